@@ -1,0 +1,99 @@
+// Package work is what the agent's stages hand to each other: assignments, updates and log chunks, and the one-method
+// interfaces by which the next stage arrives.
+package work
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
+	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
+)
+
+// Errors that stages tell apart.
+var (
+	// ErrDuplicate means the attempt is already under way; for the caller that is success.
+	ErrDuplicate = errors.New("attempt is already under way")
+	// ErrStale means the command's time is over.
+	ErrStale = errors.New("command has expired")
+	// ErrUplinkLost means the connection to the control plane broke with something in flight: ask Committed and go on there.
+	ErrUplinkLost = errors.New("connection to the control plane was lost")
+)
+
+// Rejection says that a command can never succeed, with what to do about it.
+type Rejection struct{ Message string }
+
+// Error returns the message.
+func (r *Rejection) Error() string { return r.Message }
+
+// Assignment is an attempt to run, with the digest that identifies its content.
+type Assignment struct {
+	*agentv1.Assignment
+	Digest string
+}
+
+// Handler takes an assignment; it returns nil when the Job exists, ErrDuplicate when it existed before, *Rejection when it never
+// can exist, and any other error when it is worth another try.
+type Handler interface {
+	Handle(ctx context.Context, a Assignment) error
+}
+
+// Uplink is the connection to the control plane as the in-cluster endpoint sees it. Implemented by link.
+type Uplink interface {
+	// Committed returns the committed offset of each stream of an attempt.
+	Committed(ctx context.Context, attemptID string) (map[string]int64, error)
+	// Append sends a chunk. It blocks while the window is full and calls done once, in the order of the calls for a stream,
+	// when the control plane has answered. After ErrUplinkLost the caller asks Committed again.
+	Append(ctx context.Context, attemptID string, chunk *runnerv1.LogChunk, done func(*runnerv1.LogAck, error)) error
+	// PutFile stores a report or artifact and returns when the control plane has it.
+	PutFile(ctx context.Context, header *runnerv1.FileHeader, body io.Reader) error
+}
+
+// Attempts is the agent's record of live attempts as the in-cluster endpoint sees it. Implemented by outbox.
+type Attempts interface {
+	// Attached is called when a runner's container has attached; it returns the cancellation to pass on, nil for none.
+	Attached(attemptID, container string) *runnerv1.Cancel
+	// Detached is called when that connection ends.
+	Detached(attemptID, container string)
+	// Step records a snapshot of a step.
+	Step(attemptID, container string, state *runnerv1.StepState)
+	// Finished records the result and returns when the control plane has stored it.
+	Finished(ctx context.Context, attemptID string, f *runnerv1.Finished) error
+	// Delivered records that a container has nothing left to deliver and returns when the control plane knows.
+	Delivered(ctx context.Context, attemptID, container string, notes []string) error
+}
+
+// PodIdentity is who a runner is, according to the API server.
+type PodIdentity struct {
+	Namespace string
+	Pod       string
+	UID       string
+}
+
+// Pods finds the attempt of a pod. Implemented by watch.
+type Pods interface {
+	// AttemptOf returns the attempt that the pod with this identity was created for, or an error when it is none of ours.
+	AttemptOf(ctx context.Context, id PodIdentity) (attemptID string, err error)
+}
+
+// Canceller passes a cancellation on to the runners of an attempt. Implemented by collect.
+type Canceller interface {
+	// Cancel reports whether a runner is attached that was told.
+	Cancel(attemptID, reason string, grace time.Duration) bool
+}
+
+// Update is a fact about an attempt's Job or pod, as the informers saw it.
+type Update struct {
+	AttemptID string
+	// Report carries status, reason, message, node, pod and times; steps are left empty.
+	Report *agentv1.AttemptReport
+	// Gone means that the Job does not exist any more.
+	Gone bool
+}
+
+// Sink takes updates; it must not block.
+type Sink interface {
+	Update(u Update)
+}

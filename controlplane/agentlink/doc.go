@@ -1,0 +1,2 @@
+// Package agentlink serves the agents' one connection: identity, session, commands, delivery.
+package agentlink

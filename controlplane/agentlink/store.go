@@ -1,0 +1,52 @@
+package agentlink
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/execution"
+)
+
+// Store is what the agents' service needs of the database. Calls act for the agent in the context (a tenant.KindAgent viewer):
+// rows of other clusters are fault.NotFound.
+type Store interface {
+	// OpenSession advances the session epoch of the agent's cluster and stores what it said; fault.Unauthenticated when revoked.
+	OpenSession(ctx context.Context, hello cluster.Hello) (epoch int64, err error)
+	// CloseSession marks the cluster disconnected when epoch is still the newest.
+	CloseSession(ctx context.Context, epoch int64) error
+	// TouchSessions stores that the sessions were alive just now, one statement for all; those whose epoch is no longer the
+	// newest are returned as superseded. It runs as system.
+	TouchSessions(ctx context.Context, epochs map[cluster.ID]int64) (superseded []cluster.ID, err error)
+	// TakeCommands marks at most limit commands of the agent as sent in this epoch and returns them: those queued, and those
+	// sent more than resend ago without an answer. Cancel and release are not counted against limit.
+	TakeCommands(ctx context.Context, epoch int64, limit int, resend, expiry time.Duration) ([]cluster.Command, error)
+	// AckCommand stores the agent's answer. Done and Exists on a start move the attempt to assigned; Rejected ends it as
+	// errored with the message; Expired and Deferred leave the command to be sent again. Unknown ids are ignored.
+	AckCommand(ctx context.Context, id uuid.UUID, outcome cluster.Outcome, message string) error
+	// Assignment returns the encoded assignment of an attempt of this agent.
+	Assignment(ctx context.Context, id execution.AttemptID) (spec []byte, digest string, err error)
+	// Reconcile compares a whole inventory with the records: attempts to cancel, attempts unknown, attempts whose Jobs may go.
+	// Assigned or later attempts that the inventory lacks end as errored with reason JobDeleted, unless they were assigned less
+	// than grace ago.
+	Reconcile(ctx context.Context, present []execution.AttemptID, grace time.Duration) (cancel, unknown, release []execution.AttemptID, err error)
+}
+
+// Intake takes what agents deliver.
+type Intake interface {
+	// Report stores a snapshot and returns the attempt's status afterwards.
+	Report(ctx context.Context, r execution.Report) (execution.Status, error)
+	// Append commits chunks in order, each of any stream; the answer for a chunk is the committed end of its stream.
+	Append(ctx context.Context, chunks []execution.Chunk) ([]execution.StreamState, error)
+	// Streams returns how far each stream of an attempt is committed.
+	Streams(ctx context.Context, id execution.AttemptID) ([]execution.StreamState, error)
+	// File stores the bytes of a report or artifact; size and digest of f are checked while reading.
+	File(ctx context.Context, f execution.File, body Reader) error
+}
+
+// Reader reads a file's bytes; it is io.Reader, named here so that the interface reads on its own.
+type Reader interface {
+	Read(p []byte) (int, error)
+}

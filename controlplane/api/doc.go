@@ -1,0 +1,2 @@
+// Package api serves the Connect API for people and pipelines.
+package api

@@ -1,0 +1,93 @@
+// Package cluster describes the places where tests run: clusters, their agents, the environments in them, and the commands
+// that wait for an agent.
+package cluster
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// ID identifies a cluster; each has one agent identity, so it names the agent too.
+type ID = uuid.UUID
+
+// OfflineAfter is how long an agent may be silent before it counts as disconnected.
+const OfflineAfter = 45 * time.Second
+
+// Cluster is a Kubernetes cluster and what its agent last said of it.
+type Cluster struct {
+	ID                ID
+	Organization      uuid.UUID
+	Name              string
+	UID               string // of the namespace kube-system; empty until enrolled
+	Enrolled          bool
+	Connected         bool
+	ConnectedAt       time.Time
+	LastSeenAt        time.Time // zero when never
+	AgentVersion      string
+	KubernetesVersion string
+	RunnerDelivery    string // "image-volume" or "init-copy"
+	Namespaces        []string
+	CreatedAt         time.Time
+}
+
+// Environment is a named place to test: a namespace of a cluster.
+type Environment struct {
+	ID          uuid.UUID
+	Name        string
+	ClusterID   ID
+	ClusterName string
+	Namespace   string
+}
+
+// Identity is what is needed to check an agent's credential.
+type Identity struct {
+	Cluster      ID
+	Organization uuid.UUID
+	Name         string
+	PublicKey    []byte // Ed25519, 32 bytes
+	Revoked      bool
+}
+
+// Hello is what an agent says of itself when a session opens.
+type Hello struct {
+	AgentVersion      string
+	KubernetesVersion string
+	RunnerDelivery    string
+	Namespaces        []string
+	Gateway           string // id of the replica that holds the session
+}
+
+// CommandKind is what a command asks for.
+type CommandKind string
+
+// The kinds of command.
+const (
+	Start   CommandKind = "start"
+	Cancel  CommandKind = "cancel"
+	Release CommandKind = "release"
+)
+
+// Command is a row that is sent to the agent until it acknowledges it.
+type Command struct {
+	ID         uuid.UUID
+	Kind       CommandKind
+	Attempt    uuid.UUID
+	Reason     string // of a cancel
+	Spec       []byte // start: encoded agent.v1.Assignment
+	SpecDigest string
+	ExpiresAt  time.Time // set when the command is taken for sending
+	Tries      int
+}
+
+// Outcome is an agent's answer to a command.
+type Outcome string
+
+// The outcomes.
+const (
+	Done     Outcome = "done"
+	Exists   Outcome = "exists"
+	Rejected Outcome = "rejected"
+	Expired  Outcome = "expired"
+	Deferred Outcome = "deferred"
+)

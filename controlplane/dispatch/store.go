@@ -1,0 +1,32 @@
+package dispatch
+
+import (
+	"context"
+
+	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/workflow"
+)
+
+// Store is what dispatch needs of the database. Every call acts for the viewer of its context.
+type Store interface {
+	// Workflow returns a workflow with its source, or fault.NotFound.
+	Workflow(ctx context.Context, name string) (workflow.Record, error)
+	// Environment returns an environment by name; an empty name means the only one there is. fault.NotFound, or fault.Invalid
+	// with the names to choose from as hint.
+	Environment(ctx context.Context, name string) (cluster.Environment, error)
+	// Execution returns an execution with runs, attempts and steps, or fault.NotFound.
+	Execution(ctx context.Context, id execution.ID) (execution.Execution, error)
+	// CreateExecution stores n and the start command in one transaction. When the idempotency key was used before it stores
+	// nothing and returns the id of the earlier execution and true.
+	CreateExecution(ctx context.Context, n execution.New) (id execution.ID, existed bool, err error)
+	// CancelExecution asks for cancellation in one transaction: attempts whose start command was never sent end as cancelled at
+	// once, the others get a cancel command. It returns the clusters to wake; cancelling what has ended changes nothing and
+	// returns fault.Conflict.
+	CancelExecution(ctx context.Context, id execution.ID, reason string) (wake []cluster.ID, err error)
+}
+
+// Bus carries hints; losing one costs latency only.
+type Bus interface {
+	Publish(ctx context.Context, topic string)
+}

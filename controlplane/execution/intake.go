@@ -1,0 +1,115 @@
+package execution
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/cluster"
+)
+
+// New is everything stored in one transaction when an execution is accepted: the execution, its run and first attempt with
+// steps, and the start command for the agent.
+type New struct {
+	Execution   Execution // ID, Params, Trigger, Actor, CreatedAt set; Status Queued
+	RevisionID  uuid.UUID
+	Environment cluster.Environment
+	RunID       RunID
+	AttemptID   AttemptID
+	Steps       []Step // index and name
+	Spec        []byte // encoded agent.v1.Assignment
+	SpecDigest  string // hex SHA-256 of Spec
+	Idempotency string // key; empty for none
+}
+
+// Report is a snapshot of an attempt as its agent knows it.
+type Report struct {
+	Attempt    AttemptID
+	Status     Status
+	Reason     string
+	Message    string
+	Node       string
+	Pod        string
+	StartedAt  time.Time
+	FinishedAt time.Time
+	Delivered  bool
+	Notes      []string
+	Steps      []Step
+}
+
+// Chunk is a run of bytes of one log stream, as received.
+type Chunk struct {
+	Attempt    AttemptID
+	Stream     string
+	Start      int64 // offset of the first byte
+	RawLen     int   // bytes once decompressed
+	Lines      int   // newlines among them
+	FirstLine  int64
+	FirstTime  time.Time
+	LastTime   time.Time
+	Data       []byte // Zstandard frame; empty for a gap
+	CRC        uint32 // CRC-32C of the decompressed bytes
+	Gap        int64  // bytes left out at Start; the chunk then spans them
+	Final      *Totals
+	ViaKubeAPI bool
+}
+
+// End returns the offset after the chunk.
+func (c Chunk) End() int64 { return c.Start + int64(c.RawLen) + c.Gap }
+
+// Totals are what the writer of a stream counted.
+type Totals struct {
+	Bytes    int64
+	Lines    int64
+	GapBytes int64
+	CRC      uint32
+}
+
+// StreamState is how far a stream is committed.
+type StreamState struct {
+	Stream    string
+	Committed int64
+	Final     bool
+}
+
+// FileKind is what a stored file is.
+type FileKind string
+
+// The kinds of file.
+const (
+	FileReport   FileKind = "report"
+	FileArtifact FileKind = "artifact"
+)
+
+// File is a report or artifact of an attempt. Blob is its key in the blob store.
+type File struct {
+	ID          uuid.UUID
+	Attempt     AttemptID
+	Environment string // filled when read
+	Step        int
+	Kind        FileKind
+	Path        string // relative to the workspace, slash-separated
+	Size        int64
+	SHA256      string // hex
+	ContentType string
+	Format      string // reports: "junit"
+	Grade       string // reports: consistent, lossy, contradictory, unreadable
+	GradeReason string
+	Blob        string
+	CreatedAt   time.Time
+}
+
+// TestResult is the outcome of one test case in one attempt.
+type TestResult struct {
+	ID          uuid.UUID
+	Attempt     AttemptID
+	Environment string // filled when read
+	Step        int
+	Suite       string
+	Name        string
+	File        string
+	Outcome     string // passed, failed, errored, skipped
+	Duration    time.Duration
+	Message     string // first line of the failure
+	Detail      string // the rest, at most 64 KiB
+}

@@ -1,0 +1,96 @@
+package execution
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// ID identifies an execution, RunID a run and AttemptID an attempt; all are UUIDv7, so they sort by creation.
+type (
+	ID        = uuid.UUID
+	RunID     = uuid.UUID
+	AttemptID = uuid.UUID
+)
+
+// Request asks for an execution of a workflow's current revision.
+type Request struct {
+	Workflow       string // name
+	Params         map[string]string
+	Environment    string // name; empty when the organization has exactly one
+	IdempotencyKey string // the same key never starts twice; empty means always start
+	Trigger        string // "api", "web"
+	Actor          string // name of the viewer, for people
+}
+
+// Execution is one trigger of one workflow revision.
+type Execution struct {
+	ID         ID
+	Workflow   string
+	Revision   int
+	Digest     string // of the workflow revision
+	Status     Status
+	Reason     string
+	Message    string
+	Params     map[string]string
+	Trigger    string
+	Actor      string
+	CreatedAt  time.Time
+	StartedAt  time.Time // zero until it starts
+	FinishedAt time.Time // zero until it ends
+	Tests      Counts
+	Runs       []Run // nil in lists where only the head is wanted
+}
+
+// Counts are test results by outcome.
+type Counts struct{ Total, Passed, Failed, Errored, Skipped int }
+
+// Run is one cell of an execution: an environment, later also a matrix cell and a shard.
+type Run struct {
+	ID          RunID
+	Environment string
+	Cluster     string
+	Namespace   string
+	Status      Status
+	Attempts    []Attempt
+}
+
+// Attempt is one try of a run: one Job.
+type Attempt struct {
+	ID         AttemptID
+	Number     int // from 1
+	Status     Status
+	Reason     string // machine-readable cause
+	Message    string // what happened and what to do, for a person
+	Node       string
+	Pod        string
+	StartedAt  time.Time
+	FinishedAt time.Time
+	Delivered  bool // logs complete or gaps stated, files stored
+	Notes      []string
+	Steps      []Step
+}
+
+// Step is one command of an attempt.
+type Step struct {
+	Index      int
+	Name       string
+	Status     Status
+	ExitCode   *int // nil until a process ended
+	Reason     string
+	StartedAt  time.Time
+	FinishedAt time.Time
+	Log        Log
+}
+
+// Log is what is stored of a step's output.
+type Log struct {
+	Bytes      int64
+	Lines      int64
+	GapBytes   int64
+	Complete   bool
+	ViaKubeAPI bool
+}
+
+// Waiting is the status of a step that has not started.
+const Waiting Status = "waiting"

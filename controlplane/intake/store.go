@@ -1,0 +1,39 @@
+package intake
+
+import (
+	"context"
+	"io"
+
+	"github.com/seatrial/seatrial/controlplane/execution"
+)
+
+// Store is what intake needs of the database. Calls act for the agent in the context; rows of other clusters are
+// fault.NotFound.
+type Store interface {
+	// SaveReport applies a snapshot with execution.Next in one transaction over attempt, steps, run and execution, and returns
+	// the attempt's status and execution afterwards. When the attempt is delivered it also queues the release command.
+	SaveReport(ctx context.Context, r execution.Report) (execution.Status, execution.ID, error)
+	// AppendChunks commits chunks in order in one transaction and returns for each the state of its stream afterwards. A chunk
+	// that does not start at the committed offset is not stored: the state tells where to go on. A second final is ignored.
+	AppendChunks(ctx context.Context, chunks []execution.Chunk) ([]execution.StreamState, error)
+	// Streams returns the state of every stream of an attempt.
+	Streams(ctx context.Context, id execution.AttemptID) ([]execution.StreamState, error)
+	// SaveFile stores a file's record and, for a report, its results and the execution's new counts in one transaction. It is
+	// idempotent by attempt, kind, path and digest: existed is true and nothing is stored the second time.
+	SaveFile(ctx context.Context, f execution.File, results []execution.TestResult) (existed bool, err error)
+	// StepExit returns the exit code of a step when it is known, for grading a report.
+	StepExit(ctx context.Context, id execution.AttemptID, step int) (*int, error)
+}
+
+// Blobs keeps bytes.
+type Blobs interface {
+	// Put stores the bytes of r under key, replacing what is there, and returns their number.
+	Put(ctx context.Context, key string, r io.Reader, size int64, contentType string) error
+	// Open returns the bytes under key, or fault.NotFound.
+	Open(ctx context.Context, key string) (io.ReadSeekCloser, error)
+}
+
+// Bus carries hints; losing one costs latency only.
+type Bus interface {
+	Publish(ctx context.Context, topic string)
+}

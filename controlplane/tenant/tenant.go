@@ -1,0 +1,95 @@
+// Package tenant says on whose behalf something happens: the organization, the credential and what it allows.
+package tenant
+
+import (
+	"context"
+	"slices"
+
+	"github.com/google/uuid"
+)
+
+// ID identifies an organization.
+type ID = uuid.UUID
+
+// Role is what a member may do in an organization, each including the ones after it.
+type Role string
+
+// The roles.
+const (
+	RoleOwner      Role = "owner"
+	RoleAdmin      Role = "admin"
+	RoleMaintainer Role = "maintainer"
+	RoleViewer     Role = "viewer"
+)
+
+// Scope is what an API token may be used for.
+type Scope string
+
+// The scopes.
+const (
+	ScopeRead    Scope = "read"    // look at everything of the organization
+	ScopeRun     Scope = "run"     // start and cancel executions
+	ScopeCatalog Scope = "catalog" // apply workflows
+	ScopeAdmin   Scope = "admin"   // enroll clusters, create tokens
+)
+
+// Kind is what kind of credential a viewer holds.
+type Kind string
+
+// The kinds of viewer.
+const (
+	KindMember Kind = "member" // a person in a browser
+	KindToken  Kind = "token"  // an API token of a team
+	KindAgent  Kind = "agent"  // the agent of a cluster
+	KindSystem Kind = "system" // the control plane itself, across organizations
+)
+
+// Viewer is the party on whose behalf a call runs. The zero value may do nothing.
+type Viewer struct {
+	Kind         Kind
+	Organization ID
+	Team         uuid.UUID // owning team of a token, default team of a member
+	Subject      uuid.UUID // id of the member, token or agent
+	Cluster      uuid.UUID // agents only
+	Name         string    // for people: e-mail, token name or cluster name
+	Role         Role
+	Scopes       []Scope
+}
+
+// Allows reports whether the viewer may use a scope.
+func (v Viewer) Allows(s Scope) bool {
+	if slices.Contains(v.Scopes, s) {
+		return true
+	}
+	if v.Kind != KindMember {
+		return false
+	}
+	switch v.Role {
+	case RoleOwner, RoleAdmin:
+		return true
+	case RoleMaintainer:
+		return s != ScopeAdmin
+	case RoleViewer:
+		return s == ScopeRead
+	}
+	return false
+}
+
+type viewerKey struct{}
+
+// WithViewer returns a context that acts on behalf of v.
+func WithViewer(ctx context.Context, v Viewer) context.Context {
+	return context.WithValue(ctx, viewerKey{}, v)
+}
+
+// FromContext returns the viewer of ctx; ok is false when there is none.
+func FromContext(ctx context.Context) (v Viewer, ok bool) {
+	v, ok = ctx.Value(viewerKey{}).(Viewer)
+	return v, ok
+}
+
+// System returns a context for the control plane's own work across organizations. Call it only where a sweep or start-up needs
+// it: it is the one way around the organization filter.
+func System(ctx context.Context) context.Context {
+	return WithViewer(ctx, Viewer{Kind: KindSystem, Name: "system"})
+}
