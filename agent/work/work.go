@@ -22,11 +22,11 @@ var (
 	ErrUplinkLost = errors.New("connection to the control plane was lost")
 )
 
-// Rejection says that a command can never succeed, with what to do about it.
-type Rejection struct{ Message string }
+// RejectedError says that a command can never succeed, with what to do about it.
+type RejectedError struct{ Message string }
 
 // Error returns the message.
-func (r *Rejection) Error() string { return r.Message }
+func (r *RejectedError) Error() string { return r.Message }
 
 // Assignment is an attempt to run, with the digest that identifies its content.
 type Assignment struct {
@@ -34,7 +34,7 @@ type Assignment struct {
 	Digest string
 }
 
-// Handler takes an assignment; it returns nil when the Job exists, ErrDuplicate when it existed before, *Rejection when it never
+// Handler takes an assignment; it returns nil when the Job exists, ErrDuplicate when it existed before, *RejectedError when it never
 // can exist, and any other error when it is worth another try.
 type Handler interface {
 	Handle(ctx context.Context, a Assignment) error

@@ -91,6 +91,3 @@ type Log struct {
 	Complete   bool
 	ViaKubeAPI bool
 }
-
-// Waiting is the status of a step that has not started.
-const Waiting Status = "waiting"

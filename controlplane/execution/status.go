@@ -6,6 +6,7 @@ type Status string
 
 // The statuses.
 const (
+	Waiting   Status = "waiting"   // steps only: not started yet
 	Queued    Status = "queued"    // accepted, not yet taken by an agent
 	Assigned  Status = "assigned"  // the agent has created the Job
 	Pending   Status = "pending"   // the pod exists and waits; the reason says for what
@@ -19,7 +20,7 @@ const (
 	Skipped   Status = "skipped"   // a condition said not to run it
 )
 
-// Statuses lists all of them, from first to last in a life.
+// Statuses lists those of executions, runs and attempts, from first to last in a life.
 func Statuses() []Status {
 	return []Status{Queued, Assigned, Pending, Running, Paused, Passed, Failed, Errored, TimedOut, Cancelled, Skipped}
 }
@@ -29,7 +30,7 @@ func (s Status) Terminal() bool {
 	switch s {
 	case Passed, Failed, Errored, TimedOut, Cancelled, Skipped:
 		return true
-	case Queued, Assigned, Pending, Running, Paused:
+	case Waiting, Queued, Assigned, Pending, Running, Paused:
 		return false
 	}
 	return false
@@ -42,7 +43,7 @@ func (s Status) Valid() bool { return s.rank() > 0 }
 // the pod's own facts; a pod never goes back from running to pending within one attempt.
 func (s Status) rank() int {
 	switch s {
-	case Queued:
+	case Waiting, Queued:
 		return 1
 	case Assigned:
 		return 2
@@ -82,7 +83,7 @@ func (s Status) severity() int {
 		return 5
 	case Failed:
 		return 6
-	case Queued, Assigned, Pending, Running, Paused:
+	case Waiting, Queued, Assigned, Pending, Running, Paused:
 		return 7
 	}
 	return 0
