@@ -1,0 +1,133 @@
+// Package view says what the web pages need of the rest of the program: small interfaces that the application implements, and
+// the values they exchange.
+package view
+
+import (
+	"context"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/workflow"
+)
+
+// Member is the person behind a session cookie and the organization the person works in.
+type Member struct {
+	Viewer       tenant.Viewer
+	Organization string // name as it stands in addresses
+}
+
+// Ticket is a new browser session. Cookie is the secret value of the cookie.
+type Ticket struct {
+	Cookie    string
+	ExpiresAt time.Time
+	Member    Member
+}
+
+// Sessions signs people in and out. Viewer fails with fault.Unauthenticated for a cookie that is unknown, expired or revoked.
+type Sessions interface {
+	SignIn(ctx context.Context, email, password string) (Ticket, error)
+	SignOut(ctx context.Context, cookie string) error
+	Viewer(ctx context.Context, cookie string) (Member, error)
+}
+
+// History reads executions for the viewer of the context. What is absent or foreign is fault.NotFound.
+type History interface {
+	Executions(ctx context.Context, q ExecutionQuery) (list []execution.Execution, next string, err error)
+	Execution(ctx context.Context, id execution.ID) (execution.Execution, error)
+	// Results lists worst first.
+	Results(ctx context.Context, id execution.ID, size int, after string) (list []execution.TestResult, next string, err error)
+	Files(ctx context.Context, id execution.ID) ([]execution.File, error)
+	// OpenFile returns a file of the execution with its content; the caller closes it.
+	OpenFile(ctx context.Context, id execution.ID, file uuid.UUID) (execution.File, io.ReadCloser, error)
+}
+
+// ExecutionQuery selects a page of executions, newest first. Workflow and Status may be empty.
+type ExecutionQuery struct {
+	Workflow string
+	Status   execution.Status
+	Size     int
+	After    string
+}
+
+// Launcher starts and cancels executions for the viewer of the context.
+type Launcher interface {
+	Run(ctx context.Context, r execution.Request) (execution.ID, error)
+	Cancel(ctx context.Context, id execution.ID, reason string) error
+}
+
+// Catalog reads workflows for the viewer of the context.
+type Catalog interface {
+	Workflows(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error)
+	Workflow(ctx context.Context, name string) (Workflow, error)
+}
+
+// Workflow is a workflow with its source and the parameters it declares.
+type Workflow struct {
+	Record workflow.Record
+	Params []Param
+}
+
+// Param is a declared parameter.
+type Param struct {
+	Name        string
+	Type        string // string, number, integer, boolean
+	Default     string
+	Required    bool
+	Description string
+	Enum        []string
+}
+
+// Fleet reads and enrolls clusters for the viewer of the context.
+type Fleet interface {
+	Clusters(ctx context.Context) ([]cluster.Cluster, error)
+	Environments(ctx context.Context) ([]cluster.Environment, error)
+	Enroll(ctx context.Context, e Enrollment) (Enrolled, error)
+}
+
+// Enrollment asks for a new cluster. Namespace and Environment may be empty.
+type Enrollment struct{ Name, Namespace, Environment string }
+
+// Enrolled is how to install the agent. Command holds the single-use token and is shown once.
+type Enrolled struct {
+	Cluster   string
+	Command   string
+	ExpiresAt time.Time
+}
+
+// Logs reads the stored log of one step.
+type Logs interface {
+	// ReadLog returns decompressed bytes from offset, at most limit. A gap is a piece of its own. With nothing stored after
+	// offset, Data is empty and Next equals offset.
+	ReadLog(ctx context.Context, id execution.AttemptID, step int, offset int64, limit int) (Piece, error)
+	// SeekLine returns a place at or before the line (from 0): the offset of a line's first byte and that line's number.
+	SeekLine(ctx context.Context, id execution.AttemptID, step int, line int64) (offset, at int64, err error)
+}
+
+// Piece is a run of bytes of a log.
+type Piece struct {
+	Offset   int64
+	Data     []byte
+	Gap      int64 // bytes that were left out at Offset; Data is empty then
+	Next     int64 // offset after the piece
+	Complete bool  // nothing follows Next, now or later
+}
+
+// Events tells of changes. The channel has room for one signal, so that many changes may arrive as one; it is closed when the
+// program stops. The caller calls stop when done.
+type Events interface {
+	Subscribe(topic string) (changes <-chan struct{}, stop func())
+}
+
+// ExecutionTopic is told of every change of an execution.
+func ExecutionTopic(id execution.ID) string { return "execution/" + id.String() }
+
+// LogTopic is told of every chunk stored of a step's log.
+func LogTopic(id execution.AttemptID, step int) string {
+	return "log/" + id.String() + "/" + strconv.Itoa(step)
+}
