@@ -1,0 +1,175 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"connectrpc.com/connect"
+	"github.com/spf13/cobra"
+
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
+	"github.com/seatrial/seatrial/ui/cli/exitcode"
+	"github.com/seatrial/seatrial/ui/cli/render"
+)
+
+// document is one document of a file; line is how many lines of the file precede it.
+type document struct {
+	file string
+	line int32
+	text string
+}
+
+func (a *app) apply() *cobra.Command {
+	var files []string
+	var team string
+	var dry bool
+	c := &cobra.Command{Use: "apply -f FILE|DIR|-", Short: "Store workflows in the catalog", Args: cobra.NoArgs}
+	c.Flags().StringSliceVarP(&files, "file", "f", nil, "file, folder, or - for standard input; several are allowed")
+	c.Flags().StringVar(&team, "team", "", "owner of new workflows")
+	c.Flags().BoolVar(&dry, "dry-run", false, "check only")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		docs, err := a.documents(files)
+		if err != nil {
+			return err
+		}
+		cl, err := a.connect()
+		if err != nil {
+			return err
+		}
+		return a.applyAll(c.Context(), cl, docs, team, dry)
+	}
+	return c
+}
+
+// applyAll goes on after a bad document, so that one run shows every fault.
+func (a *app) applyAll(ctx context.Context, cl clients, docs []document, team string, dry bool) error {
+	bad := 0
+	for _, d := range docs {
+		res, err := cl.workflows.ApplyWorkflow(ctx, &apiv1.ApplyWorkflowRequest{
+			Source: d.text, File: d.file, Team: team, DryRun: dry,
+		})
+		var wire *connect.Error
+		if errors.As(err, &wire) && exitcode.Of(err) == exitcode.Usage {
+			bad++
+			a.faults(d, wire)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := a.applied(res); err != nil {
+			return err
+		}
+	}
+	if bad > 0 {
+		return coded(exitcode.Usage, fmt.Errorf("%d of %d documents were not applied", bad, len(docs)))
+	}
+	return nil
+}
+
+func (a *app) applied(m *apiv1.ApplyWorkflowResponse) error {
+	if a.format != render.Table {
+		return render.Message(a.Out, a.format, m)
+	}
+	word := strings.ToLower(strings.TrimPrefix(m.GetOutcome().String(), "APPLY_OUTCOME_"))
+	return a.print("workflow %s %s (revision %d)", render.Line(m.GetWorkflow().GetName()), word, m.GetWorkflow().GetRevision())
+}
+
+func (a *app) faults(d document, err *connect.Error) {
+	info := detail(err)
+	for _, f := range info.GetFaults() {
+		a.say("%s:%d:%d: %s: %s", d.file, f.GetLine()+d.line, f.GetColumn(), render.Line(f.GetField()), render.Line(f.GetMessage()))
+	}
+	if len(info.GetFaults()) == 0 {
+		a.say("%s:%d: %s", d.file, d.line+1, render.Line(err.Message()))
+	}
+	if info.GetHint() != "" {
+		a.say("%s", render.Line(info.GetHint()))
+	}
+}
+
+// documents reads every file named and splits it.
+func (a *app) documents(names []string) ([]document, error) {
+	if len(names) == 0 {
+		return nil, errors.New("nothing to apply: give -f FILE, -f FOLDER or -f -")
+	}
+	var docs []document
+	for _, name := range names {
+		paths, err := expand(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range paths {
+			raw, err := a.read(p)
+			if err != nil {
+				return nil, err
+			}
+			docs = append(docs, split(p, raw)...)
+		}
+	}
+	if len(docs) == 0 {
+		return nil, fmt.Errorf("no document in %s", strings.Join(names, ", "))
+	}
+	return docs, nil
+}
+
+func (a *app) read(path string) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(a.In)
+	}
+	return os.ReadFile(path) //nolint:gosec // the person named the file
+}
+
+// expand lists the YAML and JSON files of a folder in order; a file is itself.
+func expand(name string) ([]string, error) {
+	if name == "-" {
+		return []string{name}, nil
+	}
+	info, err := os.Stat(name)
+	if err != nil || !info.IsDir() {
+		return []string{name}, err
+	}
+	var paths []string
+	err = filepath.WalkDir(name, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(p)) {
+			paths = append(paths, p)
+		}
+		return err
+	})
+	return paths, err
+}
+
+// split cuts a file at its document markers and drops documents without content.
+func split(file string, raw []byte) []document {
+	var docs []document
+	var text strings.Builder
+	start, content := int32(0), false
+	flush := func(next int32) {
+		if content {
+			docs = append(docs, document{file: file, line: start, text: text.String()})
+		}
+		text.Reset()
+		start, content = next, false
+	}
+	line := int32(0)
+	for l := range bytes.Lines(raw) {
+		line++
+		trimmed := strings.TrimRight(string(l), " \t\r\n")
+		if trimmed == "---" || strings.HasPrefix(trimmed, "--- #") {
+			flush(line)
+			continue
+		}
+		text.Write(l)
+		content = content || (trimmed != "" && !strings.HasPrefix(strings.TrimSpace(trimmed), "#"))
+	}
+	flush(line)
+	return docs
+}

@@ -1,0 +1,70 @@
+package cmd
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
+	"github.com/seatrial/seatrial/ui/cli/render"
+)
+
+func (a *app) cluster() *cobra.Command {
+	req := &apiv1.EnrollClusterRequest{}
+	enroll := &cobra.Command{Use: "enroll NAME", Short: "Register a cluster and print how to install its agent", Args: cobra.ExactArgs(1)}
+	enroll.Flags().StringVar(&req.Namespace, "namespace", "", "namespace the tests run in")
+	enroll.Flags().StringVar(&req.Environment, "environment", "", "name of its environment; the cluster's name when not given")
+	enroll.RunE = func(c *cobra.Command, args []string) error {
+		cl, err := a.connect()
+		if err != nil {
+			return err
+		}
+		req.Name = args[0]
+		res, err := cl.clusters.EnrollCluster(c.Context(), req)
+		if err != nil {
+			return err
+		}
+		if a.format != render.Table {
+			return render.Message(a.Out, a.format, res)
+		}
+		a.say("Run this against cluster %s before %s. The token works once and is not shown again.", args[0], render.Time(res.GetExpiresAt()))
+		return a.print("%s", res.GetCommand())
+	}
+	c := &cobra.Command{Use: "cluster", Short: "Clusters and their agents"}
+	c.AddCommand(enroll, a.getter("list", nil, 0, a.getClusters))
+	return c
+}
+
+func (a *app) getClusters(ctx context.Context, cl clients, _ string) (table, error) {
+	res, err := cl.clusters.ListClusters(ctx, &apiv1.ListClustersRequest{})
+	if err != nil {
+		return table{}, err
+	}
+	t := table{message: res, header: []string{"NAME", "STATE", "LAST SEEN", "KUBERNETES", "AGENT", "NAMESPACES"}}
+	for _, c := range res.GetClusters() {
+		state := "disconnected"
+		switch {
+		case !c.GetEnrolled():
+			state = "waiting for its agent"
+		case c.GetConnected():
+			state = "connected"
+		}
+		t.rows = append(t.rows, []string{
+			c.GetName(), state, render.Time(c.GetLastSeenAt()), c.GetKubernetesVersion(), c.GetAgentVersion(), strings.Join(c.GetNamespaces(), ","),
+		})
+	}
+	return t, nil
+}
+
+func (a *app) getEnvironments(ctx context.Context, cl clients, _ string) (table, error) {
+	res, err := cl.clusters.ListEnvironments(ctx, &apiv1.ListEnvironmentsRequest{})
+	if err != nil {
+		return table{}, err
+	}
+	t := table{message: res, header: []string{"NAME", "CLUSTER", "NAMESPACE"}}
+	for _, e := range res.GetEnvironments() {
+		t.rows = append(t.rows, []string{e.GetName(), e.GetCluster(), e.GetNamespace()})
+	}
+	return t, nil
+}

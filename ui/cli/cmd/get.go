@@ -1,0 +1,161 @@
+package cmd
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
+
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
+	"github.com/seatrial/seatrial/ui/cli/render"
+)
+
+func (a *app) get() *cobra.Command {
+	c := &cobra.Command{Use: "get", Short: "Show workflows, executions, tests, files, clusters, environments"}
+	c.AddCommand(
+		a.getter("workflows", []string{"wf"}, 0, a.getWorkflows),
+		a.getter("workflow NAME", nil, 1, a.getWorkflow),
+		a.getter("executions", []string{"ex"}, 0, a.getExecutions),
+		a.getter("execution ID", nil, 1, a.getExecution),
+		a.getter("tests EXECUTION", []string{"test", "results"}, 1, a.getTests),
+		a.getter("files EXECUTION", []string{"file", "artifacts"}, 1, a.getFiles),
+		a.getter("clusters", []string{"cluster"}, 0, a.getClusters),
+		a.getter("environments", []string{"environment", "env"}, 0, a.getEnvironments),
+	)
+	return c
+}
+
+// table is an answer in both forms.
+type table struct {
+	message proto.Message
+	header  []string
+	rows    [][]string
+	text    string // instead of a table
+}
+
+type fetch func(ctx context.Context, cl clients, arg string) (table, error)
+
+func (a *app) getter(use string, aliases []string, args int, f fetch) *cobra.Command {
+	return &cobra.Command{Use: use, Aliases: aliases, Args: cobra.ExactArgs(args), RunE: func(c *cobra.Command, args []string) error {
+		cl, err := a.connect()
+		if err != nil {
+			return err
+		}
+		t, err := f(c.Context(), cl, strings.Join(args, ""))
+		if err != nil {
+			return err
+		}
+		switch {
+		case a.format != render.Table:
+			return render.Message(a.Out, a.format, t.message)
+		case t.text != "":
+			return a.print("%s", t.text)
+		case len(t.rows) == 0:
+			a.say("None yet.")
+			return nil
+		}
+		return render.Rows(a.Out, t.header, t.rows)
+	}}
+}
+
+func (a *app) getWorkflows(ctx context.Context, cl clients, _ string) (table, error) {
+	all := &apiv1.ListWorkflowsResponse{}
+	t := table{message: all, header: []string{"NAME", "TEAM", "REVISION", "UPDATED", "DESCRIPTION"}}
+	for page := ""; ; {
+		res, err := cl.workflows.ListWorkflows(ctx, &apiv1.ListWorkflowsRequest{PageSize: 500, PageToken: page})
+		if err != nil {
+			return t, err
+		}
+		all.Workflows = append(all.Workflows, res.GetWorkflows()...)
+		if page = res.GetNextPageToken(); page == "" {
+			break
+		}
+	}
+	for _, w := range all.GetWorkflows() {
+		t.rows = append(t.rows, []string{w.GetName(), w.GetTeam(), strconv.Itoa(int(w.GetRevision())), render.Time(w.GetUpdatedAt()), w.GetDescription()})
+	}
+	return t, nil
+}
+
+func (a *app) getWorkflow(ctx context.Context, cl clients, name string) (table, error) {
+	res, err := cl.workflows.GetWorkflow(ctx, &apiv1.GetWorkflowRequest{Name: name})
+	if err != nil {
+		return table{}, err
+	}
+	return table{message: res.GetWorkflow(), text: strings.TrimRight(res.GetWorkflow().GetSource(), "\n")}, nil
+}
+
+func (a *app) getExecutions(ctx context.Context, cl clients, _ string) (table, error) {
+	res, err := cl.executions.ListExecutions(ctx, &apiv1.ListExecutionsRequest{PageSize: 50})
+	if err != nil {
+		return table{}, err
+	}
+	t := table{message: res, header: []string{"ID", "WORKFLOW", "STATUS", "TESTS", "CREATED", "TOOK"}}
+	for _, e := range res.GetExecutions() {
+		t.rows = append(t.rows, []string{
+			e.GetId(), e.GetWorkflow(), render.Status(e.GetStatus()),
+			strconv.Itoa(int(e.GetTests().GetPassed())) + "/" + strconv.Itoa(int(e.GetTests().GetTotal())),
+			render.Time(e.GetCreatedAt()), render.Span(e.GetStartedAt(), e.GetFinishedAt()),
+		})
+	}
+	return t, nil
+}
+
+func (a *app) getExecution(ctx context.Context, cl clients, id string) (table, error) {
+	res, err := cl.executions.GetExecution(ctx, &apiv1.GetExecutionRequest{Id: id})
+	if err != nil {
+		return table{}, err
+	}
+	e := res.GetExecution()
+	var b strings.Builder
+	b.WriteString(sentence(e) + "\n" + render.Counts(e.GetTests()) + "\n")
+	for _, r := range e.GetRuns() {
+		b.WriteString("\n" + render.Line(r.GetEnvironment()) + " on " + render.Line(r.GetCluster()) + "\n")
+		var rows [][]string
+		for _, at := range r.GetAttempts() {
+			for _, s := range at.GetSteps() {
+				rows = append(rows, []string{
+					strconv.Itoa(int(at.GetNumber())), strconv.Itoa(int(s.GetIndex())), s.GetName(),
+					render.Status(s.GetStatus()), render.Span(s.GetStartedAt(), s.GetFinishedAt()), s.GetReason(),
+				})
+			}
+		}
+		if err := render.Rows(&b, []string{"ATTEMPT", "STEP", "NAME", "STATUS", "TOOK", "REASON"}, rows); err != nil {
+			return table{}, err
+		}
+	}
+	return table{message: e, text: strings.TrimRight(b.String(), "\n")}, nil
+}
+
+func (a *app) getTests(ctx context.Context, cl clients, id string) (table, error) {
+	all := &apiv1.ListTestResultsResponse{}
+	t := table{message: all, header: []string{"OUTCOME", "SUITE", "NAME", "TOOK", "MESSAGE"}}
+	for page := ""; ; {
+		res, err := cl.executions.ListTestResults(ctx, &apiv1.ListTestResultsRequest{ExecutionId: id, PageSize: 1000, PageToken: page})
+		if err != nil {
+			return t, err
+		}
+		all.Results = append(all.Results, res.GetResults()...)
+		if page = res.GetNextPageToken(); page == "" {
+			break
+		}
+	}
+	for _, r := range all.GetResults() {
+		t.rows = append(t.rows, []string{r.GetOutcome(), r.GetSuite(), r.GetName(), r.GetDuration().AsDuration().String(), r.GetMessage()})
+	}
+	return t, nil
+}
+
+func (a *app) getFiles(ctx context.Context, cl clients, id string) (table, error) {
+	res, err := cl.executions.ListFiles(ctx, &apiv1.ListFilesRequest{ExecutionId: id})
+	if err != nil {
+		return table{}, err
+	}
+	t := table{message: res, header: []string{"KIND", "PATH", "BYTES", "GRADE", "DOWNLOAD"}}
+	for _, f := range res.GetFiles() {
+		t.rows = append(t.rows, []string{f.GetKind(), f.GetPath(), strconv.FormatInt(f.GetSize(), 10), f.GetGrade(), strings.TrimRight(a.target.Server, "/") + f.GetDownload()})
+	}
+	return t, nil
+}

@@ -1,0 +1,153 @@
+// Package cmd holds the commands of seatrial.
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/spf13/cobra"
+
+	"github.com/seatrial/seatrial/proto/gen/seatrial/api/v1/apiv1connect"
+	"github.com/seatrial/seatrial/ui/cli/config"
+	"github.com/seatrial/seatrial/ui/cli/exitcode"
+	"github.com/seatrial/seatrial/ui/cli/render"
+)
+
+// Options are what a command needs of its process. Zero Patience and Backoff mean two minutes and half a second.
+type Options struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Env      func(string) string
+	Terminal bool          // Err is a terminal: progress rewrites one line
+	PipedOut bool          // Out is not a terminal: logs carry no headers
+	HTTP     *http.Client  // nil means a new one
+	Patience time.Duration // how long an unreachable control plane is waited for while watching
+	Backoff  time.Duration // pause between two tries
+}
+
+// app is what the commands share; the persistent flags fill it.
+type app struct {
+	Options
+	context string
+	output  string
+	format  render.Format
+	target  config.Context
+}
+
+// Main runs a command line and returns the exit code.
+func Main(ctx context.Context, args []string, o Options) int {
+	if o.HTTP == nil {
+		o.HTTP = &http.Client{}
+	}
+	if o.Patience == 0 {
+		o.Patience = 2 * time.Minute
+	}
+	if o.Backoff == 0 {
+		o.Backoff = 500 * time.Millisecond
+	}
+	a := &app{Options: o}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(o.In)
+	root.SetOut(o.Out)
+	root.SetErr(o.Err)
+	err := root.ExecuteContext(ctx)
+	if err != nil {
+		a.explain(err)
+	}
+	return exitcode.Of(err)
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "seatrial",
+		Short:         "Run tests inside Kubernetes clusters and see what they found",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Long: "Exit codes: 0 passed · 1 failed · 2 wrong usage or input · 3 errored, unreachable or refused · " +
+			"4 timed out, cancelled or no longer watched.",
+		PersistentPreRunE: func(*cobra.Command, []string) (err error) {
+			a.format, err = render.ParseFormat(a.output)
+			return err
+		},
+	}
+	root.PersistentFlags().StringVar(&a.context, "context", "", "context of the configuration to use")
+	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml")
+	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.logs(), a.cancel(), a.cluster(), a.token(), a.version())
+	return root
+}
+
+// clients are the services of one control plane.
+type clients struct {
+	workflows  apiv1connect.WorkflowServiceClient
+	executions apiv1connect.ExecutionServiceClient
+	clusters   apiv1connect.ClusterServiceClient
+	identity   apiv1connect.IdentityServiceClient
+}
+
+// connect resolves the target and returns clients for it.
+func (a *app) connect() (clients, error) {
+	cfg, err := config.Load(config.Path(a.Env))
+	if err != nil {
+		return clients{}, err
+	}
+	a.target, err = cfg.Resolve(a.context, a.Env)
+	if err != nil {
+		return clients{}, err
+	}
+	return a.dial(a.target), nil
+}
+
+func (a *app) dial(t config.Context) clients {
+	opt := connect.WithInterceptors(bearer(t.Token))
+	server := strings.TrimRight(t.Server, "/")
+	return clients{
+		workflows:  apiv1connect.NewWorkflowServiceClient(a.HTTP, server, opt),
+		executions: apiv1connect.NewExecutionServiceClient(a.HTTP, server, opt),
+		clusters:   apiv1connect.NewClusterServiceClient(a.HTTP, server, opt),
+		identity:   apiv1connect.NewIdentityServiceClient(a.HTTP, server, opt),
+	}
+}
+
+// bearer adds the token to every call.
+type bearer string
+
+// WrapUnary adds the token to a call.
+func (b bearer) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, r connect.AnyRequest) (connect.AnyResponse, error) {
+		if b != "" {
+			r.Header().Set("Authorization", "Bearer "+string(b))
+		}
+		return next(ctx, r)
+	}
+}
+
+// WrapStreamingClient adds the token to a stream.
+func (b bearer) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return func(ctx context.Context, s connect.Spec) connect.StreamingClientConn {
+		conn := next(ctx, s)
+		if b != "" {
+			conn.RequestHeader().Set("Authorization", "Bearer "+string(b))
+		}
+		return conn
+	}
+}
+
+// WrapStreamingHandler does nothing: there are no handlers here.
+func (b bearer) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return next
+}
+
+func (a *app) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(a.Err, format+"\n", args...)
+}
+
+func (a *app) print(format string, args ...any) error {
+	_, err := fmt.Fprintf(a.Out, format+"\n", args...)
+	return err
+}

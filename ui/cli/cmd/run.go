@@ -1,0 +1,197 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
+	"github.com/seatrial/seatrial/ui/cli/exitcode"
+	"github.com/seatrial/seatrial/ui/cli/render"
+)
+
+func (a *app) run() *cobra.Command {
+	var params []string
+	var wait, follow bool
+	req := &apiv1.RunWorkflowRequest{}
+	c := &cobra.Command{Use: "run NAME", Short: "Start a workflow", Args: cobra.ExactArgs(1)}
+	c.Flags().StringArrayVarP(&params, "param", "p", nil, "parameter as name=value; several are allowed")
+	c.Flags().StringVar(&req.Environment, "env", "", "environment to run in")
+	c.Flags().StringVar(&req.IdempotencyKey, "idempotency-key", "", "the same key never starts twice")
+	c.Flags().BoolVar(&wait, "wait", false, "wait for the end; the exit code is the outcome")
+	c.Flags().BoolVar(&follow, "follow", false, "show the log until the end; implies --wait")
+	c.RunE = func(c *cobra.Command, args []string) (err error) {
+		req.Workflow = args[0]
+		if req.Params, err = pairs(params); err != nil {
+			return err
+		}
+		cl, err := a.connect()
+		if err != nil {
+			return err
+		}
+		res, err := cl.executions.RunWorkflow(c.Context(), req)
+		if err != nil {
+			return err
+		}
+		return a.started(c.Context(), cl, res, wait || follow, follow)
+	}
+	return c
+}
+
+func pairs(list []string) (map[string]string, error) {
+	out := make(map[string]string, len(list))
+	for _, p := range list {
+		k, v, ok := strings.Cut(p, "=")
+		if !ok || k == "" {
+			return nil, fmt.Errorf("--param %q: write it as name=value", p)
+		}
+		out[k] = v
+	}
+	return out, nil
+}
+
+func (a *app) started(ctx context.Context, cl clients, m *apiv1.RunWorkflowResponse, wait, follow bool) error {
+	id := m.GetExecution().GetId()
+	if !wait && a.format != render.Table {
+		return render.Message(a.Out, a.format, m)
+	}
+	word := "Started"
+	if m.GetExisted() {
+		word = "Already started"
+	}
+	a.say("%s %s as %s", word, render.Line(m.GetExecution().GetWorkflow()), id)
+	if m.GetUrl() != "" {
+		a.say("%s", m.GetUrl())
+	}
+	if !wait {
+		return a.print("%s", id)
+	}
+	e, err := a.await(ctx, cl, id, follow)
+	if err != nil {
+		return a.left(ctx, id, err)
+	}
+	return a.ended(ctx, cl, e, m.GetUrl())
+}
+
+// left says what becomes of the execution when it is no longer watched.
+func (a *app) left(ctx context.Context, id string, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return coded(exitcode.Stopped, fmt.Errorf("no longer watching; the execution goes on. To stop it: seatrial cancel %s", id))
+}
+
+// await watches until the end, with the log when follow is set.
+func (a *app) await(ctx context.Context, cl clients, id string, follow bool) (*apiv1.Execution, error) {
+	if !follow {
+		p := &progress{app: a}
+		defer p.done()
+		return a.watch(ctx, cl, id, p.show)
+	}
+	return a.follow(ctx, cl, id)
+}
+
+// progress tells of changes of state: one line that is rewritten on a terminal, a line for each change elsewhere.
+type progress struct {
+	*app
+	last string
+}
+
+func (p *progress) show(e *apiv1.Execution) {
+	line := sentence(e)
+	if line == p.last {
+		return
+	}
+	p.last = line
+	if p.Terminal {
+		_, _ = fmt.Fprintf(p.Err, "\r\x1b[K%s", line)
+		return
+	}
+	p.say("%s", line)
+}
+
+func (p *progress) done() {
+	if p.Terminal && p.last != "" {
+		p.say("")
+	}
+}
+
+// sentence says in one line how an execution stands.
+func sentence(e *apiv1.Execution) string {
+	s := fmt.Sprintf("%s %s", render.Line(e.GetWorkflow()), strings.ReplaceAll(render.Status(e.GetStatus()), "_", " "))
+	if m := e.GetMessage(); m != "" {
+		return s + ": " + render.Line(m)
+	}
+	for _, r := range e.GetRuns() {
+		if n := len(r.GetAttempts()); n > 0 && !terminal(e.GetStatus()) && r.GetAttempts()[n-1].GetMessage() != "" {
+			return s + ": " + render.Line(r.GetAttempts()[n-1].GetMessage())
+		}
+	}
+	return s
+}
+
+// ended prints the summary and returns the outcome as an exit code.
+func (a *app) ended(ctx context.Context, cl clients, e *apiv1.Execution, link string) error {
+	code := exitcode.OfStatus(e.GetStatus())
+	if a.format != render.Table {
+		if err := render.Message(a.Out, a.format, e); err != nil {
+			return err
+		}
+	} else {
+		a.say("%s", sentence(e))
+		a.say("%s", render.Counts(e.GetTests()))
+		if err := a.failures(ctx, cl, e); err != nil {
+			return err
+		}
+		if link != "" {
+			a.say("%s", link)
+		}
+	}
+	if code == exitcode.Passed {
+		return nil
+	}
+	return coded(code, errors.New(sentence(e)))
+}
+
+func (a *app) failures(ctx context.Context, cl clients, e *apiv1.Execution) error {
+	if e.GetTests().GetFailed()+e.GetTests().GetErrored() == 0 {
+		return nil
+	}
+	res, err := cl.executions.ListTestResults(ctx, &apiv1.ListTestResultsRequest{
+		ExecutionId: e.GetId(), Outcomes: []string{"failed", "errored"}, PageSize: 20,
+	})
+	if err != nil {
+		return err
+	}
+	for _, t := range res.GetResults() {
+		a.say("  ✕ %s %s: %s", render.Line(t.GetSuite()), render.Line(t.GetName()), render.Line(t.GetMessage()))
+	}
+	if res.GetNextPageToken() != "" {
+		a.say("  … and more: seatrial get tests %s", e.GetId())
+	}
+	return nil
+}
+
+func (a *app) cancel() *cobra.Command {
+	var reason string
+	c := &cobra.Command{Use: "cancel EXECUTION", Short: "Stop an execution", Args: cobra.ExactArgs(1)}
+	c.Flags().StringVar(&reason, "reason", "", "why, for the record")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, err := a.connect()
+		if err != nil {
+			return err
+		}
+		res, err := cl.executions.CancelExecution(c.Context(), &apiv1.CancelExecutionRequest{Id: args[0], Reason: reason})
+		if err != nil {
+			return err
+		}
+		if a.format != render.Table {
+			return render.Message(a.Out, a.format, res)
+		}
+		return a.print("Asked to stop: %s", sentence(res.GetExecution()))
+	}
+	return c
+}

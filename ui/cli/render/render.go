@@ -1,0 +1,121 @@
+// Package render writes answers of the API as tables, JSON or YAML.
+package render
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+	"sigs.k8s.io/yaml"
+
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
+)
+
+// Format is how to write.
+type Format string
+
+// The formats.
+const (
+	Table Format = "table"
+	JSON  Format = "json"
+	YAML  Format = "yaml"
+)
+
+// ParseFormat checks a format given by a person.
+func ParseFormat(s string) (Format, error) {
+	switch f := Format(s); f {
+	case Table, JSON, YAML:
+		return f, nil
+	}
+	return "", fmt.Errorf("unknown output %q: use table, json or yaml", s)
+}
+
+// Message writes m as JSON or YAML.
+func Message(w io.Writer, f Format, m proto.Message) error {
+	raw, err := protojson.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	if f == YAML {
+		raw, err = yaml.JSONToYAML(raw)
+		if err != nil {
+			return fmt.Errorf("encode: %w", err)
+		}
+		_, err = w.Write(raw)
+		return err
+	}
+	// protojson varies its spaces on purpose; indenting again makes the output stable.
+	var out bytes.Buffer
+	if err := json.Indent(&out, raw, "", "  "); err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	out.WriteByte('\n')
+	_, err = out.WriteTo(w)
+	return err
+}
+
+// Rows writes a table with a header.
+func Rows(w io.Writer, header []string, rows [][]string) error {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, r := range append([][]string{header}, rows...) {
+		clean := make([]string, len(r))
+		for i, c := range r {
+			clean[i] = Line(c)
+		}
+		if _, err := fmt.Fprintln(t, strings.Join(clean, "\t")); err != nil {
+			return err
+		}
+	}
+	return t.Flush()
+}
+
+// Line makes foreign text fit one line of a terminal: no control bytes, none for an empty one.
+func Line(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// Status returns the word for a status.
+func Status(s apiv1.Status) string {
+	return strings.ToLower(strings.TrimPrefix(s.String(), "STATUS_"))
+}
+
+// Time returns an instant in UTC.
+func Time(t *timestamppb.Timestamp) string {
+	if t == nil {
+		return "-"
+	}
+	return t.AsTime().UTC().Format("2006-01-02 15:04:05Z")
+}
+
+// Span returns the time between two instants.
+func Span(from, to *timestamppb.Timestamp) string {
+	if from == nil || to == nil {
+		return "-"
+	}
+	return to.AsTime().Sub(from.AsTime()).Round(10 * time.Millisecond).String()
+}
+
+// Counts returns test counts in words.
+func Counts(c *apiv1.TestCounts) string {
+	if c.GetTotal() == 0 {
+		return "no tests reported"
+	}
+	return fmt.Sprintf("%d tests: %d passed, %d failed, %d errored, %d skipped",
+		c.GetTotal(), c.GetPassed(), c.GetFailed(), c.GetErrored(), c.GetSkipped())
+}
