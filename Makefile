@@ -1,0 +1,80 @@
+# Seatrial. `make` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := $(CURDIR)/.bin
+export GOFLAGS ?= -buildvcs=false
+export GOTOOLCHAIN := local
+export PATH := $(BIN):$(PATH)
+
+# Tools, pinned here and installed in .bin.
+BUF_VERSION := v1.75.0
+PROTOC_GEN_GO_VERSION := v1.36.12
+PROTOC_GEN_GO_GRPC_VERSION := v1.6.2
+PROTOC_GEN_CONNECT_GO_VERSION := v1.21.1
+TEMPL_VERSION := v0.3.977
+GOLANGCI_LINT_VERSION := v2.15.0
+
+tool = $(BIN)/.$(1)-$(2)
+BUF := $(call tool,buf,$(BUF_VERSION))
+GEN_GO := $(call tool,protoc-gen-go,$(PROTOC_GEN_GO_VERSION))
+GEN_GRPC := $(call tool,protoc-gen-go-grpc,$(PROTOC_GEN_GO_GRPC_VERSION))
+GEN_CONNECT := $(call tool,protoc-gen-connect-go,$(PROTOC_GEN_CONNECT_GO_VERSION))
+TEMPL := $(call tool,templ,$(TEMPL_VERSION))
+LINT := $(call tool,golangci-lint,$(GOLANGCI_LINT_VERSION))
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+define install
+	@mkdir -p $(BIN) && rm -f $(BIN)/.$(1)-*
+	GOBIN=$(BIN) go install $(2)
+	@touch $@
+endef
+
+$(BUF): ; $(call install,buf,github.com/bufbuild/buf/cmd/buf@$(BUF_VERSION))
+$(GEN_GO): ; $(call install,protoc-gen-go,google.golang.org/protobuf/cmd/protoc-gen-go@$(PROTOC_GEN_GO_VERSION))
+$(GEN_GRPC): ; $(call install,protoc-gen-go-grpc,google.golang.org/grpc/cmd/protoc-gen-go-grpc@$(PROTOC_GEN_GO_GRPC_VERSION))
+$(GEN_CONNECT): ; $(call install,protoc-gen-connect-go,connectrpc.com/connect/cmd/protoc-gen-connect-go@$(PROTOC_GEN_CONNECT_GO_VERSION))
+$(TEMPL): ; $(call install,templ,github.com/a-h/templ/cmd/templ@$(TEMPL_VERSION))
+$(LINT): ; $(call install,golangci-lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION))
+
+.PHONY: generate
+generate: $(BUF) $(GEN_GO) $(GEN_GRPC) $(GEN_CONNECT) $(TEMPL) ## make all generated code anew
+	cd proto && buf lint && for t in buf.gen.yaml buf.gen.agent.yaml buf.gen.connect.yaml; do buf generate --template $$t || exit 1; done
+	@if [ -d ent/schema ]; then go generate ./ent; fi
+	@if [ -d ui/web ]; then templ generate -path ui/web; fi
+
+.PHONY: verify
+verify: generate ## prove that generated code and go.mod are what is committed
+	go mod tidy
+	@if [ -n "$$(git status --porcelain)" ]; then echo 'verify: these files differ from what is committed; run make generate and commit:' >&2; git status --short >&2; git diff --stat >&2; exit 1; fi
+
+.PHONY: lint
+lint: $(LINT) ## run the linters
+	golangci-lint run ./...
+
+.PHONY: fmt
+fmt: $(LINT) ## format the code
+	golangci-lint fmt ./...
+
+.PHONY: test
+test: ## every test, with race detector and shuffle
+	go test -race -shuffle=on ./...
+
+.PHONY: test-short
+test-short: ## the tests that need nothing but Go
+	go test -short ./...
+
+.PHONY: fuzz
+FUZZTIME ?= 30s
+fuzz: ## fuzz each parser for FUZZTIME
+	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r f; do for n in $$(grep -oE '^func Fuzz[A-Za-z0-9_]+' $$f | cut -c6-); do echo "$$(dirname $$f) $$n"; go test -run '^$$' -fuzz "^$$n\$$" -fuzztime $(FUZZTIME) $$(dirname $$f); done; done
+
+.PHONY: build
+build: ## build the programs into dist
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o dist/ ./...
+
+.PHONY: ci
+ci: verify lint test ## what must pass before anything lands
+	$(MAKE) fuzz FUZZTIME=10s

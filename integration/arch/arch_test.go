@@ -1,0 +1,178 @@
+// Package arch_test holds the import walls of the project where no linter runs: each forbidden import with its reason.
+package arch_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/seatrial/seatrial"
+
+type pkg struct {
+	ImportPath string
+	Dir        string
+	Doc        string
+	Name       string
+	GoFiles    []string
+	Imports    []string
+	Deps       []string
+}
+
+func list(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,Doc,Name,GoFiles,Imports,Deps", "./...")
+	cmd.Dir = filepath.Join("..", "..")
+	out, err := cmd.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Fatalf("go list: %v: %s", err, exit.Stderr)
+		}
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		switch err := dec.Decode(&p); {
+		case errors.Is(err, io.EOF):
+			return all
+		case err != nil:
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+func under(importPath string, roots ...string) bool {
+	for _, root := range roots {
+		if importPath == module+"/"+root || strings.HasPrefix(importPath, module+"/"+root+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// wall forbids the packages under from to reach a package with one of the prefixes, except through doors.
+type wall struct {
+	from   []string
+	except []string // packages under from that may
+	deny   []string // import path prefixes
+	deep   bool     // look at everything linked, not only at direct imports
+	reason string
+}
+
+func walls() map[string]wall {
+	const (
+		grpc    = "google.golang.org/grpc"
+		connect = "connectrpc.com/connect"
+	)
+	return map[string]wall{
+		"HalvesMeetOnTheWire": {
+			from: []string{"agent"}, except: []string{"agent/runner"},
+			deny: []string{module + "/controlplane", module + "/ent", module + "/ui"}, deep: true,
+			reason: "agent and control plane share proto/gen only",
+		},
+		"RunnerSharesExpressionsOnly": {
+			from: []string{"agent/runner"}, deny: []string{module + "/ent", module + "/ui", "k8s.io/client-go", grpc + "/"}, deep: true,
+			reason: "the runner is copied into every test pod and must stay small",
+		},
+		"ControlPlaneKnowsNoCluster": {
+			from: []string{"controlplane"}, deny: []string{module + "/agent", "k8s.io/client-go"}, deep: true,
+			reason: "only agents talk to clusters",
+		},
+		"OnlyAppWiresPages": {
+			from: []string{"controlplane"}, except: []string{"controlplane/app", "controlplane"}, deny: []string{module + "/ui"},
+			reason: "stages do not know who looks at them",
+		},
+		"Leaves": {
+			from: []string{
+				"controlplane/fault", "controlplane/tenant", "controlplane/cluster", "controlplane/execution", "controlplane/workflow",
+			},
+			deny: []string{
+				module + "/controlplane/store", module + "/controlplane/api", module + "/controlplane/dispatch",
+				module + "/controlplane/intake", module + "/controlplane/agentlink", module + "/proto", module + "/ent", grpc, connect,
+			},
+			deep: true, reason: "leaves import the libraries of their own format and other leaves",
+		},
+		"RedisDoor": {
+			from: []string{"controlplane", "agent", "ui"}, except: []string{"controlplane/bus", "controlplane/app", "controlplane"},
+			deny: []string{"github.com/redis/go-redis"}, deep: true, reason: "Redis lives behind the bus",
+		},
+		"JWTDoor": {
+			from: []string{"controlplane", "agent", "ui"}, except: []string{"controlplane/auth"},
+			deny: []string{"github.com/golang-jwt/jwt"}, reason: "tokens are made and checked in auth",
+		},
+		"PagesTakeViewModels": {
+			from: []string{"ui/web"}, deny: []string{module + "/controlplane/store", module + "/ent", module + "/proto"},
+			reason: "pages take view models, never entities",
+		},
+		"CommandSpeaksTheAPI": {
+			from: []string{"ui/cli"}, deny: []string{module + "/controlplane/store", module + "/ent", "k8s.io/client-go"}, deep: true,
+			reason: "the command is a client of the API",
+		},
+		"NoTestLibrariesInPrograms": {
+			from: []string{"agent", "controlplane", "ui", "ent"}, except: []string{"controlplane/store/storetest", "controlplane/bus/bustest", "agent/workfake"},
+			deny: []string{"testing", "github.com/testcontainers"}, reason: "tests stay in tests",
+		},
+	}
+}
+
+func TestImports(t *testing.T) {
+	t.Parallel()
+	packages := list(t)
+	for name, w := range walls() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, p := range packages {
+				if !under(p.ImportPath, w.from...) || excepted(p.ImportPath, w.except) {
+					continue
+				}
+				imports := p.Imports
+				if w.deep {
+					imports = p.Deps
+				}
+				for _, i := range imports {
+					if denied(i, w.deny) {
+						t.Errorf("%s imports %s: %s", strings.TrimPrefix(p.ImportPath, module+"/"), i, w.reason)
+					}
+				}
+			}
+		})
+	}
+}
+
+// excepted matches a package exactly for a top-level program ("controlplane") and with everything below it otherwise.
+func excepted(importPath string, except []string) bool {
+	for _, e := range except {
+		if importPath == module+"/"+e || (strings.Contains(e, "/") && under(importPath, e)) {
+			return true
+		}
+	}
+	return false
+}
+
+func denied(importPath string, deny []string) bool {
+	for _, d := range deny {
+		if importPath == d || strings.HasPrefix(importPath, strings.TrimSuffix(d, "/")+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func TestPackageDocs(t *testing.T) {
+	t.Parallel()
+	for _, p := range list(t) {
+		generated := under(p.ImportPath, "proto/gen", "ent/db")
+		if generated || len(p.GoFiles) == 0 || p.Doc != "" {
+			continue
+		}
+		t.Errorf("%s has no package comment: say in a sentence what %s is for", strings.TrimPrefix(p.ImportPath, module+"/"), path.Base(p.ImportPath))
+	}
+}

@@ -1,0 +1,3 @@
+module github.com/seatrial/seatrial/integration/kube/image
+
+go 1.26
