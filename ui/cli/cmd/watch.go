@@ -9,6 +9,7 @@ import (
 	"connectrpc.com/connect"
 
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
+	"github.com/seatrial/seatrial/ui/cli/exitcode"
 )
 
 // errCut means that a stream ended before its end was said: the control plane went away in good order.
@@ -40,7 +41,7 @@ func (a *app) persist(ctx context.Context, try func(progress func()) error) erro
 			a.say("Connection to %s lost; trying again for %s.", a.target.Server, a.Patience)
 		}
 		if time.Since(since) > a.Patience {
-			return fmt.Errorf("gave up after %s: %w", a.Patience, err)
+			return coded(exitcode.Errored, fmt.Errorf("gave up after %s: %w", a.Patience, err))
 		}
 		pause := time.NewTimer(a.Backoff)
 		select {
