@@ -17,12 +17,11 @@ func main() {
 }
 
 func run() int {
-	//nolint:forbidigo // the root context of the process
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return cmd.Main(ctx, os.Args[1:], cmd.Options{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv,
-		Terminal: term.IsTerminal(int(os.Stderr.Fd())),  //nolint:gosec // a descriptor fits an int
-		PipedOut: !term.IsTerminal(int(os.Stdout.Fd())), //nolint:gosec // a descriptor fits an int
+		Terminal: term.IsTerminal(int(os.Stderr.Fd())),
+		PipedOut: !term.IsTerminal(int(os.Stdout.Fd())),
 	})
 }

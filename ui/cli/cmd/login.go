@@ -60,7 +60,7 @@ func (a *app) signIn(c *cobra.Command) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	res, err := a.dial(a.target).identity.SignIn(c.Context(), &apiv1.SignInRequest{
+	res, err := a.dial(a.target).identity.SignIn(c.Context(), &apiv1.SignInRequest{ //nolint:gosec // G101: the password is what was typed in
 		Email: strings.TrimSpace(mail), Password: password, TokenName: "seatrial login",
 	})
 	if err != nil {
@@ -71,8 +71,8 @@ func (a *app) signIn(c *cobra.Command) (string, error) {
 
 // secret reads a line, without echo on a terminal.
 func (a *app) secret(in *bufio.Reader) (string, error) {
-	if f, ok := a.In.(*os.File); ok && term.IsTerminal(int(f.Fd())) { //nolint:gosec // a descriptor fits an int
-		raw, err := term.ReadPassword(int(f.Fd())) //nolint:gosec // a descriptor fits an int
+	if f, ok := a.In.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		raw, err := term.ReadPassword(int(f.Fd()))
 		a.say("")
 		return string(raw), err
 	}

@@ -51,7 +51,7 @@ func Main(ctx context.Context, args []string, o Options) int {
 		o.Backoff = 500 * time.Millisecond
 	}
 	a := &app{Options: o}
-	root := a.root()
+	root := a.root() //nolint:contextcheck // cobra carries the context in the command
 	root.SetArgs(args)
 	root.SetIn(o.In)
 	root.SetOut(o.Out)
