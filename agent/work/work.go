@@ -20,6 +20,8 @@ var (
 	ErrStale = errors.New("command has expired")
 	// ErrUplinkLost means the connection to the control plane broke with something in flight: ask Committed and go on there.
 	ErrUplinkLost = errors.New("connection to the control plane was lost")
+	// ErrRefused means the control plane will never take what was sent; sending it again is of no use.
+	ErrRefused = errors.New("refused by the control plane")
 )
 
 // RejectedError says that a command can never succeed, with what to do about it.
@@ -89,8 +91,33 @@ type Update struct {
 	AttemptID string
 	// Report carries status, reason, message, node, pod and times; steps are left empty.
 	Report *agentv1.AttemptReport
+	// Pod is nil until a pod was seen.
+	Pod *Pod
 	// Gone means that the Job does not exist any more.
 	Gone bool
+	// Stop asks for the Job's pods to be stopped, because the report says that they never will get anywhere.
+	Stop bool
+}
+
+// Pod is what is known of the pod of an attempt.
+type Pod struct {
+	PodIdentity
+	// Grace is how long the pod may take between the wish to end and its end.
+	Grace      time.Duration
+	Containers []Container
+	// Ended means that no container of the pod runs or will run.
+	Ended bool
+}
+
+// Container is a container of an attempt's pod.
+type Container struct {
+	Name string
+	// Started means that it runs or ran.
+	Started bool
+	// Terminated means that it ended; ExitCode and Message (what the runner wrote at its end) are set then.
+	Terminated bool
+	ExitCode   int32
+	Message    string
 }
 
 // Sink takes updates; it must not block.
