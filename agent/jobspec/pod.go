@@ -16,7 +16,7 @@ const (
 	stateDir     = "/seatrial"
 	binDir       = "/seatrial-bin"
 	workspaceDir = "/workspace"
-	tokenDir     = "/var/run/seatrial"
+	tokenDir     = "/var/run/seatrial" //nolint:gosec // G101: a directory, not a secret
 	planDir      = "/var/run/seatrial-plan"
 
 	// Audience is that of the token by which a runner proves which pod it is.

@@ -88,14 +88,14 @@ func TestExpandEnv_Err(t *testing.T) {
 const costly = `[1,2,3,4,5,6,7,8,9].all(a, [1,2,3,4,5,6,7,8,9].all(b, [1,2,3,4,5,6,7,8,9].all(c,
 	[1,2,3,4,5,6,7,8,9].all(d, [1,2,3,4,5,6,7,8,9].all(e, [1,2,3,4,5,6,7,8,9].all(f, a+b+c+d+e+f > 0))))))`
 
-func compiler(t testing.TB) *expr.Compiler {
-	t.Helper()
+func compiler(tb testing.TB) *expr.Compiler {
+	tb.Helper()
 	c, err := expr.New(map[string]expr.Type{
 		"params.url": expr.String, "params.users": expr.Integer, "params.rate": expr.Number, "params.full": expr.Boolean,
 		"workflow.name": expr.String,
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }
