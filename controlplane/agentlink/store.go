@@ -8,6 +8,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 )
 
 // Store is what the agents' service needs of the database. Calls act for the agent in the context (a tenant.KindAgent viewer):
@@ -18,8 +19,8 @@ type Store interface {
 	// CloseSession marks the cluster disconnected when epoch is still the newest.
 	CloseSession(ctx context.Context, epoch int64) error
 	// TouchSessions stores that the sessions were alive just now, one statement for all; those whose epoch is no longer the
-	// newest are returned as superseded. It runs as system.
-	TouchSessions(ctx context.Context, epochs map[cluster.ID]int64) (superseded []cluster.ID, err error)
+	// newest are returned as superseded, those whose agent lost its right as revoked. It runs as system.
+	TouchSessions(ctx context.Context, epochs map[cluster.ID]int64) (superseded, revoked []cluster.ID, err error)
 	// TakeCommands marks at most limit commands of the agent as sent in this epoch and returns them: those queued, and those
 	// sent more than resend ago without an answer. Cancel and release are not counted against limit.
 	TakeCommands(ctx context.Context, epoch int64, limit int, resend, expiry time.Duration) ([]cluster.Command, error)
@@ -34,11 +35,33 @@ type Store interface {
 	Reconcile(ctx context.Context, present []execution.AttemptID, grace time.Duration) (cancel, unknown, release []execution.AttemptID, err error)
 }
 
+// Identity turns bootstrap tokens into agents and keys into tokens; all of it runs before there is a viewer.
+type Identity interface {
+	// Enrol spends a bootstrap token and registers the public key; the same token with the same key answers as before.
+	Enrol(ctx context.Context, bootstrapToken string, publicKey []byte, clusterUID, agentVersion string) (cluster.Identity, error)
+	// Challenge returns a nonce that lives one minute and can be used once.
+	Challenge(ctx context.Context, id cluster.ID) (nonce []byte, err error)
+	// Renew checks the signature over the nonce and returns the identity; fault.Unauthenticated when it does not hold.
+	Renew(ctx context.Context, id cluster.ID, nonce, signature []byte) (cluster.Identity, error)
+	// Token issues the short-lived token of an agent.
+	Token(ctx context.Context, id cluster.Identity) (token string, expires time.Time, err error)
+	// Agent checks a token and that its agent is not revoked, and returns its viewer.
+	Agent(ctx context.Context, token string) (tenant.Viewer, error)
+}
+
+// Bus carries hints; losing one costs latency only.
+type Bus interface {
+	Publish(ctx context.Context, topic string)
+	// Subscribe returns a channel with room for one signal, which gets one after each publication; cancel ends it.
+	Subscribe(ctx context.Context, topics ...string) (wake <-chan struct{}, cancel func())
+}
+
 // Intake takes what agents deliver.
 type Intake interface {
 	// Report stores a snapshot and returns the attempt's status afterwards.
 	Report(ctx context.Context, r execution.Report) (execution.Status, error)
-	// Append commits chunks in order, each of any stream; the answer for a chunk is the committed end of its stream.
+	// Append commits chunks of one agent in order, each of any stream; the answer for a chunk is the committed end of its
+	// stream, or in Refused why it can never be stored.
 	Append(ctx context.Context, chunks []execution.Chunk) ([]execution.StreamState, error)
 	// Streams returns how far each stream of an attempt is committed.
 	Streams(ctx context.Context, id execution.AttemptID) ([]execution.StreamState, error)

@@ -2,11 +2,13 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 )
 
@@ -29,6 +31,8 @@ type History interface {
 	// Chunks returns stored chunks of a step's log that end after offset, in order, together at most limit raw bytes (at least
 	// one when there is one), and the state of the stream.
 	Chunks(ctx context.Context, id execution.AttemptID, step int, offset int64, limit int) ([]execution.Chunk, execution.StreamState, error)
+	// LineOffset returns the offset of the first byte of a line (from zero) of a step's log, or the end when there is no such line.
+	LineOffset(ctx context.Context, id execution.AttemptID, step int, line int64) (offset int64, err error)
 	// Results lists worst first; outcomes may be empty for all.
 	Results(ctx context.Context, id execution.ID, outcomes []string, size int, after string) (list []execution.TestResult, next string, err error)
 	Files(ctx context.Context, id execution.ID) ([]execution.File, error)
@@ -39,4 +43,37 @@ type History interface {
 type Fleet interface {
 	Clusters(ctx context.Context) ([]cluster.Cluster, error)
 	Environments(ctx context.Context) ([]cluster.Environment, error)
+}
+
+// Enroller registers clusters for the viewer of the context.
+type Enroller interface {
+	// EnrollCluster makes the cluster with an environment, or a new bootstrap token for one that never connected; the token is
+	// returned once. fault.Conflict when the name is taken by a connected cluster.
+	EnrollCluster(ctx context.Context, name, environment, namespace string) (c cluster.Cluster, e cluster.Environment, token string, expires time.Time, err error)
+}
+
+// Runner starts and stops executions for the viewer of the context. Implemented by dispatch.
+type Runner interface {
+	Start(ctx context.Context, r execution.Request) (e execution.Execution, existed bool, err error)
+	Cancel(ctx context.Context, id execution.ID, reason string) (execution.Execution, error)
+}
+
+// Accounts checks credentials and makes tokens. Implemented by auth.
+type Accounts interface {
+	// Bearer returns the viewer of an API token or fault.Unauthenticated, which tells an expired token from an unknown one.
+	Bearer(ctx context.Context, token string) (tenant.Viewer, error)
+	// Cookie returns the viewer of a session cookie.
+	Cookie(ctx context.Context, value string) (tenant.Viewer, error)
+	// SignIn checks a password and returns the member; the time it takes does not tell whether the e-mail exists.
+	SignIn(ctx context.Context, email, password, remote string) (tenant.Viewer, error)
+	// CreateToken makes an API token of a team (name; empty means the viewer's); scopes must be the viewer's own.
+	CreateToken(ctx context.Context, team, name string, scopes []tenant.Scope, lifetime time.Duration) (token string, expires time.Time, err error)
+	// Describe returns the names of the viewer's organization and team.
+	Describe(ctx context.Context) (organization, team string, err error)
+}
+
+// Bus is where changes are heard of; losing a hint costs latency only.
+type Bus interface {
+	// Subscribe returns a channel with room for one signal, which gets one after each publication; cancel ends it.
+	Subscribe(ctx context.Context, topics ...string) (wake <-chan struct{}, cancel func())
 }

@@ -35,6 +35,8 @@ type Report struct {
 	Delivered  bool
 	Notes      []string
 	Steps      []Step
+	ObservedAt time.Time
+	FromRunner bool // the runner said so itself; otherwise derived from the pod
 }
 
 // Chunk is a run of bytes of one log stream, as received.
@@ -70,6 +72,7 @@ type StreamState struct {
 	Stream    string
 	Committed int64
 	Final     bool
+	Refused   string // answers to a chunk only: why it can never be stored
 }
 
 // FileKind is what a stored file is.

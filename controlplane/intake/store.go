@@ -27,7 +27,7 @@ type Store interface {
 
 // Blobs keeps bytes.
 type Blobs interface {
-	// Put stores the bytes of r under key, replacing what is there, and returns their number.
+	// Put stores the bytes of r under key, replacing what is there; size is -1 when unknown.
 	Put(ctx context.Context, key string, r io.Reader, size int64, contentType string) error
 	// Open returns the bytes under key, or fault.NotFound.
 	Open(ctx context.Context, key string) (io.ReadSeekCloser, error)
