@@ -22,5 +22,7 @@ say "building containerd (about 2 minutes)"
 (cd "$here/containerd" && CGO_ENABLED=0 go build -tags 'no_btrfs no_devmapper no_zfs' -ldflags '-s -w' -o "$out/bin" tool)
 say "building CoreDNS (about 3 minutes)"
 (cd "$here/coredns" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$out/bin/coredns" .)
+say "building helm (about 3 minutes)"
+(cd "$here/helm" && CGO_ENABLED=0 go build -ldflags "-s -w" -o "$out/bin" tool)
 (cd "$here/image" && go build -o "$out/bin/image" .)
 echo "$stamp" >"$out/bin/.stamp"
