@@ -24,6 +24,9 @@ type Verdict struct {
 //
 // A report that lists fewer failures than it declares, or none although its tool failed, is contradictory: for each hidden
 // failure there is a synthetic errored case, so that nothing that happened can look as if it had not.
+//
+// The exit code speaks of all reports of its step together. For one of several reports it must be nil unless the others list no
+// failure either: one file per class is usual, and the failure is in one of them.
 func Judge(s Summary, exit *int) Verdict {
 	v := Verdict{Grade: Consistent}
 	for _, suite := range s.Suites {

@@ -21,7 +21,6 @@ import (
 // Limits of a report. They are far above what tools write and keep a hostile file from hurting.
 const (
 	MaxDetail = 64 << 10 // bytes of Case.Detail
-	maxToken  = 16 << 20 // bytes of one tag, attribute list or text
 	maxDepth  = 64       // nested elements
 	maxCases  = 5_000_000
 	maxSuites = 1_000 // disagreeing suites that are kept
@@ -35,12 +34,11 @@ var ErrUnreadable = errors.New("unreadable report")
 // ParseJUnit reads a report of the JUnit XML family and calls emit for every case in order of the file. It needs memory for one
 // case, not for the file. An error wraps ErrUnreadable unless emit or r caused it.
 func ParseJUnit(r io.Reader, emit func(Case) error) (Summary, error) {
-	limit := &tokenLimit{r: r, left: maxToken}
-	text, err := asUTF8(limit)
+	text, err := asUTF8(r)
 	if err != nil {
 		return Summary{}, err
 	}
-	p := &junit{dec: xml.NewDecoder(text), limit: limit, emit: emit}
+	p := &junit{dec: xml.NewDecoder(newBound(text)), emit: emit}
 	p.dec.CharsetReader = func(_ string, input io.Reader) (io.Reader, error) { return input, nil } // asUTF8 did it
 	err = p.run()
 	return p.sum, err
@@ -72,35 +70,17 @@ func asUTF8(r io.Reader) (io.Reader, error) {
 		}
 	}
 	clean := runes.Map(func(c rune) rune {
-		if c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0xFFFE || c == 0xFFFF {
-			return '\uFFFD'
+		if allowed(c) {
+			return c
 		}
-		return c
+		return '\uFFFD'
 	})
 	return transform.NewReader(in, transform.Chain(runes.ReplaceIllFormed(), clean)), nil
-}
-
-// tokenLimit fails a read that would make a single token longer than maxToken; the parser renews the allowance at each token.
-type tokenLimit struct {
-	r    io.Reader
-	left int
-}
-
-var errToken = fmt.Errorf("%w: one element or text is longer than %d MiB", ErrUnreadable, maxToken>>20)
-
-func (l *tokenLimit) Read(p []byte) (int, error) {
-	if l.left <= 0 {
-		return 0, errToken
-	}
-	n, err := l.r.Read(p[:min(len(p), l.left)])
-	l.left -= n
-	return n, err
 }
 
 // junit is the state of one parse.
 type junit struct {
 	dec   *xml.Decoder
-	limit *tokenLimit
 	emit  func(Case) error
 	sum   Summary
 	depth int
@@ -114,7 +94,6 @@ type suiteState struct {
 }
 
 func (p *junit) token() (xml.Token, error) {
-	p.limit.left = maxToken
 	t, err := p.dec.Token()
 	var syntax *xml.SyntaxError
 	if errors.As(err, &syntax) {
@@ -123,11 +102,7 @@ func (p *junit) token() (xml.Token, error) {
 	if err != nil && strings.HasPrefix(err.Error(), "xml: ") { // the decoder's own errors have no type of their own
 		return nil, fmt.Errorf("%w: %s", ErrUnreadable, strings.TrimPrefix(err.Error(), "xml: "))
 	}
-	switch t := t.(type) {
-	case xml.Directive:
-		if bytes.HasPrefix(bytes.ToUpper(bytes.TrimSpace(t)), []byte("DOCTYPE")) {
-			return nil, fmt.Errorf("%w: a document type is not accepted", ErrUnreadable)
-		}
+	switch t.(type) {
 	case xml.StartElement:
 		if p.depth++; p.depth > maxDepth {
 			return nil, fmt.Errorf("%w: elements are nested deeper than %d", ErrUnreadable, maxDepth)

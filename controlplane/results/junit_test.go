@@ -85,6 +85,7 @@ func TestJudge(t *testing.T) {
 		"ExitUnknown":    {`<testsuite tests="1"><testcase name="a"/></testsuite>`, nil, results.Consistent, 0, "nothing to hold against it"},
 		"HiddenFailure":  {`<testsuite tests="2" failures="2"><testcase name="a"><failure/></testcase><testcase name="b"/></testsuite>`, &one, results.Contradictory, 1, "two declared, one listed"},
 		"SuiteError":     {`<testsuite name="s" errors="1"><system-err>refused</system-err></testsuite>`, &one, results.Contradictory, 1, "an error with no case"},
+		"WorstCounts":    {`<testsuites><testsuite name="a" failures="1"/><testsuite name="b" tests="2"/></testsuites>`, &one, results.Contradictory, 1, "one suite hides a failure, the next only lacks tests"},
 		"Lossy":          {`<testsuite tests="3"><testcase name="a"/></testsuite>`, &zero, results.Lossy, 0, "two are missing"},
 		"MoreThanSaid":   {`<testsuite tests="1"><testcase name="a"/><testcase name="b"/></testsuite>`, &zero, results.Consistent, 0, "todo tests are listed only"},
 	}
@@ -113,19 +114,23 @@ func TestParseJUnit_Cases(t *testing.T) {
 		want   results.Case
 		reason string
 	}{
-		"Passed":          {`<testsuite name="s"><testcase classname="c" name="n" file="f.py" time="1,234.5"/></testsuite>`, results.Case{Suite: "s", Class: "c", Name: "n", File: "f.py", Outcome: results.Passed, Duration: 1234500 * time.Millisecond}, "thousands with a comma"},
-		"FailureMessage":  {"<testsuite><testcase name='n'><failure message='boom'>at x\nat y</failure></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Failed, Message: "boom", Detail: "at x\nat y"}, "attribute first"},
-		"FailureText":     {"<testsuite><testcase name='n'><failure>\nfirst\nsecond</failure></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Failed, Message: "first", Detail: "first\nsecond"}, "text when there is no attribute"},
-		"FirstFailure":    {"<testsuite><testcase name='n'><failure message='one'/><error message='two'/></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Failed, Message: "one"}, "the first is the cause"},
-		"SkippedWins":     {"<testsuite><testcase name='n'><failure message='x'/><skipped message='todo'/></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Skipped, Message: "todo"}, "node's todo"},
-		"Retries":         {"<testsuite><testcase name='n'><flakyFailure message='x'/></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Passed, Retries: 1}, "surefire says so"},
-		"Nested":          {"<testsuites><testsuite name='a'><testsuite name='b'><testcase name='n'/></testsuite></testsuite></testsuites>", results.Case{Suite: "a › b", Name: "n", Outcome: results.Passed}, "path of suites"},
-		"UnderRoot":       {"<testsuites><testcase name='n' time='NaN'/></testsuites>", results.Case{Name: "n", Outcome: results.Passed}, "node puts cases there"},
-		"ByteOrderMark":   {"\xef\xbb\xbf<testsuite><testcase name='ü' time='-0.000000'/></testsuite>", results.Case{Name: "ü", Outcome: results.Passed}, ".NET writes one"},
-		"Latin1":          {"<?xml version='1.0' encoding='ISO-8859-1'?><testsuite><testcase name='\xfc'/></testsuite>", results.Case{Name: "ü", Outcome: results.Passed}, "declared encoding"},
-		"ControlByte":     {"<testsuite><testcase name='a\x1bb'/></testsuite>", results.Case{Name: "a\uFFFDb", Outcome: results.Passed}, "copied from a terminal"},
-		"InvalidUTF8":     {"<testsuite><testcase name='a\xffb'/></testsuite>", results.Case{Name: "a\uFFFDb", Outcome: results.Passed}, "copied from a program"},
-		"PropertiesInner": {"<testsuite><testcase name='n'><properties><property name='x' value='y'/></properties></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Passed}, "no outcome in them"},
+		"Passed":           {`<testsuite name="s"><testcase classname="c" name="n" file="f.py" time="1,234.5"/></testsuite>`, results.Case{Suite: "s", Class: "c", Name: "n", File: "f.py", Outcome: results.Passed, Duration: 1234500 * time.Millisecond}, "thousands with a comma"},
+		"FailureMessage":   {"<testsuite><testcase name='n'><failure message='boom'>at x\nat y</failure></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Failed, Message: "boom", Detail: "at x\nat y"}, "attribute first"},
+		"FailureText":      {"<testsuite><testcase name='n'><failure>\nfirst\nsecond</failure></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Failed, Message: "first", Detail: "first\nsecond"}, "text when there is no attribute"},
+		"FirstFailure":     {"<testsuite><testcase name='n'><failure message='one'/><error message='two'/></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Failed, Message: "one"}, "the first is the cause"},
+		"SkippedWins":      {"<testsuite><testcase name='n'><failure message='x'/><skipped message='todo'/></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Skipped, Message: "todo"}, "node's todo"},
+		"Retries":          {"<testsuite><testcase name='n'><flakyFailure message='x'/></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Passed, Retries: 1}, "surefire says so"},
+		"Nested":           {"<testsuites><testsuite name='a'><testsuite name='b'><testcase name='n'/></testsuite></testsuite></testsuites>", results.Case{Suite: "a › b", Name: "n", Outcome: results.Passed}, "path of suites"},
+		"UnderRoot":        {"<testsuites><testcase name='n' time='NaN'/></testsuites>", results.Case{Name: "n", Outcome: results.Passed}, "node puts cases there"},
+		"ByteOrderMark":    {"\xef\xbb\xbf<testsuite><testcase name='ü' time='-0.000000'/></testsuite>", results.Case{Name: "ü", Outcome: results.Passed}, ".NET writes one"},
+		"Latin1":           {"<?xml version='1.0' encoding='ISO-8859-1'?><testsuite><testcase name='\xfc'/></testsuite>", results.Case{Name: "ü", Outcome: results.Passed}, "declared encoding"},
+		"ControlByte":      {"<testsuite><testcase name='a\x1bb'/></testsuite>", results.Case{Name: "a\uFFFDb", Outcome: results.Passed}, "copied from a terminal"},
+		"InvalidUTF8":      {"<testsuite><testcase name='a\xffb'/></testsuite>", results.Case{Name: "a\uFFFDb", Outcome: results.Passed}, "copied from a program"},
+		"ControlReference": {"<testsuite><testcase name='a&#x1b;b&#0;&#9;'/></testsuite>", results.Case{Name: "a\uFFFDb\uFFFD\t", Outcome: results.Passed}, "copied from a terminal, and escaped"},
+		"References":       {"<testsuite><testcase name='&lt;&#252;&quot;'><failure>a &amp; b<![CDATA[<c>]]></failure></testcase></testsuite>", results.Case{Name: "<ü\"", Outcome: results.Failed, Message: "a & b<c>", Detail: "a & b<c>"}, "ordinary ones stay"},
+		"Comment":          {"<testsuite><testcase name='n'><!-- <failure/> -- --></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Passed}, "no outcome in it"},
+		"GreaterInValue":   {"<testsuite><testcase name='a > b'/></testsuite>", results.Case{Name: "a > b", Outcome: results.Passed}, "no end of the tag"},
+		"PropertiesInner":  {"<testsuite><testcase name='n'><properties><property name='x' value='y'/></properties></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Passed}, "no outcome in them"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -163,40 +168,68 @@ func TestParseJUnit_Unreadable(t *testing.T) {
 	}
 }
 
-// endless repeats a unit without end, so that only a limit can stop the parser.
+// repeated is head, then a unit over and over for n bytes, then tail, without holding any of it.
+func repeated(head, unit string, n int64, tail string) io.Reader {
+	body := io.LimitReader(&endless{unit: []byte(unit)}, n/int64(len(unit))*int64(len(unit)))
+	return io.MultiReader(strings.NewReader(head), body, strings.NewReader(tail))
+}
+
 type endless struct {
-	head io.Reader
 	unit []byte
 	at   int
 }
 
 func (e *endless) Read(p []byte) (int, error) {
-	if n, err := e.head.Read(p); err == nil {
-		return n, nil
+	n := 0
+	for n < len(p) {
+		c := copy(p[n:], e.unit[e.at:])
+		e.at = (e.at + c) % len(e.unit)
+		n += c
 	}
-	n := copy(p, e.unit[e.at:])
-	e.at = (e.at + n) % len(e.unit)
 	return n, nil
 }
 
-//nolint:paralleltest // looks at the memory of the whole process
-func TestParseJUnit_BoundedMemory(t *testing.T) {
-	tests := map[string]struct{ head, unit string }{
-		"EndlessAttribute": {"<testsuite name='", "aaaaaaaa"},
-		"EndlessText":      {"<testsuite><system-out>", "line\n"},
-		"EndlessAttrs":     {"<testsuite", " a='b'"},
+// TestParseJUnit_Bounded holds that what a test prints or a hostile file repeats costs neither the memory of the process nor,
+// where the file is right, the evidence in it.
+func TestParseJUnit_Bounded(t *testing.T) { //nolint:paralleltest // it looks at the memory of the whole process
+	const size, limit = 24 << 20, 16 << 20
+	const open, shut = "<testsuite tests='1' failures='1'><testcase name='a'><failure message='", "</failure></testcase></testsuite>"
+	tests := map[string]struct {
+		head, unit, tail string
+		readable         bool
+		reason           string
+	}{
+		"Text":       {open + "m'>", "€€\n", shut, true, "a test that prints without end"},
+		"CDATA":      {open + "m'><![CDATA[", "]] > line\n", "]]>" + shut, true, "the same, as most tools write it"},
+		"Entities":   {open + "m'>", "&lt;&amp;&#27;", shut, true, "references are kept whole or not at all"},
+		"Value":      {open, "&quot;long&gt;", "'>x" + shut, true, "a message without end"},
+		"Output":     {"<testsuite tests='1' failures='1'><system-out>", "line\n", "</system-out><testcase name='a'><failure>x" + shut, true, "output of a suite"},
+		"Comment":    {"<testsuite tests='1' failures='1'><!--", "- -", "--><testcase name='a'><failure>x" + shut, true, "nobody reads it"},
+		"Attributes": {"<testsuite", " a='b'", "/>", false, "no tool writes a thousand"},
+		"BigValues":  {"<testsuite", " a='" + strings.Repeat("x", 100_000) + "'", "/>", false, "together they are too much"},
+		"Name":       {"<", "a", "/>", false, "a name without end"},
+		"PI":         {"<?", "a", "?><testsuite/>", false, "an instruction without end"},
+		"Depth":      {"", "<testsuite>", "", false, "nesting without end"},
+		"DocType":    {"<!DOCTYPE x [", "<!ENTITY a 'b'>", "]><testsuite/>", false, "entities without end"},
 	}
-	for name, tc := range tests {
+	for name, tc := range tests { //nolint:paralleltest // as above
 		t.Run(name, func(t *testing.T) {
+			runtime.GC()
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			_, _, err := parse(t, &endless{head: strings.NewReader(tc.head), unit: []byte(tc.unit)})
+			cases, sum, err := parse(t, repeated(tc.head, tc.unit, size, tc.tail))
 			runtime.ReadMemStats(&after)
-			if !errors.Is(err, results.ErrUnreadable) {
-				t.Errorf("err = %v", err)
+			if grown := int64(after.HeapSys) - int64(before.HeapSys); grown > limit {
+				t.Errorf("heap grew by %d MiB: %s", grown>>20, tc.reason)
 			}
-			if grown := int64(after.HeapSys) - int64(before.HeapSys); grown > 1<<30 {
-				t.Errorf("heap grew by %d MiB", grown>>20)
+			if !tc.readable {
+				if !errors.Is(err, results.ErrUnreadable) {
+					t.Errorf("err = %v: %s", err, tc.reason)
+				}
+				return
+			}
+			if err != nil || len(cases) != 1 || cases[0].Outcome != results.Failed || sum.Listed.Bad != 1 {
+				t.Errorf("%d cases, %+v, %v: %s", len(cases), sum, err, tc.reason)
 			}
 		})
 	}

@@ -226,7 +226,7 @@ func (p compiled) eval(values map[string]any) (string, error) {
 		}
 		return "", fail(p.offset, "expression %q: %v", strings.TrimSpace(p.text), err)
 	}
-	text, err := toText(out.Value())
+	text, err := Text(out.Value())
 	if err != nil {
 		return "", fail(p.offset, "expression %q: %v", strings.TrimSpace(p.text), err)
 	}
@@ -235,7 +235,8 @@ func (p compiled) eval(values map[string]any) (string, error) {
 
 var errNotText = errors.New("only strings, numbers and booleans can be put into text")
 
-func toText(v any) (string, error) {
+// Text returns the text of a value: a string as it is, numbers and booleans as people write them.
+func Text(v any) (string, error) {
 	switch v := v.(type) {
 	case string:
 		return v, nil

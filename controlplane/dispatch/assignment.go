@@ -1,0 +1,120 @@
+package dispatch
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/workflow"
+	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
+	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
+)
+
+// What holds for an attempt unless its workflow says otherwise.
+const (
+	defaultTimeout  = time.Hour
+	grace           = 30 * time.Second
+	uploadAllowance = 10 * time.Minute
+)
+
+// encode returns the bytes of an assignment and their digest. They are stored, so that every delivery has the same digest.
+func encode(a *agentv1.Assignment) (spec []byte, digest string, err error) {
+	spec, err = proto.MarshalOptions{Deterministic: true}.Marshal(a)
+	if err != nil {
+		return nil, "", fmt.Errorf("encode assignment: %w", err)
+	}
+	sum := sha256.Sum256(spec)
+	return spec, hex.EncodeToString(sum[:]), nil
+}
+
+func assignment(id ids, name string, env cluster.Environment, plan *workflow.Plan) *agentv1.Assignment {
+	a := &agentv1.Assignment{
+		AttemptId: id.attempt.String(), ExecutionId: id.execution.String(), RunId: id.run.String(), AttemptNumber: 1,
+		Workflow: name, Environment: env.Name, Namespace: env.Namespace, Pod: pod(plan.Pod),
+		Plan: runnerPlan(id.attempt.String(), plan),
+	}
+	for _, c := range plan.Containers {
+		a.Containers = append(a.Containers, container(c))
+	}
+	return a
+}
+
+func pod(p workflow.Pod) *agentv1.Pod {
+	out := &agentv1.Pod{
+		ServiceAccountName: p.ServiceAccountName, NodeSelector: p.NodeSelector, ImagePullSecrets: p.ImagePullSecrets,
+		Labels: p.Labels, Annotations: p.Annotations,
+		Security: &agentv1.PodSecurity{
+			RunAsUser: p.Security.RunAsUser, RunAsGroup: p.Security.RunAsGroup, RunAsNonRoot: p.Security.RunAsNonRoot,
+			FsGroup: p.Security.FSGroup, ReadOnlyRootFilesystem: p.Security.ReadOnlyRootFilesystem,
+		},
+	}
+	for _, t := range p.Tolerations {
+		out.Tolerations = append(out.Tolerations, &agentv1.Toleration{
+			Key: t.Key, Operator: t.Operator, Value: t.Value, Effect: t.Effect, TolerationSeconds: t.Seconds,
+		})
+	}
+	return out
+}
+
+func container(c workflow.PlanContainer) *agentv1.Container {
+	out := &agentv1.Container{
+		Name: c.Name, Image: c.Image, ImagePullPolicy: c.PullPolicy, RunnerImage: c.RunnerImage, Requests: c.Requests, Limits: c.Limits,
+	}
+	for _, e := range c.Env {
+		v := &agentv1.ContainerEnv{Name: e.Name}
+		if e.Secret != nil {
+			v.Source = &agentv1.ContainerEnv_Secret{Secret: keyRef(*e.Secret)}
+		} else if e.ConfigMap != nil {
+			v.Source = &agentv1.ContainerEnv_ConfigMap{ConfigMap: keyRef(*e.ConfigMap)}
+		}
+		out.Env = append(out.Env, v)
+	}
+	return out
+}
+
+func keyRef(k workflow.KeyRef) *agentv1.KeyRef {
+	return &agentv1.KeyRef{Name: k.Name, Key: k.Key, Optional: k.Optional}
+}
+
+func runnerPlan(attempt string, plan *workflow.Plan) *runnerv1.Plan {
+	timeout := plan.Timeout
+	if timeout == 0 {
+		timeout = defaultTimeout
+	}
+	out := &runnerv1.Plan{
+		AttemptId: attempt, Timeout: durationpb.New(timeout), Grace: durationpb.New(grace),
+		UploadAllowance: durationpb.New(uploadAllowance),
+	}
+	for _, f := range plan.Files {
+		out.Files = append(out.Files, &runnerv1.SourceFile{Path: f.Path, Content: []byte(f.Content), Mode: f.Mode})
+	}
+	for _, s := range plan.Steps {
+		out.Steps = append(out.Steps, step(s))
+	}
+	return out
+}
+
+func step(s workflow.PlanStep) *runnerv1.Step {
+	out := &runnerv1.Step{
+		Index: int32(s.Index), //nolint:gosec // at most 101 steps
+		Name:  s.Name, Container: s.Container, Script: s.Script, Command: s.Command, WorkingDir: s.WorkingDir,
+	}
+	if s.Timeout > 0 {
+		out.Timeout = durationpb.New(s.Timeout)
+	}
+	for _, e := range s.Env {
+		out.Env = append(out.Env, &runnerv1.EnvVar{Name: e.Name, Value: e.Value, From: e.From, Secret: e.Secret})
+	}
+	for _, r := range s.Reports {
+		out.Reports = append(out.Reports, &runnerv1.ReportSpec{Format: r.Format, Paths: r.Paths})
+	}
+	if len(s.Artifacts) > 0 {
+		out.Artifacts = &runnerv1.ArtifactSpec{Paths: s.Artifacts}
+	}
+	return out
+}

@@ -1,0 +1,209 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/workflow"
+)
+
+const (
+	maxKey    = 200 // bytes of an idempotency key
+	maxReason = 500 // bytes of a cancellation's reason
+)
+
+// Topics name what hints are published on.
+type Topics struct {
+	Agent     func(org tenant.ID, c cluster.ID) string
+	Execution func(org tenant.ID, id execution.ID) string
+}
+
+// Config is what a Dispatcher is made of. Clock and NewID may be left out.
+type Config struct {
+	Store  Store
+	Bus    Bus
+	Topics Topics
+	Log    *slog.Logger
+	Clock  func() time.Time
+	NewID  func() (uuid.UUID, error) // sorts by time: UUIDv7
+}
+
+// Dispatcher starts and cancels executions. It holds no state of its own: everything is in the store when a call returns.
+type Dispatcher struct {
+	store  Store
+	bus    Bus
+	topics Topics
+	log    *slog.Logger
+	now    func() time.Time
+	newID  func() (uuid.UUID, error)
+}
+
+// New returns a Dispatcher.
+func New(c Config) *Dispatcher {
+	d := &Dispatcher{
+		store: c.Store, bus: c.Bus, topics: c.Topics, log: c.Log.With("component", "dispatch"), now: c.Clock, newID: c.NewID,
+	}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	if d.newID == nil {
+		d.newID = uuid.NewV7
+	}
+	return d
+}
+
+// Start accepts an execution: it is stored together with the command that starts it, or not at all. With an idempotency key
+// that was used before it returns the earlier execution and existed is true. Errors are faults: Forbidden without the scope to
+// run, NotFound, and Invalid for parameters or an environment that do not fit.
+func (d *Dispatcher) Start(ctx context.Context, req execution.Request) (e execution.Execution, existed bool, err error) {
+	viewer, err := allowed(ctx)
+	if err != nil {
+		return e, false, err
+	}
+	if len(req.IdempotencyKey) > maxKey {
+		return e, false, fault.New(fault.Invalid, "the idempotency key is longer than %d bytes", maxKey).WithField("idempotency_key")
+	}
+	n, err := d.prepare(ctx, viewer, req)
+	if err != nil {
+		return e, false, err
+	}
+	id, existed, err := d.store.CreateExecution(ctx, n)
+	if err != nil {
+		return e, false, fmt.Errorf("store execution of %s: %w", req.Workflow, err)
+	}
+	if existed {
+		e, err = d.store.Execution(ctx, id)
+		if err != nil {
+			return e, true, fmt.Errorf("load execution %s: %w", id, err)
+		}
+		return e, true, nil
+	}
+	d.bus.Publish(ctx, d.topics.Agent(viewer.Organization, n.Environment.ClusterID))
+	d.bus.Publish(ctx, d.topics.Execution(viewer.Organization, id))
+	d.log.InfoContext(ctx, "execution accepted", "execution", id, "workflow", req.Workflow, "environment", n.Environment.Name,
+		"trigger", n.Execution.Trigger)
+	return accepted(n), false, nil
+}
+
+// Cancel asks for the end of an execution. Cancelling what has ended is fault.Conflict.
+func (d *Dispatcher) Cancel(ctx context.Context, id execution.ID, reason string) error {
+	viewer, err := allowed(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case reason == "":
+		reason = "Cancelled by " + viewer.Name + "."
+	case len(reason) > maxReason:
+		return fault.New(fault.Invalid, "the reason is longer than %d bytes", maxReason).WithField("reason")
+	}
+	wake, err := d.store.CancelExecution(ctx, id, reason)
+	if err != nil {
+		return fmt.Errorf("cancel execution %s: %w", id, err)
+	}
+	for _, c := range wake {
+		d.bus.Publish(ctx, d.topics.Agent(viewer.Organization, c))
+	}
+	d.bus.Publish(ctx, d.topics.Execution(viewer.Organization, id))
+	d.log.InfoContext(ctx, "execution cancelled", "execution", id, "actor", viewer.Name)
+	return nil
+}
+
+func allowed(ctx context.Context) (tenant.Viewer, error) {
+	viewer, ok := tenant.FromContext(ctx)
+	if !ok {
+		return viewer, fault.New(fault.Unauthenticated, "log in or send an API token first")
+	}
+	if !viewer.Allows(tenant.ScopeRun) {
+		return viewer, fault.New(fault.Forbidden, "%s may not start or cancel executions", viewer.Name).
+			WithHint("Use a token with the scope %q, or ask for the role maintainer.", tenant.ScopeRun)
+	}
+	return viewer, nil
+}
+
+// prepare resolves a request to what is stored.
+func (d *Dispatcher) prepare(ctx context.Context, viewer tenant.Viewer, req execution.Request) (n execution.New, err error) {
+	record, err := d.store.Workflow(ctx, req.Workflow)
+	if err != nil {
+		return n, fmt.Errorf("load workflow %q: %w", req.Workflow, err)
+	}
+	doc, err := workflow.Parse(record.Name, []byte(record.Source))
+	if err != nil {
+		return n, fmt.Errorf("revision %d of workflow %s cannot be run: %w", record.Revision, record.Name, err)
+	}
+	values, err := doc.Spec.Params.Resolve(req.Params)
+	if err != nil {
+		return n, err //nolint:wrapcheck // a fault that speaks for itself
+	}
+	env, err := d.store.Environment(ctx, req.Environment)
+	if err != nil {
+		return n, fmt.Errorf("load environment: %w", err)
+	}
+	ids, err := d.ids()
+	if err != nil {
+		return n, err
+	}
+	plan, err := workflow.Compile(doc, workflow.Inputs{
+		Params: values, ExecutionID: ids.execution.String(), Environment: env.Name, Namespace: env.Namespace, Cluster: env.ClusterName,
+	})
+	if err != nil {
+		return n, err //nolint:wrapcheck // a fault that speaks for itself
+	}
+	spec, digest, err := encode(assignment(ids, record.Name, env, plan))
+	if err != nil {
+		return n, err
+	}
+	return execution.New{
+		Execution: execution.Execution{
+			ID: ids.execution, Workflow: record.Name, Revision: record.Revision, Digest: record.Digest, Status: execution.Queued,
+			Params: values.Strings(), Trigger: or(req.Trigger, "api"), Actor: or(req.Actor, viewer.Name), CreatedAt: d.now().UTC(),
+		},
+		RevisionID: record.RevisionID, Environment: env, RunID: ids.run, AttemptID: ids.attempt, Steps: steps(plan),
+		Spec: spec, SpecDigest: digest, Idempotency: req.IdempotencyKey,
+	}, nil
+}
+
+type ids struct{ execution, run, attempt uuid.UUID }
+
+func (d *Dispatcher) ids() (out ids, err error) {
+	for _, id := range []*uuid.UUID{&out.execution, &out.run, &out.attempt} {
+		if *id, err = d.newID(); err != nil {
+			return out, fmt.Errorf("make an id: %w", err)
+		}
+	}
+	return out, nil
+}
+
+func steps(plan *workflow.Plan) []execution.Step {
+	out := make([]execution.Step, len(plan.Steps))
+	for i, s := range plan.Steps {
+		out[i] = execution.Step{Index: s.Index, Name: s.Name, Status: execution.Waiting}
+	}
+	return out
+}
+
+// accepted is the execution as it was stored: reading it again would only add a way to fail after it has succeeded.
+func accepted(n execution.New) execution.Execution {
+	e := n.Execution
+	e.Runs = []execution.Run{{
+		ID: n.RunID, Environment: n.Environment.Name, Cluster: n.Environment.ClusterName, Namespace: n.Environment.Namespace,
+		Status:   execution.Queued,
+		Attempts: []execution.Attempt{{ID: n.AttemptID, Number: 1, Status: execution.Queued, Steps: n.Steps}},
+	}}
+	return e
+}
+
+func or(value, otherwise string) string {
+	if value == "" {
+		return otherwise
+	}
+	return value
+}

@@ -1,0 +1,280 @@
+package workflow
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/workflow/expr"
+)
+
+// Inputs are what one attempt is compiled for. Params come from Params.Resolve.
+type Inputs struct {
+	Params      Values
+	ExecutionID string
+	Environment string
+	Namespace   string
+	Cluster     string
+}
+
+func (in Inputs) values(doc *Document) map[string]any {
+	v := map[string]any{
+		"execution.id": in.ExecutionID, "workflow.name": doc.Metadata.Name, "environment.name": in.Environment,
+		"environment.namespace": in.Namespace, "cluster.name": in.Cluster,
+	}
+	for name, value := range in.Params {
+		v["params."+name] = value
+	}
+	return v
+}
+
+// Compile resolves a parsed document for one attempt. It is pure: equal inputs give equal plans. The error is a *fault.Error
+// with every fault in Places.
+func Compile(doc *Document, in Inputs) (*Plan, error) {
+	compiler, err := expr.New(variables(doc.Spec.Params))
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "compile "+doc.Metadata.Name)
+	}
+	c := &compilation{expr: compiler, values: in.values(doc), doc: doc, plan: &Plan{
+		Timeout: time.Duration(doc.Spec.Timeout), Pod: doc.Spec.Pod, Files: doc.Spec.Source.Files,
+	}}
+	if doc.Spec.Source.Git != nil {
+		c.git(*doc.Spec.Source.Git)
+	}
+	for i, step := range doc.Spec.Steps {
+		c.step("spec.steps["+strconv.Itoa(i)+"]", step)
+	}
+	c.resources()
+	c.size()
+	if len(c.places) > 0 {
+		return nil, c.error()
+	}
+	return c.plan, nil
+}
+
+type compilation struct {
+	expr   *expr.Compiler
+	values map[string]any
+	doc    *Document
+	plan   *Plan
+	places []fault.Place
+}
+
+func (c *compilation) fault(path, format string, args ...any) {
+	c.places = append(c.places, fault.Place{Field: path, Message: fmt.Sprintf(format, args...)})
+}
+
+func (c *compilation) error() error {
+	first := c.places[0]
+	message := fmt.Sprintf("workflow %s: %s %s", c.doc.Metadata.Name, first.Field, first.Message)
+	if n := len(c.places); n > 1 {
+		message += fmt.Sprintf(" (and %d more)", n-1)
+	}
+	return &fault.Error{Kind: fault.Invalid, Field: first.Field, Message: message, Places: c.places}
+}
+
+// text resolves a template and checks the result; what is left for the pod is not checked.
+func (c *compilation) text(path, template string, where expr.Where, check func(string) string) string {
+	if template == "" || expr.IsPlain(template) {
+		return template // checked when it was parsed
+	}
+	t, err := c.expr.Compile(template, where)
+	if err != nil {
+		c.faults(path, err)
+		return ""
+	}
+	out, err := t.Expand(c.values)
+	if err != nil {
+		c.faults(path, err)
+		return ""
+	}
+	if where == expr.Here {
+		if wrong := check(out); wrong != "" {
+			c.fault(path, "%s", wrong)
+		}
+	}
+	return out
+}
+
+func (c *compilation) faults(path string, err error) {
+	var e *expr.Error
+	if !errors.As(err, &e) {
+		c.fault(path, "%v", err)
+		return
+	}
+	for _, f := range e.Faults {
+		c.fault(path, "%s", f.Message)
+	}
+}
+
+func (c *compilation) texts(path string, templates []string, where expr.Where, check func(string) string) []string {
+	var out []string
+	for i, t := range templates {
+		out = append(out, c.text(path+"["+strconv.Itoa(i)+"]", t, where, check))
+	}
+	return out
+}
+
+func (c *compilation) step(path string, s Step) {
+	image := c.text(path+".image", s.Image, expr.Here, isImage)
+	if s.Image == "" {
+		image = c.text("spec.container.image", c.doc.Spec.Container.Image, expr.Here, isImage)
+	}
+	dir := c.text(path+".workingDir", s.WorkingDir, expr.Here, isWorkingDir)
+	if s.WorkingDir == "" {
+		dir = c.text("spec.container.workingDir", c.doc.Spec.Container.WorkingDir, expr.Here, isWorkingDir)
+	}
+	step := PlanStep{
+		Index: len(c.plan.Steps), Name: s.Name, WorkingDir: dir, Timeout: time.Duration(s.Timeout),
+		Script:    c.text(path+".run", s.Run, expr.InPod, anything),
+		Command:   c.texts(path+".command", s.Command, expr.InPod, anything),
+		Artifacts: c.texts(path+".artifacts.paths", s.Artifacts.Paths, expr.Here, isPattern),
+	}
+	step.Command = append(step.Command, c.texts(path+".args", s.Args, expr.InPod, anything)...)
+	for i, rep := range s.Reports {
+		paths := c.texts(fmt.Sprintf("%s.reports[%d].paths", path, i), rep.Paths, expr.Here, isPattern)
+		step.Reports = append(step.Reports, Report{Format: rep.Format, Paths: paths})
+	}
+	box := c.container(PlanContainer{Image: image, PullPolicy: c.doc.Spec.Container.ImagePullPolicy})
+	step.Container = box.Name
+	c.env(&step, box, path, s.Env)
+	c.plan.Steps = append(c.plan.Steps, step)
+}
+
+// container returns the container of the plan for an image, making it at its first use.
+func (c *compilation) container(want PlanContainer) *PlanContainer {
+	same := func(p PlanContainer) bool {
+		return p.Image == want.Image && p.PullPolicy == want.PullPolicy && p.RunnerImage == want.RunnerImage
+	}
+	i := slices.IndexFunc(c.plan.Containers, same)
+	if i < 0 {
+		i = len(c.plan.Containers)
+		want.Name = "c" + strconv.Itoa(i)
+		c.plan.Containers = append(c.plan.Containers, want)
+	}
+	return &c.plan.Containers[i]
+}
+
+// env gives a step the variables of spec.container and its own, which win.
+func (c *compilation) env(step *PlanStep, box *PlanContainer, path string, own []EnvVar) {
+	for i, v := range c.doc.Spec.Container.Env {
+		if !slices.ContainsFunc(own, func(o EnvVar) bool { return o.Name == v.Name }) {
+			c.variable(step, box, fmt.Sprintf("spec.container.env[%d]", i), "C", v)
+		}
+	}
+	for i, v := range own {
+		c.variable(step, box, fmt.Sprintf("%s.env[%d]", path, i), strconv.Itoa(step.Index), v)
+	}
+}
+
+func (c *compilation) variable(step *PlanStep, box *PlanContainer, path, owner string, v EnvVar) {
+	if v.Secret == nil && v.ConfigMap == nil {
+		value := c.text(path+".value", v.Value, expr.InPod, anything)
+		step.Env = append(step.Env, PlanEnv{Name: v.Name, Value: value})
+		return
+	}
+	ref := PlanRef{Name: "SEATRIAL_ENV_" + owner + "_" + v.Name, Secret: v.Secret, ConfigMap: v.ConfigMap}
+	if !slices.ContainsFunc(box.Env, func(r PlanRef) bool { return r.Name == ref.Name }) {
+		box.Env = append(box.Env, ref)
+	}
+	step.Env = append(step.Env, PlanEnv{Name: v.Name, From: ref.Name, Secret: v.Secret != nil})
+}
+
+// git makes fetching the source the first step, so that it has a status and a log like any other.
+func (c *compilation) git(g Git) {
+	const path = "spec.source.git"
+	url := c.text(path+".url", g.URL, expr.Here, isGitURL)
+	ref := c.text(path+".ref", g.Ref, expr.Here, isGitRef)
+	command := []string{"/seatrial/bin/seatrial-source", "--url=" + url}
+	if ref != "" {
+		command = append(command, "--ref="+ref)
+	}
+	command = append(command, "--depth="+strconv.FormatInt(max(g.Depth, 1), 10))
+	for _, p := range c.texts(path+".paths", g.Paths, expr.Here, isInWorkspace) {
+		command = append(command, "--path="+p)
+	}
+	command = append(command, "--dest=/workspace")
+	for i, arg := range command {
+		command[i] = expr.Escape(arg) // the runner resolves commands; these are resolved
+	}
+	box := c.container(PlanContainer{RunnerImage: true})
+	step := PlanStep{Name: sourceStep, Container: box.Name, Command: command}
+	if g.SecretRef != "" {
+		for _, key := range []string{"username", "password", "token", "ssh-privatekey"} {
+			c.credential(&step, box, g.SecretRef, key)
+		}
+	}
+	c.plan.Steps = append(c.plan.Steps, step)
+}
+
+// credential hands a key of the secret to the source step when the secret has it. A user name is no secret: redacting "git"
+// would eat every log line about it.
+func (c *compilation) credential(step *PlanStep, box *PlanContainer, secret, key string) {
+	name := map[string]string{
+		"username": "GIT_USERNAME", "password": "GIT_PASSWORD", "token": "GIT_TOKEN", "ssh-privatekey": "GIT_SSH_PRIVATEKEY",
+	}[key]
+	ref := PlanRef{Name: "SEATRIAL_ENV_0_" + name, Secret: &KeyRef{Name: secret, Key: key, Optional: true}}
+	box.Env = append(box.Env, ref)
+	step.Env = append(step.Env, PlanEnv{Name: "SEATRIAL_" + name, From: ref.Name, Secret: key != "username"})
+}
+
+func (c *compilation) resources() {
+	want := c.doc.Spec.Container.Resources
+	carrier := c.busiest()
+	for i := range c.plan.Containers {
+		box := &c.plan.Containers[i]
+		if box.RunnerImage {
+			continue
+		}
+		box.Limits = maps.Clone(want.Limits)
+		if box.Name == carrier {
+			box.Requests = maps.Clone(want.Requests)
+			continue
+		}
+		for name := range want.Limits {
+			if box.Requests == nil {
+				box.Requests = map[string]string{}
+			}
+			box.Requests[name] = "0"
+		}
+	}
+}
+
+// busiest returns the name of the container with the most steps, the first of them when several have.
+func (c *compilation) busiest() string {
+	steps := map[string]int{}
+	for _, s := range c.plan.Steps {
+		steps[s.Container]++
+	}
+	best := ""
+	for _, box := range c.plan.Containers {
+		if !box.RunnerImage && steps[box.Name] > steps[best] {
+			best = box.Name
+		}
+	}
+	return best
+}
+
+func (c *compilation) size() {
+	var texts []string
+	for _, s := range c.plan.Steps {
+		texts = append(append(texts, s.Script), s.Command...)
+		for _, v := range s.Env {
+			texts = append(texts, v.Value)
+		}
+	}
+	if size := packedSize(c.plan.Files, texts); size > maxPacked {
+		c.fault("spec.source.files", "%s", tooLarge(size))
+	}
+	total := 0
+	for _, t := range texts {
+		total += len(t)
+	}
+	if total > MaxSource {
+		c.fault("spec.steps", "scripts, commands and variables have %d KiB with their parameters; the limit is %d KiB", total>>10, MaxSource>>10)
+	}
+}

@@ -1,0 +1,188 @@
+package workflow
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/workflow/expr"
+)
+
+const maxParamValue = 64 << 10 // bytes
+
+// Values are the parameters of one execution by name: string, int64, float64 or bool, as declared.
+type Values map[string]any
+
+// Strings returns the values as people write them.
+func (v Values) Strings() map[string]string {
+	out := make(map[string]string, len(v))
+	for name, value := range v {
+		out[name] = Text(value)
+	}
+	return out
+}
+
+// Text returns a parameter's value as people write it, "" for nil.
+func Text(value any) string {
+	if value == nil {
+		return ""
+	}
+	text, err := expr.Text(value)
+	if err != nil {
+		return fmt.Sprint(value)
+	}
+	return text
+}
+
+// MustBeGiven reports whether an execution has to bring a value: there is no default and the parameter is not declared optional.
+func (p Param) MustBeGiven() bool {
+	return p.Default == nil && (p.Required == nil || *p.Required)
+}
+
+// Resolve turns the input of an execution into typed values, with defaults for what is not given. An optional parameter without
+// a default is the zero value of its type. The error is a *fault.Error that names every parameter at fault.
+func (p Params) Resolve(input map[string]string) (Values, error) {
+	values := Values{}
+	var places []fault.Place
+	for _, name := range sortedKeys(input) {
+		if !slices.ContainsFunc(p, func(d Param) bool { return d.Name == name }) {
+			places = append(places, fault.Place{Field: "params." + name, Message: "the workflow has no such parameter" + p.suggest(name)})
+		}
+	}
+	for _, d := range p {
+		text, given := input[d.Name]
+		value, wrong := d.value(text, given)
+		if wrong != "" {
+			places = append(places, fault.Place{Field: "params." + d.Name, Message: wrong})
+		}
+		values[d.Name] = value
+	}
+	if len(places) == 0 {
+		return values, nil
+	}
+	texts := make([]string, len(places))
+	for i, place := range places {
+		texts[i] = place.Field + ": " + place.Message
+	}
+	return nil, &fault.Error{Kind: fault.Invalid, Field: places[0].Field, Message: strings.Join(texts, "; "), Places: places}
+}
+
+func (p Params) suggest(name string) string {
+	names := make([]string, len(p))
+	for i, d := range p {
+		names[i] = d.Name
+	}
+	if s := didYouMean(name, names); s != "" || len(names) == 0 {
+		return s
+	}
+	return "; it has " + strings.Join(names, ", ")
+}
+
+func (p Param) value(text string, given bool) (value any, wrong string) {
+	switch {
+	case !given && p.Default != nil:
+		return p.Default, ""
+	case !given && p.MustBeGiven():
+		return nil, "is required and has no default"
+	case !given:
+		return zero(p.Type), ""
+	case len(text) > maxParamValue:
+		return nil, fmt.Sprintf("is longer than %d bytes", maxParamValue)
+	case strings.ContainsRune(text, 0):
+		return nil, "holds a NUL byte"
+	}
+	value, wrong = fromText(p.Type, text)
+	if wrong == "" {
+		wrong = p.check(value)
+	}
+	return value, wrong
+}
+
+func zero(t expr.Type) any {
+	switch t {
+	case expr.Integer:
+		return int64(0)
+	case expr.Number:
+		return 0.0
+	case expr.Boolean:
+		return false
+	case expr.String:
+	}
+	return ""
+}
+
+func fromText(t expr.Type, text string) (value any, wrong string) {
+	var err error
+	switch t {
+	case expr.Integer:
+		value, err = strconv.ParseInt(text, 10, 64)
+	case expr.Number:
+		var f float64
+		f, err = strconv.ParseFloat(text, 64)
+		if value = f; err == nil && (math.IsNaN(f) || math.IsInf(f, 0)) {
+			err = strconv.ErrRange
+		}
+	case expr.Boolean:
+		value = text == "true"
+		if text != "true" && text != "false" {
+			err = strconv.ErrSyntax
+		}
+	case expr.String:
+		value = text
+	}
+	if err != nil {
+		return nil, fmt.Sprintf("%q is not %s", shorten(text), article(t))
+	}
+	return value, ""
+}
+
+func article(t expr.Type) string {
+	switch t {
+	case expr.Integer:
+		return "an integer"
+	case expr.Boolean:
+		return "true or false"
+	case expr.String, expr.Number:
+	}
+	return "a " + string(t)
+}
+
+// check returns what is wrong with a value of the right type, or "".
+func (p Param) check(value any) string {
+	if len(p.Enum) > 0 && !slices.Contains(p.Enum, value) {
+		choices := make([]string, len(p.Enum))
+		for i, e := range p.Enum {
+			choices[i] = Text(e)
+		}
+		text := Text(value)
+		return fmt.Sprintf("%q is not one of %s%s", shorten(text), strings.Join(choices, ", "), didYouMean(text, choices))
+	}
+	if f, ok := number(value); ok {
+		switch {
+		case p.Minimum != nil && f < *p.Minimum:
+			return fmt.Sprintf("%s is less than the minimum %s", Text(value), Text(*p.Minimum))
+		case p.Maximum != nil && f > *p.Maximum:
+			return fmt.Sprintf("%s is more than the maximum %s", Text(value), Text(*p.Maximum))
+		}
+	}
+	if s, ok := value.(string); ok && p.Pattern != "" {
+		if matched, err := regexp.MatchString(p.Pattern, s); err != nil || !matched {
+			return fmt.Sprintf("%q does not match the pattern %s", shorten(s), p.Pattern)
+		}
+	}
+	return ""
+}
+
+func number(value any) (float64, bool) {
+	switch v := value.(type) {
+	case int64:
+		return float64(v), true
+	case float64:
+		return v, true
+	}
+	return 0, false
+}

@@ -1,0 +1,58 @@
+package workflow
+
+import "time"
+
+// Plan is what one attempt does: the pod, its containers and the steps in them. Texts that the runner resolves (Script, Command
+// and Value) are templates for expr.ExpandEnv; everything else is resolved.
+type Plan struct {
+	Timeout    time.Duration // 0 when the document sets none
+	Pod        Pod
+	Containers []PlanContainer
+	Files      []File
+	Steps      []PlanStep
+}
+
+// PlanContainer is a container of the pod. Steps with the same image share one.
+//
+// Only the container with the most steps (the first of them) carries the requests of spec.container.resources: steps run one
+// after the other, so their requests must not add up. Every container of a test carries the limits; those without requests ask
+// for zero of what is limited, since Kubernetes otherwise takes the limit for the request. The runner's own carries neither.
+type PlanContainer struct {
+	Name        string // c0, c1, … in order of first use
+	Image       string // empty when RunnerImage
+	PullPolicy  string
+	RunnerImage bool // the agent puts its own runner image here
+	Env         []PlanRef
+	Requests    map[string]string
+	Limits      map[string]string
+}
+
+// PlanRef is a variable of a container that Kubernetes fills from a secret or config map. The runner keeps these variables from
+// the steps and hands each only those it names.
+type PlanRef struct {
+	Name      string // SEATRIAL_ENV_<step index>_<NAME>, or SEATRIAL_ENV_C_<NAME> for those of spec.container
+	Secret    *KeyRef
+	ConfigMap *KeyRef
+}
+
+// PlanStep is one command. Exactly one of Script and Command is set.
+type PlanStep struct {
+	Index      int
+	Name       string
+	Container  string
+	Script     string
+	Command    []string
+	WorkingDir string
+	Env        []PlanEnv
+	Timeout    time.Duration // 0 for none
+	Reports    []Report
+	Artifacts  []string
+}
+
+// PlanEnv is a variable of a step: a literal, or the value of a variable of the container.
+type PlanEnv struct {
+	Name   string
+	Value  string
+	From   string // name of a PlanRef; it may be unset when the reference is optional
+	Secret bool   // the value is redacted
+}
