@@ -59,8 +59,8 @@ fmt: $(LINT) ## format the code
 	golangci-lint fmt ./...
 
 .PHONY: test
-test: ## every test, with race detector and shuffle
-	go test -race -shuffle=on ./...
+test: ## everything: unit, stores, the chain on a real cluster; installs what it lacks
+	integration/test.sh
 
 .PHONY: test-short
 test-short: ## the tests that need nothing but Go

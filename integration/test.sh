@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Every test of the project, with race detector and shuffle: installs what is missing, starts PostgreSQL and Redis in containers
+# and the one-machine cluster, runs `go test`, and stops what it started. Arguments go to `go test`; none means every package.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cache=${SEATRIAL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/seatrial}
+export GOFLAGS=${GOFLAGS:--buildvcs=false} GOTOOLCHAIN=local
+say() { printf '%s %s\n' "$(date +%T)" "$*"; }
+
+integration/packages.sh gcc git openssl iproute2 runc containernetworking-plugins etcd-server iptables conntrack mmdebstrap \
+  docker.io postgresql redis-server chromium
+
+say "preparing the one-machine cluster (15 minutes when nothing is cached, seconds otherwise)"
+integration/kube/build.sh "$cache/kube"
+started=1 # what ran before stays
+[ -s "$cache/kube/kubelet.pid" ] && kill -0 "$(cat "$cache/kube/kubelet.pid")" 2>/dev/null && started=
+stop() {
+  if [ -n "$started" ]; then integration/kube/down.sh "$cache/kube"; fi
+  integration/docker/down.sh "$cache/docker"
+}
+trap stop EXIT
+integration/kube/up.sh "$cache/kube" >"$cache/kube/up.log" 2>&1 || { tail -20 "$cache/kube/up.log" >&2; exit 1; }
+export SEATRIAL_TEST_KUBE=$cache/kube SEATRIAL_TEST_CACHE=$cache
+
+say "preparing PostgreSQL and Redis in containers"
+if DOCKER_HOST=$(integration/docker/up.sh "$cache/docker" "$cache/kube/bin/image"); then
+  export DOCKER_HOST TESTCONTAINERS_RYUK_DISABLED=true TESTCONTAINERS_HOST_OVERRIDE=127.0.0.1
+else
+  say "no Docker engine could be started: tests use local PostgreSQL and Redis binaries"
+fi
+
+[ $# -gt 0 ] || set -- ./...
+say "running the tests"
+go build -o "$cache/servers" ./integration/servers
+"$cache/servers" go test -race -shuffle=on -timeout=20m "$@"
