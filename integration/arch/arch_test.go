@@ -117,7 +117,7 @@ func walls() map[string]wall {
 			reason: "the command is a client of the API",
 		},
 		"NoTestLibrariesInPrograms": {
-			from: []string{"agent", "controlplane", "ui", "ent"}, except: []string{"controlplane/store/storetest", "controlplane/bus/bustest", "agent/workfake"},
+			from: []string{"agent", "controlplane", "ui", "ent"}, except: []string{"controlplane/store/storetest", "controlplane/bus/bustest", "controlplane/blob/blobtest", "agent/workfake"},
 			deny: []string{"testing", "github.com/testcontainers"}, reason: "tests stay in tests",
 		},
 	}

@@ -1,0 +1,172 @@
+// Package blobtest is the contract of a blob store, for every implementation.
+package blobtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/fault"
+)
+
+// Blobs is what the stages use.
+type Blobs interface {
+	Put(ctx context.Context, key string, r io.Reader, size int64, contentType string) error
+	Open(ctx context.Context, key string) (io.ReadSeekCloser, error)
+	Delete(ctx context.Context, key string) error
+}
+
+// Run checks a store; keys are random, so that tests may share one.
+func Run(t *testing.T, b Blobs) {
+	t.Helper()
+	tests := map[string]func(t *testing.T, b Blobs, key string){
+		"RoundTrip": roundTrip, "Empty": empty, "UnknownSize": unknownSize, "Large": large, "Replaces": replaces, "Seeks": seeks,
+		"Absent": absent, "Delete": deletes, "BrokenReader": brokenReader, "ShortReader": shortReader, "BadKeys": badKeys,
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, b, "org/"+uuid.NewString()+"/files/report.xml")
+		})
+	}
+}
+
+func put(t *testing.T, b Blobs, key, text string) {
+	t.Helper()
+	if err := b.Put(t.Context(), key, strings.NewReader(text), int64(len(text)), "text/plain"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, b Blobs, key string) []byte {
+	t.Helper()
+	r, err := b.Open(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	data, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func roundTrip(t *testing.T, b Blobs, key string) {
+	put(t, b, key, "<testsuite/>")
+	if got := string(read(t, b, key)); got != "<testsuite/>" {
+		t.Errorf("read %q", got)
+	}
+}
+
+func empty(t *testing.T, b Blobs, key string) {
+	put(t, b, key, "")
+	if got := read(t, b, key); len(got) != 0 {
+		t.Errorf("read %q", got)
+	}
+}
+
+func unknownSize(t *testing.T, b Blobs, key string) {
+	if err := b.Put(t.Context(), key, strings.NewReader("abc"), -1, ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := string(read(t, b, key)); got != "abc" {
+		t.Errorf("read %q", got)
+	}
+}
+
+func large(t *testing.T, b Blobs, key string) {
+	data := bytes.Repeat([]byte("0123456789abcdef"), 20<<16) // 20 MiB: several parts
+	if err := b.Put(t.Context(), key, bytes.NewReader(data), int64(len(data)), "application/octet-stream"); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(read(t, b, key), data) {
+		t.Error("20 MiB came back different")
+	}
+}
+
+func replaces(t *testing.T, b Blobs, key string) {
+	put(t, b, key, "a longer first version")
+	put(t, b, key, "second")
+	if got := string(read(t, b, key)); got != "second" {
+		t.Errorf("read %q", got)
+	}
+}
+
+func seeks(t *testing.T, b Blobs, key string) {
+	put(t, b, key, "0123456789")
+	r, err := b.Open(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := r.Seek(7, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	if tail, err := io.ReadAll(r); err != nil || string(tail) != "789" {
+		t.Errorf("after Seek(7): %q, %v", tail, err)
+	}
+	if size, err := r.Seek(0, io.SeekEnd); err != nil || size != 10 {
+		t.Errorf("size by Seek: %d, %v", size, err)
+	}
+}
+
+func absent(t *testing.T, b Blobs, key string) {
+	if _, err := b.Open(t.Context(), key); !fault.Is(err, fault.NotFound) {
+		t.Errorf("err = %v, want not found", err)
+	}
+}
+
+func deletes(t *testing.T, b Blobs, key string) {
+	put(t, b, key, "x")
+	for range 2 {
+		if err := b.Delete(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	absent(t, b, key)
+}
+
+var errBroken = errors.New("the connection broke")
+
+type broken struct{ r io.Reader }
+
+func (b broken) Read(p []byte) (int, error) {
+	if n, err := b.r.Read(p); err == nil {
+		return n, nil
+	}
+	return 0, errBroken
+}
+
+func brokenReader(t *testing.T, b Blobs, key string) {
+	put(t, b, key, "old")
+	if err := b.Put(t.Context(), key, broken{strings.NewReader("ne")}, 3, ""); !errors.Is(err, errBroken) {
+		t.Errorf("err = %v, want the reader's", err)
+	}
+	if got := string(read(t, b, key)); got != "old" {
+		t.Errorf("a broken upload left %q", got)
+	}
+}
+
+func shortReader(t *testing.T, b Blobs, key string) {
+	if err := b.Put(t.Context(), key, strings.NewReader("ab"), 3, ""); err == nil {
+		t.Error("two bytes of three were taken")
+	}
+	absent(t, b, key)
+}
+
+func badKeys(t *testing.T, b Blobs, key string) {
+	for _, bad := range []string{"", "/etc/passwd", "../x", key + "/../../x", "a//b", "a/./b", "a\x00b", `a\b`, "..", strings.Repeat("x", 2000)} {
+		if err := b.Put(t.Context(), bad, strings.NewReader("x"), 1, ""); err == nil {
+			t.Errorf("key %q was taken", bad)
+		}
+		if _, err := b.Open(t.Context(), bad); err == nil {
+			t.Errorf("key %q was opened", bad)
+		}
+	}
+}

@@ -1,0 +1,95 @@
+// Package bus carries hints between the parts and replicas of the control plane: "something about this topic has changed, look
+// at the store". A hint may be lost, doubled or early, never wrong: whoever waits reads the store after each one and sweeps it
+// slowly besides. Nothing but topic names travels on the bus.
+package bus
+
+import (
+	"context"
+	"sync"
+)
+
+// Local carries hints within one process. The zero value is not usable; see NewLocal.
+type Local struct {
+	mu     sync.Mutex
+	topics map[string]map[*subscription]struct{}
+}
+
+// subscription is one waiter; it may listen to several topics.
+type subscription struct{ wake chan struct{} }
+
+// signal leaves one signal for a waiter that has none yet: many hints before it looks are one look.
+func (s *subscription) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// NewLocal returns a bus within this process.
+func NewLocal() *Local {
+	return &Local{topics: map[string]map[*subscription]struct{}{}}
+}
+
+// Publish wakes everybody who waits for the topic. It never blocks.
+func (l *Local) Publish(_ context.Context, topic string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for s := range l.topics[topic] {
+		s.signal()
+	}
+}
+
+// Subscribe returns a channel with room for one signal, which gets one after each publication; cancel ends it. The subscription
+// is in force when Subscribe returns, so reading the store afterwards misses nothing.
+func (l *Local) Subscribe(_ context.Context, topics ...string) (wake <-chan struct{}, cancel func()) {
+	s := &subscription{wake: make(chan struct{}, 1)}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, topic := range topics {
+		l.add(topic, s)
+	}
+	return s.wake, sync.OnceFunc(func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, topic := range topics {
+			l.drop(topic, s)
+		}
+	})
+}
+
+// Close is there so that a Local can stand where a Redis does; it has nothing to release.
+func (l *Local) Close() error { return nil }
+
+func (l *Local) add(topic string, s *subscription) (first bool) {
+	waiters := l.topics[topic]
+	if waiters == nil {
+		waiters = map[*subscription]struct{}{}
+		l.topics[topic] = waiters
+	}
+	waiters[s] = struct{}{}
+	return len(waiters) == 1
+}
+
+func (l *Local) drop(topic string, s *subscription) (last bool) {
+	waiters := l.topics[topic]
+	if _, ok := waiters[s]; !ok {
+		return false
+	}
+	delete(waiters, s)
+	if len(waiters) > 0 {
+		return false
+	}
+	delete(l.topics, topic)
+	return true
+}
+
+// wakeAll tells every waiter to look at the store once, after hints may have been lost.
+func (l *Local) wakeAll() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, waiters := range l.topics {
+		for s := range waiters {
+			s.signal()
+		}
+	}
+}

@@ -1,0 +1,186 @@
+// Package harness starts what tests need around the program: database and message servers.
+//
+// A server given by SEATRIAL_TEST_POSTGRES or SEATRIAL_TEST_REDIS is used as it is. Otherwise the local binaries are started on
+// a free loopback port, one server for each test binary, with data in a temporary folder, and end with the process that asked.
+package harness
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	startLimit = 60 * time.Second
+	retryEvery = 50 * time.Millisecond
+)
+
+// postgres and cache are shared by the tests of one binary: starting a server takes longer than most tests.
+var (
+	postgres = sync.OnceValues(startPostgres)
+	cache    = sync.OnceValues(startRedis)
+)
+
+// Postgres returns the DSN of an empty database of its own for the test, dropped when the test ends.
+func Postgres(tb testing.TB) (dsn string) {
+	tb.Helper()
+	admin := os.Getenv("SEATRIAL_TEST_POSTGRES")
+	if admin == "" {
+		var err error
+		if admin, err = postgres(); err != nil {
+			tb.Fatalf("start PostgreSQL: %v", err)
+		}
+	}
+	db, err := sql.Open("pgx", admin)
+	if err != nil {
+		tb.Fatalf("open PostgreSQL: %v", err)
+	}
+	name := "t" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	if _, err := db.ExecContext(tb.Context(), "CREATE DATABASE "+name); err != nil {
+		tb.Fatalf("create a database: %v", err)
+	}
+	tb.Cleanup(func() {
+		// The test's context has ended by now.
+		ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+		defer cancel()
+		if _, err := db.ExecContext(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
+			tb.Logf("drop database %s: %v", name, err)
+		}
+		_ = db.Close()
+	})
+	target, err := url.Parse(admin)
+	if err != nil {
+		tb.Fatalf("DSN of PostgreSQL is not a URL: %v", err)
+	}
+	target.Path = "/" + name
+	return target.String()
+}
+
+// Redis returns the address of a Redis server. Tests share it: use names of your own.
+func Redis(tb testing.TB) (addr string) {
+	tb.Helper()
+	if addr = os.Getenv("SEATRIAL_TEST_REDIS"); addr != "" {
+		return addr
+	}
+	addr, err := cache()
+	if err != nil {
+		tb.Fatalf("start Redis: %v", err)
+	}
+	return addr
+}
+
+// StartPostgres starts a server of its own that ends with this process, for tools that need an empty database.
+func StartPostgres() (dsn string, err error) { return postgres() }
+
+func startPostgres() (string, error) {
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin")
+	if err != nil || len(found) == 0 {
+		return "", fmt.Errorf("no PostgreSQL under /usr/lib/postgresql; install postgresql or set SEATRIAL_TEST_POSTGRES")
+	}
+	bin := found[len(found)-1]
+	sweep()
+	dir, err := os.MkdirTemp("", dataFolder)
+	if err != nil {
+		return "", err
+	}
+	asUser, err := unprivileged("postgres", dir)
+	if err != nil {
+		return "", err
+	}
+	data := filepath.Join(dir, "data")
+	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8")
+	initdb.SysProcAttr, initdb.Dir = asUser, dir
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	port, err := freePort()
+	if err != nil {
+		return "", err
+	}
+	// The tests check what is stored, not what survives a power cut: no fsync.
+	server := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", dir,
+		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=300", "-c", "log_min_messages=fatal")
+	server.SysProcAttr, server.Dir = asUser, dir
+	if err := server.Start(); err != nil {
+		return "", err
+	}
+	dsn := fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)
+	return dsn, until(func(ctx context.Context) error {
+		db, err := sql.Open("pgx", dsn)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		return db.PingContext(ctx)
+	})
+}
+
+func startRedis() (string, error) {
+	bin, err := exec.LookPath("redis-server")
+	if err != nil {
+		return "", fmt.Errorf("install redis-server or set SEATRIAL_TEST_REDIS: %w", err)
+	}
+	port, err := freePort()
+	if err != nil {
+		return "", err
+	}
+	server := exec.Command(bin, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
+	server.Dir = os.TempDir()
+	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := server.Start(); err != nil {
+		return "", err
+	}
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	return addr, until(func(ctx context.Context) error {
+		client := redis.NewClient(&redis.Options{Addr: addr, DialTimeout: time.Second})
+		defer client.Close()
+		return client.Ping(ctx).Err()
+	})
+}
+
+// until calls try until it succeeds.
+func until(try func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+	defer cancel()
+	tick := time.NewTicker(retryEvery)
+	defer tick.Stop()
+	for {
+		err := try(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the server does not answer: %w", err)
+		case <-tick.C:
+		}
+	}
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	addr, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		return 0, fmt.Errorf("unexpected address %s", l.Addr())
+	}
+	return addr.Port, nil
+}
