@@ -1,0 +1,145 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+)
+
+// LogStream is the output of one step and how far it is committed.
+type LogStream struct{ ent.Schema }
+
+// Mixin of the table.
+func (LogStream) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table. The totals are null until the writer has told them.
+func (LogStream) Fields() []ent.Field {
+	return []ent.Field{
+		ref("attempt"),
+		field.String("name").Immutable(),
+		field.Int("step_index").Immutable(),
+		field.Int64("committed").Default(0), // the gaps included
+		field.Int64("lines").Default(0),
+		field.Int64("gap_bytes").Default(0),
+		field.Int64("total_bytes").Optional().Nillable(),
+		field.Int64("total_lines").Optional().Nillable(),
+		field.Int64("total_gap_bytes").Optional().Nillable(),
+		field.Uint32("total_crc").Optional().Nillable(),
+		field.Bool("complete").Default(false),
+		field.Bool("via_kube_api").Default(false),
+	}
+}
+
+// Edges of the table.
+func (LogStream) Edges() []ent.Edge { return []ent.Edge{parent("attempt", Attempt.Type)} }
+
+// Indexes of the table.
+func (LogStream) Indexes() []ent.Index {
+	return []ent.Index{unique("attempt_id", "name"), index.Fields("attempt_id")}
+}
+
+// LogChunk is a run of bytes of a stream as it was received: never one row per line.
+type LogChunk struct{ ent.Schema }
+
+// Mixin of the table.
+func (LogChunk) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table.
+func (LogChunk) Fields() []ent.Field {
+	return []ent.Field{
+		ref("stream"),
+		field.Int64("start").Immutable(),
+		field.Int64("end").Immutable(),
+		field.Int("raw_len").Immutable(),
+		field.Int("lines").Immutable(),
+		field.Int64("first_line").Immutable(),
+		field.Time("first_time").Optional().Nillable().Immutable(),
+		field.Time("last_time").Optional().Nillable().Immutable(),
+		field.Uint32("crc").Immutable(),
+		field.Int64("gap").Default(0).Immutable(),
+		field.Bool("via_kube_api").Default(false).Immutable(),
+		field.Bytes("data").Optional().Immutable(), // a Zstandard frame; null for a gap
+	}
+}
+
+// Edges of the table.
+func (LogChunk) Edges() []ent.Edge { return []ent.Edge{parent("stream", LogStream.Type)} }
+
+// Indexes of the table.
+func (LogChunk) Indexes() []ent.Index {
+	return []ent.Index{unique("stream_id", "start"), index.Fields("stream_id", "end")}
+}
+
+// File is the record of a report or artifact; its bytes are in the blob store.
+type File struct{ ent.Schema }
+
+// Mixin of the table.
+func (File) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table.
+func (File) Fields() []ent.Field {
+	return []ent.Field{
+		ref("execution"),
+		ref("attempt"),
+		field.String("environment_name").Immutable(),
+		field.Int("step_index").Immutable(),
+		field.String("kind").Immutable(),
+		field.String("path").Immutable(),
+		field.Int64("size").Immutable(),
+		field.String("sha256").Immutable(),
+		field.String("content_type").Immutable(),
+		field.String("format").Immutable(),
+		field.String("grade").Immutable(),
+		field.Text("grade_reason").Immutable(),
+		field.String("blob").Immutable(),
+	}
+}
+
+// Edges of the table.
+func (File) Edges() []ent.Edge {
+	return []ent.Edge{parent("execution", Execution.Type), parent("attempt", Attempt.Type)}
+}
+
+// Indexes of the table.
+func (File) Indexes() []ent.Index {
+	return []ent.Index{unique("attempt_id", "kind", "path", "sha256"), index.Fields("execution_id")}
+}
+
+// TestResult is the outcome of one test case in one attempt.
+type TestResult struct{ ent.Schema }
+
+// Mixin of the table.
+func (TestResult) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table. Severity sorts the worst first.
+func (TestResult) Fields() []ent.Field {
+	return []ent.Field{
+		ref("execution"),
+		ref("attempt"),
+		ref("file"),
+		field.String("environment_name").Immutable(),
+		field.Int("step_index").Immutable(),
+		field.Int("severity").Immutable(),
+		field.Text("suite").Immutable(),
+		field.Text("name").Immutable(),
+		field.Text("source").Immutable(), // the file of the test's code
+		field.String("outcome").Immutable(),
+		field.Int64("duration").Immutable(), // nanoseconds
+		field.Text("message").Immutable(),
+		field.Text("detail").Immutable(),
+	}
+}
+
+// Edges of the table.
+func (TestResult) Edges() []ent.Edge {
+	return []ent.Edge{
+		parent("execution", Execution.Type),
+		parent("attempt", Attempt.Type),
+		parent("file", File.Type),
+	}
+}
+
+// Indexes of the table.
+func (TestResult) Indexes() []ent.Index {
+	return []ent.Index{index.Fields("execution_id", "severity", "id")}
+}

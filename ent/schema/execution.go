@@ -1,0 +1,147 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+)
+
+// progress is what executions, runs, attempts and steps share.
+func progress() []ent.Field {
+	return []ent.Field{
+		field.String("status"),
+		field.String("reason").Default(""),
+		field.Text("message").Default(""),
+		field.Time("started_at").Optional().Nillable(),
+		field.Time("finished_at").Optional().Nillable(),
+	}
+}
+
+// Execution is one trigger of one workflow revision.
+type Execution struct{ ent.Schema }
+
+// Mixin of the table.
+func (Execution) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table. Workflow, revision number and digest repeat what the revision says, so that lists need no join.
+func (Execution) Fields() []ent.Field {
+	return append(progress(),
+		ref("revision"),
+		field.String("workflow").Immutable(),
+		field.Int("revision_number").Immutable(),
+		field.String("digest").Immutable(),
+		field.JSON("params", map[string]string{}).Optional(),
+		field.String("trigger").Immutable(),
+		field.String("actor").Immutable(),
+		field.String("idempotency_key").Optional().Nillable().Immutable(),
+		field.Int("tests_passed").Default(0),
+		field.Int("tests_failed").Default(0),
+		field.Int("tests_errored").Default(0),
+		field.Int("tests_skipped").Default(0))
+}
+
+// Edges of the table.
+func (Execution) Edges() []ent.Edge { return []ent.Edge{parent("revision", WorkflowRevision.Type)} }
+
+// Indexes of the table. The key is null for executions without one; nulls are distinct in both databases.
+func (Execution) Indexes() []ent.Index {
+	return []ent.Index{
+		unique("idempotency_key"),
+		index.Fields("organization_id", "id"),
+		index.Fields("organization_id", "workflow", "id"),
+	}
+}
+
+// Run is one cell of an execution. Environment, cluster and namespace are the names at the time.
+type Run struct{ ent.Schema }
+
+// Mixin of the table.
+func (Run) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table.
+func (Run) Fields() []ent.Field {
+	return append(progress(),
+		ref("execution"),
+		ref("environment"),
+		ref("cluster"),
+		field.String("environment_name").Immutable(),
+		field.String("cluster_name").Immutable(),
+		field.String("namespace").Immutable())
+}
+
+// Edges of the table.
+func (Run) Edges() []ent.Edge {
+	return []ent.Edge{
+		parent("execution", Execution.Type),
+		parent("environment", Environment.Type),
+		parent("cluster", Cluster.Type),
+	}
+}
+
+// Indexes of the table.
+func (Run) Indexes() []ent.Index {
+	return []ent.Index{unique("execution_id", "environment_id"), index.Fields("execution_id")}
+}
+
+// Attempt is one try of a run: one Job.
+type Attempt struct{ ent.Schema }
+
+// Mixin of the table.
+func (Attempt) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table.
+func (Attempt) Fields() []ent.Field {
+	return append(progress(),
+		ref("execution"),
+		ref("run"),
+		ref("cluster"),
+		field.Int("number").Immutable(),
+		field.String("node").Default(""),
+		field.String("pod").Default(""),
+		field.Time("assigned_at").Optional().Nillable(),
+		field.Bool("delivered").Default(false),
+		field.Strings("notes").Optional(),
+		field.Bytes("spec").Immutable(), // the encoded assignment
+		field.String("spec_digest").Immutable())
+}
+
+// Edges of the table.
+func (Attempt) Edges() []ent.Edge {
+	return []ent.Edge{
+		parent("execution", Execution.Type),
+		parent("run", Run.Type),
+		parent("cluster", Cluster.Type),
+	}
+}
+
+// Indexes of the table.
+func (Attempt) Indexes() []ent.Index {
+	return []ent.Index{
+		unique("run_id", "number"),
+		index.Fields("execution_id"),
+		index.Fields("cluster_id", "status"),
+	}
+}
+
+// Step is one command of an attempt.
+type Step struct{ ent.Schema }
+
+// Mixin of the table.
+func (Step) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table.
+func (Step) Fields() []ent.Field {
+	return append(progress(),
+		ref("attempt"),
+		field.Int("index").Immutable(),
+		field.String("name").Immutable(),
+		field.Int("exit_code").Optional().Nillable())
+}
+
+// Edges of the table.
+func (Step) Edges() []ent.Edge { return []ent.Edge{parent("attempt", Attempt.Type)} }
+
+// Indexes of the table.
+func (Step) Indexes() []ent.Index {
+	return []ent.Index{unique("attempt_id", "index"), index.Fields("attempt_id")}
+}

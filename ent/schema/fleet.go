@@ -1,0 +1,117 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+)
+
+// Cluster is a Kubernetes cluster and the identity of its agent.
+type Cluster struct{ ent.Schema }
+
+// Mixin of the table.
+func (Cluster) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table.
+func (Cluster) Fields() []ent.Field {
+	return []ent.Field{
+		field.String("name").NotEmpty(),
+		field.String("uid").Default(""),
+		field.Bytes("public_key").Optional(),
+		field.Time("enrolled_at").Optional().Nillable(),
+		field.Bool("revoked").Default(false),
+		field.Int64("nonce_mark").Default(0), // when the last nonce that was spent had been issued
+		field.Int64("session_epoch").Default(0),
+		field.String("gateway").Default(""),
+		field.Bool("connected").Default(false),
+		field.Time("connected_at").Optional().Nillable(),
+		field.Time("last_seen_at").Optional().Nillable(),
+		field.String("agent_version").Default(""),
+		field.String("kubernetes_version").Default(""),
+		field.String("runner_delivery").Default(""),
+		field.Strings("namespaces").Optional(),
+	}
+}
+
+// Indexes of the table.
+func (Cluster) Indexes() []ent.Index { return []ent.Index{unique("name")} }
+
+// BootstrapToken enrols the agent of one cluster, once.
+type BootstrapToken struct{ ent.Schema }
+
+// Mixin of the table.
+func (BootstrapToken) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table.
+func (BootstrapToken) Fields() []ent.Field {
+	return []ent.Field{
+		ref("cluster"),
+		field.Bytes("hash").Immutable().Sensitive(),
+		field.Time("expires_at"),
+		field.Time("used_at").Optional().Nillable(),
+		field.Bytes("used_key").Optional(), // the key it was spent for; the same key may ask again
+	}
+}
+
+// Edges of the table.
+func (BootstrapToken) Edges() []ent.Edge { return []ent.Edge{parent("cluster", Cluster.Type)} }
+
+// Indexes of the table. A bearer is found by its hash alone.
+func (BootstrapToken) Indexes() []ent.Index {
+	return []ent.Index{unique("hash"), index.Fields("hash")}
+}
+
+// Environment is a namespace of a cluster under a name.
+type Environment struct{ ent.Schema }
+
+// Mixin of the table.
+func (Environment) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table.
+func (Environment) Fields() []ent.Field {
+	return []ent.Field{
+		ref("cluster"),
+		field.String("name").NotEmpty(),
+		field.String("namespace").NotEmpty(),
+	}
+}
+
+// Edges of the table.
+func (Environment) Edges() []ent.Edge { return []ent.Edge{parent("cluster", Cluster.Type)} }
+
+// Indexes of the table.
+func (Environment) Indexes() []ent.Index {
+	return []ent.Index{unique("name"), index.Fields("cluster_id")}
+}
+
+// AgentCommand is sent to the agent of a cluster until it acknowledges it. An attempt has at most one of each kind.
+type AgentCommand struct{ ent.Schema }
+
+// Mixin of the table.
+func (AgentCommand) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table.
+func (AgentCommand) Fields() []ent.Field {
+	return []ent.Field{
+		ref("cluster"),
+		ref("attempt"),
+		field.String("kind").Immutable(),
+		field.String("state").Default("queued"), // queued, sent, done or dead
+		field.String("reason").Default("").Immutable(),
+		field.String("answer").Default(""),
+		field.Int64("sent_epoch").Default(0),
+		field.Time("sent_at").Optional().Nillable(),
+		field.Time("expires_at").Optional().Nillable(),
+		field.Int("tries").Default(0),
+	}
+}
+
+// Edges of the table.
+func (AgentCommand) Edges() []ent.Edge {
+	return []ent.Edge{parent("cluster", Cluster.Type), parent("attempt", Attempt.Type)}
+}
+
+// Indexes of the table.
+func (AgentCommand) Indexes() []ent.Index {
+	return []ent.Index{unique("attempt_id", "kind"), index.Fields("cluster_id", "state")}
+}
