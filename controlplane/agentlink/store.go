@@ -21,6 +21,9 @@ type Store interface {
 	// TouchSessions stores that the sessions were alive just now, one statement for all; those whose epoch is no longer the
 	// newest are returned as superseded, those whose agent lost its right as revoked. It runs as system.
 	TouchSessions(ctx context.Context, epochs map[cluster.ID]int64) (superseded, revoked []cluster.ID, err error)
+	// WaitingCommands returns those of the clusters for which commands are queued, or were sent more than resend ago without an
+	// answer: one statement for all, for the sweep that makes up for lost hints. It runs as system.
+	WaitingCommands(ctx context.Context, ids []cluster.ID, resend time.Duration) ([]cluster.ID, error)
 	// TakeCommands marks at most limit commands of the agent as sent in this epoch and returns them: those queued, and those
 	// sent more than resend ago without an answer. Cancel and release are not counted against limit.
 	TakeCommands(ctx context.Context, epoch int64, limit int, resend, expiry time.Duration) ([]cluster.Command, error)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,8 +32,9 @@ type History interface {
 	// Chunks returns stored chunks of a step's log that end after offset, in order, together at most limit raw bytes (at least
 	// one when there is one), and the state of the stream.
 	Chunks(ctx context.Context, id execution.AttemptID, step int, offset int64, limit int) ([]execution.Chunk, execution.StreamState, error)
-	// LineOffset returns the offset of the first byte of a line (from zero) of a step's log, or the end when there is no such line.
-	LineOffset(ctx context.Context, id execution.AttemptID, step int, line int64) (offset int64, err error)
+	// SeekLine returns the start of a stored chunk before a line (from zero) of a step's log, and the number of the line that its
+	// first byte is in: reading on from there passes the line, unless the log ends before it.
+	SeekLine(ctx context.Context, id execution.AttemptID, step int, line int64) (offset, at int64, err error)
 	// Results lists worst first; outcomes may be empty for all.
 	Results(ctx context.Context, id execution.ID, outcomes []string, size int, after string) (list []execution.TestResult, next string, err error)
 	Files(ctx context.Context, id execution.ID) ([]execution.File, error)
@@ -55,7 +57,7 @@ type Enroller interface {
 // Runner starts and stops executions for the viewer of the context. Implemented by dispatch.
 type Runner interface {
 	Start(ctx context.Context, r execution.Request) (e execution.Execution, existed bool, err error)
-	Cancel(ctx context.Context, id execution.ID, reason string) (execution.Execution, error)
+	Cancel(ctx context.Context, id execution.ID, reason string) error
 }
 
 // Accounts checks credentials and makes tokens. Implemented by auth.
@@ -70,6 +72,12 @@ type Accounts interface {
 	CreateToken(ctx context.Context, team, name string, scopes []tenant.Scope, lifetime time.Duration) (token string, expires time.Time, err error)
 	// Describe returns the names of the viewer's organization and team.
 	Describe(ctx context.Context) (organization, team string, err error)
+}
+
+// Blobs reads bytes.
+type Blobs interface {
+	// Open returns the bytes under key, or fault.NotFound.
+	Open(ctx context.Context, key string) (io.ReadSeekCloser, error)
 }
 
 // Bus is where changes are heard of; losing a hint costs latency only.

@@ -1,0 +1,182 @@
+package store
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/store/database"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	record "github.com/seatrial/seatrial/controlplane/workflow"
+	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/predicate"
+	"github.com/seatrial/seatrial/ent/db/team"
+	"github.com/seatrial/seatrial/ent/db/workflow"
+	"github.com/seatrial/seatrial/ent/db/workflowrevision"
+)
+
+// ApplyWorkflow creates the workflow or makes a new revision when the digest differs.
+func (s *Store) ApplyWorkflow(ctx context.Context, w record.Record, owner string) (rec record.Record, created, changed bool, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		created, changed = false, false
+		row, err := locked(s, tx.Workflow.Query().Where(workflow.Name(w.Name))).Only(ctx)
+		switch {
+		case db.IsNotFound(err):
+			created, changed = true, true
+			rec, err = s.createWorkflow(ctx, tx, w, owner)
+			if database.Unique(err) {
+				return database.ErrRetry // somebody applied the same name first
+			}
+			return err
+		case err != nil:
+			return err
+		}
+		rec, changed, err = reviseWorkflow(ctx, tx, row, w)
+		return err
+	})
+	return rec, created, changed, err
+}
+
+func (s *Store) createWorkflow(ctx context.Context, tx *db.Tx, w record.Record, owner string) (record.Record, error) {
+	t, err := teamFor(ctx, tx.Team.Query(), owner)
+	if err != nil {
+		return record.Record{}, err
+	}
+	row, err := tx.Workflow.Create().SetOrganizationID(t.OrganizationID).SetTeamID(t.ID).SetName(w.Name).SetLabels(w.Labels).
+		SetDescription(clean(w.Description)).Save(ctx)
+	if err != nil {
+		return record.Record{}, err
+	}
+	revision, err := addRevision(ctx, tx, row, w)
+	if err != nil {
+		return record.Record{}, err
+	}
+	return workflowRecord(row, t.Name, revision), nil
+}
+
+func reviseWorkflow(ctx context.Context, tx *db.Tx, row *db.Workflow, w record.Record) (rec record.Record, changed bool, err error) {
+	owner, err := row.QueryTeam().Only(ctx)
+	if err != nil {
+		return rec, false, err
+	}
+	revision, err := tx.WorkflowRevision.Query().
+		Where(workflowrevision.WorkflowID(row.ID), workflowrevision.Number(row.Revision)).Only(ctx)
+	if err != nil || revision.Digest == w.Digest {
+		return workflowRecord(row, owner.Name, revision), false, err
+	}
+	row, err = row.Update().AddRevision(1).SetLabels(w.Labels).SetDescription(clean(w.Description)).Save(ctx)
+	if err != nil {
+		return rec, false, err
+	}
+	revision, err = addRevision(ctx, tx, row, w)
+	if err != nil {
+		return rec, false, err
+	}
+	return workflowRecord(row, owner.Name, revision), true, nil
+}
+
+func addRevision(ctx context.Context, tx *db.Tx, row *db.Workflow, w record.Record) (*db.WorkflowRevision, error) {
+	return tx.WorkflowRevision.Create().SetOrganizationID(row.OrganizationID).SetWorkflowID(row.ID).SetNumber(row.Revision).
+		SetDigest(w.Digest).SetSource(w.Source).Save(ctx)
+}
+
+// teamFor finds a team by name. Without a name it is the viewer's, or the only one there is.
+func teamFor(ctx context.Context, q *db.TeamQuery, name string) (*db.Team, error) {
+	v, _ := tenant.FromContext(ctx)
+	switch {
+	case name != "":
+		q = q.Where(team.Name(name))
+	case v.Team != uuid.Nil:
+		q = q.Where(team.ID(v.Team))
+	}
+	found, err := q.Limit(2).All(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(found) == 1:
+		return found[0], nil
+	case name != "":
+		return nil, fault.New(fault.NotFound, "there is no team %q", name).WithField("team")
+	default:
+		return nil, fault.New(fault.Invalid, "the team is not said").WithField("team").WithHint("Name the team that owns it.")
+	}
+}
+
+// Workflow returns a workflow with its source.
+func (s *Store) Workflow(ctx context.Context, name string) (record.Record, error) {
+	row, err := s.db.Read().Workflow.Query().Where(workflow.Name(name)).WithTeam().Only(ctx)
+	if db.IsNotFound(err) {
+		return record.Record{}, fault.New(fault.NotFound, "there is no workflow %q", name).
+			WithHint("List what there is with: seatrial get workflows.")
+	}
+	if err != nil {
+		return record.Record{}, database.Fault(err)
+	}
+	revision, err := s.db.Read().WorkflowRevision.Query().
+		Where(workflowrevision.WorkflowID(row.ID), workflowrevision.Number(row.Revision)).Only(ctx)
+	if err != nil {
+		return record.Record{}, database.Fault(err)
+	}
+	return workflowRecord(row, row.Edges.Team.Name, revision), nil
+}
+
+// Workflows lists by name without sources.
+func (s *Store) Workflows(ctx context.Context, size int, after string) (list []record.Record, next string, err error) {
+	place, more, err := decodeCursor[string](after)
+	if err != nil {
+		return nil, "", err
+	}
+	size = pageSize(size)
+	q := s.db.Read().Workflow.Query().WithTeam().Order(workflow.ByName()).Limit(size + 1)
+	if more {
+		q = q.Where(workflow.NameGT(place))
+	}
+	rows, err := q.All(ctx)
+	if err != nil {
+		return nil, "", database.Fault(err)
+	}
+	rows, next, err = cut(rows, size, func(w *db.Workflow) string { return w.Name })
+	if err != nil {
+		return nil, "", err
+	}
+	current, err := s.currentRevisions(ctx, rows)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, row := range rows {
+		if revision := current[row.ID]; revision != nil {
+			list = append(list, workflowRecord(row, row.Edges.Team.Name, revision))
+		}
+	}
+	return list, next, nil
+}
+
+// currentRevisions reads the revisions of a page without their sources.
+func (s *Store) currentRevisions(ctx context.Context, rows []*db.Workflow) (map[uuid.UUID]*db.WorkflowRevision, error) {
+	wanted := make([]predicate.WorkflowRevision, 0, len(rows))
+	for _, row := range rows {
+		wanted = append(wanted, workflowrevision.And(workflowrevision.WorkflowID(row.ID), workflowrevision.Number(row.Revision)))
+	}
+	out := make(map[uuid.UUID]*db.WorkflowRevision, len(rows))
+	if len(wanted) == 0 {
+		return out, nil
+	}
+	found, err := s.db.Read().WorkflowRevision.Query().Where(workflowrevision.Or(wanted...)).
+		Select(workflowrevision.FieldID, workflowrevision.FieldWorkflowID, workflowrevision.FieldNumber, workflowrevision.FieldDigest).
+		All(ctx)
+	for _, revision := range found {
+		out[revision.WorkflowID] = revision
+	}
+	return out, database.Fault(err)
+}
+
+func workflowRecord(w *db.Workflow, owner string, r *db.WorkflowRevision) record.Record {
+	if w == nil || r == nil {
+		return record.Record{}
+	}
+	return record.Record{
+		ID: w.ID, Name: w.Name, Team: owner, Labels: w.Labels, Description: w.Description,
+		RevisionID: r.ID, Revision: r.Number, Digest: r.Digest, Source: r.Source, UpdatedAt: w.UpdatedAt.UTC(),
+	}
+}

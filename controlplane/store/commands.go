@@ -1,0 +1,205 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+
+	record "github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/store/database"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/agentcommand"
+	"github.com/seatrial/seatrial/ent/db/attempt"
+	"github.com/seatrial/seatrial/ent/db/cluster"
+	"github.com/seatrial/seatrial/ent/db/predicate"
+)
+
+// maxSmall bounds cancel and release commands of one call.
+const maxSmall = 500
+
+// TakeCommands marks commands as sent and returns them. Those that an earlier session sent are due at once: whoever they were
+// sent to is gone, and a duplicate does no harm. A session that is not the newest gets nothing.
+func (s *Store) TakeCommands(ctx context.Context, epoch int64, limit int, resend, expiry time.Duration) ([]record.Command, error) {
+	v, err := agent(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []record.Command
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		out = nil
+		newest, err := tx.Cluster.Query().Where(cluster.ID(v.Cluster), cluster.SessionEpoch(epoch)).Exist(ctx)
+		if err != nil || !newest {
+			return err
+		}
+		now := s.now()
+		due := agentcommand.And(agentcommand.ClusterID(v.Cluster), agentcommand.Or(
+			waiting(now.Add(-resend)), agentcommand.And(agentcommand.State(sent), agentcommand.SentEpochLT(epoch))))
+		rows, err := s.due(ctx, tx, maxSmall, due, agentcommand.KindNEQ(string(record.Start)))
+		if err != nil {
+			return err
+		}
+		if limit > 0 {
+			starts, err := s.due(ctx, tx, limit, due, agentcommand.Kind(string(record.Start)), agentcommand.Not(cancelled()))
+			if err != nil {
+				return err
+			}
+			rows = append(rows, starts...)
+		}
+		out, err = markSent(ctx, tx, rows, epoch, now, now.Add(expiry))
+		return err
+	})
+	return out, err
+}
+
+// cancelled selects commands whose attempt is to be cancelled. Its start is not sent again: that could create the Job after the agent
+// has forgotten the cancellation.
+func cancelled() predicate.AgentCommand {
+	return func(sel *entsql.Selector) {
+		other := entsql.Table(agentcommand.Table).As("other")
+		sel.Where(entsql.Exists(entsql.Select(other.C(agentcommand.FieldID)).From(other).Where(entsql.And(
+			entsql.ColumnsEQ(other.C(agentcommand.FieldAttemptID), sel.C(agentcommand.FieldAttemptID)),
+			entsql.EQ(other.C(agentcommand.FieldKind), string(record.Cancel))))))
+	}
+}
+
+// waiting selects commands that nobody has answered.
+func waiting(sentBefore time.Time) predicate.AgentCommand {
+	return agentcommand.Or(agentcommand.State(queued), agentcommand.And(agentcommand.State(sent), agentcommand.SentAtLTE(sentBefore)))
+}
+
+// WaitingCommands returns the clusters that have something to send.
+func (s *Store) WaitingCommands(ctx context.Context, ids []record.ID, resend time.Duration) ([]record.ID, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var out []record.ID
+	err := s.db.Read().AgentCommand.Query().
+		Where(agentcommand.ClusterIDIn(ids...), waiting(s.now().Add(-resend)),
+			agentcommand.Or(agentcommand.KindNEQ(string(record.Start)), agentcommand.Not(cancelled()))).
+		Unique(true).Select(agentcommand.FieldClusterID).Scan(tenant.System(ctx), &out)
+	return out, database.Fault(err)
+}
+
+// due skips rows that another replica is taking at this moment.
+func (s *Store) due(ctx context.Context, tx *db.Tx, limit int, where ...predicate.AgentCommand) ([]*db.AgentCommand, error) {
+	return locked(s, tx.AgentCommand.Query().Where(where...).Order(agentcommand.ByID()).Limit(limit),
+		entsql.WithLockAction(entsql.SkipLocked)).All(ctx)
+}
+
+func markSent(ctx context.Context, tx *db.Tx, rows []*db.AgentCommand, epoch int64, now, expires time.Time) ([]record.Command, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	ids, attempts := make([]uuid.UUID, len(rows)), make([]uuid.UUID, 0, len(rows))
+	for i, row := range rows {
+		ids[i] = row.ID
+		if row.Kind == string(record.Start) {
+			attempts = append(attempts, row.AttemptID)
+		}
+	}
+	if err := tx.AgentCommand.Update().Where(agentcommand.IDIn(ids...)).SetState(sent).SetSentEpoch(epoch).SetSentAt(now).
+		SetExpiresAt(expires).AddTries(1).Exec(ctx); err != nil {
+		return nil, err
+	}
+	specs := map[uuid.UUID]*db.Attempt{}
+	if len(attempts) > 0 {
+		found, err := tx.Attempt.Query().Where(attempt.IDIn(attempts...)).
+			Select(attempt.FieldID, attempt.FieldSpec, attempt.FieldSpecDigest).All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range found {
+			specs[a.ID] = a
+		}
+	}
+	out := make([]record.Command, len(rows))
+	for i, row := range rows {
+		out[i] = record.Command{
+			ID: row.ID, Kind: record.CommandKind(row.Kind), Attempt: row.AttemptID, Reason: row.Reason, ExpiresAt: expires, Tries: row.Tries + 1,
+		}
+		if a := specs[row.AttemptID]; a != nil && row.Kind == string(record.Start) {
+			out[i].Spec, out[i].SpecDigest = a.Spec, a.SpecDigest
+		}
+	}
+	return out, nil
+}
+
+// AckCommand stores the agent's answer.
+func (s *Store) AckCommand(ctx context.Context, id uuid.UUID, outcome record.Outcome, message string) error {
+	v, err := agent(ctx)
+	if err != nil {
+		return err
+	}
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		c, err := tx.AgentCommand.Query().Where(agentcommand.ID(id), agentcommand.ClusterID(v.Cluster)).Only(ctx)
+		if db.IsNotFound(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		a, head, err := s.lockAttempt(ctx, tx, c.AttemptID)
+		if err != nil {
+			return err
+		}
+		if outcome == record.Expired || outcome == record.Deferred {
+			if c.Kind == string(record.Start) {
+				if withdrawn, err := s.withdrawCancelled(ctx, tx, a, head); err != nil || withdrawn {
+					return err
+				}
+			}
+			// It stays as sent, so that it comes up again after the time for answers: that is the pause between tries.
+			return c.Update().SetAnswer(clean(message)).Exec(ctx)
+		}
+		state := done
+		if outcome == record.Rejected {
+			state = dead
+		}
+		// Only the first answer counts.
+		n, err := tx.AgentCommand.Update().Where(agentcommand.ID(id), agentcommand.StateIn(queued, sent)).SetState(state).
+			SetAnswer(clean(message)).Save(ctx)
+		if err != nil || n == 0 || c.Kind != string(record.Start) {
+			return err
+		}
+		return s.startAnswered(ctx, tx, a, head, outcome, message)
+	})
+}
+
+func (s *Store) startAnswered(ctx context.Context, tx *db.Tx, a *db.Attempt, head *db.Execution, outcome record.Outcome, message string) error {
+	status := execution.Status(a.Status)
+	switch {
+	case status.Terminal():
+		return nil
+	case outcome == record.Rejected:
+		if err := s.endAttempt(ctx, tx, a, ending{status: execution.Errored, reason: "Rejected", message: message}); err != nil {
+			return err
+		}
+	default:
+		change := a.Update().SetStatus(string(execution.Next(status, execution.Assigned)))
+		if a.AssignedAt == nil {
+			change.SetAssignedAt(s.now())
+		}
+		if err := change.Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return s.derive(ctx, tx, head)
+}
+
+// Assignment returns the encoded assignment of an attempt of this agent.
+func (s *Store) Assignment(ctx context.Context, id execution.AttemptID) (spec []byte, digest string, err error) {
+	v, err := agent(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	a, err := s.db.Read().Attempt.Query().Where(attempt.ID(id), attempt.ClusterID(v.Cluster)).
+		Select(attempt.FieldID, attempt.FieldSpec, attempt.FieldSpecDigest).Only(ctx)
+	if err != nil {
+		return nil, "", database.Fault(err)
+	}
+	return a.Spec, a.SpecDigest, nil
+}

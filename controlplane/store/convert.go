@@ -1,0 +1,73 @@
+package store
+
+import (
+	"time"
+
+	"github.com/seatrial/seatrial/controlplane/cluster"
+	record "github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/ent/db"
+)
+
+func executionRecord(row *db.Execution, runs []record.Run) record.Execution {
+	counts := record.Counts{
+		Total:  row.TestsPassed + row.TestsFailed + row.TestsErrored + row.TestsSkipped,
+		Passed: row.TestsPassed, Failed: row.TestsFailed, Errored: row.TestsErrored, Skipped: row.TestsSkipped,
+	}
+	return record.Execution{
+		ID: row.ID, Workflow: row.Workflow, Revision: row.RevisionNumber, Digest: row.Digest, Status: record.Status(row.Status),
+		Reason: row.Reason, Message: row.Message, Params: row.Params, Trigger: row.Trigger, Actor: row.Actor,
+		CreatedAt: row.CreatedAt.UTC(), StartedAt: timeOf(row.StartedAt), FinishedAt: timeOf(row.FinishedAt), Tests: counts, Runs: runs,
+	}
+}
+
+func runRecord(row *db.Run, attempts []record.Attempt) record.Run {
+	return record.Run{
+		ID: row.ID, Environment: row.EnvironmentName, Cluster: row.ClusterName, Namespace: row.Namespace,
+		Status: record.Status(row.Status), Attempts: attempts,
+	}
+}
+
+func attemptRecord(row *db.Attempt, steps []record.Step) record.Attempt {
+	return record.Attempt{
+		ID: row.ID, Number: row.Number, Status: record.Status(row.Status), Reason: row.Reason, Message: row.Message, Node: row.Node,
+		Pod: row.Pod, StartedAt: timeOf(row.StartedAt), FinishedAt: timeOf(row.FinishedAt), Delivered: row.Delivered,
+		Notes: row.Notes, Steps: steps,
+	}
+}
+
+func stepRecord(row *db.Step, stream *db.LogStream) record.Step {
+	out := record.Step{
+		Index: row.Index, Name: row.Name, Status: record.Status(row.Status), ExitCode: row.ExitCode, Reason: row.Reason,
+		StartedAt: timeOf(row.StartedAt), FinishedAt: timeOf(row.FinishedAt),
+		Log: record.Log{Complete: row.Status == string(record.Skipped)}, // it never wrote any
+	}
+	if stream != nil {
+		out.Log = record.Log{
+			Bytes: stream.Committed, Lines: stream.Lines, GapBytes: stream.GapBytes, Complete: stream.Complete, ViaKubeAPI: stream.ViaKubeAPI,
+		}
+	}
+	return out
+}
+
+func fileRecord(row *db.File) record.File {
+	return record.File{
+		ID: row.ID, Attempt: row.AttemptID, Environment: row.EnvironmentName, Step: row.StepIndex, Kind: record.FileKind(row.Kind),
+		Path: row.Path, Size: row.Size, SHA256: row.Sha256, ContentType: row.ContentType, Format: row.Format, Grade: row.Grade,
+		GradeReason: row.GradeReason, Blob: row.Blob, CreatedAt: row.CreatedAt.UTC(),
+	}
+}
+
+func resultRecord(row *db.TestResult) record.TestResult {
+	return record.TestResult{
+		ID: row.ID, Attempt: row.AttemptID, Environment: row.EnvironmentName, Step: row.StepIndex, Suite: row.Suite, Name: row.Name,
+		File: row.Source, Outcome: row.Outcome, Duration: time.Duration(row.Duration), Message: row.Message, Detail: row.Detail,
+	}
+}
+
+func environmentRecord(row *db.Environment) cluster.Environment {
+	out := cluster.Environment{ID: row.ID, Name: row.Name, ClusterID: row.ClusterID, Namespace: row.Namespace}
+	if row.Edges.Cluster != nil {
+		out.ClusterName = row.Edges.Cluster.Name
+	}
+	return out
+}

@@ -1,0 +1,164 @@
+// Package database opens the database, brings it to the schema of this version, and runs transactions in it.
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"entgo.io/ent/dialect"
+	entsql "entgo.io/ent/dialect/sql"
+	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
+	_ "modernc.org/sqlite"             // driver "sqlite"
+
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/ent/db"
+	_ "github.com/seatrial/seatrial/ent/db/runtime" // the rules and defaults of the schema
+	"github.com/seatrial/seatrial/ent/migrations"
+)
+
+const (
+	maxConns    = 32
+	idleConns   = 8
+	connLife    = 30 * time.Minute
+	maxAttempts = 5
+)
+
+// Database is an open database. All writes go through Write.
+type Database struct {
+	client  *db.Client
+	dialect migrations.Dialect
+	// turn holds the one token of the SQLite writer. Writers wait here in order, not in SQLite's busy loop, which is unfair and
+	// gives up. It is nil for PostgreSQL.
+	turn chan struct{}
+}
+
+// Open connects and migrates. A DSN is "postgres://…", or "sqlite:" with the path of a file; its folder is made when absent.
+func Open(ctx context.Context, dsn string) (*Database, error) {
+	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
+		return connect(ctx, migrations.Postgres, "pgx", dsn)
+	}
+	path, ok := strings.CutPrefix(dsn, "sqlite:")
+	if !ok || path == "" {
+		return nil, fault.New(fault.Invalid, "the database address is neither sqlite:PATH nor postgres://…").WithField("database")
+	}
+	return openSQLite(ctx, strings.TrimPrefix(path, "//"))
+}
+
+// openSQLite opens a file in WAL mode, where readers never wait for the writer.
+//
+// With synchronous=NORMAL a commit is a write to the log without fsync. It survives the death of the process (kill -9), because
+// the bytes are the kernel's by then. A power cut may lose the last commits but never corrupts the file; what agents had
+// acknowledged they keep until release, and send again.
+func openSQLite(ctx context.Context, path string) (*Database, error) {
+	file, extra, _ := strings.Cut(path, "?")
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return nil, Fault(fmt.Errorf("make the folder of the database: %w", err))
+	}
+	options, err := url.ParseQuery(extra)
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "the options of the database address").WithField("database")
+	}
+	for _, pragma := range []string{
+		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)", "journal_size_limit(67108864)",
+	} {
+		options.Add("_pragma", pragma)
+	}
+	options.Set("_txlock", "immediate")   // a transaction takes the write lock at once: it cannot fail half-way for want of it
+	options.Set("_time_format", "sqlite") // text that sorts as the times do
+	return connect(ctx, migrations.SQLite, "sqlite", "file:"+file+"?"+options.Encode())
+}
+
+func connect(ctx context.Context, d migrations.Dialect, driver, dsn string) (*Database, error) {
+	pool, err := sql.Open(driver, dsn)
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "the database address").WithField("database")
+	}
+	pool.SetMaxOpenConns(maxConns)
+	pool.SetMaxIdleConns(idleConns)
+	pool.SetConnMaxLifetime(connLife)
+	out := &Database{dialect: d}
+	name := dialect.Postgres
+	if d == migrations.SQLite {
+		name = dialect.SQLite
+		out.turn = make(chan struct{}, 1)
+		pool.SetMaxOpenConns(max(4, runtime.NumCPU()))
+		pool.SetConnMaxLifetime(0)
+	}
+	if err := prepare(ctx, pool, d); err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	out.client = db.NewClient(db.Driver(entsql.OpenDB(name, pool)))
+	return out, nil
+}
+
+func prepare(ctx context.Context, pool *sql.DB, d migrations.Dialect) error {
+	if err := pool.PingContext(ctx); err != nil {
+		return unreachable(err)
+	}
+	if err := migrations.Apply(ctx, pool, d); err != nil {
+		return Fault(err)
+	}
+	return nil
+}
+
+func unreachable(err error) error {
+	if f := Fault(err); fault.Is(f, fault.Unavailable) {
+		return f
+	}
+	return fault.Wrap(fault.Unavailable, err, "the database cannot be reached").
+		WithHint("Check that the server runs and that the database address is right.")
+}
+
+// Close ends all connections.
+func (d *Database) Close() error { return d.client.Close() }
+
+// Read returns the client for reading outside a transaction.
+func (d *Database) Read() *db.Client { return d.client }
+
+// Locking reports whether rows can be locked; on SQLite the one writer makes that needless.
+func (d *Database) Locking() bool { return d.dialect == migrations.Postgres }
+
+// Write runs fn in a transaction and commits when it returns nil. After a deadlock or a lost race for the same row it runs fn
+// again, so fn must not keep anything between calls. Errors come back as faults.
+func (d *Database) Write(ctx context.Context, fn func(tx *db.Tx) error) error {
+	if d.turn != nil {
+		select {
+		case d.turn <- struct{}{}:
+			defer func() { <-d.turn }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	var err error
+	for range maxAttempts {
+		if err = d.once(ctx, fn); !transient(err) {
+			break
+		}
+	}
+	return Fault(err)
+}
+
+func (d *Database) once(ctx context.Context, fn func(tx *db.Tx) error) error {
+	tx, err := d.client.Tx(ctx)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := fn(tx); err != nil {
+		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
+			return errors.Join(err, fmt.Errorf("roll back: %w", undo))
+		}
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+package store
+
+import (
+	"context"
+	"slices"
+
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/store/database"
+	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/attempt"
+	"github.com/seatrial/seatrial/ent/db/file"
+	"github.com/seatrial/seatrial/ent/db/step"
+	"github.com/seatrial/seatrial/ent/db/testresult"
+)
+
+// Outcomes of a test.
+const (
+	passed  = "passed"
+	failed  = "failed"
+	errored = "errored"
+	skipped = "skipped"
+)
+
+// severity sorts results: what needs a person first.
+func severity(outcome string) int {
+	switch outcome {
+	case failed, errored:
+		return 0
+	case skipped:
+		return 1
+	default:
+		return 2
+	}
+}
+
+// SaveFile stores a file's record with the results read from it.
+func (s *Store) SaveFile(ctx context.Context, f execution.File, results []execution.TestResult) (existed bool, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		a, head, err := s.lockAttempt(ctx, tx, f.Attempt)
+		if err != nil {
+			return err
+		}
+		// The lock on the execution makes this check safe: nobody else stores a file of it now.
+		existed, err = tx.File.Query().Where(file.AttemptID(a.ID), file.Kind(string(f.Kind)), file.Path(clean(f.Path)), file.Sha256(f.SHA256)).Exist(ctx)
+		if err != nil || existed {
+			return err
+		}
+		r, err := a.QueryRun().Only(ctx)
+		if err != nil {
+			return err
+		}
+		if f.ID == uuid.Nil {
+			if f.ID, err = uuid.NewV7(); err != nil {
+				return err
+			}
+		}
+		if err := createFile(ctx, tx, a, r.EnvironmentName, f); err != nil {
+			return err
+		}
+		if err := createResults(ctx, tx, a, r.EnvironmentName, f, results); err != nil || len(results) == 0 {
+			return err
+		}
+		n := count(results)
+		return head.Update().AddTestsPassed(n.Passed).AddTestsFailed(n.Failed).AddTestsErrored(n.Errored).AddTestsSkipped(n.Skipped).Exec(ctx)
+	})
+	return existed, err
+}
+
+func createFile(ctx context.Context, tx *db.Tx, a *db.Attempt, environment string, f execution.File) error {
+	return tx.File.Create().SetID(f.ID).SetOrganizationID(a.OrganizationID).SetExecutionID(a.ExecutionID).SetAttemptID(a.ID).
+		SetEnvironmentName(environment).SetStepIndex(f.Step).SetKind(string(f.Kind)).SetPath(clean(f.Path)).SetSize(f.Size).
+		SetSha256(f.SHA256).SetContentType(clean(f.ContentType)).SetFormat(f.Format).SetGrade(f.Grade).
+		SetGradeReason(clean(f.GradeReason)).SetBlob(f.Blob).Exec(ctx)
+}
+
+func createResults(ctx context.Context, tx *db.Tx, a *db.Attempt, environment string, f execution.File, results []execution.TestResult) error {
+	for part := range slices.Chunk(results, batch) {
+		rows := make([]*db.TestResultCreate, len(part))
+		for i, r := range part {
+			rows[i] = tx.TestResult.Create().SetOrganizationID(a.OrganizationID).SetExecutionID(a.ExecutionID).SetAttemptID(a.ID).
+				SetFileID(f.ID).SetEnvironmentName(environment).SetStepIndex(f.Step).SetSeverity(severity(r.Outcome)).
+				SetSuite(clean(r.Suite)).SetName(clean(r.Name)).SetSource(clean(r.File)).SetOutcome(r.Outcome).
+				SetDuration(int64(r.Duration)).SetMessage(clean(r.Message)).SetDetail(clean(r.Detail))
+		}
+		if err := tx.TestResult.CreateBulk(rows...).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func count(results []execution.TestResult) (n execution.Counts) {
+	for _, r := range results {
+		switch r.Outcome {
+		case passed:
+			n.Passed++
+		case failed:
+			n.Failed++
+		case errored:
+			n.Errored++
+		case skipped:
+			n.Skipped++
+		}
+	}
+	return n
+}
+
+// StepExit returns the exit code of a step when it is known.
+func (s *Store) StepExit(ctx context.Context, id execution.AttemptID, index int) (*int, error) {
+	if _, err := agent(ctx); err != nil {
+		return nil, err
+	}
+	row, err := s.stepOf(ctx, id, index)
+	if err != nil {
+		return nil, err
+	}
+	return row.ExitCode, nil
+}
+
+// stepOf finds a step of an attempt that the viewer may see: steps name no cluster, attempts do.
+func (s *Store) stepOf(ctx context.Context, id uuid.UUID, index int) (*db.Step, error) {
+	if _, err := s.db.Read().Attempt.Query().Where(attempt.ID(id)).OnlyID(ctx); err != nil {
+		return nil, database.Fault(err)
+	}
+	row, err := s.db.Read().Step.Query().Where(step.AttemptID(id), step.Index(index)).Only(ctx)
+	if db.IsNotFound(err) {
+		return nil, fault.New(fault.NotFound, "the attempt has no step %d", index)
+	}
+	return row, database.Fault(err)
+}
+
+// resultPlace is where a page of results ended.
+type resultPlace struct {
+	Severity    int
+	Suite, Name string
+	ID          uuid.UUID
+}
+
+// Results lists worst first, by suite and name within.
+func (s *Store) Results(ctx context.Context, id execution.ID, outcomes []string, size int, after string) (list []execution.TestResult, next string, err error) {
+	place, more, err := decodeCursor[resultPlace](after)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := s.mustSee(ctx, id); err != nil {
+		return nil, "", err
+	}
+	size = pageSize(size)
+	q := s.db.Read().TestResult.Query().Where(testresult.ExecutionID(id)).Limit(size+1).
+		Order(testresult.BySeverity(), testresult.BySuite(), testresult.ByName(), testresult.ByID())
+	if len(outcomes) > 0 {
+		q = q.Where(testresult.OutcomeIn(outcomes...))
+	}
+	if more {
+		q = q.Where(func(sel *entsql.Selector) {
+			sel.Where(entsql.CompositeGT([]string{
+				sel.C(testresult.FieldSeverity), sel.C(testresult.FieldSuite), sel.C(testresult.FieldName), sel.C(testresult.FieldID),
+			}, place.Severity, place.Suite, place.Name, place.ID))
+		})
+	}
+	rows, err := q.All(ctx)
+	if err != nil {
+		return nil, "", database.Fault(err)
+	}
+	rows, next, err = cut(rows, size, func(r *db.TestResult) resultPlace { return resultPlace{r.Severity, r.Suite, r.Name, r.ID} })
+	for _, r := range rows {
+		list = append(list, resultRecord(r))
+	}
+	return list, next, err
+}
+
+// Files lists the files of an execution.
+func (s *Store) Files(ctx context.Context, id execution.ID) ([]execution.File, error) {
+	if err := s.mustSee(ctx, id); err != nil {
+		return nil, err
+	}
+	rows, err := s.db.Read().File.Query().Where(file.ExecutionID(id)).Order(file.ByStepIndex(), file.ByPath(), file.ByID()).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	out := make([]execution.File, len(rows))
+	for i, row := range rows {
+		out[i] = fileRecord(row)
+	}
+	return out, nil
+}
+
+// File returns one file's record.
+func (s *Store) File(ctx context.Context, id uuid.UUID) (execution.File, error) {
+	row, err := s.db.Read().File.Get(ctx, id)
+	if err != nil {
+		return execution.File{}, database.Fault(err)
+	}
+	return fileRecord(row), nil
+}

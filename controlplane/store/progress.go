@@ -1,0 +1,139 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	record "github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/attempt"
+	"github.com/seatrial/seatrial/ent/db/run"
+	"github.com/seatrial/seatrial/ent/db/step"
+)
+
+// ending is how the control plane itself ends an attempt that will never be heard of again.
+type ending struct {
+	status          record.Status
+	reason, message string
+}
+
+// endAttempt ends a live attempt without its agent. Nothing more will be delivered.
+func (s *Store) endAttempt(ctx context.Context, tx *db.Tx, a *db.Attempt, e ending) error {
+	if err := a.Update().SetStatus(string(e.status)).SetReason(e.reason).SetMessage(clean(e.message)).SetFinishedAt(s.now()).
+		SetDelivered(true).Exec(ctx); err != nil {
+		return err
+	}
+	return s.endSteps(ctx, tx, a, e.status)
+}
+
+// endSteps ends the steps that a terminal attempt left open: those that never began are skipped, those under way end as the
+// attempt did, or as errored when it cannot be told how they went.
+func (s *Store) endSteps(ctx context.Context, tx *db.Tx, a *db.Attempt, how record.Status) error {
+	open := record.Errored
+	if how == record.Cancelled || how == record.TimedOut {
+		open = how
+	}
+	rows, err := tx.Step.Query().Where(step.AttemptID(a.ID)).All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		status := record.Status(row.Status)
+		if status.Terminal() {
+			continue
+		}
+		change := row.Update().SetStatus(string(record.Skipped))
+		if status == record.Running || status == record.Paused {
+			change = row.Update().SetStatus(string(open)).SetFinishedAt(s.now())
+		}
+		if err := change.Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// derive brings the runs of an execution, and the execution, to what their attempts say. The caller holds its lock.
+func (s *Store) derive(ctx context.Context, tx *db.Tx, head *db.Execution) error {
+	runs, err := tx.Run.Query().Where(run.ExecutionID(head.ID)).Order(run.ByID()).All(ctx)
+	if err != nil {
+		return err
+	}
+	attempts, err := tx.Attempt.Query().Where(attempt.ExecutionID(head.ID)).Order(attempt.ByNumber()).
+		Select(attempt.FieldID, attempt.FieldRunID, attempt.FieldStatus, attempt.FieldReason, attempt.FieldMessage,
+			attempt.FieldStartedAt, attempt.FieldFinishedAt).All(ctx)
+	if err != nil {
+		return err
+	}
+	states := make([]state, len(runs))
+	for i, r := range runs {
+		states[i] = stateOfRun(r, attempts)
+		if err := states[i].saveRun(ctx, r); err != nil {
+			return err
+		}
+	}
+	return stateOfExecution(head, states).saveExecution(ctx, head)
+}
+
+// state is what executions and runs take over from what is below them.
+type state struct {
+	status            record.Status
+	reason, message   string
+	started, finished *time.Time
+}
+
+// stateOfRun is that of its latest attempt; it started with its first.
+func stateOfRun(r *db.Run, attempts []*db.Attempt) state {
+	out := state{status: record.Status(r.Status)}
+	for _, a := range attempts {
+		if a.RunID != r.ID {
+			continue
+		}
+		out = state{record.Status(a.Status), a.Reason, a.Message, earliest(out.started, a.StartedAt), a.FinishedAt}
+	}
+	return out
+}
+
+// stateOfExecution folds its runs; reason and message are those of the run that decided.
+func stateOfExecution(head *db.Execution, runs []state) state {
+	statuses := make([]record.Status, len(runs))
+	for i, r := range runs {
+		statuses[i] = r.status
+	}
+	out := state{status: record.Next(record.Status(head.Status), record.Worst(statuses))}
+	for i := range runs {
+		out.started = earliest(out.started, runs[i].started)
+		if out.status.Terminal() {
+			out.finished = latest(out.finished, runs[i].finished)
+		}
+	}
+	if i := slices.IndexFunc(runs, func(r state) bool { return r.status == out.status }); i >= 0 {
+		out.reason, out.message = runs[i].reason, runs[i].message
+	}
+	return out
+}
+
+func (st state) saveRun(ctx context.Context, r *db.Run) error {
+	return r.Update().SetStatus(string(st.status)).SetReason(st.reason).SetMessage(st.message).
+		SetNillableStartedAt(st.started).SetNillableFinishedAt(st.finished).Exec(ctx)
+}
+
+func (st state) saveExecution(ctx context.Context, e *db.Execution) error {
+	return e.Update().SetStatus(string(st.status)).SetReason(st.reason).SetMessage(st.message).
+		SetNillableStartedAt(st.started).SetNillableFinishedAt(st.finished).Exec(ctx)
+}
+
+func earliest(a, b *time.Time) *time.Time {
+	if a == nil || (b != nil && b.Before(*a)) {
+		return b
+	}
+	return a
+}
+
+func latest(a, b *time.Time) *time.Time {
+	if a == nil || (b != nil && b.After(*a)) {
+		return b
+	}
+	return a
+}

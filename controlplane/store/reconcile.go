@@ -1,0 +1,153 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	record "github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/store/database"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/agentcommand"
+	"github.com/seatrial/seatrial/ent/db/attempt"
+)
+
+const (
+	jobDeleted   = "JobDeleted"
+	deletedLive  = "The Job was deleted while the attempt was under way. Run the workflow again, and see who deletes Jobs in that namespace."
+	deletedLater = "The Job was deleted before all of its logs and files had been delivered."
+)
+
+// Reconcile compares a whole inventory with the records.
+func (s *Store) Reconcile(ctx context.Context, present []execution.AttemptID, grace time.Duration) (cancel, unknown, release []execution.AttemptID, err error) {
+	v, err := agent(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	known, err := s.inventoried(ctx, v, present)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	asked, err := s.cancelling(ctx, v, present)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for _, id := range present {
+		a := known[id]
+		switch {
+		case a == nil:
+			unknown = append(unknown, id)
+		case !execution.Status(a.Status).Terminal():
+			if asked[id] {
+				cancel = append(cancel, id)
+			}
+		case a.Status == string(execution.Cancelled) && a.AssignedAt == nil:
+			// It was ended here before any agent had it, and yet there is a Job: it must not go on.
+			cancel = append(cancel, id)
+		case a.Delivered:
+			release = append(release, id)
+		}
+	}
+	if err := s.endMissing(ctx, v, present, grace); err != nil {
+		return nil, nil, nil, err
+	}
+	return cancel, unknown, release, s.endNeverStarted(ctx, v, present, grace)
+}
+
+func (s *Store) inventoried(ctx context.Context, v tenant.Viewer, present []uuid.UUID) (map[uuid.UUID]*db.Attempt, error) {
+	out := make(map[uuid.UUID]*db.Attempt, len(present))
+	for part := range slices.Chunk(present, batch) {
+		rows, err := s.db.Read().Attempt.Query().Where(attempt.IDIn(part...), attempt.ClusterID(v.Cluster)).
+			Select(attempt.FieldID, attempt.FieldStatus, attempt.FieldDelivered, attempt.FieldAssignedAt).All(ctx)
+		if err != nil {
+			return nil, database.Fault(err)
+		}
+		for _, a := range rows {
+			out[a.ID] = a
+		}
+	}
+	return out, nil
+}
+
+func (s *Store) cancelling(ctx context.Context, v tenant.Viewer, present []uuid.UUID) (map[uuid.UUID]bool, error) {
+	out := map[uuid.UUID]bool{}
+	for part := range slices.Chunk(present, batch) {
+		rows, err := s.db.Read().AgentCommand.Query().
+			Where(agentcommand.ClusterID(v.Cluster), agentcommand.Kind(string(record.Cancel)), agentcommand.AttemptIDIn(part...)).
+			Select(agentcommand.FieldAttemptID).All(ctx)
+		if err != nil {
+			return nil, database.Fault(err)
+		}
+		for _, c := range rows {
+			out[c.AttemptID] = true
+		}
+	}
+	return out, nil
+}
+
+// endMissing ends attempts that have no Job any more. What was assigned less than grace ago may not have been listed yet.
+func (s *Store) endMissing(ctx context.Context, v tenant.Viewer, present []uuid.UUID, grace time.Duration) error {
+	before := s.now().Add(-grace)
+	candidates, err := s.db.Read().Attempt.Query().
+		Where(attempt.ClusterID(v.Cluster), attempt.Delivered(false), attempt.AssignedAtLT(before),
+			attempt.Or(attempt.FinishedAtIsNil(), attempt.FinishedAtLT(before))).
+		Order(attempt.ByID()).IDs(ctx)
+	if err != nil {
+		return database.Fault(err)
+	}
+	for _, id := range candidates {
+		if slices.Contains(present, id) {
+			continue
+		}
+		if err := s.db.Write(ctx, func(tx *db.Tx) error { return s.endWithoutJob(ctx, tx, id) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) endWithoutJob(ctx context.Context, tx *db.Tx, id uuid.UUID) error {
+	a, head, err := s.lockAttempt(ctx, tx, id)
+	if err != nil || a.Delivered {
+		return err
+	}
+	if execution.Status(a.Status).Terminal() {
+		return a.Update().SetDelivered(true).SetNotes(append(a.Notes, deletedLater)).Exec(ctx)
+	}
+	if err := s.endAttempt(ctx, tx, a, ending{status: execution.Errored, reason: jobDeleted, message: deletedLive}); err != nil {
+		return err
+	}
+	return s.derive(ctx, tx, head)
+}
+
+// endNeverStarted ends attempts that were to be cancelled before the agent had answered their start command, and for which it has
+// no Job: the answer, or the command itself, was lost.
+func (s *Store) endNeverStarted(ctx context.Context, v tenant.Viewer, present []uuid.UUID, grace time.Duration) error {
+	asked, err := s.db.Read().AgentCommand.Query().
+		Where(agentcommand.ClusterID(v.Cluster), agentcommand.Kind(string(record.Cancel)), agentcommand.State(done),
+			agentcommand.SentAtLT(s.now().Add(-grace)), agentcommand.HasAttemptWith(attempt.AssignedAtIsNil(), attempt.FinishedAtIsNil())).
+		Select(agentcommand.FieldAttemptID).All(ctx)
+	if err != nil {
+		return database.Fault(err)
+	}
+	for _, c := range asked {
+		if slices.Contains(present, c.AttemptID) {
+			continue
+		}
+		if err := s.db.Write(ctx, func(tx *db.Tx) error {
+			a, head, err := s.lockAttempt(ctx, tx, c.AttemptID)
+			if err != nil || a.AssignedAt != nil {
+				return err
+			}
+			_, err = s.withdrawCancelled(ctx, tx, a, head)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+package store
+
+import (
+	"context"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/cluster"
+	record "github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/agentcommand"
+	"github.com/seatrial/seatrial/ent/db/attempt"
+	"github.com/seatrial/seatrial/ent/db/step"
+)
+
+// SaveReport applies a snapshot. A status moves by execution.Next: the first terminal one stays, be it the runner's result or
+// the end of a cancellation.
+func (s *Store) SaveReport(ctx context.Context, r record.Report) (status record.Status, id record.ID, err error) {
+	if _, err := agent(ctx); err != nil {
+		return "", uuid.Nil, err
+	}
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		a, head, err := s.lockAttempt(ctx, tx, r.Attempt)
+		if err != nil {
+			return err
+		}
+		id = head.ID
+		ended := record.Status(a.Status).Terminal()
+		status = record.Next(record.Status(a.Status), r.Status)
+		if a, err = s.mergeAttempt(ctx, a, status, r); err != nil {
+			return err
+		}
+		if err := mergeSteps(ctx, tx, a, r.Steps); err != nil {
+			return err
+		}
+		if status.Terminal() && !ended {
+			if err := s.endSteps(ctx, tx, a, status); err != nil {
+				return err
+			}
+		}
+		if status.Terminal() && a.Delivered {
+			if err := queueRelease(ctx, tx, a); err != nil {
+				return err
+			}
+		}
+		return s.derive(ctx, tx, head)
+	})
+	return status, id, err
+}
+
+// lockAttempt finds an attempt of the calling agent and locks its execution; what it returns was read under the lock.
+func (s *Store) lockAttempt(ctx context.Context, tx *db.Tx, id uuid.UUID) (*db.Attempt, *db.Execution, error) {
+	v, err := agent(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	mine := tx.Attempt.Query().Where(attempt.ID(id), attempt.ClusterID(v.Cluster))
+	found, err := mine.Clone().Select(attempt.FieldID, attempt.FieldExecutionID).Only(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	head, err := s.lockExecution(ctx, tx, found.ExecutionID)
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := mine.Only(ctx)
+	return a, head, err
+}
+
+func (s *Store) mergeAttempt(ctx context.Context, a *db.Attempt, status record.Status, r record.Report) (*db.Attempt, error) {
+	change := a.Update().SetStatus(string(status))
+	if !record.Status(a.Status).Terminal() && status == r.Status {
+		change.SetReason(clean(r.Reason)).SetMessage(clean(r.Message))
+		if status.Terminal() {
+			change.SetFinishedAt(s.now())
+			if !r.FinishedAt.IsZero() {
+				change.SetNillableFinishedAt(nullable(r.FinishedAt))
+			}
+		}
+	}
+	if r.Node != "" {
+		change.SetNode(clean(r.Node))
+	}
+	if r.Pod != "" {
+		change.SetPod(clean(r.Pod))
+	}
+	if a.StartedAt == nil {
+		change.SetNillableStartedAt(nullable(r.StartedAt))
+	}
+	if a.AssignedAt == nil && status != record.Queued {
+		change.SetAssignedAt(s.now()) // the report overtook the answer to the start command
+	}
+	notes := a.Notes
+	for _, note := range r.Notes {
+		if note = clean(note); !slices.Contains(notes, note) {
+			notes = append(notes, note)
+		}
+	}
+	return change.SetNotes(notes).SetDelivered(a.Delivered || r.Delivered).Save(ctx)
+}
+
+// mergeSteps moves the steps forward. Facts that are missing are filled in even after a step has ended.
+func mergeSteps(ctx context.Context, tx *db.Tx, a *db.Attempt, steps []record.Step) error {
+	if len(steps) == 0 {
+		return nil
+	}
+	rows, err := tx.Step.Query().Where(step.AttemptID(a.ID)).All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, reported := range steps {
+		i := slices.IndexFunc(rows, func(row *db.Step) bool { return row.Index == reported.Index })
+		if i < 0 {
+			continue // not in the plan: nothing to keep it under
+		}
+		if err := mergeStep(ctx, rows[i], reported); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func mergeStep(ctx context.Context, row *db.Step, reported record.Step) error {
+	from := record.Status(row.Status)
+	status := record.Next(from, reported.Status)
+	change := row.Update().SetStatus(string(status))
+	if !from.Terminal() && reported.Reason != "" {
+		change.SetReason(clean(reported.Reason))
+	}
+	if row.ExitCode == nil {
+		change.SetNillableExitCode(reported.ExitCode)
+	}
+	if row.StartedAt == nil {
+		change.SetNillableStartedAt(nullable(reported.StartedAt))
+	}
+	if row.FinishedAt == nil && status.Terminal() {
+		change.SetNillableFinishedAt(nullable(reported.FinishedAt))
+	}
+	return change.Exec(ctx)
+}
+
+// queueRelease allows the agent to delete the Job, once.
+func queueRelease(ctx context.Context, tx *db.Tx, a *db.Attempt) error {
+	exists, err := tx.AgentCommand.Query().Where(agentcommand.AttemptID(a.ID), agentcommand.Kind(string(cluster.Release))).Exist(ctx)
+	if err != nil || exists {
+		return err
+	}
+	return tx.AgentCommand.Create().SetOrganizationID(a.OrganizationID).SetClusterID(a.ClusterID).SetAttemptID(a.ID).
+		SetKind(string(cluster.Release)).Exec(ctx)
+}

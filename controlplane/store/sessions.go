@@ -1,0 +1,45 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/membersession"
+)
+
+// CreateSession stores a sign-in and returns its id.
+func (s *Store) CreateSession(ctx context.Context, m tenant.Member, expires time.Time) (id uuid.UUID, err error) {
+	ctx = tenant.System(ctx)
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		row, err := tx.MemberSession.Create().SetOrganizationID(m.Organization).SetMemberID(m.ID).SetExpiresAt(expires.UTC()).Save(ctx)
+		if err != nil {
+			return err
+		}
+		id = row.ID
+		return nil
+	})
+	return id, err
+}
+
+// SessionMember returns the member of a sign-in that has not ended, or fault.NotFound.
+func (s *Store) SessionMember(ctx context.Context, id uuid.UUID) (tenant.Member, error) {
+	row, err := s.db.Read().MemberSession.Query().
+		Where(membersession.ID(id), membersession.EndedAtIsNil(), membersession.ExpiresAtGT(s.now())).WithMember().
+		Only(tenant.System(ctx))
+	if err != nil {
+		return tenant.Member{}, missing(err, "session", id)
+	}
+	return memberRecord(row.Edges.Member), nil
+}
+
+// EndSession signs out. Ending what has ended changes nothing.
+func (s *Store) EndSession(ctx context.Context, id uuid.UUID) error {
+	ctx = tenant.System(ctx)
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		return tx.MemberSession.Update().Where(membersession.ID(id), membersession.EndedAtIsNil()).SetEndedAt(s.now()).Exec(ctx)
+	})
+}

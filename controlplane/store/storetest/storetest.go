@@ -1,0 +1,222 @@
+// Package storetest is the contract of the store, the same for every database.
+package storetest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/agentlink"
+	"github.com/seatrial/seatrial/controlplane/api"
+	"github.com/seatrial/seatrial/controlplane/auth"
+	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/dispatch"
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/intake"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/workflow"
+)
+
+// Store is everything that the stages want of a store.
+type Store interface {
+	dispatch.Store
+	agentlink.Store
+	intake.Store
+	api.Catalog
+	api.History
+	api.Fleet
+	auth.AccountStore
+	auth.AgentStore
+	auth.KeyStore
+}
+
+// Open makes an empty store whose time is told by the clock.
+type Open func(t *testing.T, clock func() time.Time) Store
+
+// Run checks a store.
+func Run(t *testing.T, open Open) {
+	t.Helper()
+	groups := map[string]map[string]func(t *testing.T, f *fixture){
+		"Accounts": accounts(), "Catalog": catalog(), "Fleet": fleet(), "Dispatch": dispatching(), "Commands": commands(),
+		"Reports": reports(), "Logs": logs(), "Files": files(), "Tenancy": tenancy(), "Race": races(),
+	}
+	for group, tests := range groups {
+		t.Run(group, func(t *testing.T) {
+			t.Parallel()
+			for name, test := range tests {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					test(t, newFixture(t, open))
+				})
+			}
+		})
+	}
+}
+
+// fixture is a store with one organization that has a cluster, an environment and a workflow.
+type fixture struct {
+	Store
+	now      time.Time
+	member   tenant.Viewer
+	cluster  cluster.Cluster
+	env      cluster.Environment
+	workflow workflow.Record
+}
+
+const password = "argon2id-hash"
+
+func hash(secret string) []byte {
+	sum := sha256.Sum256([]byte(secret))
+	return sum[:]
+}
+
+func newFixture(t *testing.T, open Open) *fixture {
+	t.Helper()
+	f := &fixture{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	f.Store = open(t, func() time.Time { return f.now })
+	created, err := f.Bootstrap(t.Context(), tenant.First{
+		Organization: "default", Team: "default",
+		Admin: tenant.Member{Email: "admin@example.test", PasswordHash: password, Role: tenant.RoleOwner},
+		Token: tenant.Token{Name: "first", Hash: hash("st_first"), Scopes: []tenant.Scope{tenant.ScopeAdmin}, ExpiresAt: f.now.Add(time.Hour)},
+	})
+	if err != nil || !created {
+		t.Fatalf("bootstrap: %t, %v", created, err)
+	}
+	members, err := f.MembersByEmail(t.Context(), "admin@example.test")
+	if err != nil || len(members) != 1 {
+		t.Fatalf("members: %v, %v", members, err)
+	}
+	m := members[0]
+	f.member = tenant.Viewer{Kind: tenant.KindMember, Organization: m.Organization, Team: m.Team, Subject: m.ID, Name: m.Email, Role: m.Role}
+	f.cluster, f.env = f.enroll(t, "harbour", "staging")
+	rec, _, _, err := f.ApplyWorkflow(f.as(t), workflow.Record{Name: "smoke", Digest: "d1", Source: "kind: TestWorkflow", Labels: map[string]string{"suite": "smoke"}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.workflow = rec
+	return f
+}
+
+// as returns a context of the organization's owner.
+func (f *fixture) as(t *testing.T) context.Context {
+	t.Helper()
+	return tenant.WithViewer(t.Context(), f.member)
+}
+
+// agent returns a context of a cluster's agent.
+func (f *fixture) agent(t *testing.T, c cluster.Cluster) context.Context {
+	t.Helper()
+	return tenant.WithViewer(t.Context(), tenant.Viewer{Kind: tenant.KindAgent, Organization: c.Organization, Cluster: c.ID, Subject: c.ID, Name: c.Name})
+}
+
+// foreigner returns a context of an organization that has nothing to do with the fixture's.
+func foreigner(t *testing.T) context.Context {
+	t.Helper()
+	return tenant.WithViewer(t.Context(), tenant.Viewer{
+		Kind: tenant.KindMember, Organization: uuid.New(), Team: uuid.New(), Subject: uuid.New(), Name: "eve", Role: tenant.RoleOwner,
+	})
+}
+
+func (f *fixture) enroll(t *testing.T, name, environment string) (cluster.Cluster, cluster.Environment) {
+	t.Helper()
+	c, e, err := f.EnrollCluster(f.as(t), cluster.Enrolment{
+		Name: name, Environment: environment, Namespace: "tests", TokenHash: hash("st_boot_" + name), ExpiresAt: f.now.Add(time.Hour),
+	})
+	if err != nil {
+		t.Fatalf("enroll %s: %v", name, err)
+	}
+	if _, err := f.SpendBootstrap(t.Context(), cluster.Arrival{TokenHash: hash("st_boot_" + name), PublicKey: make([]byte, 32), ClusterUID: "uid-" + name}); err != nil {
+		t.Fatalf("spend bootstrap token of %s: %v", name, err)
+	}
+	return c, e
+}
+
+func id(t *testing.T) uuid.UUID {
+	t.Helper()
+	v, err := uuid.NewV7()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// request returns a new execution with two steps.
+func (f *fixture) request(t *testing.T, key string) execution.New {
+	t.Helper()
+	spec := []byte("assignment")
+	sum := sha256.Sum256(spec)
+	return execution.New{
+		Execution: execution.Execution{
+			ID: id(t), Workflow: f.workflow.Name, Revision: f.workflow.Revision, Digest: f.workflow.Digest, Status: execution.Queued,
+			Params: map[string]string{"users": "10"}, Trigger: "api", Actor: "admin@example.test", CreatedAt: f.now,
+		},
+		RevisionID: f.workflow.RevisionID, Environment: f.env, RunID: id(t), AttemptID: id(t),
+		Steps: []execution.Step{{Index: 0, Name: "install"}, {Index: 1, Name: "test"}}, Spec: spec, SpecDigest: hex.EncodeToString(sum[:]), Idempotency: key,
+	}
+}
+
+// queued stores an execution.
+func (f *fixture) queued(t *testing.T) execution.New {
+	t.Helper()
+	n := f.request(t, "")
+	if _, existed, err := f.CreateExecution(f.as(t), n); err != nil || existed {
+		t.Fatalf("create: existed %t, %v", existed, err)
+	}
+	return n
+}
+
+// assigned stores an execution whose Job exists.
+func (f *fixture) assigned(t *testing.T) execution.New {
+	t.Helper()
+	n := f.queued(t)
+	for _, c := range f.take(t) {
+		if err := f.AckCommand(f.agent(t, f.cluster), c.ID, cluster.Done, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return n
+}
+
+func (f *fixture) take(t *testing.T) []cluster.Command {
+	t.Helper()
+	ctx := f.agent(t, f.cluster)
+	epoch, err := f.OpenSession(ctx, cluster.Hello{Gateway: "g1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := f.TakeCommands(ctx, epoch, 100, 15*time.Second, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func (f *fixture) report(t *testing.T, r execution.Report) execution.Status {
+	t.Helper()
+	status, _, err := f.SaveReport(f.agent(t, f.cluster), r)
+	if err != nil {
+		t.Fatalf("report %s: %v", r.Status, err)
+	}
+	return status
+}
+
+func (f *fixture) execution(t *testing.T, id execution.ID) execution.Execution {
+	t.Helper()
+	e, err := f.Execution(f.as(t), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func attemptOf(t *testing.T, e execution.Execution) execution.Attempt {
+	t.Helper()
+	if len(e.Runs) != 1 || len(e.Runs[0].Attempts) != 1 {
+		t.Fatalf("execution has %d runs", len(e.Runs))
+	}
+	return e.Runs[0].Attempts[0]
+}
