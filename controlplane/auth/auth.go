@@ -1,0 +1,90 @@
+// Package auth checks credentials and turns them into viewers: passwords and browser sessions of members, API tokens of teams, and
+// the keys and short-lived tokens of agents. It also makes them.
+package auth
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+)
+
+// AccountStore keeps members, their sessions and API tokens.
+type AccountStore interface {
+	// Bootstrap fills an empty instance; it reports false when it is not empty.
+	Bootstrap(ctx context.Context, first tenant.First) (created bool, err error)
+	// MembersByEmail searches all organizations.
+	MembersByEmail(ctx context.Context, email string) ([]tenant.Member, error)
+	CreateSession(ctx context.Context, m tenant.Member, expires time.Time) (id uuid.UUID, err error)
+	// SessionMember returns fault.NotFound for a session that is over.
+	SessionMember(ctx context.Context, id uuid.UUID) (tenant.Member, error)
+	EndSession(ctx context.Context, id uuid.UUID) error
+	CreateToken(ctx context.Context, t tenant.Token) (tenant.Token, error)
+	TokenByHash(ctx context.Context, hash []byte) (tenant.Token, error)
+	// TouchToken stores that the token was used just now; it may skip writes.
+	TouchToken(ctx context.Context, t tenant.Token) error
+	Names(ctx context.Context, organization tenant.ID, team uuid.UUID) (org, group string, err error)
+}
+
+// AgentStore keeps the identities of agents.
+type AgentStore interface {
+	EnrollCluster(ctx context.Context, e cluster.Enrolment) (cluster.Cluster, cluster.Environment, error)
+	SpendBootstrap(ctx context.Context, a cluster.Arrival) (cluster.Identity, error)
+	AgentIdentity(ctx context.Context, id cluster.ID) (cluster.Identity, error)
+	// SpendNonce reports false when a nonce issued then or later was used before.
+	SpendNonce(ctx context.Context, id cluster.ID, issued int64) (fresh bool, err error)
+}
+
+// KeyStore keeps the secrets of the instance.
+type KeyStore interface {
+	// SettingOrCreate returns the value of key, storing fresh when there is none.
+	SettingOrCreate(ctx context.Context, key string, fresh []byte) ([]byte, error)
+}
+
+// Config is what an Auth is made of. Clock may be left out.
+type Config struct {
+	Accounts AccountStore
+	Agents   AgentStore
+	Keys     KeyStore
+	Log      *slog.Logger
+	Clock    func() time.Time
+}
+
+// Auth checks and makes credentials. It may be used from many goroutines, and several replicas share one set of keys.
+type Auth struct {
+	accounts AccountStore
+	agents   AgentStore
+	log      *slog.Logger
+	now      func() time.Time
+	hasher   *hasher
+	limit    *limiter
+	sessions *signer
+	tokens   *signer
+	nonceKey []byte
+}
+
+// New loads the keys, made at the first start.
+func New(ctx context.Context, c Config) (*Auth, error) {
+	a := &Auth{accounts: c.Accounts, agents: c.Agents, log: c.Log.With("component", "auth"), now: c.Clock}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	a.hasher, a.limit = newHasher(), newLimiter(a.now)
+	var err error
+	if a.sessions, err = loadSigner(ctx, c.Keys, "auth/session-key", audienceWeb, a.now); err != nil {
+		return nil, err
+	}
+	if a.tokens, err = loadSigner(ctx, c.Keys, "auth/agent-key", audienceAgent, a.now); err != nil {
+		return nil, err
+	}
+	fresh, err := randomBytes(keySize)
+	if err != nil {
+		return nil, err
+	}
+	a.nonceKey, err = c.Keys.SettingOrCreate(ctx, "auth/nonce-key", fresh)
+	return a, err
+}

@@ -1,0 +1,67 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/mail"
+	"net/url"
+	"strings"
+)
+
+// check returns every fault, each with the flag and what to do.
+func (c *Config) check() (faults []error) {
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	for flag, address := range map[string]string{"listen": c.Listen, "agent-listen": c.AgentListen, "agent-address": c.AgentAddress} {
+		if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+			fault("--%s: %q is not of the form host:port", flag, address)
+		}
+	}
+	if host, _, err := net.SplitHostPort(c.AgentAddress); err == nil && host == "" {
+		fault("--agent-address: %q names no host: clusters must know where to dial", c.AgentAddress)
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		fault("--tls-cert and --tls-key belong together")
+	}
+	if c.TLSCert == "" && !c.InsecureHTTP && !loopback(c.Listen) {
+		fault("--listen: plaintext on %s would send passwords and tokens readable over the network: give --tls-cert and --tls-key, "+
+			"or --insecure-http when something in front of it speaks TLS", c.Listen)
+	}
+	if (c.AgentCert == "") != (c.AgentKey == "") {
+		fault("--agent-tls-cert and --agent-tls-key belong together")
+	}
+	if c.AgentCA != "" && c.AgentCert == "" {
+		fault("--agent-tls-ca is of use with --agent-tls-cert only")
+	}
+	if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Path != "" {
+		fault("--public-url: %q is not of the form https://host", c.PublicURL)
+	}
+	if (c.S3.Endpoint == "") != (c.S3.Bucket == "") {
+		fault("--s3-endpoint and --s3-bucket belong together")
+	}
+	if strings.Contains(c.S3.Endpoint, "/") {
+		fault("--s3-endpoint: %q is not of the form host:port; --s3-insecure asks for plaintext", c.S3.Endpoint)
+	}
+	if _, err := mail.ParseAddress(c.AdminEmail); err != nil {
+		fault("--admin-email: %q is not an e-mail address", c.AdminEmail)
+	}
+	if _, err := c.Level(); err != nil {
+		fault("--log-level: %q is none of debug, info, warn, error", c.LogLevel)
+	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		fault("--log-format: %q is neither text nor json", c.LogFormat)
+	}
+	if c.Drain < 0 {
+		fault("--drain: %s is before now", c.Drain)
+	}
+	return faults
+}
+
+// loopback reports whether only this machine can reach an address.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}

@@ -1,0 +1,214 @@
+// Package config reads how the control plane is to run: defaults, then the environment, then flags. It is the only reader of the
+// environment.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// Config is how the control plane runs. The zero value, once completed, is one process with everything in its data directory.
+type Config struct {
+	DataDir string
+
+	Listen       string // HTTP: pages and API
+	TLSCert      string
+	TLSKey       string
+	InsecureHTTP bool   // plaintext on an address that others can reach
+	PublicURL    string // address that people use
+
+	AgentListen  string // gRPC for agents, always TLS
+	AgentAddress string // host:port that clusters dial
+	AgentCert    string // own certificate instead of one of the authority in the data directory
+	AgentKey     string
+	AgentCA      string // PEM file that agents must trust beside it; empty when publicly trusted
+	AgentChart   string // where the agent's chart is, for the command that people are shown
+
+	Database string // sqlite:PATH or postgres://…
+	Redis    string // empty for one replica
+	S3       S3     // empty for files in the data directory
+
+	AdminEmail    string // of the first start
+	AdminPassword string // empty: made up and printed once
+
+	MetricsListen string
+	OTLPEndpoint  string // URL of an OpenTelemetry collector; empty for no traces
+	LogLevel      string
+	LogFormat     string
+	Drain         time.Duration // at a stop, how long agents have to move to another replica
+}
+
+// S3 is an object store. Keys may be empty where the environment of a cloud provides them.
+type S3 struct {
+	Endpoint  string
+	Bucket    string
+	Region    string
+	AccessKey string
+	SecretKey string
+	Insecure  bool
+}
+
+// ErrHelp and ErrVersion mean that the answer was written and there is nothing to run.
+var (
+	ErrHelp    = errors.New("help was asked for")
+	ErrVersion = errors.New("the version was asked for")
+)
+
+const envPrefix = "SEATRIAL_"
+
+// Parse reads arguments (without the program's name) and environment, completes what is left out and checks the whole. All faults
+// are reported at once.
+func Parse(args []string, env func(string) (string, bool), version string, out io.Writer) (Config, error) {
+	c := Config{}
+	flags := c.flags()
+	flags.SetOutput(out)
+	help := flags.BoolP("help", "h", false, "print this text")
+	about := flags.Bool("version", false, "print the version")
+	if err := flags.Parse(args); err != nil {
+		return c, fmt.Errorf("%w; --help lists the flags", err)
+	}
+	switch {
+	case *help:
+		usage(flags, out)
+		return c, ErrHelp
+	case *about:
+		_, err := fmt.Fprintln(out, "seatrial-controlplane", version)
+		return c, errors.Join(ErrVersion, err)
+	}
+	faults := fromEnvironment(flags, env)
+	if flags.NArg() > 0 {
+		faults = append(faults, fmt.Errorf("unexpected argument %q: everything is a flag", flags.Arg(0)))
+	}
+	c.complete()
+	return c, errors.Join(append(faults, c.check()...)...)
+}
+
+func usage(flags *pflag.FlagSet, out io.Writer) {
+	_, _ = fmt.Fprint(out, "seatrial-controlplane runs tests on Kubernetes clusters: pages, API and the agents' port.\n\n",
+		"It works without any flag. Each flag can be given as ", envPrefix, "<FLAG_NAME> in the environment as well.\n\n", flags.FlagUsages())
+}
+
+// fromEnvironment sets the flags that were not given from the environment.
+func fromEnvironment(flags *pflag.FlagSet, env func(string) (string, bool)) (faults []error) {
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := EnvName(f.Name)
+		value, ok := env(name)
+		if f.Changed || !ok || value == "" || f.Name == "help" || f.Name == "version" {
+			return
+		}
+		if err := flags.Set(f.Name, value); err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", name, err))
+		}
+	})
+	return faults
+}
+
+// EnvName returns the variable of the environment that stands for a flag.
+func EnvName(flag string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+func (c *Config) flags() *pflag.FlagSet {
+	f := pflag.NewFlagSet("seatrial-controlplane", pflag.ContinueOnError)
+	f.Usage = func() {}
+	f.SortFlags = false
+	f.StringVar(&c.DataDir, "data-dir", "./seatrial-data", "folder of the database, the files and the agents' certificate authority")
+	f.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "address of pages and API")
+	f.StringVar(&c.TLSCert, "tls-cert", "", "certificate file for pages and API (PEM)")
+	f.StringVar(&c.TLSKey, "tls-key", "", "key file for pages and API (PEM)")
+	f.BoolVar(&c.InsecureHTTP, "insecure-http", false, "allow plaintext on an address that others can reach, such as behind an Ingress")
+	f.StringVar(&c.PublicURL, "public-url", "", "address that people use (default: that of --listen)")
+	f.StringVar(&c.AgentListen, "agent-listen", ":9443", "address of the agents' port, always TLS")
+	f.StringVar(&c.AgentAddress, "agent-address", "", "host:port that clusters dial (default: this machine's first address and the agents' port)")
+	f.StringVar(&c.AgentCert, "agent-tls-cert", "", "certificate file for the agents' port (default: one of the authority in the data folder)")
+	f.StringVar(&c.AgentKey, "agent-tls-key", "", "key file for the agents' port")
+	f.StringVar(&c.AgentCA, "agent-tls-ca", "", "file of the authority that agents must trust for --agent-tls-cert; none when publicly trusted")
+	f.StringVar(&c.AgentChart, "agent-chart", "./charts/agent", "path or address of the agent's Helm chart, for the install command that people are shown")
+	f.StringVar(&c.Database, "database", "", "sqlite:PATH or postgres://… (default: a SQLite file in the data folder)")
+	f.StringVar(&c.Redis, "redis", "", "redis://… for hints between replicas (default: none, for one replica)")
+	f.StringVar(&c.S3.Endpoint, "s3-endpoint", "", "host:port of an S3 object store for reports and artifacts (default: files in the data folder)")
+	f.StringVar(&c.S3.Bucket, "s3-bucket", "", "bucket in the object store")
+	f.StringVar(&c.S3.Region, "s3-region", "", "region of the object store")
+	f.StringVar(&c.S3.AccessKey, "s3-access-key", "", "access key of the object store; better in the environment")
+	f.StringVar(&c.S3.SecretKey, "s3-secret-key", "", "secret key of the object store; better in the environment")
+	f.BoolVar(&c.S3.Insecure, "s3-insecure", false, "plaintext to the object store")
+	f.StringVar(&c.AdminEmail, "admin-email", "admin@localhost", "e-mail of the first administrator, used at the first start")
+	f.StringVar(&c.AdminPassword, "admin-password", "", "password of the first administrator (default: made up and printed once)")
+	f.StringVar(&c.MetricsListen, "metrics-listen", "", "address of /metrics (default: on --listen when that is loopback, else none)")
+	f.StringVar(&c.OTLPEndpoint, "otlp-endpoint", "", "URL of an OpenTelemetry collector (gRPC) for traces")
+	f.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&c.LogFormat, "log-format", "text", "text or json")
+	f.DurationVar(&c.Drain, "drain", 0, "how long agents have to move to another replica at a stop")
+	return f
+}
+
+// complete fills in what follows from the rest.
+func (c *Config) complete() {
+	if c.Database == "" {
+		c.Database = "sqlite:" + filepath.Join(c.DataDir, "seatrial.db")
+	}
+	if c.PublicURL == "" {
+		c.PublicURL = c.ownURL()
+	}
+	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+	if _, port, err := net.SplitHostPort(c.AgentListen); err == nil && c.AgentAddress == "" {
+		c.AgentAddress = net.JoinHostPort(reachable(), port)
+	}
+	if c.MetricsListen == "" && loopback(c.Listen) {
+		c.MetricsListen = c.Listen
+	}
+}
+
+func (c *Config) ownURL() string {
+	scheme := "http"
+	if c.TLSCert != "" {
+		scheme = "https"
+	}
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return ""
+	}
+	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
+		host = hostname()
+	}
+	return (&url.URL{Scheme: scheme, Host: net.JoinHostPort(host, port)}).String()
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "localhost"
+	}
+	return name
+}
+
+// reachable returns the first address of this machine that others may reach: clusters seldom know its name.
+func reachable() string {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return hostname()
+	}
+	for _, a := range addresses {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsGlobalUnicast() {
+			return n.IP.String()
+		}
+	}
+	return hostname()
+}
+
+// Level returns the level to log at.
+func (c *Config) Level() (slog.Level, error) {
+	var l slog.Level
+	err := l.UnmarshalText([]byte(c.LogLevel))
+	return l, err //nolint:wrapcheck // the caller names the flag
+}

@@ -1,0 +1,118 @@
+package config_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seatrial/seatrial/controlplane/config"
+)
+
+func parse(t *testing.T, env map[string]string, args ...string) (config.Config, error) {
+	t.Helper()
+	lookup := func(name string) (string, bool) {
+		v, ok := env[name]
+		return v, ok
+	}
+	return config.Parse(args, lookup, "v1", io.Discard)
+}
+
+func TestParse_NoFlagWorks(t *testing.T) {
+	t.Parallel()
+	c, err := parse(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "127.0.0.1:8080" || c.AgentListen != ":9443" || c.Database != "sqlite:seatrial-data/seatrial.db" ||
+		c.PublicURL != "http://127.0.0.1:8080" || !strings.HasSuffix(c.AgentAddress, ":9443") || c.MetricsListen != c.Listen {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestParse_FlagsWinOverTheEnvironment(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{
+		"SEATRIAL_DATA_DIR": "/env", "SEATRIAL_DRAIN": "7s", "SEATRIAL_INSECURE_HTTP": "true", "SEATRIAL_LISTEN": ":80", "SEATRIAL_VERSION": "x",
+	}
+	c, err := parse(t, env, "--data-dir", "/flag")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.DataDir != "/flag" || c.Drain != 7*time.Second || c.Listen != ":80" || !c.InsecureHTTP || c.MetricsListen != "" {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestParse_Faults(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		args   []string
+		env    map[string]string
+		shown  []string
+		reason string
+	}{
+		"Plaintext":    {[]string{"--listen", "0.0.0.0:8080"}, nil, []string{"--insecure-http", "--tls-cert"}, "passwords would be readable"},
+		"Wildcard":     {[]string{"--listen", ":8080"}, nil, []string{"--insecure-http"}, "no host is every address"},
+		"HalfTLS":      {[]string{"--tls-cert", "c"}, nil, []string{"--tls-key"}, "a certificate without a key"},
+		"HalfAgentTLS": {[]string{"--agent-tls-key", "k"}, nil, []string{"--agent-tls-cert"}, "a key without a certificate"},
+		"NoPort":       {[]string{"--agent-listen", "here"}, nil, []string{"--agent-listen", "host:port"}, "not an address"},
+		"NoHost":       {[]string{"--agent-address", ":9443"}, nil, []string{"--agent-address"}, "agents cannot dial it"},
+		"Bucket":       {[]string{"--s3-bucket", "b"}, nil, []string{"--s3-endpoint"}, "a bucket of nothing"},
+		"URL":          {[]string{"--public-url", "seatrial.test"}, nil, []string{"--public-url"}, "not an address of a site"},
+		"Stray":        {[]string{"serve"}, nil, []string{"serve"}, "no commands"},
+		"Unknown":      {[]string{"--colour"}, nil, []string{"--colour", "--help"}, "a typing mistake"},
+		"Environment":  {nil, map[string]string{"SEATRIAL_DRAIN": "soon"}, []string{"SEATRIAL_DRAIN"}, "names the variable"},
+		"AllAtOnce": {
+			[]string{"--log-level", "loud", "--log-format", "xml", "--admin-email", "root", "--drain", "-1s"},
+			nil,
+			[]string{"--log-level", "--log-format", "--admin-email", "--drain"},
+			"one start shows every fault",
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := parse(t, tc.env, tc.args...)
+			if err == nil {
+				t.Fatalf("accepted: %s", tc.reason)
+			}
+			for _, want := range tc.shown {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q does not say %q: %s", err, want, tc.reason)
+				}
+			}
+		})
+	}
+}
+
+func TestParse_PlaintextIsAllowedWhereItIsSafeOrAskedFor(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{
+		"Loopback6": {"--listen", "[::1]:8080"}, "Localhost": {"--listen", "localhost:1"},
+		"Asked": {"--listen", ":8080", "--insecure-http"}, "TLS": {"--listen", ":8443", "--tls-cert", "c", "--tls-key", "k"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := parse(t, nil, args...); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestParse_HelpAndVersion(t *testing.T) {
+	t.Parallel()
+	for flag, tc := range map[string]struct {
+		err   error
+		shown string
+	}{"--help": {config.ErrHelp, "--data-dir"}, "--version": {config.ErrVersion, "v1"}} {
+		var out bytes.Buffer
+		_, err := config.Parse([]string{flag}, func(string) (string, bool) { return "", false }, "v1", &out)
+		if !errors.Is(err, tc.err) || !strings.Contains(out.String(), tc.shown) {
+			t.Errorf("%s: %v, %q", flag, err, out.String())
+		}
+	}
+}
