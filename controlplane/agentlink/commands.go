@@ -1,0 +1,112 @@
+package agentlink
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
+	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
+)
+
+const (
+	maxCredit = 500
+	// A larger assignment does not travel in a frame: the agent fetches it.
+	maxInline = 128 << 10
+	// Start commands of a session without an answer that are remembered for telling watchers.
+	maxStarted = 10_000
+)
+
+// dispatch takes what waits for the agent and sends it. A command that is lost on the way is sent again by a later dispatch.
+func (s *Server) dispatch(ctx context.Context, ss *session) error {
+	select {
+	case <-s.stopping:
+		return nil // the replica that the agent moves to sends them
+	default:
+	}
+	commands, err := s.o.Store.TakeCommands(ctx, ss.epoch, ss.credit, s.o.Timing.Resend, s.o.Timing.Expiry)
+	if err != nil {
+		if ctx.Err() == nil { // the sweep tries again
+			s.o.Log.ErrorContext(ctx, "commands not taken", "cluster", ss.viewer.Name, "error", err)
+		}
+		return nil
+	}
+	for _, c := range commands {
+		frame, err := s.command(ss, c)
+		if err != nil {
+			s.unsendable(ctx, ss, c, err)
+			continue
+		}
+		if err := ss.send(&agentv1.ServerFrame{Frame: &agentv1.ServerFrame_Command{Command: frame}}); err != nil {
+			return err
+		}
+		s.metrics.commands.WithLabelValues(string(c.Kind)).Inc()
+	}
+	return nil
+}
+
+// unsendable ends a command that no agent will ever be able to take.
+func (s *Server) unsendable(ctx context.Context, ss *session, c cluster.Command, err error) {
+	s.o.Log.ErrorContext(ctx, "command cannot be sent", "cluster", ss.viewer.Name, "command", c.ID, "error", err)
+	message := "The stored assignment cannot be read: run the workflow again."
+	if err := s.o.Store.AckCommand(ctx, c.ID, cluster.Rejected, message); err != nil {
+		s.o.Log.ErrorContext(ctx, "command not rejected", "command", c.ID, "error", err)
+	}
+}
+
+// command translates a command and accounts for a start.
+func (s *Server) command(ss *session, c cluster.Command) (*agentv1.Command, error) {
+	out := &agentv1.Command{Id: c.ID.String(), ExpiresAt: timestamppb.New(c.ExpiresAt)}
+	switch c.Kind {
+	case cluster.Cancel:
+		out.Kind = &agentv1.Command_Cancel{Cancel: &agentv1.Cancel{AttemptId: c.Attempt.String(), Reason: c.Reason}}
+	case cluster.Release:
+		out.Kind = &agentv1.Command_Release{Release: &agentv1.Release{AttemptId: c.Attempt.String()}}
+	case cluster.Start:
+		assignment := &agentv1.Assignment{}
+		if err := proto.Unmarshal(c.Spec, assignment); err != nil {
+			return nil, fmt.Errorf("decode assignment: %w", err)
+		}
+		ss.remember(c.ID, assignment.GetExecutionId())
+		ss.credit = max(0, ss.credit-1)
+		if len(c.Spec) > maxInline {
+			assignment = nil
+		}
+		out.Kind = &agentv1.Command_Start{Start: &agentv1.Start{Assignment: assignment, SpecDigest: c.SpecDigest}}
+	default:
+		return nil, fmt.Errorf("unknown kind of command %q", c.Kind)
+	}
+	return out, nil
+}
+
+// remember keeps which execution a start command belongs to until it is answered.
+func (ss *session) remember(command uuid.UUID, id string) {
+	if parsed, err := uuid.Parse(id); err == nil && len(ss.started) < maxStarted {
+		ss.started[command] = parsed
+	}
+}
+
+// acked stores the agent's answer. An answer that cannot be stored comes again: the command is sent once more.
+func (s *Server) acked(ctx context.Context, ss *session, ack *agentv1.CommandAck) {
+	id, err := uuid.Parse(ack.GetCommandId())
+	outcome, known := outcomeFrom(ack.GetOutcome())
+	if err != nil || !known {
+		s.metrics.ignored.Inc()
+		return
+	}
+	if err := s.o.Store.AckCommand(ctx, id, outcome, ack.GetMessage()); err != nil && !fault.Is(err, fault.NotFound) {
+		s.o.Log.ErrorContext(ctx, "command answer not stored", "cluster", ss.viewer.Name, "command", id, "error", err)
+		return
+	}
+	started, ok := ss.started[id]
+	if !ok || outcome == cluster.Deferred || outcome == cluster.Expired {
+		return
+	}
+	delete(ss.started, id)
+	s.o.Bus.Publish(ctx, execution.Topic(ss.viewer.Organization, started))
+}

@@ -1,0 +1,143 @@
+package agentlink
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/execution"
+	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
+	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
+)
+
+// What an agent says of itself is stored and shown, so it is bounded.
+const (
+	maxName       = 253
+	maxNamespaces = 1000
+)
+
+func helloFrom(h *agentv1.Hello, gateway string) cluster.Hello {
+	out := cluster.Hello{
+		AgentVersion: short(h.GetAgentVersion()), KubernetesVersion: short(h.GetKubernetesVersion()),
+		RunnerDelivery: short(h.GetRunnerDelivery()), Gateway: gateway,
+	}
+	for _, name := range h.GetNamespaces()[:min(len(h.GetNamespaces()), maxNamespaces)] {
+		out.Namespaces = append(out.Namespaces, short(name))
+	}
+	return out
+}
+
+func short(s string) string {
+	if len(s) <= maxName {
+		return s
+	}
+	return s[:maxName] // the store replaces a broken character
+}
+
+func outcomeFrom(o agentv1.CommandOutcome) (cluster.Outcome, bool) {
+	switch o {
+	case agentv1.CommandOutcome_COMMAND_OUTCOME_DONE:
+		return cluster.Done, true
+	case agentv1.CommandOutcome_COMMAND_OUTCOME_EXISTS:
+		return cluster.Exists, true
+	case agentv1.CommandOutcome_COMMAND_OUTCOME_REJECTED:
+		return cluster.Rejected, true
+	case agentv1.CommandOutcome_COMMAND_OUTCOME_EXPIRED:
+		return cluster.Expired, true
+	case agentv1.CommandOutcome_COMMAND_OUTCOME_DEFERRED:
+		return cluster.Deferred, true
+	case agentv1.CommandOutcome_COMMAND_OUTCOME_UNSPECIFIED:
+	}
+	return "", false
+}
+
+// statuses pairs the statuses that travel between agent and control plane.
+func statuses() map[agentv1.AttemptStatus]execution.Status {
+	return map[agentv1.AttemptStatus]execution.Status{
+		agentv1.AttemptStatus_ATTEMPT_STATUS_PENDING:   execution.Pending,
+		agentv1.AttemptStatus_ATTEMPT_STATUS_RUNNING:   execution.Running,
+		agentv1.AttemptStatus_ATTEMPT_STATUS_PASSED:    execution.Passed,
+		agentv1.AttemptStatus_ATTEMPT_STATUS_FAILED:    execution.Failed,
+		agentv1.AttemptStatus_ATTEMPT_STATUS_ERRORED:   execution.Errored,
+		agentv1.AttemptStatus_ATTEMPT_STATUS_TIMED_OUT: execution.TimedOut,
+		agentv1.AttemptStatus_ATTEMPT_STATUS_CANCELLED: execution.Cancelled,
+	}
+}
+
+func attemptStatus(s execution.Status) agentv1.AttemptStatus {
+	for wire, status := range statuses() {
+		if status == s {
+			return wire
+		}
+	}
+	return agentv1.AttemptStatus_ATTEMPT_STATUS_UNSPECIFIED
+}
+
+func stepStatus(s runnerv1.StepStatus) execution.Status {
+	switch s {
+	case runnerv1.StepStatus_STEP_STATUS_RUNNING:
+		return execution.Running
+	case runnerv1.StepStatus_STEP_STATUS_PASSED:
+		return execution.Passed
+	case runnerv1.StepStatus_STEP_STATUS_FAILED:
+		return execution.Failed
+	case runnerv1.StepStatus_STEP_STATUS_ERRORED:
+		return execution.Errored
+	case runnerv1.StepStatus_STEP_STATUS_TIMED_OUT:
+		return execution.TimedOut
+	case runnerv1.StepStatus_STEP_STATUS_CANCELLED:
+		return execution.Cancelled
+	case runnerv1.StepStatus_STEP_STATUS_SKIPPED:
+		return execution.Skipped
+	case runnerv1.StepStatus_STEP_STATUS_WAITING, runnerv1.StepStatus_STEP_STATUS_UNSPECIFIED:
+	}
+	return execution.Waiting
+}
+
+func reportFrom(id execution.AttemptID, r *agentv1.AttemptReport) execution.Report {
+	out := execution.Report{
+		Attempt: id, Status: statuses()[r.GetStatus()], Reason: r.GetReason(), Message: r.GetMessage(), Node: r.GetNode(), Pod: r.GetPod(),
+		StartedAt: timeFrom(r.GetStartedAt()), FinishedAt: timeFrom(r.GetFinishedAt()), ObservedAt: timeFrom(r.GetObservedAt()),
+		Delivered: r.GetDelivered(), FromRunner: r.GetFromRunner(), Notes: r.GetNotes(), Steps: make([]execution.Step, len(r.GetSteps())),
+	}
+	for i, s := range r.GetSteps() {
+		out.Steps[i] = stepFrom(s)
+	}
+	return out
+}
+
+func stepFrom(s *runnerv1.StepState) execution.Step {
+	out := execution.Step{
+		Index: int(s.GetIndex()), Name: s.GetName(), Status: stepStatus(s.GetStatus()), Reason: s.GetReason(),
+		StartedAt: timeFrom(s.GetStartedAt()), FinishedAt: timeFrom(s.GetFinishedAt()),
+	}
+	if s.ExitCode != nil {
+		code := int(s.GetExitCode())
+		out.ExitCode = &code
+	}
+	if l := s.GetLog(); l != nil {
+		out.Log = execution.Log{Bytes: l.GetBytes(), Lines: l.GetLines(), GapBytes: l.GetGapBytes()}
+	}
+	return out
+}
+
+func chunkFrom(id execution.AttemptID, c *runnerv1.LogChunk) execution.Chunk {
+	out := execution.Chunk{
+		Attempt: id, Stream: c.GetStream(), Start: c.GetStartOffset(), RawLen: int(c.GetRawLen()), Lines: int(c.GetLines()),
+		FirstLine: c.GetFirstLine(), FirstTime: timeFrom(c.GetFirstTime()), LastTime: timeFrom(c.GetLastTime()),
+		Data: c.GetData(), CRC: c.GetCrc32C(), Gap: c.GetGapBytes(), ViaKubeAPI: c.GetViaKubeApi(),
+	}
+	if t := c.GetFinal(); t != nil {
+		out.Final = &execution.Totals{Bytes: t.GetBytes(), Lines: t.GetLines(), GapBytes: t.GetGapBytes(), CRC: t.GetCrc32C()}
+	}
+	return out
+}
+
+// timeFrom returns the zero time for what is absent or impossible.
+func timeFrom(t *timestamppb.Timestamp) time.Time {
+	if t == nil || !t.IsValid() {
+		return time.Time{}
+	}
+	return t.AsTime()
+}

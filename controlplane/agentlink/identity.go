@@ -1,0 +1,126 @@
+package agentlink
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"net"
+	"sync"
+
+	"github.com/google/uuid"
+	"golang.org/x/time/rate"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/seatrial/seatrial/controlplane/fault"
+	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
+)
+
+// identityService serves AgentIdentity. Its callers have no credential yet, so calls are limited by address.
+type identityService struct {
+	agentv1.UnimplementedAgentIdentityServer
+	identity Identity
+	limit    *limiter
+}
+
+// Enrol implements AgentIdentityServer.
+func (s *identityService) Enrol(ctx context.Context, r *agentv1.EnrolRequest) (*agentv1.EnrolResponse, error) {
+	if err := s.limit.allow(ctx); err != nil {
+		return nil, err
+	}
+	if r.GetBootstrapToken() == "" || len(r.GetPublicKey()) != ed25519.PublicKeySize || r.GetClusterUid() == "" {
+		return nil, fault.New(fault.Invalid, "an enrolment needs a bootstrap token, an Ed25519 public key and the cluster's UID")
+	}
+	id, err := s.identity.Enrol(ctx, r.GetBootstrapToken(), r.GetPublicKey(), short(r.GetClusterUid()), short(r.GetAgentVersion()))
+	if err != nil {
+		return nil, fmt.Errorf("enrol: %w", err)
+	}
+	token, expires, err := s.identity.Token(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("token of cluster %s: %w", id.Name, err)
+	}
+	return &agentv1.EnrolResponse{
+		AgentId: id.Cluster.String(), ClusterId: id.Cluster.String(), ClusterName: id.Name, OrganizationId: id.Organization.String(),
+		Token: token, TokenExpiresAt: timestamppb.New(expires),
+	}, nil
+}
+
+// Challenge implements AgentIdentityServer.
+func (s *identityService) Challenge(ctx context.Context, r *agentv1.ChallengeRequest) (*agentv1.ChallengeResponse, error) {
+	id, err := s.agent(ctx, r.GetAgentId())
+	if err != nil {
+		return nil, err
+	}
+	nonce, err := s.identity.Challenge(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("challenge: %w", err)
+	}
+	return &agentv1.ChallengeResponse{Nonce: nonce}, nil
+}
+
+// Renew implements AgentIdentityServer.
+func (s *identityService) Renew(ctx context.Context, r *agentv1.RenewRequest) (*agentv1.RenewResponse, error) {
+	id, err := s.agent(ctx, r.GetAgentId())
+	if err != nil {
+		return nil, err
+	}
+	identity, err := s.identity.Renew(ctx, id, r.GetNonce(), r.GetSignature())
+	if err != nil {
+		return nil, fmt.Errorf("renew: %w", err)
+	}
+	token, expires, err := s.identity.Token(ctx, identity)
+	if err != nil {
+		return nil, fmt.Errorf("token of cluster %s: %w", identity.Name, err)
+	}
+	return &agentv1.RenewResponse{Token: token, TokenExpiresAt: timestamppb.New(expires)}, nil
+}
+
+func (s *identityService) agent(ctx context.Context, text string) (clusterID, error) {
+	if err := s.limit.allow(ctx); err != nil {
+		return clusterID{}, err
+	}
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return id, fault.New(fault.Unauthenticated, "%q is not the id of an agent", short(text))
+	}
+	return id, nil
+}
+
+// Agents of one address may be many behind one gateway, and all come back at once after an outage.
+const (
+	perSecond    = 50
+	burst        = 500
+	maxAddresses = 10_000
+)
+
+// limiter bounds calls without a credential by the address they come from.
+type limiter struct {
+	mu        sync.Mutex
+	addresses map[string]*rate.Limiter
+}
+
+func newLimiter() *limiter { return &limiter{addresses: map[string]*rate.Limiter{}} }
+
+func (l *limiter) allow(ctx context.Context) error {
+	address := ""
+	if p, ok := peer.FromContext(ctx); ok {
+		address = p.Addr.String()
+		if host, _, err := net.SplitHostPort(address); err == nil {
+			address = host
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	one := l.addresses[address]
+	if one == nil {
+		if len(l.addresses) >= maxAddresses { // forgetting is the lesser evil than growing
+			clear(l.addresses)
+		}
+		one = rate.NewLimiter(perSecond, burst)
+		l.addresses[address] = one
+	}
+	if !one.Allow() {
+		return fault.New(fault.Exhausted, "too many enrolments and renewals from this address").WithHint("Try again in a few seconds.")
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package agentlink
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/seatrial/seatrial/controlplane/execution"
+	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
+)
+
+const (
+	maxInventory = 100_000
+	replyPage    = 1000 // ids of one kind in one frame
+)
+
+// inventory gathers the pages of an inventory and compares the whole with the records.
+func (s *Server) inventory(ctx context.Context, ss *session, page *agentv1.Inventory) error {
+	for _, item := range page.GetAttempts() {
+		if id, err := uuid.Parse(item.GetAttemptId()); err == nil {
+			ss.present = append(ss.present, id)
+		} else {
+			ss.unknown = append(ss.unknown, item.GetAttemptId())
+		}
+	}
+	if len(ss.present)+len(ss.unknown) > maxInventory {
+		return status.Errorf(codes.ResourceExhausted, "an inventory lists at most %d attempts", maxInventory)
+	}
+	if !page.GetLast() {
+		return nil
+	}
+	present, unknown := ss.present, ss.unknown
+	ss.present, ss.unknown = nil, nil
+	cancel, strange, release, err := s.o.Store.Reconcile(ctx, present, s.o.Timing.Grace)
+	if err != nil {
+		if ctx.Err() == nil { // the next inventory tries again
+			s.o.Log.ErrorContext(ctx, "inventory not compared", "cluster", ss.viewer.Name, "error", err)
+		}
+		return nil
+	}
+	return ss.reply(texts(cancel), append(texts(strange), unknown...), texts(release))
+}
+
+// reply sends what to do about an inventory, in frames of bounded size; one at least, so that the agent knows it was read.
+func (ss *session) reply(cancel, unknown, release []string) error {
+	for first := true; first || len(cancel)+len(unknown)+len(release) > 0; first = false {
+		r := &agentv1.InventoryReply{}
+		r.Cancel, cancel = split(cancel)
+		r.Unknown, unknown = split(unknown)
+		r.Release, release = split(release)
+		if err := ss.send(&agentv1.ServerFrame{Frame: &agentv1.ServerFrame_InventoryReply{InventoryReply: r}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func split(ids []string) (page, rest []string) {
+	n := min(len(ids), replyPage)
+	return ids[:n], ids[n:]
+}
+
+func texts(ids []execution.AttemptID) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = id.String()
+	}
+	return out
+}

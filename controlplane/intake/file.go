@@ -1,0 +1,138 @@
+package intake
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"mime"
+	"path"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
+)
+
+const maxPath = 1024
+
+// File stores the bytes of a report or artifact under a key that its digest determines, then its record; of a report also the
+// test results. Sending a file again changes nothing.
+func (i *Intake) File(ctx context.Context, f execution.File, body io.Reader) error {
+	viewer, err := agent(ctx)
+	if err != nil {
+		return err
+	}
+	if err = i.checkFile(&f); err != nil {
+		return err
+	}
+	// Whose attempt it is must be known before bytes are stored; the exit code is needed anyway.
+	exit, err := i.store.StepExit(ctx, f.Attempt, f.Step)
+	if err != nil {
+		return fmt.Errorf("file %s of attempt %s: %w", f.Path, f.Attempt, err)
+	}
+	f.Blob = fmt.Sprintf("org/%s/attempt/%s/%s/%s", viewer.Organization, f.Attempt, f.Kind, f.SHA256)
+	bytes := newVerifier(f, body)
+	if err = i.blobs.Put(ctx, f.Blob, bytes, f.Size, f.ContentType); err != nil {
+		return fmt.Errorf("store file %s of attempt %s: %w", f.Path, f.Attempt, err)
+	}
+	if !bytes.whole && f.Size > 0 {
+		return fmt.Errorf("store file %s of attempt %s: the blob store took a part of it", f.Path, f.Attempt)
+	}
+	results, err := i.read(ctx, &f, exit)
+	if err != nil {
+		return fmt.Errorf("read report %s of attempt %s: %w", f.Path, f.Attempt, err)
+	}
+	if f.ID, err = uuid.NewV7(); err != nil {
+		return fmt.Errorf("id of file: %w", err)
+	}
+	f.CreatedAt = time.Now().UTC()
+	if _, err = i.store.SaveFile(ctx, f, results); err != nil {
+		return fmt.Errorf("save file %s of attempt %s: %w", f.Path, f.Attempt, err)
+	}
+	return nil
+}
+
+// checkFile refuses what no runner sends and brings the rest into one form.
+func (i *Intake) checkFile(f *execution.File) error {
+	limit := i.limits.Artifact
+	switch f.Kind {
+	case execution.FileArtifact:
+		f.Format = ""
+	case execution.FileReport:
+		limit = i.limits.Report
+		if f.Format != formatJUnit {
+			return fault.New(fault.Unsupported, "reports of format %q are not supported yet", f.Format).WithField("format")
+		}
+	default:
+		return fault.New(fault.Invalid, "unknown kind of file %q", f.Kind).WithField("kind")
+	}
+	f.SHA256 = strings.ToLower(f.SHA256)
+	digest, err := hex.DecodeString(f.SHA256)
+	switch {
+	case err != nil || len(digest) != sha256.Size:
+		return fault.New(fault.Invalid, "the digest is not a SHA-256").WithField("sha256")
+	case f.Size < 0:
+		return fault.New(fault.Invalid, "a file cannot have %d bytes", f.Size).WithField("size")
+	case f.Size > limit:
+		return fault.New(fault.Exhausted, "%s has %d bytes, at most %d are stored", f.Path, f.Size, limit).
+			WithField("size").WithHint("write less, or compress it before the step ends")
+	case !cleanPath(f.Path):
+		return fault.New(fault.Invalid, "%q is not a clean path inside the workspace", f.Path).WithField("path")
+	}
+	if kind, params, err := mime.ParseMediaType(f.ContentType); err == nil {
+		f.ContentType = mime.FormatMediaType(kind, params)
+	} else {
+		f.ContentType = "application/octet-stream"
+	}
+	return nil
+}
+
+// cleanPath reports whether p names a file below the workspace in its one canonical form.
+func cleanPath(p string) bool {
+	return p != "" && p != "." && len(p) <= maxPath && utf8.ValidString(p) && path.Clean(p) == p &&
+		!path.IsAbs(p) && p != ".." && !strings.HasPrefix(p, "../") && !strings.ContainsAny(p, "\x00\\\r\n")
+}
+
+// verifier passes bytes on and fails before the last of them when size or digest are not as declared, so that a blob store never
+// takes a damaged file for a whole one, whether or not it reads on to the end.
+type verifier struct {
+	body  io.Reader
+	hash  hash.Hash
+	left  int64
+	want  string
+	whole bool
+}
+
+func newVerifier(f execution.File, body io.Reader) *verifier {
+	return &verifier{body: body, hash: sha256.New(), left: f.Size, want: f.SHA256}
+}
+
+// Read implements io.Reader.
+func (v *verifier) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	n, err := v.body.Read(p)
+	if v.left -= int64(n); v.left < 0 {
+		return 0, fault.New(fault.Invalid, "the file is longer than declared").WithField("size")
+	}
+	v.hash.Write(p[:n]) // a hash never fails
+	ended := errors.Is(err, io.EOF)
+	if ended && v.left > 0 {
+		return 0, fault.New(fault.Invalid, "the file ended %d bytes early", v.left).WithField("size")
+	}
+	if v.left == 0 && !v.whole && (n > 0 || ended) {
+		if hex.EncodeToString(v.hash.Sum(nil)) != v.want {
+			return 0, fault.New(fault.Invalid, "the bytes do not have the declared SHA-256").WithField("sha256")
+		}
+		v.whole = true
+	}
+	return n, err
+}
