@@ -1,0 +1,98 @@
+package api
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"buf.build/go/protovalidate"
+	"connectrpc.com/connect"
+
+	"github.com/seatrial/seatrial/controlplane/logchunk"
+	"github.com/seatrial/seatrial/proto/gen/seatrial/api/v1/apiv1connect"
+)
+
+// Options are what the API is made of. Everything up to Log is required.
+type Options struct {
+	Catalog  Catalog
+	History  History
+	Fleet    Fleet
+	Enroller Enroller
+	Runner   Runner
+	Accounts Accounts
+	Bus      Bus
+	Blobs    Blobs
+	Log      *slog.Logger
+
+	Cookie    string          // name of the cookie of browser sessions
+	PublicURL string          // address that people use, without a slash at its end
+	Version   string          // of the control plane
+	Install   Install         // how agents are installed
+	Draining  <-chan struct{} // closed when the program begins to stop: streams end then
+	Timing    Timing
+}
+
+// Timing holds intervals; zero values mean the defaults.
+type Timing struct {
+	Safety  time.Duration // a watcher looks again after it, should a hint be lost
+	Recheck time.Duration // the credential of a stream is checked again after it
+}
+
+func (t Timing) withDefaults() Timing {
+	if t.Safety <= 0 {
+		t.Safety = 15 * time.Second
+	}
+	if t.Recheck <= 0 {
+		t.Recheck = time.Minute
+	}
+	return t
+}
+
+// maxRequest bounds a request: a workflow has at most 1 MiB.
+const maxRequest = 2 << 20
+
+// server implements the four services; each has a file of its own.
+type server struct {
+	Options
+	logs *logchunk.Reader
+}
+
+// New returns the handler of all services and of downloads. It serves the paths of Paths.
+func New(o Options) (http.Handler, error) {
+	o.Log = o.Log.With("component", "api")
+	o.Timing = o.Timing.withDefaults()
+	logs, err := logchunk.NewReader(o.History)
+	if err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
+	validator, err := protovalidate.New()
+	if err != nil {
+		return nil, fmt.Errorf("api: make validator: %w", err)
+	}
+	s := &server{Options: o, logs: logs}
+	a := &authenticator{accounts: o.Accounts, cookie: o.Cookie, every: o.Timing.Recheck}
+	options := []connect.HandlerOption{
+		// From the outside in: errors become Connect errors, credentials become viewers, requests are checked.
+		connect.WithInterceptors(&errorMapper{log: o.Log}, a, &validation{validator: validator}),
+		connect.WithReadMaxBytes(maxRequest),
+	}
+	mux := http.NewServeMux()
+	mux.Handle(apiv1connect.NewWorkflowServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewExecutionServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewClusterServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewIdentityServiceHandler(s, options...))
+	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a))
+	// A browser's cookie must not be usable from another site's page.
+	return http.NewCrossOriginProtection().Handler(mux), nil
+}
+
+const filesPath = "/files/"
+
+// Paths lists the patterns that the handler of New serves.
+func Paths() []string {
+	return []string{
+		"/" + apiv1connect.WorkflowServiceName + "/", "/" + apiv1connect.ExecutionServiceName + "/",
+		"/" + apiv1connect.ClusterServiceName + "/", "/" + apiv1connect.IdentityServiceName + "/", filesPath,
+	}
+}

@@ -1,0 +1,147 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/proto/gen/seatrial/api/v1/apiv1connect"
+)
+
+// scopeOf says what a procedure needs; ok is false for those that nobody has listed, which nobody may call. An empty scope needs
+// a credential only.
+func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
+	switch procedure {
+	case apiv1connect.WorkflowServiceApplyWorkflowProcedure:
+		return tenant.ScopeCatalog, true
+	case apiv1connect.ExecutionServiceRunWorkflowProcedure, apiv1connect.ExecutionServiceCancelExecutionProcedure:
+		return tenant.ScopeRun, true
+	case apiv1connect.ClusterServiceEnrollClusterProcedure, apiv1connect.IdentityServiceCreateTokenProcedure:
+		return tenant.ScopeAdmin, true
+	case apiv1connect.IdentityServiceWhoAmIProcedure:
+		return "", true
+	case apiv1connect.WorkflowServiceGetWorkflowProcedure, apiv1connect.WorkflowServiceListWorkflowsProcedure,
+		apiv1connect.ExecutionServiceGetExecutionProcedure, apiv1connect.ExecutionServiceListExecutionsProcedure,
+		apiv1connect.ExecutionServiceWatchExecutionProcedure, apiv1connect.ExecutionServiceStreamLogProcedure,
+		apiv1connect.ExecutionServiceListTestResultsProcedure, apiv1connect.ExecutionServiceListFilesProcedure,
+		apiv1connect.ClusterServiceListClustersProcedure, apiv1connect.ClusterServiceListEnvironmentsProcedure:
+		return tenant.ScopeRead, true
+	}
+	return "", false
+}
+
+// authenticator turns credentials into viewers.
+type authenticator struct {
+	accounts Accounts
+	cookie   string
+	every    time.Duration // between checks of a stream's credential
+}
+
+// viewer returns who holds the credential of a request.
+func (a *authenticator) viewer(ctx context.Context, header http.Header) (tenant.Viewer, error) {
+	if value := header.Get("Authorization"); value != "" {
+		scheme, token, _ := strings.Cut(value, " ")
+		if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "Bearer") || token == "" {
+			return tenant.Viewer{}, fault.New(fault.Unauthenticated, "the Authorization header is not of the form \"Bearer <token>\"")
+		}
+		return a.accounts.Bearer(ctx, token)
+	}
+	request := http.Request{Header: header}
+	if c, err := request.Cookie(a.cookie); err == nil && a.cookie != "" && c.Value != "" {
+		return a.accounts.Cookie(ctx, c.Value)
+	}
+	return tenant.Viewer{}, fault.New(fault.Unauthenticated, "the request carries no credential").
+		WithHint("Log in with `seatrial login`, or set SEATRIAL_TOKEN to an API token.")
+}
+
+// admit returns a context that acts for the holder of the credential when that may call the procedure.
+func (a *authenticator) admit(ctx context.Context, procedure string, header http.Header) (context.Context, error) {
+	if procedure == apiv1connect.IdentityServiceSignInProcedure {
+		return ctx, nil // a password is the credential
+	}
+	scope, known := scopeOf(procedure)
+	if !known {
+		return nil, fault.New(fault.Forbidden, "nobody may call %s", procedure)
+	}
+	v, err := a.viewer(ctx, header)
+	if err != nil {
+		return nil, err
+	}
+	if err := require(v, scope); err != nil {
+		return nil, err
+	}
+	return tenant.WithViewer(ctx, v), nil
+}
+
+// require checks a scope; an empty one is free. Agents and the system have no business here, whatever scopes they hold.
+func require(v tenant.Viewer, scope tenant.Scope) error {
+	if v.Kind != tenant.KindMember && v.Kind != tenant.KindToken {
+		return fault.New(fault.Unauthenticated, "the credential is not a person's or a pipeline's")
+	}
+	if scope != "" && !v.Allows(scope) {
+		return fault.New(fault.Forbidden, "%s may not do this", v.Name).
+			WithHint("Use a token with the scope %q, or ask an admin of the organization.", scope)
+	}
+	return nil
+}
+
+// WrapUnary implements connect.Interceptor.
+func (a *authenticator) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+		ctx, err := a.admit(ctx, req.Spec().Procedure, req.Header())
+		if err != nil {
+			return nil, err
+		}
+		return next(ctx, req)
+	}
+}
+
+// WrapStreamingClient implements connect.Interceptor.
+func (a *authenticator) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
+
+// WrapStreamingHandler implements connect.Interceptor. The credential is checked again while the stream is open, and the stream
+// ends with the right to it.
+func (a *authenticator) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		admitted, err := a.admit(ctx, conn.Spec().Procedure, conn.RequestHeader())
+		if err != nil {
+			return err
+		}
+		streaming, cancel := context.WithCancelCause(admitted)
+		var recheck sync.WaitGroup
+		recheck.Go(func() { a.recheck(streaming, cancel, conn) })
+		err = next(streaming, conn)
+		lost := context.Cause(streaming)
+		cancel(nil)
+		recheck.Wait()
+		if lost != nil && ctx.Err() == nil {
+			return lost
+		}
+		return err
+	}
+}
+
+func (a *authenticator) recheck(ctx context.Context, cancel context.CancelCauseFunc, conn connect.StreamingHandlerConn) {
+	ticker := time.NewTicker(a.every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			_, err := a.admit(ctx, conn.Spec().Procedure, conn.RequestHeader())
+			if fault.Is(err, fault.Unauthenticated) || fault.Is(err, fault.Forbidden) {
+				cancel(err)
+				return
+			}
+		}
+	}
+}

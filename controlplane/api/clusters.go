@@ -1,0 +1,92 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seatrial/seatrial/controlplane/cluster"
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
+)
+
+const defaultNamespace = "seatrial-tests"
+
+// Install says how an agent reaches this control plane.
+type Install struct {
+	Chart   string // path or address of the agent's chart
+	Address string // host:port of the agent port, as clusters see it
+	CA      string // PEM of the certificate authority that agents must trust; empty when publicly trusted
+}
+
+// Command returns the Helm command that installs the agent of a cluster. The token in it is a secret.
+func (i Install) Command(e cluster.Environment, token string) string {
+	lines := []string{
+		"helm upgrade --install seatrial-agent " + i.Chart, "--namespace seatrial-agent --create-namespace",
+		"--set controlPlane.address=" + quote(i.Address),
+		"--set bootstrapToken=" + quote(token),
+		"--set namespaces=" + quote("{"+e.Namespace+"}"),
+	}
+	if i.CA != "" {
+		lines = append(lines, "--set-literal controlPlane.ca="+quote(strings.TrimSpace(i.CA)))
+	}
+	return strings.Join(lines, " \\\n  ")
+}
+
+// quote makes one word of the shell of a text.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// Enroll registers a cluster with the defaults for what is left out.
+func Enroll(ctx context.Context, to Enroller, name, environment, namespace string) (
+	c cluster.Cluster, e cluster.Environment, token string, expires time.Time, err error,
+) {
+	if environment == "" {
+		environment = name
+	}
+	if namespace == "" {
+		namespace = defaultNamespace
+	}
+	c, e, token, expires, err = to.EnrollCluster(ctx, name, environment, namespace)
+	if err != nil {
+		err = fmt.Errorf("enroll cluster %s: %w", name, err)
+	}
+	return c, e, token, expires, err
+}
+
+// EnrollCluster implements ClusterServiceHandler.
+func (s *server) EnrollCluster(ctx context.Context, r *apiv1.EnrollClusterRequest) (*apiv1.EnrollClusterResponse, error) {
+	c, e, token, expires, err := Enroll(ctx, s.Enroller, r.GetName(), r.GetEnvironment(), r.GetNamespace())
+	if err != nil {
+		return nil, err
+	}
+	return &apiv1.EnrollClusterResponse{
+		Cluster: clusterOf(c), Environment: environmentOf(e), BootstrapToken: token, ExpiresAt: timeOf(expires),
+		AgentAddress: s.Install.Address, AgentCa: s.Install.CA, Command: s.Install.Command(e, token),
+	}, nil
+}
+
+// ListClusters implements ClusterServiceHandler.
+func (s *server) ListClusters(ctx context.Context, _ *apiv1.ListClustersRequest) (*apiv1.ListClustersResponse, error) {
+	list, err := s.Fleet.Clusters(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list clusters: %w", err)
+	}
+	out := &apiv1.ListClustersResponse{}
+	for _, c := range list {
+		out.Clusters = append(out.Clusters, clusterOf(c))
+	}
+	return out, nil
+}
+
+// ListEnvironments implements ClusterServiceHandler.
+func (s *server) ListEnvironments(ctx context.Context, _ *apiv1.ListEnvironmentsRequest) (*apiv1.ListEnvironmentsResponse, error) {
+	list, err := s.Fleet.Environments(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list environments: %w", err)
+	}
+	out := &apiv1.ListEnvironmentsResponse{}
+	for _, e := range list {
+		out.Environments = append(out.Environments, environmentOf(e))
+	}
+	return out, nil
+}

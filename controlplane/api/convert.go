@@ -1,0 +1,164 @@
+package api
+
+import (
+	"encoding/base32"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/workflow"
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
+)
+
+// int32Of narrows a count for the wire.
+func int32Of(n int) int32 {
+	return int32(min(max(n, math.MinInt32), math.MaxInt32))
+}
+
+// timeOf returns nil for the zero time, so that "never" is absent.
+func timeOf(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}
+
+// statusPairs pairs the statuses of both sides. A step that waits is queued to the outside.
+func statusPairs() map[execution.Status]apiv1.Status {
+	return map[execution.Status]apiv1.Status{
+		execution.Waiting:   apiv1.Status_STATUS_QUEUED,
+		execution.Queued:    apiv1.Status_STATUS_QUEUED,
+		execution.Assigned:  apiv1.Status_STATUS_ASSIGNED,
+		execution.Pending:   apiv1.Status_STATUS_PENDING,
+		execution.Running:   apiv1.Status_STATUS_RUNNING,
+		execution.Paused:    apiv1.Status_STATUS_PAUSED,
+		execution.Passed:    apiv1.Status_STATUS_PASSED,
+		execution.Failed:    apiv1.Status_STATUS_FAILED,
+		execution.Errored:   apiv1.Status_STATUS_ERRORED,
+		execution.TimedOut:  apiv1.Status_STATUS_TIMED_OUT,
+		execution.Cancelled: apiv1.Status_STATUS_CANCELLED,
+		execution.Skipped:   apiv1.Status_STATUS_SKIPPED,
+	}
+}
+
+func statusOf(s execution.Status) apiv1.Status { return statusPairs()[s] }
+
+// statusFrom returns the status to look for; ok is false for one that does not exist.
+func statusFrom(s apiv1.Status) (status execution.Status, ok bool) {
+	if s == apiv1.Status_STATUS_UNSPECIFIED {
+		return "", true
+	}
+	for _, status := range execution.Statuses() {
+		if statusOf(status) == s {
+			return status, true
+		}
+	}
+	return "", false
+}
+
+func executionOf(e execution.Execution) *apiv1.Execution {
+	out := &apiv1.Execution{
+		Id: e.ID.String(), Workflow: e.Workflow, WorkflowRevision: int32Of(e.Revision), WorkflowDigest: e.Digest,
+		Status: statusOf(e.Status), Reason: e.Reason, Message: e.Message, Params: e.Params, Trigger: e.Trigger, Actor: e.Actor,
+		CreatedAt: timeOf(e.CreatedAt), StartedAt: timeOf(e.StartedAt), FinishedAt: timeOf(e.FinishedAt),
+		Tests: &apiv1.TestCounts{
+			Total: int32Of(e.Tests.Total), Passed: int32Of(e.Tests.Passed), Failed: int32Of(e.Tests.Failed),
+			Errored: int32Of(e.Tests.Errored), Skipped: int32Of(e.Tests.Skipped),
+		},
+	}
+	for _, r := range e.Runs {
+		run := &apiv1.Run{
+			Id: r.ID.String(), Environment: r.Environment, Cluster: r.Cluster, Namespace: r.Namespace, Status: statusOf(r.Status),
+		}
+		for _, a := range r.Attempts {
+			run.Attempts = append(run.Attempts, attemptOf(a))
+		}
+		out.Runs = append(out.Runs, run)
+	}
+	return out
+}
+
+func attemptOf(a execution.Attempt) *apiv1.Attempt {
+	out := &apiv1.Attempt{
+		Id: a.ID.String(), Number: int32Of(a.Number), Status: statusOf(a.Status), Reason: a.Reason, Message: a.Message,
+		Job: jobName(a.ID), Node: a.Node, StartedAt: timeOf(a.StartedAt), FinishedAt: timeOf(a.FinishedAt),
+		Delivered: a.Delivered, Notes: a.Notes,
+	}
+	for _, s := range a.Steps {
+		out.Steps = append(out.Steps, stepOf(s))
+	}
+	return out
+}
+
+// jobName is the name that every agent gives the Job of an attempt: it is part of the protocol.
+func jobName(id execution.AttemptID) string {
+	return "t-" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(id[:]))
+}
+
+func stepOf(s execution.Step) *apiv1.Step {
+	out := &apiv1.Step{
+		Index: int32Of(s.Index), Name: s.Name, Status: statusOf(s.Status), Reason: s.Reason,
+		StartedAt: timeOf(s.StartedAt), FinishedAt: timeOf(s.FinishedAt),
+		Log: &apiv1.Log{
+			Bytes: s.Log.Bytes, Lines: s.Log.Lines, GapBytes: s.Log.GapBytes, Complete: s.Log.Complete, ViaKubeApi: s.Log.ViaKubeAPI,
+		},
+	}
+	if s.ExitCode != nil {
+		code := int32Of(*s.ExitCode)
+		out.ExitCode = &code
+	}
+	return out
+}
+
+func resultOf(r execution.TestResult) *apiv1.TestResult {
+	return &apiv1.TestResult{
+		Id: r.ID.String(), Suite: r.Suite, Name: r.Name, File: r.File, Outcome: r.Outcome, Duration: durationpb.New(r.Duration),
+		Message: r.Message, Detail: r.Detail, StepIndex: int32Of(r.Step), AttemptId: r.Attempt.String(), Environment: r.Environment,
+	}
+}
+
+func fileOf(f execution.File) *apiv1.File {
+	return &apiv1.File{
+		Id: f.ID.String(), AttemptId: f.Attempt.String(), StepIndex: int32Of(f.Step), Kind: string(f.Kind), Path: f.Path, Size: f.Size,
+		Sha256: f.SHA256, ContentType: f.ContentType, Format: f.Format, Grade: f.Grade, GradeReason: f.GradeReason,
+		Download: filesPath + f.ID.String(),
+	}
+}
+
+func workflowOf(r workflow.Record) *apiv1.Workflow {
+	return &apiv1.Workflow{
+		Id: r.ID.String(), Name: r.Name, Team: r.Team, Labels: r.Labels, Description: r.Description, Digest: r.Digest,
+		Revision: int32Of(r.Revision), UpdatedAt: timeOf(r.UpdatedAt), Source: r.Source,
+	}
+}
+
+func paramsOf(params workflow.Params) []*apiv1.Param {
+	out := make([]*apiv1.Param, len(params))
+	for i, p := range params {
+		out[i] = &apiv1.Param{
+			Name: p.Name, Type: string(p.Type), Default: workflow.Text(p.Default), Required: p.MustBeGiven(), Description: p.Description,
+		}
+		for _, value := range p.Enum {
+			out[i].Enum = append(out[i].Enum, workflow.Text(value))
+		}
+	}
+	return out
+}
+
+func clusterOf(c cluster.Cluster) *apiv1.Cluster {
+	return &apiv1.Cluster{
+		Id: c.ID.String(), Name: c.Name, Connected: c.Connected, LastSeenAt: timeOf(c.LastSeenAt), ConnectedAt: timeOf(c.ConnectedAt),
+		AgentVersion: c.AgentVersion, KubernetesVersion: c.KubernetesVersion, RunnerDelivery: c.RunnerDelivery,
+		Namespaces: slices.Clone(c.Namespaces), Enrolled: c.Enrolled,
+	}
+}
+
+func environmentOf(e cluster.Environment) *apiv1.Environment {
+	return &apiv1.Environment{Id: e.ID.String(), Name: e.Name, Cluster: e.ClusterName, Namespace: e.Namespace}
+}

@@ -1,0 +1,114 @@
+package api_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/api"
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/workflow"
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
+	"github.com/seatrial/seatrial/proto/gen/seatrial/api/v1/apiv1connect"
+)
+
+type bench struct {
+	world      *world
+	bus        *bus
+	draining   chan struct{}
+	url        string
+	http       *http.Client
+	workflows  apiv1connect.WorkflowServiceClient
+	executions apiv1connect.ExecutionServiceClient
+	clusters   apiv1connect.ClusterServiceClient
+	identity   apiv1connect.IdentityServiceClient
+}
+
+// credential adds a header to every request.
+type credential struct {
+	header, value string
+	next          http.RoundTripper
+}
+
+func (c credential) RoundTrip(r *http.Request) (*http.Response, error) {
+	if c.value != "" {
+		r.Header.Set(c.header, c.value)
+	}
+	return c.next.RoundTrip(r)
+}
+
+func newWorld() *world {
+	org := uuid.New()
+	viewer := func(kind tenant.Kind, org uuid.UUID, role tenant.Role, scopes ...tenant.Scope) tenant.Viewer {
+		return tenant.Viewer{Kind: kind, Organization: org, Name: "ann", Role: role, Scopes: scopes}
+	}
+	all := []tenant.Scope{tenant.ScopeRead, tenant.ScopeRun, tenant.ScopeCatalog, tenant.ScopeAdmin}
+	return &world{
+		org: org, workflows: map[string]workflow.Record{}, blobs: map[string]string{},
+		execution: execution.Execution{
+			ID: uuid.New(), Workflow: "checkout", Status: execution.Running, CreatedAt: time.Unix(5, 0).UTC(),
+			Runs: []execution.Run{{ID: uuid.New(), Environment: "staging", Status: execution.Running, Attempts: []execution.Attempt{{
+				ID: uuid.New(), Number: 1, Status: execution.Running, Steps: []execution.Step{{Index: 0, Name: "test", Status: execution.Running}},
+			}}}},
+		},
+		tokens: map[string]tenant.Viewer{
+			"all": viewer(tenant.KindToken, org, "", all...), "none": viewer(tenant.KindToken, org, ""),
+			"read": viewer(tenant.KindToken, org, "", tenant.ScopeRead), "member": viewer(tenant.KindMember, org, tenant.RoleMaintainer),
+			"owner": viewer(tenant.KindMember, org, tenant.RoleOwner), "foreign": viewer(tenant.KindToken, uuid.New(), "", all...),
+			"agent": viewer(tenant.KindAgent, org, "", all...),
+		},
+	}
+}
+
+// setup serves the API to a client with a token.
+func setup(t *testing.T, token string, timing api.Timing) *bench {
+	t.Helper()
+	b := &bench{world: newWorld(), bus: &bus{subs: map[string][]chan struct{}{}, subscribed: make(chan []string, 100)}, draining: make(chan struct{})}
+	handler, err := api.New(api.Options{
+		Catalog: b.world, History: b.world, Fleet: b.world, Enroller: b.world, Runner: b.world, Accounts: b.world, Bus: b.bus,
+		Blobs: b.world, Log: slog.New(slog.DiscardHandler), Cookie: "session", PublicURL: "https://seatrial.test", Version: "v9",
+		Install: api.Install{Chart: "charts/agent", Address: "cp.test:9443", CA: "-----BEGIN CERTIFICATE-----\nAA==\n"}, Draining: b.draining, Timing: timing,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	value := ""
+	if token != "" {
+		value = "Bearer " + token
+	}
+	b.url, b.http = server.URL, server.Client()
+	b.http.Transport = credential{"Authorization", value, b.http.Transport}
+	b.workflows = apiv1connect.NewWorkflowServiceClient(b.http, b.url)
+	b.executions = apiv1connect.NewExecutionServiceClient(b.http, b.url)
+	b.clusters = apiv1connect.NewClusterServiceClient(b.http, b.url)
+	b.identity = apiv1connect.NewIdentityServiceClient(b.http, b.url)
+	return b
+}
+
+func (b *bench) attempt() *execution.Attempt { return &b.world.execution.Runs[0].Attempts[0] }
+
+// detail returns the detail that every error carries.
+func detail(t *testing.T, err error) *apiv1.ErrorDetail {
+	t.Helper()
+	wire := new(connect.Error)
+	if !asWire(err, &wire) || len(wire.Details()) != 1 {
+		t.Fatalf("error %v carries no detail", err)
+	}
+	value, err := wire.Details()[0].Value()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, ok := value.(*apiv1.ErrorDetail)
+	if !ok {
+		t.Fatalf("detail %T", value)
+	}
+	return d
+}
