@@ -5,7 +5,6 @@ package view
 import (
 	"context"
 	"io"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,9 +28,14 @@ type Ticket struct {
 	Member    Member
 }
 
+// SessionCookie is the name of the cookie that holds the secret of a session.
+const SessionCookie = "seatrial_session"
+
 // Sessions signs people in and out. Viewer fails with fault.Unauthenticated for a cookie that is unknown, expired or revoked.
 type Sessions interface {
-	SignIn(ctx context.Context, email, password string) (Ticket, error)
+	// SignIn fails with fault.Unauthenticated when e-mail and password do not belong together and with fault.Exhausted after too
+	// many tries. Remote is the network address the try came from.
+	SignIn(ctx context.Context, email, password, remote string) (Ticket, error)
 	SignOut(ctx context.Context, cookie string) error
 	Viewer(ctx context.Context, cookie string) (Member, error)
 }
@@ -118,16 +122,9 @@ type Piece struct {
 	Complete bool  // nothing follows Next, now or later
 }
 
-// Events tells of changes. The channel has room for one signal, so that many changes may arrive as one; it is closed when the
-// program stops. The caller calls stop when done.
+// Events tells of changes; a hint that is lost costs latency only.
 type Events interface {
-	Subscribe(topic string) (changes <-chan struct{}, stop func())
-}
-
-// ExecutionTopic is told of every change of an execution.
-func ExecutionTopic(id execution.ID) string { return "execution/" + id.String() }
-
-// LogTopic is told of every chunk stored of a step's log.
-func LogTopic(id execution.AttemptID, step int) string {
-	return "log/" + id.String() + "/" + strconv.Itoa(step)
+	// Subscribe returns a channel with room for one signal, which gets one after each publication on one of the topics, so that
+	// many changes may arrive as one. Cancel ends it.
+	Subscribe(ctx context.Context, topics ...string) (wake <-chan struct{}, cancel func())
 }

@@ -1,0 +1,164 @@
+package web_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/ui/web/viewfake"
+)
+
+// browser returns a tab of Debian's Chromium, or skips the test where there is none. What the page complains about fails the
+// test: a script that the policy forbids is a defect.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("no chromium: install the Debian package chromium to run the script of the pages")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.Flag("disable-background-networking", true), chromedp.WindowSize(1440, 1000))
+	alloc, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(stop)
+	tab, closeTab := chromedp.NewContext(alloc)
+	t.Cleanup(closeTab)
+	ctx, cancel := context.WithTimeout(tab, time.Minute)
+	t.Cleanup(cancel)
+	err = chromedp.Listen(ctx, func(event any) {
+		if e, ok := event.(*runtime.EventExceptionThrown); ok {
+			t.Errorf("the script failed: %s", e.ExceptionDetails.Text)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+func open(ctx context.Context, t *testing.T, address string) {
+	t.Helper()
+	if err := chromedp.Do(ctx, chromedp.Navigate(address)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// until waits for an expression to become true in the page.
+func until(ctx context.Context, t *testing.T, expression string) {
+	t.Helper()
+	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(20*time.Second))); err != nil {
+		t.Fatalf("%s: %v", expression, err)
+	}
+}
+
+// eval returns what an expression is in the page.
+func eval[T any](ctx context.Context, t *testing.T, expression string) T {
+	t.Helper()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		t.Fatalf("%s: %v", expression, err)
+	}
+	return v
+}
+
+func TestBrowser_FollowsAnExecution(t *testing.T) {
+	t.Parallel()
+	ctx := browser(t)
+	s := setup(t, viewfake.Sample())
+	base, attempt := s.serve(t), viewfake.AttemptID(viewfake.Live)
+	open(ctx, t, base+at(viewfake.Live))
+	until(ctx, t, `document.querySelector("#L31[data-open]") !== null`)
+
+	s.world.Write(attempt, 1, "\x1b[32mPASSED\x1b[0m\n<img src=x onerror=\"document.title='owned'\"> https://a.example/x\nhalf a l", false)
+	until(ctx, t, `document.querySelector("#L33[data-open]")?.textContent === "33half a l"`)
+	s.world.Write(attempt, 1, "ine\n", false)
+	until(ctx, t, `document.querySelector("#L33:not([data-open])")?.textContent === "33half a line"`)
+
+	first, second := eval[string](ctx, t, `document.querySelector("#L31 > span").textContent`), eval[string](ctx, t, `document.querySelector("#L32 > span").textContent`)
+	link, images := eval[string](ctx, t, `document.querySelector("#L32 span a").href`), eval[int](ctx, t, `document.querySelectorAll("#log img").length`)
+	if first != "tests/test_pay.py::test_card PASSED" || !strings.HasPrefix(second, "<img src=x") || images != 0 || link != "https://a.example/x" {
+		t.Errorf("lines are %q and %q, link %q, %d images", first, second, link, images)
+	}
+
+	finish(t, s, attempt)
+	until(ctx, t, `document.querySelector("#sentence")?.innerText.includes("passed in staging-eu")`)
+	until(ctx, t, `document.querySelector("#steps .running") === null && document.querySelector("#main").dataset.events === ""`)
+	until(ctx, t, `document.querySelector("#said").textContent.includes("passed")`)
+}
+
+// finish ends the live execution of the sample.
+func finish(t *testing.T, s *site, attempt execution.AttemptID) {
+	t.Helper()
+	t.Helper()
+	e, err := s.world.Execution(member(t, s), viewfake.ExecutionID(viewfake.Live))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Status, e.FinishedAt, e.Tests = execution.Passed, viewfake.Now(), execution.Counts{Total: 2, Passed: 2}
+	r := e.Runs[0]
+	a := r.Attempts[0]
+	a.Status, a.FinishedAt, a.Delivered = execution.Passed, viewfake.Now(), true
+	a.Steps = append([]execution.Step{}, a.Steps...)
+	for i := range a.Steps {
+		a.Steps[i].Status, a.Steps[i].FinishedAt, a.Steps[i].Log.Complete = execution.Passed, viewfake.Now(), true
+	}
+	r.Status, r.Attempts = execution.Passed, []execution.Attempt{a}
+	e.Runs = []execution.Run{r}
+	s.world.Write(attempt, 1, "done\n", true)
+	s.world.Put(e)
+}
+
+// TestBrowser_Widths proves that no page needs sideways scrolling, down to 320 pixels. With SHOTS set to a folder it leaves pictures
+// there for people to look at.
+func TestBrowser_Widths(t *testing.T) {
+	t.Parallel()
+	ctx := browser(t)
+	s := setup(t, viewfake.Sample())
+	base := s.serve(t)
+	for name, path := range everyPage() {
+		for _, width := range []int64{320, 390, 1440} {
+			for _, theme := range []string{"light", "dark"} {
+				look(ctx, t, base+path, theme, width)
+				wide := eval[int64](ctx, t, `document.documentElement.scrollWidth`)
+				if wide > width {
+					t.Errorf("%s is %d pixels wide on a screen of %d", name, wide, width)
+				}
+				if dir := os.Getenv("SHOTS"); dir != "" {
+					shoot(ctx, t, filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, theme)))
+				}
+			}
+		}
+	}
+}
+
+// look opens a page on a screen of a width, in the colours that a system prefers.
+func look(ctx context.Context, t *testing.T, address, theme string, width int64) {
+	t.Helper()
+	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}}
+	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media); err != nil {
+		t.Fatal(err)
+	}
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 900), chromedp.Navigate(address)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func shoot(ctx context.Context, t *testing.T, path string) {
+	t.Helper()
+	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, picture, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

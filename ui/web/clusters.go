@@ -1,0 +1,49 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/ui/web/pages"
+	"github.com/seatrial/seatrial/ui/web/parts"
+	"github.com/seatrial/seatrial/ui/web/view"
+)
+
+func (s *site) clusters(w http.ResponseWriter, r *http.Request, m view.Member) error {
+	return s.showClusters(w, r, m, http.StatusOK, pages.ClustersProps{})
+}
+
+func (s *site) showClusters(w http.ResponseWriter, r *http.Request, m view.Member, status int, p pages.ClustersProps) (err error) {
+	if p.Clusters, err = s.Fleet.Clusters(r.Context()); err != nil {
+		return err
+	}
+	if p.Environments, err = s.Fleet.Environments(r.Context()); err != nil {
+		return err
+	}
+	p.Frame = s.frame(r, "Clusters", parts.Clusters)
+	p.MayEnroll, p.Role = m.Viewer.Allows(tenant.ScopeAdmin), string(m.Viewer.Role)
+	return render(r.Context(), w, status, pages.Clusters, p)
+}
+
+// enroll registers a cluster. The answer holds a token that is shown once, so it is a page and not a redirection.
+func (s *site) enroll(w http.ResponseWriter, r *http.Request, m view.Member) error {
+	if err := parse(r); err != nil {
+		return err
+	}
+	if err := may(m, tenant.ScopeAdmin, "enroll clusters"); err != nil {
+		return err
+	}
+	trimmed := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
+	asked := view.Enrollment{Name: trimmed("name"), Namespace: trimmed("namespace"), Environment: trimmed("environment")}
+	done, err := s.Fleet.Enroll(r.Context(), asked)
+	if err == nil {
+		return s.showClusters(w, r, m, http.StatusOK, pages.ClustersProps{Enrolled: &done})
+	}
+	wrong, ok := correctable(err)
+	if !ok {
+		return err
+	}
+	return s.showClusters(w, r, m, statusOf(fault.KindOf(err)), pages.ClustersProps{Asked: asked, Wrong: wrong})
+}

@@ -1,0 +1,206 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/ui/web/logview"
+	"github.com/seatrial/seatrial/ui/web/pages"
+	"github.com/seatrial/seatrial/ui/web/parts"
+	"github.com/seatrial/seatrial/ui/web/view"
+	"github.com/seatrial/seatrial/ui/web/words"
+)
+
+const (
+	testsSize   = 200 // tests on a page
+	tailSize    = 200 // lines of the log on the page of an execution
+	excerptSize = 20  // lines of the log that explain a failed step
+)
+
+// find returns the execution in the address.
+func (s *site) find(r *http.Request) (execution.Execution, error) {
+	id, err := uuid.Parse(r.PathValue("id"))
+	if err != nil {
+		return execution.Execution{}, notFound()
+	}
+	return s.History.Execution(r.Context(), id)
+}
+
+func (s *site) execution(w http.ResponseWriter, r *http.Request, m view.Member) error {
+	e, err := s.find(r)
+	if err != nil {
+		return err
+	}
+	f := s.frame(r, e.Workflow+": "+words.Status(e.Status), parts.Executions)
+	p := pages.ExecutionProps{Frame: f, Execution: e, MayCancel: m.Viewer.Allows(tenant.ScopeRun)}
+	cursor := r.URL.Query().Get("tests")
+	var next string
+	if p.Tests, next, err = s.History.Results(r.Context(), e.ID, testsSize, cursor); err != nil {
+		return err
+	}
+	if p.TestsNext = following(r.URL, "tests", next); p.TestsNext != "" {
+		p.TestsNext += "#tests"
+	}
+	if p.Files, err = s.History.Files(r.Context(), e.ID); err != nil {
+		return err
+	}
+	if p.Failure, err = s.failure(r.Context(), f, e, p.Tests, cursor == ""); err != nil {
+		return err
+	}
+	if p.Log, err = s.tail(r.Context(), f, e); err != nil {
+		return err
+	}
+	p.Events = s.events(f, e, p.Log)
+	if p.Failure != nil && p.Log != nil && p.Failure.LogPath == p.Log.Path && p.Failure.Whole() && p.Events == "" {
+		p.Log = nil // the failure shows all of it already
+	}
+	p.Version, p.Frame.Refresh = version(e), p.Events != ""
+	return render(r.Context(), w, http.StatusOK, pages.Execution, p)
+}
+
+// events is the address of what the page listens to: the log that grows, which carries changes of state too, else those alone.
+func (s *site) events(f parts.Frame, e execution.Execution, l *pages.StepLog) string {
+	switch {
+	case pages.Over(e, s.Now()):
+		return ""
+	case l == nil || !l.Box.Live:
+		return "/o/" + f.Org + "/executions/" + e.ID.String() + "/events"
+	}
+	return eventsPath(l)
+}
+
+// failure returns the first thing that went wrong. Tests are the worst ones when first is true.
+func (s *site) failure(ctx context.Context, f parts.Frame, e execution.Execution, tests []execution.TestResult, first bool) (*pages.Failure, error) {
+	if !first {
+		var err error
+		if tests, _, err = s.History.Results(ctx, e.ID, 1, ""); err != nil {
+			return nil, err
+		}
+	}
+	if len(tests) > 0 && (tests[0].Outcome == "failed" || tests[0].Outcome == "errored") {
+		return testFailure(f, e, tests[0]), nil
+	}
+	for _, a := range words.Attempts(e) {
+		for _, st := range a.Steps {
+			if st.Status == execution.Failed || st.Status == execution.Errored || st.Status == execution.TimedOut {
+				return s.stepFailure(ctx, f, e, a, st)
+			}
+		}
+	}
+	return nil, nil //nolint:nilnil // nothing went wrong, which is no error
+}
+
+func testFailure(f parts.Frame, e execution.Execution, t execution.TestResult) *pages.Failure {
+	failed := &pages.Failure{Test: &t}
+	for _, a := range words.Attempts(e) {
+		i := slices.IndexFunc(a.Steps, func(st execution.Step) bool { return st.Index == t.Step })
+		if a.ID == t.Attempt && i >= 0 {
+			failed.Step, failed.LogPath = a.Steps[i], pages.LogPath(f, e, a.ID, t.Step)
+		}
+	}
+	return failed
+}
+
+func (s *site) stepFailure(ctx context.Context, f parts.Frame, e execution.Execution, a execution.Attempt, st execution.Step) (*pages.Failure, error) {
+	failed := &pages.Failure{Step: st}
+	if st.StartedAt.IsZero() {
+		return failed, nil
+	}
+	failed.LogPath = pages.LogPath(f, e, a.ID, st.Index)
+	var err error
+	failed.Excerpt, err = logview.Read(ctx, s.Logs, logview.Step{Attempt: a.ID, Index: st.Index}, st.Log.Lines-excerptSize, excerptSize+1)
+	return failed, err
+}
+
+// tail returns the log that says most now: of the step that runs, else of the one that failed, else of the last one.
+func (s *site) tail(ctx context.Context, f parts.Frame, e execution.Execution) (*pages.StepLog, error) {
+	a, st, ok := speaking(e)
+	if !ok {
+		return nil, nil //nolint:nilnil // nothing has been said yet, which is no error
+	}
+	over := pages.Over(e, s.Now())
+	from := st.Log.Lines - tailSize
+	window, err := logview.Read(ctx, s.Logs, logview.Step{Attempt: a.ID, Index: st.Index}, from, tailSize+1)
+	if err != nil {
+		return nil, err
+	}
+	return stepLog(f, e, a, st, window, !over), nil
+}
+
+// stepLog describes a box with a window of a log; more lines may come while following.
+func stepLog(f parts.Frame, e execution.Execution, a execution.Attempt, st execution.Step, w logview.Window, following bool) *pages.StepLog {
+	path := pages.LogPath(f, e, a.ID, st.Index)
+	live := following && !w.Complete
+	return &pages.StepLog{
+		Step: st, Path: path, Key: a.ID.String() + "/" + strconv.Itoa(st.Index),
+		Box: parts.LogProps{Step: st.Name, Base: pages.LineBase(path), Window: w, Live: live, Why: silence(st)},
+	}
+}
+
+// silence says why a log is empty.
+func silence(st execution.Step) string {
+	switch {
+	case st.Status == execution.Waiting:
+		return "The step has not started yet."
+	case st.Status == execution.Skipped:
+		return "The step was skipped, so it wrote nothing."
+	case st.Log.Complete:
+		return "The step wrote nothing."
+	}
+	return "Nothing of the log has arrived."
+}
+
+func speaking(e execution.Execution) (execution.Attempt, execution.Step, bool) {
+	var at execution.Attempt
+	var best execution.Step
+	rank := 0
+	for _, a := range words.Attempts(e) {
+		for _, st := range a.Steps {
+			if r := loudness(st); r > 0 && r >= rank && (r > rank || r < 3) {
+				at, best, rank = a, st, r
+			}
+		}
+	}
+	return at, best, rank > 0
+}
+
+// loudness orders steps by how much their log matters; of equal ones below a failure the last counts, else the first.
+func loudness(st execution.Step) int {
+	switch {
+	case st.StartedAt.IsZero():
+		return 0
+	case !st.Status.Terminal():
+		return 4
+	case st.Status == execution.Passed || st.Status == execution.Skipped:
+		return 1
+	}
+	return 3
+}
+
+func (s *site) cancel(w http.ResponseWriter, r *http.Request, m view.Member) error {
+	if err := parse(r); err != nil {
+		return err
+	}
+	if err := may(m, tenant.ScopeRun, "cancel executions"); err != nil {
+		return err
+	}
+	e, err := s.find(r)
+	if err != nil {
+		return err
+	}
+	reason := m.Viewer.Name
+	if said := r.PostForm.Get("reason"); said != "" {
+		reason += ": " + said
+	}
+	if err := s.Launcher.Cancel(r.Context(), e.ID, reason); err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/o/"+m.Organization+"/executions/"+e.ID.String(), http.StatusSeeOther)
+	return nil
+}

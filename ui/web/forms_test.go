@@ -1,0 +1,169 @@
+package web_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/ui/web/view"
+	"github.com/seatrial/seatrial/ui/web/viewfake"
+)
+
+const runs = "/o/acme/workflows/checkout-api/runs"
+
+func filledIn() url.Values {
+	return url.Values{
+		"environment": {"staging-eu"}, "key": {"key-1"}, "param.base_url": {""}, "param.workers": {"8"}, "param.ratio": {""},
+		"param.currency": {"EUR"}, "param.slow": {"true"}, "param.unknown": {"x"},
+	}
+}
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	got := s.post(t, runs, filledIn())
+	if got.code != http.StatusSeeOther {
+		t.Fatalf("status %d: %s", got.code, got.body)
+	}
+	if page := s.get(t, got.header.Get("Location")); page.code != http.StatusOK || !strings.Contains(page.body, "checkout-api is queued in staging-eu") {
+		t.Errorf("the form leads to %s, status %d", got.header.Get("Location"), page.code)
+	}
+	asked, _, _ := s.world.Asked()
+	want := []execution.Request{{
+		Workflow: "checkout-api", Environment: "staging-eu", IdempotencyKey: "key-1", Trigger: "web", Actor: "ada@acme.example",
+		// An empty text was meant to be empty because there is a default; an empty number says nothing.
+		Params: map[string]string{"base_url": "", "workers": "8", "currency": "EUR", "slow": "true"},
+	}}
+	if diff := cmp.Diff(want, asked); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if again := s.post(t, runs, filledIn()); again.header.Get("Location") != got.header.Get("Location") {
+		t.Errorf("the same form sent twice started %s and %s", got.header.Get("Location"), again.header.Get("Location"))
+	}
+}
+
+func TestRun_Faults(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		err    *fault.Error
+		code   int
+		want   []string
+		reason string
+	}{
+		"Param": {
+			fault.New(fault.Invalid, "8 is more than 4").WithField("params.workers").WithHint("Use at most 4."), http.StatusUnprocessableEntity,
+			[]string{"8 is more than 4.", "Use at most 4.", `id="param.workers-wrong"`, `value="8"`, `value="key-1"`},
+			"what was typed in stays, and the input at fault is marked",
+		},
+		"Environment": {
+			fault.New(fault.Invalid, "no environment").WithField("environment"), http.StatusUnprocessableEntity,
+			[]string{`id="environment-wrong"`, `<option value="EUR" selected>`},
+			"the other inputs stay",
+		},
+		"Conflict": {
+			fault.New(fault.Conflict, "the key was used for something else"), http.StatusConflict,
+			[]string{"The key was used for something else.", `name="key" value="id-1"`},
+			"a new key, or the form could never be sent",
+		},
+		"Unavailable": {fault.New(fault.Unavailable, "the database is away"), http.StatusServiceUnavailable, []string{"The database is away."}, "it can be sent again"},
+		"Internal":    {fault.New(fault.Internal, "secret"), http.StatusInternalServerError, []string{"Something went wrong"}, "nothing to correct"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := setup(t, viewfake.Sample())
+			s.world.RunErr = tc.err
+			got := s.post(t, runs, filledIn())
+			if got.code != tc.code {
+				t.Errorf("status %d, want %d", got.code, tc.code)
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(got.body, want) {
+					t.Errorf("no %q in the page: %s", want, tc.reason)
+				}
+			}
+			wellFormed(t, got.body)
+		})
+	}
+}
+
+func TestRun_NoEnvironment(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	s.world.Places = s.world.Places[:0]
+	if got := s.get(t, "/o/acme/workflows/checkout-api"); !strings.Contains(got.body, "there is no environment to run in") || strings.Contains(got.body, runs) {
+		t.Errorf("the page must say why nothing can run: %s", got.body)
+	}
+}
+
+func TestRun_TheOnlyEnvironmentIsChosen(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	s.world.Places = s.world.Places[:1]
+	if got := s.get(t, "/o/acme/workflows/checkout-api"); !strings.Contains(got.body, `<option value="staging-eu" selected>`) {
+		t.Error("it must be chosen already")
+	}
+}
+
+func TestForm_TooLarge(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	form := filledIn()
+	form.Set("param.base_url", strings.Repeat("x", 100<<10))
+	if got := s.post(t, runs, form); got.code != http.StatusUnprocessableEntity || !strings.Contains(got.body, "64 KiB") {
+		t.Errorf("status %d: %s", got.code, got.body)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	got := s.post(t, at(viewfake.Live)+"/cancel", url.Values{"reason": {"wrong branch"}})
+	if got.code != http.StatusSeeOther || got.header.Get("Location") != at(viewfake.Live) {
+		t.Fatalf("status %d to %q", got.code, got.header.Get("Location"))
+	}
+	if _, asked, _ := s.world.Asked(); len(asked) != 1 || asked[0] != "ada@acme.example: wrong branch" {
+		t.Errorf("asked for %q", asked)
+	}
+	if page := s.get(t, at(viewfake.Live)); !strings.Contains(page.body, "was cancelled") || strings.Contains(page.body, "/cancel") {
+		t.Error("the page still offers to cancel")
+	}
+	if again := s.post(t, at(viewfake.Live)+"/cancel", nil); again.code != http.StatusConflict || !strings.Contains(again.body, "ended already") {
+		t.Errorf("cancelling what is over: status %d", again.code)
+	}
+}
+
+func TestEnroll(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	got := s.post(t, "/o/acme/clusters", url.Values{"name": {" ap-3 "}, "namespace": {"tests"}})
+	if got.code != http.StatusOK || !strings.Contains(got.body, "--set bootstrapToken=stb_once") || !strings.Contains(got.body, "2026-11-03 11:00:00 UTC") {
+		t.Fatalf("status %d: %s", got.code, got.body)
+	}
+	if got.header.Get("Cache-Control") != "no-store" {
+		t.Error("a page with a token must not be stored")
+	}
+	wellFormed(t, got.body)
+	golden(t, "enrolled", readable(t, got.body))
+	if _, _, asked := s.world.Asked(); len(asked) != 1 || asked[0] != (view.Enrollment{Name: "ap-3", Namespace: "tests"}) {
+		t.Errorf("asked for %+v", asked)
+	}
+	if again := s.get(t, "/o/acme/clusters"); strings.Contains(again.body, "stb_once") {
+		t.Error("the token is shown a second time")
+	}
+}
+
+func TestEnroll_Taken(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	got := s.post(t, "/o/acme/clusters", url.Values{"name": {"eu-1"}, "environment": {"prod"}})
+	if got.code != http.StatusConflict || !strings.Contains(got.body, `id="name-wrong"`) || !strings.Contains(got.body, `value="prod"`) {
+		t.Errorf("status %d: %s", got.code, got.body)
+	}
+	wellFormed(t, got.body)
+}

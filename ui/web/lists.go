@@ -1,0 +1,80 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/ui/web/pages"
+	"github.com/seatrial/seatrial/ui/web/parts"
+	"github.com/seatrial/seatrial/ui/web/view"
+)
+
+const (
+	recent   = 20 // executions on the page of an organization
+	fewRuns  = 10 // executions on the page of a workflow
+	pageSize = 50 // rows on a list
+)
+
+func (s *site) overview(w http.ResponseWriter, r *http.Request, m view.Member) error {
+	list, next, err := s.History.Executions(r.Context(), view.ExecutionQuery{Size: recent})
+	if err != nil {
+		return err
+	}
+	clusters, err := s.Fleet.Clusters(r.Context())
+	if err != nil {
+		return err
+	}
+	flows, _, err := s.Catalog.Workflows(r.Context(), 1, "")
+	if err != nil {
+		return err
+	}
+	p := pages.OverviewProps{
+		Frame: s.frame(r, "Overview of "+m.Organization, parts.Overview), Recent: list, More: next != "",
+		Clusters: clusters, Workflows: len(flows) > 0, MayEnroll: m.Viewer.Allows(tenant.ScopeAdmin),
+	}
+	return render(r.Context(), w, http.StatusOK, pages.Overview, p)
+}
+
+func (s *site) executions(w http.ResponseWriter, r *http.Request, _ view.Member) error {
+	q := r.URL.Query()
+	p := pages.ExecutionsProps{
+		Frame: s.frame(r, "Executions", parts.Executions), Workflow: q.Get("workflow"), Status: execution.Status(q.Get("status")), Paged: q.Has("after"),
+	}
+	if !p.Status.Valid() {
+		p.Status = ""
+	}
+	var next string
+	var err error
+	p.List, next, err = s.History.Executions(r.Context(), view.ExecutionQuery{
+		Workflow: p.Workflow, Status: p.Status, Size: pageSize, After: q.Get("after"),
+	})
+	if err != nil {
+		return err
+	}
+	p.Next = following(r.URL, "after", next)
+	return render(r.Context(), w, http.StatusOK, pages.Executions, p)
+}
+
+func (s *site) catalog(w http.ResponseWriter, r *http.Request, _ view.Member) error {
+	after := r.URL.Query().Get("after")
+	list, next, err := s.Catalog.Workflows(r.Context(), pageSize, after)
+	if err != nil {
+		return err
+	}
+	p := pages.CatalogProps{
+		Frame: s.frame(r, "Catalog", parts.Catalog), Workflows: list, Next: following(r.URL, "after", next), Paged: after != "", Server: s.address(r),
+	}
+	return render(r.Context(), w, http.StatusOK, pages.Catalog, p)
+}
+
+// following is the address of the next page of a list, empty after the last one.
+func following(u *url.URL, name, cursor string) string {
+	if cursor == "" {
+		return ""
+	}
+	q := u.Query()
+	q.Set(name, cursor)
+	return u.Path + "?" + q.Encode()
+}

@@ -1,0 +1,152 @@
+package web
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/ui/web/logview"
+	"github.com/seatrial/seatrial/ui/web/pages"
+	"github.com/seatrial/seatrial/ui/web/parts"
+	"github.com/seatrial/seatrial/ui/web/view"
+	"github.com/seatrial/seatrial/ui/web/words"
+)
+
+// windowSize is how many lines the page of a log shows.
+const windowSize = 2000
+
+// place is a step of an execution as an address names it.
+type place struct {
+	execution execution.Execution
+	attempt   execution.Attempt
+	step      execution.Step
+	query     string // of the attempt; empty for the default one
+}
+
+func (p place) log() logview.Step { return logview.Step{Attempt: p.attempt.ID, Index: p.step.Index} }
+
+// locate finds the step in the address, in the attempt that the query names or else in the newest one of the first run. The
+// attempt must be the execution's own.
+func (s *site) locate(r *http.Request) (place, error) {
+	e, err := s.find(r)
+	if err != nil {
+		return place{}, err
+	}
+	p := place{execution: e, query: r.URL.Query().Get("attempt")}
+	found := false
+	if p.query == "" {
+		if first := words.Attempts(e); len(first) > 0 {
+			p.attempt, found = first[0], true
+		}
+	} else if id, err := uuid.Parse(p.query); err == nil {
+		p.query = id.String()
+		p.attempt, found = attempt(e, id)
+	}
+	index, err := strconv.Atoi(r.PathValue("step"))
+	i := slices.IndexFunc(p.attempt.Steps, func(st execution.Step) bool { return st.Index == index })
+	if !found || err != nil || i < 0 {
+		return place{}, notFound()
+	}
+	p.step = p.attempt.Steps[i]
+	return p, nil
+}
+
+func attempt(e execution.Execution, id execution.AttemptID) (execution.Attempt, bool) {
+	for _, run := range e.Runs {
+		for _, a := range run.Attempts {
+			if a.ID == id {
+				return a, true
+			}
+		}
+	}
+	return execution.Attempt{}, false
+}
+
+func (s *site) logPage(w http.ResponseWriter, r *http.Request, _ view.Member) error {
+	at, err := s.locate(r)
+	if err != nil {
+		return err
+	}
+	over := pages.Over(at.execution, s.Now())
+	marked := lineRange(r.URL.Query().Get("l"))
+	window, err := logview.Read(r.Context(), s.Logs, at.log(), firstLine(marked, at.step, over), windowSize)
+	if err != nil {
+		return err
+	}
+	f := s.frame(r, "Log of "+at.execution.Workflow+", "+at.step.Name, parts.Executions)
+	// A window that ends before the end of the log does not follow it: the lines between would be missing.
+	log := stepLog(f, at.execution, at.attempt, at.step, window, !over && window.Tail)
+	log.Box.Marked, log.Box.Tall = marked, true
+	p := pages.LogPageProps{
+		Frame: f, Execution: at.execution, Steps: at.attempt.Steps, Query: at.query, Log: *log, Size: windowSize,
+		Version: version(at.execution),
+	}
+	if log.Box.Live {
+		p.Events, p.Frame.Refresh = eventsPath(log), marked.From == 0
+	}
+	return render(r.Context(), w, http.StatusOK, pages.Log, p)
+}
+
+// firstLine returns where a window begins, from 0: around the line that was asked for, at the end of a log that grows or explains
+// a failure, else at the beginning.
+func firstLine(marked parts.Marked, st execution.Step, over bool) int64 {
+	tail := st.Log.Lines - windowSize + windowSize/10
+	switch {
+	case marked.From > 0:
+		return max(min(marked.From, st.Log.Lines)-windowSize/2, 0)
+	case !over && !st.Log.Complete, st.Status.Terminal() && st.Status != execution.Passed:
+		return max(tail, 0)
+	}
+	return 0
+}
+
+// lineRange parses a line or a range of lines, such as "12" or "12-16". Anything else is none.
+func lineRange(s string) parts.Marked {
+	first, last, isRange := strings.Cut(s, "-")
+	from, err := strconv.ParseInt(first, 10, 48)
+	if err != nil || from < 1 {
+		return parts.Marked{}
+	}
+	to := from
+	if isRange {
+		if to, err = strconv.ParseInt(last, 10, 48); err != nil || to < from {
+			return parts.Marked{}
+		}
+	}
+	return parts.Marked{From: from, To: to}
+}
+
+// rawLog sends what is stored of a log, byte for byte; a gap is a line of its own.
+func (s *site) rawLog(w http.ResponseWriter, r *http.Request, _ view.Member) error {
+	at, err := s.locate(r)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Content-Security-Policy", filePolicy)
+	h.Set("Content-Disposition", `inline; filename="step-`+strconv.Itoa(at.step.Index)+`.log"`)
+	step, started := at.log(), false
+	for offset := int64(0); ; {
+		p, err := s.Logs.ReadLog(r.Context(), step.Attempt, step.Index, offset, logview.PieceSize)
+		switch {
+		case err != nil && !started:
+			return err
+		case err != nil:
+			s.Log.ErrorContext(r.Context(), "raw log cut short", "attempt", step.Attempt, "step", step.Index, "offset", offset, "error", err)
+			panic(http.ErrAbortHandler) //nolint:forbidigo // the server's own way to cut a connection: half a log must not look whole
+		}
+		started = true
+		if p.Gap > 0 {
+			p.Data = []byte("\n[" + parts.GapText(p.Gap) + "]\n")
+		}
+		if _, err := w.Write(p.Data); err != nil || p.Next == offset || p.Complete {
+			return nil //nolint:nilerr // the browser went away
+		}
+		offset = p.Next
+	}
+}

@@ -1,0 +1,62 @@
+package pages
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/seatrial/seatrial/ui/web/words"
+)
+
+// move is a link to another part of a log.
+type move struct{ Word, Path string }
+
+// moves lists the links to the other parts; those that would change nothing have no address.
+func (p LogPageProps) moves() []move {
+	w := p.Log.Box.Window
+	list := []move{{Word: "First lines"}, {Word: "Earlier"}, {Word: "Later"}, {Word: "Last lines"}}
+	if w.First > 0 {
+		list[0].Path = linePath(p.Log.Path, 1)
+		list[1].Path = linePath(p.Log.Path, max(w.First-int64(p.Size)/2, 1))
+	}
+	if last := p.Log.Step.Log.Lines; !w.Tail && w.NextLine < last {
+		list[2].Path = linePath(p.Log.Path, min(w.NextLine+int64(p.Size)/2, last))
+		list[3].Path = linePath(p.Log.Path, last)
+	}
+	return list
+}
+
+// shown says which lines are on the page.
+func (p LogPageProps) shown() string {
+	w := p.Log.Box.Window
+	last := w.NextLine
+	if w.Open {
+		last++
+	}
+	if last <= w.First {
+		return ""
+	}
+	text := "Lines " + words.Number(w.First+1) + " to " + words.Number(last)
+	if total := max(p.Log.Step.Log.Lines, last); w.Complete && w.Tail {
+		text += ", the end of the log"
+	} else {
+		text += " of " + words.Number(total)
+	}
+	return text + "."
+}
+
+// stepPath is the address of the log of another step of the same attempt.
+func (p LogPageProps) stepPath(index int) string {
+	path := executionPath(p.Frame, p.Execution.ID) + "/log/" + strconv.Itoa(index)
+	if p.Query != "" {
+		path += "?attempt=" + p.Query
+	}
+	return path
+}
+
+func (p LogPageProps) rawPath() string {
+	path, query, _ := strings.Cut(p.stepPath(p.Log.Step.Index), "?")
+	if query != "" {
+		query = "?" + query
+	}
+	return path + "/raw" + query
+}

@@ -1,0 +1,201 @@
+package web_test
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/ui/web/viewfake"
+)
+
+func member(t *testing.T, s *site) context.Context {
+	t.Helper()
+	return tenant.WithViewer(t.Context(), s.world.Member.Viewer)
+}
+
+// everyPage lists the pages of the sample by the names of their golden files.
+func everyPage() map[string]string {
+	return map[string]string{
+		"overview": "/o/acme", "catalog": "/o/acme/catalog", "workflow": "/o/acme/workflows/checkout-api", "clusters": "/o/acme/clusters",
+		"executions": "/o/acme/executions?status=failed", "failed": at(viewfake.Failed), "live": at(viewfake.Live), "passed": at(viewfake.Passed),
+		"errored": at(viewfake.Errored), "timed-out": at(viewfake.TimedOut), "cancelled": at(viewfake.Stopped), "queued": at(viewfake.Queued),
+		"bad-step": at(viewfake.BadStep), "log": at(viewfake.TimedOut) + "/log/1?l=299-301", "live-log": at(viewfake.Live) + "/log/1",
+		"absent": "/o/acme/nothing",
+	}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".html")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+func TestPages_Golden(t *testing.T) {
+	t.Parallel()
+	for name, path := range everyPage() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := setup(t, viewfake.Sample())
+			got := s.get(t, path)
+			want := http.StatusOK
+			if name == "absent" {
+				want = http.StatusNotFound
+			}
+			if got.code != want {
+				t.Errorf("status %d, want %d", got.code, want)
+			}
+			wellFormed(t, got.body)
+			golden(t, name, readable(t, got.body))
+		})
+	}
+}
+
+// TestPages_Empty covers the pages of an organization without anything: each says why it is empty and what to do next.
+func TestPages_Empty(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ path, why, next string }{
+		"Overview":   {"/o/acme", "no cluster is enrolled", "/o/acme/clusters#enroll"},
+		"Catalog":    {"/o/acme/catalog", "no workflow yet", "seatrial apply -f workflow.yaml"},
+		"Executions": {"/o/acme/executions", "Nothing has run yet", "/o/acme/catalog"},
+		"Filtered":   {"/o/acme/executions?workflow=x", "No execution matches", `href="/o/acme/executions"`},
+		"Clusters":   {"/o/acme/clusters", "No cluster is enrolled yet", `action="/o/acme/clusters"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := setup(t, viewfake.New(viewfake.Now)).get(t, tc.path)
+			if got.code != http.StatusOK || !strings.Contains(got.body, tc.why) || !strings.Contains(got.body, tc.next) {
+				t.Errorf("status %d; want %q and %q in %s", got.code, tc.why, tc.next, got.body)
+			}
+			wellFormed(t, got.body)
+		})
+	}
+}
+
+// TestPages_Refresh proves that a page that changes is loaded again without a script, and one that does not change is not.
+func TestPages_Refresh(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	const refresh = `<noscript><meta http-equiv="refresh" content="5"></noscript>`
+	for path, want := range map[string]bool{
+		at(viewfake.Live): true, at(viewfake.Queued): true, at(viewfake.Failed): false, at(viewfake.Live) + "/log/1": true,
+		at(viewfake.Live) + "/log/0": false, at(viewfake.Live) + "/log/1?l=3": false,
+	} {
+		if got := strings.Contains(s.get(t, path).body, refresh); got != want {
+			t.Errorf("%s: refresh is %t, want %t", path, got, want)
+		}
+	}
+}
+
+// readable puts tags on lines of their own, so that a difference can be read.
+func readable(t *testing.T, body string) string {
+	t.Helper()
+	body = assetHash.ReplaceAllString(body, "$1.HASH.$2")
+	return strings.ReplaceAll(body, "><", ">\n<") + "\n"
+}
+
+var assetHash = regexp.MustCompile(`(/static/\w+)\.[0-9a-f]{12}\.(\w+)`)
+
+// wellFormed checks what holds for every page: tags close, ids are unique, labels and descriptions point at something, tables have
+// captions and scopes, pictures have texts, and nothing is inline that the policy forbids.
+func wellFormed(t *testing.T, body string) {
+	t.Helper()
+	doc, err := html.Parse(strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, wanted, headings := map[string]int{}, []string{}, 0
+	for n := range doc.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		for _, a := range n.Attr {
+			switch {
+			case a.Key == "id":
+				ids[a.Val]++
+			case a.Key == "for" || a.Key == "aria-labelledby" || a.Key == "aria-describedby":
+				wanted = append(wanted, strings.Fields(a.Val)...)
+			case a.Key == "style" || strings.HasPrefix(a.Key, "on"):
+				t.Errorf("<%s> has the attribute %s, which the policy forbids", n.Data, a.Key)
+			case a.Key == "href" && strings.HasPrefix(a.Val, "#"):
+				wanted = append(wanted, a.Val[1:])
+			}
+		}
+		if n.Data == "h1" {
+			headings++
+		}
+		checkElement(t, n)
+	}
+	for id, n := range ids {
+		if n > 1 {
+			t.Errorf("%d elements have the id %q", n, id)
+		}
+	}
+	for _, id := range wanted {
+		if ids[id] == 0 {
+			t.Errorf("nothing has the id %q, which something points at", id)
+		}
+	}
+	if headings != 1 {
+		t.Errorf("the page has %d main headings", headings)
+	}
+}
+
+func checkElement(t *testing.T, n *html.Node) {
+	t.Helper()
+	switch n.Data {
+	case "table":
+		if n.FirstChild == nil || n.FirstChild.Data != "caption" {
+			t.Errorf("a table has no caption")
+		}
+	case "th":
+		if attribute(n, "scope") == "" {
+			t.Errorf("a heading of a table has no scope")
+		}
+	case "img":
+		if attribute(n, "alt") == "" {
+			t.Errorf("a picture has no text")
+		}
+	case "script":
+		if n.FirstChild != nil || attribute(n, "src") == "" {
+			t.Errorf("a script is inline")
+		}
+	case "style":
+		t.Errorf("a style sheet is inline")
+	case "time":
+		if attribute(n, "datetime") == "" || attribute(n, "title") == "" {
+			t.Errorf("a time has no absolute form")
+		}
+	case "input", "select":
+		if attribute(n, "type") != "hidden" && attribute(n, "id") == "" {
+			t.Errorf("an input has no id, so no label")
+		}
+	}
+}
+
+func attribute(n *html.Node, key string) string {
+	for _, a := range n.Attr {
+		if a.Key == key {
+			return a.Val
+		}
+	}
+	return ""
+}

@@ -1,0 +1,63 @@
+// Package parts holds the pieces that pages are made of.
+package parts
+
+import (
+	"time"
+
+	"github.com/seatrial/seatrial/ui/web/static"
+)
+
+// Frame is what surrounds a page.
+type Frame struct {
+	Title   string
+	Assets  static.Assets
+	Theme   string // "light", "dark" or empty for the system's
+	Path    string // address of the page, to come back to
+	Now     time.Time
+	Org     string // empty when nobody is signed in
+	Email   string
+	Area    Area
+	Refresh bool   // the page changes by itself: without script it is loaded again
+	Fault   string // id of a failure, on its page only
+}
+
+// Area is the part of the site that a page belongs to.
+type Area string
+
+// The areas.
+const (
+	Overview   Area = "overview"
+	Catalog    Area = "catalog"
+	Executions Area = "executions"
+	Clusters   Area = "clusters"
+)
+
+func (f Frame) areas() []struct {
+	Area    Area
+	Path, A string
+} {
+	home := "/o/" + f.Org
+	return []struct {
+		Area    Area
+		Path, A string
+	}{
+		{Overview, home, "Overview"},
+		{Catalog, home + "/catalog", "Catalog"},
+		{Executions, home + "/executions", "Executions"},
+		{Clusters, home + "/clusters", "Clusters"},
+	}
+}
+
+// otherTheme is what the button switches to, and its label: the system's theme, then light, then dark.
+func (f Frame) otherTheme() (value, label string) {
+	switch f.Theme {
+	case "light":
+		return "dark", "Light"
+	case "dark":
+		return "", "Dark"
+	}
+	return "light", "Auto"
+}
+
+func (f Frame) themeValue() string { v, _ := f.otherTheme(); return v }
+func (f Frame) themeLabel() string { _, l := f.otherTheme(); return l }

@@ -1,0 +1,139 @@
+package web
+
+import (
+	"net"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/ui/web/pages"
+	"github.com/seatrial/seatrial/ui/web/view"
+)
+
+const themeCookie = "seatrial_theme"
+
+// cookie returns the secret of the session, empty when there is none.
+func cookie(r *http.Request) string {
+	c, err := r.Cookie(view.SessionCookie)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+// theme returns the colours that were chosen, empty for the system's.
+func theme(r *http.Request) string {
+	c, err := r.Cookie(themeCookie)
+	if err != nil || (c.Value != "light" && c.Value != "dark") {
+		return ""
+	}
+	return c.Value
+}
+
+// keep sets a cookie that scripts cannot read and other sites do not send.
+func (s *site) keep(w http.ResponseWriter, r *http.Request, name, value string, age time.Duration) {
+	c := &http.Cookie{ //nolint:gosec // G124: Secure follows the connection; plain HTTP on loopback must work
+		Name: name, Value: value, Path: "/", MaxAge: int(age.Seconds()), HttpOnly: true, Secure: s.secure(r), SameSite: http.SameSiteLaxMode,
+	}
+	if age <= 0 {
+		c.MaxAge = -1
+	}
+	http.SetCookie(w, c)
+}
+
+func (s *site) loginPage(w http.ResponseWriter, r *http.Request) error {
+	next := r.URL.Query().Get("next")
+	if _, err := s.Sessions.Viewer(r.Context(), cookie(r)); err == nil {
+		goOn(w, r, next)
+		return nil
+	}
+	p := pages.LoginProps{Frame: s.frame(r, "Sign in", ""), Next: local(next)}
+	return render(r.Context(), w, http.StatusOK, pages.Login, p)
+}
+
+func (s *site) signIn(w http.ResponseWriter, r *http.Request) error {
+	if err := parse(r); err != nil {
+		return err
+	}
+	email, next := strings.TrimSpace(r.PostForm.Get("email")), r.PostForm.Get("next")
+	remote, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		remote = r.RemoteAddr
+	}
+	t, err := s.Sessions.SignIn(r.Context(), email, r.PostForm.Get("password"), remote)
+	if err == nil {
+		s.keep(w, r, view.SessionCookie, t.Cookie, t.ExpiresAt.Sub(s.Now()))
+		goOn(w, r, next)
+		return nil
+	}
+	p := pages.LoginProps{Frame: s.frame(r, "Sign in", ""), Email: email, Next: local(next)}
+	var ok bool
+	switch p.Wrong, ok = correctable(err); {
+	case fault.Is(err, fault.Unauthenticated):
+		p.Wrong = pages.Wrong{Message: "E-mail and password do not belong together.", Hint: "Check both, or ask an admin to set a new password."}
+	case !ok:
+		return err
+	}
+	return render(r.Context(), w, statusOf(fault.KindOf(err)), pages.Login, p)
+}
+
+func (s *site) signOut(w http.ResponseWriter, r *http.Request) error {
+	if c := cookie(r); c != "" {
+		if err := s.Sessions.SignOut(r.Context(), c); err != nil && !fault.Is(err, fault.Unauthenticated) {
+			return err
+		}
+	}
+	s.keep(w, r, view.SessionCookie, "", 0)
+	http.Redirect(w, r, "/login", http.StatusSeeOther)
+	return nil
+}
+
+func (s *site) setTheme(w http.ResponseWriter, r *http.Request) error {
+	if err := parse(r); err != nil {
+		return err
+	}
+	switch v := r.PostForm.Get("theme"); v {
+	case "light", "dark":
+		s.keep(w, r, themeCookie, v, 365*24*time.Hour)
+	default:
+		s.keep(w, r, themeCookie, "", 0)
+	}
+	goOn(w, r, r.PostForm.Get("next"))
+	return nil
+}
+
+func (s *site) start(w http.ResponseWriter, r *http.Request, m view.Member) error {
+	http.Redirect(w, r, "/o/"+m.Organization, http.StatusSeeOther)
+	return nil
+}
+
+// parse reads a form.
+func parse(r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		return fault.Wrap(fault.Invalid, err, "the form could not be read").WithHint("Send less than 64 KiB.")
+	}
+	return nil
+}
+
+// sentence makes a sentence of a message.
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	first, size := utf8.DecodeRuneInString(s)
+	s = string(unicode.ToUpper(first)) + s[size:]
+	if strings.ContainsRune(".!?", rune(s[len(s)-1])) {
+		return s
+	}
+	return s + "."
+}
+
+func or(s, nothing string) string {
+	if s == "" {
+		return nothing
+	}
+	return s
+}

@@ -1,0 +1,114 @@
+package viewfake
+
+import (
+	"context"
+	"slices"
+
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/ui/web/view"
+)
+
+// Put adds an execution as the newest, or replaces the one with its id, and tells those who listen.
+func (w *World) Put(e execution.Execution) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.IndexFunc(w.executions, func(o execution.Execution) bool { return o.ID == e.ID })
+	if i < 0 {
+		w.executions = slices.Insert(w.executions, 0, e)
+	} else {
+		w.executions[i] = e
+	}
+	w.wake(execution.Topic(w.Member.Viewer.Organization, e.ID))
+}
+
+// Executions lists newest first.
+func (w *World) Executions(ctx context.Context, q view.ExecutionQuery) ([]execution.Execution, string, error) {
+	if err := w.allowed(ctx); err != nil {
+		return nil, "", err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var list []execution.Execution
+	for _, e := range w.executions {
+		if (q.Workflow == "" || q.Workflow == e.Workflow) && (q.Status == "" || q.Status == e.Status) {
+			list = append(list, e)
+		}
+	}
+	part, next := page(list, q.Size, q.After)
+	return part, next, nil
+}
+
+// Execution returns one.
+func (w *World) Execution(ctx context.Context, id execution.ID) (execution.Execution, error) {
+	if err := w.allowed(ctx); err != nil {
+		return execution.Execution{}, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.IndexFunc(w.executions, func(e execution.Execution) bool { return e.ID == id })
+	if i < 0 {
+		return execution.Execution{}, fault.New(fault.NotFound, "no such execution")
+	}
+	return w.executions[i], nil
+}
+
+// Results lists the tests as they were given.
+func (w *World) Results(ctx context.Context, id execution.ID, size int, after string) ([]execution.TestResult, string, error) {
+	if err := w.allowed(ctx); err != nil {
+		return nil, "", err
+	}
+	part, next := page(w.Tests[id], size, after)
+	return part, next, nil
+}
+
+// Run adds a queued execution. The same key returns the same one.
+func (w *World) Run(ctx context.Context, r execution.Request) (execution.ID, error) {
+	if err := w.allowed(ctx); err != nil {
+		return execution.ID{}, err
+	}
+	if w.RunErr != nil {
+		return execution.ID{}, w.RunErr
+	}
+	w.mu.Lock()
+	known, ok := w.keys[r.IdempotencyKey]
+	w.requests = append(w.requests, r)
+	w.mu.Unlock()
+	if ok {
+		return known, nil
+	}
+	e := execution.Execution{
+		ID: ID(r.Workflow + r.IdempotencyKey), Workflow: r.Workflow, Revision: 1, Status: execution.Queued,
+		Params: r.Params, Trigger: r.Trigger, Actor: r.Actor, CreatedAt: w.Now(),
+		Runs: []execution.Run{{Environment: r.Environment, Cluster: "eu-1", Status: execution.Queued}},
+	}
+	w.Put(e)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.keys[r.IdempotencyKey] = e.ID
+	return e.ID, nil
+}
+
+// Cancel ends an execution.
+func (w *World) Cancel(ctx context.Context, id execution.ID, reason string) error {
+	e, err := w.Execution(ctx, id)
+	if err != nil {
+		return err
+	}
+	if e.Status.Terminal() {
+		return fault.New(fault.Conflict, "the execution has ended already").WithHint("Nothing is left to cancel.")
+	}
+	e.Status, e.FinishedAt, e.Message = execution.Cancelled, w.Now(), reason
+	w.Put(e)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cancelled = append(w.cancelled, reason)
+	return nil
+}
+
+// Asked returns what was asked of the world: runs, cancellations, enrolments.
+func (w *World) Asked() (runs []execution.Request, cancels []string, enrolments []view.Enrollment) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.requests), slices.Clone(w.cancelled), slices.Clone(w.enrolled)
+}

@@ -1,0 +1,191 @@
+// Package viewfake is an organization in memory that serves the interfaces of package view, for tests and for looking at pages.
+package viewfake
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/workflow"
+	"github.com/seatrial/seatrial/ui/web/view"
+)
+
+// World holds everything. Fill it before it is served; afterwards use its methods.
+type World struct {
+	Member     view.Member
+	Password   string
+	Workflows  []view.Workflow
+	Places     []cluster.Environment
+	Fleet      []cluster.Cluster
+	Tests      map[execution.ID][]execution.TestResult
+	Attached   map[execution.ID][]execution.File
+	Contents   map[uuid.UUID][]byte
+	Err        error // what every read answers when set
+	RunErr     error // what Run answers when set
+	Now        func() time.Time
+	mu         sync.Mutex
+	cookies    map[string]bool
+	executions []execution.Execution // newest first
+	logs       map[string]*stored
+	listeners  map[string][]chan struct{}
+	keys       map[string]execution.ID
+	cancelled  []string
+	enrolled   []view.Enrollment
+	requests   []execution.Request
+	readsLeft  int // how many log reads succeed; below zero for all
+}
+
+// New returns an organization without anything but one member, who is an owner and signed in with the cookie "valid".
+func New(now func() time.Time) *World {
+	return &World{
+		Member: view.Member{Organization: "acme", Viewer: tenant.Viewer{
+			Kind: tenant.KindMember, Organization: ID("organization"), Subject: ID("member"), Name: "ada@acme.example", Role: tenant.RoleOwner,
+		}},
+		Password: "correct horse", Now: now,
+		Tests: map[execution.ID][]execution.TestResult{}, Attached: map[execution.ID][]execution.File{}, Contents: map[uuid.UUID][]byte{},
+		readsLeft: -1, cookies: map[string]bool{"valid": true}, logs: map[string]*stored{}, listeners: map[string][]chan struct{}{}, keys: map[string]execution.ID{},
+	}
+}
+
+// ID returns the same identifier for the same name, every time.
+func ID(name string) uuid.UUID { return uuid.NewSHA1(uuid.NameSpaceURL, []byte(name)) }
+
+func (w *World) allowed(ctx context.Context) error {
+	v, ok := tenant.FromContext(ctx)
+	if !ok || v.Organization != w.Member.Viewer.Organization {
+		return fault.New(fault.Internal, "no viewer of this organization in the context")
+	}
+	return w.Err
+}
+
+// SignIn checks the one password there is.
+func (w *World) SignIn(_ context.Context, email, password, _ string) (view.Ticket, error) {
+	if email != w.Member.Viewer.Name || password != w.Password {
+		return view.Ticket{}, fault.New(fault.Unauthenticated, "e-mail and password do not belong together")
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	cookie := "session-" + strconv.Itoa(len(w.cookies))
+	w.cookies[cookie] = true
+	return view.Ticket{Cookie: cookie, ExpiresAt: w.Now().Add(12 * time.Hour), Member: w.Member}, nil
+}
+
+// SignOut forgets a cookie.
+func (w *World) SignOut(_ context.Context, cookie string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.cookies, cookie)
+	return nil
+}
+
+// Viewer returns the member for a cookie that is signed in.
+func (w *World) Viewer(_ context.Context, cookie string) (view.Member, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.cookies[cookie] {
+		return view.Member{}, fault.New(fault.Unauthenticated, "the session is unknown or has ended")
+	}
+	return w.Member, nil
+}
+
+// page cuts a list; the cursor is the number of the first element.
+func page[T any](list []T, size int, after string) (part []T, next string) {
+	from, err := strconv.Atoi(after)
+	if err != nil || from < 0 || from > len(list) {
+		from = 0
+	}
+	to := min(from+size, len(list))
+	if to < len(list) {
+		next = strconv.Itoa(to)
+	}
+	return list[from:to], next
+}
+
+// Catalog returns the workflows as the catalog interface.
+func (w *World) Catalog() view.Catalog { return catalog{w} }
+
+type catalog struct{ *World }
+
+// Workflows lists the workflows without their sources.
+func (c catalog) Workflows(ctx context.Context, size int, after string) ([]workflow.Record, string, error) {
+	if err := c.allowed(ctx); err != nil {
+		return nil, "", err
+	}
+	var list []workflow.Record
+	for _, f := range c.World.Workflows {
+		r := f.Record
+		r.Source = ""
+		list = append(list, r)
+	}
+	part, next := page(list, size, after)
+	return part, next, nil
+}
+
+// Workflow returns one by name.
+func (c catalog) Workflow(ctx context.Context, name string) (view.Workflow, error) {
+	if err := c.allowed(ctx); err != nil {
+		return view.Workflow{}, err
+	}
+	i := slices.IndexFunc(c.World.Workflows, func(f view.Workflow) bool { return f.Record.Name == name })
+	if i < 0 {
+		return view.Workflow{}, fault.New(fault.NotFound, "no workflow %q", name)
+	}
+	return c.World.Workflows[i], nil
+}
+
+// Clusters lists the clusters.
+func (w *World) Clusters(ctx context.Context) ([]cluster.Cluster, error) {
+	return w.Fleet, w.allowed(ctx)
+}
+
+// Environments lists the environments.
+func (w *World) Environments(ctx context.Context) ([]cluster.Environment, error) {
+	return w.Places, w.allowed(ctx)
+}
+
+// Enroll remembers what was asked for; a name that is taken is a conflict.
+func (w *World) Enroll(ctx context.Context, e view.Enrollment) (view.Enrolled, error) {
+	if err := w.allowed(ctx); err != nil {
+		return view.Enrolled{}, err
+	}
+	if slices.ContainsFunc(w.Fleet, func(c cluster.Cluster) bool { return c.Name == e.Name && c.Enrolled }) {
+		return view.Enrolled{}, fault.New(fault.Conflict, "a cluster named %q is connected already", e.Name).
+			WithField("name").WithHint("Choose another name.")
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.enrolled = append(w.enrolled, e)
+	return view.Enrolled{
+		Cluster:   e.Name,
+		Command:   "helm upgrade --install seatrial-agent oci://example.test/seatrial-agent \\\n  --namespace seatrial --create-namespace \\\n  --set cluster=" + e.Name + " \\\n  --set bootstrapToken=stb_once",
+		ExpiresAt: w.Now().Add(time.Hour),
+	}, nil
+}
+
+// Files lists what an execution left behind.
+func (w *World) Files(ctx context.Context, id execution.ID) ([]execution.File, error) {
+	return w.Attached[id], w.allowed(ctx)
+}
+
+// OpenFile opens a file of an execution.
+func (w *World) OpenFile(ctx context.Context, id execution.ID, file uuid.UUID) (execution.File, io.ReadCloser, error) {
+	if err := w.allowed(ctx); err != nil {
+		return execution.File{}, nil, err
+	}
+	for _, f := range w.Attached[id] {
+		if f.ID == file {
+			return f, io.NopCloser(bytes.NewReader(w.Contents[file])), nil
+		}
+	}
+	return execution.File{}, nil, fault.New(fault.NotFound, "no such file")
+}

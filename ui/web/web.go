@@ -1,0 +1,115 @@
+// Package web serves the pages. They are made on the server and work without a script; the one script there is follows logs and
+// keeps pages fresh.
+package web
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/ui/web/static"
+	"github.com/seatrial/seatrial/ui/web/view"
+)
+
+// Options are what the pages need of the program. Everything up to Log is required.
+type Options struct {
+	Sessions view.Sessions
+	History  view.History
+	Launcher view.Launcher
+	Catalog  view.Catalog
+	Fleet    view.Fleet
+	Logs     view.Logs
+	Events   view.Events
+	Log      *slog.Logger
+
+	// PublicURL is the address that people use, such as https://seatrial.example.com. With https, cookies are kept to encrypted
+	// connections. Empty means that the address is what a request says it is.
+	PublicURL string
+	// Draining is closed when the program begins to stop: live streams end then, so that requests in flight can finish.
+	Draining <-chan struct{}
+
+	Now       func() time.Time // nil means time.Now
+	NewID     func() string    // of faults and of forms; nil means random ones
+	Heartbeat time.Duration    // how often a silent stream says that it lives; zero means 15 s
+	Lifetime  time.Duration    // how long a stream lasts before it must sign in anew; zero means 10 min
+}
+
+// site is the handler with what it was given.
+type site struct {
+	Options
+	static *static.Handler
+	public *url.URL // nil when not known
+}
+
+// New returns the handler of all pages.
+func New(o Options) (http.Handler, error) {
+	if o.Sessions == nil || o.History == nil || o.Launcher == nil || o.Catalog == nil || o.Fleet == nil || o.Logs == nil || o.Events == nil || o.Log == nil {
+		return nil, errors.New("web: a required option is missing")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.NewID == nil {
+		o.NewID = uuid.NewString
+	}
+	if o.Heartbeat == 0 {
+		o.Heartbeat = 15 * time.Second
+	}
+	if o.Lifetime == 0 {
+		o.Lifetime = 10 * time.Minute
+	}
+	o.Log = o.Log.With("component", "web")
+	s := &site{Options: o}
+	var err error
+	if s.static, err = static.New(); err != nil {
+		return nil, err
+	}
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(s.denied))
+	if o.PublicURL != "" {
+		if s.public, err = url.Parse(strings.TrimRight(o.PublicURL, "/")); err != nil || s.public.Host == "" {
+			return nil, fmt.Errorf("web: public address %q: give one such as https://seatrial.example.com", o.PublicURL)
+		}
+		if err := guard.AddTrustedOrigin(s.public.Scheme + "://" + s.public.Host); err != nil {
+			return nil, fmt.Errorf("web: public address: %w", err)
+		}
+	}
+	return s.headers(s.recovered(guard.Handler(s.routes()))), nil
+}
+
+// routes maps addresses to pages. Whatever is not listed is not found, for those who are signed in; others are asked to sign in.
+func (s *site) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET "+static.Prefix, s.static)
+	mux.HandleFunc("GET /login", s.open(s.loginPage))
+	mux.HandleFunc("POST /login", s.open(s.signIn))
+	mux.HandleFunc("POST /logout", s.open(s.signOut))
+	mux.HandleFunc("POST /theme", s.open(s.setTheme))
+	for pattern, page := range map[string]memberPage{
+		"GET /{$}":                                         s.start,
+		"GET /o/{org}":                                     s.overview,
+		"GET /o/{org}/catalog":                             s.catalog,
+		"GET /o/{org}/workflows/{name}":                    s.workflow,
+		"POST /o/{org}/workflows/{name}/runs":              s.run,
+		"GET /o/{org}/executions":                          s.executions,
+		"GET /o/{org}/executions/{id}":                     s.execution,
+		"POST /o/{org}/executions/{id}/cancel":             s.cancel,
+		"GET /o/{org}/executions/{id}/events":              s.executionEvents,
+		"GET /o/{org}/executions/{id}/log/{step}":          s.logPage,
+		"GET /o/{org}/executions/{id}/log/{step}/raw":      s.rawLog,
+		"GET /o/{org}/executions/{id}/log/{step}/events":   s.logEvents,
+		"GET /o/{org}/executions/{id}/files/{file}/{name}": s.file,
+		"GET /o/{org}/clusters":                            s.clusters,
+		"POST /o/{org}/clusters":                           s.enroll,
+		"/":                                                s.absent,
+	} {
+		mux.HandleFunc(pattern, s.member(page))
+	}
+	return mux
+}

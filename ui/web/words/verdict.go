@@ -1,0 +1,166 @@
+package words
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seatrial/seatrial/controlplane/execution"
+)
+
+// Status returns the word for a status.
+func Status(s execution.Status) string { return strings.ReplaceAll(string(s), "_", " ") }
+
+// Verdict says in one sentence how an execution stands.
+func Verdict(e execution.Execution) string {
+	return or(e.Workflow, "The execution") + " " + outcome(e) + "."
+}
+
+func outcome(e execution.Execution) string {
+	where := places(e)
+	switch e.Status {
+	case execution.Passed:
+		return "passed" + where + ": " + passed(e.Tests)
+	case execution.Failed:
+		return "failed" + where + ": " + failed(e)
+	case execution.Errored:
+		return "errored" + where + ": the infrastructure failed, not a test"
+	case execution.TimedOut:
+		return "timed out" + where + ": " + stopped(e, "a time limit was reached")
+	case execution.Cancelled:
+		return "was cancelled" + where + ": " + stopped(e, "somebody stopped it")
+	case execution.Skipped:
+		return "was skipped" + where + ": a condition said not to run it"
+	case execution.Running, execution.Paused:
+		return "is running" + where + ": " + progress(e)
+	case execution.Pending, execution.Assigned:
+		return "is starting" + where + ": the pod is on its way"
+	case execution.Queued, execution.Waiting:
+		return "is queued" + where + ": it waits for " + agents(e)
+	}
+	return "is in the unknown state " + string(e.Status)
+}
+
+func or(s, nothing string) string {
+	if s == "" {
+		return nothing
+	}
+	return s
+}
+
+// Message returns what happened and what to do, when there is something to say beyond the verdict.
+func Message(e execution.Execution) string {
+	if e.Message != "" {
+		return e.Message
+	}
+	for _, a := range Attempts(e) {
+		if a.Message != "" {
+			return a.Message
+		}
+	}
+	return ""
+}
+
+// Attempts returns the newest attempt of each run.
+func Attempts(e execution.Execution) []execution.Attempt {
+	var list []execution.Attempt
+	for _, r := range e.Runs {
+		if n := len(r.Attempts); n > 0 {
+			list = append(list, r.Attempts[n-1])
+		}
+	}
+	return list
+}
+
+// Environments returns where an execution runs, each once.
+func Environments(e execution.Execution) []string {
+	return distinct(e, func(r execution.Run) string { return r.Environment })
+}
+
+// Clusters returns on which clusters an execution runs, each once.
+func Clusters(e execution.Execution) []string {
+	return distinct(e, func(r execution.Run) string { return r.Cluster })
+}
+
+func distinct(e execution.Execution, of func(execution.Run) string) []string {
+	var names []string
+	for _, r := range e.Runs {
+		if n := of(r); n != "" && !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+func places(e execution.Execution) string {
+	names := Environments(e)
+	switch {
+	case len(names) == 0:
+		return ""
+	case len(names) > 3:
+		return fmt.Sprintf(" in %d environments", len(names))
+	}
+	return " in " + Join(names)
+}
+
+func agents(e execution.Execution) string {
+	names := Clusters(e)
+	if len(names) == 0 {
+		return "an agent"
+	}
+	return "the agent of " + Join(names)
+}
+
+func passed(c execution.Counts) string {
+	switch {
+	case c.Total == 0:
+		return "every step ended as expected; no tests were reported"
+	case c.Skipped > 0:
+		return fmt.Sprintf("%d of %s passed, %d skipped", c.Passed, Count(int64(c.Total), "test"), c.Skipped)
+	case c.Total == 1:
+		return "the one test passed"
+	}
+	return "all " + Count(int64(c.Total), "test") + " passed"
+}
+
+func failed(e execution.Execution) string {
+	if bad := e.Tests.Failed + e.Tests.Errored; bad > 0 {
+		return fmt.Sprintf("%d of %s failed", bad, Count(int64(e.Tests.Total), "test"))
+	}
+	if s, ok := Culprit(e); ok && s.ExitCode != nil {
+		return fmt.Sprintf("step %s ended with exit code %d", s.Name, *s.ExitCode)
+	} else if ok {
+		return "step " + s.Name + " failed"
+	}
+	return "a step failed"
+}
+
+// Culprit returns the first step that ended badly.
+func Culprit(e execution.Execution) (execution.Step, bool) {
+	for _, a := range Attempts(e) {
+		for _, s := range a.Steps {
+			if s.Status == execution.Failed || s.Status == execution.Errored || s.Status == execution.TimedOut || s.Status == execution.Cancelled {
+				return s, true
+			}
+		}
+	}
+	return execution.Step{}, false
+}
+
+func stopped(e execution.Execution, otherwise string) string {
+	if s, ok := Culprit(e); ok {
+		return "step " + s.Name + " was stopped"
+	}
+	return otherwise
+}
+
+func progress(e execution.Execution) string {
+	for _, a := range Attempts(e) {
+		for _, s := range a.Steps {
+			if s.Status == execution.Running || s.Status == execution.Paused {
+				return fmt.Sprintf("step %d of %d, %s", s.Index+1, len(a.Steps), s.Name)
+			}
+		}
+	}
+	return "steps are under way"
+}
