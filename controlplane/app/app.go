@@ -1,0 +1,239 @@
+// Package app builds the control plane from its parts, starts them in order and stops them in reverse. It decides nothing else.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/seatrial/seatrial/controlplane/agentlink"
+	"github.com/seatrial/seatrial/controlplane/api"
+	"github.com/seatrial/seatrial/controlplane/auth"
+	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/config"
+	"github.com/seatrial/seatrial/controlplane/dispatch"
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/intake"
+	"github.com/seatrial/seatrial/controlplane/store"
+	"github.com/seatrial/seatrial/controlplane/telemetry"
+)
+
+// stopTimeout bounds a stop beyond the time that agents have to move.
+const stopTimeout = 15 * time.Second
+
+// Options are what the program gets from outside.
+type Options struct {
+	Config  config.Config
+	Version string
+	Out     io.Writer // what is shown to a person: the address, and once the first credentials
+	Log     io.Writer
+	// Ready is told the addresses once both ports listen; it may be nil.
+	Ready func(http, agents net.Addr)
+}
+
+// parts are what has been built so far, and how to stop it.
+type parts struct {
+	Options
+	log      *slog.Logger
+	metrics  *prometheus.Registry
+	traces   trace.TracerProvider
+	stops    []stop
+	store    *store.Store
+	auth     *auth.Auth
+	bus      hints
+	blobs    blobs
+	port     agentPort
+	draining chan struct{}
+	failed   chan error // of what serves; room for each
+	serving  sync.WaitGroup
+}
+
+type stop struct {
+	what string
+	do   func(context.Context) error
+}
+
+// Run runs the control plane until the context ends and returns when everything has stopped.
+//
+//	people, pipelines                                         clusters
+//	      │ HTTP                                                  │ gRPC over TLS
+//	┌─────▼──────┐  ┌──────────┐  assignment + command  ┌─────────▼─┐
+//	│ api  web   ├─►│ dispatch ├──────────┐   ┌────────►│ agentlink │
+//	└─────┬──────┘  └──────────┘          │   │ commands└─────┬─────┘
+//	      │ reads                         ▼   │               │ reports, logs, files
+//	      │                           ┌───────┴─┐       ┌─────▼─────┐
+//	      ├──────────────────────────►│  store  │◄──────┤  intake   │
+//	      │                           └─────────┘       └─────┬─────┘
+//	      └──────────────────────────►   blobs   ◄────────────┘
+//
+// Whoever changes a record publishes a hint on the bus; agentlink, api and web wake up by it.
+func Run(ctx context.Context, o Options) (err error) {
+	p := &parts{Options: o, metrics: telemetry.Metrics(), draining: make(chan struct{}), failed: make(chan error, 3)}
+	defer func() { err = errors.Join(err, p.stop(context.WithoutCancel(ctx))) }()
+	for _, step := range []func(context.Context) error{
+		p.telemetry,  // log, metrics, traces
+		p.records,    // store, auth; at the first start the first organization
+		p.surrounds,  // bus, blobs, certificate of the agents' port
+		p.serveAgent, // intake, agentlink
+		p.serveHTTP,  // dispatch, api, web, health, metrics
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	select {
+	case <-ctx.Done():
+		p.log.InfoContext(ctx, "stopping")
+		return nil
+	case err := <-p.failed:
+		return err
+	}
+}
+
+// later registers how to stop what was just started.
+func (p *parts) later(what string, do func(context.Context) error) {
+	p.stops = append(p.stops, stop{what, do})
+}
+
+// stop stops everything in the reverse of the order of starting.
+func (p *parts) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, p.Config.Drain+stopTimeout)
+	defer cancel()
+	close(p.draining)
+	var errs []error
+	for i := len(p.stops) - 1; i >= 0; i-- {
+		if err := p.stops[i].do(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop %s: %w", p.stops[i].what, err))
+		}
+	}
+	p.serving.Wait()
+	return errors.Join(errs...)
+}
+
+// serve runs something that serves until it is stopped.
+func (p *parts) serve(run func() error) {
+	p.serving.Go(func() {
+		if err := run(); err != nil {
+			p.failed <- err
+		}
+	})
+}
+
+func (p *parts) telemetry(ctx context.Context) error {
+	level, err := p.Config.Level()
+	if err != nil {
+		return fmt.Errorf("log level: %w", err)
+	}
+	p.log = telemetry.Log(p.Log, p.Config.LogFormat, level)
+	traces, flush, err := telemetry.Traces(ctx, p.Config.OTLPEndpoint, "seatrial-controlplane", p.Version)
+	if err != nil {
+		return fmt.Errorf("traces: %w", err)
+	}
+	p.traces = traces
+	p.later("traces", flush)
+	return nil
+}
+
+// records opens the store and, at the first start, fills it.
+func (p *parts) records(ctx context.Context) error {
+	if err := os.MkdirAll(p.Config.DataDir, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w; choose another with --data-dir", err)
+	}
+	records, err := store.Open(ctx, p.Config.Database)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	p.store = records
+	p.later("database", func(context.Context) error { return records.Close() })
+	if p.auth, err = auth.New(ctx, auth.Config{Accounts: records, Agents: records, Keys: records, Log: p.log}); err != nil {
+		return fmt.Errorf("load the keys: %w", err)
+	}
+	first, created, err := p.auth.Bootstrap(ctx, p.Config.AdminEmail, p.Config.AdminPassword)
+	if err != nil {
+		return fmt.Errorf("make the first organization: %w", err)
+	}
+	if created {
+		return p.introduce(first)
+	}
+	return nil
+}
+
+// introduce shows the credentials of the first start. They are shown before anything else can fail, because nobody can show them
+// again.
+func (p *parts) introduce(first auth.First) error {
+	password := first.Password
+	if p.Config.AdminPassword != "" {
+		password = "(as given)"
+	}
+	_, err := fmt.Fprintf(p.Out, "\nFirst start: this is shown once.\n\n  E-mail     %s\n  Password   %s\n  API token  %s\n\n  seatrial login --server %s --token %s\n\n",
+		first.Email, password, first.Token, p.Config.PublicURL, first.Token)
+	if err != nil {
+		return fmt.Errorf("show the first credentials: %w", err)
+	}
+	return nil
+}
+
+// serveAgent starts the port of the agents.
+func (p *parts) serveAgent(ctx context.Context) error {
+	in, err := intake.New(p.store, p.blobs, p.bus, intake.Limits{})
+	if err != nil {
+		return fmt.Errorf("build intake: %w", err)
+	}
+	timing := agentlink.Timing{Leave: p.Config.Drain}
+	if p.Config.Drain > 0 {
+		timing.Spread = p.Config.Drain * 2 / 3
+	}
+	server := agentlink.New(agentlink.Options{ //nolint:contextcheck // each call has a context of its own
+		Log: p.log, Store: p.store, Identity: p.auth, Bus: p.bus, Intake: received{in}, Metrics: p.metrics, Traces: p.traces,
+		Gateway: gateway(), TLS: p.port.tls, Timing: timing,
+	})
+	lis, err := listen(ctx, p.Config.AgentListen, "agent-listen")
+	if err != nil {
+		return err
+	}
+	p.port.addr = lis.Addr()
+	p.later("agents' port", func(ctx context.Context) error {
+		server.Stop(ctx)
+		return nil
+	})
+	sweeps := context.WithoutCancel(ctx) // they end with the server
+	p.serve(func() error { return server.Serve(sweeps, lis) })
+	return nil
+}
+
+func (p *parts) dispatcher() *dispatch.Dispatcher {
+	return dispatch.New(dispatch.Config{
+		Store: p.store, Bus: p.bus, Log: p.log, Topics: dispatch.Topics{Agent: cluster.Topic, Execution: execution.Topic},
+	})
+}
+
+func (p *parts) install() api.Install {
+	return api.Install{Chart: p.Config.AgentChart, Address: p.Config.AgentAddress, CA: p.port.ca}
+}
+
+// gateway names this replica.
+func gateway() string {
+	name, err := os.Hostname()
+	if err != nil {
+		name = "replica"
+	}
+	return name + "-" + uuid.NewString()[:8]
+}
+
+func listen(ctx context.Context, address, flag string) (net.Listener, error) {
+	lis, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("--%s: %w; another process may hold the port", flag, err)
+	}
+	return lis, nil
+}

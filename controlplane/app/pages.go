@@ -1,0 +1,203 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/api"
+	"github.com/seatrial/seatrial/controlplane/auth"
+	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/logchunk"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/workflow"
+	"github.com/seatrial/seatrial/ui/web/view"
+)
+
+// runner starts and cancels executions.
+type runner interface {
+	Start(ctx context.Context, r execution.Request) (e execution.Execution, existed bool, err error)
+	Cancel(ctx context.Context, id execution.ID, reason string) error
+}
+
+// records is what pages read.
+type records interface {
+	api.Catalog
+	api.History
+	api.Fleet
+}
+
+// pages gives ui/web what it asks for, from the parts that the API uses too.
+type pages struct {
+	records records
+	auth    *auth.Auth
+	runner  runner
+	blobs   blobs
+	logs    *logchunk.Reader
+	install api.Install
+}
+
+func newPages(p *parts, run runner) (*pages, error) {
+	logs, err := logchunk.NewReader(p.store)
+	if err != nil {
+		return nil, fmt.Errorf("read logs: %w", err)
+	}
+	return &pages{records: p.store, auth: p.auth, runner: run, blobs: p.blobs, logs: logs, install: p.install()}, nil
+}
+
+// SignIn implements view.Sessions.
+func (a *pages) SignIn(ctx context.Context, email, password, remote string) (view.Ticket, error) {
+	cookie, expires, v, err := a.auth.StartSession(ctx, email, password, remote)
+	if err != nil {
+		return view.Ticket{}, fmt.Errorf("sign in: %w", err)
+	}
+	m, err := a.member(ctx, v)
+	return view.Ticket{Cookie: cookie, ExpiresAt: expires, Member: m}, err
+}
+
+// SignOut implements view.Sessions.
+func (a *pages) SignOut(ctx context.Context, cookie string) error {
+	if err := a.auth.SignOut(ctx, cookie); err != nil {
+		return fmt.Errorf("sign out: %w", err)
+	}
+	return nil
+}
+
+// Viewer implements view.Sessions.
+func (a *pages) Viewer(ctx context.Context, cookie string) (view.Member, error) {
+	v, err := a.auth.Cookie(ctx, cookie)
+	if err != nil {
+		return view.Member{}, fmt.Errorf("session: %w", err)
+	}
+	return a.member(ctx, v)
+}
+
+func (a *pages) member(ctx context.Context, v tenant.Viewer) (view.Member, error) {
+	organization, _, err := a.auth.Describe(tenant.WithViewer(ctx, v))
+	if err != nil {
+		return view.Member{}, fmt.Errorf("organization of %s: %w", v.Name, err)
+	}
+	return view.Member{Viewer: v, Organization: organization}, nil
+}
+
+// Executions implements view.History.
+func (a *pages) Executions(ctx context.Context, q view.ExecutionQuery) (list []execution.Execution, next string, err error) {
+	return a.records.Executions(ctx, q.Workflow, q.Status, q.Size, q.After) //nolint:wrapcheck // transparent
+}
+
+// Execution implements view.History.
+func (a *pages) Execution(ctx context.Context, id execution.ID) (execution.Execution, error) {
+	return a.records.Execution(ctx, id) //nolint:wrapcheck // transparent
+}
+
+// Results implements view.History.
+func (a *pages) Results(ctx context.Context, id execution.ID, size int, after string) (list []execution.TestResult, next string, err error) {
+	return a.records.Results(ctx, id, nil, size, after) //nolint:wrapcheck // transparent
+}
+
+// Files implements view.History.
+func (a *pages) Files(ctx context.Context, id execution.ID) ([]execution.File, error) {
+	return a.records.Files(ctx, id) //nolint:wrapcheck // transparent
+}
+
+// OpenFile implements view.History. A file of another execution is not found.
+func (a *pages) OpenFile(ctx context.Context, id execution.ID, file uuid.UUID) (execution.File, io.ReadCloser, error) {
+	f, err := a.records.File(ctx, file)
+	if err != nil {
+		return f, nil, fmt.Errorf("open file: %w", err)
+	}
+	_, of, err := a.records.Attempt(ctx, f.Attempt)
+	if err == nil && of != id {
+		err = fault.New(fault.NotFound, "the execution has no file %s", file)
+	}
+	if err != nil {
+		return f, nil, fmt.Errorf("open file: %w", err)
+	}
+	body, err := a.blobs.Open(ctx, f.Blob)
+	if err != nil {
+		return f, nil, fmt.Errorf("open file: %w", err)
+	}
+	return f, body, nil
+}
+
+// Run implements view.Launcher.
+func (a *pages) Run(ctx context.Context, r execution.Request) (execution.ID, error) {
+	e, _, err := a.runner.Start(ctx, r)
+	return e.ID, err //nolint:wrapcheck // transparent
+}
+
+// Cancel implements view.Launcher.
+func (a *pages) Cancel(ctx context.Context, id execution.ID, reason string) error {
+	return a.runner.Cancel(ctx, id, reason) //nolint:wrapcheck // transparent
+}
+
+// Workflows implements view.Catalog.
+func (a *pages) Workflows(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error) {
+	return a.records.Workflows(ctx, size, after) //nolint:wrapcheck // transparent
+}
+
+// Workflow implements view.Catalog. What an earlier version accepted is shown without parameters when this one cannot read it.
+func (a *pages) Workflow(ctx context.Context, name string) (view.Workflow, error) {
+	record, err := a.records.Workflow(ctx, name)
+	if err != nil {
+		return view.Workflow{}, fmt.Errorf("read workflow: %w", err)
+	}
+	out := view.Workflow{Record: record}
+	doc, err := workflow.Parse(record.Name, []byte(record.Source))
+	var unreadable *fault.Error
+	if errors.As(err, &unreadable) {
+		return out, nil
+	}
+	if err != nil {
+		return out, fmt.Errorf("read workflow: %w", err)
+	}
+	for _, p := range doc.Spec.Params {
+		param := view.Param{
+			Name: p.Name, Type: string(p.Type), Default: workflow.Text(p.Default), Required: p.MustBeGiven(), Description: p.Description,
+		}
+		for _, value := range p.Enum {
+			param.Enum = append(param.Enum, workflow.Text(value))
+		}
+		out.Params = append(out.Params, param)
+	}
+	return out, nil
+}
+
+// Clusters implements view.Fleet.
+func (a *pages) Clusters(ctx context.Context) ([]cluster.Cluster, error) {
+	return a.records.Clusters(ctx) //nolint:wrapcheck // transparent
+}
+
+// Environments implements view.Fleet.
+func (a *pages) Environments(ctx context.Context) ([]cluster.Environment, error) {
+	return a.records.Environments(ctx) //nolint:wrapcheck // transparent
+}
+
+// Enroll implements view.Fleet.
+func (a *pages) Enroll(ctx context.Context, e view.Enrollment) (view.Enrolled, error) {
+	if v, ok := tenant.FromContext(ctx); !ok || !v.Allows(tenant.ScopeAdmin) {
+		return view.Enrolled{}, fault.New(fault.Forbidden, "only administrators enroll clusters")
+	}
+	c, made, token, expires, err := api.Enroll(ctx, a.auth, e.Name, e.Environment, e.Namespace)
+	if err != nil {
+		return view.Enrolled{}, fmt.Errorf("enroll cluster: %w", err)
+	}
+	return view.Enrolled{Cluster: c.Name, Command: a.install.Command(made, token), ExpiresAt: expires.In(time.UTC)}, nil
+}
+
+// ReadLog implements view.Logs.
+func (a *pages) ReadLog(ctx context.Context, id execution.AttemptID, step int, offset int64, limit int) (view.Piece, error) {
+	p, err := a.logs.Read(ctx, id, step, offset, limit)
+	return view.Piece(p), err //nolint:wrapcheck // transparent
+}
+
+// SeekLine implements view.Logs.
+func (a *pages) SeekLine(ctx context.Context, id execution.AttemptID, step int, line int64) (offset, at int64, err error) {
+	return a.logs.Seek(ctx, id, step, line) //nolint:wrapcheck // transparent
+}
