@@ -1,0 +1,139 @@
+package gather_test
+
+import (
+	"crypto/sha256"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/seatrial/seatrial/agent/runner/gather"
+	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
+)
+
+func setup(t *testing.T, files map[string]string) *gather.Gatherer {
+	t.Helper()
+	ws := t.TempDir()
+	for name, text := range files {
+		p := filepath.Join(ws, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &gather.Gatherer{
+		AttemptID: "a", Workspace: ws, Dest: t.TempDir(), Limits: gather.DefaultLimits(),
+		Redact: func(s string) string { return strings.ReplaceAll(s, "s3cret", "***") },
+	}
+}
+
+func step(reports, artifacts []string) *runnerv1.Step {
+	s := &runnerv1.Step{Name: "test", Artifacts: &runnerv1.ArtifactSpec{Paths: artifacts}}
+	if reports != nil {
+		s.Reports = []*runnerv1.ReportSpec{{Format: "junit", Paths: reports}}
+	}
+	return s
+}
+
+func paths(files []gather.File) []string {
+	var out []string
+	for _, f := range files {
+		out = append(out, f.Header.GetKind().String()[len("FILE_KIND_"):]+" "+f.Header.GetPath())
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestGather(t *testing.T) {
+	t.Parallel()
+	g := setup(t, map[string]string{
+		"r/a.xml": "<a/>", "r/deep/er/b.xml": "<b/>", "r/c.txt": "c", "html/index.html": "x", "html/s3cret.png": "\x89PNG\r\n\x1a\n",
+	})
+	files, notes := g.Gather(step([]string{"r/**/*.xml", "./r/a.xml", g.Workspace + "/r/a.*"}, []string{"html", "r/a.xml"}))
+	want := []string{"ARTIFACT html/***.png", "ARTIFACT html/index.html", "ARTIFACT r/a.xml", "REPORT r/a.xml", "REPORT r/deep/er/b.xml"}
+	if got := paths(files); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if len(notes) != 0 {
+		t.Errorf("notes %q", notes)
+	}
+	if err := os.WriteFile(filepath.Join(g.Workspace, "r/a.xml"), []byte("changed by a later step"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f.Copy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(b)
+		if string(sum[:]) != string(f.Header.GetSha256()) || int64(len(b)) != f.Header.GetSize() || string(b) == "changed by a later step" {
+			t.Errorf("%s: the copy is not what the step left: %q", f.Header.GetPath(), b)
+		}
+		if f.Header.GetPath() == "r/a.xml" && f.Header.GetContentType() != "application/xml" {
+			t.Errorf("content type %s", f.Header.GetContentType())
+		}
+	}
+}
+
+func TestGather_Refused(t *testing.T) {
+	t.Parallel()
+	outside := filepath.Join(t.TempDir(), "shadow.xml")
+	if err := os.WriteFile(outside, []byte("root:x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		make    func(ws string) error
+		pattern string
+		note    string
+		reason  string
+	}{
+		"Link":    {func(ws string) error { return os.Symlink(outside, ws+"/l.xml") }, "*.xml", "symbolic link", "a link may lead out"},
+		"LinkDir": {func(ws string) error { return os.Symlink(filepath.Dir(outside), ws+"/d") }, "d/*.xml", "", "a linked directory may lead out"},
+		"LinkAll": {func(ws string) error { return os.Symlink(filepath.Dir(outside), ws+"/d") }, "**/*.xml", "no report matches", "the same below **"},
+		"Pipe":    {func(ws string) error { return syscall.Mkfifo(ws+"/p.xml", 0o600) }, "*.xml", "a pipe", "reading would never end"},
+		"Parent":  {func(string) error { return nil }, "../*.xml", "inside the workspace", "out of the workspace"},
+		"Rooted":  {func(string) error { return nil }, outside, "leads out", "out of the workspace"},
+		"Nothing": {func(string) error { return nil }, "none/*.xml", "no report matches", "a missing report is never silent"},
+		"Bad":     {func(string) error { return nil }, "[", "not one", "a bad pattern is said"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := setup(t, nil)
+			if err := tc.make(g.Workspace); err != nil {
+				t.Fatal(err)
+			}
+			files, notes := g.Gather(step([]string{tc.pattern}, nil))
+			if len(files) != 0 || len(notes) == 0 || !strings.Contains(strings.Join(notes, "\n"), tc.note) {
+				t.Errorf("files %v, notes %q: %s", paths(files), notes, tc.reason)
+			}
+		})
+	}
+}
+
+func TestGather_Limits(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"1.xml": "1234567890", "2.xml": "12345", "3.xml": "12345", "4.xml": "12345"}
+	for name, tc := range map[string]struct {
+		limits gather.Limits
+		want   []string
+		note   string
+	}{
+		"Each":  {gather.Limits{Files: 9, Total: 99, Each: 9}, []string{"REPORT 2.xml", "REPORT 3.xml", "REPORT 4.xml"}, "a file may have 9"},
+		"Files": {gather.Limits{Files: 2, Total: 99, Each: 99}, []string{"REPORT 1.xml", "REPORT 2.xml"}, "more than 2 files"},
+		"Total": {gather.Limits{Files: 9, Total: 17, Each: 99}, []string{"REPORT 1.xml", "REPORT 2.xml"}, "more than 17 bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := setup(t, files)
+			g.Limits = tc.limits
+			got, notes := g.Gather(step([]string{"*.xml"}, nil))
+			if !slices.Equal(paths(got), tc.want) || !strings.Contains(strings.Join(notes, "\n"), tc.note) {
+				t.Errorf("got %q, notes %q", paths(got), notes)
+			}
+		})
+	}
+}

@@ -1,0 +1,71 @@
+package ship
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1/runnerv1connect"
+)
+
+// A link that is half open is noticed within pingAfter + pingFor.
+const (
+	dialFor   = 5 * time.Second
+	pingAfter = 5 * time.Second
+	pingFor   = 5 * time.Second
+	writeFor  = 15 * time.Second
+
+	maxMessage = 1 << 20
+)
+
+var errPin = errors.New("the agent's certificate is not the one this pod was made for")
+
+// newClient returns a client of the agent at addr whose certificate must hold the public key with the hex SHA-256 pin.
+func newClient(addr, pin string) (runnerv1connect.RunnerServiceClient, *http.Transport, error) {
+	want, err := hex.DecodeString(pin)
+	if err != nil || len(want) != sha256.Size {
+		return nil, nil, fmt.Errorf("pin %q is not a hex SHA-256", pin)
+	}
+	verify := func(s tls.ConnectionState) error {
+		got := sha256.Sum256(s.PeerCertificates[0].RawSubjectPublicKeyInfo)
+		if string(got[:]) != string(want) {
+			return errPin
+		}
+		return nil
+	}
+	var protocols http.Protocols
+	protocols.SetHTTP2(true)
+	t := &http.Transport{
+		DialContext: (&net.Dialer{Timeout: dialFor}).DialContext,
+		//nolint:gosec // G402: the certificate is checked by its key, whatever name and issuer it bears
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true, VerifyConnection: verify},
+		TLSHandshakeTimeout: dialFor,
+		Protocols:           &protocols,
+		DisableCompression:  true,
+		HTTP2: &http.HTTP2Config{
+			SendPingTimeout: pingAfter, PingTimeout: pingFor, WriteByteTimeout: writeFor,
+		},
+	}
+	// Log chunks are compressed already.
+	client := runnerv1connect.NewRunnerServiceClient(&http.Client{Transport: t}, "https://"+addr,
+		connect.WithAcceptCompression("gzip", nil, nil), connect.WithReadMaxBytes(maxMessage))
+	return client, t, nil
+}
+
+// bearer reads the token anew: Kubernetes rotates it.
+func bearer(file string) (string, error) {
+	b, err := os.ReadFile(file) //nolint:gosec // G304: the path is fixed by the pod's shape
+	if err != nil {
+		return "", fmt.Errorf("read token: %w", err)
+	}
+	return "Bearer " + strings.TrimSpace(string(b)), nil
+}

@@ -1,0 +1,123 @@
+package spool_test
+
+import (
+	"bytes"
+	"hash/crc32"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seatrial/seatrial/agent/runner/spool"
+)
+
+func setup(t *testing.T, o spool.Options) *spool.Spool {
+	t.Helper()
+	s, err := spool.Create(filepath.Join(t.TempDir(), "s"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func read(t *testing.T, s *spool.Spool, from int64, size int) (data []byte, frames []spool.Frame) {
+	t.Helper()
+	for {
+		f, err := s.Read(from, make([]byte, size))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.End() == from {
+			return data, frames
+		}
+		data = append(data, f.Data...)
+		frames = append(frames, f)
+		from = f.End()
+	}
+}
+
+func TestSpool_Read(t *testing.T) {
+	t.Parallel()
+	s := setup(t, spool.Options{})
+	var want []byte
+	for i := range 5000 {
+		line := append(bytes.Repeat([]byte{byte(i)}, i%97), '\n')
+		want = append(want, line...)
+		s.Write(line)
+	}
+	want = append(want, "no newline"...)
+	s.Write([]byte("no newline"))
+	totals := s.Seal()
+	if totals.Bytes != int64(len(want)) || totals.Lines != int64(bytes.Count(want, []byte("\n"))) ||
+		totals.CRC != crc32.Checksum(want, crc32.MakeTable(crc32.Castagnoli)) || totals.GapBytes != 0 {
+		t.Fatalf("totals %+v do not match %d bytes", totals, len(want))
+	}
+	for _, from := range []int64{0, 1, 33333, 20000, 5, totals.Bytes - 1, totals.Bytes} {
+		data, frames := read(t, s, from, 777)
+		if !bytes.Equal(data, want[from:]) {
+			t.Fatalf("from %d: other bytes", from)
+		}
+		for _, f := range frames {
+			if first := int64(bytes.Count(want[:f.Start], []byte("\n"))); f.FirstLine != first {
+				t.Fatalf("frame at %d: first line %d, want %d", f.Start, f.FirstLine, first)
+			}
+			if f.Lines != bytes.Count(f.Data, []byte("\n")) || f.FirstTime.IsZero() || f.LastTime.Before(f.FirstTime) {
+				t.Fatalf("frame at %d: %d lines from %v to %v", f.Start, f.Lines, f.FirstTime, f.LastTime)
+			}
+		}
+	}
+	if _, err := s.Read(totals.Bytes+1, make([]byte, 1)); err == nil {
+		t.Error("an offset behind the end was read")
+	}
+}
+
+func TestSpool_Limit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t, spool.Options{Limit: 10, Patience: time.Minute})
+		s.Write([]byte("0123456789"))
+		wrote := make(chan struct{})
+		go func() {
+			defer close(wrote)
+			s.Write([]byte("abc"))
+		}()
+		synctest.Wait()
+		select {
+		case <-wrote:
+			t.Fatal("the writer was not held back")
+		default:
+		}
+		s.Acked(5)
+		<-wrote
+		if f := s.Fault(); f != "" {
+			t.Fatalf("fault without a gap: %s", f)
+		}
+		s.Acked(0) // the database went back
+		start := time.Now()
+		s.Write([]byte("lost1"))
+		if waited := time.Since(start); waited != time.Minute {
+			t.Errorf("waited %v for room, want a minute", waited)
+		}
+		s.Write([]byte("lost2"))
+		if waited := time.Since(start); waited != time.Minute {
+			t.Errorf("waited again, %v in all: a step must not crawl", waited)
+		}
+		s.Acked(23)
+		s.Write([]byte("kept"))
+		totals := s.Seal()
+		if totals.Bytes != 27 || totals.GapBytes != 10 {
+			t.Fatalf("totals %+v", totals)
+		}
+		data, frames := read(t, s, 0, 100)
+		if string(data) != "0123456789abckept" || len(frames) != 3 || frames[1].Gap != 10 || frames[1].Start != 13 {
+			t.Fatalf("data %q, frames %+v", data, frames)
+		}
+		if f, err := s.Read(15, make([]byte, 100)); err != nil || f.Gap != 8 {
+			t.Errorf("inside the gap: %+v, %v", f, err)
+		}
+		if s.Fault() == "" {
+			t.Error("a gap without a reason")
+		}
+	})
+}
