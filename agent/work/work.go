@@ -99,6 +99,12 @@ type Update struct {
 	Stop bool
 }
 
+// JobRef names the Job of an attempt.
+type JobRef struct {
+	Namespace string
+	UID       string
+}
+
 // Pod is what is known of the pod of an attempt.
 type Pod struct {
 	PodIdentity
@@ -107,6 +113,14 @@ type Pod struct {
 	Containers []Container
 	// Ended means that no container of the pod runs or will run.
 	Ended bool
+	// Interrupted is set when the cluster takes the pod away: its runner only knows that it was asked to stop.
+	Interrupted *Interruption
+}
+
+// Interruption is why the cluster takes a pod away.
+type Interruption struct {
+	Reason  string
+	Message string
 }
 
 // Container is a container of an attempt's pod.

@@ -1,0 +1,233 @@
+// Package app builds the agent: it creates the stages, connects them, starts them in order and stops them in reverse.
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+
+	"github.com/seatrial/seatrial/agent/admit"
+	"github.com/seatrial/seatrial/agent/collect"
+	"github.com/seatrial/seatrial/agent/config"
+	"github.com/seatrial/seatrial/agent/jobspec"
+	"github.com/seatrial/seatrial/agent/kube"
+	"github.com/seatrial/seatrial/agent/launch"
+	"github.com/seatrial/seatrial/agent/link"
+	"github.com/seatrial/seatrial/agent/outbox"
+	"github.com/seatrial/seatrial/agent/tail"
+	"github.com/seatrial/seatrial/agent/watch"
+)
+
+// Creates under way at the same time; the control plane is told as credit.
+const maxStarts = 20
+
+// Main reads the configuration, runs the agent until a signal and returns the exit code.
+func Main(args []string, version string) int {
+	cfg, err := config.Parse(args, os.Getenv, os.Stderr)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "seatrial-agent: the configuration is not complete:\n%v\n", err)
+		return 2
+	}
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(cfg.LogLevel))
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	klog.SetSlogLogger(log.With("component", "client-go"))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := Run(ctx, cfg, version, log); err != nil && !errors.Is(err, context.Canceled) {
+		log.Error("agent ended", "error", err)
+		return 1
+	}
+	return 0
+}
+
+// stages are what runs once the agent is enrolled.
+type stages struct {
+	link    *link.Link
+	watch   *watch.Watcher
+	outbox  *outbox.Outbox
+	launch  *launch.Launcher
+	collect *collect.Server
+}
+
+// Run enrols the agent and serves until the context ends.
+func Run(ctx context.Context, cfg config.Config, version string, log *slog.Logger) error {
+	client, err := kubeClient(cfg)
+	if err != nil {
+		return err
+	}
+	health := newHealth(log.With("component", "health"), version)
+	if err := health.start(ctx, cfg.Metrics); err != nil {
+		return err
+	}
+	defer health.stop()
+
+	vault := link.Vault{Secrets: client.Secrets(cfg.Namespace), Name: cfg.SecretName}
+	dial := link.Options{
+		Log: log.With("component", "link"), Address: cfg.ControlPlane, Version: version, Namespaces: cfg.RunNamespaces,
+		Starts: maxStarts, OnState: health.link,
+	}
+	if dial.TLS, err = transport(cfg); err != nil {
+		return err
+	}
+	identity, err := enrol(ctx, client, vault, dial, cfg, log)
+	if err != nil {
+		return err
+	}
+	settings := jobspec.Settings{
+		Agent: identity.ClusterID, RunnerImage: cfg.RunnerImage, RunnerPullPolicy: cfg.RunnerPullPolicy,
+		Endpoint: cfg.Endpoint(), Pin: identity.Pin(),
+	}
+	if dial.KubernetesVersion, err = client.ServerVersion(ctx); err != nil {
+		return fmt.Errorf("ask the API server: %w", err)
+	}
+	settings.ImageVolume = delivery(ctx, cfg, client, vault, settings, dial.KubernetesVersion, log)
+	dial.RunnerDelivery = config.DeliveryInitCopy
+	if settings.ImageVolume {
+		dial.RunnerDelivery = config.DeliveryImageVolume
+	}
+	s, err := build(cfg, client, identity, settings, dial, log)
+	if err != nil {
+		return err
+	}
+	health.attempts(s.outbox.Live)
+	return s.serve(ctx)
+}
+
+// build connects the stages.
+//
+//	┌───────────────────────────────────────────────────────────────────────────────────────┐
+//	│ FLOW                                                                                  │
+//	│                                                                                       │
+//	│ control plane ══► link ──► admit ──► launch ──► Job                     (a start)     │
+//	│                    │ ╰───► outbox ──► collect ──► runner                (a cancel)    │
+//	│                    ╰─────► launch                                       (a release)   │
+//	│                                                                                       │
+//	│ Job, pod ──► watch ───────────────╮                                                   │
+//	│ runner ──► collect ──► (states) ──┴──► outbox ──► link ══► control plane (snapshots)  │
+//	│                ╰─────► (logs, files) ───────────► link ══► control plane              │
+//	│ pods/log ──► tail ──── (logs, when the runner could not) ─► link ══► control plane    │
+//	└───────────────────────────────────────────────────────────────────────────────────────┘
+func build(
+	cfg config.Config, client *kube.Client, identity link.Identity, settings jobspec.Settings, dial link.Options, log *slog.Logger,
+) (*stages, error) {
+	s := &stages{link: link.New(dial, identity)}
+	locator := &late{}
+	s.launch = launch.New(launch.Options{
+		Log: log.With("component", "launch"), Client: client, Namespaces: cfg.RunNamespaces, Settings: settings,
+		Locator: locator, Linger: cfg.Linger,
+	})
+	s.outbox = outbox.New(outbox.Options{
+		Log: log.With("component", "outbox"), Reporter: s.link, Stopper: s.launch,
+		Tailer: &tail.Tailer{Log: log.With("component", "tail"), Uplink: s.link, Source: tail.Cluster{Client: client}},
+	})
+	var err error
+	s.watch, err = watch.New(watch.Options{
+		Log: log.With("component", "watch"), Client: client, Namespaces: cfg.RunNamespaces, Agent: identity.ClusterID,
+		Sink: s.outbox, ImageGrace: cfg.ImageGrace,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("watch the cluster: %w", err)
+	}
+	locator.Locator = s.watch
+	s.collect = collect.New(collect.Options{
+		Log: log.With("component", "collect"), Listen: cfg.Listen, Certificate: identity.Certificate, Reviews: client.TokenReviews(),
+		Pods: s.watch, Uplink: s.link, Attempts: s.outbox,
+	})
+	return s, nil
+}
+
+// late is a launch.Locator that is known after the launcher: the watcher's findings may stop what the launcher made.
+type late struct{ launch.Locator }
+
+// serve starts the stages in order, waits and stops them in reverse.
+func (s *stages) serve(ctx context.Context) error {
+	// Stages outlive the signal until it is their turn to stop.
+	base := context.WithoutCancel(ctx)
+	var stops []func()
+	defer func() {
+		for _, stop := range slices.Backward(stops) {
+			stop()
+		}
+	}()
+	s.outbox.Start(base, s.collect)
+	stops = append(stops, s.outbox.Stop)
+	s.watch.Start(base)
+	stops = append(stops, s.watch.Stop)
+	failed, err := s.collect.Start(base)
+	if err != nil {
+		return err //nolint:wrapcheck // says what it is
+	}
+	stops = append(stops, s.collect.Stop)
+	stops = append(stops, background(base, s.launch.Run))
+	s.link.Start(base, link.Stages{
+		Start: admit.New(s.launch, maxStarts), Cancel: s.outbox.Cancel, Release: s.launch.Release, Inventory: s.watch.Inventory,
+	})
+	stops = append(stops, s.link.Stop)
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-failed:
+		return err
+	}
+}
+
+// background runs f and returns what stops it.
+func background(ctx context.Context, f func(context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+func kubeClient(cfg config.Config) (*kube.Client, error) {
+	rc, err := rest.InClusterConfig()
+	if cfg.Kubeconfig != "" {
+		rc, err = clientcmd.BuildConfigFromFlags("", cfg.Kubeconfig)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the API server: %w", err)
+	}
+	client, err := kube.New(rc)
+	if err != nil {
+		return nil, fmt.Errorf("find the API server: %w", err)
+	}
+	return client, nil
+}
+
+// transport returns the TLS configuration towards the control plane, nil for plaintext.
+func transport(cfg config.Config) (*tls.Config, error) {
+	if cfg.Insecure {
+		return nil, nil
+	}
+	host, _, err := net.SplitHostPort(cfg.ControlPlane)
+	if err != nil {
+		return nil, fmt.Errorf("control plane's address: %w", err)
+	}
+	out := &tls.Config{MinVersion: tls.VersionTLS13, ServerName: host}
+	if cfg.CA != "" {
+		out.RootCAs = x509.NewCertPool()
+		if !out.RootCAs.AppendCertsFromPEM([]byte(cfg.CA)) {
+			return nil, errors.New("the control plane's CA holds no certificate in PEM: check controlPlane.ca of the agent's chart")
+		}
+	}
+	return out, nil
+}

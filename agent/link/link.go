@@ -1,0 +1,202 @@
+// Package link is the agent's one outbound connection: enrolment, tokens, the session with its commands, and what is delivered
+// over it. It translates between the wire and the agent's stages and decides nothing about attempts.
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
+
+	"github.com/seatrial/seatrial/agent/work"
+	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
+)
+
+// ErrRevoked means that the control plane refuses the agent's key.
+var ErrRevoked = errors.New("credential revoked: the control plane refuses this agent's key; " +
+	"tests that run go on; enrol the cluster again with `seatrial cluster enroll` to use it further")
+
+// State is what an operator wants to know of the connection.
+type State string
+
+// The states.
+const (
+	StateNotEnrolled  State = "not enrolled"
+	StateDisconnected State = "disconnected"
+	StateConnected    State = "connected"
+	StateRevoked      State = "credential revoked"
+)
+
+// Options are what a Link needs to dial.
+type Options struct {
+	Log     *slog.Logger
+	Address string
+	// TLS is nil for plaintext.
+	TLS     *tls.Config
+	Version string
+	// Said in Hello.
+	KubernetesVersion string
+	RunnerDelivery    string
+	Namespaces        []string
+	// Starts is how many starts the agent takes at a time.
+	Starts int
+	// OnState is told of every change; it may be nil.
+	OnState func(State, error)
+	// DialOptions are added to the Link's own.
+	DialOptions []grpc.DialOption
+}
+
+// Stages are the parts of the agent that commands go to. Cancel and Release must not block.
+type Stages struct {
+	Start     work.Handler
+	Cancel    func(attemptID, reason string)
+	Release   func(attemptID string)
+	Inventory func(ctx context.Context) ([]*agentv1.InventoryItem, error)
+}
+
+// Link implements work.Uplink.
+type Link struct {
+	o      Options
+	tokens *tokens
+	stages Stages
+	logs   *logs
+
+	mu      sync.Mutex
+	current *session
+	changed chan struct{} // closed and replaced when current changes
+
+	starting atomic.Int32
+	cancel   context.CancelFunc
+	running  sync.WaitGroup
+}
+
+// New returns a Link for an enrolled agent; it dials when it is started.
+func New(o Options, i Identity) *Link {
+	return &Link{
+		o:       o,
+		tokens:  &tokens{dial: o.dial, key: i.Key, agentID: i.AgentID, secure: o.TLS != nil},
+		logs:    newLogs(),
+		changed: make(chan struct{}),
+	}
+}
+
+// Start begins to connect and keeps the connection until Stop.
+func (l *Link) Start(ctx context.Context, stages Stages) {
+	l.stages = stages
+	ctx, l.cancel = context.WithCancel(ctx)
+	l.running.Go(func() { l.connect(ctx) })
+	l.running.Go(func() { l.logs.run(ctx, l) })
+}
+
+// Stop says goodbye and returns when everything has ended.
+func (l *Link) Stop() {
+	if s := l.session(); s != nil {
+		s.send(&agentv1.AgentFrame{Frame: &agentv1.AgentFrame_Draining{Draining: &agentv1.Draining{}}})
+	}
+	if l.cancel != nil {
+		l.cancel()
+	}
+	l.running.Wait()
+}
+
+func (o Options) dial() (*grpc.ClientConn, error) {
+	transport := insecure.NewCredentials()
+	if o.TLS != nil {
+		transport = credentials.NewTLS(o.TLS)
+	}
+	opts := append([]grpc.DialOption{
+		grpc.WithTransportCredentials(transport),
+		// Pings of the session come more often; these find a dead connection while only logs flow.
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
+	}, o.DialOptions...)
+	conn, err := grpc.NewClient(o.Address, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("dial %s: %w", o.Address, err)
+	}
+	return conn, nil
+}
+
+func (o Options) state(s State, err error) {
+	if o.OnState != nil {
+		o.OnState(s, err)
+	}
+}
+
+func (l *Link) session() *session {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.current
+}
+
+// gateway returns the client of the current connection, waiting for the first one.
+func (l *Link) gateway(ctx context.Context) (agentv1.AgentGatewayClient, error) {
+	for {
+		l.mu.Lock()
+		s, changed := l.current, l.changed
+		l.mu.Unlock()
+		if s != nil {
+			return s.gateway, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for the control plane: %w", ctx.Err())
+		case <-changed:
+		}
+	}
+}
+
+// Committed implements work.Uplink.
+func (l *Link) Committed(ctx context.Context, attemptID string) (map[string]int64, error) {
+	reply, err := l.Streams(ctx, attemptID)
+	if err != nil {
+		return nil, err
+	}
+	return reply.GetCommitted(), nil
+}
+
+// Streams returns how far the log streams of an attempt are committed, and which are final.
+func (l *Link) Streams(ctx context.Context, attemptID string) (*agentv1.StreamStateResponse, error) {
+	gateway, err := l.gateway(ctx)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := gateway.StreamState(ctx, &agentv1.StreamStateRequest{AttemptId: attemptID})
+	if err != nil {
+		return nil, l.failed("ask for committed offsets", err)
+	}
+	return reply, nil
+}
+
+// Report sends a snapshot of an attempt. work.ErrRefused means that it will never be taken.
+func (l *Link) Report(ctx context.Context, r *agentv1.AttemptReport) error {
+	gateway, err := l.gateway(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err = gateway.ReportAttempt(ctx, &agentv1.ReportAttemptRequest{Report: r}); err != nil {
+		return l.failed("report attempt", err)
+	}
+	return nil
+}
+
+// failed gives an error of a call the meaning that the stages know.
+func (l *Link) failed(what string, err error) error {
+	switch status.Code(err) { //nolint:exhaustive // the rest is worth another try
+	case codes.NotFound, codes.InvalidArgument, codes.PermissionDenied, codes.FailedPrecondition, codes.OutOfRange:
+		return fmt.Errorf("%s: %w: %w", what, work.ErrRefused, err)
+	case codes.Unauthenticated:
+		l.tokens.drop()
+	}
+	return fmt.Errorf("%s: %w: %w", what, work.ErrUplinkLost, err)
+}

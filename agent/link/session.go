@@ -1,0 +1,286 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
+)
+
+const (
+	protocol        = 1
+	welcomeTimeout  = 20 * time.Second
+	defaultPing     = 15 * time.Second
+	defaultInvEvery = 5 * time.Minute
+	// Calls in flight on the connection of an old session get so long to end.
+	handover = 20 * time.Second
+	// Attempts in one inventory frame: well below the 256 KiB that a frame may have.
+	inventoryPage = 500
+)
+
+var errSilent = errors.New("the control plane fell silent")
+
+// session is one Session stream on a connection of its own.
+type session struct {
+	conn    *grpc.ClientConn
+	gateway agentv1.AgentGatewayClient
+	stream  grpc.BidiStreamingClient[agentv1.AgentFrame, agentv1.ServerFrame]
+	cancel  context.CancelFunc
+	welcome *agentv1.Welcome
+	// offset is server time minus local time.
+	offset time.Duration
+
+	frames chan *agentv1.ServerFrame
+	away   chan *agentv1.GoAway // receives one GoAway at most
+	done   chan struct{}        // closed when serve has returned
+	err    error                // why frames was closed
+
+	sending sync.Mutex
+}
+
+// connect keeps a session open. It is the owner of every session.
+func (l *Link) connect(ctx context.Context) {
+	l.o.state(StateDisconnected, nil)
+	renewed := false // since a token was last accepted
+	for try := 0; ctx.Err() == nil; try++ {
+		s, err := l.open(ctx)
+		if err != nil {
+			wait := l.afterFailure(ctx, try, renewed, err)
+			renewed = renewed || status.Code(err) == codes.Unauthenticated
+			if pause(ctx, wait) != nil {
+				break
+			}
+			continue
+		}
+		renewed = false
+		since := time.Now()
+		l.adopt(ctx, s)
+		l.running.Go(func() { l.serve(ctx, s) })
+		select {
+		case g := <-s.away:
+			l.o.Log.InfoContext(ctx, "control plane asks to reconnect", "reason", g.GetReason())
+			try = -1
+			_ = pause(ctx, between(g.GetReconnectAfterMin().AsDuration(), g.GetReconnectAfterMax().AsDuration()))
+		case <-s.done:
+			l.adopt(ctx, nil) // calls wait for the next session instead of failing on this one
+			if time.Since(since) > healthyAfter {
+				try = -1
+			}
+			if ctx.Err() == nil {
+				l.o.state(StateDisconnected, s.err)
+				l.o.Log.WarnContext(ctx, "connection to the control plane lost", "error", s.err)
+				_ = pause(ctx, backoff(max(try, 0)))
+			}
+		}
+	}
+	l.adopt(ctx, nil)
+}
+
+// afterFailure logs why no session came about and returns how long to wait.
+func (l *Link) afterFailure(ctx context.Context, try int, renewed bool, err error) time.Duration {
+	if ctx.Err() != nil {
+		return 0
+	}
+	if !errors.Is(err, ErrRevoked) && status.Code(err) == codes.Unauthenticated {
+		l.tokens.drop()
+		if !renewed {
+			return 0
+		}
+		err = fmt.Errorf("%w: %w", ErrRevoked, err) // a fresh token was refused as well
+	}
+	if errors.Is(err, ErrRevoked) {
+		l.o.state(StateRevoked, err)
+		l.o.Log.ErrorContext(ctx, "not connected", "error", err, "in", revokedWait.String())
+		return revokedWait
+	}
+	wait := backoff(try)
+	l.o.state(StateDisconnected, err)
+	l.o.Log.WarnContext(ctx, "not connected", "error", err, "in", wait.String())
+	return wait
+}
+
+// open dials, says Hello and waits for Welcome.
+func (l *Link) open(ctx context.Context) (*session, error) {
+	if _, err := l.tokens.get(ctx); err != nil {
+		return nil, err
+	}
+	conn, err := l.o.dial()
+	if err != nil {
+		return nil, err
+	}
+	s := &session{
+		conn: conn, frames: make(chan *agentv1.ServerFrame), away: make(chan *agentv1.GoAway, 1), done: make(chan struct{}),
+		gateway: agentv1.NewAgentGatewayClient(credentialed{conn, l.tokens}),
+	}
+	ctx, s.cancel = context.WithCancel(ctx)
+	if err := s.greet(ctx, l); err != nil {
+		s.cancel()
+		if s.stream != nil {
+			for range s.frames { // the reader ends with the context
+			}
+		}
+		_ = conn.Close()
+		if status.Code(err) == codes.Unavailable {
+			err = unreachable(l.o.Address, err)
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *session) greet(ctx context.Context, l *Link) error {
+	stream, err := s.gateway.Session(ctx)
+	if err != nil {
+		return fmt.Errorf("open session: %w", err)
+	}
+	s.stream = stream
+	l.running.Go(s.read)
+	s.send(&agentv1.AgentFrame{Frame: &agentv1.AgentFrame_Hello{Hello: &agentv1.Hello{
+		SessionNonce: uuid.NewString(), ProtocolMin: protocol, ProtocolMax: protocol, AgentVersion: l.o.Version,
+		KubernetesVersion: l.o.KubernetesVersion, Namespaces: l.o.Namespaces, RunnerDelivery: l.o.RunnerDelivery,
+		Capabilities: []string{"start", "cancel", "release"},
+	}}})
+	timer := time.NewTimer(welcomeTimeout)
+	defer timer.Stop()
+	select {
+	case f, ok := <-s.frames:
+		if !ok {
+			return fmt.Errorf("open session: %w", s.err)
+		}
+		if s.welcome = f.GetWelcome(); s.welcome == nil {
+			if g := f.GetGoAway(); g != nil {
+				return fmt.Errorf("the control plane turned the session away: %s", g.GetReason())
+			}
+			return fmt.Errorf("the control plane said %T before Welcome", f.GetFrame())
+		}
+	case <-timer.C:
+		return fmt.Errorf("open session: %w", errSilent)
+	}
+	if t := s.welcome.GetServerTime(); t != nil {
+		s.offset = time.Until(t.AsTime())
+	}
+	return nil
+}
+
+// read moves frames from the stream to the channel; it ends with the stream.
+func (s *session) read() {
+	defer close(s.frames)
+	for {
+		f, err := s.stream.Recv()
+		if err != nil {
+			s.err = err
+			return
+		}
+		select {
+		case s.frames <- f:
+		case <-s.stream.Context().Done():
+			s.err = s.stream.Context().Err()
+			return
+		}
+	}
+}
+
+// send writes a frame; a failure shows at the reader.
+func (s *session) send(f *agentv1.AgentFrame) {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	_ = s.stream.Send(f) // Recv returns the stream's error
+}
+
+// adopt makes a session the current one and lets the previous one go: make before break.
+func (l *Link) adopt(ctx context.Context, s *session) {
+	l.mu.Lock()
+	old := l.current
+	if old == s {
+		l.mu.Unlock()
+		return
+	}
+	l.current = s
+	close(l.changed)
+	l.changed = make(chan struct{})
+	l.mu.Unlock()
+	if old != nil {
+		old.cancel()
+		l.running.Go(func() {
+			_ = pause(ctx, handover) // either way the connection goes
+			<-old.done
+			_ = old.conn.Close()
+		})
+	}
+	if s != nil {
+		l.o.state(StateConnected, nil)
+		l.o.Log.InfoContext(ctx, "connected", "session", s.welcome.GetSessionId(), "epoch", s.welcome.GetEpoch())
+	}
+}
+
+// serve handles a session's frames until it ends.
+func (l *Link) serve(ctx context.Context, s *session) {
+	silent := false
+	defer func() {
+		s.cancel()
+		for range s.frames { // the reader ends with the context
+		}
+		if silent {
+			s.err = errSilent
+		}
+		close(s.done)
+	}()
+	every := orDefault(s.welcome.GetPingEvery().AsDuration(), defaultPing)
+	ping := time.NewTicker(every)
+	defer ping.Stop()
+	inventory := time.NewTicker(orDefault(s.welcome.GetInventoryEvery().AsDuration(), defaultInvEvery))
+	defer inventory.Stop()
+	silence := time.NewTimer(3 * every)
+	defer silence.Stop()
+	l.running.Go(func() { l.inventory(ctx, s) })
+	l.credit(s)
+	for {
+		select {
+		case f, ok := <-s.frames:
+			if !ok {
+				return
+			}
+			silence.Reset(3 * every)
+			l.frame(ctx, s, f)
+		case <-ping.C:
+			s.send(&agentv1.AgentFrame{Frame: &agentv1.AgentFrame_Ping{Ping: &agentv1.Ping{Time: timestamppb.Now()}}})
+		case <-inventory.C:
+			l.running.Go(func() { l.inventory(ctx, s) })
+		case <-silence.C:
+			silent = true
+			return
+		}
+	}
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d <= 0 {
+		return otherwise
+	}
+	return d
+}
+
+// credentialed adds the agent's token to every call of a connection.
+type credentialed struct {
+	*grpc.ClientConn
+	tokens *tokens
+}
+
+func (c credentialed) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	return c.ClientConn.Invoke(ctx, method, args, reply, append(opts, grpc.PerRPCCredentials(c.tokens))...) //nolint:wrapcheck // transparent
+}
+
+func (c credentialed) NewStream(
+	ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
+	return c.ClientConn.NewStream(ctx, desc, method, append(opts, grpc.PerRPCCredentials(c.tokens))...) //nolint:wrapcheck // transparent
+}

@@ -1,0 +1,102 @@
+package link
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+
+	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
+)
+
+const (
+	renewPrefix  = "seatrial-agent-renew:"
+	renewTimeout = 15 * time.Second
+)
+
+// tokens hands out the agent's short-lived token and renews it at a third of its life, when a call needs one.
+type tokens struct {
+	dial    func() (*grpc.ClientConn, error)
+	key     ed25519.PrivateKey
+	agentID string
+	secure  bool
+
+	mu      sync.Mutex
+	token   string
+	renewAt time.Time
+	expires time.Time
+}
+
+// GetRequestMetadata implements credentials.PerRPCCredentials.
+func (t *tokens) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
+	token, err := t.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{"authorization": "Bearer " + token}, nil
+}
+
+// RequireTransportSecurity implements credentials.PerRPCCredentials.
+func (t *tokens) RequireTransportSecurity() bool { return t.secure }
+
+func (t *tokens) get(ctx context.Context) (string, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	if t.token != "" && now.Before(t.renewAt) {
+		return t.token, nil
+	}
+	err := t.renew(ctx)
+	if err != nil && t.token != "" && now.Before(t.expires) {
+		return t.token, nil // good for two thirds of its life yet: the next call tries again
+	}
+	return t.token, err
+}
+
+// set takes a token that was received now.
+func (t *tokens) set(token string, expires time.Time) {
+	now := time.Now()
+	t.token, t.expires, t.renewAt = token, expires, now.Add(expires.Sub(now)/3)
+}
+
+// drop forgets the token that the control plane has refused.
+func (t *tokens) drop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.token = ""
+}
+
+func (t *tokens) renew(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
+	defer cancel()
+	conn, err := t.dial()
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // nothing is in flight
+	identity := agentv1.NewAgentIdentityClient(conn)
+	challenge, err := identity.Challenge(ctx, &agentv1.ChallengeRequest{AgentId: t.agentID})
+	if err != nil {
+		return renewError(err)
+	}
+	renewed, err := identity.Renew(ctx, &agentv1.RenewRequest{
+		AgentId: t.agentID, Nonce: challenge.GetNonce(),
+		Signature: ed25519.Sign(t.key, append([]byte(renewPrefix), challenge.GetNonce()...)),
+	})
+	if err != nil {
+		return renewError(err)
+	}
+	t.set(renewed.GetToken(), renewed.GetTokenExpiresAt().AsTime())
+	return nil
+}
+
+// renewError marks the refusal of the key itself: no new token will help.
+func renewError(err error) error {
+	if refused(err) {
+		return fmt.Errorf("%w: %w", ErrRevoked, err)
+	}
+	return fmt.Errorf("renew token: %w", err)
+}

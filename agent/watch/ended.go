@@ -1,0 +1,165 @@
+package watch
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/seatrial/seatrial/agent/work"
+	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
+)
+
+// facts takes from a pod what other stages need.
+func facts(pod *corev1.Pod) *work.Pod {
+	out := &work.Pod{
+		PodIdentity: work.PodIdentity{Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID)},
+		Grace:       30 * time.Second,
+	}
+	if g := pod.Spec.TerminationGracePeriodSeconds; g != nil {
+		out.Grace = time.Duration(*g) * time.Second
+	}
+	open := 0
+	for _, c := range pod.Spec.Containers {
+		one := work.Container{Name: c.Name}
+		if i := slices.IndexFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.Name == c.Name }); i >= 0 {
+			state := pod.Status.ContainerStatuses[i].State
+			one.Started = state.Running != nil || began(state.Terminated)
+			if t := state.Terminated; t != nil {
+				one.Terminated, one.ExitCode, one.Message = true, t.ExitCode, t.Message
+			}
+		}
+		if !one.Terminated {
+			open++
+		}
+		out.Containers = append(out.Containers, one)
+	}
+	out.Ended = terminal(pod) && (open == 0 || cutOff(pod))
+	out.Interrupted = interruption(pod)
+	return out
+}
+
+// began tells a container that ran from one that was given up before: such a one has no time of its start, or the epoch's.
+func began(t *corev1.ContainerStateTerminated) bool {
+	return t != nil && t.StartedAt.Unix() > 0
+}
+
+func terminal(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
+// cutOff tells pods whose containers' states will never be filled in: the phase may come before the states, but not for these.
+func cutOff(pod *corev1.Pod) bool {
+	return pod.Status.Reason != "" || disrupted(pod) != nil || failedInit(pod) != nil || pod.DeletionTimestamp != nil
+}
+
+func disrupted(pod *corev1.Pod) *corev1.PodCondition {
+	for i, c := range pod.Status.Conditions {
+		if c.Type == corev1.DisruptionTarget && c.Status == corev1.ConditionTrue {
+			return &pod.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+func failedInit(pod *corev1.Pod) *corev1.ContainerStatus {
+	for i, c := range pod.Status.InitContainerStatuses {
+		if t := c.State.Terminated; t != nil && t.ExitCode != 0 {
+			return &pod.Status.InitContainerStatuses[i]
+		}
+	}
+	return nil
+}
+
+// describe fills in the report what every pod tells.
+func describe(r *agentv1.AttemptReport, pod *corev1.Pod) {
+	r.Node, r.Pod = pod.Spec.NodeName, pod.Name
+	for _, c := range pod.Status.ContainerStatuses {
+		var started, finished time.Time
+		if c.State.Running != nil {
+			started = c.State.Running.StartedAt.Time
+		}
+		if t := c.State.Terminated; began(t) {
+			started, finished = t.StartedAt.Time, t.FinishedAt.Time
+		}
+		if !started.IsZero() && (r.GetStartedAt() == nil || started.Before(r.GetStartedAt().AsTime())) {
+			r.StartedAt = timestamppb.New(started)
+		}
+		if terminal(pod) && !finished.IsZero() && (r.GetFinishedAt() == nil || finished.After(r.GetFinishedAt().AsTime())) {
+			r.FinishedAt = timestamppb.New(finished)
+		}
+	}
+}
+
+// ended says why a pod came to its end, when the cluster knows a reason that the runner does not. Otherwise the status stays
+// running and the runner's own words decide.
+func (v *Verdict) ended(pod *corev1.Pod) {
+	v.Update.Report.Status = agentv1.AttemptStatus_ATTEMPT_STATUS_RUNNING
+	if c := failedInit(pod); c != nil {
+		v.errored("RunnerInstall", "The runner could not be copied into the pod (exit code %d): check the runner image of the agent's chart. %s",
+			c.State.Terminated.ExitCode, c.State.Terminated.Message)
+		return
+	}
+	for _, c := range pod.Status.ContainerStatuses {
+		if t := c.State.Terminated; t != nil {
+			switch t.Reason {
+			case "OOMKilled":
+				v.errored("OOMKilled", "Container %s used more memory than its limit%s and was killed: raise resources.limits.memory.",
+					c.Name, limit(pod, c.Name))
+				return
+			case "StartError", "ContainerCannotRun":
+				v.errored("ContainerStart", "Container %s cannot be started: %s", c.Name, t.Message)
+				return
+			}
+		}
+	}
+	if pod.Status.Reason == "DeadlineExceeded" {
+		v.errored("DeadlineExceeded", "The cluster ended the pod: its backstop deadline passed before the runner's own timeout took effect.")
+		return
+	}
+	if i := interruption(pod); i != nil {
+		v.errored(i.Reason, "%s", i.Message)
+	}
+}
+
+// interruption says what was done to the pod from outside, nil for nothing.
+func interruption(pod *corev1.Pod) *work.Interruption {
+	said := pod.Status.Message
+	because := func(reason, format string, args ...any) *work.Interruption {
+		return &work.Interruption{Reason: reason, Message: strings.TrimSpace(fmt.Sprintf(format, args...) + " " + said)}
+	}
+	if c := disrupted(pod); c != nil {
+		said = cmp.Or(said, c.Message)
+		switch c.Reason {
+		case corev1.PodReasonPreemptionByScheduler:
+			return because("Preempted", "A pod of higher priority took the place of the test. Run it again.")
+		case "DeletionByTaintManager", "DeletionByPodGC":
+			return because("NodeLost", "Node %s was lost while the test ran. Run it again.", pod.Spec.NodeName)
+		default:
+			return because("Evicted", "The pod was evicted from node %s. Run the test again.", pod.Spec.NodeName)
+		}
+	}
+	switch pod.Status.Reason {
+	case "", "DeadlineExceeded":
+		return nil
+	case "Evicted":
+		return because("Evicted", "The pod was evicted from node %s. Run the test again.", pod.Spec.NodeName)
+	case "NodeLost", "NodeShutdown", "Terminated", "Shutdown":
+		return because("NodeLost", "Node %s went away while the test ran. Run it again.", pod.Spec.NodeName)
+	default:
+		return because(pod.Status.Reason, "The cluster ended the pod:")
+	}
+}
+
+func limit(pod *corev1.Pod, container string) string {
+	for _, c := range pod.Spec.Containers {
+		if q, ok := c.Resources.Limits[corev1.ResourceMemory]; ok && c.Name == container {
+			return " of " + q.String()
+		}
+	}
+	return ""
+}

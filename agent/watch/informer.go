@@ -1,0 +1,122 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/seatrial/seatrial/agent/jobspec"
+	"github.com/seatrial/seatrial/agent/kube"
+	"github.com/seatrial/seatrial/agent/work"
+	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
+)
+
+type source struct {
+	list  func(context.Context, metav1.ListOptions) (runtime.Object, error)
+	watch func(context.Context, metav1.ListOptions) (watch.Interface, error)
+}
+
+func jobsOf(c *kube.Jobs) source {
+	return source{func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return c.List(ctx, o) }, c.Watch}
+}
+
+func podsOf(c *kube.Pods) source {
+	return source{func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return c.List(ctx, o) }, c.Watch}
+}
+
+func (w *Watcher) informer(ns, kind string, s source, example runtime.Object) (cache.SharedIndexInformer, error) {
+	mine := func(o metav1.ListOptions) metav1.ListOptions {
+		o.LabelSelector = jobspec.LabelAgent + "=" + w.o.Agent
+		return o
+	}
+	i := cache.NewSharedIndexInformer(&cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return s.list(ctx, mine(o)) },
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			return s.watch(ctx, mine(o))
+		},
+	}, example, 0, cache.Indexers{byAttempt: func(obj any) ([]string, error) {
+		if id := attemptOf(obj); id != "" {
+			return []string{id}, nil
+		}
+		return nil, nil
+	}})
+	if err := i.SetTransform(strip); err != nil {
+		return nil, fmt.Errorf("informer of %s in %s: %w", kind, ns, err)
+	}
+	if err := i.SetWatchErrorHandlerWithContext(func(ctx context.Context, _ *cache.Reflector, err error) {
+		w.complain(ctx, ns, kind, err)
+	}); err != nil {
+		return nil, fmt.Errorf("informer of %s in %s: %w", kind, ns, err)
+	}
+	if _, err := i.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc: w.enqueue, UpdateFunc: func(_, obj any) { w.enqueue(obj) }, DeleteFunc: w.enqueue,
+	}); err != nil {
+		return nil, fmt.Errorf("informer of %s in %s: %w", kind, ns, err)
+	}
+	return i, nil
+}
+
+func (w *Watcher) enqueue(obj any) {
+	if id := attemptOf(obj); id != "" {
+		w.queue.Add(id)
+	}
+}
+
+// complain says what to do when a list or watch fails; the informer tries again by itself.
+func (w *Watcher) complain(ctx context.Context, ns, kind string, err error) {
+	switch {
+	case ctx.Err() != nil, apierrors.IsResourceExpired(err), apierrors.IsGone(err):
+	case apierrors.IsForbidden(err):
+		w.o.Log.ErrorContext(ctx, "the agent may not watch a run namespace, its Role is missing there: "+
+			"add the namespace to runNamespaces of the agent's chart and upgrade the release; no inventory is sent until then",
+			"namespace", ns, "kind", kind, "error", err)
+	default:
+		w.o.Log.WarnContext(ctx, "watch interrupted", "namespace", ns, "kind", kind, "error", err)
+	}
+}
+
+func attemptOf(obj any) string {
+	if tomb, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+		obj = tomb.Obj
+	}
+	if m, ok := obj.(metav1.Object); ok {
+		return m.GetLabels()[jobspec.LabelAttempt]
+	}
+	return ""
+}
+
+// strip drops what is never looked at: without it the cache would hold every plan twice.
+func strip(obj any) (any, error) {
+	switch o := obj.(type) {
+	case *batchv1.Job:
+		o.ManagedFields, o.OwnerReferences = nil, nil
+		o.Spec = batchv1.JobSpec{Suspend: o.Spec.Suspend}
+	case *corev1.Pod:
+		o.ManagedFields, o.OwnerReferences, o.Annotations = nil, nil, nil
+		spec := corev1.PodSpec{NodeName: o.Spec.NodeName, TerminationGracePeriodSeconds: o.Spec.TerminationGracePeriodSeconds}
+		for _, c := range o.Spec.Containers {
+			spec.Containers = append(spec.Containers, corev1.Container{
+				Name: c.Name, Resources: corev1.ResourceRequirements{Limits: c.Resources.Limits},
+			})
+		}
+		o.Spec = spec
+	}
+	return obj, nil
+}
+
+func gone(id, ns string, now time.Time) work.Update {
+	return work.Update{AttemptID: id, Gone: true, Report: &agentv1.AttemptReport{
+		AttemptId: id, Status: agentv1.AttemptStatus_ATTEMPT_STATUS_ERRORED, Reason: "JobDeleted",
+		Message:    "The Job was deleted in namespace " + ns + " of the cluster before its result was known. Run the test again.",
+		ObservedAt: timestamppb.New(now), FinishedAt: timestamppb.New(now),
+	}}
+}

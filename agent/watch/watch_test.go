@@ -1,0 +1,229 @@
+package watch_test
+
+import (
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/seatrial/seatrial/agent/jobspec"
+	"github.com/seatrial/seatrial/agent/watch"
+	"github.com/seatrial/seatrial/agent/work"
+	"github.com/seatrial/seatrial/agent/workfake"
+)
+
+type sink chan work.Update
+
+func (s sink) Update(u work.Update) { s <- u }
+
+// next returns the next update that matches.
+func (s sink) next(t *testing.T, what string, match func(work.Update) bool) work.Update {
+	t.Helper()
+	timer := time.NewTimer(20 * time.Second)
+	defer timer.Stop()
+	for {
+		select {
+		case u := <-s:
+			if match(u) {
+				return u
+			}
+		case <-timer.C:
+			t.Fatalf("no update: %s", what)
+		}
+	}
+}
+
+type bundle struct {
+	*watch.Watcher
+	cluster *workfake.Cluster
+	sink    sink
+}
+
+func setup(t *testing.T, cluster *workfake.Cluster, namespaces ...string) bundle {
+	t.Helper()
+	b := bundle{cluster: cluster, sink: make(sink, 1024)}
+	var err error
+	b.Watcher, err = watch.New(watch.Options{
+		Log: slog.New(slog.DiscardHandler), Client: cluster.Client(t), Namespaces: namespaces, Agent: "agent-1", Sink: b.sink,
+		ImageGrace: imageGrace,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Start(t.Context())
+	t.Cleanup(b.Stop)
+	return b
+}
+
+// live is the attempt's Job as the API server has it.
+func live(t *testing.T, change ...func(*batchv1.Job)) *batchv1.Job {
+	t.Helper()
+	j := job()
+	name, err := jobspec.Name(attempt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.Name, j.CreationTimestamp = name, metav1.Now()
+	j.Annotations = map[string]string{jobspec.AnnotationDigest: "d1"}
+	for _, f := range change {
+		f(j)
+	}
+	return j
+}
+
+func TestWatcher_FollowsAnAttempt(t *testing.T) {
+	t.Parallel()
+	b := setup(t, workfake.NewCluster(t), "tests")
+	b.cluster.Put(live(t))
+	b.sink.next(t, "the Job was seen", func(u work.Update) bool { return u.AttemptID == attempt && u.Pod == nil })
+	b.cluster.Put(pod(t, "running"))
+	b.sink.next(t, "its pod runs", func(u work.Update) bool { return u.Report.GetStatus() == running && u.Pod != nil })
+	b.cluster.Put(pod(t, "running", func(p *corev1.Pod) {
+		p.Status = pod(t, "exit-7").Status
+		p.Status.ContainerStatuses[0].State.Terminated.Message = "last words"
+	}))
+	u := b.sink.next(t, "its pod has ended", func(u work.Update) bool { return u.Pod != nil && u.Pod.Ended })
+	if c := u.Pod.Containers[0]; c.ExitCode != 7 || c.Message != "last words" {
+		t.Errorf("the container ended with %+v", c)
+	}
+	b.cluster.Delete("pods", "tests", "running-pod")
+	b.sink.next(t, "its pod is gone", func(u work.Update) bool { return u.Pod == nil && !u.Gone })
+}
+
+func TestWatcher_SeesWhatWasThereBefore(t *testing.T) {
+	t.Parallel()
+	cluster := workfake.NewCluster(t)
+	cluster.Put(live(t))
+	cluster.Put(pod(t, "oom-killed"))
+	b := setup(t, cluster, "tests")
+	b.sink.next(t, "an agent that starts anew judges what it finds", func(u work.Update) bool { return u.Report.GetReason() == "OOMKilled" })
+	items, err := b.Inventory(t.Context())
+	if err != nil || len(items) != 1 || items[0].GetAttemptId() != attempt || items[0].GetSpecDigest() != "d1" {
+		t.Errorf("inventory %v, %v", items, err)
+	}
+}
+
+func TestWatcher_KeepsToItsOwn(t *testing.T) {
+	t.Parallel()
+	b := setup(t, workfake.NewCluster(t), "tests")
+	b.cluster.Put(live(t, func(j *batchv1.Job) { j.Labels[jobspec.LabelAgent] = "agent-2" }))
+	b.cluster.Put(live(t, func(j *batchv1.Job) {
+		j.Name = "t-other"
+		j.Labels[jobspec.LabelAttempt] = "0190a1b2-0000-7000-8000-000000000009"
+	}))
+	u := b.sink.next(t, "the own Job", func(work.Update) bool { return true })
+	if u.AttemptID == attempt {
+		t.Error("a Job of another agent was reported")
+	}
+}
+
+func TestWatcher_ADeletedJobIsGoneOnlyWithItsPod(t *testing.T) {
+	t.Parallel()
+	b := setup(t, workfake.NewCluster(t), "tests")
+	b.cluster.Put(live(t))
+	b.cluster.Put(pod(t, "running"))
+	b.sink.next(t, "it runs", func(u work.Update) bool { return u.Report.GetStatus() == running })
+	b.cluster.Delete("jobs", "tests", live(t).Name)
+	u := b.sink.next(t, "the Job is gone", func(u work.Update) bool { return u.Gone })
+	if u.Pod == nil || u.Report.GetReason() != "JobDeleted" || u.Report.GetStatus() != errored {
+		t.Errorf("got %+v: its runner may still deliver", u)
+	}
+	b.cluster.Delete("pods", "tests", "running-pod")
+	b.sink.next(t, "the pod is gone too", func(u work.Update) bool { return u.Gone && u.Pod == nil })
+}
+
+func TestWatcher_AsksTheAPIServerBeforeItConcludes(t *testing.T) {
+	t.Parallel()
+	cluster := workfake.NewCluster(t)
+	cluster.Put(live(t))
+	cluster.Put(pod(t, "running"))
+	b := setup(t, cluster, "tests")
+	b.sink.next(t, "it runs", func(u work.Update) bool { return u.Report.GetStatus() == running })
+	// While the API server does not answer, a Job that has left the cache is not gone.
+	cluster.Fault(func(c workfake.Call) error {
+		if c.Verb == "get" && c.Resource == "jobs" {
+			return apierrors.NewInternalError(errors.New("etcd"))
+		}
+		return nil
+	})
+	cluster.Delete("jobs", "tests", live(t).Name)
+	asked := func() bool {
+		for _, c := range cluster.Calls() {
+			if c.Verb == "get" && c.Resource == "jobs" {
+				return true
+			}
+		}
+		return false
+	}
+	waitFor(t, asked)
+	select {
+	case u := <-b.sink:
+		t.Errorf("concluded %+v without an answer", u.Report)
+	default:
+	}
+	cluster.Fault(nil)
+	b.sink.next(t, "it is gone once the API server has said so", func(u work.Update) bool { return u.Gone })
+}
+
+func TestWatcher_ANamespaceWithoutRoleHoldsUpNothing(t *testing.T) {
+	t.Parallel()
+	cluster := workfake.NewCluster(t)
+	cluster.Fault(func(c workfake.Call) error {
+		if c.Namespace == "forbidden" {
+			return apierrors.NewForbidden(schema.GroupResource{Resource: c.Resource}, "", errors.New("no Role"))
+		}
+		return nil
+	})
+	b := setup(t, cluster, "forbidden", "tests")
+	cluster.Put(live(t))
+	cluster.Put(pod(t, "running"))
+	b.sink.next(t, "the other namespace is watched", func(u work.Update) bool { return u.Report.GetStatus() == running })
+}
+
+func TestWatcher_KnowsWhosePodARunnerIs(t *testing.T) {
+	t.Parallel()
+	cluster := workfake.NewCluster(t)
+	b := setup(t, cluster, "tests")
+	mine := pod(t, "running")
+	cluster.Put(mine)
+	cluster.Put(pod(t, "exit-7", func(p *corev1.Pod) { p.Labels[jobspec.LabelAgent] = "agent-2" }))
+	id := func(p *corev1.Pod) work.PodIdentity {
+		return work.PodIdentity{Namespace: p.Namespace, Pod: p.Name, UID: string(p.UID)}
+	}
+	if got, err := b.AttemptOf(t.Context(), id(mine)); err != nil || got != attempt {
+		t.Errorf("attempt %q, %v", got, err)
+	}
+	for name, c := range map[string]struct {
+		reason string
+		id     work.PodIdentity
+	}{
+		"foreign":           {"another agent made it", id(pod(t, "exit-7"))},
+		"namesake":          {"the pod of that name is another one by now", work.PodIdentity{Namespace: "tests", Pod: mine.Name, UID: "old"}},
+		"unknown":           {"there is no such pod", work.PodIdentity{Namespace: "tests", Pod: "none", UID: "x"}},
+		"foreign namespace": {"the agent runs nothing there", work.PodIdentity{Namespace: "kube-system", Pod: mine.Name, UID: string(mine.UID)}},
+	} {
+		if got, err := b.AttemptOf(t.Context(), c.id); err == nil {
+			t.Errorf("%s: %s: taken for attempt %q", name, c.reason, got)
+		}
+	}
+}
+
+func waitFor(t *testing.T, what func() bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !what() {
+		select {
+		case <-deadline:
+			t.Fatal("it did not come to that")
+		case <-tick.C:
+		}
+	}
+}
