@@ -1,0 +1,35 @@
+{{- define "agent.labels" -}}
+app.kubernetes.io/name: seatrial-agent
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/part-of: seatrial
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+
+{{- define "agent.selector" -}}
+app.kubernetes.io/name: seatrial-agent
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- /* Objects outside of the release's namespace bear its name too: a second agent may live in the same cluster. */ -}}
+{{- define "agent.global" -}}
+{{ .Release.Name }}-{{ .Release.Namespace }}
+{{- end }}
+
+{{- define "agent.image" -}}
+{{ .Values.image | default (printf "seatrial/agent:%s" .Chart.AppVersion) }}
+{{- end }}
+
+{{- define "agent.runnerImage" -}}
+{{ .Values.runner.image | default (printf "seatrial/runner:%s" .Chart.AppVersion) }}
+{{- end }}
+
+{{- define "agent.validate" -}}
+{{- if not .Values.controlPlane.address }}
+{{- fail "controlPlane.address is not set: give host:port of the control plane's endpoint for agents; `seatrial cluster enroll` prints the whole command" }}
+{{- end }}
+{{- if not .Values.runNamespaces }}
+{{- fail "runNamespaces is empty: name at least one namespace for tests, such as --set runNamespaces={tests}" }}
+{{- end }}
+{{- end }}
