@@ -50,12 +50,12 @@ func (a *app) login() *cobra.Command {
 // signIn asks for e-mail and password and exchanges them for a token.
 func (a *app) signIn(c *cobra.Command) (string, error) {
 	in := bufio.NewReader(a.In)
-	_, _ = fmt.Fprint(a.Err, "E-mail: ")
+	a.tell("E-mail: ")
 	mail, err := in.ReadString('\n')
 	if err != nil {
 		return "", errors.New("no e-mail was given: give --token in a pipeline")
 	}
-	_, _ = fmt.Fprint(a.Err, "Password: ")
+	a.tell("Password: ")
 	password, err := a.secret(in)
 	if err != nil {
 		return "", err

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"connectrpc.com/connect"
@@ -37,6 +39,8 @@ type app struct {
 	output  string
 	format  render.Format
 	target  config.Context
+	err     sync.Mutex  // of writes to Err, which come from everything that is watched
+	lost    atomic.Bool // it was said that the connection is lost
 }
 
 // Main runs a command line and returns the exit code.
@@ -143,8 +147,13 @@ func (b bearer) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.
 	return next
 }
 
-func (a *app) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(a.Err, format+"\n", args...)
+// say writes a line for people.
+func (a *app) say(format string, args ...any) { a.tell(format+"\n", args...) }
+
+func (a *app) tell(format string, args ...any) {
+	a.err.Lock()
+	defer a.err.Unlock()
+	_, _ = fmt.Fprintf(a.Err, format, args...)
 }
 
 func (a *app) print(format string, args ...any) error {

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -100,14 +99,18 @@ type progress struct {
 	last string
 }
 
+// show leaves the end to the summary.
 func (p *progress) show(e *apiv1.Execution) {
+	if terminal(e.GetStatus()) {
+		return
+	}
 	line := sentence(e)
 	if line == p.last {
 		return
 	}
 	p.last = line
 	if p.Terminal {
-		_, _ = fmt.Fprintf(p.Err, "\r\x1b[K%s", line)
+		p.tell("\r\x1b[K%s", line)
 		return
 	}
 	p.say("%s", line)
@@ -136,15 +139,16 @@ func sentence(e *apiv1.Execution) string {
 // ended prints the summary and returns the outcome as an exit code.
 func (a *app) ended(ctx context.Context, cl clients, e *apiv1.Execution, link string) error {
 	code := exitcode.OfStatus(e.GetStatus())
+	a.say("%s", sentence(e))
 	if a.format != render.Table {
 		if err := render.Message(a.Out, a.format, e); err != nil {
 			return err
 		}
 	} else {
-		a.say("%s", sentence(e))
 		a.say("%s", render.Counts(e.GetTests()))
 		if err := a.failures(ctx, cl, e); err != nil {
-			return err
+			// The outcome is known; it must not change because its details cannot be read.
+			a.say("The failures could not be listed: %s", reason(err))
 		}
 		if link != "" {
 			a.say("%s", link)
@@ -153,7 +157,7 @@ func (a *app) ended(ctx context.Context, cl clients, e *apiv1.Execution, link st
 	if code == exitcode.Passed {
 		return nil
 	}
-	return coded(code, errors.New(sentence(e)))
+	return coded(code, &toldError{sentence(e)})
 }
 
 func (a *app) failures(ctx context.Context, cl clients, e *apiv1.Execution) error {

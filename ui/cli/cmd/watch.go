@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 	"github.com/seatrial/seatrial/ui/cli/exitcode"
@@ -27,21 +28,46 @@ func transient(err error) bool {
 	return wire.Code() == connect.CodeUnavailable || !connect.IsWireError(err)
 }
 
-// persist calls try until it ends other than by a transient error. Patience bounds how long it goes without progress: try
-// calls progress whenever something arrived.
+// gaveUpError says that the control plane was waited for in vain.
+type gaveUpError struct {
+	waited time.Duration
+	cause  error
+}
+
+func (e *gaveUpError) Error() string {
+	return fmt.Sprintf("gave up after waiting %s: %v", e.waited, e.cause)
+}
+
+func (e *gaveUpError) Unwrap() error { return e.cause }
+
+// steady is how many pauses a connection must outlive to count as a good one.
+const steady = 10
+
+// persist calls try until it ends other than by a transient error. Patience bounds how long it goes without progress: try calls
+// progress whenever something new arrived. A connection that held for a while is progress, too, or a proxy that cuts streams
+// every few minutes would end the watching of a long test; one that is cut at once over and over is not.
 func (a *app) persist(ctx context.Context, try func(progress func()) error) error {
 	var since time.Time
 	for {
-		err := try(func() { since = time.Time{} })
+		begun := time.Now()
+		err := try(func() {
+			since = time.Time{}
+			a.lost.Store(false)
+		})
 		if err == nil || ctx.Err() != nil || !transient(err) {
 			return err
 		}
+		if time.Since(begun) > steady*a.Backoff {
+			since = time.Time{}
+		}
 		if since.IsZero() {
 			since = time.Now()
-			a.say("Connection to %s lost; trying again for %s.", a.target.Server, a.Patience)
+			if !a.lost.Swap(true) { // a log and a state are watched at once: say it once
+				a.say("Connection to %s lost; trying again for %s.", a.target.Server, a.Patience)
+			}
 		}
 		if time.Since(since) > a.Patience {
-			return coded(exitcode.Errored, fmt.Errorf("gave up after %s: %w", a.Patience, err))
+			return coded(exitcode.Errored, &gaveUpError{a.Patience, err})
 		}
 		pause := time.NewTimer(a.Backoff)
 		select {
@@ -63,9 +89,11 @@ func (a *app) watch(ctx context.Context, cl clients, id string, seen func(*apiv1
 		}
 		defer func() { _ = s.Close() }()
 		for s.Receive() {
-			progress()
-			last = s.Msg().GetExecution()
-			seen(last)
+			if now := s.Msg().GetExecution(); !proto.Equal(now, last) {
+				progress()
+				last = now
+				seen(last)
+			}
 		}
 		if s.Err() != nil {
 			return s.Err()
@@ -97,9 +125,12 @@ func (a *app) stream(ctx context.Context, cl clients, l *stepLog, follow bool) e
 		}
 		defer func() { _ = s.Close() }()
 		for s.Receive() {
-			progress()
+			before := *l
 			if err := a.take(l, s.Msg()); err != nil {
 				return err
+			}
+			if *l != before {
+				progress()
 			}
 		}
 		if s.Err() != nil {

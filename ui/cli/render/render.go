@@ -40,7 +40,8 @@ func ParseFormat(s string) (Format, error) {
 
 // Message writes m as JSON or YAML.
 func Message(w io.Writer, f Format, m proto.Message) error {
-	raw, err := protojson.Marshal(m)
+	// Zeros are written, too: a script must find "failed": 0 and not have to know what a missing field means.
+	raw, err := protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}

@@ -1,0 +1,179 @@
+package cmd_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
+	"github.com/seatrial/seatrial/proto/gen/seatrial/api/v1/apiv1connect"
+	"github.com/seatrial/seatrial/ui/cli/cmd"
+)
+
+var update = flag.Bool("update", false, "write golden files")
+
+// plane is a control plane that answers what it is told to. What is not set is answered as the generated code does: as
+// unimplemented.
+type plane struct {
+	apiv1connect.UnimplementedWorkflowServiceHandler
+	apiv1connect.UnimplementedClusterServiceHandler
+	apiv1connect.UnimplementedIdentityServiceHandler
+
+	applied  func(*apiv1.ApplyWorkflowRequest) (*apiv1.ApplyWorkflowResponse, error)
+	enrolled func(*apiv1.EnrollClusterRequest) (*apiv1.EnrollClusterResponse, error)
+	who      error
+}
+
+func (p *plane) ApplyWorkflow(_ context.Context, r *apiv1.ApplyWorkflowRequest) (*apiv1.ApplyWorkflowResponse, error) {
+	return p.applied(r)
+}
+
+func (p *plane) GetWorkflow(context.Context, *apiv1.GetWorkflowRequest) (*apiv1.GetWorkflowResponse, error) {
+	return &apiv1.GetWorkflowResponse{Workflow: &apiv1.Workflow{Name: "smoke", Source: "kind: TestWorkflow\n"}}, nil
+}
+
+func (p *plane) ListWorkflows(_ context.Context, r *apiv1.ListWorkflowsRequest) (*apiv1.ListWorkflowsResponse, error) {
+	if r.GetPageToken() == "" {
+		return &apiv1.ListWorkflowsResponse{NextPageToken: "2", Workflows: []*apiv1.Workflow{
+			{Name: "smoke", Team: "core", Revision: 3, UpdatedAt: instant(0), Description: "first\npage"},
+		}}, nil
+	}
+	return &apiv1.ListWorkflowsResponse{Workflows: []*apiv1.Workflow{{Name: "load", Team: "core", Revision: 1}}}, nil
+}
+
+func (p *plane) EnrollCluster(_ context.Context, r *apiv1.EnrollClusterRequest) (*apiv1.EnrollClusterResponse, error) {
+	return p.enrolled(r)
+}
+
+func (p *plane) ListClusters(context.Context, *apiv1.ListClustersRequest) (*apiv1.ListClustersResponse, error) {
+	return &apiv1.ListClustersResponse{Clusters: []*apiv1.Cluster{
+		{Name: "eu-1", Enrolled: true, Connected: true, LastSeenAt: instant(5), KubernetesVersion: "v1.34.1", AgentVersion: "0.1.0", Namespaces: []string{"a", "b"}},
+		{Name: "us-2", Enrolled: true},
+		{Name: "lab"},
+	}}, nil
+}
+
+func (p *plane) ListEnvironments(context.Context, *apiv1.ListEnvironmentsRequest) (*apiv1.ListEnvironmentsResponse, error) {
+	return &apiv1.ListEnvironmentsResponse{Environments: []*apiv1.Environment{{Name: "staging", Cluster: "eu-1", Namespace: "tests"}}}, nil
+}
+
+func (p *plane) WhoAmI(ctx context.Context, _ *apiv1.WhoAmIRequest) (*apiv1.WhoAmIResponse, error) {
+	if p.who != nil {
+		return nil, p.who
+	}
+	info, _ := connect.CallInfoForHandlerContext(ctx)
+	return &apiv1.WhoAmIResponse{Organization: "acme", Subject: info.RequestHeader().Get("Authorization")}, nil
+}
+
+func (p *plane) SignIn(_ context.Context, r *apiv1.SignInRequest) (*apiv1.SignInResponse, error) {
+	if r.GetPassword() != "correct horse" {
+		return nil, connect.NewError(connect.CodeUnauthenticated, textError("e-mail and password do not belong together"))
+	}
+	return &apiv1.SignInResponse{Token: "fresh"}, nil
+}
+
+func (p *plane) CreateToken(_ context.Context, r *apiv1.CreateTokenRequest) (*apiv1.CreateTokenResponse, error) {
+	return &apiv1.CreateTokenResponse{Token: "st_" + r.GetName(), ExpiresAt: instant(0)}, nil
+}
+
+type textError string
+
+func (e textError) Error() string { return string(e) }
+
+func instant(seconds int) *timestamppb.Timestamp {
+	return timestamppb.New(time.Date(2026, 11, 3, 10, 0, seconds, 0, time.UTC))
+}
+
+// shell runs command lines against a control plane.
+type shell struct {
+	server *httptest.Server
+	env    map[string]string
+	in     string
+	term   bool
+	plane  *plane
+	runs   *runs
+}
+
+func setup(t *testing.T) *shell {
+	t.Helper()
+	s := &shell{plane: &plane{}, runs: newRuns()}
+	mux := http.NewServeMux()
+	mux.Handle(apiv1connect.NewWorkflowServiceHandler(s.plane))
+	mux.Handle(apiv1connect.NewClusterServiceHandler(s.plane))
+	mux.Handle(apiv1connect.NewIdentityServiceHandler(s.plane))
+	mux.Handle(apiv1connect.NewExecutionServiceHandler(s.runs))
+	s.server = httptest.NewServer(mux)
+	t.Cleanup(s.server.Close)
+	s.env = map[string]string{"SEATRIAL_SERVER": s.server.URL, "SEATRIAL_TOKEN": "secret", "XDG_CONFIG_HOME": t.TempDir()}
+	return s
+}
+
+// said is what a command line printed and returned.
+type said struct {
+	code     int
+	out, err string
+}
+
+func (s *shell) run(t *testing.T, args ...string) said {
+	t.Helper()
+	return s.runIn(t.Context(), args...)
+}
+
+func (s *shell) runIn(ctx context.Context, args ...string) said {
+	var out bytes.Buffer
+	var err watched
+	code := cmd.Main(ctx, args, cmd.Options{
+		In: strings.NewReader(s.in), Out: &out, Err: &err, Env: func(k string) string { return s.env[k] }, Terminal: s.term, PipedOut: true,
+		HTTP: s.server.Client(), Patience: 60 * time.Millisecond, Backoff: time.Millisecond,
+	})
+	return said{code, out.String(), strings.ReplaceAll(err.String(), s.server.URL, "http://SERVER")}
+}
+
+// watched is a buffer for what several goroutines write.
+type watched struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.Write(p)
+}
+
+func (w *watched) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.String()
+}
+
+// golden compares all that a command line did with a file.
+func golden(t *testing.T, name string, got said) {
+	t.Helper()
+	text := "exit " + string(rune('0'+got.code)) + "\n--- out\n" + got.out + "--- err\n" + got.err
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), text); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
