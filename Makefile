@@ -73,7 +73,7 @@ fuzz: ## fuzz each parser for FUZZTIME
 
 .PHONY: build
 build: ## build the programs into dist
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o dist/ ./...
+	deploy/build.sh dist
 
 .PHONY: ci
 ci: verify lint test ## what must pass before anything lands
