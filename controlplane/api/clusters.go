@@ -19,13 +19,14 @@ type Install struct {
 	CA      string // PEM of the certificate authority that agents must trust; empty when publicly trusted
 }
 
-// Command returns the Helm command that installs the agent of a cluster. The token in it is a secret.
+// Command returns the Helm command that installs the agent of a cluster. The token in it is a secret. Each cluster's release has
+// a name of its own, because one Kubernetes cluster may be enrolled under several names.
 func (i Install) Command(e cluster.Environment, token string) string {
 	lines := []string{
-		"helm upgrade --install seatrial-agent " + i.Chart, "--namespace seatrial-agent --create-namespace",
+		"helm upgrade --install seatrial-" + e.ClusterName + " " + i.Chart, "--namespace seatrial --create-namespace",
 		"--set controlPlane.address=" + quote(i.Address),
 		"--set bootstrapToken=" + quote(token),
-		"--set namespaces=" + quote("{"+e.Namespace+"}"),
+		"--set runNamespaces=" + quote("{"+e.Namespace+"}") + " --set createRunNamespaces=true",
 	}
 	if i.CA != "" {
 		lines = append(lines, "--set-literal controlPlane.ca="+quote(strings.TrimSpace(i.CA)))
