@@ -20,7 +20,13 @@ stop() {
 }
 trap stop EXIT
 integration/kube/up.sh "$cache/kube" >"$cache/kube/up.log" 2>&1 || { tail -20 "$cache/kube/up.log" >&2; exit 1; }
-export SEATRIAL_TEST_KUBE=$cache/kube SEATRIAL_TEST_CACHE=$cache
+export SEATRIAL_TEST_KUBE=$cache/kube
+
+say "building the programs and loading their images"
+deploy/images.sh "$cache/test" "$cache/kube/bin"
+deploy/demo/images.sh "$cache/images" "$cache/kube/bin" pytest
+integration/kube/load.sh "$cache/kube" "$cache"/test/{agent,runner}.tar "$cache/images/pytest.tar"
+export SEATRIAL_TEST_PROGRAMS=$cache/test/bin
 
 say "preparing PostgreSQL and Redis in containers"
 if DOCKER_HOST=$(integration/docker/up.sh "$cache/docker" "$cache/kube/bin/image"); then

@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
 # Builds the demo's test images from Debian and npm packages into CACHE, without registry or daemon, and skips what is there.
-# usage: images.sh CACHE BIN   (BIN holds `image`, see integration/kube/build.sh)
+# usage: images.sh CACHE BIN [IMAGE...]   (BIN holds `image`, see integration/kube/build.sh; all images when none is named)
 set -euo pipefail
-[ $# = 2 ] || { echo "usage: images.sh CACHE BIN" >&2; exit 2; }
+[ $# -ge 2 ] || { echo "usage: images.sh CACHE BIN [pytest|playwright]..." >&2; exit 2; }
 mkdir -p "$1"
 cache=$(cd "$1" && pwd) bin=$(cd "$2" && pwd)
+shift 2
+[ $# -gt 0 ] || set -- pytest playwright
+wanted() { [[ " ${names[*]} " == *" $1 "* ]]; }
+names=("$@")
 playwright=1.65.1
 node=22.23.3 # Debian 12 has 18, Playwright wants 20
 
@@ -20,13 +24,13 @@ rootfs() {
   mv "$cache/$1.rootfs.tmp.tar" "$cache/$1.rootfs.tar"
 }
 
-if [ ! -s "$cache/pytest.tar" ]; then
+if wanted pytest && [ ! -s "$cache/pytest.tar" ]; then
   rootfs pytest python3-pytest
   "$bin/image" -o "$cache/pytest.tmp" -t docker.io/seatrial-demo/pytest:local -rootfs "$cache/pytest.rootfs.tar" -user 65532
   mv "$cache/pytest.tmp" "$cache/pytest.tar"
 fi
 
-if [ ! -s "$cache/playwright-$playwright.tar" ]; then
+if wanted playwright && [ ! -s "$cache/playwright-$playwright.tar" ]; then
   rootfs chromium chromium,fonts-dejavu-core,ca-certificates
   say "installing Playwright $playwright from npm"
   mkdir -p "$cache/npm"

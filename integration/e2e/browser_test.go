@@ -1,0 +1,62 @@
+package e2e_test
+
+import (
+	"context"
+	"os/exec"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// tab is a tab of Debian's Chromium in which somebody has signed in.
+type tab struct{ ctx context.Context }
+
+func signIn(t *testing.T, p *plane) tab {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("no chromium: install the Debian package chromium to see the pages")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.Flag("disable-background-networking", true), chromedp.WindowSize(1440, 1000))
+	alloc, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(stop)
+	ctx, closeTab := chromedp.NewContext(alloc)
+	t.Cleanup(closeTab)
+	ctx, cancel := context.WithTimeout(ctx, 2*patience)
+	t.Cleanup(cancel)
+	b := tab{ctx}
+	b.open(t, p.url+"/login")
+	err = chromedp.Do(b.ctx, chromedp.SendKeys("#email", p.email), chromedp.SendKeys("#password", p.password+"\r"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.until(t, `location.pathname.startsWith("/o/")`)
+	return b
+}
+
+func (b tab) open(t *testing.T, address string) {
+	t.Helper()
+	if err := chromedp.Do(b.ctx, chromedp.Navigate(address)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// until waits for an expression to become true in the page.
+func (b tab) until(t *testing.T, expression string) {
+	t.Helper()
+	if _, err := chromedp.Run(b.ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(patience))); err != nil {
+		body, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
+		t.Fatalf("%s: %v; the page says:\n%.3000s", expression, err, body)
+	}
+}
+
+// text returns what the page says.
+func (b tab) text(t *testing.T) string {
+	t.Helper()
+	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
