@@ -119,6 +119,9 @@ func (s *Store) withRuns(ctx context.Context, rows []*db.Execution, withSteps bo
 	for _, a := range attempts {
 		byRun[a.RunID] = append(byRun[a.RunID], attemptRecord(a, steps[a.ID]))
 	}
+	if err := s.sayAway(ctx, runs, byRun); err != nil {
+		return nil, err
+	}
 	byExecution := map[uuid.UUID][]record.Run{}
 	for _, r := range runs {
 		byExecution[r.ExecutionID] = append(byExecution[r.ExecutionID], runRecord(r, byRun[r.ID]))

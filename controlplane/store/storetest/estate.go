@@ -2,10 +2,12 @@ package storetest
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
@@ -233,6 +235,23 @@ func fleet() map[string]func(t *testing.T, f *fixture) {
 			f.now = f.now.Add(2 * time.Second)
 			if list, err := f.Clusters(f.as(t)); err != nil || list[0].Connected {
 				t.Errorf("after %s of silence: %+v, %v", cluster.OfflineAfter, list, err)
+			}
+		},
+		"AttemptsSayWhoTheyWaitFor": func(t *testing.T, f *fixture) {
+			n := f.queued(t)
+			said := func() execution.Attempt { return attemptOf(t, f.execution(t, n.Execution.ID)) }
+			epoch, err := f.OpenSession(f.agent(t, f.cluster), cluster.Hello{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a := said(); a.Reason != "" || a.Message != "" {
+				t.Errorf("with its agent connected: %q %q", a.Reason, a.Message)
+			}
+			if err := f.CloseSession(f.agent(t, f.cluster), epoch); err != nil {
+				t.Fatal(err)
+			}
+			if a := said(); a.Reason != cluster.ReasonAway || !strings.Contains(a.Message, f.cluster.Name) || !strings.Contains(a.Message, "offline since") {
+				t.Errorf("with its agent away: %q %q", a.Reason, a.Message)
 			}
 		},
 	}

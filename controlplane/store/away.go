@@ -1,0 +1,44 @@
+package store
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	record "github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/store/database"
+	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/cluster"
+)
+
+// sayAway tells of attempts that wait for an agent which is not connected. It is found out when somebody looks: an agent that
+// falls silent writes nothing.
+func (s *Store) sayAway(ctx context.Context, runs []*db.Run, byRun map[uuid.UUID][]execution.Attempt) error {
+	var ids []uuid.UUID
+	for _, r := range runs {
+		if !execution.Status(r.Status).Terminal() {
+			ids = append(ids, r.ClusterID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := s.db.Read().Cluster.Query().Where(cluster.IDIn(ids...)).All(ctx)
+	if err != nil {
+		return database.Fault(err)
+	}
+	clusters := make(map[uuid.UUID]record.Cluster, len(rows))
+	for _, row := range rows {
+		clusters[row.ID] = s.clusterRecord(row)
+	}
+	for _, r := range runs {
+		c, known := clusters[r.ClusterID]
+		for i := range byRun[r.ID] {
+			if a := &byRun[r.ID][i]; known && !c.Connected && !a.Status.Terminal() {
+				a.Reason, a.Message = record.ReasonAway, c.Away(a.Status == execution.Running)
+			}
+		}
+	}
+	return nil
+}
