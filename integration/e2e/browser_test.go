@@ -60,3 +60,21 @@ func (b tab) text(t *testing.T) string {
 	}
 	return text
 }
+
+// path returns the organization's part of the page's address, such as /o/acme.
+func (b tab) path(t *testing.T) string {
+	t.Helper()
+	path, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`location.pathname.split("/").slice(0, 3).join("/")`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// submit sends a form as its button does.
+func (b tab) submit(t *testing.T, form string) {
+	t.Helper()
+	if _, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("document.querySelector(`"+form+"`).requestSubmit(), true")); err != nil {
+		t.Fatal(err)
+	}
+}

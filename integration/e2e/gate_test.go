@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"sync"
 	"testing"
@@ -24,25 +23,7 @@ type gate struct {
 func newGate(tb testing.TB) *gate {
 	tb.Helper()
 	g := &gate{doors: map[string]chan struct{}{}, reached: map[string]chan struct{}{}, visits: map[string]int{}}
-	lis, err := net.Listen("tcp", "0.0.0.0:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	_, port, err := net.SplitHostPort(lis.Addr().String())
-	if err != nil {
-		tb.Fatal(err)
-	}
-	g.url = "http://" + net.JoinHostPort(harness.Address(tb), port)
-	server := &http.Server{Handler: g, ReadHeaderTimeout: 10 * time.Second}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(lis)
-	}()
-	tb.Cleanup(func() {
-		_ = server.Close()
-		<-done
-	})
+	g.url = harness.Serve(tb, g)
 	return g
 }
 

@@ -1,0 +1,169 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/http/cgi"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
+
+	"github.com/seatrial/seatrial/integration/harness"
+)
+
+// TestDelivery proves that the runner gets into pods both ways, and which one the agent finds out by itself here.
+func TestDelivery(t *testing.T) {
+	t.Parallel()
+	p := startPlane(t, t.TempDir())
+	p.apply(t, document("hello", python, "Never", "echo hello"))
+	for _, way := range []string{"init-copy", "image-volume", "auto"} {
+		a := installAgent(t, p, "--set", "runner.delivery="+way)
+		id := p.run(t, "hello", "--env", a.cluster)
+		if e := p.ended(t, id); e.GetStatus() != apiv1.Status_STATUS_PASSED {
+			t.Errorf("%s: status %s: %s", way, e.GetStatus(), e.GetMessage())
+		}
+		want := way
+		if way == "auto" {
+			want = "image-volume" // this cluster mounts images
+		}
+		copied, err := a.kube.Kubectl(t.Context(), "-n", a.namespace, "get", "pod", a.pod(t, id), "-o", "jsonpath={.spec.initContainers[*].name}")
+		if err != nil || (copied == "") != (want == "image-volume") {
+			t.Errorf("%s: init containers %q, %v", way, copied, err)
+		}
+	}
+	// One Kubernetes cluster, enrolled under three names: all of them show up.
+	if got := p.must(t, "cluster", "list"); strings.Count(got, "connected") != 3 || strings.Contains(got, "disconnected") {
+		t.Errorf("clusters:\n%s", got)
+	}
+	b := signIn(t, p)
+	b.open(t, p.url+b.path(t)+"/clusters")
+	if got := b.text(t); strings.Count(got, "image-volume") < 2 || !strings.Contains(got, "init-copy") {
+		t.Errorf("the page of the clusters says:\n%s", got)
+	}
+}
+
+// TestGitSource proves that a repository is fetched into the workspace, as a step with a log of its own.
+func TestGitSource(t *testing.T) {
+	t.Parallel()
+	p := startPlane(t, t.TempDir())
+	a := installAgent(t, p)
+	url := repository(t, "shop", map[string]string{"e2e/test_it.py": "def test_it(): pass\n", "other.txt": "x\n"})
+	p.apply(t, `apiVersion: seatrial.dev/v1
+kind: TestWorkflow
+metadata: {name: from-git}
+spec:
+  source: {git: {url: "`+url+`", ref: main, paths: [e2e]}}
+  container: {image: `+python+`, imagePullPolicy: Never}
+  timeout: 5m
+  steps:
+    - name: test
+      workingDir: e2e
+      run: python3 -m pytest -p no:cacheprovider --junitxml=/workspace/out.xml && ! test -e ../other.txt
+      reports: [{format: junit, paths: [out.xml]}]
+`)
+	id := p.run(t, "from-git")
+	e := p.ended(t, id)
+	if e.GetStatus() != apiv1.Status_STATUS_PASSED || e.GetTests().GetPassed() != 1 {
+		t.Errorf("status %s: %s, tests %v; log:\n%s", e.GetStatus(), e.GetMessage(), e.GetTests(), p.must(t, "logs", id))
+	}
+	p.apply(t, strings.Replace(`apiVersion: seatrial.dev/v1
+kind: TestWorkflow
+metadata: {name: no-ref}
+spec:
+  source: {git: {url: "URL", ref: absent}}
+  container: {image: `+python+`, imagePullPolicy: Never}
+  steps: [{name: test, run: "true"}]
+`, "URL", url, 1))
+	if got := p.cli(t, "run", "no-ref", "--follow"); got.code == 0 || !strings.Contains(got.out+got.err, "absent") {
+		t.Errorf("a ref that is not there: exit %d: %s%s", got.code, got.out, got.err)
+	}
+	_ = a
+}
+
+// repository serves a repository over HTTP the way git servers do and returns its address.
+func repository(t *testing.T, name string, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	work := filepath.Join(dir, name)
+	for path, content := range files {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(work, path)), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(work, path), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{
+		{"init", "-q", "-b", "main"}, {"add", "."}, {"-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "first"},
+	} {
+		cmd := exec.Command("git", args...)
+		cmd.Dir = work
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	return harness.Serve(t, &cgi.Handler{
+		Path: "/usr/lib/git-core/git-http-backend", Dir: dir,
+		Env: []string{"GIT_PROJECT_ROOT=" + dir, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"},
+	}) + "/" + name + "/.git"
+}
+
+// idle is how long the agent's processor time is measured.
+const idle = 30 * time.Second
+
+// TestFootprint measures an agent that has nothing to do.
+func TestFootprint(t *testing.T) {
+	p := startPlane(t, t.TempDir())
+	a := installAgent(t, p)
+	p.apply(t, document("hello", python, "Never", "echo hello"))
+	p.ended(t, p.run(t, "hello")) // it has worked before
+	pid := a.pid(t)
+	before := cpuTicks(t, pid)
+	<-time.After(idle) // what is measured is a span of time
+	used := float64(cpuTicks(t, pid)-before) / 100 / idle.Seconds() * 100
+	rss := residentKiB(t, pid)
+	t.Logf("idle agent: %d KiB resident, %.2f %% of a processor", rss, used)
+	if rss > 30<<10 {
+		t.Errorf("the idle agent holds %d KiB, the limit is 30 MiB", rss)
+	}
+	if used > 0.5 {
+		t.Errorf("the idle agent uses %.2f %% of a processor, the limit is 0.5 %%", used)
+	}
+}
+
+// cpuTicks returns the processor time of a process in hundredths of a second.
+func cpuTicks(t *testing.T, pid string) int {
+	t.Helper()
+	stat, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')'):]))
+	user, err1 := strconv.Atoi(fields[12])
+	system, err2 := strconv.Atoi(fields[13])
+	if err1 != nil || err2 != nil {
+		t.Fatalf("processor time in %s", stat)
+	}
+	return user + system
+}
+
+func residentKiB(t *testing.T, pid string) int {
+	t.Helper()
+	status, err := os.ReadFile("/proc/" + pid + "/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		var kib int
+		if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &kib); err == nil {
+			return kib
+		}
+	}
+	t.Fatalf("no resident size in\n%s", status)
+	return 0
+}
