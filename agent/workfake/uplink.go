@@ -58,7 +58,7 @@ type Log struct {
 	Gap      int64
 	Head     []byte
 	Chunks   int
-	Doubled  int64 // bytes that were sent again after they were committed
+	Doubled  int64             // bytes that were sent again after they were committed
 	Sum      [sha256.Size]byte // of all bytes
 	Final    *runnerv1.LogTotals
 	digest   hash.Hash
