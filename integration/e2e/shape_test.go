@@ -1,7 +1,10 @@
 package e2e_test
 
 import (
+	"bufio"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http/cgi"
 	"os"
 	"os/exec"
@@ -119,14 +122,20 @@ const idle = 30 * time.Second
 // TestFootprint measures an agent that has nothing to do.
 func TestFootprint(t *testing.T) {
 	p := startPlane(t, t.TempDir())
-	a := installAgent(t, p)
+	a := installAgent(t, p, "--set", "linger=1s")
 	p.apply(t, document("hello", python, "Never", "echo hello"))
 	p.ended(t, p.run(t, "hello")) // it has worked before
 	pid := a.pid(t)
+	a.released(t)
+	audit := filepath.Join(a.kube.Dir, "log", "audit.log")
+	begin := size(t, audit)
 	before := cpuTicks(t, pid)
 	<-time.After(idle) // what is measured is a span of time
 	used := float64(cpuTicks(t, pid)-before) / 100 / idle.Seconds() * 100
 	rss := residentKiB(t, pid)
+	if asked := requests(t, audit, begin, "system:serviceaccount:"+home+":"+a.release); len(asked) > 0 {
+		t.Errorf("the idle agent asked the API server %d times:\n%s", len(asked), strings.Join(asked, "\n"))
+	}
 	t.Logf("idle agent: %d KiB resident, %.2f %% of a processor", rss, used)
 	if rss > 30<<10 {
 		t.Errorf("the idle agent holds %d KiB, the limit is 30 MiB", rss)
@@ -134,6 +143,52 @@ func TestFootprint(t *testing.T) {
 	if used > 0.5 {
 		t.Errorf("the idle agent uses %.2f %% of a processor, the limit is 0.5 %%", used)
 	}
+}
+
+// released waits until the agent has removed the Jobs of what has ended: an idle agent has nothing left to do.
+func (a *agent) released(t *testing.T) {
+	t.Helper()
+	if _, err := a.kube.Kubectl(t.Context(), "-n", a.namespace, "wait", "--for=delete", "job", "--all", "--timeout=2m"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func size(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// requests returns what a user asked the API server for since a place in its audit log, but for watches, which wait.
+func requests(t *testing.T, audit string, since int64, user string) []string {
+	t.Helper()
+	f, err := os.Open(audit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Seek(since, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	var asked []string
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var event struct {
+			Verb, RequestURI string
+			User             struct{ Username string }
+		}
+		if err := json.Unmarshal(lines.Bytes(), &event); err == nil && event.User.Username == user && event.Verb != "watch" {
+			asked = append(asked, event.Verb+" "+event.RequestURI)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return asked
 }
 
 // cpuTicks returns the processor time of a process in hundredths of a second.
