@@ -108,6 +108,14 @@ func walls() map[string]wall {
 			from: []string{"controlplane", "agent", "ui"}, except: []string{"controlplane/auth"},
 			deny: []string{"github.com/golang-jwt/jwt"}, reason: "tokens are made and checked in auth",
 		},
+		"GitDoor": {
+			from: []string{"agent", "controlplane", "ui"}, except: []string{"agent/source"},
+			deny: []string{"github.com/go-git"}, deep: true, reason: "sources are fetched in the pod by agent/source",
+		},
+		"SourceStandsAlone": {
+			from: []string{"agent/source"}, deny: []string{module + "/agent/runner", module + "/proto", "k8s.io/client-go", grpc},
+			deep: true, reason: "the companion is copied into test pods and must stay small",
+		},
 		"PagesTakeViewModels": {
 			from: []string{"ui/web"}, deny: []string{module + "/controlplane/store", module + "/ent", module + "/proto"},
 			reason: "pages take view models, never entities",

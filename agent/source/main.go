@@ -1,0 +1,16 @@
+// Command seatrial-source fetches the git source of a test into the workspace, as the first step of an attempt.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/seatrial/seatrial/agent/source/app"
+)
+
+// version is set by the build.
+var version = "dev"
+
+func main() {
+	os.Exit(app.Main(context.Background(), os.Args[1:], app.System(version)))
+}
