@@ -69,7 +69,10 @@ func (r repo) commit(t *testing.T, message string) {
 	r.git(t, "commit", "-qm", message)
 }
 
-func (r repo) git(t *testing.T, args ...string) string { return git(t, r.dir, args...) }
+func (r repo) git(t *testing.T, args ...string) string {
+	t.Helper()
+	return git(t, r.dir, args...)
+}
 
 func git(t *testing.T, dir string, args ...string) string {
 	t.Helper()

@@ -167,7 +167,8 @@ func (w *writer) directory(dir string) error {
 			return errors.New("the commit has a link and a directory of the same name")
 		}
 	}
-	if err := w.root.MkdirAll(dir, 0o777); err != nil { //nolint:gosec // G301: later steps may run as another user; the umask decides
+	// Later steps may run as another user: the umask decides.
+	if err := w.root.MkdirAll(dir, 0o777); err != nil {
 		return err //nolint:wrapcheck // entry says what for
 	}
 	w.dirs[dir] = true
