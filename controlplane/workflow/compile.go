@@ -204,22 +204,24 @@ func (c *compilation) git(g Git) {
 	box := c.container(PlanContainer{RunnerImage: true})
 	step := PlanStep{Name: sourceStep, Container: box.Name, Command: command}
 	if g.SecretRef != "" {
-		for _, key := range []string{"username", "password", "token", "ssh-privatekey"} {
+		for _, key := range []string{"username", "password", "token", "ssh-privatekey", "known_hosts"} {
 			c.credential(&step, box, g.SecretRef, key)
 		}
 	}
 	c.plan.Steps = append(c.plan.Steps, step)
 }
 
-// credential hands a key of the secret to the source step when the secret has it. A user name is no secret: redacting "git"
-// would eat every log line about it.
+// credential hands a key of the secret to the source step when the secret has it. User name and host
+// keys are no secrets: redacting "git" would eat every log line about it.
 func (c *compilation) credential(step *PlanStep, box *PlanContainer, secret, key string) {
 	name := map[string]string{
 		"username": "GIT_USERNAME", "password": "GIT_PASSWORD", "token": "GIT_TOKEN", "ssh-privatekey": "GIT_SSH_PRIVATEKEY",
+		"known_hosts": "GIT_KNOWN_HOSTS",
 	}[key]
 	ref := PlanRef{Name: "SEATRIAL_ENV_0_" + name, Secret: &KeyRef{Name: secret, Key: key, Optional: true}}
 	box.Env = append(box.Env, ref)
-	step.Env = append(step.Env, PlanEnv{Name: "SEATRIAL_" + name, From: ref.Name, Secret: key != "username"})
+	secretly := key != "username" && key != "known_hosts"
+	step.Env = append(step.Env, PlanEnv{Name: "SEATRIAL_" + name, From: ref.Name, Secret: secretly})
 }
 
 func (c *compilation) resources() {
