@@ -20,7 +20,7 @@ import (
 )
 
 // newTokenHint tells how to get a bootstrap token that works.
-const newTokenHint = "Make a new one with: seatrial cluster enroll NAME."
+const newTokenHint = "Make a new one with: seatrial cluster enroll NAME." //nolint:gosec // G101: a sentence, not a secret
 
 // Environments lists by name.
 func (s *Store) Environments(ctx context.Context) ([]record.Environment, error) {

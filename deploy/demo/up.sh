@@ -94,11 +94,11 @@ say "installing the agent by its chart"
 images=(--set image=docker.io/seatrial/agent:local --set runner.image=docker.io/seatrial/runner:local
   --set imagePullPolicy=Never --set runner.imagePullPolicy=Never --set linger=2m
   --set "podAnnotations.demo-image=$(sha256sum <"$state/agent.tar" | cut -c1-16)")
-if seatrial cluster list | grep -qE "^$name +connected"; then
+if seatrial cluster list 2>/dev/null | grep -qE "^$name +connected"; then
   helm upgrade "seatrial-$name" charts/agent --namespace seatrial --reuse-values "${images[@]}" >/dev/null
 else
   # the command that people are shown, word for word, plus where this demo's images are
-  bash -c "$(seatrial cluster enroll "$name" --environment demo --namespace "$namespace") $(printf '%q ' "${images[@]}")" >/dev/null
+  bash -c "$(seatrial cluster enroll "$name" --environment demo --namespace "$namespace" 2>/dev/null) $(printf '%q ' "${images[@]}")" >/dev/null
 fi
 kubectl -n seatrial rollout status "deployment/seatrial-$name" --timeout=120s >/dev/null ||
   { kubectl -n seatrial logs "deployment/seatrial-$name" --tail=5 >&2; die "the agent did not connect"; }

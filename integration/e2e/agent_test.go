@@ -9,12 +9,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
-	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
-
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/seatrial/seatrial/integration/harness"
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 )
 
 // home is the namespace that the printed install command puts agents into.
@@ -73,7 +71,7 @@ func (a *agent) remove(tb testing.TB) {
 		pods, _ := a.kube.Kubectl(ctx, "-n", a.namespace, "get", "pods", "-o", "wide")
 		tb.Logf("pods:\n%s", pods)
 	}
-	if _, err := a.kube.Run(ctx, "helm", "uninstall", a.release, "--namespace", home, "--ignore-not-found"); err != nil {
+	if _, err := a.kube.Helm(ctx, "uninstall", a.release, "--namespace", home, "--ignore-not-found"); err != nil {
 		tb.Logf("uninstall the agent: %v", err)
 	}
 	if _, err := a.kube.Kubectl(ctx, "delete", "namespace", a.namespace, "--ignore-not-found", "--wait=false"); err != nil {

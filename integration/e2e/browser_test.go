@@ -4,12 +4,15 @@ import (
 	"context"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
 
 // tab is a tab of Debian's Chromium in which somebody has signed in.
-type tab struct{ ctx context.Context }
+type tab struct {
+	ctx context.Context //nolint:containedctx // chromedp keeps the tab in it
+}
 
 func signIn(t *testing.T, p *plane) tab {
 	t.Helper()
@@ -42,13 +45,17 @@ func (b tab) open(t *testing.T, address string) {
 	}
 }
 
-// until waits for an expression to become true in the page.
+// until waits for an expression to become true in the page, also when the page is replaced meanwhile.
 func (b tab) until(t *testing.T, expression string) {
 	t.Helper()
-	if _, err := chromedp.Run(b.ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(patience))); err != nil {
-		body, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
-		t.Fatalf("%s: %v; the page says:\n%.3000s", expression, err, body)
+	var err error
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline) && b.ctx.Err() == nil; {
+		_, err = chromedp.Run(b.ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(10*time.Second)))
+		if err == nil {
+			return
+		}
 	}
+	t.Fatalf("%s: %v; the page says:\n%.3000s", expression, err, b.text(t))
 }
 
 // text returns what the page says.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,18 +39,18 @@ type plane struct {
 	log  bytes.Buffer
 }
 
-// startPlane starts a control plane over an empty folder. Further arguments are flags.
-func startPlane(tb testing.TB, dir string, args ...string) *plane {
+// startPlane starts a control plane over an empty folder.
+func startPlane(tb testing.TB, dir string) *plane {
 	tb.Helper()
 	bin := harness.Programs(tb)
 	port, agents := harness.FreePort(tb), harness.FreePort(tb)
 	p := &plane{
 		bin: bin, dir: dir, url: fmt.Sprintf("http://127.0.0.1:%d", port), agents: fmt.Sprintf("%s:%d", harness.Address(tb), agents),
 	}
-	p.args = append([]string{
+	p.args = []string{
 		"--data-dir", filepath.Join(dir, "data"), "--listen", fmt.Sprintf("127.0.0.1:%d", port),
 		"--agent-listen", fmt.Sprintf("0.0.0.0:%d", agents), "--agent-address", p.agents, "--agent-chart", chart(tb), "--log-level", "debug",
-	}, args...)
+	}
 	p.start(tb)
 	tb.Cleanup(func() {
 		p.stop(tb, syscall.SIGTERM)
@@ -188,26 +187,6 @@ func (p *plane) apply(tb testing.TB, yaml string) {
 	if got := p.as(tb, p.token, yaml, "apply", "-f", "-"); got.code != 0 {
 		tb.Fatalf("apply: exit %d\n%s%s", got.code, got.out, got.err)
 	}
-}
-
-// get fetches an address of the control plane with a token.
-func (p *plane) get(tb testing.TB, path string) []byte {
-	tb.Helper()
-	req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, p.url+path, http.NoBody)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+p.token)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusOK {
-		tb.Fatalf("%s: %s, %v", path, res.Status, err)
-	}
-	return body
 }
 
 func tail(text string, lines int) string {

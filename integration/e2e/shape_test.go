@@ -14,9 +14,8 @@ import (
 	"testing"
 	"time"
 
-	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
-
 	"github.com/seatrial/seatrial/integration/harness"
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 )
 
 // TestDelivery proves that the runner gets into pods both ways, and which one the agent finds out by itself here.
@@ -120,7 +119,7 @@ func repository(t *testing.T, name string, files map[string]string) string {
 const idle = 30 * time.Second
 
 // TestFootprint measures an agent that has nothing to do.
-func TestFootprint(t *testing.T) {
+func TestFootprint(t *testing.T) { //nolint:paralleltest // it measures: nothing else may run
 	p := startPlane(t, t.TempDir())
 	a := installAgent(t, p, "--set", "linger=1s")
 	p.apply(t, document("hello", python, "Never", "echo hello"))

@@ -50,6 +50,11 @@ func (k Kube) Kubectl(ctx context.Context, args ...string) (string, error) {
 	return k.Run(ctx, filepath.Join(k.Dir, "bin", "kubectl"), args...)
 }
 
+// Helm runs helm and returns what it prints.
+func (k Kube) Helm(ctx context.Context, args ...string) (string, error) {
+	return k.Run(ctx, filepath.Join(k.Dir, "bin", "helm"), args...)
+}
+
 // Containerd sends a command to the cluster's container runtime.
 func (k Kube) Containerd(ctx context.Context, args ...string) (string, error) {
 	socket := filepath.Join(k.Dir, "containerd", "containerd.sock")
