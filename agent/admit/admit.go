@@ -48,7 +48,10 @@ func (a *Admitter) Handle(ctx context.Context, as work.Assignment) error {
 	a.mu.Lock()
 	if first, ok := a.calls[as.GetAttemptId()]; ok {
 		a.mu.Unlock()
-		return join(ctx, first)
+		if err := join(ctx, first); !errors.Is(err, work.ErrStale) || ctx.Err() != nil {
+			return err
+		}
+		return a.Handle(ctx, as) // the first has expired, this one has time yet
 	}
 	c := &call{done: make(chan struct{})}
 	a.calls[as.GetAttemptId()] = c

@@ -28,6 +28,7 @@ import (
 	"github.com/seatrial/seatrial/agent/outbox"
 	"github.com/seatrial/seatrial/agent/tail"
 	"github.com/seatrial/seatrial/agent/watch"
+	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
 )
 
 // Creates under way at the same time; the control plane is told as credit.
@@ -90,8 +91,9 @@ func Run(ctx context.Context, cfg config.Config, version string, log *slog.Logge
 		Agent: identity.ClusterID, RunnerImage: cfg.RunnerImage, RunnerPullPolicy: cfg.RunnerPullPolicy,
 		Endpoint: cfg.Endpoint(), Pin: identity.Pin(),
 	}
-	if dial.KubernetesVersion, err = client.ServerVersion(ctx); err != nil {
-		return fmt.Errorf("ask the API server: %w", err)
+	dial.KubernetesVersion, err = again(ctx, log, func() (string, error) { return client.ServerVersion(ctx) })
+	if err != nil {
+		return err
 	}
 	settings.ImageVolume = delivery(ctx, cfg, client, vault, settings, dial.KubernetesVersion, log)
 	dial.RunnerDelivery = config.DeliveryInitCopy
@@ -173,7 +175,7 @@ func (s *stages) serve(ctx context.Context) error {
 	stops = append(stops, s.collect.Stop)
 	stops = append(stops, background(base, s.launch.Run))
 	s.link.Start(base, link.Stages{
-		Start: admit.New(s.launch, maxStarts), Cancel: s.outbox.Cancel, Release: s.launch.Release, Inventory: s.watch.Inventory,
+		Start: admit.New(s.launch, maxStarts), Cancel: s.outbox.Cancel, Release: s.launch.Release, Inventory: s.inventory,
 	})
 	stops = append(stops, s.link.Stop)
 	select {
@@ -182,6 +184,22 @@ func (s *stages) serve(ctx context.Context) error {
 	case err := <-failed:
 		return err
 	}
+}
+
+// inventory lists the Jobs that the caches show, and those that were made and are not seen yet: what it lacks counts as deleted.
+func (s *stages) inventory(ctx context.Context) ([]*agentv1.InventoryItem, error) {
+	made := s.launch.Made() // asked first, so that no Job falls between
+	items, err := s.watch.Inventory(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the Jobs: %w", err)
+	}
+	for _, item := range items {
+		delete(made, item.GetAttemptId())
+	}
+	for id, ref := range made {
+		items = append(items, &agentv1.InventoryItem{AttemptId: id, JobUid: ref.UID})
+	}
+	return items, nil
 }
 
 // background runs f and returns what stops it.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -163,6 +164,13 @@ func (l *Launcher) remember(attemptID string, ref work.JobRef) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.created[attemptID] = ref
+}
+
+// Made returns the Jobs that this launcher knows of: a cache may not show them yet.
+func (l *Launcher) Made() map[string]work.JobRef {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.created)
 }
 
 // retry calls f until it succeeds, is told for good, or the budget is spent.

@@ -67,7 +67,10 @@ func (l *Link) start(
 		ctx, cancel = context.WithDeadline(ctx, at.AsTime().Add(-offset))
 		defer cancel()
 	}
-	err := l.stages.Start.Handle(ctx, work.Assignment{Assignment: start.GetAssignment(), Digest: start.GetSpecDigest()})
+	assignment, err := l.assignment(ctx, start)
+	if err == nil {
+		err = l.stages.Start.Handle(ctx, work.Assignment{Assignment: assignment, Digest: start.GetSpecDigest()})
+	}
 	var rejected *work.RejectedError
 	switch {
 	case err == nil:
@@ -81,6 +84,33 @@ func (l *Link) start(
 	default:
 		return agentv1.CommandOutcome_COMMAND_OUTCOME_DEFERRED, err.Error()
 	}
+}
+
+// assignment returns what to start, which is fetched when it was too large for a frame.
+func (l *Link) assignment(ctx context.Context, start *agentv1.Start) (*agentv1.Assignment, error) {
+	inline := start.GetAssignment()
+	if len(inline.GetContainers()) > 0 {
+		return inline, nil
+	}
+	gateway, err := l.gateway(ctx)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := gateway.FetchAttempt(ctx, &agentv1.FetchAttemptRequest{AttemptId: inline.GetAttemptId()})
+	if err != nil {
+		err = l.failed("fetch the assignment", err)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("%w: %w", work.ErrStale, ctx.Err())
+	case errors.Is(err, work.ErrRefused):
+		return nil, &work.RejectedError{Message: "The control plane does not give the assignment out: run the workflow again. " + err.Error()}
+	case err != nil:
+		return nil, err
+	case reply.GetSpecDigest() != start.GetSpecDigest():
+		return nil, &work.RejectedError{Message: "The assignment is another one than the command is for: run the workflow again."}
+	}
+	return reply.GetAssignment(), nil
 }
 
 // ack answers a command on the current session, always: a lost answer makes the command come again.
@@ -97,12 +127,18 @@ func (l *Link) ack(id string, outcome agentv1.CommandOutcome, message string) {
 
 // credit says how many more starts the agent takes.
 func (l *Link) credit(s *session) {
-	left := max(0, l.o.Starts-int(l.starting.Load()))
-	s.send(&agentv1.AgentFrame{Frame: &agentv1.AgentFrame_Credit{Credit: &agentv1.Credit{Starts: int32(left)}}}) //nolint:gosec // small
+	s.sendNow(func() *agentv1.AgentFrame {
+		left := max(0, l.o.Starts-int(l.starting.Load()))
+		return &agentv1.AgentFrame{Frame: &agentv1.AgentFrame_Credit{Credit: &agentv1.Credit{Starts: int32(left)}}} //nolint:gosec // small
+	})
 }
 
 // inventory sends the whole inventory in pages.
 func (l *Link) inventory(ctx context.Context, s *session) {
+	if !s.listing.CompareAndSwap(false, true) {
+		return
+	}
+	defer s.listing.Store(false)
 	items, err := l.stages.Inventory(ctx)
 	if err != nil {
 		if ctx.Err() == nil {

@@ -76,7 +76,9 @@ type Link struct {
 	current *session
 	changed chan struct{} // closed and replaced when current changes
 
+	telling  sync.Mutex // held while current changes and OnState is told, so that states come in order
 	starting atomic.Int32
+	stopping atomic.Bool
 	cancel   context.CancelFunc
 	running  sync.WaitGroup
 }
@@ -85,7 +87,7 @@ type Link struct {
 func New(o Options, i Identity) *Link {
 	return &Link{
 		o:       o,
-		tokens:  &tokens{dial: o.dial, key: i.Key, agentID: i.AgentID, secure: o.TLS != nil},
+		tokens:  &tokens{dial: o.dial, key: i.Key, agentID: i.AgentID, address: o.Address, secure: o.TLS != nil},
 		logs:    newLogs(),
 		changed: make(chan struct{}),
 	}
@@ -101,12 +103,19 @@ func (l *Link) Start(ctx context.Context, stages Stages) {
 
 // Stop says goodbye and returns when everything has ended.
 func (l *Link) Stop() {
+	if l.cancel == nil {
+		return
+	}
+	l.stopping.Store(true)
+	// Whoever does not listen any more is not waited for.
+	timer := time.AfterFunc(goodbyeFor, l.cancel)
 	if s := l.session(); s != nil {
 		s.send(&agentv1.AgentFrame{Frame: &agentv1.AgentFrame_Draining{Draining: &agentv1.Draining{}}})
+		s.closeSend()
+		<-s.done
 	}
-	if l.cancel != nil {
-		l.cancel()
-	}
+	timer.Stop()
+	l.cancel()
 	l.running.Wait()
 }
 
@@ -139,18 +148,24 @@ func (l *Link) session() *session {
 	return l.current
 }
 
-// gateway returns the client of the current connection, waiting for the first one.
+// gateway returns the client of the current connection, waiting for one.
 func (l *Link) gateway(ctx context.Context) (agentv1.AgentGatewayClient, error) {
+	client, _, err := l.await(ctx)
+	return client, err
+}
+
+// await returns the client of the current connection, and what is closed when another one takes its place.
+func (l *Link) await(ctx context.Context) (agentv1.AgentGatewayClient, <-chan struct{}, error) {
 	for {
 		l.mu.Lock()
 		s, changed := l.current, l.changed
 		l.mu.Unlock()
 		if s != nil {
-			return s.gateway, nil
+			return s.gateway, changed, nil
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for the control plane: %w", ctx.Err())
+			return nil, nil, fmt.Errorf("wait for the control plane: %w", ctx.Err())
 		case <-changed:
 		}
 	}

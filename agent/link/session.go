@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,6 +24,8 @@ const (
 	defaultInvEvery = 5 * time.Minute
 	// Calls in flight on the connection of an old session get so long to end.
 	handover = 20 * time.Second
+	// A control plane that is told that the agent stops gets so long to take notice.
+	goodbyeFor = time.Second
 	// Attempts in one inventory frame: well below the 256 KiB that a frame may have.
 	inventoryPage = 500
 )
@@ -41,10 +44,13 @@ type session struct {
 
 	frames chan *agentv1.ServerFrame
 	away   chan *agentv1.GoAway // receives one GoAway at most
-	done   chan struct{}        // closed when serve has returned
+	done   chan struct{}        // closed when the session has ended and is no longer the current one
 	err    error                // why frames was closed
 
+	silent  atomic.Bool
+	listing atomic.Bool // an inventory is under way: the pages of two must not mix
 	sending sync.Mutex
+	closed  bool // guarded by sending
 }
 
 // connect keeps a session open. It is the owner of every session.
@@ -65,24 +71,33 @@ func (l *Link) connect(ctx context.Context) {
 		since := time.Now()
 		l.adopt(ctx, s)
 		l.running.Go(func() { l.serve(ctx, s) })
-		select {
-		case g := <-s.away:
+		if g := s.wait(); g != nil {
 			l.o.Log.InfoContext(ctx, "control plane asks to reconnect", "reason", g.GetReason())
 			try = -1
 			_ = pause(ctx, between(g.GetReconnectAfterMin().AsDuration(), g.GetReconnectAfterMax().AsDuration()))
-		case <-s.done:
-			l.adopt(ctx, nil) // calls wait for the next session instead of failing on this one
-			if time.Since(since) > healthyAfter {
-				try = -1
-			}
-			if ctx.Err() == nil {
-				l.o.state(StateDisconnected, s.err)
-				l.o.Log.WarnContext(ctx, "connection to the control plane lost", "error", s.err)
-				_ = pause(ctx, backoff(max(try, 0)))
-			}
+			continue
 		}
+		if time.Since(since) > healthyAfter {
+			try = -1
+		}
+		_ = pause(ctx, backoff(max(try, 0)))
 	}
-	l.adopt(ctx, nil)
+}
+
+// wait returns when the session has ended, or with the control plane's wish that the agent come again. That wish counts as well
+// when the session was ended right behind it.
+func (s *session) wait() *agentv1.GoAway {
+	select {
+	case g := <-s.away:
+		return g
+	case <-s.done:
+	}
+	select {
+	case g := <-s.away:
+		return g
+	default:
+		return nil
+	}
 }
 
 // afterFailure logs why no session came about and returns how long to wait.
@@ -191,56 +206,97 @@ func (s *session) read() {
 
 // send writes a frame; a failure shows at the reader.
 func (s *session) send(f *agentv1.AgentFrame) {
+	s.sendNow(func() *agentv1.AgentFrame { return f })
+}
+
+// sendNow writes a frame that is made at the moment of sending, so that a newer one never comes before it.
+func (s *session) sendNow(f func() *agentv1.AgentFrame) {
 	s.sending.Lock()
 	defer s.sending.Unlock()
-	_ = s.stream.Send(f) // Recv returns the stream's error
+	if !s.closed {
+		_ = s.stream.Send(f()) // Recv returns the stream's error
+	}
+}
+
+// closeSend ends the agent's half. Sending after that would break the stream off, and with it what is on its way.
+func (s *session) closeSend() {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	s.closed = true
+	_ = s.stream.CloseSend() // never fails
 }
 
 // adopt makes a session the current one and lets the previous one go: make before break.
 func (l *Link) adopt(ctx context.Context, s *session) {
-	l.mu.Lock()
-	old := l.current
-	if old == s {
-		l.mu.Unlock()
+	l.telling.Lock()
+	defer l.telling.Unlock()
+	if old := l.replace(s); old != nil {
+		old.cancel()
+		l.closeLater(ctx, old)
+	}
+	l.o.state(StateConnected, nil)
+	l.o.Log.InfoContext(ctx, "connected", "session", s.welcome.GetSessionId(), "epoch", s.welcome.GetEpoch())
+}
+
+// leave notes that a session has ended. When it was the current one, calls wait for the next instead of failing on it.
+func (l *Link) leave(ctx context.Context, s *session) {
+	defer close(s.done)
+	l.telling.Lock()
+	defer l.telling.Unlock()
+	if l.session() != s {
 		return
 	}
-	l.current = s
+	l.replace(nil)
+	l.closeLater(ctx, s)
+	if status.Code(s.err) == codes.Unauthenticated {
+		l.tokens.drop()
+	}
+	if ctx.Err() == nil && !l.stopping.Load() {
+		l.o.state(StateDisconnected, s.err)
+		l.o.Log.WarnContext(ctx, "connection to the control plane lost", "error", s.err)
+	}
+}
+
+func (l *Link) replace(s *session) (old *session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	old, l.current = l.current, s
 	close(l.changed)
 	l.changed = make(chan struct{})
-	l.mu.Unlock()
-	if old != nil {
-		old.cancel()
-		l.running.Go(func() {
-			_ = pause(ctx, handover) // either way the connection goes
-			<-old.done
-			_ = old.conn.Close()
-		})
-	}
-	if s != nil {
-		l.o.state(StateConnected, nil)
-		l.o.Log.InfoContext(ctx, "connected", "session", s.welcome.GetSessionId(), "epoch", s.welcome.GetEpoch())
-	}
+	return old
+}
+
+// closeLater closes the connection of a session once the calls on it had their time.
+func (l *Link) closeLater(ctx context.Context, s *session) {
+	l.running.Go(func() {
+		_ = pause(ctx, handover) // either way the connection goes
+		<-s.done
+		_ = s.conn.Close()
+	})
 }
 
 // serve handles a session's frames until it ends.
 func (l *Link) serve(ctx context.Context, s *session) {
-	silent := false
+	every := orDefault(s.welcome.GetPingEvery().AsDuration(), defaultPing)
+	// Ends the session from outside: a peer that takes nothing in holds up whoever sends.
+	silence := time.AfterFunc(3*every, func() {
+		s.silent.Store(true)
+		s.cancel()
+	})
 	defer func() {
+		silence.Stop()
 		s.cancel()
 		for range s.frames { // the reader ends with the context
 		}
-		if silent {
+		if s.silent.Load() {
 			s.err = errSilent
 		}
-		close(s.done)
+		l.leave(ctx, s)
 	}()
-	every := orDefault(s.welcome.GetPingEvery().AsDuration(), defaultPing)
 	ping := time.NewTicker(every)
 	defer ping.Stop()
 	inventory := time.NewTicker(orDefault(s.welcome.GetInventoryEvery().AsDuration(), defaultInvEvery))
 	defer inventory.Stop()
-	silence := time.NewTimer(3 * every)
-	defer silence.Stop()
 	l.running.Go(func() { l.inventory(ctx, s) })
 	l.credit(s)
 	for {
@@ -255,9 +311,6 @@ func (l *Link) serve(ctx context.Context, s *session) {
 			s.send(&agentv1.AgentFrame{Frame: &agentv1.AgentFrame_Ping{Ping: &agentv1.Ping{Time: timestamppb.Now()}}})
 		case <-inventory.C:
 			l.running.Go(func() { l.inventory(ctx, s) })
-		case <-silence.C:
-			silent = true
-			return
 		}
 	}
 }

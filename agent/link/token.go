@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
 )
@@ -15,6 +17,10 @@ import (
 const (
 	renewPrefix  = "seatrial-agent-renew:"
 	renewTimeout = 15 * time.Second
+	// A token is kept so long at least, whatever the clocks say: when it is refused it goes at once.
+	minLife = time.Minute
+	// After a renewal that failed, calls use the old token for so long before one tries again.
+	renewAgain = 10 * time.Second
 )
 
 // tokens hands out the agent's short-lived token and renews it at a third of its life, when a call needs one.
@@ -22,6 +28,7 @@ type tokens struct {
 	dial    func() (*grpc.ClientConn, error)
 	key     ed25519.PrivateKey
 	agentID string
+	address string
 	secure  bool
 
 	mu      sync.Mutex
@@ -51,7 +58,8 @@ func (t *tokens) get(ctx context.Context) (string, error) {
 	}
 	err := t.renew(ctx)
 	if err != nil && t.token != "" && now.Before(t.expires) {
-		return t.token, nil // good for two thirds of its life yet: the next call tries again
+		t.renewAt = now.Add(renewAgain)
+		return t.token, nil // good for two thirds of its life yet
 	}
 	return t.token, err
 }
@@ -59,7 +67,8 @@ func (t *tokens) get(ctx context.Context) (string, error) {
 // set takes a token that was received now.
 func (t *tokens) set(token string, expires time.Time) {
 	now := time.Now()
-	t.token, t.expires, t.renewAt = token, expires, now.Add(expires.Sub(now)/3)
+	life := max(expires.Sub(now), minLife)
+	t.token, t.expires, t.renewAt = token, now.Add(life), now.Add(life/3)
 }
 
 // drop forgets the token that the control plane has refused.
@@ -80,23 +89,27 @@ func (t *tokens) renew(ctx context.Context) error {
 	identity := agentv1.NewAgentIdentityClient(conn)
 	challenge, err := identity.Challenge(ctx, &agentv1.ChallengeRequest{AgentId: t.agentID})
 	if err != nil {
-		return renewError(err)
+		return t.failed(err)
 	}
 	renewed, err := identity.Renew(ctx, &agentv1.RenewRequest{
 		AgentId: t.agentID, Nonce: challenge.GetNonce(),
 		Signature: ed25519.Sign(t.key, append([]byte(renewPrefix), challenge.GetNonce()...)),
 	})
 	if err != nil {
-		return renewError(err)
+		return t.failed(err)
 	}
 	t.set(renewed.GetToken(), renewed.GetTokenExpiresAt().AsTime())
 	return nil
 }
 
-// renewError marks the refusal of the key itself: no new token will help.
-func renewError(err error) error {
-	if refused(err) {
+// failed marks the refusal of the key itself: no new token will help.
+func (t *tokens) failed(err error) error {
+	switch {
+	case refused(err):
 		return fmt.Errorf("%w: %w", ErrRevoked, err)
+	case status.Code(err) == codes.Unavailable:
+		return unreachable(t.address, err)
+	default:
+		return fmt.Errorf("renew token: %w", err)
 	}
-	return fmt.Errorf("renew token: %w", err)
 }

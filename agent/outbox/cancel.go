@@ -11,6 +11,9 @@ import (
 // What a cancelled pod gets on top of its own grace before it is stopped although its runner was told.
 const forceSlack = 30 * time.Second
 
+// A pod that could not be stopped uses up the cluster until its deadline, which not every one has.
+const stopAgain = 30 * time.Second
+
 // Cancel passes a cancellation on: to the runner when one is attached, else to the pod. An attempt that is unknown yet is
 // cancelled as soon as its Job shows.
 func (o *Outbox) Cancel(attemptID, reason string) {
@@ -80,9 +83,15 @@ func (o *Outbox) stop(r *record) {
 	id := r.report.GetAttemptId()
 	why := jobspec.Stopped{Status: int32(r.report.GetStatus()), Reason: r.report.GetReason(), Message: r.report.GetMessage()}
 	o.later(func(ctx context.Context) {
-		if err := o.o.Stopper.Stop(ctx, id, why); err != nil && ctx.Err() == nil {
-			o.o.Log.WarnContext(ctx, "pods not stopped; the Job's deadline will", "attempt", id, "error", err)
+		err := o.o.Stopper.Stop(ctx, id, why)
+		if err == nil || ctx.Err() != nil {
+			return
 		}
+		o.o.Log.WarnContext(ctx, "pods not stopped, trying again", "attempt", id, "error", err, "in", stopAgain.String())
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		r.stopping, r.stopAt = false, time.Now().Add(stopAgain)
+		o.later(nil)
 	})
 }
 

@@ -74,6 +74,7 @@ type record struct {
 
 	cancelled string    // reason, empty for none
 	forceAt   time.Time // when a cancellation stops the pod
+	stopAt    time.Time // when stopping the pod is tried again
 	deliverBy time.Time // when what is missing is given up
 	stopping  bool
 	tailing   bool
@@ -160,17 +161,21 @@ func (o *Outbox) run(ctx context.Context) {
 // deadlines acts on those that have passed and returns the next one; the caller holds the lock.
 func (o *Outbox) deadlines(now time.Time) (next time.Time) {
 	for id, r := range o.records {
-		if due(r.unseenBy, now) && r.attached == 0 {
+		if due(r.unseenBy, now) && r.attached <= 0 {
 			delete(o.records, id)
 			continue
 		}
 		if due(r.forceAt, now) {
 			o.force(r)
 		}
+		if due(r.stopAt, now) {
+			r.stopAt = time.Time{}
+			o.stop(r)
+		}
 		if due(r.deliverBy, now) {
 			o.giveUp(r, "Logs and files were not complete when their time was up.")
 		}
-		for _, at := range []time.Time{r.forceAt, r.deliverBy, r.unseenBy} {
+		for _, at := range []time.Time{r.forceAt, r.stopAt, r.deliverBy, r.unseenBy} {
 			if at.After(now) && (next.IsZero() || at.Before(next)) {
 				next = at
 			}

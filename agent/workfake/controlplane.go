@@ -55,6 +55,7 @@ type ControlPlane struct {
 	held     chan struct{} // log answers wait while it is not nil
 	streams  map[string]*Stream
 	files    map[string][]byte
+	stored   map[string]*agentv1.FetchAttemptResponse // assignments by attempt
 	epoch    int64
 	sessions chan *Session
 	reports  chan *agentv1.AttemptReport
@@ -74,7 +75,7 @@ func ListenControlPlane(tb testing.TB, address string) *ControlPlane {
 		Welcome: &agentv1.Welcome{
 			Protocol: 1, PingEvery: durationpb.New(time.Minute), InventoryEvery: durationpb.New(time.Hour),
 		},
-		faults: map[string]error{}, calls: map[string]int{}, streams: map[string]*Stream{}, files: map[string][]byte{},
+		faults: map[string]error{}, calls: map[string]int{}, streams: map[string]*Stream{}, files: map[string][]byte{}, stored: map[string]*agentv1.FetchAttemptResponse{},
 		sessions: make(chan *Session, 64), reports: make(chan *agentv1.AttemptReport, 4096), address: address,
 	}
 	c.Up(tb)
@@ -224,6 +225,23 @@ func (c *ControlPlane) Renew(_ context.Context, r *agentv1.RenewRequest) (*agent
 func (c *ControlPlane) ReportAttempt(_ context.Context, r *agentv1.ReportAttemptRequest) (*agentv1.ReportAttemptResponse, error) {
 	c.reports <- proto.CloneOf(r.GetReport())
 	return &agentv1.ReportAttemptResponse{Status: r.GetReport().GetStatus()}, nil
+}
+
+// Store keeps an assignment for FetchAttempt.
+func (c *ControlPlane) Store(a *agentv1.Assignment, digest string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stored[a.GetAttemptId()] = &agentv1.FetchAttemptResponse{Assignment: a, SpecDigest: digest}
+}
+
+// FetchAttempt implements AgentGatewayServer.
+func (c *ControlPlane) FetchAttempt(_ context.Context, r *agentv1.FetchAttemptRequest) (*agentv1.FetchAttemptResponse, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if a, ok := c.stored[r.GetAttemptId()]; ok {
+		return a, nil
+	}
+	return nil, status.Error(codes.NotFound, "there is no such attempt")
 }
 
 // Report returns the next report that matches, passing over others.

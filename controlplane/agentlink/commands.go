@@ -75,7 +75,7 @@ func (s *Server) command(ss *session, c cluster.Command) (*agentv1.Command, erro
 		ss.remember(c.ID, assignment.GetExecutionId())
 		ss.credit = max(0, ss.credit-1)
 		if len(c.Spec) > maxInline {
-			assignment = nil
+			assignment = &agentv1.Assignment{AttemptId: assignment.GetAttemptId()}
 		}
 		out.Kind = &agentv1.Command_Start{Start: &agentv1.Start{Assignment: assignment, SpecDigest: c.SpecDigest}}
 	default:

@@ -1260,8 +1260,9 @@ func (*Command_Cancel) isCommand_Kind() {}
 func (*Command_Release) isCommand_Kind() {}
 
 type Start struct {
-	state      protoimpl.MessageState `protogen:"open.v1"`
-	Assignment *Assignment            `protobuf:"bytes,1,opt,name=assignment,proto3" json:"assignment,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Holds the attempt's id alone when the whole is too large for a frame: the agent fetches it then.
+	Assignment *Assignment `protobuf:"bytes,1,opt,name=assignment,proto3" json:"assignment,omitempty"`
 	// Hex SHA-256 of the deterministic encoding of the assignment.
 	SpecDigest    string `protobuf:"bytes,2,opt,name=spec_digest,json=specDigest,proto3" json:"spec_digest,omitempty"`
 	unknownFields protoimpl.UnknownFields
