@@ -46,12 +46,15 @@ func assignment(id ids, name string, env cluster.Environment, plan *workflow.Pla
 
 func pod(p workflow.Pod) *agentv1.Pod {
 	out := &agentv1.Pod{
-		ServiceAccountName: p.ServiceAccountName, NodeSelector: p.NodeSelector, ImagePullSecrets: p.ImagePullSecrets,
+		ServiceAccountName: p.ServiceAccountName, NodeSelector: p.NodeSelector,
 		Labels: p.Labels, Annotations: p.Annotations,
 		Security: &agentv1.PodSecurity{
 			RunAsUser: p.Security.RunAsUser, RunAsGroup: p.Security.RunAsGroup, RunAsNonRoot: p.Security.RunAsNonRoot,
 			FsGroup: p.Security.FSGroup, ReadOnlyRootFilesystem: p.Security.ReadOnlyRootFilesystem,
 		},
+	}
+	for _, s := range p.ImagePullSecrets {
+		out.ImagePullSecrets = append(out.ImagePullSecrets, s.Name)
 	}
 	for _, t := range p.Tolerations {
 		out.Tolerations = append(out.Tolerations, &agentv1.Toleration{
@@ -91,7 +94,7 @@ func runnerPlan(attempt string, plan *workflow.Plan) *runnerv1.Plan {
 		UploadAllowance: durationpb.New(uploadAllowance),
 	}
 	for _, f := range plan.Files {
-		out.Files = append(out.Files, &runnerv1.SourceFile{Path: f.Path, Content: []byte(f.Content), Mode: f.Mode})
+		out.Files = append(out.Files, &runnerv1.SourceFile{Path: f.Path, Content: []byte(f.Content), Mode: uint32(f.Mode)})
 	}
 	for _, s := range plan.Steps {
 		out.Steps = append(out.Steps, step(s))

@@ -3,13 +3,14 @@ package workflow
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/controlplane/workflow/expr"
+	"github.com/seatrial/seatrial/controlplane/workflow/parse"
 )
 
 // Inputs are what one attempt is compiled for. Params come from Params.Resolve.
@@ -19,15 +20,34 @@ type Inputs struct {
 	Environment string
 	Namespace   string
 	Cluster     string
+	Matrix      document.Cell // values of the run's cell; nil without a matrix
+	Shard       Shard
+	Release     Release
+	Trigger     Trigger
 }
+
+// Shard is the number of a run among those that share its tests, from 1.
+type Shard struct{ Index, Count int64 }
+
+// Release is what an execution is for; empty when it is for none.
+type Release struct{ Application, Version string }
+
+// Trigger is what started an execution.
+type Trigger struct{ Kind, Name, Actor, Repository, Branch, Commit string }
 
 func (in Inputs) values(doc *Document) map[string]any {
 	v := map[string]any{
 		"execution.id": in.ExecutionID, "workflow.name": doc.Metadata.Name, "environment.name": in.Environment,
-		"environment.namespace": in.Namespace, "cluster.name": in.Cluster,
+		"environment.namespace": in.Namespace, "cluster.name": in.Cluster, "shard.index": in.Shard.Index, "shard.count": in.Shard.Count,
+		"release.application": in.Release.Application, "release.version": in.Release.Version, "trigger.kind": in.Trigger.Kind,
+		"trigger.name": in.Trigger.Name, "trigger.actor": in.Trigger.Actor, "trigger.repository": in.Trigger.Repository,
+		"trigger.branch": in.Trigger.Branch, "trigger.commit": in.Trigger.Commit,
 	}
 	for name, value := range in.Params {
 		v["params."+name] = value
+	}
+	for name, value := range in.Matrix {
+		v["matrix."+name] = value
 	}
 	return v
 }
@@ -35,7 +55,7 @@ func (in Inputs) values(doc *Document) map[string]any {
 // Compile resolves a parsed document for one attempt. It is pure: equal inputs give equal plans. The error is a *fault.Error
 // with every fault in Places.
 func Compile(doc *Document, in Inputs) (*Plan, error) {
-	compiler, err := expr.New(variables(doc.Spec.Params))
+	compiler, err := expr.New(doc.Spec.Variables())
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "compile "+doc.Metadata.Name)
 	}
@@ -78,7 +98,7 @@ func (c *compilation) error() error {
 }
 
 // text resolves a template and checks the result; what is left for the pod is not checked.
-func (c *compilation) text(path, template string, where expr.Where, check func(string) string) string {
+func (c *compilation) text(path, template string, where expr.Where, rule string) string {
 	if template == "" || expr.IsPlain(template) {
 		return template // checked when it was parsed
 	}
@@ -93,7 +113,7 @@ func (c *compilation) text(path, template string, where expr.Where, check func(s
 		return ""
 	}
 	if where == expr.Here {
-		if wrong := check(out); wrong != "" {
+		if wrong := parse.Check(rule, out); wrong != "" {
 			c.fault(path, "%s", wrong)
 		}
 	}
@@ -111,32 +131,32 @@ func (c *compilation) faults(path string, err error) {
 	}
 }
 
-func (c *compilation) texts(path string, templates []string, where expr.Where, check func(string) string) []string {
+func (c *compilation) texts(path string, templates []string, where expr.Where, rule string) []string {
 	var out []string
 	for i, t := range templates {
-		out = append(out, c.text(path+"["+strconv.Itoa(i)+"]", t, where, check))
+		out = append(out, c.text(path+"["+strconv.Itoa(i)+"]", t, where, rule))
 	}
 	return out
 }
 
-func (c *compilation) step(path string, s Step) {
-	image := c.text(path+".image", s.Image, expr.Here, isImage)
+func (c *compilation) step(path string, s document.Step) {
+	image := c.text(path+".image", s.Image, expr.Here, "image")
 	if s.Image == "" {
-		image = c.text("spec.container.image", c.doc.Spec.Container.Image, expr.Here, isImage)
+		image = c.text("spec.container.image", c.doc.Spec.Container.Image, expr.Here, "image")
 	}
-	dir := c.text(path+".workingDir", s.WorkingDir, expr.Here, isWorkingDir)
+	dir := c.text(path+".workingDir", s.WorkingDir, expr.Here, "workingDir")
 	if s.WorkingDir == "" {
-		dir = c.text("spec.container.workingDir", c.doc.Spec.Container.WorkingDir, expr.Here, isWorkingDir)
+		dir = c.text("spec.container.workingDir", c.doc.Spec.Container.WorkingDir, expr.Here, "workingDir")
 	}
 	step := PlanStep{
 		Index: len(c.plan.Steps), Name: s.Name, WorkingDir: dir, Timeout: time.Duration(s.Timeout),
-		Script:    c.text(path+".run", s.Run, expr.InPod, anything),
-		Command:   c.texts(path+".command", s.Command, expr.InPod, anything),
-		Artifacts: c.texts(path+".artifacts.paths", s.Artifacts.Paths, expr.Here, isPattern),
+		Script:    c.text(path+".run", s.Run, expr.InPod, ""),
+		Command:   c.texts(path+".command", s.Command, expr.InPod, ""),
+		Artifacts: c.texts(path+".artifacts.paths", s.Artifacts.Paths, expr.Here, "pattern"),
 	}
-	step.Command = append(step.Command, c.texts(path+".args", s.Args, expr.InPod, anything)...)
+	step.Command = append(step.Command, c.texts(path+".args", s.Args, expr.InPod, "")...)
 	for i, rep := range s.Reports {
-		paths := c.texts(fmt.Sprintf("%s.reports[%d].paths", path, i), rep.Paths, expr.Here, isPattern)
+		paths := c.texts(fmt.Sprintf("%s.reports[%d].paths", path, i), rep.Paths, expr.Here, "pattern")
 		step.Reports = append(step.Reports, Report{Format: rep.Format, Paths: paths})
 	}
 	box := c.container(PlanContainer{Image: image, PullPolicy: c.doc.Spec.Container.ImagePullPolicy})
@@ -160,9 +180,9 @@ func (c *compilation) container(want PlanContainer) *PlanContainer {
 }
 
 // env gives a step the variables of spec.container and its own, which win.
-func (c *compilation) env(step *PlanStep, box *PlanContainer, path string, own []EnvVar) {
+func (c *compilation) env(step *PlanStep, box *PlanContainer, path string, own []document.EnvVar) {
 	for i, v := range c.doc.Spec.Container.Env {
-		if !slices.ContainsFunc(own, func(o EnvVar) bool { return o.Name == v.Name }) {
+		if !slices.ContainsFunc(own, func(o document.EnvVar) bool { return o.Name == v.Name }) {
 			c.variable(step, box, fmt.Sprintf("spec.container.env[%d]", i), "C", v)
 		}
 	}
@@ -171,30 +191,30 @@ func (c *compilation) env(step *PlanStep, box *PlanContainer, path string, own [
 	}
 }
 
-func (c *compilation) variable(step *PlanStep, box *PlanContainer, path, owner string, v EnvVar) {
-	if v.Secret == nil && v.ConfigMap == nil {
-		value := c.text(path+".value", v.Value, expr.InPod, anything)
+func (c *compilation) variable(step *PlanStep, box *PlanContainer, path, owner string, v document.EnvVar) {
+	if v.ValueFrom == nil {
+		value := c.text(path+".value", v.Value, expr.InPod, "")
 		step.Env = append(step.Env, PlanEnv{Name: v.Name, Value: value})
 		return
 	}
-	ref := PlanRef{Name: "SEATRIAL_ENV_" + owner + "_" + v.Name, Secret: v.Secret, ConfigMap: v.ConfigMap}
+	ref := PlanRef{Name: "SEATRIAL_ENV_" + owner + "_" + v.Name, Secret: v.ValueFrom.Secret, ConfigMap: v.ValueFrom.ConfigMap}
 	if !slices.ContainsFunc(box.Env, func(r PlanRef) bool { return r.Name == ref.Name }) {
 		box.Env = append(box.Env, ref)
 	}
-	step.Env = append(step.Env, PlanEnv{Name: v.Name, From: ref.Name, Secret: v.Secret != nil})
+	step.Env = append(step.Env, PlanEnv{Name: v.Name, From: ref.Name, Secret: v.ValueFrom.Secret != nil})
 }
 
 // git makes fetching the source the first step, so that it has a status and a log like any other.
-func (c *compilation) git(g Git) {
+func (c *compilation) git(g document.Git) {
 	const path = "spec.source.git"
-	url := c.text(path+".url", g.URL, expr.Here, isGitURL)
-	ref := c.text(path+".ref", g.Ref, expr.Here, isGitRef)
+	url := c.text(path+".url", g.URL, expr.Here, "gitURL")
+	ref := c.text(path+".ref", g.Ref, expr.Here, "gitRef")
 	command := []string{"/seatrial/bin/seatrial-source", "--url=" + url}
 	if ref != "" {
 		command = append(command, "--ref="+ref)
 	}
 	command = append(command, "--depth="+strconv.FormatInt(max(g.Depth, 1), 10))
-	for _, p := range c.texts(path+".paths", g.Paths, expr.Here, isInWorkspace) {
+	for _, p := range c.texts(path+".paths", g.Paths, expr.Here, "inWorkspace") {
 		command = append(command, "--path="+p)
 	}
 	command = append(command, "--dest=/workspace")
@@ -202,10 +222,10 @@ func (c *compilation) git(g Git) {
 		command[i] = expr.Escape(arg) // the runner resolves commands; these are resolved
 	}
 	box := c.container(PlanContainer{RunnerImage: true})
-	step := PlanStep{Name: sourceStep, Container: box.Name, Command: command}
-	if g.SecretRef != "" {
+	step := PlanStep{Name: parse.SourceStep, Container: box.Name, Command: command}
+	if g.SecretRef != nil {
 		for _, key := range []string{"username", "password", "token", "ssh-privatekey", "known_hosts"} {
-			c.credential(&step, box, g.SecretRef, key)
+			c.credential(&step, box, g.SecretRef.Name, key)
 		}
 	}
 	c.plan.Steps = append(c.plan.Steps, step)
@@ -232,9 +252,9 @@ func (c *compilation) resources() {
 		if box.RunnerImage {
 			continue
 		}
-		box.Limits = maps.Clone(want.Limits)
+		box.Limits = quantities(want.Limits)
 		if box.Name == carrier {
-			box.Requests = maps.Clone(want.Requests)
+			box.Requests = quantities(want.Requests)
 			continue
 		}
 		for name := range want.Limits {
@@ -244,6 +264,17 @@ func (c *compilation) resources() {
 			box.Requests[name] = "0"
 		}
 	}
+}
+
+func quantities(q map[string]document.Quantity) map[string]string {
+	if q == nil {
+		return nil
+	}
+	out := make(map[string]string, len(q))
+	for name, value := range q {
+		out[name] = string(value)
+	}
+	return out
 }
 
 // busiest returns the name of the container with the most steps, the first of them when several have.
@@ -269,8 +300,8 @@ func (c *compilation) size() {
 			texts = append(texts, v.Value)
 		}
 	}
-	if size := packedSize(c.plan.Files, texts); size > maxPacked {
-		c.fault("spec.source.files", "%s", tooLarge(size))
+	if size := parse.PackedSize(c.plan.Files, texts); size > parse.MaxPacked {
+		c.fault("spec.source.files", "%s", parse.TooLarge(size))
 	}
 	total := 0
 	for _, t := range texts {

@@ -61,9 +61,11 @@ func TestExpandEnv_Err(t *testing.T) {
 		"Blank":      {"${{ }}", "empty", "nothing to resolve"},
 		"Type":       {"${{ [1] }}", "list", "a list has no text"},
 		"DynType":    {"${{ dyn([1]) }}", "strings, numbers", "a list has no text, known late"},
-		"Later":      {"${{ hash(env.N) }}", "hash() is not supported yet", "of the language, but later"},
+		"NoSteps":    {"${{ steps.a.status }}", "steps is not known in the pod", "no step is over"},
+		"NoFiles":    {`${{ file("a") }}`, "no workspace", "nothing to read"},
+		"Status":     {"${{ failed() }}", "in if only", "a script asks for steps.<name>.status"},
 		"Mistyped":   {"${{ env.N + 1 }}", "no matching overload", "variables are strings"},
-		"TooLong":    {"${{ \"" + strings.Repeat("a", 5000) + "\" }}", "size", "bounded"},
+		"TooLong":    {"${{ \"" + strings.Repeat("a", 3<<20) + "\" }}", "size", "bounded"},
 		"TooDeep":    {"${{ " + strings.Repeat("(", 200) + "1" + strings.Repeat(")", 200) + " }}", "expression", "bounded"},
 		"TooCostly":  {"${{ " + costly + " }}", "cost", "bounded"},
 		"TwoResults": {strings.Repeat("${{ env.BIG }}", 3), "longer than", "bounded"},
@@ -92,12 +94,15 @@ func compiler(tb testing.TB) *expr.Compiler {
 	tb.Helper()
 	c, err := expr.New(map[string]expr.Type{
 		"params.url": expr.String, "params.users": expr.Integer, "params.rate": expr.Number, "params.full": expr.Boolean,
-		"workflow.name": expr.String,
+		"workflow.name": expr.String, "environment.name": expr.String,
+		"steps.build.status": expr.String, "steps.build.exitCode": expr.Integer, "steps.build.outputs": expr.Texts,
+		"steps.my-step.status": expr.String, "steps.my-step.exitCode": expr.Integer, "steps.my-step.outputs": expr.Texts,
+		"steps.test.status": expr.String, "steps.test.exitCode": expr.Integer, "steps.test.outputs": expr.Texts,
 	})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return c
+	return c.WithSteps([]string{"build", "my-step", "test"}, []string{"build", "my-step"}, map[string][]string{"build": {"version"}})
 }
 
 func values() map[string]any {
@@ -121,6 +126,13 @@ func TestTemplate_Expand(t *testing.T) {
 		"PodKeepsEscape":  {"$${{ x }}", expr.InPod, "$${{ x }}", "the runner resolves it"},
 		"PodValueInert":   {"${{ workflow.name }}", expr.InPod, "$${{ env.TOKEN }}", "a parameter cannot make the runner resolve anything"},
 		"PodDollarBefore": {"${{ params.url }}${{ env.HOME }}", expr.InPod, "http://a/${{ \"$\" }}${{ env.HOME }}", "the dollar of a value escapes nothing"},
+		"Bracket":         {`${{ params["url"] }}`, expr.Here, "http://a/$", "the same variable"},
+		"PodMixed":        {`${{ env.HOME + params.url }}`, expr.InPod, `${{ env.HOME + "http://a/$" }}`, "the runner knows no parameters: it gets their values"},
+		"PodBracket":      {`${{ steps["my-step"].status + params["url"] }}`, expr.InPod, `${{ steps["my-step"].status + "http://a/$" }}`, "names with dashes"},
+		"PodMacro":        {`${{ [1, params.users].exists(i, i > steps.build.exitCode) }}`, expr.InPod, `${{ [1, 7].exists(i, i > steps.build.exitCode) }}`, "macros stay as they are"},
+		"PodAsWritten":    {`${{steps.build.outputs.version}}`, expr.InPod, `${{steps.build.outputs.version}}`, "left as written"},
+		"JSON":            {`${{ toJSON({"b": [1, 2.5], "a": "x"}) }} ${{ fromJSON("{\"a\": [1, 2]}").a[1] + params.users }}`, expr.Here, `{"a":"x","b":[1,2.5]} 9`, "in order, whole numbers are integers"},
+		"Hash":            {`${{ hash("abc") }}`, expr.Here, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "SHA-256"},
 		"PodBraceAfter":   {"${{ params.url }}{{ env.HOME }}", expr.InPod, "http://a/$${{ env.HOME }}", "a dollar and braces do not join into an expression"},
 	}
 	for name, tc := range tests {
@@ -141,23 +153,28 @@ func TestTemplate_Expand(t *testing.T) {
 func TestCompiler_Compile_Err(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		template    string
-		where       expr.Where
-		says        string
-		offset      int
-		unsupported bool
-		reason      string
+		template string
+		where    expr.Where
+		says     string
+		offset   int
+		reason   string
 	}{
-		"NoSuchParam":   {"a ${{ params.uri }}", expr.Here, "there is no params.uri; there are", 2, false, "found when applied, not when run"},
-		"NoSuchRoot":    {"${{ parms.url }}", expr.Here, `no variable "parms"`, 0, false, "found when applied"},
-		"Whole":         {"${{ params }}", expr.Here, "cannot be used as a whole", 0, false, "no text"},
-		"Bracket":       {`${{ params["url"] }}`, expr.Here, "write params.url", 0, false, "one way to write it"},
-		"EnvHere":       {"${{ env.X }}", expr.Here, "in the pod only", 0, false, "an image name cannot depend on the pod"},
-		"Mixed":         {"${{ env.X + params.url }}", expr.InPod, "use an expression for each", 0, false, "nobody knows both"},
-		"Type":          {"${{ params.users + params.url }}", expr.Here, "no matching overload", 0, false, "checked types"},
-		"MatrixLater":   {"${{ matrix.browser }}", expr.Here, "matrix is not supported yet", 0, true, "of the language, but later"},
-		"ReleaseLater":  {"${{ release.version }}", expr.Here, "release is not supported yet", 0, true, "of the language, but later"},
-		"FunctionLater": {"${{ always() }}", expr.Here, "always() is not supported yet", 0, true, "of the language, but later"},
+		"NoSuchParam":  {"a ${{ params.uri }}", expr.Here, "there is no params.uri; there are", 2, "found when applied, not when run"},
+		"NoSuchRoot":   {"${{ parms.url }}", expr.Here, `no variable "parms"`, 0, "found when applied"},
+		"Whole":        {"${{ params }}", expr.Here, "cannot be used as a whole", 0, "no text"},
+		"EnvHere":      {"${{ env.X }}", expr.Here, "in the pod only", 0, "an image name cannot depend on the pod"},
+		"Type":         {"${{ params.users + params.url }}", expr.Here, "no matching overload", 0, "checked types"},
+		"NoMatrix":     {"${{ matrix.browser }}", expr.Here, "the workflow declares none", 0, "found when applied"},
+		"Late":         {"${{ environment.name }}", expr.AtTrigger, "not known yet", 0, "a matrix cannot depend on what it makes"},
+		"StatusInText": {"${{ always() }}", expr.InPod, "in if only", 0, "a condition only"},
+		"FileHere":     {`${{ file("a") }}`, expr.Here, "in the pod only", 0, "the control plane has no workspace"},
+		"StepHere":     {"${{ steps.build.status }}", expr.Here, "in the pod only", 0, "an image is chosen before a step runs"},
+		"StepLater":    {"${{ steps.test.status }}", expr.InPod, "does not end before", 0, "the order of steps"},
+		"StepUnknown":  {"${{ steps.biuld.status }}", expr.InPod, "no step \"biuld\"", 0, "found when applied"},
+		"StepField":    {"${{ steps.build.code }}", expr.InPod, "status, exitCode, outputs", 0, "found when applied"},
+		"StepOutput":   {"${{ steps.build.outputs.nope }}", expr.InPod, "declares no output nope", 0, "found when applied"},
+		"StepType":     {"${{ steps.build.exitCode + 'a' }}", expr.InPod, "no matching overload", 0, "typed"},
+		"Hidden":       {"${{ [1].exists(params, params > 0) ? 1 : 2 }}", expr.InPod, "another name", 0, "rewriting goes by name"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -168,8 +185,8 @@ func TestCompiler_Compile_Err(t *testing.T) {
 				t.Fatalf("err = %v: %s", err, tc.reason)
 			}
 			f := e.Faults[0]
-			if !strings.Contains(f.Message, tc.says) || f.Offset != tc.offset || f.Unsupported != tc.unsupported {
-				t.Errorf("%+v, want %q at %d, unsupported %t: %s", f, tc.says, tc.offset, tc.unsupported, tc.reason)
+			if !strings.Contains(f.Message, tc.says) || f.Offset != tc.offset {
+				t.Errorf("%+v, want %q at %d: %s", f, tc.says, tc.offset, tc.reason)
 			}
 		})
 	}

@@ -2,7 +2,6 @@ package expr
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -10,34 +9,35 @@ import (
 	"cel.dev/cel-go/common/operators"
 )
 
-// reference is a use of a variable in an expression, or a call of a function (call is set and root is its name).
+// reference is a use of a variable with the fields named behind it, or a call of a function.
 type reference struct {
-	root    string
-	field   string // empty when the variable is used as a whole
-	bracket bool   // root["field"]
-	call    bool
+	path  []string // "params", "users"; only the name of the function for a call
+	call  bool
+	local string // the variable of a macro that hides one of ours; the rest is empty
 }
 
-// references lists what an expression uses, local variables of macros left out.
-func references(e ast.Expr) []reference {
-	w := walker{}
+// walker lists what an expression uses, local variables of macros left out. It turns root["field"] into root.field, so that
+// names that are no identifiers are found and typed like the others.
+type walker struct {
+	known func(root string) bool
+	make  ast.ExprFactory
+	found []reference
+}
+
+func references(e ast.Expr, known func(string) bool) []reference {
+	w := &walker{known: known, make: ast.NewExprFactory()}
 	w.visit(e, nil)
 	return w.found
 }
 
-type walker struct{ found []reference }
-
 func (w *walker) visit(e ast.Expr, local []string) {
+	if path := w.chain(e, local); path != nil {
+		w.found = append(w.found, reference{path: path})
+		return
+	}
 	switch e.Kind() {
-	case ast.IdentKind:
-		if !slices.Contains(local, e.AsIdent()) {
-			w.found = append(w.found, reference{root: e.AsIdent()})
-		}
 	case ast.SelectKind:
-		s := e.AsSelect()
-		if !w.field(s.Operand(), s.FieldName(), false, local) {
-			w.visit(s.Operand(), local)
-		}
+		w.visit(e.AsSelect().Operand(), local)
 	case ast.CallKind:
 		w.call(e.AsCall(), local)
 	case ast.ListKind:
@@ -52,13 +52,22 @@ func (w *walker) visit(e ast.Expr, local []string) {
 			w.visit(field.AsStructField().Value(), local)
 		}
 	case ast.ComprehensionKind:
-		c := e.AsComprehension()
-		w.visit(c.IterRange(), local)
-		w.visit(c.AccuInit(), local)
-		inner := append(slices.Clone(local), c.IterVar(), c.IterVar2(), c.AccuVar())
-		w.all([]ast.Expr{c.LoopCondition(), c.LoopStep(), c.Result()}, inner)
-	case ast.LiteralKind, ast.UnspecifiedExprKind:
+		w.comprehension(e.AsComprehension(), local)
+	case ast.IdentKind, ast.LiteralKind, ast.UnspecifiedExprKind:
 	}
+}
+
+// comprehension looks into a macro. Its variables must not hide ours: what stands for the pod is rewritten by name.
+func (w *walker) comprehension(c ast.ComprehensionExpr, local []string) {
+	for _, name := range []string{c.IterVar(), c.IterVar2()} {
+		if w.known(name) {
+			w.found = append(w.found, reference{local: name})
+		}
+	}
+	w.visit(c.IterRange(), local)
+	w.visit(c.AccuInit(), local)
+	inner := append(slices.Clone(local), c.IterVar(), c.IterVar2(), c.AccuVar())
+	w.all([]ast.Expr{c.LoopCondition(), c.LoopStep(), c.Result()}, inner)
 }
 
 func (w *walker) all(es []ast.Expr, local []string) {
@@ -67,33 +76,59 @@ func (w *walker) all(es []ast.Expr, local []string) {
 	}
 }
 
-// call notes env["NAME"] and "NAME" in env as uses of the one variable; other calls are looked into.
+// call notes "NAME" in env as a use of the one variable; other calls are looked into.
 func (w *walker) call(c ast.CallExpr, local []string) {
 	args := c.Args()
-	switch {
-	case c.FunctionName() == operators.Index && len(args) == 2:
-		if name, ok := literal(args[1]); ok && w.field(args[0], name, true, local) {
+	if c.FunctionName() == operators.In && len(args) == 2 {
+		if name, ok := literal(args[0]); ok && isIdent(args[1], "env", local) {
+			w.found = append(w.found, reference{path: []string{"env", name}})
 			return
 		}
-	case c.FunctionName() == operators.In && len(args) == 2:
-		if name, ok := literal(args[0]); ok && w.field(args[1], name, true, local) {
-			return
-		}
-	case !c.IsMemberFunction():
-		w.found = append(w.found, reference{root: c.FunctionName(), call: true})
 	}
 	if c.IsMemberFunction() {
 		w.visit(c.Target(), local)
+	} else if name := c.FunctionName(); isLetter(name[0]) { // not an operator
+		w.found = append(w.found, reference{path: []string{name}, call: true})
 	}
 	w.all(args, local)
 }
 
-func (w *walker) field(operand ast.Expr, name string, bracket bool, local []string) bool {
-	if operand.Kind() != ast.IdentKind || slices.Contains(local, operand.AsIdent()) {
-		return false
+// chain returns the path of a variable with its fields, nil when e is something else.
+func (w *walker) chain(e ast.Expr, local []string) []string {
+	switch e.Kind() {
+	case ast.IdentKind:
+		if !slices.Contains(local, e.AsIdent()) {
+			return []string{e.AsIdent()}
+		}
+	case ast.SelectKind:
+		if path := w.chain(e.AsSelect().Operand(), local); path != nil {
+			return append(path, e.AsSelect().FieldName())
+		}
+	case ast.CallKind:
+		c := e.AsCall()
+		if c.FunctionName() != operators.Index || len(c.Args()) != 2 {
+			return nil
+		}
+		name, ok := literal(c.Args()[1])
+		if !ok {
+			return nil
+		}
+		path := w.chain(c.Args()[0], local)
+		if len(path) == 1 && path[0] != "env" && w.known(path[0]) {
+			e.SetKindCase(w.make.NewSelect(e.ID(), c.Args()[0], name))
+		}
+		if path != nil {
+			return append(path, name)
+		}
+	case ast.ListKind, ast.MapKind, ast.StructKind, ast.ComprehensionKind, ast.LiteralKind, ast.UnspecifiedExprKind:
 	}
-	w.found = append(w.found, reference{root: operand.AsIdent(), field: name, bracket: bracket})
-	return true
+	return nil
+}
+
+func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+
+func isIdent(e ast.Expr, name string, local []string) bool {
+	return e.Kind() == ast.IdentKind && e.AsIdent() == name && !slices.Contains(local, name)
 }
 
 func literal(e ast.Expr) (string, bool) {
@@ -104,77 +139,125 @@ func literal(e ast.Expr) (string, bool) {
 	return s, ok
 }
 
-// later are the names of the language that are not built yet.
-func later(r reference) bool {
-	if r.call {
-		return slices.Contains([]string{
-			"always", "failed", "passed", "cancelled", "file", "glob", "fromJSON", "toJSON", "hash",
-		}, r.root)
-	}
-	return slices.Contains([]string{"matrix", "shard", "release", "trigger", "steps"}, r.root)
-}
-
 // checkNames finds variables that do not exist and those in the wrong place. It runs before the type check, whose messages on
 // names say less.
 func (c *Compiler) checkNames(offset int, refs []reference, where Where) []Fault {
 	var faults []Fault
-	add := func(unsupported bool, format string, args ...any) {
-		faults = append(faults, Fault{Offset: offset, Message: fmt.Sprintf(format, args...), Unsupported: unsupported})
-	}
-	env, rest := false, ""
-	for _, r := range refs {
-		switch {
-		case later(r) && r.call:
-			add(true, "%s() is not supported yet", r.root)
-		case later(r):
-			add(true, "%s is not supported yet", r.root)
-		case r.call:
-		case r.root == "env":
-			env = true
-			c.checkEnv(r, where, add)
-		default:
-			if _, known := c.roots[r.root]; known {
-				rest = r.root
-			}
-			c.checkField(r, where, add)
+	add := func(format string, args ...any) {
+		f := Fault{Offset: offset, Message: fmt.Sprintf(format, args...)}
+		if !slices.Contains(faults, f) {
+			faults = append(faults, f)
 		}
 	}
-	if env && rest != "" && len(faults) == 0 {
-		add(false, "an expression that uses env is resolved in the pod, where %s is not known; use an expression for each", rest)
+	for _, r := range refs {
+		switch {
+		case r.local != "":
+			add("%s is the name of a variable; give what the macro goes through another name", r.local)
+		case r.call:
+			checkCall(r.path[0], where, add)
+		case r.path[0] == "env":
+			checkEnv(r.path, where, add)
+		case r.path[0] == "steps" && (len(c.steps) > 0 || c.roots["steps"] == nil && len(c.roots) > 0):
+			c.checkSteps(r.path, where, add)
+		default:
+			c.checkField(r.path, where, add)
+		}
 	}
 	return faults
 }
 
-func (c *Compiler) checkEnv(r reference, where Where, add func(bool, string, ...any)) {
+func checkCall(name string, where Where, add func(string, ...any)) {
 	switch {
-	case where != InPod:
-		add(false, "env is known in the pod only: use it in run, command, args or the value of a step's env")
-	case r.field == "":
-		add(false, "env cannot be used as a whole; name the variable: env.NAME")
+	case isStatusFunction(name) && where != If:
+		add("%s() is known in if only", name)
+	case isPodFunction(name) && !where.inPod():
+		add("%s() reads the workspace, which is known in the pod only: use it in run, command, args, if or the value of a step's env", name)
 	}
 }
 
-func (c *Compiler) checkField(r reference, where Where, add func(bool, string, ...any)) {
-	fields, known := c.roots[r.root]
+func checkEnv(path []string, where Where, add func(string, ...any)) {
 	switch {
-	case !known && r.field == "" && isTypeName(r.root):
-	case len(c.roots) == 0:
-		add(false, "%s is not known in the pod; only env is", r.root)
-	case !known && r.root == "params":
-		add(false, "there is no params.%s: the workflow declares no params", r.field)
-	case !known:
-		names := slices.Sorted(maps.Keys(c.roots))
-		if where == InPod {
-			names = append(names, "env")
-		}
-		add(false, "there is no variable %q here; there are %s", r.root, strings.Join(names, ", "))
-	case r.field == "":
-		add(false, "%s cannot be used as a whole; name one of %s", r.root, strings.Join(fields, ", "))
-	case !slices.Contains(fields, r.field):
-		add(false, "there is no %s.%s; there are %s", r.root, r.field, strings.Join(fields, ", "))
-	case r.bracket:
-		add(false, "write %s.%s instead of %s[%q]", r.root, r.field, r.root, r.field)
+	case !where.inPod():
+		add("env is known in the pod only: use it in run, command, args, if or the value of a step's env")
+	case len(path) == 1:
+		add("env cannot be used as a whole; name the variable: env.NAME")
 	}
+}
+
+func (c *Compiler) checkSteps(path []string, where Where, add func(string, ...any)) {
+	attributes := []string{"status", "exitCode", "outputs"}
+	switch {
+	case !where.inPod():
+		add("steps are known in the pod only: use them in run, command, args, if or the value of a step's env")
+	case c.open["steps"]:
+	case len(c.visible) == 0:
+		add("no step ends before this one, so that steps is empty here")
+	case len(path) == 1:
+		add("steps cannot be used as a whole; name one of %s", strings.Join(c.visible, ", "))
+	case !slices.Contains(c.visible, path[1]) && slices.Contains(c.steps, path[1]):
+		add("the step %s does not end before this one; those that do are %s", path[1], strings.Join(c.visible, ", "))
+	case !slices.Contains(c.visible, path[1]):
+		add("there is no step %q before this one; there are %s", path[1], strings.Join(c.visible, ", "))
+	case len(path) == 2:
+		add("a step cannot be used as a whole; name one of %s", strings.Join(attributes, ", "))
+	case !slices.Contains(attributes, path[2]):
+		add("there is no steps.%s.%s; a step has %s", path[1], path[2], strings.Join(attributes, ", "))
+	case path[2] == "outputs" && len(path) > 3 && !slices.Contains(c.outputs[path[1]], path[3]):
+		add("the step %s declares no output %s%s", path[1], path[3], list("; it declares ", c.outputs[path[1]]))
+	}
+}
+
+func list(before string, names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return before + strings.Join(names, ", ")
+}
+
+func (c *Compiler) checkField(path []string, where Where, add func(string, ...any)) {
+	root := path[0]
+	fields, known := c.roots[root]
+	switch {
+	case c.open[root] && !known:
+	case !known && len(path) == 1 && isTypeName(root):
+	case len(c.roots) == 0:
+		add("%s is not known in the pod; only env is", root)
+	case !known && root == "params":
+		add("there is no params.%s: the workflow declares no params", strings.Join(path[1:], "."))
+	case !known && (root == "matrix" || root == "shard"):
+		add("there is no %s: the workflow declares none", root)
+	case !known:
+		add("there is no variable %q here; there are %s", root, strings.Join(c.names(where), ", "))
+	case where == AtTrigger && isLate(root):
+		add("%s is not known yet when the runs are made; there are %s", root, strings.Join(c.names(where), ", "))
+	case len(path) == 1:
+		add("%s cannot be used as a whole; name one of %s", root, strings.Join(fields, ", "))
+	case !slices.Contains(fields, path[1]) && !c.open[root]:
+		add("there is no %s.%s; there are %s", root, path[1], strings.Join(fields, ", "))
+	}
+}
+
+// names lists the variables of a place.
+func (c *Compiler) names(where Where) []string {
+	var names []string
+	for root := range c.roots {
+		if root != "steps" && (where != AtTrigger || !isLate(root)) {
+			names = append(names, root)
+		}
+	}
+	if where.inPod() {
+		names = append(names, "env")
+		if len(c.visible) > 0 {
+			names = append(names, "steps")
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// isLate reports whether a variable has its value only once the runs of an execution are made.
+func isLate(root string) bool {
+	return slices.Contains([]string{"matrix", "shard", "environment", "cluster"}, root)
 }
 
 // isTypeName reports whether an identifier is a type of CEL, as in type(params.x) == int.

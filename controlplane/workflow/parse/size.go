@@ -1,17 +1,19 @@
-package workflow
+package parse
 
 import (
 	"compress/gzip"
 	"fmt"
 	"io"
+
+	"github.com/seatrial/seatrial/controlplane/workflow/document"
 )
 
-// The plan of an attempt travels in an annotation of its pod, of which Kubernetes takes 256 KiB in all. Compressed and written
-// as text it must leave room for the others.
-const maxPacked = 150 << 10
+// MaxPacked is how much files and scripts may hold. The plan of an attempt travels in an annotation of its pod, of which
+// Kubernetes takes 256 KiB in all. Compressed and written as text it must leave room for the others.
+const MaxPacked = 150 << 10
 
-// packedSize returns the compressed size of files and scripts together.
-func packedSize(files []File, scripts []string) int {
+// PackedSize returns the compressed size of files and scripts together.
+func PackedSize(files []document.File, scripts []string) int {
 	var size counter
 	z := gzip.NewWriter(&size)
 	// Writing to a counter never fails.
@@ -34,7 +36,8 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func tooLarge(size int) string {
+// TooLarge words that a size is too large.
+func TooLarge(size int) string {
 	return fmt.Sprintf("files and scripts have %d KiB once compressed; the limit is %d KiB together: fetch them with source.git",
-		size>>10, maxPacked>>10)
+		size>>10, MaxPacked>>10)
 }

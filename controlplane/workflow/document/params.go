@@ -1,16 +1,53 @@
-package workflow
+package document
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/workflow/expr"
+	"github.com/seatrial/seatrial/controlplane/workflow/say"
 )
+
+// Params are the declared parameters in the order of the document. In JSON they are an object, because their order means nothing.
+type Params []Param
+
+// MarshalJSON returns an object with sorted keys.
+func (p Params) MarshalJSON() ([]byte, error) {
+	byName := make(map[string]Param, len(p))
+	for _, param := range p {
+		byName[param.Name] = param
+	}
+	return json.Marshal(byName) //nolint:wrapcheck // strings, numbers and booleans
+}
+
+// Param is a typed input. Default and Enum hold string, int64, float64 or bool, as Type says.
+type Param struct {
+	Name string `json:"-"`
+	// Type of the value.
+	Type expr.Type `json:"type" rule:"required,enum=string|integer|number|boolean"`
+	// What the value is for.
+	Description string `json:"description,omitempty"`
+	// Value when none is given.
+	Default any `json:"default,omitempty"`
+	// The values that are allowed.
+	Enum []any `json:"enum,omitempty" rule:"max=100"`
+	// Least value, for integer and number.
+	Minimum *float64 `json:"minimum,omitempty"`
+	// Greatest value, for integer and number.
+	Maximum *float64 `json:"maximum,omitempty"`
+	// Regular expression (RE2) for string; it may match anywhere, as in JSON Schema.
+	Pattern string `json:"pattern,omitempty"`
+	// Whether a value must be given. Without it, one must be unless there is a default.
+	Required *bool `json:"required,omitempty"`
+}
 
 const maxParamValue = 64 << 10 // bytes
 
@@ -48,7 +85,7 @@ func (p Param) MustBeGiven() bool {
 func (p Params) Resolve(input map[string]string) (Values, error) {
 	values := Values{}
 	var places []fault.Place
-	for _, name := range sortedKeys(input) {
+	for _, name := range slices.Sorted(maps.Keys(input)) {
 		if !slices.ContainsFunc(p, func(d Param) bool { return d.Name == name }) {
 			places = append(places, fault.Place{Field: "params." + name, Message: "the workflow has no such parameter" + p.suggest(name)})
 		}
@@ -76,7 +113,7 @@ func (p Params) suggest(name string) string {
 	for i, d := range p {
 		names[i] = d.Name
 	}
-	if s := didYouMean(name, names); s != "" || len(names) == 0 {
+	if s := say.DidYouMean(name, names); s != "" || len(names) == 0 {
 		return s
 	}
 	return "; it has " + strings.Join(names, ", ")
@@ -94,10 +131,12 @@ func (p Param) value(text string, given bool) (value any, wrong string) {
 		return nil, fmt.Sprintf("is longer than %d bytes", maxParamValue)
 	case strings.ContainsRune(text, 0):
 		return nil, "holds a NUL byte"
+	case !utf8.ValidString(text):
+		return nil, "is not valid UTF-8"
 	}
 	value, wrong = fromText(p.Type, text)
 	if wrong == "" {
-		wrong = p.check(value)
+		wrong = p.Check(value)
 	}
 	return value, wrong
 }
@@ -110,7 +149,7 @@ func zero(t expr.Type) any {
 		return 0.0
 	case expr.Boolean:
 		return false
-	case expr.String:
+	case expr.String, expr.Any, expr.Texts:
 	}
 	return ""
 }
@@ -131,11 +170,11 @@ func fromText(t expr.Type, text string) (value any, wrong string) {
 		if text != "true" && text != "false" {
 			err = strconv.ErrSyntax
 		}
-	case expr.String:
+	case expr.String, expr.Any, expr.Texts:
 		value = text
 	}
 	if err != nil {
-		return nil, fmt.Sprintf("%q is not %s", shorten(text), article(t))
+		return nil, fmt.Sprintf("%q is not %s", say.Shorten(text), article(t))
 	}
 	return value, ""
 }
@@ -146,20 +185,20 @@ func article(t expr.Type) string {
 		return "an integer"
 	case expr.Boolean:
 		return "true or false"
-	case expr.String, expr.Number:
+	case expr.String, expr.Number, expr.Any, expr.Texts:
 	}
 	return "a " + string(t)
 }
 
-// check returns what is wrong with a value of the right type, or "".
-func (p Param) check(value any) string {
+// Check returns what is wrong with a value of the right type, or "".
+func (p Param) Check(value any) string {
 	if len(p.Enum) > 0 && !slices.Contains(p.Enum, value) {
 		choices := make([]string, len(p.Enum))
 		for i, e := range p.Enum {
 			choices[i] = Text(e)
 		}
 		text := Text(value)
-		return fmt.Sprintf("%q is not one of %s%s", shorten(text), strings.Join(choices, ", "), didYouMean(text, choices))
+		return fmt.Sprintf("%q is not one of %s%s", say.Shorten(text), strings.Join(choices, ", "), say.DidYouMean(text, choices))
 	}
 	if f, ok := number(value); ok {
 		switch {
@@ -171,7 +210,7 @@ func (p Param) check(value any) string {
 	}
 	if s, ok := value.(string); ok && p.Pattern != "" {
 		if matched, err := regexp.MatchString(p.Pattern, s); err != nil || !matched {
-			return fmt.Sprintf("%q does not match the pattern %s", shorten(s), p.Pattern)
+			return fmt.Sprintf("%q does not match the pattern %s", say.Shorten(s), p.Pattern)
 		}
 	}
 	return ""

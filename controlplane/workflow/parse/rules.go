@@ -1,4 +1,4 @@
-package workflow
+package parse
 
 import (
 	"cmp"
@@ -10,8 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/seatrial/seatrial/controlplane/workflow/say"
 )
 
 // Checks return what is wrong with a value as the end of a sentence about a field, or "".
@@ -32,7 +33,7 @@ func anything(string) string { return "" }
 func matches(re *regexp.Regexp, limit int, wrong string) func(string) string {
 	return func(s string) string {
 		if len(s) > limit || !re.MatchString(s) {
-			return fmt.Sprintf("%q %s", shorten(s), wrong)
+			return fmt.Sprintf("%q %s", say.Shorten(s), wrong)
 		}
 		return ""
 	}
@@ -52,7 +53,7 @@ func isKey(s string) string {
 
 func isEnvName(s string) string {
 	if strings.HasPrefix(strings.ToUpper(s), "SEATRIAL_") {
-		return fmt.Sprintf("%q is reserved: names that begin with SEATRIAL_ are set by Seatrial", shorten(s))
+		return fmt.Sprintf("%q is reserved: names that begin with SEATRIAL_ are set by Seatrial", say.Shorten(s))
 	}
 	return matches(reName, 128, "is not a valid variable name: use letters, digits and underscores, not a digit first")(s)
 }
@@ -70,14 +71,14 @@ func isQualifiedName(s string) string {
 		prefix, name = "", s
 	}
 	if !reQualified.MatchString(name) || found && (len(prefix) > 253 || !reSubdomain.MatchString(prefix)) {
-		return fmt.Sprintf("%q is not a valid label or annotation key", shorten(s))
+		return fmt.Sprintf("%q is not a valid label or annotation key", say.Shorten(s))
 	}
 	return ""
 }
 
 func isLabelValue(s string) string {
 	if s != "" && !reQualified.MatchString(s) {
-		return fmt.Sprintf("%q is not a valid label value: use at most 63 letters, digits, dashes, dots and underscores", shorten(s))
+		return fmt.Sprintf("%q is not a valid label value: use at most 63 letters, digits, dashes, dots and underscores", say.Shorten(s))
 	}
 	return ""
 }
@@ -86,7 +87,7 @@ func isLabelValue(s string) string {
 func isPodKey(s string) string {
 	prefix, _, _ := strings.Cut(s, "/")
 	if prefix == "seatrial.dev" || strings.HasSuffix(prefix, ".seatrial.dev") {
-		return fmt.Sprintf("%q is reserved: keys of seatrial.dev are set by Seatrial", shorten(s))
+		return fmt.Sprintf("%q is reserved: keys of seatrial.dev are set by Seatrial", say.Shorten(s))
 	}
 	return isQualifiedName(s)
 }
@@ -104,7 +105,7 @@ func oneOf(values ...string) func(string) string {
 		if slices.Contains(values, s) {
 			return ""
 		}
-		return fmt.Sprintf("must be one of %s, not %q%s", strings.Join(values, ", "), shorten(s), didYouMean(s, values))
+		return fmt.Sprintf("must be one of %s, not %q%s", strings.Join(values, ", "), say.Shorten(s), say.DidYouMean(s, values))
 	}
 }
 
@@ -114,9 +115,9 @@ func isInWorkspace(s string) string {
 	case s == "":
 		return "is empty"
 	case path.IsAbs(s), strings.Contains(s, `\`):
-		return fmt.Sprintf("%q must be a path relative to the workspace, with slashes", shorten(s))
+		return fmt.Sprintf("%q must be a path relative to the workspace, with slashes", say.Shorten(s))
 	case slices.Contains(strings.Split(s, "/"), ".."):
-		return fmt.Sprintf("%q must not leave the workspace", shorten(s))
+		return fmt.Sprintf("%q must not leave the workspace", say.Shorten(s))
 	case strings.ContainsAny(s, "\n\x00"):
 		return "must be one line"
 	}
@@ -128,7 +129,7 @@ func isFile(s string) string {
 		return wrong
 	}
 	if path.Clean(s) != s || s == "." {
-		return fmt.Sprintf("%q must be the plain path of a file", shorten(s))
+		return fmt.Sprintf("%q must be the plain path of a file", say.Shorten(s))
 	}
 	return ""
 }
@@ -138,7 +139,7 @@ func isPattern(s string) string {
 		return wrong
 	}
 	if !doublestar.ValidatePattern(s) {
-		return fmt.Sprintf(`%q is not a valid pattern; use names, "*", "**", "?", "[a-z]" and "{a,b}"`, shorten(s))
+		return fmt.Sprintf(`%q is not a valid pattern; use names, "*", "**", "?", "[a-z]" and "{a,b}"`, say.Shorten(s))
 	}
 	return ""
 }
@@ -157,7 +158,7 @@ func isGitURL(s string) string {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil, u.Host == "", !slices.Contains([]string{"https", "http", "ssh", "git"}, u.Scheme):
-		return fmt.Sprintf("%q is not a repository URL such as https://git.example.test/shop.git", shorten(redact(u, s)))
+		return fmt.Sprintf("%q is not a repository URL such as https://git.example.test/shop.git", say.Shorten(redact(u, s)))
 	case hasPassword(u):
 		return "must not hold a password; put it into a secret and name that in secretRef"
 	}
@@ -182,27 +183,31 @@ func redact(u *url.URL, s string) string {
 
 func isGitRef(s string) string {
 	if s == "" || len(s) > 255 || strings.HasPrefix(s, "-") || strings.ContainsAny(s, " \t\n~^:?*[\\\x00") || strings.Contains(s, "..") {
-		return fmt.Sprintf("%q is not a branch, tag or commit", shorten(s))
+		return fmt.Sprintf("%q is not a branch, tag or commit", say.Shorten(s))
 	}
 	return ""
 }
 
-// didYouMean returns a suggestion for a mistyped name, to be put behind a message.
-func didYouMean(got string, names []string) string {
-	if len(got) > 64 {
-		return ""
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
+
+// rule returns the check of a rule tag. A name that is not here is a mistake in a tag, which a test finds.
+func rule(name string) func(string) string {
+	if check, ok := rules()[name]; ok {
+		return check
 	}
-	best, bestDistance := "", 1+min(2, len(got)/2)
-	for _, name := range names {
-		d := levenshtein.Distance(strings.ToLower(got), strings.ToLower(name), nil)
-		if d < bestDistance {
-			best, bestDistance = name, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
+	return anything
 }
 
-func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
+// rules are the names that rule tags may use.
+func rules() map[string]func(string) string {
+	return map[string]func(string) string{
+		"label": isLabel, "object": isObjectName, "key": isKey, "envName": isEnvName, "param": isParamName, "qualified": isQualifiedName,
+		"labelValue": isLabelValue, "podKey": isPodKey, "image": isImage, "inWorkspace": isInWorkspace, "file": isFile,
+		"pattern": isPattern, "workingDir": isWorkingDir, "gitURL": isGitURL, "gitRef": isGitRef, "notBlank": notBlank,
+		"cron": isCron, "timezone": isTimezone, "repository": isRepository, "httpURL": isHTTPURL, "sha256": isSHA256,
+		"mountPath": isMountPath, "urlPath": isURLPath, "output": isOutput, "value": isAxisValue, "group": isGroup,
+	}
+}
+
+// Check returns what a rule says of a resolved text, or "".
+func Check(name, text string) string { return rule(name)(text) }

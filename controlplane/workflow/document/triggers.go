@@ -1,0 +1,61 @@
+package document
+
+// Trigger starts a workflow. Exactly one kind is set.
+type Trigger struct {
+	// At times.
+	Schedule *Schedule `json:"schedule,omitempty"`
+	// When something happens to a Kubernetes object.
+	Kubernetes *KubernetesEvent `json:"kubernetes,omitempty"`
+	// When something is pushed to a repository.
+	Git *GitEvent `json:"git,omitempty"`
+	// When another workflow ends.
+	Workflow *WorkflowEvent `json:"workflow,omitempty"`
+}
+
+// Schedule is points in time.
+type Schedule struct {
+	// Minute, hour, day of the month, month and day of the week; or @hourly, @daily, @weekly, @monthly.
+	Cron string `json:"cron" rule:"required,rule=cron"`
+	// Name of the time zone in which cron is read.
+	Timezone string `json:"timezone,omitempty" rule:"rule=timezone,default=UTC"`
+	// What happens to times that were missed: all are made up for, the latest is, or none.
+	CatchUp string `json:"catchUp,omitempty" rule:"enum=all|latest|none,default=latest"`
+	// Every start is put off by a random time up to this, so that not everything starts at once.
+	Jitter Duration `json:"jitter,omitempty" rule:"min=0s,max=24h,default=0s"`
+}
+
+// KubernetesEvent is a change of an object in the environment.
+type KubernetesEvent struct {
+	// What is watched.
+	Resource string `json:"resource" rule:"required,enum=deployments|statefulsets|daemonsets|services|ingresses|configmaps|pods|jobs"`
+	// What has to happen to it.
+	Event string `json:"event" rule:"required,enum=created|modified|deleted|rolled-out"`
+	// Its namespace; that of the environment when absent.
+	Namespace string `json:"namespace,omitempty" rule:"rule=label"`
+	// Its name.
+	Name string `json:"name,omitempty" rule:"rule=object"`
+	// Its labels.
+	Selector map[string]string `json:"selector,omitempty" rule:"keys=qualified,rule=labelValue"`
+	// How long nothing more may happen before the workflow starts.
+	Delay Duration `json:"delay,omitempty" rule:"min=0s,max=24h,default=0s"`
+}
+
+// GitEvent is a change of a repository.
+type GitEvent struct {
+	// Owner and name of the repository, such as acme/shop.
+	Repository string `json:"repository" rule:"required,rule=repository"`
+	// Branches, as patterns.
+	Branches []string `json:"branches,omitempty" rule:"rule=pattern,max=50"`
+	// Only when one of these files changed, as patterns.
+	Paths []string `json:"paths,omitempty" rule:"rule=pattern,max=50"`
+	// What has to happen.
+	Events []string `json:"events,omitempty" rule:"enum=push|pull_request|tag,max=3,default=push"`
+}
+
+// WorkflowEvent is the end of an execution of another workflow.
+type WorkflowEvent struct {
+	// Name of the workflow.
+	Name string `json:"name" rule:"required,rule=label"`
+	// How it has to end.
+	When []string `json:"when,omitempty" rule:"enum=passed|failed|errored|timed_out|cancelled|skipped,max=6,default=passed"`
+}

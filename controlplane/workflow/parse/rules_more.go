@@ -1,0 +1,138 @@
+package parse
+
+import (
+	"fmt"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	_ "time/tzdata" // so that a workflow is as valid on a machine without time zones
+
+	"github.com/seatrial/seatrial/controlplane/workflow/say"
+)
+
+var (
+	reRepository = regexp.MustCompile(`^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)+$`)
+	reSHA256     = regexp.MustCompile(`^[0-9a-f]{64}$`)
+)
+
+func notBlank(s string) string {
+	if strings.TrimSpace(s) == "" {
+		return "is empty"
+	}
+	return ""
+}
+
+func isGroup(s string) string {
+	if s == "" || len(s) > 253 || strings.ContainsAny(s, "\n\x00") {
+		return "must be one line of at most 253 bytes"
+	}
+	return ""
+}
+
+func isAxisValue(s string) string {
+	if len(s) > 253 || strings.ContainsAny(s, "\n\x00") {
+		return "must be one line of at most 253 bytes"
+	}
+	return ""
+}
+
+func isOutput(s string) string {
+	return matches(reName, 128, "is not a valid name of an output: use letters, digits and underscores, not a digit first")(s)
+}
+
+func isRepository(s string) string {
+	return matches(reRepository, 255, "is not a repository such as acme/shop")(s)
+}
+
+func isSHA256(s string) string { return matches(reSHA256, 64, "is not a SHA-256 in hex")(s) }
+
+func isMountPath(s string) string {
+	switch {
+	case !path.IsAbs(s) || path.Clean(s) != s || s == "/" || strings.ContainsAny(s, ":\n\x00"):
+		return fmt.Sprintf("%q is not a plain absolute path", say.Shorten(s))
+	case s == "/seatrial" || strings.HasPrefix(s, "/seatrial/"), s == "/workspace":
+		return fmt.Sprintf("%q is taken by Seatrial", s)
+	}
+	return ""
+}
+
+func isURLPath(s string) string {
+	if !strings.HasPrefix(s, "/") || strings.ContainsAny(s, " \n\x00") {
+		return fmt.Sprintf("%q is not a path such as /healthz", say.Shorten(s))
+	}
+	return ""
+}
+
+func isHTTPURL(s string) string {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil, u.Host == "", u.Scheme != "https" && u.Scheme != "http":
+		return fmt.Sprintf("%q is not an address such as https://files.example.test/tests.tgz", say.Shorten(redact(u, s)))
+	case hasPassword(u):
+		return "must not hold a password; put it into a secret and name that in secretRef"
+	}
+	return ""
+}
+
+func isTimezone(s string) string {
+	if _, err := time.LoadLocation(s); err != nil || s == "Local" || s == "" {
+		return fmt.Sprintf("%q is not a time zone such as Europe/Berlin", say.Shorten(s))
+	}
+	return ""
+}
+
+// isCron checks five fields as cron has them.
+func isCron(s string) string {
+	if slices.Contains([]string{"@hourly", "@daily", "@weekly", "@monthly", "@yearly"}, s) {
+		return ""
+	}
+	fields := strings.Fields(s)
+	if len(fields) != 5 {
+		return fmt.Sprintf(`%q has %d fields; a schedule has five (minute, hour, day of the month, month, day of the week), such as "0 2 * * *"`,
+			say.Shorten(s), len(fields))
+	}
+	months := []string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}
+	days := []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+	for i, f := range []struct {
+		what      string
+		low, high int
+		names     []string
+	}{{"minute", 0, 59, nil}, {"hour", 0, 23, nil}, {"day of the month", 1, 31, nil}, {"month", 1, 12, months}, {"day of the week", 0, 7, days}} {
+		if !isCronField(fields[i], f.low, f.high, f.names) {
+			return fmt.Sprintf("%q is not a %s (%d to %d)", say.Shorten(fields[i]), f.what, f.low, f.high)
+		}
+	}
+	return ""
+}
+
+func isCronField(field string, low, high int, names []string) bool {
+	value := func(s string) (int, bool) {
+		if i := slices.Index(names, strings.ToLower(s)); i >= 0 {
+			return i + low, true
+		}
+		n, err := strconv.Atoi(s)
+		return n, err == nil && n >= low && n <= high
+	}
+	for item := range strings.SplitSeq(field, ",") {
+		span, step, stepped := strings.Cut(item, "/")
+		if n, err := strconv.Atoi(step); stepped && (err != nil || n < 1 || n > high) {
+			return false
+		}
+		if span == "*" {
+			continue
+		}
+		first, last, ranged := strings.Cut(span, "-")
+		a, ok := value(first)
+		if !ok {
+			return false
+		}
+		if b, ok := value(last); ranged && (!ok || b < a) {
+			return false
+		}
+	}
+	return true
+}
