@@ -287,7 +287,7 @@ func TestLink_NoticesSilence(t *testing.T) {
 	begin()
 	first := b.plane.NextSession(t)
 	first.Next(t, func(f *agentv1.AgentFrame) bool { return f.GetPing() != nil })
-	b.reach(t, link.StateConnected) //nolint:errcheck // there is none
+	_ = b.reach(t, link.StateConnected)
 	if err := b.reach(t, link.StateDisconnected); err == nil || !strings.Contains(err.Error(), "silent") {
 		t.Errorf("lost with %v", err)
 	}
