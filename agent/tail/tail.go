@@ -194,7 +194,11 @@ func (c Cluster) Plan(ctx context.Context, id work.PodIdentity) (*runnerv1.Plan,
 	if err != nil {
 		return nil, fmt.Errorf("read pod %s/%s: %w", id.Namespace, id.Pod, err)
 	}
-	plan, err := jobspec.DecodePlan(pod.Annotations[jobspec.AnnotationPlan])
+	text := pod.Annotations[jobspec.AnnotationPlan]
+	if text == "" { // an empty plan would say that nothing is missing
+		return nil, fmt.Errorf("pod %s/%s has no plan any more", id.Namespace, id.Pod)
+	}
+	plan, err := jobspec.DecodePlan(text)
 	if err != nil {
 		return nil, fmt.Errorf("pod %s/%s: %w", id.Namespace, id.Pod, err)
 	}
