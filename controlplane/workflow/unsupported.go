@@ -14,6 +14,11 @@ import (
 func notYet() []string {
 	return []string{
 		"kind=TestWorkflowTemplate",
+		"kind=Schedule",
+		"kind=Trigger",
+		"kind=Environment",
+		"kind=ReadinessPolicy",
+		"kind=Webhook",
 
 		"spec.triggers",
 		"spec.environments",

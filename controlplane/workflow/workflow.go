@@ -38,5 +38,9 @@ func Parse(file string, src []byte) (*Document, error) {
 	if len(places) > 0 {
 		return nil, parse.Error(file, kind, places)
 	}
-	return read.Workflow(), nil
+	doc := read.Workflow()
+	if doc == nil || doc.IsTemplate() {
+		return nil, fault.New(fault.Invalid, "%s is a %s, not a %s", file, read.Kind, document.Workflow).WithField("kind")
+	}
+	return doc, nil
 }

@@ -36,6 +36,16 @@ func (r *reader) after(at node, v any) {
 		r.exactlyOne(at, "select", "names")
 	case *document.Trigger:
 		r.exactlyOne(at, "schedule", "kubernetes", "git", "workflow")
+	case *document.TriggerSpec:
+		r.exactlyOne(at, "kubernetes", "git", "workflow")
+	case *document.Requirement:
+		r.exactlyOne(at, "suites", "selector")
+	case *document.Rule:
+		if v.Kind == "missing" && v.Waivable {
+			r.fault(at.under("waivable"), "missing evidence cannot be waived")
+		}
+	case *document.StartRef:
+		r.exactlyOne(at, "name", "selector")
 	case *document.WorkflowRef:
 		r.exactlyOne(at, "name", "selector")
 	}

@@ -131,6 +131,7 @@ func (r *reader) expect(at node, e *document.Expect) {
 		e.Result = r.texts(at, options{enum: []string{document.Success, document.Failure, document.Either}})
 		return
 	}
+	before := len(r.places)
 	entries, _ := r.mapping(at)
 	for _, entry := range entries {
 		if entry.key != "exitCodes" {
@@ -141,7 +142,7 @@ func (r *reader) expect(at node, e *document.Expect) {
 			r.integer(item, 0, 255, func(i int64) { e.ExitCodes = append(e.ExitCodes, i) })
 		})
 	}
-	if len(e.ExitCodes) == 0 {
+	if len(e.ExitCodes) == 0 && len(r.places) == before {
 		r.fault(at, "needs exitCodes, or one of success, failure, any")
 	}
 }

@@ -138,7 +138,7 @@ func (r *reader) object(at node, v reflect.Value) {
 		default:
 			seen[e.key] = true
 			r.note(e.value, fields[i].options)
-			r.value(e.value, v.Field(fields[i].index), fields[i].options)
+			r.value(e.value, v.FieldByIndex(fields[i].index), fields[i].options)
 		}
 	}
 	for _, f := range fields {
@@ -151,7 +151,7 @@ func (r *reader) object(at node, v reflect.Value) {
 
 type field struct {
 	name    string
-	index   int
+	index   []int
 	options options
 }
 
@@ -165,15 +165,23 @@ func (f field) hint() string {
 	return ""
 }
 
+// fieldsOf lists the fields of a struct, those of embedded structs among them.
 func fieldsOf(t reflect.Type) []field {
 	var fields []field
 	for i := range t.NumField() {
 		f := t.Field(i)
+		if f.Anonymous {
+			for _, inner := range fieldsOf(f.Type) {
+				inner.index = append([]int{i}, inner.index...)
+				fields = append(fields, inner)
+			}
+			continue
+		}
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "" || name == "-" {
 			continue
 		}
-		fields = append(fields, field{name, i, optionsOf(f.Tag.Get("rule"))})
+		fields = append(fields, field{name, []int{i}, optionsOf(f.Tag.Get("rule"))})
 	}
 	return fields
 }

@@ -2,6 +2,7 @@ package parse
 
 import (
 	"errors"
+	"maps"
 	"regexp"
 	"strconv"
 	"strings"
@@ -118,22 +119,28 @@ func (r *reader) teardown(s *document.Spec) {
 
 // checkTemplates checks every expression against the names of the document.
 func (r *reader) checkTemplates(doc *document.Document, partial bool) {
-	if len(r.templates) == 0 {
-		return
-	}
 	compiler, err := expr.New(doc.Spec.Variables())
-	if err != nil {
-		r.fault(node{}, "%v", err)
-		return
-	}
-	if partial {
+	if partial && err == nil {
 		compiler = compiler.WithUnknown("matrix", "shard", "steps")
 	}
 	over := map[string][]string{}
 	doc.Spec.EachStep(func(path string, _ *document.Step, names []string) { over[path] = names })
 	steps, outputs := doc.Spec.Outputs()
+	r.check(func(path string) (*expr.Compiler, error) {
+		if err != nil {
+			return nil, err
+		}
+		return compiler.WithSteps(steps, over[reStep.FindString(path)], outputs), nil
+	})
+}
+
+func (r *reader) check(compiler func(path string) (*expr.Compiler, error)) {
 	for _, t := range r.templates {
-		c := compiler.WithSteps(steps, over[reStep.FindString(t.at.path)], outputs)
+		c, err := compiler(t.at.path)
+		if err != nil {
+			r.fault(t.at, "%v", err)
+			return
+		}
 		uses, err := t.check(c)
 		var bad *expr.Error
 		if errors.As(err, &bad) {
@@ -145,6 +152,13 @@ func (r *reader) checkTemplates(doc *document.Document, partial bool) {
 			r.uses = append(r.uses, Use{Place: t.at.place(), What: "${{ " + name + " }}"})
 		}
 	}
+}
+
+// checkStarts checks the expressions of schedules and triggers, which know nothing but what happened.
+func (r *reader) checkStarts() {
+	vars := (&document.Spec{}).Variables()
+	maps.DeleteFunc(vars, func(name string, _ expr.Type) bool { return !strings.HasPrefix(name, "trigger.") })
+	r.check(func(string) (*expr.Compiler, error) { return expr.New(vars) })
 }
 
 var reStep = regexp.MustCompile(`^spec\.(steps|teardown)\[\d+\](\.parallel\[\d+\])?`)

@@ -50,6 +50,10 @@ type Use struct {
 func kinds() map[string]reflect.Type {
 	return map[string]reflect.Type{
 		document.Workflow: reflect.TypeFor[document.Document](), document.TemplateKind: reflect.TypeFor[document.Document](),
+		document.ScheduleKind: reflect.TypeFor[document.ScheduleDocument](), document.TriggerKind: reflect.TypeFor[document.TriggerDocument](),
+		document.EnvironmentKind:     reflect.TypeFor[document.EnvironmentDocument](),
+		document.ReadinessPolicyKind: reflect.TypeFor[document.ReadinessPolicyDocument](),
+		document.WebhookKind:         reflect.TypeFor[document.WebhookDocument](),
 	}
 }
 
@@ -136,6 +140,8 @@ func (r *reader) document(at node) Result {
 	r.value(at, v.Elem(), options{})
 	if doc, ok := v.Interface().(*document.Document); ok && at.Kind == yaml.MappingNode {
 		r.finish(doc)
+	} else if !ok {
+		r.checkStarts()
 	}
 	return Result{Kind: kind, Value: v.Interface()}
 }

@@ -1,0 +1,189 @@
+package document
+
+// The other kinds of documents.
+const (
+	ScheduleKind        = "Schedule"
+	TriggerKind         = "Trigger"
+	EnvironmentKind     = "Environment"
+	ReadinessPolicyKind = "ReadinessPolicy"
+	WebhookKind         = "Webhook"
+)
+
+// ScheduleDocument starts workflows at times.
+type ScheduleDocument struct {
+	// Version of the language: seatrial.dev/v1.
+	APIVersion string `json:"apiVersion" rule:"required,enum=seatrial.dev/v1"`
+	// Kind of the document.
+	Kind string `json:"kind" rule:"required,enum=Schedule"`
+	// Name and labels.
+	Metadata Metadata `json:"metadata" rule:"required"`
+	// When, and what.
+	Spec ScheduleSpec `json:"spec" rule:"required"`
+}
+
+// ScheduleSpec is when and what.
+type ScheduleSpec struct {
+	Schedule
+	Start
+}
+
+// TriggerDocument starts workflows when something happens.
+type TriggerDocument struct {
+	// Version of the language: seatrial.dev/v1.
+	APIVersion string `json:"apiVersion" rule:"required,enum=seatrial.dev/v1"`
+	// Kind of the document.
+	Kind string `json:"kind" rule:"required,enum=Trigger"`
+	// Name and labels.
+	Metadata Metadata `json:"metadata" rule:"required"`
+	// On what, and what.
+	Spec TriggerSpec `json:"spec" rule:"required"`
+}
+
+// TriggerSpec is on what and what. Exactly one kind of event is set.
+type TriggerSpec struct {
+	// When something happens to a Kubernetes object.
+	Kubernetes *KubernetesEvent `json:"kubernetes,omitempty"`
+	// When something is pushed to a repository.
+	Git *GitEvent `json:"git,omitempty"`
+	// When another workflow ends.
+	Workflow *WorkflowEvent `json:"workflow,omitempty"`
+	Start
+}
+
+// Start is what a schedule or trigger starts.
+type Start struct {
+	// What is executed.
+	Workflows []StartRef `json:"workflows" rule:"required,max=100"`
+	// Where; without it, where each workflow says.
+	Environments *Environments `json:"environments,omitempty"`
+	// Values for params of all of them. Expressions read what happened as trigger.NAME.
+	Params map[string]string `json:"params,omitempty" rule:"keys=param,expr=trigger"`
+	// Nothing is started while this is true.
+	Suspend bool `json:"suspend,omitempty" rule:"default=false"`
+}
+
+// StartRef is a workflow by name, or all that have some labels. Exactly one is set.
+type StartRef struct {
+	// Name of a workflow.
+	Name string `json:"name,omitempty" rule:"rule=label"`
+	// Labels of workflows.
+	Selector map[string]string `json:"selector,omitempty" rule:"keys=qualified,rule=labelValue"`
+}
+
+// EnvironmentDocument is a named place to test.
+type EnvironmentDocument struct {
+	// Version of the language: seatrial.dev/v1.
+	APIVersion string `json:"apiVersion" rule:"required,enum=seatrial.dev/v1"`
+	// Kind of the document.
+	Kind string `json:"kind" rule:"required,enum=Environment"`
+	// Name and labels, by which workflows select environments.
+	Metadata Metadata `json:"metadata" rule:"required"`
+	// Where it is.
+	Spec EnvironmentSpec `json:"spec" rule:"required"`
+}
+
+// EnvironmentSpec is where an environment is.
+type EnvironmentSpec struct {
+	// What the environment is for.
+	Description string `json:"description,omitempty"`
+	// Name of an enrolled cluster.
+	Cluster string `json:"cluster" rule:"required,rule=label"`
+	// Namespace in which tests run and whose workloads are under test.
+	Namespace string `json:"namespace" rule:"required,rule=label"`
+	// How near to production it is, such as staging.
+	Tier string `json:"tier,omitempty" rule:"rule=label"`
+}
+
+// ReadinessPolicyDocument says what makes a release ready.
+type ReadinessPolicyDocument struct {
+	// Version of the language: seatrial.dev/v1.
+	APIVersion string `json:"apiVersion" rule:"required,enum=seatrial.dev/v1"`
+	// Kind of the document.
+	Kind string `json:"kind" rule:"required,enum=ReadinessPolicy"`
+	// Name and labels.
+	Metadata Metadata `json:"metadata" rule:"required"`
+	// What is required.
+	Spec ReadinessPolicySpec `json:"spec" rule:"required"`
+}
+
+// ReadinessPolicySpec is what is required of a release.
+type ReadinessPolicySpec struct {
+	// Releases that the policy is for.
+	AppliesTo AppliesTo `json:"appliesTo" rule:"required"`
+	// What has to be tested where; frozen with the release.
+	Require []Requirement `json:"require" rule:"required,max=100"`
+	// Rules, each of which has to hold.
+	Rules []Rule `json:"rules" rule:"required,max=100"`
+	// Who may approve exceptions.
+	Waivers *Waivers `json:"waivers,omitempty"`
+}
+
+// AppliesTo selects releases.
+type AppliesTo struct {
+	// Applications, as patterns.
+	Apps []string `json:"apps" rule:"required,rule=pattern,max=100"`
+	// Targets of the release, such as production.
+	Targets []string `json:"targets,omitempty" rule:"rule=label,max=100"`
+}
+
+// Requirement is tests in environments. Exactly one of suites and selector is set.
+type Requirement struct {
+	// Values of the label suite.
+	Suites []string `json:"suites,omitempty" rule:"rule=labelValue,max=100"`
+	// CEL over the labels of workflows, such as tier == "critical".
+	Selector string `json:"selector,omitempty" rule:"rule=notBlank"`
+	// Environments by name, as patterns.
+	Environments []string `json:"environments" rule:"required,rule=pattern,max=100"`
+}
+
+// Rule is a condition on what is known of a release.
+type Rule struct {
+	// Name of the rule.
+	ID string `json:"id" rule:"required,rule=label"`
+	// What a broken rule means: negative is bad evidence, missing is no evidence.
+	Kind string `json:"kind" rule:"required,enum=negative|missing"`
+	// Whether an exception may be approved. Missing evidence cannot be waived.
+	Waivable bool `json:"waivable,omitempty" rule:"default=false"`
+	// CEL that has to be true.
+	Expr string `json:"expr" rule:"required,rule=notBlank"`
+}
+
+// Waivers says who may approve exceptions.
+type Waivers struct {
+	// Team or person, such as team:release-managers.
+	Approvers string `json:"approvers" rule:"required,rule=notBlank"`
+	// How many have to approve.
+	MinApprovers int64 `json:"minApprovers,omitempty" rule:"min=1,max=10,default=1"`
+	// Whether who asks may approve.
+	SelfApproval bool `json:"selfApproval,omitempty" rule:"default=false"`
+	// How long an exception holds at most.
+	MaxAge Duration `json:"maxAge,omitempty" rule:"max=8760h,default=72h"`
+	// What an exception is bound to.
+	BindTo string `json:"bindTo,omitempty" rule:"enum=fingerprint|test,default=fingerprint"`
+}
+
+// WebhookDocument notifies another system.
+type WebhookDocument struct {
+	// Version of the language: seatrial.dev/v1.
+	APIVersion string `json:"apiVersion" rule:"required,enum=seatrial.dev/v1"`
+	// Kind of the document.
+	Kind string `json:"kind" rule:"required,enum=Webhook"`
+	// Name and labels.
+	Metadata Metadata `json:"metadata" rule:"required"`
+	// Whom to tell what.
+	Spec WebhookSpec `json:"spec" rule:"required"`
+}
+
+// WebhookSpec is whom to tell what.
+type WebhookSpec struct {
+	// Address to which a signed request is sent.
+	URL string `json:"url" rule:"required,rule=httpURL"`
+	// What is told.
+	Events []string `json:"events" rule:"required,enum=started|passed|failed|errored|timed_out|cancelled|skipped|verdict,max=8"`
+	// Only of workflows with these labels.
+	Selector map[string]string `json:"selector,omitempty" rule:"keys=qualified,rule=labelValue"`
+	// Form of the request.
+	Format string `json:"format,omitempty" rule:"enum=json|slack,default=json"`
+	// Nothing is told while this is true.
+	Suspend bool `json:"suspend,omitempty" rule:"default=false"`
+}
