@@ -46,6 +46,7 @@ type Cluster struct {
 	watches map[*watcher]struct{}
 	history []change
 	fault   func(Call) error
+	muted   bool              // watches get nothing
 	logs    map[string]string // by pod/container
 	calls   []Call
 	changed chan struct{}
@@ -97,6 +98,13 @@ func (c *Cluster) Fault(f func(Call) error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fault = f
+}
+
+// Mute makes watches stall, as connections do that are half open.
+func (c *Cluster) Mute(muted bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.muted = muted
 }
 
 // Calls returns the requests so far.
@@ -200,7 +208,7 @@ func (c *Cluster) tell(kind, resource string, obj runtime.Object) {
 	event := fmt.Sprintf(`{"type":%q,"object":%s}`, kind, c.encode(obj))
 	c.history = append(c.history, change{c.version, resource, obj, event})
 	for w := range c.watches {
-		if w.resource == resource && w.wants(obj) {
+		if !c.muted && w.resource == resource && w.wants(obj) {
 			w.events <- event
 		}
 	}
