@@ -5,6 +5,8 @@
 // list); default=X (what holds when the field is absent, for people); rule=NAME and keys=NAME (a check of texts, list items or
 // map values, and of map keys); expr=WHERE (expressions are resolved in it: here, pod, trigger; or it is one: if, count, items).
 //
+// The merge tag says how a field of a template and that of what uses it become one; package merge explains its words.
+//
 // A document in canonical JSON is a valid document with the same meaning.
 package document
 

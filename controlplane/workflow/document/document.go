@@ -1,6 +1,7 @@
 package document
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -58,15 +59,15 @@ type Metadata struct {
 // Spec is what a workflow does.
 type Spec struct {
 	// What the workflow is for.
-	Description string `json:"description,omitempty"`
+	Description string `json:"description,omitempty" merge:"own"`
 	// Typed inputs, checked when an execution is triggered. Expressions read them as params.NAME.
-	Params Params `json:"params,omitempty"`
+	Params Params `json:"params,omitempty" merge:"own"`
 	// What starts the workflow, versioned with it.
-	Triggers []Trigger `json:"triggers,omitempty" rule:"max=50"`
+	Triggers []Trigger `json:"triggers,omitempty" rule:"max=50" merge:"append"`
 	// Where the workflow runs. Without it, whoever starts an execution names one environment.
-	Environments *Environments `json:"environments,omitempty"`
+	Environments *Environments `json:"environments,omitempty" merge:"whole"`
 	// Executions that must not run at the same time.
-	Concurrency *Concurrency `json:"concurrency,omitempty"`
+	Concurrency *Concurrency `json:"concurrency,omitempty" merge:"whole"`
 	// Order among what waits for a cluster; the higher goes first.
 	Priority *int64 `json:"priority,omitempty" rule:"min=0,max=100,default=50"`
 	// How long the steps of one attempt may take; teardown and the upload of results come after it.
@@ -84,17 +85,17 @@ type Spec struct {
 	// One run for each combination of values. Expressions read them as matrix.NAME.
 	Matrix Matrix `json:"matrix,omitzero"`
 	// Splits every run into several, numbered shard.index of shard.count.
-	Shards *Shards `json:"shards,omitempty"`
+	Shards *Shards `json:"shards,omitempty" merge:"whole"`
 	// Cancel the other runs of an execution when one fails.
-	FailFast bool `json:"failFast,omitempty" rule:"default=false"`
+	FailFast *bool `json:"failFast,omitempty" rule:"default=false"`
 	// How many runs of an execution are active at once.
 	MaxParallel int64 `json:"maxParallel,omitempty" rule:"min=1,max=1000"`
 	// Templates that the workflow builds upon, in order; the workflow itself wins over them.
-	Use []Use `json:"use,omitempty" rule:"max=20"`
+	Use []Use `json:"use,omitempty" rule:"max=20" merge:"own"`
 	// What is done, in order. After a failure the rest is skipped unless its if says otherwise.
-	Steps []Step `json:"steps,omitempty" rule:"max=100"`
+	Steps []Step `json:"steps,omitempty" rule:"max=100" merge:"append"`
 	// What is done after the steps, always: also after a failure, a timeout or a cancel.
-	Teardown []Step `json:"teardown,omitempty" rule:"max=20"`
+	Teardown []Step `json:"teardown,omitempty" rule:"max=20" merge:"prepend"`
 }
 
 // Environments says where a workflow runs.
@@ -150,11 +151,16 @@ func YAML(doc any) ([]byte, error) {
 		return nil, fmt.Errorf("decode: %w", err)
 	}
 	plain(&root)
-	out, err := yaml.Marshal(&root)
-	if err != nil {
+	var out bytes.Buffer
+	enc := yaml.NewEncoder(&out)
+	enc.SetIndent(2)
+	if err := enc.Encode(&root); err != nil {
 		return nil, fmt.Errorf("encode: %w", err)
 	}
-	return out, nil
+	if err := enc.Close(); err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	return out.Bytes(), nil
 }
 
 // plain takes away the style of JSON.

@@ -225,3 +225,33 @@ func number(value any) (float64, bool) {
 	}
 	return 0, false
 }
+
+// Zero returns what an execution gets that gives no value: the default, or the zero value of the type.
+func (p Param) Zero() any {
+	if p.Default != nil {
+		return p.Default
+	}
+	return zero(p.Type)
+}
+
+// Typed returns a string, int64, float64 or bool as a value of the parameter, or what is wrong with it.
+func (p Param) Typed(value any) (typed any, wrong string) {
+	ok := false
+	switch v := value.(type) {
+	case string:
+		ok = p.Type == expr.String
+	case bool:
+		ok = p.Type == expr.Boolean
+	case float64:
+		ok = p.Type == expr.Number
+	case int64:
+		ok = p.Type == expr.Integer
+		if p.Type == expr.Number {
+			value, ok = float64(v), true
+		}
+	}
+	if !ok {
+		return nil, fmt.Sprintf("%q is not %s", say.Shorten(Text(value)), article(p.Type))
+	}
+	return value, p.Check(value)
+}

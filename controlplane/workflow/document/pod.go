@@ -9,7 +9,7 @@ type Container struct {
 	// Folder in which steps run: absolute, or below the workspace.
 	WorkingDir string `json:"workingDir,omitempty" rule:"expr=here,rule=workingDir"`
 	// Environment variables of every step.
-	Env []EnvVar `json:"env,omitempty" rule:"max=500"`
+	Env []EnvVar `json:"env,omitempty" rule:"max=500" merge:"by=name"`
 	// What the pod asks of its node and what its containers are held to.
 	Resources Resources `json:"resources,omitzero"`
 }
@@ -58,13 +58,13 @@ type Pod struct {
 	// Labels that the node must have.
 	NodeSelector map[string]string `json:"nodeSelector,omitempty" rule:"keys=qualified,rule=labelValue"`
 	// Taints that are tolerated.
-	Tolerations []Toleration `json:"tolerations,omitempty" rule:"max=50"`
+	Tolerations []Toleration `json:"tolerations,omitempty" rule:"max=50" merge:"append"`
 	// Secrets with which images are pulled.
-	ImagePullSecrets []NameRef `json:"imagePullSecrets,omitempty" rule:"max=20"`
+	ImagePullSecrets []NameRef `json:"imagePullSecrets,omitempty" rule:"max=20" merge:"by=name"`
 	// Under whom the pod runs.
 	Security Security `json:"securityContext,omitzero"`
 	// Volumes for all steps and services.
-	Volumes []Volume `json:"volumes,omitempty" rule:"max=50"`
+	Volumes []Volume `json:"volumes,omitempty" rule:"max=50" merge:"by=name"`
 	// Labels of the pod.
 	Labels map[string]string `json:"labels,omitempty" rule:"keys=podKey,rule=labelValue"`
 	// Annotations of the pod.
@@ -154,11 +154,11 @@ type Service struct {
 	// Folder in which the command runs.
 	WorkingDir string `json:"workingDir,omitempty" rule:"expr=here,rule=workingDir"`
 	// Environment variables.
-	Env []ServiceEnv `json:"env,omitempty" rule:"max=500"`
+	Env []ServiceEnv `json:"env,omitempty" rule:"max=500" merge:"by=name"`
 	// What it asks of the node and what it is held to.
 	Resources Resources `json:"resources,omitzero"`
 	// When it is ready. Without it, a service counts as ready once its process runs.
-	Ready *Ready `json:"ready,omitempty"`
+	Ready *Ready `json:"ready,omitempty" merge:"whole"`
 }
 
 // ServiceEnv is an environment variable of a service. The kubelet sets it, not the runner: env is not known in it.

@@ -3,15 +3,15 @@ package document
 // Source is what lands in the workspace before the first step. Several kinds may be used at once.
 type Source struct {
 	// Files written here, in the document.
-	Files []File `json:"files,omitempty" rule:"max=1000"`
+	Files []File `json:"files,omitempty" rule:"max=1000" merge:"by=path"`
 	// A repository. It is fetched by a step named source, which has a status and a log as any other.
-	Git *Git `json:"git,omitempty"`
+	Git *Git `json:"git,omitempty" merge:"whole"`
 	// The keys of a ConfigMap of the namespace, as files.
-	ConfigMap *ConfigMapSource `json:"configMap,omitempty"`
+	ConfigMap *ConfigMapSource `json:"configMap,omitempty" merge:"whole"`
 	// An OCI artifact of a registry.
-	OCI *OCI `json:"oci,omitempty"`
+	OCI *OCI `json:"oci,omitempty" merge:"whole"`
 	// A tar archive, fetched over HTTP.
-	HTTP *HTTP `json:"http,omitempty"`
+	HTTP *HTTP `json:"http,omitempty" merge:"whole"`
 }
 
 // File is written to the workspace. Its content is taken as it is: expressions are not resolved in it.

@@ -136,8 +136,8 @@ func TestSubstitute(t *testing.T) {
 		"Plain":    {"a", "a", "nothing to do"},
 		"Other":    {"${{params.c}}", "${{params.c}}", "left as written"},
 		"Grouped":  {"${{ params.a * 2 }}", "${{ (params.x + 1) * 2 }}", "an expression keeps its meaning"},
-		"Text":     {"-${{ params.b }}-", `-${{ "t" }}-`, "a literal"},
-		"Escape":   {"$${{ params.b }} ${{ params.b }}", `$${{ params.b }} ${{ "t" }}`, "escapes stay"},
+		"Text":     {"-${{ params.b }}-", `-t-`, "a value is text"},
+		"Escape":   {"$${{ params.b }} ${{ params.b }}", `$${{ params.b }} t`, "escapes stay"},
 		"InMacro":  {"${{ [1].exists(i, i == params.a) }}", "${{ [1].exists(i, i == params.x + 1) }}", "inside a macro"},
 		"HasField": {"${{ has(env.A) ? env.A : params.b }}", `${{ has(env.A) ? env.A : "t" }}`, "macros stay"},
 	}

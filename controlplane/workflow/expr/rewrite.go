@@ -28,14 +28,23 @@ func newRewriter(env *cel.Env, with func([]string) (ast.Expr, int)) *rewriter {
 	return &rewriter{env: env, make: ast.NewExprFactory(), with: with}
 }
 
-// rewrite returns the text of an expression with the variables replaced.
-func (r *rewriter) rewrite(text string) (string, error) {
+// tree parses an expression and replaces the variables.
+func (r *rewriter) tree(text string) (*ast.AST, error) {
 	parsed, issues := r.env.Parse(text)
 	if issues.Err() != nil {
-		return "", fmt.Errorf("parse: %w", issues.Err())
+		return nil, fmt.Errorf("parse: %w", issues.Err())
 	}
 	tree := parsed.NativeRep()
 	r.visit(tree.Expr())
+	return tree, nil
+}
+
+// rewrite returns the text of an expression with the variables replaced.
+func (r *rewriter) rewrite(text string) (string, error) {
+	tree, err := r.tree(text)
+	if err != nil {
+		return "", err
+	}
 	out, err := parser.Unparse(tree.Expr(), tree.SourceInfo())
 	if err != nil {
 		return "", fmt.Errorf("write: %w", err)
@@ -112,7 +121,7 @@ func constant(value any) ast.Expr {
 }
 
 // Substitute replaces variables in every expression of a template by other expressions, given as text by their full names. What
-// is not named stays as it is. A template in which nothing is replaced is returned unchanged.
+// is not named stays as it is; an expression of which only a value is left becomes its text.
 func Substitute(template string, by map[string]string) (string, error) {
 	parts, bad := split(template)
 	if bad != nil {
@@ -130,7 +139,7 @@ func Substitute(template string, by map[string]string) (string, error) {
 		}
 		trees[name] = parsed.NativeRep().Expr()
 	}
-	changed := false
+	changed, all := false, false
 	r := newRewriter(env, func(path []string) (ast.Expr, int) {
 		tree := trees[strings.Join(path, ".")]
 		changed = changed || tree != nil
@@ -140,21 +149,47 @@ func Substitute(template string, by map[string]string) (string, error) {
 		if !p.expr {
 			continue
 		}
-		before := changed
 		changed = false
-		text, err := r.rewrite(p.text)
+		tree, err := r.tree(p.text)
+		if err == nil && changed {
+			all = true
+			parts[i], err = written(tree, p)
+		}
 		if err != nil {
 			return "", fail(p.offset, "%v", err)
 		}
-		if changed {
-			parts[i].text = " " + text + " "
-		}
-		changed = changed || before
 	}
-	if !changed {
+	if !all {
 		return template, nil
 	}
-	return encode(parts), nil
+	return encode(joinTexts(parts)), nil
+}
+
+// written returns the part for an expression, as text when it is but a value.
+func written(tree *ast.AST, p part) (part, error) {
+	if tree.Expr().Kind() == ast.LiteralKind {
+		if text, err := Text(tree.Expr().AsLiteral().Value()); err == nil {
+			return part{text: text, offset: p.offset}, nil
+		}
+	}
+	text, err := parser.Unparse(tree.Expr(), tree.SourceInfo())
+	if err != nil {
+		return p, fmt.Errorf("write: %w", err)
+	}
+	return part{text: " " + text + " ", expr: true, offset: p.offset}, nil
+}
+
+// joinTexts makes neighbouring texts one part, as encode wants them.
+func joinTexts(parts []part) []part {
+	var out []part
+	for _, p := range parts {
+		if n := len(out); n > 0 && !p.expr && !out[n-1].expr {
+			out[n-1].text += p.text
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
 }
 
 // Join returns one expression, without the braces, that has the text of a template.
