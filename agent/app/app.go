@@ -105,6 +105,7 @@ func Run(ctx context.Context, cfg config.Config, version string, log *slog.Logge
 		return err
 	}
 	health.attempts(s.outbox.Live)
+	defer background(ctx, func(ctx context.Context) { trim(ctx, log) })()
 	return s.serve(ctx)
 }
 

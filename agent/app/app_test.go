@@ -94,7 +94,7 @@ func (w world) run(t *testing.T) (stop func()) {
 
 func (w world) get(t *testing.T, path string) (int, string) {
 	t.Helper()
-	r, err := http.Get("http://" + w.cfg.Metrics + path) //nolint:noctx // loopback
+	r, err := http.Get("http://" + w.cfg.Metrics + path)
 	if err != nil {
 		t.Fatal(err)
 	}

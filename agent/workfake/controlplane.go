@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -93,7 +94,8 @@ func (c *ControlPlane) Up(tb testing.TB) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	server := grpc.NewServer(grpc.UnaryInterceptor(c.unary), grpc.StreamInterceptor(c.stream), grpc.WaitForHandlers(true))
+	server := grpc.NewServer(grpc.UnaryInterceptor(c.unary), grpc.StreamInterceptor(c.stream), grpc.WaitForHandlers(true),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second})) // as the real one
 	agentv1.RegisterAgentIdentityServer(server, c)
 	agentv1.RegisterAgentGatewayServer(server, c)
 	c.mu.Lock()
