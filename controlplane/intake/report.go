@@ -10,6 +10,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/results"
+	"github.com/seatrial/seatrial/controlplane/results/format/junit"
 )
 
 const formatJUnit = "junit"
@@ -25,7 +26,7 @@ func (i *Intake) read(ctx context.Context, f *execution.File, exit *int) ([]exec
 	}
 	defer body.Close() //nolint:errcheck // it was only read
 	c := collector{file: f, limits: i.limits}
-	summary, err := results.ParseJUnit(body, c.add)
+	summary, err := junit.Parse(body, c.add)
 	var verdict results.Verdict
 	switch {
 	case errors.Is(err, results.ErrUnreadable):

@@ -20,29 +20,63 @@ type Verdict struct {
 	Synthetic []Case
 }
 
-// Judge compares what a report declares, what it lists and the exit code of the step that wrote it (nil when unknown).
+// Circumstances are what is known of a report besides its bytes.
+type Circumstances struct {
+	// Exit is the exit code of the step that wrote the report, nil when unknown. It speaks of all reports of its step together: for
+	// one of several it must be nil unless the others list no failure either. One file per class is usual, and the failure is in one
+	// of them.
+	Exit *int
+	// Before says that the step produced a report with cases in an earlier execution.
+	Before bool
+}
+
+// Judge is JudgeIn when nothing but the exit code is known.
+func Judge(s Summary, exit *int) Verdict { return JudgeIn(s, Circumstances{Exit: exit}) }
+
+// JudgeIn compares what a report declares, what it lists and what is known of its step.
 //
 // A report that lists fewer failures than it declares, or none although its tool failed, is contradictory: for each hidden
 // failure there is a synthetic errored case, so that nothing that happened can look as if it had not.
-//
-// The exit code speaks of all reports of its step together. For one of several reports it must be nil unless the others list no
-// failure either: one file per class is usual, and the failure is in one of them.
-func Judge(s Summary, exit *int) Verdict {
+func JudgeIn(s Summary, in Circumstances) Verdict {
 	v := Verdict{Grade: Consistent}
 	for _, suite := range s.Suites {
 		v.hiddenFailures(suite)
 		v.unlisted(suite)
 	}
-	if exit != nil && *exit != 0 && s.Listed.Bad == 0 {
-		v.worsen(Contradictory, fmt.Sprintf("The step ended with exit code %d, but the report lists no failure.", *exit))
+	for _, c := range s.Contradictions {
+		v.contradict("«contradiction»", c, c)
+	}
+	for _, l := range s.Losses {
+		v.worsen(Lossy, l)
+	}
+	if in.Before && s.Observed.Total == 0 {
+		v.contradict("«empty report»", "The report is empty, but the step produced one with tests before.", "empty report")
+	}
+	if in.Exit != nil && *in.Exit != 0 && s.Listed.Bad == 0 {
+		v.worsen(Contradictory, fmt.Sprintf("The step ended with exit code %d, but the report lists no failure.", *in.Exit))
 		if len(v.Synthetic) == 0 {
 			v.Synthetic = append(v.Synthetic, Case{
 				Name: "«runner exit code»", Outcome: Errored, Synthetic: true,
-				Message: fmt.Sprintf("exit code %d without a failure in the report", *exit),
+				Message: fmt.Sprintf("exit code %d without a failure in the report", *in.Exit),
 			})
 		}
 	}
 	return v
+}
+
+// JudgeShards compares how many reports the shards of a run should have written with how many arrived. The tests of a missing shard
+// are blocked, as its catalog says.
+func JudgeShards(expected, arrived int) Verdict {
+	v := Verdict{Grade: Consistent}
+	if arrived < expected {
+		v.worsen(Lossy, fmt.Sprintf("%d of %d shards reported.", arrived, expected))
+	}
+	return v
+}
+
+func (v *Verdict) contradict(name, reason, message string) {
+	v.worsen(Contradictory, reason)
+	v.Synthetic = append(v.Synthetic, Case{Name: name, Outcome: Errored, Synthetic: true, Message: message})
 }
 
 func (v *Verdict) hiddenFailures(s Suite) {
@@ -53,7 +87,7 @@ func (v *Verdict) hiddenFailures(s Suite) {
 	message := fmt.Sprintf("declared %d failures, listed %d", s.Declared.Bad, s.Listed.Bad)
 	c := Case{Suite: s.Name, Name: "«failures not listed»", Outcome: Errored, Message: message, Synthetic: true}
 	if s.Errors > 0 && s.Listed.Tests == 0 {
-		c.Name, c.Message, c.Detail = "«suite error»", firstLine(s.SystemErr, message), s.SystemErr
+		c.Name, c.Message, c.Detail = "«suite error»", FirstLine(s.SystemErr, message), s.SystemErr
 	}
 	v.worsen(Contradictory, fmt.Sprintf("Suite %q %s.", s.Name, message))
 	v.Synthetic = append(v.Synthetic, c)
@@ -67,7 +101,7 @@ func (v *Verdict) unlisted(s Suite) {
 }
 
 func (v *Verdict) worsen(g Grade, reason string) {
-	if v.Grade != Contradictory {
+	if v.Grade != Contradictory { // the worst one stays
 		v.Grade = g
 	}
 	v.Reasons = append(v.Reasons, reason)
@@ -76,4 +110,15 @@ func (v *Verdict) worsen(g Grade, reason string) {
 // Unread is the verdict on bytes that could not be read.
 func Unread(err error) Verdict {
 	return Verdict{Grade: Unreadable, Reasons: []string{err.Error()}}
+}
+
+// UnreadIn is the verdict on bytes that could not be read where more is known: a step that produced a report before contradicts
+// itself when it produces something else now.
+func UnreadIn(err error, in Circumstances) Verdict {
+	v := Unread(err)
+	if in.Before {
+		v.Grade = Contradictory
+	}
+	v.Synthetic = append(v.Synthetic, Case{Name: "«unreadable report»", Outcome: Errored, Message: err.Error(), Synthetic: true})
+	return v
 }

@@ -11,27 +11,38 @@ type Outcome string
 
 // The outcomes.
 const (
-	Passed  Outcome = "passed"
-	Failed  Outcome = "failed"  // an assertion did not hold
-	Errored Outcome = "errored" // the test itself broke
-	Skipped Outcome = "skipped"
+	Passed     Outcome = "passed"
+	Failed     Outcome = "failed"    // an assertion did not hold
+	Errored    Outcome = "errored"   // the test itself broke
+	TimedOut   Outcome = "timed_out" // its tool stopped it
+	Skipped    Outcome = "skipped"
+	Blocked    Outcome = "blocked"     // should have run, but something above prevented it: a hook, a serial group, a bail out
+	InfraError Outcome = "infra_error" // what it ran on broke: no evidence
+	Cancelled  Outcome = "cancelled"   // somebody stopped it: no evidence
 )
 
 // Bad reports whether the outcome speaks against the subject.
-func (o Outcome) Bad() bool { return o == Failed || o == Errored }
+func (o Outcome) Bad() bool { return o == Failed || o == Errored || o == TimedOut }
+
+// Conclusive reports whether the outcome is evidence for or against the subject at all.
+func (o Outcome) Conclusive() bool { return o == Passed || o.Bad() }
 
 // Case is one listed test case.
 type Case struct {
-	Suite     string // names of the suites around it, joined by " › "
-	Class     string
-	Name      string
-	File      string
-	Outcome   Outcome
-	Duration  time.Duration
-	Message   string // first line of what went wrong, or why it was skipped
-	Detail    string // the rest, at most MaxDetail bytes
-	Retries   int    // earlier tries that the tool listed beside the result
-	Synthetic bool   // made by Grade to stand for what the report does not list
+	Suite          string // names of the suites around it, joined by " › "
+	Class          string
+	Name           string
+	File           string
+	Variant        string // what it ran on, such as a browser: not a part of its identity
+	Params         string // what told it apart from others of the name, such as an iteration
+	Outcome        Outcome
+	Duration       time.Duration
+	Message        string    // first line of what went wrong, or why it was skipped
+	Detail         string    // the rest, at most MaxDetail bytes
+	Earlier        []Outcome // of earlier tries that the tool listed beside the result
+	ExpectedFail   bool      // it passed by failing as its author said it would
+	UnexpectedPass bool      // it passed although its author said it would fail
+	Synthetic      bool      // stands for what the report does not list as a case
 }
 
 // Counts are the tests of a report and those of them that failed or errored.
@@ -45,17 +56,17 @@ type Tally struct {
 	Total, Passed, Failed, Errored, Skipped int
 }
 
-// Add counts one more case.
+// Add counts one more case: a timeout as a failure, and what gives no evidence as skipped.
 func (t *Tally) Add(o Outcome) {
 	t.Total++
 	switch o {
 	case Passed:
 		t.Passed++
-	case Failed:
+	case Failed, TimedOut:
 		t.Failed++
 	case Errored:
 		t.Errored++
-	case Skipped:
+	default:
 		t.Skipped++
 	}
 }
@@ -78,4 +89,7 @@ type Summary struct {
 	Listed   Counts  // cases, and those that carry a failure or error, be they skipped: node's "todo" cases are both
 	Observed Tally   // cases by outcome
 	Suites   []Suite // leaf suites whose declaration and list disagree
+
+	Contradictions []string // what cannot be right, beyond counts
+	Losses         []string // what is known to be missing, beyond counts
 }

@@ -1,4 +1,4 @@
-package results_test
+package junit_test
 
 import (
 	"bytes"
@@ -14,12 +14,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seatrial/seatrial/controlplane/results"
+	"github.com/seatrial/seatrial/controlplane/results/format/junit"
 )
 
 func parse(t *testing.T, r io.Reader) ([]results.Case, results.Summary, error) {
 	t.Helper()
 	var cases []results.Case
-	sum, err := results.ParseJUnit(r, func(c results.Case) error {
+	sum, err := junit.Parse(r, func(c results.Case) error {
 		cases = append(cases, c)
 		return nil
 	})
@@ -107,7 +108,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestParseJUnit_Cases(t *testing.T) {
+func TestParse_Cases(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		xml    string
@@ -119,7 +120,7 @@ func TestParseJUnit_Cases(t *testing.T) {
 		"FailureText":      {"<testsuite><testcase name='n'><failure>\nfirst\nsecond</failure></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Failed, Message: "first", Detail: "first\nsecond"}, "text when there is no attribute"},
 		"FirstFailure":     {"<testsuite><testcase name='n'><failure message='one'/><error message='two'/></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Failed, Message: "one"}, "the first is the cause"},
 		"SkippedWins":      {"<testsuite><testcase name='n'><failure message='x'/><skipped message='todo'/></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Skipped, Message: "todo"}, "node's todo"},
-		"Retries":          {"<testsuite><testcase name='n'><flakyFailure message='x'/></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Passed, Retries: 1}, "surefire says so"},
+		"Retries":          {"<testsuite><testcase name='n'><flakyFailure message='x'/></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Passed, Earlier: []results.Outcome{results.Failed}}, "surefire says so"},
 		"Nested":           {"<testsuites><testsuite name='a'><testsuite name='b'><testcase name='n'/></testsuite></testsuite></testsuites>", results.Case{Suite: "a › b", Name: "n", Outcome: results.Passed}, "path of suites"},
 		"UnderRoot":        {"<testsuites><testcase name='n' time='NaN'/></testsuites>", results.Case{Name: "n", Outcome: results.Passed}, "node puts cases there"},
 		"ByteOrderMark":    {"\xef\xbb\xbf<testsuite><testcase name='ü' time='-0.000000'/></testsuite>", results.Case{Name: "ü", Outcome: results.Passed}, ".NET writes one"},
@@ -146,7 +147,7 @@ func TestParseJUnit_Cases(t *testing.T) {
 	}
 }
 
-func TestParseJUnit_Unreadable(t *testing.T) {
+func TestParse_Unreadable(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ input, reason string }{
 		"Empty":        {"", "a step died before it wrote"},
@@ -189,9 +190,9 @@ func (e *endless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestParseJUnit_Bounded holds that what a test prints or a hostile file repeats costs neither the memory of the process nor,
+// TestParse_Bounded holds that what a test prints or a hostile file repeats costs neither the memory of the process nor,
 // where the file is right, the evidence in it.
-func TestParseJUnit_Bounded(t *testing.T) { //nolint:paralleltest // it looks at the memory of the whole process
+func TestParse_Bounded(t *testing.T) { //nolint:paralleltest // it looks at the memory of the whole process
 	const size, limit = 24 << 20, 16 << 20
 	const open, shut = "<testsuite tests='1' failures='1'><testcase name='a'><failure message='", "</failure></testcase></testsuite>"
 	tests := map[string]struct {
@@ -235,16 +236,16 @@ func TestParseJUnit_Bounded(t *testing.T) { //nolint:paralleltest // it looks at
 	}
 }
 
-func TestParseJUnit_EmitError(t *testing.T) {
+func TestParse_EmitError(t *testing.T) {
 	t.Parallel()
 	want := errors.New("disk full")
-	_, err := results.ParseJUnit(strings.NewReader("<testsuite><testcase/></testsuite>"), func(results.Case) error { return want })
+	_, err := junit.Parse(strings.NewReader("<testsuite><testcase/></testsuite>"), func(results.Case) error { return want })
 	if !errors.Is(err, want) || errors.Is(err, results.ErrUnreadable) {
 		t.Errorf("err = %v: the report is not at fault", err)
 	}
 }
 
-func FuzzParseJUnit(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.xml")
 	if err != nil || len(files) == 0 {
 		f.Fatalf("no seeds: %v", err)
@@ -258,7 +259,7 @@ func FuzzParseJUnit(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		listed := 0
-		sum, err := results.ParseJUnit(bytes.NewReader(data), func(c results.Case) error {
+		sum, err := junit.Parse(bytes.NewReader(data), func(c results.Case) error {
 			listed++
 			if len(c.Detail) > results.MaxDetail {
 				t.Errorf("detail of %d bytes", len(c.Detail))

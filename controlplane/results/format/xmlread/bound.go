@@ -1,4 +1,4 @@
-package results
+package xmlread
 
 import (
 	"bufio"
@@ -7,6 +7,8 @@ import (
 	"io"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/seatrial/seatrial/controlplane/results"
 )
 
 const (
@@ -14,7 +16,6 @@ const (
 	maxTag   = 2 << 20   // bytes of one tag, with what is kept of its values
 	maxAttrs = 1_000     // attributes of one tag
 	maxPI    = 4 << 10   // bytes of one processing instruction
-	maxBytes = 2 << 30   // of a report
 	peek     = 16        // longest entity that is looked at as a whole
 )
 
@@ -75,8 +76,8 @@ func (b *bound) step() error {
 		if err != nil {
 			return err //nolint:wrapcheck // io.EOF has a meaning for the decoder, others are wrapped below it
 		}
-		if b.total++; b.total > maxBytes {
-			return fmt.Errorf("%w: it is larger than %d MiB", ErrUnreadable, maxBytes>>20)
+		if b.total++; b.total > results.MaxBytes {
+			return fmt.Errorf("%w: it is larger than %d MiB", results.ErrUnreadable, results.MaxBytes>>20)
 		}
 		if err := b.state(b, c); err != nil {
 			return err
@@ -165,7 +166,7 @@ func (b *bound) markup() error {
 		b.out = append(b.out, "<![CDATA["...)
 		b.state = (*bound).cdata
 	case bytes.HasPrefix(ahead, []byte("!")):
-		return fmt.Errorf("%w: a document type is not accepted", ErrUnreadable)
+		return fmt.Errorf("%w: a document type is not accepted", results.ErrUnreadable)
 	case bytes.HasPrefix(ahead, []byte("?")):
 		b.out = append(b.out, '<')
 		b.state = (*bound).instruction
@@ -207,7 +208,7 @@ func (b *bound) instruction(c byte) error {
 		return nil
 	}
 	if b.tag++; b.tag > maxPI {
-		return fmt.Errorf("%w: a processing instruction is longer than %d bytes", ErrUnreadable, maxPI)
+		return fmt.Errorf("%w: a processing instruction is longer than %d bytes", results.ErrUnreadable, maxPI)
 	}
 	b.out = append(b.out, c)
 	return nil
@@ -225,7 +226,7 @@ func (b *bound) element(c byte) error {
 		b.run, b.quote, b.state = 0, c, (*bound).value
 	}
 	if b.attrs > maxAttrs || b.tag > maxTag {
-		return fmt.Errorf("%w: an element has more than %d attributes or %d KiB of them", ErrUnreadable, maxAttrs, maxTag>>10)
+		return fmt.Errorf("%w: an element has more than %d attributes or %d KiB of them", results.ErrUnreadable, maxAttrs, maxTag>>10)
 	}
 	return nil
 }
