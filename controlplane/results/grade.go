@@ -79,6 +79,13 @@ func (v *Verdict) contradict(name, reason, message string) {
 	v.Synthetic = append(v.Synthetic, Case{Name: name, Outcome: Errored, Synthetic: true, Message: message})
 }
 
+func (s Suite) title() string {
+	if s.Name == "" {
+		return "The report"
+	}
+	return fmt.Sprintf("Suite %q", s.Name)
+}
+
 func (v *Verdict) hiddenFailures(s Suite) {
 	hidden := s.Declared.Bad - s.Listed.Bad
 	if hidden <= 0 {
@@ -89,14 +96,14 @@ func (v *Verdict) hiddenFailures(s Suite) {
 	if s.Errors > 0 && s.Listed.Tests == 0 {
 		c.Name, c.Message, c.Detail = "«suite error»", FirstLine(s.SystemErr, message), s.SystemErr
 	}
-	v.worsen(Contradictory, fmt.Sprintf("Suite %q %s.", s.Name, message))
+	v.worsen(Contradictory, fmt.Sprintf("%s %s.", s.title(), message))
 	v.Synthetic = append(v.Synthetic, c)
 }
 
 func (v *Verdict) unlisted(s Suite) {
 	if missing := s.Declared.Tests - s.Listed.Tests; missing > 0 {
-		v.worsen(Lossy, fmt.Sprintf("Suite %q declares %d tests and lists %d: %d are not accounted for.",
-			s.Name, s.Declared.Tests, s.Listed.Tests, missing))
+		v.worsen(Lossy, fmt.Sprintf("%s declares %d tests and lists %d: %d are not accounted for.",
+			s.title(), s.Declared.Tests, s.Listed.Tests, missing))
 	}
 }
 

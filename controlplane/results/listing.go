@@ -36,6 +36,7 @@ func (l *Listing) AddCarrying(c Case, bad bool) error {
 	if l.sum.Observed.Add(c.Outcome); l.sum.Observed.Total > MaxCases {
 		return fmt.Errorf("%w: more than %d test cases", ErrUnreadable, MaxCases)
 	}
+	c.Message = StripEscapes(c.Message)
 	for _, s := range []*string{&c.Suite, &c.Class, &c.Name, &c.File, &c.Variant, &c.Params, &c.Message} {
 		*s = Cut(*s, MaxName)
 	}

@@ -1,6 +1,20 @@
 package results
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
+
+// escapes are the sequences that colour a terminal, move its cursor or set its title.
+var escapes = regexp.MustCompile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?|[@-Z\\\\-_])")
+
+// StripEscapes removes terminal escape sequences.
+func StripEscapes(s string) string {
+	if !strings.Contains(s, "\x1b") {
+		return s
+	}
+	return escapes.ReplaceAllString(s, "")
+}
 
 // FirstLine returns the first line with something in it of the first candidate that has one.
 func FirstLine(candidates ...string) string {
