@@ -61,7 +61,7 @@ func (r *reader) axis(at node) document.Axis {
 	before := len(r.places)
 	r.list(at, maxValues, func(_ int, item node) {
 		var v any
-		r.anyScalar(item, &v, options{rule: "value"})
+		r.anyScalar(item, &v, document.Options{Rule: "value"})
 		if slices.Contains(axis.Values, v) {
 			r.fault(item, "is listed twice")
 		}
@@ -82,7 +82,7 @@ func (r *reader) cell(at node) document.Cell {
 			continue
 		}
 		var v any
-		r.anyScalar(e.value, &v, options{rule: "value"})
+		r.anyScalar(e.value, &v, document.Options{Rule: "value"})
 		cell[e.key] = v
 		r.given[e.value.path] = e.value
 	}
@@ -128,7 +128,7 @@ func (r *reader) expect(at node, e *document.Expect) {
 		return
 	}
 	if target.Kind != yaml.MappingNode {
-		e.Result = r.texts(at, options{enum: []string{document.Success, document.Failure, document.Either}})
+		e.Result = r.texts(at, document.Options{Enum: []string{document.Success, document.Failure, document.Either}})
 		return
 	}
 	before := len(r.places)
@@ -147,7 +147,7 @@ func (r *reader) expect(at node, e *document.Expect) {
 	}
 }
 
-func (r *reader) intOrExpr(at node, into *document.IntOrExpr, o options) {
+func (r *reader) intOrExpr(at node, into *document.IntOrExpr, o document.Options) {
 	target, ok := r.resolve(at)
 	if !ok {
 		return
@@ -157,7 +157,7 @@ func (r *reader) intOrExpr(at node, into *document.IntOrExpr, o options) {
 		r.templates = append(r.templates, template{at: at, text: into.Expr, where: expr.AtTrigger, want: expr.Count, alone: true})
 		return
 	}
-	low, high := o.bounds()
+	low, high := bounds(o)
 	r.integer(at, int64(low), int64(math.Min(high, math.MaxInt32)), func(i int64) { into.Int = i })
 }
 

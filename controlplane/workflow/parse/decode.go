@@ -15,42 +15,9 @@ import (
 	"github.com/seatrial/seatrial/controlplane/workflow/say"
 )
 
-// options are the rule tag of a field.
-type options struct {
-	required   bool
-	rule, keys string
-	expr       string
-	min, max   string
-	enum       []string
-}
-
-func optionsOf(tag string) options {
-	var o options
-	for opt := range strings.SplitSeq(tag, ",") {
-		name, value, _ := strings.Cut(opt, "=")
-		switch name {
-		case "required":
-			o.required = true
-		case "rule":
-			o.rule = value
-		case "keys":
-			o.keys = value
-		case "expr":
-			o.expr = value
-		case "min":
-			o.min = value
-		case "max":
-			o.max = value
-		case "enum":
-			o.enum = strings.Split(value, "|")
-		}
-	}
-	return o
-}
-
 // where returns the place in which the expressions of a field are resolved; ok is false when there are none.
-func (o options) where() (expr.Where, bool) {
-	switch o.expr {
+func where(o document.Options) (expr.Where, bool) {
+	switch o.Expr {
 	case "here":
 		return expr.Here, true
 	case "pod":
@@ -62,7 +29,7 @@ func (o options) where() (expr.Where, bool) {
 }
 
 // value reads a node into a Go value as its type and the options of its field say.
-func (r *reader) value(at node, v reflect.Value, o options) {
+func (r *reader) value(at node, v reflect.Value, o document.Options) {
 	if r.custom(at, v, o) {
 		return
 	}
@@ -81,16 +48,16 @@ func (r *reader) value(at node, v reflect.Value, o options) {
 	case reflect.Bool:
 		r.boolean(at, v.SetBool)
 	case reflect.Int64:
-		low, high := o.bounds()
+		low, high := bounds(o)
 		r.integer(at, int64(low), int64(high), v.SetInt)
 	case reflect.Float64:
-		low, high := o.bounds()
+		low, high := bounds(o)
 		r.number(at, low, high, v.SetFloat)
 	}
 }
 
 // custom reads the types with a form of their own.
-func (r *reader) custom(at node, v reflect.Value, o options) bool {
+func (r *reader) custom(at node, v reflect.Value, o document.Options) bool {
 	switch into := v.Addr().Interface().(type) {
 	case *document.Params:
 		r.params(at, into)
@@ -127,100 +94,73 @@ func (r *reader) object(at node, v reflect.Value) {
 	if !ok {
 		return
 	}
-	fields := fieldsOf(v.Type())
+	fields := document.Fields(v.Type())
 	seen := map[string]bool{}
 	for _, e := range entries {
-		i := slices.IndexFunc(fields, func(f field) bool { return f.name == e.key })
+		i := slices.IndexFunc(fields, func(f document.Field) bool { return f.Name == e.key })
 		switch {
 		case i < 0:
 			r.fault(node{e.at, e.value.path}, "is not a known field%s", say.DidYouMean(e.key, names(fields)))
 		case e.value.ShortTag() == "!!null": // as if it were not there
 		default:
 			seen[e.key] = true
-			r.note(e.value, fields[i].options)
-			r.value(e.value, v.FieldByIndex(fields[i].index), fields[i].options)
+			r.note(e.value, fields[i].Options)
+			r.value(e.value, v.FieldByIndex(fields[i].Index), fields[i].Options)
 		}
 	}
 	for _, f := range fields {
-		if f.options.required && !seen[f.name] {
-			r.fault(at.under(f.name), "is missing%s", f.hint())
+		if f.Options.Required && !seen[f.Name] {
+			r.fault(at.under(f.Name), "is missing%s", hint(f))
 		}
 	}
 	r.after(at, v.Addr().Interface())
 }
 
-type field struct {
-	name    string
-	index   []int
-	options options
-}
-
-func (f field) hint() string {
-	if len(f.options.enum) > 1 {
-		return ": one of " + strings.Join(f.options.enum, ", ")
+func hint(f document.Field) string {
+	if len(f.Options.Enum) > 1 {
+		return ": one of " + strings.Join(f.Options.Enum, ", ")
 	}
-	if f.name == "content" {
+	if f.Name == "content" {
 		return `; write content: "" for an empty file`
 	}
 	return ""
 }
 
-// fieldsOf lists the fields of a struct, those of embedded structs among them.
-func fieldsOf(t reflect.Type) []field {
-	var fields []field
-	for i := range t.NumField() {
-		f := t.Field(i)
-		if f.Anonymous {
-			for _, inner := range fieldsOf(f.Type) {
-				inner.index = append([]int{i}, inner.index...)
-				fields = append(fields, inner)
-			}
-			continue
-		}
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name == "" || name == "-" {
-			continue
-		}
-		fields = append(fields, field{name, []int{i}, optionsOf(f.Tag.Get("rule"))})
-	}
-	return fields
-}
-
-func names(fields []field) []string {
+func names(fields []document.Field) []string {
 	all := make([]string, len(fields))
 	for i, f := range fields {
-		all[i] = f.name
+		all[i] = f.Name
 	}
 	return all
 }
 
-func (r *reader) slice(at node, v reflect.Value, o options) {
+func (r *reader) slice(at node, v reflect.Value, o document.Options) {
 	limit := math.MaxInt
-	if n, err := strconv.Atoi(o.max); err == nil {
+	if n, err := strconv.Atoi(o.Max); err == nil {
 		limit = n
 	}
-	o.max = ""
+	o.Max = ""
 	before := len(r.places)
 	r.list(at, limit, func(_ int, item node) {
 		one := reflect.New(v.Type().Elem()).Elem()
 		r.value(item, one, o)
 		v.Set(reflect.Append(v, one))
 	})
-	if o.required && v.Len() == 0 && len(r.places) == before {
+	if o.Required && v.Len() == 0 && len(r.places) == before {
 		r.fault(at, "is empty")
 	}
 }
 
-func (r *reader) mapOf(at node, v reflect.Value, o options) {
+func (r *reader) mapOf(at node, v reflect.Value, o document.Options) {
 	entries, _ := r.mapping(at)
-	if n, err := strconv.Atoi(o.max); err == nil && len(entries) > n {
+	if n, err := strconv.Atoi(o.Max); err == nil && len(entries) > n {
 		r.fault(at, "has %d entries; at most %d are allowed", len(entries), n)
 		return
 	}
-	o.max = ""
+	o.Max = ""
 	for _, e := range entries {
 		before := len(r.places)
-		if wrong := rule(o.keys)(e.key); wrong != "" {
+		if wrong := rule(o.Keys)(e.key); wrong != "" {
 			r.fault(e.value, "%s", wrong)
 			continue
 		}
@@ -238,22 +178,22 @@ func (r *reader) mapOf(at node, v reflect.Value, o options) {
 
 // texts reads a string, with expressions when the field has them. What a rule says of texts with expressions is known only when
 // they are resolved.
-func (r *reader) texts(at node, o options) string {
+func (r *reader) texts(at node, o document.Options) string {
 	s, ok := r.text(at)
 	if !ok {
 		return ""
 	}
-	if o.expr == "if" {
+	if o.Expr == "if" {
 		r.templates = append(r.templates, template{at: at, text: s, where: expr.If, want: expr.Condition, alone: true})
 		return s
 	}
-	if where, has := o.where(); has && !expr.IsPlain(s) {
-		r.templates = append(r.templates, template{at: at, text: s, where: where})
+	if place, has := where(o); has && !expr.IsPlain(s) {
+		r.templates = append(r.templates, template{at: at, text: s, where: place})
 		return s
 	}
-	check := rule(o.rule)
-	if len(o.enum) > 0 {
-		check = oneOf(o.enum...)
+	check := rule(o.Rule)
+	if len(o.Enum) > 0 {
+		check = oneOf(o.Enum...)
 	}
 	if wrong := check(s); wrong != "" {
 		r.fault(at, "%s", wrong)
@@ -262,12 +202,12 @@ func (r *reader) texts(at node, o options) string {
 	return s
 }
 
-func (o options) bounds() (low, high float64) {
+func bounds(o document.Options) (low, high float64) {
 	low, high = 0, math.MaxInt32
-	if f, err := strconv.ParseFloat(o.min, 64); err == nil {
+	if f, err := strconv.ParseFloat(o.Min, 64); err == nil {
 		low = f
 	}
-	if f, err := strconv.ParseFloat(o.max, 64); err == nil {
+	if f, err := strconv.ParseFloat(o.Max, 64); err == nil {
 		high = f
 	}
 	return low, high
@@ -275,16 +215,16 @@ func (o options) bounds() (low, high float64) {
 
 const maxTimeout = 7 * 24 * time.Hour
 
-func (r *reader) duration(at node, into *document.Duration, o options) {
+func (r *reader) duration(at node, into *document.Duration, o document.Options) {
 	s, ok := r.text(at)
 	if !ok {
 		return
 	}
 	low, high := time.Second, maxTimeout
-	if d, err := time.ParseDuration(o.min); err == nil {
+	if d, err := time.ParseDuration(o.Min); err == nil {
 		low = d
 	}
-	if d, err := time.ParseDuration(o.max); err == nil {
+	if d, err := time.ParseDuration(o.Max); err == nil {
 		high = d
 	}
 	d, err := time.ParseDuration(s)
@@ -324,7 +264,7 @@ func (r *reader) quantity(at node, into *document.Quantity) {
 }
 
 // anyScalar reads a string, number or boolean.
-func (r *reader) anyScalar(at node, into *any, o options) {
+func (r *reader) anyScalar(at node, into *any, o document.Options) {
 	target, ok := r.resolve(at)
 	if !ok {
 		return

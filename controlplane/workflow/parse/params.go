@@ -41,13 +41,13 @@ func (r *reader) param(at node) document.Param {
 		return p
 	}
 	given := map[string]node{}
-	fields := fieldsOf(reflect.TypeFor[document.Param]())
+	fields := document.Fields(reflect.TypeFor[document.Param]())
 	for _, e := range entries {
 		if !slices.Contains(names(fields), e.key) {
 			r.fault(node{e.at, e.value.path}, "is not a known field%s", say.DidYouMean(e.key, names(fields)))
 		} else if e.value.ShortTag() != "!!null" {
 			given[e.key] = e.value
-			r.note(e.value, options{})
+			r.note(e.value, document.Options{})
 		}
 	}
 	if !r.paramType(at, given, &p) {
@@ -73,7 +73,7 @@ func (r *reader) paramType(at node, given map[string]node, p *document.Param) bo
 		r.fault(at.under("type"), "is missing: string, integer, number or boolean")
 		return false
 	}
-	t := r.texts(n, options{enum: []string{"string", "integer", "number", "boolean"}})
+	t := r.texts(n, document.Options{Enum: []string{"string", "integer", "number", "boolean"}})
 	if t != "" {
 		p.Type = expr.Type(t)
 	}

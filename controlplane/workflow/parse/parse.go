@@ -137,7 +137,7 @@ func (r *reader) document(at node) Result {
 		t = TypeOf(document.Workflow)
 	}
 	v := reflect.New(t)
-	r.value(at, v.Elem(), options{})
+	r.value(at, v.Elem(), document.Options{})
 	if doc, ok := v.Interface().(*document.Document); ok && at.Kind == yaml.MappingNode {
 		r.finish(doc)
 	} else if !ok {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -169,5 +170,37 @@ func TestRead_Partial(t *testing.T) {
 	read = parse.Read(source("{use: [{template: t}], steps: [{run: 'echo ${{ parms.browser }}'}]}"))
 	if len(read.Faults) != 1 {
 		t.Errorf("%+v: no template brings such a name", read.Faults)
+	}
+}
+
+func TestTags(t *testing.T) {
+	t.Parallel()
+	seen := map[reflect.Type]bool{}
+	var visit func(t reflect.Type) []document.Field
+	visit = func(t reflect.Type) []document.Field {
+		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+			t = t.Elem()
+		}
+		if t.Kind() != reflect.Struct || seen[t] {
+			return nil
+		}
+		seen[t] = true
+		all := document.Fields(t)
+		for _, f := range all {
+			all = append(all, visit(f.Type)...)
+		}
+		return all
+	}
+	for _, kind := range parse.Kinds() {
+		for _, f := range visit(parse.TypeOf(kind)) {
+			for _, name := range []string{f.Options.Rule, f.Options.Keys} {
+				if name != "" && !parse.HasRule(name) {
+					t.Errorf("%s names a rule %q that is not there: nothing would be checked", f.Go, name)
+				}
+			}
+		}
+	}
+	if len(seen) < 30 {
+		t.Errorf("only %d types were looked at", len(seen))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/controlplane/workflow/expr"
 	"github.com/seatrial/seatrial/controlplane/workflow/say"
 )
@@ -77,11 +78,11 @@ func (n node) place() fault.Place {
 var reIndex = regexp.MustCompile(`\[\d+\]`)
 
 // note records that a field is set.
-func (r *reader) note(at node, o options) {
+func (r *reader) note(at node, o document.Options) {
 	r.given[at.path] = at
 	what := reIndex.ReplaceAllString(at.path, "[]")
 	r.uses = append(r.uses, Use{at.place(), what})
-	if len(o.enum) > 0 && at.Kind == yaml.ScalarNode {
+	if len(o.Enum) > 0 && at.Kind == yaml.ScalarNode {
 		r.uses = append(r.uses, Use{at.place(), what + "=" + at.Value})
 	}
 }
