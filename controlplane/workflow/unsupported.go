@@ -95,6 +95,9 @@ func nameOf(what string) string {
 		return strings.TrimSuffix(name, " }}")
 	}
 	path, value, _ := strings.Cut(what, "=")
+	if path == "kind" {
+		return value
+	}
 	name := path[strings.LastIndexByte(path, '.')+1:]
 	return strings.TrimSpace(name + " " + value)
 }

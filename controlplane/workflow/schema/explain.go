@@ -45,7 +45,7 @@ func Explain(path string) (Explanation, error) {
 		}
 	}
 	e := explainer{said}
-	at := place{t: parse.TypeOf(kind), doc: said[parse.TypeOf(kind).Name()]}
+	at := place{t: parse.TypeOf(kind)}
 	for i, name := range names {
 		next, ok := e.below(at, name)
 		if !ok {

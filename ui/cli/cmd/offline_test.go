@@ -1,0 +1,45 @@
+package cmd_test
+
+import (
+	"testing"
+
+	"github.com/seatrial/seatrial/ui/cli/exitcode"
+)
+
+// TestOffline holds what the commands print that need no control plane.
+func TestOffline(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{
+		"validate-faults":    {"validate", "testdata/validate/faults.yaml"},
+		"validate-templates": {"validate", "testdata/validate/templates.yaml"},
+		"validate-valid":     {"validate", "-f", "../../../deploy/demo/workflows"},
+		"validate-strict":    {"validate", "--strict", "../../../controlplane/workflow/testdata/language/webhook.yaml"},
+		"explain":            {"explain"},
+		"explain-retry":      {"explain", "spec.steps.retry"},
+		"explain-step":       {"explain", "spec.steps[0]"},
+		"explain-enum":       {"explain", "spec.concurrency.onConflict"},
+		"explain-number":     {"explain", "spec.priority"},
+		"explain-expr":       {"explain", "spec.shards.count"},
+		"explain-kind":       {"explain", "Schedule.spec"},
+		"explain-typo":       {"explain", "spec.steps.rety"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := setup(t)
+			s.env["SEATRIAL_SERVER"], s.env["SEATRIAL_TOKEN"] = "", ""
+			golden(t, name, s.run(t, args...))
+		})
+	}
+}
+
+func TestValidate_Input(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	s.in = "apiVersion: seatrial.dev/v1\nkind: TestWorkflow\nmetadata: {name: w}\nspec: {steps: [{run: x, image: a}]}\n"
+	if got := s.run(t, "validate", "-"); got.code != exitcode.Passed || got.out != "-: TestWorkflow w is valid\n" {
+		t.Errorf("%+v", got)
+	}
+	if got := s.run(t, "validate"); got.code != exitcode.Usage {
+		t.Errorf("%+v", got)
+	}
+}
