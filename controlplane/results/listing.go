@@ -28,7 +28,12 @@ type Listing struct {
 func NewListing(emit func(Case) error) *Listing { return &Listing{emit: emit} }
 
 // Add takes one case.
-func (l *Listing) Add(c Case) error { return l.AddCarrying(c, c.Outcome.Bad()) }
+func (l *Listing) Add(c Case) error {
+	if c.Outcome == "" { // its report does not say how it ended, which is no pass
+		c.Outcome = Errored
+	}
+	return l.AddCarrying(c, c.Outcome.Bad())
+}
 
 // AddCarrying takes one case that may carry a failure its outcome does not show: its tool counts it as one.
 func (l *Listing) AddCarrying(c Case, bad bool) error {

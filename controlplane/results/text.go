@@ -34,6 +34,9 @@ func Cut(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "")
 }
 
+// Separator stands between the names of suites in Case.Suite.
+const Separator = " › "
+
 // Path joins the names of suites, outermost first; empty ones are left out.
 func Path(names ...string) string {
 	kept := make([]string, 0, len(names))
@@ -42,5 +45,5 @@ func Path(names ...string) string {
 			kept = append(kept, n)
 		}
 	}
-	return Cut(strings.Join(kept, " › "), MaxName)
+	return Cut(strings.Join(kept, Separator), MaxName)
 }

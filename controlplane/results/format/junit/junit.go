@@ -30,11 +30,13 @@ type junit struct {
 	list  *results.Listing
 	stack []suiteState
 	root  bool
+	hosts bool // the hostname of a suite names its variant
 }
 
 type suiteState struct {
 	results.Suite
 	nested bool // has suites in it: its counts repeat theirs
+	host   string
 }
 
 func (p *junit) run() error {
@@ -68,7 +70,9 @@ func (p *junit) start(e xml.StartElement) error {
 	if !p.root && name != "testsuites" && name != "testsuite" {
 		return fmt.Errorf("%w: the root element is <%s>, not <testsuites> or <testsuite>", results.ErrUnreadable, results.Cut(name, 64))
 	}
-	p.root = true
+	if !p.root {
+		p.root, p.hosts = true, playwright(e)
+	}
 	switch name {
 	case "testsuite":
 		p.startSuite(e)
@@ -84,6 +88,18 @@ func (p *junit) start(e xml.StartElement) error {
 	return nil
 }
 
+// playwright recognises a report of Playwright, which puts the project where others put the machine: only it writes a root with an
+// empty id and an empty name.
+func playwright(root xml.StartElement) bool {
+	empty := 0
+	for _, a := range root.Attr {
+		if (a.Name.Local == "id" || a.Name.Local == "name") && a.Value == "" {
+			empty++
+		}
+	}
+	return empty == 2
+}
+
 func (p *junit) startSuite(e xml.StartElement) {
 	if n := len(p.stack); n > 0 {
 		p.stack[n-1].nested = true
@@ -91,7 +107,7 @@ func (p *junit) startSuite(e xml.StartElement) {
 	failures, errs := xmlread.AttrInt(e, "failures"), xmlread.AttrInt(e, "errors")
 	p.stack = append(p.stack, suiteState{Suite: results.Suite{
 		Name: results.Cut(xmlread.Attr(e, "name"), results.MaxName), Declared: results.Counts{Tests: xmlread.AttrInt(e, "tests"), Bad: failures + errs}, Errors: errs,
-	}})
+	}, host: results.Cut(xmlread.Attr(e, "hostname"), results.MaxName)})
 }
 
 func (p *junit) endSuite() {
@@ -108,6 +124,9 @@ func (p *junit) testcase(e xml.StartElement) error {
 	c := results.Case{
 		Suite: p.suitePath(), Class: xmlread.Attr(e, "classname"), Name: xmlread.Attr(e, "name"), File: xmlread.Attr(e, "file"), Outcome: results.Passed,
 		Duration: xmlread.Seconds(xmlread.Attr(e, "time")),
+	}
+	if n := len(p.stack); n > 0 && p.hosts {
+		c.Variant = p.stack[n-1].host
 	}
 	bad, err := p.children(&c)
 	if err != nil {
