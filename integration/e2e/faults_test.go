@@ -17,7 +17,7 @@ metadata: {name: NAME}
 spec:
   container: {image: IMAGE, imagePullPolicy: POLICY}
   timeout: 2m
-  steps: [{name: only, run: RUN}]
+  steps: [{name: only, run: "RUN"}]
 `
 
 func document(name, image, policy, run string) string {
@@ -147,7 +147,7 @@ func TestFullDisk(t *testing.T) {
 	fillUp(t, fill)
 
 	got := p.cli(t, "run", "counting")
-	if got.code != 3 || !strings.Contains(got.err, "disk is full") || !strings.Contains(got.err, "free space") {
+	if got.code != 3 || !strings.Contains(got.err, "disk is full") || !strings.Contains(got.err, "Free some space") {
 		t.Errorf("exit %d: %s%s", got.code, got.out, got.err)
 	}
 	b.open(t, p.url+b.path(t)+"/workflows/counting")

@@ -83,9 +83,10 @@ func run(ctx context.Context, args []string, version string) (int, error) {
 	interrupt := make(chan os.Signal, 1)
 	signal.Notify(interrupt, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(interrupt)
-	// A reader of the container's output that goes away must not end the runner.
-	signal.Ignore(syscall.SIGPIPE)
-	defer signal.Reset(syscall.SIGPIPE)
+	// A reader of the container's output that goes away must not end the runner. It is not ignored, for steps would inherit that.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	defer signal.Stop(pipe)
 	cfg.Interrupt = interrupt
 	err = engine.Run(ctx, cfg)
 	switch {

@@ -57,6 +57,7 @@ type engine struct {
 	Config
 	dir      *state.Dir
 	watch    *state.Watcher
+	presence *state.Presence
 	ship     *ship.Shipper
 	mirror   *mirror
 	gatherer *gather.Gatherer
@@ -71,7 +72,9 @@ type engine struct {
 func Run(ctx context.Context, c Config) error {
 	e, err := open(c)
 	if err != nil {
-		return err
+		return errors.Join(err, leave(c.Termination, termination.Message{
+			Attempt: c.Plan.GetAttemptId(), Container: c.Container, Status: word(errored), Reason: faultReason(err),
+		}))
 	}
 	defer e.close()
 	shipCtx, stop := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -129,8 +132,12 @@ func open(c Config) (*engine, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // says what it is
 	}
-	if e.watch, err = dir.Watch(); err != nil {
-		return nil, err //nolint:wrapcheck // says what it is
+	e.watch = dir.Watch()
+	if err := e.watch.Blind(); err != nil {
+		c.Log.Warn("changes are looked for at intervals", "error", err)
+	}
+	if e.presence, err = dir.Announce(c.Container); err != nil {
+		c.Log.Warn("other containers cannot learn that this one lives", "error", err)
 	}
 	e.mirror = newMirror(c.Stdout)
 	return e, nil
@@ -142,6 +149,9 @@ func (e *engine) close() {
 		_ = s.Close()
 	}
 	_ = e.watch.Close()
+	if e.presence != nil {
+		_ = e.presence.Close()
+	}
 	_ = e.dir.Close()
 }
 
@@ -217,14 +227,19 @@ func (e *engine) listen(ctx context.Context) {
 
 // fail reports a fault of the runner itself as the result: nobody else will.
 func (e *engine) fail(err error) {
-	if f, _ := e.dir.Finished(); f != nil { // unreadable counts as unknown
-		return
+	f := &runnerv1.Finished{Status: errored, Reason: faultReason(err), FinishedAt: timestamppb.Now()}
+	if won, err := e.dir.Finish(f); !won && err == nil {
+		return // somebody has reported the end
 	}
-	reason := "the runner could not go on: " + err.Error()
+	e.ship.Finish(f)
+}
+
+// faultReason is a fault of the runner in words for people.
+func faultReason(err error) string {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		reason = "the disk of the pod's shared volume is full: raise the node's ephemeral storage, or write less (" + err.Error() + ")"
+		return "the disk of the pod's shared volume is full: raise the node's ephemeral storage, or write less (" + err.Error() + ")"
 	}
-	e.ship.Finish(&runnerv1.Finished{Status: errored, Reason: reason, FinishedAt: timestamppb.Now()})
+	return "the runner could not go on: " + err.Error()
 }
 
 // leaveMessage writes the termination message.
@@ -240,11 +255,15 @@ func (e *engine) leaveMessage(delivered bool) {
 			Lines: s.GetLog().GetLines(), Gap: s.GetLog().GetGapBytes(), CRC: s.GetLog().GetCrc32C(),
 		})
 	}
-	b, err := termination.Encode(m)
-	if err == nil {
-		err = os.WriteFile(e.Termination, b, 0o666) //nolint:gosec // G306: the kubelet made it
-	}
-	if err != nil {
+	if err := leave(e.Termination, m); err != nil {
 		e.Log.Error("the termination message could not be written", "error", err)
 	}
+}
+
+func leave(file string, m termination.Message) error {
+	b, err := termination.Encode(m)
+	if err != nil {
+		return err //nolint:wrapcheck // says what it is
+	}
+	return os.WriteFile(file, b, 0o666) //nolint:gosec,wrapcheck // G306: the kubelet made it; says what it is
 }

@@ -75,6 +75,12 @@ func (e *engine) execute(ctx context.Context, s *runnerv1.Step, out *output, end
 		e.failToStart(out, end, step.Explain(cmd, err))
 		return
 	}
+	if fetched := step.IsSource(s) && exit.Code == 0; fetched {
+		if err := e.writeSources(); err != nil {
+			e.failToStart(out, end, err.Error())
+			return
+		}
+	}
 	if exit.Code != step.Unknown {
 		code := int32(exit.Code) //nolint:gosec // G115: below 256
 		end.ExitCode = &code
@@ -90,7 +96,7 @@ func (e *engine) failToStart(out *output, end *runnerv1.StepState, reason string
 }
 
 func (e *engine) prepare(s *runnerv1.Step) (step.Command, error) {
-	if s.GetIndex() == 0 {
+	if s.GetIndex() == 0 && !step.IsSource(s) { // files of the plan go over those of a repository
 		if err := e.writeSources(); err != nil {
 			return step.Command{}, err
 		}

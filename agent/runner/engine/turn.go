@@ -90,7 +90,7 @@ func (e *engine) turn(ctx context.Context, index int) (mine bool, err error) {
 }
 
 // await waits until cond is true. Meanwhile it ends the attempt when that is due and no engine has the step whose turn it is: its
-// container may still be waiting for its image.
+// container may still be waiting for its image, or be gone.
 func (e *engine) await(ctx context.Context, cond func() (bool, error)) error {
 	var due <-chan time.Time
 	if !e.deadline.IsZero() {
@@ -98,22 +98,21 @@ func (e *engine) await(ctx context.Context, cond func() (bool, error)) error {
 		defer timer.Stop()
 		due = timer.C
 	}
+	var other vigil
+	defer other.end()
 	for {
 		changed := e.watch.Changed()
 		if ok, err := cond(); ok || err != nil {
 			return err
 		}
-		if h, err := e.halted(); err != nil {
+		if acted, err := e.intervene(&other); err != nil {
 			return err
-		} else if h != nil {
-			if acted, err := e.abandon(h); err != nil {
-				return err
-			} else if acted {
-				continue
-			}
+		} else if acted {
+			continue
 		}
 		select {
 		case <-changed:
+		case <-other.gone():
 		case <-due:
 			due = nil
 		case <-e.watch.Done():
@@ -124,26 +123,48 @@ func (e *engine) await(ctx context.Context, cond func() (bool, error)) error {
 	}
 }
 
-// abandon ends the step whose turn it is, unless an engine has it.
-func (e *engine) abandon(h *halt) (acted bool, err error) {
+// intervene ends the attempt when that is due.
+func (e *engine) intervene(other *vigil) (acted bool, err error) {
+	h, err := e.halted()
+	if err != nil {
+		return false, err
+	}
+	if h != nil {
+		if acted, err := e.abandon(h); acted || err != nil {
+			return acted, err
+		}
+	}
+	return e.attend(other)
+}
+
+// current returns the step whose turn it is and how it stands, nil when the attempt comes to its end.
+func (e *engine) current() (*runnerv1.Step, *runnerv1.StepState, error) {
 	for _, s := range e.Plan.GetSteps() {
 		now, err := e.dir.Step(int(s.GetIndex()))
 		if err != nil {
-			return false, err //nolint:wrapcheck // says what it is
+			return nil, nil, err //nolint:wrapcheck // says what it is
 		}
-		if state.Terminal(now) {
-			if now.GetStatus() != passed {
-				return false, nil // whoever ended it ends the rest
-			}
-			continue
+		if !state.Terminal(now) {
+			return s, now, nil
 		}
-		won, err := e.dir.Claim(int(s.GetIndex()), e.Container)
-		if err != nil || !won {
-			return false, err //nolint:wrapcheck // says what it is
+		if now.GetStatus() != passed {
+			return nil, nil, nil // whoever ended it ends the rest
 		}
-		return true, e.conclude(ended(s, h.status, h.reason))
 	}
-	return false, nil
+	return nil, nil, nil
+}
+
+// abandon ends the step whose turn it is, unless an engine has it.
+func (e *engine) abandon(h *halt) (acted bool, err error) {
+	s, _, err := e.current()
+	if err != nil || s == nil {
+		return false, err
+	}
+	won, err := e.dir.Claim(int(s.GetIndex()), e.Container)
+	if err != nil || !won {
+		return false, err //nolint:wrapcheck // says what it is
+	}
+	return true, e.conclude(ended(s, h.status, h.reason))
 }
 
 // ended is the state of a step that was never run.
@@ -181,7 +202,7 @@ func (e *engine) conclude(s *runnerv1.StepState) error {
 }
 
 func (e *engine) record(s *runnerv1.StepState) error {
-	if state.Terminal(s) {
+	if state.Terminal(s) && s.GetLog() != nil { // the log of a buried step is not this container's
 		e.ended = append(e.ended, s)
 	}
 	e.ship.Step(s)

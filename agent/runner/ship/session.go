@@ -75,7 +75,6 @@ func (s *Shipper) session(ctx context.Context) (delivered bool, err error) {
 		return false, fmt.Errorf("attach: %w", err)
 	}
 	defer w.CloseResponse() //nolint:errcheck // the session is over
-	defer w.CloseRequest()  //nolint:errcheck // the session is over
 	x := &session{
 		s: s, wire: w, in: make(chan *runnerv1.AttachResponse), cursors: map[*stream]*cursor{}, steps: map[int32]int{},
 		buf: make([]byte, frameSize),
@@ -85,6 +84,7 @@ func (s *Shipper) session(ctx context.Context) (delivered bool, err error) {
 		hello.Streams = append(hello.Streams, st.name)
 	}
 	if err := w.Send(&runnerv1.AttachRequest{Message: &runnerv1.AttachRequest_Hello{Hello: hello}}); err != nil {
+		_ = w.CloseRequest()
 		return false, x.cause(err)
 	}
 	ended := make(chan struct{})
@@ -94,6 +94,9 @@ func (s *Shipper) session(ctx context.Context) (delivered bool, err error) {
 	}()
 	delivered, err = x.run(ctx)
 	cancel(err)
+	// The transport waits for more of the request and sees the end of ctx only when there will be no more: without this, the
+	// receiver would never return.
+	_ = w.CloseRequest()
 	<-ended
 	return delivered, err
 }

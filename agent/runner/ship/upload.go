@@ -92,6 +92,8 @@ func (s *Shipper) putOnce(ctx context.Context, f gather.File) error {
 		return fmt.Errorf("upload: %w", err)
 	}
 	if err := sendFile(w, f.Header, file); err != nil && !errors.Is(err, io.EOF) { // after io.EOF the answer says why
+		cancel()
+		_, _ = w.CloseAndReceive() // releases what the transport holds
 		return err
 	}
 	if _, err := w.CloseAndReceive(); err != nil {

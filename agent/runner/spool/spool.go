@@ -268,10 +268,14 @@ func (s *Spool) Close() error {
 // that there is nothing yet.
 func (s *Spool) Read(offset int64, buf []byte) (Frame, error) {
 	seg, ok, err := s.find(offset)
-	if err != nil || !ok {
+	if err != nil {
 		return Frame{Start: offset}, err
 	}
 	f := Frame{Start: offset}
+	if !ok {
+		f.FirstLine, err = s.lineAt(offset) // the totals go out with the number of the line that would come
+		return f, err
+	}
 	rest := seg.start + seg.length - offset
 	if seg.file < 0 {
 		f.Gap = rest
@@ -322,7 +326,10 @@ func (s *Spool) times(from, to int64) (first, last time.Time) {
 
 // lineAt returns the number of the line that offset is in. Reading on is free; after a seek the bytes since the mark are counted.
 func (s *Spool) lineAt(offset int64) (int64, error) {
-	if offset == s.next {
+	switch offset {
+	case 0:
+		return 0, nil
+	case s.next:
 		return s.nextLine, nil
 	}
 	s.mu.Lock()

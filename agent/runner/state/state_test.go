@@ -1,7 +1,9 @@
 package state_test
 
 import (
+	"errors"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -86,31 +88,122 @@ func TestDir_Facts(t *testing.T) {
 
 func TestWatcher_Wait(t *testing.T) {
 	t.Parallel()
+	for name, watch := range map[string]func(*state.Dir) *state.Watcher{
+		"Told":  (*state.Dir).Watch,
+		"Looks": func(d *state.Dir) *state.Watcher { return d.Look(errors.New("no inotify left")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t)
+			w := watch(d)
+			if (w.Blind() != nil) != (name == "Looks") {
+				t.Errorf("blind: %v", w.Blind())
+			}
+			woken := make(chan error, 1)
+			go func() {
+				woken <- w.Wait(t.Context(), func() (bool, error) {
+					c, err := d.Cancelled()
+					return c != nil, err
+				})
+			}()
+			if _, err := d.Claim(0, "c"); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Cancel(&runnerv1.Cancel{}); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-woken; err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Wait(t.Context(), func() (bool, error) { return false, nil }); err == nil {
+				t.Error("waiting on a closed watcher must not hang")
+			}
+		})
+	}
+}
+
+func TestDir_Attend(t *testing.T) {
+	t.Parallel()
 	d := open(t)
-	w, err := d.Watch()
+	if v, err := d.Attend("c1"); v != nil || err != nil {
+		t.Fatalf("a container that never was: %v, %v", v, err)
+	}
+	p, err := d.Announce("c1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	woken := make(chan error, 1)
-	go func() {
-		woken <- w.Wait(t.Context(), func() (bool, error) {
-			c, err := d.Cancelled()
-			return c != nil, err
+	v, err := d.Attend("c1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-v.Gone():
+		t.Error("gone while it is there")
+	default:
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-v.Gone()
+	if err := v.Close(); err != nil {
+		t.Fatal(err)
+	}
+	late, err := d.Attend("c1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-late.Gone() // at once
+	if err := late.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := d.Announce("c1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err = d.Attend("c1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Close(); err != nil { // must not hang
+		t.Fatal(err)
+	}
+	select {
+	case <-v.Gone():
+		t.Error("the end of a vigil is not that of the container")
+	default:
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDir_Bury(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		reason string
+		owner  string
+		want   []bool // of two that try
+	}{
+		"Claimed":   {"one of the survivors ends the step that the dead one ran", "dead", []bool{true, false}},
+		"Unclaimed": {"it died before its turn", "", []bool{true, false}},
+		"Alive":     {"another has the step", "c9", []bool{false, false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t)
+			if tc.owner != "" {
+				if _, err := d.Claim(0, tc.owner); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i, want := range tc.want {
+				if got, err := d.Bury(0, "c"+strconv.Itoa(i), "dead"); err != nil || got != want {
+					t.Errorf("%s: number %d gets %v, %v; want %v", tc.reason, i, got, err, want)
+				}
+			}
 		})
-	}()
-	if _, err := d.Claim(0, "c"); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.Cancel(&runnerv1.Cancel{}); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-woken; err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Wait(t.Context(), func() (bool, error) { return false, nil }); err == nil {
-		t.Error("waiting on a closed watcher must not hang")
 	}
 }

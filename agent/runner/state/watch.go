@@ -6,13 +6,19 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/fsnotify/fsnotify"
 )
 
+// lookEvery is how often a watcher looks that is told nothing.
+const lookEvery = 250 * time.Millisecond
+
 // Watcher tells when the state has changed, whoever changed it.
 type Watcher struct {
-	notify *fsnotify.Watcher
+	notify *fsnotify.Watcher // nil when it looks
+	blind  error
+	stop   chan struct{}
 	done   chan struct{}
 
 	mu      sync.Mutex
@@ -20,24 +26,45 @@ type Watcher struct {
 	err     error
 }
 
-// Watch starts to watch; Close ends it.
-func (d *Dir) Watch() (*Watcher, error) {
+// Watch starts to watch; Close ends it. Where the system has no inotify left, which all pods of a node share when they run as the
+// same user, it looks at intervals instead.
+func (d *Dir) Watch() *Watcher {
 	n, err := fsnotify.NewWatcher()
 	if err != nil {
-		return nil, fmt.Errorf("watch shared state: %w", err)
+		return d.Look(fmt.Errorf("watch shared state: %w", err))
 	}
 	if err := n.Add(d.path); err != nil {
 		_ = n.Close()
-		return nil, fmt.Errorf("watch shared state: %w", err)
+		return d.Look(fmt.Errorf("watch shared state: %w", err))
 	}
-	w := &Watcher{notify: n, done: make(chan struct{}), changed: make(chan struct{})}
+	w := newWatcher()
+	w.notify = n
 	go w.run()
-	return w, nil
+	return w
 }
+
+// Look is Watch without inotify, for a reason.
+func (d *Dir) Look(why error) *Watcher {
+	w := newWatcher()
+	w.blind = why
+	go w.look()
+	return w
+}
+
+func newWatcher() *Watcher {
+	return &Watcher{stop: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{})}
+}
+
+// Blind says why the watcher looks at intervals, nil when it is told.
+func (w *Watcher) Blind() error { return w.blind }
 
 // Close stops watching and returns when it has.
 func (w *Watcher) Close() error {
-	err := w.notify.Close()
+	close(w.stop)
+	var err error
+	if w.notify != nil {
+		err = w.notify.Close()
+	}
 	<-w.done
 	if err != nil {
 		return fmt.Errorf("stop watching shared state: %w", err)
@@ -101,6 +128,20 @@ func (w *Watcher) run() {
 			w.err = err
 			w.mu.Unlock()
 			w.wake() // an overflow of the queue may have swallowed a change
+		}
+	}
+}
+
+func (w *Watcher) look() {
+	defer close(w.done)
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			w.wake()
+		case <-w.stop:
+			return
 		}
 	}
 }

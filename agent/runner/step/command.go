@@ -17,6 +17,11 @@ const shell = "/bin/sh"
 // Source is the name of the runner's companion, which fetches sources.
 const Source = "seatrial-source"
 
+// IsSource tells the step that fetches the source.
+func IsSource(s *runnerv1.Step) bool {
+	return s.GetScript() == "" && len(s.GetCommand()) > 0 && strings.HasSuffix(s.GetCommand()[0], "/"+Source)
+}
+
 // Places are the directories a step is run with.
 type Places struct {
 	Workspace string
@@ -45,7 +50,7 @@ func Prepare(s *runnerv1.Step, e *Env, at Places) (Command, error) {
 		}
 		c.Args = append(c.Args, text)
 	}
-	if strings.HasSuffix(c.Args[0], "/"+Source) {
+	if IsSource(s) {
 		c.Path = filepath.Join(at.Binaries, Source)
 		return c, nil
 	}

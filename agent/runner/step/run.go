@@ -166,7 +166,13 @@ func (p *process) reap() {
 	}
 }
 
-func (p *process) signal(sig syscall.Signal) { _ = syscall.Kill(-p.pid, sig) } // gone is fine
+// signal reaches the group and the command itself, which may have left it. Gone is fine.
+func (p *process) signal(sig syscall.Signal) {
+	_ = syscall.Kill(-p.pid, sig)
+	if !p.exited { // a number that was reaped may be another process's by now
+		_ = syscall.Kill(p.pid, sig)
+	}
+}
 
 // signalAll also reaches children that have left the group.
 func (p *process) signalAll(sig syscall.Signal) {
