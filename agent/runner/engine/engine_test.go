@@ -96,7 +96,8 @@ func TestRun_Environment(t *testing.T) {
 			Script: `echo "$GREETING, $IMAGE_VAR, ${SEATRIAL_ENV_0_X:-hidden}, $TOKEN, $(printf %s "$TOKEN" | base64)"; ` +
 				`test "$TOKEN" = '` + secret + `'; grep SigIgn /proc/self/status; test -w "$HOME"; test -w "$TMPDIR" -o -w /tmp`,
 			Env: []*runnerv1.EnvVar{
-				{Name: "GREETING", Value: "hello ${{ env.IMAGE_VAR }}"}, {Name: "TOKEN", From: "SEATRIAL_ENV_0_X", Secret: true},
+				{Name: "GREETING", Value: "hello ${{ env.IMAGE_VAR }}"},
+				{Name: "TOKEN", From: "SEATRIAL_ENV_0_X", Secret: true},
 				{Name: "OPTIONAL", From: "SEATRIAL_ENV_0_ABSENT"},
 			},
 		},
@@ -161,7 +162,10 @@ func TestRun_Stops(t *testing.T) {
 		},
 		"Interrupt": {
 			"the pod is deleted", &runnerv1.Plan{Grace: durationpb.New(within), Steps: []*runnerv1.Step{{Script: polite}, {Script: "true"}}},
-			func(t *testing.T, _ *pod, r *runner) { r.signal(t, syscall.SIGTERM) },
+			func(t *testing.T, _ *pod, r *runner) {
+				t.Helper()
+				r.signal(t, syscall.SIGTERM)
+			},
 			cancelled, cancelled, "the pod was asked to stop", true,
 		},
 	} {

@@ -101,14 +101,13 @@ func (a *agent) stop() {
 }
 
 // wait returns when the record of the attempt is as wanted.
-func (a *agent) wait(t *testing.T, what string, cond func(workfake.View) bool) workfake.View {
+func (a *agent) wait(t *testing.T, what string, cond func(workfake.View) bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
 	if err := a.attempts.Wait(ctx, cond); err != nil {
 		t.Fatalf("%s: %v; the record is %+v", what, err, a.attempts.View())
 	}
-	return a.attempts.View()
 }
 
 // logged waits until a text is in the log of a step.

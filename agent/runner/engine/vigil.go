@@ -32,7 +32,7 @@ func (v *vigil) end() {
 
 // attend keeps the vigil over the container whose turn it is, and ends its step when it is gone.
 func (e *engine) attend(v *vigil) (acted bool, err error) {
-	s, now, err := e.current()
+	s, _, err := e.current()
 	if err != nil || s == nil || s.GetContainer() == e.Container {
 		v.end()
 		return false, err
@@ -52,8 +52,12 @@ func (e *engine) attend(v *vigil) (acted bool, err error) {
 		return false, nil
 	}
 	// It may have ended the step before it went.
-	if s, now, err = e.current(); err != nil || s == nil || s.GetContainer() != v.container {
-		return s == nil || s.GetContainer() != v.container, err
+	s, now, err := e.current()
+	if err != nil {
+		return false, err
+	}
+	if s == nil || s.GetContainer() != v.container {
+		return true, nil
 	}
 	acted, err = e.bury(s, now)
 	v.over = !acted

@@ -67,6 +67,14 @@ func TestSpool_Read(t *testing.T) {
 			}
 		}
 	}
+	for _, offset := range []int64{totals.Bytes, 0, totals.Bytes} { // read on, and after a seek
+		if f, err := s.Read(offset, make([]byte, 777)); err != nil || offset > 0 && f.FirstLine != totals.Lines {
+			t.Errorf("at the end: line %d, %v; want %d, which the totals are sent with", f.FirstLine, err, totals.Lines)
+		}
+	}
+	if f, err := setup(t, spool.Options{}).Read(0, make([]byte, 1)); err != nil || f.FirstLine != 0 {
+		t.Errorf("an empty stream: %+v, %v", f, err)
+	}
 	if _, err := s.Read(totals.Bytes+1, make([]byte, 1)); err == nil {
 		t.Error("an offset behind the end was read")
 	}
