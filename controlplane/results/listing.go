@@ -9,7 +9,7 @@ import (
 const (
 	MaxDetail = 64 << 10  // bytes of Case.Detail
 	MaxName   = 4 << 10   // bytes of every other text of a case
-	MaxCases  = 5_000_000 // of a report
+	MaxCases  = 1_000_000 // of a report: a few seconds of work
 	MaxBytes  = 2 << 30   // of a report
 	maxTries  = 100       // earlier tries kept of a case
 	maxSuites = 1_000     // disagreeing suites, contradictions or losses that are kept

@@ -33,8 +33,9 @@ func Kind(o results.Outcome) string {
 		return "failure"
 	case results.TimedOut:
 		return "timeout"
+	default:
+		return "error"
 	}
-	return "error"
 }
 
 // OfCase returns the fingerprint of a case that failed, none of one that did not.

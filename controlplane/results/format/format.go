@@ -3,6 +3,7 @@ package format
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -87,8 +88,9 @@ func (n Name) parser() parser {
 		return mocha.Parse
 	case Jest:
 		return jest.Parse
+	default: // Auto is none that could be read
+		return nil
 	}
-	return nil
 }
 
 // Parse reads a report and calls emit for every case. It returns the format, which for Auto and for no name its content decides;
@@ -97,7 +99,7 @@ func Parse(name Name, r io.Reader, emit func(results.Case) error) (Name, results
 	if name == Auto || name == "" {
 		b := bufio.NewReaderSize(r, peek)
 		head, err := b.Peek(peek)
-		if err != nil && err != io.EOF { //nolint:errorlint // Peek returns it bare
+		if err != nil && !errors.Is(err, io.EOF) {
 			return "", results.Summary{}, fmt.Errorf("read report: %w", err)
 		}
 		if name, r = Detect(head), b; name == "" {

@@ -54,7 +54,7 @@ func described(t *testing.T, data []byte, exit int) string {
 	return b.String()
 }
 
-func reports(t testing.TB) map[string][]byte {
+func reports(t *testing.T) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{}
 	for _, dir := range []string{"real", "made"} {

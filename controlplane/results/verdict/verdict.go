@@ -86,8 +86,9 @@ func single(a Attempt) Verdict {
 		return Skipped
 	case results.Blocked:
 		return Blocked
+	default: // cancelled ones are no evidence either
+		return InfraError
 	}
-	return InfraError // cancelled ones are no evidence either
 }
 
 // rank orders verdicts by precedence.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -118,7 +117,7 @@ func (a *app) inspectAll(files []string, o inspection) error {
 
 // readReport reads one file, or standard input for "-".
 func (a *app) readReport(name string, as format.Name) (inspected, error) {
-	var in io.Reader = a.In
+	in := a.In
 	if name != "-" {
 		f, err := os.Open(name) //nolint:gosec // the user names the file
 		if err != nil {

@@ -46,13 +46,8 @@ type parser struct {
 
 func (p *parser) collection() {
 	p.json.Object(func(key string) {
-		switch key {
-		case "info":
-			p.json.Object(func(key string) {
-				if key == "name" {
-					p.name = p.json.Text()
-				}
-			})
+		if key == "info" {
+			p.name = p.named("name")
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,7 +75,7 @@ func (p *parser) statistics(d *results.Counts) error {
 }
 
 func (p *parser) suite(e xml.StartElement, above []string) error {
-	path := append(above[:len(above):len(above)], xmlread.Attr(e, "name"))
+	path := slices.Concat(above, []string{xmlread.Attr(e, "name")})
 	return p.xml.Children(func(child xml.StartElement) error {
 		switch child.Name.Local {
 		case "suite":
