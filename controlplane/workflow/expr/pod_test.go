@@ -162,3 +162,41 @@ func TestJoin(t *testing.T) {
 		}
 	}
 }
+
+// FuzzCompile holds that no expression makes the compiler panic, and that an expression for the pod gives there what the control
+// plane's values and the pod's say together: written out and read again it means the same.
+func FuzzCompile(f *testing.F) {
+	for _, seed := range []string{
+		`params.url + "x"`, `params.users * 2 > 3 && steps.build.status == "passed"`, `steps["my-step"].exitCode + params.users`,
+		`[1, 2].exists(i, i == params.users)`, `has(env.HOME) ? env.HOME : params.url`, `hash(toJSON({"a": params.rate}))`,
+		`fromJSON("[1]")[0]`, `file("VERSION") + params.url`, `glob("e2e/*.ts").map(f, f + params.url)[0]`, `-params.users - -1`,
+		`params.full ? 'a' : "b"`, `r"\n" + b'x'`, `params["url"]`, `{"a": params.users}["a"]`, `!(params.full || always())`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		c := compiler(t)
+		for _, where := range []expr.Where{expr.Here, expr.AtTrigger} {
+			if tmpl, err := c.Compile("${{"+text+"}}", where); err == nil {
+				_, _ = tmpl.Expand(values()) // a fault of the evaluation is fine
+			}
+		}
+		_, _ = c.CompileValue(text, expr.If, expr.Condition)
+		tmpl, err := c.Compile("a${{"+text+"}}b", expr.InPod)
+		if err != nil {
+			return
+		}
+		forRunner, err := tmpl.Expand(values())
+		if err != nil {
+			return
+		}
+		_, err = pod().Expand(forRunner)
+		var e *expr.Error
+		if err != nil && !errors.As(err, &e) {
+			t.Fatalf("%q → %q: %v is no *expr.Error", text, forRunner, err)
+		}
+		if err != nil && (strings.Contains(err.Error(), "Syntax error") || strings.Contains(err.Error(), "undeclared reference")) {
+			t.Errorf("%q was written as %q, which the runner cannot read: %v", text, forRunner, err)
+		}
+	})
+}
