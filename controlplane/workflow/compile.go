@@ -11,6 +11,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/controlplane/workflow/expr"
 	"github.com/seatrial/seatrial/controlplane/workflow/parse"
+	"github.com/seatrial/seatrial/controlplane/workflow/rule"
 )
 
 // Inputs are what one attempt is compiled for. Params come from Params.Resolve.
@@ -98,7 +99,7 @@ func (c *compilation) error() error {
 }
 
 // text resolves a template and checks the result; what is left for the pod is not checked.
-func (c *compilation) text(path, template string, where expr.Where, rule string) string {
+func (c *compilation) text(path, template string, where expr.Where, check string) string {
 	if template == "" || expr.IsPlain(template) {
 		return template // checked when it was parsed
 	}
@@ -113,7 +114,7 @@ func (c *compilation) text(path, template string, where expr.Where, rule string)
 		return ""
 	}
 	if where == expr.Here {
-		if wrong := parse.Check(rule, out); wrong != "" {
+		if wrong := rule.Of(check)(out); wrong != "" {
 			c.fault(path, "%s", wrong)
 		}
 	}
@@ -131,10 +132,10 @@ func (c *compilation) faults(path string, err error) {
 	}
 }
 
-func (c *compilation) texts(path string, templates []string, where expr.Where, rule string) []string {
+func (c *compilation) texts(path string, templates []string, where expr.Where, check string) []string {
 	var out []string
 	for i, t := range templates {
-		out = append(out, c.text(path+"["+strconv.Itoa(i)+"]", t, where, rule))
+		out = append(out, c.text(path+"["+strconv.Itoa(i)+"]", t, where, check))
 	}
 	return out
 }
@@ -300,8 +301,8 @@ func (c *compilation) size() {
 			texts = append(texts, v.Value)
 		}
 	}
-	if size := parse.PackedSize(c.plan.Files, texts); size > parse.MaxPacked {
-		c.fault("spec.source.files", "%s", parse.TooLarge(size))
+	if size := document.PackedSize(c.plan.Files, texts); size > document.MaxPacked {
+		c.fault("spec.source.files", "%s", document.TooLarge(size))
 	}
 	total := 0
 	for _, t := range texts {

@@ -3,6 +3,7 @@
 //
 //	document  the types: what may be written, with its rules and meaning
 //	parse     YAML to a document, or every fault at once
+//	rule      the checks of texts that the types name
 //	expr      the ${{ }} expressions
 //	merge     a workflow and the templates that it uses
 //	expand    an execution to its runs: environments × matrix × shards

@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/controlplane/workflow/expr"
+	"github.com/seatrial/seatrial/controlplane/workflow/rule"
 	"github.com/seatrial/seatrial/controlplane/workflow/say"
 )
 
@@ -35,8 +37,8 @@ func (r *reader) matrix(at node, m *document.Matrix) {
 			cells(e.value, &m.Exclude)
 		case e.key == "include":
 			cells(e.value, &m.Include)
-		case isParamName(e.key) != "":
-			r.fault(e.value, "%s", isParamName(e.key))
+		case rule.Of("param")(e.key) != "":
+			r.fault(e.value, "%s", rule.Of("param")(e.key))
 		case len(m.Axes) == maxAxes:
 			r.fault(e.value, "a matrix has at most %d axes", maxAxes)
 		default:
@@ -77,7 +79,7 @@ func (r *reader) cell(at node) document.Cell {
 	cell := document.Cell{}
 	entries, _ := r.mapping(at)
 	for _, e := range entries {
-		if wrong := isParamName(e.key); wrong != "" {
+		if wrong := rule.Of("param")(e.key); wrong != "" {
 			r.fault(e.value, "%s", wrong)
 			continue
 		}
@@ -98,7 +100,7 @@ func (r *reader) cells(at node, m *document.Matrix) {
 		if len(cell) == 0 {
 			r.fault(place, "is empty: it would exclude everything")
 		}
-		for _, name := range sortedKeys(cell) {
+		for _, name := range slices.Sorted(maps.Keys(cell)) {
 			axis, known := m.Axes[name]
 			switch {
 			case !known && !slices.Contains(all, name):

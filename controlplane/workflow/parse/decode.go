@@ -12,6 +12,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/controlplane/workflow/expr"
+	"github.com/seatrial/seatrial/controlplane/workflow/rule"
 	"github.com/seatrial/seatrial/controlplane/workflow/say"
 )
 
@@ -160,7 +161,7 @@ func (r *reader) mapOf(at node, v reflect.Value, o document.Options) {
 	o.Max = ""
 	for _, e := range entries {
 		before := len(r.places)
-		if wrong := rule(o.Keys)(e.key); wrong != "" {
+		if wrong := rule.Of(o.Keys)(e.key); wrong != "" {
 			r.fault(e.value, "%s", wrong)
 			continue
 		}
@@ -191,9 +192,9 @@ func (r *reader) texts(at node, o document.Options) string {
 		r.templates = append(r.templates, template{at: at, text: s, where: place})
 		return s
 	}
-	check := rule(o.Rule)
+	check := rule.Of(o.Rule)
 	if len(o.Enum) > 0 {
-		check = oneOf(o.Enum...)
+		check = rule.OneOf(o.Enum...)
 	}
 	if wrong := check(s); wrong != "" {
 		r.fault(at, "%s", wrong)
@@ -256,7 +257,7 @@ func (r *reader) quantity(at node, into *document.Quantity) {
 	if !ok {
 		return
 	}
-	if wrong := isQuantity(value.Value); wrong != "" {
+	if wrong := rule.Of("quantity")(value.Value); wrong != "" {
 		r.fault(at, "%s", wrong)
 		return
 	}

@@ -38,8 +38,8 @@ func (r *reader) finish(doc *document.Document) {
 	r.stepNames(s)
 	r.stepImages(s, partial)
 	r.teardown(s)
-	if size := PackedSize(s.Source.Files, scripts(s)); size > MaxPacked {
-		r.fault(spec.under("source.files"), "%s", TooLarge(size))
+	if size := document.PackedSize(s.Source.Files, scripts(s)); size > document.MaxPacked {
+		r.fault(spec.under("source.files"), "%s", document.TooLarge(size))
 	}
 	r.checkTemplates(doc, partial)
 }

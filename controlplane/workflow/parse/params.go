@@ -8,6 +8,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/controlplane/workflow/expr"
+	"github.com/seatrial/seatrial/controlplane/workflow/rule"
 	"github.com/seatrial/seatrial/controlplane/workflow/say"
 )
 
@@ -23,7 +24,7 @@ func (r *reader) params(at node, into *document.Params) {
 			r.fault(e.value, "a workflow has at most %d parameters", maxParams)
 			return
 		}
-		if wrong := isParamName(e.key); wrong != "" {
+		if wrong := rule.Of("param")(e.key); wrong != "" {
 			r.fault(e.value, "%s", wrong)
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"io"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -58,7 +59,7 @@ func kinds() map[string]reflect.Type {
 }
 
 // Kinds are the kinds of documents that can be read, sorted.
-func Kinds() []string { return sortedKeys(kinds()) }
+func Kinds() []string { return slices.Sorted(maps.Keys(kinds())) }
 
 // TypeOf returns the Go type of a kind, nil when there is none.
 func TypeOf(kind string) reflect.Type { return kinds()[kind] }

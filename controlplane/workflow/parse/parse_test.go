@@ -10,6 +10,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/controlplane/workflow/parse"
+	"github.com/seatrial/seatrial/controlplane/workflow/rule"
 )
 
 func source(spec string) []byte {
@@ -194,7 +195,7 @@ func TestTags(t *testing.T) {
 	for _, kind := range parse.Kinds() {
 		for _, f := range visit(parse.TypeOf(kind)) {
 			for _, name := range []string{f.Options.Rule, f.Options.Keys} {
-				if name != "" && !parse.HasRule(name) {
+				if name != "" && !rule.Has(name) {
 					t.Errorf("%s names a rule %q that is not there: nothing would be checked", f.Go, name)
 				}
 			}

@@ -1,9 +1,8 @@
-package parse
+// Package rule is the checks of texts that rule tags name: what a name, an image, a pattern or a schedule has to look like.
+package rule
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"net/url"
 	"path"
 	"regexp"
@@ -27,8 +26,6 @@ var (
 	reImage     = regexp.MustCompile(`^[A-Za-z0-9\[][A-Za-z0-9._:/@\[\]-]*$`)
 	reSCP       = regexp.MustCompile(`^[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[^:]+$`)
 )
-
-func anything(string) string { return "" }
 
 func matches(re *regexp.Regexp, limit int, wrong string) func(string) string {
 	return func(s string) string {
@@ -100,7 +97,8 @@ func isImage(s string) string {
 	return matches(reImage, 1024, "is not an image reference")(s)
 }
 
-func oneOf(values ...string) func(string) string {
+// OneOf returns a check for one of some words.
+func OneOf(values ...string) func(string) string {
 	return func(s string) string {
 		if slices.Contains(values, s) {
 			return ""
@@ -188,15 +186,17 @@ func isGitRef(s string) string {
 	return ""
 }
 
-func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
-
-// rule returns the check of a rule tag. A name that is not here is a mistake in a tag, which a test finds.
-func rule(name string) func(string) string {
+// Of returns the check that a rule tag names; it says what is wrong with a text as the end of a sentence about a field, or "". A name
+// that is not there is a mistake in a tag, which a test finds: nothing would be checked.
+func Of(name string) func(string) string {
 	if check, ok := rules()[name]; ok {
 		return check
 	}
-	return anything
+	return func(string) string { return "" }
 }
+
+// Has reports whether there is such a rule.
+func Has(name string) bool { return rules()[name] != nil }
 
 // rules are the names that rule tags may use.
 func rules() map[string]func(string) string {
@@ -206,8 +206,6 @@ func rules() map[string]func(string) string {
 		"pattern": isPattern, "workingDir": isWorkingDir, "gitURL": isGitURL, "gitRef": isGitRef, "notBlank": notBlank,
 		"cron": isCron, "timezone": isTimezone, "repository": isRepository, "httpURL": isHTTPURL, "sha256": isSHA256,
 		"mountPath": isMountPath, "urlPath": isURLPath, "output": isOutput, "value": isAxisValue, "group": isGroup,
+		"quantity": isQuantity,
 	}
 }
-
-// Check returns what a rule says of a resolved text, or "".
-func Check(name, text string) string { return rule(name)(text) }

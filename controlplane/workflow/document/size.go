@@ -1,11 +1,9 @@
-package parse
+package document
 
 import (
 	"compress/gzip"
 	"fmt"
 	"io"
-
-	"github.com/seatrial/seatrial/controlplane/workflow/document"
 )
 
 // MaxPacked is how much files and scripts may hold. The plan of an attempt travels in an annotation of its pod, of which
@@ -13,7 +11,7 @@ import (
 const MaxPacked = 150 << 10
 
 // PackedSize returns the compressed size of files and scripts together.
-func PackedSize(files []document.File, scripts []string) int {
+func PackedSize(files []File, scripts []string) int {
 	var size counter
 	z := gzip.NewWriter(&size)
 	// Writing to a counter never fails.
