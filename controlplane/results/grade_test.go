@@ -143,3 +143,16 @@ func TestStripEscapes(t *testing.T) {
 		}
 	}
 }
+
+func TestListing_TooMany(t *testing.T) {
+	t.Parallel()
+	l := results.NewListing(func(results.Case) error { return nil })
+	for range results.MaxCases {
+		if err := l.Add(results.Case{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Add(results.Case{}); !errors.Is(err, results.ErrUnreadable) {
+		t.Errorf("%v: more cases than anybody has", err)
+	}
+}

@@ -39,7 +39,7 @@ func (e *endless) Read(p []byte) (int, error) {
 // TestParse_Hostile holds that whatever a test prints or a hostile file repeats costs neither the memory nor the time of the
 // process, and, where the file is right, not the evidence in it.
 func TestParse_Hostile(t *testing.T) { //nolint:paralleltest // it looks at the memory of the whole process
-	const size, limit, patience = 12 << 20, 28 << 20, 30 * time.Second
+	const size, limit, patience = 6 << 20, 20 << 20, 30 * time.Second
 	long := strings.Repeat("x", 8<<10)
 	tests := map[string]struct {
 		format           format.Name
@@ -79,7 +79,6 @@ func TestParse_Hostile(t *testing.T) { //nolint:paralleltest // it looks at the 
 		"NUnitText":        {format.NUnit, "<test-run><test-case name='a' result='Failed'><failure><message>", "€\n", "</message></failure></test-case></test-run>", 1, "a message without end"},
 		"NUnitDeep":        {format.NUnit, "<test-run>", "<test-suite>", "", -1, "suites without end"},
 		"XUnitDocType":     {format.XUnit, "<!DOCTYPE x [", "<!ENTITY a 'b'>", "]><assemblies/>", -1, "entities without end"},
-		"JUnitCases":       {format.JUnit, "<testsuite>", "<testcase/>", "</testsuite>", -1, "more cases than anybody has"},
 	}
 	for name, tc := range tests { //nolint:paralleltest // as above
 		t.Run(name, func(t *testing.T) {
