@@ -123,7 +123,7 @@ func (e *engine) writeSources() error {
 		name := filepath.FromSlash(f.GetPath())
 		mode := fs.FileMode(f.GetMode()) & fs.ModePerm
 		if mode == 0 {
-			mode = 0o644
+			mode = 0o666 // containers may run as different users
 		}
 		err := root.MkdirAll(filepath.Dir(name), 0o777)
 		if err == nil {
