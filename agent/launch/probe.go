@@ -94,28 +94,34 @@ func (p Probe) job(name string) *batchv1.Job {
 
 // wait returns whether the Job has succeeded.
 func (p Probe) wait(ctx context.Context, name string) (bool, error) {
+	for {
+		succeeded, ended, err := p.watch(ctx, name)
+		if ended || err != nil {
+			return succeeded, err
+		}
+	}
+}
+
+// watch returns whether the Job has ended, and how. A watch may be closed at any time; a new one begins with the Job as it is.
+func (p Probe) watch(ctx context.Context, name string) (succeeded, ended bool, err error) {
 	w, err := p.Client.Jobs(p.Namespace).Watch(ctx, metav1.ListOptions{
 		FieldSelector: fields.OneTermEqualSelector("metadata.name", name).String(),
 	})
 	if err != nil {
-		return false, fmt.Errorf("watch the probe: %w", err)
+		return false, false, fmt.Errorf("watch the probe: %w", err)
 	}
 	defer w.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return false, fmt.Errorf("wait for the probe: %w", ctx.Err())
+			return false, false, fmt.Errorf("wait for the probe: %w", ctx.Err())
 		case e, ok := <-w.ResultChan():
-			if !ok {
-				return false, fmt.Errorf("watch the probe: ended early: %w", context.Canceled)
-			}
-			if job, isJob := e.Object.(*batchv1.Job); isJob {
-				switch {
-				case job.Status.Succeeded > 0:
-					return true, nil
-				case job.Status.Failed > 0:
-					return false, nil
-				}
+			job, isJob := e.Object.(*batchv1.Job)
+			switch {
+			case !ok:
+				return false, false, nil
+			case isJob && job.Status.Succeeded+job.Status.Failed > 0:
+				return job.Status.Succeeded > 0, true, nil
 			}
 		}
 	}
