@@ -1,8 +1,10 @@
 package plan_test
 
 import (
+	"encoding/base64"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/seatrial/seatrial/agent/jobspec"
@@ -72,6 +74,39 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		if p, err := plan.Decode(text); err == nil && len(p.GetSteps()) == 0 {
 			t.Error("a plan without steps was accepted")
+		}
+	})
+}
+
+// FuzzDecode_Plan fuzzes what is inside of the frame.
+func FuzzDecode_Plan(f *testing.F) {
+	for _, p := range []*runnerv1.Plan{valid(), {}, {AttemptId: "a", Steps: []*runnerv1.Step{{}}}} {
+		raw, err := proto.Marshal(p)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	enc, err := zstd.NewWriter(nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		p, err := plan.Decode(base64.StdEncoding.EncodeToString(enc.EncodeAll(raw, nil)))
+		if err != nil {
+			return
+		}
+		for i, s := range p.GetSteps() {
+			if int(s.GetIndex()) != i || s.GetContainer() == "" || s.GetScript() == "" && len(s.GetCommand()) == 0 {
+				t.Errorf("step %d was accepted: %v", i, s)
+			}
+		}
+		text, err := plan.Encode(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := plan.Decode(text); err != nil || !proto.Equal(p, again) {
+			t.Errorf("it does not survive encoding: %v", err)
 		}
 	})
 }

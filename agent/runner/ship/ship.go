@@ -181,6 +181,7 @@ func (s *Shipper) Run(ctx context.Context) error {
 		wg.Go(func() { s.upload(ctx) })
 	}
 	down := false
+	var last error // that of a connection, not of the end of time
 	for tries := 0; ; tries++ {
 		begin := time.Now()
 		delivered, err := s.session(ctx)
@@ -188,8 +189,9 @@ func (s *Shipper) Run(ctx context.Context) error {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("deliver to the agent: %w", errors.Join(context.Cause(ctx), err))
+			return fmt.Errorf("deliver to the agent: %w", errors.Join(context.Cause(ctx), last))
 		}
+		last = err
 		if s.takeProgress() || time.Since(begin) > healthy {
 			tries, down = 0, false
 		}
@@ -198,7 +200,7 @@ func (s *Shipper) Run(ctx context.Context) error {
 			down = true
 		}
 		if !pause(ctx, tries) {
-			return fmt.Errorf("deliver to the agent: %w", errors.Join(context.Cause(ctx), err))
+			return fmt.Errorf("deliver to the agent: %w", errors.Join(context.Cause(ctx), last))
 		}
 	}
 }
