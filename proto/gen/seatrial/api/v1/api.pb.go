@@ -3689,7 +3689,7 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\acluster\x18\x03 \x01(\tR\acluster\x12\x1c\n" +
 	"\tnamespace\x18\x04 \x01(\tR\tnamespace\"\x97\x01\n" +
 	"\x14EnrollClusterRequest\x12?\n" +
-	"\x04name\x18\x01 \x01(\tB+\xbaH(r&2$^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$R\x04name\x12\x1c\n" +
+	"\x04name\x18\x01 \x01(\tB+\xbaH(r&2$^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$R\x04name\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12 \n" +
 	"\venvironment\x18\x03 \x01(\tR\venvironment\"\xc9\x02\n" +
 	"\x15EnrollClusterResponse\x122\n" +
