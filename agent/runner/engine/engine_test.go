@@ -310,3 +310,30 @@ func TestRun_Killed(t *testing.T) {
 		})
 	}
 }
+
+// TestRun_Source fetches a source first: the plan's own files go over those of the repository.
+func TestRun_Source(t *testing.T) {
+	t.Parallel()
+	a := newAgent(t)
+	p := newPod(t, a, &runnerv1.Plan{
+		Files: []*runnerv1.SourceFile{{Path: "both", Content: []byte("plan")}},
+		Steps: []*runnerv1.Step{
+			{Name: "source", Container: "c0", Command: []string{"/seatrial/bin/seatrial-source", "--url=u"}},
+			{Container: "c1", Script: "cat both repo"},
+		},
+	})
+	p.program = copyOf(t, p.dir)
+	companion := "#!/bin/sh\nset -e\ntest ! -e both\nprintf repo > both; printf ' repo' > repo; echo \"fetched $1\"\n"
+	if err := os.WriteFile(filepath.Join(p.dir, "seatrial-source"), []byte(companion), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got := statuses(p.run(t, "c0", "c1")); got != "passed passed" {
+		t.Errorf("steps are %s: %q", got, a.log(t, 0).Head)
+	}
+	if got := string(a.log(t, 0).Head); got != "fetched --url=u\n" {
+		t.Errorf("the source step says %q", got)
+	}
+	if got := string(a.log(t, 1).Head); got != "plan repo" {
+		t.Errorf("the workspace holds %q", got)
+	}
+}
