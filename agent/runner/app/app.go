@@ -120,9 +120,11 @@ func configure(args []string) (cfg engine.Config, planPath string, err error) {
 	cfg.Agent, cfg.Pin = os.Getenv("SEATRIAL_AGENT"), os.Getenv("SEATRIAL_AGENT_PIN")
 	cfg.Stdout = os.Stdout
 	cfg.Log = slog.New(slog.NewTextHandler(os.Stderr, nil)).With("container", cfg.Container, "pod", os.Getenv("SEATRIAL_POD"))
-	for name, value := range map[string]string{"--container": cfg.Container, "SEATRIAL_AGENT": cfg.Agent, "SEATRIAL_AGENT_PIN": cfg.Pin} {
-		if value == "" {
-			return cfg, "", fmt.Errorf("%s is not set\n%s", name, usage)
+	for _, need := range [][2]string{
+		{"--container", cfg.Container}, {"SEATRIAL_AGENT", cfg.Agent}, {"SEATRIAL_AGENT_PIN", cfg.Pin},
+	} {
+		if need[1] == "" {
+			return cfg, "", fmt.Errorf("%s is not set\n%s", need[0], usage)
 		}
 	}
 	return cfg, planPath, nil
