@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${SEATRIAL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/seatrial}
+gotestsum_version=v1.13.0
 export GOFLAGS=${GOFLAGS:--buildvcs=false} GOTOOLCHAIN=local
 say() { printf '%s %s\n' "$(date +%T)" "$*"; }
 
@@ -35,7 +36,11 @@ else
   say "no Docker engine could be started: tests use local PostgreSQL and Redis binaries"
 fi
 
+gotestsum=$cache/test/bin/gotestsum-$gotestsum_version
+[ -x "$gotestsum" ] || { GOBIN=$cache/test/gobin go install "gotest.tools/gotestsum@$gotestsum_version"; mv "$cache/test/gobin/gotestsum" "$gotestsum"; }
+
 [ $# -gt 0 ] || set -- ./...
 say "running the tests"
 go build -o "$cache/servers" ./integration/servers
-"$cache/servers" go test -race -shuffle=on -timeout=20m "$@"
+# what is skipped is listed at the end, with the reason
+"$cache/servers" "$gotestsum" --format pkgname --format-hide-empty-pkg -- -race -shuffle=on -timeout=20m "$@"
