@@ -69,7 +69,7 @@ test-short: ## the tests that need nothing but Go
 .PHONY: fuzz
 FUZZTIME ?= 30s
 fuzz: ## fuzz each parser for FUZZTIME
-	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r f; do for n in $$(grep -oE '^func Fuzz[A-Za-z0-9_]+' $$f | cut -c6-); do echo "$$(dirname $$f) $$n"; go test -run '^$$' -fuzz "^$$n\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$(dirname $$f); done; done
+	integration/fuzz.sh $(FUZZTIME)
 
 .PHONY: demo
 demo: ## the whole of Seatrial on this machine, with examples that are run; left running
