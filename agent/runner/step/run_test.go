@@ -43,7 +43,7 @@ func TestRun(t *testing.T) {
 		"Children": {"a child that stays does not hold it up", []string{"/bin/sh", "-c", "sleep 600 & echo a"}, "", step.Exit{}, "a\n"},
 		"Stopped": {
 			"asked to end",
-			[]string{"/bin/sh", "-c", "trap 'echo bye; exit 3' TERM; echo a; while :; do sleep 0.05; done"},
+			[]string{"/usr/bin/perl", "-e", `$| = 1; $SIG{TERM} = sub { print "bye\n"; exit 3 }; print "a\n"; sleep 600`},
 			"a",
 			step.Exit{Code: 3, Stopped: true},
 			"a\nbye\n",
