@@ -135,7 +135,8 @@ func createAttempt(ctx context.Context, tx *db.Tx, n record.New, env *db.Environ
 		SetKind(string(cluster.Start)).Exec(ctx)
 }
 
-// CancelExecution ends attempts whose start command was never sent and asks the agents of the others.
+// CancelExecution ends attempts whose start command was never sent, and those whose agent has been away for long; it asks the agents
+// of the others.
 func (s *Store) CancelExecution(ctx context.Context, id record.ID, reason string) (wake []cluster.ID, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		wake = nil
@@ -180,11 +181,28 @@ func (s *Store) cancelAttempt(ctx context.Context, tx *db.Tx, a *db.Attempt, rea
 	if withdrawn > 0 {
 		return false, s.endAttempt(ctx, tx, a, ending{status: record.Cancelled, reason: "Cancelled", message: reason})
 	}
+	if err := askToCancel(ctx, tx, a, reason); err != nil {
+		return false, err
+	}
+	row, err := tx.Cluster.Get(ctx, a.ClusterID)
+	if err != nil {
+		return false, err
+	}
+	c := s.clusterRecord(row)
+	if !c.Lost(s.clock()) {
+		return true, nil
+	}
+	// The command stays: should the agent come back, it stops what still runs there.
+	return false, s.endAttempt(ctx, tx, a, ending{status: record.Cancelled, reason: cluster.ReasonGivenUp, message: c.GaveUp(reason)})
+}
+
+// askToCancel queues the command, once.
+func askToCancel(ctx context.Context, tx *db.Tx, a *db.Attempt, reason string) error {
 	exists, err := tx.AgentCommand.Query().Where(agentcommand.AttemptID(a.ID), agentcommand.Kind(string(cluster.Cancel))).Exist(ctx)
 	if err != nil || exists {
-		return err == nil, err
+		return err
 	}
-	return true, tx.AgentCommand.Create().SetOrganizationID(a.OrganizationID).SetClusterID(a.ClusterID).SetAttemptID(a.ID).
+	return tx.AgentCommand.Create().SetOrganizationID(a.OrganizationID).SetClusterID(a.ClusterID).SetAttemptID(a.ID).
 		SetKind(string(cluster.Cancel)).SetReason(reason).Exec(ctx)
 }
 

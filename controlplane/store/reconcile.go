@@ -32,7 +32,11 @@ func (s *Store) Reconcile(ctx context.Context, present []execution.AttemptID, gr
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	asked, err := s.cancelling(ctx, v, present)
+	asked, err := s.commanded(ctx, v, record.Cancel, present)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	released, err := s.commanded(ctx, v, record.Release, present)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -45,8 +49,8 @@ func (s *Store) Reconcile(ctx context.Context, present []execution.AttemptID, gr
 			if asked[id] {
 				cancel = append(cancel, id)
 			}
-		case a.Status == string(execution.Cancelled) && a.AssignedAt == nil:
-			// It was ended here before any agent had it, and yet there is a Job: it must not go on.
+		case endedHere(a) && !released[id]:
+			// Yet there is a Job: it must not go on, and what it has said is kept.
 			cancel = append(cancel, id)
 		case a.Delivered:
 			release = append(release, id)
@@ -58,11 +62,16 @@ func (s *Store) Reconcile(ctx context.Context, present []execution.AttemptID, gr
 	return cancel, unknown, release, s.endNeverStarted(ctx, v, present, grace)
 }
 
+// endedHere reports whether an attempt was cancelled without its agent: before any agent had it, or while the agent was away.
+func endedHere(a *db.Attempt) bool {
+	return a.Status == string(execution.Cancelled) && (a.AssignedAt == nil || a.Reason == record.ReasonGivenUp)
+}
+
 func (s *Store) inventoried(ctx context.Context, v tenant.Viewer, present []uuid.UUID) (map[uuid.UUID]*db.Attempt, error) {
 	out := make(map[uuid.UUID]*db.Attempt, len(present))
 	for part := range slices.Chunk(present, batch) {
 		rows, err := s.db.Read().Attempt.Query().Where(attempt.IDIn(part...), attempt.ClusterID(v.Cluster)).
-			Select(attempt.FieldID, attempt.FieldStatus, attempt.FieldDelivered, attempt.FieldAssignedAt).All(ctx)
+			Select(attempt.FieldID, attempt.FieldStatus, attempt.FieldReason, attempt.FieldDelivered, attempt.FieldAssignedAt).All(ctx)
 		if err != nil {
 			return nil, database.Fault(err)
 		}
@@ -73,11 +82,12 @@ func (s *Store) inventoried(ctx context.Context, v tenant.Viewer, present []uuid
 	return out, nil
 }
 
-func (s *Store) cancelling(ctx context.Context, v tenant.Viewer, present []uuid.UUID) (map[uuid.UUID]bool, error) {
+// commanded tells which of the attempts there is a command of a kind for.
+func (s *Store) commanded(ctx context.Context, v tenant.Viewer, kind record.CommandKind, present []uuid.UUID) (map[uuid.UUID]bool, error) {
 	out := map[uuid.UUID]bool{}
 	for part := range slices.Chunk(present, batch) {
 		rows, err := s.db.Read().AgentCommand.Query().
-			Where(agentcommand.ClusterID(v.Cluster), agentcommand.Kind(string(record.Cancel)), agentcommand.AttemptIDIn(part...)).
+			Where(agentcommand.ClusterID(v.Cluster), agentcommand.Kind(string(kind)), agentcommand.AttemptIDIn(part...)).
 			Select(agentcommand.FieldAttemptID).All(ctx)
 		if err != nil {
 			return nil, database.Fault(err)

@@ -39,7 +39,9 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (status record.
 				return err
 			}
 		}
-		if status.Terminal() && a.Delivered {
+		// What the control plane ended by itself counts as delivered before the agent has sent anything: only the agent's own word
+		// allows it to delete the Job.
+		if status.Terminal() && r.Delivered {
 			if err := queueRelease(ctx, tx, a); err != nil {
 				return err
 			}

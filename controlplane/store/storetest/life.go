@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -78,6 +79,7 @@ func dispatching() map[string]func(t *testing.T, f *fixture) {
 				t.Errorf("execution is %s", e.Status)
 			}
 		},
+		"CancelWithoutTheAgent": cancelWithoutTheAgent,
 		"CancelAfterEnd": func(t *testing.T, f *fixture) {
 			n := f.assigned(t)
 			f.report(t, execution.Report{Attempt: n.AttemptID, Status: execution.Passed})
@@ -88,6 +90,60 @@ func dispatching() map[string]func(t *testing.T, f *fixture) {
 				t.Errorf("a late cancel made it %s", e.Status)
 			}
 		},
+	}
+}
+
+// cancelWithoutTheAgent cancels what runs in a cluster that is not heard of any more, and then has the agent come back.
+func cancelWithoutTheAgent(t *testing.T, f *fixture) {
+	n := f.assigned(t)
+	ctx := f.agent(t, f.cluster)
+	f.report(t, execution.Report{Attempt: n.AttemptID, Status: execution.Running, Steps: []execution.Step{{Index: 0, Status: execution.Running}}})
+	cancel := func() execution.Execution {
+		t.Helper()
+		if _, err := f.CancelExecution(f.as(t), n.Execution.ID, "Cancelled by ada."); err != nil {
+			t.Fatal(err)
+		}
+		return f.execution(t, n.Execution.ID)
+	}
+	f.now = f.now.Add(cluster.GiveUpAfter - time.Second)
+	if e := cancel(); e.Status != execution.Running {
+		t.Fatalf("%s after a short absence: the agent may be back at once", e.Status)
+	}
+	f.now = f.now.Add(2 * time.Second)
+	e := cancel()
+	if a := attemptOf(t, e); e.Status != execution.Cancelled || a.Reason != cluster.ReasonGivenUp || !a.Delivered || a.Steps[0].Status != execution.Cancelled {
+		t.Fatalf("after a long absence: %+v", e)
+	}
+	for _, says := range []string{"Cancelled by ada.", f.cluster.Name, "offline since"} {
+		if !strings.Contains(e.Message, says) {
+			t.Errorf("%q is not said: %s", says, e.Message)
+		}
+	}
+	list := f.take(t)
+	if len(list) != 1 || list[0].Kind != cluster.Cancel {
+		t.Errorf("the agent that is back gets %+v", list)
+	}
+	if stop, _, release, err := f.Reconcile(ctx, []execution.AttemptID{n.AttemptID}, time.Minute); err != nil || len(stop) != 1 || len(release) != 0 {
+		t.Errorf("the Job still runs: cancel %v, release %v, %v", stop, release, err)
+	}
+	for _, late := range []execution.Report{{Status: execution.Running}, {Status: execution.Passed, Node: "node7"}} {
+		late.Attempt = n.AttemptID
+		if got := f.report(t, late); got != execution.Cancelled {
+			t.Errorf("a late %s made it %s", late.Status, got)
+		}
+	}
+	if states, err := f.AppendChunks(ctx, []execution.Chunk{chunk(n, 0, "late\n", 0, 1)}); err != nil || len(states) != 1 || states[0].Refused != "" {
+		t.Errorf("late log: %+v, %v", states, err)
+	}
+	if stop, _, release, err := f.Reconcile(ctx, []execution.AttemptID{n.AttemptID}, time.Minute); err != nil || len(stop) != 1 || len(release) != 0 {
+		t.Errorf("before the agent has delivered: cancel %v, release %v, %v", stop, release, err)
+	}
+	f.report(t, execution.Report{Attempt: n.AttemptID, Status: execution.Cancelled, Delivered: true})
+	if _, _, release, err := f.Reconcile(ctx, []execution.AttemptID{n.AttemptID}, time.Minute); err != nil || len(release) != 1 {
+		t.Errorf("after it has: release %v, %v", release, err)
+	}
+	if a := attemptOf(t, f.execution(t, n.Execution.ID)); a.Node != "node7" || a.Reason != cluster.ReasonGivenUp {
+		t.Errorf("what came late is not kept: %+v", a)
 	}
 }
 
