@@ -46,6 +46,8 @@ func TestExitCodes(t *testing.T) {
 		"NoArgument":      {args: []string{"run"}, code: exitcode.Usage, says: "accepts 1 arg", reason: "a typing error"},
 		"UnknownFlag":     {args: []string{"run", "x", "--fast"}, code: exitcode.Usage, says: "unknown flag", reason: "a typing error"},
 		"BadParam":        {args: []string{"run", "x", "-p", "a"}, code: exitcode.Usage, says: "name=value", reason: "a typing error"},
+		"TimeoutAlone":    {args: []string{"run", "x", "--timeout", "1m"}, code: exitcode.Usage, says: "--wait", reason: "nothing is waited for"},
+		"BadTimeout":      {args: []string{"run", "x", "--wait", "--timeout", "0s"}, code: exitcode.Usage, says: "30m", reason: "no time at all"},
 		"BadOutput":       {args: []string{"get", "clusters", "-o", "xml"}, code: exitcode.Usage, says: "use table, json or yaml", reason: "a typing error"},
 		"NothingToApply":  {args: []string{"apply"}, code: exitcode.Usage, says: "nothing to apply", reason: "no input"},
 		"NoSuchFile":      {args: []string{"apply", "-f", "/no/such/file"}, code: exitcode.Usage, says: "no such file", reason: "the input is missing"},
@@ -109,6 +111,14 @@ func TestCancel(t *testing.T) {
 	if len(s.runs.cancelled) != 1 || s.runs.cancelled[0] != "ex-1: wrong branch" {
 		t.Errorf("asked for %q", s.runs.cancelled)
 	}
+}
+
+// TestCancel_WithoutTheAgent proves that what ended at once is not said to be asked for.
+func TestCancel_WithoutTheAgent(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	s.runs.stopped = execution(apiv1.Status_STATUS_CANCELLED, "Cancelled by ada. The agent of cluster eu-1 is offline.")
+	golden(t, "cancel-offline", s.run(t, "cancel", "ex-1"))
 }
 
 func TestTokenCreate(t *testing.T) {

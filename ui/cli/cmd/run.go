@@ -2,8 +2,10 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,17 +16,22 @@ import (
 
 func (a *app) run() *cobra.Command {
 	var params []string
-	var wait, follow bool
+	var how waiting
 	req := &apiv1.RunWorkflowRequest{}
 	c := &cobra.Command{Use: "run NAME", Short: "Start a workflow", Args: cobra.ExactArgs(1)}
 	c.Flags().StringArrayVarP(&params, "param", "p", nil, "parameter as name=value; several are allowed")
 	c.Flags().StringVar(&req.Environment, "env", "", "environment to run in")
 	c.Flags().StringVar(&req.IdempotencyKey, "idempotency-key", "", "the same key never starts twice")
-	c.Flags().BoolVar(&wait, "wait", false, "wait for the end; the exit code is the outcome")
-	c.Flags().BoolVar(&follow, "follow", false, "show the log until the end; implies --wait")
+	c.Flags().BoolVar(&how.wait, "wait", false, "wait for the end; the exit code is the outcome")
+	c.Flags().BoolVar(&how.follow, "follow", false, "show the log until the end; implies --wait")
+	c.Flags().DurationVar(&how.timeout, "timeout", 0, "with --wait: stop waiting after this long with exit code 4; the execution goes on")
 	c.RunE = func(c *cobra.Command, args []string) (err error) {
 		req.Workflow = args[0]
 		if req.Params, err = pairs(params); err != nil {
+			return err
+		}
+		how.wait = how.wait || how.follow
+		if err := how.check(c.Flags().Changed("timeout")); err != nil {
 			return err
 		}
 		cl, err := a.connect()
@@ -35,9 +42,25 @@ func (a *app) run() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return a.started(c.Context(), cl, res, wait || follow, follow)
+		return a.started(c.Context(), cl, res, how)
 	}
 	return c
+}
+
+// waiting is how a command waits for the end of what it started.
+type waiting struct {
+	wait, follow bool
+	timeout      time.Duration // 0 for no limit
+}
+
+func (w waiting) check(limited bool) error {
+	switch {
+	case limited && !w.wait:
+		return errors.New("--timeout limits the waiting: use it with --wait or --follow")
+	case limited && w.timeout <= 0:
+		return fmt.Errorf("--timeout %s: write a duration such as 30m", w.timeout)
+	}
+	return nil
 }
 
 func pairs(list []string) (map[string]string, error) {
@@ -52,9 +75,9 @@ func pairs(list []string) (map[string]string, error) {
 	return out, nil
 }
 
-func (a *app) started(ctx context.Context, cl clients, m *apiv1.RunWorkflowResponse, wait, follow bool) error {
+func (a *app) started(ctx context.Context, cl clients, m *apiv1.RunWorkflowResponse, how waiting) error {
 	id := m.GetExecution().GetId()
-	if !wait && a.format != render.Table {
+	if !how.wait && a.format != render.Table {
 		return render.Message(a.Out, a.format, m)
 	}
 	word := "Started"
@@ -65,22 +88,32 @@ func (a *app) started(ctx context.Context, cl clients, m *apiv1.RunWorkflowRespo
 	if m.GetUrl() != "" {
 		a.say("%s", m.GetUrl())
 	}
-	if !wait {
+	if !how.wait {
 		return a.print("%s", id)
 	}
-	e, err := a.await(ctx, cl, id, follow)
+	watching, stop := ctx, func() {}
+	if how.timeout > 0 {
+		watching, stop = context.WithTimeout(ctx, how.timeout)
+	}
+	defer stop()
+	e, err := a.await(watching, cl, id, how.follow)
 	if err != nil {
-		return a.left(ctx, id, err)
+		if watching.Err() == nil {
+			return err
+		}
+		return left(id, how.timeout, ctx.Err() == nil)
 	}
 	return a.ended(ctx, cl, e, m.GetUrl())
 }
 
 // left says what becomes of the execution when it is no longer watched.
-func (a *app) left(ctx context.Context, id string, err error) error {
-	if ctx.Err() == nil {
-		return err
+func left(id string, after time.Duration, expired bool) error {
+	why := "no longer watching"
+	if expired {
+		why = fmt.Sprintf("no end within %s", after)
 	}
-	return coded(exitcode.Stopped, fmt.Errorf("no longer watching; the execution goes on. To stop it: seatrial cancel %s", id))
+	return coded(exitcode.Stopped, fmt.Errorf("%s; the execution goes on. To watch it: seatrial logs %s --follow. To stop it: seatrial cancel %s",
+		why, id, id))
 }
 
 // await watches until the end, with the log when follow is set.
@@ -194,6 +227,9 @@ func (a *app) cancel() *cobra.Command {
 		}
 		if a.format != render.Table {
 			return render.Message(a.Out, a.format, res)
+		}
+		if terminal(res.GetExecution().GetStatus()) { // nobody had to be asked
+			return a.print("Stopped: %s", sentence(res.GetExecution()))
 		}
 		return a.print("Asked to stop: %s", sentence(res.GetExecution()))
 	}

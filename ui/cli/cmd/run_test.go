@@ -115,6 +115,27 @@ func TestRun_Interrupted(t *testing.T) {
 	}
 }
 
+// TestRun_Timeout proves that the waiting ends, and that the message says how to go on.
+func TestRun_Timeout(t *testing.T) {
+	t.Parallel()
+	for name, flag := range map[string]string{"Wait": "--wait", "Follow": "--follow"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := setup(t)
+			s.runs.states, s.runs.watching = then(execution(apiv1.Status_STATUS_RUNNING, "")), func() {}
+			got := s.run(t, "run", "smoke", flag, "--timeout", "50ms")
+			if got.code != exitcode.Stopped || len(s.runs.cancelled) > 0 {
+				t.Errorf("%+v", got)
+			}
+			for _, says := range []string{"within 50ms", "goes on", "seatrial logs ex-1 --follow", "seatrial cancel ex-1"} {
+				if !strings.Contains(got.err, says) {
+					t.Errorf("%q is not said: %s", says, got.err)
+				}
+			}
+		})
+	}
+}
+
 // TestWatch_CutStreams cuts the stream after every state, in good order and by errors: every state is seen once.
 func TestWatch_CutStreams(t *testing.T) {
 	t.Parallel()

@@ -33,6 +33,7 @@ type runs struct {
 	started   func(*apiv1.RunWorkflowRequest) (*apiv1.RunWorkflowResponse, error)
 	listErr   error
 	cancelled []string
+	stopped   *apiv1.Execution // what cancelling answers; running when nil
 }
 
 // errClean ends a stream as if everything had been said.
@@ -143,6 +144,9 @@ func (r *runs) CancelExecution(_ context.Context, m *apiv1.CancelExecutionReques
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cancelled = append(r.cancelled, m.GetId()+": "+m.GetReason())
+	if r.stopped != nil {
+		return &apiv1.CancelExecutionResponse{Execution: r.stopped}, nil
+	}
 	return &apiv1.CancelExecutionResponse{Execution: execution(apiv1.Status_STATUS_RUNNING, "")}, nil
 }
 
