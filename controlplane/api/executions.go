@@ -90,9 +90,9 @@ func (s *server) ListTestResults(ctx context.Context, r *apiv1.ListTestResultsRe
 	if err != nil {
 		return nil, err
 	}
-	known := []string{string(results.Passed), string(results.Failed), string(results.Errored), string(results.Skipped)}
+	known := results.Outcomes()
 	for _, o := range r.GetOutcomes() {
-		if !slices.Contains(known, o) {
+		if !slices.Contains(known, results.Outcome(o)) {
 			return nil, fault.New(fault.Invalid, "there is no outcome %q", o).WithField("outcomes").WithHint("Outcomes are %q.", known)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/api"
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/results"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
@@ -151,6 +152,12 @@ func TestAPI_Lists_PassThePageOn(t *testing.T) {
 	}
 	if _, err := b.executions.ListExecutions(t.Context(), &apiv1.ListExecutionsRequest{Status: 99}); connect.CodeOf(err) != connect.CodeInvalidArgument {
 		t.Errorf("a status that does not exist: %v", err)
+	}
+	for _, o := range results.Outcomes() {
+		ask := &apiv1.ListTestResultsRequest{ExecutionId: uuid.NewString(), Outcomes: []string{string(o)}}
+		if _, err := b.executions.ListTestResults(t.Context(), ask); connect.CodeOf(err) == connect.CodeInvalidArgument {
+			t.Errorf("outcome %s: %v", o, err)
+		}
 	}
 	bad := &apiv1.ListTestResultsRequest{ExecutionId: uuid.NewString(), Outcomes: []string{"flaky"}}
 	if _, err := b.executions.ListTestResults(t.Context(), bad); connect.CodeOf(err) != connect.CodeInvalidArgument {

@@ -95,9 +95,10 @@ type File struct {
 	Size        int64
 	SHA256      string // hex
 	ContentType string
-	Format      string // reports: "junit"
-	Grade       string // reports: consistent, lossy, contradictory, unreadable
+	Format      string // reports: as the workflow names it; "auto" only while no content has told it
+	Grade       string // reports: consistent, lossy, contradictory, unreadable; saved without, read with what the exit code of the step says
 	GradeReason string
+	Bad         int64 // reports, not filled when read: failures it accounts for, listed or stood for by a synthetic case
 	Blob        string
 	CreatedAt   time.Time
 }
@@ -111,8 +112,8 @@ type TestResult struct {
 	Suite       string
 	Name        string
 	File        string
-	Outcome     string // passed, failed, errored, skipped
+	Outcome     string // passed, failed, errored, timed_out, skipped, blocked, infra_error, cancelled
 	Duration    time.Duration
-	Message     string // first line of the failure
+	Message     string // first line of the failure, or why it did not run
 	Detail      string // the rest, at most 64 KiB
 }

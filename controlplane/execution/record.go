@@ -42,7 +42,7 @@ type Execution struct {
 	Runs       []Run // nil in lists where only the head is wanted
 }
 
-// Counts are test results by outcome.
+// Counts are test results by outcome: one that timed out has failed, and what gives no evidence, such as a blocked one, was skipped.
 type Counts struct{ Total, Passed, Failed, Errored, Skipped int }
 
 // Run is one cell of an execution: an environment, later also a matrix cell and a shard.

@@ -21,7 +21,6 @@ type store struct {
 	mu        sync.Mutex
 	own       execution.AttemptID
 	execution execution.ID
-	exit      *int
 	down      error
 	streams   map[string]execution.StreamState
 	reports   []execution.Report
@@ -89,8 +88,8 @@ func (s *store) SaveFile(_ context.Context, f execution.File, results []executio
 	return false, nil
 }
 
-func (s *store) StepExit(_ context.Context, id execution.AttemptID, _ int) (*int, error) {
-	return s.exit, s.missing(id)
+func (s *store) CheckStep(_ context.Context, id execution.AttemptID, _ int) error {
+	return s.missing(id)
 }
 
 // blobs keeps bytes in memory; short makes it read no further than the declared size.

@@ -18,9 +18,13 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/results"
 )
 
-const maxPath = 1024
+const (
+	maxPath   = 1024
+	maxFormat = 64 // bytes of the name of a format, known or not
+)
 
 // File stores the bytes of a report or artifact under a key that its digest determines, then its record; of a report also the
 // test results. Sending a file again changes nothing.
@@ -32,9 +36,8 @@ func (i *Intake) File(ctx context.Context, f execution.File, body io.Reader) err
 	if err = i.checkFile(&f); err != nil {
 		return err
 	}
-	// Whose attempt it is must be known before bytes are stored; the exit code is needed anyway.
-	exit, err := i.store.StepExit(ctx, f.Attempt, f.Step)
-	if err != nil {
+	// Whose attempt it is must be known before bytes are stored.
+	if err = i.store.CheckStep(ctx, f.Attempt, f.Step); err != nil {
 		return fmt.Errorf("file %s of attempt %s: %w", f.Path, f.Attempt, err)
 	}
 	f.Blob = fmt.Sprintf("org/%s/attempt/%s/%s/%s", viewer.Organization, f.Attempt, f.Kind, f.SHA256)
@@ -45,7 +48,7 @@ func (i *Intake) File(ctx context.Context, f execution.File, body io.Reader) err
 	if !bytes.whole && f.Size > 0 {
 		return fmt.Errorf("store file %s of attempt %s: the blob store took a part of it", f.Path, f.Attempt)
 	}
-	results, err := i.read(ctx, &f, exit)
+	cases, err := i.read(ctx, &f)
 	if err != nil {
 		return fmt.Errorf("read report %s of attempt %s: %w", f.Path, f.Attempt, err)
 	}
@@ -53,7 +56,7 @@ func (i *Intake) File(ctx context.Context, f execution.File, body io.Reader) err
 		return fmt.Errorf("id of file: %w", err)
 	}
 	f.CreatedAt = time.Now().UTC()
-	if _, err = i.store.SaveFile(ctx, f, results); err != nil {
+	if _, err = i.store.SaveFile(ctx, f, cases); err != nil {
 		return fmt.Errorf("save file %s of attempt %s: %w", f.Path, f.Attempt, err)
 	}
 	return nil
@@ -67,9 +70,7 @@ func (i *Intake) checkFile(f *execution.File) error {
 		f.Format = ""
 	case execution.FileReport:
 		limit = i.limits.Report
-		if f.Format != formatJUnit {
-			return fault.New(fault.Unsupported, "reports of format %q are not supported yet", f.Format).WithField("format")
-		}
+		f.Format = results.Cut(strings.ToValidUTF8(f.Format, "\uFFFD"), maxFormat)
 	default:
 		return fault.New(fault.Invalid, "unknown kind of file %q", f.Kind).WithField("kind")
 	}

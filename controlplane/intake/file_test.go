@@ -68,7 +68,6 @@ func TestIntake_File_Refuses(t *testing.T) {
 		"Negative":    {func(f *execution.File) { f.Size = -1 }, fault.Invalid, "no such size"},
 		"Large":       {func(f *execution.File) { f.Size = 1 << 40 }, fault.Exhausted, "over the limit"},
 		"Kind":        {func(f *execution.File) { f.Kind = "secret" }, fault.Invalid, "no such kind"},
-		"Format":      {func(f *execution.File) { f.Kind, f.Format = execution.FileReport, "trx" }, fault.Unsupported, "not built yet"},
 		"Absolute":    {func(f *execution.File) { f.Path = "/etc/passwd" }, fault.Invalid, "outside the workspace"},
 		"Parent":      {func(f *execution.File) { f.Path = "../x" }, fault.Invalid, "outside the workspace"},
 		"ParentOnly":  {func(f *execution.File) { f.Path = ".." }, fault.Invalid, "outside the workspace"},
@@ -94,62 +93,111 @@ func TestIntake_File_Refuses(t *testing.T) {
 
 func TestIntake_File_Report(t *testing.T) {
 	t.Parallel()
-	one := 1
+	const failing = `<testsuite name="s"><testcase name="a"><failure message="m">` + "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" + `</failure></testcase></testsuite>`
 	tests := map[string]struct {
-		xml      string
-		exit     *int
+		format   string
+		text     string
 		limits   intake.Limits
-		grade    string
-		outcomes string // of the stored results, in order
+		want     execution.File // format, grade, a part of the reason, and what it accounts for
+		outcomes string         // of the stored results, in order
 		reason   string
 	}{
 		"Consistent": {
-			`<testsuite name="s" tests="2" failures="1"><testcase name="a"/><testcase name="b"><failure message="no"/></testcase></testsuite>`,
-			&one,
+			"junit", `<testsuite name="s" tests="2" failures="1"><testcase name="a"/><testcase name="b"><failure message="no"/></testcase></testsuite>`,
 			intake.Limits{},
-			"consistent", "passed failed", "declared as listed, and the exit code agrees",
+			execution.File{Format: "junit", Grade: "consistent", Bad: 1},
+			"passed failed", "declared as listed",
 		},
 		"HiddenFailure": {
-			`<testsuite name="s" tests="1" failures="1"><testcase name="a"/></testsuite>`,
-			nil,
+			"junit", `<testsuite name="s" tests="1" failures="1"><testcase name="a"/></testsuite>`,
 			intake.Limits{},
-			"contradictory", "passed errored", "a synthetic case stands for what is not listed",
-		},
-		"ExitCode": {
-			`<testsuite name="s" tests="1"><testcase name="a"/></testsuite>`,
-			&one,
-			intake.Limits{},
-			"contradictory", "passed errored", "the tool failed and the report says nothing of it",
+			execution.File{Format: "junit", Grade: "contradictory", GradeReason: "declared 1 failures", Bad: 1},
+			"passed errored",
+			"a synthetic case stands for what is not listed",
 		},
 		"Unreadable": {
-			`<testsuite name="s"><testcase name="a"/>`, nil,
+			"junit", `<testsuite name="s"><testcase name="a"/>`,
 			intake.Limits{},
-			"unreadable", "passed errored",
+			execution.File{Format: "junit", Grade: "unreadable", GradeReason: "unreadable report", Bad: 1},
+			"passed errored",
 			"what was read is kept, and it cannot look complete",
 		},
+		"OtherThanNamed": {
+			"trx", `<testsuite name="s"><testcase name="a"/></testsuite>`,
+			intake.Limits{},
+			execution.File{Format: "trx", Grade: "unreadable", GradeReason: "unreadable report", Bad: 1},
+			"errored",
+			"the workflow says what it is",
+		},
+		"Auto": {
+			"auto", "TAP version 14\n1..2\nok 1 - a\nnot ok 2 - b\n",
+			intake.Limits{},
+			execution.File{Format: "tap", Grade: "consistent", Bad: 1},
+			"passed failed", "the content tells the format, and the record says which",
+		},
+		"NoName": {
+			"", `{"results":{"tool":{"name":"x"},"summary":{},"tests":[{"name":"a","status":"passed"}]}}`,
+			intake.Limits{},
+			execution.File{Format: "ctrf", Grade: "consistent"},
+			"passed", "the content tells the format",
+		},
+		"AutoUnknown": {
+			"auto", "Segmentation fault\n",
+			intake.Limits{},
+			execution.File{Format: "auto", Grade: "unreadable", GradeReason: "of no format that is known", Bad: 1},
+			"errored",
+			"the file is kept, and somebody learns of it",
+		},
+		"AutoEmpty": {
+			"auto", "", intake.Limits{}, execution.File{Format: "auto", Grade: "unreadable", GradeReason: "the file is empty", Bad: 1}, "errored", "nothing is no result",
+		},
+		"FormatOfLater": {
+			"dance", "<x/>",
+			intake.Limits{},
+			execution.File{Format: "dance", Grade: "unreadable", GradeReason: `no format "dance"`, Bad: 1},
+			"errored",
+			"a runner may be newer than the control plane",
+		},
+		"EveryOutcome": {
+			"playwright", `{"config":{"projects":[]},"suites":[{"title":"f","specs":[` +
+				`{"title":"a","tests":[{"expectedStatus":"passed","results":[{"status":"timedOut"}]}]},` +
+				`{"title":"b","tests":[{"expectedStatus":"passed","status":"skipped","results":[{"status":"skipped"}]}]},` +
+				`{"title":"c","tests":[{"expectedStatus":"passed","results":[{"status":"interrupted"}]}]}]}]}`,
+			intake.Limits{},
+			execution.File{Format: "playwright", Grade: "consistent", Bad: 1},
+			"timed_out blocked cancelled", "they are stored as they are",
+		},
 		"Many": {
-			`<testsuite name="s">` + strings.Repeat(`<testcase name="a"/>`, 3) + `<testcase name="b"><failure/></testcase></testsuite>`,
-			nil,
+			"junit", `<testsuite name="s">` + strings.Repeat(`<testcase name="a"/>`, 3) + `<testcase name="b"><failure/></testcase></testsuite>`,
 			intake.Limits{Cases: 2},
-			"lossy", "passed passed errored", "a failure beyond the limit still counts",
+			execution.File{Format: "junit", Grade: "lossy", GradeReason: "2 cases beyond the first 2", Bad: 2},
+			"passed passed errored", "a failure beyond the limit still counts",
 		},
 		"LongDetails": {
-			`<testsuite name="s"><testcase name="a"><failure message="m">` + strings.Repeat("x", 100) + `</failure></testcase></testsuite>`,
-			nil,
-			intake.Limits{Detail: 10},
-			"consistent", "failed", "only the detail is dropped",
+			"junit", failing,
+			intake.Limits{Texts: 10},
+			execution.File{Format: "junit", Grade: "consistent", GradeReason: "details of 1 cases were left out", Bad: 1},
+			"failed", "only the detail is dropped",
+		},
+		"LongNames": {
+			"junit", `<testsuite name="s"><testcase name="` + strings.Repeat("n", 100) + `"><failure/></testcase><testcase name="a"/></testsuite>`,
+			intake.Limits{Texts: 50},
+			execution.File{Format: "junit", Grade: "lossy", GradeReason: "1 cases beyond the first 1", Bad: 2},
+			"passed errored", "names have no other bound together",
 		},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t, tc.limits)
-			b.store.exit = tc.exit
-			if err := b.intake.File(b.ctx, file(b, execution.FileReport, tc.xml), strings.NewReader(tc.xml)); err != nil {
+			f := file(b, execution.FileReport, tc.text)
+			f.Format = tc.format
+			if err := b.intake.File(b.ctx, f, strings.NewReader(tc.text)); err != nil {
 				t.Fatal(err)
 			}
-			if got := b.store.files[0]; got.Grade != tc.grade || (tc.grade != "consistent" && got.GradeReason == "") {
-				t.Errorf("grade %q because %q: %s", got.Grade, got.GradeReason, tc.reason)
+			got := b.store.files[0]
+			if got.Format != tc.want.Format || got.Grade != tc.want.Grade || got.Bad != tc.want.Bad || !strings.Contains(got.GradeReason, tc.want.GradeReason) {
+				t.Errorf("format %s, grade %q because %q, %d bad: %s", got.Format, got.Grade, got.GradeReason, got.Bad, tc.reason)
 			}
 			var outcomes []string
 			for _, r := range b.store.results {
@@ -160,6 +208,41 @@ func TestIntake_File_Report(t *testing.T) {
 			}
 			if got := strings.Join(outcomes, " "); got != tc.outcomes {
 				t.Errorf("results %q, want %q: %s", got, tc.outcomes, tc.reason)
+			}
+		})
+	}
+}
+
+// TestIntake_File_TextsAreBounded holds that no text of a case escapes the budget of the report.
+func TestIntake_File_TextsAreBounded(t *testing.T) {
+	t.Parallel()
+	const budget = 20_000
+	long := strings.Repeat("x", 3_000)
+	for name, attr := range map[string]string{
+		"Name": `name="%d` + long + `"`, "Class": `name="a" classname="%d` + long + `"`, "File": `name="a" file="%d` + long + `"`,
+		"Message": `name="a%d"><failure message="` + long + `"/></testcase><testcase name="b"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, intake.Limits{Texts: budget})
+			var xml strings.Builder
+			xml.WriteString("<testsuites>")
+			for i := range 100 {
+				fmt.Fprintf(&xml, "<testsuite><testcase "+attr+"/></testsuite>", i)
+			}
+			xml.WriteString("</testsuites>")
+			if err := b.intake.File(b.ctx, file(b, execution.FileReport, xml.String()), strings.NewReader(xml.String())); err != nil {
+				t.Fatal(err)
+			}
+			total := 0
+			for _, r := range b.store.results {
+				total += len(r.Suite) + len(r.Name) + len(r.File) + len(r.Message) + len(r.Detail)
+			}
+			if total > budget || total < budget/2 {
+				t.Errorf("%d bytes of texts are kept, want nearly %d", total, budget)
+			}
+			if reason := b.store.files[0].GradeReason; !strings.Contains(reason, "report file") {
+				t.Errorf("reason %q says nothing of texts that were left out", reason)
 			}
 		})
 	}

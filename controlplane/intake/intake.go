@@ -19,7 +19,7 @@ type Limits struct {
 	Report   int64 // bytes of one report file
 	Artifact int64 // bytes of one artifact
 	Cases    int   // test cases kept of one report
-	Detail   int   // bytes of failure details kept of one report, all cases together
+	Texts    int   // bytes of texts kept of one report, all cases together
 }
 
 func (l Limits) withDefaults() Limits {
@@ -32,8 +32,8 @@ func (l Limits) withDefaults() Limits {
 	if l.Cases <= 0 {
 		l.Cases = 200_000
 	}
-	if l.Detail <= 0 {
-		l.Detail = 32 << 20
+	if l.Texts <= 0 {
+		l.Texts = 32 << 20
 	}
 	return l
 }

@@ -20,9 +20,12 @@ type Store interface {
 	Streams(ctx context.Context, id execution.AttemptID) ([]execution.StreamState, error)
 	// SaveFile stores a file's record and, for a report, its results and the execution's new counts in one transaction. It is
 	// idempotent by attempt, kind, path and digest: existed is true and nothing is stored the second time.
+	//
+	// It and SaveReport judge the exit code of a step by results.JudgeExit whenever the code or a report becomes known, so that
+	// the order in which they arrive makes no difference.
 	SaveFile(ctx context.Context, f execution.File, results []execution.TestResult) (existed bool, err error)
-	// StepExit returns the exit code of a step when it is known, for grading a report.
-	StepExit(ctx context.Context, id execution.AttemptID, step int) (*int, error)
+	// CheckStep is fault.NotFound unless the step is one of an attempt of the agent.
+	CheckStep(ctx context.Context, id execution.AttemptID, step int) error
 }
 
 // Blobs keeps bytes.

@@ -55,13 +55,28 @@ func JudgeIn(s Summary, in Circumstances) Verdict {
 	if in.Exit != nil && *in.Exit != 0 && s.Listed.Bad == 0 {
 		v.worsen(Contradictory, fmt.Sprintf("The step ended with exit code %d, but the report lists no failure.", *in.Exit))
 		if len(v.Synthetic) == 0 {
-			v.Synthetic = append(v.Synthetic, Case{
-				Name: "«runner exit code»", Outcome: Errored, Synthetic: true,
-				Message: fmt.Sprintf("exit code %d without a failure in the report", *in.Exit),
-			})
+			v.Synthetic = append(v.Synthetic, Case{Name: exitCase, Outcome: Errored, Synthetic: true, Message: hiddenByExit(*in.Exit)})
 		}
 	}
 	return v
+}
+
+// JudgeExit compares the exit code of a step, nil when unknown, with all its reports together. Bad is the number of failures that they
+// account for: those that they list, and the cases that stand for what they do not list. Without any, each of them is contradictory,
+// and one case stands for the failure: nobody can tell which of them should have listed it.
+func JudgeExit(exit *int, bad int64) Verdict {
+	v := Verdict{Grade: Consistent}
+	if exit == nil || *exit == 0 || bad > 0 {
+		return v
+	}
+	v.contradict(exitCase, fmt.Sprintf("The step ended with exit code %d, but no report of it lists a failure.", *exit), hiddenByExit(*exit))
+	return v
+}
+
+const exitCase = "«runner exit code»"
+
+func hiddenByExit(code int) string {
+	return fmt.Sprintf("exit code %d without a failure in the report", code)
 }
 
 // JudgeShards compares how many reports the shards of a run should have written with how many arrived. The tests of a missing shard

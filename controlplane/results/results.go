@@ -21,6 +21,11 @@ const (
 	Cancelled  Outcome = "cancelled"   // somebody stopped it: no evidence
 )
 
+// Outcomes lists them all, the worst first.
+func Outcomes() []Outcome {
+	return []Outcome{Failed, Errored, TimedOut, Blocked, InfraError, Cancelled, Skipped, Passed}
+}
+
 // Bad reports whether the outcome speaks against the subject.
 func (o Outcome) Bad() bool { return o == Failed || o == Errored || o == TimedOut }
 

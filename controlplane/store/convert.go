@@ -1,10 +1,12 @@
 package store
 
 import (
+	"strings"
 	"time"
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	record "github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/results"
 	"github.com/seatrial/seatrial/ent/db"
 )
 
@@ -50,11 +52,15 @@ func stepRecord(row *db.Step, stream *db.LogStream) record.Step {
 }
 
 func fileRecord(row *db.File) record.File {
-	return record.File{
+	f := record.File{
 		ID: row.ID, Attempt: row.AttemptID, Environment: row.EnvironmentName, Step: row.StepIndex, Kind: record.FileKind(row.Kind),
 		Path: row.Path, Size: row.Size, SHA256: row.Sha256, ContentType: row.ContentType, Format: row.Format, Grade: row.Grade,
 		GradeReason: row.GradeReason, Blob: row.Blob, CreatedAt: row.CreatedAt.UTC(),
 	}
+	if row.ExitReason != "" {
+		f.Grade, f.GradeReason = string(results.Contradictory), strings.TrimSpace(row.ExitReason+" "+row.GradeReason)
+	}
+	return f
 }
 
 func resultRecord(row *db.TestResult) record.TestResult {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/results"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/attempt"
@@ -17,28 +18,22 @@ import (
 	"github.com/seatrial/seatrial/ent/db/testresult"
 )
 
-// Outcomes of a test.
-const (
-	passed  = "passed"
-	failed  = "failed"
-	errored = "errored"
-	skipped = "skipped"
-)
-
 // severity sorts results: what needs a person first.
-func severity(outcome string) int {
-	switch outcome {
-	case failed, errored:
+func severity(o results.Outcome) int {
+	switch {
+	case o.Bad():
 		return 0
-	case skipped:
-		return 1
-	default:
+	case o == results.Passed:
+		return 3
+	case o == results.Skipped:
 		return 2
+	default: // it should have run
+		return 1
 	}
 }
 
 // SaveFile stores a file's record with the results read from it.
-func (s *Store) SaveFile(ctx context.Context, f execution.File, results []execution.TestResult) (existed bool, err error) {
+func (s *Store) SaveFile(ctx context.Context, f execution.File, list []execution.TestResult) (existed bool, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		a, head, err := s.lockAttempt(ctx, tx, f.Attempt)
 		if err != nil {
@@ -61,11 +56,13 @@ func (s *Store) SaveFile(ctx context.Context, f execution.File, results []execut
 		if err := createFile(ctx, tx, a, r.EnvironmentName, f); err != nil {
 			return err
 		}
-		if err := createResults(ctx, tx, a, r.EnvironmentName, f, results); err != nil || len(results) == 0 {
+		if err := createResults(ctx, tx, a, r.EnvironmentName, f, list); err != nil {
 			return err
 		}
-		n := count(results)
-		return head.Update().AddTestsPassed(n.Passed).AddTestsFailed(n.Failed).AddTestsErrored(n.Errored).AddTestsSkipped(n.Skipped).Exec(ctx)
+		if err := addCounts(ctx, head, list); err != nil || f.Kind != execution.FileReport {
+			return err
+		}
+		return judgeReport(ctx, tx, a, f)
 	})
 	return existed, err
 }
@@ -77,12 +74,12 @@ func createFile(ctx context.Context, tx *db.Tx, a *db.Attempt, environment strin
 		SetGradeReason(clean(f.GradeReason)).SetBlob(f.Blob).Exec(ctx)
 }
 
-func createResults(ctx context.Context, tx *db.Tx, a *db.Attempt, environment string, f execution.File, results []execution.TestResult) error {
-	for part := range slices.Chunk(results, batch) {
+func createResults(ctx context.Context, tx *db.Tx, a *db.Attempt, environment string, f execution.File, list []execution.TestResult) error {
+	for part := range slices.Chunk(list, batch) {
 		rows := make([]*db.TestResultCreate, len(part))
 		for i, r := range part {
 			rows[i] = tx.TestResult.Create().SetOrganizationID(a.OrganizationID).SetExecutionID(a.ExecutionID).SetAttemptID(a.ID).
-				SetFileID(f.ID).SetEnvironmentName(environment).SetStepIndex(f.Step).SetSeverity(severity(r.Outcome)).
+				SetFileID(f.ID).SetEnvironmentName(environment).SetStepIndex(f.Step).SetSeverity(severity(results.Outcome(r.Outcome))).
 				SetSuite(clean(r.Suite)).SetName(clean(r.Name)).SetSource(clean(r.File)).SetOutcome(r.Outcome).
 				SetDuration(int64(r.Duration)).SetMessage(clean(r.Message)).SetDetail(clean(r.Detail))
 		}
@@ -93,44 +90,35 @@ func createResults(ctx context.Context, tx *db.Tx, a *db.Attempt, environment st
 	return nil
 }
 
-func count(results []execution.TestResult) (n execution.Counts) {
-	for _, r := range results {
-		switch r.Outcome {
-		case passed:
-			n.Passed++
-		case failed:
-			n.Failed++
-		case errored:
-			n.Errored++
-		case skipped:
-			n.Skipped++
-		}
+func addCounts(ctx context.Context, head *db.Execution, list []execution.TestResult) error {
+	if len(list) == 0 {
+		return nil
 	}
-	return n
+	var n results.Tally
+	for _, r := range list {
+		n.Add(results.Outcome(r.Outcome))
+	}
+	return head.Update().AddTestsPassed(n.Passed).AddTestsFailed(n.Failed).AddTestsErrored(n.Errored).AddTestsSkipped(n.Skipped).Exec(ctx)
 }
 
-// StepExit returns the exit code of a step when it is known.
-func (s *Store) StepExit(ctx context.Context, id execution.AttemptID, index int) (*int, error) {
+// CheckStep finds a step of an attempt of the calling agent.
+func (s *Store) CheckStep(ctx context.Context, id execution.AttemptID, index int) error {
 	if _, err := agent(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	row, err := s.stepOf(ctx, id, index)
-	if err != nil {
-		return nil, err
-	}
-	return row.ExitCode, nil
+	return s.mustHaveStep(ctx, id, index)
 }
 
-// stepOf finds a step of an attempt that the viewer may see: steps name no cluster, attempts do.
-func (s *Store) stepOf(ctx context.Context, id uuid.UUID, index int) (*db.Step, error) {
+// mustHaveStep finds a step of an attempt that the viewer may see: steps name no cluster, attempts do.
+func (s *Store) mustHaveStep(ctx context.Context, id uuid.UUID, index int) error {
 	if _, err := s.db.Read().Attempt.Query().Where(attempt.ID(id)).OnlyID(ctx); err != nil {
-		return nil, database.Fault(err)
+		return database.Fault(err)
 	}
-	row, err := s.db.Read().Step.Query().Where(step.AttemptID(id), step.Index(index)).Only(ctx)
-	if db.IsNotFound(err) {
-		return nil, fault.New(fault.NotFound, "the attempt has no step %d", index)
+	exists, err := s.db.Read().Step.Query().Where(step.AttemptID(id), step.Index(index)).Exist(ctx)
+	if err == nil && !exists {
+		return fault.New(fault.NotFound, "the attempt has no step %d", index)
 	}
-	return row, database.Fault(err)
+	return database.Fault(err)
 }
 
 // resultPlace is where a page of results ended.

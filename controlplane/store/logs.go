@@ -211,7 +211,7 @@ func streamState(row *db.LogStream) execution.StreamState {
 // Chunks returns stored chunks of a step's log that end after offset.
 func (s *Store) Chunks(ctx context.Context, id execution.AttemptID, index int, offset int64, limit int) ([]execution.Chunk, execution.StreamState, error) {
 	name := execution.Stream(index)
-	if _, err := s.stepOf(ctx, id, index); err != nil {
+	if err := s.mustHaveStep(ctx, id, index); err != nil {
 		return nil, execution.StreamState{}, err
 	}
 	row, err := s.db.Read().LogStream.Query().Where(logstream.AttemptID(id), logstream.Name(name)).Only(ctx)
@@ -228,7 +228,7 @@ func (s *Store) Chunks(ctx context.Context, id execution.AttemptID, index int, o
 
 // SeekLine returns the start of the last chunk that begins in an earlier line, and that line's number.
 func (s *Store) SeekLine(ctx context.Context, id execution.AttemptID, index int, line int64) (offset, at int64, err error) {
-	if _, err := s.stepOf(ctx, id, index); err != nil {
+	if err := s.mustHaveStep(ctx, id, index); err != nil {
 		return 0, 0, err
 	}
 	chunk, err := s.db.Read().LogChunk.Query().

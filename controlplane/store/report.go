@@ -93,13 +93,30 @@ func (s *Store) mergeAttempt(ctx context.Context, a *db.Attempt, status record.S
 	if a.AssignedAt == nil && status != record.Queued {
 		change.SetAssignedAt(s.now()) // the report overtook the answer to the start command
 	}
-	notes := a.Notes
-	for _, note := range r.Notes {
-		if note = clean(note); !slices.Contains(notes, note) {
+	return change.SetNotes(mergeNotes(a.Notes, r.Notes)).SetDelivered(a.Delivered || r.Delivered).Save(ctx)
+}
+
+const (
+	maxNotes  = 200 // of an attempt, which every report may bring
+	moreNotes = "There were more notes than are kept."
+)
+
+// mergeNotes adds the notes that are new. The last of a full list says that others were left out.
+func mergeNotes(notes, more []string) []string {
+	for _, note := range more {
+		note = clean(note)
+		switch {
+		case slices.Contains(notes, note):
+		case len(notes) < maxNotes-1:
 			notes = append(notes, note)
+		default:
+			if len(notes) < maxNotes {
+				notes = append(notes, moreNotes)
+			}
+			return notes
 		}
 	}
-	return change.SetNotes(notes).SetDelivered(a.Delivered || r.Delivered).Save(ctx)
+	return notes
 }
 
 // mergeSteps moves the steps forward. Facts that are missing are filled in even after a step has ended.
@@ -116,14 +133,14 @@ func mergeSteps(ctx context.Context, tx *db.Tx, a *db.Attempt, steps []record.St
 		if i < 0 {
 			continue // not in the plan: nothing to keep it under
 		}
-		if err := mergeStep(ctx, rows[i], reported); err != nil {
+		if err := mergeStep(ctx, tx, rows[i], reported); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func mergeStep(ctx context.Context, row *db.Step, reported record.Step) error {
+func mergeStep(ctx context.Context, tx *db.Tx, row *db.Step, reported record.Step) error {
 	from := record.Status(row.Status)
 	status := record.Next(from, reported.Status)
 	change := row.Update().SetStatus(string(status))
@@ -139,7 +156,12 @@ func mergeStep(ctx context.Context, row *db.Step, reported record.Step) error {
 	if row.FinishedAt == nil && status.Terminal() {
 		change.SetNillableFinishedAt(nullable(reported.FinishedAt))
 	}
-	return change.Exec(ctx)
+	learned := row.ExitCode == nil && reported.ExitCode != nil
+	row, err := change.Save(ctx)
+	if err != nil || !learned {
+		return err
+	}
+	return judgeExit(ctx, tx, row)
 }
 
 // queueRelease allows the agent to delete the Job, once.

@@ -244,6 +244,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			file.FieldFormat:          {Type: field.TypeString, Column: file.FieldFormat},
 			file.FieldGrade:           {Type: field.TypeString, Column: file.FieldGrade},
 			file.FieldGradeReason:     {Type: field.TypeString, Column: file.FieldGradeReason},
+			file.FieldExitReason:      {Type: field.TypeString, Column: file.FieldExitReason},
 			file.FieldBlob:            {Type: field.TypeString, Column: file.FieldBlob},
 		},
 	}
@@ -422,6 +423,8 @@ var schemaGraph = func() *sqlgraph.Schema {
 			step.FieldIndex:          {Type: field.TypeInt, Column: step.FieldIndex},
 			step.FieldName:           {Type: field.TypeString, Column: step.FieldName},
 			step.FieldExitCode:       {Type: field.TypeInt, Column: step.FieldExitCode},
+			step.FieldReportsBad:     {Type: field.TypeInt64, Column: step.FieldReportsBad},
+			step.FieldExitResultID:   {Type: field.TypeUUID, Column: step.FieldExitResultID},
 		},
 	}
 	graph.Nodes[16] = &sqlgraph.Node{
@@ -2108,6 +2111,11 @@ func (f *FileFilter) WhereGradeReason(p entql.StringP) {
 	f.Where(p.Field(file.FieldGradeReason))
 }
 
+// WhereExitReason applies the entql string predicate on the exit_reason field.
+func (f *FileFilter) WhereExitReason(p entql.StringP) {
+	f.Where(p.Field(file.FieldExitReason))
+}
+
 // WhereBlob applies the entql string predicate on the blob field.
 func (f *FileFilter) WhereBlob(p entql.StringP) {
 	f.Where(p.Field(file.FieldBlob))
@@ -3006,6 +3014,16 @@ func (f *StepFilter) WhereName(p entql.StringP) {
 // WhereExitCode applies the entql int predicate on the exit_code field.
 func (f *StepFilter) WhereExitCode(p entql.IntP) {
 	f.Where(p.Field(step.FieldExitCode))
+}
+
+// WhereReportsBad applies the entql int64 predicate on the reports_bad field.
+func (f *StepFilter) WhereReportsBad(p entql.Int64P) {
+	f.Where(p.Field(step.FieldReportsBad))
+}
+
+// WhereExitResultID applies the entql [16]byte predicate on the exit_result_id field.
+func (f *StepFilter) WhereExitResultID(p entql.ValueP) {
+	f.Where(p.Field(step.FieldExitResultID))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.

@@ -51,6 +51,8 @@ type File struct {
 	Grade string `json:"grade,omitempty"`
 	// GradeReason holds the value of the "grade_reason" field.
 	GradeReason string `json:"grade_reason,omitempty"`
+	// ExitReason holds the value of the "exit_reason" field.
+	ExitReason string `json:"exit_reason,omitempty"`
 	// Blob holds the value of the "blob" field.
 	Blob string `json:"blob,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
@@ -112,7 +114,7 @@ func (*File) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case file.FieldStepIndex, file.FieldSize:
 			values[i] = new(sql.NullInt64)
-		case file.FieldEnvironmentName, file.FieldKind, file.FieldPath, file.FieldSha256, file.FieldContentType, file.FieldFormat, file.FieldGrade, file.FieldGradeReason, file.FieldBlob:
+		case file.FieldEnvironmentName, file.FieldKind, file.FieldPath, file.FieldSha256, file.FieldContentType, file.FieldFormat, file.FieldGrade, file.FieldGradeReason, file.FieldExitReason, file.FieldBlob:
 			values[i] = new(sql.NullString)
 		case file.FieldCreatedAt, file.FieldUpdatedAt:
 			values[i] = new(sql.NullTime)
@@ -229,6 +231,12 @@ func (_m *File) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.GradeReason = value.String
 			}
+		case file.FieldExitReason:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field exit_reason", values[i])
+			} else if value.Valid {
+				_m.ExitReason = value.String
+			}
 		case file.FieldBlob:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field blob", values[i])
@@ -330,6 +338,9 @@ func (_m *File) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("grade_reason=")
 	builder.WriteString(_m.GradeReason)
+	builder.WriteString(", ")
+	builder.WriteString("exit_reason=")
+	builder.WriteString(_m.ExitReason)
 	builder.WriteString(", ")
 	builder.WriteString("blob=")
 	builder.WriteString(_m.Blob)

@@ -133,6 +133,20 @@ func (_c *FileCreate) SetGradeReason(v string) *FileCreate {
 	return _c
 }
 
+// SetExitReason sets the "exit_reason" field.
+func (_c *FileCreate) SetExitReason(v string) *FileCreate {
+	_c.mutation.SetExitReason(v)
+	return _c
+}
+
+// SetNillableExitReason sets the "exit_reason" field if the given value is not nil.
+func (_c *FileCreate) SetNillableExitReason(v *string) *FileCreate {
+	if v != nil {
+		_c.SetExitReason(*v)
+	}
+	return _c
+}
+
 // SetBlob sets the "blob" field.
 func (_c *FileCreate) SetBlob(v string) *FileCreate {
 	_c.mutation.SetBlob(v)
@@ -219,6 +233,10 @@ func (_c *FileCreate) defaults() error {
 		v := file.DefaultUpdatedAt()
 		_c.mutation.SetUpdatedAt(v)
 	}
+	if _, ok := _c.mutation.ExitReason(); !ok {
+		v := file.DefaultExitReason
+		_c.mutation.SetExitReason(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if file.DefaultID == nil {
 			return fmt.Errorf("db: uninitialized file.DefaultID (forgotten import db/runtime?)")
@@ -275,6 +293,9 @@ func (_c *FileCreate) check() error {
 	}
 	if _, ok := _c.mutation.GradeReason(); !ok {
 		return &ValidationError{Name: "grade_reason", err: errors.New(`db: missing required field "File.grade_reason"`)}
+	}
+	if _, ok := _c.mutation.ExitReason(); !ok {
+		return &ValidationError{Name: "exit_reason", err: errors.New(`db: missing required field "File.exit_reason"`)}
 	}
 	if _, ok := _c.mutation.Blob(); !ok {
 		return &ValidationError{Name: "blob", err: errors.New(`db: missing required field "File.blob"`)}
@@ -371,6 +392,10 @@ func (_c *FileCreate) createSpec() (*File, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.GradeReason(); ok {
 		_spec.SetField(file.FieldGradeReason, field.TypeString, value)
 		_node.GradeReason = value
+	}
+	if value, ok := _c.mutation.ExitReason(); ok {
+		_spec.SetField(file.FieldExitReason, field.TypeString, value)
+		_node.ExitReason = value
 	}
 	if value, ok := _c.mutation.Blob(); ok {
 		_spec.SetField(file.FieldBlob, field.TypeString, value)
@@ -491,6 +516,18 @@ func (u *FileUpsert) UpdateUpdatedAt() *FileUpsert {
 	return u
 }
 
+// SetExitReason sets the "exit_reason" field.
+func (u *FileUpsert) SetExitReason(v string) *FileUpsert {
+	u.Set(file.FieldExitReason, v)
+	return u
+}
+
+// UpdateExitReason sets the "exit_reason" field to the value that was provided on create.
+func (u *FileUpsert) UpdateExitReason() *FileUpsert {
+	u.SetExcluded(file.FieldExitReason)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -595,6 +632,20 @@ func (u *FileUpsertOne) SetUpdatedAt(v time.Time) *FileUpsertOne {
 func (u *FileUpsertOne) UpdateUpdatedAt() *FileUpsertOne {
 	return u.Update(func(s *FileUpsert) {
 		s.UpdateUpdatedAt()
+	})
+}
+
+// SetExitReason sets the "exit_reason" field.
+func (u *FileUpsertOne) SetExitReason(v string) *FileUpsertOne {
+	return u.Update(func(s *FileUpsert) {
+		s.SetExitReason(v)
+	})
+}
+
+// UpdateExitReason sets the "exit_reason" field to the value that was provided on create.
+func (u *FileUpsertOne) UpdateExitReason() *FileUpsertOne {
+	return u.Update(func(s *FileUpsert) {
+		s.UpdateExitReason()
 	})
 }
 
@@ -869,6 +920,20 @@ func (u *FileUpsertBulk) SetUpdatedAt(v time.Time) *FileUpsertBulk {
 func (u *FileUpsertBulk) UpdateUpdatedAt() *FileUpsertBulk {
 	return u.Update(func(s *FileUpsert) {
 		s.UpdateUpdatedAt()
+	})
+}
+
+// SetExitReason sets the "exit_reason" field.
+func (u *FileUpsertBulk) SetExitReason(v string) *FileUpsertBulk {
+	return u.Update(func(s *FileUpsert) {
+		s.SetExitReason(v)
+	})
+}
+
+// UpdateExitReason sets the "exit_reason" field to the value that was provided on create.
+func (u *FileUpsertBulk) UpdateExitReason() *FileUpsertBulk {
+	return u.Update(func(s *FileUpsert) {
+		s.UpdateExitReason()
 	})
 }
 

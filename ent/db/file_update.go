@@ -35,6 +35,20 @@ func (_u *FileUpdate) SetUpdatedAt(v time.Time) *FileUpdate {
 	return _u
 }
 
+// SetExitReason sets the "exit_reason" field.
+func (_u *FileUpdate) SetExitReason(v string) *FileUpdate {
+	_u.mutation.SetExitReason(v)
+	return _u
+}
+
+// SetNillableExitReason sets the "exit_reason" field if the given value is not nil.
+func (_u *FileUpdate) SetNillableExitReason(v *string) *FileUpdate {
+	if v != nil {
+		_u.SetExitReason(*v)
+	}
+	return _u
+}
+
 // Mutation returns the FileMutation object of the builder.
 func (_u *FileUpdate) Mutation() *FileMutation {
 	return _u.mutation
@@ -117,6 +131,9 @@ func (_u *FileUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.UpdatedAt(); ok {
 		_spec.SetField(file.FieldUpdatedAt, field.TypeTime, value)
 	}
+	if value, ok := _u.mutation.ExitReason(); ok {
+		_spec.SetField(file.FieldExitReason, field.TypeString, value)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -142,6 +159,20 @@ type FileUpdateOne struct {
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *FileUpdateOne) SetUpdatedAt(v time.Time) *FileUpdateOne {
 	_u.mutation.SetUpdatedAt(v)
+	return _u
+}
+
+// SetExitReason sets the "exit_reason" field.
+func (_u *FileUpdateOne) SetExitReason(v string) *FileUpdateOne {
+	_u.mutation.SetExitReason(v)
+	return _u
+}
+
+// SetNillableExitReason sets the "exit_reason" field if the given value is not nil.
+func (_u *FileUpdateOne) SetNillableExitReason(v *string) *FileUpdateOne {
+	if v != nil {
+		_u.SetExitReason(*v)
+	}
 	return _u
 }
 
@@ -256,6 +287,9 @@ func (_u *FileUpdateOne) sqlSave(ctx context.Context) (_node *File, err error) {
 	}
 	if value, ok := _u.mutation.UpdatedAt(); ok {
 		_spec.SetField(file.FieldUpdatedAt, field.TypeTime, value)
+	}
+	if value, ok := _u.mutation.ExitReason(); ok {
+		_spec.SetField(file.FieldExitReason, field.TypeString, value)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &File{config: _u.config}

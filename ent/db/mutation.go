@@ -8598,6 +8598,7 @@ type FileMutation struct {
 	format              *string
 	grade               *string
 	grade_reason        *string
+	exit_reason         *string
 	blob                *string
 	clearedFields       map[string]struct{}
 	organization        *uuid.UUID
@@ -9295,6 +9296,42 @@ func (m *FileMutation) ResetGradeReason() {
 	m.grade_reason = nil
 }
 
+// SetExitReason sets the "exit_reason" field.
+func (m *FileMutation) SetExitReason(s string) {
+	m.exit_reason = &s
+}
+
+// ExitReason returns the value of the "exit_reason" field in the mutation.
+func (m *FileMutation) ExitReason() (r string, exists bool) {
+	v := m.exit_reason
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExitReason returns the old "exit_reason" field's value of the File entity.
+// If the File object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FileMutation) OldExitReason(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExitReason is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExitReason requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExitReason: %w", err)
+	}
+	return oldValue.ExitReason, nil
+}
+
+// ResetExitReason resets all changes to the "exit_reason" field.
+func (m *FileMutation) ResetExitReason() {
+	m.exit_reason = nil
+}
+
 // SetBlob sets the "blob" field.
 func (m *FileMutation) SetBlob(s string) {
 	m.blob = &s
@@ -9446,7 +9483,7 @@ func (m *FileMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *FileMutation) Fields() []string {
-	fields := make([]string, 0, 16)
+	fields := make([]string, 0, 17)
 	if m.created_at != nil {
 		fields = append(fields, file.FieldCreatedAt)
 	}
@@ -9492,6 +9529,9 @@ func (m *FileMutation) Fields() []string {
 	if m.grade_reason != nil {
 		fields = append(fields, file.FieldGradeReason)
 	}
+	if m.exit_reason != nil {
+		fields = append(fields, file.FieldExitReason)
+	}
 	if m.blob != nil {
 		fields = append(fields, file.FieldBlob)
 	}
@@ -9533,6 +9573,8 @@ func (m *FileMutation) Field(name string) (ent.Value, bool) {
 		return m.Grade()
 	case file.FieldGradeReason:
 		return m.GradeReason()
+	case file.FieldExitReason:
+		return m.ExitReason()
 	case file.FieldBlob:
 		return m.Blob()
 	}
@@ -9574,6 +9616,8 @@ func (m *FileMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldGrade(ctx)
 	case file.FieldGradeReason:
 		return m.OldGradeReason(ctx)
+	case file.FieldExitReason:
+		return m.OldExitReason(ctx)
 	case file.FieldBlob:
 		return m.OldBlob(ctx)
 	}
@@ -9689,6 +9733,13 @@ func (m *FileMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetGradeReason(v)
+		return nil
+	case file.FieldExitReason:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExitReason(v)
 		return nil
 	case file.FieldBlob:
 		v, ok := value.(string)
@@ -9817,6 +9868,9 @@ func (m *FileMutation) ResetField(name string) error {
 		return nil
 	case file.FieldGradeReason:
 		m.ResetGradeReason()
+		return nil
+	case file.FieldExitReason:
+		m.ResetExitReason()
 		return nil
 	case file.FieldBlob:
 		m.ResetBlob()
@@ -16492,6 +16546,9 @@ type StepMutation struct {
 	name                *string
 	exit_code           *int
 	addexit_code        *int
+	reports_bad         *int64
+	addreports_bad      *int64
+	exit_result_id      *uuid.UUID
 	clearedFields       map[string]struct{}
 	organization        *uuid.UUID
 	clearedorganization bool
@@ -17118,6 +17175,111 @@ func (m *StepMutation) ResetExitCode() {
 	delete(m.clearedFields, step.FieldExitCode)
 }
 
+// SetReportsBad sets the "reports_bad" field.
+func (m *StepMutation) SetReportsBad(i int64) {
+	m.reports_bad = &i
+	m.addreports_bad = nil
+}
+
+// ReportsBad returns the value of the "reports_bad" field in the mutation.
+func (m *StepMutation) ReportsBad() (r int64, exists bool) {
+	v := m.reports_bad
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReportsBad returns the old "reports_bad" field's value of the Step entity.
+// If the Step object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StepMutation) OldReportsBad(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReportsBad is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReportsBad requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReportsBad: %w", err)
+	}
+	return oldValue.ReportsBad, nil
+}
+
+// AddReportsBad adds i to the "reports_bad" field.
+func (m *StepMutation) AddReportsBad(i int64) {
+	if m.addreports_bad != nil {
+		*m.addreports_bad += i
+	} else {
+		m.addreports_bad = &i
+	}
+}
+
+// AddedReportsBad returns the value that was added to the "reports_bad" field in this mutation.
+func (m *StepMutation) AddedReportsBad() (r int64, exists bool) {
+	v := m.addreports_bad
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetReportsBad resets all changes to the "reports_bad" field.
+func (m *StepMutation) ResetReportsBad() {
+	m.reports_bad = nil
+	m.addreports_bad = nil
+}
+
+// SetExitResultID sets the "exit_result_id" field.
+func (m *StepMutation) SetExitResultID(u uuid.UUID) {
+	m.exit_result_id = &u
+}
+
+// ExitResultID returns the value of the "exit_result_id" field in the mutation.
+func (m *StepMutation) ExitResultID() (r uuid.UUID, exists bool) {
+	v := m.exit_result_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExitResultID returns the old "exit_result_id" field's value of the Step entity.
+// If the Step object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StepMutation) OldExitResultID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExitResultID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExitResultID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExitResultID: %w", err)
+	}
+	return oldValue.ExitResultID, nil
+}
+
+// ClearExitResultID clears the value of the "exit_result_id" field.
+func (m *StepMutation) ClearExitResultID() {
+	m.exit_result_id = nil
+	m.clearedFields[step.FieldExitResultID] = struct{}{}
+}
+
+// ExitResultIDCleared returns if the "exit_result_id" field was cleared in this mutation.
+func (m *StepMutation) ExitResultIDCleared() bool {
+	_, ok := m.clearedFields[step.FieldExitResultID]
+	return ok
+}
+
+// ResetExitResultID resets all changes to the "exit_result_id" field.
+func (m *StepMutation) ResetExitResultID() {
+	m.exit_result_id = nil
+	delete(m.clearedFields, step.FieldExitResultID)
+}
+
 // ClearOrganization clears the "organization" edge to the Organization entity.
 func (m *StepMutation) ClearOrganization() {
 	m.clearedorganization = true
@@ -17206,7 +17368,7 @@ func (m *StepMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *StepMutation) Fields() []string {
-	fields := make([]string, 0, 12)
+	fields := make([]string, 0, 14)
 	if m.created_at != nil {
 		fields = append(fields, step.FieldCreatedAt)
 	}
@@ -17243,6 +17405,12 @@ func (m *StepMutation) Fields() []string {
 	if m.exit_code != nil {
 		fields = append(fields, step.FieldExitCode)
 	}
+	if m.reports_bad != nil {
+		fields = append(fields, step.FieldReportsBad)
+	}
+	if m.exit_result_id != nil {
+		fields = append(fields, step.FieldExitResultID)
+	}
 	return fields
 }
 
@@ -17275,6 +17443,10 @@ func (m *StepMutation) Field(name string) (ent.Value, bool) {
 		return m.Name()
 	case step.FieldExitCode:
 		return m.ExitCode()
+	case step.FieldReportsBad:
+		return m.ReportsBad()
+	case step.FieldExitResultID:
+		return m.ExitResultID()
 	}
 	return nil, false
 }
@@ -17308,6 +17480,10 @@ func (m *StepMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldName(ctx)
 	case step.FieldExitCode:
 		return m.OldExitCode(ctx)
+	case step.FieldReportsBad:
+		return m.OldReportsBad(ctx)
+	case step.FieldExitResultID:
+		return m.OldExitResultID(ctx)
 	}
 	return nil, fmt.Errorf("unknown Step field %s", name)
 }
@@ -17401,6 +17577,20 @@ func (m *StepMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetExitCode(v)
 		return nil
+	case step.FieldReportsBad:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReportsBad(v)
+		return nil
+	case step.FieldExitResultID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExitResultID(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Step field %s", name)
 }
@@ -17415,6 +17605,9 @@ func (m *StepMutation) AddedFields() []string {
 	if m.addexit_code != nil {
 		fields = append(fields, step.FieldExitCode)
 	}
+	if m.addreports_bad != nil {
+		fields = append(fields, step.FieldReportsBad)
+	}
 	return fields
 }
 
@@ -17427,6 +17620,8 @@ func (m *StepMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedIndex()
 	case step.FieldExitCode:
 		return m.AddedExitCode()
+	case step.FieldReportsBad:
+		return m.AddedReportsBad()
 	}
 	return nil, false
 }
@@ -17450,6 +17645,13 @@ func (m *StepMutation) AddField(name string, value ent.Value) error {
 		}
 		m.AddExitCode(v)
 		return nil
+	case step.FieldReportsBad:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddReportsBad(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Step numeric field %s", name)
 }
@@ -17466,6 +17668,9 @@ func (m *StepMutation) ClearedFields() []string {
 	}
 	if m.FieldCleared(step.FieldExitCode) {
 		fields = append(fields, step.FieldExitCode)
+	}
+	if m.FieldCleared(step.FieldExitResultID) {
+		fields = append(fields, step.FieldExitResultID)
 	}
 	return fields
 }
@@ -17489,6 +17694,9 @@ func (m *StepMutation) ClearField(name string) error {
 		return nil
 	case step.FieldExitCode:
 		m.ClearExitCode()
+		return nil
+	case step.FieldExitResultID:
+		m.ClearExitResultID()
 		return nil
 	}
 	return fmt.Errorf("unknown Step nullable field %s", name)
@@ -17533,6 +17741,12 @@ func (m *StepMutation) ResetField(name string) error {
 		return nil
 	case step.FieldExitCode:
 		m.ResetExitCode()
+		return nil
+	case step.FieldReportsBad:
+		m.ResetReportsBad()
+		return nil
+	case step.FieldExitResultID:
+		m.ResetExitResultID()
 		return nil
 	}
 	return fmt.Errorf("unknown Step field %s", name)

@@ -44,6 +44,10 @@ type Step struct {
 	Name string `json:"name,omitempty"`
 	// ExitCode holds the value of the "exit_code" field.
 	ExitCode *int `json:"exit_code,omitempty"`
+	// ReportsBad holds the value of the "reports_bad" field.
+	ReportsBad int64 `json:"reports_bad,omitempty"`
+	// ExitResultID holds the value of the "exit_result_id" field.
+	ExitResultID *uuid.UUID `json:"exit_result_id,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the StepQuery when eager-loading is set.
 	Edges        StepEdges `json:"edges"`
@@ -88,7 +92,9 @@ func (*Step) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case step.FieldIndex, step.FieldExitCode:
+		case step.FieldExitResultID:
+			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
+		case step.FieldIndex, step.FieldExitCode, step.FieldReportsBad:
 			values[i] = new(sql.NullInt64)
 		case step.FieldStatus, step.FieldReason, step.FieldMessage, step.FieldName:
 			values[i] = new(sql.NullString)
@@ -192,6 +198,19 @@ func (_m *Step) assignValues(columns []string, values []any) error {
 				_m.ExitCode = new(int)
 				*_m.ExitCode = int(value.Int64)
 			}
+		case step.FieldReportsBad:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field reports_bad", values[i])
+			} else if value.Valid {
+				_m.ReportsBad = value.Int64
+			}
+		case step.FieldExitResultID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field exit_result_id", values[i])
+			} else if value.Valid {
+				_m.ExitResultID = new(uuid.UUID)
+				*_m.ExitResultID = *value.S.(*uuid.UUID)
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -277,6 +296,14 @@ func (_m *Step) String() string {
 	builder.WriteString(", ")
 	if v := _m.ExitCode; v != nil {
 		builder.WriteString("exit_code=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("reports_bad=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ReportsBad))
+	builder.WriteString(", ")
+	if v := _m.ExitResultID; v != nil {
+		builder.WriteString("exit_result_id=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteByte(')')

@@ -154,6 +154,34 @@ func (_c *StepCreate) SetNillableExitCode(v *int) *StepCreate {
 	return _c
 }
 
+// SetReportsBad sets the "reports_bad" field.
+func (_c *StepCreate) SetReportsBad(v int64) *StepCreate {
+	_c.mutation.SetReportsBad(v)
+	return _c
+}
+
+// SetNillableReportsBad sets the "reports_bad" field if the given value is not nil.
+func (_c *StepCreate) SetNillableReportsBad(v *int64) *StepCreate {
+	if v != nil {
+		_c.SetReportsBad(*v)
+	}
+	return _c
+}
+
+// SetExitResultID sets the "exit_result_id" field.
+func (_c *StepCreate) SetExitResultID(v uuid.UUID) *StepCreate {
+	_c.mutation.SetExitResultID(v)
+	return _c
+}
+
+// SetNillableExitResultID sets the "exit_result_id" field if the given value is not nil.
+func (_c *StepCreate) SetNillableExitResultID(v *uuid.UUID) *StepCreate {
+	if v != nil {
+		_c.SetExitResultID(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *StepCreate) SetID(v uuid.UUID) *StepCreate {
 	_c.mutation.SetID(v)
@@ -237,6 +265,10 @@ func (_c *StepCreate) defaults() error {
 		v := step.DefaultMessage
 		_c.mutation.SetMessage(v)
 	}
+	if _, ok := _c.mutation.ReportsBad(); !ok {
+		v := step.DefaultReportsBad
+		_c.mutation.SetReportsBad(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if step.DefaultID == nil {
 			return fmt.Errorf("db: uninitialized step.DefaultID (forgotten import db/runtime?)")
@@ -275,6 +307,9 @@ func (_c *StepCreate) check() error {
 	}
 	if _, ok := _c.mutation.Name(); !ok {
 		return &ValidationError{Name: "name", err: errors.New(`db: missing required field "Step.name"`)}
+	}
+	if _, ok := _c.mutation.ReportsBad(); !ok {
+		return &ValidationError{Name: "reports_bad", err: errors.New(`db: missing required field "Step.reports_bad"`)}
 	}
 	if len(_c.mutation.OrganizationIDs()) == 0 {
 		return &ValidationError{Name: "organization", err: errors.New(`db: missing required edge "Step.organization"`)}
@@ -357,6 +392,14 @@ func (_c *StepCreate) createSpec() (*Step, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ExitCode(); ok {
 		_spec.SetField(step.FieldExitCode, field.TypeInt, value)
 		_node.ExitCode = &value
+	}
+	if value, ok := _c.mutation.ReportsBad(); ok {
+		_spec.SetField(step.FieldReportsBad, field.TypeInt64, value)
+		_node.ReportsBad = value
+	}
+	if value, ok := _c.mutation.ExitResultID(); ok {
+		_spec.SetField(step.FieldExitResultID, field.TypeUUID, value)
+		_node.ExitResultID = &value
 	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -552,6 +595,42 @@ func (u *StepUpsert) ClearExitCode() *StepUpsert {
 	return u
 }
 
+// SetReportsBad sets the "reports_bad" field.
+func (u *StepUpsert) SetReportsBad(v int64) *StepUpsert {
+	u.Set(step.FieldReportsBad, v)
+	return u
+}
+
+// UpdateReportsBad sets the "reports_bad" field to the value that was provided on create.
+func (u *StepUpsert) UpdateReportsBad() *StepUpsert {
+	u.SetExcluded(step.FieldReportsBad)
+	return u
+}
+
+// AddReportsBad adds v to the "reports_bad" field.
+func (u *StepUpsert) AddReportsBad(v int64) *StepUpsert {
+	u.Add(step.FieldReportsBad, v)
+	return u
+}
+
+// SetExitResultID sets the "exit_result_id" field.
+func (u *StepUpsert) SetExitResultID(v uuid.UUID) *StepUpsert {
+	u.Set(step.FieldExitResultID, v)
+	return u
+}
+
+// UpdateExitResultID sets the "exit_result_id" field to the value that was provided on create.
+func (u *StepUpsert) UpdateExitResultID() *StepUpsert {
+	u.SetExcluded(step.FieldExitResultID)
+	return u
+}
+
+// ClearExitResultID clears the value of the "exit_result_id" field.
+func (u *StepUpsert) ClearExitResultID() *StepUpsert {
+	u.SetNull(step.FieldExitResultID)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -738,6 +817,48 @@ func (u *StepUpsertOne) UpdateExitCode() *StepUpsertOne {
 func (u *StepUpsertOne) ClearExitCode() *StepUpsertOne {
 	return u.Update(func(s *StepUpsert) {
 		s.ClearExitCode()
+	})
+}
+
+// SetReportsBad sets the "reports_bad" field.
+func (u *StepUpsertOne) SetReportsBad(v int64) *StepUpsertOne {
+	return u.Update(func(s *StepUpsert) {
+		s.SetReportsBad(v)
+	})
+}
+
+// AddReportsBad adds v to the "reports_bad" field.
+func (u *StepUpsertOne) AddReportsBad(v int64) *StepUpsertOne {
+	return u.Update(func(s *StepUpsert) {
+		s.AddReportsBad(v)
+	})
+}
+
+// UpdateReportsBad sets the "reports_bad" field to the value that was provided on create.
+func (u *StepUpsertOne) UpdateReportsBad() *StepUpsertOne {
+	return u.Update(func(s *StepUpsert) {
+		s.UpdateReportsBad()
+	})
+}
+
+// SetExitResultID sets the "exit_result_id" field.
+func (u *StepUpsertOne) SetExitResultID(v uuid.UUID) *StepUpsertOne {
+	return u.Update(func(s *StepUpsert) {
+		s.SetExitResultID(v)
+	})
+}
+
+// UpdateExitResultID sets the "exit_result_id" field to the value that was provided on create.
+func (u *StepUpsertOne) UpdateExitResultID() *StepUpsertOne {
+	return u.Update(func(s *StepUpsert) {
+		s.UpdateExitResultID()
+	})
+}
+
+// ClearExitResultID clears the value of the "exit_result_id" field.
+func (u *StepUpsertOne) ClearExitResultID() *StepUpsertOne {
+	return u.Update(func(s *StepUpsert) {
+		s.ClearExitResultID()
 	})
 }
 
@@ -1094,6 +1215,48 @@ func (u *StepUpsertBulk) UpdateExitCode() *StepUpsertBulk {
 func (u *StepUpsertBulk) ClearExitCode() *StepUpsertBulk {
 	return u.Update(func(s *StepUpsert) {
 		s.ClearExitCode()
+	})
+}
+
+// SetReportsBad sets the "reports_bad" field.
+func (u *StepUpsertBulk) SetReportsBad(v int64) *StepUpsertBulk {
+	return u.Update(func(s *StepUpsert) {
+		s.SetReportsBad(v)
+	})
+}
+
+// AddReportsBad adds v to the "reports_bad" field.
+func (u *StepUpsertBulk) AddReportsBad(v int64) *StepUpsertBulk {
+	return u.Update(func(s *StepUpsert) {
+		s.AddReportsBad(v)
+	})
+}
+
+// UpdateReportsBad sets the "reports_bad" field to the value that was provided on create.
+func (u *StepUpsertBulk) UpdateReportsBad() *StepUpsertBulk {
+	return u.Update(func(s *StepUpsert) {
+		s.UpdateReportsBad()
+	})
+}
+
+// SetExitResultID sets the "exit_result_id" field.
+func (u *StepUpsertBulk) SetExitResultID(v uuid.UUID) *StepUpsertBulk {
+	return u.Update(func(s *StepUpsert) {
+		s.SetExitResultID(v)
+	})
+}
+
+// UpdateExitResultID sets the "exit_result_id" field to the value that was provided on create.
+func (u *StepUpsertBulk) UpdateExitResultID() *StepUpsertBulk {
+	return u.Update(func(s *StepUpsert) {
+		s.UpdateExitResultID()
+	})
+}
+
+// ClearExitResultID clears the value of the "exit_result_id" field.
+func (u *StepUpsertBulk) ClearExitResultID() *StepUpsertBulk {
+	return u.Update(func(s *StepUpsert) {
+		s.ClearExitResultID()
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
 	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/step"
 )
@@ -144,6 +145,47 @@ func (_u *StepUpdate) ClearExitCode() *StepUpdate {
 	return _u
 }
 
+// SetReportsBad sets the "reports_bad" field.
+func (_u *StepUpdate) SetReportsBad(v int64) *StepUpdate {
+	_u.mutation.ResetReportsBad()
+	_u.mutation.SetReportsBad(v)
+	return _u
+}
+
+// SetNillableReportsBad sets the "reports_bad" field if the given value is not nil.
+func (_u *StepUpdate) SetNillableReportsBad(v *int64) *StepUpdate {
+	if v != nil {
+		_u.SetReportsBad(*v)
+	}
+	return _u
+}
+
+// AddReportsBad adds value to the "reports_bad" field.
+func (_u *StepUpdate) AddReportsBad(v int64) *StepUpdate {
+	_u.mutation.AddReportsBad(v)
+	return _u
+}
+
+// SetExitResultID sets the "exit_result_id" field.
+func (_u *StepUpdate) SetExitResultID(v uuid.UUID) *StepUpdate {
+	_u.mutation.SetExitResultID(v)
+	return _u
+}
+
+// SetNillableExitResultID sets the "exit_result_id" field if the given value is not nil.
+func (_u *StepUpdate) SetNillableExitResultID(v *uuid.UUID) *StepUpdate {
+	if v != nil {
+		_u.SetExitResultID(*v)
+	}
+	return _u
+}
+
+// ClearExitResultID clears the value of the "exit_result_id" field.
+func (_u *StepUpdate) ClearExitResultID() *StepUpdate {
+	_u.mutation.ClearExitResultID()
+	return _u
+}
+
 // Mutation returns the StepMutation object of the builder.
 func (_u *StepUpdate) Mutation() *StepMutation {
 	return _u.mutation
@@ -252,6 +294,18 @@ func (_u *StepUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.ExitCodeCleared() {
 		_spec.ClearField(step.FieldExitCode, field.TypeInt)
+	}
+	if value, ok := _u.mutation.ReportsBad(); ok {
+		_spec.SetField(step.FieldReportsBad, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedReportsBad(); ok {
+		_spec.AddField(step.FieldReportsBad, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.ExitResultID(); ok {
+		_spec.SetField(step.FieldExitResultID, field.TypeUUID, value)
+	}
+	if _u.mutation.ExitResultIDCleared() {
+		_spec.ClearField(step.FieldExitResultID, field.TypeUUID)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
@@ -387,6 +441,47 @@ func (_u *StepUpdateOne) AddExitCode(v int) *StepUpdateOne {
 // ClearExitCode clears the value of the "exit_code" field.
 func (_u *StepUpdateOne) ClearExitCode() *StepUpdateOne {
 	_u.mutation.ClearExitCode()
+	return _u
+}
+
+// SetReportsBad sets the "reports_bad" field.
+func (_u *StepUpdateOne) SetReportsBad(v int64) *StepUpdateOne {
+	_u.mutation.ResetReportsBad()
+	_u.mutation.SetReportsBad(v)
+	return _u
+}
+
+// SetNillableReportsBad sets the "reports_bad" field if the given value is not nil.
+func (_u *StepUpdateOne) SetNillableReportsBad(v *int64) *StepUpdateOne {
+	if v != nil {
+		_u.SetReportsBad(*v)
+	}
+	return _u
+}
+
+// AddReportsBad adds value to the "reports_bad" field.
+func (_u *StepUpdateOne) AddReportsBad(v int64) *StepUpdateOne {
+	_u.mutation.AddReportsBad(v)
+	return _u
+}
+
+// SetExitResultID sets the "exit_result_id" field.
+func (_u *StepUpdateOne) SetExitResultID(v uuid.UUID) *StepUpdateOne {
+	_u.mutation.SetExitResultID(v)
+	return _u
+}
+
+// SetNillableExitResultID sets the "exit_result_id" field if the given value is not nil.
+func (_u *StepUpdateOne) SetNillableExitResultID(v *uuid.UUID) *StepUpdateOne {
+	if v != nil {
+		_u.SetExitResultID(*v)
+	}
+	return _u
+}
+
+// ClearExitResultID clears the value of the "exit_result_id" field.
+func (_u *StepUpdateOne) ClearExitResultID() *StepUpdateOne {
+	_u.mutation.ClearExitResultID()
 	return _u
 }
 
@@ -528,6 +623,18 @@ func (_u *StepUpdateOne) sqlSave(ctx context.Context) (_node *Step, err error) {
 	}
 	if _u.mutation.ExitCodeCleared() {
 		_spec.ClearField(step.FieldExitCode, field.TypeInt)
+	}
+	if value, ok := _u.mutation.ReportsBad(); ok {
+		_spec.SetField(step.FieldReportsBad, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedReportsBad(); ok {
+		_spec.AddField(step.FieldReportsBad, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.ExitResultID(); ok {
+		_spec.SetField(step.FieldExitResultID, field.TypeUUID, value)
+	}
+	if _u.mutation.ExitResultIDCleared() {
+		_spec.ClearField(step.FieldExitResultID, field.TypeUUID)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Step{config: _u.config}

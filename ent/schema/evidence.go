@@ -76,7 +76,7 @@ type File struct{ ent.Schema }
 // Mixin of the table.
 func (File) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
 
-// Fields of the table.
+// Fields of the table. Grade and reason are those of the bytes alone.
 func (File) Fields() []ent.Field {
 	return []ent.Field{
 		ref("execution"),
@@ -91,6 +91,8 @@ func (File) Fields() []ent.Field {
 		field.String("format").Immutable(),
 		field.String("grade").Immutable(),
 		field.Text("grade_reason").Immutable(),
+		// Why the exit code of the step contradicts the reports of the step, this one included; it may change with each of them.
+		field.Text("exit_reason").Default(""),
 		field.String("blob").Immutable(),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"entgo.io/ent"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
+	"github.com/google/uuid"
 )
 
 // progress is what executions, runs, attempts and steps share.
@@ -135,7 +136,9 @@ func (Step) Fields() []ent.Field {
 		ref("attempt"),
 		field.Int("index").Immutable(),
 		field.String("name").Immutable(),
-		field.Int("exit_code").Optional().Nillable())
+		field.Int("exit_code").Optional().Nillable(),
+		field.Int64("reports_bad").Default(0),                           // failures that its reports account for
+		field.UUID("exit_result_id", uuid.UUID{}).Optional().Nillable()) // the result that stands for a failure no report lists
 }
 
 // Edges of the table.

@@ -67,10 +67,12 @@ func (g *Gatherer) Gather(s *runnerv1.Step) (files []File, notes []string) {
 	if err := os.MkdirAll(w.dir, 0o777); err != nil { //nolint:gosec // G301: containers may run as different users
 		return nil, []string{fmt.Sprintf("step %q: nothing can be gathered: %v", s.GetName(), err)}
 	}
+	// A file is read in one format: the first that names it, so that "auto" may take what others leave.
+	seen := map[string]bool{}
 	for _, r := range s.GetReports() {
-		w.patterns(r.GetPaths(), runnerv1.FileKind_FILE_KIND_REPORT, r.GetFormat())
+		w.patterns(r.GetPaths(), runnerv1.FileKind_FILE_KIND_REPORT, r.GetFormat(), seen)
 	}
-	w.patterns(s.GetArtifacts().GetPaths(), runnerv1.FileKind_FILE_KIND_ARTIFACT, "")
+	w.patterns(s.GetArtifacts().GetPaths(), runnerv1.FileKind_FILE_KIND_ARTIFACT, "", map[string]bool{})
 	return w.files, w.notes
 }
 
@@ -100,8 +102,7 @@ func (w *work) note(format string, args ...any) {
 func clean(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // patterns gathers the files of one list; a file that two patterns match is taken once.
-func (w *work) patterns(patterns []string, kind runnerv1.FileKind, format string) {
-	seen := map[string]bool{}
+func (w *work) patterns(patterns []string, kind runnerv1.FileKind, format string, seen map[string]bool) {
 	for _, pattern := range patterns {
 		rel, err := w.relative(pattern)
 		if err != nil {

@@ -79,6 +79,23 @@ func TestGather(t *testing.T) {
 	}
 }
 
+// TestGather_Formats holds that each report carries the format of the first list that names it, whatever that is.
+func TestGather_Formats(t *testing.T) {
+	t.Parallel()
+	g := setup(t, map[string]string{"r/a.xml": "a", "r/b.json": "b", "r/c.tap": "c"})
+	s := &runnerv1.Step{Name: "test", Reports: []*runnerv1.ReportSpec{
+		{Format: "junit", Paths: []string{"r/*.xml"}}, {Format: "of-later", Paths: []string{"r/b.json"}}, {Format: "auto", Paths: []string{"r/*"}},
+	}}
+	files, notes := g.Gather(s)
+	var got []string
+	for _, f := range files {
+		got = append(got, f.Header.GetFormat()+" "+f.Header.GetPath())
+	}
+	if want := []string{"junit r/a.xml", "of-later r/b.json", "auto r/c.tap"}; !slices.Equal(got, want) || len(notes) != 0 {
+		t.Errorf("got %q, notes %q; want %q", got, notes, want)
+	}
+}
+
 func TestGather_Refused(t *testing.T) {
 	t.Parallel()
 	outside := filepath.Join(t.TempDir(), "shadow.xml")

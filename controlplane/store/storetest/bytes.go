@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/results"
 )
 
 func chunk(n execution.New, start int64, text string, firstLine int64, lines int) execution.Chunk {
@@ -119,6 +121,10 @@ func files() map[string]func(t *testing.T, f *fixture) {
 				{Suite: "cart", Name: "removes", Outcome: "failed", Message: "expected 1", Detail: "at line 3"},
 				{Suite: "cart", Name: "waits", Outcome: "skipped"},
 				{Suite: "cart", Name: "breaks", Outcome: "errored"},
+				{Suite: "cart", Name: "hangs", Outcome: "timed_out"},
+				{Suite: "cart", Name: "stands behind", Outcome: "blocked"},
+				{Suite: "cart", Name: "loses its node", Outcome: "infra_error"},
+				{Suite: "cart", Name: "was stopped", Outcome: "cancelled"},
 			}
 			for i, want := range []bool{false, true} {
 				if existed, err := f.SaveFile(f.agent(t, f.cluster), report, results); err != nil || existed != want {
@@ -126,7 +132,7 @@ func files() map[string]func(t *testing.T, f *fixture) {
 				}
 			}
 			e := f.execution(t, n.Execution.ID)
-			if e.Tests != (execution.Counts{Total: 4, Passed: 1, Failed: 1, Errored: 1, Skipped: 1}) {
+			if e.Tests != (execution.Counts{Total: 8, Passed: 1, Failed: 2, Errored: 1, Skipped: 4}) {
 				t.Errorf("counts %+v: a report delivered twice counts once", e.Tests)
 			}
 			f.worstFirst(t, n)
@@ -157,8 +163,15 @@ func (f *fixture) worstFirst(t *testing.T, n execution.New) {
 			break
 		}
 	}
-	if len(names) != 4 || names[2] != "waits" || names[3] != "adds" {
-		t.Errorf("order %v: want the bad ones, then skipped, then passed", names)
+	want := []string{"breaks", "hangs", "removes", "loses its node", "stands behind", "was stopped", "waits", "adds"}
+	if !slices.Equal(names, want) {
+		t.Errorf("order %v: want the bad ones, then those that should have run, then skipped, then passed", names)
+	}
+	for _, o := range results.Outcomes() {
+		list, _, err := f.Results(f.as(t), n.Execution.ID, []string{string(o)}, 10, "")
+		if err != nil || len(list) != 1 || list[0].Outcome != string(o) {
+			t.Errorf("%s only: %+v, %v", o, list, err)
+		}
 	}
 	only, _, err := f.Results(f.as(t), n.Execution.ID, []string{"failed"}, 10, "")
 	if err != nil || len(only) != 1 || only[0].Message != "expected 1" || only[0].Detail != "at line 3" || only[0].Environment != "staging" {
@@ -219,7 +232,7 @@ func tenancy() map[string]func(t *testing.T, f *fixture) {
 				"Append":     func() error { _, err := f.AppendChunks(ctx, []execution.Chunk{chunk(n, 0, "x", 0, 0)}); return err },
 				"Streams":    func() error { _, err := f.Streams(ctx, n.AttemptID); return err },
 				"Assignment": func() error { _, _, err := f.Assignment(ctx, n.AttemptID); return err },
-				"StepExit":   func() error { _, err := f.StepExit(ctx, n.AttemptID, 0); return err },
+				"CheckStep":  func() error { return f.CheckStep(ctx, n.AttemptID, 0) },
 				"SaveFile": func() error {
 					_, err := f.SaveFile(ctx, execution.File{ID: uuid.New(), Attempt: n.AttemptID, Kind: execution.FileArtifact, Path: "x", SHA256: "cc"}, nil)
 					return err

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -274,6 +275,7 @@ func reports() map[string]func(t *testing.T, f *fixture) {
 	return map[string]func(t *testing.T, f *fixture){
 		"WholeLife":            wholeLife,
 		"TerminalStays":        terminalStays,
+		"NotesEnd":             notesEnd,
 		"OldStepDoesNotReturn": oldStep,
 		"EndClosesSteps": func(t *testing.T, f *fixture) {
 			n := f.assigned(t)
@@ -345,9 +347,6 @@ func wholeLife(t *testing.T, f *fixture) {
 	if a.Node != "node1" || a.Steps[0].Status != execution.Passed || a.Steps[1].ExitCode == nil || *a.Steps[1].ExitCode != 1 {
 		t.Errorf("attempt %+v", a)
 	}
-	if got, err := f.StepExit(f.agent(t, f.cluster), n.AttemptID, 1); err != nil || got == nil || *got != 1 {
-		t.Errorf("exit code %v, %v", got, err)
-	}
 	for range 2 { // delivered twice is released once
 		f.report(t, execution.Report{Attempt: n.AttemptID, Status: execution.Failed, Delivered: true, Notes: []string{"one note"}})
 	}
@@ -357,6 +356,22 @@ func wholeLife(t *testing.T, f *fixture) {
 	}
 	if a := attemptOf(t, f.execution(t, n.Execution.ID)); !a.Delivered || len(a.Notes) != 1 {
 		t.Errorf("delivered %t, notes %q", a.Delivered, a.Notes)
+	}
+}
+
+// notesEnd holds that the notes of an attempt have an end, and that the last of them says so.
+func notesEnd(t *testing.T, f *fixture) {
+	n := f.assigned(t)
+	for i := range 30 {
+		r := execution.Report{Attempt: n.AttemptID, Status: execution.Running}
+		for j := range 10 {
+			r.Notes = append(r.Notes, fmt.Sprintf("note %d", i*10+j))
+		}
+		f.report(t, r)
+	}
+	notes := attemptOf(t, f.execution(t, n.Execution.ID)).Notes
+	if len(notes) != 200 || notes[198] != "note 198" || notes[199] != "There were more notes than are kept." {
+		t.Errorf("%d notes, the last %q", len(notes), notes[len(notes)-2:])
 	}
 }
 

@@ -42,7 +42,7 @@ func Run(t *testing.T, open Open) {
 	t.Helper()
 	groups := map[string]map[string]func(t *testing.T, f *fixture){
 		"Accounts": accounts(), "Catalog": catalog(), "Fleet": fleet(), "Dispatch": dispatching(), "Commands": commands(),
-		"Reports": reports(), "Logs": logs(), "Files": files(), "Tenancy": tenancy(), "Race": races(),
+		"Reports": reports(), "Logs": logs(), "Files": files(), "Exits": exits(), "Tenancy": tenancy(), "Race": races(),
 	}
 	for group, tests := range groups {
 		t.Run(group, func(t *testing.T) {
@@ -65,6 +65,13 @@ type fixture struct {
 	cluster  cluster.Cluster
 	env      cluster.Environment
 	workflow workflow.Record
+}
+
+// Attempts returns an empty store, contexts of an agent and of a member, and what makes one more attempt of two steps for the agent.
+func Attempts(t *testing.T, open Open) (s Store, agent, member context.Context, next func() execution.New) {
+	t.Helper()
+	f := newFixture(t, open)
+	return f.Store, f.agent(t, f.cluster), f.as(t), func() execution.New { return f.assigned(t) }
 }
 
 const password = "argon2id-hash"

@@ -55,7 +55,7 @@ type StepRetry struct {
 // Report says where a step leaves result files.
 type Report struct {
 	// Format of the files; auto looks into each of them.
-	Format string `json:"format" rule:"required,enum=auto|junit|playwright|ctrf|gotest|k6|newman|jtl|tap|nunit|xunit|trx|robot|cucumber"`
+	Format string `json:"format" rule:"required,enum=auto|junit|playwright|ctrf|gotest|k6|newman|jtl|tap|nunit|xunit|trx|robot|cucumber|mocha|jest"`
 	// Files, as patterns below the workspace.
 	Paths []string `json:"paths" rule:"required,expr=here,rule=pattern,max=50"`
 }

@@ -46,6 +46,8 @@ const (
 	FieldGrade = "grade"
 	// FieldGradeReason holds the string denoting the grade_reason field in the database.
 	FieldGradeReason = "grade_reason"
+	// FieldExitReason holds the string denoting the exit_reason field in the database.
+	FieldExitReason = "exit_reason"
 	// FieldBlob holds the string denoting the blob field in the database.
 	FieldBlob = "blob"
 	// EdgeOrganization holds the string denoting the organization edge name in mutations.
@@ -97,6 +99,7 @@ var Columns = []string{
 	FieldFormat,
 	FieldGrade,
 	FieldGradeReason,
+	FieldExitReason,
 	FieldBlob,
 }
 
@@ -124,6 +127,8 @@ var (
 	DefaultUpdatedAt func() time.Time
 	// UpdateDefaultUpdatedAt holds the default value on update for the "updated_at" field.
 	UpdateDefaultUpdatedAt func() time.Time
+	// DefaultExitReason holds the default value on creation for the "exit_reason" field.
+	DefaultExitReason string
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -209,6 +214,11 @@ func ByGrade(opts ...sql.OrderTermOption) OrderOption {
 // ByGradeReason orders the results by the grade_reason field.
 func ByGradeReason(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldGradeReason, opts...).ToFunc()
+}
+
+// ByExitReason orders the results by the exit_reason field.
+func ByExitReason(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldExitReason, opts...).ToFunc()
 }
 
 // ByBlob orders the results by the blob field.

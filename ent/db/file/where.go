@@ -131,6 +131,11 @@ func GradeReason(v string) predicate.File {
 	return predicate.File(sql.FieldEQ(FieldGradeReason, v))
 }
 
+// ExitReason applies equality check predicate on the "exit_reason" field. It's identical to ExitReasonEQ.
+func ExitReason(v string) predicate.File {
+	return predicate.File(sql.FieldEQ(FieldExitReason, v))
+}
+
 // Blob applies equality check predicate on the "blob" field. It's identical to BlobEQ.
 func Blob(v string) predicate.File {
 	return predicate.File(sql.FieldEQ(FieldBlob, v))
@@ -874,6 +879,71 @@ func GradeReasonEqualFold(v string) predicate.File {
 // GradeReasonContainsFold applies the ContainsFold predicate on the "grade_reason" field.
 func GradeReasonContainsFold(v string) predicate.File {
 	return predicate.File(sql.FieldContainsFold(FieldGradeReason, v))
+}
+
+// ExitReasonEQ applies the EQ predicate on the "exit_reason" field.
+func ExitReasonEQ(v string) predicate.File {
+	return predicate.File(sql.FieldEQ(FieldExitReason, v))
+}
+
+// ExitReasonNEQ applies the NEQ predicate on the "exit_reason" field.
+func ExitReasonNEQ(v string) predicate.File {
+	return predicate.File(sql.FieldNEQ(FieldExitReason, v))
+}
+
+// ExitReasonIn applies the In predicate on the "exit_reason" field.
+func ExitReasonIn(vs ...string) predicate.File {
+	return predicate.File(sql.FieldIn(FieldExitReason, vs...))
+}
+
+// ExitReasonNotIn applies the NotIn predicate on the "exit_reason" field.
+func ExitReasonNotIn(vs ...string) predicate.File {
+	return predicate.File(sql.FieldNotIn(FieldExitReason, vs...))
+}
+
+// ExitReasonGT applies the GT predicate on the "exit_reason" field.
+func ExitReasonGT(v string) predicate.File {
+	return predicate.File(sql.FieldGT(FieldExitReason, v))
+}
+
+// ExitReasonGTE applies the GTE predicate on the "exit_reason" field.
+func ExitReasonGTE(v string) predicate.File {
+	return predicate.File(sql.FieldGTE(FieldExitReason, v))
+}
+
+// ExitReasonLT applies the LT predicate on the "exit_reason" field.
+func ExitReasonLT(v string) predicate.File {
+	return predicate.File(sql.FieldLT(FieldExitReason, v))
+}
+
+// ExitReasonLTE applies the LTE predicate on the "exit_reason" field.
+func ExitReasonLTE(v string) predicate.File {
+	return predicate.File(sql.FieldLTE(FieldExitReason, v))
+}
+
+// ExitReasonContains applies the Contains predicate on the "exit_reason" field.
+func ExitReasonContains(v string) predicate.File {
+	return predicate.File(sql.FieldContains(FieldExitReason, v))
+}
+
+// ExitReasonHasPrefix applies the HasPrefix predicate on the "exit_reason" field.
+func ExitReasonHasPrefix(v string) predicate.File {
+	return predicate.File(sql.FieldHasPrefix(FieldExitReason, v))
+}
+
+// ExitReasonHasSuffix applies the HasSuffix predicate on the "exit_reason" field.
+func ExitReasonHasSuffix(v string) predicate.File {
+	return predicate.File(sql.FieldHasSuffix(FieldExitReason, v))
+}
+
+// ExitReasonEqualFold applies the EqualFold predicate on the "exit_reason" field.
+func ExitReasonEqualFold(v string) predicate.File {
+	return predicate.File(sql.FieldEqualFold(FieldExitReason, v))
+}
+
+// ExitReasonContainsFold applies the ContainsFold predicate on the "exit_reason" field.
+func ExitReasonContainsFold(v string) predicate.File {
+	return predicate.File(sql.FieldContainsFold(FieldExitReason, v))
 }
 
 // BlobEQ applies the EQ predicate on the "blob" field.

@@ -385,6 +385,7 @@ var (
 		{Name: "format", Type: field.TypeString},
 		{Name: "grade", Type: field.TypeString},
 		{Name: "grade_reason", Type: field.TypeString, Size: 2147483647},
+		{Name: "exit_reason", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "blob", Type: field.TypeString},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "execution_id", Type: field.TypeUUID},
@@ -398,19 +399,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "files_organizations_organization",
-				Columns:    []*schema.Column{FilesColumns[14]},
+				Columns:    []*schema.Column{FilesColumns[15]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "files_executions_execution",
-				Columns:    []*schema.Column{FilesColumns[15]},
+				Columns:    []*schema.Column{FilesColumns[16]},
 				RefColumns: []*schema.Column{ExecutionsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "files_attempts_attempt",
-				Columns:    []*schema.Column{FilesColumns[16]},
+				Columns:    []*schema.Column{FilesColumns[17]},
 				RefColumns: []*schema.Column{AttemptsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -419,12 +420,12 @@ var (
 			{
 				Name:    "file_organization_id_attempt_id_kind_path_sha256",
 				Unique:  true,
-				Columns: []*schema.Column{FilesColumns[14], FilesColumns[16], FilesColumns[5], FilesColumns[6], FilesColumns[8]},
+				Columns: []*schema.Column{FilesColumns[15], FilesColumns[17], FilesColumns[5], FilesColumns[6], FilesColumns[8]},
 			},
 			{
 				Name:    "file_execution_id",
 				Unique:  false,
-				Columns: []*schema.Column{FilesColumns[15]},
+				Columns: []*schema.Column{FilesColumns[16]},
 			},
 		},
 	}
@@ -702,6 +703,8 @@ var (
 		{Name: "index", Type: field.TypeInt},
 		{Name: "name", Type: field.TypeString},
 		{Name: "exit_code", Type: field.TypeInt, Nullable: true},
+		{Name: "reports_bad", Type: field.TypeInt64, Default: 0},
+		{Name: "exit_result_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "attempt_id", Type: field.TypeUUID},
 	}
@@ -713,13 +716,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "steps_organizations_organization",
-				Columns:    []*schema.Column{StepsColumns[11]},
+				Columns:    []*schema.Column{StepsColumns[13]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "steps_attempts_attempt",
-				Columns:    []*schema.Column{StepsColumns[12]},
+				Columns:    []*schema.Column{StepsColumns[14]},
 				RefColumns: []*schema.Column{AttemptsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -728,12 +731,12 @@ var (
 			{
 				Name:    "step_organization_id_attempt_id_index",
 				Unique:  true,
-				Columns: []*schema.Column{StepsColumns[11], StepsColumns[12], StepsColumns[8]},
+				Columns: []*schema.Column{StepsColumns[13], StepsColumns[14], StepsColumns[8]},
 			},
 			{
 				Name:    "step_attempt_id",
 				Unique:  false,
-				Columns: []*schema.Column{StepsColumns[12]},
+				Columns: []*schema.Column{StepsColumns[14]},
 			},
 		},
 	}

@@ -373,6 +373,10 @@ func init() {
 	file.DefaultUpdatedAt = fileDescUpdatedAt.Default.(func() time.Time)
 	// file.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
 	file.UpdateDefaultUpdatedAt = fileDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// fileDescExitReason is the schema descriptor for exit_reason field.
+	fileDescExitReason := fileFields[12].Descriptor()
+	// file.DefaultExitReason holds the default value on creation for the exit_reason field.
+	file.DefaultExitReason = fileDescExitReason.Default.(string)
 	// fileDescID is the schema descriptor for id field.
 	fileDescID := fileMixinFields0[0].Descriptor()
 	// file.DefaultID holds the default value on creation for the id field.
@@ -634,6 +638,10 @@ func init() {
 	stepDescMessage := stepFields[2].Descriptor()
 	// step.DefaultMessage holds the default value on creation for the message field.
 	step.DefaultMessage = stepDescMessage.Default.(string)
+	// stepDescReportsBad is the schema descriptor for reports_bad field.
+	stepDescReportsBad := stepFields[9].Descriptor()
+	// step.DefaultReportsBad holds the default value on creation for the reports_bad field.
+	step.DefaultReportsBad = stepDescReportsBad.Default.(int64)
 	// stepDescID is the schema descriptor for id field.
 	stepDescID := stepMixinFields0[0].Descriptor()
 	// step.DefaultID holds the default value on creation for the id field.

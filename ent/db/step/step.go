@@ -40,6 +40,10 @@ const (
 	FieldName = "name"
 	// FieldExitCode holds the string denoting the exit_code field in the database.
 	FieldExitCode = "exit_code"
+	// FieldReportsBad holds the string denoting the reports_bad field in the database.
+	FieldReportsBad = "reports_bad"
+	// FieldExitResultID holds the string denoting the exit_result_id field in the database.
+	FieldExitResultID = "exit_result_id"
 	// EdgeOrganization holds the string denoting the organization edge name in mutations.
 	EdgeOrganization = "organization"
 	// EdgeAttempt holds the string denoting the attempt edge name in mutations.
@@ -77,6 +81,8 @@ var Columns = []string{
 	FieldIndex,
 	FieldName,
 	FieldExitCode,
+	FieldReportsBad,
+	FieldExitResultID,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -107,6 +113,8 @@ var (
 	DefaultReason string
 	// DefaultMessage holds the default value on creation for the "message" field.
 	DefaultMessage string
+	// DefaultReportsBad holds the default value on creation for the "reports_bad" field.
+	DefaultReportsBad int64
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -177,6 +185,16 @@ func ByName(opts ...sql.OrderTermOption) OrderOption {
 // ByExitCode orders the results by the exit_code field.
 func ByExitCode(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldExitCode, opts...).ToFunc()
+}
+
+// ByReportsBad orders the results by the reports_bad field.
+func ByReportsBad(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldReportsBad, opts...).ToFunc()
+}
+
+// ByExitResultID orders the results by the exit_result_id field.
+func ByExitResultID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldExitResultID, opts...).ToFunc()
 }
 
 // ByOrganizationField orders the results by organization field.

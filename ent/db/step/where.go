@@ -116,6 +116,16 @@ func ExitCode(v int) predicate.Step {
 	return predicate.Step(sql.FieldEQ(FieldExitCode, v))
 }
 
+// ReportsBad applies equality check predicate on the "reports_bad" field. It's identical to ReportsBadEQ.
+func ReportsBad(v int64) predicate.Step {
+	return predicate.Step(sql.FieldEQ(FieldReportsBad, v))
+}
+
+// ExitResultID applies equality check predicate on the "exit_result_id" field. It's identical to ExitResultIDEQ.
+func ExitResultID(v uuid.UUID) predicate.Step {
+	return predicate.Step(sql.FieldEQ(FieldExitResultID, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.Step {
 	return predicate.Step(sql.FieldEQ(FieldCreatedAt, v))
@@ -684,6 +694,96 @@ func ExitCodeIsNil() predicate.Step {
 // ExitCodeNotNil applies the NotNil predicate on the "exit_code" field.
 func ExitCodeNotNil() predicate.Step {
 	return predicate.Step(sql.FieldNotNull(FieldExitCode))
+}
+
+// ReportsBadEQ applies the EQ predicate on the "reports_bad" field.
+func ReportsBadEQ(v int64) predicate.Step {
+	return predicate.Step(sql.FieldEQ(FieldReportsBad, v))
+}
+
+// ReportsBadNEQ applies the NEQ predicate on the "reports_bad" field.
+func ReportsBadNEQ(v int64) predicate.Step {
+	return predicate.Step(sql.FieldNEQ(FieldReportsBad, v))
+}
+
+// ReportsBadIn applies the In predicate on the "reports_bad" field.
+func ReportsBadIn(vs ...int64) predicate.Step {
+	return predicate.Step(sql.FieldIn(FieldReportsBad, vs...))
+}
+
+// ReportsBadNotIn applies the NotIn predicate on the "reports_bad" field.
+func ReportsBadNotIn(vs ...int64) predicate.Step {
+	return predicate.Step(sql.FieldNotIn(FieldReportsBad, vs...))
+}
+
+// ReportsBadGT applies the GT predicate on the "reports_bad" field.
+func ReportsBadGT(v int64) predicate.Step {
+	return predicate.Step(sql.FieldGT(FieldReportsBad, v))
+}
+
+// ReportsBadGTE applies the GTE predicate on the "reports_bad" field.
+func ReportsBadGTE(v int64) predicate.Step {
+	return predicate.Step(sql.FieldGTE(FieldReportsBad, v))
+}
+
+// ReportsBadLT applies the LT predicate on the "reports_bad" field.
+func ReportsBadLT(v int64) predicate.Step {
+	return predicate.Step(sql.FieldLT(FieldReportsBad, v))
+}
+
+// ReportsBadLTE applies the LTE predicate on the "reports_bad" field.
+func ReportsBadLTE(v int64) predicate.Step {
+	return predicate.Step(sql.FieldLTE(FieldReportsBad, v))
+}
+
+// ExitResultIDEQ applies the EQ predicate on the "exit_result_id" field.
+func ExitResultIDEQ(v uuid.UUID) predicate.Step {
+	return predicate.Step(sql.FieldEQ(FieldExitResultID, v))
+}
+
+// ExitResultIDNEQ applies the NEQ predicate on the "exit_result_id" field.
+func ExitResultIDNEQ(v uuid.UUID) predicate.Step {
+	return predicate.Step(sql.FieldNEQ(FieldExitResultID, v))
+}
+
+// ExitResultIDIn applies the In predicate on the "exit_result_id" field.
+func ExitResultIDIn(vs ...uuid.UUID) predicate.Step {
+	return predicate.Step(sql.FieldIn(FieldExitResultID, vs...))
+}
+
+// ExitResultIDNotIn applies the NotIn predicate on the "exit_result_id" field.
+func ExitResultIDNotIn(vs ...uuid.UUID) predicate.Step {
+	return predicate.Step(sql.FieldNotIn(FieldExitResultID, vs...))
+}
+
+// ExitResultIDGT applies the GT predicate on the "exit_result_id" field.
+func ExitResultIDGT(v uuid.UUID) predicate.Step {
+	return predicate.Step(sql.FieldGT(FieldExitResultID, v))
+}
+
+// ExitResultIDGTE applies the GTE predicate on the "exit_result_id" field.
+func ExitResultIDGTE(v uuid.UUID) predicate.Step {
+	return predicate.Step(sql.FieldGTE(FieldExitResultID, v))
+}
+
+// ExitResultIDLT applies the LT predicate on the "exit_result_id" field.
+func ExitResultIDLT(v uuid.UUID) predicate.Step {
+	return predicate.Step(sql.FieldLT(FieldExitResultID, v))
+}
+
+// ExitResultIDLTE applies the LTE predicate on the "exit_result_id" field.
+func ExitResultIDLTE(v uuid.UUID) predicate.Step {
+	return predicate.Step(sql.FieldLTE(FieldExitResultID, v))
+}
+
+// ExitResultIDIsNil applies the IsNil predicate on the "exit_result_id" field.
+func ExitResultIDIsNil() predicate.Step {
+	return predicate.Step(sql.FieldIsNull(FieldExitResultID))
+}
+
+// ExitResultIDNotNil applies the NotNil predicate on the "exit_result_id" field.
+func ExitResultIDNotNil() predicate.Step {
+	return predicate.Step(sql.FieldNotNull(FieldExitResultID))
 }
 
 // HasOrganization applies the HasEdge predicate on the "organization" edge.

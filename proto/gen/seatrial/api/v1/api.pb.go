@@ -973,12 +973,14 @@ func (x *Execution) GetTests() *TestCounts {
 }
 
 type TestCounts struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Total         int32                  `protobuf:"varint,1,opt,name=total,proto3" json:"total,omitempty"`
-	Passed        int32                  `protobuf:"varint,2,opt,name=passed,proto3" json:"passed,omitempty"`
-	Failed        int32                  `protobuf:"varint,3,opt,name=failed,proto3" json:"failed,omitempty"`
-	Errored       int32                  `protobuf:"varint,4,opt,name=errored,proto3" json:"errored,omitempty"`
-	Skipped       int32                  `protobuf:"varint,5,opt,name=skipped,proto3" json:"skipped,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Total  int32                  `protobuf:"varint,1,opt,name=total,proto3" json:"total,omitempty"`
+	Passed int32                  `protobuf:"varint,2,opt,name=passed,proto3" json:"passed,omitempty"`
+	// Those that timed out among them.
+	Failed  int32 `protobuf:"varint,3,opt,name=failed,proto3" json:"failed,omitempty"`
+	Errored int32 `protobuf:"varint,4,opt,name=errored,proto3" json:"errored,omitempty"`
+	// Those that should have run among them: blocked, infra_error, cancelled.
+	Skipped       int32 `protobuf:"varint,5,opt,name=skipped,proto3" json:"skipped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2106,7 +2108,7 @@ func (x *StreamLogResponse) GetComplete() bool {
 type ListTestResultsRequest struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
 	ExecutionId string                 `protobuf:"bytes,1,opt,name=execution_id,json=executionId,proto3" json:"execution_id,omitempty"`
-	// Keep only these outcomes: passed, failed, errored, skipped; empty keeps all.
+	// Keep only these outcomes: passed, failed, errored, timed_out, skipped, blocked, infra_error, cancelled; empty keeps all.
 	Outcomes      []string `protobuf:"bytes,2,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
 	PageSize      int32    `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	PageToken     string   `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
@@ -2173,18 +2175,20 @@ func (x *ListTestResultsRequest) GetPageToken() string {
 }
 
 type TestResult struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Suite         string                 `protobuf:"bytes,2,opt,name=suite,proto3" json:"suite,omitempty"`
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	File          string                 `protobuf:"bytes,4,opt,name=file,proto3" json:"file,omitempty"`
-	Outcome       string                 `protobuf:"bytes,5,opt,name=outcome,proto3" json:"outcome,omitempty"`
-	Duration      *durationpb.Duration   `protobuf:"bytes,6,opt,name=duration,proto3" json:"duration,omitempty"`
-	Message       string                 `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
-	Detail        string                 `protobuf:"bytes,8,opt,name=detail,proto3" json:"detail,omitempty"`
-	StepIndex     int32                  `protobuf:"varint,9,opt,name=step_index,json=stepIndex,proto3" json:"step_index,omitempty"`
-	AttemptId     string                 `protobuf:"bytes,10,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
-	Environment   string                 `protobuf:"bytes,11,opt,name=environment,proto3" json:"environment,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Suite string                 `protobuf:"bytes,2,opt,name=suite,proto3" json:"suite,omitempty"`
+	Name  string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	File  string                 `protobuf:"bytes,4,opt,name=file,proto3" json:"file,omitempty"`
+	// passed; failed, errored or timed_out, which speak against the subject; skipped; blocked, infra_error or cancelled, which are no
+	// evidence: the test should have run.
+	Outcome       string               `protobuf:"bytes,5,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	Duration      *durationpb.Duration `protobuf:"bytes,6,opt,name=duration,proto3" json:"duration,omitempty"`
+	Message       string               `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
+	Detail        string               `protobuf:"bytes,8,opt,name=detail,proto3" json:"detail,omitempty"`
+	StepIndex     int32                `protobuf:"varint,9,opt,name=step_index,json=stepIndex,proto3" json:"step_index,omitempty"`
+	AttemptId     string               `protobuf:"bytes,10,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
+	Environment   string               `protobuf:"bytes,11,opt,name=environment,proto3" json:"environment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2298,7 +2302,7 @@ func (x *TestResult) GetEnvironment() string {
 
 type ListTestResultsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Worst first: failed and errored, then skipped, then passed; by suite and name within.
+	// Worst first: failed, errored and timed out, then those that should have run, then skipped, then passed; by suite and name within.
 	Results       []*TestResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
 	NextPageToken string        `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2404,7 +2408,8 @@ type File struct {
 	Size        int64  `protobuf:"varint,6,opt,name=size,proto3" json:"size,omitempty"`
 	Sha256      string `protobuf:"bytes,7,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	ContentType string `protobuf:"bytes,8,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
-	Format      string `protobuf:"bytes,9,opt,name=format,proto3" json:"format,omitempty"`
+	// Reports only: the format that was read; as the workflow names it where the content of an "auto" one told none.
+	Format string `protobuf:"bytes,9,opt,name=format,proto3" json:"format,omitempty"`
 	// Reports only: consistent, lossy, contradictory or unreadable, with the reason.
 	Grade       string `protobuf:"bytes,10,opt,name=grade,proto3" json:"grade,omitempty"`
 	GradeReason string `protobuf:"bytes,11,opt,name=grade_reason,json=gradeReason,proto3" json:"grade_reason,omitempty"`

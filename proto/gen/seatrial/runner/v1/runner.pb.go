@@ -1151,7 +1151,7 @@ type FileHeader struct {
 	Size        int64  `protobuf:"varint,5,opt,name=size,proto3" json:"size,omitempty"`
 	Sha256      []byte `protobuf:"bytes,6,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	ContentType string `protobuf:"bytes,7,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
-	// Reports only: "junit".
+	// Reports only: as the workflow names it, such as "junit"; "auto" where the content decides. What no one knows is stored unread.
 	Format        string `protobuf:"bytes,8,opt,name=format,proto3" json:"format,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
