@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -62,6 +63,9 @@ func openSQLite(ctx context.Context, path string) (*Database, error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return nil, Fault(fmt.Errorf("make the folder of the database: %w", err))
 	}
+	if err := keepPrivate(file); err != nil {
+		return nil, err
+	}
 	options, err := url.ParseQuery(extra)
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "the options of the database address").WithField("database")
@@ -74,6 +78,33 @@ func openSQLite(ctx context.Context, path string) (*Database, error) {
 	options.Set("_txlock", "immediate")   // a transaction takes the write lock at once: it cannot fail half-way for want of it
 	options.Set("_time_format", "sqlite") // text that sorts as the times do
 	return connect(ctx, migrations.SQLite, "sqlite", "file:"+file+"?"+options.Encode())
+}
+
+// keepPrivate makes the file before SQLite does, which would let everybody read it, and closes one that is open to others: it holds
+// the hashes of passwords and the key that signs credentials. SQLite gives its log the mode of the database.
+func keepPrivate(file string) error {
+	const mode = 0o600
+	made, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_RDWR, mode) //nolint:gosec // the operator's own path
+	if err == nil {
+		return Fault(made.Close())
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return Fault(fmt.Errorf("make the database: %w", err))
+	}
+	for _, name := range []string{file, file + "-wal", file + "-shm"} {
+		info, err := os.Stat(name)
+		if errors.Is(err, fs.ErrNotExist) || (err == nil && info.Mode().Perm()&^mode == 0) {
+			continue
+		}
+		if err == nil {
+			err = os.Chmod(name, info.Mode().Perm()&mode)
+		}
+		if err != nil {
+			return fault.Wrap(fault.Invalid, err, "the database is open to other users and cannot be closed to them").
+				WithField("database").WithHint("Run chmod 600 on it as its owner: %s", name)
+		}
+	}
+	return nil
 }
 
 func connect(ctx context.Context, d migrations.Dialect, driver, dsn string) (*Database, error) {
