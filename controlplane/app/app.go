@@ -82,6 +82,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	defer func() { err = errors.Join(err, p.stop(context.WithoutCancel(ctx))) }()
 	for _, step := range []func(context.Context) error{
 		p.telemetry,  // log, metrics, traces
+		p.folder,     // the data folder, for this process alone
 		p.records,    // store, auth; at the first start the first organization
 		p.surrounds,  // bus, blobs, certificate of the agents' port
 		p.serveAgent, // intake, agentlink
@@ -146,9 +147,6 @@ func (p *parts) telemetry(ctx context.Context) error {
 
 // records opens the store and, at the first start, fills it.
 func (p *parts) records(ctx context.Context) error {
-	if err := os.MkdirAll(p.Config.DataDir, 0o700); err != nil {
-		return fmt.Errorf("make the data folder: %w; choose another with --data-dir", err)
-	}
 	records, err := store.Open(ctx, p.Config.Database)
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
