@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/results"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ui/web/logview"
 	"github.com/seatrial/seatrial/ui/web/pages"
@@ -83,7 +84,7 @@ func (s *site) failure(ctx context.Context, f parts.Frame, e execution.Execution
 			return nil, err
 		}
 	}
-	if len(tests) > 0 && (tests[0].Outcome == "failed" || tests[0].Outcome == "errored") {
+	if len(tests) > 0 && results.Outcome(tests[0].Outcome).Bad() {
 		return testFailure(f, e, tests[0]), nil
 	}
 	for _, a := range words.Attempts(e) {

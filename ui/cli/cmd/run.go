@@ -198,7 +198,7 @@ func (a *app) failures(ctx context.Context, cl clients, e *apiv1.Execution) erro
 		return nil
 	}
 	res, err := cl.executions.ListTestResults(ctx, &apiv1.ListTestResultsRequest{
-		ExecutionId: e.GetId(), Outcomes: []string{"failed", "errored"}, PageSize: 20,
+		ExecutionId: e.GetId(), Outcomes: []string{"failed", "errored", "timed_out"}, PageSize: 20,
 	})
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package cmd_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"connectrpc.com/connect"
@@ -156,11 +157,13 @@ func (r *runs) ListTestResults(_ context.Context, m *apiv1.ListTestResultsReques
 	}
 	all := []*apiv1.TestResult{
 		{Outcome: "failed", Suite: "cart", Name: "total", Message: "41 is not 42\x1b[31m", Duration: durationpb.New(1500e6)},
+		{Outcome: "timed_out", Suite: "cart", Name: "pays", Message: "stopped after 30 s"},
+		{Outcome: "blocked", Suite: "cart", Name: "ships"},
 		{Outcome: "skipped", Suite: "cart", Name: "voucher"},
 		{Outcome: "passed", Suite: "cart", Name: "empty"},
 	}
-	if len(m.GetOutcomes()) > 0 {
-		all = all[:1]
+	if only := m.GetOutcomes(); len(only) > 0 {
+		all = slices.DeleteFunc(all, func(r *apiv1.TestResult) bool { return !slices.Contains(only, r.GetOutcome()) })
 	}
 	return &apiv1.ListTestResultsResponse{Results: all}, nil
 }

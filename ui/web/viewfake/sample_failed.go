@@ -55,8 +55,8 @@ func failedTests() []execution.TestResult {
 		list[i].Step, list[i].Attempt = 1, AttemptID(Failed)
 		list[i].File = strings.ReplaceAll(list[i].Suite, ".", "/") + ".py"
 	}
-	for i := range 4 {
-		list = append(list, result(fmt.Sprintf("test_voucher[%d]", i), "tests.test_discount", "skipped", 0, "needs vouchers", ""))
+	for i, outcome := range []string{"blocked", "infra_error", "cancelled", "skipped"} {
+		list = append(list, result(fmt.Sprintf("test_voucher[%d]", i), "tests.test_discount", outcome, 0, "needs vouchers", ""))
 	}
 	for i := range 121 {
 		list = append(list, result(fmt.Sprintf("test_total[%d]", i), "tests.test_cart", "passed", time.Duration(3+i%40)*time.Millisecond, "", ""))

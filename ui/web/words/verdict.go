@@ -6,10 +6,35 @@ import (
 	"strings"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/results"
 )
 
 // Status returns the word for a status.
 func Status(s execution.Status) string { return strings.ReplaceAll(string(s), "_", " ") }
+
+// Outcome returns the word for the outcome of a test.
+func Outcome(o string) string {
+	if o == string(results.InfraError) {
+		return "infrastructure error"
+	}
+	return strings.ReplaceAll(o, "_", " ")
+}
+
+// Meaning says what an outcome that is no plain one means; nothing for the others.
+func Meaning(o string) string {
+	switch results.Outcome(o) {
+	case results.TimedOut:
+		return "Its tool stopped it: it counts as failed."
+	case results.Blocked:
+		return "It should have run, but something before it prevented that: no evidence."
+	case results.InfraError:
+		return "What it ran on broke: no evidence."
+	case results.Cancelled:
+		return "Somebody stopped it: no evidence."
+	case results.Passed, results.Failed, results.Errored, results.Skipped:
+	}
+	return ""
+}
 
 // Verdict says in one sentence how an execution stands.
 func Verdict(e execution.Execution) string {

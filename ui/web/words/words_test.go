@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/results"
 	"github.com/seatrial/seatrial/ui/web/viewfake"
 	"github.com/seatrial/seatrial/ui/web/words"
 )
@@ -97,5 +98,24 @@ func TestVerdict_Sparse(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+// TestOutcome holds that a person reads every outcome in words, and learns what those mean that are not plain.
+func TestOutcome(t *testing.T) {
+	t.Parallel()
+	want := map[results.Outcome]string{results.TimedOut: "timed out", results.InfraError: "infrastructure error"}
+	for _, o := range results.Outcomes() {
+		word := want[o]
+		if word == "" {
+			word = string(o)
+		}
+		if got := words.Outcome(string(o)); got != word {
+			t.Errorf("%s is called %q, want %q", o, got, word)
+		}
+		plain := o == results.Passed || o == results.Failed || o == results.Errored || o == results.Skipped
+		if got := words.Meaning(string(o)); (got == "") != plain {
+			t.Errorf("%s means %q", o, got)
+		}
 	}
 }
