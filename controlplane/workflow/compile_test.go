@@ -3,6 +3,7 @@ package workflow_test
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/results/format"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/expr"
 )
@@ -132,6 +134,18 @@ func TestCompile_SourceIsInert(t *testing.T) {
 		got, err := expr.ExpandEnv(arg, func(string) (string, bool) { return "resolved", true })
 		if err != nil || strings.Contains(got, "resolved") {
 			t.Errorf("%q became %q, %v", arg, got, err)
+		}
+	}
+}
+
+// TestCompile_ReportFormats holds that the language has every format that can be read, and that the plan carries its name.
+func TestCompile_ReportFormats(t *testing.T) {
+	t.Parallel()
+	for _, name := range append(format.Names(), format.Auto) {
+		doc := mustParse(t, fmt.Sprintf(`{steps: [{run: x, image: a, reports: [{format: %s, paths: [r]}]}]}`, name))
+		plan, err := workflow.Compile(doc, inputs(t, doc, nil))
+		if err != nil || plan.Steps[0].Reports[0].Format != string(name) {
+			t.Errorf("%s: %+v, %v", name, plan, err)
 		}
 	}
 }
