@@ -96,6 +96,7 @@ type follower struct {
 	stream *stream
 	id     execution.ID
 	log    *logFeed // nil when only the state is followed
+	told   string   // version of the state that was sent last
 }
 
 // settle is the least time between two looks at a log: many small chunks become one event.
@@ -113,6 +114,15 @@ func (f *follower) follow(ctx context.Context, changes, growth <-chan struct{}) 
 	if !armed {
 		due.Stop()
 	}
+	safety := time.NewTicker(f.Safety)
+	defer safety.Stop()
+	var looked time.Time // at the log
+	look := func() {
+		if f.log != nil && !armed {
+			armed = true
+			due.Reset(settle - time.Since(looked)) // at once, unless the last look was just now
+		}
+	}
 	over := f.change(ctx)
 	for !over {
 		select {
@@ -127,12 +137,13 @@ func (f *follower) follow(ctx context.Context, changes, growth <-chan struct{}) 
 		case _, ok := <-changes:
 			over = !ok || f.change(ctx)
 		case _, ok := <-growth:
-			if over = !ok; f.log != nil && !armed {
-				armed = true
-				due.Reset(settle)
-			}
+			over = !ok
+			look()
+		case <-safety.C:
+			over = f.change(ctx)
+			look()
 		case <-due.C:
-			armed = false
+			armed, looked = false, time.Now()
 			switch f.log.drain(ctx) {
 			case moreToSend:
 				armed = true
@@ -154,8 +165,11 @@ func (f *follower) change(ctx context.Context) bool {
 	if err != nil {
 		return true // the browser connects again and sees the error as a page
 	}
-	if err := f.stream.send("status", -1, stateEvent{Status: e.Status, Sentence: words.Verdict(e), Version: version(e)}); err != nil {
-		return true
+	if now := version(e); now == "" || now != f.told {
+		if err := f.stream.send("status", -1, stateEvent{Status: e.Status, Sentence: words.Verdict(e), Version: now}); err != nil {
+			return true
+		}
+		f.told = now
 	}
 	if !pages.Over(e, f.Now()) {
 		return false

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/ui/web"
 	"github.com/seatrial/seatrial/ui/web/viewfake"
 )
 
@@ -324,6 +325,39 @@ func TestEvents_End(t *testing.T) {
 				t.Errorf("%d subscriptions are left", n)
 			}
 		})
+	}
+}
+
+// deaf is a world whose hints get lost.
+type deaf struct{}
+
+func (deaf) Subscribe(context.Context, ...string) (<-chan struct{}, func()) {
+	return make(chan struct{}), func() {}
+}
+
+// TestLogEvents_LostHint proves that a stream looks by itself: a hint may be lost.
+func TestLogEvents_LostHint(t *testing.T) {
+	t.Parallel()
+	w, id := runningWorld()
+	o := options(w, "")
+	o.Events, o.Safety, o.Lifetime = deaf{}, 10*time.Millisecond, 20*time.Second
+	handler, err := web.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := setup(t, w)
+	s.handler = handler
+	r := listen(t, s.serve(t)+at("fresh")+"/log/0/events", "")
+	r.await(t, "status")
+	w.Write(id, 0, "one\n", false)
+	if e, ok := r.next(); !ok || e.name != "lines" {
+		t.Errorf("%+v, %t: the state has not changed, so it is not sent again", e, ok)
+	}
+	w.Put(execution.Execution{
+		ID: viewfake.ExecutionID("fresh"), Workflow: "fresh", Status: execution.Paused, CreatedAt: viewfake.Now(), StartedAt: viewfake.Now(),
+	})
+	if got := r.await(t, "status"); !strings.Contains(got.data, "paused") {
+		t.Errorf("%+v", got)
 	}
 }
 

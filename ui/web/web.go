@@ -36,6 +36,7 @@ type Options struct {
 
 	Now       func() time.Time // nil means time.Now
 	NewID     func() string    // of faults and of forms; nil means random ones
+	Safety    time.Duration    // a stream looks again after it, should a hint be lost; zero means 15 s
 	Heartbeat time.Duration    // how often a silent stream says that it lives; zero means 15 s
 	Lifetime  time.Duration    // how long a stream lasts before it must sign in anew; zero means 10 min
 }
@@ -60,6 +61,9 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 15 * time.Second
+	}
+	if o.Safety == 0 {
+		o.Safety = 15 * time.Second
 	}
 	if o.Lifetime == 0 {
 		o.Lifetime = 10 * time.Minute
