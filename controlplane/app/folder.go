@@ -31,7 +31,7 @@ func (p *parts) folder(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("lock the data folder: %w; choose another with --data-dir", err)
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a descriptor fits
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			err = fmt.Errorf("the data folder %s is in use by another seatrial-controlplane: stop that one, or choose another folder with --data-dir", dir)
 		} else {

@@ -35,7 +35,7 @@ func TestRun_FolderIsTaken(t *testing.T) {
 func TestRun_FolderIsPrivate(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // that is the fault
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	start(t, dir)

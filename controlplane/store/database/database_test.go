@@ -15,7 +15,7 @@ func TestOpen_Private(t *testing.T) {
 	names := []string{path, path + "-wal", path + "-shm"}
 	for _, before := range []string{"absent", "readable by all"} {
 		if before != "absent" {
-			if err := os.Chmod(path, 0o644); err != nil { //nolint:gosec // that is the fault
+			if err := os.Chmod(path, 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
