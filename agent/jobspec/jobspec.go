@@ -130,7 +130,7 @@ func foreign(in map[string]string) map[string]string {
 // deadlines returns the pod's termination grace and its deadline, nil when the plan has no timeout.
 func deadlines(a work.Assignment) (graceSeconds int64, deadline *int64) {
 	plan := a.GetPlan()
-	delivery := plan.GetGrace().AsDuration() + plan.GetUploadAllowance().AsDuration()
+	delivery := plan.GetGrace().AsDuration() + plan.GetTeardownAllowance().AsDuration() + plan.GetUploadAllowance().AsDuration()
 	grace := max(30*time.Second, min(delivery, maxGrace))
 	if t := plan.GetTimeout().AsDuration(); t > 0 {
 		deadline = ptr.To(int64((t + delivery + podSlack) / time.Second))

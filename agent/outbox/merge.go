@@ -78,8 +78,10 @@ func causeOf(r *agentv1.AttemptReport) string {
 
 func statusOf(s runnerv1.StepStatus) agentv1.AttemptStatus {
 	switch s {
-	case runnerv1.StepStatus_STEP_STATUS_PASSED, runnerv1.StepStatus_STEP_STATUS_SKIPPED:
+	case runnerv1.StepStatus_STEP_STATUS_PASSED:
 		return agentv1.AttemptStatus_ATTEMPT_STATUS_PASSED
+	case runnerv1.StepStatus_STEP_STATUS_SKIPPED:
+		return agentv1.AttemptStatus_ATTEMPT_STATUS_SKIPPED
 	case runnerv1.StepStatus_STEP_STATUS_FAILED:
 		return agentv1.AttemptStatus_ATTEMPT_STATUS_FAILED
 	case runnerv1.StepStatus_STEP_STATUS_TIMED_OUT:

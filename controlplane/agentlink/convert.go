@@ -62,6 +62,7 @@ func statuses() map[agentv1.AttemptStatus]execution.Status {
 		agentv1.AttemptStatus_ATTEMPT_STATUS_ERRORED:   execution.Errored,
 		agentv1.AttemptStatus_ATTEMPT_STATUS_TIMED_OUT: execution.TimedOut,
 		agentv1.AttemptStatus_ATTEMPT_STATUS_CANCELLED: execution.Cancelled,
+		agentv1.AttemptStatus_ATTEMPT_STATUS_SKIPPED:   execution.Skipped,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/workflow"
+	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
@@ -93,6 +94,9 @@ func runnerPlan(attempt string, plan *workflow.Plan) *runnerv1.Plan {
 		AttemptId: attempt, Timeout: durationpb.New(timeout), Grace: durationpb.New(grace),
 		UploadAllowance: durationpb.New(uploadAllowance),
 	}
+	if plan.TeardownAllowance > 0 {
+		out.TeardownAllowance = durationpb.New(plan.TeardownAllowance)
+	}
 	for _, f := range plan.Files {
 		out.Files = append(out.Files, &runnerv1.SourceFile{Path: f.Path, Content: []byte(f.Content), Mode: uint32(f.Mode)})
 	}
@@ -106,6 +110,8 @@ func step(s workflow.PlanStep) *runnerv1.Step {
 	out := &runnerv1.Step{
 		Index: int32(s.Index), //nolint:gosec // at most 101 steps
 		Name:  s.Name, Container: s.Container, Script: s.Script, Command: s.Command, WorkingDir: s.WorkingDir,
+		Condition: s.Condition, ContinueOnError: s.ContinueOnError, Outputs: s.Outputs, Teardown: s.Teardown,
+		Retry: retry(s.Retry), Expect: expect(s.Expect), Artifacts: artifacts(s.Artifacts),
 	}
 	if s.Timeout > 0 {
 		out.Timeout = durationpb.New(s.Timeout)
@@ -116,8 +122,36 @@ func step(s workflow.PlanStep) *runnerv1.Step {
 	for _, r := range s.Reports {
 		out.Reports = append(out.Reports, &runnerv1.ReportSpec{Format: r.Format, Paths: r.Paths})
 	}
-	if len(s.Artifacts) > 0 {
-		out.Artifacts = &runnerv1.ArtifactSpec{Paths: s.Artifacts}
+	return out
+}
+
+func retry(r *workflow.StepRetry) *runnerv1.Retry {
+	if r == nil {
+		return nil
+	}
+	return &runnerv1.Retry{
+		Attempts: int32(r.Attempts), //nolint:gosec // at most 20
+		Delay:    durationpb.New(time.Duration(r.Delay)), Backoff: r.Backoff,
+	}
+}
+
+func expect(e *workflow.Expect) *runnerv1.Expect {
+	if e == nil {
+		return nil
+	}
+	out := &runnerv1.Expect{Failure: e.Result == document.Failure, Any: e.Result == document.Either}
+	for _, code := range e.ExitCodes {
+		out.ExitCodes = append(out.ExitCodes, int32(code)) //nolint:gosec // at most 255
 	}
 	return out
+}
+
+func artifacts(a workflow.PlanArtifacts) *runnerv1.ArtifactSpec {
+	if len(a.Paths) == 0 {
+		return nil
+	}
+	when := map[string]runnerv1.ArtifactSpec_When{
+		"passed": runnerv1.ArtifactSpec_WHEN_PASSED, "failed": runnerv1.ArtifactSpec_WHEN_FAILED,
+	}
+	return &runnerv1.ArtifactSpec{Paths: a.Paths, When: when[a.When], MaxSize: a.MaxSize}
 }

@@ -60,15 +60,13 @@ func Compile(doc *Document, in Inputs) (*Plan, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "compile "+doc.Metadata.Name)
 	}
-	c := &compilation{expr: compiler, values: in.values(doc), doc: doc, plan: &Plan{
+	c := &compilation{expr: compiler, base: compiler, values: in.values(doc), doc: doc, plan: &Plan{
 		Timeout: time.Duration(doc.Spec.Timeout), Pod: doc.Spec.Pod, Files: doc.Spec.Source.Files,
 	}}
 	if doc.Spec.Source.Git != nil {
 		c.git(*doc.Spec.Source.Git)
 	}
-	for i, step := range doc.Spec.Steps {
-		c.step("spec.steps["+strconv.Itoa(i)+"]", step)
-	}
+	doc.Spec.EachStep(func(path string, step *document.Step, over []string) { c.step(path, *step, over) })
 	c.resources()
 	c.size()
 	if len(c.places) > 0 {
@@ -78,7 +76,8 @@ func Compile(doc *Document, in Inputs) (*Plan, error) {
 }
 
 type compilation struct {
-	expr   *expr.Compiler
+	expr   *expr.Compiler // for the place that is compiled
+	base   *expr.Compiler
 	values map[string]any
 	doc    *Document
 	plan   *Plan
@@ -138,32 +137,6 @@ func (c *compilation) texts(path string, templates []string, where expr.Where, c
 		out = append(out, c.text(path+"["+strconv.Itoa(i)+"]", t, where, check))
 	}
 	return out
-}
-
-func (c *compilation) step(path string, s document.Step) {
-	image := c.text(path+".image", s.Image, expr.Here, "image")
-	if s.Image == "" {
-		image = c.text("spec.container.image", c.doc.Spec.Container.Image, expr.Here, "image")
-	}
-	dir := c.text(path+".workingDir", s.WorkingDir, expr.Here, "workingDir")
-	if s.WorkingDir == "" {
-		dir = c.text("spec.container.workingDir", c.doc.Spec.Container.WorkingDir, expr.Here, "workingDir")
-	}
-	step := PlanStep{
-		Index: len(c.plan.Steps), Name: s.Name, WorkingDir: dir, Timeout: time.Duration(s.Timeout),
-		Script:    c.text(path+".run", s.Run, expr.InPod, ""),
-		Command:   c.texts(path+".command", s.Command, expr.InPod, ""),
-		Artifacts: c.texts(path+".artifacts.paths", s.Artifacts.Paths, expr.Here, "pattern"),
-	}
-	step.Command = append(step.Command, c.texts(path+".args", s.Args, expr.InPod, "")...)
-	for i, rep := range s.Reports {
-		paths := c.texts(fmt.Sprintf("%s.reports[%d].paths", path, i), rep.Paths, expr.Here, "pattern")
-		step.Reports = append(step.Reports, Report{Format: rep.Format, Paths: paths})
-	}
-	box := c.container(PlanContainer{Image: image, PullPolicy: c.doc.Spec.Container.ImagePullPolicy})
-	step.Container = box.Name
-	c.env(&step, box, path, s.Env)
-	c.plan.Steps = append(c.plan.Steps, step)
 }
 
 // container returns the container of the plan for an image, making it at its first use.

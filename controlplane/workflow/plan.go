@@ -10,6 +10,8 @@ type Plan struct {
 	Containers []PlanContainer
 	Files      []File
 	Steps      []PlanStep
+	// TeardownAllowance is how long the steps that may run after the timeout take together at most.
+	TeardownAllowance time.Duration `json:",omitzero"`
 }
 
 // PlanContainer is a container of the pod. Steps with the same image share one.
@@ -46,7 +48,21 @@ type PlanStep struct {
 	Env        []PlanEnv
 	Timeout    time.Duration // 0 for none
 	Reports    []Report
-	Artifacts  []string
+	Artifacts  PlanArtifacts `json:",omitzero"`
+
+	Condition       string     `json:",omitzero"` // an expression for the runner, without braces; empty: when nothing before it failed
+	Retry           *StepRetry `json:",omitzero"`
+	ContinueOnError bool       `json:",omitzero"`
+	Expect          *Expect    `json:",omitzero"` // nil for success
+	Outputs         []string   `json:",omitzero"`
+	Teardown        bool       `json:",omitzero"` // runs however the steps before it ended
+}
+
+// PlanArtifacts are the files of a step that are kept.
+type PlanArtifacts struct {
+	Paths   []string
+	When    string // always, passed or failed; empty for always
+	MaxSize int64  // bytes in all; 0 for the runner's own limit
 }
 
 // PlanEnv is a variable of a step: a literal, or the value of a variable of the container.

@@ -31,30 +31,19 @@ func notYet() []string {
 		"spec.failFast",
 		"spec.maxParallel",
 		"spec.use",
-		"spec.teardown",
 		"spec.source.configMap",
 		"spec.source.oci",
 		"spec.source.http",
 		"spec.pod.volumes",
 
-		"spec.steps[].if",
-		"spec.steps[].retry",
-		"spec.steps[].continueOnError",
-		"spec.steps[].expect",
-		"spec.steps[].outputs",
 		"spec.steps[].metrics",
 		"spec.steps[].pause",
 		"spec.steps[].execute",
 		"spec.steps[].parallel",
 		"spec.steps[].artifacts.compress",
-		"spec.steps[].artifacts.when",
-		"spec.steps[].artifacts.maxSize",
 
-		"${{ steps }}",
 		"${{ release }}",
 		"${{ trigger }}",
-		"${{ file() }}",
-		"${{ glob() }}",
 	}
 }
 

@@ -16,6 +16,9 @@ type (
 	Param    = document.Param
 	Values   = document.Values
 	Report   = document.Report
+
+	StepRetry = document.StepRetry
+	Expect    = document.Expect
 )
 
 // MaxSource is the largest document in bytes.

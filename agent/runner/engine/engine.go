@@ -56,6 +56,7 @@ type Config struct {
 type engine struct {
 	Config
 	dir      *state.Dir
+	root     *os.Root // the workspace as expressions read it, nil when it cannot be read
 	watch    *state.Watcher
 	presence *state.Presence
 	ship     *ship.Shipper
@@ -101,7 +102,7 @@ func Run(ctx context.Context, c Config) error {
 }
 
 func open(c Config) (*engine, error) {
-	for _, d := range []string{"spool", "files", "scripts"} {
+	for _, d := range []string{"spool", "files", "scripts", "outputs"} {
 		if err := os.MkdirAll(filepath.Join(c.Shared, d), 0o777); err != nil { //nolint:gosec // G301: containers may run as different users
 			return nil, fmt.Errorf("prepare shared volume: %w", err)
 		}
@@ -123,7 +124,10 @@ func open(c Config) (*engine, error) {
 	}
 	e.gatherer = &gather.Gatherer{
 		AttemptID: c.Plan.GetAttemptId(), Workspace: c.Workspace, Dest: filepath.Join(c.Shared, "files"), Limits: c.Limits,
-		Redact: redact.New(e.patterns).String,
+		Patterns: e.patterns,
+	}
+	if e.root, err = os.OpenRoot(c.Workspace); err != nil {
+		c.Log.Warn("expressions cannot read files", "error", err)
 	}
 	e.ship, err = ship.New(ship.Options{
 		Addr: c.Agent, Pin: c.Pin, TokenFile: c.TokenFile, AttemptID: c.Plan.GetAttemptId(), Container: c.Container,
@@ -149,6 +153,9 @@ func (e *engine) close() {
 		_ = s.Close()
 	}
 	_ = e.watch.Close()
+	if e.root != nil {
+		_ = e.root.Close()
+	}
 	if e.presence != nil {
 		_ = e.presence.Close()
 	}
@@ -160,8 +167,7 @@ func patterns(c Config) []string {
 	var secrets []string
 	for _, s := range c.Plan.GetSteps() {
 		if s.GetContainer() == c.Container {
-			env, _ := step.NewEnv(c.Environ, s.GetEnv()) // the step itself will report the fault
-			secrets = append(secrets, env.Secrets...)
+			secrets = append(secrets, step.NewEnv(c.Environ, s.GetEnv()).Secrets...)
 		}
 	}
 	return redact.Variants(secrets)
@@ -204,7 +210,14 @@ func (e *engine) run(ctx context.Context) error {
 		if !mine {
 			continue
 		}
-		if err := e.conclude(e.runStep(ctx, s)); err != nil {
+		end, err := e.decide(s)
+		if err != nil {
+			return err
+		}
+		if end == nil {
+			end = e.runStep(ctx, s)
+		}
+		if err := e.conclude(end); err != nil {
 			return err
 		}
 	}

@@ -27,6 +27,8 @@ type halt struct {
 	status runnerv1.StepStatus
 	reason string
 	grace  time.Duration
+	// attempt tells the end of all steps from that of one.
+	attempt bool
 }
 
 // Error returns the reason.
@@ -36,7 +38,7 @@ func (h *halt) Error() string { return h.reason }
 func (h *halt) Grace() time.Duration { return h.grace }
 
 func (e *engine) cancelHalt(c *runnerv1.Cancel) *halt {
-	h := &halt{status: cancelled, reason: "cancelled", grace: e.Plan.GetGrace().AsDuration()}
+	h := &halt{status: cancelled, reason: "cancelled", grace: e.Plan.GetGrace().AsDuration(), attempt: true}
 	if c.GetReason() != "" {
 		h.reason += ": " + c.GetReason()
 	}
@@ -48,7 +50,7 @@ func (e *engine) cancelHalt(c *runnerv1.Cancel) *halt {
 
 func (e *engine) timeHalt() *halt {
 	return &halt{
-		status: timedOut, grace: e.Plan.GetGrace().AsDuration(),
+		attempt: true, status: timedOut, grace: e.Plan.GetGrace().AsDuration(),
 		reason: fmt.Sprintf("the time limit of %s for all steps was reached", e.Plan.GetTimeout().AsDuration()),
 	}
 }
@@ -68,7 +70,7 @@ func (e *engine) halted() (*halt, error) {
 	return nil, nil //nolint:nilnil // nothing halts
 }
 
-// turn waits until a step may start and claims it; it returns false when the step was ended without being run.
+// turn waits for a step's turn and claims it; it returns false when another engine has ended the step.
 func (e *engine) turn(ctx context.Context, index int) (mine bool, err error) {
 	err = e.await(ctx, func() (bool, error) {
 		if s, err := e.dir.Step(index); err != nil || state.Terminal(s) {
@@ -76,12 +78,9 @@ func (e *engine) turn(ctx context.Context, index int) (mine bool, err error) {
 		}
 		if index > 0 {
 			before, err := e.dir.Step(index - 1)
-			if err != nil || before.GetStatus() != passed {
+			if err != nil || !state.Terminal(before) {
 				return false, err //nolint:wrapcheck // says what it is
 			}
-		}
-		if h, err := e.halted(); err != nil || h != nil {
-			return false, err
 		}
 		mine, err = e.dir.Claim(index, e.Container)
 		return mine, err //nolint:wrapcheck // says what it is
@@ -89,7 +88,7 @@ func (e *engine) turn(ctx context.Context, index int) (mine bool, err error) {
 	return mine, err
 }
 
-// await waits until cond is true. Meanwhile it ends the attempt when that is due and no engine has the step whose turn it is: its
+// await waits until cond is true. Meanwhile it ends the step whose turn it is when that cannot run any more and no engine has it: its
 // container may still be waiting for its image, or be gone.
 func (e *engine) await(ctx context.Context, cond func() (bool, error)) error {
 	var due <-chan time.Time
@@ -123,21 +122,15 @@ func (e *engine) await(ctx context.Context, cond func() (bool, error)) error {
 	}
 }
 
-// intervene ends the attempt when that is due.
+// intervene ends the step whose turn it is when nobody else will.
 func (e *engine) intervene(other *vigil) (acted bool, err error) {
-	h, err := e.halted()
-	if err != nil {
-		return false, err
-	}
-	if h != nil {
-		if acted, err := e.abandon(h); acted || err != nil {
-			return acted, err
-		}
+	if acted, err := e.spare(); acted || err != nil {
+		return acted, err
 	}
 	return e.attend(other)
 }
 
-// current returns the step whose turn it is and how it stands, nil when the attempt comes to its end.
+// current returns the step whose turn it is and how it stands, nil when all have ended.
 func (e *engine) current() (*runnerv1.Step, *runnerv1.StepState, error) {
 	for _, s := range e.Plan.GetSteps() {
 		now, err := e.dir.Step(int(s.GetIndex()))
@@ -147,24 +140,8 @@ func (e *engine) current() (*runnerv1.Step, *runnerv1.StepState, error) {
 		if !state.Terminal(now) {
 			return s, now, nil
 		}
-		if now.GetStatus() != passed {
-			return nil, nil, nil // whoever ended it ends the rest
-		}
 	}
 	return nil, nil, nil
-}
-
-// abandon ends the step whose turn it is, unless an engine has it.
-func (e *engine) abandon(h *halt) (acted bool, err error) {
-	s, _, err := e.current()
-	if err != nil || s == nil {
-		return false, err
-	}
-	won, err := e.dir.Claim(int(s.GetIndex()), e.Container)
-	if err != nil || !won {
-		return false, err //nolint:wrapcheck // says what it is
-	}
-	return true, e.conclude(ended(s, h.status, h.reason))
 }
 
 // ended is the state of a step that was never run.
@@ -175,30 +152,15 @@ func ended(s *runnerv1.Step, status runnerv1.StepStatus, reason string) *runnerv
 	}
 }
 
-// conclude records the end of a claimed step. After one that did not pass, and after the last, it ends the attempt.
+// conclude records the end of a claimed step, and after the last one that of the attempt.
 func (e *engine) conclude(s *runnerv1.StepState) error {
 	if err := e.record(s); err != nil {
 		return err
 	}
-	if s.GetStatus() == passed && int(s.GetIndex()) < len(e.Plan.GetSteps())-1 {
+	if int(s.GetIndex()) < len(e.Plan.GetSteps())-1 {
 		return nil
 	}
-	rest, reason := skipped, fmt.Sprintf("step %q did not pass", s.GetName())
-	if s.GetStatus() == cancelled {
-		rest, reason = cancelled, s.GetReason()
-	}
-	for _, next := range e.Plan.GetSteps()[s.GetIndex()+1:] {
-		won, err := e.dir.Claim(int(next.GetIndex()), e.Container)
-		if err != nil {
-			return err //nolint:wrapcheck // says what it is
-		}
-		if won {
-			if err := e.record(ended(next, rest, reason)); err != nil {
-				return err
-			}
-		}
-	}
-	return e.finish(s)
+	return e.finish()
 }
 
 func (e *engine) record(s *runnerv1.StepState) error {
@@ -209,12 +171,14 @@ func (e *engine) record(s *runnerv1.StepState) error {
 	return e.dir.SetStep(s) //nolint:wrapcheck // says what it is
 }
 
-// finish reports the attempt's result: that of the step which ended it.
-func (e *engine) finish(last *runnerv1.StepState) error {
-	f := &runnerv1.Finished{Status: last.GetStatus(), FinishedAt: timestamppb.Now()}
-	if last.GetStatus() != passed {
-		f.Reason = fmt.Sprintf("step %q: %s", last.GetName(), last.GetReason())
+// finish reports the attempt's result.
+func (e *engine) finish() error {
+	c, err := e.courseBefore(len(e.Plan.GetSteps()))
+	if err != nil {
+		return err
 	}
+	f := &runnerv1.Finished{FinishedAt: timestamppb.Now()}
+	f.Status, f.Reason = c.result()
 	won, err := e.dir.Finish(f)
 	if err != nil || !won {
 		return err //nolint:wrapcheck // says what it is

@@ -19,6 +19,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
+	"github.com/seatrial/seatrial/agent/runner/redact"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
@@ -44,15 +45,27 @@ type Gatherer struct {
 	Workspace string
 	Dest      string // directory for the copies
 	Limits    Limits
-	Redact    func(string) string // hides secrets in paths
+	Patterns  []string // secrets, hidden in paths and in the text of reports
 
 	files int
 	total int64
 }
 
-// Gather copies what a step's reports and artifacts name. Notes are sentences for people.
-func (g *Gatherer) Gather(s *runnerv1.Step) (files []File, notes []string) {
-	if len(s.GetReports()) == 0 && len(s.GetArtifacts().GetPaths()) == 0 {
+func (g *Gatherer) redact(s string) string { return redact.New(g.Patterns).String(s) }
+
+// wanted returns the artifacts that a step keeps when it ended like this.
+func wanted(a *runnerv1.ArtifactSpec, passed bool) []string {
+	if w := a.GetWhen(); w == runnerv1.ArtifactSpec_WHEN_PASSED && !passed || w == runnerv1.ArtifactSpec_WHEN_FAILED && passed {
+		return nil
+	}
+	return a.GetPaths()
+}
+
+// Gather copies what a step's reports and artifacts name. Reports are read by the control plane and shown to people, so secrets are
+// hidden in them; artifacts are kept byte by byte. Notes are sentences for people.
+func (g *Gatherer) Gather(s *runnerv1.Step, passed bool) (files []File, notes []string) {
+	artifacts := wanted(s.GetArtifacts(), passed)
+	if len(s.GetReports()) == 0 && len(artifacts) == 0 {
 		return nil, nil
 	}
 	root, err := os.OpenRoot(g.Workspace)
@@ -61,7 +74,7 @@ func (g *Gatherer) Gather(s *runnerv1.Step) (files []File, notes []string) {
 	}
 	defer root.Close() //nolint:errcheck // read only
 	w := &work{
-		g: g, root: root, step: s, copies: map[string]*copied{},
+		g: g, root: root, step: s, copies: map[source]*copied{}, room: -1,
 		dir: filepath.Join(g.Dest, fmt.Sprintf("step-%d", s.GetIndex())),
 	}
 	if err := os.MkdirAll(w.dir, 0o777); err != nil { //nolint:gosec // G301: containers may run as different users
@@ -72,7 +85,10 @@ func (g *Gatherer) Gather(s *runnerv1.Step) (files []File, notes []string) {
 	for _, r := range s.GetReports() {
 		w.patterns(r.GetPaths(), runnerv1.FileKind_FILE_KIND_REPORT, r.GetFormat(), seen)
 	}
-	w.patterns(s.GetArtifacts().GetPaths(), runnerv1.FileKind_FILE_KIND_ARTIFACT, "", map[string]bool{})
+	if limit := s.GetArtifacts().GetMaxSize(); limit > 0 {
+		w.room = limit
+	}
+	w.patterns(artifacts, runnerv1.FileKind_FILE_KIND_ARTIFACT, "", map[string]bool{})
 	return w.files, w.notes
 }
 
@@ -82,9 +98,16 @@ type work struct {
 	root   *os.Root
 	step   *runnerv1.Step
 	dir    string
-	copies map[string]*copied
+	copies map[source]*copied
+	room   int64 // bytes that artifacts may still have; negative without a limit of the step
 	files  []File
 	notes  []string
+}
+
+// source is what is copied once, whatever number of patterns match it.
+type source struct {
+	name   string
+	hidden bool // with secrets hidden
 }
 
 type copied struct {
@@ -96,7 +119,7 @@ type copied struct {
 
 func (w *work) note(format string, args ...any) {
 	text := fmt.Sprintf("step %q: ", w.step.GetName()) + fmt.Sprintf(format, args...)
-	w.notes = append(w.notes, clean(w.g.Redact(text)))
+	w.notes = append(w.notes, clean(w.g.redact(text)))
 }
 
 func clean(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
@@ -182,7 +205,10 @@ func (w *work) take(name string, info fs.FileInfo, kind runnerv1.FileKind, forma
 		w.note("%s was left out: it is %s, not a regular file", name, describe(info.Mode()))
 		return nil
 	}
-	c, err := w.copy(name, info)
+	if err := w.fits(name, info.Size(), kind); err != nil {
+		return err
+	}
+	c, err := w.copy(source{name, kind == runnerv1.FileKind_FILE_KIND_REPORT && len(w.g.Patterns) > 0}, info)
 	if errors.Is(err, errFull) {
 		return err
 	}
@@ -191,9 +217,23 @@ func (w *work) take(name string, info fs.FileInfo, kind runnerv1.FileKind, forma
 		return nil
 	}
 	w.files = append(w.files, File{Copy: c.name, Header: &runnerv1.FileHeader{
-		AttemptId: w.g.AttemptID, Kind: kind, StepIndex: w.step.GetIndex(), Path: clean(w.g.Redact(name)), Size: c.size,
+		AttemptId: w.g.AttemptID, Kind: kind, StepIndex: w.step.GetIndex(), Path: clean(w.g.redact(name)), Size: c.size,
 		Sha256: c.sum, ContentType: c.contentType, Format: format,
 	}})
+	return nil
+}
+
+// fits checks the step's own limit.
+func (w *work) fits(name string, size int64, kind runnerv1.FileKind) error {
+	if kind != runnerv1.FileKind_FILE_KIND_ARTIFACT || w.room < 0 {
+		return nil
+	}
+	if size > w.room {
+		w.note("%s and everything after it was left out: the step's artifacts may have %d bytes in all (artifacts.maxSize)",
+			name, w.step.GetArtifacts().GetMaxSize())
+		return errFull
+	}
+	w.room -= size
 	return nil
 }
 
@@ -228,10 +268,11 @@ func (w *work) admit(name string, size int64) error {
 }
 
 // copy copies a file unless another kind has taken it already.
-func (w *work) copy(name string, info fs.FileInfo) (*copied, error) {
-	if c, ok := w.copies[name]; ok {
+func (w *work) copy(from source, info fs.FileInfo) (*copied, error) {
+	if c, ok := w.copies[from]; ok {
 		return c, nil
 	}
+	name := from.name
 	if err := w.admit(name, info.Size()); err != nil {
 		return nil, err
 	}
@@ -245,15 +286,22 @@ func (w *work) copy(name string, info fs.FileInfo) (*copied, error) {
 		return nil, errors.New("it was replaced while it was read")
 	}
 	c := &copied{name: filepath.Join(w.dir, fmt.Sprintf("%06d", len(w.copies)))}
-	if err := c.fill(src, w.g.Limits.Each); err != nil {
+	if err := c.fill(w.reader(src, from.hidden), w.g.Limits.Each); err != nil {
 		_ = os.Remove(c.name)
 		return nil, err
 	}
 	c.contentType = typeOf(name, c.name)
-	w.copies[name] = c
+	w.copies[from] = c
 	w.g.files++
 	w.g.total += c.size
 	return c, nil
+}
+
+func (w *work) reader(src io.Reader, hidden bool) io.Reader {
+	if !hidden {
+		return src
+	}
+	return redact.NewReader(src, redact.New(w.g.Patterns))
 }
 
 // fill writes the copy with its size and digest. A file that still grows is cut at the cap, not followed forever.

@@ -1,6 +1,7 @@
 package gather_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"os"
 	"path/filepath"
@@ -27,7 +28,7 @@ func setup(t *testing.T, files map[string]string) *gather.Gatherer {
 	}
 	return &gather.Gatherer{
 		AttemptID: "a", Workspace: ws, Dest: t.TempDir(), Limits: gather.DefaultLimits(),
-		Redact: func(s string) string { return strings.ReplaceAll(s, "s3cret", "***") },
+		Patterns: []string{"s3cret"},
 	}
 }
 
@@ -53,7 +54,7 @@ func TestGather(t *testing.T) {
 	g := setup(t, map[string]string{
 		"r/a.xml": "<a/>", "r/deep/er/b.xml": "<b/>", "r/c.txt": "c", "html/index.html": "x", "html/s3cret.png": "\x89PNG\r\n\x1a\n",
 	})
-	files, notes := g.Gather(step([]string{"r/**/*.xml", "./r/a.xml", g.Workspace + "/r/a.*"}, []string{"html", "r/a.xml"}))
+	files, notes := g.Gather(step([]string{"r/**/*.xml", "./r/a.xml", g.Workspace + "/r/a.*"}, []string{"html", "r/a.xml"}), true)
 	want := []string{"ARTIFACT html/***.png", "ARTIFACT html/index.html", "ARTIFACT r/a.xml", "REPORT r/a.xml", "REPORT r/deep/er/b.xml"}
 	if got := paths(files); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -86,7 +87,7 @@ func TestGather_Formats(t *testing.T) {
 	s := &runnerv1.Step{Name: "test", Reports: []*runnerv1.ReportSpec{
 		{Format: "junit", Paths: []string{"r/*.xml"}}, {Format: "of-later", Paths: []string{"r/b.json"}}, {Format: "auto", Paths: []string{"r/*"}},
 	}}
-	files, notes := g.Gather(s)
+	files, notes := g.Gather(s, true)
 	var got []string
 	for _, f := range files {
 		got = append(got, f.Header.GetFormat()+" "+f.Header.GetPath())
@@ -123,7 +124,7 @@ func TestGather_Refused(t *testing.T) {
 			if err := tc.make(g.Workspace); err != nil {
 				t.Fatal(err)
 			}
-			files, notes := g.Gather(step([]string{tc.pattern}, nil))
+			files, notes := g.Gather(step([]string{tc.pattern}, nil), true)
 			if len(files) != 0 || len(notes) == 0 || !strings.Contains(strings.Join(notes, "\n"), tc.note) {
 				t.Errorf("files %v, notes %q: %s", paths(files), notes, tc.reason)
 			}
@@ -147,9 +148,62 @@ func TestGather_Limits(t *testing.T) {
 			t.Parallel()
 			g := setup(t, files)
 			g.Limits = tc.limits
-			got, notes := g.Gather(step([]string{"*.xml"}, nil))
+			got, notes := g.Gather(step([]string{"*.xml"}, nil), true)
 			if !slices.Equal(paths(got), tc.want) || !strings.Contains(strings.Join(notes, "\n"), tc.note) {
 				t.Errorf("got %q, notes %q", paths(got), notes)
+			}
+		})
+	}
+}
+
+// TestGather_Secrets holds that a report is shown to people without the secrets that its text quotes, and that an artifact is kept
+// byte by byte.
+func TestGather_Secrets(t *testing.T) {
+	t.Parallel()
+	const text = "<failure>expected s3cret here</failure>"
+	g := setup(t, map[string]string{"r.xml": text})
+	files, notes := g.Gather(step([]string{"r.xml"}, []string{"r.xml"}), true)
+	if len(files) != 2 || len(notes) != 0 {
+		t.Fatalf("got %v, %q", files, notes)
+	}
+	for _, f := range files {
+		want := text
+		if f.Header.GetKind() == runnerv1.FileKind_FILE_KIND_REPORT {
+			want = strings.ReplaceAll(text, "s3cret", "***")
+		}
+		got, err := os.ReadFile(f.Copy)
+		sum := sha256.Sum256([]byte(want))
+		if err != nil || string(got) != want || f.Header.GetSize() != int64(len(want)) || !bytes.Equal(f.Header.GetSha256(), sum[:]) {
+			t.Errorf("%s: %q of size %d, %v; want %q", f.Header.GetKind(), got, f.Header.GetSize(), err, want)
+		}
+	}
+}
+
+func TestGather_Wanted(t *testing.T) {
+	t.Parallel()
+	const always, passed, failed = runnerv1.ArtifactSpec_WHEN_UNSPECIFIED, runnerv1.ArtifactSpec_WHEN_PASSED, runnerv1.ArtifactSpec_WHEN_FAILED
+	for name, tc := range map[string]struct {
+		reason string
+		spec   *runnerv1.ArtifactSpec
+		passed bool
+		want   int
+		says   string
+	}{
+		"Always":        {"the default", &runnerv1.ArtifactSpec{When: always}, false, 2, ""},
+		"PassedPassed":  {"the case that is asked for", &runnerv1.ArtifactSpec{When: passed}, true, 2, ""},
+		"PassedFailed":  {"the other case", &runnerv1.ArtifactSpec{When: passed}, false, 0, ""},
+		"FailedFailed":  {"the case that is asked for", &runnerv1.ArtifactSpec{When: failed}, false, 2, ""},
+		"FailedPassed":  {"the other case", &runnerv1.ArtifactSpec{When: failed}, true, 0, ""},
+		"MaxSize":       {"the second file goes over the limit", &runnerv1.ArtifactSpec{MaxSize: 5}, true, 1, "b.txt and everything after it was left out"},
+		"MaxSizeEnough": {"both fit exactly", &runnerv1.ArtifactSpec{MaxSize: 8}, true, 2, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := setup(t, map[string]string{"a.txt": "aaaa", "b.txt": "bbbb"})
+			tc.spec.Paths = []string{"*.txt"}
+			files, notes := g.Gather(&runnerv1.Step{Name: "test", Artifacts: tc.spec}, tc.passed)
+			if len(files) != tc.want || !strings.Contains(strings.Join(notes, "; "), tc.says) || (tc.says == "") != (len(notes) == 0) {
+				t.Errorf("%s: %d files, %q; want %d, %q", tc.reason, len(files), notes, tc.want, tc.says)
 			}
 		})
 	}

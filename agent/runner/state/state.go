@@ -95,6 +95,18 @@ func (d *Dir) Step(index int) (*runnerv1.StepState, error) {
 	return s, nil
 }
 
+// SetOutputs records what a step has given to those after it. Only who claimed the step may call this.
+func (d *Dir) SetOutputs(index int, values map[string]string) error {
+	return d.replace("outputs-"+strconv.Itoa(index), &runnerv1.Outputs{Values: values})
+}
+
+// Outputs returns what a step has given, nil when it has given nothing.
+func (d *Dir) Outputs(index int) (map[string]string, error) {
+	var o runnerv1.Outputs
+	_, err := d.read("outputs-"+strconv.Itoa(index), &o)
+	return o.GetValues(), err
+}
+
 // Cancel asks every container to stop. The first reason stays.
 func (d *Dir) Cancel(c *runnerv1.Cancel) error {
 	_, err := d.create("cancel", c)

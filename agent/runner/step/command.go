@@ -30,7 +30,7 @@ type Places struct {
 }
 
 // Prepare returns the command of a step. Its errors are sentences for the person who wrote the workflow.
-func Prepare(s *runnerv1.Step, e *Env, at Places) (Command, error) {
+func Prepare(s *runnerv1.Step, e *Env, expand Expand, at Places) (Command, error) {
 	c := Command{Env: e.List(), Dir: at.Workspace}
 	if d := s.GetWorkingDir(); filepath.IsAbs(d) {
 		c.Dir = d
@@ -41,10 +41,10 @@ func Prepare(s *runnerv1.Step, e *Env, at Places) (Command, error) {
 		return c, fmt.Errorf("working directory %s does not exist", c.Dir)
 	}
 	if s.GetScript() != "" {
-		return c, script(&c, s, e, at.Scripts)
+		return c, script(&c, s, expand, at.Scripts)
 	}
 	for _, word := range s.GetCommand() {
-		text, err := e.Expand(word)
+		text, err := expand(word)
 		if err != nil {
 			return c, fmt.Errorf("command: %w", err)
 		}
@@ -59,8 +59,8 @@ func Prepare(s *runnerv1.Step, e *Env, at Places) (Command, error) {
 	return c, err
 }
 
-func script(c *Command, s *runnerv1.Step, e *Env, dir string) error {
-	text, err := e.Expand(s.GetScript())
+func script(c *Command, s *runnerv1.Step, expand Expand, dir string) error {
+	text, err := expand(s.GetScript())
 	if err != nil {
 		return fmt.Errorf("run: %w", err)
 	}

@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/seatrial/seatrial/controlplane/workflow/expr"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
@@ -24,9 +23,9 @@ type Env struct {
 	Secrets []string // values to redact
 }
 
-// NewEnv resolves the environment of a step over that of its container. Variables of the container that begin with SEATRIAL_ are
-// handed on only under the name that the step gives them.
-func NewEnv(container []string, vars []*runnerv1.EnvVar) (*Env, error) {
+// NewEnv returns the environment of a step over that of its container, without the literals of the step. Variables of the container
+// that begin with SEATRIAL_ are handed on only under the name that the step gives them.
+func NewEnv(container []string, vars []*runnerv1.EnvVar) *Env {
 	all := map[string]string{}
 	for _, kv := range container {
 		if k, v, ok := strings.Cut(kv, "="); ok {
@@ -44,33 +43,35 @@ func NewEnv(container []string, vars []*runnerv1.EnvVar) (*Env, error) {
 			continue
 		}
 		if value, ok := all[v.GetFrom()]; ok { // the reference may be optional
-			e.set(v, value)
+			e.Set(v.GetName(), value)
+			if v.GetSecret() {
+				e.Secrets = append(e.Secrets, value)
+			}
 		}
 	}
+	return e
+}
+
+// Resolve adds the literals of the step, in their order. Its error is a sentence for the person who wrote the workflow.
+func (e *Env) Resolve(vars []*runnerv1.EnvVar, expand Expand) error {
 	for _, v := range vars {
 		if v.GetFrom() != "" {
 			continue
 		}
-		value, err := e.Expand(v.GetValue())
+		value, err := expand(v.GetValue())
 		if err != nil {
-			return e, fmt.Errorf("environment variable %s: %w", v.GetName(), err)
+			return fmt.Errorf("environment variable %s: %w", v.GetName(), err)
 		}
-		e.set(v, value)
+		e.Set(v.GetName(), value)
 	}
-	return e, nil
+	return nil
 }
 
-func (e *Env) set(v *runnerv1.EnvVar, value string) {
-	e.values[v.GetName()] = value
-	if v.GetSecret() {
-		e.Secrets = append(e.Secrets, value)
-	}
-}
+// Expand resolves the expressions of a template.
+type Expand func(template string) (string, error)
 
-// Expand resolves the env expressions of a template.
-func (e *Env) Expand(template string) (string, error) {
-	return expr.ExpandEnv(template, e.Lookup) //nolint:wrapcheck // its text is made for people
-}
+// Set sets a variable.
+func (e *Env) Set(name, value string) { e.values[name] = value }
 
 // Lookup returns a variable.
 func (e *Env) Lookup(name string) (string, bool) {

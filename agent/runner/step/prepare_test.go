@@ -8,20 +8,20 @@ import (
 	"testing"
 
 	"github.com/seatrial/seatrial/agent/runner/step"
+	"github.com/seatrial/seatrial/controlplane/workflow/expr"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
 func TestNewEnv(t *testing.T) {
 	t.Parallel()
-	e, err := step.NewEnv(
-		[]string{"IMAGE=i", "PATH=/image/bin", "SEATRIAL_AGENT=hidden", "SEATRIAL_ENV_0_TOKEN=s3cret", "odd"},
-		[]*runnerv1.EnvVar{
-			{Name: "TOKEN", From: "SEATRIAL_ENV_0_TOKEN", Secret: true},
-			{Name: "ABSENT", From: "SEATRIAL_ENV_0_ABSENT", Secret: true},
-			{Name: "GREETING", Value: "hello ${{ env.IMAGE }} ${{ env.TOKEN }}"},
-			{Name: "IMAGE", Value: "own"},
-		})
-	if err != nil {
+	vars := []*runnerv1.EnvVar{
+		{Name: "TOKEN", From: "SEATRIAL_ENV_0_TOKEN", Secret: true},
+		{Name: "ABSENT", From: "SEATRIAL_ENV_0_ABSENT", Secret: true},
+		{Name: "GREETING", Value: "hello ${{ env.IMAGE }} ${{ env.TOKEN }}"},
+		{Name: "IMAGE", Value: "own"},
+	}
+	e := step.NewEnv([]string{"IMAGE=i", "PATH=/image/bin", "SEATRIAL_AGENT=hidden", "SEATRIAL_ENV_0_TOKEN=s3cret", "odd"}, vars)
+	if err := e.Resolve(vars, expand(e)); err != nil {
 		t.Fatal(err)
 	}
 	got := e.List()
@@ -32,12 +32,17 @@ func TestNewEnv(t *testing.T) {
 	if !slices.Equal(e.Secrets, []string{"s3cret"}) {
 		t.Errorf("secrets are %q", e.Secrets)
 	}
-	if e, err := step.NewEnv(nil, []*runnerv1.EnvVar{{Name: "X", Value: "${{ env.NOPE }}"}}); err == nil || e == nil {
-		t.Errorf("a variable that is not there: %v, %v", e, err)
+	bare := step.NewEnv(nil, nil)
+	if err := bare.Resolve([]*runnerv1.EnvVar{{Name: "X", Value: "${{ env.NOPE }}"}}, expand(bare)); err == nil || !strings.Contains(err.Error(), "X") {
+		t.Errorf("a variable that is not there: %v", err)
 	}
-	if e, _ := step.NewEnv(nil, nil); !strings.Contains(strings.Join(e.List(), " "), "PATH=/usr/local/sbin") {
+	if e := bare; !strings.Contains(strings.Join(e.List(), " "), "PATH=/usr/local/sbin") {
 		t.Error("an image without PATH gets none")
 	}
+}
+
+func expand(e *step.Env) step.Expand {
+	return (&expr.Pod{Env: e.Lookup}).Expand
 }
 
 func TestEnv_Default(t *testing.T) {
@@ -56,10 +61,7 @@ func TestEnv_Default(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e, err := step.NewEnv([]string{"HOME=" + tc.set}, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			e := step.NewEnv([]string{"HOME=" + tc.set}, nil)
 			e.Default("HOME", tc.builtin, shared)
 			if got, _ := e.Lookup("HOME"); got != tc.want {
 				t.Errorf("%s: HOME is %q, want %q", tc.reason, got, tc.want)
@@ -106,11 +108,8 @@ func TestPrepare(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e, err := step.NewEnv([]string{"PATH=" + bin, "WORDS=two words", "EMPTY="}, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c, err := step.Prepare(tc.step, e, step.Places{Workspace: dir, Scripts: dir, Binaries: "/companions"})
+			e := step.NewEnv([]string{"PATH=" + bin, "WORDS=two words", "EMPTY="}, nil)
+			c, err := step.Prepare(tc.step, e, expand(e), step.Places{Workspace: dir, Scripts: dir, Binaries: "/companions"})
 			if tc.err != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.err) {
 					t.Errorf("%s: got %v, want %q", tc.reason, err, tc.err)

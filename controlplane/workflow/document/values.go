@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -56,6 +59,21 @@ func (e Expect) MarshalJSON() ([]byte, error) {
 		return json.Marshal(map[string][]int64{"exitCodes": e.ExitCodes}) //nolint:wrapcheck // cannot fail
 	}
 	return json.Marshal(e.Result) //nolint:wrapcheck // cannot fail
+}
+
+// Bytes returns the quantity as a whole number of bytes, at least one; what is not one is not ok.
+func (q Quantity) Bytes() (n int64, ok bool) {
+	digits := strings.TrimRight(string(q), "mkKMGTPEi")
+	factor, known := map[string]float64{
+		"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
+		"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40, "Pi": 1 << 50, "Ei": 1 << 60,
+	}[strings.TrimPrefix(string(q), digits)]
+	value, err := strconv.ParseFloat(digits, 64)
+	size := value * factor
+	if !known || err != nil || size < 1 || size >= math.MaxInt64 {
+		return 0, false
+	}
+	return int64(size), true
 }
 
 // Holds reports whether an exit code is as expected. Nil expects success.

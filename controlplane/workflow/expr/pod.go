@@ -63,7 +63,7 @@ func (p *Pod) Holds(condition string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if !v.asksStatus() && (p.Failed || p.Cancelled) {
+	if !v.AsksStatus() && (p.Failed || p.Cancelled) {
 		return false, nil
 	}
 	all := map[string]any{"env": lookup(v.env, p.Env)}

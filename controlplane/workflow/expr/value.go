@@ -90,7 +90,8 @@ func (v *Value) ForPod(values map[string]any) (string, error) {
 	return text, nil
 }
 
-func (v *Value) asksStatus() bool {
+// AsksStatus reports whether the expression asks how the steps before ended: by always(), failed(), passed() or cancelled().
+func (v *Value) AsksStatus() bool {
 	return slices.ContainsFunc(v.refs, func(r reference) bool { return r.call && isStatusFunction(r.path[0]) })
 }
 

@@ -99,6 +99,8 @@ const (
 	AttemptStatus_ATTEMPT_STATUS_ERRORED     AttemptStatus = 5
 	AttemptStatus_ATTEMPT_STATUS_TIMED_OUT   AttemptStatus = 6
 	AttemptStatus_ATTEMPT_STATUS_CANCELLED   AttemptStatus = 7
+	// The condition of no step held.
+	AttemptStatus_ATTEMPT_STATUS_SKIPPED AttemptStatus = 8
 )
 
 // Enum value maps for AttemptStatus.
@@ -112,6 +114,7 @@ var (
 		5: "ATTEMPT_STATUS_ERRORED",
 		6: "ATTEMPT_STATUS_TIMED_OUT",
 		7: "ATTEMPT_STATUS_CANCELLED",
+		8: "ATTEMPT_STATUS_SKIPPED",
 	}
 	AttemptStatus_value = map[string]int32{
 		"ATTEMPT_STATUS_UNSPECIFIED": 0,
@@ -122,6 +125,7 @@ var (
 		"ATTEMPT_STATUS_ERRORED":     5,
 		"ATTEMPT_STATUS_TIMED_OUT":   6,
 		"ATTEMPT_STATUS_CANCELLED":   7,
+		"ATTEMPT_STATUS_SKIPPED":     8,
 	}
 )
 
@@ -3269,7 +3273,7 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x16COMMAND_OUTCOME_EXISTS\x10\x02\x12\x1c\n" +
 	"\x18COMMAND_OUTCOME_REJECTED\x10\x03\x12\x1b\n" +
 	"\x17COMMAND_OUTCOME_EXPIRED\x10\x04\x12\x1c\n" +
-	"\x18COMMAND_OUTCOME_DEFERRED\x10\x05*\xf5\x01\n" +
+	"\x18COMMAND_OUTCOME_DEFERRED\x10\x05*\x91\x02\n" +
 	"\rAttemptStatus\x12\x1e\n" +
 	"\x1aATTEMPT_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16ATTEMPT_STATUS_PENDING\x10\x01\x12\x1a\n" +
@@ -3278,7 +3282,8 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x15ATTEMPT_STATUS_FAILED\x10\x04\x12\x1a\n" +
 	"\x16ATTEMPT_STATUS_ERRORED\x10\x05\x12\x1c\n" +
 	"\x18ATTEMPT_STATUS_TIMED_OUT\x10\x06\x12\x1c\n" +
-	"\x18ATTEMPT_STATUS_CANCELLED\x10\a2\xff\x01\n" +
+	"\x18ATTEMPT_STATUS_CANCELLED\x10\a\x12\x1a\n" +
+	"\x16ATTEMPT_STATUS_SKIPPED\x10\b2\xff\x01\n" +
 	"\rAgentIdentity\x12J\n" +
 	"\x05Enrol\x12\x1f.seatrial.agent.v1.EnrolRequest\x1a .seatrial.agent.v1.EnrolResponse\x12V\n" +
 	"\tChallenge\x12#.seatrial.agent.v1.ChallengeRequest\x1a$.seatrial.agent.v1.ChallengeResponse\x12J\n" +

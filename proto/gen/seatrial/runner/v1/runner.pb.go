@@ -145,6 +145,55 @@ func (FileKind) EnumDescriptor() ([]byte, []int) {
 	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{1}
 }
 
+type ArtifactSpec_When int32
+
+const (
+	ArtifactSpec_WHEN_UNSPECIFIED ArtifactSpec_When = 0 // always
+	ArtifactSpec_WHEN_PASSED      ArtifactSpec_When = 1
+	ArtifactSpec_WHEN_FAILED      ArtifactSpec_When = 2 // when the step did not pass
+)
+
+// Enum value maps for ArtifactSpec_When.
+var (
+	ArtifactSpec_When_name = map[int32]string{
+		0: "WHEN_UNSPECIFIED",
+		1: "WHEN_PASSED",
+		2: "WHEN_FAILED",
+	}
+	ArtifactSpec_When_value = map[string]int32{
+		"WHEN_UNSPECIFIED": 0,
+		"WHEN_PASSED":      1,
+		"WHEN_FAILED":      2,
+	}
+)
+
+func (x ArtifactSpec_When) Enum() *ArtifactSpec_When {
+	p := new(ArtifactSpec_When)
+	*p = x
+	return p
+}
+
+func (x ArtifactSpec_When) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ArtifactSpec_When) Descriptor() protoreflect.EnumDescriptor {
+	return file_seatrial_runner_v1_runner_proto_enumTypes[2].Descriptor()
+}
+
+func (ArtifactSpec_When) Type() protoreflect.EnumType {
+	return &file_seatrial_runner_v1_runner_proto_enumTypes[2]
+}
+
+func (x ArtifactSpec_When) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ArtifactSpec_When.Descriptor instead.
+func (ArtifactSpec_When) EnumDescriptor() ([]byte, []int) {
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{24, 0}
+}
+
 type AttachRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Message:
@@ -814,8 +863,12 @@ type StepState struct {
 	StartedAt  *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
 	FinishedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=finished_at,json=finishedAt,proto3" json:"finished_at,omitempty"`
 	// A sentence for a person: why the step errored, timed out or was skipped.
-	Reason        string     `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
-	Log           *LogTotals `protobuf:"bytes,8,opt,name=log,proto3" json:"log,omitempty"`
+	Reason string     `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	Log    *LogTotals `protobuf:"bytes,8,opt,name=log,proto3" json:"log,omitempty"`
+	// How often the command was run, when it may be tried again; zero otherwise.
+	Tries int32 `protobuf:"varint,9,opt,name=tries,proto3" json:"tries,omitempty"`
+	// The step did not end as expected, and its workflow allows that (continueOnError).
+	Allowed       bool `protobuf:"varint,10,opt,name=allowed,proto3" json:"allowed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -906,6 +959,65 @@ func (x *StepState) GetLog() *LogTotals {
 	return nil
 }
 
+func (x *StepState) GetTries() int32 {
+	if x != nil {
+		return x.Tries
+	}
+	return 0
+}
+
+func (x *StepState) GetAllowed() bool {
+	if x != nil {
+		return x.Allowed
+	}
+	return false
+}
+
+// Outputs are what a step has given to those after it. They stay in the pod.
+type Outputs struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Values        map[string]string      `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Outputs) Reset() {
+	*x = Outputs{}
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Outputs) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Outputs) ProtoMessage() {}
+
+func (x *Outputs) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Outputs.ProtoReflect.Descriptor instead.
+func (*Outputs) Descriptor() ([]byte, []int) {
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Outputs) GetValues() map[string]string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
 // Finished says that every step of the attempt has ended. It is sent by the container that ran the last one, after the last
 // StepState; files may still be uploading.
 type Finished struct {
@@ -919,7 +1031,7 @@ type Finished struct {
 
 func (x *Finished) Reset() {
 	*x = Finished{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[8]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -931,7 +1043,7 @@ func (x *Finished) String() string {
 func (*Finished) ProtoMessage() {}
 
 func (x *Finished) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[8]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -944,7 +1056,7 @@ func (x *Finished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finished.ProtoReflect.Descriptor instead.
 func (*Finished) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{8}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Finished) GetStatus() StepStatus {
@@ -977,7 +1089,7 @@ type FinishedAck struct {
 
 func (x *FinishedAck) Reset() {
 	*x = FinishedAck{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[9]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -989,7 +1101,7 @@ func (x *FinishedAck) String() string {
 func (*FinishedAck) ProtoMessage() {}
 
 func (x *FinishedAck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[9]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1002,7 +1114,7 @@ func (x *FinishedAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishedAck.ProtoReflect.Descriptor instead.
 func (*FinishedAck) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{9}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{10}
 }
 
 // Delivered says that this container has nothing left to deliver: its streams are final and acknowledged, its files stored. The
@@ -1017,7 +1129,7 @@ type Delivered struct {
 
 func (x *Delivered) Reset() {
 	*x = Delivered{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[10]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1029,7 +1141,7 @@ func (x *Delivered) String() string {
 func (*Delivered) ProtoMessage() {}
 
 func (x *Delivered) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[10]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1042,7 +1154,7 @@ func (x *Delivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivered.ProtoReflect.Descriptor instead.
 func (*Delivered) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{10}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Delivered) GetNotes() []string {
@@ -1060,7 +1172,7 @@ type DeliveredAck struct {
 
 func (x *DeliveredAck) Reset() {
 	*x = DeliveredAck{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[11]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1072,7 +1184,7 @@ func (x *DeliveredAck) String() string {
 func (*DeliveredAck) ProtoMessage() {}
 
 func (x *DeliveredAck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[11]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1085,7 +1197,7 @@ func (x *DeliveredAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveredAck.ProtoReflect.Descriptor instead.
 func (*DeliveredAck) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{11}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{12}
 }
 
 // Cancel asks the runner to stop: SIGTERM, the grace period, then SIGKILL; reports and artifacts are still gathered.
@@ -1099,7 +1211,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[12]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1111,7 +1223,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[12]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1124,7 +1236,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{12}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Cancel) GetReason() string {
@@ -1159,7 +1271,7 @@ type FileHeader struct {
 
 func (x *FileHeader) Reset() {
 	*x = FileHeader{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[13]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1171,7 +1283,7 @@ func (x *FileHeader) String() string {
 func (*FileHeader) ProtoMessage() {}
 
 func (x *FileHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[13]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1184,7 +1296,7 @@ func (x *FileHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileHeader.ProtoReflect.Descriptor instead.
 func (*FileHeader) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{13}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *FileHeader) GetAttemptId() string {
@@ -1256,7 +1368,7 @@ type UploadRequest struct {
 
 func (x *UploadRequest) Reset() {
 	*x = UploadRequest{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[14]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1268,7 +1380,7 @@ func (x *UploadRequest) String() string {
 func (*UploadRequest) ProtoMessage() {}
 
 func (x *UploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[14]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1281,7 +1393,7 @@ func (x *UploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadRequest.ProtoReflect.Descriptor instead.
 func (*UploadRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{14}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *UploadRequest) GetMessage() isUploadRequest_Message {
@@ -1334,7 +1446,7 @@ type UploadResponse struct {
 
 func (x *UploadResponse) Reset() {
 	*x = UploadResponse{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[15]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1346,7 +1458,7 @@ func (x *UploadResponse) String() string {
 func (*UploadResponse) ProtoMessage() {}
 
 func (x *UploadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[15]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1359,7 +1471,7 @@ func (x *UploadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadResponse.ProtoReflect.Descriptor instead.
 func (*UploadResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{15}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *UploadResponse) GetSize() int64 {
@@ -1382,13 +1494,16 @@ type Plan struct {
 	UploadAllowance *durationpb.Duration `protobuf:"bytes,4,opt,name=upload_allowance,json=uploadAllowance,proto3" json:"upload_allowance,omitempty"`
 	Files           []*SourceFile        `protobuf:"bytes,5,rep,name=files,proto3" json:"files,omitempty"`
 	Steps           []*Step              `protobuf:"bytes,6,rep,name=steps,proto3" json:"steps,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// How long the steps that run after a timeout or a cancellation may take together at most: teardown, and steps whose condition
+	// asks for it. Each has a time limit of its own; this is their sum, for the pod's deadline.
+	TeardownAllowance *durationpb.Duration `protobuf:"bytes,7,opt,name=teardown_allowance,json=teardownAllowance,proto3" json:"teardown_allowance,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Plan) Reset() {
 	*x = Plan{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[16]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1400,7 +1515,7 @@ func (x *Plan) String() string {
 func (*Plan) ProtoMessage() {}
 
 func (x *Plan) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[16]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1413,7 +1528,7 @@ func (x *Plan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Plan.ProtoReflect.Descriptor instead.
 func (*Plan) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{16}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Plan) GetAttemptId() string {
@@ -1458,6 +1573,13 @@ func (x *Plan) GetSteps() []*Step {
 	return nil
 }
 
+func (x *Plan) GetTeardownAllowance() *durationpb.Duration {
+	if x != nil {
+		return x.TeardownAllowance
+	}
+	return nil
+}
+
 // SourceFile is written to the workspace before the first step.
 type SourceFile struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -1471,7 +1593,7 @@ type SourceFile struct {
 
 func (x *SourceFile) Reset() {
 	*x = SourceFile{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[17]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1483,7 +1605,7 @@ func (x *SourceFile) String() string {
 func (*SourceFile) ProtoMessage() {}
 
 func (x *SourceFile) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[17]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1496,7 +1618,7 @@ func (x *SourceFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceFile.ProtoReflect.Descriptor instead.
 func (*SourceFile) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{17}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SourceFile) GetPath() string {
@@ -1531,18 +1653,28 @@ type Step struct {
 	Script  string   `protobuf:"bytes,4,opt,name=script,proto3" json:"script,omitempty"`
 	Command []string `protobuf:"bytes,5,rep,name=command,proto3" json:"command,omitempty"`
 	// Relative to the workspace unless absolute.
-	WorkingDir    string               `protobuf:"bytes,6,opt,name=working_dir,json=workingDir,proto3" json:"working_dir,omitempty"`
-	Env           []*EnvVar            `protobuf:"bytes,7,rep,name=env,proto3" json:"env,omitempty"`
-	Timeout       *durationpb.Duration `protobuf:"bytes,8,opt,name=timeout,proto3" json:"timeout,omitempty"`
-	Reports       []*ReportSpec        `protobuf:"bytes,9,rep,name=reports,proto3" json:"reports,omitempty"`
-	Artifacts     *ArtifactSpec        `protobuf:"bytes,10,opt,name=artifacts,proto3" json:"artifacts,omitempty"`
+	WorkingDir string               `protobuf:"bytes,6,opt,name=working_dir,json=workingDir,proto3" json:"working_dir,omitempty"`
+	Env        []*EnvVar            `protobuf:"bytes,7,rep,name=env,proto3" json:"env,omitempty"`
+	Timeout    *durationpb.Duration `protobuf:"bytes,8,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	Reports    []*ReportSpec        `protobuf:"bytes,9,rep,name=reports,proto3" json:"reports,omitempty"`
+	Artifacts  *ArtifactSpec        `protobuf:"bytes,10,opt,name=artifacts,proto3" json:"artifacts,omitempty"`
+	// Whether the step runs: an expression without braces. Empty means: when nothing before it failed.
+	Condition string `protobuf:"bytes,11,opt,name=condition,proto3" json:"condition,omitempty"`
+	Retry     *Retry `protobuf:"bytes,12,opt,name=retry,proto3" json:"retry,omitempty"`
+	// A failure or a timeout of this step does not fail the attempt.
+	ContinueOnError bool    `protobuf:"varint,13,opt,name=continue_on_error,json=continueOnError,proto3" json:"continue_on_error,omitempty"`
+	Expect          *Expect `protobuf:"bytes,14,opt,name=expect,proto3" json:"expect,omitempty"`
+	// Names of the values that the command may write to the file $SEATRIAL_OUTPUT.
+	Outputs []string `protobuf:"bytes,15,rep,name=outputs,proto3" json:"outputs,omitempty"`
+	// The step belongs to the teardown: it runs however the steps before it ended, also after a timeout or a cancellation.
+	Teardown      bool `protobuf:"varint,16,opt,name=teardown,proto3" json:"teardown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[18]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1554,7 +1686,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[18]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1567,7 +1699,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{18}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Step) GetIndex() int32 {
@@ -1640,10 +1772,176 @@ func (x *Step) GetArtifacts() *ArtifactSpec {
 	return nil
 }
 
+func (x *Step) GetCondition() string {
+	if x != nil {
+		return x.Condition
+	}
+	return ""
+}
+
+func (x *Step) GetRetry() *Retry {
+	if x != nil {
+		return x.Retry
+	}
+	return nil
+}
+
+func (x *Step) GetContinueOnError() bool {
+	if x != nil {
+		return x.ContinueOnError
+	}
+	return false
+}
+
+func (x *Step) GetExpect() *Expect {
+	if x != nil {
+		return x.Expect
+	}
+	return nil
+}
+
+func (x *Step) GetOutputs() []string {
+	if x != nil {
+		return x.Outputs
+	}
+	return nil
+}
+
+func (x *Step) GetTeardown() bool {
+	if x != nil {
+		return x.Teardown
+	}
+	return false
+}
+
+// Retry says how often and when a command that did not end as expected is run again.
+type Retry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Tries in all, the first one included.
+	Attempts int32 `protobuf:"varint,1,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// Pause before the second try; it grows by the factor with each one after it.
+	Delay         *durationpb.Duration `protobuf:"bytes,2,opt,name=delay,proto3" json:"delay,omitempty"`
+	Backoff       float64              `protobuf:"fixed64,3,opt,name=backoff,proto3" json:"backoff,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Retry) Reset() {
+	*x = Retry{}
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Retry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Retry) ProtoMessage() {}
+
+func (x *Retry) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Retry.ProtoReflect.Descriptor instead.
+func (*Retry) Descriptor() ([]byte, []int) {
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Retry) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *Retry) GetDelay() *durationpb.Duration {
+	if x != nil {
+		return x.Delay
+	}
+	return nil
+}
+
+func (x *Retry) GetBackoff() float64 {
+	if x != nil {
+		return x.Backoff
+	}
+	return 0
+}
+
+// Expect says how a command has to end for the step to pass. Empty means with exit code 0.
+type Expect struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Failure       bool                   `protobuf:"varint,1,opt,name=failure,proto3" json:"failure,omitempty"`
+	Any           bool                   `protobuf:"varint,2,opt,name=any,proto3" json:"any,omitempty"`
+	ExitCodes     []int32                `protobuf:"varint,3,rep,packed,name=exit_codes,json=exitCodes,proto3" json:"exit_codes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Expect) Reset() {
+	*x = Expect{}
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Expect) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Expect) ProtoMessage() {}
+
+func (x *Expect) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Expect.ProtoReflect.Descriptor instead.
+func (*Expect) Descriptor() ([]byte, []int) {
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Expect) GetFailure() bool {
+	if x != nil {
+		return x.Failure
+	}
+	return false
+}
+
+func (x *Expect) GetAny() bool {
+	if x != nil {
+		return x.Any
+	}
+	return false
+}
+
+func (x *Expect) GetExitCodes() []int32 {
+	if x != nil {
+		return x.ExitCodes
+	}
+	return nil
+}
+
 type EnvVar struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// A literal; may hold ${{ env.NAME }} expressions, which the runner resolves in the pod.
+	// A literal; may hold ${{ }} expressions over env, steps and files, which the runner resolves in the pod.
 	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	// When set, the value is that of this variable of the container's environment.
 	From string `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
@@ -1655,7 +1953,7 @@ type EnvVar struct {
 
 func (x *EnvVar) Reset() {
 	*x = EnvVar{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[19]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1667,7 +1965,7 @@ func (x *EnvVar) String() string {
 func (*EnvVar) ProtoMessage() {}
 
 func (x *EnvVar) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[19]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1680,7 +1978,7 @@ func (x *EnvVar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvVar.ProtoReflect.Descriptor instead.
 func (*EnvVar) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{19}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *EnvVar) GetName() string {
@@ -1721,7 +2019,7 @@ type ReportSpec struct {
 
 func (x *ReportSpec) Reset() {
 	*x = ReportSpec{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[20]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1733,7 +2031,7 @@ func (x *ReportSpec) String() string {
 func (*ReportSpec) ProtoMessage() {}
 
 func (x *ReportSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[20]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1746,7 +2044,7 @@ func (x *ReportSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportSpec.ProtoReflect.Descriptor instead.
 func (*ReportSpec) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{20}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReportSpec) GetFormat() string {
@@ -1764,15 +2062,18 @@ func (x *ReportSpec) GetPaths() []string {
 }
 
 type ArtifactSpec struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Paths         []string               `protobuf:"bytes,1,rep,name=paths,proto3" json:"paths,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Paths []string               `protobuf:"bytes,1,rep,name=paths,proto3" json:"paths,omitempty"`
+	When  ArtifactSpec_When      `protobuf:"varint,2,opt,name=when,proto3,enum=seatrial.runner.v1.ArtifactSpec_When" json:"when,omitempty"`
+	// How many bytes the step may keep in all; zero means the runner's own limit.
+	MaxSize       int64 `protobuf:"varint,3,opt,name=max_size,json=maxSize,proto3" json:"max_size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ArtifactSpec) Reset() {
 	*x = ArtifactSpec{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[21]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1784,7 +2085,7 @@ func (x *ArtifactSpec) String() string {
 func (*ArtifactSpec) ProtoMessage() {}
 
 func (x *ArtifactSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[21]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1797,7 +2098,7 @@ func (x *ArtifactSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ArtifactSpec.ProtoReflect.Descriptor instead.
 func (*ArtifactSpec) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{21}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ArtifactSpec) GetPaths() []string {
@@ -1805,6 +2106,20 @@ func (x *ArtifactSpec) GetPaths() []string {
 		return x.Paths
 	}
 	return nil
+}
+
+func (x *ArtifactSpec) GetWhen() ArtifactSpec_When {
+	if x != nil {
+		return x.When
+	}
+	return ArtifactSpec_WHEN_UNSPECIFIED
+}
+
+func (x *ArtifactSpec) GetMaxSize() int64 {
+	if x != nil {
+		return x.MaxSize
+	}
+	return 0
 }
 
 var File_seatrial_runner_v1_runner_proto protoreflect.FileDescriptor
@@ -1863,7 +2178,7 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\x06LogAck\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\tR\x06stream\x12\x1c\n" +
 	"\tcommitted\x18\x02 \x01(\x03R\tcommitted\x12\x14\n" +
-	"\x05final\x18\x03 \x01(\bR\x05final\"\xde\x02\n" +
+	"\x05final\x18\x03 \x01(\bR\x05final\"\x8e\x03\n" +
 	"\tStepState\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x126\n" +
@@ -1874,9 +2189,17 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\vfinished_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"finishedAt\x12\x16\n" +
 	"\x06reason\x18\a \x01(\tR\x06reason\x12/\n" +
-	"\x03log\x18\b \x01(\v2\x1d.seatrial.runner.v1.LogTotalsR\x03logB\f\n" +
+	"\x03log\x18\b \x01(\v2\x1d.seatrial.runner.v1.LogTotalsR\x03log\x12\x14\n" +
+	"\x05tries\x18\t \x01(\x05R\x05tries\x12\x18\n" +
+	"\aallowed\x18\n" +
+	" \x01(\bR\aallowedB\f\n" +
 	"\n" +
-	"_exit_code\"\x97\x01\n" +
+	"_exit_code\"\x85\x01\n" +
+	"\aOutputs\x12?\n" +
+	"\x06values\x18\x01 \x03(\v2'.seatrial.runner.v1.Outputs.ValuesEntryR\x06values\x1a9\n" +
+	"\vValuesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x97\x01\n" +
 	"\bFinished\x126\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x1e.seatrial.runner.v1.StepStatusR\x06status\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12;\n" +
@@ -1906,7 +2229,7 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\x04data\x18\x02 \x01(\fH\x00R\x04dataB\t\n" +
 	"\amessage\"$\n" +
 	"\x0eUploadResponse\x12\x12\n" +
-	"\x04size\x18\x01 \x01(\x03R\x04size\"\xb7\x02\n" +
+	"\x04size\x18\x01 \x01(\x03R\x04size\"\x81\x03\n" +
 	"\x04Plan\x12\x1d\n" +
 	"\n" +
 	"attempt_id\x18\x01 \x01(\tR\tattemptId\x123\n" +
@@ -1914,12 +2237,13 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\x05grace\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x05grace\x12D\n" +
 	"\x10upload_allowance\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x0fuploadAllowance\x124\n" +
 	"\x05files\x18\x05 \x03(\v2\x1e.seatrial.runner.v1.SourceFileR\x05files\x12.\n" +
-	"\x05steps\x18\x06 \x03(\v2\x18.seatrial.runner.v1.StepR\x05steps\"N\n" +
+	"\x05steps\x18\x06 \x03(\v2\x18.seatrial.runner.v1.StepR\x05steps\x12H\n" +
+	"\x12teardown_allowance\x18\a \x01(\v2\x19.google.protobuf.DurationR\x11teardownAllowance\"N\n" +
 	"\n" +
 	"SourceFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\x12\x12\n" +
-	"\x04mode\x18\x03 \x01(\rR\x04mode\"\xfe\x02\n" +
+	"\x04mode\x18\x03 \x01(\rR\x04mode\"\xe3\x04\n" +
 	"\x04Step\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
@@ -1932,7 +2256,22 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\atimeout\x18\b \x01(\v2\x19.google.protobuf.DurationR\atimeout\x128\n" +
 	"\areports\x18\t \x03(\v2\x1e.seatrial.runner.v1.ReportSpecR\areports\x12>\n" +
 	"\tartifacts\x18\n" +
-	" \x01(\v2 .seatrial.runner.v1.ArtifactSpecR\tartifacts\"^\n" +
+	" \x01(\v2 .seatrial.runner.v1.ArtifactSpecR\tartifacts\x12\x1c\n" +
+	"\tcondition\x18\v \x01(\tR\tcondition\x12/\n" +
+	"\x05retry\x18\f \x01(\v2\x19.seatrial.runner.v1.RetryR\x05retry\x12*\n" +
+	"\x11continue_on_error\x18\r \x01(\bR\x0fcontinueOnError\x122\n" +
+	"\x06expect\x18\x0e \x01(\v2\x1a.seatrial.runner.v1.ExpectR\x06expect\x12\x18\n" +
+	"\aoutputs\x18\x0f \x03(\tR\aoutputs\x12\x1a\n" +
+	"\bteardown\x18\x10 \x01(\bR\bteardown\"n\n" +
+	"\x05Retry\x12\x1a\n" +
+	"\battempts\x18\x01 \x01(\x05R\battempts\x12/\n" +
+	"\x05delay\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05delay\x12\x18\n" +
+	"\abackoff\x18\x03 \x01(\x01R\abackoff\"S\n" +
+	"\x06Expect\x12\x18\n" +
+	"\afailure\x18\x01 \x01(\bR\afailure\x12\x10\n" +
+	"\x03any\x18\x02 \x01(\bR\x03any\x12\x1d\n" +
+	"\n" +
+	"exit_codes\x18\x03 \x03(\x05R\texitCodes\"^\n" +
 	"\x06EnvVar\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x12\n" +
@@ -1941,9 +2280,15 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\n" +
 	"ReportSpec\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\tR\x06format\x12\x14\n" +
-	"\x05paths\x18\x02 \x03(\tR\x05paths\"$\n" +
+	"\x05paths\x18\x02 \x03(\tR\x05paths\"\xba\x01\n" +
 	"\fArtifactSpec\x12\x14\n" +
-	"\x05paths\x18\x01 \x03(\tR\x05paths*\xf3\x01\n" +
+	"\x05paths\x18\x01 \x03(\tR\x05paths\x129\n" +
+	"\x04when\x18\x02 \x01(\x0e2%.seatrial.runner.v1.ArtifactSpec.WhenR\x04when\x12\x19\n" +
+	"\bmax_size\x18\x03 \x01(\x03R\amaxSize\">\n" +
+	"\x04When\x12\x14\n" +
+	"\x10WHEN_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vWHEN_PASSED\x10\x01\x12\x0f\n" +
+	"\vWHEN_FAILED\x10\x02*\xf3\x01\n" +
 	"\n" +
 	"StepStatus\x12\x1b\n" +
 	"\x17STEP_STATUS_UNSPECIFIED\x10\x00\x12\x17\n" +
@@ -1976,80 +2321,91 @@ func file_seatrial_runner_v1_runner_proto_rawDescGZIP() []byte {
 	return file_seatrial_runner_v1_runner_proto_rawDescData
 }
 
-var file_seatrial_runner_v1_runner_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_seatrial_runner_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_seatrial_runner_v1_runner_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_seatrial_runner_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_seatrial_runner_v1_runner_proto_goTypes = []any{
 	(StepStatus)(0),               // 0: seatrial.runner.v1.StepStatus
 	(FileKind)(0),                 // 1: seatrial.runner.v1.FileKind
-	(*AttachRequest)(nil),         // 2: seatrial.runner.v1.AttachRequest
-	(*AttachResponse)(nil),        // 3: seatrial.runner.v1.AttachResponse
-	(*Hello)(nil),                 // 4: seatrial.runner.v1.Hello
-	(*Welcome)(nil),               // 5: seatrial.runner.v1.Welcome
-	(*LogChunk)(nil),              // 6: seatrial.runner.v1.LogChunk
-	(*LogTotals)(nil),             // 7: seatrial.runner.v1.LogTotals
-	(*LogAck)(nil),                // 8: seatrial.runner.v1.LogAck
-	(*StepState)(nil),             // 9: seatrial.runner.v1.StepState
-	(*Finished)(nil),              // 10: seatrial.runner.v1.Finished
-	(*FinishedAck)(nil),           // 11: seatrial.runner.v1.FinishedAck
-	(*Delivered)(nil),             // 12: seatrial.runner.v1.Delivered
-	(*DeliveredAck)(nil),          // 13: seatrial.runner.v1.DeliveredAck
-	(*Cancel)(nil),                // 14: seatrial.runner.v1.Cancel
-	(*FileHeader)(nil),            // 15: seatrial.runner.v1.FileHeader
-	(*UploadRequest)(nil),         // 16: seatrial.runner.v1.UploadRequest
-	(*UploadResponse)(nil),        // 17: seatrial.runner.v1.UploadResponse
-	(*Plan)(nil),                  // 18: seatrial.runner.v1.Plan
-	(*SourceFile)(nil),            // 19: seatrial.runner.v1.SourceFile
-	(*Step)(nil),                  // 20: seatrial.runner.v1.Step
-	(*EnvVar)(nil),                // 21: seatrial.runner.v1.EnvVar
-	(*ReportSpec)(nil),            // 22: seatrial.runner.v1.ReportSpec
-	(*ArtifactSpec)(nil),          // 23: seatrial.runner.v1.ArtifactSpec
-	nil,                           // 24: seatrial.runner.v1.Welcome.CommittedEntry
-	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 26: google.protobuf.Duration
+	(ArtifactSpec_When)(0),        // 2: seatrial.runner.v1.ArtifactSpec.When
+	(*AttachRequest)(nil),         // 3: seatrial.runner.v1.AttachRequest
+	(*AttachResponse)(nil),        // 4: seatrial.runner.v1.AttachResponse
+	(*Hello)(nil),                 // 5: seatrial.runner.v1.Hello
+	(*Welcome)(nil),               // 6: seatrial.runner.v1.Welcome
+	(*LogChunk)(nil),              // 7: seatrial.runner.v1.LogChunk
+	(*LogTotals)(nil),             // 8: seatrial.runner.v1.LogTotals
+	(*LogAck)(nil),                // 9: seatrial.runner.v1.LogAck
+	(*StepState)(nil),             // 10: seatrial.runner.v1.StepState
+	(*Outputs)(nil),               // 11: seatrial.runner.v1.Outputs
+	(*Finished)(nil),              // 12: seatrial.runner.v1.Finished
+	(*FinishedAck)(nil),           // 13: seatrial.runner.v1.FinishedAck
+	(*Delivered)(nil),             // 14: seatrial.runner.v1.Delivered
+	(*DeliveredAck)(nil),          // 15: seatrial.runner.v1.DeliveredAck
+	(*Cancel)(nil),                // 16: seatrial.runner.v1.Cancel
+	(*FileHeader)(nil),            // 17: seatrial.runner.v1.FileHeader
+	(*UploadRequest)(nil),         // 18: seatrial.runner.v1.UploadRequest
+	(*UploadResponse)(nil),        // 19: seatrial.runner.v1.UploadResponse
+	(*Plan)(nil),                  // 20: seatrial.runner.v1.Plan
+	(*SourceFile)(nil),            // 21: seatrial.runner.v1.SourceFile
+	(*Step)(nil),                  // 22: seatrial.runner.v1.Step
+	(*Retry)(nil),                 // 23: seatrial.runner.v1.Retry
+	(*Expect)(nil),                // 24: seatrial.runner.v1.Expect
+	(*EnvVar)(nil),                // 25: seatrial.runner.v1.EnvVar
+	(*ReportSpec)(nil),            // 26: seatrial.runner.v1.ReportSpec
+	(*ArtifactSpec)(nil),          // 27: seatrial.runner.v1.ArtifactSpec
+	nil,                           // 28: seatrial.runner.v1.Welcome.CommittedEntry
+	nil,                           // 29: seatrial.runner.v1.Outputs.ValuesEntry
+	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 31: google.protobuf.Duration
 }
 var file_seatrial_runner_v1_runner_proto_depIdxs = []int32{
-	4,  // 0: seatrial.runner.v1.AttachRequest.hello:type_name -> seatrial.runner.v1.Hello
-	6,  // 1: seatrial.runner.v1.AttachRequest.log:type_name -> seatrial.runner.v1.LogChunk
-	9,  // 2: seatrial.runner.v1.AttachRequest.step:type_name -> seatrial.runner.v1.StepState
-	10, // 3: seatrial.runner.v1.AttachRequest.finished:type_name -> seatrial.runner.v1.Finished
-	12, // 4: seatrial.runner.v1.AttachRequest.delivered:type_name -> seatrial.runner.v1.Delivered
-	5,  // 5: seatrial.runner.v1.AttachResponse.welcome:type_name -> seatrial.runner.v1.Welcome
-	8,  // 6: seatrial.runner.v1.AttachResponse.log_ack:type_name -> seatrial.runner.v1.LogAck
-	14, // 7: seatrial.runner.v1.AttachResponse.cancel:type_name -> seatrial.runner.v1.Cancel
-	11, // 8: seatrial.runner.v1.AttachResponse.finished_ack:type_name -> seatrial.runner.v1.FinishedAck
-	13, // 9: seatrial.runner.v1.AttachResponse.delivered_ack:type_name -> seatrial.runner.v1.DeliveredAck
-	24, // 10: seatrial.runner.v1.Welcome.committed:type_name -> seatrial.runner.v1.Welcome.CommittedEntry
-	14, // 11: seatrial.runner.v1.Welcome.cancel:type_name -> seatrial.runner.v1.Cancel
-	25, // 12: seatrial.runner.v1.LogChunk.first_time:type_name -> google.protobuf.Timestamp
-	25, // 13: seatrial.runner.v1.LogChunk.last_time:type_name -> google.protobuf.Timestamp
-	7,  // 14: seatrial.runner.v1.LogChunk.final:type_name -> seatrial.runner.v1.LogTotals
+	5,  // 0: seatrial.runner.v1.AttachRequest.hello:type_name -> seatrial.runner.v1.Hello
+	7,  // 1: seatrial.runner.v1.AttachRequest.log:type_name -> seatrial.runner.v1.LogChunk
+	10, // 2: seatrial.runner.v1.AttachRequest.step:type_name -> seatrial.runner.v1.StepState
+	12, // 3: seatrial.runner.v1.AttachRequest.finished:type_name -> seatrial.runner.v1.Finished
+	14, // 4: seatrial.runner.v1.AttachRequest.delivered:type_name -> seatrial.runner.v1.Delivered
+	6,  // 5: seatrial.runner.v1.AttachResponse.welcome:type_name -> seatrial.runner.v1.Welcome
+	9,  // 6: seatrial.runner.v1.AttachResponse.log_ack:type_name -> seatrial.runner.v1.LogAck
+	16, // 7: seatrial.runner.v1.AttachResponse.cancel:type_name -> seatrial.runner.v1.Cancel
+	13, // 8: seatrial.runner.v1.AttachResponse.finished_ack:type_name -> seatrial.runner.v1.FinishedAck
+	15, // 9: seatrial.runner.v1.AttachResponse.delivered_ack:type_name -> seatrial.runner.v1.DeliveredAck
+	28, // 10: seatrial.runner.v1.Welcome.committed:type_name -> seatrial.runner.v1.Welcome.CommittedEntry
+	16, // 11: seatrial.runner.v1.Welcome.cancel:type_name -> seatrial.runner.v1.Cancel
+	30, // 12: seatrial.runner.v1.LogChunk.first_time:type_name -> google.protobuf.Timestamp
+	30, // 13: seatrial.runner.v1.LogChunk.last_time:type_name -> google.protobuf.Timestamp
+	8,  // 14: seatrial.runner.v1.LogChunk.final:type_name -> seatrial.runner.v1.LogTotals
 	0,  // 15: seatrial.runner.v1.StepState.status:type_name -> seatrial.runner.v1.StepStatus
-	25, // 16: seatrial.runner.v1.StepState.started_at:type_name -> google.protobuf.Timestamp
-	25, // 17: seatrial.runner.v1.StepState.finished_at:type_name -> google.protobuf.Timestamp
-	7,  // 18: seatrial.runner.v1.StepState.log:type_name -> seatrial.runner.v1.LogTotals
-	0,  // 19: seatrial.runner.v1.Finished.status:type_name -> seatrial.runner.v1.StepStatus
-	25, // 20: seatrial.runner.v1.Finished.finished_at:type_name -> google.protobuf.Timestamp
-	26, // 21: seatrial.runner.v1.Cancel.grace:type_name -> google.protobuf.Duration
-	1,  // 22: seatrial.runner.v1.FileHeader.kind:type_name -> seatrial.runner.v1.FileKind
-	15, // 23: seatrial.runner.v1.UploadRequest.header:type_name -> seatrial.runner.v1.FileHeader
-	26, // 24: seatrial.runner.v1.Plan.timeout:type_name -> google.protobuf.Duration
-	26, // 25: seatrial.runner.v1.Plan.grace:type_name -> google.protobuf.Duration
-	26, // 26: seatrial.runner.v1.Plan.upload_allowance:type_name -> google.protobuf.Duration
-	19, // 27: seatrial.runner.v1.Plan.files:type_name -> seatrial.runner.v1.SourceFile
-	20, // 28: seatrial.runner.v1.Plan.steps:type_name -> seatrial.runner.v1.Step
-	21, // 29: seatrial.runner.v1.Step.env:type_name -> seatrial.runner.v1.EnvVar
-	26, // 30: seatrial.runner.v1.Step.timeout:type_name -> google.protobuf.Duration
-	22, // 31: seatrial.runner.v1.Step.reports:type_name -> seatrial.runner.v1.ReportSpec
-	23, // 32: seatrial.runner.v1.Step.artifacts:type_name -> seatrial.runner.v1.ArtifactSpec
-	2,  // 33: seatrial.runner.v1.RunnerService.Attach:input_type -> seatrial.runner.v1.AttachRequest
-	16, // 34: seatrial.runner.v1.RunnerService.Upload:input_type -> seatrial.runner.v1.UploadRequest
-	3,  // 35: seatrial.runner.v1.RunnerService.Attach:output_type -> seatrial.runner.v1.AttachResponse
-	17, // 36: seatrial.runner.v1.RunnerService.Upload:output_type -> seatrial.runner.v1.UploadResponse
-	35, // [35:37] is the sub-list for method output_type
-	33, // [33:35] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	30, // 16: seatrial.runner.v1.StepState.started_at:type_name -> google.protobuf.Timestamp
+	30, // 17: seatrial.runner.v1.StepState.finished_at:type_name -> google.protobuf.Timestamp
+	8,  // 18: seatrial.runner.v1.StepState.log:type_name -> seatrial.runner.v1.LogTotals
+	29, // 19: seatrial.runner.v1.Outputs.values:type_name -> seatrial.runner.v1.Outputs.ValuesEntry
+	0,  // 20: seatrial.runner.v1.Finished.status:type_name -> seatrial.runner.v1.StepStatus
+	30, // 21: seatrial.runner.v1.Finished.finished_at:type_name -> google.protobuf.Timestamp
+	31, // 22: seatrial.runner.v1.Cancel.grace:type_name -> google.protobuf.Duration
+	1,  // 23: seatrial.runner.v1.FileHeader.kind:type_name -> seatrial.runner.v1.FileKind
+	17, // 24: seatrial.runner.v1.UploadRequest.header:type_name -> seatrial.runner.v1.FileHeader
+	31, // 25: seatrial.runner.v1.Plan.timeout:type_name -> google.protobuf.Duration
+	31, // 26: seatrial.runner.v1.Plan.grace:type_name -> google.protobuf.Duration
+	31, // 27: seatrial.runner.v1.Plan.upload_allowance:type_name -> google.protobuf.Duration
+	21, // 28: seatrial.runner.v1.Plan.files:type_name -> seatrial.runner.v1.SourceFile
+	22, // 29: seatrial.runner.v1.Plan.steps:type_name -> seatrial.runner.v1.Step
+	31, // 30: seatrial.runner.v1.Plan.teardown_allowance:type_name -> google.protobuf.Duration
+	25, // 31: seatrial.runner.v1.Step.env:type_name -> seatrial.runner.v1.EnvVar
+	31, // 32: seatrial.runner.v1.Step.timeout:type_name -> google.protobuf.Duration
+	26, // 33: seatrial.runner.v1.Step.reports:type_name -> seatrial.runner.v1.ReportSpec
+	27, // 34: seatrial.runner.v1.Step.artifacts:type_name -> seatrial.runner.v1.ArtifactSpec
+	23, // 35: seatrial.runner.v1.Step.retry:type_name -> seatrial.runner.v1.Retry
+	24, // 36: seatrial.runner.v1.Step.expect:type_name -> seatrial.runner.v1.Expect
+	31, // 37: seatrial.runner.v1.Retry.delay:type_name -> google.protobuf.Duration
+	2,  // 38: seatrial.runner.v1.ArtifactSpec.when:type_name -> seatrial.runner.v1.ArtifactSpec.When
+	3,  // 39: seatrial.runner.v1.RunnerService.Attach:input_type -> seatrial.runner.v1.AttachRequest
+	18, // 40: seatrial.runner.v1.RunnerService.Upload:input_type -> seatrial.runner.v1.UploadRequest
+	4,  // 41: seatrial.runner.v1.RunnerService.Attach:output_type -> seatrial.runner.v1.AttachResponse
+	19, // 42: seatrial.runner.v1.RunnerService.Upload:output_type -> seatrial.runner.v1.UploadResponse
+	41, // [41:43] is the sub-list for method output_type
+	39, // [39:41] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_runner_v1_runner_proto_init() }
@@ -2072,7 +2428,7 @@ func file_seatrial_runner_v1_runner_proto_init() {
 		(*AttachResponse_DeliveredAck)(nil),
 	}
 	file_seatrial_runner_v1_runner_proto_msgTypes[7].OneofWrappers = []any{}
-	file_seatrial_runner_v1_runner_proto_msgTypes[14].OneofWrappers = []any{
+	file_seatrial_runner_v1_runner_proto_msgTypes[15].OneofWrappers = []any{
 		(*UploadRequest_Header)(nil),
 		(*UploadRequest_Data)(nil),
 	}
@@ -2081,8 +2437,8 @@ func file_seatrial_runner_v1_runner_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_runner_v1_runner_proto_rawDesc), len(file_seatrial_runner_v1_runner_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   23,
+			NumEnums:      3,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
