@@ -5,6 +5,8 @@ package bus
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 )
 
@@ -92,4 +94,25 @@ func (l *Local) wakeAll() {
 			s.signal()
 		}
 	}
+}
+
+// sort tells which of the topics somebody waits for and which nobody does, by their names in Redis.
+func (l *Local) sort(topics map[string]struct{}) (waited, idle []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for topic := range topics {
+		if len(l.topics[topic]) > 0 {
+			waited = append(waited, prefix+topic)
+		} else {
+			idle = append(idle, prefix+topic)
+		}
+	}
+	return waited, idle
+}
+
+// all lists the topics that somebody waits for.
+func (l *Local) all() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Keys(l.topics))
 }

@@ -5,8 +5,11 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -34,9 +37,9 @@ func TestRedis(t *testing.T) {
 	})
 }
 
-func open(t *testing.T, addr string) *bus.Redis {
+func open(t *testing.T, addr string, options ...bus.Option) *bus.Redis {
 	t.Helper()
-	r, err := bus.NewRedis(t.Context(), "redis://"+addr, slog.New(slog.DiscardHandler))
+	r, err := bus.NewRedis(t.Context(), "redis://"+addr, slog.New(slog.DiscardHandler), options...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +90,27 @@ func TestRedis_Absent(t *testing.T) {
 	bustest.Await(t, r, "org/x", wake)
 }
 
+// TestRedis_HalfOpen swallows all bytes of a connection that stays open: it is noticed and replaced, and nobody waits meanwhile.
+func TestRedis_HalfOpen(t *testing.T) {
+	t.Parallel()
+	cable := newCable(t, harness.Redis(t))
+	here, there := open(t, cable.addr(), bus.WithQuiet(50*time.Millisecond)), open(t, harness.Redis(t))
+	topic := "org/" + t.Name()
+	wake, cancel := here.Subscribe(t.Context(), topic)
+	defer cancel()
+	bustest.Await(t, there, topic, wake)
+
+	cable.swallow()
+	begun := time.Now()
+	for i := range 3 * 4096 {
+		here.Publish(t.Context(), topic+strconv.Itoa(i))
+	}
+	if took := time.Since(begun); took > 500*time.Millisecond {
+		t.Errorf("publishing took %s: commits wait for it", took)
+	}
+	bustest.Await(t, there, topic, wake) // by a new connection, which the cable lets through
+}
+
 // cable is a TCP connection that can be cut and mended.
 type cable struct {
 	listener net.Listener
@@ -94,6 +118,7 @@ type cable struct {
 
 	mu    sync.Mutex
 	cuts  bool
+	dead  *atomic.Bool // of the connections there are: their bytes are swallowed
 	conns []net.Conn
 	wg    sync.WaitGroup
 }
@@ -104,7 +129,7 @@ func newCable(t *testing.T, target string) *cable {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cable{listener: l, target: target}
+	c := &cable{listener: l, target: target, dead: &atomic.Bool{}}
 	c.wg.Go(c.accept)
 	t.Cleanup(func() {
 		_ = l.Close()
@@ -130,9 +155,37 @@ func (c *cable) accept() {
 			}
 			continue
 		}
-		c.wg.Go(func() { _, _ = io.Copy(up, conn); _ = up.Close() })
-		c.wg.Go(func() { _, _ = io.Copy(conn, up); _ = conn.Close() })
+		dead := c.fate()
+		c.wg.Go(func() { _, _ = io.Copy(valve{up, dead}, conn); _ = up.Close() })
+		c.wg.Go(func() { _, _ = io.Copy(valve{conn, dead}, up); _ = conn.Close() })
 	}
+}
+
+// valve swallows what is written once it is dead.
+type valve struct {
+	io.Writer
+	dead *atomic.Bool
+}
+
+func (v valve) Write(p []byte) (int, error) {
+	if v.dead.Load() {
+		return len(p), nil
+	}
+	return v.Writer.Write(p)
+}
+
+func (c *cable) fate() *atomic.Bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.dead
+}
+
+// swallow makes the connections there are half open; new ones work.
+func (c *cable) swallow() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dead.Store(true)
+	c.dead = &atomic.Bool{}
 }
 
 func (c *cable) keep(conns ...net.Conn) bool {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -18,121 +19,96 @@ const (
 	dialTimeout    = 2 * time.Second
 	publishTimeout = time.Second
 	retryAfter     = time.Second
+	subscribeLimit = 250 * time.Millisecond // that a subscriber waits until Redis was told
+	quietLimit     = 10 * time.Second       // without a word from Redis before it is asked whether it is there
 )
 
 // Redis carries hints between replicas by publish and subscribe, and within this process directly. While Redis is away, hints
-// reach this replica only; when it is back every waiter is woken once. Nothing here returns an error to the publisher.
+// reach this replica only; when it is back every waiter is woken once. Nothing here returns an error to the publisher, and nobody
+// waits for a Redis that is away: one goroutine sends, one subscribes, one receives, all until Close.
 type Redis struct {
 	local  *Local
 	client *redis.Client
-	pubsub *redis.PubSub
 	log    *slog.Logger
+	quiet  time.Duration
+	out    *outgoing
+	away   atomic.Bool // as the receiver sees it
 
-	mu   sync.Mutex // orders subscriptions on the connection with the local ones
+	mu     sync.Mutex
+	pubsub *redis.PubSub       // replaced when the connection is half open
+	dirty  map[string]struct{} // topics that Redis may have to be told of
+	told   []chan struct{}     // closed when it was
+	turn   chan struct{}       // wakes the goroutine that tells
+
 	stop context.CancelFunc
-	done chan struct{}
+	done sync.WaitGroup
 }
+
+// Option changes a Redis.
+type Option func(*Redis)
+
+// WithQuiet sets how long Redis may say nothing before it is asked whether it is there; after twice that it counts as away.
+func WithQuiet(d time.Duration) Option { return func(r *Redis) { r.quiet = d } }
 
 // NewRedis connects to the Redis at a URL (redis://[user:password@]host:port/db, or rediss://). It does not wait for Redis to
 // answer; only a URL that makes no sense is an error. Close ends it.
-func NewRedis(ctx context.Context, url string, log *slog.Logger) (*Redis, error) {
-	options, err := redis.ParseURL(url)
+func NewRedis(ctx context.Context, url string, log *slog.Logger, options ...Option) (*Redis, error) {
+	o, err := redis.ParseURL(url)
 	if err != nil {
 		return nil, fmt.Errorf("redis URL: %w", err)
 	}
-	options.DialTimeout, options.MaxRetries = dialTimeout, -1
-	options.WriteTimeout, options.ReadTimeout = publishTimeout, publishTimeout
+	o.DialTimeout, o.MaxRetries = dialTimeout, -1
+	o.WriteTimeout, o.ReadTimeout = publishTimeout, publishTimeout
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	client := redis.NewClient(options)
+	client := redis.NewClient(o)
+	log = log.With("component", "bus")
 	r := &Redis{
-		local: NewLocal(), client: client, pubsub: client.Subscribe(ctx), log: log.With("component", "bus"),
-		stop: stop, done: make(chan struct{}),
+		local: NewLocal(), client: client, pubsub: client.Subscribe(ctx), log: log, quiet: quietLimit, out: newOutgoing(client, log),
+		dirty: map[string]struct{}{}, turn: make(chan struct{}, 1), stop: stop,
 	}
-	go r.receive(ctx)
+	for _, option := range options {
+		option(r)
+	}
+	r.done.Go(func() { r.out.run(ctx) })
+	r.done.Go(func() { r.tell(ctx) })
+	r.done.Go(func() { r.receive(ctx) })
 	return r, nil
 }
 
-// Publish wakes everybody who waits for the topic, on this replica at once and on the others by way of Redis.
+// Publish wakes everybody who waits for the topic, on this replica at once and on the others by way of Redis. It never blocks.
 func (r *Redis) Publish(ctx context.Context, topic string) {
 	r.local.Publish(ctx, topic)
-	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
-	defer cancel()
-	if err := r.client.Publish(ctx, prefix+topic, "").Err(); err != nil {
-		r.log.Warn("hint not sent to other replicas; they find the change by their sweep", "error", err)
-	}
+	r.out.add(topic)
 }
 
 // Subscribe is as Local.Subscribe. Redis learns of the topics before it returns when it can be reached.
 func (r *Redis) Subscribe(ctx context.Context, topics ...string) (wake <-chan struct{}, cancel func()) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	wake, cancelLocal := r.local.Subscribe(ctx, topics...)
-	if err := r.pubsub.Subscribe(ctx, prefixed(topics)...); err != nil {
-		r.log.Warn("not subscribed yet; the connection will be made again", "error", err)
+	told := r.changed(topics)
+	if !r.away.Load() {
+		limit := time.NewTimer(subscribeLimit)
+		defer limit.Stop()
+		select {
+		case <-told:
+		case <-limit.C:
+		case <-ctx.Done():
+		}
 	}
 	return wake, sync.OnceFunc(func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
 		cancelLocal()
-		r.unsubscribe(context.WithoutCancel(ctx), topics) // whoever cancels may be ending
+		r.changed(topics)
 	})
 }
 
-// unsubscribe tells Redis of the topics that nobody here waits for any more.
-func (r *Redis) unsubscribe(ctx context.Context, topics []string) {
-	var idle []string
-	r.local.mu.Lock()
-	for _, topic := range topics {
-		if len(r.local.topics[topic]) == 0 {
-			idle = append(idle, topic)
-		}
-	}
-	r.local.mu.Unlock()
-	if len(idle) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
-	defer cancel()
-	if err := r.pubsub.Unsubscribe(ctx, prefixed(idle)...); err != nil {
-		r.log.Debug("not unsubscribed; superfluous hints are dropped", "error", err)
-	}
-}
-
-// Close ends the connection and waits for its reader.
+// Close sends what waits, ends the connections and returns when nothing runs any more.
 func (r *Redis) Close() error {
 	r.stop()
-	err := r.pubsub.Close()
-	<-r.done
+	err := r.current().Close()
+	r.done.Wait()
 	if closeErr := r.client.Close(); err == nil {
 		err = closeErr
 	}
 	return err
-}
-
-// receive passes hints on. go-redis subscribes again by itself after a broken connection; the subscription message that follows
-// is the sign that hints may have been lost.
-func (r *Redis) receive(ctx context.Context) {
-	defer close(r.done)
-	lost := false
-	for ctx.Err() == nil {
-		message, err := r.pubsub.Receive(ctx)
-		if err != nil {
-			if !lost && ctx.Err() == nil {
-				r.log.Warn("redis is away; changes made by other replicas show with the next sweep", "error", err)
-			}
-			lost = true
-			pause(ctx, retryAfter)
-			continue
-		}
-		if lost {
-			lost = false
-			r.log.Info("redis is back")
-			r.local.wakeAll()
-		}
-		if m, ok := message.(*redis.Message); ok {
-			r.local.Publish(ctx, m.Channel[len(prefix):])
-		}
-	}
 }
 
 func pause(ctx context.Context, d time.Duration) {
@@ -142,12 +118,4 @@ func pause(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	case <-t.C:
 	}
-}
-
-func prefixed(topics []string) []string {
-	names := make([]string, len(topics))
-	for i, topic := range topics {
-		names[i] = prefix + topic
-	}
-	return names
 }
