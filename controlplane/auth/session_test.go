@@ -127,20 +127,21 @@ func TestAuth_SignIn(t *testing.T) {
 	}
 }
 
-// TestAuth_SignIn_TimeTellsNothing compares the fastest of several tries, which noise can only slow down.
+// TestAuth_SignIn_TimeTellsNothing compares the fastest of several tries in turn, which noise can only slow down. Without the work of
+// checking a password an unknown address would answer in a hundredth of the time.
 func TestAuth_SignIn_TimeTellsNothing(t *testing.T) { //nolint:paralleltest // it measures time
 	i := setup(t)
-	fastest := func(email string) time.Duration {
-		best := time.Hour
-		for n := range 5 {
+	emails := []string{adminEmail, "eve@example.test"}
+	fastest := []time.Duration{time.Hour, time.Hour}
+	for n := range 5 {
+		for who, email := range emails {
 			start := time.Now()
 			_, err := i.SignIn(t.Context(), email, "guess", fmt.Sprintf("203.0.113.%d", n))
-			best = min(best, time.Since(start))
+			fastest[who] = min(fastest[who], time.Since(start))
 			wantUnauthenticated(t, err, "a guess")
 		}
-		return best
 	}
-	if known, unknown := fastest(adminEmail), fastest("eve@example.test"); unknown < known/2 {
+	if known, unknown := fastest[0], fastest[1]; unknown < known/5 {
 		t.Errorf("an unknown address takes %s, a known one %s", unknown, known)
 	}
 }
