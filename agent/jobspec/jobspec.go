@@ -130,10 +130,10 @@ func foreign(in map[string]string) map[string]string {
 // deadlines returns the pod's termination grace and its deadline, nil when the plan has no timeout.
 func deadlines(a work.Assignment) (graceSeconds int64, deadline *int64) {
 	plan := a.GetPlan()
-	delivery := plan.GetGrace().AsDuration() + plan.GetTeardownAllowance().AsDuration() + plan.GetUploadAllowance().AsDuration()
-	grace := max(30*time.Second, min(delivery, maxGrace))
+	after := plan.GetGrace().AsDuration() + plan.GetTeardownAllowance().AsDuration() + plan.GetUploadAllowance().AsDuration()
+	grace := max(30*time.Second, min(after, maxGrace))
 	if t := plan.GetTimeout().AsDuration(); t > 0 {
-		deadline = ptr.To(int64((t + delivery + podSlack) / time.Second))
+		deadline = ptr.To(int64((t + after + podSlack) / time.Second))
 	}
 	return int64(grace / time.Second), deadline
 }

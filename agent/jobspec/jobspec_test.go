@@ -49,6 +49,7 @@ func assignment(change func(*agentv1.Assignment)) work.Assignment {
 }
 
 func full(a *agentv1.Assignment) {
+	a.Plan.TeardownAllowance = durationpb.New(3 * time.Minute)
 	a.Pod = &agentv1.Pod{
 		ServiceAccountName: "tester", NodeSelector: map[string]string{"disk": "ssd"}, ImagePullSecrets: []string{"registry"},
 		Tolerations: []*agentv1.Toleration{{Key: "spot", Operator: "Exists", Effect: "NoSchedule", TolerationSeconds: ptr.To[int64](60)}},

@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -9,7 +10,8 @@ import (
 	"github.com/seatrial/seatrial/controlplane/workflow/expr"
 )
 
-// lateTimeout bounds a step that may run after the time limit of the attempt or its cancellation, when it has no limit of its own.
+// lateTimeout bounds a step that may run after the time limit of the attempt or its cancellation, when it has no limit of its own. The
+// runner holds to it.
 const lateTimeout = 5 * time.Minute
 
 // step adds a step that knows of those that are over before it.
@@ -65,11 +67,7 @@ func (c *compilation) condition(step *PlanStep, path, condition string) {
 	if step.Timeout == 0 && step.Teardown {
 		step.Timeout = lateTimeout
 	}
-	limit := step.Timeout
-	if limit == 0 {
-		limit = lateTimeout
-	}
-	c.plan.TeardownAllowance += limit
+	c.plan.TeardownAllowance += cmp.Or(step.Timeout, lateTimeout)
 }
 
 func (c *compilation) artifacts(path string, a document.Artifacts) PlanArtifacts {

@@ -10,16 +10,21 @@ import (
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
-// course is how an attempt has gone so far.
+// course is how an attempt has gone before a step.
 type course struct {
+	halt  *halt               // why no further step may start, nil when one may
 	broke *runnerv1.StepState // the first step for which the attempt does not pass, nil when there is none
 	ran   bool                // a step that is not of the teardown was run
 	steps map[string]expr.Step
 }
 
-// courseBefore reads how the steps below an index have ended.
+// courseBefore reads how the steps below an index have ended, and whether the attempt was to end.
 func (e *engine) courseBefore(index int) (*course, error) {
-	c := &course{steps: map[string]expr.Step{}}
+	h, err := e.halted()
+	if err != nil {
+		return nil, err
+	}
+	c := &course{halt: h, steps: map[string]expr.Step{}}
 	for _, s := range e.Plan.GetSteps()[:index] {
 		now, err := e.dir.Step(int(s.GetIndex()))
 		if err != nil {
@@ -51,35 +56,27 @@ func breaks(s *runnerv1.StepState) bool {
 
 // decide returns the end of a step whose turn it is and that is not to be run, nil when it is. A condition is only asked in the
 // step's own container, whose environment it may use.
-func (e *engine) decide(s *runnerv1.Step) (*runnerv1.StepState, error) {
-	c, err := e.courseBefore(int(s.GetIndex()))
-	if err != nil {
-		return nil, err
-	}
-	h, err := e.halted()
-	if err != nil {
-		return nil, err
-	}
+func (e *engine) decide(s *runnerv1.Step, c *course) *runnerv1.StepState {
 	if s.GetCondition() != "" {
-		holds, err := e.holds(s, c, h)
+		holds, err := e.holds(s, c)
 		switch {
 		case err != nil:
-			return ended(s, errored, "the condition of the step cannot be evaluated: "+err.Error()), nil //nolint:nilerr // it is the step's end
+			return ended(s, errored, "the condition of the step cannot be evaluated: "+err.Error())
 		case holds:
-			return nil, nil //nolint:nilnil // it runs
-		case h == nil || s.GetTeardown():
-			return ended(s, skipped, "its condition does not hold"), nil
+			return nil
+		case c.halt == nil || s.GetTeardown():
+			return ended(s, skipped, "its condition does not hold")
 		}
 	}
 	if s.GetTeardown() {
-		return nil, nil //nolint:nilnil // it runs
+		return nil
 	}
-	return refuse(s, c, h), nil
+	return refuse(s, c)
 }
 
 // refuse returns the end of a step without a condition when what was before it ends it.
-func refuse(s *runnerv1.Step, c *course, h *halt) *runnerv1.StepState {
-	switch {
+func refuse(s *runnerv1.Step, c *course) *runnerv1.StepState {
+	switch h := c.halt; {
 	case h != nil && c.broke == nil:
 		return ended(s, h.status, h.reason)
 	case h != nil && h.status == cancelled:
@@ -90,19 +87,19 @@ func refuse(s *runnerv1.Step, c *course, h *halt) *runnerv1.StepState {
 	return nil
 }
 
-func (e *engine) holds(s *runnerv1.Step, c *course, h *halt) (bool, error) {
-	pod, _, err := e.knowing(s, c, h)
+func (e *engine) holds(s *runnerv1.Step, c *course) (bool, error) {
+	pod, _, err := e.knowing(s, c)
 	if err != nil {
 		return false, err
 	}
 	return pod.Holds(s.GetCondition()) //nolint:wrapcheck // a sentence for people
 }
 
-// knowing returns the environment of a step, and what its expressions may use.
-func (e *engine) knowing(s *runnerv1.Step, c *course, h *halt) (*expr.Pod, *step.Env, error) {
+// knowing returns what the expressions of a step may use, and the environment that it runs with.
+func (e *engine) knowing(s *runnerv1.Step, c *course) (*expr.Pod, *step.Env, error) {
 	env := step.NewEnv(e.Environ, s.GetEnv())
 	pod := &expr.Pod{
-		Env: env.Lookup, Steps: c.steps, Failed: c.broke != nil && c.broke.GetStatus() != cancelled, Cancelled: h != nil,
+		Env: env.Lookup, Steps: c.steps, Failed: c.broke != nil && c.broke.GetStatus() != cancelled, Cancelled: c.halt != nil,
 	}
 	if e.root != nil {
 		pod.Files = e.root.FS()
@@ -125,11 +122,7 @@ func (e *engine) spare() (acted bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	h, err := e.halted()
-	if err != nil {
-		return false, err
-	}
-	end, err := e.endOf(s, c, h)
+	end, err := e.endOf(s, c)
 	if err != nil || end == nil {
 		return false, err
 	}
@@ -142,11 +135,11 @@ func (e *engine) spare() (acted bool, err error) {
 
 // endOf is how a step ends that is spared, nil when it is not. One that may run after all is spared only when the attempt was ended
 // before its container had even started.
-func (e *engine) endOf(s *runnerv1.Step, c *course, h *halt) (*runnerv1.StepState, error) {
+func (e *engine) endOf(s *runnerv1.Step, c *course) (*runnerv1.StepState, error) {
 	if !s.GetTeardown() && s.GetCondition() == "" {
-		return refuse(s, c, h), nil
+		return refuse(s, c), nil
 	}
-	if h == nil || s.GetContainer() == e.Container {
+	if c.halt == nil || s.GetContainer() == e.Container {
 		return nil, nil //nolint:nilnil // its own container decides
 	}
 	v, err := e.dir.Attend(s.GetContainer())
@@ -158,9 +151,9 @@ func (e *engine) endOf(s *runnerv1.Step, c *course, h *halt) (*runnerv1.StepStat
 	}
 	status := skipped
 	if c.broke == nil && !s.GetTeardown() {
-		status = h.status
+		status = c.halt.status
 	}
-	return ended(s, status, h.reason+" before container "+s.GetContainer()+" had started"), nil
+	return ended(s, status, c.halt.reason+" before container "+s.GetContainer()+" had started"), nil
 }
 
 // result is that of the whole attempt.

@@ -223,6 +223,53 @@ func TestRun_Retry(t *testing.T) {
 	}
 }
 
+// TestRun_RetryHalted ends an attempt while a step waits for its next try: it must not look like a failure of the test.
+func TestRun_RetryHalted(t *testing.T) {
+	t.Parallel()
+	steps := func() []*runnerv1.Step {
+		return []*runnerv1.Step{{Script: "false", Retry: &runnerv1.Retry{Attempts: 2, Delay: durationpb.New(10 * time.Minute)}, ContinueOnError: true}}
+	}
+	t.Run("Cancelled", func(t *testing.T) {
+		t.Parallel()
+		a := newAgent(t)
+		r := newPod(t, a, &runnerv1.Plan{Steps: steps()}).start(t, "c0")
+		a.logged(t, 0, "try 1 of 2")
+		a.server.Cancel(attempt, "by x", time.Second)
+		if code := r.wait(t); code != 0 {
+			t.Fatalf("exit %d", code)
+		}
+		v := a.attempts.View()
+		if got := v.Finished[0]; got.GetStatus() != cancelled || v.Steps[0].GetTries() != 1 || v.Steps[0].GetAllowed() {
+			t.Errorf("the attempt is %v, the step %v", got, v.Steps[0])
+		}
+	})
+	t.Run("TimedOut", func(t *testing.T) {
+		t.Parallel()
+		a := newAgent(t)
+		v := newPod(t, a, &runnerv1.Plan{Steps: steps(), Timeout: durationpb.New(500 * time.Millisecond)}).run(t, "c0")
+		if got := v.Finished[0]; got.GetStatus() != timedOut || v.Steps[0].GetTries() != 1 {
+			t.Errorf("the attempt is %v, the step %v", got, v.Steps[0])
+		}
+	})
+}
+
+// TestRun_SecretInCondition holds that a fault of a condition does not quote a secret to people.
+func TestRun_SecretInCondition(t *testing.T) {
+	t.Parallel()
+	a := newAgent(t)
+	p := newPod(t, a, &runnerv1.Plan{Steps: []*runnerv1.Step{{
+		Script: "true", Condition: "file(env.TOKEN) == ''", Env: []*runnerv1.EnvVar{{Name: "TOKEN", From: "SEATRIAL_ENV_0_X", Secret: true}},
+	}}})
+	p.env = []string{"SEATRIAL_ENV_0_X=tops3cret-value"}
+	r := p.start(t, "c0")
+	if code := r.wait(t); code != 0 {
+		t.Fatalf("exit %d", code)
+	}
+	if s := a.attempts.View().Steps[0]; s.GetStatus() != errored || strings.Contains(s.GetReason(), "tops3cret") || !strings.Contains(s.GetReason(), "***") {
+		t.Errorf("the step is %v", s)
+	}
+}
+
 func TestRun_Outputs(t *testing.T) {
 	t.Parallel()
 	a := newAgent(t)

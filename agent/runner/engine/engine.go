@@ -124,7 +124,7 @@ func open(c Config) (*engine, error) {
 	}
 	e.gatherer = &gather.Gatherer{
 		AttemptID: c.Plan.GetAttemptId(), Workspace: c.Workspace, Dest: filepath.Join(c.Shared, "files"), Limits: c.Limits,
-		Patterns: e.patterns,
+		Redact: redact.New(e.patterns),
 	}
 	if e.root, err = os.OpenRoot(c.Workspace); err != nil {
 		c.Log.Warn("expressions cannot read files", "error", err)
@@ -210,12 +210,13 @@ func (e *engine) run(ctx context.Context) error {
 		if !mine {
 			continue
 		}
-		end, err := e.decide(s)
+		before, err := e.courseBefore(int(s.GetIndex()))
 		if err != nil {
 			return err
 		}
+		end := e.decide(s, before)
 		if end == nil {
-			end = e.runStep(ctx, s)
+			end = e.runStep(ctx, s, before)
 		}
 		if err := e.conclude(end); err != nil {
 			return err

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/sys/unix"
+
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
@@ -50,25 +52,30 @@ func (e *engine) keepOutputs(s *runnerv1.Step) {
 	}
 }
 
-// readOutputs reads key=value lines. Of a name that is written twice the last value counts. Foreign code has written the file.
+// readOutputs reads a file of name=value lines that foreign code has written. Of a name that stands twice the last value counts.
 func readOutputs(file string, names []string) (values map[string]string, notes []string) {
 	values = map[string]string{}
-	info, err := os.Lstat(file)
-	if err != nil {
+	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0) //nolint:gosec // G304: our own path
+	if errors.Is(err, fs.ErrNotExist) {
 		return values, nil // it never started
 	}
-	if !info.Mode().IsRegular() {
-		return values, []string{"$SEATRIAL_OUTPUT is no regular file any more; no output was read"}
-	}
-	f, err := os.Open(file) //nolint:gosec // G304: our own path
 	if err != nil {
 		return values, []string{"the outputs cannot be read: " + err.Error()}
 	}
 	defer f.Close() //nolint:errcheck // read only
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return values, []string{"$SEATRIAL_OUTPUT is no regular file any more; no output was read"}
+	}
 	text, err := io.ReadAll(io.LimitReader(f, maxOutputs+1))
-	switch {
-	case err != nil:
+	if err != nil {
 		return values, []string{"the outputs cannot be read: " + err.Error()}
+	}
+	return parseOutputs(text, names)
+}
+
+func parseOutputs(text []byte, names []string) (values map[string]string, notes []string) {
+	values = map[string]string{}
+	switch {
 	case len(text) > maxOutputs:
 		return values, []string{fmt.Sprintf("more than %d bytes were written to $SEATRIAL_OUTPUT; no output was read", maxOutputs)}
 	case !utf8.Valid(text):

@@ -7,18 +7,16 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/seatrial/seatrial/agent/runner/redact"
 	"github.com/seatrial/seatrial/agent/runner/ship"
 	"github.com/seatrial/seatrial/agent/runner/spool"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
 // runStep runs a claimed step and returns its end. Its files are copied before anybody can learn that it has ended.
-func (e *engine) runStep(ctx context.Context, s *runnerv1.Step) *runnerv1.StepState {
+func (e *engine) runStep(ctx context.Context, s *runnerv1.Step, before *course) *runnerv1.StepState {
 	now := &runnerv1.StepState{Index: s.GetIndex(), Name: s.GetName(), Status: running, StartedAt: timestamppb.Now()}
 	if err := e.record(now); err != nil {
 		e.Log.Error("the start of a step could not be recorded", "step", s.GetName(), "error", err)
@@ -28,7 +26,7 @@ func (e *engine) runStep(ctx context.Context, s *runnerv1.Step) *runnerv1.StepSt
 	if err != nil {
 		end.Status, end.Reason = errored, "the log of the step cannot be kept: "+err.Error()
 	} else {
-		e.execute(ctx, s, sp, end)
+		e.execute(ctx, s, before, sp, end)
 		totals := sp.Seal()
 		end.Log = ship.Totals(totals)
 		if fault := sp.Fault(); fault != "" {
@@ -39,7 +37,6 @@ func (e *engine) runStep(ctx context.Context, s *runnerv1.Step) *runnerv1.StepSt
 	files, notes := e.gatherer.Gather(s, end.GetStatus() == passed)
 	e.ship.Note(notes...)
 	e.ship.Files(files)
-	end.Reason = strings.ToValidUTF8(redact.New(e.patterns).String(end.GetReason()), "\uFFFD")
 	end.FinishedAt = timestamppb.Now()
 	return end
 }

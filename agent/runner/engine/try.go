@@ -20,14 +20,14 @@ import (
 )
 
 const (
-	// lateTimeout bounds a step without a time limit that is run after the end of the attempt was ordered.
+	// lateTimeout bounds a step without a time limit that starts after the attempt was to end. The allowance of the plan counts on it.
 	lateTimeout = 5 * time.Minute
 	// maxDelay is the longest pause between two tries.
 	maxDelay = time.Hour
 )
 
 // execute runs the command of a step, again when it may be retried, and fills in how it ended.
-func (e *engine) execute(ctx context.Context, s *runnerv1.Step, sp *spool.Spool, end *runnerv1.StepState) {
+func (e *engine) execute(ctx context.Context, s *runnerv1.Step, before *course, sp *spool.Spool, end *runnerv1.StepState) {
 	last := max(1, s.GetRetry().GetAttempts())
 	for try := int32(1); ; try++ {
 		if last > 1 {
@@ -38,14 +38,15 @@ func (e *engine) execute(ctx context.Context, s *runnerv1.Step, sp *spool.Spool,
 			end.Status, end.Reason = errored, "the output of the step cannot be read: "+err.Error()
 			return
 		}
-		e.try(ctx, s, out, end)
+		e.try(ctx, s, before, out, end)
 		out.wait()
 		if try == last || !end.GetAllowed() { // what no workflow may allow, no further try can mend
 			break
 		}
 		pause := delay(s.GetRetry(), try)
 		out.say(fmt.Sprintf("seatrial: try %d of %d did not end as expected (%s); the next one starts in %s", try, last, end.GetReason(), pause))
-		if !e.rest(ctx, pause) {
+		if h := e.rest(ctx, pause, before.late(s)); h != nil {
+			end.Status, end.Reason, end.Allowed = h.status, h.reason, false
 			break
 		}
 	}
@@ -64,34 +65,45 @@ func delay(r *runnerv1.Retry, try int32) time.Duration {
 	return time.Duration(min(d, maxDelay.Seconds()) * float64(time.Second)).Round(time.Millisecond)
 }
 
-// rest waits and reports whether the attempt still goes on after it.
-func (e *engine) rest(ctx context.Context, d time.Duration) bool {
-	ctx, stop := context.WithTimeout(ctx, d)
-	defer stop()
-	over := errors.New("the attempt is over")
-	err := e.watch.Wait(ctx, func() (bool, error) {
-		h, err := e.halted()
-		if h != nil {
-			err = over
-		}
-		return false, err
-	})
-	if h, herr := e.halted(); h != nil || herr != nil {
-		return false
+// late reports whether a step runs although the attempt was to end: nothing ends it but its own limit.
+func (c *course) late(s *runnerv1.Step) bool { return c.halt != nil || s.GetTeardown() }
+
+// rest waits before the next try. It returns why there is none when the attempt is to end meanwhile, unless that is no matter for a
+// step that is late.
+func (e *engine) rest(ctx context.Context, d time.Duration, late bool) *halt {
+	if !late && !e.deadline.IsZero() {
+		d = min(d, time.Until(e.deadline))
 	}
-	return errors.Is(err, context.DeadlineExceeded)
+	timed, stop := context.WithTimeout(ctx, d)
+	defer stop()
+	var h *halt
+	err := e.watch.Wait(timed, func() (over bool, err error) {
+		if !late {
+			h, err = e.halted()
+		}
+		return h != nil, err
+	})
+	switch {
+	case ctx.Err() != nil:
+		return &halt{status: cancelled, reason: "the runner was stopped"}
+	case err != nil && !errors.Is(err, context.DeadlineExceeded):
+		return &halt{status: errored, reason: "the runner could not go on: " + err.Error()}
+	case h == nil && !late && !e.deadline.IsZero() && !time.Now().Before(e.deadline):
+		return e.timeHalt()
+	}
+	return h
 }
 
 // try runs the command of a step once. It sets Allowed when the end is one that a workflow may allow.
-func (e *engine) try(ctx context.Context, s *runnerv1.Step, out *output, end *runnerv1.StepState) {
+func (e *engine) try(ctx context.Context, s *runnerv1.Step, before *course, out *output, end *runnerv1.StepState) {
 	end.ExitCode, end.Allowed = nil, false
-	cmd, err := e.prepare(s, end.GetTries())
+	cmd, err := e.prepare(s, before, end.GetTries())
 	if err != nil {
 		e.failToStart(out, end, err.Error())
 		return
 	}
 	cmd.Output = out.write
-	ctx, stop := e.bounds(ctx, s)
+	ctx, stop := e.bounds(ctx, s, before.late(s))
 	defer stop()
 	exit, err := step.Run(ctx, cmd, out.started)
 	if err != nil {
@@ -119,21 +131,14 @@ func (e *engine) failToStart(out *output, end *runnerv1.StepState, reason string
 	out.say("seatrial: " + reason)
 }
 
-func (e *engine) prepare(s *runnerv1.Step, try int32) (step.Command, error) {
-	if s.GetIndex() == 0 && !step.IsSource(s) { // files of the plan go over those of a repository
+// prepare makes the command of a try, counted from 1; of a step that has only one it is 0.
+func (e *engine) prepare(s *runnerv1.Step, before *course, try int32) (step.Command, error) {
+	if s.GetIndex() == 0 && try <= 1 && !step.IsSource(s) { // files of the plan go over those of a repository
 		if err := e.writeSources(); err != nil {
 			return step.Command{}, err
 		}
 	}
-	c, err := e.courseBefore(int(s.GetIndex()))
-	if err != nil {
-		return step.Command{}, err
-	}
-	h, err := e.halted()
-	if err != nil {
-		return step.Command{}, err
-	}
-	pod, env, err := e.knowing(s, c, h)
+	pod, env, err := e.knowing(s, before)
 	if err != nil {
 		return step.Command{}, err
 	}
@@ -148,17 +153,13 @@ func (e *engine) prepare(s *runnerv1.Step, try int32) (step.Command, error) {
 	})
 }
 
-// bounds returns the context of a step: it ends by the step's limit, by that of all steps, or by a cancellation. One that runs after
-// the end of the attempt was ordered has only its own limit.
-func (e *engine) bounds(ctx context.Context, s *runnerv1.Step) (context.Context, context.CancelFunc) {
+// bounds returns the context of a step: it ends by the step's limit, by that of all steps, or by a cancellation. One that is late
+// has only its own limit.
+func (e *engine) bounds(ctx context.Context, s *runnerv1.Step, late bool) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	limits := ctx
 	stops := []context.CancelFunc{}
 	limit := s.GetTimeout().AsDuration()
-	late := s.GetTeardown()
-	if h, err := e.halted(); err == nil && h != nil {
-		late = true
-	}
 	if late && limit == 0 {
 		limit = lateTimeout
 	}
@@ -177,7 +178,7 @@ func (e *engine) bounds(ctx context.Context, s *runnerv1.Step) (context.Context,
 	heard := make(chan struct{})
 	go func() {
 		defer close(heard)
-		if late { // nothing ends what runs after the end but its own limit
+		if late {
 			return
 		}
 		_ = e.watch.Wait(limits, func() (bool, error) { // its error is that the step has ended

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/seatrial/seatrial/agent/runner/redact"
 	"github.com/seatrial/seatrial/agent/runner/state"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
@@ -152,8 +153,10 @@ func ended(s *runnerv1.Step, status runnerv1.StepStatus, reason string) *runnerv
 	}
 }
 
-// conclude records the end of a claimed step, and after the last one that of the attempt.
+// conclude records the end of a claimed step, and after the last one that of the attempt. Its reason may quote what foreign code has
+// written.
 func (e *engine) conclude(s *runnerv1.StepState) error {
+	s.Reason = strings.ToValidUTF8(redact.New(e.patterns).String(s.GetReason()), "\uFFFD")
 	if err := e.record(s); err != nil {
 		return err
 	}

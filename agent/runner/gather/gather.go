@@ -45,13 +45,11 @@ type Gatherer struct {
 	Workspace string
 	Dest      string // directory for the copies
 	Limits    Limits
-	Patterns  []string // secrets, hidden in paths and in the text of reports
+	Redact    *redact.Redactor // hides secrets in paths and in the text of reports
 
 	files int
 	total int64
 }
-
-func (g *Gatherer) redact(s string) string { return redact.New(g.Patterns).String(s) }
 
 // wanted returns the artifacts that a step keeps when it ended like this.
 func wanted(a *runnerv1.ArtifactSpec, passed bool) []string {
@@ -119,7 +117,7 @@ type copied struct {
 
 func (w *work) note(format string, args ...any) {
 	text := fmt.Sprintf("step %q: ", w.step.GetName()) + fmt.Sprintf(format, args...)
-	w.notes = append(w.notes, clean(w.g.redact(text)))
+	w.notes = append(w.notes, clean(w.g.Redact.String(text)))
 }
 
 func clean(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
@@ -205,10 +203,13 @@ func (w *work) take(name string, info fs.FileInfo, kind runnerv1.FileKind, forma
 		w.note("%s was left out: it is %s, not a regular file", name, describe(info.Mode()))
 		return nil
 	}
-	if err := w.fits(name, info.Size(), kind); err != nil {
-		return err
+	artifact := kind == runnerv1.FileKind_FILE_KIND_ARTIFACT
+	if artifact && w.room >= 0 && info.Size() > w.room {
+		w.note("%s and everything after it was left out: the step's artifacts may have %d bytes in all (artifacts.maxSize)",
+			name, w.step.GetArtifacts().GetMaxSize())
+		return errFull
 	}
-	c, err := w.copy(source{name, kind == runnerv1.FileKind_FILE_KIND_REPORT && len(w.g.Patterns) > 0}, info)
+	c, err := w.copy(source{name, !artifact && !w.g.Redact.Empty()}, info)
 	if errors.Is(err, errFull) {
 		return err
 	}
@@ -216,24 +217,13 @@ func (w *work) take(name string, info fs.FileInfo, kind runnerv1.FileKind, forma
 		w.note("%s was left out: %v", name, err)
 		return nil
 	}
+	if artifact && w.room >= 0 {
+		w.room = max(0, w.room-c.size)
+	}
 	w.files = append(w.files, File{Copy: c.name, Header: &runnerv1.FileHeader{
-		AttemptId: w.g.AttemptID, Kind: kind, StepIndex: w.step.GetIndex(), Path: clean(w.g.redact(name)), Size: c.size,
+		AttemptId: w.g.AttemptID, Kind: kind, StepIndex: w.step.GetIndex(), Path: clean(w.g.Redact.String(name)), Size: c.size,
 		Sha256: c.sum, ContentType: c.contentType, Format: format,
 	}})
-	return nil
-}
-
-// fits checks the step's own limit.
-func (w *work) fits(name string, size int64, kind runnerv1.FileKind) error {
-	if kind != runnerv1.FileKind_FILE_KIND_ARTIFACT || w.room < 0 {
-		return nil
-	}
-	if size > w.room {
-		w.note("%s and everything after it was left out: the step's artifacts may have %d bytes in all (artifacts.maxSize)",
-			name, w.step.GetArtifacts().GetMaxSize())
-		return errFull
-	}
-	w.room -= size
 	return nil
 }
 
@@ -286,7 +276,11 @@ func (w *work) copy(from source, info fs.FileInfo) (*copied, error) {
 		return nil, errors.New("it was replaced while it was read")
 	}
 	c := &copied{name: filepath.Join(w.dir, fmt.Sprintf("%06d", len(w.copies)))}
-	if err := c.fill(w.reader(src, from.hidden), w.g.Limits.Each); err != nil {
+	var content io.Reader = src
+	if from.hidden {
+		content = redact.NewReader(src, w.g.Redact)
+	}
+	if err := c.fill(content, w.g.Limits.Each); err != nil {
 		_ = os.Remove(c.name)
 		return nil, err
 	}
@@ -295,13 +289,6 @@ func (w *work) copy(from source, info fs.FileInfo) (*copied, error) {
 	w.g.files++
 	w.g.total += c.size
 	return c, nil
-}
-
-func (w *work) reader(src io.Reader, hidden bool) io.Reader {
-	if !hidden {
-		return src
-	}
-	return redact.NewReader(src, redact.New(w.g.Patterns))
 }
 
 // fill writes the copy with its size and digest. A file that still grows is cut at the cap, not followed forever.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/seatrial/seatrial/agent/runner/gather"
+	"github.com/seatrial/seatrial/agent/runner/redact"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
@@ -28,7 +29,7 @@ func setup(t *testing.T, files map[string]string) *gather.Gatherer {
 	}
 	return &gather.Gatherer{
 		AttemptID: "a", Workspace: ws, Dest: t.TempDir(), Limits: gather.DefaultLimits(),
-		Patterns: []string{"s3cret"},
+		Redact: redact.New([]string{"s3cret"}),
 	}
 }
 

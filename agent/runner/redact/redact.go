@@ -102,9 +102,12 @@ func (r *Redactor) step(at int32, b byte) int32 {
 	}
 }
 
+// Empty reports whether there is nothing to hide.
+func (r *Redactor) Empty() bool { return r == nil || len(r.nodes) < 2 }
+
 // Append appends to dst what is decided of the stream after chunk and returns it.
 func (r *Redactor) Append(dst, chunk []byte) []byte {
-	if r == nil || len(r.nodes) < 2 {
+	if r.Empty() {
 		return append(dst, chunk...)
 	}
 	for len(chunk) > 0 {

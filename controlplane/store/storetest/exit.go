@@ -17,13 +17,9 @@ type arrival struct {
 	bad  int64  // failures that the report accounts for
 }
 
-func (f *fixture) arrive(t *testing.T, n execution.New, exit int, a arrival) {
+func (f *fixture) arrive(t *testing.T, n execution.New, exit int, status execution.Status, a arrival) {
 	t.Helper()
 	if a.file == "" {
-		status := execution.Passed
-		if exit != 0 {
-			status = execution.Failed
-		}
 		f.report(t, execution.Report{Attempt: n.AttemptID, Status: execution.Running, Steps: []execution.Step{{Index: 1, Name: "test", Status: status, ExitCode: &exit}}})
 		return
 	}
@@ -67,26 +63,32 @@ func exits() map[string]func(t *testing.T, f *fixture) {
 	tests := map[string]struct {
 		reason string
 		exit   int
+		status execution.Status // of the step
 		all    []arrival
 		want   string
 	}{
 		"OneIsRed": {
-			"the failure is in one of the files, as is usual", 3,
+			"the failure is in one of the files, as is usual", 3, execution.Failed,
 			[]arrival{{"a", 0}, {"b", 2}, {"c", 0}, {}},
 			"a consistent \"\"\nb consistent \"\"\nc consistent \"\"\nfailed b fails 0 \"\"\nfailed b fails 1 \"\"\n" +
 				"passed a passes \"\"\npassed b passes \"\"\npassed c passes \"\"\n{Total:5 Passed:3 Failed:2 Errored:0 Skipped:0}",
 		},
 		"NoneIsRed": {
-			"the failure is in none of them: it counts once", 3,
+			"the failure is in none of them: it counts once", 3, execution.Failed,
 			[]arrival{{"a", 0}, {"b", 0}, {"c", 0}, {}},
 			"a " + contradicted + "b " + contradicted + "c " + contradicted +
 				"errored «runner exit code» \"exit code 3 without a failure in the report\"\n" +
 				"passed a passes \"\"\npassed b passes \"\"\npassed c passes \"\"\n{Total:4 Passed:3 Failed:0 Errored:1 Skipped:0}",
 		},
 		"Green": {
-			"nothing speaks of a failure", 0,
+			"nothing speaks of a failure", 0, execution.Passed,
 			[]arrival{{"a", 0}, {"b", 0}, {}},
 			"a consistent \"\"\nb consistent \"\"\npassed a passes \"\"\npassed b passes \"\"\n{Total:2 Passed:2 Failed:0 Errored:0 Skipped:0}",
+		},
+		"Expected": {
+			"the workflow lists the code among those for which the step passes", 3, execution.Passed,
+			[]arrival{{"a", 0}, {}},
+			"a consistent \"\"\npassed a passes \"\"\n{Total:1 Passed:1 Failed:0 Errored:0 Skipped:0}",
 		},
 	}
 	out := map[string]func(t *testing.T, f *fixture){}
@@ -95,12 +97,12 @@ func exits() map[string]func(t *testing.T, f *fixture) {
 			for order := range permutations(tc.all) {
 				n := f.assigned(t)
 				for i, a := range order {
-					f.arrive(t, n, tc.exit, a)
+					f.arrive(t, n, tc.exit, tc.status, a)
 					if i%2 == 1 { // an answer that was lost brings the same again
-						f.arrive(t, n, tc.exit, order[i-1])
+						f.arrive(t, n, tc.exit, tc.status, order[i-1])
 					}
 				}
-				f.arrive(t, n, tc.exit, order[0])
+				f.arrive(t, n, tc.exit, tc.status, order[0])
 				if got := f.described(t, n); got != tc.want {
 					t.Fatalf("%s: order %v\n%s\nwant\n%s", tc.reason, order, got, tc.want)
 				}
