@@ -11,7 +11,7 @@ say() { printf '%s %s\n' "$(date +%T)" "$*"; }
 integration/packages.sh gcc git openssl iproute2 runc containernetworking-plugins etcd-server iptables conntrack mmdebstrap \
   docker.io postgresql redis-server chromium
 
-say "preparing the one-machine cluster (15 minutes when nothing is cached, seconds otherwise)"
+say "preparing the one-machine cluster (about 20 minutes when nothing is cached, seconds otherwise)"
 integration/kube/build.sh "$cache/kube"
 started=1 # what ran before stays
 [ -s "$cache/kube/kubelet.pid" ] && kill -0 "$(cat "$cache/kube/kubelet.pid")" 2>/dev/null && started=

@@ -26,7 +26,7 @@ if [ -z "${DEMO_CONTEXT:-}" ]; then
 fi
 command -v npm >/dev/null || integration/packages.sh npm
 
-say "preparing the tools of the cluster (15 minutes when nothing is cached, seconds otherwise)"
+say "preparing the tools of the cluster (about 20 minutes when nothing is cached, seconds otherwise)"
 integration/kube/build.sh "$kube"
 
 if [ -n "${DEMO_CONTEXT:-}" ]; then

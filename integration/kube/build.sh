@@ -17,12 +17,12 @@ say "building Kubernetes $version (about 10 minutes when nothing is cached)"
 pkg=k8s.io/component-base/version
 (cd "$here/kubeone" && go build -ldflags "-s -w -X $pkg.gitVersion=v$version -X $pkg.gitMajor=1 -X $pkg.gitMinor=$(cut -d. -f2 <<<"$version")" -o "$out/bin/kubeone" .)
 for name in kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl; do ln -sf kubeone "$out/bin/$name"; done
-say "building containerd (about 2 minutes)"
+say "building containerd (about 3 minutes)"
 # containerd 2 from its module: Debian's 1.6 cannot mount images as volumes
 (cd "$here/containerd" && CGO_ENABLED=0 go build -tags 'no_btrfs no_devmapper no_zfs' -ldflags '-s -w' -o "$out/bin" tool)
 say "building CoreDNS (about 3 minutes)"
 (cd "$here/coredns" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$out/bin/coredns" .)
-say "building helm (about 3 minutes)"
+say "building helm (about 4 minutes)"
 (cd "$here/helm" && CGO_ENABLED=0 go build -ldflags "-s -w" -o "$out/bin" tool)
 (cd "$here/image" && go build -o "$out/bin/image" .)
 echo "$stamp" >"$out/bin/.stamp"
