@@ -56,7 +56,7 @@ func lastWords(attemptID string, c work.Container) (termination.Message, bool) {
 func stepOf(s termination.Step) *runnerv1.StepState {
 	return &runnerv1.StepState{
 		Index:  int32(s.Index), //nolint:gosec // an index of a step
-		Status: stepStatus(s.Status), ExitCode: s.Exit, Reason: s.Reason, StartedAt: millis(s.Started), FinishedAt: millis(s.Finished),
+		Status: stepStatus(s.Status), ExitCode: s.Exit, Reason: s.Reason, Allowed: s.Allowed, StartedAt: millis(s.Started), FinishedAt: millis(s.Finished),
 		Log: &runnerv1.LogTotals{Bytes: s.Bytes, Lines: s.Lines, GapBytes: s.Gap, Crc32C: s.CRC},
 	}
 }

@@ -111,7 +111,7 @@ func reportFrom(id execution.AttemptID, r *agentv1.AttemptReport) execution.Repo
 func stepFrom(s *runnerv1.StepState) execution.Step {
 	out := execution.Step{
 		Index: int(s.GetIndex()), Name: s.GetName(), Status: stepStatus(s.GetStatus()), Reason: s.GetReason(),
-		StartedAt: timeFrom(s.GetStartedAt()), FinishedAt: timeFrom(s.GetFinishedAt()),
+		Allowed: s.GetAllowed(), StartedAt: timeFrom(s.GetStartedAt()), FinishedAt: timeFrom(s.GetFinishedAt()),
 	}
 	if s.ExitCode != nil {
 		code := int(s.GetExitCode())

@@ -103,7 +103,7 @@ func jobName(id execution.AttemptID) string {
 
 func stepOf(s execution.Step) *apiv1.Step {
 	out := &apiv1.Step{
-		Index: int32Of(s.Index), Name: s.Name, Status: statusOf(s.Status), Reason: s.Reason,
+		Index: int32Of(s.Index), Name: s.Name, Status: statusOf(s.Status), Reason: s.Reason, Allowed: s.Allowed,
 		StartedAt: timeOf(s.StartedAt), FinishedAt: timeOf(s.FinishedAt),
 		Log: &apiv1.Log{
 			Bytes: s.Log.Bytes, Lines: s.Log.Lines, GapBytes: s.Log.GapBytes, Complete: s.Log.Complete, ViaKubeApi: s.Log.ViaKubeAPI,

@@ -78,9 +78,15 @@ type Step struct {
 	Status     Status
 	ExitCode   *int // nil until a process ended
 	Reason     string
+	Allowed    bool // it did not end as expected, and its workflow goes on in spite of that
 	StartedAt  time.Time
 	FinishedAt time.Time
 	Log        Log
+}
+
+// Failed reports whether an attempt with such a step has not passed.
+func (s Step) Failed() bool {
+	return !s.Allowed && (s.Status == Failed || s.Status == Errored || s.Status == TimedOut)
 }
 
 // Log is what is stored of a step's output.

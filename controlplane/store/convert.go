@@ -39,7 +39,7 @@ func attemptRecord(row *db.Attempt, steps []record.Step) record.Attempt {
 
 func stepRecord(row *db.Step, stream *db.LogStream) record.Step {
 	out := record.Step{
-		Index: row.Index, Name: row.Name, Status: record.Status(row.Status), ExitCode: row.ExitCode, Reason: row.Reason,
+		Index: row.Index, Name: row.Name, Status: record.Status(row.Status), ExitCode: row.ExitCode, Reason: row.Reason, Allowed: row.Allowed,
 		StartedAt: timeOf(row.StartedAt), FinishedAt: timeOf(row.FinishedAt),
 		Log: record.Log{Complete: row.Status == string(record.Skipped)}, // it never wrote any
 	}

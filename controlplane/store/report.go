@@ -143,7 +143,7 @@ func mergeSteps(ctx context.Context, tx *db.Tx, a *db.Attempt, steps []record.St
 func mergeStep(ctx context.Context, tx *db.Tx, row *db.Step, reported record.Step) error {
 	from := record.Status(row.Status)
 	status := record.Next(from, reported.Status)
-	change := row.Update().SetStatus(string(status))
+	change := row.Update().SetStatus(string(status)).SetAllowed(row.Allowed || reported.Allowed)
 	if !from.Terminal() && reported.Reason != "" {
 		change.SetReason(clean(reported.Reason))
 	}

@@ -423,6 +423,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			step.FieldIndex:          {Type: field.TypeInt, Column: step.FieldIndex},
 			step.FieldName:           {Type: field.TypeString, Column: step.FieldName},
 			step.FieldExitCode:       {Type: field.TypeInt, Column: step.FieldExitCode},
+			step.FieldAllowed:        {Type: field.TypeBool, Column: step.FieldAllowed},
 			step.FieldReportsBad:     {Type: field.TypeInt64, Column: step.FieldReportsBad},
 			step.FieldExitResultID:   {Type: field.TypeUUID, Column: step.FieldExitResultID},
 		},
@@ -3014,6 +3015,11 @@ func (f *StepFilter) WhereName(p entql.StringP) {
 // WhereExitCode applies the entql int predicate on the exit_code field.
 func (f *StepFilter) WhereExitCode(p entql.IntP) {
 	f.Where(p.Field(step.FieldExitCode))
+}
+
+// WhereAllowed applies the entql bool predicate on the allowed field.
+func (f *StepFilter) WhereAllowed(p entql.BoolP) {
+	f.Where(p.Field(step.FieldAllowed))
 }
 
 // WhereReportsBad applies the entql int64 predicate on the reports_bad field.

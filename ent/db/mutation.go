@@ -16546,6 +16546,7 @@ type StepMutation struct {
 	name                *string
 	exit_code           *int
 	addexit_code        *int
+	allowed             *bool
 	reports_bad         *int64
 	addreports_bad      *int64
 	exit_result_id      *uuid.UUID
@@ -17175,6 +17176,42 @@ func (m *StepMutation) ResetExitCode() {
 	delete(m.clearedFields, step.FieldExitCode)
 }
 
+// SetAllowed sets the "allowed" field.
+func (m *StepMutation) SetAllowed(b bool) {
+	m.allowed = &b
+}
+
+// Allowed returns the value of the "allowed" field in the mutation.
+func (m *StepMutation) Allowed() (r bool, exists bool) {
+	v := m.allowed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAllowed returns the old "allowed" field's value of the Step entity.
+// If the Step object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StepMutation) OldAllowed(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAllowed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAllowed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAllowed: %w", err)
+	}
+	return oldValue.Allowed, nil
+}
+
+// ResetAllowed resets all changes to the "allowed" field.
+func (m *StepMutation) ResetAllowed() {
+	m.allowed = nil
+}
+
 // SetReportsBad sets the "reports_bad" field.
 func (m *StepMutation) SetReportsBad(i int64) {
 	m.reports_bad = &i
@@ -17368,7 +17405,7 @@ func (m *StepMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *StepMutation) Fields() []string {
-	fields := make([]string, 0, 14)
+	fields := make([]string, 0, 15)
 	if m.created_at != nil {
 		fields = append(fields, step.FieldCreatedAt)
 	}
@@ -17404,6 +17441,9 @@ func (m *StepMutation) Fields() []string {
 	}
 	if m.exit_code != nil {
 		fields = append(fields, step.FieldExitCode)
+	}
+	if m.allowed != nil {
+		fields = append(fields, step.FieldAllowed)
 	}
 	if m.reports_bad != nil {
 		fields = append(fields, step.FieldReportsBad)
@@ -17443,6 +17483,8 @@ func (m *StepMutation) Field(name string) (ent.Value, bool) {
 		return m.Name()
 	case step.FieldExitCode:
 		return m.ExitCode()
+	case step.FieldAllowed:
+		return m.Allowed()
 	case step.FieldReportsBad:
 		return m.ReportsBad()
 	case step.FieldExitResultID:
@@ -17480,6 +17522,8 @@ func (m *StepMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldName(ctx)
 	case step.FieldExitCode:
 		return m.OldExitCode(ctx)
+	case step.FieldAllowed:
+		return m.OldAllowed(ctx)
 	case step.FieldReportsBad:
 		return m.OldReportsBad(ctx)
 	case step.FieldExitResultID:
@@ -17576,6 +17620,13 @@ func (m *StepMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetExitCode(v)
+		return nil
+	case step.FieldAllowed:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAllowed(v)
 		return nil
 	case step.FieldReportsBad:
 		v, ok := value.(int64)
@@ -17741,6 +17792,9 @@ func (m *StepMutation) ResetField(name string) error {
 		return nil
 	case step.FieldExitCode:
 		m.ResetExitCode()
+		return nil
+	case step.FieldAllowed:
+		m.ResetAllowed()
 		return nil
 	case step.FieldReportsBad:
 		m.ResetReportsBad()

@@ -44,6 +44,8 @@ type Step struct {
 	Name string `json:"name,omitempty"`
 	// ExitCode holds the value of the "exit_code" field.
 	ExitCode *int `json:"exit_code,omitempty"`
+	// Allowed holds the value of the "allowed" field.
+	Allowed bool `json:"allowed,omitempty"`
 	// ReportsBad holds the value of the "reports_bad" field.
 	ReportsBad int64 `json:"reports_bad,omitempty"`
 	// ExitResultID holds the value of the "exit_result_id" field.
@@ -94,6 +96,8 @@ func (*Step) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case step.FieldExitResultID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
+		case step.FieldAllowed:
+			values[i] = new(sql.NullBool)
 		case step.FieldIndex, step.FieldExitCode, step.FieldReportsBad:
 			values[i] = new(sql.NullInt64)
 		case step.FieldStatus, step.FieldReason, step.FieldMessage, step.FieldName:
@@ -198,6 +202,12 @@ func (_m *Step) assignValues(columns []string, values []any) error {
 				_m.ExitCode = new(int)
 				*_m.ExitCode = int(value.Int64)
 			}
+		case step.FieldAllowed:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field allowed", values[i])
+			} else if value.Valid {
+				_m.Allowed = value.Bool
+			}
 		case step.FieldReportsBad:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
 				return fmt.Errorf("unexpected type %T for field reports_bad", values[i])
@@ -298,6 +308,9 @@ func (_m *Step) String() string {
 		builder.WriteString("exit_code=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
+	builder.WriteString(", ")
+	builder.WriteString("allowed=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Allowed))
 	builder.WriteString(", ")
 	builder.WriteString("reports_bad=")
 	builder.WriteString(fmt.Sprintf("%v", _m.ReportsBad))

@@ -154,6 +154,20 @@ func (_c *StepCreate) SetNillableExitCode(v *int) *StepCreate {
 	return _c
 }
 
+// SetAllowed sets the "allowed" field.
+func (_c *StepCreate) SetAllowed(v bool) *StepCreate {
+	_c.mutation.SetAllowed(v)
+	return _c
+}
+
+// SetNillableAllowed sets the "allowed" field if the given value is not nil.
+func (_c *StepCreate) SetNillableAllowed(v *bool) *StepCreate {
+	if v != nil {
+		_c.SetAllowed(*v)
+	}
+	return _c
+}
+
 // SetReportsBad sets the "reports_bad" field.
 func (_c *StepCreate) SetReportsBad(v int64) *StepCreate {
 	_c.mutation.SetReportsBad(v)
@@ -265,6 +279,10 @@ func (_c *StepCreate) defaults() error {
 		v := step.DefaultMessage
 		_c.mutation.SetMessage(v)
 	}
+	if _, ok := _c.mutation.Allowed(); !ok {
+		v := step.DefaultAllowed
+		_c.mutation.SetAllowed(v)
+	}
 	if _, ok := _c.mutation.ReportsBad(); !ok {
 		v := step.DefaultReportsBad
 		_c.mutation.SetReportsBad(v)
@@ -307,6 +325,9 @@ func (_c *StepCreate) check() error {
 	}
 	if _, ok := _c.mutation.Name(); !ok {
 		return &ValidationError{Name: "name", err: errors.New(`db: missing required field "Step.name"`)}
+	}
+	if _, ok := _c.mutation.Allowed(); !ok {
+		return &ValidationError{Name: "allowed", err: errors.New(`db: missing required field "Step.allowed"`)}
 	}
 	if _, ok := _c.mutation.ReportsBad(); !ok {
 		return &ValidationError{Name: "reports_bad", err: errors.New(`db: missing required field "Step.reports_bad"`)}
@@ -392,6 +413,10 @@ func (_c *StepCreate) createSpec() (*Step, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ExitCode(); ok {
 		_spec.SetField(step.FieldExitCode, field.TypeInt, value)
 		_node.ExitCode = &value
+	}
+	if value, ok := _c.mutation.Allowed(); ok {
+		_spec.SetField(step.FieldAllowed, field.TypeBool, value)
+		_node.Allowed = value
 	}
 	if value, ok := _c.mutation.ReportsBad(); ok {
 		_spec.SetField(step.FieldReportsBad, field.TypeInt64, value)
@@ -592,6 +617,18 @@ func (u *StepUpsert) AddExitCode(v int) *StepUpsert {
 // ClearExitCode clears the value of the "exit_code" field.
 func (u *StepUpsert) ClearExitCode() *StepUpsert {
 	u.SetNull(step.FieldExitCode)
+	return u
+}
+
+// SetAllowed sets the "allowed" field.
+func (u *StepUpsert) SetAllowed(v bool) *StepUpsert {
+	u.Set(step.FieldAllowed, v)
+	return u
+}
+
+// UpdateAllowed sets the "allowed" field to the value that was provided on create.
+func (u *StepUpsert) UpdateAllowed() *StepUpsert {
+	u.SetExcluded(step.FieldAllowed)
 	return u
 }
 
@@ -817,6 +854,20 @@ func (u *StepUpsertOne) UpdateExitCode() *StepUpsertOne {
 func (u *StepUpsertOne) ClearExitCode() *StepUpsertOne {
 	return u.Update(func(s *StepUpsert) {
 		s.ClearExitCode()
+	})
+}
+
+// SetAllowed sets the "allowed" field.
+func (u *StepUpsertOne) SetAllowed(v bool) *StepUpsertOne {
+	return u.Update(func(s *StepUpsert) {
+		s.SetAllowed(v)
+	})
+}
+
+// UpdateAllowed sets the "allowed" field to the value that was provided on create.
+func (u *StepUpsertOne) UpdateAllowed() *StepUpsertOne {
+	return u.Update(func(s *StepUpsert) {
+		s.UpdateAllowed()
 	})
 }
 
@@ -1215,6 +1266,20 @@ func (u *StepUpsertBulk) UpdateExitCode() *StepUpsertBulk {
 func (u *StepUpsertBulk) ClearExitCode() *StepUpsertBulk {
 	return u.Update(func(s *StepUpsert) {
 		s.ClearExitCode()
+	})
+}
+
+// SetAllowed sets the "allowed" field.
+func (u *StepUpsertBulk) SetAllowed(v bool) *StepUpsertBulk {
+	return u.Update(func(s *StepUpsert) {
+		s.SetAllowed(v)
+	})
+}
+
+// UpdateAllowed sets the "allowed" field to the value that was provided on create.
+func (u *StepUpsertBulk) UpdateAllowed() *StepUpsertBulk {
+	return u.Update(func(s *StepUpsert) {
+		s.UpdateAllowed()
 	})
 }
 

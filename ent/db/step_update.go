@@ -145,6 +145,20 @@ func (_u *StepUpdate) ClearExitCode() *StepUpdate {
 	return _u
 }
 
+// SetAllowed sets the "allowed" field.
+func (_u *StepUpdate) SetAllowed(v bool) *StepUpdate {
+	_u.mutation.SetAllowed(v)
+	return _u
+}
+
+// SetNillableAllowed sets the "allowed" field if the given value is not nil.
+func (_u *StepUpdate) SetNillableAllowed(v *bool) *StepUpdate {
+	if v != nil {
+		_u.SetAllowed(*v)
+	}
+	return _u
+}
+
 // SetReportsBad sets the "reports_bad" field.
 func (_u *StepUpdate) SetReportsBad(v int64) *StepUpdate {
 	_u.mutation.ResetReportsBad()
@@ -295,6 +309,9 @@ func (_u *StepUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.ExitCodeCleared() {
 		_spec.ClearField(step.FieldExitCode, field.TypeInt)
 	}
+	if value, ok := _u.mutation.Allowed(); ok {
+		_spec.SetField(step.FieldAllowed, field.TypeBool, value)
+	}
 	if value, ok := _u.mutation.ReportsBad(); ok {
 		_spec.SetField(step.FieldReportsBad, field.TypeInt64, value)
 	}
@@ -441,6 +458,20 @@ func (_u *StepUpdateOne) AddExitCode(v int) *StepUpdateOne {
 // ClearExitCode clears the value of the "exit_code" field.
 func (_u *StepUpdateOne) ClearExitCode() *StepUpdateOne {
 	_u.mutation.ClearExitCode()
+	return _u
+}
+
+// SetAllowed sets the "allowed" field.
+func (_u *StepUpdateOne) SetAllowed(v bool) *StepUpdateOne {
+	_u.mutation.SetAllowed(v)
+	return _u
+}
+
+// SetNillableAllowed sets the "allowed" field if the given value is not nil.
+func (_u *StepUpdateOne) SetNillableAllowed(v *bool) *StepUpdateOne {
+	if v != nil {
+		_u.SetAllowed(*v)
+	}
 	return _u
 }
 
@@ -623,6 +654,9 @@ func (_u *StepUpdateOne) sqlSave(ctx context.Context) (_node *Step, err error) {
 	}
 	if _u.mutation.ExitCodeCleared() {
 		_spec.ClearField(step.FieldExitCode, field.TypeInt)
+	}
+	if value, ok := _u.mutation.Allowed(); ok {
+		_spec.SetField(step.FieldAllowed, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.ReportsBad(); ok {
 		_spec.SetField(step.FieldReportsBad, field.TypeInt64, value)

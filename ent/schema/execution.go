@@ -137,6 +137,7 @@ func (Step) Fields() []ent.Field {
 		field.Int("index").Immutable(),
 		field.String("name").Immutable(),
 		field.Int("exit_code").Optional().Nillable(),
+		field.Bool("allowed").Default(false),                            // its bad end does not fail the attempt
 		field.Int64("reports_bad").Default(0),                           // failures that its reports account for
 		field.UUID("exit_result_id", uuid.UUID{}).Optional().Nillable()) // the result that stands for a failure no report lists
 }

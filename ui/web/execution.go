@@ -89,7 +89,7 @@ func (s *site) failure(ctx context.Context, f parts.Frame, e execution.Execution
 	}
 	for _, a := range words.Attempts(e) {
 		for _, st := range a.Steps {
-			if st.Status == execution.Failed || st.Status == execution.Errored || st.Status == execution.TimedOut {
+			if st.Failed() {
 				return s.stepFailure(ctx, f, e, a, st)
 			}
 		}
@@ -178,7 +178,7 @@ func loudness(st execution.Step) int {
 		return 0
 	case !st.Status.Terminal():
 		return 4
-	case st.Status == execution.Passed || st.Status == execution.Skipped:
+	case st.Status == execution.Passed || st.Status == execution.Skipped || st.Allowed:
 		return 1
 	}
 	return 3

@@ -264,7 +264,7 @@ func (e *engine) leaveMessage(delivered bool) {
 	}
 	for _, s := range e.ended {
 		m.Steps = append(m.Steps, termination.Step{
-			Index: int(s.GetIndex()), Status: word(s.GetStatus()), Exit: s.ExitCode, Reason: s.GetReason(),
+			Index: int(s.GetIndex()), Status: word(s.GetStatus()), Exit: s.ExitCode, Reason: s.GetReason(), Allowed: s.GetAllowed(),
 			Started: millis(s.GetStartedAt()), Finished: millis(s.GetFinishedAt()), Bytes: s.GetLog().GetBytes(),
 			Lines: s.GetLog().GetLines(), Gap: s.GetLog().GetGapBytes(), CRC: s.GetLog().GetCrc32C(),
 		})

@@ -39,9 +39,9 @@ func (h *halt) Error() string { return h.reason }
 func (h *halt) Grace() time.Duration { return h.grace }
 
 func (e *engine) cancelHalt(c *runnerv1.Cancel) *halt {
-	h := &halt{status: cancelled, reason: "cancelled", grace: e.Plan.GetGrace().AsDuration(), attempt: true}
+	h := &halt{status: cancelled, reason: "it was cancelled", grace: e.Plan.GetGrace().AsDuration(), attempt: true}
 	if c.GetReason() != "" {
-		h.reason += ": " + c.GetReason()
+		h.reason = c.GetReason()
 	}
 	if g := c.GetGrace(); g != nil {
 		h.grace = g.AsDuration()

@@ -39,6 +39,7 @@ type Step struct {
 	Status   string `json:"s"`
 	Exit     *int32 `json:"x,omitempty"`
 	Reason   string `json:"r,omitempty"`
+	Allowed  bool   `json:"w,omitempty"`
 	Started  int64  `json:"a,omitempty"` // Unix milliseconds
 	Finished int64  `json:"z,omitempty"`
 	Bytes    int64  `json:"b,omitempty"`

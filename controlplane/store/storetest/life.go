@@ -277,6 +277,17 @@ func reports() map[string]func(t *testing.T, f *fixture) {
 		"TerminalStays":        terminalStays,
 		"NotesEnd":             notesEnd,
 		"OldStepDoesNotReturn": oldStep,
+		"AllowedFailureStays": func(t *testing.T, f *fixture) {
+			n := f.assigned(t)
+			for _, allowed := range []bool{true, false} { // the pod's last words may not know it
+				f.report(t, execution.Report{Attempt: n.AttemptID, Status: execution.Running, Steps: []execution.Step{
+					{Index: 0, Name: "install", Status: execution.Failed, Allowed: allowed}, {Index: 1, Name: "test", Status: execution.Failed},
+				}})
+			}
+			if got := attemptOf(t, f.execution(t, n.Execution.ID)).Steps; got[0].Failed() || !got[1].Failed() {
+				t.Errorf("steps are %+v", got)
+			}
+		},
 		"EndClosesSteps": func(t *testing.T, f *fixture) {
 			n := f.assigned(t)
 			f.report(t, execution.Report{Attempt: n.AttemptID, Status: execution.Running, Steps: []execution.Step{{Index: 0, Name: "install", Status: execution.Running, StartedAt: f.now}}})

@@ -703,6 +703,7 @@ var (
 		{Name: "index", Type: field.TypeInt},
 		{Name: "name", Type: field.TypeString},
 		{Name: "exit_code", Type: field.TypeInt, Nullable: true},
+		{Name: "allowed", Type: field.TypeBool, Default: false},
 		{Name: "reports_bad", Type: field.TypeInt64, Default: 0},
 		{Name: "exit_result_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "organization_id", Type: field.TypeUUID},
@@ -716,13 +717,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "steps_organizations_organization",
-				Columns:    []*schema.Column{StepsColumns[13]},
+				Columns:    []*schema.Column{StepsColumns[14]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "steps_attempts_attempt",
-				Columns:    []*schema.Column{StepsColumns[14]},
+				Columns:    []*schema.Column{StepsColumns[15]},
 				RefColumns: []*schema.Column{AttemptsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -731,12 +732,12 @@ var (
 			{
 				Name:    "step_organization_id_attempt_id_index",
 				Unique:  true,
-				Columns: []*schema.Column{StepsColumns[13], StepsColumns[14], StepsColumns[8]},
+				Columns: []*schema.Column{StepsColumns[14], StepsColumns[15], StepsColumns[8]},
 			},
 			{
 				Name:    "step_attempt_id",
 				Unique:  false,
-				Columns: []*schema.Column{StepsColumns[14]},
+				Columns: []*schema.Column{StepsColumns[15]},
 			},
 		},
 	}

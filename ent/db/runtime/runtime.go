@@ -638,8 +638,12 @@ func init() {
 	stepDescMessage := stepFields[2].Descriptor()
 	// step.DefaultMessage holds the default value on creation for the message field.
 	step.DefaultMessage = stepDescMessage.Default.(string)
+	// stepDescAllowed is the schema descriptor for allowed field.
+	stepDescAllowed := stepFields[9].Descriptor()
+	// step.DefaultAllowed holds the default value on creation for the allowed field.
+	step.DefaultAllowed = stepDescAllowed.Default.(bool)
 	// stepDescReportsBad is the schema descriptor for reports_bad field.
-	stepDescReportsBad := stepFields[9].Descriptor()
+	stepDescReportsBad := stepFields[10].Descriptor()
 	// step.DefaultReportsBad holds the default value on creation for the reports_bad field.
 	step.DefaultReportsBad = stepDescReportsBad.Default.(int64)
 	// stepDescID is the schema descriptor for id field.

@@ -40,6 +40,8 @@ const (
 	FieldName = "name"
 	// FieldExitCode holds the string denoting the exit_code field in the database.
 	FieldExitCode = "exit_code"
+	// FieldAllowed holds the string denoting the allowed field in the database.
+	FieldAllowed = "allowed"
 	// FieldReportsBad holds the string denoting the reports_bad field in the database.
 	FieldReportsBad = "reports_bad"
 	// FieldExitResultID holds the string denoting the exit_result_id field in the database.
@@ -81,6 +83,7 @@ var Columns = []string{
 	FieldIndex,
 	FieldName,
 	FieldExitCode,
+	FieldAllowed,
 	FieldReportsBad,
 	FieldExitResultID,
 }
@@ -113,6 +116,8 @@ var (
 	DefaultReason string
 	// DefaultMessage holds the default value on creation for the "message" field.
 	DefaultMessage string
+	// DefaultAllowed holds the default value on creation for the "allowed" field.
+	DefaultAllowed bool
 	// DefaultReportsBad holds the default value on creation for the "reports_bad" field.
 	DefaultReportsBad int64
 	// DefaultID holds the default value on creation for the "id" field.
@@ -185,6 +190,11 @@ func ByName(opts ...sql.OrderTermOption) OrderOption {
 // ByExitCode orders the results by the exit_code field.
 func ByExitCode(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldExitCode, opts...).ToFunc()
+}
+
+// ByAllowed orders the results by the allowed field.
+func ByAllowed(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAllowed, opts...).ToFunc()
 }
 
 // ByReportsBad orders the results by the reports_bad field.

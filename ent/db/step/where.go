@@ -116,6 +116,11 @@ func ExitCode(v int) predicate.Step {
 	return predicate.Step(sql.FieldEQ(FieldExitCode, v))
 }
 
+// Allowed applies equality check predicate on the "allowed" field. It's identical to AllowedEQ.
+func Allowed(v bool) predicate.Step {
+	return predicate.Step(sql.FieldEQ(FieldAllowed, v))
+}
+
 // ReportsBad applies equality check predicate on the "reports_bad" field. It's identical to ReportsBadEQ.
 func ReportsBad(v int64) predicate.Step {
 	return predicate.Step(sql.FieldEQ(FieldReportsBad, v))
@@ -694,6 +699,16 @@ func ExitCodeIsNil() predicate.Step {
 // ExitCodeNotNil applies the NotNil predicate on the "exit_code" field.
 func ExitCodeNotNil() predicate.Step {
 	return predicate.Step(sql.FieldNotNull(FieldExitCode))
+}
+
+// AllowedEQ applies the EQ predicate on the "allowed" field.
+func AllowedEQ(v bool) predicate.Step {
+	return predicate.Step(sql.FieldEQ(FieldAllowed, v))
+}
+
+// AllowedNEQ applies the NEQ predicate on the "allowed" field.
+func AllowedNEQ(v bool) predicate.Step {
+	return predicate.Step(sql.FieldNEQ(FieldAllowed, v))
 }
 
 // ReportsBadEQ applies the EQ predicate on the "reports_bad" field.

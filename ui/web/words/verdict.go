@@ -160,11 +160,11 @@ func failed(e execution.Execution) string {
 	return "a step failed"
 }
 
-// Culprit returns the first step that ended badly.
+// Culprit returns the first step for which an attempt did not pass.
 func Culprit(e execution.Execution) (execution.Step, bool) {
 	for _, a := range Attempts(e) {
 		for _, s := range a.Steps {
-			if s.Status == execution.Failed || s.Status == execution.Errored || s.Status == execution.TimedOut || s.Status == execution.Cancelled {
+			if s.Failed() || s.Status == execution.Cancelled {
 				return s, true
 			}
 		}

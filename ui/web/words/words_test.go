@@ -76,6 +76,15 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
+// culprits is an execution whose first failure is one that its workflow allows.
+func culprits() execution.Execution {
+	exit := func(code int) *int { return &code }
+	steps := []execution.Step{
+		{Name: "tidy", Status: execution.Failed, ExitCode: exit(9), Allowed: true}, {Name: "test", Status: execution.Failed, ExitCode: exit(4)},
+	}
+	return execution.Execution{Status: execution.Failed, Runs: []execution.Run{{Attempts: []execution.Attempt{{Steps: steps}}}}}
+}
+
 func TestVerdict_Sparse(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -85,6 +94,7 @@ func TestVerdict_Sparse(t *testing.T) {
 		"NoTests":   {execution.Execution{Status: execution.Passed}, "The execution passed: every step ended as expected; no tests were reported."},
 		"OneTest":   {execution.Execution{Status: execution.Passed, Tests: execution.Counts{Total: 1, Passed: 1}}, "The execution passed: the one test passed."},
 		"NoSteps":   {execution.Execution{Status: execution.Failed}, "The execution failed: a step failed."},
+		"Allowed":   {culprits(), "The execution failed: step test ended with exit code 4."},
 		"NoRuns":    {execution.Execution{Status: execution.Queued}, "The execution is queued: it waits for an agent."},
 		"Starting":  {execution.Execution{Status: execution.Assigned}, "The execution is starting: the pod is on its way."},
 		"Unknown":   {execution.Execution{Status: "dancing"}, "The execution is in the unknown state dancing."},

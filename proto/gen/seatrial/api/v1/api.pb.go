@@ -1268,15 +1268,17 @@ func (x *Attempt) GetNotes() []string {
 }
 
 type Step struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Index         int32                  `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Status        Status                 `protobuf:"varint,3,opt,name=status,proto3,enum=seatrial.api.v1.Status" json:"status,omitempty"`
-	ExitCode      *int32                 `protobuf:"varint,4,opt,name=exit_code,json=exitCode,proto3,oneof" json:"exit_code,omitempty"`
-	Reason        string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
-	StartedAt     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
-	FinishedAt    *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=finished_at,json=finishedAt,proto3" json:"finished_at,omitempty"`
-	Log           *Log                   `protobuf:"bytes,8,opt,name=log,proto3" json:"log,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Index      int32                  `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	Name       string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Status     Status                 `protobuf:"varint,3,opt,name=status,proto3,enum=seatrial.api.v1.Status" json:"status,omitempty"`
+	ExitCode   *int32                 `protobuf:"varint,4,opt,name=exit_code,json=exitCode,proto3,oneof" json:"exit_code,omitempty"`
+	Reason     string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	StartedAt  *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	FinishedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=finished_at,json=finishedAt,proto3" json:"finished_at,omitempty"`
+	Log        *Log                   `protobuf:"bytes,8,opt,name=log,proto3" json:"log,omitempty"`
+	// It did not end as expected, and the workflow goes on in spite of that (continueOnError).
+	Allowed       bool `protobuf:"varint,9,opt,name=allowed,proto3" json:"allowed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1365,6 +1367,13 @@ func (x *Step) GetLog() *Log {
 		return x.Log
 	}
 	return nil
+}
+
+func (x *Step) GetAllowed() bool {
+	if x != nil {
+		return x.Allowed
+	}
+	return false
 }
 
 type Log struct {
@@ -3557,7 +3566,7 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x05steps\x18\n" +
 	" \x03(\v2\x15.seatrial.api.v1.StepR\x05steps\x12\x1c\n" +
 	"\tdelivered\x18\v \x01(\bR\tdelivered\x12\x14\n" +
-	"\x05notes\x18\f \x03(\tR\x05notes\"\xc9\x02\n" +
+	"\x05notes\x18\f \x03(\tR\x05notes\"\xe3\x02\n" +
 	"\x04Step\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12/\n" +
@@ -3568,7 +3577,8 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"started_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12;\n" +
 	"\vfinished_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"finishedAt\x12&\n" +
-	"\x03log\x18\b \x01(\v2\x14.seatrial.api.v1.LogR\x03logB\f\n" +
+	"\x03log\x18\b \x01(\v2\x14.seatrial.api.v1.LogR\x03log\x12\x18\n" +
+	"\aallowed\x18\t \x01(\bR\aallowedB\f\n" +
 	"\n" +
 	"_exit_code\"\x8c\x01\n" +
 	"\x03Log\x12\x14\n" +
