@@ -1,10 +1,13 @@
 package intake_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -208,6 +211,48 @@ func TestIntake_File_Report(t *testing.T) {
 			}
 			if got := strings.Join(outcomes, " "); got != tc.outcomes {
 				t.Errorf("results %q, want %q: %s", got, tc.outcomes, tc.reason)
+			}
+		})
+	}
+}
+
+// TestIntake_File_RealJUnit holds the grades that were worked out by hand for what real tools wrote.
+func TestIntake_File_RealJUnit(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		grade       string
+		listed, bad int // the synthetic cases among them
+		reason      string
+	}{
+		"newman-n3.xml":    {"contradictory", 8, 4, "failures are declared and not listed, once per suite"},
+		"gotestsum.xml":    {"consistent", 10, 6, "more is listed than declared"},
+		"jest.xml":         {"consistent", 5, 1, "a file that did not compile leaves no trace"},
+		"mocha.xml":        {"lossy", 7, 2, "two tests are declared only"},
+		"node.xml":         {"consistent", 4, 1, "the failure of a todo is listed and no failure"},
+		"pw-default.xml":   {"consistent", 16, 4, "flaky and blocked tests leave no trace"},
+		"pytest.xml":       {"lossy", 12, 5, "one test is declared only"},
+		"pytest-rerun.xml": {"lossy", 14, 4, "one test is declared only"},
+		"robot-xunit.xml":  {"consistent", 4, 2, "plain"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			data, err := os.ReadFile(filepath.Join("..", "results", "format", "junit", "testdata", name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := setup(t, intake.Limits{})
+			if err := b.intake.File(b.ctx, file(b, execution.FileReport, string(data)), bytes.NewReader(data)); err != nil {
+				t.Fatal(err)
+			}
+			bad := 0
+			for _, r := range b.store.results {
+				if r.Outcome == "failed" || r.Outcome == "errored" {
+					bad++
+				}
+			}
+			if got := b.store.files[0]; got.Grade != tc.grade || len(b.store.results) != tc.listed || bad != tc.bad {
+				t.Errorf("%s, %d cases, %d bad, because %q; want %+v", got.Grade, len(b.store.results), bad, got.GradeReason, tc)
 			}
 		})
 	}
