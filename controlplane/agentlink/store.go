@@ -18,7 +18,7 @@ type Store interface {
 	OpenSession(ctx context.Context, hello cluster.Hello) (epoch int64, err error)
 	// CloseSession marks the cluster disconnected when epoch is still the newest.
 	CloseSession(ctx context.Context, epoch int64) error
-	// TouchSessions stores that the sessions were alive just now, one statement for all; those whose epoch is no longer the
+	// TouchSessions stores that the sessions were alive just now, in few statements for all; those whose epoch is no longer the
 	// newest are returned as superseded, those whose agent lost its right as revoked. It runs as system.
 	TouchSessions(ctx context.Context, epochs map[cluster.ID]int64) (superseded, revoked []cluster.ID, err error)
 	// WaitingCommands returns those of the clusters for which commands are queued, or were sent more than resend ago without an

@@ -1,7 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -61,25 +64,42 @@ func (s *Store) TouchSessions(ctx context.Context, epochs map[record.ID]int64) (
 		return nil, nil, nil
 	}
 	ctx = tenant.System(ctx)
-	mine, ids := make([]predicate.Cluster, 0, len(epochs)), make([]uuid.UUID, 0, len(epochs))
-	for id, epoch := range epochs {
-		mine, ids = append(mine, cluster.And(cluster.ID(id), cluster.SessionEpoch(epoch))), append(ids, id)
-	}
+	ids := slices.SortedFunc(maps.Keys(epochs), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }) // replicas lock rows in one order
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		superseded, revoked = nil, nil
-		n, err := tx.Cluster.Update().Where(cluster.Or(mine...), cluster.Revoked(false)).SetConnected(true).SetLastSeenAt(s.now()).Save(ctx)
+		n, err := s.touch(ctx, tx, ids, epochs)
 		if err != nil || n == len(epochs) {
 			return err
 		}
-		rows, err := tx.Cluster.Query().Where(cluster.IDIn(ids...)).
-			Select(cluster.FieldID, cluster.FieldSessionEpoch, cluster.FieldRevoked).All(ctx)
-		if err != nil {
-			return err
+		rows := make([]*db.Cluster, 0, len(ids))
+		for part := range slices.Chunk(ids, batch) {
+			some, err := tx.Cluster.Query().Where(cluster.IDIn(part...)).
+				Select(cluster.FieldID, cluster.FieldSessionEpoch, cluster.FieldRevoked).All(ctx)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, some...)
 		}
 		superseded, revoked = stale(rows, epochs)
 		return nil
 	})
 	return superseded, revoked, err
+}
+
+// touch returns how many of the sessions hold. SQLite nests the terms of a condition and takes a thousand at most.
+func (s *Store) touch(ctx context.Context, tx *db.Tx, ids []uuid.UUID, epochs map[record.ID]int64) (held int, err error) {
+	for part := range slices.Chunk(ids, batch) {
+		mine := make([]predicate.Cluster, len(part))
+		for i, id := range part {
+			mine[i] = cluster.And(cluster.ID(id), cluster.SessionEpoch(epochs[id]))
+		}
+		n, err := tx.Cluster.Update().Where(cluster.Or(mine...), cluster.Revoked(false)).SetConnected(true).SetLastSeenAt(s.now()).Save(ctx)
+		if err != nil {
+			return 0, err
+		}
+		held += n
+	}
+	return held, nil
 }
 
 // stale tells the sessions that may not go on.

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -235,6 +236,20 @@ func fleet() map[string]func(t *testing.T, f *fixture) {
 			f.now = f.now.Add(2 * time.Second)
 			if list, err := f.Clusters(f.as(t)); err != nil || list[0].Connected {
 				t.Errorf("after %s of silence: %+v, %v", cluster.OfflineAfter, list, err)
+			}
+		},
+		"ManySessionsAreTouchedAtOnce": func(t *testing.T, f *fixture) {
+			epoch, err := f.OpenSession(f.agent(t, f.cluster), cluster.Hello{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			epochs := map[cluster.ID]int64{f.cluster.ID: epoch}
+			for len(epochs) < 2500 {
+				epochs[id(t)] = 1 // removed meanwhile
+			}
+			superseded, revoked, err := f.TouchSessions(t.Context(), epochs)
+			if err != nil || len(superseded) != 0 || len(revoked) != len(epochs)-1 || slices.Contains(revoked, f.cluster.ID) {
+				t.Errorf("%d superseded, %d revoked, %v", len(superseded), len(revoked), err)
 			}
 		},
 		"AttemptsSayWhoTheyWaitFor": func(t *testing.T, f *fixture) {
