@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -205,10 +206,19 @@ func (l *Link) Report(ctx context.Context, r *agentv1.AttemptReport) error {
 	return nil
 }
 
+// proxySaid is how gRPC words an HTTP error that it had to translate. It comes from a proxy whose control plane is away, and says
+// nothing of what was sent.
+const proxySaid = "unexpected HTTP status code received from server"
+
 // failed gives an error of a call the meaning that the stages know.
 func (l *Link) failed(what string, err error) error {
-	switch status.Code(err) { //nolint:exhaustive // the rest is worth another try
-	case codes.NotFound, codes.InvalidArgument, codes.PermissionDenied, codes.FailedPrecondition, codes.OutOfRange:
+	code := status.Code(err)
+	if strings.Contains(err.Error(), proxySaid) {
+		code = codes.Unavailable
+	}
+	switch code { //nolint:exhaustive // the rest is worth another try
+	case codes.NotFound, codes.InvalidArgument, codes.PermissionDenied, codes.FailedPrecondition, codes.OutOfRange,
+		codes.ResourceExhausted, codes.Unimplemented: // a limit that it exceeds, a kind that is not known there
 		return fmt.Errorf("%s: %w: %w", what, work.ErrRefused, err)
 	case codes.Unauthenticated:
 		l.tokens.drop()

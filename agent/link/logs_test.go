@@ -263,9 +263,15 @@ func TestLink_PutFile_Err(t *testing.T) {
 		body   error
 		want   error
 	}{
-		"refused": {"it is never taken", status.Error(codes.FailedPrecondition, "too large"), nil, work.ErrRefused},
-		"lost":    {"it may be sent again", status.Error(codes.Unavailable, "not now"), nil, work.ErrUplinkLost},
-		"reader":  {"half a file is none", nil, gone, gone},
+		"refused":   {"it is never taken", status.Error(codes.FailedPrecondition, "too large"), nil, work.ErrRefused},
+		"too large": {"it exceeds a limit, and will the next time", status.Error(codes.ResourceExhausted, "at most 1 GiB"), nil, work.ErrRefused},
+		"unknown":   {"an older control plane does not take files", status.Error(codes.Unimplemented, "unknown method PutFile"), nil, work.ErrRefused},
+		"proxy": {
+			"the proxy has no control plane at the moment",
+			status.Error(codes.Unimplemented, "unexpected HTTP status code received from server: 404 (Not Found)"), nil, work.ErrUplinkLost,
+		},
+		"lost":   {"it may be sent again", status.Error(codes.Unavailable, "not now"), nil, work.ErrUplinkLost},
+		"reader": {"half a file is none", nil, gone, gone},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
