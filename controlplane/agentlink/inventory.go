@@ -13,12 +13,16 @@ import (
 
 const (
 	maxInventory = 100_000
+	maxID        = 64   // bytes of an id: a label of Kubernetes has no more, and unknown ones are sent back
 	replyPage    = 1000 // ids of one kind in one frame
 )
 
 // inventory gathers the pages of an inventory and compares the whole with the records.
 func (s *Server) inventory(ctx context.Context, ss *session, page *agentv1.Inventory) error {
 	for _, item := range page.GetAttempts() {
+		if n := len(item.GetAttemptId()); n > maxID {
+			return status.Errorf(codes.InvalidArgument, "the id of an attempt has %d bytes, at most %d are taken", n, maxID)
+		}
 		if id, err := uuid.Parse(item.GetAttemptId()); err == nil {
 			ss.present = append(ss.present, id)
 		} else {

@@ -253,3 +253,15 @@ func TestServer_Session_Refused(t *testing.T) {
 		})
 	}
 }
+
+func TestServer_Session_InventoryWithAnEndlessID(t *testing.T) {
+	t.Parallel()
+	b := setup(t, agentlink.Timing{})
+	a := b.connect(t)
+	a.send(&agentv1.AgentFrame{Frame: &agentv1.AgentFrame_Inventory{Inventory: &agentv1.Inventory{
+		Attempts: []*agentv1.InventoryItem{{AttemptId: strings.Repeat("x", 65)}}, Last: true,
+	}}})
+	if _, err := a.stream.Recv(); status.Code(err) != codes.InvalidArgument {
+		t.Errorf("err = %v: it would be kept and sent back", err)
+	}
+}
