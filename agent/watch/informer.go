@@ -101,7 +101,7 @@ func strip(obj any) (any, error) {
 		o.ManagedFields, o.OwnerReferences = nil, nil
 		o.Spec = batchv1.JobSpec{Suspend: o.Spec.Suspend}
 	case *corev1.Pod:
-		o.ManagedFields, o.OwnerReferences, o.Annotations = nil, nil, nil
+		o.ManagedFields, o.Annotations = nil, nil
 		spec := corev1.PodSpec{NodeName: o.Spec.NodeName, TerminationGracePeriodSeconds: o.Spec.TerminationGracePeriodSeconds}
 		for _, c := range o.Spec.Containers {
 			spec.Containers = append(spec.Containers, corev1.Container{

@@ -155,7 +155,26 @@ func (w *Watcher) AttemptOf(ctx context.Context, id work.PodIdentity) (string, e
 	if string(pod.UID) != id.UID || pod.Labels[jobspec.LabelAgent] != w.o.Agent || attempt == "" {
 		return "", fmt.Errorf("pod %s/%s was not created for an attempt of this agent", id.Namespace, id.Pod)
 	}
+	if err := w.owned(pod, attempt); err != nil {
+		return "", err
+	}
 	return attempt, nil
+}
+
+// owned tells a pod of the attempt's Job from one that somebody else gave its labels.
+func (w *Watcher) owned(pod *corev1.Pod, attempt string) error {
+	name, err := jobspec.Name(attempt)
+	if err != nil {
+		return fmt.Errorf("pod %s/%s: %w", pod.Namespace, pod.Name, err)
+	}
+	owner := metav1.GetControllerOf(pod)
+	if owner == nil || owner.Kind != "Job" || owner.Name != name {
+		return fmt.Errorf("pod %s/%s has the labels of attempt %s and is not of its Job %s", pod.Namespace, pod.Name, attempt, name)
+	}
+	if known, ok := w.JobOf(attempt); ok && known.UID != string(owner.UID) {
+		return fmt.Errorf("pod %s/%s is of a former Job of attempt %s", pod.Namespace, pod.Name, attempt)
+	}
+	return nil
 }
 
 // Inventory lists every Job of the agent, or none: one that lacked a namespace would declare its Jobs deleted.

@@ -190,8 +190,24 @@ func TestWatcher_KnowsWhosePodARunnerIs(t *testing.T) {
 	t.Parallel()
 	cluster := workfake.NewCluster(t)
 	b := setup(t, cluster, "tests")
-	mine := pod(t, "running")
+	mine := pod(t, "running", func(p *corev1.Pod) { own(t, p) })
 	cluster.Put(mine)
+	cluster.Put(live(t, func(j *batchv1.Job) { j.UID = "job-1" }))
+	b.sink.next(t, "the cache has the pod", func(u work.Update) bool { return u.Report.GetStatus() == running })
+	dressed := pod(t, "running", func(p *corev1.Pod) { p.Name, p.UID = "dressed", "u1" })
+	cluster.Put(dressed)
+	former := pod(t, "running", func(p *corev1.Pod) {
+		p.Name, p.UID = "former", "u3"
+		own(t, p)
+		p.OwnerReferences[0].UID = "job-0"
+	})
+	cluster.Put(former)
+	adopted := pod(t, "running", func(p *corev1.Pod) {
+		p.Name, p.UID = "adopted", "u2"
+		own(t, p)
+		p.OwnerReferences[0].Name = "somebody-elses"
+	})
+	cluster.Put(adopted)
 	cluster.Put(pod(t, "exit-7", func(p *corev1.Pod) { p.Labels[jobspec.LabelAgent] = "agent-2" }))
 	id := func(p *corev1.Pod) work.PodIdentity {
 		return work.PodIdentity{Namespace: p.Namespace, Pod: p.Name, UID: string(p.UID)}
@@ -204,6 +220,9 @@ func TestWatcher_KnowsWhosePodARunnerIs(t *testing.T) {
 		id     work.PodIdentity
 	}{
 		"foreign":           {"another agent made it", id(pod(t, "exit-7"))},
+		"dressed":           {"somebody gave it the labels; no Job made it", id(dressed)},
+		"former":            {"its Job was deleted and made anew", id(former)},
+		"adopted":           {"another Job made it", id(adopted)},
 		"namesake":          {"the pod of that name is another one by now", work.PodIdentity{Namespace: "tests", Pod: mine.Name, UID: "old"}},
 		"unknown":           {"there is no such pod", work.PodIdentity{Namespace: "tests", Pod: "none", UID: "x"}},
 		"foreign namespace": {"the agent runs nothing there", work.PodIdentity{Namespace: "kube-system", Pod: mine.Name, UID: string(mine.UID)}},
@@ -212,6 +231,17 @@ func TestWatcher_KnowsWhosePodARunnerIs(t *testing.T) {
 			t.Errorf("%s: %s: taken for attempt %q", name, c.reason, got)
 		}
 	}
+}
+
+// own makes a pod one of the attempt's Job.
+func own(t *testing.T, p *corev1.Pod) {
+	t.Helper()
+	name, err := jobspec.Name(attempt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	yes := true
+	p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "Job", Name: name, UID: "job-1", Controller: &yes}}
 }
 
 func waitFor(t *testing.T, what func() bool) {
