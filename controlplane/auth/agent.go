@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// AgentTokenLifetime is how long an agent's token holds; it renews at two thirds of it.
+	// AgentTokenLifetime is how long an agent's token holds; it renews after a third of it.
 	AgentTokenLifetime = 15 * time.Minute
 	// BootstrapLifetime is how long a bootstrap token waits for its agent.
 	BootstrapLifetime = time.Hour
