@@ -50,6 +50,12 @@ verify: generate ## prove that generated code and go.mod are what is committed
 	go mod tidy
 	@if [ -n "$$(git status --porcelain)" ]; then echo 'verify: these files differ from what is committed; run make generate and commit:' >&2; git status --short >&2; git diff --stat >&2; exit 1; fi
 
+.PHONY: migrate-new
+migrate-new: ## write the SQL of a change of the schema for both databases: make migrate-new NAME=what_changes
+	@[ -n "$(NAME)" ] || { echo 'migrate-new: say what changes, such as NAME=add_labels' >&2; exit 2; }
+	go run ./ent/internal/migrate -dialect sqlite -name "$(NAME)"
+	go run ./ent/internal/migrate -dialect postgres -name "$(NAME)"
+
 .PHONY: lint
 lint: $(LINT) ## run the linters
 	golangci-lint run ./...
