@@ -118,7 +118,7 @@ func (p *parts) handler() (http.Handler, error) {
 	if p.Config.MetricsListen == p.Config.Listen {
 		outer.Handle("GET /metrics", p.metricsHandler())
 	}
-	outer.Handle("/", observed)
+	outer.Handle("/", bounded(observed, bodyTimeout))
 	return outer, nil
 }
 
