@@ -153,7 +153,9 @@ func (p *parts) records(ctx context.Context) error {
 	}
 	p.store = records
 	p.later("database", func(context.Context) error { return records.Close() })
-	if p.auth, err = auth.New(ctx, auth.Config{Accounts: records, Agents: records, Keys: records, Log: p.log}); err != nil {
+	if p.auth, err = auth.New(ctx, auth.Config{
+		Accounts: records, Agents: records, Keys: records, Log: p.log, Proxied: p.Config.InsecureHTTP, // plaintext is for a proxy that ends TLS
+	}); err != nil {
 		return fmt.Errorf("load the keys: %w", err)
 	}
 	first, created, err := p.auth.Bootstrap(ctx, p.Config.AdminEmail, p.Config.AdminPassword)

@@ -52,6 +52,8 @@ type Config struct {
 	Keys     KeyStore
 	Log      *slog.Logger
 	Clock    func() time.Time
+	// Proxied says that all people come by the address of a proxy: tries at signing in are counted for each account only.
+	Proxied bool
 }
 
 // Auth checks and makes credentials. It may be used from many goroutines, and several replicas share one set of keys.
@@ -62,6 +64,7 @@ type Auth struct {
 	now      func() time.Time
 	hasher   *hasher
 	limit    *limiter
+	proxied  bool
 	sessions *signer
 	tokens   *signer
 	nonceKey []byte
@@ -69,7 +72,7 @@ type Auth struct {
 
 // New loads the keys, made at the first start.
 func New(ctx context.Context, c Config) (*Auth, error) {
-	a := &Auth{accounts: c.Accounts, agents: c.Agents, log: c.Log.With("component", "auth"), now: c.Clock}
+	a := &Auth{accounts: c.Accounts, agents: c.Agents, log: c.Log.With("component", "auth"), now: c.Clock, proxied: c.Proxied}
 	if a.now == nil {
 		a.now = time.Now
 	}

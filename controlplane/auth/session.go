@@ -69,7 +69,11 @@ func (a *Auth) SignOut(ctx context.Context, cookie string) error {
 
 func (a *Auth) member(ctx context.Context, email, password, remote string) (tenant.Member, error) {
 	email = normalEmail(email)
-	if !a.limit.allow("email:"+email, "remote:"+remote) {
+	keys := []string{"email:" + email}
+	if !a.proxied {
+		keys = append(keys, "remote:"+remote)
+	}
+	if !a.limit.allow(keys...) {
 		return tenant.Member{}, fault.New(fault.Exhausted, "too many tries at signing in").WithHint("Wait a minute, then try again.")
 	}
 	members, err := a.accounts.MembersByEmail(ctx, email)
@@ -85,6 +89,7 @@ func (a *Auth) member(ctx context.Context, email, password, remote string) (tena
 			return tenant.Member{}, err
 		}
 		if ok {
+			a.limit.giveBack(keys...)
 			return m, nil
 		}
 	}

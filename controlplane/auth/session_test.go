@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -176,6 +177,35 @@ func TestAuth_SignIn_Limit(t *testing.T) {
 				t.Errorf("a minute later: %v", err)
 			}
 		})
+	}
+}
+
+// TestAuth_SignIn_SharedAddress signs in many people from one address, as behind a proxy or in an office.
+func TestAuth_SignIn_SharedAddress(t *testing.T) {
+	t.Parallel()
+	i := setup(t)
+	for n := range 30 {
+		if _, err := i.SignIn(t.Context(), adminEmail, i.first.Password, "203.0.113.9"); err != nil {
+			t.Fatalf("try %d with the right password: %v", n, err)
+		}
+	}
+	proxied, err := auth.New(t.Context(), auth.Config{
+		Accounts: i.store, Agents: i.store, Keys: i.store, Log: slog.New(slog.DiscardHandler), Clock: i.clock.now, Proxied: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 30 {
+		_, err := proxied.SignIn(t.Context(), fmt.Sprintf("user%d@example.test", n), "guess", "203.0.113.9")
+		if !fault.Is(err, fault.Unauthenticated) {
+			t.Fatalf("try %d, of another person, by the proxy: %v", n, err)
+		}
+	}
+	for n := 0; !fault.Is(err, fault.Exhausted); n++ {
+		if n == 30 {
+			t.Fatal("guessing at one person has no limit")
+		}
+		_, err = proxied.SignIn(t.Context(), adminEmail, "guess", "203.0.113.9")
 	}
 }
 
