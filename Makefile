@@ -48,6 +48,7 @@ generate: $(BUF) $(GEN_GO) $(GEN_GRPC) $(GEN_CONNECT) $(TEMPL) ## make all gener
 .PHONY: verify
 verify: generate ## prove that generated code and go.mod are what is committed
 	go mod tidy
+	cd integration/kube && GOWORK=$$PWD/tools.work go list -deps ./coredns helm.sh/helm/v4/cmd/helm >/dev/null # keeps tools.work.sum
 	@if [ -n "$$(git status --porcelain)" ]; then echo 'verify: these files differ from what is committed; run make generate and commit:' >&2; git status --short >&2; git diff --stat >&2; exit 1; fi
 
 .PHONY: migrate-new

@@ -83,7 +83,7 @@ run kubelet "$bin/kubelet" --config="$k/kubelet.yaml" --kubeconfig="$k/kubeconfi
 run kube-proxy "$bin/kube-proxy" --kubeconfig="$k/kubeconfig" --proxy-mode=iptables --hostname-override=node1 --cluster-cidr=10.88.0.0/16 --conntrack-max-per-core=0
 "$bin/kubectl" wait --for=condition=Ready node/node1 --timeout=60s 2>/dev/null || { sleep 5; "$bin/kubectl" wait --for=condition=Ready node/node1 --timeout=60s; }
 load() { ctr -a "$k/containerd/containerd.sock" -n k8s.io images import "$1" >/dev/null; }
-if ! ctr -a "$k/containerd/containerd.sock" -n k8s.io images ls -q | grep -q seatrial/coredns:local; then
+if [ "$bin/coredns" -nt "$k/coredns.tar" ] || ! ctr -a "$k/containerd/containerd.sock" -n k8s.io images ls -q | grep -q seatrial/coredns:local; then
   "$bin/image" -o "$k/coredns.tar" -t docker.io/seatrial/coredns:local -entrypoint /coredns "/coredns=$bin/coredns"
   load "$k/coredns.tar"
 fi
