@@ -20,7 +20,7 @@ making=$!
 trap 'kill -- "-$making" 2>/dev/null || true' EXIT
 integration/kube/build.sh "$cache/kube"
 started=1 # what ran before stays
-[ -s "$cache/kube/kubelet.pid" ] && kill -0 "$(cat "$cache/kube/kubelet.pid")" 2>/dev/null && started=
+[ "$(cat "/proc/$(cat "$cache/kube/kubelet.pid" 2>/dev/null || echo none)/comm" 2>/dev/null)" = kubelet ] && started=
 stop() {
   [ -z "$making" ] || kill -- "-$making" 2>/dev/null || true
   if [ -n "$started" ]; then integration/kube/down.sh "$cache/kube"; fi

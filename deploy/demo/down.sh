@@ -4,10 +4,10 @@ set -uo pipefail
 cd "$(dirname "$0")/../.."
 cache=${SEATRIAL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/seatrial}
 kube=$cache/kube state=$cache/demo
-if [ -s "$state/controlplane.pid" ]; then
-  pid=$(cat "$state/controlplane.pid")
-  kill "$pid" 2>/dev/null && while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
-fi
+# a pid file outlives a crash, and its number may be another program's by now; comm holds 15 characters
+running() { [ "$(cat "/proc/$(cat "$state/controlplane.pid" 2>/dev/null || echo none)/comm" 2>/dev/null)" = seatrial-contro ]; }
+if running; then kill "$(cat "$state/controlplane.pid")"; fi
+while running; do sleep 0.1; done
 if [ -s "$state/kubeconfig" ]; then
   export KUBECONFIG=$state/kubeconfig PATH=$kube/bin:$PATH
   if kubectl get --raw /readyz --request-timeout=5s >/dev/null 2>&1; then

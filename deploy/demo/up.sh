@@ -70,12 +70,12 @@ done
 
 say "starting the control plane"
 server=http://127.0.0.1:$port
-running() { [ -s "$state/controlplane.pid" ] && kill -0 "$(cat "$state/controlplane.pid")" 2>/dev/null; }
+# a pid file outlives a crash, and its number may be another program's by now; comm holds 15 characters
+running() { [ "$(cat "/proc/$(cat "$state/controlplane.pid" 2>/dev/null || echo none)/comm" 2>/dev/null)" = seatrial-contro ]; }
 build=$(sha256sum <"$state/bin/seatrial-controlplane")
 if running && [ "$(cat "$state/controlplane.build" 2>/dev/null)" != "$build $port $agents" ]; then
-  pid=$(cat "$state/controlplane.pid")
-  kill "$pid"
-  while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+  kill "$(cat "$state/controlplane.pid")"
+  while running; do sleep 0.1; done
 fi
 if ! running; then
   setsid "$state/bin/seatrial-controlplane" --data-dir "$state/data" --listen "127.0.0.1:$port" --agent-listen "0.0.0.0:$agents" \

@@ -72,6 +72,7 @@ func walls() map[string]wall {
 		grpc    = "google.golang.org/grpc"
 		connect = "connectrpc.com/connect"
 	)
+	halves := []string{"agent", "controlplane", "ui"}
 	return map[string]wall{
 		"HalvesMeetOnTheWire": {
 			from: []string{"agent"}, except: []string{"agent/runner"},
@@ -102,15 +103,38 @@ func walls() map[string]wall {
 			deep: true, reason: "leaves import the libraries of their own format and other leaves",
 		},
 		"RedisDoor": {
-			from: []string{"controlplane", "agent", "ui"}, except: []string{"controlplane/bus", "controlplane/app", "controlplane"},
+			from: halves, except: []string{"controlplane/bus", "controlplane/app", "controlplane"},
 			deny: []string{"github.com/redis/go-redis"}, deep: true, reason: "Redis lives behind the bus",
 		},
 		"JWTDoor": {
-			from: []string{"controlplane", "agent", "ui"}, except: []string{"controlplane/auth"},
+			from: halves, except: []string{"controlplane/auth"},
 			deny: []string{"github.com/golang-jwt/jwt"}, reason: "tokens are made and checked in auth",
 		},
+		"GRPCDoor": {
+			from: halves, except: []string{"agent/link", "controlplane/agentlink", "agent/workfake"},
+			deny: []string{grpc}, reason: "gRPC is spoken between agent/link and controlplane/agentlink only",
+		},
+		"ConnectDoor": {
+			from: halves, except: []string{"controlplane/api", "ui/cli", "agent/collect", "agent/runner"},
+			deny: []string{connect}, reason: "Connect is the API, and what runner and agent speak",
+		},
+		"CELDoor": {
+			from: halves, except: []string{"controlplane/workflow"},
+			deny: []string{"cel.dev", "github.com/google/cel-go"}, reason: "expressions are compiled by the language",
+		},
+		"TemplDoor": {
+			from: halves, except: []string{"ui/web"}, deny: []string{"github.com/a-h/templ"}, reason: "pages live in ui/web",
+		},
+		"EntDoor": {
+			from: halves, except: []string{"controlplane/store"}, deny: []string{"entgo.io", module + "/ent"},
+			reason: "only the stores read the database",
+		},
+		"KubeDoor": {
+			from: halves, except: []string{"agent/kube", "agent/watch", "agent/app", "agent/workfake"},
+			deny: []string{"k8s.io/client-go"}, reason: "stages of the agent take a client that can do what they need",
+		},
 		"GitDoor": {
-			from: []string{"agent", "controlplane", "ui"}, except: []string{"agent/source"},
+			from: halves, except: []string{"agent/source"},
 			deny: []string{"github.com/go-git"}, deep: true, reason: "sources are fetched in the pod by agent/source",
 		},
 		"SourceStandsAlone": {

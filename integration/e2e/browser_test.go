@@ -2,11 +2,12 @@ package e2e_test
 
 import (
 	"context"
-	"os/exec"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/seatrial/seatrial/integration/harness"
 )
 
 // tab is a tab of Debian's Chromium in which somebody has signed in.
@@ -16,21 +17,11 @@ type tab struct {
 
 func signIn(t *testing.T, p *plane) tab {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("no chromium: install the Debian package chromium to see the pages")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		chromedp.Flag("disable-background-networking", true), chromedp.WindowSize(1440, 1000))
-	alloc, stop := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(stop)
-	ctx, closeTab := chromedp.NewContext(alloc)
-	t.Cleanup(closeTab)
-	ctx, cancel := context.WithTimeout(ctx, 2*patience)
+	ctx, cancel := context.WithTimeout(harness.Browser(t), 2*patience)
 	t.Cleanup(cancel)
 	b := tab{ctx}
 	b.open(t, p.url+"/login")
-	err = chromedp.Do(b.ctx, chromedp.SendKeys("#email", p.email), chromedp.SendKeys("#password", p.password+"\r"))
+	err := chromedp.Do(b.ctx, chromedp.SendKeys("#email", p.email), chromedp.SendKeys("#password", p.password+"\r"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func startS3() (string, error) {
 	if !ok {
 		return "", errors.New("the source folder is not known")
 	}
-	dir, err := os.MkdirTemp("", dataFolder)
+	dir, err := dataDir()
 	if err != nil {
 		return "", err
 	}

@@ -93,8 +93,7 @@ func startPostgres() (string, error) {
 		return "", fmt.Errorf("no PostgreSQL under /usr/lib/postgresql; install postgresql or set SEATRIAL_TEST_POSTGRES")
 	}
 	bin := found[len(found)-1]
-	sweep()
-	dir, err := os.MkdirTemp("", dataFolder)
+	dir, err := dataDir()
 	if err != nil {
 		return "", err
 	}

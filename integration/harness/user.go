@@ -1,42 +1,32 @@
 package harness
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
-	"time"
 )
 
-const dataFolder = "seatrial-postgres"
+const dataFolder = "seatrial-servers-"
 
-// startingUp is how long a data folder may lack the file that names its process.
-const startingUp = 2 * time.Minute
-
-// sweep removes the data folders of servers that are gone: a server that ends with its test binary cannot do it itself.
-func sweep() {
+// dataDir returns a new folder for the data of a server that ends with this process. It removes those of processes that are gone: a
+// server that ends with its test binary cannot do it itself.
+func dataDir() (string, error) {
 	found, err := filepath.Glob(filepath.Join(os.TempDir(), dataFolder+"*"))
 	if err != nil {
-		return
+		return "", err
 	}
 	for _, dir := range found {
-		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > startingUp && !alive(dir) {
+		owner, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), dataFolder), "-")
+		if pid, err := strconv.Atoi(owner); err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 			_ = os.RemoveAll(dir)
 		}
 	}
-}
-
-func alive(dir string) bool {
-	text, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
-	if err != nil {
-		return false
-	}
-	first, _, _ := bytes.Cut(text, []byte("\n"))
-	pid, err := strconv.Atoi(string(first))
-	return err == nil && syscall.Kill(pid, 0) == nil
+	return os.MkdirTemp("", fmt.Sprintf("%s%d-", dataFolder, os.Getpid()))
 }
 
 // unprivileged makes a process end with this one and, when this is root, run as the named user, who then owns dir: PostgreSQL
