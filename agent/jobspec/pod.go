@@ -223,6 +223,8 @@ func containerSecurity(s *agentv1.PodSecurity) *corev1.SecurityContext {
 	return out
 }
 
+// volumes have no size limits: a pod that exceeds one is evicted, its evidence with it. The runner bounds its spool, and a limit of
+// ephemeral-storage on a container bounds what a test writes.
 func volumes(a work.Assignment, s Settings) []corev1.Volume {
 	empty := func(name string) corev1.Volume {
 		return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}

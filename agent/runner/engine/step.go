@@ -41,10 +41,14 @@ func (e *engine) runStep(ctx context.Context, s *runnerv1.Step, before *course) 
 	return end
 }
 
+// leastRoom is what the log of a step may have waiting however much earlier steps left behind.
+const leastRoom = 16 << 20
+
 // spool opens the log of a step.
 func (e *engine) spool(s *runnerv1.Step) (*spool.Spool, error) {
 	opts := e.Spool
 	opts.Notify = e.ship.Wake
+	opts.Limit = e.room()
 	sp, err := spool.Create(filepath.Join(e.Shared, "spool", fmt.Sprintf("step-%d.log", s.GetIndex())), opts)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // says what it is
@@ -52,6 +56,18 @@ func (e *engine) spool(s *runnerv1.Step) (*spool.Spool, error) {
 	e.spools = append(e.spools, sp)
 	e.ship.Stream("step/"+strconv.Itoa(int(s.GetIndex())), sp)
 	return sp, nil
+}
+
+// room returns how many bytes the log of one more step may have waiting, so that all steps together stay within the limit of one.
+func (e *engine) room() int64 {
+	limit := e.Spool.Limit
+	if limit <= 0 {
+		limit = spool.DefaultLimit
+	}
+	for _, sp := range e.spools {
+		limit -= sp.Waiting()
+	}
+	return max(limit, leastRoom)
 }
 
 // writeSources puts the plan's files into the workspace.

@@ -20,6 +20,8 @@ import (
 const (
 	// DefaultLimit is how many bytes may wait for the agent.
 	DefaultLimit = 2 << 30
+	// DefaultKeep is how many acknowledged bytes stay on the disk, for a control plane whose database goes back.
+	DefaultKeep = 64 << 20
 	// DefaultPatience is how long a writer waits for room before bytes are left out.
 	DefaultPatience = time.Minute
 
@@ -32,6 +34,7 @@ const (
 // Options of a spool; the zero value works.
 type Options struct {
 	Limit    int64            // unacknowledged bytes; 0 means DefaultLimit
+	Keep     int64            // acknowledged bytes that stay on the disk; 0 means DefaultKeep
 	Patience time.Duration    // how long Write waits for room; 0 means DefaultPatience
 	Now      func() time.Time // nil means time.Now
 	Notify   func()           // called after each change that a reader cares for; must not block
@@ -72,6 +75,7 @@ type Spool struct {
 	index    []mark
 	size     int64 // of the file
 	acked    int64
+	freed    int64 // what is before it has left the disk
 	closed   bool
 	fault    string
 
@@ -91,6 +95,9 @@ type mark struct {
 func Create(path string, o Options) (*Spool, error) {
 	if o.Limit <= 0 {
 		o.Limit = DefaultLimit
+	}
+	if o.Keep <= 0 {
+		o.Keep = DefaultKeep
 	}
 	if o.Patience <= 0 {
 		o.Patience = DefaultPatience
@@ -145,10 +152,13 @@ func (s *Spool) waitForRoom() bool {
 	}
 }
 
-func (s *Spool) hasRoom() bool {
+func (s *Spool) hasRoom() bool { return s.Waiting() < s.opts.Limit }
+
+// Waiting returns how many bytes are not acknowledged, gaps included.
+func (s *Spool) Waiting() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.totals.Bytes-s.acked < s.opts.Limit
+	return s.totals.Bytes - s.acked
 }
 
 func (s *Spool) store(p []byte) {
@@ -221,10 +231,13 @@ func (s *Spool) addMark() {
 	s.index = append(s.index, mark{s.totals.Bytes, s.totals.Lines, now})
 }
 
-// Acked says that everything before offset is safe; it may go back.
+// Acked says that everything before offset is safe; it may go back. What is far behind it leaves the disk.
 func (s *Spool) Acked(offset int64) {
 	s.mu.Lock()
 	s.acked = offset
+	if offset-s.freed >= 2*s.opts.Keep {
+		s.free(offset - s.opts.Keep)
+	}
 	s.mu.Unlock()
 	select {
 	case s.room <- struct{}{}:
@@ -256,6 +269,9 @@ func (s *Spool) Fault() string {
 	return s.fault
 }
 
+// Name returns the path of the file.
+func (s *Spool) Name() string { return s.file.Name() }
+
 // Close releases the file; the bytes stay on disk.
 func (s *Spool) Close() error {
 	if err := s.file.Close(); err != nil {
@@ -277,6 +293,10 @@ func (s *Spool) Read(offset int64, buf []byte) (Frame, error) {
 		return f, err
 	}
 	rest := seg.start + seg.length - offset
+	freed := s.gone(offset)
+	if freed > 0 {
+		seg.file, rest = -1, min(rest, freed)
+	}
 	if seg.file < 0 {
 		f.Gap = rest
 	} else {
@@ -289,7 +309,9 @@ func (s *Spool) Read(offset int64, buf []byte) (Frame, error) {
 	}
 	f.FirstTime, f.LastTime = s.times(f.Start, f.End())
 	f.FirstLine, err = s.lineAt(offset)
-	s.next, s.nextLine = f.End(), f.FirstLine+int64(f.Lines)
+	if s.next, s.nextLine = f.End(), f.FirstLine+int64(f.Lines); freed > 0 {
+		s.next, s.nextLine = 0, 0 // such a gap has lines
+	}
 	return f, err
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"hash/crc32"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,4 +130,38 @@ func TestSpool_Limit(t *testing.T) {
 			t.Error("a gap without a reason")
 		}
 	})
+}
+
+// TestSpool_Frees writes far more than the disk is to hold: what is acknowledged leaves it, what is not stays readable.
+func TestSpool_Frees(t *testing.T) {
+	t.Parallel()
+	const keep, line = 1 << 20, "a line of thirty-two characters\n"
+	s := setup(t, spool.Options{Keep: keep})
+	block := []byte(strings.Repeat(line, 2048)) // 64 KiB
+	for range 64 {
+		s.Write(block)
+		end, _ := s.State()
+		s.Acked(end.Bytes)
+	}
+	var stat syscall.Stat_t
+	if err := syscall.Stat(s.Name(), &stat); err != nil {
+		t.Fatal(err)
+	}
+	if onDisk := stat.Blocks * 512; onDisk > 2*keep+int64(len(block)) {
+		t.Errorf("%d bytes are on the disk, all of them acknowledged", onDisk)
+	}
+	end, _ := s.State()
+	from := end.Bytes - keep + 5
+	f, err := s.Read(from, make([]byte, 1000))
+	if err != nil || f.Gap != 0 || f.FirstLine != from/int64(len(line)) || f.Data[0] != line[from%int64(len(line))] {
+		t.Errorf("near the end: frame %d+%d of line %d, gap %d, err %v", f.Start, len(f.Data), f.FirstLine, f.Gap, err)
+	}
+	f, err = s.Read(1, make([]byte, 1000))
+	if err != nil || f.Gap == 0 || f.End() > from {
+		t.Fatalf("a database that went back far gets %d bytes, a gap of %d, err %v: the bytes are gone", len(f.Data), f.Gap, err)
+	}
+	after, err := s.Read(f.End(), make([]byte, 1000))
+	if err != nil || after.FirstLine != after.Start/int64(len(line)) || after.Data[0] != line[after.Start%int64(len(line))] {
+		t.Errorf("after the gap: frame of line %d at %d, err %v", after.FirstLine, after.Start, err)
+	}
 }
