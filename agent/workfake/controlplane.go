@@ -224,8 +224,12 @@ func (c *ControlPlane) Renew(_ context.Context, r *agentv1.RenewRequest) (*agent
 }
 
 // ReportAttempt implements AgentGatewayServer.
-func (c *ControlPlane) ReportAttempt(_ context.Context, r *agentv1.ReportAttemptRequest) (*agentv1.ReportAttemptResponse, error) {
-	c.reports <- proto.CloneOf(r.GetReport())
+func (c *ControlPlane) ReportAttempt(ctx context.Context, r *agentv1.ReportAttemptRequest) (*agentv1.ReportAttemptResponse, error) {
+	select {
+	case c.reports <- proto.CloneOf(r.GetReport()):
+	case <-ctx.Done(): // nobody reads them
+		return nil, status.FromContextError(ctx.Err()).Err()
+	}
 	return &agentv1.ReportAttemptResponse{Status: r.GetReport().GetStatus()}, nil
 }
 

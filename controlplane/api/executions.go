@@ -26,7 +26,7 @@ func idOf(text, field string) (uuid.UUID, error) {
 // RunWorkflow implements ExecutionServiceHandler.
 func (s *server) RunWorkflow(ctx context.Context, r *apiv1.RunWorkflowRequest) (*apiv1.RunWorkflowResponse, error) {
 	e, existed, err := s.Runner.Start(ctx, execution.Request{
-		Workflow: r.GetWorkflow(), Params: r.GetParams(), Environment: r.GetEnvironment(), IdempotencyKey: r.GetIdempotencyKey(), Trigger: "api",
+		Workflow: r.GetWorkflow(), Params: r.GetParams(), Environments: r.GetEnvironments(), IdempotencyKey: r.GetIdempotencyKey(), Trigger: "api",
 	})
 	if err != nil {
 		return nil, fmt.Errorf("run workflow %s: %w", r.GetWorkflow(), err)

@@ -99,13 +99,13 @@ func TestAPI_RunWorkflow(t *testing.T) {
 	t.Parallel()
 	b := setup(t, "all", api.Timing{})
 	res, err := b.executions.RunWorkflow(t.Context(), &apiv1.RunWorkflowRequest{
-		Workflow: "checkout", Params: map[string]string{"browser": "chromium"}, Environment: "staging", IdempotencyKey: "k",
+		Workflow: "checkout", Params: map[string]string{"browser": "chromium"}, Environments: []string{"staging"}, IdempotencyKey: "k",
 	})
 	if err != nil || !res.GetExisted() {
 		t.Fatalf("%v, error %v", res, err)
 	}
 	want := execution.Request{
-		Workflow: "checkout", Params: map[string]string{"browser": "chromium"}, Environment: "staging", IdempotencyKey: "k", Trigger: "api",
+		Workflow: "checkout", Params: map[string]string{"browser": "chromium"}, Environments: []string{"staging"}, IdempotencyKey: "k", Trigger: "api",
 	}
 	if d := cmp.Diff(want, b.world.request); d != "" {
 		t.Error(d)

@@ -148,7 +148,7 @@ func (a *pages) Workflow(ctx context.Context, name string) (view.Workflow, error
 	if err != nil {
 		return view.Workflow{}, fmt.Errorf("read workflow: %w", err)
 	}
-	out := view.Workflow{Record: record}
+	out := view.Workflow{Record: record} // the rest is in its source
 	doc, err := workflow.Parse(record.Name, []byte(record.Source))
 	var unreadable *fault.Error
 	if errors.As(err, &unreadable) {
@@ -156,6 +156,9 @@ func (a *pages) Workflow(ctx context.Context, name string) (view.Workflow, error
 	}
 	if err != nil {
 		return out, fmt.Errorf("read workflow: %w", err)
+	}
+	if doc.Spec.Environments != nil {
+		out.Places = doc.Spec.Environments.Names
 	}
 	for _, p := range doc.Spec.Params {
 		param := view.Param{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -60,7 +61,7 @@ func New(c Config) *Dispatcher {
 	return d
 }
 
-// Start accepts an execution: it is stored together with the command that starts it, or not at all. With an idempotency key
+// Start accepts an execution: it is stored together with the commands that start its runs, or not at all. With an idempotency key
 // that was used before it returns the earlier execution and existed is true. Errors are faults: Forbidden without the scope to
 // run, NotFound, and Invalid for parameters or an environment that do not fit.
 func (d *Dispatcher) Start(ctx context.Context, req execution.Request) (e execution.Execution, existed bool, err error) {
@@ -86,9 +87,11 @@ func (d *Dispatcher) Start(ctx context.Context, req execution.Request) (e execut
 		}
 		return e, true, nil
 	}
-	d.bus.Publish(ctx, d.topics.Agent(viewer.Organization, n.Environment.ClusterID))
+	for _, c := range clusters(n.Runs) {
+		d.bus.Publish(ctx, d.topics.Agent(viewer.Organization, c))
+	}
 	d.bus.Publish(ctx, d.topics.Execution(viewer.Organization, id))
-	d.log.InfoContext(ctx, "execution accepted", "execution", id, "workflow", req.Workflow, "environment", n.Environment.Name,
+	d.log.InfoContext(ctx, "execution accepted", "execution", id, "workflow", req.Workflow, "runs", len(n.Runs),
 		"trigger", n.Execution.Trigger)
 	return accepted(n), false, nil
 }
@@ -129,59 +132,6 @@ func allowed(ctx context.Context) (tenant.Viewer, error) {
 	return viewer, nil
 }
 
-// prepare resolves a request to what is stored.
-func (d *Dispatcher) prepare(ctx context.Context, viewer tenant.Viewer, req execution.Request) (n execution.New, err error) {
-	record, err := d.store.Workflow(ctx, req.Workflow)
-	if err != nil {
-		return n, fmt.Errorf("load workflow %q: %w", req.Workflow, err)
-	}
-	doc, err := workflow.Parse(record.Name, []byte(record.Source))
-	if err != nil {
-		return n, fmt.Errorf("revision %d of workflow %s cannot be run: %w", record.Revision, record.Name, err)
-	}
-	values, err := doc.Spec.Params.Resolve(req.Params)
-	if err != nil {
-		return n, err //nolint:wrapcheck // a fault that speaks for itself
-	}
-	env, err := d.store.Environment(ctx, req.Environment)
-	if err != nil {
-		return n, fmt.Errorf("load environment: %w", err)
-	}
-	ids, err := d.ids()
-	if err != nil {
-		return n, err
-	}
-	plan, err := workflow.Compile(doc, workflow.Inputs{
-		Params: values, ExecutionID: ids.execution.String(), Environment: env.Name, Namespace: env.Namespace, Cluster: env.ClusterName,
-	})
-	if err != nil {
-		return n, err //nolint:wrapcheck // a fault that speaks for itself
-	}
-	spec, digest, err := encode(assignment(ids, record.Name, env, plan))
-	if err != nil {
-		return n, err
-	}
-	return execution.New{
-		Execution: execution.Execution{
-			ID: ids.execution, Workflow: record.Name, Revision: record.Revision, Digest: record.Digest, Status: execution.Queued,
-			Params: values.Strings(), Trigger: or(req.Trigger, "api"), Actor: or(req.Actor, viewer.Name), CreatedAt: d.now().UTC(),
-		},
-		RevisionID: record.RevisionID, Environment: env, RunID: ids.run, AttemptID: ids.attempt, Steps: steps(plan),
-		Spec: spec, SpecDigest: digest, Idempotency: req.IdempotencyKey,
-	}, nil
-}
-
-type ids struct{ execution, run, attempt uuid.UUID }
-
-func (d *Dispatcher) ids() (out ids, err error) {
-	for _, id := range []*uuid.UUID{&out.execution, &out.run, &out.attempt} {
-		if *id, err = d.newID(); err != nil {
-			return out, fmt.Errorf("make an id: %w", err)
-		}
-	}
-	return out, nil
-}
-
 func steps(plan *workflow.Plan) []execution.Step {
 	out := make([]execution.Step, len(plan.Steps))
 	for i, s := range plan.Steps {
@@ -193,12 +143,25 @@ func steps(plan *workflow.Plan) []execution.Step {
 // accepted is the execution as it was stored: reading it again would only add a way to fail after it has succeeded.
 func accepted(n execution.New) execution.Execution {
 	e := n.Execution
-	e.Runs = []execution.Run{{
-		ID: n.RunID, Environment: n.Environment.Name, Cluster: n.Environment.ClusterName, Namespace: n.Environment.Namespace,
-		Status:   execution.Queued,
-		Attempts: []execution.Attempt{{ID: n.AttemptID, Number: 1, Status: execution.Queued, Steps: n.Steps}},
-	}}
+	for _, r := range n.Runs {
+		e.Runs = append(e.Runs, execution.Run{
+			ID: r.ID, Name: r.Name, Matrix: r.Matrix, Shard: r.Shard, Shards: r.Shards,
+			Environment: r.Environment.Name, Cluster: r.Environment.ClusterName, Namespace: r.Environment.Namespace,
+			Status:   execution.Queued,
+			Attempts: []execution.Attempt{{ID: r.AttemptID, Number: 1, Status: execution.Queued, Steps: r.Steps}},
+		})
+	}
 	return e
+}
+
+func clusters(runs []execution.NewRun) []cluster.ID {
+	var ids []cluster.ID
+	for _, r := range runs {
+		if !slices.Contains(ids, r.Environment.ClusterID) {
+			ids = append(ids, r.Environment.ClusterID)
+		}
+	}
+	return ids
 }
 
 func or(value, otherwise string) string {

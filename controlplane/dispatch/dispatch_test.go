@@ -109,7 +109,7 @@ func (m *memory) CancelExecution(ctx context.Context, id execution.ID, reason st
 		return nil, fault.New(fault.Conflict, "execution %s has ended", id)
 	}
 	m.cancelled[id] = reason
-	return []cluster.ID{m.created[0].Environment.ClusterID}, nil
+	return []cluster.ID{m.created[0].Runs[0].Environment.ClusterID}, nil
 }
 
 type published []string
@@ -185,14 +185,17 @@ func TestDispatcher_Start(t *testing.T) {
 	if diff := cmp.Diff(want, stored.Execution); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}
-	if stored.RevisionID != id(0xf) || stored.RunID != id(2) || stored.AttemptID != id(3) || stored.Environment != b.env {
-		t.Errorf("stored %+v", stored)
+	if stored.RevisionID != id(0xf) || len(stored.Runs) != 1 || stored.MaxParallel != 0 || stored.FailFast {
+		t.Fatalf("stored %+v", stored)
 	}
-	assignment(t, stored)
+	if r := stored.Runs[0]; r.ID != id(2) || r.AttemptID != id(3) || r.Environment != b.env || r.Name != "" {
+		t.Errorf("stored run %+v", r)
+	}
+	assignment(t, stored.Runs[0])
 }
 
 // assignment compares what the agent gets with what it was once agreed to be.
-func assignment(t *testing.T, n execution.New) {
+func assignment(t *testing.T, n execution.NewRun) {
 	t.Helper()
 	sum := sha256.Sum256(n.Spec)
 	if n.SpecDigest != hex.EncodeToString(sum[:]) {
@@ -260,7 +263,7 @@ func TestDispatcher_Start_Err(t *testing.T) {
 		"NoViewer":       {req: execution.Request{Workflow: "shop"}, ctx: (*testing.T).Context, kind: fault.Unauthenticated, reason: "denied without a viewer"},
 		"WrongScope":     {req: execution.Request{Workflow: "shop"}, ctx: func(t *testing.T) context.Context { t.Helper(); return as(t, tenant.ScopeRead) }, kind: fault.Forbidden, reason: "reading is not running"},
 		"NoWorkflow":     {req: execution.Request{Workflow: "shoop"}, kind: fault.NotFound, reason: "absent"},
-		"NoEnvironment":  {req: execution.Request{Workflow: "shop", Environment: "prod"}, kind: fault.NotFound, reason: "absent"},
+		"NoEnvironment":  {req: execution.Request{Workflow: "shop", Environments: []string{"prod"}}, kind: fault.NotFound, reason: "absent"},
 		"UnknownParam":   {req: execution.Request{Workflow: "shop", Params: map[string]string{"user": "1"}}, kind: fault.Invalid, reason: "a typo"},
 		"ParamRange":     {req: execution.Request{Workflow: "shop", Params: map[string]string{"users": "10"}}, kind: fault.Invalid, reason: "over the maximum"},
 		"BrokenWorkflow": {req: execution.Request{Workflow: "broken"}, kind: fault.Invalid, reason: "an older version took it"},

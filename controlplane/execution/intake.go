@@ -8,18 +8,36 @@ import (
 	"github.com/seatrial/seatrial/controlplane/cluster"
 )
 
-// New is everything stored in one transaction when an execution is accepted: the execution, its run and first attempt with
-// steps, and the start command for the agent.
+// New is everything stored in one transaction when an execution is accepted: the execution, its runs with their first attempts and
+// steps, and the start commands for the agents.
 type New struct {
-	Execution   Execution // ID, Params, Trigger, Actor, CreatedAt set; Status Queued
+	Execution   Execution // ID, Params, Trigger, Actor, CreatedAt set; Status Queued; no runs
 	RevisionID  uuid.UUID
+	Runs        []NewRun // in order; at least one
+	FailFast    bool     // the first run that does not pass ends the others
+	MaxParallel int      // runs under way at a time; 0 for no limit
+	Idempotency string   // key; empty for none
+}
+
+// NewRun is a run with its first attempt.
+type NewRun struct {
+	ID          RunID
+	Name        string
+	Matrix      map[string]string
+	Shard       int
+	Shards      int
 	Environment cluster.Environment
-	RunID       RunID
 	AttemptID   AttemptID
 	Steps       []Step // index and name
 	Spec        []byte // encoded agent.v1.Assignment
 	SpecDigest  string // hex SHA-256 of Spec
-	Idempotency string // key; empty for none
+}
+
+// Saved is what became of a report.
+type Saved struct {
+	Status    Status // of the attempt
+	Execution ID
+	Wake      []cluster.ID // whose agents have something to do because of it: runs that waited for this one, or are to end with it
 }
 
 // Report is a snapshot of an attempt as its agent knows it.

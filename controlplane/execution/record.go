@@ -17,7 +17,7 @@ type (
 type Request struct {
 	Workflow       string // name
 	Params         map[string]string
-	Environment    string // name; empty when the organization has exactly one
+	Environments   []string // names; none for those of the workflow, or the only one of the organization
 	IdempotencyKey string // the same key never starts twice; empty means always start
 	Trigger        string // "api", "web"
 	Actor          string // name of the viewer, for people
@@ -45,9 +45,13 @@ type Execution struct {
 // Counts are test results by outcome: one that timed out has failed, and what gives no evidence, such as a blocked one, was skipped.
 type Counts struct{ Total, Passed, Failed, Errored, Skipped int }
 
-// Run is one cell of an execution: an environment, later also a matrix cell and a shard.
+// Run is one cell of an execution: an environment, a cell of the matrix and a shard.
 type Run struct {
 	ID          RunID
+	Name        string            // what sets it apart from its siblings: "browser=firefox, shard 1/4"; empty for a run alone
+	Matrix      map[string]string // values of its cell as people write them; nil without a matrix
+	Shard       int               // from 1; 0 without shards
+	Shards      int
 	Environment string
 	Cluster     string
 	Namespace   string

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/intake"
@@ -21,6 +22,7 @@ type store struct {
 	mu        sync.Mutex
 	own       execution.AttemptID
 	execution execution.ID
+	wake      []cluster.ID
 	down      error
 	streams   map[string]execution.StreamState
 	reports   []execution.Report
@@ -28,12 +30,12 @@ type store struct {
 	results   []execution.TestResult
 }
 
-func (s *store) SaveReport(_ context.Context, r execution.Report) (execution.Status, execution.ID, error) {
+func (s *store) SaveReport(_ context.Context, r execution.Report) (execution.Saved, error) {
 	if s.down != nil || r.Attempt != s.own {
-		return "", uuid.Nil, s.missing(r.Attempt)
+		return execution.Saved{}, s.missing(r.Attempt)
 	}
 	s.reports = append(s.reports, r)
-	return r.Status, s.execution, nil
+	return execution.Saved{Status: r.Status, Execution: s.execution, Wake: s.wake}, nil
 }
 
 func (s *store) missing(id execution.AttemptID) error {

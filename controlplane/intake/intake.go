@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/google/uuid"
@@ -76,15 +77,19 @@ func (i *Intake) Report(ctx context.Context, r execution.Report) (execution.Stat
 	if !r.Status.Valid() || r.Status == execution.Waiting || len(r.Steps) > maxSteps {
 		return "", fault.New(fault.Invalid, "the report of attempt %s has status %q and %d steps", r.Attempt, r.Status, len(r.Steps))
 	}
-	status, id, err := i.store.SaveReport(ctx, trimmed(r))
+	saved, err := i.store.SaveReport(ctx, trimmed(r))
 	if err != nil {
 		return "", fmt.Errorf("save report of attempt %s: %w", r.Attempt, err)
 	}
-	i.bus.Publish(ctx, execution.Topic(viewer.Organization, id))
-	if r.Delivered {
-		i.bus.Publish(ctx, cluster.Topic(viewer.Organization, viewer.Cluster)) // the release waits to be sent
+	i.bus.Publish(ctx, execution.Topic(viewer.Organization, saved.Execution))
+	wake := saved.Wake
+	if r.Delivered && !slices.Contains(wake, viewer.Cluster) {
+		wake = append(wake, viewer.Cluster) // the release waits to be sent
 	}
-	return status, nil
+	for _, c := range wake {
+		i.bus.Publish(ctx, cluster.Topic(viewer.Organization, c))
+	}
+	return saved.Status, nil
 }
 
 // trimmed bounds the texts of a report.

@@ -10,9 +10,10 @@ import (
 // Store is what intake needs of the database. Calls act for the agent in the context; rows of other clusters are
 // fault.NotFound.
 type Store interface {
-	// SaveReport applies a snapshot with execution.Next in one transaction over attempt, steps, run and execution, and returns
-	// the attempt's status and execution afterwards. When the attempt is delivered it also queues the release command.
-	SaveReport(ctx context.Context, r execution.Report) (execution.Status, execution.ID, error)
+	// SaveReport applies a snapshot with execution.Next in one transaction over attempt, steps, run and execution. When the attempt is
+	// delivered it also queues the release command; when it has ended, runs that waited for it are started, and with failFast the
+	// others are ended.
+	SaveReport(ctx context.Context, r execution.Report) (execution.Saved, error)
 	// AppendChunks commits chunks in order in one transaction and returns for each the state of its stream afterwards. A chunk
 	// that does not start at the committed offset is not stored: the state tells where to go on. A second final is ignored.
 	AppendChunks(ctx context.Context, chunks []execution.Chunk) ([]execution.StreamState, error)

@@ -73,7 +73,7 @@ func TestIntake_File_ReadBack(t *testing.T) {
 	for _, path := range reports {
 		want := goldenOf(t, filepath.Join(data, "golden", filepath.Base(path)+".golden"))
 		for _, named := range []string{"auto", want.format} {
-			n := next()
+			of, attempt := next()
 			t.Run(filepath.Base(path)+"/"+named, func(t *testing.T) {
 				t.Parallel()
 				in, err := intake.New(s, &blobs{kept: map[string][]byte{}}, &bus{}, intake.Limits{})
@@ -81,7 +81,7 @@ func TestIntake_File_ReadBack(t *testing.T) {
 					t.Fatal(err)
 				}
 				exit := func() {
-					if _, err := in.Report(agent, execution.Report{Attempt: n.AttemptID, Status: execution.Running, Steps: []execution.Step{
+					if _, err := in.Report(agent, execution.Report{Attempt: attempt, Status: execution.Running, Steps: []execution.Step{
 						{Index: 1, Name: "test", Status: execution.Failed, ExitCode: &want.exit},
 					}}); err != nil {
 						t.Fatal(err)
@@ -90,19 +90,19 @@ func TestIntake_File_ReadBack(t *testing.T) {
 				if named == "auto" {
 					exit()
 				}
-				send(agent, t, in, n.AttemptID, named, path)
+				send(agent, t, in, attempt, named, path)
 				if named != "auto" {
 					exit()
 				}
-				files, err := s.Files(member, n.Execution.ID)
+				files, err := s.Files(member, of)
 				if err != nil || len(files) != 1 || files[0].Grade != want.grade || files[0].Format != want.format {
 					t.Errorf("stored %+v, %v; want %+v", files, err, want)
 				}
-				e, err := s.Execution(member, n.Execution.ID)
+				e, err := s.Execution(member, of)
 				if err != nil || e.Tests != want.tests {
 					t.Errorf("counts %+v, %v; want %+v", e.Tests, err, want.tests)
 				}
-				list, _, err := s.Results(member, n.Execution.ID, nil, 1000, "")
+				list, _, err := s.Results(member, of, nil, 1000, "")
 				if err != nil || len(list) != want.tests.Total {
 					t.Errorf("%d results, %v; want %d", len(list), err, want.tests.Total)
 				}

@@ -187,7 +187,8 @@ func (s *Store) startAnswered(ctx context.Context, tx *db.Tx, a *db.Attempt, hea
 			return err
 		}
 	}
-	return s.derive(ctx, tx, head)
+	_, err := s.derive(ctx, tx, head) // the sweep finds what siblings have to do
+	return err
 }
 
 // Assignment returns the encoded assignment of an attempt of this agent.

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -56,7 +55,7 @@ func (s *Store) Environment(ctx context.Context, name string) (cluster.Environme
 		WithField("environment").WithHint("Name one of: %s.", strings.Join(names, ", "))
 }
 
-// CreateExecution stores n and the start command.
+// CreateExecution stores n and the start commands of the runs that may begin.
 func (s *Store) CreateExecution(ctx context.Context, n record.New) (id record.ID, existed bool, err error) {
 	if id, err := s.startedBefore(ctx, n.Idempotency); err != nil || id != uuid.Nil {
 		return id, id != uuid.Nil, err
@@ -86,20 +85,16 @@ func (s *Store) startedBefore(ctx context.Context, key string) (uuid.UUID, error
 }
 
 func create(ctx context.Context, tx *db.Tx, n record.New) error {
-	// Reading the revision and the environment for the viewer proves that they are of this organization: a foreign key alone
+	// Reading the revision and the environments for the viewer proves that they are of this organization: a foreign key alone
 	// would take any.
 	revision, err := tx.WorkflowRevision.Get(ctx, n.RevisionID)
 	if err != nil {
 		return fmt.Errorf("revision of the execution: %w", err)
 	}
-	env, err := tx.Environment.Query().Where(environment.ID(n.Environment.ID)).WithCluster().Only(ctx)
-	if err != nil {
-		return fmt.Errorf("environment of the execution: %w", err)
-	}
 	e := n.Execution
 	row := tx.Execution.Create().SetID(e.ID).SetOrganizationID(revision.OrganizationID).SetRevisionID(revision.ID).
 		SetWorkflow(e.Workflow).SetRevisionNumber(e.Revision).SetDigest(e.Digest).SetStatus(string(record.Queued)).
-		SetParams(e.Params).SetTrigger(e.Trigger).SetActor(e.Actor)
+		SetParams(e.Params).SetTrigger(e.Trigger).SetActor(e.Actor).SetFailFast(n.FailFast).SetMaxParallel(n.MaxParallel)
 	if !e.CreatedAt.IsZero() {
 		row.SetCreatedAt(*nullable(e.CreatedAt))
 	}
@@ -109,30 +104,7 @@ func create(ctx context.Context, tx *db.Tx, n record.New) error {
 	if err := row.Exec(ctx); err != nil {
 		return err
 	}
-	if err := tx.Run.Create().SetID(n.RunID).SetOrganizationID(revision.OrganizationID).SetExecutionID(e.ID).
-		SetEnvironmentID(env.ID).SetClusterID(env.ClusterID).SetEnvironmentName(env.Name).SetClusterName(env.Edges.Cluster.Name).
-		SetNamespace(env.Namespace).SetStatus(string(record.Queued)).Exec(ctx); err != nil {
-		return err
-	}
-	return createAttempt(ctx, tx, n, env)
-}
-
-func createAttempt(ctx context.Context, tx *db.Tx, n record.New, env *db.Environment) error {
-	if err := tx.Attempt.Create().SetID(n.AttemptID).SetOrganizationID(env.OrganizationID).SetExecutionID(n.Execution.ID).
-		SetRunID(n.RunID).SetClusterID(env.ClusterID).SetNumber(1).SetStatus(string(record.Queued)).SetSpec(n.Spec).
-		SetSpecDigest(n.SpecDigest).Exec(ctx); err != nil {
-		return err
-	}
-	steps := make([]*db.StepCreate, len(n.Steps))
-	for i, step := range n.Steps {
-		steps[i] = tx.Step.Create().SetOrganizationID(env.OrganizationID).SetAttemptID(n.AttemptID).SetIndex(step.Index).
-			SetName(step.Name).SetStatus(string(record.Waiting))
-	}
-	if err := tx.Step.CreateBulk(steps...).Exec(ctx); err != nil {
-		return err
-	}
-	return tx.AgentCommand.Create().SetOrganizationID(env.OrganizationID).SetClusterID(env.ClusterID).SetAttemptID(n.AttemptID).
-		SetKind(string(cluster.Start)).Exec(ctx)
+	return createRuns(ctx, tx, n)
 }
 
 // CancelExecution ends attempts whose start command was never sent, and those whose agent has been away for long; it asks the agents
@@ -156,21 +128,30 @@ func (s *Store) CancelExecution(ctx context.Context, id record.ID, reason string
 			if record.Status(a.Status).Terminal() {
 				continue
 			}
-			asked, err := s.cancelAttempt(ctx, tx, a, clean(reason))
+			asked, err := s.cancelAttempt(ctx, tx, a, ending{status: record.Cancelled, reason: "Cancelled", message: clean(reason)})
 			if err != nil {
 				return err
 			}
-			if asked && !slices.Contains(wake, a.ClusterID) {
-				wake = append(wake, a.ClusterID)
+			if asked {
+				wake = union(wake, []cluster.ID{a.ClusterID})
 			}
 		}
-		return s.derive(ctx, tx, head)
+		more, err := s.derive(ctx, tx, head)
+		wake = union(wake, more)
+		return err
 	})
 	return wake, err
 }
 
 // cancelAttempt reports whether the agent has to be asked.
-func (s *Store) cancelAttempt(ctx context.Context, tx *db.Tx, a *db.Attempt, reason string) (asked bool, err error) {
+func (s *Store) cancelAttempt(ctx context.Context, tx *db.Tx, a *db.Attempt, e ending) (asked bool, err error) {
+	begun, err := tx.AgentCommand.Query().Where(agentcommand.AttemptID(a.ID), agentcommand.Kind(string(cluster.Start))).Exist(ctx)
+	if err != nil {
+		return false, err
+	}
+	if !begun { // it waits for its siblings
+		return false, s.endAttempt(ctx, tx, a, e)
+	}
 	// The condition decides the race with the dispatch loop: either it takes the command, or this does.
 	withdrawn, err := tx.AgentCommand.Update().
 		Where(agentcommand.AttemptID(a.ID), agentcommand.Kind(string(cluster.Start)), agentcommand.State(queued), agentcommand.Tries(0)).
@@ -179,9 +160,9 @@ func (s *Store) cancelAttempt(ctx context.Context, tx *db.Tx, a *db.Attempt, rea
 		return false, err
 	}
 	if withdrawn > 0 {
-		return false, s.endAttempt(ctx, tx, a, ending{status: record.Cancelled, reason: "Cancelled", message: reason})
+		return false, s.endAttempt(ctx, tx, a, e)
 	}
-	if err := askToCancel(ctx, tx, a, reason); err != nil {
+	if err := askToCancel(ctx, tx, a, e.message); err != nil {
 		return false, err
 	}
 	row, err := tx.Cluster.Get(ctx, a.ClusterID)
@@ -193,7 +174,7 @@ func (s *Store) cancelAttempt(ctx context.Context, tx *db.Tx, a *db.Attempt, rea
 		return true, nil
 	}
 	// The command stays: should the agent come back, it stops what still runs there.
-	return false, s.endAttempt(ctx, tx, a, ending{status: record.Cancelled, reason: cluster.ReasonGivenUp, message: c.GaveUp(reason)})
+	return false, s.endAttempt(ctx, tx, a, ending{status: record.Cancelled, reason: cluster.ReasonGivenUp, message: c.GaveUp(e.message)})
 }
 
 // askToCancel queues the command, once.
@@ -225,5 +206,6 @@ func (s *Store) withdrawCancelled(ctx context.Context, tx *db.Tx, a *db.Attempt,
 	if err := s.endAttempt(ctx, tx, a, ending{status: record.Cancelled, reason: "Cancelled", message: asked.Reason}); err != nil {
 		return false, err
 	}
-	return true, s.derive(ctx, tx, head)
+	_, err = s.derive(ctx, tx, head)
+	return true, err
 }

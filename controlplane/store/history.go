@@ -97,7 +97,7 @@ func (s *Store) withRuns(ctx context.Context, rows []*db.Execution, withSteps bo
 	for i, row := range rows {
 		ids[i] = row.ID
 	}
-	runs, err := s.db.Read().Run.Query().Where(run.ExecutionIDIn(ids...)).Order(run.ByID()).All(ctx)
+	runs, err := s.db.Read().Run.Query().Where(run.ExecutionIDIn(ids...)).Order(run.ByOrdinal()).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
 	}

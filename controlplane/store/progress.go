@@ -5,7 +5,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seatrial/seatrial/controlplane/cluster"
 	record "github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/attempt"
 	"github.com/seatrial/seatrial/ent/db/run"
@@ -54,30 +56,54 @@ func (s *Store) endSteps(ctx context.Context, tx *db.Tx, a *db.Attempt, how reco
 	return nil
 }
 
-// derive brings the runs of an execution, and the execution, to what their attempts say. The caller holds its lock.
-func (s *Store) derive(ctx context.Context, tx *db.Tx, head *db.Execution) error {
-	runs, err := tx.Run.Query().Where(run.ExecutionID(head.ID)).Order(run.ByID()).All(ctx)
+// derive brings the runs of an execution, and the execution, to what their attempts say, and lets the end of a run have its
+// consequences for the others: it returns whose agents have something to do. The caller holds the execution's lock, by which its
+// viewer has proven to be of the organization; an agent alone would see the runs of its own cluster only.
+func (s *Store) derive(ctx context.Context, tx *db.Tx, head *db.Execution) (wake []cluster.ID, err error) {
+	ctx = tenant.System(ctx)
+	runs, err := tx.Run.Query().Where(run.ExecutionID(head.ID)).Order(run.ByOrdinal()).All(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	attempts, err := tx.Attempt.Query().Where(attempt.ExecutionID(head.ID)).Order(attempt.ByNumber()).
-		Select(attempt.FieldID, attempt.FieldRunID, attempt.FieldStatus, attempt.FieldReason, attempt.FieldMessage,
-			attempt.FieldStartedAt, attempt.FieldFinishedAt).All(ctx)
+	attempts, states, err := s.states(ctx, tx, head, runs)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	wake, ended, err := s.moveOn(ctx, tx, head, states, attempts)
+	if err != nil {
+		return nil, err
+	}
+	if ended {
+		if _, states, err = s.states(ctx, tx, head, runs); err != nil {
+			return nil, err
+		}
+	}
+	for i, r := range runs {
+		if err := states[i].saveRun(ctx, r); err != nil {
+			return nil, err
+		}
+	}
+	return wake, stateOfExecution(head, states).saveExecution(ctx, head)
+}
+
+// states reads what the attempts of an execution say of its runs, in their order.
+func (s *Store) states(ctx context.Context, tx *db.Tx, head *db.Execution, runs []*db.Run) ([]*db.Attempt, []state, error) {
+	attempts, err := tx.Attempt.Query().Where(attempt.ExecutionID(head.ID)).Order(attempt.ByNumber(), attempt.ByID()).
+		Select(attempt.FieldID, attempt.FieldOrganizationID, attempt.FieldRunID, attempt.FieldClusterID, attempt.FieldStatus,
+			attempt.FieldReason, attempt.FieldMessage, attempt.FieldStartedAt, attempt.FieldFinishedAt).All(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
 	states := make([]state, len(runs))
 	for i, r := range runs {
 		states[i] = stateOfRun(r, attempts)
-		if err := states[i].saveRun(ctx, r); err != nil {
-			return err
-		}
 	}
-	return stateOfExecution(head, states).saveExecution(ctx, head)
+	return attempts, states, nil
 }
 
 // state is what executions and runs take over from what is below them.
 type state struct {
+	name              string // of the run
 	status            record.Status
 	reason, message   string
 	started, finished *time.Time
@@ -85,17 +111,17 @@ type state struct {
 
 // stateOfRun is that of its latest attempt; it started with its first.
 func stateOfRun(r *db.Run, attempts []*db.Attempt) state {
-	out := state{status: record.Status(r.Status)}
+	out := state{name: r.Name, status: record.Status(r.Status)}
 	for _, a := range attempts {
 		if a.RunID != r.ID {
 			continue
 		}
-		out = state{record.Status(a.Status), a.Reason, a.Message, earliest(out.started, a.StartedAt), a.FinishedAt}
+		out = state{r.Name, record.Status(a.Status), a.Reason, a.Message, earliest(out.started, a.StartedAt), a.FinishedAt}
 	}
 	return out
 }
 
-// stateOfExecution folds its runs; reason and message are those of the run that decided.
+// stateOfExecution folds its runs; reason and message are those of the run that decided, which is named when it has siblings.
 func stateOfExecution(head *db.Execution, runs []state) state {
 	statuses := make([]record.Status, len(runs))
 	for i, r := range runs {
@@ -110,6 +136,9 @@ func stateOfExecution(head *db.Execution, runs []state) state {
 	}
 	if i := slices.IndexFunc(runs, func(r state) bool { return r.status == out.status }); i >= 0 {
 		out.reason, out.message = runs[i].reason, runs[i].message
+		if runs[i].name != "" && out.message != "" {
+			out.message = runs[i].name + ": " + out.message
+		}
 	}
 	return out
 }

@@ -131,7 +131,8 @@ func (s *Store) endWithoutJob(ctx context.Context, tx *db.Tx, id uuid.UUID) erro
 	if err := s.endAttempt(ctx, tx, a, ending{status: execution.Errored, reason: jobDeleted, message: deletedLive}); err != nil {
 		return err
 	}
-	return s.derive(ctx, tx, head)
+	_, err = s.derive(ctx, tx, head) // the sweep finds what siblings have to do
+	return err
 }
 
 // endNeverStarted ends attempts that were to be cancelled before the agent had answered their start command, and for which it has

@@ -16,18 +16,17 @@ import (
 
 // SaveReport applies a snapshot. A status moves by execution.Next: the first terminal one stays, be it the runner's result or
 // the end of a cancellation.
-func (s *Store) SaveReport(ctx context.Context, r record.Report) (status record.Status, id record.ID, err error) {
+func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.Saved, err error) {
 	if _, err := agent(ctx); err != nil {
-		return "", uuid.Nil, err
+		return saved, err
 	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		a, head, err := s.lockAttempt(ctx, tx, r.Attempt)
 		if err != nil {
 			return err
 		}
-		id = head.ID
 		ended := record.Status(a.Status).Terminal()
-		status = record.Next(record.Status(a.Status), r.Status)
+		status := record.Next(record.Status(a.Status), r.Status)
 		if a, err = s.mergeAttempt(ctx, a, status, r); err != nil {
 			return err
 		}
@@ -46,9 +45,11 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (status record.
 				return err
 			}
 		}
-		return s.derive(ctx, tx, head)
+		wake, err := s.derive(ctx, tx, head)
+		saved = record.Saved{Status: status, Execution: head.ID, Wake: wake}
+		return err
 	})
-	return status, id, err
+	return saved, err
 }
 
 // lockAttempt finds an attempt of the calling agent and locks its execution; what it returns was read under the lock.

@@ -3,6 +3,7 @@ package workflow
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -36,10 +37,10 @@ type Release struct{ Application, Version string }
 // Trigger is what started an execution.
 type Trigger struct{ Kind, Name, Actor, Repository, Branch, Commit string }
 
-func (in Inputs) values(doc *Document) map[string]any {
+// AtTrigger returns the values of expressions, by their full names, that are known before there are runs.
+func (in Inputs) AtTrigger(doc *Document) map[string]any {
 	v := map[string]any{
-		"execution.id": in.ExecutionID, "workflow.name": doc.Metadata.Name, "environment.name": in.Environment,
-		"environment.namespace": in.Namespace, "cluster.name": in.Cluster, "shard.index": in.Shard.Index, "shard.count": in.Shard.Count,
+		"execution.id": in.ExecutionID, "workflow.name": doc.Metadata.Name,
 		"release.application": in.Release.Application, "release.version": in.Release.Version, "trigger.kind": in.Trigger.Kind,
 		"trigger.name": in.Trigger.Name, "trigger.actor": in.Trigger.Actor, "trigger.repository": in.Trigger.Repository,
 		"trigger.branch": in.Trigger.Branch, "trigger.commit": in.Trigger.Commit,
@@ -47,6 +48,15 @@ func (in Inputs) values(doc *Document) map[string]any {
 	for name, value := range in.Params {
 		v["params."+name] = value
 	}
+	return v
+}
+
+func (in Inputs) values(doc *Document) map[string]any {
+	v := in.AtTrigger(doc)
+	maps.Copy(v, map[string]any{
+		"environment.name": in.Environment, "environment.namespace": in.Namespace, "cluster.name": in.Cluster,
+		"shard.index": in.Shard.Index, "shard.count": in.Shard.Count,
+	})
 	for name, value := range in.Matrix {
 		v["matrix."+name] = value
 	}

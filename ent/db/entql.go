@@ -212,6 +212,8 @@ var schemaGraph = func() *sqlgraph.Schema {
 			execution.FieldTrigger:        {Type: field.TypeString, Column: execution.FieldTrigger},
 			execution.FieldActor:          {Type: field.TypeString, Column: execution.FieldActor},
 			execution.FieldIdempotencyKey: {Type: field.TypeString, Column: execution.FieldIdempotencyKey},
+			execution.FieldFailFast:       {Type: field.TypeBool, Column: execution.FieldFailFast},
+			execution.FieldMaxParallel:    {Type: field.TypeInt, Column: execution.FieldMaxParallel},
 			execution.FieldTestsPassed:    {Type: field.TypeInt, Column: execution.FieldTestsPassed},
 			execution.FieldTestsFailed:    {Type: field.TypeInt, Column: execution.FieldTestsFailed},
 			execution.FieldTestsErrored:   {Type: field.TypeInt, Column: execution.FieldTestsErrored},
@@ -380,6 +382,11 @@ var schemaGraph = func() *sqlgraph.Schema {
 			run.FieldExecutionID:     {Type: field.TypeUUID, Column: run.FieldExecutionID},
 			run.FieldEnvironmentID:   {Type: field.TypeUUID, Column: run.FieldEnvironmentID},
 			run.FieldClusterID:       {Type: field.TypeUUID, Column: run.FieldClusterID},
+			run.FieldOrdinal:         {Type: field.TypeInt, Column: run.FieldOrdinal},
+			run.FieldName:            {Type: field.TypeString, Column: run.FieldName},
+			run.FieldMatrix:          {Type: field.TypeJSON, Column: run.FieldMatrix},
+			run.FieldShard:           {Type: field.TypeInt, Column: run.FieldShard},
+			run.FieldShards:          {Type: field.TypeInt, Column: run.FieldShards},
 			run.FieldEnvironmentName: {Type: field.TypeString, Column: run.FieldEnvironmentName},
 			run.FieldClusterName:     {Type: field.TypeString, Column: run.FieldClusterName},
 			run.FieldNamespace:       {Type: field.TypeString, Column: run.FieldNamespace},
@@ -1949,6 +1956,16 @@ func (f *ExecutionFilter) WhereIdempotencyKey(p entql.StringP) {
 	f.Where(p.Field(execution.FieldIdempotencyKey))
 }
 
+// WhereFailFast applies the entql bool predicate on the fail_fast field.
+func (f *ExecutionFilter) WhereFailFast(p entql.BoolP) {
+	f.Where(p.Field(execution.FieldFailFast))
+}
+
+// WhereMaxParallel applies the entql int predicate on the max_parallel field.
+func (f *ExecutionFilter) WhereMaxParallel(p entql.IntP) {
+	f.Where(p.Field(execution.FieldMaxParallel))
+}
+
 // WhereTestsPassed applies the entql int predicate on the tests_passed field.
 func (f *ExecutionFilter) WhereTestsPassed(p entql.IntP) {
 	f.Where(p.Field(execution.FieldTestsPassed))
@@ -2794,6 +2811,31 @@ func (f *RunFilter) WhereEnvironmentID(p entql.ValueP) {
 // WhereClusterID applies the entql [16]byte predicate on the cluster_id field.
 func (f *RunFilter) WhereClusterID(p entql.ValueP) {
 	f.Where(p.Field(run.FieldClusterID))
+}
+
+// WhereOrdinal applies the entql int predicate on the ordinal field.
+func (f *RunFilter) WhereOrdinal(p entql.IntP) {
+	f.Where(p.Field(run.FieldOrdinal))
+}
+
+// WhereName applies the entql string predicate on the name field.
+func (f *RunFilter) WhereName(p entql.StringP) {
+	f.Where(p.Field(run.FieldName))
+}
+
+// WhereMatrix applies the entql json.RawMessage predicate on the matrix field.
+func (f *RunFilter) WhereMatrix(p entql.BytesP) {
+	f.Where(p.Field(run.FieldMatrix))
+}
+
+// WhereShard applies the entql int predicate on the shard field.
+func (f *RunFilter) WhereShard(p entql.IntP) {
+	f.Where(p.Field(run.FieldShard))
+}
+
+// WhereShards applies the entql int predicate on the shards field.
+func (f *RunFilter) WhereShards(p entql.IntP) {
+	f.Where(p.Field(run.FieldShards))
 }
 
 // WhereEnvironmentName applies the entql string predicate on the environment_name field.

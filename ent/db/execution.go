@@ -53,6 +53,10 @@ type Execution struct {
 	Actor string `json:"actor,omitempty"`
 	// IdempotencyKey holds the value of the "idempotency_key" field.
 	IdempotencyKey *string `json:"idempotency_key,omitempty"`
+	// FailFast holds the value of the "fail_fast" field.
+	FailFast bool `json:"fail_fast,omitempty"`
+	// MaxParallel holds the value of the "max_parallel" field.
+	MaxParallel int `json:"max_parallel,omitempty"`
 	// TestsPassed holds the value of the "tests_passed" field.
 	TestsPassed int `json:"tests_passed,omitempty"`
 	// TestsFailed holds the value of the "tests_failed" field.
@@ -107,7 +111,9 @@ func (*Execution) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case execution.FieldParams:
 			values[i] = new([]byte)
-		case execution.FieldRevisionNumber, execution.FieldTestsPassed, execution.FieldTestsFailed, execution.FieldTestsErrored, execution.FieldTestsSkipped:
+		case execution.FieldFailFast:
+			values[i] = new(sql.NullBool)
+		case execution.FieldRevisionNumber, execution.FieldMaxParallel, execution.FieldTestsPassed, execution.FieldTestsFailed, execution.FieldTestsErrored, execution.FieldTestsSkipped:
 			values[i] = new(sql.NullInt64)
 		case execution.FieldStatus, execution.FieldReason, execution.FieldMessage, execution.FieldWorkflow, execution.FieldDigest, execution.FieldTrigger, execution.FieldActor, execution.FieldIdempotencyKey:
 			values[i] = new(sql.NullString)
@@ -237,6 +243,18 @@ func (_m *Execution) assignValues(columns []string, values []any) error {
 				_m.IdempotencyKey = new(string)
 				*_m.IdempotencyKey = value.String
 			}
+		case execution.FieldFailFast:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field fail_fast", values[i])
+			} else if value.Valid {
+				_m.FailFast = value.Bool
+			}
+		case execution.FieldMaxParallel:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field max_parallel", values[i])
+			} else if value.Valid {
+				_m.MaxParallel = int(value.Int64)
+			}
 		case execution.FieldTestsPassed:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
 				return fmt.Errorf("unexpected type %T for field tests_passed", values[i])
@@ -360,6 +378,12 @@ func (_m *Execution) String() string {
 		builder.WriteString("idempotency_key=")
 		builder.WriteString(*v)
 	}
+	builder.WriteString(", ")
+	builder.WriteString("fail_fast=")
+	builder.WriteString(fmt.Sprintf("%v", _m.FailFast))
+	builder.WriteString(", ")
+	builder.WriteString("max_parallel=")
+	builder.WriteString(fmt.Sprintf("%v", _m.MaxParallel))
 	builder.WriteString(", ")
 	builder.WriteString("tests_passed=")
 	builder.WriteString(fmt.Sprintf("%v", _m.TestsPassed))

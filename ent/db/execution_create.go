@@ -178,6 +178,34 @@ func (_c *ExecutionCreate) SetNillableIdempotencyKey(v *string) *ExecutionCreate
 	return _c
 }
 
+// SetFailFast sets the "fail_fast" field.
+func (_c *ExecutionCreate) SetFailFast(v bool) *ExecutionCreate {
+	_c.mutation.SetFailFast(v)
+	return _c
+}
+
+// SetNillableFailFast sets the "fail_fast" field if the given value is not nil.
+func (_c *ExecutionCreate) SetNillableFailFast(v *bool) *ExecutionCreate {
+	if v != nil {
+		_c.SetFailFast(*v)
+	}
+	return _c
+}
+
+// SetMaxParallel sets the "max_parallel" field.
+func (_c *ExecutionCreate) SetMaxParallel(v int) *ExecutionCreate {
+	_c.mutation.SetMaxParallel(v)
+	return _c
+}
+
+// SetNillableMaxParallel sets the "max_parallel" field if the given value is not nil.
+func (_c *ExecutionCreate) SetNillableMaxParallel(v *int) *ExecutionCreate {
+	if v != nil {
+		_c.SetMaxParallel(*v)
+	}
+	return _c
+}
+
 // SetTestsPassed sets the "tests_passed" field.
 func (_c *ExecutionCreate) SetTestsPassed(v int) *ExecutionCreate {
 	_c.mutation.SetTestsPassed(v)
@@ -317,6 +345,14 @@ func (_c *ExecutionCreate) defaults() error {
 		v := execution.DefaultMessage
 		_c.mutation.SetMessage(v)
 	}
+	if _, ok := _c.mutation.FailFast(); !ok {
+		v := execution.DefaultFailFast
+		_c.mutation.SetFailFast(v)
+	}
+	if _, ok := _c.mutation.MaxParallel(); !ok {
+		v := execution.DefaultMaxParallel
+		_c.mutation.SetMaxParallel(v)
+	}
 	if _, ok := _c.mutation.TestsPassed(); !ok {
 		v := execution.DefaultTestsPassed
 		_c.mutation.SetTestsPassed(v)
@@ -380,6 +416,12 @@ func (_c *ExecutionCreate) check() error {
 	}
 	if _, ok := _c.mutation.Actor(); !ok {
 		return &ValidationError{Name: "actor", err: errors.New(`db: missing required field "Execution.actor"`)}
+	}
+	if _, ok := _c.mutation.FailFast(); !ok {
+		return &ValidationError{Name: "fail_fast", err: errors.New(`db: missing required field "Execution.fail_fast"`)}
+	}
+	if _, ok := _c.mutation.MaxParallel(); !ok {
+		return &ValidationError{Name: "max_parallel", err: errors.New(`db: missing required field "Execution.max_parallel"`)}
 	}
 	if _, ok := _c.mutation.TestsPassed(); !ok {
 		return &ValidationError{Name: "tests_passed", err: errors.New(`db: missing required field "Execution.tests_passed"`)}
@@ -490,6 +532,14 @@ func (_c *ExecutionCreate) createSpec() (*Execution, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.IdempotencyKey(); ok {
 		_spec.SetField(execution.FieldIdempotencyKey, field.TypeString, value)
 		_node.IdempotencyKey = &value
+	}
+	if value, ok := _c.mutation.FailFast(); ok {
+		_spec.SetField(execution.FieldFailFast, field.TypeBool, value)
+		_node.FailFast = value
+	}
+	if value, ok := _c.mutation.MaxParallel(); ok {
+		_spec.SetField(execution.FieldMaxParallel, field.TypeInt, value)
+		_node.MaxParallel = value
 	}
 	if value, ok := _c.mutation.TestsPassed(); ok {
 		_spec.SetField(execution.FieldTestsPassed, field.TypeInt, value)
@@ -810,6 +860,12 @@ func (u *ExecutionUpsertOne) UpdateNewValues() *ExecutionUpsertOne {
 		}
 		if _, exists := u.create.mutation.IdempotencyKey(); exists {
 			s.SetIgnore(execution.FieldIdempotencyKey)
+		}
+		if _, exists := u.create.mutation.FailFast(); exists {
+			s.SetIgnore(execution.FieldFailFast)
+		}
+		if _, exists := u.create.mutation.MaxParallel(); exists {
+			s.SetIgnore(execution.FieldMaxParallel)
 		}
 	}))
 	return u
@@ -1254,6 +1310,12 @@ func (u *ExecutionUpsertBulk) UpdateNewValues() *ExecutionUpsertBulk {
 			}
 			if _, exists := b.mutation.IdempotencyKey(); exists {
 				s.SetIgnore(execution.FieldIdempotencyKey)
+			}
+			if _, exists := b.mutation.FailFast(); exists {
+				s.SetIgnore(execution.FieldFailFast)
+			}
+			if _, exists := b.mutation.MaxParallel(); exists {
+				s.SetIgnore(execution.FieldMaxParallel)
 			}
 		}
 	}))

@@ -6894,6 +6894,9 @@ type ExecutionMutation struct {
 	trigger             *string
 	actor               *string
 	idempotency_key     *string
+	fail_fast           *bool
+	max_parallel        *int
+	addmax_parallel     *int
 	tests_passed        *int
 	addtests_passed     *int
 	tests_failed        *int
@@ -7664,6 +7667,98 @@ func (m *ExecutionMutation) ResetIdempotencyKey() {
 	delete(m.clearedFields, execution.FieldIdempotencyKey)
 }
 
+// SetFailFast sets the "fail_fast" field.
+func (m *ExecutionMutation) SetFailFast(b bool) {
+	m.fail_fast = &b
+}
+
+// FailFast returns the value of the "fail_fast" field in the mutation.
+func (m *ExecutionMutation) FailFast() (r bool, exists bool) {
+	v := m.fail_fast
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFailFast returns the old "fail_fast" field's value of the Execution entity.
+// If the Execution object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ExecutionMutation) OldFailFast(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFailFast is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFailFast requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFailFast: %w", err)
+	}
+	return oldValue.FailFast, nil
+}
+
+// ResetFailFast resets all changes to the "fail_fast" field.
+func (m *ExecutionMutation) ResetFailFast() {
+	m.fail_fast = nil
+}
+
+// SetMaxParallel sets the "max_parallel" field.
+func (m *ExecutionMutation) SetMaxParallel(i int) {
+	m.max_parallel = &i
+	m.addmax_parallel = nil
+}
+
+// MaxParallel returns the value of the "max_parallel" field in the mutation.
+func (m *ExecutionMutation) MaxParallel() (r int, exists bool) {
+	v := m.max_parallel
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMaxParallel returns the old "max_parallel" field's value of the Execution entity.
+// If the Execution object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ExecutionMutation) OldMaxParallel(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMaxParallel is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMaxParallel requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMaxParallel: %w", err)
+	}
+	return oldValue.MaxParallel, nil
+}
+
+// AddMaxParallel adds i to the "max_parallel" field.
+func (m *ExecutionMutation) AddMaxParallel(i int) {
+	if m.addmax_parallel != nil {
+		*m.addmax_parallel += i
+	} else {
+		m.addmax_parallel = &i
+	}
+}
+
+// AddedMaxParallel returns the value that was added to the "max_parallel" field in this mutation.
+func (m *ExecutionMutation) AddedMaxParallel() (r int, exists bool) {
+	v := m.addmax_parallel
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetMaxParallel resets all changes to the "max_parallel" field.
+func (m *ExecutionMutation) ResetMaxParallel() {
+	m.max_parallel = nil
+	m.addmax_parallel = nil
+}
+
 // SetTestsPassed sets the "tests_passed" field.
 func (m *ExecutionMutation) SetTestsPassed(i int) {
 	m.tests_passed = &i
@@ -7976,7 +8071,7 @@ func (m *ExecutionMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ExecutionMutation) Fields() []string {
-	fields := make([]string, 0, 20)
+	fields := make([]string, 0, 22)
 	if m.created_at != nil {
 		fields = append(fields, execution.FieldCreatedAt)
 	}
@@ -8024,6 +8119,12 @@ func (m *ExecutionMutation) Fields() []string {
 	}
 	if m.idempotency_key != nil {
 		fields = append(fields, execution.FieldIdempotencyKey)
+	}
+	if m.fail_fast != nil {
+		fields = append(fields, execution.FieldFailFast)
+	}
+	if m.max_parallel != nil {
+		fields = append(fields, execution.FieldMaxParallel)
 	}
 	if m.tests_passed != nil {
 		fields = append(fields, execution.FieldTestsPassed)
@@ -8077,6 +8178,10 @@ func (m *ExecutionMutation) Field(name string) (ent.Value, bool) {
 		return m.Actor()
 	case execution.FieldIdempotencyKey:
 		return m.IdempotencyKey()
+	case execution.FieldFailFast:
+		return m.FailFast()
+	case execution.FieldMaxParallel:
+		return m.MaxParallel()
 	case execution.FieldTestsPassed:
 		return m.TestsPassed()
 	case execution.FieldTestsFailed:
@@ -8126,6 +8231,10 @@ func (m *ExecutionMutation) OldField(ctx context.Context, name string) (ent.Valu
 		return m.OldActor(ctx)
 	case execution.FieldIdempotencyKey:
 		return m.OldIdempotencyKey(ctx)
+	case execution.FieldFailFast:
+		return m.OldFailFast(ctx)
+	case execution.FieldMaxParallel:
+		return m.OldMaxParallel(ctx)
 	case execution.FieldTestsPassed:
 		return m.OldTestsPassed(ctx)
 	case execution.FieldTestsFailed:
@@ -8255,6 +8364,20 @@ func (m *ExecutionMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetIdempotencyKey(v)
 		return nil
+	case execution.FieldFailFast:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFailFast(v)
+		return nil
+	case execution.FieldMaxParallel:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMaxParallel(v)
+		return nil
 	case execution.FieldTestsPassed:
 		v, ok := value.(int)
 		if !ok {
@@ -8294,6 +8417,9 @@ func (m *ExecutionMutation) AddedFields() []string {
 	if m.addrevision_number != nil {
 		fields = append(fields, execution.FieldRevisionNumber)
 	}
+	if m.addmax_parallel != nil {
+		fields = append(fields, execution.FieldMaxParallel)
+	}
 	if m.addtests_passed != nil {
 		fields = append(fields, execution.FieldTestsPassed)
 	}
@@ -8316,6 +8442,8 @@ func (m *ExecutionMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case execution.FieldRevisionNumber:
 		return m.AddedRevisionNumber()
+	case execution.FieldMaxParallel:
+		return m.AddedMaxParallel()
 	case execution.FieldTestsPassed:
 		return m.AddedTestsPassed()
 	case execution.FieldTestsFailed:
@@ -8339,6 +8467,13 @@ func (m *ExecutionMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddRevisionNumber(v)
+		return nil
+	case execution.FieldMaxParallel:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddMaxParallel(v)
 		return nil
 	case execution.FieldTestsPassed:
 		v, ok := value.(int)
@@ -8469,6 +8604,12 @@ func (m *ExecutionMutation) ResetField(name string) error {
 		return nil
 	case execution.FieldIdempotencyKey:
 		m.ResetIdempotencyKey()
+		return nil
+	case execution.FieldFailFast:
+		m.ResetFailFast()
+		return nil
+	case execution.FieldMaxParallel:
+		m.ResetMaxParallel()
 		return nil
 	case execution.FieldTestsPassed:
 		m.ResetTestsPassed()
@@ -14888,6 +15029,14 @@ type RunMutation struct {
 	message             *string
 	started_at          *time.Time
 	finished_at         *time.Time
+	ordinal             *int
+	addordinal          *int
+	name                *string
+	matrix              *map[string]string
+	shard               *int
+	addshard            *int
+	shards              *int
+	addshards           *int
 	environment_name    *string
 	cluster_name        *string
 	namespace           *string
@@ -15431,6 +15580,259 @@ func (m *RunMutation) ResetClusterID() {
 	m.cluster = nil
 }
 
+// SetOrdinal sets the "ordinal" field.
+func (m *RunMutation) SetOrdinal(i int) {
+	m.ordinal = &i
+	m.addordinal = nil
+}
+
+// Ordinal returns the value of the "ordinal" field in the mutation.
+func (m *RunMutation) Ordinal() (r int, exists bool) {
+	v := m.ordinal
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrdinal returns the old "ordinal" field's value of the Run entity.
+// If the Run object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RunMutation) OldOrdinal(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrdinal is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrdinal requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrdinal: %w", err)
+	}
+	return oldValue.Ordinal, nil
+}
+
+// AddOrdinal adds i to the "ordinal" field.
+func (m *RunMutation) AddOrdinal(i int) {
+	if m.addordinal != nil {
+		*m.addordinal += i
+	} else {
+		m.addordinal = &i
+	}
+}
+
+// AddedOrdinal returns the value that was added to the "ordinal" field in this mutation.
+func (m *RunMutation) AddedOrdinal() (r int, exists bool) {
+	v := m.addordinal
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetOrdinal resets all changes to the "ordinal" field.
+func (m *RunMutation) ResetOrdinal() {
+	m.ordinal = nil
+	m.addordinal = nil
+}
+
+// SetName sets the "name" field.
+func (m *RunMutation) SetName(s string) {
+	m.name = &s
+}
+
+// Name returns the value of the "name" field in the mutation.
+func (m *RunMutation) Name() (r string, exists bool) {
+	v := m.name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldName returns the old "name" field's value of the Run entity.
+// If the Run object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RunMutation) OldName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldName: %w", err)
+	}
+	return oldValue.Name, nil
+}
+
+// ResetName resets all changes to the "name" field.
+func (m *RunMutation) ResetName() {
+	m.name = nil
+}
+
+// SetMatrix sets the "matrix" field.
+func (m *RunMutation) SetMatrix(value map[string]string) {
+	m.matrix = &value
+}
+
+// Matrix returns the value of the "matrix" field in the mutation.
+func (m *RunMutation) Matrix() (r map[string]string, exists bool) {
+	v := m.matrix
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMatrix returns the old "matrix" field's value of the Run entity.
+// If the Run object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RunMutation) OldMatrix(ctx context.Context) (v map[string]string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMatrix is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMatrix requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMatrix: %w", err)
+	}
+	return oldValue.Matrix, nil
+}
+
+// ClearMatrix clears the value of the "matrix" field.
+func (m *RunMutation) ClearMatrix() {
+	m.matrix = nil
+	m.clearedFields[run.FieldMatrix] = struct{}{}
+}
+
+// MatrixCleared returns if the "matrix" field was cleared in this mutation.
+func (m *RunMutation) MatrixCleared() bool {
+	_, ok := m.clearedFields[run.FieldMatrix]
+	return ok
+}
+
+// ResetMatrix resets all changes to the "matrix" field.
+func (m *RunMutation) ResetMatrix() {
+	m.matrix = nil
+	delete(m.clearedFields, run.FieldMatrix)
+}
+
+// SetShard sets the "shard" field.
+func (m *RunMutation) SetShard(i int) {
+	m.shard = &i
+	m.addshard = nil
+}
+
+// Shard returns the value of the "shard" field in the mutation.
+func (m *RunMutation) Shard() (r int, exists bool) {
+	v := m.shard
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldShard returns the old "shard" field's value of the Run entity.
+// If the Run object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RunMutation) OldShard(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldShard is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldShard requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldShard: %w", err)
+	}
+	return oldValue.Shard, nil
+}
+
+// AddShard adds i to the "shard" field.
+func (m *RunMutation) AddShard(i int) {
+	if m.addshard != nil {
+		*m.addshard += i
+	} else {
+		m.addshard = &i
+	}
+}
+
+// AddedShard returns the value that was added to the "shard" field in this mutation.
+func (m *RunMutation) AddedShard() (r int, exists bool) {
+	v := m.addshard
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetShard resets all changes to the "shard" field.
+func (m *RunMutation) ResetShard() {
+	m.shard = nil
+	m.addshard = nil
+}
+
+// SetShards sets the "shards" field.
+func (m *RunMutation) SetShards(i int) {
+	m.shards = &i
+	m.addshards = nil
+}
+
+// Shards returns the value of the "shards" field in the mutation.
+func (m *RunMutation) Shards() (r int, exists bool) {
+	v := m.shards
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldShards returns the old "shards" field's value of the Run entity.
+// If the Run object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RunMutation) OldShards(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldShards is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldShards requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldShards: %w", err)
+	}
+	return oldValue.Shards, nil
+}
+
+// AddShards adds i to the "shards" field.
+func (m *RunMutation) AddShards(i int) {
+	if m.addshards != nil {
+		*m.addshards += i
+	} else {
+		m.addshards = &i
+	}
+}
+
+// AddedShards returns the value that was added to the "shards" field in this mutation.
+func (m *RunMutation) AddedShards() (r int, exists bool) {
+	v := m.addshards
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetShards resets all changes to the "shards" field.
+func (m *RunMutation) ResetShards() {
+	m.shards = nil
+	m.addshards = nil
+}
+
 // SetEnvironmentName sets the "environment_name" field.
 func (m *RunMutation) SetEnvironmentName(s string) {
 	m.environment_name = &s
@@ -15681,7 +16083,7 @@ func (m *RunMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *RunMutation) Fields() []string {
-	fields := make([]string, 0, 14)
+	fields := make([]string, 0, 19)
 	if m.created_at != nil {
 		fields = append(fields, run.FieldCreatedAt)
 	}
@@ -15714,6 +16116,21 @@ func (m *RunMutation) Fields() []string {
 	}
 	if m.cluster != nil {
 		fields = append(fields, run.FieldClusterID)
+	}
+	if m.ordinal != nil {
+		fields = append(fields, run.FieldOrdinal)
+	}
+	if m.name != nil {
+		fields = append(fields, run.FieldName)
+	}
+	if m.matrix != nil {
+		fields = append(fields, run.FieldMatrix)
+	}
+	if m.shard != nil {
+		fields = append(fields, run.FieldShard)
+	}
+	if m.shards != nil {
+		fields = append(fields, run.FieldShards)
 	}
 	if m.environment_name != nil {
 		fields = append(fields, run.FieldEnvironmentName)
@@ -15754,6 +16171,16 @@ func (m *RunMutation) Field(name string) (ent.Value, bool) {
 		return m.EnvironmentID()
 	case run.FieldClusterID:
 		return m.ClusterID()
+	case run.FieldOrdinal:
+		return m.Ordinal()
+	case run.FieldName:
+		return m.Name()
+	case run.FieldMatrix:
+		return m.Matrix()
+	case run.FieldShard:
+		return m.Shard()
+	case run.FieldShards:
+		return m.Shards()
 	case run.FieldEnvironmentName:
 		return m.EnvironmentName()
 	case run.FieldClusterName:
@@ -15791,6 +16218,16 @@ func (m *RunMutation) OldField(ctx context.Context, name string) (ent.Value, err
 		return m.OldEnvironmentID(ctx)
 	case run.FieldClusterID:
 		return m.OldClusterID(ctx)
+	case run.FieldOrdinal:
+		return m.OldOrdinal(ctx)
+	case run.FieldName:
+		return m.OldName(ctx)
+	case run.FieldMatrix:
+		return m.OldMatrix(ctx)
+	case run.FieldShard:
+		return m.OldShard(ctx)
+	case run.FieldShards:
+		return m.OldShards(ctx)
 	case run.FieldEnvironmentName:
 		return m.OldEnvironmentName(ctx)
 	case run.FieldClusterName:
@@ -15883,6 +16320,41 @@ func (m *RunMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetClusterID(v)
 		return nil
+	case run.FieldOrdinal:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrdinal(v)
+		return nil
+	case run.FieldName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetName(v)
+		return nil
+	case run.FieldMatrix:
+		v, ok := value.(map[string]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMatrix(v)
+		return nil
+	case run.FieldShard:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetShard(v)
+		return nil
+	case run.FieldShards:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetShards(v)
+		return nil
 	case run.FieldEnvironmentName:
 		v, ok := value.(string)
 		if !ok {
@@ -15911,13 +16383,31 @@ func (m *RunMutation) SetField(name string, value ent.Value) error {
 // AddedFields returns all numeric fields that were incremented/decremented during
 // this mutation.
 func (m *RunMutation) AddedFields() []string {
-	return nil
+	var fields []string
+	if m.addordinal != nil {
+		fields = append(fields, run.FieldOrdinal)
+	}
+	if m.addshard != nil {
+		fields = append(fields, run.FieldShard)
+	}
+	if m.addshards != nil {
+		fields = append(fields, run.FieldShards)
+	}
+	return fields
 }
 
 // AddedField returns the numeric value that was incremented/decremented on a field
 // with the given name. The second boolean return value indicates that this field
 // was not set, or was not defined in the schema.
 func (m *RunMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case run.FieldOrdinal:
+		return m.AddedOrdinal()
+	case run.FieldShard:
+		return m.AddedShard()
+	case run.FieldShards:
+		return m.AddedShards()
+	}
 	return nil, false
 }
 
@@ -15926,6 +16416,27 @@ func (m *RunMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *RunMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case run.FieldOrdinal:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddOrdinal(v)
+		return nil
+	case run.FieldShard:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddShard(v)
+		return nil
+	case run.FieldShards:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddShards(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Run numeric field %s", name)
 }
@@ -15939,6 +16450,9 @@ func (m *RunMutation) ClearedFields() []string {
 	}
 	if m.FieldCleared(run.FieldFinishedAt) {
 		fields = append(fields, run.FieldFinishedAt)
+	}
+	if m.FieldCleared(run.FieldMatrix) {
+		fields = append(fields, run.FieldMatrix)
 	}
 	return fields
 }
@@ -15959,6 +16473,9 @@ func (m *RunMutation) ClearField(name string) error {
 		return nil
 	case run.FieldFinishedAt:
 		m.ClearFinishedAt()
+		return nil
+	case run.FieldMatrix:
+		m.ClearMatrix()
 		return nil
 	}
 	return fmt.Errorf("unknown Run nullable field %s", name)
@@ -16000,6 +16517,21 @@ func (m *RunMutation) ResetField(name string) error {
 		return nil
 	case run.FieldClusterID:
 		m.ResetClusterID()
+		return nil
+	case run.FieldOrdinal:
+		m.ResetOrdinal()
+		return nil
+	case run.FieldName:
+		m.ResetName()
+		return nil
+	case run.FieldMatrix:
+		m.ResetMatrix()
+		return nil
+	case run.FieldShard:
+		m.ResetShard()
+		return nil
+	case run.FieldShards:
+		m.ResetShards()
 		return nil
 	case run.FieldEnvironmentName:
 		m.ResetEnvironmentName()

@@ -3,6 +3,7 @@
 package db
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -44,6 +45,16 @@ type Run struct {
 	EnvironmentID uuid.UUID `json:"environment_id,omitempty"`
 	// ClusterID holds the value of the "cluster_id" field.
 	ClusterID uuid.UUID `json:"cluster_id,omitempty"`
+	// Ordinal holds the value of the "ordinal" field.
+	Ordinal int `json:"ordinal,omitempty"`
+	// Name holds the value of the "name" field.
+	Name string `json:"name,omitempty"`
+	// Matrix holds the value of the "matrix" field.
+	Matrix map[string]string `json:"matrix,omitempty"`
+	// Shard holds the value of the "shard" field.
+	Shard int `json:"shard,omitempty"`
+	// Shards holds the value of the "shards" field.
+	Shards int `json:"shards,omitempty"`
 	// EnvironmentName holds the value of the "environment_name" field.
 	EnvironmentName string `json:"environment_name,omitempty"`
 	// ClusterName holds the value of the "cluster_name" field.
@@ -120,7 +131,11 @@ func (*Run) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case run.FieldStatus, run.FieldReason, run.FieldMessage, run.FieldEnvironmentName, run.FieldClusterName, run.FieldNamespace:
+		case run.FieldMatrix:
+			values[i] = new([]byte)
+		case run.FieldOrdinal, run.FieldShard, run.FieldShards:
+			values[i] = new(sql.NullInt64)
+		case run.FieldStatus, run.FieldReason, run.FieldMessage, run.FieldName, run.FieldEnvironmentName, run.FieldClusterName, run.FieldNamespace:
 			values[i] = new(sql.NullString)
 		case run.FieldCreatedAt, run.FieldUpdatedAt, run.FieldStartedAt, run.FieldFinishedAt:
 			values[i] = new(sql.NullTime)
@@ -214,6 +229,38 @@ func (_m *Run) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field cluster_id", values[i])
 			} else if value != nil {
 				_m.ClusterID = *value
+			}
+		case run.FieldOrdinal:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field ordinal", values[i])
+			} else if value.Valid {
+				_m.Ordinal = int(value.Int64)
+			}
+		case run.FieldName:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field name", values[i])
+			} else if value.Valid {
+				_m.Name = value.String
+			}
+		case run.FieldMatrix:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field matrix", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Matrix); err != nil {
+					return fmt.Errorf("unmarshal field matrix: %w", err)
+				}
+			}
+		case run.FieldShard:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field shard", values[i])
+			} else if value.Valid {
+				_m.Shard = int(value.Int64)
+			}
+		case run.FieldShards:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field shards", values[i])
+			} else if value.Valid {
+				_m.Shards = int(value.Int64)
 			}
 		case run.FieldEnvironmentName:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -325,6 +372,21 @@ func (_m *Run) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("cluster_id=")
 	builder.WriteString(fmt.Sprintf("%v", _m.ClusterID))
+	builder.WriteString(", ")
+	builder.WriteString("ordinal=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Ordinal))
+	builder.WriteString(", ")
+	builder.WriteString("name=")
+	builder.WriteString(_m.Name)
+	builder.WriteString(", ")
+	builder.WriteString("matrix=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Matrix))
+	builder.WriteString(", ")
+	builder.WriteString("shard=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Shard))
+	builder.WriteString(", ")
+	builder.WriteString("shards=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Shards))
 	builder.WriteString(", ")
 	builder.WriteString("environment_name=")
 	builder.WriteString(_m.EnvironmentName)

@@ -142,6 +142,68 @@ func (_c *RunCreate) SetClusterID(v uuid.UUID) *RunCreate {
 	return _c
 }
 
+// SetOrdinal sets the "ordinal" field.
+func (_c *RunCreate) SetOrdinal(v int) *RunCreate {
+	_c.mutation.SetOrdinal(v)
+	return _c
+}
+
+// SetNillableOrdinal sets the "ordinal" field if the given value is not nil.
+func (_c *RunCreate) SetNillableOrdinal(v *int) *RunCreate {
+	if v != nil {
+		_c.SetOrdinal(*v)
+	}
+	return _c
+}
+
+// SetName sets the "name" field.
+func (_c *RunCreate) SetName(v string) *RunCreate {
+	_c.mutation.SetName(v)
+	return _c
+}
+
+// SetNillableName sets the "name" field if the given value is not nil.
+func (_c *RunCreate) SetNillableName(v *string) *RunCreate {
+	if v != nil {
+		_c.SetName(*v)
+	}
+	return _c
+}
+
+// SetMatrix sets the "matrix" field.
+func (_c *RunCreate) SetMatrix(v map[string]string) *RunCreate {
+	_c.mutation.SetMatrix(v)
+	return _c
+}
+
+// SetShard sets the "shard" field.
+func (_c *RunCreate) SetShard(v int) *RunCreate {
+	_c.mutation.SetShard(v)
+	return _c
+}
+
+// SetNillableShard sets the "shard" field if the given value is not nil.
+func (_c *RunCreate) SetNillableShard(v *int) *RunCreate {
+	if v != nil {
+		_c.SetShard(*v)
+	}
+	return _c
+}
+
+// SetShards sets the "shards" field.
+func (_c *RunCreate) SetShards(v int) *RunCreate {
+	_c.mutation.SetShards(v)
+	return _c
+}
+
+// SetNillableShards sets the "shards" field if the given value is not nil.
+func (_c *RunCreate) SetNillableShards(v *int) *RunCreate {
+	if v != nil {
+		_c.SetShards(*v)
+	}
+	return _c
+}
+
 // SetEnvironmentName sets the "environment_name" field.
 func (_c *RunCreate) SetEnvironmentName(v string) *RunCreate {
 	_c.mutation.SetEnvironmentName(v)
@@ -253,6 +315,22 @@ func (_c *RunCreate) defaults() error {
 		v := run.DefaultMessage
 		_c.mutation.SetMessage(v)
 	}
+	if _, ok := _c.mutation.Ordinal(); !ok {
+		v := run.DefaultOrdinal
+		_c.mutation.SetOrdinal(v)
+	}
+	if _, ok := _c.mutation.Name(); !ok {
+		v := run.DefaultName
+		_c.mutation.SetName(v)
+	}
+	if _, ok := _c.mutation.Shard(); !ok {
+		v := run.DefaultShard
+		_c.mutation.SetShard(v)
+	}
+	if _, ok := _c.mutation.Shards(); !ok {
+		v := run.DefaultShards
+		_c.mutation.SetShards(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if run.DefaultID == nil {
 			return fmt.Errorf("db: uninitialized run.DefaultID (forgotten import db/runtime?)")
@@ -291,6 +369,18 @@ func (_c *RunCreate) check() error {
 	}
 	if _, ok := _c.mutation.ClusterID(); !ok {
 		return &ValidationError{Name: "cluster_id", err: errors.New(`db: missing required field "Run.cluster_id"`)}
+	}
+	if _, ok := _c.mutation.Ordinal(); !ok {
+		return &ValidationError{Name: "ordinal", err: errors.New(`db: missing required field "Run.ordinal"`)}
+	}
+	if _, ok := _c.mutation.Name(); !ok {
+		return &ValidationError{Name: "name", err: errors.New(`db: missing required field "Run.name"`)}
+	}
+	if _, ok := _c.mutation.Shard(); !ok {
+		return &ValidationError{Name: "shard", err: errors.New(`db: missing required field "Run.shard"`)}
+	}
+	if _, ok := _c.mutation.Shards(); !ok {
+		return &ValidationError{Name: "shards", err: errors.New(`db: missing required field "Run.shards"`)}
 	}
 	if _, ok := _c.mutation.EnvironmentName(); !ok {
 		return &ValidationError{Name: "environment_name", err: errors.New(`db: missing required field "Run.environment_name"`)}
@@ -376,6 +466,26 @@ func (_c *RunCreate) createSpec() (*Run, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.FinishedAt(); ok {
 		_spec.SetField(run.FieldFinishedAt, field.TypeTime, value)
 		_node.FinishedAt = &value
+	}
+	if value, ok := _c.mutation.Ordinal(); ok {
+		_spec.SetField(run.FieldOrdinal, field.TypeInt, value)
+		_node.Ordinal = value
+	}
+	if value, ok := _c.mutation.Name(); ok {
+		_spec.SetField(run.FieldName, field.TypeString, value)
+		_node.Name = value
+	}
+	if value, ok := _c.mutation.Matrix(); ok {
+		_spec.SetField(run.FieldMatrix, field.TypeJSON, value)
+		_node.Matrix = value
+	}
+	if value, ok := _c.mutation.Shard(); ok {
+		_spec.SetField(run.FieldShard, field.TypeInt, value)
+		_node.Shard = value
+	}
+	if value, ok := _c.mutation.Shards(); ok {
+		_spec.SetField(run.FieldShards, field.TypeInt, value)
+		_node.Shards = value
 	}
 	if value, ok := _c.mutation.EnvironmentName(); ok {
 		_spec.SetField(run.FieldEnvironmentName, field.TypeString, value)
@@ -624,6 +734,21 @@ func (u *RunUpsertOne) UpdateNewValues() *RunUpsertOne {
 		}
 		if _, exists := u.create.mutation.ClusterID(); exists {
 			s.SetIgnore(run.FieldClusterID)
+		}
+		if _, exists := u.create.mutation.Ordinal(); exists {
+			s.SetIgnore(run.FieldOrdinal)
+		}
+		if _, exists := u.create.mutation.Name(); exists {
+			s.SetIgnore(run.FieldName)
+		}
+		if _, exists := u.create.mutation.Matrix(); exists {
+			s.SetIgnore(run.FieldMatrix)
+		}
+		if _, exists := u.create.mutation.Shard(); exists {
+			s.SetIgnore(run.FieldShard)
+		}
+		if _, exists := u.create.mutation.Shards(); exists {
+			s.SetIgnore(run.FieldShards)
 		}
 		if _, exists := u.create.mutation.EnvironmentName(); exists {
 			s.SetIgnore(run.FieldEnvironmentName)
@@ -960,6 +1085,21 @@ func (u *RunUpsertBulk) UpdateNewValues() *RunUpsertBulk {
 			}
 			if _, exists := b.mutation.ClusterID(); exists {
 				s.SetIgnore(run.FieldClusterID)
+			}
+			if _, exists := b.mutation.Ordinal(); exists {
+				s.SetIgnore(run.FieldOrdinal)
+			}
+			if _, exists := b.mutation.Name(); exists {
+				s.SetIgnore(run.FieldName)
+			}
+			if _, exists := b.mutation.Matrix(); exists {
+				s.SetIgnore(run.FieldMatrix)
+			}
+			if _, exists := b.mutation.Shard(); exists {
+				s.SetIgnore(run.FieldShard)
+			}
+			if _, exists := b.mutation.Shards(); exists {
+				s.SetIgnore(run.FieldShards)
 			}
 			if _, exists := b.mutation.EnvironmentName(); exists {
 				s.SetIgnore(run.FieldEnvironmentName)

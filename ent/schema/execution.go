@@ -35,6 +35,8 @@ func (Execution) Fields() []ent.Field {
 		field.String("trigger").Immutable(),
 		field.String("actor").Immutable(),
 		field.String("idempotency_key").Optional().Nillable().Immutable(),
+		field.Bool("fail_fast").Default(false).Immutable(), // the first run that fails ends the others
+		field.Int("max_parallel").Default(0).Immutable(),   // runs under way at a time; 0 for no limit
 		field.Int("tests_passed").Default(0),
 		field.Int("tests_failed").Default(0),
 		field.Int("tests_errored").Default(0),
@@ -53,7 +55,8 @@ func (Execution) Indexes() []ent.Index {
 	}
 }
 
-// Run is one cell of an execution. Environment, cluster and namespace are the names at the time.
+// Run is one cell of an execution: environment × matrix cell × shard, in the order of its ordinal. Environment, cluster and namespace
+// are the names at the time.
 type Run struct{ ent.Schema }
 
 // Mixin of the table.
@@ -65,6 +68,11 @@ func (Run) Fields() []ent.Field {
 		ref("execution"),
 		ref("environment"),
 		ref("cluster"),
+		field.Int("ordinal").Default(0).Immutable(),
+		field.String("name").Default("").Immutable(), // what sets it apart; empty for a run alone
+		field.JSON("matrix", map[string]string{}).Optional().Immutable(),
+		field.Int("shard").Default(0).Immutable(), // from 1; 0 without shards
+		field.Int("shards").Default(0).Immutable(),
 		field.String("environment_name").Immutable(),
 		field.String("cluster_name").Immutable(),
 		field.String("namespace").Immutable())
@@ -81,7 +89,7 @@ func (Run) Edges() []ent.Edge {
 
 // Indexes of the table.
 func (Run) Indexes() []ent.Index {
-	return []ent.Index{unique("execution_id", "environment_id"), index.Fields("execution_id")}
+	return []ent.Index{unique("execution_id", "ordinal"), index.Fields("execution_id")}
 }
 
 // Attempt is one try of a run: one Job.

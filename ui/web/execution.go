@@ -109,7 +109,7 @@ func testFailure(f parts.Frame, e execution.Execution, t execution.TestResult) *
 }
 
 func (s *site) stepFailure(ctx context.Context, f parts.Frame, e execution.Execution, a execution.Attempt, st execution.Step) (*pages.Failure, error) {
-	failed := &pages.Failure{Step: st}
+	failed := &pages.Failure{Step: st, Run: words.CellOf(e, a.ID)}
 	if st.StartedAt.IsZero() {
 		return failed, nil
 	}

@@ -35,7 +35,7 @@ func TestRun(t *testing.T) {
 	}
 	asked, _, _ := s.world.Asked()
 	want := []execution.Request{{
-		Workflow: "checkout-api", Environment: "staging-eu", IdempotencyKey: "key-1", Trigger: "web", Actor: "ada@acme.example",
+		Workflow: "checkout-api", Environments: []string{"staging-eu"}, IdempotencyKey: "key-1", Trigger: "web", Actor: "ada@acme.example",
 		// An empty text was meant to be empty because there is a default; an empty number says nothing.
 		Params: map[string]string{"base_url": "", "workers": "8", "currency": "EUR", "slow": "true"},
 	}}

@@ -50,7 +50,7 @@ func (s *site) run(w http.ResponseWriter, r *http.Request, m view.Member) error 
 	}
 	form := filled(r, flow.Params)
 	id, err := s.Launcher.Run(r.Context(), execution.Request{
-		Workflow: flow.Record.Name, Params: given(form.Values, flow.Params), Environment: form.Environment,
+		Workflow: flow.Record.Name, Params: given(form.Values, flow.Params), Environments: chosen(form.Environment),
 		IdempotencyKey: form.Key, Trigger: "web", Actor: m.Viewer.Name,
 	})
 	if err == nil {
@@ -80,6 +80,14 @@ func filled(r *http.Request, params []view.Param) pages.RunForm {
 		}
 	}
 	return form
+}
+
+// chosen is the environment of the form; none leaves it to the workflow.
+func chosen(environment string) []string {
+	if environment == "" {
+		return nil
+	}
+	return []string{environment}
 }
 
 // given leaves out what was left empty; only a text can be meant to be empty.

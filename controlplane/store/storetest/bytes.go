@@ -12,7 +12,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/results"
 )
 
-func chunk(n execution.New, start int64, text string, firstLine int64, lines int) execution.Chunk {
+func chunk(n accepted, start int64, text string, firstLine int64, lines int) execution.Chunk {
 	return execution.Chunk{
 		Attempt: n.AttemptID, Stream: execution.Stream(1), Start: start, RawLen: len(text), Lines: lines, FirstLine: firstLine,
 		Data: []byte(text), CRC: 7, FirstTime: time.Unix(1, 0), LastTime: time.Unix(2, 0),
@@ -148,7 +148,7 @@ func files() map[string]func(t *testing.T, f *fixture) {
 }
 
 // worstFirst reads the results page by page.
-func (f *fixture) worstFirst(t *testing.T, n execution.New) {
+func (f *fixture) worstFirst(t *testing.T, n accepted) {
 	t.Helper()
 	var names []string
 	for after := ""; ; {
@@ -226,7 +226,7 @@ func tenancy() map[string]func(t *testing.T, f *fixture) {
 			ctx := f.agent(t, other) // of the same organization: agents see their own cluster only
 			for name, call := range map[string]func() error{
 				"Report": func() error {
-					_, _, err := f.SaveReport(ctx, execution.Report{Attempt: n.AttemptID, Status: execution.Passed})
+					_, err := f.SaveReport(ctx, execution.Report{Attempt: n.AttemptID, Status: execution.Passed})
 					return err
 				},
 				"Append":     func() error { _, err := f.AppendChunks(ctx, []execution.Chunk{chunk(n, 0, "x", 0, 0)}); return err },

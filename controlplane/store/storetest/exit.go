@@ -17,7 +17,7 @@ type arrival struct {
 	bad  int64  // failures that the report accounts for
 }
 
-func (f *fixture) arrive(t *testing.T, n execution.New, exit int, status execution.Status, a arrival) {
+func (f *fixture) arrive(t *testing.T, n accepted, exit int, status execution.Status, a arrival) {
 	t.Helper()
 	if a.file == "" {
 		f.report(t, execution.Report{Attempt: n.AttemptID, Status: execution.Running, Steps: []execution.Step{{Index: 1, Name: "test", Status: status, ExitCode: &exit}}})
@@ -37,7 +37,7 @@ func (f *fixture) arrive(t *testing.T, n execution.New, exit int, status executi
 }
 
 // described is what is stored of the reports of an execution.
-func (f *fixture) described(t *testing.T, n execution.New) string {
+func (f *fixture) described(t *testing.T, n accepted) string {
 	t.Helper()
 	var b strings.Builder
 	stored, err := f.Files(f.as(t), n.Execution.ID)

@@ -105,12 +105,12 @@ func races() map[string]func(t *testing.T, f *fixture) {
 				if i%2 == 0 {
 					status = execution.Cancelled
 				}
-				got, _, err := f.SaveReport(f.agent(t, f.cluster), execution.Report{Attempt: run.AttemptID, Status: status})
+				saved, err := f.SaveReport(f.agent(t, f.cluster), execution.Report{Attempt: run.AttemptID, Status: status})
 				if err != nil {
 					t.Errorf("report: %v", err)
 				}
-				if !first.CompareAndSwap(nil, got) && first.Load() != got {
-					t.Errorf("two winners: %v and %v", first.Load(), got)
+				if !first.CompareAndSwap(nil, saved.Status) && first.Load() != saved.Status {
+					t.Errorf("two winners: %v and %v", first.Load(), saved.Status)
 				}
 			})
 		},

@@ -42,7 +42,7 @@ func Run(t *testing.T, open Open) {
 	t.Helper()
 	groups := map[string]map[string]func(t *testing.T, f *fixture){
 		"Accounts": accounts(), "Catalog": catalog(), "Fleet": fleet(), "Dispatch": dispatching(), "Commands": commands(),
-		"Reports": reports(), "Logs": logs(), "Files": files(), "Exits": exits(), "Tenancy": tenancy(), "Race": races(),
+		"Reports": reports(), "Logs": logs(), "Files": files(), "Exits": exits(), "Runs": runs(), "Tenancy": tenancy(), "Race": races(),
 	}
 	for group, tests := range groups {
 		t.Run(group, func(t *testing.T) {
@@ -68,10 +68,13 @@ type fixture struct {
 }
 
 // Attempts returns an empty store, contexts of an agent and of a member, and what makes one more attempt of two steps for the agent.
-func Attempts(t *testing.T, open Open) (s Store, agent, member context.Context, next func() execution.New) {
+func Attempts(t *testing.T, open Open) (s Store, agent, member context.Context, next func() (execution.ID, execution.AttemptID)) {
 	t.Helper()
 	f := newFixture(t, open)
-	return f.Store, f.agent(t, f.cluster), f.as(t), func() execution.New { return f.assigned(t) }
+	return f.Store, f.agent(t, f.cluster), f.as(t), func() (execution.ID, execution.AttemptID) {
+		n := f.assigned(t)
+		return n.Execution.ID, n.AttemptID
+	}
 }
 
 const password = "argon2id-hash"
@@ -161,23 +164,31 @@ func (f *fixture) request(t *testing.T, key string) execution.New {
 			ID: id(t), Workflow: f.workflow.Name, Revision: f.workflow.Revision, Digest: f.workflow.Digest, Status: execution.Queued,
 			Params: map[string]string{"users": "10"}, Trigger: "api", Actor: "admin@example.test", CreatedAt: f.now,
 		},
-		RevisionID: f.workflow.RevisionID, Environment: f.env, RunID: id(t), AttemptID: id(t),
-		Steps: []execution.Step{{Index: 0, Name: "install"}, {Index: 1, Name: "test"}}, Spec: spec, SpecDigest: hex.EncodeToString(sum[:]), Idempotency: key,
+		RevisionID: f.workflow.RevisionID, Idempotency: key, Runs: []execution.NewRun{{
+			ID: id(t), Environment: f.env, AttemptID: id(t), Steps: []execution.Step{{Index: 0, Name: "install"}, {Index: 1, Name: "test"}},
+			Spec: spec, SpecDigest: hex.EncodeToString(sum[:]),
+		}},
 	}
 }
 
+// accepted is a stored execution with its only run.
+type accepted struct {
+	execution.New
+	execution.NewRun
+}
+
 // queued stores an execution.
-func (f *fixture) queued(t *testing.T) execution.New {
+func (f *fixture) queued(t *testing.T) accepted {
 	t.Helper()
 	n := f.request(t, "")
 	if _, existed, err := f.CreateExecution(f.as(t), n); err != nil || existed {
 		t.Fatalf("create: existed %t, %v", existed, err)
 	}
-	return n
+	return accepted{n, n.Runs[0]}
 }
 
 // assigned stores an execution whose Job exists.
-func (f *fixture) assigned(t *testing.T) execution.New {
+func (f *fixture) assigned(t *testing.T) accepted {
 	t.Helper()
 	n := f.queued(t)
 	for _, c := range f.take(t) {
@@ -204,11 +215,11 @@ func (f *fixture) take(t *testing.T) []cluster.Command {
 
 func (f *fixture) report(t *testing.T, r execution.Report) execution.Status {
 	t.Helper()
-	status, _, err := f.SaveReport(f.agent(t, f.cluster), r)
+	saved, err := f.SaveReport(f.agent(t, f.cluster), r)
 	if err != nil {
 		t.Fatalf("report %s: %v", r.Status, err)
 	}
-	return status
+	return saved.Status
 }
 
 func (f *fixture) execution(t *testing.T, id execution.ID) execution.Execution {

@@ -48,6 +48,10 @@ const (
 	FieldActor = "actor"
 	// FieldIdempotencyKey holds the string denoting the idempotency_key field in the database.
 	FieldIdempotencyKey = "idempotency_key"
+	// FieldFailFast holds the string denoting the fail_fast field in the database.
+	FieldFailFast = "fail_fast"
+	// FieldMaxParallel holds the string denoting the max_parallel field in the database.
+	FieldMaxParallel = "max_parallel"
 	// FieldTestsPassed holds the string denoting the tests_passed field in the database.
 	FieldTestsPassed = "tests_passed"
 	// FieldTestsFailed holds the string denoting the tests_failed field in the database.
@@ -97,6 +101,8 @@ var Columns = []string{
 	FieldTrigger,
 	FieldActor,
 	FieldIdempotencyKey,
+	FieldFailFast,
+	FieldMaxParallel,
 	FieldTestsPassed,
 	FieldTestsFailed,
 	FieldTestsErrored,
@@ -131,6 +137,10 @@ var (
 	DefaultReason string
 	// DefaultMessage holds the default value on creation for the "message" field.
 	DefaultMessage string
+	// DefaultFailFast holds the default value on creation for the "fail_fast" field.
+	DefaultFailFast bool
+	// DefaultMaxParallel holds the default value on creation for the "max_parallel" field.
+	DefaultMaxParallel int
 	// DefaultTestsPassed holds the default value on creation for the "tests_passed" field.
 	DefaultTestsPassed int
 	// DefaultTestsFailed holds the default value on creation for the "tests_failed" field.
@@ -224,6 +234,16 @@ func ByActor(opts ...sql.OrderTermOption) OrderOption {
 // ByIdempotencyKey orders the results by the idempotency_key field.
 func ByIdempotencyKey(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldIdempotencyKey, opts...).ToFunc()
+}
+
+// ByFailFast orders the results by the fail_fast field.
+func ByFailFast(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldFailFast, opts...).ToFunc()
+}
+
+// ByMaxParallel orders the results by the max_parallel field.
+func ByMaxParallel(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMaxParallel, opts...).ToFunc()
 }
 
 // ByTestsPassed orders the results by the tests_passed field.

@@ -131,6 +131,16 @@ func IdempotencyKey(v string) predicate.Execution {
 	return predicate.Execution(sql.FieldEQ(FieldIdempotencyKey, v))
 }
 
+// FailFast applies equality check predicate on the "fail_fast" field. It's identical to FailFastEQ.
+func FailFast(v bool) predicate.Execution {
+	return predicate.Execution(sql.FieldEQ(FieldFailFast, v))
+}
+
+// MaxParallel applies equality check predicate on the "max_parallel" field. It's identical to MaxParallelEQ.
+func MaxParallel(v int) predicate.Execution {
+	return predicate.Execution(sql.FieldEQ(FieldMaxParallel, v))
+}
+
 // TestsPassed applies equality check predicate on the "tests_passed" field. It's identical to TestsPassedEQ.
 func TestsPassed(v int) predicate.Execution {
 	return predicate.Execution(sql.FieldEQ(FieldTestsPassed, v))
@@ -949,6 +959,56 @@ func IdempotencyKeyEqualFold(v string) predicate.Execution {
 // IdempotencyKeyContainsFold applies the ContainsFold predicate on the "idempotency_key" field.
 func IdempotencyKeyContainsFold(v string) predicate.Execution {
 	return predicate.Execution(sql.FieldContainsFold(FieldIdempotencyKey, v))
+}
+
+// FailFastEQ applies the EQ predicate on the "fail_fast" field.
+func FailFastEQ(v bool) predicate.Execution {
+	return predicate.Execution(sql.FieldEQ(FieldFailFast, v))
+}
+
+// FailFastNEQ applies the NEQ predicate on the "fail_fast" field.
+func FailFastNEQ(v bool) predicate.Execution {
+	return predicate.Execution(sql.FieldNEQ(FieldFailFast, v))
+}
+
+// MaxParallelEQ applies the EQ predicate on the "max_parallel" field.
+func MaxParallelEQ(v int) predicate.Execution {
+	return predicate.Execution(sql.FieldEQ(FieldMaxParallel, v))
+}
+
+// MaxParallelNEQ applies the NEQ predicate on the "max_parallel" field.
+func MaxParallelNEQ(v int) predicate.Execution {
+	return predicate.Execution(sql.FieldNEQ(FieldMaxParallel, v))
+}
+
+// MaxParallelIn applies the In predicate on the "max_parallel" field.
+func MaxParallelIn(vs ...int) predicate.Execution {
+	return predicate.Execution(sql.FieldIn(FieldMaxParallel, vs...))
+}
+
+// MaxParallelNotIn applies the NotIn predicate on the "max_parallel" field.
+func MaxParallelNotIn(vs ...int) predicate.Execution {
+	return predicate.Execution(sql.FieldNotIn(FieldMaxParallel, vs...))
+}
+
+// MaxParallelGT applies the GT predicate on the "max_parallel" field.
+func MaxParallelGT(v int) predicate.Execution {
+	return predicate.Execution(sql.FieldGT(FieldMaxParallel, v))
+}
+
+// MaxParallelGTE applies the GTE predicate on the "max_parallel" field.
+func MaxParallelGTE(v int) predicate.Execution {
+	return predicate.Execution(sql.FieldGTE(FieldMaxParallel, v))
+}
+
+// MaxParallelLT applies the LT predicate on the "max_parallel" field.
+func MaxParallelLT(v int) predicate.Execution {
+	return predicate.Execution(sql.FieldLT(FieldMaxParallel, v))
+}
+
+// MaxParallelLTE applies the LTE predicate on the "max_parallel" field.
+func MaxParallelLTE(v int) predicate.Execution {
+	return predicate.Execution(sql.FieldLTE(FieldMaxParallel, v))
 }
 
 // TestsPassedEQ applies the EQ predicate on the "tests_passed" field.

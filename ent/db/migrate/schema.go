@@ -326,6 +326,8 @@ var (
 		{Name: "trigger", Type: field.TypeString},
 		{Name: "actor", Type: field.TypeString},
 		{Name: "idempotency_key", Type: field.TypeString, Nullable: true},
+		{Name: "fail_fast", Type: field.TypeBool, Default: false},
+		{Name: "max_parallel", Type: field.TypeInt, Default: 0},
 		{Name: "tests_passed", Type: field.TypeInt, Default: 0},
 		{Name: "tests_failed", Type: field.TypeInt, Default: 0},
 		{Name: "tests_errored", Type: field.TypeInt, Default: 0},
@@ -341,13 +343,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "executions_organizations_organization",
-				Columns:    []*schema.Column{ExecutionsColumns[19]},
+				Columns:    []*schema.Column{ExecutionsColumns[21]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "executions_workflow_revisions_revision",
-				Columns:    []*schema.Column{ExecutionsColumns[20]},
+				Columns:    []*schema.Column{ExecutionsColumns[22]},
 				RefColumns: []*schema.Column{WorkflowRevisionsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -356,17 +358,17 @@ var (
 			{
 				Name:    "execution_organization_id_idempotency_key",
 				Unique:  true,
-				Columns: []*schema.Column{ExecutionsColumns[19], ExecutionsColumns[14]},
+				Columns: []*schema.Column{ExecutionsColumns[21], ExecutionsColumns[14]},
 			},
 			{
 				Name:    "execution_organization_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{ExecutionsColumns[19], ExecutionsColumns[0]},
+				Columns: []*schema.Column{ExecutionsColumns[21], ExecutionsColumns[0]},
 			},
 			{
 				Name:    "execution_organization_id_workflow_id",
 				Unique:  false,
-				Columns: []*schema.Column{ExecutionsColumns[19], ExecutionsColumns[8], ExecutionsColumns[0]},
+				Columns: []*schema.Column{ExecutionsColumns[21], ExecutionsColumns[8], ExecutionsColumns[0]},
 			},
 		},
 	}
@@ -626,6 +628,11 @@ var (
 		{Name: "message", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "started_at", Type: field.TypeTime, Nullable: true},
 		{Name: "finished_at", Type: field.TypeTime, Nullable: true},
+		{Name: "ordinal", Type: field.TypeInt, Default: 0},
+		{Name: "name", Type: field.TypeString, Default: ""},
+		{Name: "matrix", Type: field.TypeJSON, Nullable: true},
+		{Name: "shard", Type: field.TypeInt, Default: 0},
+		{Name: "shards", Type: field.TypeInt, Default: 0},
 		{Name: "environment_name", Type: field.TypeString},
 		{Name: "cluster_name", Type: field.TypeString},
 		{Name: "namespace", Type: field.TypeString},
@@ -642,39 +649,39 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "runs_organizations_organization",
-				Columns:    []*schema.Column{RunsColumns[11]},
+				Columns:    []*schema.Column{RunsColumns[16]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "runs_executions_execution",
-				Columns:    []*schema.Column{RunsColumns[12]},
+				Columns:    []*schema.Column{RunsColumns[17]},
 				RefColumns: []*schema.Column{ExecutionsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "runs_environments_environment",
-				Columns:    []*schema.Column{RunsColumns[13]},
+				Columns:    []*schema.Column{RunsColumns[18]},
 				RefColumns: []*schema.Column{EnvironmentsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "runs_clusters_cluster",
-				Columns:    []*schema.Column{RunsColumns[14]},
+				Columns:    []*schema.Column{RunsColumns[19]},
 				RefColumns: []*schema.Column{ClustersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 		},
 		Indexes: []*schema.Index{
 			{
-				Name:    "run_organization_id_execution_id_environment_id",
+				Name:    "run_organization_id_execution_id_ordinal",
 				Unique:  true,
-				Columns: []*schema.Column{RunsColumns[11], RunsColumns[12], RunsColumns[13]},
+				Columns: []*schema.Column{RunsColumns[16], RunsColumns[17], RunsColumns[8]},
 			},
 			{
 				Name:    "run_execution_id",
 				Unique:  false,
-				Columns: []*schema.Column{RunsColumns[12]},
+				Columns: []*schema.Column{RunsColumns[17]},
 			},
 		},
 	}

@@ -38,6 +38,16 @@ const (
 	FieldEnvironmentID = "environment_id"
 	// FieldClusterID holds the string denoting the cluster_id field in the database.
 	FieldClusterID = "cluster_id"
+	// FieldOrdinal holds the string denoting the ordinal field in the database.
+	FieldOrdinal = "ordinal"
+	// FieldName holds the string denoting the name field in the database.
+	FieldName = "name"
+	// FieldMatrix holds the string denoting the matrix field in the database.
+	FieldMatrix = "matrix"
+	// FieldShard holds the string denoting the shard field in the database.
+	FieldShard = "shard"
+	// FieldShards holds the string denoting the shards field in the database.
+	FieldShards = "shards"
 	// FieldEnvironmentName holds the string denoting the environment_name field in the database.
 	FieldEnvironmentName = "environment_name"
 	// FieldClusterName holds the string denoting the cluster_name field in the database.
@@ -98,6 +108,11 @@ var Columns = []string{
 	FieldExecutionID,
 	FieldEnvironmentID,
 	FieldClusterID,
+	FieldOrdinal,
+	FieldName,
+	FieldMatrix,
+	FieldShard,
+	FieldShards,
 	FieldEnvironmentName,
 	FieldClusterName,
 	FieldNamespace,
@@ -131,6 +146,14 @@ var (
 	DefaultReason string
 	// DefaultMessage holds the default value on creation for the "message" field.
 	DefaultMessage string
+	// DefaultOrdinal holds the default value on creation for the "ordinal" field.
+	DefaultOrdinal int
+	// DefaultName holds the default value on creation for the "name" field.
+	DefaultName string
+	// DefaultShard holds the default value on creation for the "shard" field.
+	DefaultShard int
+	// DefaultShards holds the default value on creation for the "shards" field.
+	DefaultShards int
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -196,6 +219,26 @@ func ByEnvironmentID(opts ...sql.OrderTermOption) OrderOption {
 // ByClusterID orders the results by the cluster_id field.
 func ByClusterID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldClusterID, opts...).ToFunc()
+}
+
+// ByOrdinal orders the results by the ordinal field.
+func ByOrdinal(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldOrdinal, opts...).ToFunc()
+}
+
+// ByName orders the results by the name field.
+func ByName(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldName, opts...).ToFunc()
+}
+
+// ByShard orders the results by the shard field.
+func ByShard(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldShard, opts...).ToFunc()
+}
+
+// ByShards orders the results by the shards field.
+func ByShards(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldShards, opts...).ToFunc()
 }
 
 // ByEnvironmentName orders the results by the environment_name field.

@@ -111,6 +111,26 @@ func ClusterID(v uuid.UUID) predicate.Run {
 	return predicate.Run(sql.FieldEQ(FieldClusterID, v))
 }
 
+// Ordinal applies equality check predicate on the "ordinal" field. It's identical to OrdinalEQ.
+func Ordinal(v int) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldOrdinal, v))
+}
+
+// Name applies equality check predicate on the "name" field. It's identical to NameEQ.
+func Name(v string) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldName, v))
+}
+
+// Shard applies equality check predicate on the "shard" field. It's identical to ShardEQ.
+func Shard(v int) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldShard, v))
+}
+
+// Shards applies equality check predicate on the "shards" field. It's identical to ShardsEQ.
+func Shards(v int) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldShards, v))
+}
+
 // EnvironmentName applies equality check predicate on the "environment_name" field. It's identical to EnvironmentNameEQ.
 func EnvironmentName(v string) predicate.Run {
 	return predicate.Run(sql.FieldEQ(FieldEnvironmentName, v))
@@ -579,6 +599,201 @@ func ClusterIDIn(vs ...uuid.UUID) predicate.Run {
 // ClusterIDNotIn applies the NotIn predicate on the "cluster_id" field.
 func ClusterIDNotIn(vs ...uuid.UUID) predicate.Run {
 	return predicate.Run(sql.FieldNotIn(FieldClusterID, vs...))
+}
+
+// OrdinalEQ applies the EQ predicate on the "ordinal" field.
+func OrdinalEQ(v int) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldOrdinal, v))
+}
+
+// OrdinalNEQ applies the NEQ predicate on the "ordinal" field.
+func OrdinalNEQ(v int) predicate.Run {
+	return predicate.Run(sql.FieldNEQ(FieldOrdinal, v))
+}
+
+// OrdinalIn applies the In predicate on the "ordinal" field.
+func OrdinalIn(vs ...int) predicate.Run {
+	return predicate.Run(sql.FieldIn(FieldOrdinal, vs...))
+}
+
+// OrdinalNotIn applies the NotIn predicate on the "ordinal" field.
+func OrdinalNotIn(vs ...int) predicate.Run {
+	return predicate.Run(sql.FieldNotIn(FieldOrdinal, vs...))
+}
+
+// OrdinalGT applies the GT predicate on the "ordinal" field.
+func OrdinalGT(v int) predicate.Run {
+	return predicate.Run(sql.FieldGT(FieldOrdinal, v))
+}
+
+// OrdinalGTE applies the GTE predicate on the "ordinal" field.
+func OrdinalGTE(v int) predicate.Run {
+	return predicate.Run(sql.FieldGTE(FieldOrdinal, v))
+}
+
+// OrdinalLT applies the LT predicate on the "ordinal" field.
+func OrdinalLT(v int) predicate.Run {
+	return predicate.Run(sql.FieldLT(FieldOrdinal, v))
+}
+
+// OrdinalLTE applies the LTE predicate on the "ordinal" field.
+func OrdinalLTE(v int) predicate.Run {
+	return predicate.Run(sql.FieldLTE(FieldOrdinal, v))
+}
+
+// NameEQ applies the EQ predicate on the "name" field.
+func NameEQ(v string) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldName, v))
+}
+
+// NameNEQ applies the NEQ predicate on the "name" field.
+func NameNEQ(v string) predicate.Run {
+	return predicate.Run(sql.FieldNEQ(FieldName, v))
+}
+
+// NameIn applies the In predicate on the "name" field.
+func NameIn(vs ...string) predicate.Run {
+	return predicate.Run(sql.FieldIn(FieldName, vs...))
+}
+
+// NameNotIn applies the NotIn predicate on the "name" field.
+func NameNotIn(vs ...string) predicate.Run {
+	return predicate.Run(sql.FieldNotIn(FieldName, vs...))
+}
+
+// NameGT applies the GT predicate on the "name" field.
+func NameGT(v string) predicate.Run {
+	return predicate.Run(sql.FieldGT(FieldName, v))
+}
+
+// NameGTE applies the GTE predicate on the "name" field.
+func NameGTE(v string) predicate.Run {
+	return predicate.Run(sql.FieldGTE(FieldName, v))
+}
+
+// NameLT applies the LT predicate on the "name" field.
+func NameLT(v string) predicate.Run {
+	return predicate.Run(sql.FieldLT(FieldName, v))
+}
+
+// NameLTE applies the LTE predicate on the "name" field.
+func NameLTE(v string) predicate.Run {
+	return predicate.Run(sql.FieldLTE(FieldName, v))
+}
+
+// NameContains applies the Contains predicate on the "name" field.
+func NameContains(v string) predicate.Run {
+	return predicate.Run(sql.FieldContains(FieldName, v))
+}
+
+// NameHasPrefix applies the HasPrefix predicate on the "name" field.
+func NameHasPrefix(v string) predicate.Run {
+	return predicate.Run(sql.FieldHasPrefix(FieldName, v))
+}
+
+// NameHasSuffix applies the HasSuffix predicate on the "name" field.
+func NameHasSuffix(v string) predicate.Run {
+	return predicate.Run(sql.FieldHasSuffix(FieldName, v))
+}
+
+// NameEqualFold applies the EqualFold predicate on the "name" field.
+func NameEqualFold(v string) predicate.Run {
+	return predicate.Run(sql.FieldEqualFold(FieldName, v))
+}
+
+// NameContainsFold applies the ContainsFold predicate on the "name" field.
+func NameContainsFold(v string) predicate.Run {
+	return predicate.Run(sql.FieldContainsFold(FieldName, v))
+}
+
+// MatrixIsNil applies the IsNil predicate on the "matrix" field.
+func MatrixIsNil() predicate.Run {
+	return predicate.Run(sql.FieldIsNull(FieldMatrix))
+}
+
+// MatrixNotNil applies the NotNil predicate on the "matrix" field.
+func MatrixNotNil() predicate.Run {
+	return predicate.Run(sql.FieldNotNull(FieldMatrix))
+}
+
+// ShardEQ applies the EQ predicate on the "shard" field.
+func ShardEQ(v int) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldShard, v))
+}
+
+// ShardNEQ applies the NEQ predicate on the "shard" field.
+func ShardNEQ(v int) predicate.Run {
+	return predicate.Run(sql.FieldNEQ(FieldShard, v))
+}
+
+// ShardIn applies the In predicate on the "shard" field.
+func ShardIn(vs ...int) predicate.Run {
+	return predicate.Run(sql.FieldIn(FieldShard, vs...))
+}
+
+// ShardNotIn applies the NotIn predicate on the "shard" field.
+func ShardNotIn(vs ...int) predicate.Run {
+	return predicate.Run(sql.FieldNotIn(FieldShard, vs...))
+}
+
+// ShardGT applies the GT predicate on the "shard" field.
+func ShardGT(v int) predicate.Run {
+	return predicate.Run(sql.FieldGT(FieldShard, v))
+}
+
+// ShardGTE applies the GTE predicate on the "shard" field.
+func ShardGTE(v int) predicate.Run {
+	return predicate.Run(sql.FieldGTE(FieldShard, v))
+}
+
+// ShardLT applies the LT predicate on the "shard" field.
+func ShardLT(v int) predicate.Run {
+	return predicate.Run(sql.FieldLT(FieldShard, v))
+}
+
+// ShardLTE applies the LTE predicate on the "shard" field.
+func ShardLTE(v int) predicate.Run {
+	return predicate.Run(sql.FieldLTE(FieldShard, v))
+}
+
+// ShardsEQ applies the EQ predicate on the "shards" field.
+func ShardsEQ(v int) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldShards, v))
+}
+
+// ShardsNEQ applies the NEQ predicate on the "shards" field.
+func ShardsNEQ(v int) predicate.Run {
+	return predicate.Run(sql.FieldNEQ(FieldShards, v))
+}
+
+// ShardsIn applies the In predicate on the "shards" field.
+func ShardsIn(vs ...int) predicate.Run {
+	return predicate.Run(sql.FieldIn(FieldShards, vs...))
+}
+
+// ShardsNotIn applies the NotIn predicate on the "shards" field.
+func ShardsNotIn(vs ...int) predicate.Run {
+	return predicate.Run(sql.FieldNotIn(FieldShards, vs...))
+}
+
+// ShardsGT applies the GT predicate on the "shards" field.
+func ShardsGT(v int) predicate.Run {
+	return predicate.Run(sql.FieldGT(FieldShards, v))
+}
+
+// ShardsGTE applies the GTE predicate on the "shards" field.
+func ShardsGTE(v int) predicate.Run {
+	return predicate.Run(sql.FieldGTE(FieldShards, v))
+}
+
+// ShardsLT applies the LT predicate on the "shards" field.
+func ShardsLT(v int) predicate.Run {
+	return predicate.Run(sql.FieldLT(FieldShards, v))
+}
+
+// ShardsLTE applies the LTE predicate on the "shards" field.
+func ShardsLTE(v int) predicate.Run {
+	return predicate.Run(sql.FieldLTE(FieldShards, v))
 }
 
 // EnvironmentNameEQ applies the EQ predicate on the "environment_name" field.

@@ -329,20 +329,28 @@ func init() {
 	executionDescMessage := executionFields[2].Descriptor()
 	// execution.DefaultMessage holds the default value on creation for the message field.
 	execution.DefaultMessage = executionDescMessage.Default.(string)
+	// executionDescFailFast is the schema descriptor for fail_fast field.
+	executionDescFailFast := executionFields[13].Descriptor()
+	// execution.DefaultFailFast holds the default value on creation for the fail_fast field.
+	execution.DefaultFailFast = executionDescFailFast.Default.(bool)
+	// executionDescMaxParallel is the schema descriptor for max_parallel field.
+	executionDescMaxParallel := executionFields[14].Descriptor()
+	// execution.DefaultMaxParallel holds the default value on creation for the max_parallel field.
+	execution.DefaultMaxParallel = executionDescMaxParallel.Default.(int)
 	// executionDescTestsPassed is the schema descriptor for tests_passed field.
-	executionDescTestsPassed := executionFields[13].Descriptor()
+	executionDescTestsPassed := executionFields[15].Descriptor()
 	// execution.DefaultTestsPassed holds the default value on creation for the tests_passed field.
 	execution.DefaultTestsPassed = executionDescTestsPassed.Default.(int)
 	// executionDescTestsFailed is the schema descriptor for tests_failed field.
-	executionDescTestsFailed := executionFields[14].Descriptor()
+	executionDescTestsFailed := executionFields[16].Descriptor()
 	// execution.DefaultTestsFailed holds the default value on creation for the tests_failed field.
 	execution.DefaultTestsFailed = executionDescTestsFailed.Default.(int)
 	// executionDescTestsErrored is the schema descriptor for tests_errored field.
-	executionDescTestsErrored := executionFields[15].Descriptor()
+	executionDescTestsErrored := executionFields[17].Descriptor()
 	// execution.DefaultTestsErrored holds the default value on creation for the tests_errored field.
 	execution.DefaultTestsErrored = executionDescTestsErrored.Default.(int)
 	// executionDescTestsSkipped is the schema descriptor for tests_skipped field.
-	executionDescTestsSkipped := executionFields[16].Descriptor()
+	executionDescTestsSkipped := executionFields[18].Descriptor()
 	// execution.DefaultTestsSkipped holds the default value on creation for the tests_skipped field.
 	execution.DefaultTestsSkipped = executionDescTestsSkipped.Default.(int)
 	// executionDescID is the schema descriptor for id field.
@@ -583,6 +591,22 @@ func init() {
 	runDescMessage := runFields[2].Descriptor()
 	// run.DefaultMessage holds the default value on creation for the message field.
 	run.DefaultMessage = runDescMessage.Default.(string)
+	// runDescOrdinal is the schema descriptor for ordinal field.
+	runDescOrdinal := runFields[8].Descriptor()
+	// run.DefaultOrdinal holds the default value on creation for the ordinal field.
+	run.DefaultOrdinal = runDescOrdinal.Default.(int)
+	// runDescName is the schema descriptor for name field.
+	runDescName := runFields[9].Descriptor()
+	// run.DefaultName holds the default value on creation for the name field.
+	run.DefaultName = runDescName.Default.(string)
+	// runDescShard is the schema descriptor for shard field.
+	runDescShard := runFields[11].Descriptor()
+	// run.DefaultShard holds the default value on creation for the shard field.
+	run.DefaultShard = runDescShard.Default.(int)
+	// runDescShards is the schema descriptor for shards field.
+	runDescShards := runFields[12].Descriptor()
+	// run.DefaultShards holds the default value on creation for the shards field.
+	run.DefaultShards = runDescShards.Default.(int)
 	// runDescID is the schema descriptor for id field.
 	runDescID := runMixinFields0[0].Descriptor()
 	// run.DefaultID holds the default value on creation for the id field.

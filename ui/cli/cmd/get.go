@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -112,7 +113,11 @@ func (a *app) getExecution(ctx context.Context, cl clients, id string) (table, e
 	var b strings.Builder
 	b.WriteString(sentence(e) + "\n" + render.Counts(e.GetTests()) + "\n")
 	for _, r := range e.GetRuns() {
-		b.WriteString("\n" + render.Line(r.GetEnvironment()) + " on " + render.Line(r.GetCluster()) + "\n")
+		b.WriteString("\n")
+		if cell := cellOf(e, r); cell != "" {
+			b.WriteString(cell + " " + words(r.GetStatus()) + ", in ")
+		}
+		b.WriteString(render.Line(r.GetEnvironment()) + " on " + render.Line(r.GetCluster()) + "\n")
 		var rows [][]string
 		for _, at := range r.GetAttempts() {
 			for _, s := range at.GetSteps() {
@@ -142,8 +147,20 @@ func (a *app) getTests(ctx context.Context, cl clients, id string) (table, error
 			break
 		}
 	}
+	of, err := cl.executions.GetExecution(ctx, &apiv1.GetExecutionRequest{Id: id})
+	if err != nil {
+		return t, err
+	}
+	several := len(of.GetExecution().GetRuns()) > 1
+	if several {
+		t.header = slices.Insert(t.header, 1, "RUN")
+	}
 	for _, r := range all.GetResults() {
-		t.rows = append(t.rows, []string{r.GetOutcome(), r.GetSuite(), r.GetName(), r.GetDuration().AsDuration().String(), r.GetMessage()})
+		row := []string{r.GetOutcome(), r.GetSuite(), r.GetName(), r.GetDuration().AsDuration().String(), r.GetMessage()}
+		if several {
+			row = slices.Insert(row, 1, cellOfAttempt(of.GetExecution(), r.GetAttemptId()))
+		}
+		t.rows = append(t.rows, row)
 	}
 	return t, nil
 }

@@ -13,10 +13,11 @@ import (
 
 func (a *app) logs() *cobra.Command {
 	var follow bool
-	var step string
+	var step, cell string
 	c := &cobra.Command{Use: "logs EXECUTION", Short: "Print the log", Args: cobra.ExactArgs(1)}
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on until the end")
 	c.Flags().StringVar(&step, "step", "", "name or number of one step; all in order when not given")
+	c.Flags().StringVar(&cell, "run", "", "name of one run, of an execution that has several; all in order when not given")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, err := a.connect()
 		if err != nil {
@@ -26,29 +27,36 @@ func (a *app) logs() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if follow && step == "" {
+		if follow && step == "" && cell == "" {
 			_, err = a.follow(c.Context(), cl, args[0])
 			return err
 		}
-		return a.dump(c.Context(), cl, res.GetExecution(), step, follow)
+		return a.dump(c.Context(), cl, res.GetExecution(), cell, step, follow)
 	}
 	return c
 }
 
-// dump prints the logs of the steps there are.
-func (a *app) dump(ctx context.Context, cl clients, e *apiv1.Execution, only string, follow bool) error {
-	found := false
+// dump prints the logs of the steps there are, of one run or all, and of one step or all.
+func (a *app) dump(ctx context.Context, cl clients, e *apiv1.Execution, cell, only string, follow bool) error {
+	found, known := false, cell == ""
 	for _, at := range latest(e) {
+		if cell != "" && cell != cellOfAttempt(e, at.GetId()) {
+			continue
+		}
+		known = true
 		for _, s := range at.GetSteps() {
 			if only != "" && only != s.GetName() && only != strconv.Itoa(int(s.GetIndex())) {
 				continue
 			}
 			found = true
-			a.header(s)
+			a.header(e, at, s)
 			if err := a.stream(ctx, cl, &stepLog{attempt: at.GetId(), step: s.GetIndex()}, follow); err != nil {
 				return err
 			}
 		}
+	}
+	if !known {
+		return fmt.Errorf("no run %q: see `seatrial get execution %s` for the runs", cell, e.GetId())
 	}
 	if only != "" && !found {
 		return fmt.Errorf("no step %q: see `seatrial get execution %s` for the steps", only, e.GetId())
@@ -97,7 +105,7 @@ func (a *app) tail(ctx context.Context, cl clients, states <-chan *apiv1.Executi
 	for e := range states {
 		for _, at := range latest(e) {
 			for _, s := range at.GetSteps() {
-				l := a.open(printed, at, s)
+				l := a.open(printed, e, at, s)
 				if l.complete {
 					continue
 				}
@@ -114,7 +122,7 @@ func (a *app) tail(ctx context.Context, cl clients, states <-chan *apiv1.Executi
 func (a *app) rest(ctx context.Context, cl clients, e *apiv1.Execution, printed map[string]*stepLog) error {
 	for _, at := range latest(e) {
 		for _, s := range at.GetSteps() {
-			l := a.open(printed, at, s)
+			l := a.open(printed, e, at, s)
 			if l.complete {
 				continue
 			}
@@ -126,20 +134,25 @@ func (a *app) rest(ctx context.Context, cl clients, e *apiv1.Execution, printed 
 	return nil
 }
 
-func (a *app) open(printed map[string]*stepLog, at *apiv1.Attempt, s *apiv1.Step) *stepLog {
+func (a *app) open(printed map[string]*stepLog, e *apiv1.Execution, at *apiv1.Attempt, s *apiv1.Step) *stepLog {
 	key := at.GetId() + "/" + strconv.Itoa(int(s.GetIndex()))
 	if printed[key] == nil {
 		printed[key] = &stepLog{attempt: at.GetId(), step: s.GetIndex()}
-		a.header(s)
+		a.header(e, at, s)
 	}
 	return printed[key]
 }
 
 // header separates steps on a terminal; a pipe gets the bytes of the log and nothing else.
-func (a *app) header(s *apiv1.Step) {
-	if !a.PipedOut {
-		a.say("── step %d: %s", s.GetIndex(), render.Line(s.GetName()))
+func (a *app) header(e *apiv1.Execution, at *apiv1.Attempt, s *apiv1.Step) {
+	if a.PipedOut {
+		return
 	}
+	cell := cellOfAttempt(e, at.GetId())
+	if cell != "" {
+		cell += ", "
+	}
+	a.say("── %sstep %d: %s", cell, s.GetIndex(), render.Line(s.GetName()))
 }
 
 // latest returns the newest attempt of each run.

@@ -20,7 +20,7 @@ func (a *app) run() *cobra.Command {
 	req := &apiv1.RunWorkflowRequest{}
 	c := &cobra.Command{Use: "run NAME", Short: "Start a workflow", Args: cobra.ExactArgs(1)}
 	c.Flags().StringArrayVarP(&params, "param", "p", nil, "parameter as name=value; several are allowed")
-	c.Flags().StringVar(&req.Environment, "env", "", "environment to run in")
+	c.Flags().StringSliceVar(&req.Environments, "env", nil, "environment to run in, instead of those that the workflow names; several are allowed")
 	c.Flags().StringVar(&req.IdempotencyKey, "idempotency-key", "", "the same key never starts twice")
 	c.Flags().BoolVar(&how.wait, "wait", false, "wait for the end; the exit code is the outcome")
 	c.Flags().BoolVar(&how.follow, "follow", false, "show the log until the end; implies --wait")
@@ -157,7 +157,10 @@ func (p *progress) done() {
 
 // sentence says in one line how an execution stands.
 func sentence(e *apiv1.Execution) string {
-	s := fmt.Sprintf("%s %s", render.Line(e.GetWorkflow()), strings.ReplaceAll(render.Status(e.GetStatus()), "_", " "))
+	s := fmt.Sprintf("%s %s", render.Line(e.GetWorkflow()), words(e.GetStatus()))
+	if len(e.GetRuns()) > 1 && !terminal(e.GetStatus()) {
+		return s + ": " + tally(e)
+	}
 	if m := e.GetMessage(); m != "" {
 		return s + ": " + render.Line(m)
 	}
@@ -169,6 +172,9 @@ func sentence(e *apiv1.Execution) string {
 	return s
 }
 
+// words is a status as people say it.
+func words(s apiv1.Status) string { return strings.ReplaceAll(render.Status(s), "_", " ") }
+
 // ended prints the summary and returns the outcome as an exit code.
 func (a *app) ended(ctx context.Context, cl clients, e *apiv1.Execution, link string) error {
 	code := exitcode.OfStatus(e.GetStatus())
@@ -178,6 +184,7 @@ func (a *app) ended(ctx context.Context, cl clients, e *apiv1.Execution, link st
 			return err
 		}
 	} else {
+		a.badRuns(e)
 		a.say("%s", render.Counts(e.GetTests()))
 		if err := a.failures(ctx, cl, e); err != nil {
 			// The outcome is known; it must not change because its details cannot be read.
@@ -204,7 +211,11 @@ func (a *app) failures(ctx context.Context, cl clients, e *apiv1.Execution) erro
 		return err
 	}
 	for _, t := range res.GetResults() {
-		a.say("  ✕ %s %s: %s", render.Line(t.GetSuite()), render.Line(t.GetName()), render.Line(t.GetMessage()))
+		where := ""
+		if cell := cellOfAttempt(e, t.GetAttemptId()); cell != "" {
+			where = " (" + cell + ")"
+		}
+		a.say("  ✕ %s %s%s: %s", render.Line(t.GetSuite()), render.Line(t.GetName()), where, render.Line(t.GetMessage()))
 	}
 	if res.GetNextPageToken() != "" {
 		a.say("  … and more: seatrial get tests %s", e.GetId())

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 	"github.com/seatrial/seatrial/ui/cli/exitcode"
@@ -79,12 +80,51 @@ func TestRun_Request(t *testing.T) {
 		asked = m
 		return &apiv1.RunWorkflowResponse{Execution: execution(apiv1.Status_STATUS_QUEUED, ""), Existed: true}, nil
 	}
-	got := s.run(t, "run", "smoke", "-p", "a=1", "-p", "b=x=y", "--env", "staging", "--idempotency-key", "k")
+	got := s.run(t, "run", "smoke", "-p", "a=1", "-p", "b=x=y", "--env", "staging", "--env", "canary", "--idempotency-key", "k")
 	if got.code != exitcode.Passed || got.out != "ex-1\n" || !strings.Contains(got.err, "Already started") {
 		t.Errorf("%+v", got)
 	}
-	if asked.GetWorkflow() != "smoke" || asked.GetParams()["b"] != "x=y" || asked.GetEnvironment() != "staging" || asked.GetIdempotencyKey() != "k" {
+	if asked.GetWorkflow() != "smoke" || asked.GetParams()["b"] != "x=y" || strings.Join(asked.GetEnvironments(), " ") != "staging canary" || asked.GetIdempotencyKey() != "k" {
 		t.Errorf("asked for %v", asked)
+	}
+}
+
+// matrix is an execution of three runs.
+func matrix(of apiv1.Status, runs ...apiv1.Status) *apiv1.Execution {
+	e := execution(of, "")
+	one := e.GetRuns()[0]
+	e.Runs = nil
+	for i, s := range runs {
+		r := proto.CloneOf(one)
+		r.Status, r.Name = s, []string{"browser=firefox", "browser=chromium", "browser=webkit"}[i]
+		at := r.GetAttempts()[0]
+		at.Id, at.Status, at.GetSteps()[0].Status = "at-"+strconv.Itoa(i+1), s, s
+		if s == apiv1.Status_STATUS_FAILED {
+			at.Message = "Step test ended with exit code 1."
+		}
+		e.Runs = append(e.Runs, r)
+	}
+	return e
+}
+
+// TestRun_SeveralRuns shows how an execution of a matrix is told of while it runs and afterwards.
+func TestRun_SeveralRuns(t *testing.T) {
+	t.Parallel()
+	const queued, running, passed, failed = apiv1.Status_STATUS_QUEUED, apiv1.Status_STATUS_RUNNING, apiv1.Status_STATUS_PASSED, apiv1.Status_STATUS_FAILED
+	states := []*apiv1.Execution{
+		matrix(queued, queued, queued, queued), matrix(running, running, queued, queued), matrix(running, passed, running, queued),
+		matrix(running, passed, failed, running), matrix(failed, passed, failed, passed),
+	}
+	for name, args := range map[string][]string{
+		"runs-wait": {"run", "smoke", "--wait"}, "runs-logs": {"logs", "ex-1"}, "runs-logs-one": {"logs", "ex-1", "--run", "browser=chromium"},
+		"runs-logs-none": {"logs", "ex-1", "--run", "browser=edge"}, "runs-get": {"get", "execution", "ex-1"}, "runs-tests": {"get", "tests", "ex-1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := setup(t)
+			s.runs.states, s.runs.log = states, []byte("one\n")
+			golden(t, name, s.run(t, args...))
+		})
 	}
 }
 

@@ -156,7 +156,7 @@ func (r *runs) ListTestResults(_ context.Context, m *apiv1.ListTestResultsReques
 		return nil, r.listErr
 	}
 	all := []*apiv1.TestResult{
-		{Outcome: "failed", Suite: "cart", Name: "total", Message: "41 is not 42\x1b[31m", Duration: durationpb.New(1500e6)},
+		{Outcome: "failed", Suite: "cart", Name: "total", Message: "41 is not 42\x1b[31m", AttemptId: "at-2", Duration: durationpb.New(1500e6)},
 		{Outcome: "timed_out", Suite: "cart", Name: "pays", Message: "stopped after 30 s"},
 		{Outcome: "blocked", Suite: "cart", Name: "ships"},
 		{Outcome: "skipped", Suite: "cart", Name: "voucher"},

@@ -30,6 +30,7 @@ type ExecutionProps struct {
 
 // Failure is the first thing that went wrong: a test, or a step with the end of its log.
 type Failure struct {
+	Run     string // of a step; empty for a run alone
 	Test    *execution.TestResult
 	Step    execution.Step
 	LogPath string

@@ -24,7 +24,7 @@ func (f RunForm) value(p view.Param) string {
 
 // environment returns the one that is chosen: what was asked for, else the only one there is.
 func (p WorkflowProps) environment() string {
-	if p.Form.Environment == "" && len(p.Environments) == 1 {
+	if p.Form.Environment == "" && len(p.Environments) == 1 && len(p.Workflow.Places) == 0 {
 		return p.Environments[0].Name
 	}
 	return p.Form.Environment

@@ -75,6 +75,7 @@ type Catalog interface {
 type Workflow struct {
 	Record workflow.Record
 	Params []Param
+	Places []string // environments that it names itself
 }
 
 // Param is a declared parameter.

@@ -80,7 +80,9 @@ func (w *World) Run(ctx context.Context, r execution.Request) (execution.ID, err
 	e := execution.Execution{
 		ID: ID(r.Workflow + r.IdempotencyKey), Workflow: r.Workflow, Revision: 1, Status: execution.Queued,
 		Params: r.Params, Trigger: r.Trigger, Actor: r.Actor, CreatedAt: w.Now(),
-		Runs: []execution.Run{{Environment: r.Environment, Cluster: "eu-1", Status: execution.Queued}},
+	}
+	for _, place := range r.Environments {
+		e.Runs = append(e.Runs, execution.Run{Environment: place, Cluster: "eu-1", Status: execution.Queued})
 	}
 	w.Put(e)
 	w.mu.Lock()

@@ -43,6 +43,7 @@ func (w *World) sampleExecutions() {
 	w.Put(w.passed())
 	w.Put(w.failed())
 	w.Put(w.queued())
+	w.Put(w.matrix())
 	w.Put(w.live())
 }
 

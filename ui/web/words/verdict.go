@@ -45,7 +45,7 @@ func outcome(e execution.Execution) string {
 	where := places(e)
 	switch e.Status {
 	case execution.Passed:
-		return "passed" + where + ": " + passed(e.Tests)
+		return "passed" + where + ": " + passed(e)
 	case execution.Failed:
 		return "failed" + where + ": " + failed(e)
 	case execution.Errored:
@@ -136,7 +136,14 @@ func agents(e execution.Execution) string {
 	return "the agent of " + Join(names)
 }
 
-func passed(c execution.Counts) string {
+func passed(e execution.Execution) string {
+	if n := len(e.Runs); n > 1 {
+		return fmt.Sprintf("all %d runs, ", n) + ofTests(e.Tests)
+	}
+	return ofTests(e.Tests)
+}
+
+func ofTests(c execution.Counts) string {
 	switch {
 	case c.Total == 0:
 		return "every step ended as expected; no tests were reported"
@@ -149,6 +156,13 @@ func passed(c execution.Counts) string {
 }
 
 func failed(e execution.Execution) string {
+	if len(e.Runs) > 1 {
+		text := Tally(e)
+		if bad := e.Tests.Failed + e.Tests.Errored; bad > 0 {
+			text += fmt.Sprintf("; %d of %s failed", bad, Count(int64(e.Tests.Total), "test"))
+		}
+		return text
+	}
 	if bad := e.Tests.Failed + e.Tests.Errored; bad > 0 {
 		return fmt.Sprintf("%d of %s failed", bad, Count(int64(e.Tests.Total), "test"))
 	}
@@ -173,6 +187,9 @@ func Culprit(e execution.Execution) (execution.Step, bool) {
 }
 
 func stopped(e execution.Execution, otherwise string) string {
+	if len(e.Runs) > 1 {
+		return Tally(e)
+	}
 	if s, ok := Culprit(e); ok {
 		return "step " + s.Name + " was stopped"
 	}
@@ -180,6 +197,9 @@ func stopped(e execution.Execution, otherwise string) string {
 }
 
 func progress(e execution.Execution) string {
+	if len(e.Runs) > 1 {
+		return Tally(e)
+	}
 	for _, a := range Attempts(e) {
 		for _, s := range a.Steps {
 			if s.Status == execution.Running || s.Status == execution.Paused {

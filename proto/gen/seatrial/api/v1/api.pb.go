@@ -1050,14 +1050,22 @@ func (x *TestCounts) GetSkipped() int32 {
 	return 0
 }
 
+// Run is one cell of an execution: environment × cell of the matrix × shard.
 type Run struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Environment   string                 `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
-	Cluster       string                 `protobuf:"bytes,3,opt,name=cluster,proto3" json:"cluster,omitempty"`
-	Namespace     string                 `protobuf:"bytes,4,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Status        Status                 `protobuf:"varint,5,opt,name=status,proto3,enum=seatrial.api.v1.Status" json:"status,omitempty"`
-	Attempts      []*Attempt             `protobuf:"bytes,6,rep,name=attempts,proto3" json:"attempts,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Id          string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Environment string                 `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
+	Cluster     string                 `protobuf:"bytes,3,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	Namespace   string                 `protobuf:"bytes,4,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Status      Status                 `protobuf:"varint,5,opt,name=status,proto3,enum=seatrial.api.v1.Status" json:"status,omitempty"`
+	Attempts    []*Attempt             `protobuf:"bytes,6,rep,name=attempts,proto3" json:"attempts,omitempty"`
+	// What sets it apart from the other runs, such as "browser=firefox, shard 1/4"; empty for a run alone.
+	Name string `protobuf:"bytes,7,opt,name=name,proto3" json:"name,omitempty"`
+	// Values of its cell of the matrix.
+	Matrix map[string]string `protobuf:"bytes,8,rep,name=matrix,proto3" json:"matrix,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Number of its shard, from 1, of how many; 0 without shards.
+	Shard         int32 `protobuf:"varint,9,opt,name=shard,proto3" json:"shard,omitempty"`
+	Shards        int32 `protobuf:"varint,10,opt,name=shards,proto3" json:"shards,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1132,6 +1140,34 @@ func (x *Run) GetAttempts() []*Attempt {
 		return x.Attempts
 	}
 	return nil
+}
+
+func (x *Run) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Run) GetMatrix() map[string]string {
+	if x != nil {
+		return x.Matrix
+	}
+	return nil
+}
+
+func (x *Run) GetShard() int32 {
+	if x != nil {
+		return x.Shard
+	}
+	return 0
+}
+
+func (x *Run) GetShards() int32 {
+	if x != nil {
+		return x.Shards
+	}
+	return 0
 }
 
 type Attempt struct {
@@ -1457,9 +1493,9 @@ type RunWorkflowRequest struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Workflow string                 `protobuf:"bytes,1,opt,name=workflow,proto3" json:"workflow,omitempty"`
 	Params   map[string]string      `protobuf:"bytes,2,rep,name=params,proto3" json:"params,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Name of the environment; may be empty when the organization has exactly one.
-	Environment    string `protobuf:"bytes,3,opt,name=environment,proto3" json:"environment,omitempty"`
-	IdempotencyKey string `protobuf:"bytes,4,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// Names of the environments to run in. None: those that the workflow names, else the only one that the organization has.
+	Environments   []string `protobuf:"bytes,3,rep,name=environments,proto3" json:"environments,omitempty"`
+	IdempotencyKey string   `protobuf:"bytes,4,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1508,11 +1544,11 @@ func (x *RunWorkflowRequest) GetParams() map[string]string {
 	return nil
 }
 
-func (x *RunWorkflowRequest) GetEnvironment() string {
+func (x *RunWorkflowRequest) GetEnvironments() []string {
 	if x != nil {
-		return x.Environment
+		return x.Environments
 	}
-	return ""
+	return nil
 }
 
 func (x *RunWorkflowRequest) GetIdempotencyKey() string {
@@ -3543,14 +3579,22 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x06passed\x18\x02 \x01(\x05R\x06passed\x12\x16\n" +
 	"\x06failed\x18\x03 \x01(\x05R\x06failed\x12\x18\n" +
 	"\aerrored\x18\x04 \x01(\x05R\aerrored\x12\x18\n" +
-	"\askipped\x18\x05 \x01(\x05R\askipped\"\xd6\x01\n" +
+	"\askipped\x18\x05 \x01(\x05R\askipped\"\x8d\x03\n" +
 	"\x03Run\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\venvironment\x18\x02 \x01(\tR\venvironment\x12\x18\n" +
 	"\acluster\x18\x03 \x01(\tR\acluster\x12\x1c\n" +
 	"\tnamespace\x18\x04 \x01(\tR\tnamespace\x12/\n" +
 	"\x06status\x18\x05 \x01(\x0e2\x17.seatrial.api.v1.StatusR\x06status\x124\n" +
-	"\battempts\x18\x06 \x03(\v2\x18.seatrial.api.v1.AttemptR\battempts\"\x93\x03\n" +
+	"\battempts\x18\x06 \x03(\v2\x18.seatrial.api.v1.AttemptR\battempts\x12\x12\n" +
+	"\x04name\x18\a \x01(\tR\x04name\x128\n" +
+	"\x06matrix\x18\b \x03(\v2 .seatrial.api.v1.Run.MatrixEntryR\x06matrix\x12\x14\n" +
+	"\x05shard\x18\t \x01(\x05R\x05shard\x12\x16\n" +
+	"\x06shards\x18\n" +
+	" \x01(\x05R\x06shards\x1a9\n" +
+	"\vMatrixEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x93\x03\n" +
 	"\aAttempt\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x05R\x06number\x12/\n" +
@@ -3587,11 +3631,11 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\tgap_bytes\x18\x03 \x01(\x03R\bgapBytes\x12\x1a\n" +
 	"\bcomplete\x18\x04 \x01(\bR\bcomplete\x12 \n" +
 	"\fvia_kube_api\x18\x05 \x01(\bR\n" +
-	"viaKubeApi\"\x92\x02\n" +
+	"viaKubeApi\"\xa4\x02\n" +
 	"\x12RunWorkflowRequest\x12#\n" +
 	"\bworkflow\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bworkflow\x12G\n" +
-	"\x06params\x18\x02 \x03(\v2/.seatrial.api.v1.RunWorkflowRequest.ParamsEntryR\x06params\x12 \n" +
-	"\venvironment\x18\x03 \x01(\tR\venvironment\x121\n" +
+	"\x06params\x18\x02 \x03(\v2/.seatrial.api.v1.RunWorkflowRequest.ParamsEntryR\x06params\x122\n" +
+	"\fenvironments\x18\x03 \x03(\tB\x0e\xbaH\v\x92\x01\b\x10d\"\x04r\x02\x10\x01R\fenvironments\x121\n" +
 	"\x0fidempotency_key\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x0eidempotencyKey\x1a9\n" +
 	"\vParamsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -3806,7 +3850,7 @@ func file_seatrial_api_v1_api_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_api_v1_api_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
+var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
 var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(ApplyOutcome)(0),                // 0: seatrial.api.v1.ApplyOutcome
 	(Status)(0),                      // 1: seatrial.api.v1.Status
@@ -3860,14 +3904,15 @@ var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(*SignInResponse)(nil),           // 49: seatrial.api.v1.SignInResponse
 	nil,                              // 50: seatrial.api.v1.Workflow.LabelsEntry
 	nil,                              // 51: seatrial.api.v1.Execution.ParamsEntry
-	nil,                              // 52: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	(*timestamppb.Timestamp)(nil),    // 53: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 54: google.protobuf.Duration
+	nil,                              // 52: seatrial.api.v1.Run.MatrixEntry
+	nil,                              // 53: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	(*timestamppb.Timestamp)(nil),    // 54: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 55: google.protobuf.Duration
 }
 var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	3,  // 0: seatrial.api.v1.ErrorDetail.faults:type_name -> seatrial.api.v1.Fault
 	50, // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
-	53, // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
+	54, // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
 	5,  // 3: seatrial.api.v1.Workflow.params:type_name -> seatrial.api.v1.Param
 	4,  // 4: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
 	0,  // 5: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
@@ -3875,81 +3920,82 @@ var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	4,  // 7: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
 	1,  // 8: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
 	51, // 9: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
-	53, // 10: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
-	53, // 11: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
-	53, // 12: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
+	54, // 10: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
+	54, // 11: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
+	54, // 12: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
 	14, // 13: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
 	13, // 14: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
 	1,  // 15: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
 	15, // 16: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
-	1,  // 17: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
-	53, // 18: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	53, // 19: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
-	16, // 20: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
-	1,  // 21: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
-	53, // 22: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	53, // 23: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
-	17, // 24: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
-	52, // 25: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	12, // 26: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
-	12, // 27: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	1,  // 28: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
-	12, // 29: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
-	12, // 30: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	12, // 31: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	54, // 32: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
-	31, // 33: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
-	34, // 34: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
-	53, // 35: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
-	53, // 36: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
-	36, // 37: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	37, // 38: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
-	53, // 39: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
-	36, // 40: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
-	37, // 41: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
-	53, // 42: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	54, // 43: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
-	53, // 44: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	53, // 45: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
-	6,  // 46: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
-	8,  // 47: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
-	10, // 48: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
-	18, // 49: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
-	20, // 50: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
-	22, // 51: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
-	24, // 52: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
-	26, // 53: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
-	28, // 54: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
-	30, // 55: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
-	33, // 56: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
-	38, // 57: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
-	40, // 58: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
-	42, // 59: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
-	44, // 60: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
-	46, // 61: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
-	48, // 62: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
-	7,  // 63: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
-	9,  // 64: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
-	11, // 65: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
-	19, // 66: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
-	21, // 67: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
-	23, // 68: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
-	25, // 69: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
-	27, // 70: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
-	29, // 71: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
-	32, // 72: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
-	35, // 73: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
-	39, // 74: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
-	41, // 75: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
-	43, // 76: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
-	45, // 77: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
-	47, // 78: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
-	49, // 79: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
-	63, // [63:80] is the sub-list for method output_type
-	46, // [46:63] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	52, // 17: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
+	1,  // 18: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
+	54, // 19: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	54, // 20: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
+	16, // 21: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
+	1,  // 22: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
+	54, // 23: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	54, // 24: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	17, // 25: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
+	53, // 26: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	12, // 27: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
+	12, // 28: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	1,  // 29: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
+	12, // 30: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
+	12, // 31: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	12, // 32: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	55, // 33: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
+	31, // 34: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
+	34, // 35: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
+	54, // 36: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
+	54, // 37: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
+	36, // 38: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	37, // 39: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
+	54, // 40: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
+	36, // 41: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
+	37, // 42: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
+	54, // 43: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	55, // 44: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
+	54, // 45: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	54, // 46: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
+	6,  // 47: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
+	8,  // 48: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
+	10, // 49: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
+	18, // 50: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
+	20, // 51: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
+	22, // 52: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
+	24, // 53: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
+	26, // 54: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
+	28, // 55: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
+	30, // 56: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
+	33, // 57: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
+	38, // 58: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
+	40, // 59: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
+	42, // 60: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
+	44, // 61: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
+	46, // 62: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
+	48, // 63: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
+	7,  // 64: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
+	9,  // 65: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
+	11, // 66: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
+	19, // 67: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
+	21, // 68: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
+	23, // 69: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
+	25, // 70: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
+	27, // 71: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
+	29, // 72: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
+	32, // 73: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
+	35, // 74: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
+	39, // 75: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
+	41, // 76: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
+	43, // 77: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
+	45, // 78: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
+	47, // 79: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
+	49, // 80: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
+	64, // [64:81] is the sub-list for method output_type
+	47, // [47:64] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_api_proto_init() }
@@ -3964,7 +4010,7 @@ func file_seatrial_api_v1_api_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_api_proto_rawDesc), len(file_seatrial_api_v1_api_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   51,
+			NumMessages:   52,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

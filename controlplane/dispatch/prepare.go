@@ -1,0 +1,143 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/workflow"
+	"github.com/seatrial/seatrial/controlplane/workflow/document"
+	"github.com/seatrial/seatrial/controlplane/workflow/expand"
+)
+
+// maxSpecs bounds the assignments of an execution together: they are stored in one transaction.
+const maxSpecs = 64 << 20
+
+// prepare resolves a request to what is stored.
+func (d *Dispatcher) prepare(ctx context.Context, viewer tenant.Viewer, req execution.Request) (n execution.New, err error) {
+	record, err := d.store.Workflow(ctx, req.Workflow)
+	if err != nil {
+		return n, fmt.Errorf("load workflow %q: %w", req.Workflow, err)
+	}
+	doc, err := workflow.Parse(record.Name, []byte(record.Source))
+	if err != nil {
+		return n, fmt.Errorf("revision %d of workflow %s cannot be run: %w", record.Revision, record.Name, err)
+	}
+	values, err := doc.Spec.Params.Resolve(req.Params)
+	if err != nil {
+		return n, err //nolint:wrapcheck // a fault that speaks for itself
+	}
+	places, err := d.places(ctx, doc, req.Environments)
+	if err != nil {
+		return n, err
+	}
+	id, err := d.id()
+	if err != nil {
+		return n, err
+	}
+	n = execution.New{
+		Execution: execution.Execution{
+			ID: id, Workflow: record.Name, Revision: record.Revision, Digest: record.Digest, Status: execution.Queued,
+			Params: values.Strings(), Trigger: or(req.Trigger, "api"), Actor: or(req.Actor, viewer.Name), CreatedAt: d.now().UTC(),
+		},
+		RevisionID: record.RevisionID, Idempotency: req.IdempotencyKey,
+		FailFast: doc.Spec.FailFast != nil && *doc.Spec.FailFast, MaxParallel: int(doc.Spec.MaxParallel),
+	}
+	n.Runs, err = d.runs(doc, n.Execution, places, workflow.Inputs{Params: values, ExecutionID: id.String()})
+	return n, err
+}
+
+// places returns the environments to run in: those asked for, else those of the workflow, else the only one there is.
+func (d *Dispatcher) places(ctx context.Context, doc *workflow.Document, asked []string) ([]cluster.Environment, error) {
+	names := asked
+	if len(names) == 0 && doc.Spec.Environments != nil {
+		names = doc.Spec.Environments.Names
+	}
+	if len(names) == 0 {
+		names = []string{""}
+	}
+	places := make([]cluster.Environment, 0, len(names))
+	for _, name := range names {
+		if slices.ContainsFunc(places, func(e cluster.Environment) bool { return e.Name == name }) {
+			continue
+		}
+		env, err := d.store.Environment(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("load environment: %w", err)
+		}
+		places = append(places, env)
+	}
+	return places, nil
+}
+
+// runs expands the workflow and compiles each of its runs.
+func (d *Dispatcher) runs(doc *workflow.Document, e execution.Execution, places []cluster.Environment, in workflow.Inputs) ([]execution.NewRun, error) {
+	names := make([]string, len(places))
+	for i, p := range places {
+		names[i] = p.Name
+	}
+	cells, err := expand.Runs(doc, expand.Input{Values: in.AtTrigger(doc), Environments: names})
+	if err != nil {
+		return nil, err //nolint:wrapcheck // a fault that speaks for itself
+	}
+	runs, size := make([]execution.NewRun, len(cells)), 0
+	for i, cell := range cells {
+		env := places[slices.Index(names, cell.Environment)]
+		if runs[i], err = d.run(doc, e, env, cell, in); err != nil {
+			return nil, err
+		}
+		if size += len(runs[i].Spec); size > maxSpecs {
+			return nil, fault.New(fault.Invalid, "the %d runs of the execution have more than %d MiB together", len(cells), maxSpecs>>20).
+				WithField("spec").WithHint("Take large files from spec.source.git, or run fewer cells at a time.")
+		}
+	}
+	return runs, nil
+}
+
+func (d *Dispatcher) run(doc *workflow.Document, e execution.Execution, env cluster.Environment, cell expand.Run, in workflow.Inputs) (r execution.NewRun, err error) {
+	in.Environment, in.Namespace, in.Cluster = env.Name, env.Namespace, env.ClusterName
+	in.Matrix, in.Shard = cell.Matrix, workflow.Shard{Index: cell.Shard, Count: cell.Shards}
+	plan, err := workflow.Compile(doc, in)
+	if err != nil {
+		return r, err //nolint:wrapcheck // a fault that speaks for itself
+	}
+	ids := ids{execution: e.ID}
+	if ids.run, err = d.id(); err != nil {
+		return r, err
+	}
+	if ids.attempt, err = d.id(); err != nil {
+		return r, err
+	}
+	spec, digest, err := encode(assignment(ids, e.Workflow, env, plan))
+	return execution.NewRun{
+		ID: ids.run, Name: cell.Name, Matrix: texts(cell.Matrix), Shard: int(cell.Shard), Shards: int(cell.Shards),
+		Environment: env, AttemptID: ids.attempt, Steps: steps(plan), Spec: spec, SpecDigest: digest,
+	}, err
+}
+
+func texts(cell document.Cell) map[string]string {
+	if cell == nil {
+		return nil
+	}
+	out := make(map[string]string, len(cell))
+	for name, v := range cell {
+		out[name] = document.Text(v)
+	}
+	return out
+}
+
+type ids struct{ execution, run, attempt uuid.UUID }
+
+func (d *Dispatcher) id() (uuid.UUID, error) {
+	id, err := d.newID()
+	if err != nil {
+		return id, fmt.Errorf("make an id: %w", err)
+	}
+	return id, nil
+}

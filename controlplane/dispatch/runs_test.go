@@ -1,0 +1,143 @@
+package dispatch_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/workflow"
+	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
+)
+
+const many = `
+apiVersion: seatrial.dev/v1
+kind: TestWorkflow
+metadata: {name: many}
+spec:
+  params: {parts: {type: integer, default: 2}}
+  environments: {names: [staging, canary]}
+  matrix: {browser: [firefox, chromium], locale: [en, de], exclude: [{browser: firefox, locale: de}]}
+  shards: {count: "${{ params.parts }}"}
+  failFast: true
+  maxParallel: 3
+  container: {image: "browser-${{ matrix.browser }}:1"}
+  steps:
+    - run: "test --lang ${{ matrix.locale }} --shard ${{ shard.index }}/${{ shard.count }} --in ${{ environment.name }} on ${{ cluster.name }}"
+`
+
+func setupMany(t *testing.T) bundle {
+	t.Helper()
+	b := setup(t)
+	b.store.workflows["many"] = workflow.Record{Name: "many", RevisionID: id(0xf), Revision: 1, Source: many}
+	b.store.environments["canary"] = cluster.Environment{ID: id(0xee), Name: "canary", ClusterID: id(0xcc), ClusterName: "us-1", Namespace: "canary-tests"}
+	return b
+}
+
+// script returns what the pod of a run does.
+func script(t *testing.T, r execution.NewRun) string {
+	t.Helper()
+	var a agentv1.Assignment
+	if err := proto.Unmarshal(r.Spec, &a); err != nil {
+		t.Fatal(err)
+	}
+	if a.GetRunId() != r.ID.String() || a.GetAttemptId() != r.AttemptID.String() || a.GetEnvironment() != r.Environment.Name {
+		t.Errorf("run %s has the assignment of another: %v", r.Name, &a)
+	}
+	return a.GetContainers()[0].GetImage() + " " + a.GetPlan().GetSteps()[0].GetScript()
+}
+
+func TestDispatcher_Start_Runs(t *testing.T) {
+	t.Parallel()
+	b := setupMany(t)
+	e, _, err := b.Start(as(t, tenant.ScopeRun), execution.Request{Workflow: "many"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := b.store.created[0]
+	if len(n.Runs) != 2*3*2 || len(e.Runs) != len(n.Runs) || !n.FailFast || n.MaxParallel != 3 {
+		t.Fatalf("%d runs, failFast %t, maxParallel %d; want 2 environments × 3 cells × 2 shards", len(n.Runs), n.FailFast, n.MaxParallel)
+	}
+	tests := map[int]struct{ name, does, reason string }{
+		0:  {"staging, browser=firefox, locale=en, shard 1/2", "browser-firefox:1 test --lang en --shard 1/2 --in staging on eu-1", "the first cell"},
+		5:  {"staging, browser=chromium, locale=de, shard 2/2", "browser-chromium:1 test --lang de --shard 2/2 --in staging on eu-1", "the last of the first environment"},
+		11: {"canary, browser=chromium, locale=de, shard 2/2", "browser-chromium:1 test --lang de --shard 2/2 --in canary on us-1", "another cluster"},
+	}
+	for i, tc := range tests {
+		if r := n.Runs[i]; r.Name != tc.name || script(t, r) != tc.does {
+			t.Errorf("run %d is %q and does %q; want %q and %q: %s", i, r.Name, script(t, r), tc.name, tc.does, tc.reason)
+		}
+	}
+	last := e.Runs[11]
+	if last.Matrix["locale"] != "de" || last.Shard != 2 || last.Shards != 2 || last.Cluster != "us-1" || last.Namespace != "canary-tests" {
+		t.Errorf("last run %+v", last)
+	}
+	if hints := strings.Join(*b.bus, " "); !strings.Contains(hints, id(0xc).String()) || !strings.Contains(hints, id(0xcc).String()) || len(*b.bus) != 3 {
+		t.Errorf("hints %v: each cluster is woken once", *b.bus)
+	}
+}
+
+func TestDispatcher_Start_Places(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		asked  []string
+		want   []string
+		kind   fault.Kind
+		reason string
+	}{
+		"AsTheWorkflowSays": {nil, []string{"staging", "canary"}, "", "nothing else was asked for"},
+		"AsAsked":           {[]string{"canary"}, []string{"canary"}, "", "who runs it decides"},
+		"Twice":             {[]string{"canary", "staging", "canary"}, []string{"canary", "staging"}, "", "a place is one place, however often it is named"},
+		"Absent":            {[]string{"canary", "moon"}, nil, fault.NotFound, "half of the answer would look like the whole"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setupMany(t)
+			_, _, err := b.Start(as(t, tenant.ScopeRun), execution.Request{Workflow: "many", Environments: tc.asked})
+			if tc.kind != "" {
+				if !fault.Is(err, tc.kind) || len(b.store.created) != 0 {
+					t.Errorf("err = %v, want %s: %s", err, tc.kind, tc.reason)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, r := range b.store.created[0].Runs {
+				if !slices.Contains(got, r.Environment.Name) {
+					got = append(got, r.Environment.Name)
+				}
+			}
+			if !slices.Equal(got, tc.want) {
+				t.Errorf("in %v, want %v: %s", got, tc.want, tc.reason)
+			}
+		})
+	}
+}
+
+func TestDispatcher_Start_TooLarge(t *testing.T) {
+	t.Parallel()
+	b := setupMany(t)
+	big := strings.Replace(many, "  steps:", "  source: {files: [{path: big, content: \""+incompressible(150<<10)+"\"}]}\n  steps:", 1)
+	b.store.workflows["many"] = workflow.Record{Name: "many", RevisionID: id(0xf), Revision: 1, Source: big}
+	_, _, err := b.Start(as(t, tenant.ScopeRun), execution.Request{Workflow: "many", Params: map[string]string{"parts": "100"}})
+	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "64 MiB") || len(b.store.created) != 0 {
+		t.Errorf("err = %v: 600 runs with 150 KiB each are one transaction", err)
+	}
+}
+
+func incompressible(n int) string {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+	out, state := make([]byte, n), uint32(1)
+	for i := range out {
+		state = state*1664525 + 1013904223
+		out[i] = letters[state>>26]
+	}
+	return string(out)
+}
