@@ -18,9 +18,9 @@ type Request struct {
 	Workflow       string // name
 	Params         map[string]string
 	Environments   []string // names; none for those of the workflow, or the only one of the organization
-	IdempotencyKey string // the same key never starts twice; empty means always start
-	Trigger        string // "api", "web"
-	Actor          string // name of the viewer, for people
+	IdempotencyKey string   // the same key never starts twice; empty means always start
+	Trigger        string   // "api", "web"
+	Actor          string   // name of the viewer, for people
 }
 
 // Execution is one trigger of one workflow revision.

@@ -11,7 +11,7 @@ func (s *Spool) free(before int64) {
 		if g.file < 0 || from >= end {
 			continue
 		}
-		fd := int(s.file.Fd()) //nolint:gosec // G115: a descriptor fits
+		fd := int(s.file.Fd())
 		if unix.Fallocate(fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, g.file+from-g.start, end-from) != nil {
 			return
 		}

@@ -12,17 +12,18 @@ import (
 	"github.com/seatrial/seatrial/controlplane/execution"
 )
 
-// several stores an execution whose runs go to two clusters in turn: the first and the third to the fixture's.
-func (f *fixture) several(t *testing.T, count int, change func(*execution.New)) (n execution.New, other cluster.Cluster) {
+// several stores an execution of three runs that go to two clusters in turn: the first and the third to the fixture's.
+func (f *fixture) several(t *testing.T, change func(*execution.New)) (n execution.New, other cluster.Cluster) {
 	t.Helper()
 	other, env := f.enroll(t, "lighthouse", "canary")
 	n = f.request(t, "")
 	first := n.Runs[0]
 	n.Runs = nil
-	for i := range count {
+	browsers := []string{"firefox", "chromium", "webkit"}
+	for i, browser := range browsers {
 		r := first
-		r.ID, r.AttemptID, r.Name = id(t), id(t), "browser="+[]string{"firefox", "chromium", "webkit"}[i]
-		r.Matrix, r.Shard, r.Shards = map[string]string{"browser": r.Name[len("browser="):]}, i+1, count
+		r.ID, r.AttemptID, r.Name = id(t), id(t), "browser="+browser
+		r.Matrix, r.Shard, r.Shards = map[string]string{"browser": browser}, i+1, len(browsers)
 		if i%2 == 1 {
 			r.Environment = env
 		}
@@ -84,7 +85,7 @@ func statuses(e execution.Execution) string {
 func runs() map[string]func(t *testing.T, f *fixture) {
 	return map[string]func(t *testing.T, f *fixture){
 		"KeepWhatSetsThemApart": func(t *testing.T, f *fixture) {
-			n, _ := f.several(t, 3, nil)
+			n, _ := f.several(t, nil)
 			e := f.execution(t, n.Execution.ID)
 			want := []execution.Run{
 				{Name: "browser=firefox", Matrix: map[string]string{"browser": "firefox"}, Shard: 1, Shards: 3, Environment: "staging", Cluster: "harbour"},
@@ -96,7 +97,7 @@ func runs() map[string]func(t *testing.T, f *fixture) {
 			}
 		},
 		"WorstCounts": func(t *testing.T, f *fixture) {
-			n, other := f.several(t, 3, nil)
+			n, other := f.several(t, nil)
 			if got := f.commandsOf(t, n, f.cluster); len(got) != 2 {
 				t.Fatalf("commands %v", got)
 			}
@@ -115,7 +116,7 @@ func runs() map[string]func(t *testing.T, f *fixture) {
 			}
 		},
 		"MaxParallelLetsThemWait": func(t *testing.T, f *fixture) {
-			n, other := f.several(t, 3, func(n *execution.New) { n.MaxParallel = 1 })
+			n, other := f.several(t, func(n *execution.New) { n.MaxParallel = 1 })
 			if got := f.commandsOf(t, n, other); got != nil {
 				t.Fatalf("%v while another run is under way", got)
 			}
@@ -145,7 +146,7 @@ func runs() map[string]func(t *testing.T, f *fixture) {
 			}
 		},
 		"FailFastEndsTheOthers": func(t *testing.T, f *fixture) {
-			n, other := f.several(t, 3, func(n *execution.New) { n.MaxParallel, n.FailFast = 2, true })
+			n, other := f.several(t, func(n *execution.New) { n.MaxParallel, n.FailFast = 2, true })
 			f.commandsOf(t, n, f.cluster)
 			f.commandsOf(t, n, other)
 			if wake := f.ended(t, n.Runs[0], f.cluster, execution.Failed); len(wake) != 1 || wake[0] != other.ID {
@@ -164,7 +165,7 @@ func runs() map[string]func(t *testing.T, f *fixture) {
 			}
 		},
 		"CancelEndsThoseThatWait": func(t *testing.T, f *fixture) {
-			n, _ := f.several(t, 3, func(n *execution.New) { n.MaxParallel = 1 })
+			n, _ := f.several(t, func(n *execution.New) { n.MaxParallel = 1 })
 			f.commandsOf(t, n, f.cluster)
 			wake, err := f.CancelExecution(f.as(t), n.Execution.ID, "stop")
 			if err != nil || len(wake) != 1 || wake[0] != f.cluster.ID {
