@@ -139,7 +139,7 @@ func stepLog(f parts.Frame, e execution.Execution, a execution.Attempt, st execu
 	path := pages.LogPath(f, e, a.ID, st.Index)
 	live := following && !w.Complete
 	return &pages.StepLog{
-		Step: st, Path: path, Key: a.ID.String() + "/" + strconv.Itoa(st.Index),
+		Run: words.CellOf(e, a.ID), Step: st, Path: path, Key: a.ID.String() + "/" + strconv.Itoa(st.Index),
 		Box: parts.LogProps{Step: st.Name, Base: pages.LineBase(path), Window: w, Live: live, Why: silence(st)},
 	}
 }

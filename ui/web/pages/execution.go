@@ -44,6 +44,7 @@ func (f Failure) Whole() bool {
 
 // StepLog is the log that a page shows.
 type StepLog struct {
+	Run  string // what sets it apart; empty for a run alone
 	Step execution.Step
 	Key  string // changes when another log takes the place of this one
 	Path string

@@ -10,6 +10,14 @@ import (
 // mostRuns is how many runs a page shows with all their steps; of more only those that need a look are.
 const mostRuns = 50
 
+// ofRun names the run in a heading.
+func ofRun(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " in " + name
+}
+
 func anchor(i int) string { return "run-" + strconv.Itoa(i+1) }
 
 func newest(r execution.Run) execution.Attempt {

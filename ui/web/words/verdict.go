@@ -79,7 +79,11 @@ func Message(e execution.Execution) string {
 		return e.Message
 	}
 	for _, a := range Attempts(e) {
-		if a.Message != "" {
+		switch cell := CellOf(e, a.ID); {
+		case a.Message == "":
+		case cell != "":
+			return cell + ": " + a.Message
+		default:
 			return a.Message
 		}
 	}
