@@ -120,7 +120,8 @@ func (s *Store) CancelExecution(ctx context.Context, id record.ID, reason string
 			return fault.New(fault.Conflict, "the execution has ended as %s", head.Status).
 				WithHint("There is nothing left to cancel.")
 		}
-		attempts, err := tx.Attempt.Query().Where(attempt.ExecutionID(id)).All(ctx)
+		attempts, err := tx.Attempt.Query().Where(attempt.ExecutionID(id)).Order(attempt.ByID()).
+			Select(attempt.FieldID, attempt.FieldOrganizationID, attempt.FieldClusterID, attempt.FieldStatus).All(ctx) // not the assignments
 		if err != nil {
 			return err
 		}

@@ -60,7 +60,7 @@ func (s *Store) endSteps(ctx context.Context, tx *db.Tx, a *db.Attempt, how reco
 // consequences for the others: it returns whose agents have something to do. The caller holds the execution's lock, by which its
 // viewer has proven to be of the organization; an agent alone would see the runs of its own cluster only.
 func (s *Store) derive(ctx context.Context, tx *db.Tx, head *db.Execution) (wake []cluster.ID, err error) {
-	ctx = tenant.System(ctx)
+	ctx = tenant.WithViewer(ctx, tenant.Viewer{Kind: tenant.KindMember, Organization: head.OrganizationID, Name: "system"})
 	runs, err := tx.Run.Query().Where(run.ExecutionID(head.ID)).Order(run.ByOrdinal()).All(ctx)
 	if err != nil {
 		return nil, err
@@ -143,7 +143,12 @@ func stateOfExecution(head *db.Execution, runs []state) state {
 	return out
 }
 
+// saveRun leaves a run alone that is as it was: an execution may have a thousand.
 func (st state) saveRun(ctx context.Context, r *db.Run) error {
+	if r.Status == string(st.status) && r.Reason == st.reason && r.Message == st.message && same(r.StartedAt, st.started) &&
+		same(r.FinishedAt, st.finished) {
+		return nil
+	}
 	return r.Update().SetStatus(string(st.status)).SetReason(st.reason).SetMessage(st.message).
 		SetNillableStartedAt(st.started).SetNillableFinishedAt(st.finished).Exec(ctx)
 }
@@ -151,6 +156,13 @@ func (st state) saveRun(ctx context.Context, r *db.Run) error {
 func (st state) saveExecution(ctx context.Context, e *db.Execution) error {
 	return e.Update().SetStatus(string(st.status)).SetReason(st.reason).SetMessage(st.message).
 		SetNillableStartedAt(st.started).SetNillableFinishedAt(st.finished).Exec(ctx)
+}
+
+func same(a, b *time.Time) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Equal(*b)
 }
 
 func earliest(a, b *time.Time) *time.Time {
