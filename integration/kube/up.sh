@@ -73,6 +73,7 @@ enforceNodeAllocatable: []
 clusterDNS: [10.89.0.10]
 clusterDomain: cluster.local
 evictionHard: {memory.available: "100Mi", nodefs.available: "1%", imagefs.available: "1%"}
+imageGCHighThresholdPercent: 100 # no registry could bring back what a full disk makes the kubelet delete
 KUBELET
 if ! ctr -a "$k/containerd/containerd.sock" -n k8s.io images ls -q | grep -q pause; then
   printf '#include <unistd.h>\n#include <signal.h>\nint main(){signal(SIGTERM,_exit);signal(SIGINT,_exit);for(;;)pause();}\n' | gcc -static -O2 -xc -o "$k/pause/pause" -
