@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -17,7 +18,7 @@ import (
 func (s *Store) sayAway(ctx context.Context, runs []*db.Run, byRun map[uuid.UUID][]execution.Attempt) error {
 	var ids []uuid.UUID
 	for _, r := range runs {
-		if !execution.Status(r.Status).Terminal() {
+		if !execution.Status(r.Status).Terminal() && !slices.Contains(ids, r.ClusterID) {
 			ids = append(ids, r.ClusterID)
 		}
 	}

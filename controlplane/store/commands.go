@@ -175,7 +175,7 @@ func (s *Store) startAnswered(ctx context.Context, tx *db.Tx, a *db.Attempt, hea
 	case status.Terminal():
 		return nil
 	case outcome == record.Rejected:
-		if err := s.endAttempt(ctx, tx, a, ending{status: execution.Errored, reason: "Rejected", message: message}); err != nil {
+		if err := s.endAttempts(ctx, tx, []uuid.UUID{a.ID}, ending{status: execution.Errored, reason: "Rejected", message: message}); err != nil {
 			return err
 		}
 	default:

@@ -24,7 +24,8 @@ func executionRecord(row *db.Execution, runs []record.Run) record.Execution {
 
 func runRecord(row *db.Run, attempts []record.Attempt) record.Run {
 	return record.Run{
-		ID: row.ID, Name: row.Name, Matrix: row.Matrix, Shard: row.Shard, Shards: row.Shards, Environment: row.EnvironmentName, Cluster: row.ClusterName, Namespace: row.Namespace,
+		ID: row.ID, Name: row.Name, Matrix: row.Matrix, Shard: row.Shard, Shards: row.Shards,
+		Environment: row.EnvironmentName, Cluster: row.ClusterName, Namespace: row.Namespace,
 		Status: record.Status(row.Status), Attempts: attempts,
 	}
 }

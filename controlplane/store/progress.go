@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	record "github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -20,40 +22,46 @@ type ending struct {
 	reason, message string
 }
 
-// endAttempt ends a live attempt without its agent. Nothing more will be delivered.
-func (s *Store) endAttempt(ctx context.Context, tx *db.Tx, a *db.Attempt, e ending) error {
-	if err := a.Update().SetStatus(string(e.status)).SetReason(e.reason).SetMessage(clean(e.message)).SetFinishedAt(s.now()).
-		SetDelivered(true).Exec(ctx); err != nil {
-		return err
+// endAttempts ends live attempts without their agents. Nothing more will be delivered.
+func (s *Store) endAttempts(ctx context.Context, tx *db.Tx, ids []uuid.UUID, e ending) error {
+	for part := range slices.Chunk(ids, batch) {
+		if err := tx.Attempt.Update().Where(attempt.IDIn(part...)).SetStatus(string(e.status)).SetReason(e.reason).SetMessage(clean(e.message)).
+			SetFinishedAt(s.now()).SetDelivered(true).Exec(ctx); err != nil {
+			return err
+		}
 	}
-	return s.endSteps(ctx, tx, a, e.status)
+	return s.endSteps(ctx, tx, ids, e.status)
 }
 
-// endSteps ends the steps that a terminal attempt left open: those that never began are skipped, those under way end as the
+// endSteps ends the steps that terminal attempts left open: those that never began are skipped, those under way end as the
 // attempt did, or as errored when it cannot be told how they went.
-func (s *Store) endSteps(ctx context.Context, tx *db.Tx, a *db.Attempt, how record.Status) error {
-	open := record.Errored
+func (s *Store) endSteps(ctx context.Context, tx *db.Tx, ids []uuid.UUID, how record.Status) error {
+	underWay := record.Errored
 	if how == record.Cancelled || how == record.TimedOut {
-		open = how
+		underWay = how
 	}
-	rows, err := tx.Step.Query().Where(step.AttemptID(a.ID)).All(ctx)
-	if err != nil {
-		return err
-	}
-	for _, row := range rows {
-		status := record.Status(row.Status)
-		if status.Terminal() {
-			continue
+	for part := range slices.Chunk(ids, batch) {
+		if err := tx.Step.Update().Where(step.AttemptIDIn(part...), step.StatusIn(string(record.Running), string(record.Paused))).
+			SetStatus(string(underWay)).SetFinishedAt(s.now()).Exec(ctx); err != nil {
+			return err
 		}
-		change := row.Update().SetStatus(string(record.Skipped))
-		if status == record.Running || status == record.Paused {
-			change = row.Update().SetStatus(string(open)).SetFinishedAt(s.now())
-		}
-		if err := change.Exec(ctx); err != nil {
+		if err := tx.Step.Update().Where(step.AttemptIDIn(part...), step.StatusNotIn(terminal()...)).
+			SetStatus(string(record.Skipped)).Exec(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// terminal lists the statuses that never change again.
+func terminal() []string {
+	var out []string
+	for _, status := range record.Statuses() {
+		if status.Terminal() {
+			out = append(out, string(status))
+		}
+	}
+	return out
 }
 
 // derive brings the runs of an execution, and the execution, to what their attempts say, and lets the end of a run have its
@@ -69,11 +77,11 @@ func (s *Store) derive(ctx context.Context, tx *db.Tx, head *db.Execution) (wake
 	if err != nil {
 		return nil, err
 	}
-	wake, ended, err := s.moveOn(ctx, tx, head, states, attempts)
+	wake, changed, err := s.moveOn(ctx, tx, head, states, attempts)
 	if err != nil {
 		return nil, err
 	}
-	if ended {
+	if changed {
 		if _, states, err = s.states(ctx, tx, head, runs); err != nil {
 			return nil, err
 		}
@@ -94,9 +102,13 @@ func (s *Store) states(ctx context.Context, tx *db.Tx, head *db.Execution, runs 
 	if err != nil {
 		return nil, nil, err
 	}
+	byRun := make(map[uuid.UUID][]*db.Attempt, len(runs))
+	for _, a := range attempts {
+		byRun[a.RunID] = append(byRun[a.RunID], a)
+	}
 	states := make([]state, len(runs))
 	for i, r := range runs {
-		states[i] = stateOfRun(r, attempts)
+		states[i] = stateOfRun(r, byRun[r.ID])
 	}
 	return attempts, states, nil
 }
@@ -113,9 +125,6 @@ type state struct {
 func stateOfRun(r *db.Run, attempts []*db.Attempt) state {
 	out := state{name: r.Name, status: record.Status(r.Status)}
 	for _, a := range attempts {
-		if a.RunID != r.ID {
-			continue
-		}
 		out = state{r.Name, record.Status(a.Status), a.Reason, a.Message, earliest(out.started, a.StartedAt), a.FinishedAt}
 	}
 	return out

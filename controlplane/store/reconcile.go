@@ -128,7 +128,7 @@ func (s *Store) endWithoutJob(ctx context.Context, tx *db.Tx, id uuid.UUID) erro
 	if execution.Status(a.Status).Terminal() {
 		return a.Update().SetDelivered(true).SetNotes(append(a.Notes, deletedLater)).Exec(ctx)
 	}
-	if err := s.endAttempt(ctx, tx, a, ending{status: execution.Errored, reason: jobDeleted, message: deletedLive}); err != nil {
+	if err := s.endAttempts(ctx, tx, []uuid.UUID{a.ID}, ending{status: execution.Errored, reason: jobDeleted, message: deletedLive}); err != nil {
 		return err
 	}
 	_, err = s.derive(ctx, tx, head) // the sweep finds what siblings have to do

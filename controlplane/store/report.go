@@ -34,7 +34,7 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.S
 			return err
 		}
 		if status.Terminal() && !ended {
-			if err := s.endSteps(ctx, tx, a, status); err != nil {
+			if err := s.endSteps(ctx, tx, []uuid.UUID{a.ID}, status); err != nil {
 				return err
 			}
 		}

@@ -9,8 +9,10 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	record "github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/agentcommand"
+	"github.com/seatrial/seatrial/ent/db/attempt"
 	"github.com/seatrial/seatrial/ent/db/environment"
 )
 
@@ -20,56 +22,88 @@ const (
 	reasonFailFast = "FailFast"
 )
 
+// runsAtOnce bounds what one statement carries: an assignment may have hundreds of KiB.
+const runsAtOnce = 100
+
 // createRuns stores the runs of an execution. Those beyond its maxParallel get no start command yet.
 func createRuns(ctx context.Context, tx *db.Tx, n record.New) error {
 	places := map[uuid.UUID]*db.Environment{}
-	for i, r := range n.Runs {
-		env := places[r.Environment.ID]
-		if env == nil {
-			var err error
-			if env, err = tx.Environment.Query().Where(environment.ID(r.Environment.ID)).WithCluster().Only(ctx); err != nil {
-				return fmt.Errorf("environment of the execution: %w", err)
+	for from := 0; from < len(n.Runs); from += runsAtOnce {
+		var runs []*db.RunCreate
+		var attempts []*db.AttemptCreate
+		var steps []*db.StepCreate
+		var starts []*db.AgentCommandCreate
+		for i := from; i < min(from+runsAtOnce, len(n.Runs)); i++ {
+			r := n.Runs[i]
+			env, err := placeOf(ctx, tx, places, r.Environment.ID)
+			if err != nil {
+				return err
 			}
-			places[r.Environment.ID] = env
+			waits := n.MaxParallel > 0 && i >= n.MaxParallel
+			runs = append(runs, newRun(tx, n, r, env, i))
+			attempts = append(attempts, newAttempt(tx, n, r, env, waits))
+			for _, step := range r.Steps {
+				steps = append(steps, tx.Step.Create().SetOrganizationID(env.OrganizationID).SetAttemptID(r.AttemptID).SetIndex(step.Index).
+					SetName(step.Name).SetStatus(string(record.Waiting)))
+			}
+			if !waits {
+				starts = append(starts, startCommand(tx, env.OrganizationID, env.ClusterID, r.AttemptID))
+			}
 		}
-		if err := tx.Run.Create().SetID(r.ID).SetOrganizationID(env.OrganizationID).SetExecutionID(n.Execution.ID).
-			SetEnvironmentID(env.ID).SetClusterID(env.ClusterID).SetOrdinal(i).SetName(r.Name).SetMatrix(r.Matrix).SetShard(r.Shard).
-			SetShards(r.Shards).SetEnvironmentName(env.Name).SetClusterName(env.Edges.Cluster.Name).SetNamespace(env.Namespace).
-			SetStatus(string(record.Queued)).Exec(ctx); err != nil {
+		if err := tx.Run.CreateBulk(runs...).Exec(ctx); err != nil {
 			return err
 		}
-		waits := n.MaxParallel > 0 && i >= n.MaxParallel
-		if err := createAttempt(ctx, tx, n, r, env, waits); err != nil {
+		if err := tx.Attempt.CreateBulk(attempts...).Exec(ctx); err != nil {
+			return err
+		}
+		for part := range slices.Chunk(steps, batch) {
+			if err := tx.Step.CreateBulk(part...).Exec(ctx); err != nil {
+				return err
+			}
+		}
+		if err := tx.AgentCommand.CreateBulk(starts...).Exec(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func createAttempt(ctx context.Context, tx *db.Tx, n record.New, r record.NewRun, env *db.Environment, waits bool) error {
-	row := tx.Attempt.Create().SetID(r.AttemptID).SetOrganizationID(env.OrganizationID).SetExecutionID(n.Execution.ID).
-		SetRunID(r.ID).SetClusterID(env.ClusterID).SetNumber(1).SetStatus(string(record.Queued)).SetSpec(r.Spec).SetSpecDigest(r.SpecDigest)
+// placeOf reads an environment once.
+func placeOf(ctx context.Context, tx *db.Tx, known map[uuid.UUID]*db.Environment, id uuid.UUID) (*db.Environment, error) {
+	if env := known[id]; env != nil {
+		return env, nil
+	}
+	env, err := tx.Environment.Query().Where(environment.ID(id)).WithCluster().Only(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("environment of the execution: %w", err)
+	}
+	known[id] = env
+	return env, nil
+}
+
+func newRun(tx *db.Tx, n record.New, r record.NewRun, env *db.Environment, ordinal int) *db.RunCreate {
+	return tx.Run.Create().SetID(r.ID).SetOrganizationID(env.OrganizationID).SetExecutionID(n.Execution.ID).SetEnvironmentID(env.ID).
+		SetClusterID(env.ClusterID).SetOrdinal(ordinal).SetName(r.Name).SetMatrix(r.Matrix).SetShard(r.Shard).SetShards(r.Shards).
+		SetEnvironmentName(env.Name).SetClusterName(env.Edges.Cluster.Name).SetNamespace(env.Namespace).SetStatus(string(record.Queued))
+}
+
+func newAttempt(tx *db.Tx, n record.New, r record.NewRun, env *db.Environment, waits bool) *db.AttemptCreate {
+	row := tx.Attempt.Create().SetID(r.AttemptID).SetOrganizationID(env.OrganizationID).SetExecutionID(n.Execution.ID).SetRunID(r.ID).
+		SetClusterID(env.ClusterID).SetNumber(1).SetStatus(string(record.Queued)).SetSpec(r.Spec).SetSpecDigest(r.SpecDigest)
 	if waits {
-		row.SetReason(reasonSiblings).SetMessage(fmt.Sprintf("Waits for its turn: at most %d runs of the execution are under way at once (maxParallel).", n.MaxParallel))
+		row.SetReason(reasonSiblings).SetMessage(fmt.Sprintf(
+			"Waits for its turn: at most %d runs of the execution are under way at once (maxParallel).", n.MaxParallel))
 	}
-	if err := row.Exec(ctx); err != nil {
-		return err
-	}
-	steps := make([]*db.StepCreate, len(r.Steps))
-	for i, step := range r.Steps {
-		steps[i] = tx.Step.Create().SetOrganizationID(env.OrganizationID).SetAttemptID(r.AttemptID).SetIndex(step.Index).
-			SetName(step.Name).SetStatus(string(record.Waiting))
-	}
-	if err := tx.Step.CreateBulk(steps...).Exec(ctx); err != nil || waits {
-		return err
-	}
-	return tx.AgentCommand.Create().SetOrganizationID(env.OrganizationID).SetClusterID(env.ClusterID).SetAttemptID(r.AttemptID).
-		SetKind(string(cluster.Start)).Exec(ctx)
+	return row
+}
+
+func startCommand(tx *db.Tx, org tenant.ID, c cluster.ID, id record.AttemptID) *db.AgentCommandCreate {
+	return tx.AgentCommand.Create().SetOrganizationID(org).SetClusterID(c).SetAttemptID(id).SetKind(string(cluster.Start))
 }
 
 // moveOn lets the end of a run have its consequences for its siblings: with failFast a bad end ends them, with maxParallel the next
-// takes its place. It returns whose agents have something to do, and whether attempts were ended.
-func (s *Store) moveOn(ctx context.Context, tx *db.Tx, head *db.Execution, runs []state, attempts []*db.Attempt) (wake []cluster.ID, ended bool, err error) {
+// takes its place. It returns whose agents have something to do, and whether attempts have changed.
+func (s *Store) moveOn(ctx context.Context, tx *db.Tx, head *db.Execution, runs []state, attempts []*db.Attempt) (wake []cluster.ID, changed bool, err error) {
 	if head.FailFast {
 		if i := slices.IndexFunc(runs, func(r state) bool { return bad(r.status) }); i >= 0 {
 			return s.endSiblings(ctx, tx, runs[i], attempts)
@@ -88,17 +122,19 @@ func (s *Store) moveOn(ctx context.Context, tx *db.Tx, head *db.Execution, runs 
 			active++
 		}
 	}
-	for _, a := range waiting[:max(0, min(head.MaxParallel-active, len(waiting)))] {
-		if err := a.Update().SetReason("").SetMessage("").Exec(ctx); err != nil {
-			return nil, false, err
-		}
-		if err := tx.AgentCommand.Create().SetOrganizationID(a.OrganizationID).SetClusterID(a.ClusterID).SetAttemptID(a.ID).
-			SetKind(string(cluster.Start)).Exec(ctx); err != nil {
-			return nil, false, err
-		}
+	next := waiting[:max(0, min(head.MaxParallel-active, len(waiting)))]
+	if len(next) == 0 {
+		return nil, false, nil
+	}
+	if err := tx.Attempt.Update().Where(attempt.IDIn(idsOf(next)...)).SetReason("").SetMessage("").Exec(ctx); err != nil {
+		return nil, false, err
+	}
+	starts := make([]*db.AgentCommandCreate, len(next))
+	for i, a := range next {
+		starts[i] = startCommand(tx, a.OrganizationID, a.ClusterID, a.ID)
 		wake = union(wake, []cluster.ID{a.ClusterID})
 	}
-	return wake, false, nil
+	return wake, true, tx.AgentCommand.CreateBulk(starts...).Exec(ctx)
 }
 
 func bad(status record.Status) bool {
@@ -139,22 +175,10 @@ func (s *Store) endSiblings(ctx context.Context, tx *db.Tx, because state, attem
 	if because.name != "" {
 		reason = fmt.Sprintf("The run %s ended as %s, and the workflow says failFast.", because.name, because.status)
 	}
-	for _, a := range attempts {
-		if record.Status(a.Status).Terminal() {
-			continue
-		}
-		asked, err := s.cancelAttempt(ctx, tx, a, ending{status: record.Cancelled, reason: reasonFailFast, message: reason})
-		if err != nil {
-			return nil, false, err
-		}
-		if asked {
-			wake = union(wake, []cluster.ID{a.ClusterID})
-		}
-		ended = ended || !asked
-	}
-	return wake, ended, nil
+	return s.cancelAttempts(ctx, tx, attempts, ending{status: record.Cancelled, reason: reasonFailFast, message: reason})
 }
 
+// union adds what is not there yet.
 func union(a, b []cluster.ID) []cluster.ID {
 	for _, id := range b {
 		if !slices.Contains(a, id) {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/workflow/expand"
 )
 
 // several stores an execution of three runs that go to two clusters in turn: the first and the third to the fixture's.
@@ -36,6 +38,23 @@ func (f *fixture) several(t *testing.T, change func(*execution.New)) (n executio
 		t.Fatal(err)
 	}
 	return n, other
+}
+
+// thousand stores an execution of as many runs as there may be, ten of them under way at once.
+func (f *fixture) thousand(t *testing.T) execution.New {
+	t.Helper()
+	n := f.request(t, "")
+	n.MaxParallel, n.FailFast = 10, true
+	first := n.Runs[0]
+	n.Runs = make([]execution.NewRun, expand.MaxRuns)
+	for i := range n.Runs {
+		n.Runs[i] = first
+		n.Runs[i].ID, n.Runs[i].AttemptID, n.Runs[i].Name = id(t), id(t), fmt.Sprintf("part=%d", i)
+	}
+	if _, _, err := f.CreateExecution(f.as(t), n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // commandsOf returns what an agent gets, which is the kind and the run of each command.
@@ -162,6 +181,32 @@ func runs() map[string]func(t *testing.T, f *fixture) {
 			f.ended(t, n.Runs[1], other, execution.Cancelled)
 			if e := f.execution(t, n.Execution.ID); e.Status != execution.Failed || statuses(e) != "failed cancelled cancelled" {
 				t.Errorf("%s with the runs %s", e.Status, statuses(e))
+			}
+		},
+		"AThousandEndTogether": func(t *testing.T, f *fixture) {
+			n := f.thousand(t)
+			f.commandsOf(t, n, f.cluster)
+			if wake := f.ended(t, n.Runs[0], f.cluster, execution.Failed); len(wake) != 1 {
+				t.Errorf("woken are %v: the others under way are to be cancelled", wake)
+			}
+			if wake := f.ended(t, n.Runs[1], f.cluster, execution.Cancelled); wake != nil {
+				t.Errorf("woken are %v again: they were asked already", wake)
+			}
+			if got := f.commandsOf(t, n, f.cluster); len(got) != 9 {
+				t.Errorf("%d commands, want one cancel for each run that was under way: %v", len(got), got)
+			}
+			for _, r := range n.Runs[2:10] {
+				f.ended(t, r, f.cluster, execution.Cancelled)
+			}
+			e := f.execution(t, n.Execution.ID)
+			if e.Status != execution.Failed || strings.Count(statuses(e), "cancelled") != len(n.Runs)-1 {
+				t.Errorf("%s, %d of the others cancelled", e.Status, strings.Count(statuses(e), "cancelled"))
+			}
+			if a := e.Runs[999].Attempts[0]; a.Reason != "FailFast" || a.Steps[0].Status != execution.Skipped || a.Steps[1].Status != execution.Skipped {
+				t.Errorf("the last one: %+v", a)
+			}
+			if list, _, err := f.Executions(f.as(t), "", "", 50, ""); err != nil || len(list) != 1 {
+				t.Errorf("the list: %d, %v", len(list), err)
 			}
 		},
 		"CancelEndsThoseThatWait": func(t *testing.T, f *fixture) {
