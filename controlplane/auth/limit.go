@@ -3,6 +3,8 @@ package auth
 import (
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Tries at signing in, for each e-mail address and each network address: a person who mistypes does not notice, a program that
@@ -18,59 +20,47 @@ type limiter struct {
 	now func() time.Time
 
 	mu      sync.Mutex
-	buckets map[string]bucket
-}
-
-// bucket is how many tries a key had left at a time; they come back with time.
-type bucket struct {
-	left float64
-	at   time.Time
+	buckets map[string]*rate.Limiter
 }
 
 func newLimiter(now func() time.Time) *limiter {
-	return &limiter{now: now, buckets: map[string]bucket{}}
+	return &limiter{now: now, buckets: map[string]*rate.Limiter{}}
 }
 
-// allow takes one try from each key and reports whether all had one.
-func (l *limiter) allow(keys ...string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now, ok := l.now(), true
-	for _, key := range keys {
-		left := l.left(key, now)
-		if left < 1 {
-			ok = false
-			continue
-		}
-		l.put(key, bucket{left - 1, now})
-	}
-	return ok
-}
-
-// giveBack returns the try of each key: people who know their password, and share an address, do not lock one another out.
-func (l *limiter) giveBack(keys ...string) {
+// allow takes one try from each key and reports whether all had one. The tries can be given back: people who know their password, and
+// share an address, do not lock one another out.
+func (l *limiter) allow(keys ...string) (giveBack func(), ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
+	var taken []*rate.Reservation
+	giveBack = func() {
+		for _, r := range taken {
+			r.CancelAt(now) // at its own time, or the library takes it for spent
+		}
+	}
+	ok = true
 	for _, key := range keys {
-		l.put(key, bucket{min(l.left(key, now)+1, tries), now})
+		r := l.bucket(key, now).ReserveN(now, 1)
+		if r.DelayFrom(now) > 0 {
+			r.CancelAt(now)
+			ok = false
+			continue
+		}
+		taken = append(taken, r)
 	}
+	return giveBack, ok
 }
 
-func (l *limiter) left(key string, now time.Time) float64 {
-	b, known := l.buckets[key]
-	if !known {
-		return tries
+// bucket returns that of a key. When there are many it drops those that are full again, which are the same as none; when none is, it
+// starts over rather than grow without end.
+func (l *limiter) bucket(key string, now time.Time) *rate.Limiter {
+	if b := l.buckets[key]; b != nil {
+		return b
 	}
-	return min(b.left+max(0, now.Sub(b.at).Seconds())/tryEvery.Seconds(), tries)
-}
-
-// put drops buckets that are full again, which are the same as none, when there are many. When none is, it starts over rather than
-// grow without end.
-func (l *limiter) put(key string, b bucket) {
-	if _, known := l.buckets[key]; !known && len(l.buckets) >= maxBuckets {
-		for k := range l.buckets {
-			if l.left(k, b.at) >= tries {
+	if len(l.buckets) >= maxBuckets {
+		for k, b := range l.buckets {
+			if b.TokensAt(now) >= tries {
 				delete(l.buckets, k)
 			}
 		}
@@ -78,5 +68,7 @@ func (l *limiter) put(key string, b bucket) {
 			clear(l.buckets)
 		}
 	}
+	b := rate.NewLimiter(rate.Every(tryEvery), tries)
 	l.buckets[key] = b
+	return b
 }

@@ -73,7 +73,8 @@ func (a *Auth) member(ctx context.Context, email, password, remote string) (tena
 	if !a.proxied {
 		keys = append(keys, "remote:"+remote)
 	}
-	if !a.limit.allow(keys...) {
+	giveBack, ok := a.limit.allow(keys...)
+	if !ok {
 		return tenant.Member{}, fault.New(fault.Exhausted, "too many tries at signing in").WithHint("Wait a minute, then try again.")
 	}
 	members, err := a.accounts.MembersByEmail(ctx, email)
@@ -89,7 +90,7 @@ func (a *Auth) member(ctx context.Context, email, password, remote string) (tena
 			return tenant.Member{}, err
 		}
 		if ok {
-			a.limit.giveBack(keys...)
+			giveBack()
 			return m, nil
 		}
 	}

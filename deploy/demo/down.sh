@@ -4,8 +4,7 @@ set -uo pipefail
 cd "$(dirname "$0")/../.."
 cache=${SEATRIAL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/seatrial}
 kube=$cache/kube state=$cache/demo
-# a pid file outlives a crash, and its number may be another program's by now; comm holds 15 characters
-running() { [ "$(cat "/proc/$(cat "$state/controlplane.pid" 2>/dev/null || echo none)/comm" 2>/dev/null)" = seatrial-contro ]; }
+running() { integration/alive.sh "$state/controlplane.pid" seatrial-controlplane; }
 if running; then kill "$(cat "$state/controlplane.pid")"; fi
 while running; do sleep 0.1; done
 if [ -s "$state/kubeconfig" ]; then

@@ -26,7 +26,7 @@ if [ -z "${DEMO_CONTEXT:-}" ]; then
 fi
 command -v npm >/dev/null || integration/packages.sh npm
 
-say "preparing the tools of the cluster (about 18 minutes on two cores when nothing is cached, seconds otherwise)"
+say "preparing the tools of the cluster (about 25 minutes on two cores when nothing is cached, seconds otherwise)"
 integration/kube/build.sh "$kube" image
 # the test images are mostly downloads: made beside the compiler's work, in a group of their own, to be stopped as a whole
 setsid deploy/demo/images.sh "$cache/images" "$kube/bin" >"$state/images.log" 2>&1 </dev/null &
@@ -70,8 +70,7 @@ done
 
 say "starting the control plane"
 server=http://127.0.0.1:$port
-# a pid file outlives a crash, and its number may be another program's by now; comm holds 15 characters
-running() { [ "$(cat "/proc/$(cat "$state/controlplane.pid" 2>/dev/null || echo none)/comm" 2>/dev/null)" = seatrial-contro ]; }
+running() { integration/alive.sh "$state/controlplane.pid" seatrial-controlplane; }
 build=$(sha256sum <"$state/bin/seatrial-controlplane")
 if running && [ "$(cat "$state/controlplane.build" 2>/dev/null)" != "$build $port $agents" ]; then
   kill "$(cat "$state/controlplane.pid")"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the parts of the one-machine cluster into DIR/bin: about 18 minutes on two cores with cold caches, more than half of
+# Builds the parts of the one-machine cluster into DIR/bin: about 25 minutes on two cores with cold caches, more than half of
 # them for Kubernetes, seconds with warm ones. What is built already is left as it is.
 # usage: build.sh DIR [image]   (with `image` only the tool that writes images, which takes seconds)
 set -euo pipefail

@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 k=$(cd "$1" && pwd) ip=$(hostname -I | cut -d' ' -f1) port=${KUBE_PORT:-6443}
 bin=$k/bin
-if [ "$(cat "/proc/$(cat "$k/kubelet.pid" 2>/dev/null || echo none)/comm" 2>/dev/null)" = kubelet ]; then # a number of a former start may be another program's
+if "$here/../alive.sh" "$k/kubelet.pid" kubelet; then
   "$bin/kubectl" --kubeconfig="$k/kubeconfig" wait --for=condition=Ready node/node1 --timeout=60s >/dev/null && exit 0
   echo "the cluster under $k runs but its node is not ready; stop it with $here/down.sh $k and start again" >&2; exit 1
 fi

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +84,28 @@ func TestBrowser_FollowsAnExecution(t *testing.T) {
 	until(ctx, t, `document.querySelector("#sentence")?.innerText.includes("passed in staging-eu")`)
 	until(ctx, t, `document.querySelector("#steps .running") === null && document.querySelector("#main").dataset.events === ""`)
 	until(ctx, t, `document.querySelector("#said").textContent.includes("passed")`)
+}
+
+// TestBrowser_KeepsRunsOpen proves that news of an execution leave alone what somebody has unfolded, and that a run which fails
+// meanwhile does not fold the others up.
+func TestBrowser_KeepsRunsOpen(t *testing.T) {
+	t.Parallel()
+	ctx := browser(t)
+	s := setup(t, viewfake.Sample())
+	open(ctx, t, s.serve(t)+at(viewfake.Matrix))
+	until(ctx, t, `document.querySelector("#run-2").open && !document.querySelector("#run-1").open`)
+	eval[bool](ctx, t, `(() => { document.querySelector("#run-2").open = false; return document.querySelector("#run-1").open = true; })()`)
+	e, err := s.world.Execution(member(t, s), viewfake.ExecutionID(viewfake.Matrix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Runs = slices.Clone(e.Runs)
+	e.Runs[2].Status = execution.Failed
+	s.world.Put(e)
+	until(ctx, t, `document.querySelector("#steps").innerText.includes("shard 1/2: failed")`)
+	if open := eval[string](ctx, t, `[...document.querySelectorAll("#steps details[id]")].map((d) => d.open ? 1 : 0).join("")`); open != "1000" {
+		t.Errorf("open are %s, want what was left open: 1000", open)
+	}
 }
 
 // finish ends the live execution of the sample.

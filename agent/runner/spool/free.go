@@ -5,9 +5,9 @@ import "golang.org/x/sys/unix"
 // free gives the disk back what is before a stream offset, up to a mark, so that lines after it can still be numbered. A file
 // system without holes keeps all. The caller holds the lock.
 func (s *Spool) free(before int64) {
-	to := s.before(before).offset
+	to := s.before(before)
 	for _, g := range s.segments {
-		from, end := max(g.start, s.freed), min(g.start+g.length, to)
+		from, end := max(g.start, s.freed.offset), min(g.start+g.length, to.offset)
 		if g.file < 0 || from >= end {
 			continue
 		}
@@ -16,12 +16,14 @@ func (s *Spool) free(before int64) {
 			return
 		}
 	}
-	s.freed = max(s.freed, to)
+	if to.offset > s.freed.offset {
+		s.freed = to
+	}
 }
 
 // gone returns how many bytes from offset on are no longer on the disk.
 func (s *Spool) gone(offset int64) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.freed - offset
+	return s.freed.offset - offset
 }

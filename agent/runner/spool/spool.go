@@ -75,7 +75,7 @@ type Spool struct {
 	index    []mark
 	size     int64 // of the file
 	acked    int64
-	freed    int64 // what is before it has left the disk
+	freed    mark // what is before it has left the disk
 	closed   bool
 	fault    string
 
@@ -235,7 +235,7 @@ func (s *Spool) addMark() {
 func (s *Spool) Acked(offset int64) {
 	s.mu.Lock()
 	s.acked = offset
-	if offset-s.freed >= 2*s.opts.Keep {
+	if offset-s.freed.offset >= 2*s.opts.Keep {
 		s.free(offset - s.opts.Keep)
 	}
 	s.mu.Unlock()
@@ -268,9 +268,6 @@ func (s *Spool) Fault() string {
 	defer s.mu.Unlock()
 	return s.fault
 }
-
-// Name returns the path of the file.
-func (s *Spool) Name() string { return s.file.Name() }
 
 // Close releases the file; the bytes stay on disk.
 func (s *Spool) Close() error {
@@ -336,6 +333,9 @@ func (s *Spool) before(offset int64) mark {
 	i, found := slices.BinarySearchFunc(s.index, offset, func(m mark, at int64) int { return int(m.offset - at) })
 	if !found {
 		i--
+	}
+	if s.freed.offset <= offset && s.freed.offset > s.index[i].offset {
+		return s.freed // the index was thinned out since: lines before it can no longer be counted
 	}
 	return s.index[i]
 }

@@ -15,7 +15,12 @@ import (
 
 func setup(t *testing.T, o spool.Options) *spool.Spool {
 	t.Helper()
-	s, err := spool.Create(filepath.Join(t.TempDir(), "s"), o)
+	return create(t, filepath.Join(t.TempDir(), "s"), o)
+}
+
+func create(t *testing.T, path string, o spool.Options) *spool.Spool {
+	t.Helper()
+	s, err := spool.Create(path, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +141,8 @@ func TestSpool_Limit(t *testing.T) {
 func TestSpool_Frees(t *testing.T) {
 	t.Parallel()
 	const keep, line = 1 << 20, "a line of thirty-two characters\n"
-	s := setup(t, spool.Options{Keep: keep})
+	path := filepath.Join(t.TempDir(), "s")
+	s := create(t, path, spool.Options{Keep: keep})
 	block := []byte(strings.Repeat(line, 2048)) // 64 KiB
 	for range 64 {
 		s.Write(block)
@@ -144,7 +150,7 @@ func TestSpool_Frees(t *testing.T) {
 		s.Acked(end.Bytes)
 	}
 	var stat syscall.Stat_t
-	if err := syscall.Stat(s.Name(), &stat); err != nil {
+	if err := syscall.Stat(path, &stat); err != nil {
 		t.Fatal(err)
 	}
 	if onDisk := stat.Blocks * 512; onDisk > 2*keep+int64(len(block)) {
@@ -163,5 +169,30 @@ func TestSpool_Frees(t *testing.T) {
 	after, err := s.Read(f.End(), make([]byte, 1000))
 	if err != nil || after.FirstLine != after.Start/int64(len(line)) || after.Data[0] != line[after.Start%int64(len(line))] {
 		t.Errorf("after the gap: frame of line %d at %d, err %v", after.FirstLine, after.Start, err)
+	}
+}
+
+// TestSpool_FreesBeforeItThinsOut frees a part of a log whose index is thinned out later: the lines after the gap keep their numbers,
+// whether or not the mark at its end was dropped.
+func TestSpool_FreesBeforeItThinsOut(t *testing.T) {
+	t.Parallel()
+	const line, keep = "a line of thirty-two characters\n", 64 << 10
+	for _, odd := range []int64{0, 1} {
+		now := time.Unix(0, 0)
+		s := setup(t, spool.Options{Keep: keep, Now: func() time.Time { now = now.Add(time.Second); return now }}) // every line has a mark
+		for i := range int64(40_000) {
+			s.Write([]byte(line))
+			if i == 10_000+odd {
+				s.Acked(i * int64(len(line)))
+			}
+		}
+		gap, err := s.Read(1, make([]byte, 100))
+		if err != nil || gap.Gap == 0 {
+			t.Fatalf("nothing was freed: %+v, %v", gap, err)
+		}
+		f, err := s.Read(gap.End(), make([]byte, 100))
+		if want := gap.End() / int64(len(line)); err != nil || f.FirstLine != want {
+			t.Errorf("after the gap comes line %d, want %d, err %v", f.FirstLine, want, err)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/controlplane/workflow/expr"
+	"github.com/seatrial/seatrial/controlplane/workflow/rule"
 )
 
 // MaxRuns is how many runs an execution may have.
@@ -160,14 +161,19 @@ func (e expansion) axis(name string, axis document.Axis) ([]any, error) {
 		return nil, fault.New(fault.Invalid, "%s: the expression gives no list of values", path).WithField(path)
 	}
 	var once []any
+	names := map[string]bool{} // a value is what people read: 1 and "1" are one
 	for _, v := range values {
 		switch v.(type) {
 		case string, int64, float64, bool:
 		default:
 			return nil, fault.New(fault.Invalid, "%s: a value must be a string, a number or a boolean", path).WithField(path)
 		}
-		if !slices.Contains(once, v) {
-			once = append(once, v)
+		text := document.Text(v)
+		if wrong := rule.Of("value")(text); wrong != "" {
+			return nil, fault.New(fault.Invalid, "%s: a value of the expression %s", path, wrong).WithField(path)
+		}
+		if !names[text] {
+			once, names[text] = append(once, v), true
 		}
 	}
 	return once, nil

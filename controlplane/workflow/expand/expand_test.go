@@ -55,6 +55,7 @@ func TestRuns(t *testing.T) {
 		"Types":              {"matrix: {a: [1, 1.5, true, x]}", nil, "a=1; a=1.5; a=true; a=x", "as people write them"},
 		"Shards":             {"shards: {count: 3}", nil, "shard 1/3; shard 2/3; shard 3/3", "from one"},
 		"ShardsExpr":         {"params: {n: {type: integer, default: 1}}, shards: {count: '${{ params.n * 2 }}'}", nil, "shard 1/2; shard 2/2", "a number of the trigger"},
+		"AxisExprNames":      {"params: {n: {type: integer}}, matrix: {a: '${{ fromJSON(\"[1, \\\"1\\\", true, \\\"true\\\"]\") }}'}", nil, "a=1; a=true", "no two runs have one name"},
 		"AxisExpr":           {"params: {n: {type: integer}}, matrix: {a: '${{ [\"x\", \"y\", \"x\"] }}'}", nil, "a=x; a=y", "each value once"},
 		"All":                {"matrix: {a: [1, 2]}, shards: {count: 2}", []string{"eu", "us"}, "eu, a=1, shard 1/2; eu, a=1, shard 2/2; eu, a=2, shard 1/2; eu, a=2, shard 2/2; us, a=1, shard 1/2; us, a=1, shard 2/2; us, a=2, shard 1/2; us, a=2, shard 2/2", "everything at once"},
 	}
@@ -117,13 +118,15 @@ func TestRuns_Err(t *testing.T) {
 		"ShardsRange": {"shards: {count: '${{ params.n - 1 }}'}", "spec.shards.count", "1 to 100", "no runs"},
 		"AxisEmpty":   {"matrix: {a: '${{ [1].filter(x, x > 1) }}'}", "spec.matrix.a", "no list", "no runs"},
 		"AxisNested":  {"matrix: {a: '${{ [[1]] }}'}", "spec.matrix.a", "must be a string", "no name"},
+		"AxisNUL":     {"matrix: {a: '${{ [\"x\\u0000y\"] }}'}", "spec.matrix.a", "one line", "no database takes it"},
+		"AxisLong":    {"matrix: {a: '${{ [params.long] }}'}", "spec.matrix.a", "253 bytes", "it is in every name and message"},
 		"AxisError":   {"matrix: {a: '${{ fromJSON(params.s) }}'}", "spec.matrix.a", "fromJSON()", "not JSON"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			doc := workflow(t, "params: {n: {type: integer}, s: {type: string}}, "+tc.spec)
-			_, err := expand.Runs(doc, expand.Input{Values: map[string]any{"params.n": int64(1), "params.s": "{"}})
+			doc := workflow(t, "params: {n: {type: integer}, s: {type: string}, long: {type: string}}, "+tc.spec)
+			_, err := expand.Runs(doc, expand.Input{Values: map[string]any{"params.n": int64(1), "params.s": "{", "params.long": strings.Repeat("x", 254)}})
 			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("err = %v, want %q at %s: %s", err, tc.says, tc.field, tc.reason)
 			}

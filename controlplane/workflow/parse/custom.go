@@ -64,7 +64,7 @@ func (r *reader) axis(at node) document.Axis {
 	r.list(at, maxValues, func(_ int, item node) {
 		var v any
 		r.anyScalar(item, &v, document.Options{Rule: "value"})
-		if slices.Contains(axis.Values, v) {
+		if slices.ContainsFunc(axis.Values, func(other any) bool { return document.Text(other) == document.Text(v) }) {
 			r.fault(item, "is listed twice")
 		}
 		axis.Values = append(axis.Values, v)

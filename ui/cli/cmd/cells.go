@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -19,14 +20,42 @@ func cellOf(e *apiv1.Execution, r *apiv1.Run) string {
 	return render.Line(r.GetName())
 }
 
-// cellOfAttempt names the run that an attempt belongs to.
-func cellOfAttempt(e *apiv1.Execution, attempt string) string {
+// cells names the runs of an execution by the ids of their attempts; a run alone needs no name, and there are none.
+type cells map[string]string
+
+func cellsOf(e *apiv1.Execution) cells {
+	if len(e.GetRuns()) < 2 {
+		return nil
+	}
+	names := cells{}
 	for _, r := range e.GetRuns() {
-		if slices.ContainsFunc(r.GetAttempts(), func(a *apiv1.Attempt) bool { return a.GetId() == attempt }) {
-			return cellOf(e, r)
+		for _, a := range r.GetAttempts() {
+			names[a.GetId()] = cellOf(e, r)
 		}
 	}
-	return ""
+	return names
+}
+
+// header adds a column for the run, where there are several.
+func (c cells) header(titles []string) []string { return c.insert(titles, "RUN") }
+
+// row adds the run of an attempt.
+func (c cells) row(row []string, attempt string) []string { return c.insert(row, c[attempt]) }
+
+func (c cells) insert(row []string, text string) []string {
+	if c == nil {
+		return row
+	}
+	return slices.Insert(row, 1, text)
+}
+
+// cells returns those of an execution by its id.
+func (a *app) cells(ctx context.Context, cl clients, id string) (cells, error) {
+	res, err := cl.executions.GetExecution(ctx, &apiv1.GetExecutionRequest{Id: id})
+	if err != nil {
+		return nil, err
+	}
+	return cellsOf(res.GetExecution()), nil
 }
 
 // tally says how far the runs of an execution are: "2 of 12 runs ended, 1 failed".

@@ -138,7 +138,8 @@ func (s *shell) runIn(ctx context.Context, args ...string) said {
 		In: strings.NewReader(s.in), Out: &out, Err: &err, Env: func(k string) string { return s.env[k] }, Terminal: s.term, PipedOut: true,
 		HTTP: s.server.Client(), Patience: 60 * time.Millisecond, Backoff: time.Millisecond,
 	})
-	return said{code, out.String(), strings.ReplaceAll(err.String(), s.server.URL, "http://SERVER")}
+	told := func(text string) string { return strings.ReplaceAll(text, s.server.URL, "http://SERVER") }
+	return said{code, told(out.String()), told(err.String())}
 }
 
 // watched is a buffer for what several goroutines write.

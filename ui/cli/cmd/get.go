@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -147,20 +146,14 @@ func (a *app) getTests(ctx context.Context, cl clients, id string) (table, error
 			break
 		}
 	}
-	of, err := cl.executions.GetExecution(ctx, &apiv1.GetExecutionRequest{Id: id})
+	runs, err := a.cells(ctx, cl, id)
 	if err != nil {
 		return t, err
 	}
-	several := len(of.GetExecution().GetRuns()) > 1
-	if several {
-		t.header = slices.Insert(t.header, 1, "RUN")
-	}
+	t.header = runs.header(t.header)
 	for _, r := range all.GetResults() {
 		row := []string{r.GetOutcome(), r.GetSuite(), r.GetName(), r.GetDuration().AsDuration().String(), r.GetMessage()}
-		if several {
-			row = slices.Insert(row, 1, cellOfAttempt(of.GetExecution(), r.GetAttemptId()))
-		}
-		t.rows = append(t.rows, row)
+		t.rows = append(t.rows, runs.row(row, r.GetAttemptId()))
 	}
 	return t, nil
 }
@@ -170,9 +163,14 @@ func (a *app) getFiles(ctx context.Context, cl clients, id string) (table, error
 	if err != nil {
 		return table{}, err
 	}
-	t := table{message: res, header: []string{"KIND", "PATH", "BYTES", "GRADE", "DOWNLOAD"}}
+	runs, err := a.cells(ctx, cl, id)
+	if err != nil {
+		return table{}, err
+	}
+	t := table{message: res, header: runs.header([]string{"KIND", "PATH", "BYTES", "GRADE", "DOWNLOAD"})}
 	for _, f := range res.GetFiles() {
-		t.rows = append(t.rows, []string{f.GetKind(), f.GetPath(), strconv.FormatInt(f.GetSize(), 10), f.GetGrade(), strings.TrimRight(a.target.Server, "/") + f.GetDownload()})
+		row := []string{f.GetKind(), f.GetPath(), strconv.FormatInt(f.GetSize(), 10), f.GetGrade(), strings.TrimRight(a.target.Server, "/") + f.GetDownload()}
+		t.rows = append(t.rows, runs.row(row, f.GetAttemptId()))
 	}
 	return t, nil
 }

@@ -40,7 +40,7 @@ func (a *app) logs() *cobra.Command {
 func (a *app) dump(ctx context.Context, cl clients, e *apiv1.Execution, cell, only string, follow bool) error {
 	found, known := false, cell == ""
 	for _, at := range latest(e) {
-		if cell != "" && cell != cellOfAttempt(e, at.GetId()) {
+		if cell != "" && cell != cellsOf(e)[at.GetId()] {
 			continue
 		}
 		known = true
@@ -148,7 +148,7 @@ func (a *app) header(e *apiv1.Execution, at *apiv1.Attempt, s *apiv1.Step) {
 	if a.PipedOut {
 		return
 	}
-	cell := cellOfAttempt(e, at.GetId())
+	cell := cellsOf(e)[at.GetId()]
 	if cell != "" {
 		cell += ", "
 	}

@@ -212,7 +212,7 @@ func (a *app) failures(ctx context.Context, cl clients, e *apiv1.Execution) erro
 	}
 	for _, t := range res.GetResults() {
 		where := ""
-		if cell := cellOfAttempt(e, t.GetAttemptId()); cell != "" {
+		if cell := cellsOf(e)[t.GetAttemptId()]; cell != "" {
 			where = " (" + cell + ")"
 		}
 		a.say("  ✕ %s %s%s: %s", render.Line(t.GetSuite()), render.Line(t.GetName()), where, render.Line(t.GetMessage()))

@@ -118,11 +118,12 @@ func TestRun_SeveralRuns(t *testing.T) {
 	for name, args := range map[string][]string{
 		"runs-wait": {"run", "smoke", "--wait"}, "runs-logs": {"logs", "ex-1"}, "runs-logs-one": {"logs", "ex-1", "--run", "browser=chromium"},
 		"runs-logs-none": {"logs", "ex-1", "--run", "browser=edge"}, "runs-get": {"get", "execution", "ex-1"}, "runs-tests": {"get", "tests", "ex-1"},
+		"runs-files": {"get", "files", "ex-1"}, "runs-follow": {"run", "smoke", "--follow"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := setup(t)
-			s.runs.states, s.runs.log = states, []byte("one\n")
+			s.runs.states, s.runs.perAttempt = states, true
 			golden(t, name, s.run(t, args...))
 		})
 	}

@@ -31,6 +31,8 @@ type runs struct {
 	streams  int
 	offsets  []int64 // where the log was asked for from
 
+	perAttempt bool // each attempt has a log that names it
+
 	started   func(*apiv1.RunWorkflowRequest) (*apiv1.RunWorkflowResponse, error)
 	listErr   error
 	cancelled []string
@@ -124,9 +126,13 @@ func (r *runs) StreamLog(_ context.Context, m *apiv1.StreamLogRequest, s *connec
 	r.offsets = append(r.offsets, m.GetOffset())
 	// Chunks begin where they were stored, which may be before the offset that was asked for: the reader drops what it has.
 	at := m.GetOffset() - m.GetOffset()%int64(r.chunk)
-	for at < int64(len(r.log)) {
-		end := min(at+int64(r.chunk), int64(len(r.log)))
-		res := &apiv1.StreamLogResponse{Offset: at, Data: r.log[at:end], Complete: end == int64(len(r.log))}
+	log := r.log
+	if r.perAttempt {
+		log = []byte("the log of " + m.GetAttemptId() + "\n")
+	}
+	for at < int64(len(log)) {
+		end := min(at+int64(r.chunk), int64(len(log)))
+		res := &apiv1.StreamLogResponse{Offset: at, Data: log[at:end], Complete: end == int64(len(log))}
 		if at == r.gapAt {
 			res.Data, res.GapBytes = nil, end-at
 		}
@@ -169,7 +175,7 @@ func (r *runs) ListTestResults(_ context.Context, m *apiv1.ListTestResultsReques
 }
 
 func (r *runs) ListFiles(context.Context, *apiv1.ListFilesRequest) (*apiv1.ListFilesResponse, error) {
-	return &apiv1.ListFilesResponse{Files: []*apiv1.File{{Kind: "report", Path: "out/junit.xml", Size: 512, Grade: "consistent", Download: "/files/1"}}}, nil
+	return &apiv1.ListFilesResponse{Files: []*apiv1.File{{Kind: "report", Path: "out/junit.xml", Size: 512, AttemptId: "at-3", Grade: "consistent", Download: "/files/1"}}}, nil
 }
 
 // then returns the states one after the other.

@@ -97,8 +97,10 @@ function swap(doc) {
       continue;
     }
     if (now.dataset.key) last = undefined;
-    const opened = old.querySelectorAll("details");
-    now.querySelectorAll("details").forEach((d, i) => { d.open = Boolean(opened[i]?.open); });
+    // What is open stays open: by its id where the list may change, else by its place.
+    now.querySelectorAll("details[id]").forEach((d) => { d.open = $("#" + d.id, old)?.open ?? d.open; });
+    const opened = old.querySelectorAll("details:not([id])");
+    now.querySelectorAll("details:not([id])").forEach((d, i) => { d.open = Boolean(opened[i]?.open); });
     const before = $("#sentence", old)?.innerText;
     old.replaceWith(document.importNode(now, true));
     const after = $("#sentence")?.innerText;
