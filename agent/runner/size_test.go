@@ -11,7 +11,7 @@ import (
 func TestSize(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("builds the programs")
+		t.Skip("builds the programs, which takes a while: left out with -short")
 	}
 	dir := t.TempDir()
 	build := exec.Command(filepath.Join("..", "..", "deploy", "build.sh"), dir, "seatrial-runner", "seatrial-source")

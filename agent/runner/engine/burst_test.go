@@ -59,7 +59,7 @@ func numbers(t *testing.T, size int64) (sum [sha256.Size]byte, lines int64) {
 func TestRun_Burst(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("100 MB")
+		t.Skip("writes 100 MB, which takes a while: left out with -short")
 	}
 	a := newAgent(t)
 	p := newPod(t, a, &runnerv1.Plan{Steps: []*runnerv1.Step{

@@ -58,7 +58,7 @@ func TestRun(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := os.Stat(tc.args[0]); err != nil {
-				t.Skip(err)
+				t.Skipf("the test needs a program of every Debian: %v", err)
 			}
 			exit, out := run(t, tc.args, tc.stop)
 			if exit != tc.want || out != tc.out {
