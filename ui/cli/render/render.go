@@ -117,6 +117,10 @@ func Counts(c *apiv1.TestCounts) string {
 	if c.GetTotal() == 0 {
 		return "no tests reported"
 	}
-	return fmt.Sprintf("%d tests: %d passed, %d failed, %d errored, %d skipped",
-		c.GetTotal(), c.GetPassed(), c.GetFailed(), c.GetErrored(), c.GetSkipped())
+	noun := "tests"
+	if c.GetTotal() == 1 {
+		noun = "test"
+	}
+	return fmt.Sprintf("%d %s: %d passed, %d failed, %d errored, %d skipped",
+		c.GetTotal(), noun, c.GetPassed(), c.GetFailed(), c.GetErrored(), c.GetSkipped())
 }

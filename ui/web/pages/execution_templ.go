@@ -771,7 +771,7 @@ func facts(p ExecutionProps) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = fact("Environments", false).Render(templ.WithChildren(ctx, templ_7745c5c3_Var37), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = fact(words.Plural(int64(len(words.Environments(e))), "Environment"), false).Render(templ.WithChildren(ctx, templ_7745c5c3_Var37), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -97,10 +97,9 @@ function swap(doc) {
       continue;
     }
     if (now.dataset.key) last = undefined;
-    // What is open stays open: by its id where the list may change, else by its place.
-    now.querySelectorAll("details[id]").forEach((d) => { d.open = $("#" + d.id, old)?.open ?? d.open; });
-    const opened = old.querySelectorAll("details:not([id])");
-    now.querySelectorAll("details:not([id])").forEach((d, i) => { d.open = Boolean(opened[i]?.open); });
+    const opened = old.querySelectorAll("details");
+    // What is open stays open, found by its id where the list may change, else by its place; what is new is as the page has it.
+    now.querySelectorAll("details").forEach((d, i) => { d.open = (d.id ? $("#" + d.id, old) : opened[i])?.open ?? d.open; });
     const before = $("#sentence", old)?.innerText;
     old.replaceWith(document.importNode(now, true));
     const after = $("#sentence")?.innerText;

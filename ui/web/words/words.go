@@ -88,10 +88,15 @@ func Size(n int64) string {
 
 // Count returns a number of things, with the plural of regular nouns.
 func Count(n int64, noun string) string {
+	return Number(n) + " " + Plural(n, noun)
+}
+
+// Plural returns the noun for a number of things.
+func Plural(n int64, noun string) string {
 	if n == 1 {
-		return "1 " + noun
+		return noun
 	}
-	return Number(n) + " " + noun + "s"
+	return noun + "s"
 }
 
 // Number groups the digits of large numbers by thin spaces.
