@@ -97,9 +97,9 @@ function swap(doc) {
       continue;
     }
     if (now.dataset.key) last = undefined;
-    const opened = old.querySelectorAll("details");
+    const was = old.querySelectorAll("details");
     // What is open stays open, found by its id where the list may change, else by its place; what is new is as the page has it.
-    now.querySelectorAll("details").forEach((d, i) => { d.open = (d.id ? $("#" + d.id, old) : opened[i])?.open ?? d.open; });
+    now.querySelectorAll("details").forEach((d, i) => { d.open = (d.id ? $("#" + d.id, old) : was[i])?.open ?? d.open; });
     const before = $("#sentence", old)?.innerText;
     old.replaceWith(document.importNode(now, true));
     const after = $("#sentence")?.innerText;
