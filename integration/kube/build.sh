@@ -9,6 +9,8 @@ mkdir -p "$1/bin"
 out=$(cd "$1" && pwd)
 # flags that differ make the compiler do its work twice: they are alike wherever packages are shared
 export GOFLAGS=-buildvcs=false GOTOOLCHAIN=local CGO_ENABLED=0
+# what shares nothing with the product is compiled without inlining and debug information, in two thirds of the time
+quick='-gcflags=all=-l -dwarf=0'
 (cd "$here/image" && go build -trimpath -ldflags '-s -w' -o "$out/bin/image" .)
 [ $# = 1 ] || exit 0
 version=$(sed -n 's#^\tk8s.io/kubernetes v##p' "$here/kubeone/go.mod")
@@ -20,7 +22,7 @@ say() { printf '%s %s\n' "$(date +%T)" "$*"; }
 kubernetes() {
   say "building Kubernetes $version"
   local pkg=k8s.io/component-base/version
-  (cd "$here/kubeone" && CGO_ENABLED=1 go build -ldflags "-s -w -X $pkg.gitVersion=v$version -X $pkg.gitMajor=1 -X $pkg.gitMinor=$(cut -d. -f2 <<<"$version")" -o "$out/bin/kubeone" .)
+  (cd "$here/kubeone" && CGO_ENABLED=1 go build "$quick" -ldflags "-s -w -X $pkg.gitVersion=v$version -X $pkg.gitMajor=1 -X $pkg.gitMinor=$(cut -d. -f2 <<<"$version")" -o "$out/bin/kubeone" .)
   for name in kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl; do ln -sf kubeone "$out/bin/$name"; done
   say "Kubernetes is built"
 }
@@ -28,7 +30,7 @@ kubernetes() {
 tools() {
   say "building containerd"
   # containerd 2 from its module: Debian's 1.6 cannot mount images as volumes
-  (cd "$here/containerd" && go build -tags 'no_btrfs no_devmapper no_zfs' -ldflags '-s -w' -o "$out/bin" tool)
+  (cd "$here/containerd" && go build "$quick" -tags 'no_btrfs no_devmapper no_zfs' -ldflags '-s -w' -o "$out/bin" tool)
   say "building CoreDNS and helm"
   (cd "$here" && GOWORK=$here/tools.work go build -trimpath -ldflags '-s -w' -o "$out/bin/" ./coredns helm.sh/helm/v4/cmd/helm)
   say "containerd, CoreDNS and helm are built"
