@@ -14,7 +14,8 @@ declare -A source=(
   [seatrial-runner]=./agent/runner [seatrial-source]=./agent/source
 )
 [ $# -gt 0 ] || set -- "${!source[@]}"
+# debug information would be made only to be left out (-s -w)
 for program in "$@"; do
   [ -n "${source[$program]:-}" ] || { echo "build.sh: no program $program; there are ${!source[*]}" >&2; exit 2; }
-  go build -trimpath -ldflags "-s -w -X main.version=$version" -o "$out/$program" "${source[$program]}"
+  go build -trimpath -gcflags=all=-dwarf=0 -ldflags "-s -w -X main.version=$version" -o "$out/$program" "${source[$program]}"
 done

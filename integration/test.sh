@@ -11,7 +11,7 @@ say() { printf '%s %s\n' "$(date +%T)" "$*"; }
 integration/packages.sh gcc git openssl iproute2 runc containernetworking-plugins etcd-server iptables conntrack mmdebstrap \
   docker.io postgresql redis-server chromium
 
-say "preparing the one-machine cluster (about 25 minutes on two cores when nothing is cached, seconds otherwise)"
+say "preparing the one-machine cluster (about 22 minutes on two cores when nothing is cached, seconds otherwise)"
 integration/kube/build.sh "$cache/kube" image
 # mostly downloads: made beside the compiler's work, in a group of its own, to be stopped as a whole
 mkdir -p "$cache/test"

@@ -1,23 +1,24 @@
 #!/usr/bin/env bash
-# Builds the parts of the one-machine cluster into DIR/bin: about 25 minutes on two cores with cold caches, more than half of
+# Builds the parts of the one-machine cluster into DIR/bin: about 20 minutes on two cores with cold caches, more than half of
 # them for Kubernetes, seconds with warm ones. What is built already is left as it is.
-# usage: build.sh DIR [image]   (with `image` only the tool that writes images, which takes seconds)
+# usage: build.sh DIR [PART]   (image: the tool that writes images, in seconds; kubernetes; tools: containerd, CoreDNS and helm;
+#                               all of them, side by side, when none is named)
 set -euo pipefail
-[ $# = 1 ] || [ "$*" = "$1 image" ] || { echo "usage: build.sh DIR [image]" >&2; exit 2; }
+case "$# ${2:-all}" in "1 all" | "2 image" | "2 kubernetes" | "2 tools") ;; *) echo "usage: build.sh DIR [image|kubernetes|tools]" >&2; exit 2 ;; esac
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1/bin"
 out=$(cd "$1" && pwd)
-# flags that differ make the compiler do its work twice: they are alike wherever packages are shared
+# flags that differ make the compiler do its work twice: these are the product's, whose packages CoreDNS and helm share
 export GOFLAGS=-buildvcs=false GOTOOLCHAIN=local CGO_ENABLED=0
-# what shares nothing with the product is compiled without inlining and debug information, in two thirds of the time
+like_product=(-trimpath -gcflags=all=-dwarf=0 -ldflags='-s -w')
+# what shares nothing with the product is compiled without inlining, in two thirds of the time
 quick='-gcflags=all=-l -dwarf=0'
-(cd "$here/image" && go build -trimpath -ldflags '-s -w' -o "$out/bin/image" .)
-[ $# = 1 ] || exit 0
 version=$(sed -n 's#^\tk8s.io/kubernetes v##p' "$here/kubeone/go.mod")
 stamp=$(cat "$here"/build.sh "$here"/tools.work "$here"/*/go.mod "$here"/*/main.go | sha256sum | cut -c1-16)
-[ "$(cat "$out/bin/.stamp" 2>/dev/null)" = "$stamp" ] && exit 0
 
 say() { printf '%s %s\n' "$(date +%T)" "$*"; }
+
+image() { (cd "$here/image" && go build "${like_product[@]}" -o "$out/bin/image" .); }
 
 kubernetes() {
   say "building Kubernetes $version"
@@ -32,18 +33,30 @@ tools() {
   # containerd 2 from its module: Debian's 1.6 cannot mount images as volumes
   (cd "$here/containerd" && go build "$quick" -tags 'no_btrfs no_devmapper no_zfs' -ldflags '-s -w' -o "$out/bin" tool)
   say "building CoreDNS and helm"
-  (cd "$here" && GOWORK=$here/tools.work go build -trimpath -ldflags '-s -w' -o "$out/bin/" ./coredns helm.sh/helm/v4/cmd/helm)
+  (cd "$here" && GOWORK=$here/tools.work go build "${like_product[@]}" -o "$out/bin/" ./coredns helm.sh/helm/v4/cmd/helm)
   say "containerd, CoreDNS and helm are built"
 }
 
-# side by side, as downloading and linking leave a core idle; each in a group of its own, to be stopped as a whole
-set -m
-kubernetes </dev/null &
-tools </dev/null &
-set +m
-builds=$(jobs -p)
-trap 'for build in $builds; do kill -- "-$build" 2>/dev/null || true; done' EXIT
-wait -n
-wait -n
-trap - EXIT
-echo "$stamp" >"$out/bin/.stamp"
+once() {
+  [ "$(cat "$out/bin/.stamp-$1" 2>/dev/null)" = "$stamp" ] && return
+  "$1"
+  echo "$stamp" >"$out/bin/.stamp-$1"
+}
+
+case ${2:-} in
+image) image ;;
+kubernetes | tools) once "$2" ;;
+*)
+  image
+  # side by side, as downloading and linking leave a core idle; each in a group of its own, to be stopped as a whole
+  set -m
+  once kubernetes </dev/null &
+  once tools </dev/null &
+  set +m
+  builds=$(jobs -p)
+  trap 'for build in $builds; do kill -- "-$build" 2>/dev/null || true; done' EXIT
+  wait -n
+  wait -n
+  trap - EXIT
+  ;;
+esac
