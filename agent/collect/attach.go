@@ -177,7 +177,8 @@ func (x *session) leave() {
 
 // greet tells the runner where to go on.
 func (x *session) greet(ctx context.Context) error {
-	welcome := &runnerv1.Welcome{Cancel: x.server.o.Attempts.Attached(x.attempt, x.container)}
+	welcome := &runnerv1.Welcome{}
+	welcome.Cancel, welcome.Resumed = x.server.o.Attempts.Attached(x.attempt, x.container)
 	limited, cancel := context.WithTimeout(ctx, committedFor)
 	defer cancel()
 	var err error
@@ -186,7 +187,7 @@ func (x *session) greet(ctx context.Context) error {
 		return fmt.Errorf("ask the control plane where to go on: %w", err)
 	}
 	x.mu.Lock()
-	// A cancellation may have come in between.
+	// A cancellation or a word to go on may have come in between.
 	x.out = append([]*runnerv1.AttachResponse{{Message: &runnerv1.AttachResponse_Welcome{Welcome: welcome}}}, x.out...)
 	x.mu.Unlock()
 	x.signal()

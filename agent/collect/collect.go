@@ -12,7 +12,7 @@
 //	│ runner ══► reader ──► Uplink.Append ┄┄► done ──► answers ══► runner  (LogAck)     │
 //	│              ├──────► Attempts.Step                                              │
 //	│              ╰──────► Attempts.Finished, Delivered ──► answers ══► runner         │
-//	│ outbox ──► Cancel ───────────────────────────────────► answers ══► runner         │
+//	│ outbox ──► Cancel, Resume ───────────────────────────► answers ══► runner         │
 //	│ runner ══► Upload ──► Uplink.PutFile                                             │
 //	└──────────────────────────────────────────────────────────────────────────────────┘
 package collect
@@ -72,7 +72,7 @@ type Options struct {
 	Attempts    work.Attempts
 }
 
-// Server implements work.Canceller and the RunnerService.
+// Server implements work.Runners and the RunnerService.
 type Server struct {
 	o     Options
 	guard *guard
@@ -141,7 +141,7 @@ func (s *Server) admit() bool {
 	return true
 }
 
-// Cancel implements work.Canceller.
+// Cancel implements work.Runners.
 func (s *Server) Cancel(attemptID, reason string, grace time.Duration) bool {
 	sessions := s.hub.of(attemptID)
 	for _, x := range sessions {
@@ -150,6 +150,13 @@ func (s *Server) Cancel(attemptID, reason string, grace time.Duration) bool {
 		}})
 	}
 	return len(sessions) > 0
+}
+
+// Resume implements work.Runners.
+func (s *Server) Resume(attemptID string, word *runnerv1.Resume) {
+	for _, x := range s.hub.of(attemptID) {
+		x.answer(&runnerv1.AttachResponse{Message: &runnerv1.AttachResponse_Resume{Resume: word}})
+	}
 }
 
 // counted lets Stop wait for the requests that h serves.

@@ -133,7 +133,7 @@ func deadlines(a work.Assignment) (graceSeconds int64, deadline *int64) {
 	after := plan.GetGrace().AsDuration() + plan.GetTeardownAllowance().AsDuration() + plan.GetUploadAllowance().AsDuration()
 	grace := max(30*time.Second, min(after, maxGrace))
 	if t := plan.GetTimeout().AsDuration(); t > 0 {
-		deadline = ptr.To(int64((t + after + podSlack) / time.Second))
+		deadline = ptr.To(int64((t + plan.GetPauseAllowance().AsDuration() + after + podSlack) / time.Second))
 	}
 	return int64(grace / time.Second), deadline
 }

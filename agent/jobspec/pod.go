@@ -67,7 +67,7 @@ func podSpec(a work.Assignment, s Settings) (corev1.PodSpec, error) {
 		}
 		spec.Containers = append(spec.Containers, one)
 	}
-	requestOnce(spec.Containers)
+	requestOnce(spec.Containers, func(i int) bool { return a.GetContainers()[i].GetConcurrent() })
 	return spec, nil
 }
 
@@ -160,8 +160,9 @@ func resources(in map[string]string) (corev1.ResourceList, error) {
 }
 
 // requestOnce lets only the container with the largest request of a resource carry it. Steps run one after another, so the sum
-// that the scheduler would reserve is never used. Others ask for nothing, said aloud: a limit alone would count as a request.
-func requestOnce(containers []corev1.Container) {
+// that the scheduler would reserve is never used. Others ask for nothing, said aloud: a limit alone would count as a request. Those
+// whose steps run at the same time as others keep what they ask for.
+func requestOnce(containers []corev1.Container, concurrent func(i int) bool) {
 	if len(containers) < 2 {
 		return
 	}
@@ -181,6 +182,9 @@ func requestOnce(containers []corev1.Container) {
 		return out
 	}
 	for i, c := range containers {
+		if concurrent(i) {
+			continue
+		}
 		for name, q := range asked(c) {
 			if best, ok := largest[name]; !ok || q.Cmp(best.qty) > 0 {
 				largest[name] = claim{i, q}
@@ -189,7 +193,7 @@ func requestOnce(containers []corev1.Container) {
 	}
 	for i := range containers {
 		for name := range asked(containers[i]) {
-			if shared(name) && largest[name].at != i {
+			if !concurrent(i) && shared(name) && largest[name].at != i {
 				if containers[i].Resources.Requests == nil {
 					containers[i].Resources.Requests = corev1.ResourceList{}
 				}

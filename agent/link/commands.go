@@ -49,6 +49,9 @@ func (l *Link) command(ctx context.Context, s *session, c *agentv1.Command) {
 	case *agentv1.Command_Cancel:
 		l.stages.Cancel(k.Cancel.GetAttemptId(), k.Cancel.GetReason())
 		l.ack(c.GetId(), agentv1.CommandOutcome_COMMAND_OUTCOME_DONE, "")
+	case *agentv1.Command_Resume:
+		l.stages.Resume(k.Resume.GetAttemptId(), k.Resume.GetStepIndex(), k.Resume.GetReason())
+		l.ack(c.GetId(), agentv1.CommandOutcome_COMMAND_OUTCOME_DONE, "")
 	case *agentv1.Command_Release:
 		l.stages.Release(k.Release.GetAttemptId())
 		l.ack(c.GetId(), agentv1.CommandOutcome_COMMAND_OUTCOME_DONE, "")

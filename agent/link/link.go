@@ -58,10 +58,11 @@ type Options struct {
 	DialOptions []grpc.DialOption
 }
 
-// Stages are the parts of the agent that commands go to. Cancel and Release must not block.
+// Stages are the parts of the agent that commands go to. Cancel, Resume and Release must not block.
 type Stages struct {
 	Start     work.Handler
 	Cancel    func(attemptID, reason string)
+	Resume    func(attemptID string, step int32, reason string)
 	Release   func(attemptID string)
 	Inventory func(ctx context.Context) ([]*agentv1.InventoryItem, error)
 }

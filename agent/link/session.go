@@ -162,7 +162,7 @@ func (s *session) greet(ctx context.Context, l *Link) error {
 	s.send(&agentv1.AgentFrame{Frame: &agentv1.AgentFrame_Hello{Hello: &agentv1.Hello{
 		SessionNonce: uuid.NewString(), ProtocolMin: protocol, ProtocolMax: protocol, AgentVersion: l.o.Version,
 		KubernetesVersion: l.o.KubernetesVersion, Namespaces: l.o.Namespaces, RunnerDelivery: l.o.RunnerDelivery,
-		Capabilities: []string{"start", "cancel", "release"},
+		Capabilities: []string{"start", "cancel", "resume", "release"},
 	}}})
 	timer := time.NewTimer(welcomeTimeout)
 	defer timer.Stop()

@@ -42,7 +42,7 @@ func (o *Outbox) cancelNow(r *record) {
 func (o *Outbox) tellRunner(r *record) {
 	id, reason := r.report.GetAttemptId(), r.cancelled
 	switch {
-	case o.canceller != nil && o.canceller.Cancel(id, reason, o.o.CancelGrace):
+	case o.runners != nil && o.runners.Cancel(id, reason, o.o.CancelGrace):
 		o.allow(r)
 	case r.pod == nil || !started(r):
 		o.force(r)

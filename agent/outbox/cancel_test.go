@@ -32,7 +32,7 @@ func TestOutbox_Cancel(t *testing.T) {
 		}, func(t *testing.T, b *bench) {
 			t.Helper()
 			pass(10 * time.Second)
-			if got := b.Attached(attempt, "c"); got.GetReason() != "enough" || got.GetGrace().AsDuration() == 0 {
+			if got, _ := b.Attached(attempt, "c"); got.GetReason() != "enough" || got.GetGrace().AsDuration() == 0 {
 				t.Errorf("the runner was told %v", got)
 			}
 			pass(10 * time.Second)
@@ -98,7 +98,7 @@ func TestOutbox_Cancel_WhatHasEnded(t *testing.T) {
 		if got := b.last(t).GetStatus(); got != passed || len(b.stopped()) != 0 {
 			t.Errorf("ended %s, stopped for %v", got, b.stopped())
 		}
-		if c := b.Attached(attempt, "c"); c != nil {
+		if c, _ := b.Attached(attempt, "c"); c != nil {
 			t.Errorf("the runner was told %v", c)
 		}
 	})

@@ -16,11 +16,13 @@ import (
 
 // ended reports whether an attempt has its result, which never changes again.
 func ended(r *agentv1.AttemptReport) bool {
-	return r.GetStatus() > agentv1.AttemptStatus_ATTEMPT_STATUS_RUNNING
+	return r.GetStatus() > agentv1.AttemptStatus_ATTEMPT_STATUS_RUNNING && r.GetStatus() != agentv1.AttemptStatus_ATTEMPT_STATUS_PAUSED
 }
 
-func stepEnded(s *runnerv1.StepState) bool {
-	return s.GetStatus() > runnerv1.StepStatus_STEP_STATUS_RUNNING
+func stepEnded(s *runnerv1.StepState) bool { return isEnd(s.GetStatus()) }
+
+func isEnd(s runnerv1.StepStatus) bool {
+	return s > runnerv1.StepStatus_STEP_STATUS_RUNNING && s != runnerv1.StepStatus_STEP_STATUS_PAUSED
 }
 
 // mergeStep takes a snapshot of a step in and reports whether that changed anything. A step that has ended stays as it is.
@@ -37,13 +39,23 @@ func mergeStep(r *agentv1.AttemptReport, s *runnerv1.StepState) bool {
 		r.Steps[i].Name = name
 	}
 	if !ended(r) && s.GetStatus() >= runnerv1.StepStatus_STEP_STATUS_RUNNING && s.GetStatus() != runnerv1.StepStatus_STEP_STATUS_SKIPPED {
-		r.Status = agentv1.AttemptStatus_ATTEMPT_STATUS_RUNNING
-		r.Reason, r.Message = "", ""
+		r.Status, r.Reason, r.Message = underWay(r.GetSteps())
 	}
 	if r.GetStartedAt() == nil {
 		r.StartedAt = s.GetStartedAt()
 	}
 	return true
+}
+
+// underWay is the state of an attempt of which a step has begun. The containers send what they know in any order: a step that has
+// ended, told late, does not end the pause of another.
+func underWay(steps []*runnerv1.StepState) (status agentv1.AttemptStatus, reason, message string) {
+	for _, s := range steps {
+		if s.GetStatus() == runnerv1.StepStatus_STEP_STATUS_PAUSED {
+			return agentv1.AttemptStatus_ATTEMPT_STATUS_PAUSED, "Paused", s.GetReason()
+		}
+	}
+	return agentv1.AttemptStatus_ATTEMPT_STATUS_RUNNING, "", ""
 }
 
 // mergeFinished takes the runner's result in, unless there is one already. A runner whose pod the cluster takes away reports that

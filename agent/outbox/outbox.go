@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -49,7 +50,7 @@ type Options struct {
 // Outbox implements work.Attempts and work.Sink.
 type Outbox struct {
 	o         Options
-	canceller work.Canceller
+	runners work.Runners
 
 	mu      sync.Mutex
 	records map[string]*record
@@ -72,7 +73,8 @@ type record struct {
 	// unseenBy is when a record goes that no Job was seen for, zero once one was.
 	unseenBy time.Time
 
-	cancelled string    // reason, empty for none
+	resumed   []*runnerv1.Resume // by anybody, for runners that attach later
+	cancelled string             // reason, empty for none
 	forceAt   time.Time // when a cancellation stops the pod
 	stopAt    time.Time // when stopping the pod is tried again
 	deliverBy time.Time // when what is missing is given up
@@ -103,10 +105,10 @@ func New(o Options) *Outbox {
 	return &Outbox{o: o, records: map[string]*record{}, wake: make(chan struct{}, 1), senders: make(chan struct{}, maxSenders)}
 }
 
-// Start begins to deliver; cancellations go to canceller.
-func (o *Outbox) Start(ctx context.Context, canceller work.Canceller) {
+// Start begins to deliver; what people want of runners goes to runners.
+func (o *Outbox) Start(ctx context.Context, runners work.Runners) {
 	o.mu.Lock()
-	o.canceller = canceller
+	o.runners = runners
 	o.mu.Unlock()
 	ctx, o.cancel = context.WithCancel(ctx)
 	o.running.Go(func() { o.run(ctx) })
@@ -212,18 +214,19 @@ func (o *Outbox) record(id string) *record {
 }
 
 // Attached implements work.Attempts.
-func (o *Outbox) Attached(attemptID, _ string) *runnerv1.Cancel {
+func (o *Outbox) Attached(attemptID, _ string) (cancel *runnerv1.Cancel, resumed []*runnerv1.Resume) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	r := o.record(attemptID)
 	r.attached++
+	resumed = slices.Clone(r.resumed)
 	if r.cancelled == "" {
-		return nil
+		return nil, resumed
 	}
 	if !ended(r.report) {
 		o.allow(r)
 	}
-	return &runnerv1.Cancel{Reason: r.cancelled, Grace: durationpb.New(o.o.CancelGrace)}
+	return &runnerv1.Cancel{Reason: r.cancelled, Grace: durationpb.New(o.o.CancelGrace)}, resumed
 }
 
 // Detached implements work.Attempts. A runner may come back until its pod has ended, which the informer tells.

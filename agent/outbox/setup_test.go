@@ -43,6 +43,7 @@ type bench struct {
 	hold    chan struct{} // Report waits for it while it is not nil
 	told    bool          // a runner takes cancellations
 	cancels []string
+	words   []*runnerv1.Resume
 	stops   []jobspec.Stopped
 	noStop  error
 	tails   int
@@ -99,7 +100,14 @@ func (b *bench) Tail(context.Context, string, work.Pod, []*runnerv1.StepState) (
 	return b.notes, b.noTail
 }
 
-// Cancel implements work.Canceller; it hides the method of the Outbox, which tests call by name.
+// Resume implements work.Runners; it hides the method of the Outbox.
+func (b *bench) Resume(_ string, word *runnerv1.Resume) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.words = append(b.words, word)
+}
+
+// Cancel implements work.Runners; it hides the method of the Outbox, which tests call by name.
 func (b *bench) Cancel(_, reason string, _ time.Duration) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -27,7 +27,7 @@ func mergeTermination(r *agentv1.AttemptReport, pod *work.Pod, cancelled bool) {
 		for _, s := range m.Steps {
 			mergeStep(r, stepOf(s))
 		}
-		if status := stepStatus(m.Status); status > runnerv1.StepStatus_STEP_STATUS_RUNNING && result == nil {
+		if status := stepStatus(m.Status); isEnd(status) && result == nil {
 			result = &runnerv1.Finished{Status: status, Reason: m.Reason, FinishedAt: lastEnd(m)}
 		}
 	}

@@ -55,8 +55,9 @@ type Uplink interface {
 
 // Attempts is the agent's record of live attempts as the in-cluster endpoint sees it. Implemented by outbox.
 type Attempts interface {
-	// Attached is called when a runner's container has attached; it returns the cancellation to pass on, nil for none.
-	Attached(attemptID, container string) *runnerv1.Cancel
+	// Attached is called when a runner's container has attached; it returns what to pass on: the cancellation, nil for none, and what
+	// was resumed.
+	Attached(attemptID, container string) (cancel *runnerv1.Cancel, resumed []*runnerv1.Resume)
 	// Detached is called when that connection ends.
 	Detached(attemptID, container string)
 	// Step records a snapshot of a step.
@@ -80,10 +81,12 @@ type Pods interface {
 	AttemptOf(ctx context.Context, id PodIdentity) (attemptID string, err error)
 }
 
-// Canceller passes a cancellation on to the runners of an attempt. Implemented by collect.
-type Canceller interface {
+// Runners passes on to the runners of an attempt what people want of them. Implemented by collect.
+type Runners interface {
 	// Cancel reports whether a runner is attached that was told.
 	Cancel(attemptID, reason string, grace time.Duration) bool
+	// Resume tells all runners that are attached; the others are told when they attach.
+	Resume(attemptID string, word *runnerv1.Resume)
 }
 
 // Update is a fact about an attempt's Job or pod, as the informers saw it.

@@ -15,6 +15,7 @@ import (
 type Attempts struct {
 	mu        sync.Mutex
 	cancel    *runnerv1.Cancel
+	resumed   []*runnerv1.Resume
 	attached  map[string]int
 	steps     map[int32]*runnerv1.StepState
 	history   []*runnerv1.StepState
@@ -38,6 +39,13 @@ func (a *Attempts) Cancel(c *runnerv1.Cancel) {
 	a.cancel = c
 }
 
+// Resume has the word passed on with the next attachment.
+func (a *Attempts) Resume(r *runnerv1.Resume) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.resumed = append(a.resumed, r)
+}
+
 // Fail makes Finished and Delivered fail.
 func (a *Attempts) Fail(err error) {
 	a.mu.Lock()
@@ -55,12 +63,12 @@ func (a *Attempts) Step(_, _ string, s *runnerv1.StepState) {
 }
 
 // Attached implements work.Attempts.
-func (a *Attempts) Attached(_, container string) *runnerv1.Cancel {
+func (a *Attempts) Attached(_, container string) (*runnerv1.Cancel, []*runnerv1.Resume) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.attached[container]++
 	a.change()
-	return a.cancel
+	return a.cancel, slices.Clone(a.resumed)
 }
 
 // Detached implements work.Attempts.

@@ -65,6 +65,10 @@ func (s *Server) command(ss *session, c cluster.Command) (*agentv1.Command, erro
 	switch c.Kind {
 	case cluster.Cancel:
 		out.Kind = &agentv1.Command_Cancel{Cancel: &agentv1.Cancel{AttemptId: c.Attempt.String(), Reason: c.Reason}}
+	case cluster.Resume:
+		out.Kind = &agentv1.Command_Resume{Resume: &agentv1.Resume{
+			AttemptId: c.Attempt.String(), StepIndex: int32(c.Step), Reason: c.Reason, //nolint:gosec // G115: the index of a step
+		}}
 	case cluster.Release:
 		out.Kind = &agentv1.Command_Release{Release: &agentv1.Release{AttemptId: c.Attempt.String()}}
 	case cluster.Start:

@@ -57,6 +57,7 @@ func statuses() map[agentv1.AttemptStatus]execution.Status {
 	return map[agentv1.AttemptStatus]execution.Status{
 		agentv1.AttemptStatus_ATTEMPT_STATUS_PENDING:   execution.Pending,
 		agentv1.AttemptStatus_ATTEMPT_STATUS_RUNNING:   execution.Running,
+		agentv1.AttemptStatus_ATTEMPT_STATUS_PAUSED:    execution.Paused,
 		agentv1.AttemptStatus_ATTEMPT_STATUS_PASSED:    execution.Passed,
 		agentv1.AttemptStatus_ATTEMPT_STATUS_FAILED:    execution.Failed,
 		agentv1.AttemptStatus_ATTEMPT_STATUS_ERRORED:   execution.Errored,
@@ -79,6 +80,8 @@ func stepStatus(s runnerv1.StepStatus) execution.Status {
 	switch s {
 	case runnerv1.StepStatus_STEP_STATUS_RUNNING:
 		return execution.Running
+	case runnerv1.StepStatus_STEP_STATUS_PAUSED:
+		return execution.Paused
 	case runnerv1.StepStatus_STEP_STATUS_PASSED:
 		return execution.Passed
 	case runnerv1.StepStatus_STEP_STATUS_FAILED:

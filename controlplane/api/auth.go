@@ -20,7 +20,8 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 	switch procedure {
 	case apiv1connect.WorkflowServiceApplyWorkflowProcedure:
 		return tenant.ScopeCatalog, true
-	case apiv1connect.ExecutionServiceRunWorkflowProcedure, apiv1connect.ExecutionServiceCancelExecutionProcedure:
+	case apiv1connect.ExecutionServiceRunWorkflowProcedure, apiv1connect.ExecutionServiceCancelExecutionProcedure,
+		apiv1connect.ExecutionServiceResumeExecutionProcedure:
 		return tenant.ScopeRun, true
 	case apiv1connect.ClusterServiceEnrollClusterProcedure, apiv1connect.IdentityServiceCreateTokenProcedure:
 		return tenant.ScopeAdmin, true

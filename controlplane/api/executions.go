@@ -84,6 +84,29 @@ func (s *server) CancelExecution(ctx context.Context, r *apiv1.CancelExecutionRe
 	return &apiv1.CancelExecutionResponse{Execution: executionOf(e)}, nil
 }
 
+// ResumeExecution implements ExecutionServiceHandler.
+func (s *server) ResumeExecution(ctx context.Context, r *apiv1.ResumeExecutionRequest) (*apiv1.ResumeExecutionResponse, error) {
+	id, err := idOf(r.GetId(), "id")
+	if err != nil {
+		return nil, err
+	}
+	which := execution.Resume{Step: r.GetStep(), Reason: r.GetComment()}
+	if r.GetRunId() != "" {
+		if which.Run, err = idOf(r.GetRunId(), "run_id"); err != nil {
+			return nil, err
+		}
+	}
+	steps, err := s.Runner.Resume(ctx, id, which)
+	if err != nil {
+		return nil, fmt.Errorf("resume execution: %w", err)
+	}
+	e, err := s.History.Execution(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("read resumed execution: %w", err)
+	}
+	return &apiv1.ResumeExecutionResponse{Execution: executionOf(e), Steps: int32(steps)}, nil //nolint:gosec // G115: a few thousand
+}
+
 // ListTestResults implements ExecutionServiceHandler.
 func (s *server) ListTestResults(ctx context.Context, r *apiv1.ListTestResultsRequest) (*apiv1.ListTestResultsResponse, error) {
 	id, err := idOf(r.GetExecutionId(), "execution_id")

@@ -36,6 +36,7 @@ type world struct {
 	after     string
 	request   execution.Request
 	reason    string
+	resumed   execution.Resume
 	tokens    map[string]tenant.Viewer
 	made      []tenant.Scope
 	life      time.Duration
@@ -195,6 +196,11 @@ func (w *world) Start(ctx context.Context, r execution.Request) (execution.Execu
 func (w *world) Cancel(ctx context.Context, _ execution.ID, reason string) error {
 	w.reason = reason
 	return w.check(ctx)
+}
+
+func (w *world) Resume(ctx context.Context, _ execution.ID, which execution.Resume) (int, error) {
+	w.resumed = which
+	return 3, w.check(ctx)
 }
 
 func (w *world) Bearer(_ context.Context, token string) (tenant.Viewer, error) {

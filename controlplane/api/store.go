@@ -58,6 +58,8 @@ type Enroller interface {
 type Runner interface {
 	Start(ctx context.Context, r execution.Request) (e execution.Execution, existed bool, err error)
 	Cancel(ctx context.Context, id execution.ID, reason string) error
+	// Resume returns how many steps go on that waited for a person, or fault.Conflict when none did.
+	Resume(ctx context.Context, id execution.ID, which execution.Resume) (steps int, err error)
 }
 
 // Accounts checks credentials and makes tokens. Implemented by auth.

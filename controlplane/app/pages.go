@@ -24,6 +24,7 @@ import (
 type runner interface {
 	Start(ctx context.Context, r execution.Request) (e execution.Execution, existed bool, err error)
 	Cancel(ctx context.Context, id execution.ID, reason string) error
+	Resume(ctx context.Context, id execution.ID, which execution.Resume) (steps int, err error)
 }
 
 // records is what pages read.
@@ -130,6 +131,11 @@ func (a *pages) OpenFile(ctx context.Context, id execution.ID, file uuid.UUID) (
 func (a *pages) Run(ctx context.Context, r execution.Request) (execution.ID, error) {
 	e, _, err := a.runner.Start(ctx, r)
 	return e.ID, err //nolint:wrapcheck // transparent
+}
+
+// Resume implements view.Launcher.
+func (a *pages) Resume(ctx context.Context, id execution.ID, which execution.Resume) (int, error) {
+	return a.runner.Resume(ctx, id, which) //nolint:wrapcheck // transparent
 }
 
 // Cancel implements view.Launcher.

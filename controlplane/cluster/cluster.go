@@ -65,6 +65,7 @@ type CommandKind string
 const (
 	Start   CommandKind = "start"
 	Cancel  CommandKind = "cancel"
+	Resume  CommandKind = "resume"
 	Release CommandKind = "release"
 )
 
@@ -73,7 +74,8 @@ type Command struct {
 	ID         uuid.UUID
 	Kind       CommandKind
 	Attempt    uuid.UUID
-	Reason     string // of a cancel
+	Step       int    // resume: index of the step
+	Reason     string // of a cancel or resume
 	Spec       []byte // start: encoded agent.v1.Assignment
 	SpecDigest string
 	ExpiresAt  time.Time // set when the command is taken for sending

@@ -68,6 +68,7 @@ func pod(p workflow.Pod) *agentv1.Pod {
 func container(c workflow.PlanContainer) *agentv1.Container {
 	out := &agentv1.Container{
 		Name: c.Name, Image: c.Image, ImagePullPolicy: c.PullPolicy, RunnerImage: c.RunnerImage, Requests: c.Requests, Limits: c.Limits,
+		Concurrent: c.Concurrent,
 	}
 	for _, e := range c.Env {
 		v := &agentv1.ContainerEnv{Name: e.Name}
@@ -97,6 +98,9 @@ func runnerPlan(attempt string, plan *workflow.Plan) *runnerv1.Plan {
 	if plan.TeardownAllowance > 0 {
 		out.TeardownAllowance = durationpb.New(plan.TeardownAllowance)
 	}
+	if plan.PauseAllowance > 0 {
+		out.PauseAllowance = durationpb.New(plan.PauseAllowance)
+	}
 	for _, f := range plan.Files {
 		out.Files = append(out.Files, &runnerv1.SourceFile{Path: f.Path, Content: []byte(f.Content), Mode: uint32(f.Mode)})
 	}
@@ -110,11 +114,14 @@ func step(s workflow.PlanStep) *runnerv1.Step {
 	out := &runnerv1.Step{
 		Index: int32(s.Index), //nolint:gosec // at most 101 steps
 		Name:  s.Name, Container: s.Container, Script: s.Script, Command: s.Command, WorkingDir: s.WorkingDir,
-		Condition: s.Condition, ContinueOnError: s.ContinueOnError, Outputs: s.Outputs, Teardown: s.Teardown,
+		Condition: s.Condition, ContinueOnError: s.ContinueOnError, Outputs: s.Outputs, Teardown: s.Teardown, Group: s.Group,
 		Retry: retry(s.Retry), Expect: expect(s.Expect), Artifacts: artifacts(s.Artifacts),
 	}
 	if s.Timeout > 0 {
 		out.Timeout = durationpb.New(s.Timeout)
+	}
+	if s.Pause != nil {
+		out.Pause = &runnerv1.Pause{Message: s.Pause.Message, Timeout: durationpb.New(s.Pause.Timeout)}
 	}
 	for _, e := range s.Env {
 		out.Env = append(out.Env, &runnerv1.EnvVar{Name: e.Name, Value: e.Value, From: e.From, Secret: e.Secret})

@@ -18,7 +18,7 @@ import (
 
 const (
 	maxKey    = 200 // bytes of an idempotency key
-	maxReason = 500 // bytes of a cancellation's reason
+	maxReason = 500 // bytes of what a person says about a cancellation or a resumption
 )
 
 // Topics name what hints are published on.
@@ -37,7 +37,7 @@ type Config struct {
 	NewID  func() (uuid.UUID, error) // sorts by time: UUIDv7
 }
 
-// Dispatcher starts and cancels executions. It holds no state of its own: everything is in the store when a call returns.
+// Dispatcher starts, resumes and cancels executions. It holds no state of its own: everything is in the store when a call returns.
 type Dispatcher struct {
 	store  Store
 	bus    Bus
@@ -120,13 +120,39 @@ func (d *Dispatcher) Cancel(ctx context.Context, id execution.ID, reason string)
 	return nil
 }
 
+// Resume has the steps of an execution go on that wait for a person, and returns how many they are. When none waits it is
+// fault.Conflict.
+func (d *Dispatcher) Resume(ctx context.Context, id execution.ID, which execution.Resume) (steps int, err error) {
+	viewer, err := allowed(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if len(which.Reason) > maxReason {
+		return 0, fault.New(fault.Invalid, "the comment is longer than %d bytes", maxReason).WithField("comment")
+	}
+	said := "Resumed by " + viewer.Name + "."
+	if which.Reason != "" {
+		said = "Resumed by " + viewer.Name + ": " + which.Reason
+	}
+	which.Reason = said
+	steps, wake, err := d.store.ResumeExecution(ctx, id, which)
+	if err != nil {
+		return 0, fmt.Errorf("resume execution %s: %w", id, err)
+	}
+	for _, c := range wake {
+		d.bus.Publish(ctx, d.topics.Agent(viewer.Organization, c))
+	}
+	d.log.InfoContext(ctx, "execution resumed", "execution", id, "steps", steps, "actor", viewer.Name)
+	return steps, nil
+}
+
 func allowed(ctx context.Context) (tenant.Viewer, error) {
 	viewer, ok := tenant.FromContext(ctx)
 	if !ok {
 		return viewer, fault.New(fault.Unauthenticated, "log in or send an API token first")
 	}
 	if !viewer.Allows(tenant.ScopeRun) {
-		return viewer, fault.New(fault.Forbidden, "%s may not start or cancel executions", viewer.Name).
+		return viewer, fault.New(fault.Forbidden, "%s may not start, resume or cancel executions", viewer.Name).
 			WithHint("Use a token with the scope %q, or ask for the role maintainer.", tenant.ScopeRun)
 	}
 	return viewer, nil

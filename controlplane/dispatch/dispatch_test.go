@@ -62,6 +62,7 @@ type memory struct {
 	environments map[string]cluster.Environment
 	created      []execution.New
 	cancelled    map[execution.ID]string
+	resumed      []execution.Resume
 	full         error
 }
 
@@ -110,6 +111,14 @@ func (m *memory) CancelExecution(ctx context.Context, id execution.ID, reason st
 	}
 	m.cancelled[id] = reason
 	return []cluster.ID{m.created[0].Runs[0].Environment.ClusterID}, nil
+}
+
+func (m *memory) ResumeExecution(ctx context.Context, id execution.ID, which execution.Resume) (int, []cluster.ID, error) {
+	if _, err := m.Execution(ctx, id); err != nil {
+		return 0, nil, err
+	}
+	m.resumed = append(m.resumed, which)
+	return 2, []cluster.ID{m.created[0].Runs[0].Environment.ClusterID}, nil
 }
 
 type published []string
@@ -287,6 +296,40 @@ func TestDispatcher_Start_Err(t *testing.T) {
 				t.Errorf("%d executions and %d hints after an error", len(b.store.created), len(*b.bus))
 			}
 		})
+	}
+}
+
+func TestDispatcher_Resume(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := as(t, tenant.ScopeRun)
+	e, _, err := b.Start(ctx, execution.Request{Workflow: "shop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	*b.bus = nil
+	if _, err := b.Resume(as(t, tenant.ScopeRead), e.ID, execution.Resume{}); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("err = %v, want forbidden: reading is not resuming", err)
+	}
+	if _, err := b.Resume(ctx, e.ID, execution.Resume{Reason: string(make([]byte, 501))}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("err = %v, want invalid: bounded", err)
+	}
+	if len(b.store.resumed) != 0 || len(*b.bus) != 0 {
+		t.Errorf("resumed %v, hints %v although nothing was allowed", b.store.resumed, *b.bus)
+	}
+	steps, err := b.Resume(ctx, e.ID, execution.Resume{Run: id(7), Step: "approve", Reason: "looks good"})
+	if err != nil || steps != 2 {
+		t.Fatalf("%d steps, %v", steps, err)
+	}
+	if _, err := b.Resume(ctx, e.ID, execution.Resume{}); err != nil {
+		t.Fatal(err)
+	}
+	want := []execution.Resume{{Run: id(7), Step: "approve", Reason: "Resumed by ci: looks good"}, {Reason: "Resumed by ci."}}
+	if diff := cmp.Diff(want, b.store.resumed); diff != "" {
+		t.Errorf("asked for (-want +got):\n%s", diff)
+	}
+	if want := "agent/" + id(0xa).String() + "/" + id(0xc).String(); len(*b.bus) != 2 || (*b.bus)[0] != want {
+		t.Errorf("hints %v, want %s for each", *b.bus, want)
 	}
 }
 

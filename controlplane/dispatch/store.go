@@ -21,9 +21,12 @@ type Store interface {
 	// nothing and returns the id of the earlier execution and true.
 	CreateExecution(ctx context.Context, n execution.New) (id execution.ID, existed bool, err error)
 	// CancelExecution asks for cancellation in one transaction: attempts whose start command was never sent end as cancelled at
-	// once, the others get a cancel command. When an agent has been away for cluster.GiveUpAfter its attempts end at once as well. It returns the clusters to wake; cancelling what has ended changes nothing and
-	// returns fault.Conflict.
+	// once, the others get a cancel command. When an agent has been away for cluster.GiveUpAfter its attempts end at once as well. It
+	// returns the clusters to wake; cancelling what has ended changes nothing and returns fault.Conflict.
 	CancelExecution(ctx context.Context, id execution.ID, reason string) (wake []cluster.ID, err error)
+	// ResumeExecution has the steps go on that wait for a person and that are meant. It returns how many they are and the clusters to
+	// wake, or fault.Conflict when none waits. Doing it twice changes nothing.
+	ResumeExecution(ctx context.Context, id execution.ID, which execution.Resume) (steps int, wake []cluster.ID, err error)
 }
 
 // Bus carries hints; losing one costs latency only.

@@ -101,3 +101,10 @@ type Log struct {
 	Complete   bool
 	ViaKubeAPI bool
 }
+
+// Resume says which of the steps that wait for a person go on, and why.
+type Resume struct {
+	Run    RunID  // only those of this run; zero for all
+	Step   string // only those of this name; empty for all
+	Reason string // who has resumed them, a sentence that is kept with the steps
+}

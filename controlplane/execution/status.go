@@ -90,7 +90,7 @@ func (s Status) severity() int {
 }
 
 // Worst folds the statuses of runs into that of their execution: while one is live the execution is live (running when any run
-// has left the queue), afterwards the worst result counts. No runs at all means Errored: nothing that did not run has passed.
+// has left the queue, paused when any of them waits for a person), afterwards the worst result counts. No runs at all means Errored: nothing that did not run has passed.
 func Worst(runs []Status) Status {
 	if len(runs) == 0 {
 		return Errored
@@ -101,7 +101,7 @@ func Worst(runs []Status) Status {
 			worst = s
 		}
 		live = live || !s.Terminal()
-		if s.rank() > furthest.rank() && !s.Terminal() {
+		if !s.Terminal() && (s.rank() > furthest.rank() || s == Paused) {
 			furthest = s
 		}
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/predicate"
 )
 
-// maxSmall bounds cancel and release commands of one call.
+// maxSmall bounds the commands of one call that start nothing.
 const maxSmall = 500
 
 // TakeCommands marks commands as sent and returns them. Those that an earlier session sent are due at once: whoever they were
@@ -119,7 +119,7 @@ func markSent(ctx context.Context, tx *db.Tx, rows []*db.AgentCommand, epoch int
 	out := make([]record.Command, len(rows))
 	for i, row := range rows {
 		out[i] = record.Command{
-			ID: row.ID, Kind: record.CommandKind(row.Kind), Attempt: row.AttemptID, Reason: row.Reason, ExpiresAt: expires, Tries: row.Tries + 1,
+			ID: row.ID, Kind: record.CommandKind(row.Kind), Attempt: row.AttemptID, Step: row.Step, Reason: row.Reason, ExpiresAt: expires, Tries: row.Tries + 1,
 		}
 		if a := specs[row.AttemptID]; a != nil && row.Kind == string(record.Start) {
 			out[i].Spec, out[i].SpecDigest = a.Spec, a.SpecDigest

@@ -59,6 +59,9 @@ func (s *Store) Reconcile(ctx context.Context, present []execution.AttemptID, gr
 	if err := s.endMissing(ctx, v, present, grace); err != nil {
 		return nil, nil, nil, err
 	}
+	if err := s.resumeAgain(ctx, v, present); err != nil {
+		return nil, nil, nil, database.Fault(err)
+	}
 	return cancel, unknown, release, s.endNeverStarted(ctx, v, present, grace)
 }
 

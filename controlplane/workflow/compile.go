@@ -76,7 +76,8 @@ func Compile(doc *Document, in Inputs) (*Plan, error) {
 	if doc.Spec.Source.Git != nil {
 		c.git(*doc.Spec.Source.Git)
 	}
-	doc.Spec.EachStep(func(path string, step *document.Step, over []string) { c.step(path, *step, over) })
+	doc.Spec.EachStep(c.visit)
+	c.firstPauses()
 	c.resources()
 	c.size()
 	if len(c.places) > 0 {
@@ -91,6 +92,7 @@ type compilation struct {
 	values map[string]any
 	doc    *Document
 	plan   *Plan
+	group  group
 	places []fault.Place
 }
 
@@ -149,10 +151,10 @@ func (c *compilation) texts(path string, templates []string, where expr.Where, c
 	return out
 }
 
-// container returns the container of the plan for an image, making it at its first use.
+// container returns the container of the plan for an image, making it at its first use. Steps of a group never share one.
 func (c *compilation) container(want PlanContainer) *PlanContainer {
 	same := func(p PlanContainer) bool {
-		return p.Image == want.Image && p.PullPolicy == want.PullPolicy && p.RunnerImage == want.RunnerImage
+		return p.Image == want.Image && p.PullPolicy == want.PullPolicy && p.RunnerImage == want.RunnerImage && !c.group.taken[p.Name]
 	}
 	i := slices.IndexFunc(c.plan.Containers, same)
 	if i < 0 {
@@ -237,7 +239,7 @@ func (c *compilation) resources() {
 			continue
 		}
 		box.Limits = quantities(want.Limits)
-		if box.Name == carrier {
+		if box.Name == carrier || box.Concurrent {
 			box.Requests = quantities(want.Requests)
 			continue
 		}
@@ -265,7 +267,9 @@ func quantities(q map[string]document.Quantity) map[string]string {
 func (c *compilation) busiest() string {
 	steps := map[string]int{}
 	for _, s := range c.plan.Steps {
-		steps[s.Container]++
+		if s.Pause == nil {
+			steps[s.Container]++
+		}
 	}
 	best := ""
 	for _, box := range c.plan.Containers {

@@ -12,12 +12,14 @@ type Plan struct {
 	Steps      []PlanStep
 	// TeardownAllowance is how long the steps that may run after the timeout take together at most.
 	TeardownAllowance time.Duration `json:",omitzero"`
+	// PauseAllowance is how long the steps that wait for a person take together at most; it is no part of Timeout.
+	PauseAllowance time.Duration `json:",omitzero"`
 }
 
 // PlanContainer is a container of the pod. Steps with the same image share one.
 //
 // Only the container with the most steps (the first of them) carries the requests of spec.container.resources: steps run one
-// after the other, so their requests must not add up. Every container of a test carries the limits; those without requests ask
+// after the other, so their requests must not add up. Those whose steps run at the same time carry them each. Every container of a test carries the limits; those without requests ask
 // for zero of what is limited, since Kubernetes otherwise takes the limit for the request. The runner's own carries neither.
 type PlanContainer struct {
 	Name        string // c0, c1, … in order of first use
@@ -27,6 +29,7 @@ type PlanContainer struct {
 	Env         []PlanRef
 	Requests    map[string]string
 	Limits      map[string]string
+	Concurrent  bool `json:",omitzero"` // has a step of a group
 }
 
 // PlanRef is a variable of a container that Kubernetes fills from a secret or config map. The runner keeps these variables from
@@ -37,7 +40,7 @@ type PlanRef struct {
 	ConfigMap *KeyRef
 }
 
-// PlanStep is one command. Exactly one of Script and Command is set.
+// PlanStep is one command, or a pause. Exactly one of Script, Command and Pause is set.
 type PlanStep struct {
 	Index      int
 	Name       string
@@ -56,6 +59,14 @@ type PlanStep struct {
 	Expect          *Expect    `json:",omitzero"` // nil for success
 	Outputs         []string   `json:",omitzero"`
 	Teardown        bool       `json:",omitzero"` // runs however the steps before it ended
+	Pause           *PlanPause `json:",omitzero"`
+	Group           string     `json:",omitzero"` // steps of one group run at the same time
+}
+
+// PlanPause waits for a person.
+type PlanPause struct {
+	Message string // a template that the runner resolves
+	Timeout time.Duration
 }
 
 // PlanArtifacts are the files of a step that are kept.

@@ -14,10 +14,8 @@ import (
 // runner holds to it.
 const lateTimeout = 5 * time.Minute
 
-// step adds a step that knows of those that are over before it.
-func (c *compilation) step(path string, s document.Step, over []string) {
-	steps, outputs := c.doc.Spec.Outputs()
-	c.expr = c.base.WithSteps(steps, over, outputs)
+// step adds a step that runs a command.
+func (c *compilation) step(path string, s document.Step) {
 	image := c.text(path+".image", s.Image, expr.Here, "image")
 	if s.Image == "" {
 		image = c.text("spec.container.image", c.doc.Spec.Container.Image, expr.Here, "image")
@@ -27,7 +25,7 @@ func (c *compilation) step(path string, s document.Step, over []string) {
 		dir = c.text("spec.container.workingDir", c.doc.Spec.Container.WorkingDir, expr.Here, "workingDir")
 	}
 	step := PlanStep{
-		Index: len(c.plan.Steps), Name: s.Name, WorkingDir: dir, Timeout: time.Duration(s.Timeout),
+		Index: len(c.plan.Steps), Name: s.Name, WorkingDir: dir, Timeout: c.group.within(time.Duration(s.Timeout)),
 		Script: c.text(path+".run", s.Run, expr.InPod, ""), Command: c.texts(path+".command", s.Command, expr.InPod, ""),
 		Artifacts: c.artifacts(path+".artifacts", s.Artifacts), Teardown: strings.HasPrefix(path, "spec.teardown"),
 		Retry: s.Retry, ContinueOnError: s.ContinueOnError, Expect: s.Expect, Outputs: s.Outputs,
@@ -40,28 +38,76 @@ func (c *compilation) step(path string, s document.Step, over []string) {
 	}
 	box := c.container(PlanContainer{Image: image, PullPolicy: c.doc.Spec.Container.ImagePullPolicy})
 	step.Container = box.Name
+	c.join(&step, box)
 	c.env(&step, box, path, s.Env)
 	c.plan.Steps = append(c.plan.Steps, step)
 }
 
-// condition says when a step runs, and bounds it when that may be after the end of the others.
-func (c *compilation) condition(step *PlanStep, path, condition string) {
-	late := step.Teardown
-	if condition != "" {
-		v, err := c.expr.CompileValue(condition, expr.If, expr.Condition)
-		if err == nil {
-			step.Condition, err = v.ForPod(c.values)
-			late = late || v.AsksStatus()
-		}
-		if err != nil {
-			c.faults(path, err)
-			return
-		}
-		if step.Teardown { // its conditions ask about the case, not whether to go on after a failure
-			step.Condition = "always() && (" + step.Condition + ")"
-		}
+// defaultPause is how long a step waits for a person when the workflow does not say.
+const defaultPause = time.Hour
+
+// pause adds a step that waits for a person. It needs no image: whichever container had the step before it waits.
+func (c *compilation) pause(path string, s document.Step) {
+	step := PlanStep{
+		Index: len(c.plan.Steps), Name: s.Name, ContinueOnError: s.ContinueOnError, Pause: &PlanPause{
+			Message: c.text(path+".pause.message", s.Pause.Message, expr.InPod, ""),
+			Timeout: cmp.Or(time.Duration(s.Pause.Timeout), defaultPause),
+		},
 	}
-	if !late {
+	if n := len(c.plan.Steps); n > 0 {
+		step.Container = c.plan.Steps[n-1].Container
+	}
+	allowance := c.plan.TeardownAllowance
+	c.condition(&step, path+".if", s.If)
+	c.plan.TeardownAllowance = allowance // after the end of the others nobody is waited for
+	c.plan.PauseAllowance += step.Pause.Timeout
+	c.plan.Steps = append(c.plan.Steps, step)
+}
+
+// firstPauses gives the pauses before the first command a container: that of this command, or the runner's own when there is none.
+func (c *compilation) firstPauses() {
+	for i := range c.plan.Steps {
+		if c.plan.Steps[i].Container != "" {
+			continue
+		}
+		if len(c.plan.Containers) == 0 {
+			c.container(PlanContainer{RunnerImage: true})
+		}
+		c.plan.Steps[i].Container = c.plan.Containers[0].Name
+	}
+}
+
+// condition is an expression for the runner, and whether it asks how the steps before ended.
+type condition struct {
+	text string
+	asks bool
+}
+
+// compileIf returns the condition in a field, empty when there is none or it is wrong.
+func (c *compilation) compileIf(path, text string) condition {
+	if text == "" {
+		return condition{}
+	}
+	v, err := c.expr.CompileValue(text, expr.If, expr.Condition)
+	if err != nil {
+		c.faults(path, err)
+		return condition{}
+	}
+	out, err := v.ForPod(c.values)
+	if err != nil {
+		c.faults(path, err)
+	}
+	return condition{text: out, asks: v.AsksStatus()}
+}
+
+// condition says when a step runs, and bounds it when that may be after the end of the others.
+func (c *compilation) condition(step *PlanStep, path, text string) {
+	when := c.group.and(c.compileIf(path, text))
+	step.Condition = when.text
+	if step.Teardown && when.text != "" { // its conditions ask about the case, not whether to go on after a failure
+		step.Condition = "always() && (" + when.text + ")"
+	}
+	if !step.Teardown && !when.asks {
 		return
 	}
 	if step.Timeout == 0 && step.Teardown {

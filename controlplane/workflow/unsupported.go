@@ -35,9 +35,7 @@ func notYet() []string {
 		"spec.pod.volumes",
 
 		"spec.steps[].metrics",
-		"spec.steps[].pause",
 		"spec.steps[].execute",
-		"spec.steps[].parallel",
 		"spec.steps[].artifacts.compress",
 
 		"${{ release }}",

@@ -33,6 +33,8 @@ type AgentCommand struct {
 	AttemptID uuid.UUID `json:"attempt_id,omitempty"`
 	// Kind holds the value of the "kind" field.
 	Kind string `json:"kind,omitempty"`
+	// Step holds the value of the "step" field.
+	Step int `json:"step,omitempty"`
 	// State holds the value of the "state" field.
 	State string `json:"state,omitempty"`
 	// Reason holds the value of the "reason" field.
@@ -104,7 +106,7 @@ func (*AgentCommand) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case agentcommand.FieldSentEpoch, agentcommand.FieldTries:
+		case agentcommand.FieldStep, agentcommand.FieldSentEpoch, agentcommand.FieldTries:
 			values[i] = new(sql.NullInt64)
 		case agentcommand.FieldKind, agentcommand.FieldState, agentcommand.FieldReason, agentcommand.FieldAnswer:
 			values[i] = new(sql.NullString)
@@ -168,6 +170,12 @@ func (_m *AgentCommand) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field kind", values[i])
 			} else if value.Valid {
 				_m.Kind = value.String
+			}
+		case agentcommand.FieldStep:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field step", values[i])
+			} else if value.Valid {
+				_m.Step = int(value.Int64)
 			}
 		case agentcommand.FieldState:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -281,6 +289,9 @@ func (_m *AgentCommand) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("kind=")
 	builder.WriteString(_m.Kind)
+	builder.WriteString(", ")
+	builder.WriteString("step=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Step))
 	builder.WriteString(", ")
 	builder.WriteString("state=")
 	builder.WriteString(_m.State)

@@ -79,6 +79,20 @@ func (_c *AgentCommandCreate) SetKind(v string) *AgentCommandCreate {
 	return _c
 }
 
+// SetStep sets the "step" field.
+func (_c *AgentCommandCreate) SetStep(v int) *AgentCommandCreate {
+	_c.mutation.SetStep(v)
+	return _c
+}
+
+// SetNillableStep sets the "step" field if the given value is not nil.
+func (_c *AgentCommandCreate) SetNillableStep(v *int) *AgentCommandCreate {
+	if v != nil {
+		_c.SetStep(*v)
+	}
+	return _c
+}
+
 // SetState sets the "state" field.
 func (_c *AgentCommandCreate) SetState(v string) *AgentCommandCreate {
 	_c.mutation.SetState(v)
@@ -257,6 +271,10 @@ func (_c *AgentCommandCreate) defaults() error {
 		v := agentcommand.DefaultUpdatedAt()
 		_c.mutation.SetUpdatedAt(v)
 	}
+	if _, ok := _c.mutation.Step(); !ok {
+		v := agentcommand.DefaultStep
+		_c.mutation.SetStep(v)
+	}
 	if _, ok := _c.mutation.State(); !ok {
 		v := agentcommand.DefaultState
 		_c.mutation.SetState(v)
@@ -306,6 +324,9 @@ func (_c *AgentCommandCreate) check() error {
 	}
 	if _, ok := _c.mutation.Kind(); !ok {
 		return &ValidationError{Name: "kind", err: errors.New(`db: missing required field "AgentCommand.kind"`)}
+	}
+	if _, ok := _c.mutation.Step(); !ok {
+		return &ValidationError{Name: "step", err: errors.New(`db: missing required field "AgentCommand.step"`)}
 	}
 	if _, ok := _c.mutation.State(); !ok {
 		return &ValidationError{Name: "state", err: errors.New(`db: missing required field "AgentCommand.state"`)}
@@ -378,6 +399,10 @@ func (_c *AgentCommandCreate) createSpec() (*AgentCommand, *sqlgraph.CreateSpec)
 	if value, ok := _c.mutation.Kind(); ok {
 		_spec.SetField(agentcommand.FieldKind, field.TypeString, value)
 		_node.Kind = value
+	}
+	if value, ok := _c.mutation.Step(); ok {
+		_spec.SetField(agentcommand.FieldStep, field.TypeInt, value)
+		_node.Step = value
 	}
 	if value, ok := _c.mutation.State(); ok {
 		_spec.SetField(agentcommand.FieldState, field.TypeString, value)
@@ -649,6 +674,9 @@ func (u *AgentCommandUpsertOne) UpdateNewValues() *AgentCommandUpsertOne {
 		}
 		if _, exists := u.create.mutation.Kind(); exists {
 			s.SetIgnore(agentcommand.FieldKind)
+		}
+		if _, exists := u.create.mutation.Step(); exists {
+			s.SetIgnore(agentcommand.FieldStep)
 		}
 		if _, exists := u.create.mutation.Reason(); exists {
 			s.SetIgnore(agentcommand.FieldReason)
@@ -1007,6 +1035,9 @@ func (u *AgentCommandUpsertBulk) UpdateNewValues() *AgentCommandUpsertBulk {
 			}
 			if _, exists := b.mutation.Kind(); exists {
 				s.SetIgnore(agentcommand.FieldKind)
+			}
+			if _, exists := b.mutation.Step(); exists {
+				s.SetIgnore(agentcommand.FieldStep)
 			}
 			if _, exists := b.mutation.Reason(); exists {
 				s.SetIgnore(agentcommand.FieldReason)

@@ -73,6 +73,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			agentcommand.FieldClusterID:      {Type: field.TypeUUID, Column: agentcommand.FieldClusterID},
 			agentcommand.FieldAttemptID:      {Type: field.TypeUUID, Column: agentcommand.FieldAttemptID},
 			agentcommand.FieldKind:           {Type: field.TypeString, Column: agentcommand.FieldKind},
+			agentcommand.FieldStep:           {Type: field.TypeInt, Column: agentcommand.FieldStep},
 			agentcommand.FieldState:          {Type: field.TypeString, Column: agentcommand.FieldState},
 			agentcommand.FieldReason:         {Type: field.TypeString, Column: agentcommand.FieldReason},
 			agentcommand.FieldAnswer:         {Type: field.TypeString, Column: agentcommand.FieldAnswer},
@@ -1216,6 +1217,11 @@ func (f *AgentCommandFilter) WhereAttemptID(p entql.ValueP) {
 // WhereKind applies the entql string predicate on the kind field.
 func (f *AgentCommandFilter) WhereKind(p entql.StringP) {
 	f.Where(p.Field(agentcommand.FieldKind))
+}
+
+// WhereStep applies the entql int predicate on the step field.
+func (f *AgentCommandFilter) WhereStep(p entql.IntP) {
+	f.Where(p.Field(agentcommand.FieldStep))
 }
 
 // WhereState applies the entql string predicate on the state field.

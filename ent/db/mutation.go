@@ -977,6 +977,8 @@ type AgentCommandMutation struct {
 	created_at          *time.Time
 	updated_at          *time.Time
 	kind                *string
+	step                *int
+	addstep             *int
 	state               *string
 	reason              *string
 	answer              *string
@@ -1316,6 +1318,62 @@ func (m *AgentCommandMutation) OldKind(ctx context.Context) (v string, err error
 // ResetKind resets all changes to the "kind" field.
 func (m *AgentCommandMutation) ResetKind() {
 	m.kind = nil
+}
+
+// SetStep sets the "step" field.
+func (m *AgentCommandMutation) SetStep(i int) {
+	m.step = &i
+	m.addstep = nil
+}
+
+// Step returns the value of the "step" field in the mutation.
+func (m *AgentCommandMutation) Step() (r int, exists bool) {
+	v := m.step
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStep returns the old "step" field's value of the AgentCommand entity.
+// If the AgentCommand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AgentCommandMutation) OldStep(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStep is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStep requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStep: %w", err)
+	}
+	return oldValue.Step, nil
+}
+
+// AddStep adds i to the "step" field.
+func (m *AgentCommandMutation) AddStep(i int) {
+	if m.addstep != nil {
+		*m.addstep += i
+	} else {
+		m.addstep = &i
+	}
+}
+
+// AddedStep returns the value that was added to the "step" field in this mutation.
+func (m *AgentCommandMutation) AddedStep() (r int, exists bool) {
+	v := m.addstep
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetStep resets all changes to the "step" field.
+func (m *AgentCommandMutation) ResetStep() {
+	m.step = nil
+	m.addstep = nil
 }
 
 // SetState sets the "state" field.
@@ -1751,7 +1809,7 @@ func (m *AgentCommandMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *AgentCommandMutation) Fields() []string {
-	fields := make([]string, 0, 13)
+	fields := make([]string, 0, 14)
 	if m.created_at != nil {
 		fields = append(fields, agentcommand.FieldCreatedAt)
 	}
@@ -1769,6 +1827,9 @@ func (m *AgentCommandMutation) Fields() []string {
 	}
 	if m.kind != nil {
 		fields = append(fields, agentcommand.FieldKind)
+	}
+	if m.step != nil {
+		fields = append(fields, agentcommand.FieldStep)
 	}
 	if m.state != nil {
 		fields = append(fields, agentcommand.FieldState)
@@ -1811,6 +1872,8 @@ func (m *AgentCommandMutation) Field(name string) (ent.Value, bool) {
 		return m.AttemptID()
 	case agentcommand.FieldKind:
 		return m.Kind()
+	case agentcommand.FieldStep:
+		return m.Step()
 	case agentcommand.FieldState:
 		return m.State()
 	case agentcommand.FieldReason:
@@ -1846,6 +1909,8 @@ func (m *AgentCommandMutation) OldField(ctx context.Context, name string) (ent.V
 		return m.OldAttemptID(ctx)
 	case agentcommand.FieldKind:
 		return m.OldKind(ctx)
+	case agentcommand.FieldStep:
+		return m.OldStep(ctx)
 	case agentcommand.FieldState:
 		return m.OldState(ctx)
 	case agentcommand.FieldReason:
@@ -1911,6 +1976,13 @@ func (m *AgentCommandMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetKind(v)
 		return nil
+	case agentcommand.FieldStep:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStep(v)
+		return nil
 	case agentcommand.FieldState:
 		v, ok := value.(string)
 		if !ok {
@@ -1968,6 +2040,9 @@ func (m *AgentCommandMutation) SetField(name string, value ent.Value) error {
 // this mutation.
 func (m *AgentCommandMutation) AddedFields() []string {
 	var fields []string
+	if m.addstep != nil {
+		fields = append(fields, agentcommand.FieldStep)
+	}
 	if m.addsent_epoch != nil {
 		fields = append(fields, agentcommand.FieldSentEpoch)
 	}
@@ -1982,6 +2057,8 @@ func (m *AgentCommandMutation) AddedFields() []string {
 // was not set, or was not defined in the schema.
 func (m *AgentCommandMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
+	case agentcommand.FieldStep:
+		return m.AddedStep()
 	case agentcommand.FieldSentEpoch:
 		return m.AddedSentEpoch()
 	case agentcommand.FieldTries:
@@ -1995,6 +2072,13 @@ func (m *AgentCommandMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *AgentCommandMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case agentcommand.FieldStep:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddStep(v)
+		return nil
 	case agentcommand.FieldSentEpoch:
 		v, ok := value.(int64)
 		if !ok {
@@ -2068,6 +2152,9 @@ func (m *AgentCommandMutation) ResetField(name string) error {
 		return nil
 	case agentcommand.FieldKind:
 		m.ResetKind()
+		return nil
+	case agentcommand.FieldStep:
+		m.ResetStep()
 		return nil
 	case agentcommand.FieldState:
 		m.ResetState()

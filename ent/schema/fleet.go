@@ -84,7 +84,8 @@ func (Environment) Indexes() []ent.Index {
 	return []ent.Index{unique("name"), index.Fields("cluster_id")}
 }
 
-// AgentCommand is sent to the agent of a cluster until it acknowledges it. An attempt has at most one of each kind.
+// AgentCommand is sent to the agent of a cluster until it acknowledges it. An attempt has at most one of each kind, and of those that
+// resume it at most one for each step.
 type AgentCommand struct{ ent.Schema }
 
 // Mixin of the table.
@@ -96,6 +97,7 @@ func (AgentCommand) Fields() []ent.Field {
 		ref("cluster"),
 		ref("attempt"),
 		field.String("kind").Immutable(),
+		field.Int("step").Default(-1).Immutable(), // of those that resume, else -1
 		field.String("state").Default("queued"), // queued, sent, done or dead
 		field.String("reason").Default("").Immutable(),
 		field.String("answer").Default(""),
@@ -113,5 +115,5 @@ func (AgentCommand) Edges() []ent.Edge {
 
 // Indexes of the table.
 func (AgentCommand) Indexes() []ent.Index {
-	return []ent.Index{unique("attempt_id", "kind"), index.Fields("cluster_id", "state")}
+	return []ent.Index{unique("attempt_id", "kind", "step"), index.Fields("cluster_id", "state")}
 }

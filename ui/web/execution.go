@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/results"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ui/web/logview"
@@ -39,7 +40,7 @@ func (s *site) execution(w http.ResponseWriter, r *http.Request, m view.Member) 
 		return err
 	}
 	f := s.frame(r, e.Workflow+": "+words.Status(e.Status), parts.Executions)
-	p := pages.ExecutionProps{Frame: f, Execution: e, MayCancel: m.Viewer.Allows(tenant.ScopeRun)}
+	p := pages.ExecutionProps{Frame: f, Execution: e, MaySteer: m.Viewer.Allows(tenant.ScopeRun)}
 	cursor := r.URL.Query().Get("tests")
 	var next string
 	if p.Tests, next, err = s.History.Results(r.Context(), e.ID, testsSize, cursor); err != nil {
@@ -200,6 +201,31 @@ func (s *site) cancel(w http.ResponseWriter, r *http.Request, m view.Member) err
 		reason += ": " + said
 	}
 	if err := s.Launcher.Cancel(r.Context(), e.ID, reason); err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/o/"+m.Organization+"/executions/"+e.ID.String(), http.StatusSeeOther)
+	return nil
+}
+
+func (s *site) resume(w http.ResponseWriter, r *http.Request, m view.Member) error {
+	if err := parse(r); err != nil {
+		return err
+	}
+	if err := may(m, tenant.ScopeRun, "resume executions"); err != nil {
+		return err
+	}
+	e, err := s.find(r)
+	if err != nil {
+		return err
+	}
+	which := execution.Resume{Step: r.PostForm.Get("step"), Reason: r.PostForm.Get("comment")}
+	if run := r.PostForm.Get("run"); run != "" {
+		if which.Run, err = uuid.Parse(run); err != nil {
+			return fault.New(fault.Invalid, "%q is no run", run).WithField("run")
+		}
+	}
+	// Somebody else may have been quicker: the page shows who.
+	if _, err := s.Launcher.Resume(r.Context(), e.ID, which); err != nil && !fault.Is(err, fault.Conflict) {
 		return err
 	}
 	http.Redirect(w, r, "/o/"+m.Organization+"/executions/"+e.ID.String(), http.StatusSeeOther)

@@ -138,6 +138,33 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+func TestResume(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	page := s.get(t, at(viewfake.Paused))
+	for _, says := range []string{"is paused", "Step approve waits for a person", "Does staging look right?", `action="` + at(viewfake.Paused) + `/resume"`} {
+		if !strings.Contains(page.body, says) {
+			t.Errorf("the page does not say %q", says)
+		}
+	}
+	if got := s.post(t, at(viewfake.Paused)+"/resume", url.Values{"run": {"all"}}); got.code != http.StatusUnprocessableEntity {
+		t.Errorf("a run that is none: status %d", got.code)
+	}
+	form := url.Values{"step": {"approve"}, "comment": {"yes"}}
+	for range 2 { // somebody else may have been quicker
+		got := s.post(t, at(viewfake.Paused)+"/resume", form)
+		if got.code != http.StatusSeeOther || got.header.Get("Location") != at(viewfake.Paused) {
+			t.Fatalf("status %d to %q", got.code, got.header.Get("Location"))
+		}
+	}
+	if asked := s.world.Resumed(); len(asked) != 1 || asked[0].Step != "approve" || asked[0].Reason != "yes" {
+		t.Errorf("asked for %v", asked)
+	}
+	if page := s.get(t, at(viewfake.Paused)); strings.Contains(page.body, "/resume") {
+		t.Error("the page still asks")
+	}
+}
+
 func TestEnroll(t *testing.T) {
 	t.Parallel()
 	s := setup(t, viewfake.Sample())

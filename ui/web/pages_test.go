@@ -25,7 +25,7 @@ func member(t *testing.T, s *site) context.Context {
 func everyPage() map[string]string {
 	return map[string]string{
 		"overview": "/o/acme", "catalog": "/o/acme/catalog", "workflow": "/o/acme/workflows/checkout-api", "clusters": "/o/acme/clusters",
-		"executions": "/o/acme/executions?status=failed", "failed": at(viewfake.Failed), "live": at(viewfake.Live), "passed": at(viewfake.Passed),
+		"executions": "/o/acme/executions?status=failed", "failed": at(viewfake.Failed), "live": at(viewfake.Live), "paused": at(viewfake.Paused), "passed": at(viewfake.Passed),
 		"errored": at(viewfake.Errored), "timed-out": at(viewfake.TimedOut), "cancelled": at(viewfake.Stopped), "queued": at(viewfake.Queued),
 		"matrix": at(viewfake.Matrix), "bad-step": at(viewfake.BadStep), "log": at(viewfake.TimedOut) + "/log/1?l=299-301", "live-log": at(viewfake.Live) + "/log/1",
 		"absent": "/o/acme/nothing",
@@ -96,7 +96,7 @@ func TestPages_Refresh(t *testing.T) {
 	s := setup(t, viewfake.Sample())
 	const refresh = `<noscript><meta http-equiv="refresh" content="5"></noscript>`
 	for path, want := range map[string]bool{
-		at(viewfake.Live): true, at(viewfake.Queued): true, at(viewfake.Failed): false, at(viewfake.Live) + "/log/1": true,
+		at(viewfake.Live): true, at(viewfake.Paused): true, at(viewfake.Queued): true, at(viewfake.Failed): false, at(viewfake.Live) + "/log/1": true,
 		at(viewfake.Live) + "/log/0": false, at(viewfake.Live) + "/log/1?l=3": false,
 	} {
 		if got := strings.Contains(s.get(t, path).body, refresh); got != want {

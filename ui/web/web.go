@@ -104,6 +104,7 @@ func (s *site) routes() http.Handler {
 		"GET /o/{org}/executions":                          s.executions,
 		"GET /o/{org}/executions/{id}":                     s.execution,
 		"POST /o/{org}/executions/{id}/cancel":             s.cancel,
+		"POST /o/{org}/executions/{id}/resume":             s.resume,
 		"GET /o/{org}/executions/{id}/events":              s.executionEvents,
 		"GET /o/{org}/executions/{id}/log/{step}":          s.logPage,
 		"GET /o/{org}/executions/{id}/log/{step}/raw":      s.rawLog,

@@ -18,14 +18,14 @@ type course struct {
 	steps map[string]expr.Step
 }
 
-// courseBefore reads how the steps below an index have ended, and whether the attempt was to end.
+// courseBefore reads how the steps below an index have ended, except those of the same group, and whether the attempt was to end.
 func (e *engine) courseBefore(index int) (*course, error) {
 	h, err := e.halted()
 	if err != nil {
 		return nil, err
 	}
 	c := &course{halt: h, steps: map[string]expr.Step{}}
-	for _, s := range e.Plan.GetSteps()[:index] {
+	for _, s := range e.Plan.GetSteps()[:e.begin(index)] {
 		now, err := e.dir.Step(int(s.GetIndex()))
 		if err != nil {
 			return nil, err //nolint:wrapcheck // says what it is
@@ -37,7 +37,12 @@ func (e *engine) courseBefore(index int) (*course, error) {
 		if err != nil {
 			return nil, err //nolint:wrapcheck // says what it is
 		}
-		c.steps[s.GetName()] = expr.Step{Status: word(now.GetStatus()), ExitCode: int64(now.GetExitCode()), Outputs: given}
+		how := expr.Step{Status: word(now.GetStatus()), ExitCode: int64(now.GetExitCode()), Outputs: given}
+		c.steps[s.GetName()] = how
+		if group := s.GetGroup(); group != "" {
+			how.Outputs = nil
+			c.steps[group] = worse(c.steps[group], how)
+		}
 		if s.GetTeardown() {
 			continue
 		}
@@ -62,6 +67,8 @@ func (e *engine) decide(s *runnerv1.Step, c *course) *runnerv1.StepState {
 		switch {
 		case err != nil:
 			return ended(s, errored, "the condition of the step cannot be evaluated: "+err.Error())
+		case holds && c.halt != nil && s.GetPause() != nil:
+			return ended(s, skipped, c.halt.reason+", so nobody is waited for")
 		case holds:
 			return nil
 		case c.halt == nil || s.GetTeardown():
@@ -111,13 +118,22 @@ func (e *engine) knowing(s *runnerv1.Step, c *course) (*expr.Pod, *step.Env, err
 	return pod, env, err //nolint:wrapcheck // a sentence for people
 }
 
-// spare ends the step whose turn it is before its container gets to it, when nothing can let it run any more: its image may still be
-// on its way.
+// spare ends a step whose turn it is before its container gets to it, when nothing can let it run any more: its image may still be on
+// its way.
 func (e *engine) spare() (acted bool, err error) {
-	s, _, err := e.current()
-	if err != nil || s == nil {
+	now, err := e.current()
+	if err != nil {
 		return false, err
 	}
+	for _, s := range now {
+		if acted, err := e.spareOne(s); acted || err != nil {
+			return acted, err
+		}
+	}
+	return false, nil
+}
+
+func (e *engine) spareOne(s *runnerv1.Step) (acted bool, err error) {
 	c, err := e.courseBefore(int(s.GetIndex()))
 	if err != nil {
 		return false, err

@@ -63,7 +63,7 @@ type engine struct {
 	mirror   *mirror
 	gatherer *gather.Gatherer
 	patterns []string // to redact
-	deadline time.Time
+	deadline time.Time // zero for none; due knows of pauses
 	ended    []*runnerv1.StepState // by this container
 	spools   []*spool.Spool
 }
@@ -131,7 +131,7 @@ func open(c Config) (*engine, error) {
 	}
 	e.ship, err = ship.New(ship.Options{
 		Addr: c.Agent, Pin: c.Pin, TokenFile: c.TokenFile, AttemptID: c.Plan.GetAttemptId(), Container: c.Container,
-		Version: c.Version, Log: c.Log.With("component", "ship"), Cancel: e.cancel,
+		Version: c.Version, Log: c.Log.With("component", "ship"), Cancel: e.cancel, Resume: e.resume,
 	})
 	if err != nil {
 		return nil, err //nolint:wrapcheck // says what it is
@@ -184,6 +184,13 @@ func (e *engine) allowance() time.Duration {
 func (e *engine) cancel(c *runnerv1.Cancel) {
 	if err := e.dir.Cancel(c); err != nil {
 		e.Log.Error("a cancellation could not be recorded", "error", err)
+	}
+}
+
+// resume is called when a step that waits for a person may go on.
+func (e *engine) resume(r *runnerv1.Resume) {
+	if err := e.dir.Resume(r); err != nil {
+		e.Log.Error("a word to go on could not be recorded", "step", r.GetStepIndex(), "error", err)
 	}
 }
 

@@ -26,7 +26,11 @@ func (e *engine) runStep(ctx context.Context, s *runnerv1.Step, before *course) 
 	if err != nil {
 		end.Status, end.Reason = errored, "the log of the step cannot be kept: "+err.Error()
 	} else {
-		e.execute(ctx, s, before, sp, end)
+		if s.GetPause() != nil {
+			e.pause(ctx, s, before, sp, end)
+		} else {
+			e.execute(ctx, s, before, sp, end)
+		}
 		totals := sp.Seal()
 		end.Log = ship.Totals(totals)
 		if fault := sp.Fault(); fault != "" {

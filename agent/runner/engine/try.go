@@ -71,8 +71,9 @@ func (c *course) late(s *runnerv1.Step) bool { return c.halt != nil || s.GetTear
 // rest waits before the next try. It returns why there is none when the attempt is to end meanwhile, unless that is no matter for a
 // step that is late.
 func (e *engine) rest(ctx context.Context, d time.Duration, late bool) *halt {
-	if !late && !e.deadline.IsZero() {
-		d = min(d, time.Until(e.deadline))
+	due := e.due()
+	if !late && !due.IsZero() {
+		d = min(d, time.Until(due))
 	}
 	timed, stop := context.WithTimeout(ctx, d)
 	defer stop()
@@ -88,7 +89,7 @@ func (e *engine) rest(ctx context.Context, d time.Duration, late bool) *halt {
 		return &halt{status: cancelled, reason: "the runner was stopped"}
 	case err != nil && !errors.Is(err, context.DeadlineExceeded):
 		return &halt{status: errored, reason: "the runner could not go on: " + err.Error()}
-	case h == nil && !late && !e.deadline.IsZero() && !time.Now().Before(e.deadline):
+	case h == nil && !late && !due.IsZero() && !time.Now().Before(due):
 		return e.timeHalt()
 	}
 	return h
@@ -97,14 +98,14 @@ func (e *engine) rest(ctx context.Context, d time.Duration, late bool) *halt {
 // try runs the command of a step once. It sets Allowed when the end is one that a workflow may allow.
 func (e *engine) try(ctx context.Context, s *runnerv1.Step, before *course, out *output, end *runnerv1.StepState) {
 	end.ExitCode, end.Allowed = nil, false
-	cmd, err := e.prepare(s, before, end.GetTries())
+	ctx, stop := e.bounds(ctx, s, before.late(s))
+	defer stop()
+	cmd, err := e.prepare(ctx, s, before, end.GetTries())
 	if err != nil {
 		e.failToStart(out, end, err.Error())
 		return
 	}
 	cmd.Output = out.write
-	ctx, stop := e.bounds(ctx, s, before.late(s))
-	defer stop()
 	exit, err := step.Run(ctx, cmd, out.started)
 	if err != nil {
 		e.failToStart(out, end, step.Explain(cmd, err))
@@ -132,9 +133,9 @@ func (e *engine) failToStart(out *output, end *runnerv1.StepState, reason string
 }
 
 // prepare makes the command of a try, counted from 1; of a step that has only one it is 0.
-func (e *engine) prepare(s *runnerv1.Step, before *course, try int32) (step.Command, error) {
-	if s.GetIndex() == 0 && try <= 1 && !step.IsSource(s) { // files of the plan go over those of a repository
-		if err := e.writeSources(); err != nil {
+func (e *engine) prepare(ctx context.Context, s *runnerv1.Step, before *course, try int32) (step.Command, error) {
+	if try <= 1 && !step.IsSource(e.Plan.GetSteps()[0]) { // files of the plan go over those of a repository
+		if err := e.sources(ctx); err != nil {
 			return step.Command{}, err
 		}
 	}
@@ -163,9 +164,9 @@ func (e *engine) bounds(ctx context.Context, s *runnerv1.Step, late bool) (conte
 	if late && limit == 0 {
 		limit = lateTimeout
 	}
-	if !e.deadline.IsZero() && !late {
+	if due := e.due(); !due.IsZero() && !late {
 		var stop context.CancelFunc
-		limits, stop = context.WithDeadlineCause(limits, e.deadline, e.timeHalt())
+		limits, stop = context.WithDeadlineCause(limits, due, e.timeHalt())
 		stops = append(stops, stop)
 	}
 	if limit > 0 {

@@ -21,6 +21,7 @@ const (
 	cancelled = runnerv1.StepStatus_STEP_STATUS_CANCELLED
 	skipped   = runnerv1.StepStatus_STEP_STATUS_SKIPPED
 	running   = runnerv1.StepStatus_STEP_STATUS_RUNNING
+	paused    = runnerv1.StepStatus_STEP_STATUS_PAUSED
 )
 
 // halt is why steps are ended from outside.
@@ -65,7 +66,7 @@ func (e *engine) halted() (*halt, error) {
 	if c != nil {
 		return e.cancelHalt(c), nil
 	}
-	if !e.deadline.IsZero() && !time.Now().Before(e.deadline) {
+	if due := e.due(); !due.IsZero() && !time.Now().Before(due) {
 		return e.timeHalt(), nil
 	}
 	return nil, nil //nolint:nilnil // nothing halts
@@ -77,11 +78,8 @@ func (e *engine) turn(ctx context.Context, index int) (mine bool, err error) {
 		if s, err := e.dir.Step(index); err != nil || state.Terminal(s) {
 			return err == nil, err //nolint:wrapcheck // says what it is
 		}
-		if index > 0 {
-			before, err := e.dir.Step(index - 1)
-			if err != nil || !state.Terminal(before) {
-				return false, err //nolint:wrapcheck // says what it is
-			}
+		if ok, err := e.reached(index); err != nil || !ok {
+			return false, err
 		}
 		mine, err = e.dir.Claim(index, e.Container)
 		return mine, err //nolint:wrapcheck // says what it is
@@ -89,32 +87,35 @@ func (e *engine) turn(ctx context.Context, index int) (mine bool, err error) {
 	return mine, err
 }
 
-// await waits until cond is true. Meanwhile it ends the step whose turn it is when that cannot run any more and no engine has it: its
-// container may still be waiting for its image, or be gone.
+// await waits until cond is true. Meanwhile it ends steps whose turn it is when they cannot run any more and no engine has them: their
+// containers may still be waiting for their images, or be gone.
 func (e *engine) await(ctx context.Context, cond func() (bool, error)) error {
-	var due <-chan time.Time
-	if !e.deadline.IsZero() {
-		timer := time.NewTimer(time.Until(e.deadline))
-		defer timer.Stop()
-		due = timer.C
-	}
-	var other vigil
-	defer other.end()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	var acted time.Time // the end of the time that was acted on
+	others := newVigils()
+	defer others.end()
 	for {
 		changed := e.watch.Changed()
+		var over <-chan time.Time
+		due := e.due()
+		if !due.IsZero() && !due.Equal(acted) {
+			timer.Reset(time.Until(due))
+			over = timer.C
+		}
 		if ok, err := cond(); ok || err != nil {
 			return err
 		}
-		if acted, err := e.intervene(&other); err != nil {
+		if did, err := e.intervene(others); err != nil {
 			return err
-		} else if acted {
+		} else if did {
 			continue
 		}
 		select {
 		case <-changed:
-		case <-other.gone():
-		case <-due:
-			due = nil
+		case <-others.bell:
+		case <-over:
+			acted = due
 		case <-e.watch.Done():
 			return fmt.Errorf("wait for a turn: %w", e.watch.Err())
 		case <-ctx.Done():
@@ -123,26 +124,12 @@ func (e *engine) await(ctx context.Context, cond func() (bool, error)) error {
 	}
 }
 
-// intervene ends the step whose turn it is when nobody else will.
-func (e *engine) intervene(other *vigil) (acted bool, err error) {
+// intervene ends a step whose turn it is when nobody else will.
+func (e *engine) intervene(others *vigils) (acted bool, err error) {
 	if acted, err := e.spare(); acted || err != nil {
 		return acted, err
 	}
-	return e.attend(other)
-}
-
-// current returns the step whose turn it is and how it stands, nil when all have ended.
-func (e *engine) current() (*runnerv1.Step, *runnerv1.StepState, error) {
-	for _, s := range e.Plan.GetSteps() {
-		now, err := e.dir.Step(int(s.GetIndex()))
-		if err != nil {
-			return nil, nil, err //nolint:wrapcheck // says what it is
-		}
-		if !state.Terminal(now) {
-			return s, now, nil
-		}
-	}
-	return nil, nil, nil
+	return e.attend(others)
 }
 
 // ended is the state of a step that was never run.
@@ -153,15 +140,16 @@ func ended(s *runnerv1.Step, status runnerv1.StepStatus, reason string) *runnerv
 	}
 }
 
-// conclude records the end of a claimed step, and after the last one that of the attempt. Its reason may quote what foreign code has
+// conclude records the end of a claimed step, and once all have ended that of the attempt. Its reason may quote what foreign code has
 // written.
 func (e *engine) conclude(s *runnerv1.StepState) error {
 	s.Reason = strings.ToValidUTF8(redact.New(e.patterns).String(s.GetReason()), "\uFFFD")
 	if err := e.record(s); err != nil {
 		return err
 	}
-	if int(s.GetIndex()) < len(e.Plan.GetSteps())-1 {
-		return nil
+	// Of the last ones that run at the same time more than one may find that all is over: finish settles it.
+	if over, err := e.over(); err != nil || !over {
+		return err
 	}
 	return e.finish()
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"sync"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -9,63 +10,108 @@ import (
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
-// vigil is over the container whose turn it is. When that is killed as a whole, as for want of memory, its runner can tell nobody.
+// vigils are kept over the containers whose turn it is. When one is killed as a whole, as for want of memory, its runner can tell
+// nobody.
+type vigils struct {
+	over map[string]*vigil
+	bell chan struct{} // rung when one of them is gone
+}
+
+// vigil is kept over one container.
 type vigil struct {
-	container string
-	watch     *state.Vigil
-	over      bool // another container takes care
+	watch   *state.Vigil
+	stop    chan struct{}
+	waiting sync.WaitGroup
+	done    bool // another container takes care
 }
 
-func (v *vigil) gone() <-chan struct{} {
-	if v.watch == nil || v.over {
-		return nil
-	}
-	return v.watch.Gone()
-}
+func newVigils() *vigils { return &vigils{over: map[string]*vigil{}, bell: make(chan struct{}, 1)} }
 
-func (v *vigil) end() {
-	if v.watch != nil {
-		_ = v.watch.Close()
+// keep starts a vigil; a container that has never announced itself gets none.
+func (v *vigils) keep(dir *state.Dir, container string) error {
+	watch, err := dir.Attend(container)
+	if err != nil || watch == nil {
+		return err //nolint:wrapcheck // says what it is
 	}
-	*v = vigil{}
-}
-
-// attend keeps the vigil over the container whose turn it is, and ends its step when it is gone.
-func (e *engine) attend(v *vigil) (acted bool, err error) {
-	s, _, err := e.current()
-	if err != nil || s == nil || s.GetContainer() == e.Container {
-		v.end()
-		return false, err
-	}
-	if v.container != s.GetContainer() {
-		v.end()
-	}
-	if v.watch == nil {
-		if v.watch, err = e.dir.Attend(s.GetContainer()); err != nil || v.watch == nil {
-			return false, err //nolint:wrapcheck // says what it is
+	one := &vigil{watch: watch, stop: make(chan struct{})}
+	one.waiting.Go(func() {
+		select {
+		case <-watch.Gone():
+			select {
+			case v.bell <- struct{}{}:
+			default:
+			}
+		case <-one.stop:
 		}
-		v.container = s.GetContainer()
+	})
+	v.over[container] = one
+	return nil
+}
+
+// drop ends the vigil over a container.
+func (v *vigils) drop(container string) {
+	one := v.over[container]
+	close(one.stop)
+	one.waiting.Wait()
+	_ = one.watch.Close()
+	delete(v.over, container)
+}
+
+func (v *vigils) end() {
+	for container := range v.over {
+		v.drop(container)
 	}
+}
+
+func (v *vigil) gone() bool {
 	select {
-	case <-v.gone():
+	case <-v.watch.Gone():
+		return true
 	default:
-		return false, nil
+		return false
 	}
-	// It may have ended the step before it went.
-	s, now, err := e.current()
+}
+
+// attend keeps the vigils over the other containers whose turn it is, and ends the step of one that is gone.
+func (e *engine) attend(v *vigils) (acted bool, err error) {
+	now, err := e.current()
 	if err != nil {
 		return false, err
 	}
-	if s == nil || s.GetContainer() != v.container {
-		return true, nil
+	turn := map[string]*runnerv1.Step{}
+	for _, s := range now {
+		if s.GetContainer() != e.Container {
+			turn[s.GetContainer()] = s
+		}
 	}
-	acted, err = e.bury(s, now)
-	v.over = !acted
-	return acted, err
+	for container := range v.over {
+		if turn[container] == nil {
+			v.drop(container)
+		}
+	}
+	for container, s := range turn {
+		if v.over[container] == nil {
+			if err := v.keep(e.dir, container); err != nil {
+				return false, err
+			}
+		}
+		if one := v.over[container]; one != nil && !one.done && one.gone() {
+			acted, err := e.bury(s)
+			one.done = !acted
+			if acted || err != nil {
+				return acted, err
+			}
+		}
+	}
+	return false, nil
 }
 
-// bury ends a step that nobody runs any more.
-func (e *engine) bury(s *runnerv1.Step, now *runnerv1.StepState) (acted bool, err error) {
+// bury ends a step that nobody runs any more, unless it was ended before its container went.
+func (e *engine) bury(s *runnerv1.Step) (acted bool, err error) {
+	now, err := e.dir.Step(int(s.GetIndex()))
+	if err != nil || state.Terminal(now) {
+		return err == nil, err //nolint:wrapcheck // says what it is
+	}
 	won, err := e.dir.Bury(int(s.GetIndex()), e.Container, s.GetContainer())
 	if err != nil || !won {
 		return false, err //nolint:wrapcheck // says what it is

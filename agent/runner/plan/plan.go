@@ -75,9 +75,20 @@ func check(p *runnerv1.Plan) error {
 		if s.GetContainer() == "" {
 			return fmt.Errorf("step %d of the plan has no container", i)
 		}
-		if (s.GetScript() == "") == (len(s.GetCommand()) == 0) {
-			return fmt.Errorf("step %d of the plan needs either script or command", i)
+		if kinds(s) != 1 {
+			return fmt.Errorf("step %d of the plan needs one of script, command and pause", i)
 		}
 	}
 	return nil
+}
+
+// kinds counts what a step is, which has to be one thing.
+func kinds(s *runnerv1.Step) int {
+	n := 0
+	for _, is := range []bool{s.GetScript() != "", len(s.GetCommand()) > 0, s.GetPause() != nil} {
+		if is {
+			n++
+		}
+	}
+	return n
 }

@@ -119,6 +119,10 @@ func (x *session) receive(ctx context.Context) error {
 			x.s.opts.Cancel(c) // not behind a sender that the agent holds back
 			continue
 		}
+		if r := m.GetResume(); r != nil {
+			x.s.opts.Resume(r)
+			continue
+		}
 		select {
 		case x.in <- m:
 		case <-ctx.Done():
@@ -175,6 +179,9 @@ func (x *session) welcome(ctx context.Context) error {
 		x.start = w.GetCommitted()
 		if c := w.GetCancel(); c != nil {
 			x.s.opts.Cancel(c)
+		}
+		for _, r := range w.GetResumed() {
+			x.s.opts.Resume(r)
 		}
 		return nil
 	case <-timer.C:

@@ -44,6 +44,8 @@ type Options struct {
 	Log       *slog.Logger
 	// Cancel is called when the agent asks to stop; it must not block.
 	Cancel func(*runnerv1.Cancel)
+	// Resume is called when a step that waits for a person may go on; it must not block.
+	Resume func(*runnerv1.Resume)
 }
 
 // Shipper is the delivery of one container.

@@ -107,6 +107,27 @@ func (d *Dir) Outputs(index int) (map[string]string, error) {
 	return o.GetValues(), err
 }
 
+// ClaimSources reserves the writing of the source files: only one caller ever gets true, and it must call SetSources.
+func (d *Dir) ClaimSources(container string) (bool, error) {
+	return d.create("sources-claim", &runnerv1.Hello{Container: container})
+}
+
+// SetSources records that the source files are written, or why they could not be.
+func (d *Dir) SetSources(fault error) error {
+	done := &runnerv1.Finished{}
+	if fault != nil {
+		done.Reason = fault.Error()
+	}
+	return d.replace("sources", done)
+}
+
+// Sources returns whether the source files are written, or were given up for a reason.
+func (d *Dir) Sources() (done bool, fault string, err error) {
+	f := &runnerv1.Finished{}
+	done, err = d.read("sources", f)
+	return done, f.GetReason(), err
+}
+
 // Cancel asks every container to stop. The first reason stays.
 func (d *Dir) Cancel(c *runnerv1.Cancel) error {
 	_, err := d.create("cancel", c)
@@ -121,6 +142,22 @@ func (d *Dir) Cancelled() (*runnerv1.Cancel, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// Resume lets a step go on that waits for a person, or that will. The first reason stays.
+func (d *Dir) Resume(r *runnerv1.Resume) error {
+	_, err := d.create("resume-"+strconv.Itoa(int(r.GetStepIndex())), r)
+	return err
+}
+
+// Resumed returns the word that lets a step go on, nil when there is none.
+func (d *Dir) Resumed(index int) (*runnerv1.Resume, error) {
+	r := &runnerv1.Resume{}
+	ok, err := d.read("resume-"+strconv.Itoa(index), r)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return r, nil
 }
 
 // Finish records the end of the attempt; only one caller ever gets true, and it must report it.
@@ -139,7 +176,8 @@ func (d *Dir) Finished() (*runnerv1.Finished, error) {
 // Terminal reports whether a step has ended.
 func Terminal(s *runnerv1.StepState) bool {
 	switch s.GetStatus() {
-	case runnerv1.StepStatus_STEP_STATUS_UNSPECIFIED, runnerv1.StepStatus_STEP_STATUS_WAITING, runnerv1.StepStatus_STEP_STATUS_RUNNING:
+	case runnerv1.StepStatus_STEP_STATUS_UNSPECIFIED, runnerv1.StepStatus_STEP_STATUS_WAITING, runnerv1.StepStatus_STEP_STATUS_RUNNING,
+		runnerv1.StepStatus_STEP_STATUS_PAUSED:
 		return false
 	default:
 		return true

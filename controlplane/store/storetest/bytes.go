@@ -198,6 +198,10 @@ func tenancy() map[string]func(t *testing.T, f *fixture) {
 				"Environment": func() error { _, err := f.Environment(ctx, "staging"); return err },
 				"Execution":   func() error { _, err := f.Execution(ctx, n.Execution.ID); return err },
 				"Cancel":      func() error { _, err := f.CancelExecution(ctx, n.Execution.ID, ""); return err },
+				"Resume": func() error {
+					_, _, err := f.ResumeExecution(ctx, n.Execution.ID, execution.Resume{})
+					return err
+				},
 				"Attempt":     func() error { _, _, err := f.Attempt(ctx, n.AttemptID); return err },
 				"Chunks":      func() error { _, _, err := f.Chunks(ctx, n.AttemptID, 1, 0, 1); return err },
 				"SeekLine":    func() error { _, _, err := f.SeekLine(ctx, n.AttemptID, 1, 0); return err },

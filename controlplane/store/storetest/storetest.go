@@ -41,7 +41,7 @@ type Open func(t *testing.T, clock func() time.Time) Store
 func Run(t *testing.T, open Open) {
 	t.Helper()
 	groups := map[string]map[string]func(t *testing.T, f *fixture){
-		"Accounts": accounts(), "Catalog": catalog(), "Fleet": fleet(), "Dispatch": dispatching(), "Commands": commands(),
+		"Accounts": accounts(), "Catalog": catalog(), "Fleet": fleet(), "Dispatch": dispatching(), "Pauses": pauses(), "Commands": commands(),
 		"Reports": reports(), "Logs": logs(), "Files": files(), "Exits": exits(), "Runs": runs(), "Tenancy": tenancy(), "Race": races(),
 	}
 	for group, tests := range groups {

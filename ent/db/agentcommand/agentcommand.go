@@ -28,6 +28,8 @@ const (
 	FieldAttemptID = "attempt_id"
 	// FieldKind holds the string denoting the kind field in the database.
 	FieldKind = "kind"
+	// FieldStep holds the string denoting the step field in the database.
+	FieldStep = "step"
 	// FieldState holds the string denoting the state field in the database.
 	FieldState = "state"
 	// FieldReason holds the string denoting the reason field in the database.
@@ -82,6 +84,7 @@ var Columns = []string{
 	FieldClusterID,
 	FieldAttemptID,
 	FieldKind,
+	FieldStep,
 	FieldState,
 	FieldReason,
 	FieldAnswer,
@@ -115,6 +118,8 @@ var (
 	DefaultUpdatedAt func() time.Time
 	// UpdateDefaultUpdatedAt holds the default value on update for the "updated_at" field.
 	UpdateDefaultUpdatedAt func() time.Time
+	// DefaultStep holds the default value on creation for the "step" field.
+	DefaultStep int
 	// DefaultState holds the default value on creation for the "state" field.
 	DefaultState string
 	// DefaultReason holds the default value on creation for the "reason" field.
@@ -165,6 +170,11 @@ func ByAttemptID(opts ...sql.OrderTermOption) OrderOption {
 // ByKind orders the results by the kind field.
 func ByKind(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldKind, opts...).ToFunc()
+}
+
+// ByStep orders the results by the step field.
+func ByStep(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldStep, opts...).ToFunc()
 }
 
 // ByState orders the results by the state field.

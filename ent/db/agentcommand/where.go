@@ -86,6 +86,11 @@ func Kind(v string) predicate.AgentCommand {
 	return predicate.AgentCommand(sql.FieldEQ(FieldKind, v))
 }
 
+// Step applies equality check predicate on the "step" field. It's identical to StepEQ.
+func Step(v int) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldEQ(FieldStep, v))
+}
+
 // State applies equality check predicate on the "state" field. It's identical to StateEQ.
 func State(v string) predicate.AgentCommand {
 	return predicate.AgentCommand(sql.FieldEQ(FieldState, v))
@@ -324,6 +329,46 @@ func KindEqualFold(v string) predicate.AgentCommand {
 // KindContainsFold applies the ContainsFold predicate on the "kind" field.
 func KindContainsFold(v string) predicate.AgentCommand {
 	return predicate.AgentCommand(sql.FieldContainsFold(FieldKind, v))
+}
+
+// StepEQ applies the EQ predicate on the "step" field.
+func StepEQ(v int) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldEQ(FieldStep, v))
+}
+
+// StepNEQ applies the NEQ predicate on the "step" field.
+func StepNEQ(v int) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldNEQ(FieldStep, v))
+}
+
+// StepIn applies the In predicate on the "step" field.
+func StepIn(vs ...int) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldIn(FieldStep, vs...))
+}
+
+// StepNotIn applies the NotIn predicate on the "step" field.
+func StepNotIn(vs ...int) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldNotIn(FieldStep, vs...))
+}
+
+// StepGT applies the GT predicate on the "step" field.
+func StepGT(v int) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldGT(FieldStep, v))
+}
+
+// StepGTE applies the GTE predicate on the "step" field.
+func StepGTE(v int) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldGTE(FieldStep, v))
+}
+
+// StepLT applies the LT predicate on the "step" field.
+func StepLT(v int) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldLT(FieldStep, v))
+}
+
+// StepLTE applies the LTE predicate on the "step" field.
+func StepLTE(v int) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldLTE(FieldStep, v))
 }
 
 // StateEQ applies the EQ predicate on the "state" field.

@@ -59,6 +59,7 @@ var (
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "kind", Type: field.TypeString},
+		{Name: "step", Type: field.TypeInt, Default: -1},
 		{Name: "state", Type: field.TypeString, Default: "queued"},
 		{Name: "reason", Type: field.TypeString, Default: ""},
 		{Name: "answer", Type: field.TypeString, Default: ""},
@@ -78,33 +79,33 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "agent_commands_organizations_organization",
-				Columns:    []*schema.Column{AgentCommandsColumns[11]},
+				Columns:    []*schema.Column{AgentCommandsColumns[12]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "agent_commands_clusters_cluster",
-				Columns:    []*schema.Column{AgentCommandsColumns[12]},
+				Columns:    []*schema.Column{AgentCommandsColumns[13]},
 				RefColumns: []*schema.Column{ClustersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "agent_commands_attempts_attempt",
-				Columns:    []*schema.Column{AgentCommandsColumns[13]},
+				Columns:    []*schema.Column{AgentCommandsColumns[14]},
 				RefColumns: []*schema.Column{AttemptsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 		},
 		Indexes: []*schema.Index{
 			{
-				Name:    "agentcommand_organization_id_attempt_id_kind",
+				Name:    "agentcommand_organization_id_attempt_id_kind_step",
 				Unique:  true,
-				Columns: []*schema.Column{AgentCommandsColumns[11], AgentCommandsColumns[13], AgentCommandsColumns[3]},
+				Columns: []*schema.Column{AgentCommandsColumns[12], AgentCommandsColumns[14], AgentCommandsColumns[3], AgentCommandsColumns[4]},
 			},
 			{
 				Name:    "agentcommand_cluster_id_state",
 				Unique:  false,
-				Columns: []*schema.Column{AgentCommandsColumns[12], AgentCommandsColumns[4]},
+				Columns: []*schema.Column{AgentCommandsColumns[13], AgentCommandsColumns[5]},
 			},
 		},
 	}

@@ -93,24 +93,28 @@ func init() {
 	agentcommand.DefaultUpdatedAt = agentcommandDescUpdatedAt.Default.(func() time.Time)
 	// agentcommand.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
 	agentcommand.UpdateDefaultUpdatedAt = agentcommandDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// agentcommandDescStep is the schema descriptor for step field.
+	agentcommandDescStep := agentcommandFields[3].Descriptor()
+	// agentcommand.DefaultStep holds the default value on creation for the step field.
+	agentcommand.DefaultStep = agentcommandDescStep.Default.(int)
 	// agentcommandDescState is the schema descriptor for state field.
-	agentcommandDescState := agentcommandFields[3].Descriptor()
+	agentcommandDescState := agentcommandFields[4].Descriptor()
 	// agentcommand.DefaultState holds the default value on creation for the state field.
 	agentcommand.DefaultState = agentcommandDescState.Default.(string)
 	// agentcommandDescReason is the schema descriptor for reason field.
-	agentcommandDescReason := agentcommandFields[4].Descriptor()
+	agentcommandDescReason := agentcommandFields[5].Descriptor()
 	// agentcommand.DefaultReason holds the default value on creation for the reason field.
 	agentcommand.DefaultReason = agentcommandDescReason.Default.(string)
 	// agentcommandDescAnswer is the schema descriptor for answer field.
-	agentcommandDescAnswer := agentcommandFields[5].Descriptor()
+	agentcommandDescAnswer := agentcommandFields[6].Descriptor()
 	// agentcommand.DefaultAnswer holds the default value on creation for the answer field.
 	agentcommand.DefaultAnswer = agentcommandDescAnswer.Default.(string)
 	// agentcommandDescSentEpoch is the schema descriptor for sent_epoch field.
-	agentcommandDescSentEpoch := agentcommandFields[6].Descriptor()
+	agentcommandDescSentEpoch := agentcommandFields[7].Descriptor()
 	// agentcommand.DefaultSentEpoch holds the default value on creation for the sent_epoch field.
 	agentcommand.DefaultSentEpoch = agentcommandDescSentEpoch.Default.(int64)
 	// agentcommandDescTries is the schema descriptor for tries field.
-	agentcommandDescTries := agentcommandFields[9].Descriptor()
+	agentcommandDescTries := agentcommandFields[10].Descriptor()
 	// agentcommand.DefaultTries holds the default value on creation for the tries field.
 	agentcommand.DefaultTries = agentcommandDescTries.Default.(int)
 	// agentcommandDescID is the schema descriptor for id field.

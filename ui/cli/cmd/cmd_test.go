@@ -112,6 +112,19 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+func TestResume(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	golden(t, "resume", s.run(t, "resume", "ex-1", "--step", "approve", "--comment", "looks good"))
+	if len(s.runs.resumed) != 1 || s.runs.resumed[0].GetStep() != "approve" || s.runs.resumed[0].GetComment() != "looks good" {
+		t.Errorf("asked for %v", s.runs.resumed)
+	}
+	golden(t, "resume-no-run", s.run(t, "resume", "ex-1", "--run", "browser=netscape"))
+	if len(s.runs.resumed) != 1 {
+		t.Errorf("resumed although there is no such run: %v", s.runs.resumed)
+	}
+}
+
 // TestCancel_WithoutTheAgent proves that what ended at once is not said to be asked for.
 func TestCancel_WithoutTheAgent(t *testing.T) {
 	t.Parallel()

@@ -82,7 +82,7 @@ func (a *app) root() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&a.context, "context", "", "context of the configuration to use")
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml")
-	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.logs(), a.cancel(), a.cluster(), a.token(), a.version(),
+	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.token(), a.version(),
 		a.validate(), a.explainField(), a.importing(), a.results())
 	return root
 }

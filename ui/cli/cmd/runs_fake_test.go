@@ -36,6 +36,7 @@ type runs struct {
 	started   func(*apiv1.RunWorkflowRequest) (*apiv1.RunWorkflowResponse, error)
 	listErr   error
 	cancelled []string
+	resumed   []*apiv1.ResumeExecutionRequest
 	stopped   *apiv1.Execution // what cancelling answers; running when nil
 }
 
@@ -155,6 +156,13 @@ func (r *runs) CancelExecution(_ context.Context, m *apiv1.CancelExecutionReques
 		return &apiv1.CancelExecutionResponse{Execution: r.stopped}, nil
 	}
 	return &apiv1.CancelExecutionResponse{Execution: execution(apiv1.Status_STATUS_RUNNING, "")}, nil
+}
+
+func (r *runs) ResumeExecution(_ context.Context, m *apiv1.ResumeExecutionRequest) (*apiv1.ResumeExecutionResponse, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.resumed = append(r.resumed, m)
+	return &apiv1.ResumeExecutionResponse{Execution: execution(apiv1.Status_STATUS_PAUSED, ""), Steps: 1}, nil
 }
 
 func (r *runs) ListTestResults(_ context.Context, m *apiv1.ListTestResultsRequest) (*apiv1.ListTestResultsResponse, error) {

@@ -18,6 +18,9 @@ func ofRun(name string) string {
 	return " in " + name
 }
 
+// manyPauses is how many steps that wait for a person a page shows one by one.
+const manyPauses = 5
+
 func anchor(i int) string { return "run-" + strconv.Itoa(i+1) }
 
 func newest(r execution.Run) execution.Attempt {

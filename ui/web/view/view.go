@@ -59,10 +59,12 @@ type ExecutionQuery struct {
 	After    string
 }
 
-// Launcher starts and cancels executions for the viewer of the context.
+// Launcher starts, resumes and cancels executions for the viewer of the context.
 type Launcher interface {
 	Run(ctx context.Context, r execution.Request) (execution.ID, error)
 	Cancel(ctx context.Context, id execution.ID, reason string) error
+	// Resume has the steps go on that wait for a person, and returns how many they are; fault.Conflict when none does.
+	Resume(ctx context.Context, id execution.ID, which execution.Resume) (steps int, err error)
 }
 
 // Catalog reads workflows for the viewer of the context.

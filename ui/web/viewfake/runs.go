@@ -108,6 +108,47 @@ func (w *World) Cancel(ctx context.Context, id execution.ID, reason string) erro
 	return nil
 }
 
+// Resume has paused steps pass, and their attempts go on.
+func (w *World) Resume(ctx context.Context, id execution.ID, which execution.Resume) (int, error) {
+	e, err := w.Execution(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	steps := 0
+	for i := range e.Runs {
+		for k := range e.Runs[i].Attempts {
+			steps += resume(&e.Runs[i].Attempts[k], which)
+		}
+	}
+	if steps == 0 {
+		return 0, fault.New(fault.Conflict, "no step of the execution waits to be resumed: it is %s", e.Status)
+	}
+	e.Status = execution.Running
+	w.Put(e)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.resumed = append(w.resumed, which)
+	return steps, nil
+}
+
+func resume(a *execution.Attempt, which execution.Resume) (steps int) {
+	for i, s := range a.Steps {
+		if s.Status == execution.Paused && (which.Step == "" || which.Step == s.Name) {
+			a.Steps[i].Status, a.Steps[i].Reason = execution.Passed, which.Reason
+			a.Status = execution.Running
+			steps++
+		}
+	}
+	return steps
+}
+
+// Resumed returns which steps were resumed.
+func (w *World) Resumed() []execution.Resume {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.resumed)
+}
+
 // Asked returns what was asked of the world: runs, cancellations, enrolments.
 func (w *World) Asked() (runs []execution.Request, cancels []string, enrolments []view.Enrollment) {
 	w.mu.Lock()

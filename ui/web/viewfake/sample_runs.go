@@ -18,6 +18,7 @@ const (
 	Stopped  = "stopped"
 	Queued   = "queued"
 	BadStep  = "badstep"
+	Paused   = "paused"
 )
 
 // ExecutionID returns the id of an execution of the sample.
@@ -42,6 +43,7 @@ func (w *World) sampleExecutions() {
 	w.Put(w.badStep())
 	w.Put(w.passed())
 	w.Put(w.failed())
+	w.Put(w.paused())
 	w.Put(w.queued())
 	w.Put(w.matrix())
 	w.Put(w.live())
@@ -99,6 +101,20 @@ func (w *World) passed() execution.Execution {
 	for i := range 8 {
 		w.Tests[e.ID] = append(w.Tests[e.ID], result(fmt.Sprintf("buy boat %d", i+1), "shop.spec", "passed", time.Duration(i+2)*time.Second, "", ""))
 	}
+	return e
+}
+
+func (w *World) paused() execution.Execution {
+	start := ago(22 * time.Minute)
+	e := attempt(Paused, "shop-browser", execution.Paused, start,
+		step(0, "buy", execution.Passed, start, 41*time.Second, code(0)),
+		step(1, "approve", execution.Paused, start.Add(41*time.Second), 0, nil),
+		step(2, "promote", execution.Waiting, start, 0, nil))
+	a := &e.Runs[0].Attempts[0]
+	a.Reason, a.Message, a.Steps[1].Reason = "Paused", "Does staging look right?", "Does staging look right?"
+	text := "seatrial: paused for at most 2h0m0s: Does staging look right?\n"
+	w.Write(AttemptID(Paused), 1, text, false)
+	a.Steps[1].Log = logOf(text, false)
 	return e
 }
 

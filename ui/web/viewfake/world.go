@@ -40,6 +40,7 @@ type World struct {
 	listeners  map[string][]chan struct{}
 	keys       map[string]execution.ID
 	cancelled  []string
+	resumed    []execution.Resume
 	enrolled   []view.Enrollment
 	requests   []execution.Request
 	readsLeft  int // how many log reads succeed; below zero for all

@@ -52,3 +52,26 @@ func Tally(e execution.Execution) string {
 	}
 	return strings.Join(parts, ", ")
 }
+
+// Pause is a step that waits for a person.
+type Pause struct {
+	Run  execution.RunID
+	Cell string // names the run among several
+	Step execution.Step
+}
+
+// Pauses are the steps of an execution that wait for a person, in the order of its runs.
+func Pauses(e execution.Execution) []Pause {
+	var list []Pause
+	for _, r := range e.Runs {
+		if len(r.Attempts) == 0 {
+			continue
+		}
+		for _, s := range r.Attempts[len(r.Attempts)-1].Steps {
+			if s.Status == execution.Paused {
+				list = append(list, Pause{Run: r.ID, Cell: Cell(e, r), Step: s})
+			}
+		}
+	}
+	return list
+}

@@ -56,8 +56,10 @@ func outcome(e execution.Execution) string {
 		return "was cancelled" + where + ": " + stopped(e, "somebody stopped it")
 	case execution.Skipped:
 		return "was skipped" + where + ": a condition said not to run it"
-	case execution.Running, execution.Paused:
+	case execution.Running:
 		return "is running" + where + ": " + progress(e)
+	case execution.Paused:
+		return "is paused" + where + ": " + progress(e) + ", waits for a person"
 	case execution.Pending, execution.Assigned:
 		return "is starting" + where + ": the pod is on its way"
 	case execution.Queued, execution.Waiting:

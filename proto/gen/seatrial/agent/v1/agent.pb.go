@@ -101,6 +101,8 @@ const (
 	AttemptStatus_ATTEMPT_STATUS_CANCELLED   AttemptStatus = 7
 	// The condition of no step held.
 	AttemptStatus_ATTEMPT_STATUS_SKIPPED AttemptStatus = 8
+	// A step waits for a person.
+	AttemptStatus_ATTEMPT_STATUS_PAUSED AttemptStatus = 9
 )
 
 // Enum value maps for AttemptStatus.
@@ -115,6 +117,7 @@ var (
 		6: "ATTEMPT_STATUS_TIMED_OUT",
 		7: "ATTEMPT_STATUS_CANCELLED",
 		8: "ATTEMPT_STATUS_SKIPPED",
+		9: "ATTEMPT_STATUS_PAUSED",
 	}
 	AttemptStatus_value = map[string]int32{
 		"ATTEMPT_STATUS_UNSPECIFIED": 0,
@@ -126,6 +129,7 @@ var (
 		"ATTEMPT_STATUS_TIMED_OUT":   6,
 		"ATTEMPT_STATUS_CANCELLED":   7,
 		"ATTEMPT_STATUS_SKIPPED":     8,
+		"ATTEMPT_STATUS_PAUSED":      9,
 	}
 )
 
@@ -1158,6 +1162,7 @@ type Command struct {
 	//	*Command_Start
 	//	*Command_Cancel
 	//	*Command_Release
+	//	*Command_Resume
 	Kind          isCommand_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1241,6 +1246,15 @@ func (x *Command) GetRelease() *Release {
 	return nil
 }
 
+func (x *Command) GetResume() *Resume {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_Resume); ok {
+			return x.Resume
+		}
+	}
+	return nil
+}
+
 type isCommand_Kind interface {
 	isCommand_Kind()
 }
@@ -1257,11 +1271,17 @@ type Command_Release struct {
 	Release *Release `protobuf:"bytes,5,opt,name=release,proto3,oneof"`
 }
 
+type Command_Resume struct {
+	Resume *Resume `protobuf:"bytes,6,opt,name=resume,proto3,oneof"`
+}
+
 func (*Command_Start) isCommand_Kind() {}
 
 func (*Command_Cancel) isCommand_Kind() {}
 
 func (*Command_Release) isCommand_Kind() {}
+
+func (*Command_Resume) isCommand_Kind() {}
 
 type Start struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1369,6 +1389,68 @@ func (x *Cancel) GetReason() string {
 	return ""
 }
 
+// Resume lets an attempt go on after a step that pauses it. It comes again until the step does not wait any more.
+type Resume struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	AttemptId string                 `protobuf:"bytes,1,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
+	StepIndex int32                  `protobuf:"varint,2,opt,name=step_index,json=stepIndex,proto3" json:"step_index,omitempty"`
+	// A sentence that says who has resumed it.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Resume) Reset() {
+	*x = Resume{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Resume) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Resume) ProtoMessage() {}
+
+func (x *Resume) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Resume.ProtoReflect.Descriptor instead.
+func (*Resume) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Resume) GetAttemptId() string {
+	if x != nil {
+		return x.AttemptId
+	}
+	return ""
+}
+
+func (x *Resume) GetStepIndex() int32 {
+	if x != nil {
+		return x.StepIndex
+	}
+	return 0
+}
+
+func (x *Resume) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // Release allows the agent to delete the Job after its linger.
 type Release struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1379,7 +1461,7 @@ type Release struct {
 
 func (x *Release) Reset() {
 	*x = Release{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[16]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1391,7 +1473,7 @@ func (x *Release) String() string {
 func (*Release) ProtoMessage() {}
 
 func (x *Release) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[16]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1404,7 +1486,7 @@ func (x *Release) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Release.ProtoReflect.Descriptor instead.
 func (*Release) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{16}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Release) GetAttemptId() string {
@@ -1427,7 +1509,7 @@ type CommandAck struct {
 
 func (x *CommandAck) Reset() {
 	*x = CommandAck{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[17]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1439,7 +1521,7 @@ func (x *CommandAck) String() string {
 func (*CommandAck) ProtoMessage() {}
 
 func (x *CommandAck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[17]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1452,7 +1534,7 @@ func (x *CommandAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandAck.ProtoReflect.Descriptor instead.
 func (*CommandAck) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{17}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CommandAck) GetCommandId() string {
@@ -1485,7 +1567,7 @@ type Ping struct {
 
 func (x *Ping) Reset() {
 	*x = Ping{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[18]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1497,7 +1579,7 @@ func (x *Ping) String() string {
 func (*Ping) ProtoMessage() {}
 
 func (x *Ping) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[18]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1510,7 +1592,7 @@ func (x *Ping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ping.ProtoReflect.Descriptor instead.
 func (*Ping) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{18}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Ping) GetTime() *timestamppb.Timestamp {
@@ -1529,7 +1611,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[19]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1541,7 +1623,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[19]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1554,7 +1636,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{19}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Pong) GetTime() *timestamppb.Timestamp {
@@ -1574,7 +1656,7 @@ type Credit struct {
 
 func (x *Credit) Reset() {
 	*x = Credit{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1586,7 +1668,7 @@ func (x *Credit) String() string {
 func (*Credit) ProtoMessage() {}
 
 func (x *Credit) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1599,7 +1681,7 @@ func (x *Credit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credit.ProtoReflect.Descriptor instead.
 func (*Credit) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{20}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Credit) GetStarts() int32 {
@@ -1617,7 +1699,7 @@ type Draining struct {
 
 func (x *Draining) Reset() {
 	*x = Draining{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1629,7 +1711,7 @@ func (x *Draining) String() string {
 func (*Draining) ProtoMessage() {}
 
 func (x *Draining) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1642,7 +1724,7 @@ func (x *Draining) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Draining.ProtoReflect.Descriptor instead.
 func (*Draining) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{21}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{22}
 }
 
 type GoAway struct {
@@ -1656,7 +1738,7 @@ type GoAway struct {
 
 func (x *GoAway) Reset() {
 	*x = GoAway{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1668,7 +1750,7 @@ func (x *GoAway) String() string {
 func (*GoAway) ProtoMessage() {}
 
 func (x *GoAway) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1681,7 +1763,7 @@ func (x *GoAway) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GoAway.ProtoReflect.Descriptor instead.
 func (*GoAway) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{22}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GoAway) GetReason() string {
@@ -1724,7 +1806,7 @@ type Assignment struct {
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1736,7 +1818,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1749,7 +1831,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{23}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Assignment) GetAttemptId() string {
@@ -1837,7 +1919,7 @@ type Pod struct {
 
 func (x *Pod) Reset() {
 	*x = Pod{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1849,7 +1931,7 @@ func (x *Pod) String() string {
 func (*Pod) ProtoMessage() {}
 
 func (x *Pod) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1862,7 +1944,7 @@ func (x *Pod) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pod.ProtoReflect.Descriptor instead.
 func (*Pod) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{24}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Pod) GetServiceAccountName() string {
@@ -1927,7 +2009,7 @@ type Toleration struct {
 
 func (x *Toleration) Reset() {
 	*x = Toleration{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1939,7 +2021,7 @@ func (x *Toleration) String() string {
 func (*Toleration) ProtoMessage() {}
 
 func (x *Toleration) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1952,7 +2034,7 @@ func (x *Toleration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Toleration.ProtoReflect.Descriptor instead.
 func (*Toleration) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{25}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Toleration) GetKey() string {
@@ -2003,7 +2085,7 @@ type PodSecurity struct {
 
 func (x *PodSecurity) Reset() {
 	*x = PodSecurity{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2015,7 +2097,7 @@ func (x *PodSecurity) String() string {
 func (*PodSecurity) ProtoMessage() {}
 
 func (x *PodSecurity) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2028,7 +2110,7 @@ func (x *PodSecurity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PodSecurity.ProtoReflect.Descriptor instead.
 func (*PodSecurity) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{26}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *PodSecurity) GetRunAsUser() int64 {
@@ -2066,7 +2148,7 @@ func (x *PodSecurity) GetReadOnlyRootFilesystem() bool {
 	return false
 }
 
-// Container is one container of the pod; the steps that share an image share it.
+// Container is one container of the pod; the steps that share an image share it, unless they run at the same time.
 type Container struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -2077,14 +2159,16 @@ type Container struct {
 	Requests        map[string]string `protobuf:"bytes,5,rep,name=requests,proto3" json:"requests,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Limits          map[string]string `protobuf:"bytes,6,rep,name=limits,proto3" json:"limits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The agent replaces the image by its own runner image (fetching sources).
-	RunnerImage   bool `protobuf:"varint,7,opt,name=runner_image,json=runnerImage,proto3" json:"runner_image,omitempty"`
+	RunnerImage bool `protobuf:"varint,7,opt,name=runner_image,json=runnerImage,proto3" json:"runner_image,omitempty"`
+	// Its steps run while those of other containers do, so what it asks of the node is not shared with them.
+	Concurrent    bool `protobuf:"varint,8,opt,name=concurrent,proto3" json:"concurrent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Container) Reset() {
 	*x = Container{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2096,7 +2180,7 @@ func (x *Container) String() string {
 func (*Container) ProtoMessage() {}
 
 func (x *Container) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2109,7 +2193,7 @@ func (x *Container) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Container.ProtoReflect.Descriptor instead.
 func (*Container) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{27}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Container) GetName() string {
@@ -2161,6 +2245,13 @@ func (x *Container) GetRunnerImage() bool {
 	return false
 }
 
+func (x *Container) GetConcurrent() bool {
+	if x != nil {
+		return x.Concurrent
+	}
+	return false
+}
+
 type ContainerEnv struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -2176,7 +2267,7 @@ type ContainerEnv struct {
 
 func (x *ContainerEnv) Reset() {
 	*x = ContainerEnv{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2188,7 +2279,7 @@ func (x *ContainerEnv) String() string {
 func (*ContainerEnv) ProtoMessage() {}
 
 func (x *ContainerEnv) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2201,7 +2292,7 @@ func (x *ContainerEnv) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContainerEnv.ProtoReflect.Descriptor instead.
 func (*ContainerEnv) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{28}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ContainerEnv) GetName() string {
@@ -2278,7 +2369,7 @@ type KeyRef struct {
 
 func (x *KeyRef) Reset() {
 	*x = KeyRef{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2290,7 +2381,7 @@ func (x *KeyRef) String() string {
 func (*KeyRef) ProtoMessage() {}
 
 func (x *KeyRef) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2303,7 +2394,7 @@ func (x *KeyRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyRef.ProtoReflect.Descriptor instead.
 func (*KeyRef) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{29}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *KeyRef) GetName() string {
@@ -2336,7 +2427,7 @@ type FetchAttemptRequest struct {
 
 func (x *FetchAttemptRequest) Reset() {
 	*x = FetchAttemptRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2348,7 +2439,7 @@ func (x *FetchAttemptRequest) String() string {
 func (*FetchAttemptRequest) ProtoMessage() {}
 
 func (x *FetchAttemptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2361,7 +2452,7 @@ func (x *FetchAttemptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchAttemptRequest.ProtoReflect.Descriptor instead.
 func (*FetchAttemptRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{30}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *FetchAttemptRequest) GetAttemptId() string {
@@ -2381,7 +2472,7 @@ type FetchAttemptResponse struct {
 
 func (x *FetchAttemptResponse) Reset() {
 	*x = FetchAttemptResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2393,7 +2484,7 @@ func (x *FetchAttemptResponse) String() string {
 func (*FetchAttemptResponse) ProtoMessage() {}
 
 func (x *FetchAttemptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2406,7 +2497,7 @@ func (x *FetchAttemptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchAttemptResponse.ProtoReflect.Descriptor instead.
 func (*FetchAttemptResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{31}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *FetchAttemptResponse) GetAssignment() *Assignment {
@@ -2449,7 +2540,7 @@ type AttemptReport struct {
 
 func (x *AttemptReport) Reset() {
 	*x = AttemptReport{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2461,7 +2552,7 @@ func (x *AttemptReport) String() string {
 func (*AttemptReport) ProtoMessage() {}
 
 func (x *AttemptReport) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2474,7 +2565,7 @@ func (x *AttemptReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptReport.ProtoReflect.Descriptor instead.
 func (*AttemptReport) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{32}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *AttemptReport) GetAttemptId() string {
@@ -2577,7 +2668,7 @@ type ReportAttemptRequest struct {
 
 func (x *ReportAttemptRequest) Reset() {
 	*x = ReportAttemptRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2589,7 +2680,7 @@ func (x *ReportAttemptRequest) String() string {
 func (*ReportAttemptRequest) ProtoMessage() {}
 
 func (x *ReportAttemptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2602,7 +2693,7 @@ func (x *ReportAttemptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAttemptRequest.ProtoReflect.Descriptor instead.
 func (*ReportAttemptRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{33}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ReportAttemptRequest) GetReport() *AttemptReport {
@@ -2622,7 +2713,7 @@ type ReportAttemptResponse struct {
 
 func (x *ReportAttemptResponse) Reset() {
 	*x = ReportAttemptResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2634,7 +2725,7 @@ func (x *ReportAttemptResponse) String() string {
 func (*ReportAttemptResponse) ProtoMessage() {}
 
 func (x *ReportAttemptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2647,7 +2738,7 @@ func (x *ReportAttemptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAttemptResponse.ProtoReflect.Descriptor instead.
 func (*ReportAttemptResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{34}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ReportAttemptResponse) GetStatus() AttemptStatus {
@@ -2667,7 +2758,7 @@ type AppendLogsRequest struct {
 
 func (x *AppendLogsRequest) Reset() {
 	*x = AppendLogsRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2679,7 +2770,7 @@ func (x *AppendLogsRequest) String() string {
 func (*AppendLogsRequest) ProtoMessage() {}
 
 func (x *AppendLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2692,7 +2783,7 @@ func (x *AppendLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogsRequest.ProtoReflect.Descriptor instead.
 func (*AppendLogsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{35}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *AppendLogsRequest) GetAttemptId() string {
@@ -2724,7 +2815,7 @@ type AppendLogsResponse struct {
 
 func (x *AppendLogsResponse) Reset() {
 	*x = AppendLogsResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2736,7 +2827,7 @@ func (x *AppendLogsResponse) String() string {
 func (*AppendLogsResponse) ProtoMessage() {}
 
 func (x *AppendLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2749,7 +2840,7 @@ func (x *AppendLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogsResponse.ProtoReflect.Descriptor instead.
 func (*AppendLogsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{36}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *AppendLogsResponse) GetAttemptId() string {
@@ -2796,7 +2887,7 @@ type StreamStateRequest struct {
 
 func (x *StreamStateRequest) Reset() {
 	*x = StreamStateRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2808,7 +2899,7 @@ func (x *StreamStateRequest) String() string {
 func (*StreamStateRequest) ProtoMessage() {}
 
 func (x *StreamStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2821,7 +2912,7 @@ func (x *StreamStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamStateRequest.ProtoReflect.Descriptor instead.
 func (*StreamStateRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{37}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *StreamStateRequest) GetAttemptId() string {
@@ -2841,7 +2932,7 @@ type StreamStateResponse struct {
 
 func (x *StreamStateResponse) Reset() {
 	*x = StreamStateResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2853,7 +2944,7 @@ func (x *StreamStateResponse) String() string {
 func (*StreamStateResponse) ProtoMessage() {}
 
 func (x *StreamStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2866,7 +2957,7 @@ func (x *StreamStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamStateResponse.ProtoReflect.Descriptor instead.
 func (*StreamStateResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{38}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *StreamStateResponse) GetCommitted() map[string]int64 {
@@ -2896,7 +2987,7 @@ type PutFileRequest struct {
 
 func (x *PutFileRequest) Reset() {
 	*x = PutFileRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2908,7 +2999,7 @@ func (x *PutFileRequest) String() string {
 func (*PutFileRequest) ProtoMessage() {}
 
 func (x *PutFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2921,7 +3012,7 @@ func (x *PutFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFileRequest.ProtoReflect.Descriptor instead.
 func (*PutFileRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{39}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *PutFileRequest) GetMessage() isPutFileRequest_Message {
@@ -2974,7 +3065,7 @@ type PutFileResponse struct {
 
 func (x *PutFileResponse) Reset() {
 	*x = PutFileResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2986,7 +3077,7 @@ func (x *PutFileResponse) String() string {
 func (*PutFileResponse) ProtoMessage() {}
 
 func (x *PutFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2999,7 +3090,7 @@ func (x *PutFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFileResponse.ProtoReflect.Descriptor instead.
 func (*PutFileResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{40}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *PutFileResponse) GetSize() int64 {
@@ -3090,14 +3181,15 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x0eInventoryReply\x12\x16\n" +
 	"\x06cancel\x18\x01 \x03(\tR\x06cancel\x12\x18\n" +
 	"\aunknown\x18\x02 \x03(\tR\aunknown\x12\x18\n" +
-	"\arelease\x18\x03 \x03(\tR\arelease\"\xfb\x01\n" +
+	"\arelease\x18\x03 \x03(\tR\arelease\"\xb0\x02\n" +
 	"\aCommand\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x129\n" +
 	"\n" +
 	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x120\n" +
 	"\x05start\x18\x03 \x01(\v2\x18.seatrial.agent.v1.StartH\x00R\x05start\x123\n" +
 	"\x06cancel\x18\x04 \x01(\v2\x19.seatrial.agent.v1.CancelH\x00R\x06cancel\x126\n" +
-	"\arelease\x18\x05 \x01(\v2\x1a.seatrial.agent.v1.ReleaseH\x00R\areleaseB\x06\n" +
+	"\arelease\x18\x05 \x01(\v2\x1a.seatrial.agent.v1.ReleaseH\x00R\arelease\x123\n" +
+	"\x06resume\x18\x06 \x01(\v2\x19.seatrial.agent.v1.ResumeH\x00R\x06resumeB\x06\n" +
 	"\x04kind\"g\n" +
 	"\x05Start\x12=\n" +
 	"\n" +
@@ -3108,7 +3200,13 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x06Cancel\x12\x1d\n" +
 	"\n" +
 	"attempt_id\x18\x01 \x01(\tR\tattemptId\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"(\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"^\n" +
+	"\x06Resume\x12\x1d\n" +
+	"\n" +
+	"attempt_id\x18\x01 \x01(\tR\tattemptId\x12\x1d\n" +
+	"\n" +
+	"step_index\x18\x02 \x01(\x05R\tstepIndex\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"(\n" +
 	"\aRelease\x12\x1d\n" +
 	"\n" +
 	"attempt_id\x18\x01 \x01(\tR\tattemptId\"\x82\x01\n" +
@@ -3182,7 +3280,7 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\r_run_as_groupB\x12\n" +
 	"\x10_run_as_non_rootB\v\n" +
 	"\t_fs_groupB\x1c\n" +
-	"\x1a_read_only_root_filesystem\"\xb9\x03\n" +
+	"\x1a_read_only_root_filesystem\"\xd9\x03\n" +
 	"\tContainer\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05image\x18\x02 \x01(\tR\x05image\x12*\n" +
@@ -3190,7 +3288,10 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x03env\x18\x04 \x03(\v2\x1f.seatrial.agent.v1.ContainerEnvR\x03env\x12F\n" +
 	"\brequests\x18\x05 \x03(\v2*.seatrial.agent.v1.Container.RequestsEntryR\brequests\x12@\n" +
 	"\x06limits\x18\x06 \x03(\v2(.seatrial.agent.v1.Container.LimitsEntryR\x06limits\x12!\n" +
-	"\frunner_image\x18\a \x01(\bR\vrunnerImage\x1a;\n" +
+	"\frunner_image\x18\a \x01(\bR\vrunnerImage\x12\x1e\n" +
+	"\n" +
+	"concurrent\x18\b \x01(\bR\n" +
+	"concurrent\x1a;\n" +
 	"\rRequestsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +
@@ -3273,7 +3374,7 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x16COMMAND_OUTCOME_EXISTS\x10\x02\x12\x1c\n" +
 	"\x18COMMAND_OUTCOME_REJECTED\x10\x03\x12\x1b\n" +
 	"\x17COMMAND_OUTCOME_EXPIRED\x10\x04\x12\x1c\n" +
-	"\x18COMMAND_OUTCOME_DEFERRED\x10\x05*\x91\x02\n" +
+	"\x18COMMAND_OUTCOME_DEFERRED\x10\x05*\xac\x02\n" +
 	"\rAttemptStatus\x12\x1e\n" +
 	"\x1aATTEMPT_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16ATTEMPT_STATUS_PENDING\x10\x01\x12\x1a\n" +
@@ -3283,7 +3384,8 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x16ATTEMPT_STATUS_ERRORED\x10\x05\x12\x1c\n" +
 	"\x18ATTEMPT_STATUS_TIMED_OUT\x10\x06\x12\x1c\n" +
 	"\x18ATTEMPT_STATUS_CANCELLED\x10\a\x12\x1a\n" +
-	"\x16ATTEMPT_STATUS_SKIPPED\x10\b2\xff\x01\n" +
+	"\x16ATTEMPT_STATUS_SKIPPED\x10\b\x12\x19\n" +
+	"\x15ATTEMPT_STATUS_PAUSED\x10\t2\xff\x01\n" +
 	"\rAgentIdentity\x12J\n" +
 	"\x05Enrol\x12\x1f.seatrial.agent.v1.EnrolRequest\x1a .seatrial.agent.v1.EnrolResponse\x12V\n" +
 	"\tChallenge\x12#.seatrial.agent.v1.ChallengeRequest\x1a$.seatrial.agent.v1.ChallengeResponse\x12J\n" +
@@ -3312,7 +3414,7 @@ func file_seatrial_agent_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_seatrial_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_seatrial_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_seatrial_agent_v1_agent_proto_goTypes = []any{
 	(CommandOutcome)(0),           // 0: seatrial.agent.v1.CommandOutcome
 	(AttemptStatus)(0),            // 1: seatrial.agent.v1.AttemptStatus
@@ -3332,119 +3434,121 @@ var file_seatrial_agent_v1_agent_proto_goTypes = []any{
 	(*Command)(nil),               // 15: seatrial.agent.v1.Command
 	(*Start)(nil),                 // 16: seatrial.agent.v1.Start
 	(*Cancel)(nil),                // 17: seatrial.agent.v1.Cancel
-	(*Release)(nil),               // 18: seatrial.agent.v1.Release
-	(*CommandAck)(nil),            // 19: seatrial.agent.v1.CommandAck
-	(*Ping)(nil),                  // 20: seatrial.agent.v1.Ping
-	(*Pong)(nil),                  // 21: seatrial.agent.v1.Pong
-	(*Credit)(nil),                // 22: seatrial.agent.v1.Credit
-	(*Draining)(nil),              // 23: seatrial.agent.v1.Draining
-	(*GoAway)(nil),                // 24: seatrial.agent.v1.GoAway
-	(*Assignment)(nil),            // 25: seatrial.agent.v1.Assignment
-	(*Pod)(nil),                   // 26: seatrial.agent.v1.Pod
-	(*Toleration)(nil),            // 27: seatrial.agent.v1.Toleration
-	(*PodSecurity)(nil),           // 28: seatrial.agent.v1.PodSecurity
-	(*Container)(nil),             // 29: seatrial.agent.v1.Container
-	(*ContainerEnv)(nil),          // 30: seatrial.agent.v1.ContainerEnv
-	(*KeyRef)(nil),                // 31: seatrial.agent.v1.KeyRef
-	(*FetchAttemptRequest)(nil),   // 32: seatrial.agent.v1.FetchAttemptRequest
-	(*FetchAttemptResponse)(nil),  // 33: seatrial.agent.v1.FetchAttemptResponse
-	(*AttemptReport)(nil),         // 34: seatrial.agent.v1.AttemptReport
-	(*ReportAttemptRequest)(nil),  // 35: seatrial.agent.v1.ReportAttemptRequest
-	(*ReportAttemptResponse)(nil), // 36: seatrial.agent.v1.ReportAttemptResponse
-	(*AppendLogsRequest)(nil),     // 37: seatrial.agent.v1.AppendLogsRequest
-	(*AppendLogsResponse)(nil),    // 38: seatrial.agent.v1.AppendLogsResponse
-	(*StreamStateRequest)(nil),    // 39: seatrial.agent.v1.StreamStateRequest
-	(*StreamStateResponse)(nil),   // 40: seatrial.agent.v1.StreamStateResponse
-	(*PutFileRequest)(nil),        // 41: seatrial.agent.v1.PutFileRequest
-	(*PutFileResponse)(nil),       // 42: seatrial.agent.v1.PutFileResponse
-	nil,                           // 43: seatrial.agent.v1.Pod.NodeSelectorEntry
-	nil,                           // 44: seatrial.agent.v1.Pod.LabelsEntry
-	nil,                           // 45: seatrial.agent.v1.Pod.AnnotationsEntry
-	nil,                           // 46: seatrial.agent.v1.Container.RequestsEntry
-	nil,                           // 47: seatrial.agent.v1.Container.LimitsEntry
-	nil,                           // 48: seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	(*timestamppb.Timestamp)(nil), // 49: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 50: google.protobuf.Duration
-	(*v1.Plan)(nil),               // 51: seatrial.runner.v1.Plan
-	(*v1.StepState)(nil),          // 52: seatrial.runner.v1.StepState
-	(*v1.LogChunk)(nil),           // 53: seatrial.runner.v1.LogChunk
-	(*v1.FileHeader)(nil),         // 54: seatrial.runner.v1.FileHeader
+	(*Resume)(nil),                // 18: seatrial.agent.v1.Resume
+	(*Release)(nil),               // 19: seatrial.agent.v1.Release
+	(*CommandAck)(nil),            // 20: seatrial.agent.v1.CommandAck
+	(*Ping)(nil),                  // 21: seatrial.agent.v1.Ping
+	(*Pong)(nil),                  // 22: seatrial.agent.v1.Pong
+	(*Credit)(nil),                // 23: seatrial.agent.v1.Credit
+	(*Draining)(nil),              // 24: seatrial.agent.v1.Draining
+	(*GoAway)(nil),                // 25: seatrial.agent.v1.GoAway
+	(*Assignment)(nil),            // 26: seatrial.agent.v1.Assignment
+	(*Pod)(nil),                   // 27: seatrial.agent.v1.Pod
+	(*Toleration)(nil),            // 28: seatrial.agent.v1.Toleration
+	(*PodSecurity)(nil),           // 29: seatrial.agent.v1.PodSecurity
+	(*Container)(nil),             // 30: seatrial.agent.v1.Container
+	(*ContainerEnv)(nil),          // 31: seatrial.agent.v1.ContainerEnv
+	(*KeyRef)(nil),                // 32: seatrial.agent.v1.KeyRef
+	(*FetchAttemptRequest)(nil),   // 33: seatrial.agent.v1.FetchAttemptRequest
+	(*FetchAttemptResponse)(nil),  // 34: seatrial.agent.v1.FetchAttemptResponse
+	(*AttemptReport)(nil),         // 35: seatrial.agent.v1.AttemptReport
+	(*ReportAttemptRequest)(nil),  // 36: seatrial.agent.v1.ReportAttemptRequest
+	(*ReportAttemptResponse)(nil), // 37: seatrial.agent.v1.ReportAttemptResponse
+	(*AppendLogsRequest)(nil),     // 38: seatrial.agent.v1.AppendLogsRequest
+	(*AppendLogsResponse)(nil),    // 39: seatrial.agent.v1.AppendLogsResponse
+	(*StreamStateRequest)(nil),    // 40: seatrial.agent.v1.StreamStateRequest
+	(*StreamStateResponse)(nil),   // 41: seatrial.agent.v1.StreamStateResponse
+	(*PutFileRequest)(nil),        // 42: seatrial.agent.v1.PutFileRequest
+	(*PutFileResponse)(nil),       // 43: seatrial.agent.v1.PutFileResponse
+	nil,                           // 44: seatrial.agent.v1.Pod.NodeSelectorEntry
+	nil,                           // 45: seatrial.agent.v1.Pod.LabelsEntry
+	nil,                           // 46: seatrial.agent.v1.Pod.AnnotationsEntry
+	nil,                           // 47: seatrial.agent.v1.Container.RequestsEntry
+	nil,                           // 48: seatrial.agent.v1.Container.LimitsEntry
+	nil,                           // 49: seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	(*timestamppb.Timestamp)(nil), // 50: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 51: google.protobuf.Duration
+	(*v1.Plan)(nil),               // 52: seatrial.runner.v1.Plan
+	(*v1.StepState)(nil),          // 53: seatrial.runner.v1.StepState
+	(*v1.LogChunk)(nil),           // 54: seatrial.runner.v1.LogChunk
+	(*v1.FileHeader)(nil),         // 55: seatrial.runner.v1.FileHeader
 }
 var file_seatrial_agent_v1_agent_proto_depIdxs = []int32{
-	49, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
-	49, // 1: seatrial.agent.v1.RenewResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	50, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	50, // 1: seatrial.agent.v1.RenewResponse.token_expires_at:type_name -> google.protobuf.Timestamp
 	10, // 2: seatrial.agent.v1.AgentFrame.hello:type_name -> seatrial.agent.v1.Hello
 	12, // 3: seatrial.agent.v1.AgentFrame.inventory:type_name -> seatrial.agent.v1.Inventory
-	19, // 4: seatrial.agent.v1.AgentFrame.command_ack:type_name -> seatrial.agent.v1.CommandAck
-	20, // 5: seatrial.agent.v1.AgentFrame.ping:type_name -> seatrial.agent.v1.Ping
-	22, // 6: seatrial.agent.v1.AgentFrame.credit:type_name -> seatrial.agent.v1.Credit
-	23, // 7: seatrial.agent.v1.AgentFrame.draining:type_name -> seatrial.agent.v1.Draining
+	20, // 4: seatrial.agent.v1.AgentFrame.command_ack:type_name -> seatrial.agent.v1.CommandAck
+	21, // 5: seatrial.agent.v1.AgentFrame.ping:type_name -> seatrial.agent.v1.Ping
+	23, // 6: seatrial.agent.v1.AgentFrame.credit:type_name -> seatrial.agent.v1.Credit
+	24, // 7: seatrial.agent.v1.AgentFrame.draining:type_name -> seatrial.agent.v1.Draining
 	11, // 8: seatrial.agent.v1.ServerFrame.welcome:type_name -> seatrial.agent.v1.Welcome
 	15, // 9: seatrial.agent.v1.ServerFrame.command:type_name -> seatrial.agent.v1.Command
 	14, // 10: seatrial.agent.v1.ServerFrame.inventory_reply:type_name -> seatrial.agent.v1.InventoryReply
-	24, // 11: seatrial.agent.v1.ServerFrame.go_away:type_name -> seatrial.agent.v1.GoAway
-	21, // 12: seatrial.agent.v1.ServerFrame.pong:type_name -> seatrial.agent.v1.Pong
-	49, // 13: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
-	50, // 14: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
-	50, // 15: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
+	25, // 11: seatrial.agent.v1.ServerFrame.go_away:type_name -> seatrial.agent.v1.GoAway
+	22, // 12: seatrial.agent.v1.ServerFrame.pong:type_name -> seatrial.agent.v1.Pong
+	50, // 13: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
+	51, // 14: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
+	51, // 15: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
 	13, // 16: seatrial.agent.v1.Inventory.attempts:type_name -> seatrial.agent.v1.InventoryItem
-	49, // 17: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
+	50, // 17: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
 	16, // 18: seatrial.agent.v1.Command.start:type_name -> seatrial.agent.v1.Start
 	17, // 19: seatrial.agent.v1.Command.cancel:type_name -> seatrial.agent.v1.Cancel
-	18, // 20: seatrial.agent.v1.Command.release:type_name -> seatrial.agent.v1.Release
-	25, // 21: seatrial.agent.v1.Start.assignment:type_name -> seatrial.agent.v1.Assignment
-	0,  // 22: seatrial.agent.v1.CommandAck.outcome:type_name -> seatrial.agent.v1.CommandOutcome
-	49, // 23: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
-	49, // 24: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
-	50, // 25: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
-	50, // 26: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
-	26, // 27: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
-	29, // 28: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
-	51, // 29: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
-	43, // 30: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
-	27, // 31: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
-	28, // 32: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
-	44, // 33: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
-	45, // 34: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
-	30, // 35: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
-	46, // 36: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
-	47, // 37: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
-	31, // 38: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
-	31, // 39: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
-	25, // 40: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
-	1,  // 41: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
-	52, // 42: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
-	49, // 43: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
-	49, // 44: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
-	49, // 45: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
-	34, // 46: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
-	1,  // 47: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
-	53, // 48: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
-	48, // 49: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	54, // 50: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
-	2,  // 51: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
-	4,  // 52: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
-	6,  // 53: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
-	8,  // 54: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
-	37, // 55: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
-	32, // 56: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
-	35, // 57: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
-	39, // 58: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
-	41, // 59: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
-	3,  // 60: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
-	5,  // 61: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
-	7,  // 62: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
-	9,  // 63: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
-	38, // 64: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
-	33, // 65: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
-	36, // 66: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
-	40, // 67: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
-	42, // 68: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
-	60, // [60:69] is the sub-list for method output_type
-	51, // [51:60] is the sub-list for method input_type
-	51, // [51:51] is the sub-list for extension type_name
-	51, // [51:51] is the sub-list for extension extendee
-	0,  // [0:51] is the sub-list for field type_name
+	19, // 20: seatrial.agent.v1.Command.release:type_name -> seatrial.agent.v1.Release
+	18, // 21: seatrial.agent.v1.Command.resume:type_name -> seatrial.agent.v1.Resume
+	26, // 22: seatrial.agent.v1.Start.assignment:type_name -> seatrial.agent.v1.Assignment
+	0,  // 23: seatrial.agent.v1.CommandAck.outcome:type_name -> seatrial.agent.v1.CommandOutcome
+	50, // 24: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
+	50, // 25: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
+	51, // 26: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
+	51, // 27: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
+	27, // 28: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
+	30, // 29: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
+	52, // 30: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
+	44, // 31: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
+	28, // 32: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
+	29, // 33: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
+	45, // 34: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
+	46, // 35: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
+	31, // 36: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
+	47, // 37: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
+	48, // 38: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
+	32, // 39: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
+	32, // 40: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
+	26, // 41: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
+	1,  // 42: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
+	53, // 43: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
+	50, // 44: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
+	50, // 45: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
+	50, // 46: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
+	35, // 47: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
+	1,  // 48: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
+	54, // 49: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
+	49, // 50: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	55, // 51: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
+	2,  // 52: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
+	4,  // 53: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
+	6,  // 54: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
+	8,  // 55: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
+	38, // 56: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
+	33, // 57: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
+	36, // 58: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
+	40, // 59: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
+	42, // 60: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
+	3,  // 61: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
+	5,  // 62: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
+	7,  // 63: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
+	9,  // 64: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
+	39, // 65: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
+	34, // 66: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
+	37, // 67: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
+	41, // 68: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
+	43, // 69: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
+	61, // [61:70] is the sub-list for method output_type
+	52, // [52:61] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_agent_v1_agent_proto_init() }
@@ -3471,15 +3575,16 @@ func file_seatrial_agent_v1_agent_proto_init() {
 		(*Command_Start)(nil),
 		(*Command_Cancel)(nil),
 		(*Command_Release)(nil),
+		(*Command_Resume)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[25].OneofWrappers = []any{}
 	file_seatrial_agent_v1_agent_proto_msgTypes[26].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[28].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[27].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[29].OneofWrappers = []any{
 		(*ContainerEnv_Value)(nil),
 		(*ContainerEnv_Secret)(nil),
 		(*ContainerEnv_ConfigMap)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[39].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[40].OneofWrappers = []any{
 		(*PutFileRequest_Header)(nil),
 		(*PutFileRequest_Data)(nil),
 	}
@@ -3489,7 +3594,7 @@ func file_seatrial_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_agent_v1_agent_proto_rawDesc), len(file_seatrial_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   47,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

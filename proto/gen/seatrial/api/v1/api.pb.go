@@ -2013,6 +2013,130 @@ func (x *CancelExecutionResponse) GetExecution() *Execution {
 	return nil
 }
 
+type ResumeExecutionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Only what waits in this run; empty for all runs.
+	RunId string `protobuf:"bytes,2,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	// Only the steps with this name; empty for all.
+	Step string `protobuf:"bytes,3,opt,name=step,proto3" json:"step,omitempty"`
+	// What the person has to say about it; it is kept with the step.
+	Comment       string `protobuf:"bytes,4,opt,name=comment,proto3" json:"comment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeExecutionRequest) Reset() {
+	*x = ResumeExecutionRequest{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeExecutionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeExecutionRequest) ProtoMessage() {}
+
+func (x *ResumeExecutionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeExecutionRequest.ProtoReflect.Descriptor instead.
+func (*ResumeExecutionRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ResumeExecutionRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ResumeExecutionRequest) GetRunId() string {
+	if x != nil {
+		return x.RunId
+	}
+	return ""
+}
+
+func (x *ResumeExecutionRequest) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *ResumeExecutionRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
+type ResumeExecutionResponse struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Execution *Execution             `protobuf:"bytes,1,opt,name=execution,proto3" json:"execution,omitempty"`
+	// How many steps were resumed.
+	Steps         int32 `protobuf:"varint,2,opt,name=steps,proto3" json:"steps,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeExecutionResponse) Reset() {
+	*x = ResumeExecutionResponse{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeExecutionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeExecutionResponse) ProtoMessage() {}
+
+func (x *ResumeExecutionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeExecutionResponse.ProtoReflect.Descriptor instead.
+func (*ResumeExecutionResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ResumeExecutionResponse) GetExecution() *Execution {
+	if x != nil {
+		return x.Execution
+	}
+	return nil
+}
+
+func (x *ResumeExecutionResponse) GetSteps() int32 {
+	if x != nil {
+		return x.Steps
+	}
+	return 0
+}
+
 type StreamLogRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	AttemptId     string                 `protobuf:"bytes,1,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
@@ -2025,7 +2149,7 @@ type StreamLogRequest struct {
 
 func (x *StreamLogRequest) Reset() {
 	*x = StreamLogRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2037,7 +2161,7 @@ func (x *StreamLogRequest) String() string {
 func (*StreamLogRequest) ProtoMessage() {}
 
 func (x *StreamLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2050,7 +2174,7 @@ func (x *StreamLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLogRequest.ProtoReflect.Descriptor instead.
 func (*StreamLogRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{26}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *StreamLogRequest) GetAttemptId() string {
@@ -2094,7 +2218,7 @@ type StreamLogResponse struct {
 
 func (x *StreamLogResponse) Reset() {
 	*x = StreamLogResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2106,7 +2230,7 @@ func (x *StreamLogResponse) String() string {
 func (*StreamLogResponse) ProtoMessage() {}
 
 func (x *StreamLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2119,7 +2243,7 @@ func (x *StreamLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLogResponse.ProtoReflect.Descriptor instead.
 func (*StreamLogResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{27}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *StreamLogResponse) GetOffset() int64 {
@@ -2163,7 +2287,7 @@ type ListTestResultsRequest struct {
 
 func (x *ListTestResultsRequest) Reset() {
 	*x = ListTestResultsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2175,7 +2299,7 @@ func (x *ListTestResultsRequest) String() string {
 func (*ListTestResultsRequest) ProtoMessage() {}
 
 func (x *ListTestResultsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2188,7 +2312,7 @@ func (x *ListTestResultsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTestResultsRequest.ProtoReflect.Descriptor instead.
 func (*ListTestResultsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{28}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListTestResultsRequest) GetExecutionId() string {
@@ -2240,7 +2364,7 @@ type TestResult struct {
 
 func (x *TestResult) Reset() {
 	*x = TestResult{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2252,7 +2376,7 @@ func (x *TestResult) String() string {
 func (*TestResult) ProtoMessage() {}
 
 func (x *TestResult) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2265,7 +2389,7 @@ func (x *TestResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestResult.ProtoReflect.Descriptor instead.
 func (*TestResult) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{29}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *TestResult) GetId() string {
@@ -2356,7 +2480,7 @@ type ListTestResultsResponse struct {
 
 func (x *ListTestResultsResponse) Reset() {
 	*x = ListTestResultsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2368,7 +2492,7 @@ func (x *ListTestResultsResponse) String() string {
 func (*ListTestResultsResponse) ProtoMessage() {}
 
 func (x *ListTestResultsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2381,7 +2505,7 @@ func (x *ListTestResultsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTestResultsResponse.ProtoReflect.Descriptor instead.
 func (*ListTestResultsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{30}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListTestResultsResponse) GetResults() []*TestResult {
@@ -2407,7 +2531,7 @@ type ListFilesRequest struct {
 
 func (x *ListFilesRequest) Reset() {
 	*x = ListFilesRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2419,7 +2543,7 @@ func (x *ListFilesRequest) String() string {
 func (*ListFilesRequest) ProtoMessage() {}
 
 func (x *ListFilesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2432,7 +2556,7 @@ func (x *ListFilesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFilesRequest.ProtoReflect.Descriptor instead.
 func (*ListFilesRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{31}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListFilesRequest) GetExecutionId() string {
@@ -2466,7 +2590,7 @@ type File struct {
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2478,7 +2602,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2491,7 +2615,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{32}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *File) GetId() string {
@@ -2587,7 +2711,7 @@ type ListFilesResponse struct {
 
 func (x *ListFilesResponse) Reset() {
 	*x = ListFilesResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2599,7 +2723,7 @@ func (x *ListFilesResponse) String() string {
 func (*ListFilesResponse) ProtoMessage() {}
 
 func (x *ListFilesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2612,7 +2736,7 @@ func (x *ListFilesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFilesResponse.ProtoReflect.Descriptor instead.
 func (*ListFilesResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{33}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListFilesResponse) GetFiles() []*File {
@@ -2640,7 +2764,7 @@ type Cluster struct {
 
 func (x *Cluster) Reset() {
 	*x = Cluster{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2652,7 +2776,7 @@ func (x *Cluster) String() string {
 func (*Cluster) ProtoMessage() {}
 
 func (x *Cluster) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2665,7 +2789,7 @@ func (x *Cluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster.ProtoReflect.Descriptor instead.
 func (*Cluster) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{34}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Cluster) GetId() string {
@@ -2750,7 +2874,7 @@ type Environment struct {
 
 func (x *Environment) Reset() {
 	*x = Environment{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2762,7 +2886,7 @@ func (x *Environment) String() string {
 func (*Environment) ProtoMessage() {}
 
 func (x *Environment) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2775,7 +2899,7 @@ func (x *Environment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Environment.ProtoReflect.Descriptor instead.
 func (*Environment) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{35}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Environment) GetId() string {
@@ -2819,7 +2943,7 @@ type EnrollClusterRequest struct {
 
 func (x *EnrollClusterRequest) Reset() {
 	*x = EnrollClusterRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2831,7 +2955,7 @@ func (x *EnrollClusterRequest) String() string {
 func (*EnrollClusterRequest) ProtoMessage() {}
 
 func (x *EnrollClusterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2844,7 +2968,7 @@ func (x *EnrollClusterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollClusterRequest.ProtoReflect.Descriptor instead.
 func (*EnrollClusterRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{36}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *EnrollClusterRequest) GetName() string {
@@ -2885,7 +3009,7 @@ type EnrollClusterResponse struct {
 
 func (x *EnrollClusterResponse) Reset() {
 	*x = EnrollClusterResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2897,7 +3021,7 @@ func (x *EnrollClusterResponse) String() string {
 func (*EnrollClusterResponse) ProtoMessage() {}
 
 func (x *EnrollClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2910,7 +3034,7 @@ func (x *EnrollClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollClusterResponse.ProtoReflect.Descriptor instead.
 func (*EnrollClusterResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{37}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *EnrollClusterResponse) GetCluster() *Cluster {
@@ -2970,7 +3094,7 @@ type ListClustersRequest struct {
 
 func (x *ListClustersRequest) Reset() {
 	*x = ListClustersRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2982,7 +3106,7 @@ func (x *ListClustersRequest) String() string {
 func (*ListClustersRequest) ProtoMessage() {}
 
 func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2995,7 +3119,7 @@ func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersRequest.ProtoReflect.Descriptor instead.
 func (*ListClustersRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{38}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{40}
 }
 
 type ListClustersResponse struct {
@@ -3007,7 +3131,7 @@ type ListClustersResponse struct {
 
 func (x *ListClustersResponse) Reset() {
 	*x = ListClustersResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3019,7 +3143,7 @@ func (x *ListClustersResponse) String() string {
 func (*ListClustersResponse) ProtoMessage() {}
 
 func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3032,7 +3156,7 @@ func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersResponse.ProtoReflect.Descriptor instead.
 func (*ListClustersResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{39}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListClustersResponse) GetClusters() []*Cluster {
@@ -3050,7 +3174,7 @@ type ListEnvironmentsRequest struct {
 
 func (x *ListEnvironmentsRequest) Reset() {
 	*x = ListEnvironmentsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3062,7 +3186,7 @@ func (x *ListEnvironmentsRequest) String() string {
 func (*ListEnvironmentsRequest) ProtoMessage() {}
 
 func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3075,7 +3199,7 @@ func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsRequest.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{40}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{42}
 }
 
 type ListEnvironmentsResponse struct {
@@ -3087,7 +3211,7 @@ type ListEnvironmentsResponse struct {
 
 func (x *ListEnvironmentsResponse) Reset() {
 	*x = ListEnvironmentsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3099,7 +3223,7 @@ func (x *ListEnvironmentsResponse) String() string {
 func (*ListEnvironmentsResponse) ProtoMessage() {}
 
 func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3112,7 +3236,7 @@ func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsResponse.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{41}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListEnvironmentsResponse) GetEnvironments() []*Environment {
@@ -3130,7 +3254,7 @@ type WhoAmIRequest struct {
 
 func (x *WhoAmIRequest) Reset() {
 	*x = WhoAmIRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3142,7 +3266,7 @@ func (x *WhoAmIRequest) String() string {
 func (*WhoAmIRequest) ProtoMessage() {}
 
 func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3155,7 +3279,7 @@ func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIRequest.ProtoReflect.Descriptor instead.
 func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{42}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{44}
 }
 
 type WhoAmIResponse struct {
@@ -3173,7 +3297,7 @@ type WhoAmIResponse struct {
 
 func (x *WhoAmIResponse) Reset() {
 	*x = WhoAmIResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3185,7 +3309,7 @@ func (x *WhoAmIResponse) String() string {
 func (*WhoAmIResponse) ProtoMessage() {}
 
 func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3198,7 +3322,7 @@ func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIResponse.ProtoReflect.Descriptor instead.
 func (*WhoAmIResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{43}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *WhoAmIResponse) GetOrganization() string {
@@ -3264,7 +3388,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3276,7 +3400,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3289,7 +3413,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{44}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *CreateTokenRequest) GetTeam() string {
@@ -3330,7 +3454,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3342,7 +3466,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3355,7 +3479,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{45}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *CreateTokenResponse) GetToken() string {
@@ -3383,7 +3507,7 @@ type SignInRequest struct {
 
 func (x *SignInRequest) Reset() {
 	*x = SignInRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3395,7 +3519,7 @@ func (x *SignInRequest) String() string {
 func (*SignInRequest) ProtoMessage() {}
 
 func (x *SignInRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3408,7 +3532,7 @@ func (x *SignInRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInRequest.ProtoReflect.Descriptor instead.
 func (*SignInRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{46}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *SignInRequest) GetEmail() string {
@@ -3443,7 +3567,7 @@ type SignInResponse struct {
 
 func (x *SignInResponse) Reset() {
 	*x = SignInResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3455,7 +3579,7 @@ func (x *SignInResponse) String() string {
 func (*SignInResponse) ProtoMessage() {}
 
 func (x *SignInResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3468,7 +3592,7 @@ func (x *SignInResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInResponse.ProtoReflect.Descriptor instead.
 func (*SignInResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{47}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *SignInResponse) GetToken() string {
@@ -3668,7 +3792,15 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"S\n" +
 	"\x17CancelExecutionResponse\x128\n" +
-	"\texecution\x18\x01 \x01(\v2\x1a.seatrial.api.v1.ExecutionR\texecution\"\x92\x01\n" +
+	"\texecution\x18\x01 \x01(\v2\x1a.seatrial.api.v1.ExecutionR\texecution\"\x80\x01\n" +
+	"\x16ResumeExecutionRequest\x12\x17\n" +
+	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x12\x15\n" +
+	"\x06run_id\x18\x02 \x01(\tR\x05runId\x12\x12\n" +
+	"\x04step\x18\x03 \x01(\tR\x04step\x12\"\n" +
+	"\acomment\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\acomment\"i\n" +
+	"\x17ResumeExecutionResponse\x128\n" +
+	"\texecution\x18\x01 \x01(\v2\x1a.seatrial.api.v1.ExecutionR\texecution\x12\x14\n" +
+	"\x05steps\x18\x02 \x01(\x05R\x05steps\"\x92\x01\n" +
 	"\x10StreamLogRequest\x12&\n" +
 	"\n" +
 	"attempt_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\tattemptId\x12\x1d\n" +
@@ -3817,13 +3949,14 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x0fWorkflowService\x12^\n" +
 	"\rApplyWorkflow\x12%.seatrial.api.v1.ApplyWorkflowRequest\x1a&.seatrial.api.v1.ApplyWorkflowResponse\x12]\n" +
 	"\vGetWorkflow\x12#.seatrial.api.v1.GetWorkflowRequest\x1a$.seatrial.api.v1.GetWorkflowResponse\"\x03\x90\x02\x01\x12c\n" +
-	"\rListWorkflows\x12%.seatrial.api.v1.ListWorkflowsRequest\x1a&.seatrial.api.v1.ListWorkflowsResponse\"\x03\x90\x02\x012\x9b\x06\n" +
+	"\rListWorkflows\x12%.seatrial.api.v1.ListWorkflowsRequest\x1a&.seatrial.api.v1.ListWorkflowsResponse\"\x03\x90\x02\x012\x81\a\n" +
 	"\x10ExecutionService\x12X\n" +
 	"\vRunWorkflow\x12#.seatrial.api.v1.RunWorkflowRequest\x1a$.seatrial.api.v1.RunWorkflowResponse\x12`\n" +
 	"\fGetExecution\x12$.seatrial.api.v1.GetExecutionRequest\x1a%.seatrial.api.v1.GetExecutionResponse\"\x03\x90\x02\x01\x12f\n" +
 	"\x0eListExecutions\x12&.seatrial.api.v1.ListExecutionsRequest\x1a'.seatrial.api.v1.ListExecutionsResponse\"\x03\x90\x02\x01\x12c\n" +
 	"\x0eWatchExecution\x12&.seatrial.api.v1.WatchExecutionRequest\x1a'.seatrial.api.v1.WatchExecutionResponse0\x01\x12d\n" +
-	"\x0fCancelExecution\x12'.seatrial.api.v1.CancelExecutionRequest\x1a(.seatrial.api.v1.CancelExecutionResponse\x12T\n" +
+	"\x0fCancelExecution\x12'.seatrial.api.v1.CancelExecutionRequest\x1a(.seatrial.api.v1.CancelExecutionResponse\x12d\n" +
+	"\x0fResumeExecution\x12'.seatrial.api.v1.ResumeExecutionRequest\x1a(.seatrial.api.v1.ResumeExecutionResponse\x12T\n" +
 	"\tStreamLog\x12!.seatrial.api.v1.StreamLogRequest\x1a\".seatrial.api.v1.StreamLogResponse0\x01\x12i\n" +
 	"\x0fListTestResults\x12'.seatrial.api.v1.ListTestResultsRequest\x1a(.seatrial.api.v1.ListTestResultsResponse\"\x03\x90\x02\x01\x12W\n" +
 	"\tListFiles\x12!.seatrial.api.v1.ListFilesRequest\x1a\".seatrial.api.v1.ListFilesResponse\"\x03\x90\x02\x012\xc0\x02\n" +
@@ -3850,7 +3983,7 @@ func file_seatrial_api_v1_api_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_api_v1_api_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
+var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
 var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(ApplyOutcome)(0),                // 0: seatrial.api.v1.ApplyOutcome
 	(Status)(0),                      // 1: seatrial.api.v1.Status
@@ -3880,122 +4013,127 @@ var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(*WatchExecutionResponse)(nil),   // 25: seatrial.api.v1.WatchExecutionResponse
 	(*CancelExecutionRequest)(nil),   // 26: seatrial.api.v1.CancelExecutionRequest
 	(*CancelExecutionResponse)(nil),  // 27: seatrial.api.v1.CancelExecutionResponse
-	(*StreamLogRequest)(nil),         // 28: seatrial.api.v1.StreamLogRequest
-	(*StreamLogResponse)(nil),        // 29: seatrial.api.v1.StreamLogResponse
-	(*ListTestResultsRequest)(nil),   // 30: seatrial.api.v1.ListTestResultsRequest
-	(*TestResult)(nil),               // 31: seatrial.api.v1.TestResult
-	(*ListTestResultsResponse)(nil),  // 32: seatrial.api.v1.ListTestResultsResponse
-	(*ListFilesRequest)(nil),         // 33: seatrial.api.v1.ListFilesRequest
-	(*File)(nil),                     // 34: seatrial.api.v1.File
-	(*ListFilesResponse)(nil),        // 35: seatrial.api.v1.ListFilesResponse
-	(*Cluster)(nil),                  // 36: seatrial.api.v1.Cluster
-	(*Environment)(nil),              // 37: seatrial.api.v1.Environment
-	(*EnrollClusterRequest)(nil),     // 38: seatrial.api.v1.EnrollClusterRequest
-	(*EnrollClusterResponse)(nil),    // 39: seatrial.api.v1.EnrollClusterResponse
-	(*ListClustersRequest)(nil),      // 40: seatrial.api.v1.ListClustersRequest
-	(*ListClustersResponse)(nil),     // 41: seatrial.api.v1.ListClustersResponse
-	(*ListEnvironmentsRequest)(nil),  // 42: seatrial.api.v1.ListEnvironmentsRequest
-	(*ListEnvironmentsResponse)(nil), // 43: seatrial.api.v1.ListEnvironmentsResponse
-	(*WhoAmIRequest)(nil),            // 44: seatrial.api.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil),           // 45: seatrial.api.v1.WhoAmIResponse
-	(*CreateTokenRequest)(nil),       // 46: seatrial.api.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),      // 47: seatrial.api.v1.CreateTokenResponse
-	(*SignInRequest)(nil),            // 48: seatrial.api.v1.SignInRequest
-	(*SignInResponse)(nil),           // 49: seatrial.api.v1.SignInResponse
-	nil,                              // 50: seatrial.api.v1.Workflow.LabelsEntry
-	nil,                              // 51: seatrial.api.v1.Execution.ParamsEntry
-	nil,                              // 52: seatrial.api.v1.Run.MatrixEntry
-	nil,                              // 53: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	(*timestamppb.Timestamp)(nil),    // 54: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 55: google.protobuf.Duration
+	(*ResumeExecutionRequest)(nil),   // 28: seatrial.api.v1.ResumeExecutionRequest
+	(*ResumeExecutionResponse)(nil),  // 29: seatrial.api.v1.ResumeExecutionResponse
+	(*StreamLogRequest)(nil),         // 30: seatrial.api.v1.StreamLogRequest
+	(*StreamLogResponse)(nil),        // 31: seatrial.api.v1.StreamLogResponse
+	(*ListTestResultsRequest)(nil),   // 32: seatrial.api.v1.ListTestResultsRequest
+	(*TestResult)(nil),               // 33: seatrial.api.v1.TestResult
+	(*ListTestResultsResponse)(nil),  // 34: seatrial.api.v1.ListTestResultsResponse
+	(*ListFilesRequest)(nil),         // 35: seatrial.api.v1.ListFilesRequest
+	(*File)(nil),                     // 36: seatrial.api.v1.File
+	(*ListFilesResponse)(nil),        // 37: seatrial.api.v1.ListFilesResponse
+	(*Cluster)(nil),                  // 38: seatrial.api.v1.Cluster
+	(*Environment)(nil),              // 39: seatrial.api.v1.Environment
+	(*EnrollClusterRequest)(nil),     // 40: seatrial.api.v1.EnrollClusterRequest
+	(*EnrollClusterResponse)(nil),    // 41: seatrial.api.v1.EnrollClusterResponse
+	(*ListClustersRequest)(nil),      // 42: seatrial.api.v1.ListClustersRequest
+	(*ListClustersResponse)(nil),     // 43: seatrial.api.v1.ListClustersResponse
+	(*ListEnvironmentsRequest)(nil),  // 44: seatrial.api.v1.ListEnvironmentsRequest
+	(*ListEnvironmentsResponse)(nil), // 45: seatrial.api.v1.ListEnvironmentsResponse
+	(*WhoAmIRequest)(nil),            // 46: seatrial.api.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),           // 47: seatrial.api.v1.WhoAmIResponse
+	(*CreateTokenRequest)(nil),       // 48: seatrial.api.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),      // 49: seatrial.api.v1.CreateTokenResponse
+	(*SignInRequest)(nil),            // 50: seatrial.api.v1.SignInRequest
+	(*SignInResponse)(nil),           // 51: seatrial.api.v1.SignInResponse
+	nil,                              // 52: seatrial.api.v1.Workflow.LabelsEntry
+	nil,                              // 53: seatrial.api.v1.Execution.ParamsEntry
+	nil,                              // 54: seatrial.api.v1.Run.MatrixEntry
+	nil,                              // 55: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	(*timestamppb.Timestamp)(nil),    // 56: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 57: google.protobuf.Duration
 }
 var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	3,  // 0: seatrial.api.v1.ErrorDetail.faults:type_name -> seatrial.api.v1.Fault
-	50, // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
-	54, // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
+	52, // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
+	56, // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
 	5,  // 3: seatrial.api.v1.Workflow.params:type_name -> seatrial.api.v1.Param
 	4,  // 4: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
 	0,  // 5: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
 	4,  // 6: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
 	4,  // 7: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
 	1,  // 8: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
-	51, // 9: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
-	54, // 10: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
-	54, // 11: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
-	54, // 12: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
+	53, // 9: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
+	56, // 10: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
+	56, // 11: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
+	56, // 12: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
 	14, // 13: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
 	13, // 14: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
 	1,  // 15: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
 	15, // 16: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
-	52, // 17: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
+	54, // 17: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
 	1,  // 18: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
-	54, // 19: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	54, // 20: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
+	56, // 19: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	56, // 20: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
 	16, // 21: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
 	1,  // 22: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
-	54, // 23: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	54, // 24: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	56, // 23: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	56, // 24: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
 	17, // 25: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
-	53, // 26: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	55, // 26: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
 	12, // 27: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
 	12, // 28: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
 	1,  // 29: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
 	12, // 30: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
 	12, // 31: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
 	12, // 32: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	55, // 33: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
-	31, // 34: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
-	34, // 35: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
-	54, // 36: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
-	54, // 37: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
-	36, // 38: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	37, // 39: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
-	54, // 40: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
-	36, // 41: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
-	37, // 42: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
-	54, // 43: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	55, // 44: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
-	54, // 45: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	54, // 46: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
-	6,  // 47: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
-	8,  // 48: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
-	10, // 49: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
-	18, // 50: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
-	20, // 51: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
-	22, // 52: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
-	24, // 53: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
-	26, // 54: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
-	28, // 55: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
-	30, // 56: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
-	33, // 57: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
-	38, // 58: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
-	40, // 59: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
-	42, // 60: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
-	44, // 61: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
-	46, // 62: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
-	48, // 63: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
-	7,  // 64: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
-	9,  // 65: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
-	11, // 66: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
-	19, // 67: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
-	21, // 68: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
-	23, // 69: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
-	25, // 70: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
-	27, // 71: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
-	29, // 72: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
-	32, // 73: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
-	35, // 74: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
-	39, // 75: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
-	41, // 76: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
-	43, // 77: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
-	45, // 78: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
-	47, // 79: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
-	49, // 80: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
-	64, // [64:81] is the sub-list for method output_type
-	47, // [47:64] is the sub-list for method input_type
-	47, // [47:47] is the sub-list for extension type_name
-	47, // [47:47] is the sub-list for extension extendee
-	0,  // [0:47] is the sub-list for field type_name
+	12, // 33: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	57, // 34: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
+	33, // 35: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
+	36, // 36: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
+	56, // 37: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
+	56, // 38: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
+	38, // 39: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	39, // 40: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
+	56, // 41: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
+	38, // 42: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
+	39, // 43: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
+	56, // 44: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	57, // 45: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
+	56, // 46: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	56, // 47: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
+	6,  // 48: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
+	8,  // 49: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
+	10, // 50: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
+	18, // 51: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
+	20, // 52: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
+	22, // 53: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
+	24, // 54: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
+	26, // 55: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
+	28, // 56: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
+	30, // 57: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
+	32, // 58: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
+	35, // 59: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
+	40, // 60: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
+	42, // 61: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
+	44, // 62: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
+	46, // 63: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
+	48, // 64: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
+	50, // 65: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
+	7,  // 66: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
+	9,  // 67: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
+	11, // 68: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
+	19, // 69: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
+	21, // 70: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
+	23, // 71: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
+	25, // 72: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
+	27, // 73: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
+	29, // 74: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
+	31, // 75: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
+	34, // 76: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
+	37, // 77: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
+	41, // 78: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
+	43, // 79: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
+	45, // 80: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
+	47, // 81: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
+	49, // 82: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
+	51, // 83: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
+	66, // [66:84] is the sub-list for method output_type
+	48, // [48:66] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_api_proto_init() }
@@ -4010,7 +4148,7 @@ func file_seatrial_api_v1_api_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_api_proto_rawDesc), len(file_seatrial_api_v1_api_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   52,
+			NumMessages:   54,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

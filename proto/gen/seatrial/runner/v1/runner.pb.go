@@ -41,6 +41,8 @@ const (
 	StepStatus_STEP_STATUS_TIMED_OUT   StepStatus = 6
 	StepStatus_STEP_STATUS_CANCELLED   StepStatus = 7
 	StepStatus_STEP_STATUS_SKIPPED     StepStatus = 8
+	// The step waits for a person; its reason says for what.
+	StepStatus_STEP_STATUS_PAUSED StepStatus = 9
 )
 
 // Enum value maps for StepStatus.
@@ -55,6 +57,7 @@ var (
 		6: "STEP_STATUS_TIMED_OUT",
 		7: "STEP_STATUS_CANCELLED",
 		8: "STEP_STATUS_SKIPPED",
+		9: "STEP_STATUS_PAUSED",
 	}
 	StepStatus_value = map[string]int32{
 		"STEP_STATUS_UNSPECIFIED": 0,
@@ -66,6 +69,7 @@ var (
 		"STEP_STATUS_TIMED_OUT":   6,
 		"STEP_STATUS_CANCELLED":   7,
 		"STEP_STATUS_SKIPPED":     8,
+		"STEP_STATUS_PAUSED":      9,
 	}
 )
 
@@ -191,7 +195,7 @@ func (x ArtifactSpec_When) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ArtifactSpec_When.Descriptor instead.
 func (ArtifactSpec_When) EnumDescriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{24, 0}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{26, 0}
 }
 
 type AttachRequest struct {
@@ -333,6 +337,7 @@ type AttachResponse struct {
 	//	*AttachResponse_Cancel
 	//	*AttachResponse_FinishedAck
 	//	*AttachResponse_DeliveredAck
+	//	*AttachResponse_Resume
 	Message       isAttachResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -420,6 +425,15 @@ func (x *AttachResponse) GetDeliveredAck() *DeliveredAck {
 	return nil
 }
 
+func (x *AttachResponse) GetResume() *Resume {
+	if x != nil {
+		if x, ok := x.Message.(*AttachResponse_Resume); ok {
+			return x.Resume
+		}
+	}
+	return nil
+}
+
 type isAttachResponse_Message interface {
 	isAttachResponse_Message()
 }
@@ -444,6 +458,10 @@ type AttachResponse_DeliveredAck struct {
 	DeliveredAck *DeliveredAck `protobuf:"bytes,5,opt,name=delivered_ack,json=deliveredAck,proto3,oneof"`
 }
 
+type AttachResponse_Resume struct {
+	Resume *Resume `protobuf:"bytes,6,opt,name=resume,proto3,oneof"`
+}
+
 func (*AttachResponse_Welcome) isAttachResponse_Message() {}
 
 func (*AttachResponse_LogAck) isAttachResponse_Message() {}
@@ -453,6 +471,8 @@ func (*AttachResponse_Cancel) isAttachResponse_Message() {}
 func (*AttachResponse_FinishedAck) isAttachResponse_Message() {}
 
 func (*AttachResponse_DeliveredAck) isAttachResponse_Message() {}
+
+func (*AttachResponse_Resume) isAttachResponse_Message() {}
 
 // Hello opens the stream.
 type Hello struct {
@@ -530,7 +550,9 @@ type Welcome struct {
 	// Committed offsets by stream; a stream that is not named starts at zero.
 	Committed map[string]int64 `protobuf:"bytes,1,rep,name=committed,proto3" json:"committed,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	// Set when the attempt was cancelled before this container attached.
-	Cancel        *Cancel `protobuf:"bytes,2,opt,name=cancel,proto3" json:"cancel,omitempty"`
+	Cancel *Cancel `protobuf:"bytes,2,opt,name=cancel,proto3" json:"cancel,omitempty"`
+	// What was resumed so far, in case this container was not attached then. Saying it again changes nothing.
+	Resumed       []*Resume `protobuf:"bytes,3,rep,name=resumed,proto3" json:"resumed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -575,6 +597,13 @@ func (x *Welcome) GetCommitted() map[string]int64 {
 func (x *Welcome) GetCancel() *Cancel {
 	if x != nil {
 		return x.Cancel
+	}
+	return nil
+}
+
+func (x *Welcome) GetResumed() []*Resume {
+	if x != nil {
+		return x.Resumed
 	}
 	return nil
 }
@@ -1253,6 +1282,60 @@ func (x *Cancel) GetGrace() *durationpb.Duration {
 	return nil
 }
 
+// Resume lets the attempt go on after a step that pauses it.
+type Resume struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	StepIndex int32                  `protobuf:"varint,1,opt,name=step_index,json=stepIndex,proto3" json:"step_index,omitempty"`
+	// A sentence that says who has resumed it: it becomes the reason of the step.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Resume) Reset() {
+	*x = Resume{}
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Resume) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Resume) ProtoMessage() {}
+
+func (x *Resume) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Resume.ProtoReflect.Descriptor instead.
+func (*Resume) Descriptor() ([]byte, []int) {
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Resume) GetStepIndex() int32 {
+	if x != nil {
+		return x.StepIndex
+	}
+	return 0
+}
+
+func (x *Resume) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 type FileHeader struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	AttemptId string                 `protobuf:"bytes,1,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
@@ -1271,7 +1354,7 @@ type FileHeader struct {
 
 func (x *FileHeader) Reset() {
 	*x = FileHeader{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[14]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1283,7 +1366,7 @@ func (x *FileHeader) String() string {
 func (*FileHeader) ProtoMessage() {}
 
 func (x *FileHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[14]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1296,7 +1379,7 @@ func (x *FileHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileHeader.ProtoReflect.Descriptor instead.
 func (*FileHeader) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{14}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *FileHeader) GetAttemptId() string {
@@ -1368,7 +1451,7 @@ type UploadRequest struct {
 
 func (x *UploadRequest) Reset() {
 	*x = UploadRequest{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[15]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1380,7 +1463,7 @@ func (x *UploadRequest) String() string {
 func (*UploadRequest) ProtoMessage() {}
 
 func (x *UploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[15]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1393,7 +1476,7 @@ func (x *UploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadRequest.ProtoReflect.Descriptor instead.
 func (*UploadRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{15}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *UploadRequest) GetMessage() isUploadRequest_Message {
@@ -1446,7 +1529,7 @@ type UploadResponse struct {
 
 func (x *UploadResponse) Reset() {
 	*x = UploadResponse{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[16]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1458,7 +1541,7 @@ func (x *UploadResponse) String() string {
 func (*UploadResponse) ProtoMessage() {}
 
 func (x *UploadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[16]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1471,7 +1554,7 @@ func (x *UploadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadResponse.ProtoReflect.Descriptor instead.
 func (*UploadResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{16}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *UploadResponse) GetSize() int64 {
@@ -1497,13 +1580,16 @@ type Plan struct {
 	// How long the steps that run after a timeout or a cancellation may take together at most: teardown, and steps whose condition
 	// asks for it. Each has a time limit of its own; this is their sum, for the pod's deadline.
 	TeardownAllowance *durationpb.Duration `protobuf:"bytes,7,opt,name=teardown_allowance,json=teardownAllowance,proto3" json:"teardown_allowance,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// How long the steps that wait for a person may take together at most. It does not count as part of the timeout; the pod's deadline
+	// makes room for it.
+	PauseAllowance *durationpb.Duration `protobuf:"bytes,8,opt,name=pause_allowance,json=pauseAllowance,proto3" json:"pause_allowance,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Plan) Reset() {
 	*x = Plan{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[17]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1515,7 +1601,7 @@ func (x *Plan) String() string {
 func (*Plan) ProtoMessage() {}
 
 func (x *Plan) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[17]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1528,7 +1614,7 @@ func (x *Plan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Plan.ProtoReflect.Descriptor instead.
 func (*Plan) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{17}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Plan) GetAttemptId() string {
@@ -1580,6 +1666,13 @@ func (x *Plan) GetTeardownAllowance() *durationpb.Duration {
 	return nil
 }
 
+func (x *Plan) GetPauseAllowance() *durationpb.Duration {
+	if x != nil {
+		return x.PauseAllowance
+	}
+	return nil
+}
+
 // SourceFile is written to the workspace before the first step.
 type SourceFile struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -1593,7 +1686,7 @@ type SourceFile struct {
 
 func (x *SourceFile) Reset() {
 	*x = SourceFile{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[18]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1605,7 +1698,7 @@ func (x *SourceFile) String() string {
 func (*SourceFile) ProtoMessage() {}
 
 func (x *SourceFile) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[18]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1618,7 +1711,7 @@ func (x *SourceFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceFile.ProtoReflect.Descriptor instead.
 func (*SourceFile) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{18}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SourceFile) GetPath() string {
@@ -1642,14 +1735,14 @@ func (x *SourceFile) GetMode() uint32 {
 	return 0
 }
 
-// Step is one command of the plan. Steps run in order of their index, each in its container.
+// Step is one command of the plan. Steps run in order of their index, each in its container; those of a group run at once.
 type Step struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Index int32                  `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
 	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Name of the pod's container that runs the step.
 	Container string `protobuf:"bytes,3,opt,name=container,proto3" json:"container,omitempty"`
-	// Exactly one of script (run by /bin/sh -e) and command (run as it is) is set.
+	// Exactly one of script (run by /bin/sh -e), command (run as it is) and pause is set.
 	Script  string   `protobuf:"bytes,4,opt,name=script,proto3" json:"script,omitempty"`
 	Command []string `protobuf:"bytes,5,rep,name=command,proto3" json:"command,omitempty"`
 	// Relative to the workspace unless absolute.
@@ -1667,14 +1760,18 @@ type Step struct {
 	// Names of the values that the command may write to the file $SEATRIAL_OUTPUT.
 	Outputs []string `protobuf:"bytes,15,rep,name=outputs,proto3" json:"outputs,omitempty"`
 	// The step belongs to the teardown: it runs however the steps before it ended, also after a timeout or a cancellation.
-	Teardown      bool `protobuf:"varint,16,opt,name=teardown,proto3" json:"teardown,omitempty"`
+	Teardown bool   `protobuf:"varint,16,opt,name=teardown,proto3" json:"teardown,omitempty"`
+	Pause    *Pause `protobuf:"bytes,17,opt,name=pause,proto3" json:"pause,omitempty"`
+	// Name of the group that the step belongs to, empty for none. Steps of a group follow each other, run at the same time and do not
+	// see each other; each has a container of its own.
+	Group         string `protobuf:"bytes,18,opt,name=group,proto3" json:"group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[19]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1686,7 +1783,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[19]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1699,7 +1796,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{19}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Step) GetIndex() int32 {
@@ -1814,6 +1911,75 @@ func (x *Step) GetTeardown() bool {
 	return false
 }
 
+func (x *Step) GetPause() *Pause {
+	if x != nil {
+		return x.Pause
+	}
+	return nil
+}
+
+func (x *Step) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+// Pause waits until a person resumes the attempt.
+type Pause struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the person is asked; may hold ${{ }} expressions, which the runner resolves.
+	Message string `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	// How long it waits at most.
+	Timeout       *durationpb.Duration `protobuf:"bytes,2,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pause) Reset() {
+	*x = Pause{}
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pause) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pause) ProtoMessage() {}
+
+func (x *Pause) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pause.ProtoReflect.Descriptor instead.
+func (*Pause) Descriptor() ([]byte, []int) {
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Pause) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *Pause) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
 // Retry says how often and when a command that did not end as expected is run again.
 type Retry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1828,7 +1994,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[20]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1840,7 +2006,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[20]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1853,7 +2019,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{20}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Retry) GetAttempts() int32 {
@@ -1889,7 +2055,7 @@ type Expect struct {
 
 func (x *Expect) Reset() {
 	*x = Expect{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[21]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1901,7 +2067,7 @@ func (x *Expect) String() string {
 func (*Expect) ProtoMessage() {}
 
 func (x *Expect) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[21]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1914,7 +2080,7 @@ func (x *Expect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expect.ProtoReflect.Descriptor instead.
 func (*Expect) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{21}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Expect) GetFailure() bool {
@@ -1953,7 +2119,7 @@ type EnvVar struct {
 
 func (x *EnvVar) Reset() {
 	*x = EnvVar{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[22]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1965,7 +2131,7 @@ func (x *EnvVar) String() string {
 func (*EnvVar) ProtoMessage() {}
 
 func (x *EnvVar) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[22]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1978,7 +2144,7 @@ func (x *EnvVar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvVar.ProtoReflect.Descriptor instead.
 func (*EnvVar) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{22}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *EnvVar) GetName() string {
@@ -2019,7 +2185,7 @@ type ReportSpec struct {
 
 func (x *ReportSpec) Reset() {
 	*x = ReportSpec{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[23]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2031,7 +2197,7 @@ func (x *ReportSpec) String() string {
 func (*ReportSpec) ProtoMessage() {}
 
 func (x *ReportSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[23]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2044,7 +2210,7 @@ func (x *ReportSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportSpec.ProtoReflect.Descriptor instead.
 func (*ReportSpec) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{23}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ReportSpec) GetFormat() string {
@@ -2073,7 +2239,7 @@ type ArtifactSpec struct {
 
 func (x *ArtifactSpec) Reset() {
 	*x = ArtifactSpec{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[24]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2085,7 +2251,7 @@ func (x *ArtifactSpec) String() string {
 func (*ArtifactSpec) ProtoMessage() {}
 
 func (x *ArtifactSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[24]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2098,7 +2264,7 @@ func (x *ArtifactSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ArtifactSpec.ProtoReflect.Descriptor instead.
 func (*ArtifactSpec) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{24}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ArtifactSpec) GetPaths() []string {
@@ -2133,23 +2299,25 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\x04step\x18\x03 \x01(\v2\x1d.seatrial.runner.v1.StepStateH\x00R\x04step\x12:\n" +
 	"\bfinished\x18\x04 \x01(\v2\x1c.seatrial.runner.v1.FinishedH\x00R\bfinished\x12=\n" +
 	"\tdelivered\x18\x05 \x01(\v2\x1d.seatrial.runner.v1.DeliveredH\x00R\tdeliveredB\t\n" +
-	"\amessage\"\xd0\x02\n" +
+	"\amessage\"\x86\x03\n" +
 	"\x0eAttachResponse\x127\n" +
 	"\awelcome\x18\x01 \x01(\v2\x1b.seatrial.runner.v1.WelcomeH\x00R\awelcome\x125\n" +
 	"\alog_ack\x18\x02 \x01(\v2\x1a.seatrial.runner.v1.LogAckH\x00R\x06logAck\x124\n" +
 	"\x06cancel\x18\x03 \x01(\v2\x1a.seatrial.runner.v1.CancelH\x00R\x06cancel\x12D\n" +
 	"\ffinished_ack\x18\x04 \x01(\v2\x1f.seatrial.runner.v1.FinishedAckH\x00R\vfinishedAck\x12G\n" +
-	"\rdelivered_ack\x18\x05 \x01(\v2 .seatrial.runner.v1.DeliveredAckH\x00R\fdeliveredAckB\t\n" +
+	"\rdelivered_ack\x18\x05 \x01(\v2 .seatrial.runner.v1.DeliveredAckH\x00R\fdeliveredAck\x124\n" +
+	"\x06resume\x18\x06 \x01(\v2\x1a.seatrial.runner.v1.ResumeH\x00R\x06resumeB\t\n" +
 	"\amessage\"\x85\x01\n" +
 	"\x05Hello\x12\x1d\n" +
 	"\n" +
 	"attempt_id\x18\x01 \x01(\tR\tattemptId\x12\x1c\n" +
 	"\tcontainer\x18\x02 \x01(\tR\tcontainer\x12%\n" +
 	"\x0erunner_version\x18\x03 \x01(\tR\rrunnerVersion\x12\x18\n" +
-	"\astreams\x18\x04 \x03(\tR\astreams\"\xc5\x01\n" +
+	"\astreams\x18\x04 \x03(\tR\astreams\"\xfb\x01\n" +
 	"\aWelcome\x12H\n" +
 	"\tcommitted\x18\x01 \x03(\v2*.seatrial.runner.v1.Welcome.CommittedEntryR\tcommitted\x122\n" +
-	"\x06cancel\x18\x02 \x01(\v2\x1a.seatrial.runner.v1.CancelR\x06cancel\x1a<\n" +
+	"\x06cancel\x18\x02 \x01(\v2\x1a.seatrial.runner.v1.CancelR\x06cancel\x124\n" +
+	"\aresumed\x18\x03 \x03(\v2\x1a.seatrial.runner.v1.ResumeR\aresumed\x1a<\n" +
 	"\x0eCommittedEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xa7\x03\n" +
@@ -2211,7 +2379,11 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\fDeliveredAck\"Q\n" +
 	"\x06Cancel\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12/\n" +
-	"\x05grace\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05grace\"\xf7\x01\n" +
+	"\x05grace\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05grace\"?\n" +
+	"\x06Resume\x12\x1d\n" +
+	"\n" +
+	"step_index\x18\x01 \x01(\x05R\tstepIndex\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xf7\x01\n" +
 	"\n" +
 	"FileHeader\x12\x1d\n" +
 	"\n" +
@@ -2229,7 +2401,7 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\x04data\x18\x02 \x01(\fH\x00R\x04dataB\t\n" +
 	"\amessage\"$\n" +
 	"\x0eUploadResponse\x12\x12\n" +
-	"\x04size\x18\x01 \x01(\x03R\x04size\"\x81\x03\n" +
+	"\x04size\x18\x01 \x01(\x03R\x04size\"\xc5\x03\n" +
 	"\x04Plan\x12\x1d\n" +
 	"\n" +
 	"attempt_id\x18\x01 \x01(\tR\tattemptId\x123\n" +
@@ -2238,12 +2410,13 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\x10upload_allowance\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x0fuploadAllowance\x124\n" +
 	"\x05files\x18\x05 \x03(\v2\x1e.seatrial.runner.v1.SourceFileR\x05files\x12.\n" +
 	"\x05steps\x18\x06 \x03(\v2\x18.seatrial.runner.v1.StepR\x05steps\x12H\n" +
-	"\x12teardown_allowance\x18\a \x01(\v2\x19.google.protobuf.DurationR\x11teardownAllowance\"N\n" +
+	"\x12teardown_allowance\x18\a \x01(\v2\x19.google.protobuf.DurationR\x11teardownAllowance\x12B\n" +
+	"\x0fpause_allowance\x18\b \x01(\v2\x19.google.protobuf.DurationR\x0epauseAllowance\"N\n" +
 	"\n" +
 	"SourceFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\x12\x12\n" +
-	"\x04mode\x18\x03 \x01(\rR\x04mode\"\xe3\x04\n" +
+	"\x04mode\x18\x03 \x01(\rR\x04mode\"\xaa\x05\n" +
 	"\x04Step\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
@@ -2262,7 +2435,12 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\x11continue_on_error\x18\r \x01(\bR\x0fcontinueOnError\x122\n" +
 	"\x06expect\x18\x0e \x01(\v2\x1a.seatrial.runner.v1.ExpectR\x06expect\x12\x18\n" +
 	"\aoutputs\x18\x0f \x03(\tR\aoutputs\x12\x1a\n" +
-	"\bteardown\x18\x10 \x01(\bR\bteardown\"n\n" +
+	"\bteardown\x18\x10 \x01(\bR\bteardown\x12/\n" +
+	"\x05pause\x18\x11 \x01(\v2\x19.seatrial.runner.v1.PauseR\x05pause\x12\x14\n" +
+	"\x05group\x18\x12 \x01(\tR\x05group\"V\n" +
+	"\x05Pause\x12\x18\n" +
+	"\amessage\x18\x01 \x01(\tR\amessage\x123\n" +
+	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"n\n" +
 	"\x05Retry\x12\x1a\n" +
 	"\battempts\x18\x01 \x01(\x05R\battempts\x12/\n" +
 	"\x05delay\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05delay\x12\x18\n" +
@@ -2288,7 +2466,7 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\x04When\x12\x14\n" +
 	"\x10WHEN_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vWHEN_PASSED\x10\x01\x12\x0f\n" +
-	"\vWHEN_FAILED\x10\x02*\xf3\x01\n" +
+	"\vWHEN_FAILED\x10\x02*\x8b\x02\n" +
 	"\n" +
 	"StepStatus\x12\x1b\n" +
 	"\x17STEP_STATUS_UNSPECIFIED\x10\x00\x12\x17\n" +
@@ -2299,7 +2477,8 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\x13STEP_STATUS_ERRORED\x10\x05\x12\x19\n" +
 	"\x15STEP_STATUS_TIMED_OUT\x10\x06\x12\x19\n" +
 	"\x15STEP_STATUS_CANCELLED\x10\a\x12\x17\n" +
-	"\x13STEP_STATUS_SKIPPED\x10\b*S\n" +
+	"\x13STEP_STATUS_SKIPPED\x10\b\x12\x16\n" +
+	"\x12STEP_STATUS_PAUSED\x10\t*S\n" +
 	"\bFileKind\x12\x19\n" +
 	"\x15FILE_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10FILE_KIND_REPORT\x10\x01\x12\x16\n" +
@@ -2322,7 +2501,7 @@ func file_seatrial_runner_v1_runner_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_runner_v1_runner_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_runner_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_seatrial_runner_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_seatrial_runner_v1_runner_proto_goTypes = []any{
 	(StepStatus)(0),               // 0: seatrial.runner.v1.StepStatus
 	(FileKind)(0),                 // 1: seatrial.runner.v1.FileKind
@@ -2341,21 +2520,23 @@ var file_seatrial_runner_v1_runner_proto_goTypes = []any{
 	(*Delivered)(nil),             // 14: seatrial.runner.v1.Delivered
 	(*DeliveredAck)(nil),          // 15: seatrial.runner.v1.DeliveredAck
 	(*Cancel)(nil),                // 16: seatrial.runner.v1.Cancel
-	(*FileHeader)(nil),            // 17: seatrial.runner.v1.FileHeader
-	(*UploadRequest)(nil),         // 18: seatrial.runner.v1.UploadRequest
-	(*UploadResponse)(nil),        // 19: seatrial.runner.v1.UploadResponse
-	(*Plan)(nil),                  // 20: seatrial.runner.v1.Plan
-	(*SourceFile)(nil),            // 21: seatrial.runner.v1.SourceFile
-	(*Step)(nil),                  // 22: seatrial.runner.v1.Step
-	(*Retry)(nil),                 // 23: seatrial.runner.v1.Retry
-	(*Expect)(nil),                // 24: seatrial.runner.v1.Expect
-	(*EnvVar)(nil),                // 25: seatrial.runner.v1.EnvVar
-	(*ReportSpec)(nil),            // 26: seatrial.runner.v1.ReportSpec
-	(*ArtifactSpec)(nil),          // 27: seatrial.runner.v1.ArtifactSpec
-	nil,                           // 28: seatrial.runner.v1.Welcome.CommittedEntry
-	nil,                           // 29: seatrial.runner.v1.Outputs.ValuesEntry
-	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 31: google.protobuf.Duration
+	(*Resume)(nil),                // 17: seatrial.runner.v1.Resume
+	(*FileHeader)(nil),            // 18: seatrial.runner.v1.FileHeader
+	(*UploadRequest)(nil),         // 19: seatrial.runner.v1.UploadRequest
+	(*UploadResponse)(nil),        // 20: seatrial.runner.v1.UploadResponse
+	(*Plan)(nil),                  // 21: seatrial.runner.v1.Plan
+	(*SourceFile)(nil),            // 22: seatrial.runner.v1.SourceFile
+	(*Step)(nil),                  // 23: seatrial.runner.v1.Step
+	(*Pause)(nil),                 // 24: seatrial.runner.v1.Pause
+	(*Retry)(nil),                 // 25: seatrial.runner.v1.Retry
+	(*Expect)(nil),                // 26: seatrial.runner.v1.Expect
+	(*EnvVar)(nil),                // 27: seatrial.runner.v1.EnvVar
+	(*ReportSpec)(nil),            // 28: seatrial.runner.v1.ReportSpec
+	(*ArtifactSpec)(nil),          // 29: seatrial.runner.v1.ArtifactSpec
+	nil,                           // 30: seatrial.runner.v1.Welcome.CommittedEntry
+	nil,                           // 31: seatrial.runner.v1.Outputs.ValuesEntry
+	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 33: google.protobuf.Duration
 }
 var file_seatrial_runner_v1_runner_proto_depIdxs = []int32{
 	5,  // 0: seatrial.runner.v1.AttachRequest.hello:type_name -> seatrial.runner.v1.Hello
@@ -2368,44 +2549,49 @@ var file_seatrial_runner_v1_runner_proto_depIdxs = []int32{
 	16, // 7: seatrial.runner.v1.AttachResponse.cancel:type_name -> seatrial.runner.v1.Cancel
 	13, // 8: seatrial.runner.v1.AttachResponse.finished_ack:type_name -> seatrial.runner.v1.FinishedAck
 	15, // 9: seatrial.runner.v1.AttachResponse.delivered_ack:type_name -> seatrial.runner.v1.DeliveredAck
-	28, // 10: seatrial.runner.v1.Welcome.committed:type_name -> seatrial.runner.v1.Welcome.CommittedEntry
-	16, // 11: seatrial.runner.v1.Welcome.cancel:type_name -> seatrial.runner.v1.Cancel
-	30, // 12: seatrial.runner.v1.LogChunk.first_time:type_name -> google.protobuf.Timestamp
-	30, // 13: seatrial.runner.v1.LogChunk.last_time:type_name -> google.protobuf.Timestamp
-	8,  // 14: seatrial.runner.v1.LogChunk.final:type_name -> seatrial.runner.v1.LogTotals
-	0,  // 15: seatrial.runner.v1.StepState.status:type_name -> seatrial.runner.v1.StepStatus
-	30, // 16: seatrial.runner.v1.StepState.started_at:type_name -> google.protobuf.Timestamp
-	30, // 17: seatrial.runner.v1.StepState.finished_at:type_name -> google.protobuf.Timestamp
-	8,  // 18: seatrial.runner.v1.StepState.log:type_name -> seatrial.runner.v1.LogTotals
-	29, // 19: seatrial.runner.v1.Outputs.values:type_name -> seatrial.runner.v1.Outputs.ValuesEntry
-	0,  // 20: seatrial.runner.v1.Finished.status:type_name -> seatrial.runner.v1.StepStatus
-	30, // 21: seatrial.runner.v1.Finished.finished_at:type_name -> google.protobuf.Timestamp
-	31, // 22: seatrial.runner.v1.Cancel.grace:type_name -> google.protobuf.Duration
-	1,  // 23: seatrial.runner.v1.FileHeader.kind:type_name -> seatrial.runner.v1.FileKind
-	17, // 24: seatrial.runner.v1.UploadRequest.header:type_name -> seatrial.runner.v1.FileHeader
-	31, // 25: seatrial.runner.v1.Plan.timeout:type_name -> google.protobuf.Duration
-	31, // 26: seatrial.runner.v1.Plan.grace:type_name -> google.protobuf.Duration
-	31, // 27: seatrial.runner.v1.Plan.upload_allowance:type_name -> google.protobuf.Duration
-	21, // 28: seatrial.runner.v1.Plan.files:type_name -> seatrial.runner.v1.SourceFile
-	22, // 29: seatrial.runner.v1.Plan.steps:type_name -> seatrial.runner.v1.Step
-	31, // 30: seatrial.runner.v1.Plan.teardown_allowance:type_name -> google.protobuf.Duration
-	25, // 31: seatrial.runner.v1.Step.env:type_name -> seatrial.runner.v1.EnvVar
-	31, // 32: seatrial.runner.v1.Step.timeout:type_name -> google.protobuf.Duration
-	26, // 33: seatrial.runner.v1.Step.reports:type_name -> seatrial.runner.v1.ReportSpec
-	27, // 34: seatrial.runner.v1.Step.artifacts:type_name -> seatrial.runner.v1.ArtifactSpec
-	23, // 35: seatrial.runner.v1.Step.retry:type_name -> seatrial.runner.v1.Retry
-	24, // 36: seatrial.runner.v1.Step.expect:type_name -> seatrial.runner.v1.Expect
-	31, // 37: seatrial.runner.v1.Retry.delay:type_name -> google.protobuf.Duration
-	2,  // 38: seatrial.runner.v1.ArtifactSpec.when:type_name -> seatrial.runner.v1.ArtifactSpec.When
-	3,  // 39: seatrial.runner.v1.RunnerService.Attach:input_type -> seatrial.runner.v1.AttachRequest
-	18, // 40: seatrial.runner.v1.RunnerService.Upload:input_type -> seatrial.runner.v1.UploadRequest
-	4,  // 41: seatrial.runner.v1.RunnerService.Attach:output_type -> seatrial.runner.v1.AttachResponse
-	19, // 42: seatrial.runner.v1.RunnerService.Upload:output_type -> seatrial.runner.v1.UploadResponse
-	41, // [41:43] is the sub-list for method output_type
-	39, // [39:41] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	17, // 10: seatrial.runner.v1.AttachResponse.resume:type_name -> seatrial.runner.v1.Resume
+	30, // 11: seatrial.runner.v1.Welcome.committed:type_name -> seatrial.runner.v1.Welcome.CommittedEntry
+	16, // 12: seatrial.runner.v1.Welcome.cancel:type_name -> seatrial.runner.v1.Cancel
+	17, // 13: seatrial.runner.v1.Welcome.resumed:type_name -> seatrial.runner.v1.Resume
+	32, // 14: seatrial.runner.v1.LogChunk.first_time:type_name -> google.protobuf.Timestamp
+	32, // 15: seatrial.runner.v1.LogChunk.last_time:type_name -> google.protobuf.Timestamp
+	8,  // 16: seatrial.runner.v1.LogChunk.final:type_name -> seatrial.runner.v1.LogTotals
+	0,  // 17: seatrial.runner.v1.StepState.status:type_name -> seatrial.runner.v1.StepStatus
+	32, // 18: seatrial.runner.v1.StepState.started_at:type_name -> google.protobuf.Timestamp
+	32, // 19: seatrial.runner.v1.StepState.finished_at:type_name -> google.protobuf.Timestamp
+	8,  // 20: seatrial.runner.v1.StepState.log:type_name -> seatrial.runner.v1.LogTotals
+	31, // 21: seatrial.runner.v1.Outputs.values:type_name -> seatrial.runner.v1.Outputs.ValuesEntry
+	0,  // 22: seatrial.runner.v1.Finished.status:type_name -> seatrial.runner.v1.StepStatus
+	32, // 23: seatrial.runner.v1.Finished.finished_at:type_name -> google.protobuf.Timestamp
+	33, // 24: seatrial.runner.v1.Cancel.grace:type_name -> google.protobuf.Duration
+	1,  // 25: seatrial.runner.v1.FileHeader.kind:type_name -> seatrial.runner.v1.FileKind
+	18, // 26: seatrial.runner.v1.UploadRequest.header:type_name -> seatrial.runner.v1.FileHeader
+	33, // 27: seatrial.runner.v1.Plan.timeout:type_name -> google.protobuf.Duration
+	33, // 28: seatrial.runner.v1.Plan.grace:type_name -> google.protobuf.Duration
+	33, // 29: seatrial.runner.v1.Plan.upload_allowance:type_name -> google.protobuf.Duration
+	22, // 30: seatrial.runner.v1.Plan.files:type_name -> seatrial.runner.v1.SourceFile
+	23, // 31: seatrial.runner.v1.Plan.steps:type_name -> seatrial.runner.v1.Step
+	33, // 32: seatrial.runner.v1.Plan.teardown_allowance:type_name -> google.protobuf.Duration
+	33, // 33: seatrial.runner.v1.Plan.pause_allowance:type_name -> google.protobuf.Duration
+	27, // 34: seatrial.runner.v1.Step.env:type_name -> seatrial.runner.v1.EnvVar
+	33, // 35: seatrial.runner.v1.Step.timeout:type_name -> google.protobuf.Duration
+	28, // 36: seatrial.runner.v1.Step.reports:type_name -> seatrial.runner.v1.ReportSpec
+	29, // 37: seatrial.runner.v1.Step.artifacts:type_name -> seatrial.runner.v1.ArtifactSpec
+	25, // 38: seatrial.runner.v1.Step.retry:type_name -> seatrial.runner.v1.Retry
+	26, // 39: seatrial.runner.v1.Step.expect:type_name -> seatrial.runner.v1.Expect
+	24, // 40: seatrial.runner.v1.Step.pause:type_name -> seatrial.runner.v1.Pause
+	33, // 41: seatrial.runner.v1.Pause.timeout:type_name -> google.protobuf.Duration
+	33, // 42: seatrial.runner.v1.Retry.delay:type_name -> google.protobuf.Duration
+	2,  // 43: seatrial.runner.v1.ArtifactSpec.when:type_name -> seatrial.runner.v1.ArtifactSpec.When
+	3,  // 44: seatrial.runner.v1.RunnerService.Attach:input_type -> seatrial.runner.v1.AttachRequest
+	19, // 45: seatrial.runner.v1.RunnerService.Upload:input_type -> seatrial.runner.v1.UploadRequest
+	4,  // 46: seatrial.runner.v1.RunnerService.Attach:output_type -> seatrial.runner.v1.AttachResponse
+	20, // 47: seatrial.runner.v1.RunnerService.Upload:output_type -> seatrial.runner.v1.UploadResponse
+	46, // [46:48] is the sub-list for method output_type
+	44, // [44:46] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_runner_v1_runner_proto_init() }
@@ -2426,9 +2612,10 @@ func file_seatrial_runner_v1_runner_proto_init() {
 		(*AttachResponse_Cancel)(nil),
 		(*AttachResponse_FinishedAck)(nil),
 		(*AttachResponse_DeliveredAck)(nil),
+		(*AttachResponse_Resume)(nil),
 	}
 	file_seatrial_runner_v1_runner_proto_msgTypes[7].OneofWrappers = []any{}
-	file_seatrial_runner_v1_runner_proto_msgTypes[15].OneofWrappers = []any{
+	file_seatrial_runner_v1_runner_proto_msgTypes[16].OneofWrappers = []any{
 		(*UploadRequest_Header)(nil),
 		(*UploadRequest_Data)(nil),
 	}
@@ -2438,7 +2625,7 @@ func file_seatrial_runner_v1_runner_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_runner_v1_runner_proto_rawDesc), len(file_seatrial_runner_v1_runner_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   27,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

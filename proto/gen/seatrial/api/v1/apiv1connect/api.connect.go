@@ -67,6 +67,9 @@ const (
 	// ExecutionServiceCancelExecutionProcedure is the fully-qualified name of the ExecutionService's
 	// CancelExecution RPC.
 	ExecutionServiceCancelExecutionProcedure = "/seatrial.api.v1.ExecutionService/CancelExecution"
+	// ExecutionServiceResumeExecutionProcedure is the fully-qualified name of the ExecutionService's
+	// ResumeExecution RPC.
+	ExecutionServiceResumeExecutionProcedure = "/seatrial.api.v1.ExecutionService/ResumeExecution"
 	// ExecutionServiceStreamLogProcedure is the fully-qualified name of the ExecutionService's
 	// StreamLog RPC.
 	ExecutionServiceStreamLogProcedure = "/seatrial.api.v1.ExecutionService/StreamLog"
@@ -243,6 +246,8 @@ type ExecutionServiceClient interface {
 	// WatchExecution sends the execution now and after every change, and ends after a terminal state whose records are complete.
 	WatchExecution(context.Context, *v1.WatchExecutionRequest) (*connect.ServerStreamForClient[v1.WatchExecutionResponse], error)
 	CancelExecution(context.Context, *v1.CancelExecutionRequest) (*v1.CancelExecutionResponse, error)
+	// ResumeExecution lets the steps go on that wait for a person.
+	ResumeExecution(context.Context, *v1.ResumeExecutionRequest) (*v1.ResumeExecutionResponse, error)
 	// StreamLog sends a step's log from an offset; with follow it goes on until the log is complete.
 	StreamLog(context.Context, *v1.StreamLogRequest) (*connect.ServerStreamForClient[v1.StreamLogResponse], error)
 	ListTestResults(context.Context, *v1.ListTestResultsRequest) (*v1.ListTestResultsResponse, error)
@@ -292,6 +297,12 @@ func NewExecutionServiceClient(httpClient connect.HTTPClient, baseURL string, op
 			connect.WithSchema(executionServiceMethods.ByName("CancelExecution")),
 			connect.WithClientOptions(opts...),
 		),
+		resumeExecution: connect.NewClient[v1.ResumeExecutionRequest, v1.ResumeExecutionResponse](
+			httpClient,
+			baseURL+ExecutionServiceResumeExecutionProcedure,
+			connect.WithSchema(executionServiceMethods.ByName("ResumeExecution")),
+			connect.WithClientOptions(opts...),
+		),
 		streamLog: connect.NewClient[v1.StreamLogRequest, v1.StreamLogResponse](
 			httpClient,
 			baseURL+ExecutionServiceStreamLogProcedure,
@@ -322,6 +333,7 @@ type executionServiceClient struct {
 	listExecutions  *connect.Client[v1.ListExecutionsRequest, v1.ListExecutionsResponse]
 	watchExecution  *connect.Client[v1.WatchExecutionRequest, v1.WatchExecutionResponse]
 	cancelExecution *connect.Client[v1.CancelExecutionRequest, v1.CancelExecutionResponse]
+	resumeExecution *connect.Client[v1.ResumeExecutionRequest, v1.ResumeExecutionResponse]
 	streamLog       *connect.Client[v1.StreamLogRequest, v1.StreamLogResponse]
 	listTestResults *connect.Client[v1.ListTestResultsRequest, v1.ListTestResultsResponse]
 	listFiles       *connect.Client[v1.ListFilesRequest, v1.ListFilesResponse]
@@ -368,6 +380,15 @@ func (c *executionServiceClient) CancelExecution(ctx context.Context, req *v1.Ca
 	return nil, err
 }
 
+// ResumeExecution calls seatrial.api.v1.ExecutionService.ResumeExecution.
+func (c *executionServiceClient) ResumeExecution(ctx context.Context, req *v1.ResumeExecutionRequest) (*v1.ResumeExecutionResponse, error) {
+	response, err := c.resumeExecution.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // StreamLog calls seatrial.api.v1.ExecutionService.StreamLog.
 func (c *executionServiceClient) StreamLog(ctx context.Context, req *v1.StreamLogRequest) (*connect.ServerStreamForClient[v1.StreamLogResponse], error) {
 	return c.streamLog.CallServerStream(ctx, connect.NewRequest(req))
@@ -400,6 +421,8 @@ type ExecutionServiceHandler interface {
 	// WatchExecution sends the execution now and after every change, and ends after a terminal state whose records are complete.
 	WatchExecution(context.Context, *v1.WatchExecutionRequest, *connect.ServerStream[v1.WatchExecutionResponse]) error
 	CancelExecution(context.Context, *v1.CancelExecutionRequest) (*v1.CancelExecutionResponse, error)
+	// ResumeExecution lets the steps go on that wait for a person.
+	ResumeExecution(context.Context, *v1.ResumeExecutionRequest) (*v1.ResumeExecutionResponse, error)
 	// StreamLog sends a step's log from an offset; with follow it goes on until the log is complete.
 	StreamLog(context.Context, *v1.StreamLogRequest, *connect.ServerStream[v1.StreamLogResponse]) error
 	ListTestResults(context.Context, *v1.ListTestResultsRequest) (*v1.ListTestResultsResponse, error)
@@ -445,6 +468,12 @@ func NewExecutionServiceHandler(svc ExecutionServiceHandler, opts ...connect.Han
 		connect.WithSchema(executionServiceMethods.ByName("CancelExecution")),
 		connect.WithHandlerOptions(opts...),
 	)
+	executionServiceResumeExecutionHandler := connect.NewUnaryHandlerSimple(
+		ExecutionServiceResumeExecutionProcedure,
+		svc.ResumeExecution,
+		connect.WithSchema(executionServiceMethods.ByName("ResumeExecution")),
+		connect.WithHandlerOptions(opts...),
+	)
 	executionServiceStreamLogHandler := connect.NewServerStreamHandlerSimple(
 		ExecutionServiceStreamLogProcedure,
 		svc.StreamLog,
@@ -477,6 +506,8 @@ func NewExecutionServiceHandler(svc ExecutionServiceHandler, opts ...connect.Han
 			executionServiceWatchExecutionHandler.ServeHTTP(w, r)
 		case ExecutionServiceCancelExecutionProcedure:
 			executionServiceCancelExecutionHandler.ServeHTTP(w, r)
+		case ExecutionServiceResumeExecutionProcedure:
+			executionServiceResumeExecutionHandler.ServeHTTP(w, r)
 		case ExecutionServiceStreamLogProcedure:
 			executionServiceStreamLogHandler.ServeHTTP(w, r)
 		case ExecutionServiceListTestResultsProcedure:
@@ -510,6 +541,10 @@ func (UnimplementedExecutionServiceHandler) WatchExecution(context.Context, *v1.
 
 func (UnimplementedExecutionServiceHandler) CancelExecution(context.Context, *v1.CancelExecutionRequest) (*v1.CancelExecutionResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ExecutionService.CancelExecution is not implemented"))
+}
+
+func (UnimplementedExecutionServiceHandler) ResumeExecution(context.Context, *v1.ResumeExecutionRequest) (*v1.ResumeExecutionResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ExecutionService.ResumeExecution is not implemented"))
 }
 
 func (UnimplementedExecutionServiceHandler) StreamLog(context.Context, *v1.StreamLogRequest, *connect.ServerStream[v1.StreamLogResponse]) error {

@@ -1,0 +1,100 @@
+package e2e_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
+	"github.com/seatrial/seatrial/proto/gen/seatrial/api/v1/apiv1connect"
+)
+
+const pausing = `apiVersion: seatrial.dev/v1
+kind: TestWorkflow
+metadata: {name: pausing}
+spec:
+  container: {image: ` + python + `, imagePullPolicy: Never}
+  timeout: 1m
+  steps:
+    - name: build
+      run: echo "version=42" >> "$SEATRIAL_OUTPUT"
+      outputs: [version]
+    - name: approve
+      pause: {message: "Is ${{ steps.build.outputs.version }} fine?", timeout: 10m}
+    - name: promote
+      run: echo promoted
+`
+
+// TestPause has a person asked, and answer from the CLI and from the page, also when the agent was killed in between.
+func TestPause(t *testing.T) {
+	t.Parallel()
+	p := startPlane(t, t.TempDir())
+	a := installAgent(t, p)
+	p.apply(t, pausing)
+
+	id := p.run(t, "pausing")
+	p.until(t, id, apiv1.Status_STATUS_PAUSED)
+	if got := p.must(t, "get", "execution", id); !strings.Contains(got, "Is 42 fine?") {
+		t.Errorf("nobody is told what is asked:\n%s", got)
+	}
+	if got := p.cli(t, "resume", id, "--step", "deploy"); got.code == 0 || !strings.Contains(got.err, "no step deploy") {
+		t.Errorf("resumed another step: %+v", got)
+	}
+	p.must(t, "resume", id, "--comment", "tried it by hand")
+	e := p.ended(t, id)
+	approve := e.GetRuns()[0].GetAttempts()[0].GetSteps()[1]
+	if e.GetStatus() != apiv1.Status_STATUS_PASSED || !strings.Contains(approve.GetReason(), "tried it by hand") {
+		t.Errorf("%s: %s; the step says %q", e.GetStatus(), e.GetMessage(), approve.GetReason())
+	}
+	if got := p.cli(t, "resume", id); got.code == 0 || !strings.Contains(got.err, "nothing left to resume") {
+		t.Errorf("resumed what is over: %+v", got)
+	}
+
+	id = p.run(t, "pausing")
+	p.until(t, id, apiv1.Status_STATUS_PAUSED)
+	pod := a.pod(t, id)
+	a.kill(t)
+	p.must(t, "resume", id) // while nobody listens
+	if e := p.ended(t, id); e.GetStatus() != apiv1.Status_STATUS_PASSED || a.pod(t, id) != pod {
+		t.Errorf("%s in pod %s, was %s: %s", e.GetStatus(), a.pod(t, id), pod, e.GetMessage())
+	}
+
+	id = p.run(t, "pausing")
+	p.until(t, id, apiv1.Status_STATUS_PAUSED)
+	p.stop(t, syscall.SIGKILL)
+	p.start(t)
+	a.connected(t)
+	p.must(t, "cancel", id)
+	if e := p.ended(t, id); e.GetStatus() != apiv1.Status_STATUS_CANCELLED {
+		t.Errorf("cancelled while it waited: %s, %s", e.GetStatus(), e.GetMessage())
+	}
+}
+
+// until waits until an execution has a status.
+func (p *plane) until(t *testing.T, id string, want apiv1.Status) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	client := apiv1connect.NewExecutionServiceClient(http.DefaultClient, p.url, connect.WithGRPCWeb())
+	ctx, call := connect.NewClientContext(ctx)
+	call.RequestHeader().Set("Authorization", "Bearer "+p.token)
+	stream, err := client.WatchExecution(ctx, &apiv1.WatchExecutionRequest{Id: id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close() //nolint:errcheck // the test ends with it
+	for stream.Receive() {
+		e := stream.Msg().GetExecution()
+		if e.GetStatus() == want {
+			return
+		}
+		if e.GetFinishedAt() != nil {
+			t.Fatalf("the execution ended as %s before it was %s: %s", e.GetStatus(), want, e.GetMessage())
+		}
+	}
+	t.Fatalf("the execution was never %s: %v", want, stream.Err())
+}
