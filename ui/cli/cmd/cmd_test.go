@@ -115,6 +115,7 @@ func TestCancel(t *testing.T) {
 func TestResume(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
+	s.runs.states = []*apiv1.Execution{execution(apiv1.Status_STATUS_PAUSED, "")}
 	golden(t, "resume", s.run(t, "resume", "ex-1", "--step", "approve", "--comment", "looks good"))
 	if len(s.runs.resumed) != 1 || s.runs.resumed[0].GetStep() != "approve" || s.runs.resumed[0].GetComment() != "looks good" {
 		t.Errorf("asked for %v", s.runs.resumed)
