@@ -122,6 +122,43 @@ func TestBuild_Golden(t *testing.T) {
 	}
 }
 
+func TestBuild_MakesRoomForPauses(t *testing.T) {
+	t.Parallel()
+	deadline := func(pause time.Duration) int64 {
+		job, err := jobspec.Build(assignment(func(a *agentv1.Assignment) { a.Plan.PauseAllowance = durationpb.New(pause) }), settings())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *job.Spec.Template.Spec.ActiveDeadlineSeconds
+	}
+	if got := deadline(2*time.Hour) - deadline(0); got != 2*60*60 {
+		t.Errorf("a pause of two hours adds %d s to the pod's deadline", got)
+	}
+}
+
+func TestBuild_ConcurrentStepsRequestEach(t *testing.T) {
+	t.Parallel()
+	job, err := jobspec.Build(assignment(func(a *agentv1.Assignment) {
+		ask := map[string]string{"cpu": "500m"}
+		a.Containers = []*agentv1.Container{
+			{Name: "c0", Image: "i", Requests: ask, Concurrent: true},
+			{Name: "c1", Image: "i", Requests: ask, Concurrent: true},
+			{Name: "c2", Image: "j", Requests: map[string]string{"cpu": "0"}},
+		}
+	}), settings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range job.Spec.Template.Spec.Containers {
+		q := c.Resources.Requests[corev1.ResourceCPU]
+		got = append(got, q.String())
+	}
+	if strings.Join(got, " ") != "500m 500m 0" {
+		t.Errorf("the containers ask for %v: what runs at once adds up", got)
+	}
+}
+
 func TestBuild_OnlyTheLargestStepRequests(t *testing.T) {
 	t.Parallel()
 	job, err := jobspec.Build(assignment(full), settings())

@@ -173,6 +173,7 @@ func TestLink_PassesOnCancelAndRelease(t *testing.T) {
 	b, s := setup(t)
 	s.Cancel("c1", "a", "enough")
 	s.Release("c2", "b")
+	s.Resume("c4", "a", 3, "Resumed by ada.")
 	s.Send(&agentv1.ServerFrame{Frame: &agentv1.ServerFrame_Command{Command: &agentv1.Command{Id: "c3"}}}) // of a newer protocol
 	done, rejected := agentv1.CommandOutcome_COMMAND_OUTCOME_DONE, agentv1.CommandOutcome_COMMAND_OUTCOME_REJECTED
 	for id, want := range map[string]agentv1.CommandOutcome{"c1": done} {
@@ -182,6 +183,12 @@ func TestLink_PassesOnCancelAndRelease(t *testing.T) {
 	}
 	if got := s.Ack(t, "c2"); got.GetOutcome() != done {
 		t.Errorf("release: %v", got)
+	}
+	if got := s.Ack(t, "c4"); got.GetOutcome() != done {
+		t.Errorf("resume: %v", got)
+	}
+	if got := next(t, "a word to go on", b.resumed); got != "a/3: Resumed by ada." {
+		t.Errorf("resumed %q", got)
 	}
 	if got := s.Ack(t, "c3"); got.GetOutcome() != rejected || !strings.Contains(got.GetMessage(), "upgrade") {
 		t.Errorf("unknown command: %v", got)

@@ -33,6 +33,7 @@ type bundle struct {
 	plane     *workfake.ControlPlane
 	states    chan told
 	cancelled chan string
+	resumed   chan string
 	released  chan string
 	starts    chan start
 	items     []*agentv1.InventoryItem
@@ -76,7 +77,7 @@ func vault(t *testing.T, cluster *workfake.Cluster) link.Vault {
 func prepare(t *testing.T) (b *bundle, begin func()) {
 	t.Helper()
 	b = &bundle{
-		plane: workfake.NewControlPlane(t), states: make(chan told, 1024), cancelled: make(chan string, 8), released: make(chan string, 8),
+		plane: workfake.NewControlPlane(t), states: make(chan told, 1024), cancelled: make(chan string, 8), resumed: make(chan string, 8), released: make(chan string, 8),
 		starts: make(chan start, 64),
 	}
 	v := vault(t, workfake.NewCluster(t))
@@ -94,6 +95,7 @@ func prepare(t *testing.T) (b *bundle, begin func()) {
 		b.Start(context.WithoutCancel(t.Context()), link.Stages{
 			Start:   b,
 			Cancel:  func(id, reason string) { b.cancelled <- id + ": " + reason },
+			Resume:  func(id string, step int32, reason string) { b.resumed <- fmt.Sprintf("%s/%d: %s", id, step, reason) },
 			Release: func(id string) { b.released <- id },
 			Inventory: func(context.Context) ([]*agentv1.InventoryItem, error) {
 				return b.items, nil

@@ -49,7 +49,7 @@ type Options struct {
 
 // Outbox implements work.Attempts and work.Sink.
 type Outbox struct {
-	o         Options
+	o       Options
 	runners work.Runners
 
 	mu      sync.Mutex
@@ -75,9 +75,9 @@ type record struct {
 
 	resumed   []*runnerv1.Resume // by anybody, for runners that attach later
 	cancelled string             // reason, empty for none
-	forceAt   time.Time // when a cancellation stops the pod
-	stopAt    time.Time // when stopping the pod is tried again
-	deliverBy time.Time // when what is missing is given up
+	forceAt   time.Time          // when a cancellation stops the pod
+	stopAt    time.Time          // when stopping the pod is tried again
+	deliverBy time.Time          // when what is missing is given up
 	stopping  bool
 	tailing   bool
 

@@ -17,6 +17,7 @@ func stepAt(index int32, s runnerv1.StepStatus, reason string) *runnerv1.StepSta
 func TestOutbox_Paused(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, b *bench) {
+		t.Helper()
 		b.Update(seen(running, "", pod(alive("c"))))
 		b.Step(attempt, "c", stepAt(1, runnerv1.StepStatus_STEP_STATUS_PAUSED, "go on?"))
 		if r := b.last(t); r.GetStatus() != paused || r.GetMessage() != "go on?" {
@@ -41,6 +42,7 @@ func TestOutbox_Paused(t *testing.T) {
 func TestOutbox_Resume(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, b *bench) {
+		t.Helper()
 		b.Update(seen(running, "", pod(alive("c"))))
 		for range 2 { // the command comes again when its answer is lost
 			b.Outbox.Resume(attempt, 1, "Resumed by ada.")

@@ -112,7 +112,7 @@ func runnerPlan(attempt string, plan *workflow.Plan) *runnerv1.Plan {
 
 func step(s workflow.PlanStep) *runnerv1.Step {
 	out := &runnerv1.Step{
-		Index: int32(s.Index), //nolint:gosec // at most 101 steps
+		Index: int32(s.Index), //nolint:gosec // at most a few hundred steps
 		Name:  s.Name, Container: s.Container, Script: s.Script, Command: s.Command, WorkingDir: s.WorkingDir,
 		Condition: s.Condition, ContinueOnError: s.ContinueOnError, Outputs: s.Outputs, Teardown: s.Teardown, Group: s.Group,
 		Retry: retry(s.Retry), Expect: expect(s.Expect), Artifacts: artifacts(s.Artifacts),

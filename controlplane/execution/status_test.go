@@ -64,6 +64,8 @@ func TestWorst(t *testing.T) {
 		"FailedWins":     {[]execution.Status{execution.Errored, execution.Failed, execution.Passed}, execution.Failed, "a failed test says more than a broken node"},
 		"StillRunning":   {[]execution.Status{execution.Failed, execution.Running}, execution.Running, "not over before every run is"},
 		"StartedOverall": {[]execution.Status{execution.Passed, execution.Queued}, execution.Running, "part of it is done"},
+		"PausedFirst":    {[]execution.Status{execution.Paused, execution.Running}, execution.Paused, "a person is waited for"},
+		"PausedLast":     {[]execution.Status{execution.Running, execution.Paused, execution.Queued}, execution.Paused, "in whatever order"},
 		"Pending":        {[]execution.Status{execution.Queued, execution.Pending}, execution.Pending, "the furthest live run"},
 	}
 	for name, tc := range tests {

@@ -37,7 +37,7 @@ func (s *Store) sayAway(ctx context.Context, runs []*db.Run, byRun map[uuid.UUID
 		c, known := clusters[r.ClusterID]
 		for i := range byRun[r.ID] {
 			if a := &byRun[r.ID][i]; known && !c.Connected && !a.Status.Terminal() {
-				a.Reason, a.Message = record.ReasonAway, c.Away(a.Status == execution.Running)
+				a.Reason, a.Message = record.ReasonAway, c.Away(a.Status == execution.Running || a.Status == execution.Paused)
 			}
 		}
 	}

@@ -41,6 +41,10 @@ func (s *Store) endSteps(ctx context.Context, tx *db.Tx, ids []uuid.UUID, how re
 		underWay = how
 	}
 	for part := range slices.Chunk(ids, batch) {
+		if err := tx.Step.Update().Where(step.AttemptIDIn(part...), step.Status(string(record.Paused))).
+			SetReason("the attempt ended while the step waited for a person").Exec(ctx); err != nil {
+			return err
+		}
 		if err := tx.Step.Update().Where(step.AttemptIDIn(part...), step.StatusIn(string(record.Running), string(record.Paused))).
 			SetStatus(string(underWay)).SetFinishedAt(s.now()).Exec(ctx); err != nil {
 			return err

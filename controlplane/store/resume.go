@@ -45,7 +45,8 @@ func (s *Store) ResumeExecution(ctx context.Context, id record.ID, which record.
 
 // waitingForPerson returns the paused steps that are meant, and their attempts.
 func waitingForPerson(ctx context.Context, tx *db.Tx, id record.ID, which record.Resume) ([]*db.Step, map[uuid.UUID]*db.Attempt, error) {
-	of := []predicate.Attempt{attempt.ExecutionID(id), attempt.Status(string(record.Paused))}
+	// The step decides: an agent that was restarted knows of a running pod before the runner has told it of the pause.
+	of := []predicate.Attempt{attempt.ExecutionID(id), attempt.StatusNotIn(terminal()...)}
 	if which.Run != uuid.Nil {
 		of = append(of, attempt.RunID(which.Run))
 	}
@@ -100,6 +101,10 @@ func askToResume(
 			Select(agentcommand.FieldAttemptID, agentcommand.FieldStep).All(ctx)
 		if err != nil {
 			return nil, err
+		}
+		if err := tx.AgentCommand.Update().Where(agentcommand.AttemptIDIn(ids...), agentcommand.Kind(string(cluster.Resume)),
+			agentcommand.State(dead), stillWaits()).SetState(queued).Exec(ctx); err != nil {
+			return nil, err // an agent that did not know the command may have been upgraded
 		}
 		var more []*db.AgentCommandCreate
 		for _, st := range part {

@@ -232,14 +232,15 @@ func (c *compilation) credential(step *PlanStep, box *PlanContainer, secret, key
 
 func (c *compilation) resources() {
 	want := c.doc.Spec.Container.Resources
-	carrier := c.busiest()
+	carriers := c.carriers()
 	for i := range c.plan.Containers {
 		box := &c.plan.Containers[i]
 		if box.RunnerImage {
 			continue
 		}
 		box.Limits = quantities(want.Limits)
-		if box.Name == carrier || box.Concurrent {
+		box.Concurrent = len(carriers) > 1 && carriers[box.Name]
+		if carriers[box.Name] {
 			box.Requests = quantities(want.Requests)
 			continue
 		}
@@ -263,6 +264,25 @@ func quantities(q map[string]document.Quantity) map[string]string {
 	return out
 }
 
+// carriers are the containers that carry the requests: those of the largest group, whose steps run at once, else the busiest one.
+// Nothing else that runs at any time needs more, as all ask for the same.
+func (c *compilation) carriers() map[string]bool {
+	groups, largest := map[string]map[string]bool{}, map[string]bool{c.busiest(): true}
+	for _, s := range c.plan.Steps {
+		if s.Group == "" {
+			continue
+		}
+		if groups[s.Group] == nil {
+			groups[s.Group] = map[string]bool{}
+		}
+		groups[s.Group][s.Container] = true
+		if len(groups[s.Group]) > len(largest) {
+			largest = groups[s.Group]
+		}
+	}
+	return largest
+}
+
 // busiest returns the name of the container with the most steps, the first of them when several have.
 func (c *compilation) busiest() string {
 	steps := map[string]int{}
@@ -280,16 +300,32 @@ func (c *compilation) busiest() string {
 	return best
 }
 
+// What agents and runners are made for.
+const (
+	maxSteps      = 500
+	maxContainers = 50
+)
+
 func (c *compilation) size() {
 	var texts []string
 	for _, s := range c.plan.Steps {
 		texts = append(append(texts, s.Script), s.Command...)
+		if s.Pause != nil {
+			texts = append(texts, s.Pause.Message)
+		}
 		for _, v := range s.Env {
 			texts = append(texts, v.Value)
 		}
 	}
 	if size := document.PackedSize(c.plan.Files, texts); size > document.MaxPacked {
 		c.fault("spec.source.files", "%s", document.TooLarge(size))
+	}
+	if n := len(c.plan.Steps); n > maxSteps {
+		c.fault("spec.steps", "has %d steps with those of its groups and the teardown; the limit is %d", n, maxSteps)
+	}
+	if n := len(c.plan.Containers); n > maxContainers {
+		c.fault("spec.steps", "need %d containers, one for each image and for each step that runs beside another; the limit is %d",
+			n, maxContainers)
 	}
 	total := 0
 	for _, t := range texts {

@@ -14,6 +14,7 @@ type group struct {
 	step  document.Step
 	when  condition
 	taken map[string]bool // containers that have a step of the group already
+	late  time.Duration   // the longest that a step of it may take after the end of the others
 }
 
 // visit compiles a step in its place. A group only says what holds for its steps, which follow it.
@@ -34,15 +35,14 @@ func (c *compilation) visit(path string, step *document.Step, over []string) {
 }
 
 // join makes a compiled step one of the group that it belongs to, if any.
-func (c *compilation) join(step *PlanStep, box *PlanContainer) {
+func (c *compilation) join(step *PlanStep) {
 	if c.group.path == "" {
 		return
 	}
 	g := c.group.step
 	step.Group = g.Name
 	step.ContinueOnError = step.ContinueOnError || g.ContinueOnError
-	box.Concurrent = true
-	c.group.taken[box.Name] = true
+	c.group.taken[step.Container] = true
 }
 
 // within returns the time limit of a step, which its group may make shorter.
@@ -53,16 +53,21 @@ func (g group) within(own time.Duration) time.Duration {
 	return own
 }
 
-// and adds the condition of a step to that of its group. A group without one runs only when nothing before it failed, whatever its
-// steps ask for.
-func (g group) and(own condition) condition {
-	switch {
-	case g.path == "", own.text == "" && g.when.text == "":
-		return own
-	case own.text == "":
-		return g.when
-	case g.when.text == "":
-		return condition{text: "passed() && (" + own.text + ")", asks: own.asks}
+// and adds the condition of a step to that of its group. A group that does not ask how the steps before it ended runs only when none
+// of them failed, whatever its steps ask for; in the teardown everything runs.
+func (g group) and(own condition, teardown bool) condition {
+	var parts []string
+	if g.path != "" && own.asks && !g.when.asks && !teardown {
+		parts = append(parts, "passed()")
 	}
-	return condition{text: "(" + g.when.text + ") && (" + own.text + ")", asks: g.when.asks || own.asks}
+	for _, c := range []condition{g.when, own} {
+		if c.text != "" {
+			parts = append(parts, c.text)
+		}
+	}
+	asks := g.when.asks || g.path == "" && own.asks
+	if len(parts) < 2 {
+		return condition{text: strings.Join(parts, ""), asks: asks}
+	}
+	return condition{text: "(" + strings.Join(parts, ") && (") + ")", asks: asks}
 }

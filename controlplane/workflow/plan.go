@@ -29,7 +29,7 @@ type PlanContainer struct {
 	Env         []PlanRef
 	Requests    map[string]string
 	Limits      map[string]string
-	Concurrent  bool `json:",omitzero"` // has a step of a group
+	Concurrent  bool `json:",omitzero"` // its requests add up with those of others
 }
 
 // PlanRef is a variable of a container that Kubernetes fills from a secret or config map. The runner keeps these variables from

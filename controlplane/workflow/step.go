@@ -3,6 +3,7 @@ package workflow
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ func (c *compilation) step(path string, s document.Step) {
 	}
 	box := c.container(PlanContainer{Image: image, PullPolicy: c.doc.Spec.Container.ImagePullPolicy})
 	step.Container = box.Name
-	c.join(&step, box)
+	c.join(&step)
 	c.env(&step, box, path, s.Env)
 	c.plan.Steps = append(c.plan.Steps, step)
 }
@@ -56,6 +57,7 @@ func (c *compilation) pause(path string, s document.Step) {
 	}
 	if n := len(c.plan.Steps); n > 0 {
 		step.Container = c.plan.Steps[n-1].Container
+		c.pauseEnv(&step)
 	}
 	allowance := c.plan.TeardownAllowance
 	c.condition(&step, path+".if", s.If)
@@ -74,6 +76,15 @@ func (c *compilation) firstPauses() {
 			c.container(PlanContainer{RunnerImage: true})
 		}
 		c.plan.Steps[i].Container = c.plan.Containers[0].Name
+		c.pauseEnv(&c.plan.Steps[i])
+	}
+}
+
+// pauseEnv gives a pause the variables of spec.container, which its message and its condition may use.
+func (c *compilation) pauseEnv(step *PlanStep) {
+	i := slices.IndexFunc(c.plan.Containers, func(p PlanContainer) bool { return p.Name == step.Container })
+	if i >= 0 {
+		c.env(step, &c.plan.Containers[i], "", nil)
 	}
 }
 
@@ -102,7 +113,7 @@ func (c *compilation) compileIf(path, text string) condition {
 
 // condition says when a step runs, and bounds it when that may be after the end of the others.
 func (c *compilation) condition(step *PlanStep, path, text string) {
-	when := c.group.and(c.compileIf(path, text))
+	when := c.group.and(c.compileIf(path, text), step.Teardown)
 	step.Condition = when.text
 	if step.Teardown && when.text != "" { // its conditions ask about the case, not whether to go on after a failure
 		step.Condition = "always() && (" + when.text + ")"
@@ -113,7 +124,12 @@ func (c *compilation) condition(step *PlanStep, path, text string) {
 	if step.Timeout == 0 && step.Teardown {
 		step.Timeout = lateTimeout
 	}
-	c.plan.TeardownAllowance += cmp.Or(step.Timeout, lateTimeout)
+	// Of a group, whose steps run at once, only the longest counts.
+	takes := cmp.Or(step.Timeout, lateTimeout)
+	c.plan.TeardownAllowance += max(0, takes-c.group.late)
+	if c.group.path != "" {
+		c.group.late = max(c.group.late, takes)
+	}
 }
 
 func (c *compilation) artifacts(path string, a document.Artifacts) PlanArtifacts {

@@ -98,7 +98,7 @@ func (AgentCommand) Fields() []ent.Field {
 		ref("attempt"),
 		field.String("kind").Immutable(),
 		field.Int("step").Default(-1).Immutable(), // of those that resume, else -1
-		field.String("state").Default("queued"), // queued, sent, done or dead
+		field.String("state").Default("queued"),   // queued, sent, done or dead
 		field.String("reason").Default("").Immutable(),
 		field.String("answer").Default(""),
 		field.Int64("sent_epoch").Default(0),

@@ -86,7 +86,7 @@ func (p *plane) until(t *testing.T, id string, want apiv1.Status) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stream.Close() //nolint:errcheck // the test ends with it
+	defer stream.Close()
 	for stream.Receive() {
 		e := stream.Msg().GetExecution()
 		if e.GetStatus() == want {

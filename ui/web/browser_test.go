@@ -23,7 +23,7 @@ import (
 // test: a script that the policy forbids is a defect.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(harness.Browser(t), time.Minute)
+	ctx, cancel := context.WithTimeout(harness.Browser(t), 3*time.Minute)
 	t.Cleanup(cancel)
 	err := chromedp.Listen(ctx, func(event any) {
 		if e, ok := event.(*runtime.EventExceptionThrown); ok {

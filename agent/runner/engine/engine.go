@@ -62,8 +62,8 @@ type engine struct {
 	ship     *ship.Shipper
 	mirror   *mirror
 	gatherer *gather.Gatherer
-	patterns []string // to redact
-	deadline time.Time // zero for none; due knows of pauses
+	patterns []string              // to redact
+	deadline time.Time             // zero for none; due knows of pauses
 	ended    []*runnerv1.StepState // by this container
 	spools   []*spool.Spool
 }

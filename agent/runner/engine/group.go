@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/seatrial/seatrial/agent/runner/state"
 	"github.com/seatrial/seatrial/controlplane/workflow/expr"
@@ -70,30 +72,67 @@ func worse(a, b expr.Step) expr.Step {
 	return a
 }
 
-// sources writes the plan's files into the workspace before the first command of any step, once; those who start at the same time
-// wait for it.
-func (e *engine) sources(ctx context.Context) error {
-	mine, err := e.dir.ClaimSources(e.Container)
+var errWriterGone = errors.New("the container that wrote the source files is gone")
+
+// sources writes the plan's files into the workspace before the first command of any step, once. Those who start at the same time wait
+// for it; a fault is that of the steps that begin with it, as later ones may have nothing to do with the files.
+func (e *engine) sources(ctx context.Context, first bool) error {
+	writer, err := e.dir.ClaimSources(e.Container)
 	if err != nil {
 		return err //nolint:wrapcheck // says what it is
 	}
-	if mine {
-		fault := e.writeSources()
-		if err := e.dir.SetSources(fault); err != nil {
-			return err //nolint:wrapcheck // says what it is
-		}
-		return fault
+	if writer == e.Container {
+		return e.writeOnce()
 	}
-	var fault string
+	fault, err := e.written(ctx, writer)
+	switch {
+	case errors.Is(err, errWriterGone):
+		return e.writeOnce() // from the beginning: half of them may be there
+	case err != nil:
+		return fmt.Errorf("wait for the source files: %w", err)
+	case fault != "" && first:
+		return errors.New(fault) //nolint:err113 // another container's words
+	}
+	return nil
+}
+
+// writeOnce writes the files unless they were.
+func (e *engine) writeOnce() error {
+	if done, _, err := e.dir.Sources(); done || err != nil {
+		return err //nolint:wrapcheck // says what it is
+	}
+	fault := e.writeSources()
+	if err := e.dir.SetSources(fault); err != nil {
+		return err //nolint:wrapcheck // says what it is
+	}
+	return fault
+}
+
+// written waits until another container has written the files, and returns why it could not.
+func (e *engine) written(ctx context.Context, writer string) (fault string, err error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	vigil, err := e.dir.Attend(writer)
+	if err != nil {
+		return "", err //nolint:wrapcheck // says what it is
+	}
+	if vigil == nil { // it announces itself before it takes anything on
+		return "", errWriterGone
+	}
+	defer vigil.Close() //nolint:errcheck // only read
+	var gone sync.WaitGroup
+	gone.Go(func() {
+		select {
+		case <-vigil.Gone():
+			stop(errWriterGone)
+		case <-ctx.Done():
+		}
+	})
+	defer gone.Wait()
+	defer stop(nil)
 	err = e.watch.Wait(ctx, func() (done bool, err error) {
 		done, fault, err = e.dir.Sources()
 		return done, err
 	})
-	switch {
-	case err != nil:
-		return fmt.Errorf("wait for the source files: %w", err)
-	case fault != "":
-		return fmt.Errorf("%s", fault) //nolint:err113 // another container's words
-	}
-	return nil
+	return fault, err //nolint:wrapcheck // says what it is
 }

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/seatrial/seatrial/agent/runner/state"
 	"github.com/seatrial/seatrial/agent/workfake"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
@@ -46,6 +47,32 @@ func TestRun_Group(t *testing.T) {
 	}
 }
 
+// TestRun_Group_WriterKilled has the container be killed that was to write the source files.
+func TestRun_Group_WriterKilled(t *testing.T) {
+	t.Parallel()
+	a := newAgent(t)
+	p := newPod(t, a, &runnerv1.Plan{
+		Files: []*runnerv1.SourceFile{{Path: "hello", Content: []byte("hello\n")}},
+		Steps: []*runnerv1.Step{
+			{Group: "g", Container: "c0", Script: "true"}, {Group: "g", Container: "c1", Script: "cat hello"},
+		},
+	})
+	dir, err := state.Open(filepath.Join(p.dir, "shared", "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	if writer, err := dir.ClaimSources("c9"); err != nil || writer != "c9" { // it is gone, and never was there to be watched
+		t.Fatal(writer, err)
+	}
+	if v := p.run(t, "c0", "c1"); statuses(v) != "passed passed" {
+		t.Errorf("steps are %s", statuses(v))
+	}
+	if got := string(a.log(t, 1).Head); got != "hello\n" {
+		t.Errorf("the file says %q", got)
+	}
+}
+
 func TestRun_Group_Course(t *testing.T) {
 	t.Parallel()
 	type step = runnerv1.Step
@@ -77,7 +104,8 @@ func TestRun_Group_Course(t *testing.T) {
 		"Allowed": {
 			"each may be allowed to fail",
 			[]*step{
-				{Group: "g", Container: "c0", Script: "exit 2", ContinueOnError: true}, {Group: "g", Container: "c1", Script: "true"},
+				{Group: "g", Container: "c0", Script: "exit 2", ContinueOnError: true},
+				{Group: "g", Container: "c1", Script: "true"},
 				{Container: "c1", Script: "true"},
 			},
 			"failed passed passed", passed, "",
@@ -86,15 +114,18 @@ func TestRun_Group_Course(t *testing.T) {
 			"a group may be the end of the attempt",
 			[]*step{
 				{Container: "c0", Script: "true"},
-				{Group: "g", Container: "c0", Script: "true"}, {Group: "g", Container: "c1", Script: "true"},
+				{Group: "g", Container: "c0", Script: "true"},
+				{Group: "g", Container: "c1", Script: "true"},
 			},
 			"passed passed passed", passed, "",
 		},
 		"Two": {
 			"one group follows another",
 			[]*step{
-				{Group: "g", Container: "c0", Script: "touch a"}, {Group: "g", Container: "c1", Script: "touch b"},
-				{Group: "h", Container: "c0", Script: "[ -e a ] && [ -e b ]"}, {Group: "h", Container: "c1", Script: "[ -e a ] && [ -e b ]"},
+				{Group: "g", Container: "c0", Script: "touch a"},
+				{Group: "g", Container: "c1", Script: "touch b"},
+				{Group: "h", Container: "c0", Script: "[ -e a ] && [ -e b ]"},
+				{Group: "h", Container: "c1", Script: "[ -e a ] && [ -e b ]"},
 			},
 			"passed passed passed passed", passed, "",
 		},
@@ -113,8 +144,17 @@ func TestRun_Group_Course(t *testing.T) {
 			if name == "Timeout" {
 				plan.Timeout = durationpb.New(500 * time.Millisecond)
 			}
-			containers := []string{"c0", "c1"}
-			v := newPod(t, a, plan).run(t, containers...)
+			p := newPod(t, a, plan)
+			first := p.start(t, "c0")
+			if name == "Blind" { // the other looks only after the first has failed
+				a.wait(t, "the failure", func(v workfake.View) bool { return v.Steps[0].GetStatus() == failed })
+			}
+			for _, r := range []*runner{first, p.start(t, "c1")} {
+				if code := r.wait(t); code != 0 {
+					t.Fatalf("container %s ends with %d", r.name, code)
+				}
+			}
+			v := a.attempts.View()
 			if got := statuses(v); got != tc.want {
 				t.Errorf("%s: steps are %s, want %s", tc.reason, got, tc.want)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/seatrial/seatrial/agent/runner/redact"
@@ -11,6 +12,9 @@ import (
 	"github.com/seatrial/seatrial/agent/runner/state"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
+
+// maxQuestion is how many bytes a person is asked at most.
+const maxQuestion = 4000
 
 // pause waits until a person resumes the attempt, and fills in how the step ended.
 func (e *engine) pause(ctx context.Context, s *runnerv1.Step, before *course, sp *spool.Spool, end *runnerv1.StepState) {
@@ -44,7 +48,12 @@ func (e *engine) question(s *runnerv1.Step, before *course) (string, error) {
 	if text == "" {
 		text = "the workflow waits for somebody to resume it"
 	}
-	return redact.New(e.patterns).String(text), nil
+	// It may quote a file of any size and content, and a state that cannot be sent would be a pause that nobody learns of.
+	text = strings.ToValidUTF8(redact.New(e.patterns).String(text), "\uFFFD")
+	if len(text) > maxQuestion {
+		text = strings.ToValidUTF8(text[:maxQuestion], "") + "…"
+	}
+	return text, nil
 }
 
 // untilResumed waits for a person, a cancellation, or the end of the step's time.

@@ -6,7 +6,10 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/seatrial/seatrial/agent/runner/engine"
+	"github.com/seatrial/seatrial/agent/runner/state"
 	"github.com/seatrial/seatrial/agent/workfake"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
@@ -26,8 +29,7 @@ func TestRun_Pause(t *testing.T) {
 	t.Parallel()
 	a := newAgent(t)
 	p := newPod(t, a, &runnerv1.Plan{
-		// Shorter than the pause lasts: while somebody thinks, the clock stands.
-		Timeout: durationpb.New(3 * time.Second),
+		Timeout: durationpb.New(time.Minute),
 		Steps: []*runnerv1.Step{
 			{Script: `echo version=7 >> "$SEATRIAL_OUTPUT"`, Outputs: []string{"version"}},
 			{Name: "approve", Pause: pause("is ${{ steps.s0.outputs.version }} fine?", time.Minute)},
@@ -40,7 +42,6 @@ func TestRun_Pause(t *testing.T) {
 		t.Errorf("the person is asked %q", got)
 	}
 	a.logged(t, 1, "is 7 fine?")
-	time.Sleep(3500 * time.Millisecond) // there is no signal for a clock that stands
 	a.server.Resume(attempt, &runnerv1.Resume{StepIndex: 1, Reason: "Resumed by ada: yes"})
 	for _, r := range []*runner{first, second} {
 		if code := r.wait(t); code != 0 {
@@ -53,6 +54,55 @@ func TestRun_Pause(t *testing.T) {
 	}
 	if got := v.Steps[1].GetReason(); got != "Resumed by ada: yes" {
 		t.Errorf("the step says %q: it does not tell who it was", got)
+	}
+}
+
+// TestDue holds that the clock stands while somebody thinks.
+func TestDue(t *testing.T) {
+	t.Parallel()
+	deadline := time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC)
+	at := func(seconds int) *timestamppb.Timestamp {
+		return timestamppb.New(deadline.Add(time.Duration(seconds) * time.Second))
+	}
+	plan := &runnerv1.Plan{Steps: []*runnerv1.Step{
+		{Index: 0, Script: "true"}, {Index: 1, Pause: pause("", time.Hour)}, {Index: 2, Pause: pause("", time.Hour)},
+	}}
+	for name, tc := range map[string]struct {
+		reason string
+		steps  []*runnerv1.StepState
+		want   time.Time
+	}{
+		"None": {"the plan has pauses that have not begun", nil, deadline},
+		"Stands": {"one is under way, so no time limit holds but its own", []*runnerv1.StepState{
+			{Index: 1, Status: paused, StartedAt: at(-60)},
+		}, time.Time{}},
+		"Over": {"what it took comes on top", []*runnerv1.StepState{
+			{Index: 0, Status: passed, StartedAt: at(-100), FinishedAt: at(-60)}, {Index: 1, Status: passed, StartedAt: at(-60), FinishedAt: at(-15)},
+		}, deadline.Add(45 * time.Second)},
+		"Two": {"of each of them", []*runnerv1.StepState{
+			{Index: 1, Status: passed, StartedAt: at(-60), FinishedAt: at(-30)}, {Index: 2, Status: timedOut, StartedAt: at(-30), FinishedAt: at(-10)},
+		}, deadline.Add(50 * time.Second)},
+		"Skipped": {"one that was never begun took no time", []*runnerv1.StepState{{Index: 1, Status: skipped, FinishedAt: at(-5)}}, deadline},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, err := state.Open(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer dir.Close()
+			for _, s := range tc.steps {
+				if err := dir.SetStep(s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := engine.Due(plan, dir, deadline); !got.Equal(tc.want) {
+				t.Errorf("%s: the time is over at %s, want %s", tc.reason, got, tc.want)
+			}
+			if got := engine.Due(plan, dir, time.Time{}); !got.IsZero() {
+				t.Errorf("without a time limit it is over at %s", got)
+			}
+		})
 	}
 }
 
@@ -105,6 +155,16 @@ func TestRun_Pause_Ends(t *testing.T) {
 			"after a failure nobody is asked",
 			[]*runnerv1.Step{{Script: "false"}, {Pause: pause("", time.Minute)}},
 			nil, "failed skipped", failed, "exit code 1",
+		},
+		"LongMessage": {
+			"what it asks may come from a file of any size and content",
+			[]*runnerv1.Step{
+				{Script: `head -c 100000 /dev/urandom >question`}, {Pause: pause("${{ file('question') }}", time.Second)},
+			},
+			func(t *testing.T, a *agent) {
+				t.Helper()
+				a.wait(t, "the pause", isPaused(1))
+			}, "passed timed_out", timedOut, "nobody resumed it",
 		},
 		"Message": {
 			"a message that cannot be resolved is a fault, not an endless wait",

@@ -103,6 +103,10 @@ func (e *engine) try(ctx context.Context, s *runnerv1.Step, before *course, out 
 	cmd, err := e.prepare(ctx, s, before, end.GetTries())
 	if err != nil {
 		e.failToStart(out, end, err.Error())
+		var h *halt
+		if errors.As(err, &h) {
+			end.Status, end.Reason = h.status, h.reason
+		}
 		return
 	}
 	cmd.Output = out.write
@@ -135,7 +139,7 @@ func (e *engine) failToStart(out *output, end *runnerv1.StepState, reason string
 // prepare makes the command of a try, counted from 1; of a step that has only one it is 0.
 func (e *engine) prepare(ctx context.Context, s *runnerv1.Step, before *course, try int32) (step.Command, error) {
 	if try <= 1 && !step.IsSource(e.Plan.GetSteps()[0]) { // files of the plan go over those of a repository
-		if err := e.sources(ctx); err != nil {
+		if err := e.sources(ctx, e.begin(int(s.GetIndex())) == 0); err != nil {
 			return step.Command{}, err
 		}
 	}

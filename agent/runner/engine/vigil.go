@@ -22,7 +22,7 @@ type vigil struct {
 	watch   *state.Vigil
 	stop    chan struct{}
 	waiting sync.WaitGroup
-	done    bool // another container takes care
+	left    *runnerv1.Step // the step that another container takes care of
 }
 
 func newVigils() *vigils { return &vigils{over: map[string]*vigil{}, bell: make(chan struct{}, 1)} }
@@ -95,12 +95,12 @@ func (e *engine) attend(v *vigils) (acted bool, err error) {
 				return false, err
 			}
 		}
-		if one := v.over[container]; one != nil && !one.done && one.gone() {
+		if one := v.over[container]; one != nil && one.left != s && one.gone() {
 			acted, err := e.bury(s)
-			one.done = !acted
 			if acted || err != nil {
 				return acted, err
 			}
+			one.left = s
 		}
 	}
 	return false, nil

@@ -107,9 +107,15 @@ func (d *Dir) Outputs(index int) (map[string]string, error) {
 	return o.GetValues(), err
 }
 
-// ClaimSources reserves the writing of the source files: only one caller ever gets true, and it must call SetSources.
-func (d *Dir) ClaimSources(container string) (bool, error) {
-	return d.create("sources-claim", &runnerv1.Hello{Container: container})
+// ClaimSources reserves the writing of the source files and returns the container that has it, the first that asked: it must call
+// SetSources.
+func (d *Dir) ClaimSources(container string) (writer string, err error) {
+	if _, err := d.create("sources-claim", &runnerv1.Hello{Container: container}); err != nil {
+		return "", err
+	}
+	var h runnerv1.Hello
+	_, err = d.read("sources-claim", &h)
+	return h.GetContainer(), err
 }
 
 // SetSources records that the source files are written, or why they could not be.

@@ -202,12 +202,12 @@ func tenancy() map[string]func(t *testing.T, f *fixture) {
 					_, _, err := f.ResumeExecution(ctx, n.Execution.ID, execution.Resume{})
 					return err
 				},
-				"Attempt":     func() error { _, _, err := f.Attempt(ctx, n.AttemptID); return err },
-				"Chunks":      func() error { _, _, err := f.Chunks(ctx, n.AttemptID, 1, 0, 1); return err },
-				"SeekLine":    func() error { _, _, err := f.SeekLine(ctx, n.AttemptID, 1, 0); return err },
-				"Results":     func() error { _, _, err := f.Results(ctx, n.Execution.ID, nil, 1, ""); return err },
-				"Files":       func() error { _, err := f.Files(ctx, n.Execution.ID); return err },
-				"File":        func() error { _, err := f.File(ctx, stored[0].ID); return err },
+				"Attempt":  func() error { _, _, err := f.Attempt(ctx, n.AttemptID); return err },
+				"Chunks":   func() error { _, _, err := f.Chunks(ctx, n.AttemptID, 1, 0, 1); return err },
+				"SeekLine": func() error { _, _, err := f.SeekLine(ctx, n.AttemptID, 1, 0); return err },
+				"Results":  func() error { _, _, err := f.Results(ctx, n.Execution.ID, nil, 1, ""); return err },
+				"Files":    func() error { _, err := f.Files(ctx, n.Execution.ID); return err },
+				"File":     func() error { _, err := f.File(ctx, stored[0].ID); return err },
 				"Create": func() error {
 					_, _, err := f.CreateExecution(ctx, f.request(t, ""))
 					return err

@@ -12,11 +12,13 @@ import (
 // waits has a run of the fixture's cluster come to its pause.
 func (f *fixture) waits(t *testing.T, c cluster.Cluster, attempt execution.AttemptID) {
 	t.Helper()
-	_, err := f.SaveReport(f.agent(t, c), execution.Report{Attempt: attempt, Status: execution.Paused, Reason: "Paused", Message: "go on?",
+	_, err := f.SaveReport(f.agent(t, c), execution.Report{
+		Attempt: attempt, Status: execution.Paused, Reason: "Paused", Message: "go on?",
 		Steps: []execution.Step{
 			{Index: 0, Name: "install", Status: execution.Passed, StartedAt: f.now, FinishedAt: f.now},
 			{Index: 1, Name: "test", Status: execution.Paused, Reason: "go on?", StartedAt: f.now},
-		}})
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +72,39 @@ func pauses() map[string]func(t *testing.T, f *fixture) {
 			}
 			if steps, wake, err = f.ResumeExecution(f.as(t), n.Execution.ID, execution.Resume{}); err != nil || steps != 2 || len(wake) != 2 {
 				t.Errorf("all runs: %d steps, wake %v, %v", steps, wake, err)
+			}
+		},
+		"KnownByItsStep": func(t *testing.T, f *fixture) {
+			n := f.assigned(t)
+			f.waits(t, f.cluster, n.AttemptID)
+			// An agent that was restarted sees a running pod before the runner has told it of the pause.
+			f.report(t, execution.Report{Attempt: n.AttemptID, Status: execution.Running})
+			if steps, _, err := f.ResumeExecution(f.as(t), n.Execution.ID, execution.Resume{}); err != nil || steps != 1 {
+				t.Errorf("%d steps, %v", steps, err)
+			}
+		},
+		"AskedAnewAfterARefusal": func(t *testing.T, f *fixture) {
+			n := f.assigned(t)
+			f.waits(t, f.cluster, n.AttemptID)
+			for i := range 2 {
+				if _, _, err := f.ResumeExecution(f.as(t), n.Execution.ID, execution.Resume{}); err != nil {
+					t.Fatal(err)
+				}
+				list := f.take(t)
+				if len(list) != 1 {
+					t.Fatalf("try %d: commands %+v", i+1, list)
+				}
+				if err := f.AckCommand(f.agent(t, f.cluster), list[0].ID, cluster.Rejected, "upgrade the agent"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
+		"EndedWhileItWaits": func(t *testing.T, f *fixture) {
+			n := f.assigned(t)
+			f.waits(t, f.cluster, n.AttemptID)
+			f.report(t, execution.Report{Attempt: n.AttemptID, Status: execution.Errored, Reason: "Evicted", Message: "The pod was evicted."})
+			if s := attemptOf(t, f.execution(t, n.Execution.ID)).Steps[1]; s.Status != execution.Errored || s.Reason == "go on?" {
+				t.Errorf("the step is %s, because of %q", s.Status, s.Reason)
 			}
 		},
 		"SentAgainWhileItWaits": func(t *testing.T, f *fixture) {

@@ -70,7 +70,8 @@ type Spec struct {
 	Concurrency *Concurrency `json:"concurrency,omitempty" merge:"whole"`
 	// Order among what waits for a cluster; the higher goes first.
 	Priority *int64 `json:"priority,omitempty" rule:"min=0,max=100,default=50"`
-	// How long the steps of one attempt may take; teardown and the upload of results come after it.
+	// How long the steps of one attempt may take; teardown and the upload of results come after it. Time in which a step waits for a
+	// person does not count.
 	Timeout Duration `json:"timeout,omitempty" rule:"default=1h"`
 	// New attempts of a run.
 	Retry *RunRetry `json:"retry,omitempty"`

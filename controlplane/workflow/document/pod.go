@@ -16,7 +16,7 @@ type Container struct {
 
 // Resources are Kubernetes quantities by resource name.
 type Resources struct {
-	// What is set aside for the pod, by resource.
+	// What is set aside for the pod, by resource: once, as steps run one after another, or for each step of the largest parallel group.
 	Requests map[string]Quantity `json:"requests,omitempty" rule:"keys=qualified"`
 	// What a container may use at most, by resource.
 	Limits map[string]Quantity `json:"limits,omitempty" rule:"keys=qualified"`

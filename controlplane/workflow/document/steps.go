@@ -18,7 +18,7 @@ type Step struct {
 	Env []EnvVar `json:"env,omitempty" rule:"max=500"`
 	// Whether the step runs. A condition without always(), failed(), passed() or cancelled() holds only when nothing before failed.
 	If string `json:"if,omitempty" rule:"expr=if"`
-	// How long one try of the step may take.
+	// How long one try of the step may take; with parallel, how long one try of each of its steps may. A pause has its own.
 	Timeout Duration `json:"timeout,omitempty"`
 	// Tries the step again when it does not end as expected.
 	Retry *StepRetry `json:"retry,omitempty"`
@@ -34,11 +34,13 @@ type Step struct {
 	Artifacts Artifacts `json:"artifacts,omitzero"`
 	// Record CPU, memory and I/O of the step once a second.
 	Metrics *bool `json:"metrics,omitempty" rule:"default=true"`
-	// Waits until somebody resumes the attempt.
+	// Waits until somebody resumes the execution, by the command, the API or the page. The time does not count as part of spec.timeout,
+	// and the run keeps its place among maxParallel.
 	Pause *Pause `json:"pause,omitempty"`
 	// Executes other workflows.
 	Execute *Execute `json:"execute,omitempty"`
-	// Steps that run at the same time, in containers of the same pod.
+	// Steps that run at the same time, each in a container of its own in the same pod. They do not see each other's status and
+	// outputs. The group's if, timeout and continueOnError hold for each of them.
 	Parallel []Step `json:"parallel,omitempty" rule:"max=20"`
 }
 

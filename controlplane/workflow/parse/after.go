@@ -164,9 +164,9 @@ func (r *reader) afterStep(at node, s *document.Step) {
 	}
 	if len(kinds) == 1 && kinds[0] != "run" && kinds[0] != "command" {
 		for _, name := range []string{
-			"image", "workingDir", "env", "retry", "expect", "outputs", "reports", "artifacts", "metrics",
+			"image", "workingDir", "env", "retry", "expect", "outputs", "reports", "artifacts", "metrics", "timeout",
 		} {
-			if r.has(at, name) {
+			if r.has(at, name) && (name != "timeout" || kinds[0] == "pause") { // it has a timeout of its own
 				r.fault(node{r.given[at.path+"."+name].Node, at.path + "." + name}, "means nothing to a step with %s", kinds[0])
 			}
 		}

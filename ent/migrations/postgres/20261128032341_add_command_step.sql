@@ -7,6 +7,8 @@ ALTER TABLE "agent_commands" ADD COLUMN "step" bigint NOT NULL DEFAULT -1;
 CREATE UNIQUE INDEX "agentcommand_organization_id_attempt_id_kind_step" ON "agent_commands" ("organization_id", "attempt_id", "kind", "step");
 
 -- +goose Down
+-- what the older schema has no room for
+DELETE FROM "agent_commands" WHERE "kind" = 'resume';
 -- reverse: create index "agentcommand_organization_id_attempt_id_kind_step" to table: "agent_commands"
 DROP INDEX "agentcommand_organization_id_attempt_id_kind_step";
 -- reverse: modify "agent_commands" table

@@ -3,7 +3,6 @@ package main
 
 import (
 	"github.com/coredns/coredns/coremain"
-
 	_ "github.com/coredns/coredns/plugin/cache"      // answers again without asking
 	_ "github.com/coredns/coredns/plugin/errors"     // logs failures
 	_ "github.com/coredns/coredns/plugin/health"     // liveness

@@ -37,11 +37,11 @@ func (a *app) resume() *cobra.Command {
 		if a.format != render.Table {
 			return render.Message(a.Out, a.format, res)
 		}
-		what := "1 step goes on"
+		what := "1 step"
 		if n := res.GetSteps(); n != 1 {
-			what = fmt.Sprintf("%d steps go on", n)
+			what = fmt.Sprintf("%d steps", n)
 		}
-		return a.print("Resumed: %s. To watch it: seatrial logs %s --follow", what, res.GetExecution().GetId())
+		return a.print("Asked to resume %s. To watch it: seatrial logs %s --follow", what, res.GetExecution().GetId())
 	}
 	return c
 }

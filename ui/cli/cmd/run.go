@@ -161,6 +161,9 @@ func sentence(e *apiv1.Execution) string {
 	if len(e.GetRuns()) > 1 && !terminal(e.GetStatus()) {
 		return s + ": " + tally(e)
 	}
+	if e.GetStatus() == apiv1.Status_STATUS_PAUSED {
+		return s + ": " + asked(e) + " (seatrial resume " + e.GetId() + ")"
+	}
 	if m := e.GetMessage(); m != "" {
 		return s + ": " + render.Line(m)
 	}
@@ -170,6 +173,19 @@ func sentence(e *apiv1.Execution) string {
 		}
 	}
 	return s
+}
+
+// asked is what a paused execution waits for, and why that may take longer.
+func asked(e *apiv1.Execution) string {
+	text := render.Line(e.GetMessage())
+	for _, r := range e.GetRuns() {
+		if n := len(r.GetAttempts()); n > 0 {
+			if m := render.Line(r.GetAttempts()[n-1].GetMessage()); m != "" && m != text {
+				text += " — " + m
+			}
+		}
+	}
+	return text
 }
 
 // words is a status as people say it.

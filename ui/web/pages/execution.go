@@ -25,7 +25,7 @@ type ExecutionProps struct {
 	Files     []execution.File
 	Events    string // address of the events; empty when nothing changes any more
 	Version   string // of the state that the page shows
-	MaySteer  bool // the viewer may cancel and resume
+	MaySteer  bool   // the viewer may cancel and resume
 }
 
 // Failure is the first thing that went wrong: a test, or a step with the end of its log.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 )
 
@@ -58,6 +59,7 @@ type Pause struct {
 	Run  execution.RunID
 	Cell string // names the run among several
 	Step execution.Step
+	Away string // why it may take longer: the agent is away
 }
 
 // Pauses are the steps of an execution that wait for a person, in the order of its runs.
@@ -67,9 +69,13 @@ func Pauses(e execution.Execution) []Pause {
 		if len(r.Attempts) == 0 {
 			continue
 		}
-		for _, s := range r.Attempts[len(r.Attempts)-1].Steps {
+		a, away := r.Attempts[len(r.Attempts)-1], ""
+		if a.Reason == cluster.ReasonAway {
+			away = a.Message
+		}
+		for _, s := range a.Steps {
 			if s.Status == execution.Paused {
-				list = append(list, Pause{Run: r.ID, Cell: Cell(e, r), Step: s})
+				list = append(list, Pause{Run: r.ID, Cell: Cell(e, r), Step: s, Away: away})
 			}
 		}
 	}

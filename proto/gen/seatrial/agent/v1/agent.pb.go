@@ -2160,7 +2160,7 @@ type Container struct {
 	Limits          map[string]string `protobuf:"bytes,6,rep,name=limits,proto3" json:"limits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The agent replaces the image by its own runner image (fetching sources).
 	RunnerImage bool `protobuf:"varint,7,opt,name=runner_image,json=runnerImage,proto3" json:"runner_image,omitempty"`
-	// Its steps run while those of other containers do, so what it asks of the node is not shared with them.
+	// Its steps run while those of other containers do that have this set, too: what they ask of the node adds up.
 	Concurrent    bool `protobuf:"varint,8,opt,name=concurrent,proto3" json:"concurrent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -3792,11 +3792,11 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"S\n" +
 	"\x17CancelExecutionResponse\x128\n" +
-	"\texecution\x18\x01 \x01(\v2\x1a.seatrial.api.v1.ExecutionR\texecution\"\x80\x01\n" +
+	"\texecution\x18\x01 \x01(\v2\x1a.seatrial.api.v1.ExecutionR\texecution\"\x8a\x01\n" +
 	"\x16ResumeExecutionRequest\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x12\x15\n" +
-	"\x06run_id\x18\x02 \x01(\tR\x05runId\x12\x12\n" +
-	"\x04step\x18\x03 \x01(\tR\x04step\x12\"\n" +
+	"\x06run_id\x18\x02 \x01(\tR\x05runId\x12\x1c\n" +
+	"\x04step\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04step\x12\"\n" +
 	"\acomment\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\acomment\"i\n" +
 	"\x17ResumeExecutionResponse\x128\n" +
 	"\texecution\x18\x01 \x01(\v2\x1a.seatrial.api.v1.ExecutionR\texecution\x12\x14\n" +
