@@ -13,6 +13,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/api"
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/workflow"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 )
 
@@ -92,6 +93,14 @@ func calls() map[string]call {
 			_, err := b.executions.ListFiles(ctx, &apiv1.ListFilesRequest{ExecutionId: id()})
 			return err
 		}},
+		"GetTemplate": {"read", func(ctx context.Context, b *bench) error {
+			_, err := b.workflows.GetTemplate(ctx, &apiv1.GetTemplateRequest{Name: "base"})
+			return err
+		}},
+		"ListTemplates": {"read", func(ctx context.Context, b *bench) error {
+			_, err := b.workflows.ListTemplates(ctx, &apiv1.ListTemplatesRequest{})
+			return err
+		}},
 		"EnrollCluster": {"admin", func(ctx context.Context, b *bench) error {
 			_, err := b.clusters.EnrollCluster(ctx, &apiv1.EnrollClusterRequest{Name: "kind"})
 			return err
@@ -140,7 +149,7 @@ func TestAPI_EveryCallIsGuarded(t *testing.T) {
 			t.Run(name+"/"+token, func(t *testing.T) {
 				t.Parallel()
 				b := setup(t, token, api.Timing{})
-				b.world.workflows["checkout"] = parsed(t)
+				b.world.workflows["checkout"], b.world.templates["base"] = parsed(t), workflow.Record{Name: "base"}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				err := c.do(ctx, b)

@@ -16,6 +16,7 @@ import (
 // Options are what the API is made of. Everything up to Log is required.
 type Options struct {
 	Catalog  Catalog
+	Applier  Applier
 	History  History
 	Fleet    Fleet
 	Enroller Enroller

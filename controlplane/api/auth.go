@@ -28,6 +28,7 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 	case apiv1connect.IdentityServiceWhoAmIProcedure:
 		return "", true
 	case apiv1connect.WorkflowServiceGetWorkflowProcedure, apiv1connect.WorkflowServiceListWorkflowsProcedure,
+		apiv1connect.WorkflowServiceGetTemplateProcedure, apiv1connect.WorkflowServiceListTemplatesProcedure,
 		apiv1connect.ExecutionServiceGetExecutionProcedure, apiv1connect.ExecutionServiceListExecutionsProcedure,
 		apiv1connect.ExecutionServiceWatchExecutionProcedure, apiv1connect.ExecutionServiceStreamLogProcedure,
 		apiv1connect.ExecutionServiceListTestResultsProcedure, apiv1connect.ExecutionServiceListFilesProcedure,

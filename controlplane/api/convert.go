@@ -72,6 +72,9 @@ func executionOf(e execution.Execution) *apiv1.Execution {
 			Errored: int32Of(e.Tests.Errored), Skipped: int32Of(e.Tests.Skipped),
 		},
 	}
+	for _, t := range e.Templates {
+		out.Templates = append(out.Templates, &apiv1.TemplateRevision{Name: t.Name, Revision: int32Of(t.Revision), Digest: t.Digest})
+	}
 	for _, r := range e.Runs {
 		run := &apiv1.Run{
 			Id: r.ID.String(), Name: r.Name, Matrix: r.Matrix, Shard: int32Of(r.Shard), Shards: int32Of(r.Shards),
@@ -134,6 +137,13 @@ func fileOf(f execution.File) *apiv1.File {
 
 func workflowOf(r workflow.Record) *apiv1.Workflow {
 	return &apiv1.Workflow{
+		Id: r.ID.String(), Name: r.Name, Team: r.Team, Labels: r.Labels, Description: r.Description, Digest: r.Digest,
+		Revision: int32Of(r.Revision), UpdatedAt: timeOf(r.UpdatedAt), Source: r.Source, Templates: r.Uses,
+	}
+}
+
+func templateOf(r workflow.Record) *apiv1.Template {
+	return &apiv1.Template{
 		Id: r.ID.String(), Name: r.Name, Team: r.Team, Labels: r.Labels, Description: r.Description, Digest: r.Digest,
 		Revision: int32Of(r.Revision), UpdatedAt: timeOf(r.UpdatedAt), Source: r.Source,
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ type world struct {
 	mu        sync.Mutex
 	org       uuid.UUID
 	workflows map[string]workflow.Record
+	templates map[string]workflow.Record
 	execution execution.Execution
 	chunks    []execution.Chunk
 	stream    execution.StreamState
@@ -65,10 +67,18 @@ func (w *world) change(do func(*world)) {
 }
 
 func (w *world) ApplyWorkflow(ctx context.Context, r workflow.Record, team string) (workflow.Record, bool, bool, error) {
+	return w.put(ctx, w.workflows, r, team)
+}
+
+func (w *world) ApplyTemplate(ctx context.Context, r workflow.Record, _ []workflow.Ref, team string) (workflow.Record, bool, bool, error) {
+	return w.put(ctx, w.templates, r, team)
+}
+
+func (w *world) put(ctx context.Context, into map[string]workflow.Record, r workflow.Record, team string) (workflow.Record, bool, bool, error) {
 	if err := w.check(ctx); err != nil {
 		return r, false, false, err
 	}
-	known, ok := w.workflows[r.Name]
+	known, ok := into[r.Name]
 	w.team = team
 	r.ID, r.Revision = uuid.New(), known.Revision+1
 	switch {
@@ -76,8 +86,45 @@ func (w *world) ApplyWorkflow(ctx context.Context, r workflow.Record, team strin
 	case known.Digest == r.Digest:
 		return known, false, false, nil
 	}
-	w.workflows[r.Name] = r
+	into[r.Name] = r
 	return r, !ok, ok, nil
+}
+
+func (w *world) Template(ctx context.Context, name string) (workflow.Record, error) {
+	if err := w.check(ctx); err != nil {
+		return workflow.Record{}, err
+	}
+	r, ok := w.templates[name]
+	if !ok {
+		return r, fault.New(fault.NotFound, "there is no template %q", name).WithHint("List them.")
+	}
+	return r, nil
+}
+
+func (w *world) Templates(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error) {
+	w.size, w.after = size, after
+	for _, r := range w.templates {
+		list = append(list, r)
+	}
+	return list, "next", w.check(ctx)
+}
+
+func (w *world) TemplatesNamed(ctx context.Context, names []string) (list []workflow.Record, err error) {
+	for _, name := range names {
+		if r, ok := w.templates[name]; ok {
+			list = append(list, r)
+		}
+	}
+	return list, w.check(ctx)
+}
+
+func (w *world) TemplateUsers(ctx context.Context, name string) (list []workflow.Record, err error) {
+	for _, r := range w.workflows {
+		if slices.Contains(r.Uses, name) {
+			list = append(list, r)
+		}
+	}
+	return list, w.check(ctx)
 }
 
 func (w *world) Workflow(ctx context.Context, name string) (workflow.Record, error) {

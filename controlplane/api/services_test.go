@@ -3,6 +3,7 @@ package api_test
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,38 @@ func TestAPI_ApplyWorkflow_SaysEveryFaultWithItsPlace(t *testing.T) {
 	d := detail(t, err)
 	if connect.CodeOf(err) != connect.CodeInvalidArgument || len(d.GetFaults()) != 2 || d.GetFaults()[0].GetLine() == 0 {
 		t.Errorf("error %v with %v", err, d)
+	}
+}
+
+func TestAPI_Templates(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "all", api.Timing{})
+	const source = "apiVersion: seatrial.dev/v1\nkind: TestWorkflowTemplate\nmetadata: {name: base}\nspec: {params: {n: {type: integer}}, container: {image: a}}\n"
+	const user = "apiVersion: seatrial.dev/v1\nkind: TestWorkflow\nmetadata: {name: shop}\nspec: {use: [{template: base, with: {n: 1}}], steps: [{run: x}]}\n"
+	res, err := b.workflows.ApplyWorkflow(t.Context(), &apiv1.ApplyWorkflowRequest{Source: source})
+	if err != nil || res.GetWorkflow() != nil || res.GetTemplate().GetName() != "base" || len(res.GetTemplate().GetParams()) != 1 ||
+		res.GetOutcome() != apiv1.ApplyOutcome_APPLY_OUTCOME_CREATED {
+		t.Fatalf("%v, %v", res, err)
+	}
+	if _, err := b.workflows.ApplyWorkflow(t.Context(), &apiv1.ApplyWorkflowRequest{Source: user}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := b.workflows.GetTemplate(t.Context(), &apiv1.GetTemplateRequest{Name: "base"})
+	if err != nil || got.GetTemplate().GetSource() != source || len(got.GetTemplate().GetParams()) != 1 ||
+		!slices.Equal(got.GetTemplate().GetWorkflows(), []string{"shop"}) {
+		t.Errorf("%v, %v", got, err)
+	}
+	flow, err := b.workflows.GetWorkflow(t.Context(), &apiv1.GetWorkflowRequest{Name: "shop"})
+	if err != nil || !slices.Equal(flow.GetWorkflow().GetTemplates(), []string{"base"}) {
+		t.Errorf("%v, %v", flow, err)
+	}
+	list, err := b.workflows.ListTemplates(t.Context(), &apiv1.ListTemplatesRequest{PageSize: 7, PageToken: "p"})
+	if err != nil || len(list.GetTemplates()) != 1 || list.GetNextPageToken() != "next" || b.world.size != 7 || b.world.after != "p" {
+		t.Errorf("%v, %v", list, err)
+	}
+	_, err = b.workflows.ApplyWorkflow(t.Context(), &apiv1.ApplyWorkflowRequest{Source: strings.Replace(source, "{n:", "{m:", 1)})
+	if d := detail(t, err); connect.CodeOf(err) != connect.CodeInvalidArgument || len(d.GetFaults()) == 0 || !strings.Contains(d.GetHint(), "shop") {
+		t.Errorf("a change that breaks its user: %v with %v", err, d)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/api"
+	"github.com/seatrial/seatrial/controlplane/catalog"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
@@ -50,7 +51,7 @@ func newWorld() *world {
 	}
 	all := []tenant.Scope{tenant.ScopeRead, tenant.ScopeRun, tenant.ScopeCatalog, tenant.ScopeAdmin}
 	return &world{
-		org: org, workflows: map[string]workflow.Record{}, blobs: map[string]string{},
+		org: org, workflows: map[string]workflow.Record{}, templates: map[string]workflow.Record{}, blobs: map[string]string{},
 		execution: execution.Execution{
 			ID: uuid.New(), Workflow: "checkout", Status: execution.Running, CreatedAt: time.Unix(5, 0).UTC(),
 			Runs: []execution.Run{{ID: uuid.New(), Environment: "staging", Status: execution.Running, Attempts: []execution.Attempt{{
@@ -71,7 +72,7 @@ func setup(t *testing.T, token string, timing api.Timing) *bench {
 	t.Helper()
 	b := &bench{world: newWorld(), bus: &bus{subs: map[string][]chan struct{}{}, subscribed: make(chan []string, 100)}, draining: make(chan struct{})}
 	handler, err := api.New(api.Options{
-		Catalog: b.world, History: b.world, Fleet: b.world, Enroller: b.world, Runner: b.world, Accounts: b.world, Bus: b.bus,
+		Catalog: b.world, Applier: catalog.New(b.world), History: b.world, Fleet: b.world, Enroller: b.world, Runner: b.world, Accounts: b.world, Bus: b.bus,
 		Blobs: b.world, Log: slog.New(slog.DiscardHandler), Cookie: "session", PublicURL: "https://seatrial.test", Version: "v9",
 		Install: api.Install{Chart: "charts/agent", Address: "cp.test:9443", CA: "-----BEGIN CERTIFICATE-----\nAA==\n"}, Draining: b.draining, Timing: timing,
 	})

@@ -7,19 +7,28 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/catalog"
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 )
 
-// Catalog reads and writes workflows for the viewer of the context.
+// Catalog reads workflows and templates for the viewer of the context.
 type Catalog interface {
-	// ApplyWorkflow creates the workflow or makes a new revision when the digest differs; team is the owner of a new one.
-	ApplyWorkflow(ctx context.Context, w workflow.Record, team string) (rec workflow.Record, created, changed bool, err error)
 	Workflow(ctx context.Context, name string) (workflow.Record, error)
 	// Workflows lists by name without sources.
 	Workflows(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error)
+	Template(ctx context.Context, name string) (workflow.Record, error)
+	// Templates lists by name without sources.
+	Templates(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error)
+	// TemplateUsers returns the workflows and templates that use a template, directly or through others.
+	TemplateUsers(ctx context.Context, name string) ([]workflow.Record, error)
+}
+
+// Applier checks documents and stores them for the viewer of the context. Implemented by catalog.
+type Applier interface {
+	Apply(ctx context.Context, r catalog.Request) (catalog.Applied, error)
 }
 
 // History reads executions for the viewer of the context.

@@ -4,55 +4,32 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/catalog"
 	"github.com/seatrial/seatrial/controlplane/workflow"
+	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 )
 
 // ApplyWorkflow implements WorkflowServiceHandler.
 func (s *server) ApplyWorkflow(ctx context.Context, r *apiv1.ApplyWorkflowRequest) (*apiv1.ApplyWorkflowResponse, error) {
-	doc, err := workflow.Parse(r.GetFile(), []byte(r.GetSource()))
+	applied, err := s.Applier.Apply(ctx, catalog.Request{
+		File: r.GetFile(), Source: r.GetSource(), Team: r.GetTeam(), DryRun: r.GetDryRun(), Along: r.GetAlong(),
+	})
 	if err != nil {
 		return nil, err //nolint:wrapcheck // a fault that speaks for itself
 	}
-	record := workflow.Record{
-		Name: doc.Metadata.Name, Labels: doc.Metadata.Labels, Description: doc.Spec.Description, Digest: doc.Digest, Source: r.GetSource(),
+	out := &apiv1.ApplyWorkflowResponse{Outcome: map[catalog.Outcome]apiv1.ApplyOutcome{
+		catalog.Unchanged: apiv1.ApplyOutcome_APPLY_OUTCOME_UNCHANGED, catalog.Created: apiv1.ApplyOutcome_APPLY_OUTCOME_CREATED,
+		catalog.Changed: apiv1.ApplyOutcome_APPLY_OUTCOME_CHANGED,
+	}[applied.Outcome]}
+	if applied.Record.Kind == document.TemplateKind {
+		out.Template = templateOf(applied.Record)
+		out.Template.Params = paramsOf(applied.Params)
+		return out, nil
 	}
-	outcome := apiv1.ApplyOutcome_APPLY_OUTCOME_UNCHANGED
-	if r.GetDryRun() {
-		record, outcome, err = s.wouldApply(ctx, record)
-	} else {
-		var created, changed bool
-		record, created, changed, err = s.Catalog.ApplyWorkflow(ctx, record, r.GetTeam())
-		switch {
-		case created:
-			outcome = apiv1.ApplyOutcome_APPLY_OUTCOME_CREATED
-		case changed:
-			outcome = apiv1.ApplyOutcome_APPLY_OUTCOME_CHANGED
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("apply workflow %s: %w", doc.Metadata.Name, err)
-	}
-	out := workflowOf(record)
-	out.Source, out.Params = "", paramsOf(doc.Spec.Params)
-	return &apiv1.ApplyWorkflowResponse{Workflow: out, Outcome: outcome}, nil
-}
-
-// wouldApply says what applying would do.
-func (s *server) wouldApply(ctx context.Context, record workflow.Record) (workflow.Record, apiv1.ApplyOutcome, error) {
-	known, err := s.Catalog.Workflow(ctx, record.Name)
-	switch {
-	case fault.Is(err, fault.NotFound):
-		record.Revision = 1
-		return record, apiv1.ApplyOutcome_APPLY_OUTCOME_CREATED, nil
-	case err != nil:
-		return record, apiv1.ApplyOutcome_APPLY_OUTCOME_UNSPECIFIED, err //nolint:wrapcheck // the caller says what for
-	case known.Digest == record.Digest:
-		return known, apiv1.ApplyOutcome_APPLY_OUTCOME_UNCHANGED, nil
-	}
-	record.ID, record.Team, record.Revision = known.ID, known.Team, known.Revision+1
-	return record, apiv1.ApplyOutcome_APPLY_OUTCOME_CHANGED, nil
+	out.Workflow = workflowOf(applied.Record)
+	out.Workflow.Params = paramsOf(applied.Params)
+	return out, nil
 }
 
 // GetWorkflow implements WorkflowServiceHandler.
@@ -63,7 +40,7 @@ func (s *server) GetWorkflow(ctx context.Context, r *apiv1.GetWorkflowRequest) (
 	}
 	out := workflowOf(record)
 	// What an earlier version accepted is shown even when this one cannot read it; running it says why.
-	if doc, err := workflow.Parse(record.Name, []byte(record.Source)); err == nil {
+	if doc, err := workflow.Load(record.Name, []byte(record.Source)); err == nil {
 		out.Params = paramsOf(doc.Spec.Params)
 	}
 	return &apiv1.GetWorkflowResponse{Workflow: out}, nil
@@ -78,6 +55,43 @@ func (s *server) ListWorkflows(ctx context.Context, r *apiv1.ListWorkflowsReques
 	out := &apiv1.ListWorkflowsResponse{NextPageToken: next}
 	for _, record := range records {
 		out.Workflows = append(out.Workflows, workflowOf(record))
+	}
+	return out, nil
+}
+
+// GetTemplate implements WorkflowServiceHandler.
+func (s *server) GetTemplate(ctx context.Context, r *apiv1.GetTemplateRequest) (*apiv1.GetTemplateResponse, error) {
+	record, err := s.Catalog.Template(ctx, r.GetName())
+	if err != nil {
+		return nil, fmt.Errorf("get template %s: %w", r.GetName(), err)
+	}
+	users, err := s.Catalog.TemplateUsers(ctx, record.Name)
+	if err != nil {
+		return nil, fmt.Errorf("users of template %s: %w", record.Name, err)
+	}
+	out := templateOf(record)
+	for _, user := range users {
+		if user.Kind == document.TemplateKind {
+			out.Templates = append(out.Templates, user.Name)
+		} else {
+			out.Workflows = append(out.Workflows, user.Name)
+		}
+	}
+	if doc, err := workflow.Load(record.Name, []byte(record.Source)); err == nil {
+		out.Params = paramsOf(doc.Spec.Params)
+	}
+	return &apiv1.GetTemplateResponse{Template: out}, nil
+}
+
+// ListTemplates implements WorkflowServiceHandler.
+func (s *server) ListTemplates(ctx context.Context, r *apiv1.ListTemplatesRequest) (*apiv1.ListTemplatesResponse, error) {
+	records, next, err := s.Catalog.Templates(ctx, int(r.GetPageSize()), r.GetPageToken())
+	if err != nil {
+		return nil, fmt.Errorf("list templates: %w", err)
+	}
+	out := &apiv1.ListTemplatesResponse{NextPageToken: next}
+	for _, record := range records {
+		out.Templates = append(out.Templates, templateOf(record))
 	}
 	return out, nil
 }

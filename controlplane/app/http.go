@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/seatrial/seatrial/controlplane/api"
+	"github.com/seatrial/seatrial/controlplane/catalog"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/telemetry"
 	"github.com/seatrial/seatrial/ui/web"
@@ -96,7 +97,7 @@ func (p *parts) listenHTTP(ctx context.Context, h http.Handler, address, flag st
 func (p *parts) handler() (http.Handler, error) {
 	run := p.dispatcher()
 	calls, err := api.New(api.Options{
-		Catalog: p.store, History: p.store, Fleet: p.store, Enroller: p.auth, Runner: run, Accounts: p.auth, Bus: p.bus, Blobs: p.blobs,
+		Catalog: p.store, Applier: catalog.New(p.store), History: p.store, Fleet: p.store, Enroller: p.auth, Runner: run, Accounts: p.auth, Bus: p.bus, Blobs: p.blobs,
 		Log: p.log, Cookie: view.SessionCookie, PublicURL: p.Config.PublicURL, Version: p.Version, Install: p.install(), Draining: p.draining,
 	})
 	if err != nil {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/logchunk"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
+	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/ui/web/view"
 )
 
@@ -32,6 +32,7 @@ type records interface {
 	api.Catalog
 	api.History
 	api.Fleet
+	TemplatesNamed(ctx context.Context, names []string) ([]workflow.Record, error)
 }
 
 // pages gives ui/web what it asks for, from the parts that the API uses too.
@@ -155,25 +156,61 @@ func (a *pages) Workflow(ctx context.Context, name string) (view.Workflow, error
 		return view.Workflow{}, fmt.Errorf("read workflow: %w", err)
 	}
 	out := view.Workflow{Record: record} // the rest is in its source
-	doc, err := workflow.Parse(record.Name, []byte(record.Source))
-	var unreadable *fault.Error
-	if errors.As(err, &unreadable) {
-		return out, nil
-	}
+	loaded, err := workflow.Load(record.Name, []byte(record.Source))
 	if err != nil {
-		return out, fmt.Errorf("read workflow: %w", err)
+		return out, nil //nolint:nilerr // running it says why
+	}
+	out.Params = params(loaded.Spec.Params)
+	doc, _, err := workflow.Resolve(loaded, func(names []string) ([]workflow.Record, error) { return a.records.TemplatesNamed(ctx, names) })
+	switch {
+	case fault.Is(err, fault.Invalid), fault.Is(err, fault.Unsupported):
+		return out, nil
+	case err != nil:
+		return out, fmt.Errorf("read templates: %w", err)
 	}
 	if doc.Spec.Environments != nil {
 		out.Places = doc.Spec.Environments.Names
 	}
-	for _, p := range doc.Spec.Params {
+	return out, nil
+}
+
+func params(declared workflow.Params) []view.Param {
+	var out []view.Param
+	for _, p := range declared {
 		param := view.Param{
 			Name: p.Name, Type: string(p.Type), Default: workflow.Text(p.Default), Required: p.MustBeGiven(), Description: p.Description,
 		}
 		for _, value := range p.Enum {
 			param.Enum = append(param.Enum, workflow.Text(value))
 		}
-		out.Params = append(out.Params, param)
+		out = append(out, param)
+	}
+	return out
+}
+
+// Templates implements view.Catalog.
+func (a *pages) Templates(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error) {
+	return a.records.Templates(ctx, size, after) //nolint:wrapcheck // transparent
+}
+
+// Template implements view.Catalog. What an earlier version accepted is shown without parameters when this one cannot read it.
+func (a *pages) Template(ctx context.Context, name string) (view.Template, error) {
+	record, err := a.records.Template(ctx, name)
+	if err != nil {
+		return view.Template{}, fmt.Errorf("read template: %w", err)
+	}
+	users, err := a.records.TemplateUsers(ctx, name)
+	if err != nil {
+		return view.Template{}, fmt.Errorf("read what uses the template: %w", err)
+	}
+	out := view.Template{Record: record}
+	for _, user := range users {
+		if user.Kind == document.Workflow {
+			out.Workflows = append(out.Workflows, user.Name)
+		}
+	}
+	if doc, err := workflow.Load(record.Name, []byte(record.Source)); err == nil {
+		out.Params = params(doc.Spec.Params)
 	}
 	return out, nil
 }

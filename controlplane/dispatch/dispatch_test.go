@@ -59,6 +59,7 @@ spec:
 // memory is a store that keeps the promises of dispatch.Store for one organization.
 type memory struct {
 	workflows    map[string]workflow.Record
+	templates    map[string]workflow.Record
 	environments map[string]cluster.Environment
 	created      []execution.New
 	cancelled    map[execution.ID]string
@@ -71,6 +72,15 @@ func (m *memory) Workflow(_ context.Context, name string) (workflow.Record, erro
 		return w, nil
 	}
 	return workflow.Record{}, fault.New(fault.NotFound, "there is no workflow %q", name)
+}
+
+func (m *memory) TemplatesNamed(_ context.Context, names []string) (out []workflow.Record, err error) {
+	for _, name := range names {
+		if t, ok := m.templates[name]; ok {
+			out = append(out, t)
+		}
+	}
+	return out, nil
 }
 
 func (m *memory) Environment(_ context.Context, name string) (cluster.Environment, error) {

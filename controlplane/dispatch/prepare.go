@@ -25,7 +25,7 @@ func (d *Dispatcher) prepare(ctx context.Context, viewer tenant.Viewer, req exec
 	if err != nil {
 		return n, fmt.Errorf("load workflow %q: %w", req.Workflow, err)
 	}
-	doc, err := workflow.Parse(record.Name, []byte(record.Source))
+	doc, templates, err := d.document(ctx, record)
 	if err != nil {
 		return n, fmt.Errorf("revision %d of workflow %s cannot be run: %w", record.Revision, record.Name, err)
 	}
@@ -44,13 +44,36 @@ func (d *Dispatcher) prepare(ctx context.Context, viewer tenant.Viewer, req exec
 	n = execution.New{
 		Execution: execution.Execution{
 			ID: id, Workflow: record.Name, Revision: record.Revision, Digest: record.Digest, Status: execution.Queued,
-			Params: values.Strings(), Trigger: or(req.Trigger, "api"), Actor: or(req.Actor, viewer.Name), CreatedAt: d.now().UTC(),
+			Templates: templates, Params: values.Strings(), Trigger: or(req.Trigger, "api"), Actor: or(req.Actor, viewer.Name), CreatedAt: d.now().UTC(),
 		},
 		RevisionID: record.RevisionID, Idempotency: req.IdempotencyKey,
 		FailFast: doc.Spec.FailFast != nil && *doc.Spec.FailFast, MaxParallel: int(doc.Spec.MaxParallel),
 	}
 	n.Runs, err = d.runs(doc, n.Execution, places, workflow.Inputs{Params: values, ExecutionID: id.String()})
 	return n, err
+}
+
+// document reads a workflow and merges it with the templates that it uses as they are now.
+func (d *Dispatcher) document(ctx context.Context, record workflow.Record) (*workflow.Document, []execution.Template, error) {
+	loaded, err := workflow.Load(record.Name, []byte(record.Source))
+	if err != nil {
+		return nil, nil, err //nolint:wrapcheck // the caller says what for
+	}
+	doc, used, err := workflow.Resolve(loaded, func(names []string) ([]workflow.Record, error) {
+		found, err := d.store.TemplatesNamed(ctx, names)
+		if err != nil {
+			return nil, fmt.Errorf("load templates: %w", err)
+		}
+		return found, nil
+	})
+	if err != nil {
+		return nil, nil, err //nolint:wrapcheck // the caller says what for
+	}
+	var templates []execution.Template
+	for _, t := range used {
+		templates = append(templates, execution.Template{Name: t.Name, Revision: t.Revision, Digest: t.Digest})
+	}
+	return doc, templates, nil
 }
 
 // places returns the environments to run in: those asked for, else those of the workflow, else the only one there is.

@@ -141,3 +141,37 @@ func incompressible(n int) string {
 	}
 	return string(out)
 }
+
+// TestDispatcher_Start_Templates proves that an execution runs what the templates are now, and says which revisions those were.
+func TestDispatcher_Start_Templates(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const user = "apiVersion: seatrial.dev/v1\nkind: TestWorkflow\nmetadata: {name: w}\nspec: {params: {n: {type: integer, default: 1}}, use: [{template: base, with: {n: \"${{ params.n }}\"}}]}\n"
+	base := func(run string) string {
+		return "apiVersion: seatrial.dev/v1\nkind: TestWorkflowTemplate\nmetadata: {name: base}\nspec: {params: {n: {type: integer}}, steps: [{image: a, run: \"" + run + "\"}]}\n"
+	}
+	b.store.workflows["w"] = workflow.Record{Name: "w", RevisionID: id(0xf), Revision: 1, Source: user}
+	b.store.templates = map[string]workflow.Record{"base": {Name: "base", Revision: 3, Digest: "b3", Source: base("test ${{ params.n }}")}}
+	e, _, err := b.Start(as(t, tenant.ScopeRun), execution.Request{Workflow: "w", Params: map[string]string{"n": "5"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []execution.Template{{Name: "base", Revision: 3, Digest: "b3"}}
+	if !slices.Equal(e.Templates, want) || !slices.Equal(b.store.created[0].Execution.Templates, want) {
+		t.Errorf("templates %v, stored %v, want %v", e.Templates, b.store.created[0].Execution.Templates, want)
+	}
+	if got := script(t, b.store.created[0].Runs[0]); got != "a test 5" {
+		t.Errorf("it does %q", got)
+	}
+	b.store.templates["base"] = workflow.Record{Name: "base", Revision: 4, Digest: "b4", Source: base("other")}
+	if _, _, err := b.Start(as(t, tenant.ScopeRun), execution.Request{Workflow: "w"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := script(t, b.store.created[1].Runs[0]); got != "a other" {
+		t.Errorf("the next execution does %q, want what the template says now", got)
+	}
+	delete(b.store.templates, "base")
+	if _, _, err := b.Start(as(t, tenant.ScopeRun), execution.Request{Workflow: "w"}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "revision 1 of workflow w cannot be run") {
+		t.Errorf("without the template: %v", err)
+	}
+}

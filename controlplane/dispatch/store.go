@@ -12,6 +12,8 @@ import (
 type Store interface {
 	// Workflow returns a workflow with its source, or fault.NotFound.
 	Workflow(ctx context.Context, name string) (workflow.Record, error)
+	// TemplatesNamed returns those templates that exist, with their sources.
+	TemplatesNamed(ctx context.Context, names []string) ([]workflow.Record, error)
 	// Environment returns an environment by name; an empty name means the only one there is. fault.NotFound, or fault.Invalid
 	// with the names to choose from as hint.
 	Environment(ctx context.Context, name string) (cluster.Environment, error)

@@ -32,6 +32,7 @@ type Execution struct {
 	Status     Status
 	Reason     string
 	Message    string
+	Templates  []Template // that the workflow was merged with, by name
 	Params     map[string]string
 	Trigger    string
 	Actor      string
@@ -40,6 +41,13 @@ type Execution struct {
 	FinishedAt time.Time // zero until it ends
 	Tests      Counts
 	Runs       []Run // nil in lists where only the head is wanted
+}
+
+// Template is a revision of a template.
+type Template struct {
+	Name     string `json:"name"`
+	Revision int    `json:"revision"`
+	Digest   string `json:"digest"`
 }
 
 // Counts are test results by outcome: one that timed out has failed, and what gives no evidence, such as a blocked one, was skipped.

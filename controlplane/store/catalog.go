@@ -9,6 +9,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	record "github.com/seatrial/seatrial/controlplane/workflow"
+	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/team"
@@ -20,6 +21,9 @@ import (
 func (s *Store) ApplyWorkflow(ctx context.Context, w record.Record, owner string) (rec record.Record, created, changed bool, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		created, changed = false, false
+		if err := s.mustBeCurrent(ctx, tx, w.Checked); err != nil {
+			return err
+		}
 		row, err := locked(s, tx.Workflow.Query().Where(workflow.Name(w.Name))).Only(ctx)
 		switch {
 		case db.IsNotFound(err):
@@ -77,6 +81,9 @@ func reviseWorkflow(ctx context.Context, tx *db.Tx, row *db.Workflow, w record.R
 }
 
 func addRevision(ctx context.Context, tx *db.Tx, row *db.Workflow, w record.Record) (*db.WorkflowRevision, error) {
+	if err := saveUses(ctx, tx, document.Workflow, row.OrganizationID, w); err != nil {
+		return nil, err
+	}
 	return tx.WorkflowRevision.Create().SetOrganizationID(row.OrganizationID).SetWorkflowID(row.ID).SetNumber(row.Revision).
 		SetDigest(w.Digest).SetSource(w.Source).Save(ctx)
 }
@@ -118,7 +125,9 @@ func (s *Store) Workflow(ctx context.Context, name string) (record.Record, error
 	if err != nil {
 		return record.Record{}, database.Fault(err)
 	}
-	return workflowRecord(row, row.Edges.Team.Name, revision), nil
+	rec := workflowRecord(row, row.Edges.Team.Name, revision)
+	rec.Uses, err = s.usedBy(ctx, document.Workflow, name)
+	return rec, err
 }
 
 // Workflows lists by name without sources.
@@ -140,7 +149,7 @@ func (s *Store) Workflows(ctx context.Context, size int, after string) (list []r
 	if err != nil {
 		return nil, "", err
 	}
-	current, err := s.currentRevisions(ctx, rows)
+	current, err := s.currentRevisions(ctx, rows, false)
 	if err != nil {
 		return nil, "", err
 	}
@@ -152,8 +161,8 @@ func (s *Store) Workflows(ctx context.Context, size int, after string) (list []r
 	return list, next, nil
 }
 
-// currentRevisions reads the revisions of a page without their sources.
-func (s *Store) currentRevisions(ctx context.Context, rows []*db.Workflow) (map[uuid.UUID]*db.WorkflowRevision, error) {
+// currentRevisions reads the revisions of a page, with their sources or without.
+func (s *Store) currentRevisions(ctx context.Context, rows []*db.Workflow, sources bool) (map[uuid.UUID]*db.WorkflowRevision, error) {
 	wanted := make([]predicate.WorkflowRevision, 0, len(rows))
 	for _, row := range rows {
 		wanted = append(wanted, workflowrevision.And(workflowrevision.WorkflowID(row.ID), workflowrevision.Number(row.Revision)))
@@ -162,9 +171,11 @@ func (s *Store) currentRevisions(ctx context.Context, rows []*db.Workflow) (map[
 	if len(wanted) == 0 {
 		return out, nil
 	}
-	found, err := s.db.Read().WorkflowRevision.Query().Where(workflowrevision.Or(wanted...)).
-		Select(workflowrevision.FieldID, workflowrevision.FieldWorkflowID, workflowrevision.FieldNumber, workflowrevision.FieldDigest).
-		All(ctx)
+	q := s.db.Read().WorkflowRevision.Query().Where(workflowrevision.Or(wanted...))
+	if !sources {
+		q.Select(workflowrevision.FieldID, workflowrevision.FieldWorkflowID, workflowrevision.FieldNumber, workflowrevision.FieldDigest)
+	}
+	found, err := q.All(ctx)
 	for _, revision := range found {
 		out[revision.WorkflowID] = revision
 	}
@@ -176,7 +187,7 @@ func workflowRecord(w *db.Workflow, owner string, r *db.WorkflowRevision) record
 		return record.Record{}
 	}
 	return record.Record{
-		ID: w.ID, Name: w.Name, Team: owner, Labels: w.Labels, Description: w.Description,
+		ID: w.ID, Kind: document.Workflow, Name: w.Name, Team: owner, Labels: w.Labels, Description: w.Description,
 		RevisionID: r.ID, Revision: r.Number, Digest: r.Digest, Source: r.Source, UpdatedAt: w.UpdatedAt.UTC(),
 	}
 }

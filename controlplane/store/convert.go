@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -15,8 +16,12 @@ func executionRecord(row *db.Execution, runs []record.Run) record.Execution {
 		Total:  row.TestsPassed + row.TestsFailed + row.TestsErrored + row.TestsSkipped,
 		Passed: row.TestsPassed, Failed: row.TestsFailed, Errored: row.TestsErrored, Skipped: row.TestsSkipped,
 	}
+	var templates []record.Template
+	if err := json.Unmarshal(row.Templates, &templates); err != nil {
+		templates = nil // none, or written by a version that is not known
+	}
 	return record.Execution{
-		ID: row.ID, Workflow: row.Workflow, Revision: row.RevisionNumber, Digest: row.Digest, Status: record.Status(row.Status),
+		ID: row.ID, Templates: templates, Workflow: row.Workflow, Revision: row.RevisionNumber, Digest: row.Digest, Status: record.Status(row.Status),
 		Reason: row.Reason, Message: row.Message, Params: row.Params, Trigger: row.Trigger, Actor: row.Actor,
 		CreatedAt: row.CreatedAt.UTC(), StartedAt: timeOf(row.StartedAt), FinishedAt: timeOf(row.FinishedAt), Tests: counts, Runs: runs,
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -93,6 +94,13 @@ func create(ctx context.Context, tx *db.Tx, n record.New) error {
 	row := tx.Execution.Create().SetID(e.ID).SetOrganizationID(revision.OrganizationID).SetRevisionID(revision.ID).
 		SetWorkflow(e.Workflow).SetRevisionNumber(e.Revision).SetDigest(e.Digest).SetStatus(string(record.Queued)).
 		SetParams(e.Params).SetTrigger(e.Trigger).SetActor(e.Actor).SetFailFast(n.FailFast).SetMaxParallel(n.MaxParallel)
+	if len(e.Templates) > 0 {
+		templates, err := json.Marshal(e.Templates)
+		if err != nil {
+			return fmt.Errorf("encode templates: %w", err)
+		}
+		row.SetTemplates(templates)
+	}
 	if !e.CreatedAt.IsZero() {
 		row.SetCreatedAt(*nullable(e.CreatedAt))
 	}

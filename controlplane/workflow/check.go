@@ -1,11 +1,7 @@
 package workflow
 
 import (
-	"errors"
-	"slices"
-
 	"github.com/seatrial/seatrial/controlplane/fault"
-	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/controlplane/workflow/merge"
 	"github.com/seatrial/seatrial/controlplane/workflow/parse"
 )
@@ -28,14 +24,13 @@ type Checked struct {
 // documents. The result has one entry for each source.
 func Check(sources []Source) []Checked {
 	reads := make([]parse.Result, len(sources))
-	templates := map[string]*Document{}
+	templates := shelf{}
 	for i, s := range sources {
 		reads[i] = parse.Read(s.Text)
 		if doc := reads[i].Workflow(); doc != nil && doc.IsTemplate() {
-			templates[doc.Metadata.Name] = doc
+			templates[doc.Metadata.Name] = &reads[i]
 		}
 	}
-	find := func(name string) *Document { return templates[name] }
 	out := make([]Checked, len(sources))
 	for i, read := range reads {
 		out[i] = Checked{Kind: read.Kind, Faults: read.Faults, Warnings: Unsupported(read)}
@@ -44,41 +39,71 @@ func Check(sources []Source) []Checked {
 			continue
 		}
 		out[i].Name = doc.Metadata.Name
-		faults, warnings := merged(doc, find, read.Uses)
+		faults, warnings := merged(&reads[i], templates)
 		out[i].Faults = append(out[i].Faults, faults...)
 		out[i].Warnings = inOrder(append(out[i].Warnings, warnings...))
 	}
 	return out
 }
 
-// merged checks a workflow with its templates.
-func merged(doc *document.Document, find merge.Templates, uses []parse.Use) (faults, warnings []fault.Place) {
-	if len(doc.Spec.Use) == 0 || doc.IsTemplate() {
-		return nil, nil
-	}
-	at := fault.Place{Field: "spec.use"}
-	if i := slices.IndexFunc(uses, func(u parse.Use) bool { return u.What == "spec.use" }); i >= 0 {
-		at = uses[i].Place
-	}
-	for _, name := range merge.Missing(doc, find) {
-		place := at
+// merged checks a document with its templates.
+func merged(read *parse.Result, templates shelf) (faults, warnings []fault.Place) {
+	for _, name := range merge.Missing(read, templates.find) {
+		place := read.At("spec.use")
 		place.Message = "the template " + name + " is not among the files: what it brings was not checked"
 		warnings = append(warnings, place)
 	}
 	if len(warnings) > 0 {
 		return nil, warnings
 	}
-	_, err := merge.Apply(doc, find)
-	var f *fault.Error
-	switch {
-	case errors.As(err, &f):
-		for _, place := range f.Places {
-			place.Line, place.Column = at.Line, at.Column
-			faults = append(faults, place)
-		}
-	case err != nil:
-		at.Message = err.Error()
-		faults = []fault.Place{at}
+	_, found, err := merge.Apply(read, templates.find)
+	if err != nil {
+		place := read.At("spec.use")
+		place.Message = err.Error()
+		return []fault.Place{place}, nil
 	}
-	return faults, nil
+	return placesIn(read, found), nil
+}
+
+// Templated reports whether a document is a template or uses one.
+func Templated(src []byte) bool {
+	doc := parse.Read(src).Workflow()
+	return doc != nil && (doc.IsTemplate() || len(doc.Spec.Use) > 0)
+}
+
+// Order returns the indexes of documents in the order in which they can be applied: templates before what uses them. Otherwise it is
+// kept; documents that cannot be read come where they are.
+func Order(sources []Source) []int {
+	byName, uses := map[string]int{}, make([][]string, len(sources))
+	for i, s := range sources {
+		read := parse.Read(s.Text)
+		doc := read.Workflow()
+		if doc == nil {
+			continue
+		}
+		if doc.IsTemplate() {
+			byName[doc.Metadata.Name] = i
+		}
+		for _, use := range doc.Spec.Use {
+			uses[i] = append(uses[i], use.Template)
+		}
+	}
+	order, placed := make([]int, 0, len(sources)), make([]bool, len(sources))
+	var place func(i int)
+	place = func(i int) {
+		if placed[i] {
+			return
+		}
+		placed[i] = true // before its templates: those may use each other in a circle, which is a fault of theirs
+		for _, name := range uses[i] {
+			if t, known := byName[name]; known {
+				place(t)
+			}
+		}
+		order = append(order, i)
+	}
+	for i := range sources {
+		place(i)
+	}
+	return order
 }

@@ -6,9 +6,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// Record is a workflow of the catalog with its current revision.
+// Record is a workflow or template of the catalog with its current revision.
 type Record struct {
 	ID          uuid.UUID
+	Kind        string // TestWorkflow or TestWorkflowTemplate
 	Name        string
 	Team        string
 	Labels      map[string]string
@@ -18,4 +19,19 @@ type Record struct {
 	Digest      string // hex SHA-256 of the canonical document
 	Source      string // the document as applied; empty in lists
 	UpdatedAt   time.Time
+	// Uses are the templates that the document uses itself; empty in lists.
+	Uses []string
+	// Checked are the templates that the document was checked with, directly used or not; only for applying it. When one of them is
+	// another revision by then, nothing is stored.
+	Checked []Ref
 }
+
+// Ref names a revision of a document.
+type Ref struct {
+	Kind     string
+	Name     string
+	Revision int
+}
+
+// Ref returns what names the current revision.
+func (r Record) Ref() Ref { return Ref{r.Kind, r.Name, r.Revision} }

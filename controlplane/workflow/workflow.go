@@ -29,21 +29,14 @@ func Text(value any) string { return document.Text(value) }
 
 // Parse reads a workflow that the system is to execute. The error is a *fault.Error with every fault of the document in Places:
 // Invalid, or Unsupported when the document is right but uses what this version cannot do yet. The name of the file is for messages
-// only.
+// only. The templates that it uses are not looked at: see Resolve.
 func Parse(file string, src []byte) (*Document, error) {
-	read := parse.Read(src)
-	places := read.Faults
-	kind := fault.Unsupported
-	if len(places) > 0 {
-		kind = fault.Invalid
+	l, err := Load(file, src)
+	if err != nil {
+		return nil, err
 	}
-	places = inOrder(append(places, Unsupported(read)...))
-	if len(places) > 0 {
-		return nil, parse.Error(file, kind, places)
+	if l.IsTemplate() {
+		return nil, fault.New(fault.Invalid, "%s is a %s, not a %s", file, document.TemplateKind, document.Workflow).WithField("kind")
 	}
-	doc := read.Workflow()
-	if doc == nil || doc.IsTemplate() {
-		return nil, fault.New(fault.Invalid, "%s is a %s, not a %s", file, read.Kind, document.Workflow).WithField("kind")
-	}
-	return doc, nil
+	return l.Document, nil
 }

@@ -49,6 +49,8 @@ type AgentCommand struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 	// Tries holds the value of the "tries" field.
 	Tries int `json:"tries,omitempty"`
+	// Turn holds the value of the "turn" field.
+	Turn int64 `json:"turn,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the AgentCommandQuery when eager-loading is set.
 	Edges        AgentCommandEdges `json:"edges"`
@@ -106,7 +108,7 @@ func (*AgentCommand) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case agentcommand.FieldStep, agentcommand.FieldSentEpoch, agentcommand.FieldTries:
+		case agentcommand.FieldStep, agentcommand.FieldSentEpoch, agentcommand.FieldTries, agentcommand.FieldTurn:
 			values[i] = new(sql.NullInt64)
 		case agentcommand.FieldKind, agentcommand.FieldState, agentcommand.FieldReason, agentcommand.FieldAnswer:
 			values[i] = new(sql.NullString)
@@ -221,6 +223,12 @@ func (_m *AgentCommand) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Tries = int(value.Int64)
 			}
+		case agentcommand.FieldTurn:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field turn", values[i])
+			} else if value.Valid {
+				_m.Turn = value.Int64
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -317,6 +325,9 @@ func (_m *AgentCommand) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("tries=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Tries))
+	builder.WriteString(", ")
+	builder.WriteString("turn=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Turn))
 	builder.WriteByte(')')
 	return builder.String()
 }

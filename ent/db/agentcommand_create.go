@@ -191,6 +191,20 @@ func (_c *AgentCommandCreate) SetNillableTries(v *int) *AgentCommandCreate {
 	return _c
 }
 
+// SetTurn sets the "turn" field.
+func (_c *AgentCommandCreate) SetTurn(v int64) *AgentCommandCreate {
+	_c.mutation.SetTurn(v)
+	return _c
+}
+
+// SetNillableTurn sets the "turn" field if the given value is not nil.
+func (_c *AgentCommandCreate) SetNillableTurn(v *int64) *AgentCommandCreate {
+	if v != nil {
+		_c.SetTurn(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *AgentCommandCreate) SetID(v uuid.UUID) *AgentCommandCreate {
 	_c.mutation.SetID(v)
@@ -295,6 +309,10 @@ func (_c *AgentCommandCreate) defaults() error {
 		v := agentcommand.DefaultTries
 		_c.mutation.SetTries(v)
 	}
+	if _, ok := _c.mutation.Turn(); !ok {
+		v := agentcommand.DefaultTurn
+		_c.mutation.SetTurn(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if agentcommand.DefaultID == nil {
 			return fmt.Errorf("db: uninitialized agentcommand.DefaultID (forgotten import db/runtime?)")
@@ -342,6 +360,9 @@ func (_c *AgentCommandCreate) check() error {
 	}
 	if _, ok := _c.mutation.Tries(); !ok {
 		return &ValidationError{Name: "tries", err: errors.New(`db: missing required field "AgentCommand.tries"`)}
+	}
+	if _, ok := _c.mutation.Turn(); !ok {
+		return &ValidationError{Name: "turn", err: errors.New(`db: missing required field "AgentCommand.turn"`)}
 	}
 	if len(_c.mutation.OrganizationIDs()) == 0 {
 		return &ValidationError{Name: "organization", err: errors.New(`db: missing required edge "AgentCommand.organization"`)}
@@ -431,6 +452,10 @@ func (_c *AgentCommandCreate) createSpec() (*AgentCommand, *sqlgraph.CreateSpec)
 	if value, ok := _c.mutation.Tries(); ok {
 		_spec.SetField(agentcommand.FieldTries, field.TypeInt, value)
 		_node.Tries = value
+	}
+	if value, ok := _c.mutation.Turn(); ok {
+		_spec.SetField(agentcommand.FieldTurn, field.TypeInt64, value)
+		_node.Turn = value
 	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -680,6 +705,9 @@ func (u *AgentCommandUpsertOne) UpdateNewValues() *AgentCommandUpsertOne {
 		}
 		if _, exists := u.create.mutation.Reason(); exists {
 			s.SetIgnore(agentcommand.FieldReason)
+		}
+		if _, exists := u.create.mutation.Turn(); exists {
+			s.SetIgnore(agentcommand.FieldTurn)
 		}
 	}))
 	return u
@@ -1041,6 +1069,9 @@ func (u *AgentCommandUpsertBulk) UpdateNewValues() *AgentCommandUpsertBulk {
 			}
 			if _, exists := b.mutation.Reason(); exists {
 				s.SetIgnore(agentcommand.FieldReason)
+			}
+			if _, exists := b.mutation.Turn(); exists {
+				s.SetIgnore(agentcommand.FieldTurn)
 			}
 		}
 	}))

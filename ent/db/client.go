@@ -21,6 +21,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/attempt"
 	"github.com/seatrial/seatrial/ent/db/bootstraptoken"
 	"github.com/seatrial/seatrial/ent/db/cluster"
+	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
@@ -33,6 +34,9 @@ import (
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
 	"github.com/seatrial/seatrial/ent/db/team"
+	"github.com/seatrial/seatrial/ent/db/template"
+	"github.com/seatrial/seatrial/ent/db/templaterevision"
+	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -55,6 +59,8 @@ type Client struct {
 	BootstrapToken *BootstrapTokenClient
 	// Cluster is the client for interacting with the Cluster builders.
 	Cluster *ClusterClient
+	// ConcurrencyGroup is the client for interacting with the ConcurrencyGroup builders.
+	ConcurrencyGroup *ConcurrencyGroupClient
 	// Environment is the client for interacting with the Environment builders.
 	Environment *EnvironmentClient
 	// Execution is the client for interacting with the Execution builders.
@@ -79,6 +85,12 @@ type Client struct {
 	Step *StepClient
 	// Team is the client for interacting with the Team builders.
 	Team *TeamClient
+	// Template is the client for interacting with the Template builders.
+	Template *TemplateClient
+	// TemplateRevision is the client for interacting with the TemplateRevision builders.
+	TemplateRevision *TemplateRevisionClient
+	// TemplateUse is the client for interacting with the TemplateUse builders.
+	TemplateUse *TemplateUseClient
 	// TestResult is the client for interacting with the TestResult builders.
 	TestResult *TestResultClient
 	// Workflow is the client for interacting with the Workflow builders.
@@ -101,6 +113,7 @@ func (c *Client) init() {
 	c.Attempt = NewAttemptClient(c.config)
 	c.BootstrapToken = NewBootstrapTokenClient(c.config)
 	c.Cluster = NewClusterClient(c.config)
+	c.ConcurrencyGroup = NewConcurrencyGroupClient(c.config)
 	c.Environment = NewEnvironmentClient(c.config)
 	c.Execution = NewExecutionClient(c.config)
 	c.File = NewFileClient(c.config)
@@ -113,6 +126,9 @@ func (c *Client) init() {
 	c.Setting = NewSettingClient(c.config)
 	c.Step = NewStepClient(c.config)
 	c.Team = NewTeamClient(c.config)
+	c.Template = NewTemplateClient(c.config)
+	c.TemplateRevision = NewTemplateRevisionClient(c.config)
+	c.TemplateUse = NewTemplateUseClient(c.config)
 	c.TestResult = NewTestResultClient(c.config)
 	c.Workflow = NewWorkflowClient(c.config)
 	c.WorkflowRevision = NewWorkflowRevisionClient(c.config)
@@ -213,6 +229,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Attempt:          NewAttemptClient(cfg),
 		BootstrapToken:   NewBootstrapTokenClient(cfg),
 		Cluster:          NewClusterClient(cfg),
+		ConcurrencyGroup: NewConcurrencyGroupClient(cfg),
 		Environment:      NewEnvironmentClient(cfg),
 		Execution:        NewExecutionClient(cfg),
 		File:             NewFileClient(cfg),
@@ -225,6 +242,9 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Setting:          NewSettingClient(cfg),
 		Step:             NewStepClient(cfg),
 		Team:             NewTeamClient(cfg),
+		Template:         NewTemplateClient(cfg),
+		TemplateRevision: NewTemplateRevisionClient(cfg),
+		TemplateUse:      NewTemplateUseClient(cfg),
 		TestResult:       NewTestResultClient(cfg),
 		Workflow:         NewWorkflowClient(cfg),
 		WorkflowRevision: NewWorkflowRevisionClient(cfg),
@@ -252,6 +272,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Attempt:          NewAttemptClient(cfg),
 		BootstrapToken:   NewBootstrapTokenClient(cfg),
 		Cluster:          NewClusterClient(cfg),
+		ConcurrencyGroup: NewConcurrencyGroupClient(cfg),
 		Environment:      NewEnvironmentClient(cfg),
 		Execution:        NewExecutionClient(cfg),
 		File:             NewFileClient(cfg),
@@ -264,6 +285,9 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Setting:          NewSettingClient(cfg),
 		Step:             NewStepClient(cfg),
 		Team:             NewTeamClient(cfg),
+		Template:         NewTemplateClient(cfg),
+		TemplateRevision: NewTemplateRevisionClient(cfg),
+		TemplateUse:      NewTemplateUseClient(cfg),
 		TestResult:       NewTestResultClient(cfg),
 		Workflow:         NewWorkflowClient(cfg),
 		WorkflowRevision: NewWorkflowRevisionClient(cfg),
@@ -297,9 +321,10 @@ func (c *Client) Close() error {
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIToken, c.AgentCommand, c.Attempt, c.BootstrapToken, c.Cluster,
-		c.Environment, c.Execution, c.File, c.LogChunk, c.LogStream, c.Member,
-		c.MemberSession, c.Organization, c.Run, c.Setting, c.Step, c.Team,
-		c.TestResult, c.Workflow, c.WorkflowRevision,
+		c.ConcurrencyGroup, c.Environment, c.Execution, c.File, c.LogChunk,
+		c.LogStream, c.Member, c.MemberSession, c.Organization, c.Run, c.Setting,
+		c.Step, c.Team, c.Template, c.TemplateRevision, c.TemplateUse, c.TestResult,
+		c.Workflow, c.WorkflowRevision,
 	} {
 		n.Use(hooks...)
 	}
@@ -310,9 +335,10 @@ func (c *Client) Use(hooks ...Hook) {
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIToken, c.AgentCommand, c.Attempt, c.BootstrapToken, c.Cluster,
-		c.Environment, c.Execution, c.File, c.LogChunk, c.LogStream, c.Member,
-		c.MemberSession, c.Organization, c.Run, c.Setting, c.Step, c.Team,
-		c.TestResult, c.Workflow, c.WorkflowRevision,
+		c.ConcurrencyGroup, c.Environment, c.Execution, c.File, c.LogChunk,
+		c.LogStream, c.Member, c.MemberSession, c.Organization, c.Run, c.Setting,
+		c.Step, c.Team, c.Template, c.TemplateRevision, c.TemplateUse, c.TestResult,
+		c.Workflow, c.WorkflowRevision,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -331,6 +357,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.BootstrapToken.mutate(ctx, m)
 	case *ClusterMutation:
 		return c.Cluster.mutate(ctx, m)
+	case *ConcurrencyGroupMutation:
+		return c.ConcurrencyGroup.mutate(ctx, m)
 	case *EnvironmentMutation:
 		return c.Environment.mutate(ctx, m)
 	case *ExecutionMutation:
@@ -355,6 +383,12 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Step.mutate(ctx, m)
 	case *TeamMutation:
 		return c.Team.mutate(ctx, m)
+	case *TemplateMutation:
+		return c.Template.mutate(ctx, m)
+	case *TemplateRevisionMutation:
+		return c.TemplateRevision.mutate(ctx, m)
+	case *TemplateUseMutation:
+		return c.TemplateUse.mutate(ctx, m)
 	case *TestResultMutation:
 		return c.TestResult.mutate(ctx, m)
 	case *WorkflowMutation:
@@ -1225,6 +1259,156 @@ func (c *ClusterClient) mutate(ctx context.Context, m *ClusterMutation) (Value, 
 		return (&ClusterDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("db: unknown Cluster mutation op: %q", m.Op())
+	}
+}
+
+// ConcurrencyGroupClient is a client for the ConcurrencyGroup schema.
+type ConcurrencyGroupClient struct {
+	config
+}
+
+// NewConcurrencyGroupClient returns a client for the ConcurrencyGroup from the given config.
+func NewConcurrencyGroupClient(c config) *ConcurrencyGroupClient {
+	return &ConcurrencyGroupClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `concurrencygroup.Hooks(f(g(h())))`.
+func (c *ConcurrencyGroupClient) Use(hooks ...Hook) {
+	c.hooks.ConcurrencyGroup = append(c.hooks.ConcurrencyGroup, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `concurrencygroup.Intercept(f(g(h())))`.
+func (c *ConcurrencyGroupClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ConcurrencyGroup = append(c.inters.ConcurrencyGroup, interceptors...)
+}
+
+// Create returns a builder for creating a ConcurrencyGroup entity.
+func (c *ConcurrencyGroupClient) Create() *ConcurrencyGroupCreate {
+	mutation := newConcurrencyGroupMutation(c.config, OpCreate)
+	return &ConcurrencyGroupCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ConcurrencyGroup entities.
+func (c *ConcurrencyGroupClient) CreateBulk(builders ...*ConcurrencyGroupCreate) *ConcurrencyGroupCreateBulk {
+	return &ConcurrencyGroupCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ConcurrencyGroupClient) MapCreateBulk(slice any, setFunc func(*ConcurrencyGroupCreate, int)) *ConcurrencyGroupCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ConcurrencyGroupCreateBulk{err: fmt.Errorf("calling to ConcurrencyGroupClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ConcurrencyGroupCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ConcurrencyGroupCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ConcurrencyGroup.
+func (c *ConcurrencyGroupClient) Update() *ConcurrencyGroupUpdate {
+	mutation := newConcurrencyGroupMutation(c.config, OpUpdate)
+	return &ConcurrencyGroupUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ConcurrencyGroupClient) UpdateOne(_m *ConcurrencyGroup) *ConcurrencyGroupUpdateOne {
+	mutation := newConcurrencyGroupMutation(c.config, OpUpdateOne, withConcurrencyGroup(_m))
+	return &ConcurrencyGroupUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ConcurrencyGroupClient) UpdateOneID(id uuid.UUID) *ConcurrencyGroupUpdateOne {
+	mutation := newConcurrencyGroupMutation(c.config, OpUpdateOne, withConcurrencyGroupID(id))
+	return &ConcurrencyGroupUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ConcurrencyGroup.
+func (c *ConcurrencyGroupClient) Delete() *ConcurrencyGroupDelete {
+	mutation := newConcurrencyGroupMutation(c.config, OpDelete)
+	return &ConcurrencyGroupDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ConcurrencyGroupClient) DeleteOne(_m *ConcurrencyGroup) *ConcurrencyGroupDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ConcurrencyGroupClient) DeleteOneID(id uuid.UUID) *ConcurrencyGroupDeleteOne {
+	builder := c.Delete().Where(concurrencygroup.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ConcurrencyGroupDeleteOne{builder}
+}
+
+// Query returns a query builder for ConcurrencyGroup.
+func (c *ConcurrencyGroupClient) Query() *ConcurrencyGroupQuery {
+	return &ConcurrencyGroupQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeConcurrencyGroup},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ConcurrencyGroup entity by its id.
+func (c *ConcurrencyGroupClient) Get(ctx context.Context, id uuid.UUID) (*ConcurrencyGroup, error) {
+	return c.Query().Where(concurrencygroup.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ConcurrencyGroupClient) GetX(ctx context.Context, id uuid.UUID) *ConcurrencyGroup {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a ConcurrencyGroup.
+func (c *ConcurrencyGroupClient) QueryOrganization(_m *ConcurrencyGroup) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(concurrencygroup.Table, concurrencygroup.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, concurrencygroup.OrganizationTable, concurrencygroup.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ConcurrencyGroupClient) Hooks() []Hook {
+	hooks := c.hooks.ConcurrencyGroup
+	return append(hooks[:len(hooks):len(hooks)], concurrencygroup.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *ConcurrencyGroupClient) Interceptors() []Interceptor {
+	return c.inters.ConcurrencyGroup
+}
+
+func (c *ConcurrencyGroupClient) mutate(ctx context.Context, m *ConcurrencyGroupMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ConcurrencyGroupCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ConcurrencyGroupUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ConcurrencyGroupUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ConcurrencyGroupDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown ConcurrencyGroup mutation op: %q", m.Op())
 	}
 }
 
@@ -3188,6 +3372,488 @@ func (c *TeamClient) mutate(ctx context.Context, m *TeamMutation) (Value, error)
 	}
 }
 
+// TemplateClient is a client for the Template schema.
+type TemplateClient struct {
+	config
+}
+
+// NewTemplateClient returns a client for the Template from the given config.
+func NewTemplateClient(c config) *TemplateClient {
+	return &TemplateClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `template.Hooks(f(g(h())))`.
+func (c *TemplateClient) Use(hooks ...Hook) {
+	c.hooks.Template = append(c.hooks.Template, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `template.Intercept(f(g(h())))`.
+func (c *TemplateClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Template = append(c.inters.Template, interceptors...)
+}
+
+// Create returns a builder for creating a Template entity.
+func (c *TemplateClient) Create() *TemplateCreate {
+	mutation := newTemplateMutation(c.config, OpCreate)
+	return &TemplateCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Template entities.
+func (c *TemplateClient) CreateBulk(builders ...*TemplateCreate) *TemplateCreateBulk {
+	return &TemplateCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TemplateClient) MapCreateBulk(slice any, setFunc func(*TemplateCreate, int)) *TemplateCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TemplateCreateBulk{err: fmt.Errorf("calling to TemplateClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TemplateCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TemplateCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Template.
+func (c *TemplateClient) Update() *TemplateUpdate {
+	mutation := newTemplateMutation(c.config, OpUpdate)
+	return &TemplateUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TemplateClient) UpdateOne(_m *Template) *TemplateUpdateOne {
+	mutation := newTemplateMutation(c.config, OpUpdateOne, withTemplate(_m))
+	return &TemplateUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TemplateClient) UpdateOneID(id uuid.UUID) *TemplateUpdateOne {
+	mutation := newTemplateMutation(c.config, OpUpdateOne, withTemplateID(id))
+	return &TemplateUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Template.
+func (c *TemplateClient) Delete() *TemplateDelete {
+	mutation := newTemplateMutation(c.config, OpDelete)
+	return &TemplateDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TemplateClient) DeleteOne(_m *Template) *TemplateDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TemplateClient) DeleteOneID(id uuid.UUID) *TemplateDeleteOne {
+	builder := c.Delete().Where(template.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TemplateDeleteOne{builder}
+}
+
+// Query returns a query builder for Template.
+func (c *TemplateClient) Query() *TemplateQuery {
+	return &TemplateQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTemplate},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Template entity by its id.
+func (c *TemplateClient) Get(ctx context.Context, id uuid.UUID) (*Template, error) {
+	return c.Query().Where(template.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TemplateClient) GetX(ctx context.Context, id uuid.UUID) *Template {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Template.
+func (c *TemplateClient) QueryOrganization(_m *Template) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(template.Table, template.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, template.OrganizationTable, template.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTeam queries the team edge of a Template.
+func (c *TemplateClient) QueryTeam(_m *Template) *TeamQuery {
+	query := (&TeamClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(template.Table, template.FieldID, id),
+			sqlgraph.To(team.Table, team.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, template.TeamTable, template.TeamColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *TemplateClient) Hooks() []Hook {
+	hooks := c.hooks.Template
+	return append(hooks[:len(hooks):len(hooks)], template.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *TemplateClient) Interceptors() []Interceptor {
+	return c.inters.Template
+}
+
+func (c *TemplateClient) mutate(ctx context.Context, m *TemplateMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TemplateCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TemplateUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TemplateUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TemplateDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Template mutation op: %q", m.Op())
+	}
+}
+
+// TemplateRevisionClient is a client for the TemplateRevision schema.
+type TemplateRevisionClient struct {
+	config
+}
+
+// NewTemplateRevisionClient returns a client for the TemplateRevision from the given config.
+func NewTemplateRevisionClient(c config) *TemplateRevisionClient {
+	return &TemplateRevisionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `templaterevision.Hooks(f(g(h())))`.
+func (c *TemplateRevisionClient) Use(hooks ...Hook) {
+	c.hooks.TemplateRevision = append(c.hooks.TemplateRevision, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `templaterevision.Intercept(f(g(h())))`.
+func (c *TemplateRevisionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.TemplateRevision = append(c.inters.TemplateRevision, interceptors...)
+}
+
+// Create returns a builder for creating a TemplateRevision entity.
+func (c *TemplateRevisionClient) Create() *TemplateRevisionCreate {
+	mutation := newTemplateRevisionMutation(c.config, OpCreate)
+	return &TemplateRevisionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of TemplateRevision entities.
+func (c *TemplateRevisionClient) CreateBulk(builders ...*TemplateRevisionCreate) *TemplateRevisionCreateBulk {
+	return &TemplateRevisionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TemplateRevisionClient) MapCreateBulk(slice any, setFunc func(*TemplateRevisionCreate, int)) *TemplateRevisionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TemplateRevisionCreateBulk{err: fmt.Errorf("calling to TemplateRevisionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TemplateRevisionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TemplateRevisionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for TemplateRevision.
+func (c *TemplateRevisionClient) Update() *TemplateRevisionUpdate {
+	mutation := newTemplateRevisionMutation(c.config, OpUpdate)
+	return &TemplateRevisionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TemplateRevisionClient) UpdateOne(_m *TemplateRevision) *TemplateRevisionUpdateOne {
+	mutation := newTemplateRevisionMutation(c.config, OpUpdateOne, withTemplateRevision(_m))
+	return &TemplateRevisionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TemplateRevisionClient) UpdateOneID(id uuid.UUID) *TemplateRevisionUpdateOne {
+	mutation := newTemplateRevisionMutation(c.config, OpUpdateOne, withTemplateRevisionID(id))
+	return &TemplateRevisionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for TemplateRevision.
+func (c *TemplateRevisionClient) Delete() *TemplateRevisionDelete {
+	mutation := newTemplateRevisionMutation(c.config, OpDelete)
+	return &TemplateRevisionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TemplateRevisionClient) DeleteOne(_m *TemplateRevision) *TemplateRevisionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TemplateRevisionClient) DeleteOneID(id uuid.UUID) *TemplateRevisionDeleteOne {
+	builder := c.Delete().Where(templaterevision.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TemplateRevisionDeleteOne{builder}
+}
+
+// Query returns a query builder for TemplateRevision.
+func (c *TemplateRevisionClient) Query() *TemplateRevisionQuery {
+	return &TemplateRevisionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTemplateRevision},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a TemplateRevision entity by its id.
+func (c *TemplateRevisionClient) Get(ctx context.Context, id uuid.UUID) (*TemplateRevision, error) {
+	return c.Query().Where(templaterevision.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TemplateRevisionClient) GetX(ctx context.Context, id uuid.UUID) *TemplateRevision {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a TemplateRevision.
+func (c *TemplateRevisionClient) QueryOrganization(_m *TemplateRevision) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(templaterevision.Table, templaterevision.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, templaterevision.OrganizationTable, templaterevision.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTemplate queries the template edge of a TemplateRevision.
+func (c *TemplateRevisionClient) QueryTemplate(_m *TemplateRevision) *TemplateQuery {
+	query := (&TemplateClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(templaterevision.Table, templaterevision.FieldID, id),
+			sqlgraph.To(template.Table, template.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, templaterevision.TemplateTable, templaterevision.TemplateColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *TemplateRevisionClient) Hooks() []Hook {
+	hooks := c.hooks.TemplateRevision
+	return append(hooks[:len(hooks):len(hooks)], templaterevision.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *TemplateRevisionClient) Interceptors() []Interceptor {
+	return c.inters.TemplateRevision
+}
+
+func (c *TemplateRevisionClient) mutate(ctx context.Context, m *TemplateRevisionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TemplateRevisionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TemplateRevisionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TemplateRevisionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TemplateRevisionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown TemplateRevision mutation op: %q", m.Op())
+	}
+}
+
+// TemplateUseClient is a client for the TemplateUse schema.
+type TemplateUseClient struct {
+	config
+}
+
+// NewTemplateUseClient returns a client for the TemplateUse from the given config.
+func NewTemplateUseClient(c config) *TemplateUseClient {
+	return &TemplateUseClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `templateuse.Hooks(f(g(h())))`.
+func (c *TemplateUseClient) Use(hooks ...Hook) {
+	c.hooks.TemplateUse = append(c.hooks.TemplateUse, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `templateuse.Intercept(f(g(h())))`.
+func (c *TemplateUseClient) Intercept(interceptors ...Interceptor) {
+	c.inters.TemplateUse = append(c.inters.TemplateUse, interceptors...)
+}
+
+// Create returns a builder for creating a TemplateUse entity.
+func (c *TemplateUseClient) Create() *TemplateUseCreate {
+	mutation := newTemplateUseMutation(c.config, OpCreate)
+	return &TemplateUseCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of TemplateUse entities.
+func (c *TemplateUseClient) CreateBulk(builders ...*TemplateUseCreate) *TemplateUseCreateBulk {
+	return &TemplateUseCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TemplateUseClient) MapCreateBulk(slice any, setFunc func(*TemplateUseCreate, int)) *TemplateUseCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TemplateUseCreateBulk{err: fmt.Errorf("calling to TemplateUseClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TemplateUseCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TemplateUseCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for TemplateUse.
+func (c *TemplateUseClient) Update() *TemplateUseUpdate {
+	mutation := newTemplateUseMutation(c.config, OpUpdate)
+	return &TemplateUseUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TemplateUseClient) UpdateOne(_m *TemplateUse) *TemplateUseUpdateOne {
+	mutation := newTemplateUseMutation(c.config, OpUpdateOne, withTemplateUse(_m))
+	return &TemplateUseUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TemplateUseClient) UpdateOneID(id uuid.UUID) *TemplateUseUpdateOne {
+	mutation := newTemplateUseMutation(c.config, OpUpdateOne, withTemplateUseID(id))
+	return &TemplateUseUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for TemplateUse.
+func (c *TemplateUseClient) Delete() *TemplateUseDelete {
+	mutation := newTemplateUseMutation(c.config, OpDelete)
+	return &TemplateUseDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TemplateUseClient) DeleteOne(_m *TemplateUse) *TemplateUseDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TemplateUseClient) DeleteOneID(id uuid.UUID) *TemplateUseDeleteOne {
+	builder := c.Delete().Where(templateuse.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TemplateUseDeleteOne{builder}
+}
+
+// Query returns a query builder for TemplateUse.
+func (c *TemplateUseClient) Query() *TemplateUseQuery {
+	return &TemplateUseQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTemplateUse},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a TemplateUse entity by its id.
+func (c *TemplateUseClient) Get(ctx context.Context, id uuid.UUID) (*TemplateUse, error) {
+	return c.Query().Where(templateuse.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TemplateUseClient) GetX(ctx context.Context, id uuid.UUID) *TemplateUse {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a TemplateUse.
+func (c *TemplateUseClient) QueryOrganization(_m *TemplateUse) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(templateuse.Table, templateuse.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, templateuse.OrganizationTable, templateuse.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *TemplateUseClient) Hooks() []Hook {
+	hooks := c.hooks.TemplateUse
+	return append(hooks[:len(hooks):len(hooks)], templateuse.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *TemplateUseClient) Interceptors() []Interceptor {
+	return c.inters.TemplateUse
+}
+
+func (c *TemplateUseClient) mutate(ctx context.Context, m *TemplateUseMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TemplateUseCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TemplateUseUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TemplateUseUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TemplateUseDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown TemplateUse mutation op: %q", m.Op())
+	}
+}
+
 // TestResultClient is a client for the TestResult schema.
 type TestResultClient struct {
 	config
@@ -3721,14 +4387,16 @@ func (c *WorkflowRevisionClient) mutate(ctx context.Context, m *WorkflowRevision
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		APIToken, AgentCommand, Attempt, BootstrapToken, Cluster, Environment,
-		Execution, File, LogChunk, LogStream, Member, MemberSession, Organization, Run,
-		Setting, Step, Team, TestResult, Workflow, WorkflowRevision []ent.Hook
+		APIToken, AgentCommand, Attempt, BootstrapToken, Cluster, ConcurrencyGroup,
+		Environment, Execution, File, LogChunk, LogStream, Member, MemberSession,
+		Organization, Run, Setting, Step, Team, Template, TemplateRevision,
+		TemplateUse, TestResult, Workflow, WorkflowRevision []ent.Hook
 	}
 	inters struct {
-		APIToken, AgentCommand, Attempt, BootstrapToken, Cluster, Environment,
-		Execution, File, LogChunk, LogStream, Member, MemberSession, Organization, Run,
-		Setting, Step, Team, TestResult, Workflow, WorkflowRevision []ent.Interceptor
+		APIToken, AgentCommand, Attempt, BootstrapToken, Cluster, ConcurrencyGroup,
+		Environment, Execution, File, LogChunk, LogStream, Member, MemberSession,
+		Organization, Run, Setting, Step, Team, Template, TemplateRevision,
+		TemplateUse, TestResult, Workflow, WorkflowRevision []ent.Interceptor
 	}
 )
 

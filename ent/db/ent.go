@@ -17,6 +17,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/attempt"
 	"github.com/seatrial/seatrial/ent/db/bootstraptoken"
 	"github.com/seatrial/seatrial/ent/db/cluster"
+	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
@@ -29,6 +30,9 @@ import (
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
 	"github.com/seatrial/seatrial/ent/db/team"
+	"github.com/seatrial/seatrial/ent/db/template"
+	"github.com/seatrial/seatrial/ent/db/templaterevision"
+	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -97,6 +101,7 @@ func checkColumn(t, c string) error {
 			attempt.Table:          attempt.ValidColumn,
 			bootstraptoken.Table:   bootstraptoken.ValidColumn,
 			cluster.Table:          cluster.ValidColumn,
+			concurrencygroup.Table: concurrencygroup.ValidColumn,
 			environment.Table:      environment.ValidColumn,
 			execution.Table:        execution.ValidColumn,
 			file.Table:             file.ValidColumn,
@@ -109,6 +114,9 @@ func checkColumn(t, c string) error {
 			setting.Table:          setting.ValidColumn,
 			step.Table:             step.ValidColumn,
 			team.Table:             team.ValidColumn,
+			template.Table:         template.ValidColumn,
+			templaterevision.Table: templaterevision.ValidColumn,
+			templateuse.Table:      templateuse.ValidColumn,
 			testresult.Table:       testresult.ValidColumn,
 			workflow.Table:         workflow.ValidColumn,
 			workflowrevision.Table: workflowrevision.ValidColumn,

@@ -8,6 +8,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/attempt"
 	"github.com/seatrial/seatrial/ent/db/bootstraptoken"
 	"github.com/seatrial/seatrial/ent/db/cluster"
+	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
@@ -21,6 +22,9 @@ import (
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
 	"github.com/seatrial/seatrial/ent/db/team"
+	"github.com/seatrial/seatrial/ent/db/template"
+	"github.com/seatrial/seatrial/ent/db/templaterevision"
+	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -33,7 +37,7 @@ import (
 
 // schemaGraph holds a representation of ent/schema at runtime.
 var schemaGraph = func() *sqlgraph.Schema {
-	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 20)}
+	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 24)}
 	graph.Nodes[0] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   apitoken.Table,
@@ -81,6 +85,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			agentcommand.FieldSentAt:         {Type: field.TypeTime, Column: agentcommand.FieldSentAt},
 			agentcommand.FieldExpiresAt:      {Type: field.TypeTime, Column: agentcommand.FieldExpiresAt},
 			agentcommand.FieldTries:          {Type: field.TypeInt, Column: agentcommand.FieldTries},
+			agentcommand.FieldTurn:           {Type: field.TypeInt64, Column: agentcommand.FieldTurn},
 		},
 	}
 	graph.Nodes[2] = &sqlgraph.Node{
@@ -169,6 +174,23 @@ var schemaGraph = func() *sqlgraph.Schema {
 	}
 	graph.Nodes[5] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
+			Table:   concurrencygroup.Table,
+			Columns: concurrencygroup.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: concurrencygroup.FieldID,
+			},
+		},
+		Type: "ConcurrencyGroup",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			concurrencygroup.FieldCreatedAt:      {Type: field.TypeTime, Column: concurrencygroup.FieldCreatedAt},
+			concurrencygroup.FieldUpdatedAt:      {Type: field.TypeTime, Column: concurrencygroup.FieldUpdatedAt},
+			concurrencygroup.FieldOrganizationID: {Type: field.TypeUUID, Column: concurrencygroup.FieldOrganizationID},
+			concurrencygroup.FieldName:           {Type: field.TypeString, Column: concurrencygroup.FieldName},
+		},
+	}
+	graph.Nodes[6] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
 			Table:   environment.Table,
 			Columns: environment.Columns,
 			ID: &sqlgraph.FieldSpec{
@@ -186,7 +208,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			environment.FieldNamespace:      {Type: field.TypeString, Column: environment.FieldNamespace},
 		},
 	}
-	graph.Nodes[6] = &sqlgraph.Node{
+	graph.Nodes[7] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   execution.Table,
 			Columns: execution.Columns,
@@ -210,18 +232,20 @@ var schemaGraph = func() *sqlgraph.Schema {
 			execution.FieldRevisionNumber: {Type: field.TypeInt, Column: execution.FieldRevisionNumber},
 			execution.FieldDigest:         {Type: field.TypeString, Column: execution.FieldDigest},
 			execution.FieldParams:         {Type: field.TypeJSON, Column: execution.FieldParams},
+			execution.FieldTemplates:      {Type: field.TypeJSON, Column: execution.FieldTemplates},
 			execution.FieldTrigger:        {Type: field.TypeString, Column: execution.FieldTrigger},
 			execution.FieldActor:          {Type: field.TypeString, Column: execution.FieldActor},
 			execution.FieldIdempotencyKey: {Type: field.TypeString, Column: execution.FieldIdempotencyKey},
 			execution.FieldFailFast:       {Type: field.TypeBool, Column: execution.FieldFailFast},
 			execution.FieldMaxParallel:    {Type: field.TypeInt, Column: execution.FieldMaxParallel},
+			execution.FieldPriority:       {Type: field.TypeInt, Column: execution.FieldPriority},
 			execution.FieldTestsPassed:    {Type: field.TypeInt, Column: execution.FieldTestsPassed},
 			execution.FieldTestsFailed:    {Type: field.TypeInt, Column: execution.FieldTestsFailed},
 			execution.FieldTestsErrored:   {Type: field.TypeInt, Column: execution.FieldTestsErrored},
 			execution.FieldTestsSkipped:   {Type: field.TypeInt, Column: execution.FieldTestsSkipped},
 		},
 	}
-	graph.Nodes[7] = &sqlgraph.Node{
+	graph.Nodes[8] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   file.Table,
 			Columns: file.Columns,
@@ -251,7 +275,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			file.FieldBlob:            {Type: field.TypeString, Column: file.FieldBlob},
 		},
 	}
-	graph.Nodes[8] = &sqlgraph.Node{
+	graph.Nodes[9] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logchunk.Table,
 			Columns: logchunk.Columns,
@@ -279,7 +303,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logchunk.FieldData:           {Type: field.TypeBytes, Column: logchunk.FieldData},
 		},
 	}
-	graph.Nodes[9] = &sqlgraph.Node{
+	graph.Nodes[10] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logstream.Table,
 			Columns: logstream.Columns,
@@ -307,7 +331,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logstream.FieldViaKubeAPI:     {Type: field.TypeBool, Column: logstream.FieldViaKubeAPI},
 		},
 	}
-	graph.Nodes[10] = &sqlgraph.Node{
+	graph.Nodes[11] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   member.Table,
 			Columns: member.Columns,
@@ -327,7 +351,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			member.FieldRole:           {Type: field.TypeString, Column: member.FieldRole},
 		},
 	}
-	graph.Nodes[11] = &sqlgraph.Node{
+	graph.Nodes[12] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   membersession.Table,
 			Columns: membersession.Columns,
@@ -346,7 +370,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			membersession.FieldEndedAt:        {Type: field.TypeTime, Column: membersession.FieldEndedAt},
 		},
 	}
-	graph.Nodes[12] = &sqlgraph.Node{
+	graph.Nodes[13] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   organization.Table,
 			Columns: organization.Columns,
@@ -361,7 +385,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			organization.FieldName:      {Type: field.TypeString, Column: organization.FieldName},
 		},
 	}
-	graph.Nodes[13] = &sqlgraph.Node{
+	graph.Nodes[14] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   run.Table,
 			Columns: run.Columns,
@@ -372,28 +396,33 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		Type: "Run",
 		Fields: map[string]*sqlgraph.FieldSpec{
-			run.FieldCreatedAt:       {Type: field.TypeTime, Column: run.FieldCreatedAt},
-			run.FieldUpdatedAt:       {Type: field.TypeTime, Column: run.FieldUpdatedAt},
-			run.FieldOrganizationID:  {Type: field.TypeUUID, Column: run.FieldOrganizationID},
-			run.FieldStatus:          {Type: field.TypeString, Column: run.FieldStatus},
-			run.FieldReason:          {Type: field.TypeString, Column: run.FieldReason},
-			run.FieldMessage:         {Type: field.TypeString, Column: run.FieldMessage},
-			run.FieldStartedAt:       {Type: field.TypeTime, Column: run.FieldStartedAt},
-			run.FieldFinishedAt:      {Type: field.TypeTime, Column: run.FieldFinishedAt},
-			run.FieldExecutionID:     {Type: field.TypeUUID, Column: run.FieldExecutionID},
-			run.FieldEnvironmentID:   {Type: field.TypeUUID, Column: run.FieldEnvironmentID},
-			run.FieldClusterID:       {Type: field.TypeUUID, Column: run.FieldClusterID},
-			run.FieldOrdinal:         {Type: field.TypeInt, Column: run.FieldOrdinal},
-			run.FieldName:            {Type: field.TypeString, Column: run.FieldName},
-			run.FieldMatrix:          {Type: field.TypeJSON, Column: run.FieldMatrix},
-			run.FieldShard:           {Type: field.TypeInt, Column: run.FieldShard},
-			run.FieldShards:          {Type: field.TypeInt, Column: run.FieldShards},
-			run.FieldEnvironmentName: {Type: field.TypeString, Column: run.FieldEnvironmentName},
-			run.FieldClusterName:     {Type: field.TypeString, Column: run.FieldClusterName},
-			run.FieldNamespace:       {Type: field.TypeString, Column: run.FieldNamespace},
+			run.FieldCreatedAt:        {Type: field.TypeTime, Column: run.FieldCreatedAt},
+			run.FieldUpdatedAt:        {Type: field.TypeTime, Column: run.FieldUpdatedAt},
+			run.FieldOrganizationID:   {Type: field.TypeUUID, Column: run.FieldOrganizationID},
+			run.FieldStatus:           {Type: field.TypeString, Column: run.FieldStatus},
+			run.FieldReason:           {Type: field.TypeString, Column: run.FieldReason},
+			run.FieldMessage:          {Type: field.TypeString, Column: run.FieldMessage},
+			run.FieldStartedAt:        {Type: field.TypeTime, Column: run.FieldStartedAt},
+			run.FieldFinishedAt:       {Type: field.TypeTime, Column: run.FieldFinishedAt},
+			run.FieldExecutionID:      {Type: field.TypeUUID, Column: run.FieldExecutionID},
+			run.FieldEnvironmentID:    {Type: field.TypeUUID, Column: run.FieldEnvironmentID},
+			run.FieldClusterID:        {Type: field.TypeUUID, Column: run.FieldClusterID},
+			run.FieldOrdinal:          {Type: field.TypeInt, Column: run.FieldOrdinal},
+			run.FieldName:             {Type: field.TypeString, Column: run.FieldName},
+			run.FieldMatrix:           {Type: field.TypeJSON, Column: run.FieldMatrix},
+			run.FieldShard:            {Type: field.TypeInt, Column: run.FieldShard},
+			run.FieldShards:           {Type: field.TypeInt, Column: run.FieldShards},
+			run.FieldEnvironmentName:  {Type: field.TypeString, Column: run.FieldEnvironmentName},
+			run.FieldClusterName:      {Type: field.TypeString, Column: run.FieldClusterName},
+			run.FieldNamespace:        {Type: field.TypeString, Column: run.FieldNamespace},
+			run.FieldRetries:          {Type: field.TypeInt, Column: run.FieldRetries},
+			run.FieldConcurrencyGroup: {Type: field.TypeString, Column: run.FieldConcurrencyGroup},
+			run.FieldConcurrencyLimit: {Type: field.TypeInt, Column: run.FieldConcurrencyLimit},
+			run.FieldOnConflict:       {Type: field.TypeString, Column: run.FieldOnConflict},
+			run.FieldAdmittedAt:       {Type: field.TypeTime, Column: run.FieldAdmittedAt},
 		},
 	}
-	graph.Nodes[14] = &sqlgraph.Node{
+	graph.Nodes[15] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   setting.Table,
 			Columns: setting.Columns,
@@ -408,7 +437,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			setting.FieldValue:     {Type: field.TypeBytes, Column: setting.FieldValue},
 		},
 	}
-	graph.Nodes[15] = &sqlgraph.Node{
+	graph.Nodes[16] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   step.Table,
 			Columns: step.Columns,
@@ -436,7 +465,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			step.FieldExitResultID:   {Type: field.TypeUUID, Column: step.FieldExitResultID},
 		},
 	}
-	graph.Nodes[16] = &sqlgraph.Node{
+	graph.Nodes[17] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   team.Table,
 			Columns: team.Columns,
@@ -453,7 +482,67 @@ var schemaGraph = func() *sqlgraph.Schema {
 			team.FieldName:           {Type: field.TypeString, Column: team.FieldName},
 		},
 	}
-	graph.Nodes[17] = &sqlgraph.Node{
+	graph.Nodes[18] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   template.Table,
+			Columns: template.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: template.FieldID,
+			},
+		},
+		Type: "Template",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			template.FieldCreatedAt:      {Type: field.TypeTime, Column: template.FieldCreatedAt},
+			template.FieldUpdatedAt:      {Type: field.TypeTime, Column: template.FieldUpdatedAt},
+			template.FieldOrganizationID: {Type: field.TypeUUID, Column: template.FieldOrganizationID},
+			template.FieldTeamID:         {Type: field.TypeUUID, Column: template.FieldTeamID},
+			template.FieldName:           {Type: field.TypeString, Column: template.FieldName},
+			template.FieldLabels:         {Type: field.TypeJSON, Column: template.FieldLabels},
+			template.FieldDescription:    {Type: field.TypeString, Column: template.FieldDescription},
+			template.FieldRevision:       {Type: field.TypeInt, Column: template.FieldRevision},
+		},
+	}
+	graph.Nodes[19] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   templaterevision.Table,
+			Columns: templaterevision.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: templaterevision.FieldID,
+			},
+		},
+		Type: "TemplateRevision",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			templaterevision.FieldCreatedAt:      {Type: field.TypeTime, Column: templaterevision.FieldCreatedAt},
+			templaterevision.FieldUpdatedAt:      {Type: field.TypeTime, Column: templaterevision.FieldUpdatedAt},
+			templaterevision.FieldOrganizationID: {Type: field.TypeUUID, Column: templaterevision.FieldOrganizationID},
+			templaterevision.FieldTemplateID:     {Type: field.TypeUUID, Column: templaterevision.FieldTemplateID},
+			templaterevision.FieldNumber:         {Type: field.TypeInt, Column: templaterevision.FieldNumber},
+			templaterevision.FieldDigest:         {Type: field.TypeString, Column: templaterevision.FieldDigest},
+			templaterevision.FieldSource:         {Type: field.TypeString, Column: templaterevision.FieldSource},
+		},
+	}
+	graph.Nodes[20] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   templateuse.Table,
+			Columns: templateuse.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: templateuse.FieldID,
+			},
+		},
+		Type: "TemplateUse",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			templateuse.FieldCreatedAt:      {Type: field.TypeTime, Column: templateuse.FieldCreatedAt},
+			templateuse.FieldUpdatedAt:      {Type: field.TypeTime, Column: templateuse.FieldUpdatedAt},
+			templateuse.FieldOrganizationID: {Type: field.TypeUUID, Column: templateuse.FieldOrganizationID},
+			templateuse.FieldTemplate:       {Type: field.TypeString, Column: templateuse.FieldTemplate},
+			templateuse.FieldUserKind:       {Type: field.TypeString, Column: templateuse.FieldUserKind},
+			templateuse.FieldUserName:       {Type: field.TypeString, Column: templateuse.FieldUserName},
+		},
+	}
+	graph.Nodes[21] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   testresult.Table,
 			Columns: testresult.Columns,
@@ -482,7 +571,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			testresult.FieldDetail:          {Type: field.TypeString, Column: testresult.FieldDetail},
 		},
 	}
-	graph.Nodes[18] = &sqlgraph.Node{
+	graph.Nodes[22] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflow.Table,
 			Columns: workflow.Columns,
@@ -503,7 +592,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			workflow.FieldRevision:       {Type: field.TypeInt, Column: workflow.FieldRevision},
 		},
 	}
-	graph.Nodes[19] = &sqlgraph.Node{
+	graph.Nodes[23] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflowrevision.Table,
 			Columns: workflowrevision.Columns,
@@ -665,6 +754,18 @@ var schemaGraph = func() *sqlgraph.Schema {
 			Bidi:    false,
 		},
 		"Cluster",
+		"Organization",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   concurrencygroup.OrganizationTable,
+			Columns: []string{concurrencygroup.OrganizationColumn},
+			Bidi:    false,
+		},
+		"ConcurrencyGroup",
 		"Organization",
 	)
 	graph.MustAddE(
@@ -929,6 +1030,66 @@ var schemaGraph = func() *sqlgraph.Schema {
 			Bidi:    false,
 		},
 		"Team",
+		"Organization",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   template.OrganizationTable,
+			Columns: []string{template.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Template",
+		"Organization",
+	)
+	graph.MustAddE(
+		"team",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   template.TeamTable,
+			Columns: []string{template.TeamColumn},
+			Bidi:    false,
+		},
+		"Template",
+		"Team",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   templaterevision.OrganizationTable,
+			Columns: []string{templaterevision.OrganizationColumn},
+			Bidi:    false,
+		},
+		"TemplateRevision",
+		"Organization",
+	)
+	graph.MustAddE(
+		"template",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   templaterevision.TemplateTable,
+			Columns: []string{templaterevision.TemplateColumn},
+			Bidi:    false,
+		},
+		"TemplateRevision",
+		"Template",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   templateuse.OrganizationTable,
+			Columns: []string{templateuse.OrganizationColumn},
+			Bidi:    false,
+		},
+		"TemplateUse",
 		"Organization",
 	)
 	graph.MustAddE(
@@ -1257,6 +1418,11 @@ func (f *AgentCommandFilter) WhereExpiresAt(p entql.TimeP) {
 // WhereTries applies the entql int predicate on the tries field.
 func (f *AgentCommandFilter) WhereTries(p entql.IntP) {
 	f.Where(p.Field(agentcommand.FieldTries))
+}
+
+// WhereTurn applies the entql int64 predicate on the turn field.
+func (f *AgentCommandFilter) WhereTurn(p entql.Int64P) {
+	f.Where(p.Field(agentcommand.FieldTurn))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
@@ -1745,6 +1911,80 @@ func (f *ClusterFilter) WhereHasOrganizationWith(preds ...predicate.Organization
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *ConcurrencyGroupQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the ConcurrencyGroupQuery builder.
+func (_q *ConcurrencyGroupQuery) Filter() *ConcurrencyGroupFilter {
+	return &ConcurrencyGroupFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *ConcurrencyGroupMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the ConcurrencyGroupMutation builder.
+func (m *ConcurrencyGroupMutation) Filter() *ConcurrencyGroupFilter {
+	return &ConcurrencyGroupFilter{config: m.config, predicateAdder: m}
+}
+
+// ConcurrencyGroupFilter provides a generic filtering capability at runtime for ConcurrencyGroupQuery.
+type ConcurrencyGroupFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *ConcurrencyGroupFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[5].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *ConcurrencyGroupFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(concurrencygroup.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *ConcurrencyGroupFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(concurrencygroup.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *ConcurrencyGroupFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(concurrencygroup.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *ConcurrencyGroupFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(concurrencygroup.FieldOrganizationID))
+}
+
+// WhereName applies the entql string predicate on the name field.
+func (f *ConcurrencyGroupFilter) WhereName(p entql.StringP) {
+	f.Where(p.Field(concurrencygroup.FieldName))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *ConcurrencyGroupFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *ConcurrencyGroupFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *EnvironmentQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -1773,7 +2013,7 @@ type EnvironmentFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *EnvironmentFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[5].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[6].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -1871,7 +2111,7 @@ type ExecutionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ExecutionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[6].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[7].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -1947,6 +2187,11 @@ func (f *ExecutionFilter) WhereParams(p entql.BytesP) {
 	f.Where(p.Field(execution.FieldParams))
 }
 
+// WhereTemplates applies the entql json.RawMessage predicate on the templates field.
+func (f *ExecutionFilter) WhereTemplates(p entql.BytesP) {
+	f.Where(p.Field(execution.FieldTemplates))
+}
+
 // WhereTrigger applies the entql string predicate on the trigger field.
 func (f *ExecutionFilter) WhereTrigger(p entql.StringP) {
 	f.Where(p.Field(execution.FieldTrigger))
@@ -1970,6 +2215,11 @@ func (f *ExecutionFilter) WhereFailFast(p entql.BoolP) {
 // WhereMaxParallel applies the entql int predicate on the max_parallel field.
 func (f *ExecutionFilter) WhereMaxParallel(p entql.IntP) {
 	f.Where(p.Field(execution.FieldMaxParallel))
+}
+
+// WherePriority applies the entql int predicate on the priority field.
+func (f *ExecutionFilter) WherePriority(p entql.IntP) {
+	f.Where(p.Field(execution.FieldPriority))
 }
 
 // WhereTestsPassed applies the entql int predicate on the tests_passed field.
@@ -2049,7 +2299,7 @@ type FileFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *FileFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[7].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[8].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -2216,7 +2466,7 @@ type LogChunkFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogChunkFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[8].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[9].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -2359,7 +2609,7 @@ type LogStreamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogStreamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[9].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[10].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -2502,7 +2752,7 @@ type MemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[10].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[11].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -2605,7 +2855,7 @@ type MemberSessionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberSessionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[11].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[12].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -2703,7 +2953,7 @@ type OrganizationFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *OrganizationFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[12].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -2753,7 +3003,7 @@ type RunFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *RunFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -2859,6 +3109,31 @@ func (f *RunFilter) WhereNamespace(p entql.StringP) {
 	f.Where(p.Field(run.FieldNamespace))
 }
 
+// WhereRetries applies the entql int predicate on the retries field.
+func (f *RunFilter) WhereRetries(p entql.IntP) {
+	f.Where(p.Field(run.FieldRetries))
+}
+
+// WhereConcurrencyGroup applies the entql string predicate on the concurrency_group field.
+func (f *RunFilter) WhereConcurrencyGroup(p entql.StringP) {
+	f.Where(p.Field(run.FieldConcurrencyGroup))
+}
+
+// WhereConcurrencyLimit applies the entql int predicate on the concurrency_limit field.
+func (f *RunFilter) WhereConcurrencyLimit(p entql.IntP) {
+	f.Where(p.Field(run.FieldConcurrencyLimit))
+}
+
+// WhereOnConflict applies the entql string predicate on the on_conflict field.
+func (f *RunFilter) WhereOnConflict(p entql.StringP) {
+	f.Where(p.Field(run.FieldOnConflict))
+}
+
+// WhereAdmittedAt applies the entql time.Time predicate on the admitted_at field.
+func (f *RunFilter) WhereAdmittedAt(p entql.TimeP) {
+	f.Where(p.Field(run.FieldAdmittedAt))
+}
+
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
 func (f *RunFilter) WhereHasOrganization() {
 	f.Where(entql.HasEdge("organization"))
@@ -2944,7 +3219,7 @@ type SettingFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *SettingFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -2994,7 +3269,7 @@ type StepFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *StepFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3137,7 +3412,7 @@ type TeamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3183,6 +3458,301 @@ func (f *TeamFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *TemplateQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the TemplateQuery builder.
+func (_q *TemplateQuery) Filter() *TemplateFilter {
+	return &TemplateFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *TemplateMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the TemplateMutation builder.
+func (m *TemplateMutation) Filter() *TemplateFilter {
+	return &TemplateFilter{config: m.config, predicateAdder: m}
+}
+
+// TemplateFilter provides a generic filtering capability at runtime for TemplateQuery.
+type TemplateFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *TemplateFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *TemplateFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(template.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *TemplateFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(template.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *TemplateFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(template.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *TemplateFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(template.FieldOrganizationID))
+}
+
+// WhereTeamID applies the entql [16]byte predicate on the team_id field.
+func (f *TemplateFilter) WhereTeamID(p entql.ValueP) {
+	f.Where(p.Field(template.FieldTeamID))
+}
+
+// WhereName applies the entql string predicate on the name field.
+func (f *TemplateFilter) WhereName(p entql.StringP) {
+	f.Where(p.Field(template.FieldName))
+}
+
+// WhereLabels applies the entql json.RawMessage predicate on the labels field.
+func (f *TemplateFilter) WhereLabels(p entql.BytesP) {
+	f.Where(p.Field(template.FieldLabels))
+}
+
+// WhereDescription applies the entql string predicate on the description field.
+func (f *TemplateFilter) WhereDescription(p entql.StringP) {
+	f.Where(p.Field(template.FieldDescription))
+}
+
+// WhereRevision applies the entql int predicate on the revision field.
+func (f *TemplateFilter) WhereRevision(p entql.IntP) {
+	f.Where(p.Field(template.FieldRevision))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *TemplateFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *TemplateFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasTeam applies a predicate to check if query has an edge team.
+func (f *TemplateFilter) WhereHasTeam() {
+	f.Where(entql.HasEdge("team"))
+}
+
+// WhereHasTeamWith applies a predicate to check if query has an edge team with a given conditions (other predicates).
+func (f *TemplateFilter) WhereHasTeamWith(preds ...predicate.Team) {
+	f.Where(entql.HasEdgeWith("team", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
+func (_q *TemplateRevisionQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the TemplateRevisionQuery builder.
+func (_q *TemplateRevisionQuery) Filter() *TemplateRevisionFilter {
+	return &TemplateRevisionFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *TemplateRevisionMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the TemplateRevisionMutation builder.
+func (m *TemplateRevisionMutation) Filter() *TemplateRevisionFilter {
+	return &TemplateRevisionFilter{config: m.config, predicateAdder: m}
+}
+
+// TemplateRevisionFilter provides a generic filtering capability at runtime for TemplateRevisionQuery.
+type TemplateRevisionFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *TemplateRevisionFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *TemplateRevisionFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(templaterevision.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *TemplateRevisionFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(templaterevision.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *TemplateRevisionFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(templaterevision.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *TemplateRevisionFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(templaterevision.FieldOrganizationID))
+}
+
+// WhereTemplateID applies the entql [16]byte predicate on the template_id field.
+func (f *TemplateRevisionFilter) WhereTemplateID(p entql.ValueP) {
+	f.Where(p.Field(templaterevision.FieldTemplateID))
+}
+
+// WhereNumber applies the entql int predicate on the number field.
+func (f *TemplateRevisionFilter) WhereNumber(p entql.IntP) {
+	f.Where(p.Field(templaterevision.FieldNumber))
+}
+
+// WhereDigest applies the entql string predicate on the digest field.
+func (f *TemplateRevisionFilter) WhereDigest(p entql.StringP) {
+	f.Where(p.Field(templaterevision.FieldDigest))
+}
+
+// WhereSource applies the entql string predicate on the source field.
+func (f *TemplateRevisionFilter) WhereSource(p entql.StringP) {
+	f.Where(p.Field(templaterevision.FieldSource))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *TemplateRevisionFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *TemplateRevisionFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasTemplate applies a predicate to check if query has an edge template.
+func (f *TemplateRevisionFilter) WhereHasTemplate() {
+	f.Where(entql.HasEdge("template"))
+}
+
+// WhereHasTemplateWith applies a predicate to check if query has an edge template with a given conditions (other predicates).
+func (f *TemplateRevisionFilter) WhereHasTemplateWith(preds ...predicate.Template) {
+	f.Where(entql.HasEdgeWith("template", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
+func (_q *TemplateUseQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the TemplateUseQuery builder.
+func (_q *TemplateUseQuery) Filter() *TemplateUseFilter {
+	return &TemplateUseFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *TemplateUseMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the TemplateUseMutation builder.
+func (m *TemplateUseMutation) Filter() *TemplateUseFilter {
+	return &TemplateUseFilter{config: m.config, predicateAdder: m}
+}
+
+// TemplateUseFilter provides a generic filtering capability at runtime for TemplateUseQuery.
+type TemplateUseFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *TemplateUseFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *TemplateUseFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(templateuse.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *TemplateUseFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(templateuse.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *TemplateUseFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(templateuse.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *TemplateUseFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(templateuse.FieldOrganizationID))
+}
+
+// WhereTemplate applies the entql string predicate on the template field.
+func (f *TemplateUseFilter) WhereTemplate(p entql.StringP) {
+	f.Where(p.Field(templateuse.FieldTemplate))
+}
+
+// WhereUserKind applies the entql string predicate on the user_kind field.
+func (f *TemplateUseFilter) WhereUserKind(p entql.StringP) {
+	f.Where(p.Field(templateuse.FieldUserKind))
+}
+
+// WhereUserName applies the entql string predicate on the user_name field.
+func (f *TemplateUseFilter) WhereUserName(p entql.StringP) {
+	f.Where(p.Field(templateuse.FieldUserName))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *TemplateUseFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *TemplateUseFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *TestResultQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -3211,7 +3781,7 @@ type TestResultFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestResultFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3387,7 +3957,7 @@ type WorkflowFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3495,7 +4065,7 @@ type WorkflowRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})

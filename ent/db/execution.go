@@ -47,6 +47,8 @@ type Execution struct {
 	Digest string `json:"digest,omitempty"`
 	// Params holds the value of the "params" field.
 	Params map[string]string `json:"params,omitempty"`
+	// Templates holds the value of the "templates" field.
+	Templates json.RawMessage `json:"templates,omitempty"`
 	// Trigger holds the value of the "trigger" field.
 	Trigger string `json:"trigger,omitempty"`
 	// Actor holds the value of the "actor" field.
@@ -57,6 +59,8 @@ type Execution struct {
 	FailFast bool `json:"fail_fast,omitempty"`
 	// MaxParallel holds the value of the "max_parallel" field.
 	MaxParallel int `json:"max_parallel,omitempty"`
+	// Priority holds the value of the "priority" field.
+	Priority int `json:"priority,omitempty"`
 	// TestsPassed holds the value of the "tests_passed" field.
 	TestsPassed int `json:"tests_passed,omitempty"`
 	// TestsFailed holds the value of the "tests_failed" field.
@@ -109,11 +113,11 @@ func (*Execution) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case execution.FieldParams:
+		case execution.FieldParams, execution.FieldTemplates:
 			values[i] = new([]byte)
 		case execution.FieldFailFast:
 			values[i] = new(sql.NullBool)
-		case execution.FieldRevisionNumber, execution.FieldMaxParallel, execution.FieldTestsPassed, execution.FieldTestsFailed, execution.FieldTestsErrored, execution.FieldTestsSkipped:
+		case execution.FieldRevisionNumber, execution.FieldMaxParallel, execution.FieldPriority, execution.FieldTestsPassed, execution.FieldTestsFailed, execution.FieldTestsErrored, execution.FieldTestsSkipped:
 			values[i] = new(sql.NullInt64)
 		case execution.FieldStatus, execution.FieldReason, execution.FieldMessage, execution.FieldWorkflow, execution.FieldDigest, execution.FieldTrigger, execution.FieldActor, execution.FieldIdempotencyKey:
 			values[i] = new(sql.NullString)
@@ -224,6 +228,14 @@ func (_m *Execution) assignValues(columns []string, values []any) error {
 					return fmt.Errorf("unmarshal field params: %w", err)
 				}
 			}
+		case execution.FieldTemplates:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field templates", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Templates); err != nil {
+					return fmt.Errorf("unmarshal field templates: %w", err)
+				}
+			}
 		case execution.FieldTrigger:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field trigger", values[i])
@@ -254,6 +266,12 @@ func (_m *Execution) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field max_parallel", values[i])
 			} else if value.Valid {
 				_m.MaxParallel = int(value.Int64)
+			}
+		case execution.FieldPriority:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field priority", values[i])
+			} else if value.Valid {
+				_m.Priority = int(value.Int64)
 			}
 		case execution.FieldTestsPassed:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
@@ -368,6 +386,9 @@ func (_m *Execution) String() string {
 	builder.WriteString("params=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Params))
 	builder.WriteString(", ")
+	builder.WriteString("templates=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Templates))
+	builder.WriteString(", ")
 	builder.WriteString("trigger=")
 	builder.WriteString(_m.Trigger)
 	builder.WriteString(", ")
@@ -384,6 +405,9 @@ func (_m *Execution) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("max_parallel=")
 	builder.WriteString(fmt.Sprintf("%v", _m.MaxParallel))
+	builder.WriteString(", ")
+	builder.WriteString("priority=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Priority))
 	builder.WriteString(", ")
 	builder.WriteString("tests_passed=")
 	builder.WriteString(fmt.Sprintf("%v", _m.TestsPassed))

@@ -4,6 +4,7 @@ package db
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -152,6 +153,12 @@ func (_c *ExecutionCreate) SetParams(v map[string]string) *ExecutionCreate {
 	return _c
 }
 
+// SetTemplates sets the "templates" field.
+func (_c *ExecutionCreate) SetTemplates(v json.RawMessage) *ExecutionCreate {
+	_c.mutation.SetTemplates(v)
+	return _c
+}
+
 // SetTrigger sets the "trigger" field.
 func (_c *ExecutionCreate) SetTrigger(v string) *ExecutionCreate {
 	_c.mutation.SetTrigger(v)
@@ -202,6 +209,20 @@ func (_c *ExecutionCreate) SetMaxParallel(v int) *ExecutionCreate {
 func (_c *ExecutionCreate) SetNillableMaxParallel(v *int) *ExecutionCreate {
 	if v != nil {
 		_c.SetMaxParallel(*v)
+	}
+	return _c
+}
+
+// SetPriority sets the "priority" field.
+func (_c *ExecutionCreate) SetPriority(v int) *ExecutionCreate {
+	_c.mutation.SetPriority(v)
+	return _c
+}
+
+// SetNillablePriority sets the "priority" field if the given value is not nil.
+func (_c *ExecutionCreate) SetNillablePriority(v *int) *ExecutionCreate {
+	if v != nil {
+		_c.SetPriority(*v)
 	}
 	return _c
 }
@@ -353,6 +374,10 @@ func (_c *ExecutionCreate) defaults() error {
 		v := execution.DefaultMaxParallel
 		_c.mutation.SetMaxParallel(v)
 	}
+	if _, ok := _c.mutation.Priority(); !ok {
+		v := execution.DefaultPriority
+		_c.mutation.SetPriority(v)
+	}
 	if _, ok := _c.mutation.TestsPassed(); !ok {
 		v := execution.DefaultTestsPassed
 		_c.mutation.SetTestsPassed(v)
@@ -422,6 +447,9 @@ func (_c *ExecutionCreate) check() error {
 	}
 	if _, ok := _c.mutation.MaxParallel(); !ok {
 		return &ValidationError{Name: "max_parallel", err: errors.New(`db: missing required field "Execution.max_parallel"`)}
+	}
+	if _, ok := _c.mutation.Priority(); !ok {
+		return &ValidationError{Name: "priority", err: errors.New(`db: missing required field "Execution.priority"`)}
 	}
 	if _, ok := _c.mutation.TestsPassed(); !ok {
 		return &ValidationError{Name: "tests_passed", err: errors.New(`db: missing required field "Execution.tests_passed"`)}
@@ -521,6 +549,10 @@ func (_c *ExecutionCreate) createSpec() (*Execution, *sqlgraph.CreateSpec) {
 		_spec.SetField(execution.FieldParams, field.TypeJSON, value)
 		_node.Params = value
 	}
+	if value, ok := _c.mutation.Templates(); ok {
+		_spec.SetField(execution.FieldTemplates, field.TypeJSON, value)
+		_node.Templates = value
+	}
 	if value, ok := _c.mutation.Trigger(); ok {
 		_spec.SetField(execution.FieldTrigger, field.TypeString, value)
 		_node.Trigger = value
@@ -540,6 +572,10 @@ func (_c *ExecutionCreate) createSpec() (*Execution, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.MaxParallel(); ok {
 		_spec.SetField(execution.FieldMaxParallel, field.TypeInt, value)
 		_node.MaxParallel = value
+	}
+	if value, ok := _c.mutation.Priority(); ok {
+		_spec.SetField(execution.FieldPriority, field.TypeInt, value)
+		_node.Priority = value
 	}
 	if value, ok := _c.mutation.TestsPassed(); ok {
 		_spec.SetField(execution.FieldTestsPassed, field.TypeInt, value)
@@ -852,6 +888,9 @@ func (u *ExecutionUpsertOne) UpdateNewValues() *ExecutionUpsertOne {
 		if _, exists := u.create.mutation.Digest(); exists {
 			s.SetIgnore(execution.FieldDigest)
 		}
+		if _, exists := u.create.mutation.Templates(); exists {
+			s.SetIgnore(execution.FieldTemplates)
+		}
 		if _, exists := u.create.mutation.Trigger(); exists {
 			s.SetIgnore(execution.FieldTrigger)
 		}
@@ -866,6 +905,9 @@ func (u *ExecutionUpsertOne) UpdateNewValues() *ExecutionUpsertOne {
 		}
 		if _, exists := u.create.mutation.MaxParallel(); exists {
 			s.SetIgnore(execution.FieldMaxParallel)
+		}
+		if _, exists := u.create.mutation.Priority(); exists {
+			s.SetIgnore(execution.FieldPriority)
 		}
 	}))
 	return u
@@ -1302,6 +1344,9 @@ func (u *ExecutionUpsertBulk) UpdateNewValues() *ExecutionUpsertBulk {
 			if _, exists := b.mutation.Digest(); exists {
 				s.SetIgnore(execution.FieldDigest)
 			}
+			if _, exists := b.mutation.Templates(); exists {
+				s.SetIgnore(execution.FieldTemplates)
+			}
 			if _, exists := b.mutation.Trigger(); exists {
 				s.SetIgnore(execution.FieldTrigger)
 			}
@@ -1316,6 +1361,9 @@ func (u *ExecutionUpsertBulk) UpdateNewValues() *ExecutionUpsertBulk {
 			}
 			if _, exists := b.mutation.MaxParallel(); exists {
 				s.SetIgnore(execution.FieldMaxParallel)
+			}
+			if _, exists := b.mutation.Priority(); exists {
+				s.SetIgnore(execution.FieldPriority)
 			}
 		}
 	}))

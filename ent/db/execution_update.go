@@ -319,6 +319,9 @@ func (_u *ExecutionUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.ParamsCleared() {
 		_spec.ClearField(execution.FieldParams, field.TypeJSON)
 	}
+	if _u.mutation.TemplatesCleared() {
+		_spec.ClearField(execution.FieldTemplates, field.TypeJSON)
+	}
 	if _u.mutation.IdempotencyKeyCleared() {
 		_spec.ClearField(execution.FieldIdempotencyKey, field.TypeString)
 	}
@@ -687,6 +690,9 @@ func (_u *ExecutionUpdateOne) sqlSave(ctx context.Context) (_node *Execution, er
 	}
 	if _u.mutation.ParamsCleared() {
 		_spec.ClearField(execution.FieldParams, field.TypeJSON)
+	}
+	if _u.mutation.TemplatesCleared() {
+		_spec.ClearField(execution.FieldTemplates, field.TypeJSON)
 	}
 	if _u.mutation.IdempotencyKeyCleared() {
 		_spec.ClearField(execution.FieldIdempotencyKey, field.TypeString)

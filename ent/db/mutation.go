@@ -4,6 +4,7 @@ package db
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/attempt"
 	"github.com/seatrial/seatrial/ent/db/bootstraptoken"
 	"github.com/seatrial/seatrial/ent/db/cluster"
+	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
@@ -30,6 +32,9 @@ import (
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
 	"github.com/seatrial/seatrial/ent/db/team"
+	"github.com/seatrial/seatrial/ent/db/template"
+	"github.com/seatrial/seatrial/ent/db/templaterevision"
+	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -49,6 +54,7 @@ const (
 	TypeAttempt          = "Attempt"
 	TypeBootstrapToken   = "BootstrapToken"
 	TypeCluster          = "Cluster"
+	TypeConcurrencyGroup = "ConcurrencyGroup"
 	TypeEnvironment      = "Environment"
 	TypeExecution        = "Execution"
 	TypeFile             = "File"
@@ -61,6 +67,9 @@ const (
 	TypeSetting          = "Setting"
 	TypeStep             = "Step"
 	TypeTeam             = "Team"
+	TypeTemplate         = "Template"
+	TypeTemplateRevision = "TemplateRevision"
+	TypeTemplateUse      = "TemplateUse"
 	TypeTestResult       = "TestResult"
 	TypeWorkflow         = "Workflow"
 	TypeWorkflowRevision = "WorkflowRevision"
@@ -988,6 +997,8 @@ type AgentCommandMutation struct {
 	expires_at          *time.Time
 	tries               *int
 	addtries            *int
+	turn                *int64
+	addturn             *int64
 	clearedFields       map[string]struct{}
 	organization        *uuid.UUID
 	clearedorganization bool
@@ -1694,6 +1705,62 @@ func (m *AgentCommandMutation) ResetTries() {
 	m.addtries = nil
 }
 
+// SetTurn sets the "turn" field.
+func (m *AgentCommandMutation) SetTurn(i int64) {
+	m.turn = &i
+	m.addturn = nil
+}
+
+// Turn returns the value of the "turn" field in the mutation.
+func (m *AgentCommandMutation) Turn() (r int64, exists bool) {
+	v := m.turn
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTurn returns the old "turn" field's value of the AgentCommand entity.
+// If the AgentCommand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AgentCommandMutation) OldTurn(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTurn is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTurn requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTurn: %w", err)
+	}
+	return oldValue.Turn, nil
+}
+
+// AddTurn adds i to the "turn" field.
+func (m *AgentCommandMutation) AddTurn(i int64) {
+	if m.addturn != nil {
+		*m.addturn += i
+	} else {
+		m.addturn = &i
+	}
+}
+
+// AddedTurn returns the value that was added to the "turn" field in this mutation.
+func (m *AgentCommandMutation) AddedTurn() (r int64, exists bool) {
+	v := m.addturn
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetTurn resets all changes to the "turn" field.
+func (m *AgentCommandMutation) ResetTurn() {
+	m.turn = nil
+	m.addturn = nil
+}
+
 // ClearOrganization clears the "organization" edge to the Organization entity.
 func (m *AgentCommandMutation) ClearOrganization() {
 	m.clearedorganization = true
@@ -1809,7 +1876,7 @@ func (m *AgentCommandMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *AgentCommandMutation) Fields() []string {
-	fields := make([]string, 0, 14)
+	fields := make([]string, 0, 15)
 	if m.created_at != nil {
 		fields = append(fields, agentcommand.FieldCreatedAt)
 	}
@@ -1852,6 +1919,9 @@ func (m *AgentCommandMutation) Fields() []string {
 	if m.tries != nil {
 		fields = append(fields, agentcommand.FieldTries)
 	}
+	if m.turn != nil {
+		fields = append(fields, agentcommand.FieldTurn)
+	}
 	return fields
 }
 
@@ -1888,6 +1958,8 @@ func (m *AgentCommandMutation) Field(name string) (ent.Value, bool) {
 		return m.ExpiresAt()
 	case agentcommand.FieldTries:
 		return m.Tries()
+	case agentcommand.FieldTurn:
+		return m.Turn()
 	}
 	return nil, false
 }
@@ -1925,6 +1997,8 @@ func (m *AgentCommandMutation) OldField(ctx context.Context, name string) (ent.V
 		return m.OldExpiresAt(ctx)
 	case agentcommand.FieldTries:
 		return m.OldTries(ctx)
+	case agentcommand.FieldTurn:
+		return m.OldTurn(ctx)
 	}
 	return nil, fmt.Errorf("unknown AgentCommand field %s", name)
 }
@@ -2032,6 +2106,13 @@ func (m *AgentCommandMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetTries(v)
 		return nil
+	case agentcommand.FieldTurn:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTurn(v)
+		return nil
 	}
 	return fmt.Errorf("unknown AgentCommand field %s", name)
 }
@@ -2049,6 +2130,9 @@ func (m *AgentCommandMutation) AddedFields() []string {
 	if m.addtries != nil {
 		fields = append(fields, agentcommand.FieldTries)
 	}
+	if m.addturn != nil {
+		fields = append(fields, agentcommand.FieldTurn)
+	}
 	return fields
 }
 
@@ -2063,6 +2147,8 @@ func (m *AgentCommandMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedSentEpoch()
 	case agentcommand.FieldTries:
 		return m.AddedTries()
+	case agentcommand.FieldTurn:
+		return m.AddedTurn()
 	}
 	return nil, false
 }
@@ -2092,6 +2178,13 @@ func (m *AgentCommandMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddTries(v)
+		return nil
+	case agentcommand.FieldTurn:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddTurn(v)
 		return nil
 	}
 	return fmt.Errorf("unknown AgentCommand numeric field %s", name)
@@ -2176,6 +2269,9 @@ func (m *AgentCommandMutation) ResetField(name string) error {
 		return nil
 	case agentcommand.FieldTries:
 		m.ResetTries()
+		return nil
+	case agentcommand.FieldTurn:
+		m.ResetTurn()
 		return nil
 	}
 	return fmt.Errorf("unknown AgentCommand field %s", name)
@@ -6258,6 +6354,554 @@ func (m *ClusterMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Cluster edge %s", name)
 }
 
+// ConcurrencyGroupMutation represents an operation that mutates the ConcurrencyGroup nodes in the graph.
+type ConcurrencyGroupMutation struct {
+	config
+	op                  Op
+	typ                 string
+	id                  *uuid.UUID
+	created_at          *time.Time
+	updated_at          *time.Time
+	name                *string
+	clearedFields       map[string]struct{}
+	organization        *uuid.UUID
+	clearedorganization bool
+	done                bool
+	oldValue            func(context.Context) (*ConcurrencyGroup, error)
+	predicates          []predicate.ConcurrencyGroup
+}
+
+var _ ent.Mutation = (*ConcurrencyGroupMutation)(nil)
+
+// concurrencygroupOption allows management of the mutation configuration using functional options.
+type concurrencygroupOption func(*ConcurrencyGroupMutation)
+
+// newConcurrencyGroupMutation creates new mutation for the ConcurrencyGroup entity.
+func newConcurrencyGroupMutation(c config, op Op, opts ...concurrencygroupOption) *ConcurrencyGroupMutation {
+	m := &ConcurrencyGroupMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeConcurrencyGroup,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withConcurrencyGroupID sets the ID field of the mutation.
+func withConcurrencyGroupID(id uuid.UUID) concurrencygroupOption {
+	return func(m *ConcurrencyGroupMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *ConcurrencyGroup
+		)
+		m.oldValue = func(ctx context.Context) (*ConcurrencyGroup, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().ConcurrencyGroup.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withConcurrencyGroup sets the old ConcurrencyGroup of the mutation.
+func withConcurrencyGroup(node *ConcurrencyGroup) concurrencygroupOption {
+	return func(m *ConcurrencyGroupMutation) {
+		m.oldValue = func(context.Context) (*ConcurrencyGroup, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ConcurrencyGroupMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ConcurrencyGroupMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("db: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of ConcurrencyGroup entities.
+func (m *ConcurrencyGroupMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ConcurrencyGroupMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ConcurrencyGroupMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().ConcurrencyGroup.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *ConcurrencyGroupMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *ConcurrencyGroupMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the ConcurrencyGroup entity.
+// If the ConcurrencyGroup object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConcurrencyGroupMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *ConcurrencyGroupMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *ConcurrencyGroupMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *ConcurrencyGroupMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the ConcurrencyGroup entity.
+// If the ConcurrencyGroup object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConcurrencyGroupMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *ConcurrencyGroupMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *ConcurrencyGroupMutation) SetOrganizationID(u uuid.UUID) {
+	m.organization = &u
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *ConcurrencyGroupMutation) OrganizationID() (r uuid.UUID, exists bool) {
+	v := m.organization
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the ConcurrencyGroup entity.
+// If the ConcurrencyGroup object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConcurrencyGroupMutation) OldOrganizationID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *ConcurrencyGroupMutation) ResetOrganizationID() {
+	m.organization = nil
+}
+
+// SetName sets the "name" field.
+func (m *ConcurrencyGroupMutation) SetName(s string) {
+	m.name = &s
+}
+
+// Name returns the value of the "name" field in the mutation.
+func (m *ConcurrencyGroupMutation) Name() (r string, exists bool) {
+	v := m.name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldName returns the old "name" field's value of the ConcurrencyGroup entity.
+// If the ConcurrencyGroup object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConcurrencyGroupMutation) OldName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldName: %w", err)
+	}
+	return oldValue.Name, nil
+}
+
+// ResetName resets all changes to the "name" field.
+func (m *ConcurrencyGroupMutation) ResetName() {
+	m.name = nil
+}
+
+// ClearOrganization clears the "organization" edge to the Organization entity.
+func (m *ConcurrencyGroupMutation) ClearOrganization() {
+	m.clearedorganization = true
+	m.clearedFields[concurrencygroup.FieldOrganizationID] = struct{}{}
+}
+
+// OrganizationCleared reports if the "organization" edge to the Organization entity was cleared.
+func (m *ConcurrencyGroupMutation) OrganizationCleared() bool {
+	return m.clearedorganization
+}
+
+// OrganizationIDs returns the "organization" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrganizationID instead. It exists only for internal usage by the builders.
+func (m *ConcurrencyGroupMutation) OrganizationIDs() (ids []uuid.UUID) {
+	if id := m.organization; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrganization resets all changes to the "organization" edge.
+func (m *ConcurrencyGroupMutation) ResetOrganization() {
+	m.organization = nil
+	m.clearedorganization = false
+}
+
+// Where appends a list predicates to the ConcurrencyGroupMutation builder.
+func (m *ConcurrencyGroupMutation) Where(ps ...predicate.ConcurrencyGroup) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ConcurrencyGroupMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ConcurrencyGroupMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.ConcurrencyGroup, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ConcurrencyGroupMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ConcurrencyGroupMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (ConcurrencyGroup).
+func (m *ConcurrencyGroupMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ConcurrencyGroupMutation) Fields() []string {
+	fields := make([]string, 0, 4)
+	if m.created_at != nil {
+		fields = append(fields, concurrencygroup.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, concurrencygroup.FieldUpdatedAt)
+	}
+	if m.organization != nil {
+		fields = append(fields, concurrencygroup.FieldOrganizationID)
+	}
+	if m.name != nil {
+		fields = append(fields, concurrencygroup.FieldName)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ConcurrencyGroupMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case concurrencygroup.FieldCreatedAt:
+		return m.CreatedAt()
+	case concurrencygroup.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case concurrencygroup.FieldOrganizationID:
+		return m.OrganizationID()
+	case concurrencygroup.FieldName:
+		return m.Name()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ConcurrencyGroupMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case concurrencygroup.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case concurrencygroup.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case concurrencygroup.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case concurrencygroup.FieldName:
+		return m.OldName(ctx)
+	}
+	return nil, fmt.Errorf("unknown ConcurrencyGroup field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ConcurrencyGroupMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case concurrencygroup.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case concurrencygroup.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case concurrencygroup.FieldOrganizationID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case concurrencygroup.FieldName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetName(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ConcurrencyGroup field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ConcurrencyGroupMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ConcurrencyGroupMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ConcurrencyGroupMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown ConcurrencyGroup numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ConcurrencyGroupMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ConcurrencyGroupMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ConcurrencyGroupMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown ConcurrencyGroup nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ConcurrencyGroupMutation) ResetField(name string) error {
+	switch name {
+	case concurrencygroup.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case concurrencygroup.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case concurrencygroup.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case concurrencygroup.FieldName:
+		m.ResetName()
+		return nil
+	}
+	return fmt.Errorf("unknown ConcurrencyGroup field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ConcurrencyGroupMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.organization != nil {
+		edges = append(edges, concurrencygroup.EdgeOrganization)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ConcurrencyGroupMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case concurrencygroup.EdgeOrganization:
+		if id := m.organization; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ConcurrencyGroupMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ConcurrencyGroupMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ConcurrencyGroupMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.clearedorganization {
+		edges = append(edges, concurrencygroup.EdgeOrganization)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ConcurrencyGroupMutation) EdgeCleared(name string) bool {
+	switch name {
+	case concurrencygroup.EdgeOrganization:
+		return m.clearedorganization
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ConcurrencyGroupMutation) ClearEdge(name string) error {
+	switch name {
+	case concurrencygroup.EdgeOrganization:
+		m.ClearOrganization()
+		return nil
+	}
+	return fmt.Errorf("unknown ConcurrencyGroup unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ConcurrencyGroupMutation) ResetEdge(name string) error {
+	switch name {
+	case concurrencygroup.EdgeOrganization:
+		m.ResetOrganization()
+		return nil
+	}
+	return fmt.Errorf("unknown ConcurrencyGroup edge %s", name)
+}
+
 // EnvironmentMutation represents an operation that mutates the Environment nodes in the graph.
 type EnvironmentMutation struct {
 	config
@@ -6978,12 +7622,16 @@ type ExecutionMutation struct {
 	addrevision_number  *int
 	digest              *string
 	params              *map[string]string
+	templates           *json.RawMessage
+	appendtemplates     json.RawMessage
 	trigger             *string
 	actor               *string
 	idempotency_key     *string
 	fail_fast           *bool
 	max_parallel        *int
 	addmax_parallel     *int
+	priority            *int
+	addpriority         *int
 	tests_passed        *int
 	addtests_passed     *int
 	tests_failed        *int
@@ -7633,6 +8281,71 @@ func (m *ExecutionMutation) ResetParams() {
 	delete(m.clearedFields, execution.FieldParams)
 }
 
+// SetTemplates sets the "templates" field.
+func (m *ExecutionMutation) SetTemplates(jm json.RawMessage) {
+	m.templates = &jm
+	m.appendtemplates = nil
+}
+
+// Templates returns the value of the "templates" field in the mutation.
+func (m *ExecutionMutation) Templates() (r json.RawMessage, exists bool) {
+	v := m.templates
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTemplates returns the old "templates" field's value of the Execution entity.
+// If the Execution object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ExecutionMutation) OldTemplates(ctx context.Context) (v json.RawMessage, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTemplates is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTemplates requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTemplates: %w", err)
+	}
+	return oldValue.Templates, nil
+}
+
+// AppendTemplates adds jm to the "templates" field.
+func (m *ExecutionMutation) AppendTemplates(jm json.RawMessage) {
+	m.appendtemplates = append(m.appendtemplates, jm...)
+}
+
+// AppendedTemplates returns the list of values that were appended to the "templates" field in this mutation.
+func (m *ExecutionMutation) AppendedTemplates() (json.RawMessage, bool) {
+	if len(m.appendtemplates) == 0 {
+		return nil, false
+	}
+	return m.appendtemplates, true
+}
+
+// ClearTemplates clears the value of the "templates" field.
+func (m *ExecutionMutation) ClearTemplates() {
+	m.templates = nil
+	m.appendtemplates = nil
+	m.clearedFields[execution.FieldTemplates] = struct{}{}
+}
+
+// TemplatesCleared returns if the "templates" field was cleared in this mutation.
+func (m *ExecutionMutation) TemplatesCleared() bool {
+	_, ok := m.clearedFields[execution.FieldTemplates]
+	return ok
+}
+
+// ResetTemplates resets all changes to the "templates" field.
+func (m *ExecutionMutation) ResetTemplates() {
+	m.templates = nil
+	m.appendtemplates = nil
+	delete(m.clearedFields, execution.FieldTemplates)
+}
+
 // SetTrigger sets the "trigger" field.
 func (m *ExecutionMutation) SetTrigger(s string) {
 	m.trigger = &s
@@ -7844,6 +8557,62 @@ func (m *ExecutionMutation) AddedMaxParallel() (r int, exists bool) {
 func (m *ExecutionMutation) ResetMaxParallel() {
 	m.max_parallel = nil
 	m.addmax_parallel = nil
+}
+
+// SetPriority sets the "priority" field.
+func (m *ExecutionMutation) SetPriority(i int) {
+	m.priority = &i
+	m.addpriority = nil
+}
+
+// Priority returns the value of the "priority" field in the mutation.
+func (m *ExecutionMutation) Priority() (r int, exists bool) {
+	v := m.priority
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPriority returns the old "priority" field's value of the Execution entity.
+// If the Execution object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ExecutionMutation) OldPriority(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPriority is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPriority requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPriority: %w", err)
+	}
+	return oldValue.Priority, nil
+}
+
+// AddPriority adds i to the "priority" field.
+func (m *ExecutionMutation) AddPriority(i int) {
+	if m.addpriority != nil {
+		*m.addpriority += i
+	} else {
+		m.addpriority = &i
+	}
+}
+
+// AddedPriority returns the value that was added to the "priority" field in this mutation.
+func (m *ExecutionMutation) AddedPriority() (r int, exists bool) {
+	v := m.addpriority
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetPriority resets all changes to the "priority" field.
+func (m *ExecutionMutation) ResetPriority() {
+	m.priority = nil
+	m.addpriority = nil
 }
 
 // SetTestsPassed sets the "tests_passed" field.
@@ -8158,7 +8927,7 @@ func (m *ExecutionMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ExecutionMutation) Fields() []string {
-	fields := make([]string, 0, 22)
+	fields := make([]string, 0, 24)
 	if m.created_at != nil {
 		fields = append(fields, execution.FieldCreatedAt)
 	}
@@ -8198,6 +8967,9 @@ func (m *ExecutionMutation) Fields() []string {
 	if m.params != nil {
 		fields = append(fields, execution.FieldParams)
 	}
+	if m.templates != nil {
+		fields = append(fields, execution.FieldTemplates)
+	}
 	if m.trigger != nil {
 		fields = append(fields, execution.FieldTrigger)
 	}
@@ -8212,6 +8984,9 @@ func (m *ExecutionMutation) Fields() []string {
 	}
 	if m.max_parallel != nil {
 		fields = append(fields, execution.FieldMaxParallel)
+	}
+	if m.priority != nil {
+		fields = append(fields, execution.FieldPriority)
 	}
 	if m.tests_passed != nil {
 		fields = append(fields, execution.FieldTestsPassed)
@@ -8259,6 +9034,8 @@ func (m *ExecutionMutation) Field(name string) (ent.Value, bool) {
 		return m.Digest()
 	case execution.FieldParams:
 		return m.Params()
+	case execution.FieldTemplates:
+		return m.Templates()
 	case execution.FieldTrigger:
 		return m.Trigger()
 	case execution.FieldActor:
@@ -8269,6 +9046,8 @@ func (m *ExecutionMutation) Field(name string) (ent.Value, bool) {
 		return m.FailFast()
 	case execution.FieldMaxParallel:
 		return m.MaxParallel()
+	case execution.FieldPriority:
+		return m.Priority()
 	case execution.FieldTestsPassed:
 		return m.TestsPassed()
 	case execution.FieldTestsFailed:
@@ -8312,6 +9091,8 @@ func (m *ExecutionMutation) OldField(ctx context.Context, name string) (ent.Valu
 		return m.OldDigest(ctx)
 	case execution.FieldParams:
 		return m.OldParams(ctx)
+	case execution.FieldTemplates:
+		return m.OldTemplates(ctx)
 	case execution.FieldTrigger:
 		return m.OldTrigger(ctx)
 	case execution.FieldActor:
@@ -8322,6 +9103,8 @@ func (m *ExecutionMutation) OldField(ctx context.Context, name string) (ent.Valu
 		return m.OldFailFast(ctx)
 	case execution.FieldMaxParallel:
 		return m.OldMaxParallel(ctx)
+	case execution.FieldPriority:
+		return m.OldPriority(ctx)
 	case execution.FieldTestsPassed:
 		return m.OldTestsPassed(ctx)
 	case execution.FieldTestsFailed:
@@ -8430,6 +9213,13 @@ func (m *ExecutionMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetParams(v)
 		return nil
+	case execution.FieldTemplates:
+		v, ok := value.(json.RawMessage)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTemplates(v)
+		return nil
 	case execution.FieldTrigger:
 		v, ok := value.(string)
 		if !ok {
@@ -8464,6 +9254,13 @@ func (m *ExecutionMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetMaxParallel(v)
+		return nil
+	case execution.FieldPriority:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPriority(v)
 		return nil
 	case execution.FieldTestsPassed:
 		v, ok := value.(int)
@@ -8507,6 +9304,9 @@ func (m *ExecutionMutation) AddedFields() []string {
 	if m.addmax_parallel != nil {
 		fields = append(fields, execution.FieldMaxParallel)
 	}
+	if m.addpriority != nil {
+		fields = append(fields, execution.FieldPriority)
+	}
 	if m.addtests_passed != nil {
 		fields = append(fields, execution.FieldTestsPassed)
 	}
@@ -8531,6 +9331,8 @@ func (m *ExecutionMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedRevisionNumber()
 	case execution.FieldMaxParallel:
 		return m.AddedMaxParallel()
+	case execution.FieldPriority:
+		return m.AddedPriority()
 	case execution.FieldTestsPassed:
 		return m.AddedTestsPassed()
 	case execution.FieldTestsFailed:
@@ -8561,6 +9363,13 @@ func (m *ExecutionMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddMaxParallel(v)
+		return nil
+	case execution.FieldPriority:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPriority(v)
 		return nil
 	case execution.FieldTestsPassed:
 		v, ok := value.(int)
@@ -8607,6 +9416,9 @@ func (m *ExecutionMutation) ClearedFields() []string {
 	if m.FieldCleared(execution.FieldParams) {
 		fields = append(fields, execution.FieldParams)
 	}
+	if m.FieldCleared(execution.FieldTemplates) {
+		fields = append(fields, execution.FieldTemplates)
+	}
 	if m.FieldCleared(execution.FieldIdempotencyKey) {
 		fields = append(fields, execution.FieldIdempotencyKey)
 	}
@@ -8632,6 +9444,9 @@ func (m *ExecutionMutation) ClearField(name string) error {
 		return nil
 	case execution.FieldParams:
 		m.ClearParams()
+		return nil
+	case execution.FieldTemplates:
+		m.ClearTemplates()
 		return nil
 	case execution.FieldIdempotencyKey:
 		m.ClearIdempotencyKey()
@@ -8683,6 +9498,9 @@ func (m *ExecutionMutation) ResetField(name string) error {
 	case execution.FieldParams:
 		m.ResetParams()
 		return nil
+	case execution.FieldTemplates:
+		m.ResetTemplates()
+		return nil
 	case execution.FieldTrigger:
 		m.ResetTrigger()
 		return nil
@@ -8697,6 +9515,9 @@ func (m *ExecutionMutation) ResetField(name string) error {
 		return nil
 	case execution.FieldMaxParallel:
 		m.ResetMaxParallel()
+		return nil
+	case execution.FieldPriority:
+		m.ResetPriority()
 		return nil
 	case execution.FieldTestsPassed:
 		m.ResetTestsPassed()
@@ -15106,39 +15927,46 @@ func (m *OrganizationMutation) ResetEdge(name string) error {
 // RunMutation represents an operation that mutates the Run nodes in the graph.
 type RunMutation struct {
 	config
-	op                  Op
-	typ                 string
-	id                  *uuid.UUID
-	created_at          *time.Time
-	updated_at          *time.Time
-	status              *string
-	reason              *string
-	message             *string
-	started_at          *time.Time
-	finished_at         *time.Time
-	ordinal             *int
-	addordinal          *int
-	name                *string
-	matrix              *map[string]string
-	shard               *int
-	addshard            *int
-	shards              *int
-	addshards           *int
-	environment_name    *string
-	cluster_name        *string
-	namespace           *string
-	clearedFields       map[string]struct{}
-	organization        *uuid.UUID
-	clearedorganization bool
-	execution           *uuid.UUID
-	clearedexecution    bool
-	environment         *uuid.UUID
-	clearedenvironment  bool
-	cluster             *uuid.UUID
-	clearedcluster      bool
-	done                bool
-	oldValue            func(context.Context) (*Run, error)
-	predicates          []predicate.Run
+	op                   Op
+	typ                  string
+	id                   *uuid.UUID
+	created_at           *time.Time
+	updated_at           *time.Time
+	status               *string
+	reason               *string
+	message              *string
+	started_at           *time.Time
+	finished_at          *time.Time
+	ordinal              *int
+	addordinal           *int
+	name                 *string
+	matrix               *map[string]string
+	shard                *int
+	addshard             *int
+	shards               *int
+	addshards            *int
+	environment_name     *string
+	cluster_name         *string
+	namespace            *string
+	retries              *int
+	addretries           *int
+	concurrency_group    *string
+	concurrency_limit    *int
+	addconcurrency_limit *int
+	on_conflict          *string
+	admitted_at          *time.Time
+	clearedFields        map[string]struct{}
+	organization         *uuid.UUID
+	clearedorganization  bool
+	execution            *uuid.UUID
+	clearedexecution     bool
+	environment          *uuid.UUID
+	clearedenvironment   bool
+	cluster              *uuid.UUID
+	clearedcluster       bool
+	done                 bool
+	oldValue             func(context.Context) (*Run, error)
+	predicates           []predicate.Run
 }
 
 var _ ent.Mutation = (*RunMutation)(nil)
@@ -16028,6 +16856,239 @@ func (m *RunMutation) ResetNamespace() {
 	m.namespace = nil
 }
 
+// SetRetries sets the "retries" field.
+func (m *RunMutation) SetRetries(i int) {
+	m.retries = &i
+	m.addretries = nil
+}
+
+// Retries returns the value of the "retries" field in the mutation.
+func (m *RunMutation) Retries() (r int, exists bool) {
+	v := m.retries
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRetries returns the old "retries" field's value of the Run entity.
+// If the Run object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RunMutation) OldRetries(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRetries is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRetries requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRetries: %w", err)
+	}
+	return oldValue.Retries, nil
+}
+
+// AddRetries adds i to the "retries" field.
+func (m *RunMutation) AddRetries(i int) {
+	if m.addretries != nil {
+		*m.addretries += i
+	} else {
+		m.addretries = &i
+	}
+}
+
+// AddedRetries returns the value that was added to the "retries" field in this mutation.
+func (m *RunMutation) AddedRetries() (r int, exists bool) {
+	v := m.addretries
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetRetries resets all changes to the "retries" field.
+func (m *RunMutation) ResetRetries() {
+	m.retries = nil
+	m.addretries = nil
+}
+
+// SetConcurrencyGroup sets the "concurrency_group" field.
+func (m *RunMutation) SetConcurrencyGroup(s string) {
+	m.concurrency_group = &s
+}
+
+// ConcurrencyGroup returns the value of the "concurrency_group" field in the mutation.
+func (m *RunMutation) ConcurrencyGroup() (r string, exists bool) {
+	v := m.concurrency_group
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldConcurrencyGroup returns the old "concurrency_group" field's value of the Run entity.
+// If the Run object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RunMutation) OldConcurrencyGroup(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldConcurrencyGroup is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldConcurrencyGroup requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldConcurrencyGroup: %w", err)
+	}
+	return oldValue.ConcurrencyGroup, nil
+}
+
+// ResetConcurrencyGroup resets all changes to the "concurrency_group" field.
+func (m *RunMutation) ResetConcurrencyGroup() {
+	m.concurrency_group = nil
+}
+
+// SetConcurrencyLimit sets the "concurrency_limit" field.
+func (m *RunMutation) SetConcurrencyLimit(i int) {
+	m.concurrency_limit = &i
+	m.addconcurrency_limit = nil
+}
+
+// ConcurrencyLimit returns the value of the "concurrency_limit" field in the mutation.
+func (m *RunMutation) ConcurrencyLimit() (r int, exists bool) {
+	v := m.concurrency_limit
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldConcurrencyLimit returns the old "concurrency_limit" field's value of the Run entity.
+// If the Run object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RunMutation) OldConcurrencyLimit(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldConcurrencyLimit is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldConcurrencyLimit requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldConcurrencyLimit: %w", err)
+	}
+	return oldValue.ConcurrencyLimit, nil
+}
+
+// AddConcurrencyLimit adds i to the "concurrency_limit" field.
+func (m *RunMutation) AddConcurrencyLimit(i int) {
+	if m.addconcurrency_limit != nil {
+		*m.addconcurrency_limit += i
+	} else {
+		m.addconcurrency_limit = &i
+	}
+}
+
+// AddedConcurrencyLimit returns the value that was added to the "concurrency_limit" field in this mutation.
+func (m *RunMutation) AddedConcurrencyLimit() (r int, exists bool) {
+	v := m.addconcurrency_limit
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetConcurrencyLimit resets all changes to the "concurrency_limit" field.
+func (m *RunMutation) ResetConcurrencyLimit() {
+	m.concurrency_limit = nil
+	m.addconcurrency_limit = nil
+}
+
+// SetOnConflict sets the "on_conflict" field.
+func (m *RunMutation) SetOnConflict(s string) {
+	m.on_conflict = &s
+}
+
+// OnConflict returns the value of the "on_conflict" field in the mutation.
+func (m *RunMutation) OnConflict() (r string, exists bool) {
+	v := m.on_conflict
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOnConflict returns the old "on_conflict" field's value of the Run entity.
+// If the Run object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RunMutation) OldOnConflict(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOnConflict is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOnConflict requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOnConflict: %w", err)
+	}
+	return oldValue.OnConflict, nil
+}
+
+// ResetOnConflict resets all changes to the "on_conflict" field.
+func (m *RunMutation) ResetOnConflict() {
+	m.on_conflict = nil
+}
+
+// SetAdmittedAt sets the "admitted_at" field.
+func (m *RunMutation) SetAdmittedAt(t time.Time) {
+	m.admitted_at = &t
+}
+
+// AdmittedAt returns the value of the "admitted_at" field in the mutation.
+func (m *RunMutation) AdmittedAt() (r time.Time, exists bool) {
+	v := m.admitted_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAdmittedAt returns the old "admitted_at" field's value of the Run entity.
+// If the Run object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RunMutation) OldAdmittedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAdmittedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAdmittedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAdmittedAt: %w", err)
+	}
+	return oldValue.AdmittedAt, nil
+}
+
+// ClearAdmittedAt clears the value of the "admitted_at" field.
+func (m *RunMutation) ClearAdmittedAt() {
+	m.admitted_at = nil
+	m.clearedFields[run.FieldAdmittedAt] = struct{}{}
+}
+
+// AdmittedAtCleared returns if the "admitted_at" field was cleared in this mutation.
+func (m *RunMutation) AdmittedAtCleared() bool {
+	_, ok := m.clearedFields[run.FieldAdmittedAt]
+	return ok
+}
+
+// ResetAdmittedAt resets all changes to the "admitted_at" field.
+func (m *RunMutation) ResetAdmittedAt() {
+	m.admitted_at = nil
+	delete(m.clearedFields, run.FieldAdmittedAt)
+}
+
 // ClearOrganization clears the "organization" edge to the Organization entity.
 func (m *RunMutation) ClearOrganization() {
 	m.clearedorganization = true
@@ -16170,7 +17231,7 @@ func (m *RunMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *RunMutation) Fields() []string {
-	fields := make([]string, 0, 19)
+	fields := make([]string, 0, 24)
 	if m.created_at != nil {
 		fields = append(fields, run.FieldCreatedAt)
 	}
@@ -16228,6 +17289,21 @@ func (m *RunMutation) Fields() []string {
 	if m.namespace != nil {
 		fields = append(fields, run.FieldNamespace)
 	}
+	if m.retries != nil {
+		fields = append(fields, run.FieldRetries)
+	}
+	if m.concurrency_group != nil {
+		fields = append(fields, run.FieldConcurrencyGroup)
+	}
+	if m.concurrency_limit != nil {
+		fields = append(fields, run.FieldConcurrencyLimit)
+	}
+	if m.on_conflict != nil {
+		fields = append(fields, run.FieldOnConflict)
+	}
+	if m.admitted_at != nil {
+		fields = append(fields, run.FieldAdmittedAt)
+	}
 	return fields
 }
 
@@ -16274,6 +17350,16 @@ func (m *RunMutation) Field(name string) (ent.Value, bool) {
 		return m.ClusterName()
 	case run.FieldNamespace:
 		return m.Namespace()
+	case run.FieldRetries:
+		return m.Retries()
+	case run.FieldConcurrencyGroup:
+		return m.ConcurrencyGroup()
+	case run.FieldConcurrencyLimit:
+		return m.ConcurrencyLimit()
+	case run.FieldOnConflict:
+		return m.OnConflict()
+	case run.FieldAdmittedAt:
+		return m.AdmittedAt()
 	}
 	return nil, false
 }
@@ -16321,6 +17407,16 @@ func (m *RunMutation) OldField(ctx context.Context, name string) (ent.Value, err
 		return m.OldClusterName(ctx)
 	case run.FieldNamespace:
 		return m.OldNamespace(ctx)
+	case run.FieldRetries:
+		return m.OldRetries(ctx)
+	case run.FieldConcurrencyGroup:
+		return m.OldConcurrencyGroup(ctx)
+	case run.FieldConcurrencyLimit:
+		return m.OldConcurrencyLimit(ctx)
+	case run.FieldOnConflict:
+		return m.OldOnConflict(ctx)
+	case run.FieldAdmittedAt:
+		return m.OldAdmittedAt(ctx)
 	}
 	return nil, fmt.Errorf("unknown Run field %s", name)
 }
@@ -16463,6 +17559,41 @@ func (m *RunMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetNamespace(v)
 		return nil
+	case run.FieldRetries:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRetries(v)
+		return nil
+	case run.FieldConcurrencyGroup:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetConcurrencyGroup(v)
+		return nil
+	case run.FieldConcurrencyLimit:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetConcurrencyLimit(v)
+		return nil
+	case run.FieldOnConflict:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOnConflict(v)
+		return nil
+	case run.FieldAdmittedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAdmittedAt(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Run field %s", name)
 }
@@ -16480,6 +17611,12 @@ func (m *RunMutation) AddedFields() []string {
 	if m.addshards != nil {
 		fields = append(fields, run.FieldShards)
 	}
+	if m.addretries != nil {
+		fields = append(fields, run.FieldRetries)
+	}
+	if m.addconcurrency_limit != nil {
+		fields = append(fields, run.FieldConcurrencyLimit)
+	}
 	return fields
 }
 
@@ -16494,6 +17631,10 @@ func (m *RunMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedShard()
 	case run.FieldShards:
 		return m.AddedShards()
+	case run.FieldRetries:
+		return m.AddedRetries()
+	case run.FieldConcurrencyLimit:
+		return m.AddedConcurrencyLimit()
 	}
 	return nil, false
 }
@@ -16524,6 +17665,20 @@ func (m *RunMutation) AddField(name string, value ent.Value) error {
 		}
 		m.AddShards(v)
 		return nil
+	case run.FieldRetries:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddRetries(v)
+		return nil
+	case run.FieldConcurrencyLimit:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddConcurrencyLimit(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Run numeric field %s", name)
 }
@@ -16540,6 +17695,9 @@ func (m *RunMutation) ClearedFields() []string {
 	}
 	if m.FieldCleared(run.FieldMatrix) {
 		fields = append(fields, run.FieldMatrix)
+	}
+	if m.FieldCleared(run.FieldAdmittedAt) {
+		fields = append(fields, run.FieldAdmittedAt)
 	}
 	return fields
 }
@@ -16563,6 +17721,9 @@ func (m *RunMutation) ClearField(name string) error {
 		return nil
 	case run.FieldMatrix:
 		m.ClearMatrix()
+		return nil
+	case run.FieldAdmittedAt:
+		m.ClearAdmittedAt()
 		return nil
 	}
 	return fmt.Errorf("unknown Run nullable field %s", name)
@@ -16628,6 +17789,21 @@ func (m *RunMutation) ResetField(name string) error {
 		return nil
 	case run.FieldNamespace:
 		m.ResetNamespace()
+		return nil
+	case run.FieldRetries:
+		m.ResetRetries()
+		return nil
+	case run.FieldConcurrencyGroup:
+		m.ResetConcurrencyGroup()
+		return nil
+	case run.FieldConcurrencyLimit:
+		m.ResetConcurrencyLimit()
+		return nil
+	case run.FieldOnConflict:
+		m.ResetOnConflict()
+		return nil
+	case run.FieldAdmittedAt:
+		m.ResetAdmittedAt()
 		return nil
 	}
 	return fmt.Errorf("unknown Run field %s", name)
@@ -19063,6 +20239,2322 @@ func (m *TeamMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown Team edge %s", name)
+}
+
+// TemplateMutation represents an operation that mutates the Template nodes in the graph.
+type TemplateMutation struct {
+	config
+	op                  Op
+	typ                 string
+	id                  *uuid.UUID
+	created_at          *time.Time
+	updated_at          *time.Time
+	name                *string
+	labels              *map[string]string
+	description         *string
+	revision            *int
+	addrevision         *int
+	clearedFields       map[string]struct{}
+	organization        *uuid.UUID
+	clearedorganization bool
+	team                *uuid.UUID
+	clearedteam         bool
+	done                bool
+	oldValue            func(context.Context) (*Template, error)
+	predicates          []predicate.Template
+}
+
+var _ ent.Mutation = (*TemplateMutation)(nil)
+
+// templateOption allows management of the mutation configuration using functional options.
+type templateOption func(*TemplateMutation)
+
+// newTemplateMutation creates new mutation for the Template entity.
+func newTemplateMutation(c config, op Op, opts ...templateOption) *TemplateMutation {
+	m := &TemplateMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeTemplate,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withTemplateID sets the ID field of the mutation.
+func withTemplateID(id uuid.UUID) templateOption {
+	return func(m *TemplateMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Template
+		)
+		m.oldValue = func(ctx context.Context) (*Template, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Template.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withTemplate sets the old Template of the mutation.
+func withTemplate(node *Template) templateOption {
+	return func(m *TemplateMutation) {
+		m.oldValue = func(context.Context) (*Template, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m TemplateMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m TemplateMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("db: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Template entities.
+func (m *TemplateMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *TemplateMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *TemplateMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Template.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *TemplateMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *TemplateMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Template entity.
+// If the Template object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *TemplateMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *TemplateMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *TemplateMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the Template entity.
+// If the Template object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *TemplateMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *TemplateMutation) SetOrganizationID(u uuid.UUID) {
+	m.organization = &u
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *TemplateMutation) OrganizationID() (r uuid.UUID, exists bool) {
+	v := m.organization
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the Template entity.
+// If the Template object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateMutation) OldOrganizationID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *TemplateMutation) ResetOrganizationID() {
+	m.organization = nil
+}
+
+// SetTeamID sets the "team_id" field.
+func (m *TemplateMutation) SetTeamID(u uuid.UUID) {
+	m.team = &u
+}
+
+// TeamID returns the value of the "team_id" field in the mutation.
+func (m *TemplateMutation) TeamID() (r uuid.UUID, exists bool) {
+	v := m.team
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTeamID returns the old "team_id" field's value of the Template entity.
+// If the Template object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateMutation) OldTeamID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTeamID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTeamID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTeamID: %w", err)
+	}
+	return oldValue.TeamID, nil
+}
+
+// ResetTeamID resets all changes to the "team_id" field.
+func (m *TemplateMutation) ResetTeamID() {
+	m.team = nil
+}
+
+// SetName sets the "name" field.
+func (m *TemplateMutation) SetName(s string) {
+	m.name = &s
+}
+
+// Name returns the value of the "name" field in the mutation.
+func (m *TemplateMutation) Name() (r string, exists bool) {
+	v := m.name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldName returns the old "name" field's value of the Template entity.
+// If the Template object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateMutation) OldName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldName: %w", err)
+	}
+	return oldValue.Name, nil
+}
+
+// ResetName resets all changes to the "name" field.
+func (m *TemplateMutation) ResetName() {
+	m.name = nil
+}
+
+// SetLabels sets the "labels" field.
+func (m *TemplateMutation) SetLabels(value map[string]string) {
+	m.labels = &value
+}
+
+// Labels returns the value of the "labels" field in the mutation.
+func (m *TemplateMutation) Labels() (r map[string]string, exists bool) {
+	v := m.labels
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLabels returns the old "labels" field's value of the Template entity.
+// If the Template object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateMutation) OldLabels(ctx context.Context) (v map[string]string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLabels is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLabels requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLabels: %w", err)
+	}
+	return oldValue.Labels, nil
+}
+
+// ClearLabels clears the value of the "labels" field.
+func (m *TemplateMutation) ClearLabels() {
+	m.labels = nil
+	m.clearedFields[template.FieldLabels] = struct{}{}
+}
+
+// LabelsCleared returns if the "labels" field was cleared in this mutation.
+func (m *TemplateMutation) LabelsCleared() bool {
+	_, ok := m.clearedFields[template.FieldLabels]
+	return ok
+}
+
+// ResetLabels resets all changes to the "labels" field.
+func (m *TemplateMutation) ResetLabels() {
+	m.labels = nil
+	delete(m.clearedFields, template.FieldLabels)
+}
+
+// SetDescription sets the "description" field.
+func (m *TemplateMutation) SetDescription(s string) {
+	m.description = &s
+}
+
+// Description returns the value of the "description" field in the mutation.
+func (m *TemplateMutation) Description() (r string, exists bool) {
+	v := m.description
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDescription returns the old "description" field's value of the Template entity.
+// If the Template object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateMutation) OldDescription(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDescription is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDescription requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDescription: %w", err)
+	}
+	return oldValue.Description, nil
+}
+
+// ResetDescription resets all changes to the "description" field.
+func (m *TemplateMutation) ResetDescription() {
+	m.description = nil
+}
+
+// SetRevision sets the "revision" field.
+func (m *TemplateMutation) SetRevision(i int) {
+	m.revision = &i
+	m.addrevision = nil
+}
+
+// Revision returns the value of the "revision" field in the mutation.
+func (m *TemplateMutation) Revision() (r int, exists bool) {
+	v := m.revision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRevision returns the old "revision" field's value of the Template entity.
+// If the Template object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateMutation) OldRevision(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRevision is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRevision requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRevision: %w", err)
+	}
+	return oldValue.Revision, nil
+}
+
+// AddRevision adds i to the "revision" field.
+func (m *TemplateMutation) AddRevision(i int) {
+	if m.addrevision != nil {
+		*m.addrevision += i
+	} else {
+		m.addrevision = &i
+	}
+}
+
+// AddedRevision returns the value that was added to the "revision" field in this mutation.
+func (m *TemplateMutation) AddedRevision() (r int, exists bool) {
+	v := m.addrevision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetRevision resets all changes to the "revision" field.
+func (m *TemplateMutation) ResetRevision() {
+	m.revision = nil
+	m.addrevision = nil
+}
+
+// ClearOrganization clears the "organization" edge to the Organization entity.
+func (m *TemplateMutation) ClearOrganization() {
+	m.clearedorganization = true
+	m.clearedFields[template.FieldOrganizationID] = struct{}{}
+}
+
+// OrganizationCleared reports if the "organization" edge to the Organization entity was cleared.
+func (m *TemplateMutation) OrganizationCleared() bool {
+	return m.clearedorganization
+}
+
+// OrganizationIDs returns the "organization" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrganizationID instead. It exists only for internal usage by the builders.
+func (m *TemplateMutation) OrganizationIDs() (ids []uuid.UUID) {
+	if id := m.organization; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrganization resets all changes to the "organization" edge.
+func (m *TemplateMutation) ResetOrganization() {
+	m.organization = nil
+	m.clearedorganization = false
+}
+
+// ClearTeam clears the "team" edge to the Team entity.
+func (m *TemplateMutation) ClearTeam() {
+	m.clearedteam = true
+	m.clearedFields[template.FieldTeamID] = struct{}{}
+}
+
+// TeamCleared reports if the "team" edge to the Team entity was cleared.
+func (m *TemplateMutation) TeamCleared() bool {
+	return m.clearedteam
+}
+
+// TeamIDs returns the "team" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TeamID instead. It exists only for internal usage by the builders.
+func (m *TemplateMutation) TeamIDs() (ids []uuid.UUID) {
+	if id := m.team; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTeam resets all changes to the "team" edge.
+func (m *TemplateMutation) ResetTeam() {
+	m.team = nil
+	m.clearedteam = false
+}
+
+// Where appends a list predicates to the TemplateMutation builder.
+func (m *TemplateMutation) Where(ps ...predicate.Template) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the TemplateMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *TemplateMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Template, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *TemplateMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *TemplateMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Template).
+func (m *TemplateMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *TemplateMutation) Fields() []string {
+	fields := make([]string, 0, 8)
+	if m.created_at != nil {
+		fields = append(fields, template.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, template.FieldUpdatedAt)
+	}
+	if m.organization != nil {
+		fields = append(fields, template.FieldOrganizationID)
+	}
+	if m.team != nil {
+		fields = append(fields, template.FieldTeamID)
+	}
+	if m.name != nil {
+		fields = append(fields, template.FieldName)
+	}
+	if m.labels != nil {
+		fields = append(fields, template.FieldLabels)
+	}
+	if m.description != nil {
+		fields = append(fields, template.FieldDescription)
+	}
+	if m.revision != nil {
+		fields = append(fields, template.FieldRevision)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *TemplateMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case template.FieldCreatedAt:
+		return m.CreatedAt()
+	case template.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case template.FieldOrganizationID:
+		return m.OrganizationID()
+	case template.FieldTeamID:
+		return m.TeamID()
+	case template.FieldName:
+		return m.Name()
+	case template.FieldLabels:
+		return m.Labels()
+	case template.FieldDescription:
+		return m.Description()
+	case template.FieldRevision:
+		return m.Revision()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *TemplateMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case template.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case template.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case template.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case template.FieldTeamID:
+		return m.OldTeamID(ctx)
+	case template.FieldName:
+		return m.OldName(ctx)
+	case template.FieldLabels:
+		return m.OldLabels(ctx)
+	case template.FieldDescription:
+		return m.OldDescription(ctx)
+	case template.FieldRevision:
+		return m.OldRevision(ctx)
+	}
+	return nil, fmt.Errorf("unknown Template field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TemplateMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case template.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case template.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case template.FieldOrganizationID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case template.FieldTeamID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTeamID(v)
+		return nil
+	case template.FieldName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetName(v)
+		return nil
+	case template.FieldLabels:
+		v, ok := value.(map[string]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLabels(v)
+		return nil
+	case template.FieldDescription:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDescription(v)
+		return nil
+	case template.FieldRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRevision(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Template field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *TemplateMutation) AddedFields() []string {
+	var fields []string
+	if m.addrevision != nil {
+		fields = append(fields, template.FieldRevision)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *TemplateMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case template.FieldRevision:
+		return m.AddedRevision()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TemplateMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case template.FieldRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddRevision(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Template numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *TemplateMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(template.FieldLabels) {
+		fields = append(fields, template.FieldLabels)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *TemplateMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *TemplateMutation) ClearField(name string) error {
+	switch name {
+	case template.FieldLabels:
+		m.ClearLabels()
+		return nil
+	}
+	return fmt.Errorf("unknown Template nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *TemplateMutation) ResetField(name string) error {
+	switch name {
+	case template.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case template.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case template.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case template.FieldTeamID:
+		m.ResetTeamID()
+		return nil
+	case template.FieldName:
+		m.ResetName()
+		return nil
+	case template.FieldLabels:
+		m.ResetLabels()
+		return nil
+	case template.FieldDescription:
+		m.ResetDescription()
+		return nil
+	case template.FieldRevision:
+		m.ResetRevision()
+		return nil
+	}
+	return fmt.Errorf("unknown Template field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *TemplateMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.organization != nil {
+		edges = append(edges, template.EdgeOrganization)
+	}
+	if m.team != nil {
+		edges = append(edges, template.EdgeTeam)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *TemplateMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case template.EdgeOrganization:
+		if id := m.organization; id != nil {
+			return []ent.Value{*id}
+		}
+	case template.EdgeTeam:
+		if id := m.team; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *TemplateMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *TemplateMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *TemplateMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedorganization {
+		edges = append(edges, template.EdgeOrganization)
+	}
+	if m.clearedteam {
+		edges = append(edges, template.EdgeTeam)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *TemplateMutation) EdgeCleared(name string) bool {
+	switch name {
+	case template.EdgeOrganization:
+		return m.clearedorganization
+	case template.EdgeTeam:
+		return m.clearedteam
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *TemplateMutation) ClearEdge(name string) error {
+	switch name {
+	case template.EdgeOrganization:
+		m.ClearOrganization()
+		return nil
+	case template.EdgeTeam:
+		m.ClearTeam()
+		return nil
+	}
+	return fmt.Errorf("unknown Template unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *TemplateMutation) ResetEdge(name string) error {
+	switch name {
+	case template.EdgeOrganization:
+		m.ResetOrganization()
+		return nil
+	case template.EdgeTeam:
+		m.ResetTeam()
+		return nil
+	}
+	return fmt.Errorf("unknown Template edge %s", name)
+}
+
+// TemplateRevisionMutation represents an operation that mutates the TemplateRevision nodes in the graph.
+type TemplateRevisionMutation struct {
+	config
+	op                  Op
+	typ                 string
+	id                  *uuid.UUID
+	created_at          *time.Time
+	updated_at          *time.Time
+	number              *int
+	addnumber           *int
+	digest              *string
+	source              *string
+	clearedFields       map[string]struct{}
+	organization        *uuid.UUID
+	clearedorganization bool
+	template            *uuid.UUID
+	clearedtemplate     bool
+	done                bool
+	oldValue            func(context.Context) (*TemplateRevision, error)
+	predicates          []predicate.TemplateRevision
+}
+
+var _ ent.Mutation = (*TemplateRevisionMutation)(nil)
+
+// templaterevisionOption allows management of the mutation configuration using functional options.
+type templaterevisionOption func(*TemplateRevisionMutation)
+
+// newTemplateRevisionMutation creates new mutation for the TemplateRevision entity.
+func newTemplateRevisionMutation(c config, op Op, opts ...templaterevisionOption) *TemplateRevisionMutation {
+	m := &TemplateRevisionMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeTemplateRevision,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withTemplateRevisionID sets the ID field of the mutation.
+func withTemplateRevisionID(id uuid.UUID) templaterevisionOption {
+	return func(m *TemplateRevisionMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *TemplateRevision
+		)
+		m.oldValue = func(ctx context.Context) (*TemplateRevision, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().TemplateRevision.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withTemplateRevision sets the old TemplateRevision of the mutation.
+func withTemplateRevision(node *TemplateRevision) templaterevisionOption {
+	return func(m *TemplateRevisionMutation) {
+		m.oldValue = func(context.Context) (*TemplateRevision, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m TemplateRevisionMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m TemplateRevisionMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("db: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of TemplateRevision entities.
+func (m *TemplateRevisionMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *TemplateRevisionMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *TemplateRevisionMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().TemplateRevision.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *TemplateRevisionMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *TemplateRevisionMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the TemplateRevision entity.
+// If the TemplateRevision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateRevisionMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *TemplateRevisionMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *TemplateRevisionMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *TemplateRevisionMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the TemplateRevision entity.
+// If the TemplateRevision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateRevisionMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *TemplateRevisionMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *TemplateRevisionMutation) SetOrganizationID(u uuid.UUID) {
+	m.organization = &u
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *TemplateRevisionMutation) OrganizationID() (r uuid.UUID, exists bool) {
+	v := m.organization
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the TemplateRevision entity.
+// If the TemplateRevision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateRevisionMutation) OldOrganizationID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *TemplateRevisionMutation) ResetOrganizationID() {
+	m.organization = nil
+}
+
+// SetTemplateID sets the "template_id" field.
+func (m *TemplateRevisionMutation) SetTemplateID(u uuid.UUID) {
+	m.template = &u
+}
+
+// TemplateID returns the value of the "template_id" field in the mutation.
+func (m *TemplateRevisionMutation) TemplateID() (r uuid.UUID, exists bool) {
+	v := m.template
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTemplateID returns the old "template_id" field's value of the TemplateRevision entity.
+// If the TemplateRevision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateRevisionMutation) OldTemplateID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTemplateID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTemplateID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTemplateID: %w", err)
+	}
+	return oldValue.TemplateID, nil
+}
+
+// ResetTemplateID resets all changes to the "template_id" field.
+func (m *TemplateRevisionMutation) ResetTemplateID() {
+	m.template = nil
+}
+
+// SetNumber sets the "number" field.
+func (m *TemplateRevisionMutation) SetNumber(i int) {
+	m.number = &i
+	m.addnumber = nil
+}
+
+// Number returns the value of the "number" field in the mutation.
+func (m *TemplateRevisionMutation) Number() (r int, exists bool) {
+	v := m.number
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNumber returns the old "number" field's value of the TemplateRevision entity.
+// If the TemplateRevision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateRevisionMutation) OldNumber(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNumber is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNumber requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNumber: %w", err)
+	}
+	return oldValue.Number, nil
+}
+
+// AddNumber adds i to the "number" field.
+func (m *TemplateRevisionMutation) AddNumber(i int) {
+	if m.addnumber != nil {
+		*m.addnumber += i
+	} else {
+		m.addnumber = &i
+	}
+}
+
+// AddedNumber returns the value that was added to the "number" field in this mutation.
+func (m *TemplateRevisionMutation) AddedNumber() (r int, exists bool) {
+	v := m.addnumber
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetNumber resets all changes to the "number" field.
+func (m *TemplateRevisionMutation) ResetNumber() {
+	m.number = nil
+	m.addnumber = nil
+}
+
+// SetDigest sets the "digest" field.
+func (m *TemplateRevisionMutation) SetDigest(s string) {
+	m.digest = &s
+}
+
+// Digest returns the value of the "digest" field in the mutation.
+func (m *TemplateRevisionMutation) Digest() (r string, exists bool) {
+	v := m.digest
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDigest returns the old "digest" field's value of the TemplateRevision entity.
+// If the TemplateRevision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateRevisionMutation) OldDigest(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDigest is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDigest requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDigest: %w", err)
+	}
+	return oldValue.Digest, nil
+}
+
+// ResetDigest resets all changes to the "digest" field.
+func (m *TemplateRevisionMutation) ResetDigest() {
+	m.digest = nil
+}
+
+// SetSource sets the "source" field.
+func (m *TemplateRevisionMutation) SetSource(s string) {
+	m.source = &s
+}
+
+// Source returns the value of the "source" field in the mutation.
+func (m *TemplateRevisionMutation) Source() (r string, exists bool) {
+	v := m.source
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSource returns the old "source" field's value of the TemplateRevision entity.
+// If the TemplateRevision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateRevisionMutation) OldSource(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSource is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSource requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSource: %w", err)
+	}
+	return oldValue.Source, nil
+}
+
+// ResetSource resets all changes to the "source" field.
+func (m *TemplateRevisionMutation) ResetSource() {
+	m.source = nil
+}
+
+// ClearOrganization clears the "organization" edge to the Organization entity.
+func (m *TemplateRevisionMutation) ClearOrganization() {
+	m.clearedorganization = true
+	m.clearedFields[templaterevision.FieldOrganizationID] = struct{}{}
+}
+
+// OrganizationCleared reports if the "organization" edge to the Organization entity was cleared.
+func (m *TemplateRevisionMutation) OrganizationCleared() bool {
+	return m.clearedorganization
+}
+
+// OrganizationIDs returns the "organization" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrganizationID instead. It exists only for internal usage by the builders.
+func (m *TemplateRevisionMutation) OrganizationIDs() (ids []uuid.UUID) {
+	if id := m.organization; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrganization resets all changes to the "organization" edge.
+func (m *TemplateRevisionMutation) ResetOrganization() {
+	m.organization = nil
+	m.clearedorganization = false
+}
+
+// ClearTemplate clears the "template" edge to the Template entity.
+func (m *TemplateRevisionMutation) ClearTemplate() {
+	m.clearedtemplate = true
+	m.clearedFields[templaterevision.FieldTemplateID] = struct{}{}
+}
+
+// TemplateCleared reports if the "template" edge to the Template entity was cleared.
+func (m *TemplateRevisionMutation) TemplateCleared() bool {
+	return m.clearedtemplate
+}
+
+// TemplateIDs returns the "template" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TemplateID instead. It exists only for internal usage by the builders.
+func (m *TemplateRevisionMutation) TemplateIDs() (ids []uuid.UUID) {
+	if id := m.template; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTemplate resets all changes to the "template" edge.
+func (m *TemplateRevisionMutation) ResetTemplate() {
+	m.template = nil
+	m.clearedtemplate = false
+}
+
+// Where appends a list predicates to the TemplateRevisionMutation builder.
+func (m *TemplateRevisionMutation) Where(ps ...predicate.TemplateRevision) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the TemplateRevisionMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *TemplateRevisionMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.TemplateRevision, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *TemplateRevisionMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *TemplateRevisionMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (TemplateRevision).
+func (m *TemplateRevisionMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *TemplateRevisionMutation) Fields() []string {
+	fields := make([]string, 0, 7)
+	if m.created_at != nil {
+		fields = append(fields, templaterevision.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, templaterevision.FieldUpdatedAt)
+	}
+	if m.organization != nil {
+		fields = append(fields, templaterevision.FieldOrganizationID)
+	}
+	if m.template != nil {
+		fields = append(fields, templaterevision.FieldTemplateID)
+	}
+	if m.number != nil {
+		fields = append(fields, templaterevision.FieldNumber)
+	}
+	if m.digest != nil {
+		fields = append(fields, templaterevision.FieldDigest)
+	}
+	if m.source != nil {
+		fields = append(fields, templaterevision.FieldSource)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *TemplateRevisionMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case templaterevision.FieldCreatedAt:
+		return m.CreatedAt()
+	case templaterevision.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case templaterevision.FieldOrganizationID:
+		return m.OrganizationID()
+	case templaterevision.FieldTemplateID:
+		return m.TemplateID()
+	case templaterevision.FieldNumber:
+		return m.Number()
+	case templaterevision.FieldDigest:
+		return m.Digest()
+	case templaterevision.FieldSource:
+		return m.Source()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *TemplateRevisionMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case templaterevision.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case templaterevision.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case templaterevision.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case templaterevision.FieldTemplateID:
+		return m.OldTemplateID(ctx)
+	case templaterevision.FieldNumber:
+		return m.OldNumber(ctx)
+	case templaterevision.FieldDigest:
+		return m.OldDigest(ctx)
+	case templaterevision.FieldSource:
+		return m.OldSource(ctx)
+	}
+	return nil, fmt.Errorf("unknown TemplateRevision field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TemplateRevisionMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case templaterevision.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case templaterevision.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case templaterevision.FieldOrganizationID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case templaterevision.FieldTemplateID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTemplateID(v)
+		return nil
+	case templaterevision.FieldNumber:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNumber(v)
+		return nil
+	case templaterevision.FieldDigest:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDigest(v)
+		return nil
+	case templaterevision.FieldSource:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSource(v)
+		return nil
+	}
+	return fmt.Errorf("unknown TemplateRevision field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *TemplateRevisionMutation) AddedFields() []string {
+	var fields []string
+	if m.addnumber != nil {
+		fields = append(fields, templaterevision.FieldNumber)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *TemplateRevisionMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case templaterevision.FieldNumber:
+		return m.AddedNumber()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TemplateRevisionMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case templaterevision.FieldNumber:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddNumber(v)
+		return nil
+	}
+	return fmt.Errorf("unknown TemplateRevision numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *TemplateRevisionMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *TemplateRevisionMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *TemplateRevisionMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown TemplateRevision nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *TemplateRevisionMutation) ResetField(name string) error {
+	switch name {
+	case templaterevision.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case templaterevision.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case templaterevision.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case templaterevision.FieldTemplateID:
+		m.ResetTemplateID()
+		return nil
+	case templaterevision.FieldNumber:
+		m.ResetNumber()
+		return nil
+	case templaterevision.FieldDigest:
+		m.ResetDigest()
+		return nil
+	case templaterevision.FieldSource:
+		m.ResetSource()
+		return nil
+	}
+	return fmt.Errorf("unknown TemplateRevision field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *TemplateRevisionMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.organization != nil {
+		edges = append(edges, templaterevision.EdgeOrganization)
+	}
+	if m.template != nil {
+		edges = append(edges, templaterevision.EdgeTemplate)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *TemplateRevisionMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case templaterevision.EdgeOrganization:
+		if id := m.organization; id != nil {
+			return []ent.Value{*id}
+		}
+	case templaterevision.EdgeTemplate:
+		if id := m.template; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *TemplateRevisionMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *TemplateRevisionMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *TemplateRevisionMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedorganization {
+		edges = append(edges, templaterevision.EdgeOrganization)
+	}
+	if m.clearedtemplate {
+		edges = append(edges, templaterevision.EdgeTemplate)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *TemplateRevisionMutation) EdgeCleared(name string) bool {
+	switch name {
+	case templaterevision.EdgeOrganization:
+		return m.clearedorganization
+	case templaterevision.EdgeTemplate:
+		return m.clearedtemplate
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *TemplateRevisionMutation) ClearEdge(name string) error {
+	switch name {
+	case templaterevision.EdgeOrganization:
+		m.ClearOrganization()
+		return nil
+	case templaterevision.EdgeTemplate:
+		m.ClearTemplate()
+		return nil
+	}
+	return fmt.Errorf("unknown TemplateRevision unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *TemplateRevisionMutation) ResetEdge(name string) error {
+	switch name {
+	case templaterevision.EdgeOrganization:
+		m.ResetOrganization()
+		return nil
+	case templaterevision.EdgeTemplate:
+		m.ResetTemplate()
+		return nil
+	}
+	return fmt.Errorf("unknown TemplateRevision edge %s", name)
+}
+
+// TemplateUseMutation represents an operation that mutates the TemplateUse nodes in the graph.
+type TemplateUseMutation struct {
+	config
+	op                  Op
+	typ                 string
+	id                  *uuid.UUID
+	created_at          *time.Time
+	updated_at          *time.Time
+	template            *string
+	user_kind           *string
+	user_name           *string
+	clearedFields       map[string]struct{}
+	organization        *uuid.UUID
+	clearedorganization bool
+	done                bool
+	oldValue            func(context.Context) (*TemplateUse, error)
+	predicates          []predicate.TemplateUse
+}
+
+var _ ent.Mutation = (*TemplateUseMutation)(nil)
+
+// templateuseOption allows management of the mutation configuration using functional options.
+type templateuseOption func(*TemplateUseMutation)
+
+// newTemplateUseMutation creates new mutation for the TemplateUse entity.
+func newTemplateUseMutation(c config, op Op, opts ...templateuseOption) *TemplateUseMutation {
+	m := &TemplateUseMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeTemplateUse,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withTemplateUseID sets the ID field of the mutation.
+func withTemplateUseID(id uuid.UUID) templateuseOption {
+	return func(m *TemplateUseMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *TemplateUse
+		)
+		m.oldValue = func(ctx context.Context) (*TemplateUse, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().TemplateUse.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withTemplateUse sets the old TemplateUse of the mutation.
+func withTemplateUse(node *TemplateUse) templateuseOption {
+	return func(m *TemplateUseMutation) {
+		m.oldValue = func(context.Context) (*TemplateUse, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m TemplateUseMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m TemplateUseMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("db: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of TemplateUse entities.
+func (m *TemplateUseMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *TemplateUseMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *TemplateUseMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().TemplateUse.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *TemplateUseMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *TemplateUseMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the TemplateUse entity.
+// If the TemplateUse object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateUseMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *TemplateUseMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *TemplateUseMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *TemplateUseMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the TemplateUse entity.
+// If the TemplateUse object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateUseMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *TemplateUseMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *TemplateUseMutation) SetOrganizationID(u uuid.UUID) {
+	m.organization = &u
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *TemplateUseMutation) OrganizationID() (r uuid.UUID, exists bool) {
+	v := m.organization
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the TemplateUse entity.
+// If the TemplateUse object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateUseMutation) OldOrganizationID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *TemplateUseMutation) ResetOrganizationID() {
+	m.organization = nil
+}
+
+// SetTemplate sets the "template" field.
+func (m *TemplateUseMutation) SetTemplate(s string) {
+	m.template = &s
+}
+
+// Template returns the value of the "template" field in the mutation.
+func (m *TemplateUseMutation) Template() (r string, exists bool) {
+	v := m.template
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTemplate returns the old "template" field's value of the TemplateUse entity.
+// If the TemplateUse object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateUseMutation) OldTemplate(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTemplate is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTemplate requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTemplate: %w", err)
+	}
+	return oldValue.Template, nil
+}
+
+// ResetTemplate resets all changes to the "template" field.
+func (m *TemplateUseMutation) ResetTemplate() {
+	m.template = nil
+}
+
+// SetUserKind sets the "user_kind" field.
+func (m *TemplateUseMutation) SetUserKind(s string) {
+	m.user_kind = &s
+}
+
+// UserKind returns the value of the "user_kind" field in the mutation.
+func (m *TemplateUseMutation) UserKind() (r string, exists bool) {
+	v := m.user_kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUserKind returns the old "user_kind" field's value of the TemplateUse entity.
+// If the TemplateUse object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateUseMutation) OldUserKind(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUserKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUserKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUserKind: %w", err)
+	}
+	return oldValue.UserKind, nil
+}
+
+// ResetUserKind resets all changes to the "user_kind" field.
+func (m *TemplateUseMutation) ResetUserKind() {
+	m.user_kind = nil
+}
+
+// SetUserName sets the "user_name" field.
+func (m *TemplateUseMutation) SetUserName(s string) {
+	m.user_name = &s
+}
+
+// UserName returns the value of the "user_name" field in the mutation.
+func (m *TemplateUseMutation) UserName() (r string, exists bool) {
+	v := m.user_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUserName returns the old "user_name" field's value of the TemplateUse entity.
+// If the TemplateUse object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateUseMutation) OldUserName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUserName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUserName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUserName: %w", err)
+	}
+	return oldValue.UserName, nil
+}
+
+// ResetUserName resets all changes to the "user_name" field.
+func (m *TemplateUseMutation) ResetUserName() {
+	m.user_name = nil
+}
+
+// ClearOrganization clears the "organization" edge to the Organization entity.
+func (m *TemplateUseMutation) ClearOrganization() {
+	m.clearedorganization = true
+	m.clearedFields[templateuse.FieldOrganizationID] = struct{}{}
+}
+
+// OrganizationCleared reports if the "organization" edge to the Organization entity was cleared.
+func (m *TemplateUseMutation) OrganizationCleared() bool {
+	return m.clearedorganization
+}
+
+// OrganizationIDs returns the "organization" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrganizationID instead. It exists only for internal usage by the builders.
+func (m *TemplateUseMutation) OrganizationIDs() (ids []uuid.UUID) {
+	if id := m.organization; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrganization resets all changes to the "organization" edge.
+func (m *TemplateUseMutation) ResetOrganization() {
+	m.organization = nil
+	m.clearedorganization = false
+}
+
+// Where appends a list predicates to the TemplateUseMutation builder.
+func (m *TemplateUseMutation) Where(ps ...predicate.TemplateUse) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the TemplateUseMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *TemplateUseMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.TemplateUse, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *TemplateUseMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *TemplateUseMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (TemplateUse).
+func (m *TemplateUseMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *TemplateUseMutation) Fields() []string {
+	fields := make([]string, 0, 6)
+	if m.created_at != nil {
+		fields = append(fields, templateuse.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, templateuse.FieldUpdatedAt)
+	}
+	if m.organization != nil {
+		fields = append(fields, templateuse.FieldOrganizationID)
+	}
+	if m.template != nil {
+		fields = append(fields, templateuse.FieldTemplate)
+	}
+	if m.user_kind != nil {
+		fields = append(fields, templateuse.FieldUserKind)
+	}
+	if m.user_name != nil {
+		fields = append(fields, templateuse.FieldUserName)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *TemplateUseMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case templateuse.FieldCreatedAt:
+		return m.CreatedAt()
+	case templateuse.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case templateuse.FieldOrganizationID:
+		return m.OrganizationID()
+	case templateuse.FieldTemplate:
+		return m.Template()
+	case templateuse.FieldUserKind:
+		return m.UserKind()
+	case templateuse.FieldUserName:
+		return m.UserName()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *TemplateUseMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case templateuse.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case templateuse.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case templateuse.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case templateuse.FieldTemplate:
+		return m.OldTemplate(ctx)
+	case templateuse.FieldUserKind:
+		return m.OldUserKind(ctx)
+	case templateuse.FieldUserName:
+		return m.OldUserName(ctx)
+	}
+	return nil, fmt.Errorf("unknown TemplateUse field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TemplateUseMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case templateuse.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case templateuse.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case templateuse.FieldOrganizationID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case templateuse.FieldTemplate:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTemplate(v)
+		return nil
+	case templateuse.FieldUserKind:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUserKind(v)
+		return nil
+	case templateuse.FieldUserName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUserName(v)
+		return nil
+	}
+	return fmt.Errorf("unknown TemplateUse field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *TemplateUseMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *TemplateUseMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TemplateUseMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown TemplateUse numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *TemplateUseMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *TemplateUseMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *TemplateUseMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown TemplateUse nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *TemplateUseMutation) ResetField(name string) error {
+	switch name {
+	case templateuse.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case templateuse.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case templateuse.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case templateuse.FieldTemplate:
+		m.ResetTemplate()
+		return nil
+	case templateuse.FieldUserKind:
+		m.ResetUserKind()
+		return nil
+	case templateuse.FieldUserName:
+		m.ResetUserName()
+		return nil
+	}
+	return fmt.Errorf("unknown TemplateUse field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *TemplateUseMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.organization != nil {
+		edges = append(edges, templateuse.EdgeOrganization)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *TemplateUseMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case templateuse.EdgeOrganization:
+		if id := m.organization; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *TemplateUseMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *TemplateUseMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *TemplateUseMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.clearedorganization {
+		edges = append(edges, templateuse.EdgeOrganization)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *TemplateUseMutation) EdgeCleared(name string) bool {
+	switch name {
+	case templateuse.EdgeOrganization:
+		return m.clearedorganization
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *TemplateUseMutation) ClearEdge(name string) error {
+	switch name {
+	case templateuse.EdgeOrganization:
+		m.ClearOrganization()
+		return nil
+	}
+	return fmt.Errorf("unknown TemplateUse unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *TemplateUseMutation) ResetEdge(name string) error {
+	switch name {
+	case templateuse.EdgeOrganization:
+		m.ResetOrganization()
+		return nil
+	}
+	return fmt.Errorf("unknown TemplateUse edge %s", name)
 }
 
 // TestResultMutation represents an operation that mutates the TestResult nodes in the graph.

@@ -61,6 +61,16 @@ type Run struct {
 	ClusterName string `json:"cluster_name,omitempty"`
 	// Namespace holds the value of the "namespace" field.
 	Namespace string `json:"namespace,omitempty"`
+	// Retries holds the value of the "retries" field.
+	Retries int `json:"retries,omitempty"`
+	// ConcurrencyGroup holds the value of the "concurrency_group" field.
+	ConcurrencyGroup string `json:"concurrency_group,omitempty"`
+	// ConcurrencyLimit holds the value of the "concurrency_limit" field.
+	ConcurrencyLimit int `json:"concurrency_limit,omitempty"`
+	// OnConflict holds the value of the "on_conflict" field.
+	OnConflict string `json:"on_conflict,omitempty"`
+	// AdmittedAt holds the value of the "admitted_at" field.
+	AdmittedAt *time.Time `json:"admitted_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the RunQuery when eager-loading is set.
 	Edges        RunEdges `json:"edges"`
@@ -133,11 +143,11 @@ func (*Run) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case run.FieldMatrix:
 			values[i] = new([]byte)
-		case run.FieldOrdinal, run.FieldShard, run.FieldShards:
+		case run.FieldOrdinal, run.FieldShard, run.FieldShards, run.FieldRetries, run.FieldConcurrencyLimit:
 			values[i] = new(sql.NullInt64)
-		case run.FieldStatus, run.FieldReason, run.FieldMessage, run.FieldName, run.FieldEnvironmentName, run.FieldClusterName, run.FieldNamespace:
+		case run.FieldStatus, run.FieldReason, run.FieldMessage, run.FieldName, run.FieldEnvironmentName, run.FieldClusterName, run.FieldNamespace, run.FieldConcurrencyGroup, run.FieldOnConflict:
 			values[i] = new(sql.NullString)
-		case run.FieldCreatedAt, run.FieldUpdatedAt, run.FieldStartedAt, run.FieldFinishedAt:
+		case run.FieldCreatedAt, run.FieldUpdatedAt, run.FieldStartedAt, run.FieldFinishedAt, run.FieldAdmittedAt:
 			values[i] = new(sql.NullTime)
 		case run.FieldID, run.FieldOrganizationID, run.FieldExecutionID, run.FieldEnvironmentID, run.FieldClusterID:
 			values[i] = new(uuid.UUID)
@@ -280,6 +290,37 @@ func (_m *Run) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Namespace = value.String
 			}
+		case run.FieldRetries:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field retries", values[i])
+			} else if value.Valid {
+				_m.Retries = int(value.Int64)
+			}
+		case run.FieldConcurrencyGroup:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field concurrency_group", values[i])
+			} else if value.Valid {
+				_m.ConcurrencyGroup = value.String
+			}
+		case run.FieldConcurrencyLimit:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field concurrency_limit", values[i])
+			} else if value.Valid {
+				_m.ConcurrencyLimit = int(value.Int64)
+			}
+		case run.FieldOnConflict:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field on_conflict", values[i])
+			} else if value.Valid {
+				_m.OnConflict = value.String
+			}
+		case run.FieldAdmittedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field admitted_at", values[i])
+			} else if value.Valid {
+				_m.AdmittedAt = new(time.Time)
+				*_m.AdmittedAt = value.Time
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -396,6 +437,23 @@ func (_m *Run) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("namespace=")
 	builder.WriteString(_m.Namespace)
+	builder.WriteString(", ")
+	builder.WriteString("retries=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Retries))
+	builder.WriteString(", ")
+	builder.WriteString("concurrency_group=")
+	builder.WriteString(_m.ConcurrencyGroup)
+	builder.WriteString(", ")
+	builder.WriteString("concurrency_limit=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ConcurrencyLimit))
+	builder.WriteString(", ")
+	builder.WriteString("on_conflict=")
+	builder.WriteString(_m.OnConflict)
+	builder.WriteString(", ")
+	if v := _m.AdmittedAt; v != nil {
+		builder.WriteString("admitted_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -222,6 +222,76 @@ func (_c *RunCreate) SetNamespace(v string) *RunCreate {
 	return _c
 }
 
+// SetRetries sets the "retries" field.
+func (_c *RunCreate) SetRetries(v int) *RunCreate {
+	_c.mutation.SetRetries(v)
+	return _c
+}
+
+// SetNillableRetries sets the "retries" field if the given value is not nil.
+func (_c *RunCreate) SetNillableRetries(v *int) *RunCreate {
+	if v != nil {
+		_c.SetRetries(*v)
+	}
+	return _c
+}
+
+// SetConcurrencyGroup sets the "concurrency_group" field.
+func (_c *RunCreate) SetConcurrencyGroup(v string) *RunCreate {
+	_c.mutation.SetConcurrencyGroup(v)
+	return _c
+}
+
+// SetNillableConcurrencyGroup sets the "concurrency_group" field if the given value is not nil.
+func (_c *RunCreate) SetNillableConcurrencyGroup(v *string) *RunCreate {
+	if v != nil {
+		_c.SetConcurrencyGroup(*v)
+	}
+	return _c
+}
+
+// SetConcurrencyLimit sets the "concurrency_limit" field.
+func (_c *RunCreate) SetConcurrencyLimit(v int) *RunCreate {
+	_c.mutation.SetConcurrencyLimit(v)
+	return _c
+}
+
+// SetNillableConcurrencyLimit sets the "concurrency_limit" field if the given value is not nil.
+func (_c *RunCreate) SetNillableConcurrencyLimit(v *int) *RunCreate {
+	if v != nil {
+		_c.SetConcurrencyLimit(*v)
+	}
+	return _c
+}
+
+// SetOnConflict sets the "on_conflict" field.
+func (_c *RunCreate) SetOnConflict(v string) *RunCreate {
+	_c.mutation.SetOnConflict(v)
+	return _c
+}
+
+// SetNillableOnConflict sets the "on_conflict" field if the given value is not nil.
+func (_c *RunCreate) SetNillableOnConflict(v *string) *RunCreate {
+	if v != nil {
+		_c.SetOnConflict(*v)
+	}
+	return _c
+}
+
+// SetAdmittedAt sets the "admitted_at" field.
+func (_c *RunCreate) SetAdmittedAt(v time.Time) *RunCreate {
+	_c.mutation.SetAdmittedAt(v)
+	return _c
+}
+
+// SetNillableAdmittedAt sets the "admitted_at" field if the given value is not nil.
+func (_c *RunCreate) SetNillableAdmittedAt(v *time.Time) *RunCreate {
+	if v != nil {
+		_c.SetAdmittedAt(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *RunCreate) SetID(v uuid.UUID) *RunCreate {
 	_c.mutation.SetID(v)
@@ -331,6 +401,22 @@ func (_c *RunCreate) defaults() error {
 		v := run.DefaultShards
 		_c.mutation.SetShards(v)
 	}
+	if _, ok := _c.mutation.Retries(); !ok {
+		v := run.DefaultRetries
+		_c.mutation.SetRetries(v)
+	}
+	if _, ok := _c.mutation.ConcurrencyGroup(); !ok {
+		v := run.DefaultConcurrencyGroup
+		_c.mutation.SetConcurrencyGroup(v)
+	}
+	if _, ok := _c.mutation.ConcurrencyLimit(); !ok {
+		v := run.DefaultConcurrencyLimit
+		_c.mutation.SetConcurrencyLimit(v)
+	}
+	if _, ok := _c.mutation.OnConflict(); !ok {
+		v := run.DefaultOnConflict
+		_c.mutation.SetOnConflict(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if run.DefaultID == nil {
 			return fmt.Errorf("db: uninitialized run.DefaultID (forgotten import db/runtime?)")
@@ -390,6 +476,18 @@ func (_c *RunCreate) check() error {
 	}
 	if _, ok := _c.mutation.Namespace(); !ok {
 		return &ValidationError{Name: "namespace", err: errors.New(`db: missing required field "Run.namespace"`)}
+	}
+	if _, ok := _c.mutation.Retries(); !ok {
+		return &ValidationError{Name: "retries", err: errors.New(`db: missing required field "Run.retries"`)}
+	}
+	if _, ok := _c.mutation.ConcurrencyGroup(); !ok {
+		return &ValidationError{Name: "concurrency_group", err: errors.New(`db: missing required field "Run.concurrency_group"`)}
+	}
+	if _, ok := _c.mutation.ConcurrencyLimit(); !ok {
+		return &ValidationError{Name: "concurrency_limit", err: errors.New(`db: missing required field "Run.concurrency_limit"`)}
+	}
+	if _, ok := _c.mutation.OnConflict(); !ok {
+		return &ValidationError{Name: "on_conflict", err: errors.New(`db: missing required field "Run.on_conflict"`)}
 	}
 	if len(_c.mutation.OrganizationIDs()) == 0 {
 		return &ValidationError{Name: "organization", err: errors.New(`db: missing required edge "Run.organization"`)}
@@ -498,6 +596,26 @@ func (_c *RunCreate) createSpec() (*Run, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Namespace(); ok {
 		_spec.SetField(run.FieldNamespace, field.TypeString, value)
 		_node.Namespace = value
+	}
+	if value, ok := _c.mutation.Retries(); ok {
+		_spec.SetField(run.FieldRetries, field.TypeInt, value)
+		_node.Retries = value
+	}
+	if value, ok := _c.mutation.ConcurrencyGroup(); ok {
+		_spec.SetField(run.FieldConcurrencyGroup, field.TypeString, value)
+		_node.ConcurrencyGroup = value
+	}
+	if value, ok := _c.mutation.ConcurrencyLimit(); ok {
+		_spec.SetField(run.FieldConcurrencyLimit, field.TypeInt, value)
+		_node.ConcurrencyLimit = value
+	}
+	if value, ok := _c.mutation.OnConflict(); ok {
+		_spec.SetField(run.FieldOnConflict, field.TypeString, value)
+		_node.OnConflict = value
+	}
+	if value, ok := _c.mutation.AdmittedAt(); ok {
+		_spec.SetField(run.FieldAdmittedAt, field.TypeTime, value)
+		_node.AdmittedAt = &value
 	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -703,6 +821,24 @@ func (u *RunUpsert) ClearFinishedAt() *RunUpsert {
 	return u
 }
 
+// SetAdmittedAt sets the "admitted_at" field.
+func (u *RunUpsert) SetAdmittedAt(v time.Time) *RunUpsert {
+	u.Set(run.FieldAdmittedAt, v)
+	return u
+}
+
+// UpdateAdmittedAt sets the "admitted_at" field to the value that was provided on create.
+func (u *RunUpsert) UpdateAdmittedAt() *RunUpsert {
+	u.SetExcluded(run.FieldAdmittedAt)
+	return u
+}
+
+// ClearAdmittedAt clears the value of the "admitted_at" field.
+func (u *RunUpsert) ClearAdmittedAt() *RunUpsert {
+	u.SetNull(run.FieldAdmittedAt)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -758,6 +894,18 @@ func (u *RunUpsertOne) UpdateNewValues() *RunUpsertOne {
 		}
 		if _, exists := u.create.mutation.Namespace(); exists {
 			s.SetIgnore(run.FieldNamespace)
+		}
+		if _, exists := u.create.mutation.Retries(); exists {
+			s.SetIgnore(run.FieldRetries)
+		}
+		if _, exists := u.create.mutation.ConcurrencyGroup(); exists {
+			s.SetIgnore(run.FieldConcurrencyGroup)
+		}
+		if _, exists := u.create.mutation.ConcurrencyLimit(); exists {
+			s.SetIgnore(run.FieldConcurrencyLimit)
+		}
+		if _, exists := u.create.mutation.OnConflict(); exists {
+			s.SetIgnore(run.FieldOnConflict)
 		}
 	}))
 	return u
@@ -885,6 +1033,27 @@ func (u *RunUpsertOne) UpdateFinishedAt() *RunUpsertOne {
 func (u *RunUpsertOne) ClearFinishedAt() *RunUpsertOne {
 	return u.Update(func(s *RunUpsert) {
 		s.ClearFinishedAt()
+	})
+}
+
+// SetAdmittedAt sets the "admitted_at" field.
+func (u *RunUpsertOne) SetAdmittedAt(v time.Time) *RunUpsertOne {
+	return u.Update(func(s *RunUpsert) {
+		s.SetAdmittedAt(v)
+	})
+}
+
+// UpdateAdmittedAt sets the "admitted_at" field to the value that was provided on create.
+func (u *RunUpsertOne) UpdateAdmittedAt() *RunUpsertOne {
+	return u.Update(func(s *RunUpsert) {
+		s.UpdateAdmittedAt()
+	})
+}
+
+// ClearAdmittedAt clears the value of the "admitted_at" field.
+func (u *RunUpsertOne) ClearAdmittedAt() *RunUpsertOne {
+	return u.Update(func(s *RunUpsert) {
+		s.ClearAdmittedAt()
 	})
 }
 
@@ -1110,6 +1279,18 @@ func (u *RunUpsertBulk) UpdateNewValues() *RunUpsertBulk {
 			if _, exists := b.mutation.Namespace(); exists {
 				s.SetIgnore(run.FieldNamespace)
 			}
+			if _, exists := b.mutation.Retries(); exists {
+				s.SetIgnore(run.FieldRetries)
+			}
+			if _, exists := b.mutation.ConcurrencyGroup(); exists {
+				s.SetIgnore(run.FieldConcurrencyGroup)
+			}
+			if _, exists := b.mutation.ConcurrencyLimit(); exists {
+				s.SetIgnore(run.FieldConcurrencyLimit)
+			}
+			if _, exists := b.mutation.OnConflict(); exists {
+				s.SetIgnore(run.FieldOnConflict)
+			}
 		}
 	}))
 	return u
@@ -1237,6 +1418,27 @@ func (u *RunUpsertBulk) UpdateFinishedAt() *RunUpsertBulk {
 func (u *RunUpsertBulk) ClearFinishedAt() *RunUpsertBulk {
 	return u.Update(func(s *RunUpsert) {
 		s.ClearFinishedAt()
+	})
+}
+
+// SetAdmittedAt sets the "admitted_at" field.
+func (u *RunUpsertBulk) SetAdmittedAt(v time.Time) *RunUpsertBulk {
+	return u.Update(func(s *RunUpsert) {
+		s.SetAdmittedAt(v)
+	})
+}
+
+// UpdateAdmittedAt sets the "admitted_at" field to the value that was provided on create.
+func (u *RunUpsertBulk) UpdateAdmittedAt() *RunUpsertBulk {
+	return u.Update(func(s *RunUpsert) {
+		s.UpdateAdmittedAt()
+	})
+}
+
+// ClearAdmittedAt clears the value of the "admitted_at" field.
+func (u *RunUpsertBulk) ClearAdmittedAt() *RunUpsertBulk {
+	return u.Update(func(s *RunUpsert) {
+		s.ClearAdmittedAt()
 	})
 }
 

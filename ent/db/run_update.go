@@ -117,6 +117,26 @@ func (_u *RunUpdate) ClearFinishedAt() *RunUpdate {
 	return _u
 }
 
+// SetAdmittedAt sets the "admitted_at" field.
+func (_u *RunUpdate) SetAdmittedAt(v time.Time) *RunUpdate {
+	_u.mutation.SetAdmittedAt(v)
+	return _u
+}
+
+// SetNillableAdmittedAt sets the "admitted_at" field if the given value is not nil.
+func (_u *RunUpdate) SetNillableAdmittedAt(v *time.Time) *RunUpdate {
+	if v != nil {
+		_u.SetAdmittedAt(*v)
+	}
+	return _u
+}
+
+// ClearAdmittedAt clears the value of the "admitted_at" field.
+func (_u *RunUpdate) ClearAdmittedAt() *RunUpdate {
+	_u.mutation.ClearAdmittedAt()
+	return _u
+}
+
 // Mutation returns the RunMutation object of the builder.
 func (_u *RunUpdate) Mutation() *RunMutation {
 	return _u.mutation
@@ -226,6 +246,12 @@ func (_u *RunUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.MatrixCleared() {
 		_spec.ClearField(run.FieldMatrix, field.TypeJSON)
 	}
+	if value, ok := _u.mutation.AdmittedAt(); ok {
+		_spec.SetField(run.FieldAdmittedAt, field.TypeTime, value)
+	}
+	if _u.mutation.AdmittedAtCleared() {
+		_spec.ClearField(run.FieldAdmittedAt, field.TypeTime)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -333,6 +359,26 @@ func (_u *RunUpdateOne) SetNillableFinishedAt(v *time.Time) *RunUpdateOne {
 // ClearFinishedAt clears the value of the "finished_at" field.
 func (_u *RunUpdateOne) ClearFinishedAt() *RunUpdateOne {
 	_u.mutation.ClearFinishedAt()
+	return _u
+}
+
+// SetAdmittedAt sets the "admitted_at" field.
+func (_u *RunUpdateOne) SetAdmittedAt(v time.Time) *RunUpdateOne {
+	_u.mutation.SetAdmittedAt(v)
+	return _u
+}
+
+// SetNillableAdmittedAt sets the "admitted_at" field if the given value is not nil.
+func (_u *RunUpdateOne) SetNillableAdmittedAt(v *time.Time) *RunUpdateOne {
+	if v != nil {
+		_u.SetAdmittedAt(*v)
+	}
+	return _u
+}
+
+// ClearAdmittedAt clears the value of the "admitted_at" field.
+func (_u *RunUpdateOne) ClearAdmittedAt() *RunUpdateOne {
+	_u.mutation.ClearAdmittedAt()
 	return _u
 }
 
@@ -474,6 +520,12 @@ func (_u *RunUpdateOne) sqlSave(ctx context.Context) (_node *Run, err error) {
 	}
 	if _u.mutation.MatrixCleared() {
 		_spec.ClearField(run.FieldMatrix, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.AdmittedAt(); ok {
+		_spec.SetField(run.FieldAdmittedAt, field.TypeTime, value)
+	}
+	if _u.mutation.AdmittedAtCleared() {
+		_spec.ClearField(run.FieldAdmittedAt, field.TypeTime)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Run{config: _u.config}

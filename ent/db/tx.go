@@ -24,6 +24,8 @@ type Tx struct {
 	BootstrapToken *BootstrapTokenClient
 	// Cluster is the client for interacting with the Cluster builders.
 	Cluster *ClusterClient
+	// ConcurrencyGroup is the client for interacting with the ConcurrencyGroup builders.
+	ConcurrencyGroup *ConcurrencyGroupClient
 	// Environment is the client for interacting with the Environment builders.
 	Environment *EnvironmentClient
 	// Execution is the client for interacting with the Execution builders.
@@ -48,6 +50,12 @@ type Tx struct {
 	Step *StepClient
 	// Team is the client for interacting with the Team builders.
 	Team *TeamClient
+	// Template is the client for interacting with the Template builders.
+	Template *TemplateClient
+	// TemplateRevision is the client for interacting with the TemplateRevision builders.
+	TemplateRevision *TemplateRevisionClient
+	// TemplateUse is the client for interacting with the TemplateUse builders.
+	TemplateUse *TemplateUseClient
 	// TestResult is the client for interacting with the TestResult builders.
 	TestResult *TestResultClient
 	// Workflow is the client for interacting with the Workflow builders.
@@ -190,6 +198,7 @@ func (tx *Tx) init() {
 	tx.Attempt = NewAttemptClient(tx.config)
 	tx.BootstrapToken = NewBootstrapTokenClient(tx.config)
 	tx.Cluster = NewClusterClient(tx.config)
+	tx.ConcurrencyGroup = NewConcurrencyGroupClient(tx.config)
 	tx.Environment = NewEnvironmentClient(tx.config)
 	tx.Execution = NewExecutionClient(tx.config)
 	tx.File = NewFileClient(tx.config)
@@ -202,6 +211,9 @@ func (tx *Tx) init() {
 	tx.Setting = NewSettingClient(tx.config)
 	tx.Step = NewStepClient(tx.config)
 	tx.Team = NewTeamClient(tx.config)
+	tx.Template = NewTemplateClient(tx.config)
+	tx.TemplateRevision = NewTemplateRevisionClient(tx.config)
+	tx.TemplateUse = NewTemplateUseClient(tx.config)
 	tx.TestResult = NewTestResultClient(tx.config)
 	tx.Workflow = NewWorkflowClient(tx.config)
 	tx.WorkflowRevision = NewWorkflowRevisionClient(tx.config)

@@ -3,6 +3,7 @@ package schema
 import (
 	"entgo.io/ent"
 	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
 )
 
 // Workflow is an entry of the catalog.
@@ -49,3 +50,68 @@ func (WorkflowRevision) Edges() []ent.Edge { return []ent.Edge{parent("workflow"
 
 // Indexes of the table.
 func (WorkflowRevision) Indexes() []ent.Index { return []ent.Index{unique("workflow_id", "number")} }
+
+// Template is what workflows of the catalog build upon.
+type Template struct{ ent.Schema }
+
+// Mixin of the table.
+func (Template) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table. Revision is the number of the current revision.
+func (Template) Fields() []ent.Field {
+	return []ent.Field{
+		ref("team"),
+		field.String("name").NotEmpty().Immutable(),
+		field.JSON("labels", map[string]string{}).Optional(),
+		field.String("description").Default(""),
+		field.Int("revision").Default(1),
+	}
+}
+
+// Edges of the table.
+func (Template) Edges() []ent.Edge { return []ent.Edge{parent("team", Team.Type)} }
+
+// Indexes of the table.
+func (Template) Indexes() []ent.Index { return []ent.Index{unique("name")} }
+
+// TemplateRevision is one immutable version of a template.
+type TemplateRevision struct{ ent.Schema }
+
+// Mixin of the table.
+func (TemplateRevision) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table.
+func (TemplateRevision) Fields() []ent.Field {
+	return []ent.Field{
+		ref("template"),
+		field.Int("number").Immutable(),
+		field.String("digest").Immutable(),
+		field.Text("source").Immutable(),
+	}
+}
+
+// Edges of the table.
+func (TemplateRevision) Edges() []ent.Edge { return []ent.Edge{parent("template", Template.Type)} }
+
+// Indexes of the table.
+func (TemplateRevision) Indexes() []ent.Index { return []ent.Index{unique("template_id", "number")} }
+
+// TemplateUse says that the current revision of a workflow or template uses a template itself. Names never change.
+type TemplateUse struct{ ent.Schema }
+
+// Mixin of the table.
+func (TemplateUse) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table.
+func (TemplateUse) Fields() []ent.Field {
+	return []ent.Field{
+		field.String("template").Immutable(),
+		field.String("user_kind").Immutable(), // of the document that uses it
+		field.String("user_name").Immutable(),
+	}
+}
+
+// Indexes of the table.
+func (TemplateUse) Indexes() []ent.Index {
+	return []ent.Index{unique("user_kind", "user_name", "template"), index.Fields("organization_id", "template")}
+}

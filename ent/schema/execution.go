@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"encoding/json"
+
 	"entgo.io/ent"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
@@ -32,11 +34,13 @@ func (Execution) Fields() []ent.Field {
 		field.Int("revision_number").Immutable(),
 		field.String("digest").Immutable(),
 		field.JSON("params", map[string]string{}).Optional(),
+		field.JSON("templates", json.RawMessage{}).Optional().Immutable(), // execution.Template of each that the workflow was merged with
 		field.String("trigger").Immutable(),
 		field.String("actor").Immutable(),
 		field.String("idempotency_key").Optional().Nillable().Immutable(),
 		field.Bool("fail_fast").Default(false).Immutable(), // the first run that fails ends the others
 		field.Int("max_parallel").Default(0).Immutable(),   // runs under way at a time; 0 for no limit
+		field.Int("priority").Default(50).Immutable(),      // the higher goes first
 		field.Int("tests_passed").Default(0),
 		field.Int("tests_failed").Default(0),
 		field.Int("tests_errored").Default(0),
@@ -75,7 +79,12 @@ func (Run) Fields() []ent.Field {
 		field.Int("shards").Default(0).Immutable(),
 		field.String("environment_name").Immutable(),
 		field.String("cluster_name").Immutable(),
-		field.String("namespace").Immutable())
+		field.String("namespace").Immutable(),
+		field.Int("retries").Default(0).Immutable(), // new attempts that a loss of the infrastructure allows
+		field.String("concurrency_group").Default("").Immutable(),
+		field.Int("concurrency_limit").Default(0).Immutable(),
+		field.String("on_conflict").Default("").Immutable(), // queue, cancel or skip
+		field.Time("admitted_at").Optional().Nillable())     // when it took its place in the group, which it holds until it ends
 }
 
 // Edges of the table.
@@ -89,8 +98,27 @@ func (Run) Edges() []ent.Edge {
 
 // Indexes of the table.
 func (Run) Indexes() []ent.Index {
-	return []ent.Index{unique("execution_id", "ordinal"), index.Fields("execution_id")}
+	return []ent.Index{
+		unique("execution_id", "ordinal"),
+		index.Fields("execution_id"),
+		index.Fields("organization_id", "concurrency_group", "status"),
+		index.Fields("status", "concurrency_group"),
+	}
 }
+
+// ConcurrencyGroup is the row that is locked while it is decided who of a group may begin. It is there while runs of the group are.
+type ConcurrencyGroup struct{ ent.Schema }
+
+// Mixin of the table.
+func (ConcurrencyGroup) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table.
+func (ConcurrencyGroup) Fields() []ent.Field {
+	return []ent.Field{field.String("name").NotEmpty().Immutable()}
+}
+
+// Indexes of the table.
+func (ConcurrencyGroup) Indexes() []ent.Index { return []ent.Index{unique("name")} }
 
 // Attempt is one try of a run: one Job.
 type Attempt struct{ ent.Schema }

@@ -105,6 +105,7 @@ func (AgentCommand) Fields() []ent.Field {
 		field.Time("sent_at").Optional().Nillable(),
 		field.Time("expires_at").Optional().Nillable(),
 		field.Int("tries").Default(0),
+		field.Int64("turn").Default(0).Immutable(), // order among start commands, the least first: see execution.Turn
 	}
 }
 

@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	recent   = 20 // executions on the page of an organization
-	fewRuns  = 10 // executions on the page of a workflow
-	pageSize = 50 // rows on a list
+	recent       = 20 // executions on the page of an organization
+	fewRuns      = 10 // executions on the page of a workflow
+	fewTemplates = 20 // templates below the workflows of the catalog
+	pageSize     = 50 // rows on a list
 )
 
 func (s *site) overview(w http.ResponseWriter, r *http.Request, m view.Member) error {
@@ -66,7 +67,35 @@ func (s *site) catalog(w http.ResponseWriter, r *http.Request, _ view.Member) er
 	p := pages.CatalogProps{
 		Frame: s.frame(r, "Catalog", parts.Catalog), Workflows: list, Next: following(r.URL, "after", next), Paged: after != "", Server: s.address(r),
 	}
+	if !p.Paged {
+		p.Templates, next, err = s.Catalog.Templates(r.Context(), fewTemplates, "")
+		if err != nil {
+			return err
+		}
+		p.MoreTemplates = next != ""
+	}
 	return render(r.Context(), w, http.StatusOK, pages.Catalog, p)
+}
+
+func (s *site) templates(w http.ResponseWriter, r *http.Request, _ view.Member) error {
+	after := r.URL.Query().Get("after")
+	list, next, err := s.Catalog.Templates(r.Context(), pageSize, after)
+	if err != nil {
+		return err
+	}
+	p := pages.TemplatesProps{
+		Frame: s.frame(r, "Templates", parts.Catalog), Templates: list, Next: following(r.URL, "after", next), Paged: after != "",
+	}
+	return render(r.Context(), w, http.StatusOK, pages.Templates, p)
+}
+
+func (s *site) template(w http.ResponseWriter, r *http.Request, _ view.Member) error {
+	found, err := s.Catalog.Template(r.Context(), r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	p := pages.TemplateProps{Frame: s.frame(r, found.Record.Name, parts.Catalog), Template: found}
+	return render(r.Context(), w, http.StatusOK, pages.Template, p)
 }
 
 // following is the address of the next page of a list, empty after the last one.

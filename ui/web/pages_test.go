@@ -28,7 +28,7 @@ func everyPage() map[string]string {
 		"executions": "/o/acme/executions?status=failed", "failed": at(viewfake.Failed), "live": at(viewfake.Live), "paused": at(viewfake.Paused), "passed": at(viewfake.Passed),
 		"errored": at(viewfake.Errored), "timed-out": at(viewfake.TimedOut), "cancelled": at(viewfake.Stopped), "queued": at(viewfake.Queued),
 		"matrix": at(viewfake.Matrix), "bad-step": at(viewfake.BadStep), "log": at(viewfake.TimedOut) + "/log/1?l=299-301", "live-log": at(viewfake.Live) + "/log/1",
-		"absent": "/o/acme/nothing",
+		"templates": "/o/acme/templates", "template": "/o/acme/templates/playwright", "absent": "/o/acme/nothing",
 	}
 }
 
@@ -75,6 +75,7 @@ func TestPages_Empty(t *testing.T) {
 	for name, tc := range map[string]struct{ path, why, next string }{
 		"Overview":   {"/o/acme", "no cluster is enrolled", "/o/acme/clusters#enroll"},
 		"Catalog":    {"/o/acme/catalog", "no workflow yet", "seatrial apply -f workflow.yaml"},
+		"Templates":  {"/o/acme/templates", "There is no template yet", "seatrial apply -f template.yaml"},
 		"Executions": {"/o/acme/executions", "Nothing has run yet", "/o/acme/catalog"},
 		"Filtered":   {"/o/acme/executions?workflow=x", "No execution matches", `href="/o/acme/executions"`},
 		"Clusters":   {"/o/acme/clusters", "No cluster is enrolled yet", `action="/o/acme/clusters"`},

@@ -100,6 +100,8 @@ func (s *site) routes() http.Handler {
 		"GET /o/{org}":                                     s.overview,
 		"GET /o/{org}/catalog":                             s.catalog,
 		"GET /o/{org}/workflows/{name}":                    s.workflow,
+		"GET /o/{org}/templates":                           s.templates,
+		"GET /o/{org}/templates/{name}":                    s.template,
 		"POST /o/{org}/workflows/{name}/runs":              s.run,
 		"GET /o/{org}/executions":                          s.executions,
 		"GET /o/{org}/executions/{id}":                     s.execution,

@@ -13,6 +13,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/agentlink"
 	"github.com/seatrial/seatrial/controlplane/api"
 	"github.com/seatrial/seatrial/controlplane/auth"
+	applying "github.com/seatrial/seatrial/controlplane/catalog"
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/dispatch"
 	"github.com/seatrial/seatrial/controlplane/execution"
@@ -27,6 +28,7 @@ type Store interface {
 	agentlink.Store
 	intake.Store
 	api.Catalog
+	applying.Store
 	api.History
 	api.Fleet
 	auth.AccountStore
@@ -41,7 +43,8 @@ type Open func(t *testing.T, clock func() time.Time) Store
 func Run(t *testing.T, open Open) {
 	t.Helper()
 	groups := map[string]map[string]func(t *testing.T, f *fixture){
-		"Accounts": accounts(), "Catalog": catalog(), "Fleet": fleet(), "Dispatch": dispatching(), "Pauses": pauses(), "Commands": commands(),
+		"Accounts": accounts(), "Catalog": catalog(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
+		"Pauses": pauses(), "Commands": commands(),
 		"Reports": reports(), "Logs": logs(), "Files": files(), "Exits": exits(), "Runs": runs(), "Tenancy": tenancy(), "Race": races(),
 	}
 	for group, tests := range groups {

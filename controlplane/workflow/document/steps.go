@@ -2,7 +2,7 @@ package document
 
 // Step is one command, or what stands in for one: exactly one of run, command, pause, execute and parallel is set.
 type Step struct {
-	// Name of the step; step-N when absent. Expressions of later steps read steps.NAME.
+	// Name of the step; step-N when absent, TEMPLATE-step-N in a template. Expressions of later steps read steps.NAME.
 	Name string `json:"name,omitempty" rule:"rule=label"`
 	// Script for /bin/sh -e. It needs a shell in the image.
 	Run string `json:"run,omitempty" rule:"expr=pod,rule=notBlank"`

@@ -14,10 +14,17 @@ import (
 const maxDepth = 5 // of templates that use templates
 
 // Templates finds a template by its name; it returns nil when there is none.
-type Templates func(name string) *document.Document
+type Templates func(name string) *parse.Result
+
+// Fault is what is wrong with a document and its templates, at the place where it is written.
+type Fault struct {
+	Template string // whose place it is; empty for the document itself
+	Use      int    // the entry of the document's spec.use by which the template comes
+	Place    fault.Place
+}
 
 // Missing lists the templates that a document needs and that are not there, sorted.
-func Missing(doc *document.Document, find Templates) []string {
+func Missing(read *parse.Result, find Templates) []string {
 	var missing []string
 	seen := map[string]bool{}
 	var visit func(d *document.Document)
@@ -28,61 +35,70 @@ func Missing(doc *document.Document, find Templates) []string {
 			}
 			seen[use.Template] = true
 			if t := find(use.Template); t != nil {
-				visit(t)
+				visit(t.Workflow())
 			} else {
 				missing = append(missing, use.Template)
 			}
 		}
 	}
-	visit(doc)
+	visit(read.Workflow())
 	slices.Sort(missing)
 	return missing
 }
 
-// Apply returns the workflow with its templates merged, checked anew. The error is a *fault.Error with every fault in Places; those
-// that show only in the merged document have no line.
-func Apply(doc *document.Document, find Templates) (*document.Document, error) {
+// Apply returns a document with its templates merged, checked anew. A template is built upon those that it uses in the same way. The
+// document and the templates have no faults of their own; err says that something cannot be encoded.
+func Apply(read *parse.Result, find Templates) (merged parse.Result, faults []Fault, err error) {
+	doc := read.Workflow()
 	if len(doc.Spec.Use) == 0 {
-		return doc, nil
+		return *read, nil, nil
 	}
-	m := merger{find: find}
-	spec := m.build(doc, nil)
-	if len(m.places) > 0 {
-		return nil, parse.Error(doc.Metadata.Name, fault.Invalid, m.places)
+	m := merger{root: read, find: find}
+	built := m.build(read, origin{}, nil)
+	if len(m.faults) > 0 {
+		return merged, m.faults, nil
 	}
-	merged := *doc
-	merged.Spec = spec
-	raw, err := json.Marshal(&merged)
+	whole := *doc
+	whole.Spec = built.spec
+	raw, err := json.Marshal(&whole)
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "encode "+doc.Metadata.Name)
+		return merged, nil, fault.Wrap(fault.Internal, err, "encode "+doc.Metadata.Name)
 	}
-	read := parse.Read(raw)
-	for i := range read.Faults {
-		read.Faults[i].Line, read.Faults[i].Column = 0, 0
-		read.Faults[i].Message += " (with its templates merged)"
+	merged = parse.Read(raw)
+	for _, place := range merged.Faults {
+		m.fault(built.origin(place.Field), "%s (with its templates merged)", place.Message)
 	}
-	if len(read.Faults) > 0 {
-		return nil, parse.Error(doc.Metadata.Name, fault.Invalid, read.Faults)
-	}
-	return read.Workflow(), nil
+	return merged, m.faults, nil
 }
 
 type merger struct {
+	root   *parse.Result
 	find   Templates
-	places []fault.Place
+	faults []Fault
 }
 
-func (m *merger) fault(field, format string, args ...any) {
-	m.places = append(m.places, fault.Place{Field: field, Message: fmt.Sprintf(format, args...)})
+// fault adds one at the place where a field is written.
+func (m *merger) fault(of origin, format string, args ...any) {
+	read := m.root
+	if of.template != "" {
+		read = m.find(of.template)
+	}
+	place := read.At(of.field)
+	place.Message = fmt.Sprintf(format, args...)
+	m.faults = append(m.faults, Fault{Template: of.template, Use: of.use, Place: place})
 }
 
-// build returns the spec of a document with its templates under it. The chain names the templates on the way to it.
-func (m *merger) build(doc *document.Document, chain []string) document.Spec {
-	var base document.Spec
+// build returns the layer of a document with its templates under it. The chain names the templates on the way to it; own says who
+// it is.
+func (m *merger) build(read *parse.Result, own origin, chain []string) layer {
+	doc := read.Workflow()
+	var base layer
 	for i, use := range doc.Spec.Use {
-		field := fmt.Sprintf("spec.use[%d]", i)
-		if len(chain) > 0 {
-			field += " of template " + chain[len(chain)-1]
+		field, of := own, own
+		field.field = fmt.Sprintf("spec.use[%d]", i)
+		of.template = use.Template
+		if len(chain) == 0 {
+			field.use, of.use = i, i
 		}
 		t := m.find(use.Template)
 		switch {
@@ -93,20 +109,22 @@ func (m *merger) build(doc *document.Document, chain []string) document.Spec {
 		case t == nil:
 			m.fault(field, "there is no template %q", use.Template)
 		default:
-			spec := m.build(t, append(slices.Clone(chain), use.Template))
-			base = lay(base, m.fill(field, t.Spec.Params, use, spec))
+			filled := m.build(t, of, append(slices.Clone(chain), use.Template))
+			filled.spec = m.fill(field, t.Workflow().Spec.Params, use, filled.spec)
+			base = lay(base, filled)
 		}
 	}
-	spec := lay(base, doc.Spec)
-	spec.Use = nil
-	return spec
+	own.field = "spec"
+	out := lay(base, layer{doc.Spec, map[string]origin{"spec": own}})
+	out.spec.Use = nil
+	return out
 }
 
 // fill puts the values of with, and the defaults, in the place of the template's params.
-func (m *merger) fill(field string, params document.Params, use document.Use, spec document.Spec) document.Spec {
+func (m *merger) fill(field origin, params document.Params, use document.Use, spec document.Spec) document.Spec {
 	for name := range use.With {
 		if !slices.ContainsFunc(params, func(p document.Param) bool { return p.Name == name }) {
-			m.fault(field+".with."+name, "template %s has no such parameter", use.Template)
+			m.fault(field.under("with."+name), "template %s has no such parameter", use.Template)
 		}
 	}
 	by := map[string]string{}
@@ -114,7 +132,7 @@ func (m *merger) fill(field string, params document.Params, use document.Use, sp
 		value, given := use.With[p.Name]
 		text, wrong := argument(p, value, given)
 		if wrong != "" {
-			m.fault(field+".with."+p.Name, "%s", wrong)
+			m.fault(field.under("with."+p.Name), "%s", wrong)
 			continue
 		}
 		by["params."+p.Name] = text
@@ -124,6 +142,11 @@ func (m *merger) fill(field string, params document.Params, use document.Use, sp
 		m.fault(field, "%v", err)
 	}
 	return out
+}
+
+func (o origin) under(name string) origin {
+	o.field += "." + name
+	return o
 }
 
 // argument returns the expression of a parameter's value.

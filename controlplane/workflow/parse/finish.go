@@ -34,7 +34,7 @@ func (r *reader) finish(doc *document.Document) {
 			r.fault(spec.under("steps"), "is missing: a workflow needs at least one step")
 		}
 	}
-	nameSteps(s)
+	nameSteps(s, stepPrefix(doc))
 	r.stepNames(s)
 	r.stepImages(s, partial)
 	r.teardown(s)
@@ -44,7 +44,17 @@ func (r *reader) finish(doc *document.Document) {
 	r.checkTemplates(doc, partial)
 }
 
-func nameSteps(s *document.Spec) {
+// stepPrefix keeps the names that steps of a template get apart from those of the workflow.
+func stepPrefix(doc *document.Document) string {
+	if !doc.IsTemplate() {
+		return ""
+	}
+	const most = 40 // of the 63 that a name may have
+	name := doc.Metadata.Name
+	return strings.TrimRight(name[:min(most, len(name))], "-") + "-"
+}
+
+func nameSteps(s *document.Spec, prefix string) {
 	each := func(prefix string, steps []document.Step) {
 		for i := range steps {
 			if steps[i].Name == "" {
@@ -52,8 +62,8 @@ func nameSteps(s *document.Spec) {
 			}
 		}
 	}
-	each("step", s.Steps)
-	each("teardown", s.Teardown)
+	each(prefix+"step", s.Steps)
+	each(prefix+"teardown", s.Teardown)
 	for i := range s.Steps {
 		each(s.Steps[i].Name, s.Steps[i].Parallel)
 	}

@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
-	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/controlplane/workflow/expand"
 	"github.com/seatrial/seatrial/controlplane/workflow/merge"
 	"github.com/seatrial/seatrial/controlplane/workflow/parse"
@@ -49,15 +49,16 @@ func FuzzRead(f *testing.F) {
 		if other, err := json.Marshal(again.Value); err != nil || string(other) != string(canonical) {
 			t.Fatalf("%v\n%s\n%s", err, canonical, other)
 		}
-		if doc := read.Workflow(); doc != nil {
-			use(t, doc)
+		if read.Workflow() != nil {
+			use(t, read)
 		}
 	})
 }
 
 // use does with a document what the control plane does.
-func use(t *testing.T, doc *document.Document) {
+func use(t *testing.T, read parse.Result) {
 	t.Helper()
+	doc := read.Workflow()
 	values := map[string]any{}
 	for _, p := range doc.Spec.Params {
 		values["params."+p.Name] = p.Zero()
@@ -65,7 +66,9 @@ func use(t *testing.T, doc *document.Document) {
 	if _, err := expand.Runs(doc, expand.Input{Values: values}); err != nil && err.Error() == "" {
 		t.Error("an error without a text")
 	}
-	if _, err := merge.Apply(doc, func(string) *document.Document { return nil }); err != nil && err.Error() == "" {
+	// All that it uses is the document itself: whatever is merged, every fault has words.
+	_, faults, err := merge.Apply(&read, func(string) *parse.Result { return &read })
+	if err != nil && err.Error() == "" || slices.ContainsFunc(faults, func(f merge.Fault) bool { return f.Place.Message == "" }) {
 		t.Error("an error without a text")
 	}
 }

@@ -39,6 +39,21 @@ func (r Result) Workflow() *document.Document {
 	return doc
 }
 
+// At returns the place where a field is written: its own, that of what is in it, or that of what it is missing from.
+func (r Result) At(path string) fault.Place {
+	out := fault.Place{Field: path}
+	for top := path; top != ""; top = top[:max(0, strings.LastIndexAny(top, ".["))] {
+		for _, u := range r.Uses {
+			rest, under := strings.CutPrefix(u.Place.Field, top)
+			if under && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+				out.Line, out.Column = u.Place.Line, u.Place.Column
+				return out
+			}
+		}
+	}
+	return out
+}
+
 // Use is a field that the document sets, or a name that one of its expressions uses.
 type Use struct {
 	Place fault.Place // without a message

@@ -44,6 +44,8 @@ const (
 	FieldExpiresAt = "expires_at"
 	// FieldTries holds the string denoting the tries field in the database.
 	FieldTries = "tries"
+	// FieldTurn holds the string denoting the turn field in the database.
+	FieldTurn = "turn"
 	// EdgeOrganization holds the string denoting the organization edge name in mutations.
 	EdgeOrganization = "organization"
 	// EdgeCluster holds the string denoting the cluster edge name in mutations.
@@ -92,6 +94,7 @@ var Columns = []string{
 	FieldSentAt,
 	FieldExpiresAt,
 	FieldTries,
+	FieldTurn,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -130,6 +133,8 @@ var (
 	DefaultSentEpoch int64
 	// DefaultTries holds the default value on creation for the "tries" field.
 	DefaultTries int
+	// DefaultTurn holds the default value on creation for the "turn" field.
+	DefaultTurn int64
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -210,6 +215,11 @@ func ByExpiresAt(opts ...sql.OrderTermOption) OrderOption {
 // ByTries orders the results by the tries field.
 func ByTries(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldTries, opts...).ToFunc()
+}
+
+// ByTurn orders the results by the turn field.
+func ByTurn(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldTurn, opts...).ToFunc()
 }
 
 // ByOrganizationField orders the results by organization field.

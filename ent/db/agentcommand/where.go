@@ -126,6 +126,11 @@ func Tries(v int) predicate.AgentCommand {
 	return predicate.AgentCommand(sql.FieldEQ(FieldTries, v))
 }
 
+// Turn applies equality check predicate on the "turn" field. It's identical to TurnEQ.
+func Turn(v int64) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldEQ(FieldTurn, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.AgentCommand {
 	return predicate.AgentCommand(sql.FieldEQ(FieldCreatedAt, v))
@@ -744,6 +749,46 @@ func TriesLT(v int) predicate.AgentCommand {
 // TriesLTE applies the LTE predicate on the "tries" field.
 func TriesLTE(v int) predicate.AgentCommand {
 	return predicate.AgentCommand(sql.FieldLTE(FieldTries, v))
+}
+
+// TurnEQ applies the EQ predicate on the "turn" field.
+func TurnEQ(v int64) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldEQ(FieldTurn, v))
+}
+
+// TurnNEQ applies the NEQ predicate on the "turn" field.
+func TurnNEQ(v int64) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldNEQ(FieldTurn, v))
+}
+
+// TurnIn applies the In predicate on the "turn" field.
+func TurnIn(vs ...int64) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldIn(FieldTurn, vs...))
+}
+
+// TurnNotIn applies the NotIn predicate on the "turn" field.
+func TurnNotIn(vs ...int64) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldNotIn(FieldTurn, vs...))
+}
+
+// TurnGT applies the GT predicate on the "turn" field.
+func TurnGT(v int64) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldGT(FieldTurn, v))
+}
+
+// TurnGTE applies the GTE predicate on the "turn" field.
+func TurnGTE(v int64) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldGTE(FieldTurn, v))
+}
+
+// TurnLT applies the LT predicate on the "turn" field.
+func TurnLT(v int64) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldLT(FieldTurn, v))
+}
+
+// TurnLTE applies the LTE predicate on the "turn" field.
+func TurnLTE(v int64) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldLTE(FieldTurn, v))
 }
 
 // HasOrganization applies the HasEdge predicate on the "organization" edge.

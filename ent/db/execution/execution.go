@@ -42,6 +42,8 @@ const (
 	FieldDigest = "digest"
 	// FieldParams holds the string denoting the params field in the database.
 	FieldParams = "params"
+	// FieldTemplates holds the string denoting the templates field in the database.
+	FieldTemplates = "templates"
 	// FieldTrigger holds the string denoting the trigger field in the database.
 	FieldTrigger = "trigger"
 	// FieldActor holds the string denoting the actor field in the database.
@@ -52,6 +54,8 @@ const (
 	FieldFailFast = "fail_fast"
 	// FieldMaxParallel holds the string denoting the max_parallel field in the database.
 	FieldMaxParallel = "max_parallel"
+	// FieldPriority holds the string denoting the priority field in the database.
+	FieldPriority = "priority"
 	// FieldTestsPassed holds the string denoting the tests_passed field in the database.
 	FieldTestsPassed = "tests_passed"
 	// FieldTestsFailed holds the string denoting the tests_failed field in the database.
@@ -98,11 +102,13 @@ var Columns = []string{
 	FieldRevisionNumber,
 	FieldDigest,
 	FieldParams,
+	FieldTemplates,
 	FieldTrigger,
 	FieldActor,
 	FieldIdempotencyKey,
 	FieldFailFast,
 	FieldMaxParallel,
+	FieldPriority,
 	FieldTestsPassed,
 	FieldTestsFailed,
 	FieldTestsErrored,
@@ -141,6 +147,8 @@ var (
 	DefaultFailFast bool
 	// DefaultMaxParallel holds the default value on creation for the "max_parallel" field.
 	DefaultMaxParallel int
+	// DefaultPriority holds the default value on creation for the "priority" field.
+	DefaultPriority int
 	// DefaultTestsPassed holds the default value on creation for the "tests_passed" field.
 	DefaultTestsPassed int
 	// DefaultTestsFailed holds the default value on creation for the "tests_failed" field.
@@ -244,6 +252,11 @@ func ByFailFast(opts ...sql.OrderTermOption) OrderOption {
 // ByMaxParallel orders the results by the max_parallel field.
 func ByMaxParallel(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldMaxParallel, opts...).ToFunc()
+}
+
+// ByPriority orders the results by the priority field.
+func ByPriority(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPriority, opts...).ToFunc()
 }
 
 // ByTestsPassed orders the results by the tests_passed field.

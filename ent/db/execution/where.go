@@ -141,6 +141,11 @@ func MaxParallel(v int) predicate.Execution {
 	return predicate.Execution(sql.FieldEQ(FieldMaxParallel, v))
 }
 
+// Priority applies equality check predicate on the "priority" field. It's identical to PriorityEQ.
+func Priority(v int) predicate.Execution {
+	return predicate.Execution(sql.FieldEQ(FieldPriority, v))
+}
+
 // TestsPassed applies equality check predicate on the "tests_passed" field. It's identical to TestsPassedEQ.
 func TestsPassed(v int) predicate.Execution {
 	return predicate.Execution(sql.FieldEQ(FieldTestsPassed, v))
@@ -756,6 +761,16 @@ func ParamsNotNil() predicate.Execution {
 	return predicate.Execution(sql.FieldNotNull(FieldParams))
 }
 
+// TemplatesIsNil applies the IsNil predicate on the "templates" field.
+func TemplatesIsNil() predicate.Execution {
+	return predicate.Execution(sql.FieldIsNull(FieldTemplates))
+}
+
+// TemplatesNotNil applies the NotNil predicate on the "templates" field.
+func TemplatesNotNil() predicate.Execution {
+	return predicate.Execution(sql.FieldNotNull(FieldTemplates))
+}
+
 // TriggerEQ applies the EQ predicate on the "trigger" field.
 func TriggerEQ(v string) predicate.Execution {
 	return predicate.Execution(sql.FieldEQ(FieldTrigger, v))
@@ -1009,6 +1024,46 @@ func MaxParallelLT(v int) predicate.Execution {
 // MaxParallelLTE applies the LTE predicate on the "max_parallel" field.
 func MaxParallelLTE(v int) predicate.Execution {
 	return predicate.Execution(sql.FieldLTE(FieldMaxParallel, v))
+}
+
+// PriorityEQ applies the EQ predicate on the "priority" field.
+func PriorityEQ(v int) predicate.Execution {
+	return predicate.Execution(sql.FieldEQ(FieldPriority, v))
+}
+
+// PriorityNEQ applies the NEQ predicate on the "priority" field.
+func PriorityNEQ(v int) predicate.Execution {
+	return predicate.Execution(sql.FieldNEQ(FieldPriority, v))
+}
+
+// PriorityIn applies the In predicate on the "priority" field.
+func PriorityIn(vs ...int) predicate.Execution {
+	return predicate.Execution(sql.FieldIn(FieldPriority, vs...))
+}
+
+// PriorityNotIn applies the NotIn predicate on the "priority" field.
+func PriorityNotIn(vs ...int) predicate.Execution {
+	return predicate.Execution(sql.FieldNotIn(FieldPriority, vs...))
+}
+
+// PriorityGT applies the GT predicate on the "priority" field.
+func PriorityGT(v int) predicate.Execution {
+	return predicate.Execution(sql.FieldGT(FieldPriority, v))
+}
+
+// PriorityGTE applies the GTE predicate on the "priority" field.
+func PriorityGTE(v int) predicate.Execution {
+	return predicate.Execution(sql.FieldGTE(FieldPriority, v))
+}
+
+// PriorityLT applies the LT predicate on the "priority" field.
+func PriorityLT(v int) predicate.Execution {
+	return predicate.Execution(sql.FieldLT(FieldPriority, v))
+}
+
+// PriorityLTE applies the LTE predicate on the "priority" field.
+func PriorityLTE(v int) predicate.Execution {
+	return predicate.Execution(sql.FieldLTE(FieldPriority, v))
 }
 
 // TestsPassedEQ applies the EQ predicate on the "tests_passed" field.

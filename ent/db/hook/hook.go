@@ -69,6 +69,18 @@ func (f ClusterFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.ClusterMutation", m)
 }
 
+// The ConcurrencyGroupFunc type is an adapter to allow the use of ordinary
+// function as ConcurrencyGroup mutator.
+type ConcurrencyGroupFunc func(context.Context, *db.ConcurrencyGroupMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ConcurrencyGroupFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.ConcurrencyGroupMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.ConcurrencyGroupMutation", m)
+}
+
 // The EnvironmentFunc type is an adapter to allow the use of ordinary
 // function as Environment mutator.
 type EnvironmentFunc func(context.Context, *db.EnvironmentMutation) (db.Value, error)
@@ -211,6 +223,42 @@ func (f TeamFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.TeamMutation", m)
+}
+
+// The TemplateFunc type is an adapter to allow the use of ordinary
+// function as Template mutator.
+type TemplateFunc func(context.Context, *db.TemplateMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f TemplateFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.TemplateMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.TemplateMutation", m)
+}
+
+// The TemplateRevisionFunc type is an adapter to allow the use of ordinary
+// function as TemplateRevision mutator.
+type TemplateRevisionFunc func(context.Context, *db.TemplateRevisionMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f TemplateRevisionFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.TemplateRevisionMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.TemplateRevisionMutation", m)
+}
+
+// The TemplateUseFunc type is an adapter to allow the use of ordinary
+// function as TemplateUse mutator.
+type TemplateUseFunc func(context.Context, *db.TemplateUseMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f TemplateUseFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.TemplateUseMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.TemplateUseMutation", m)
 }
 
 // The TestResultFunc type is an adapter to allow the use of ordinary

@@ -67,6 +67,7 @@ var (
 		{Name: "sent_at", Type: field.TypeTime, Nullable: true},
 		{Name: "expires_at", Type: field.TypeTime, Nullable: true},
 		{Name: "tries", Type: field.TypeInt, Default: 0},
+		{Name: "turn", Type: field.TypeInt64, Default: 0},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "cluster_id", Type: field.TypeUUID},
 		{Name: "attempt_id", Type: field.TypeUUID},
@@ -79,19 +80,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "agent_commands_organizations_organization",
-				Columns:    []*schema.Column{AgentCommandsColumns[12]},
+				Columns:    []*schema.Column{AgentCommandsColumns[13]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "agent_commands_clusters_cluster",
-				Columns:    []*schema.Column{AgentCommandsColumns[13]},
+				Columns:    []*schema.Column{AgentCommandsColumns[14]},
 				RefColumns: []*schema.Column{ClustersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "agent_commands_attempts_attempt",
-				Columns:    []*schema.Column{AgentCommandsColumns[14]},
+				Columns:    []*schema.Column{AgentCommandsColumns[15]},
 				RefColumns: []*schema.Column{AttemptsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -100,12 +101,12 @@ var (
 			{
 				Name:    "agentcommand_organization_id_attempt_id_kind_step",
 				Unique:  true,
-				Columns: []*schema.Column{AgentCommandsColumns[12], AgentCommandsColumns[14], AgentCommandsColumns[3], AgentCommandsColumns[4]},
+				Columns: []*schema.Column{AgentCommandsColumns[13], AgentCommandsColumns[15], AgentCommandsColumns[3], AgentCommandsColumns[4]},
 			},
 			{
 				Name:    "agentcommand_cluster_id_state",
 				Unique:  false,
-				Columns: []*schema.Column{AgentCommandsColumns[13], AgentCommandsColumns[5]},
+				Columns: []*schema.Column{AgentCommandsColumns[14], AgentCommandsColumns[5]},
 			},
 		},
 	}
@@ -268,6 +269,35 @@ var (
 			},
 		},
 	}
+	// ConcurrencyGroupsColumns holds the columns for the "concurrency_groups" table.
+	ConcurrencyGroupsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "name", Type: field.TypeString},
+		{Name: "organization_id", Type: field.TypeUUID},
+	}
+	// ConcurrencyGroupsTable holds the schema information for the "concurrency_groups" table.
+	ConcurrencyGroupsTable = &schema.Table{
+		Name:       "concurrency_groups",
+		Columns:    ConcurrencyGroupsColumns,
+		PrimaryKey: []*schema.Column{ConcurrencyGroupsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "concurrency_groups_organizations_organization",
+				Columns:    []*schema.Column{ConcurrencyGroupsColumns[4]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "concurrencygroup_organization_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{ConcurrencyGroupsColumns[4], ConcurrencyGroupsColumns[3]},
+			},
+		},
+	}
 	// EnvironmentsColumns holds the columns for the "environments" table.
 	EnvironmentsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -324,11 +354,13 @@ var (
 		{Name: "revision_number", Type: field.TypeInt},
 		{Name: "digest", Type: field.TypeString},
 		{Name: "params", Type: field.TypeJSON, Nullable: true},
+		{Name: "templates", Type: field.TypeJSON, Nullable: true},
 		{Name: "trigger", Type: field.TypeString},
 		{Name: "actor", Type: field.TypeString},
 		{Name: "idempotency_key", Type: field.TypeString, Nullable: true},
 		{Name: "fail_fast", Type: field.TypeBool, Default: false},
 		{Name: "max_parallel", Type: field.TypeInt, Default: 0},
+		{Name: "priority", Type: field.TypeInt, Default: 50},
 		{Name: "tests_passed", Type: field.TypeInt, Default: 0},
 		{Name: "tests_failed", Type: field.TypeInt, Default: 0},
 		{Name: "tests_errored", Type: field.TypeInt, Default: 0},
@@ -344,13 +376,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "executions_organizations_organization",
-				Columns:    []*schema.Column{ExecutionsColumns[21]},
+				Columns:    []*schema.Column{ExecutionsColumns[23]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "executions_workflow_revisions_revision",
-				Columns:    []*schema.Column{ExecutionsColumns[22]},
+				Columns:    []*schema.Column{ExecutionsColumns[24]},
 				RefColumns: []*schema.Column{WorkflowRevisionsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -359,17 +391,17 @@ var (
 			{
 				Name:    "execution_organization_id_idempotency_key",
 				Unique:  true,
-				Columns: []*schema.Column{ExecutionsColumns[21], ExecutionsColumns[14]},
+				Columns: []*schema.Column{ExecutionsColumns[23], ExecutionsColumns[15]},
 			},
 			{
 				Name:    "execution_organization_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{ExecutionsColumns[21], ExecutionsColumns[0]},
+				Columns: []*schema.Column{ExecutionsColumns[23], ExecutionsColumns[0]},
 			},
 			{
 				Name:    "execution_organization_id_workflow_id",
 				Unique:  false,
-				Columns: []*schema.Column{ExecutionsColumns[21], ExecutionsColumns[8], ExecutionsColumns[0]},
+				Columns: []*schema.Column{ExecutionsColumns[23], ExecutionsColumns[8], ExecutionsColumns[0]},
 			},
 		},
 	}
@@ -637,6 +669,11 @@ var (
 		{Name: "environment_name", Type: field.TypeString},
 		{Name: "cluster_name", Type: field.TypeString},
 		{Name: "namespace", Type: field.TypeString},
+		{Name: "retries", Type: field.TypeInt, Default: 0},
+		{Name: "concurrency_group", Type: field.TypeString, Default: ""},
+		{Name: "concurrency_limit", Type: field.TypeInt, Default: 0},
+		{Name: "on_conflict", Type: field.TypeString, Default: ""},
+		{Name: "admitted_at", Type: field.TypeTime, Nullable: true},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "execution_id", Type: field.TypeUUID},
 		{Name: "environment_id", Type: field.TypeUUID},
@@ -650,25 +687,25 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "runs_organizations_organization",
-				Columns:    []*schema.Column{RunsColumns[16]},
+				Columns:    []*schema.Column{RunsColumns[21]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "runs_executions_execution",
-				Columns:    []*schema.Column{RunsColumns[17]},
+				Columns:    []*schema.Column{RunsColumns[22]},
 				RefColumns: []*schema.Column{ExecutionsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "runs_environments_environment",
-				Columns:    []*schema.Column{RunsColumns[18]},
+				Columns:    []*schema.Column{RunsColumns[23]},
 				RefColumns: []*schema.Column{EnvironmentsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "runs_clusters_cluster",
-				Columns:    []*schema.Column{RunsColumns[19]},
+				Columns:    []*schema.Column{RunsColumns[24]},
 				RefColumns: []*schema.Column{ClustersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -677,12 +714,22 @@ var (
 			{
 				Name:    "run_organization_id_execution_id_ordinal",
 				Unique:  true,
-				Columns: []*schema.Column{RunsColumns[16], RunsColumns[17], RunsColumns[8]},
+				Columns: []*schema.Column{RunsColumns[21], RunsColumns[22], RunsColumns[8]},
 			},
 			{
 				Name:    "run_execution_id",
 				Unique:  false,
-				Columns: []*schema.Column{RunsColumns[17]},
+				Columns: []*schema.Column{RunsColumns[22]},
+			},
+			{
+				Name:    "run_organization_id_concurrency_group_status",
+				Unique:  false,
+				Columns: []*schema.Column{RunsColumns[21], RunsColumns[17], RunsColumns[3]},
+			},
+			{
+				Name:    "run_status_concurrency_group",
+				Unique:  false,
+				Columns: []*schema.Column{RunsColumns[3], RunsColumns[17]},
 			},
 		},
 	}
@@ -775,6 +822,119 @@ var (
 				Name:    "team_organization_id_name",
 				Unique:  true,
 				Columns: []*schema.Column{TeamsColumns[4], TeamsColumns[3]},
+			},
+		},
+	}
+	// TemplatesColumns holds the columns for the "templates" table.
+	TemplatesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "name", Type: field.TypeString},
+		{Name: "labels", Type: field.TypeJSON, Nullable: true},
+		{Name: "description", Type: field.TypeString, Default: ""},
+		{Name: "revision", Type: field.TypeInt, Default: 1},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "team_id", Type: field.TypeUUID},
+	}
+	// TemplatesTable holds the schema information for the "templates" table.
+	TemplatesTable = &schema.Table{
+		Name:       "templates",
+		Columns:    TemplatesColumns,
+		PrimaryKey: []*schema.Column{TemplatesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "templates_organizations_organization",
+				Columns:    []*schema.Column{TemplatesColumns[7]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "templates_teams_team",
+				Columns:    []*schema.Column{TemplatesColumns[8]},
+				RefColumns: []*schema.Column{TeamsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "template_organization_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{TemplatesColumns[7], TemplatesColumns[3]},
+			},
+		},
+	}
+	// TemplateRevisionsColumns holds the columns for the "template_revisions" table.
+	TemplateRevisionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "number", Type: field.TypeInt},
+		{Name: "digest", Type: field.TypeString},
+		{Name: "source", Type: field.TypeString, Size: 2147483647},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "template_id", Type: field.TypeUUID},
+	}
+	// TemplateRevisionsTable holds the schema information for the "template_revisions" table.
+	TemplateRevisionsTable = &schema.Table{
+		Name:       "template_revisions",
+		Columns:    TemplateRevisionsColumns,
+		PrimaryKey: []*schema.Column{TemplateRevisionsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "template_revisions_organizations_organization",
+				Columns:    []*schema.Column{TemplateRevisionsColumns[6]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "template_revisions_templates_template",
+				Columns:    []*schema.Column{TemplateRevisionsColumns[7]},
+				RefColumns: []*schema.Column{TemplatesColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "templaterevision_organization_id_template_id_number",
+				Unique:  true,
+				Columns: []*schema.Column{TemplateRevisionsColumns[6], TemplateRevisionsColumns[7], TemplateRevisionsColumns[3]},
+			},
+		},
+	}
+	// TemplateUsesColumns holds the columns for the "template_uses" table.
+	TemplateUsesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "template", Type: field.TypeString},
+		{Name: "user_kind", Type: field.TypeString},
+		{Name: "user_name", Type: field.TypeString},
+		{Name: "organization_id", Type: field.TypeUUID},
+	}
+	// TemplateUsesTable holds the schema information for the "template_uses" table.
+	TemplateUsesTable = &schema.Table{
+		Name:       "template_uses",
+		Columns:    TemplateUsesColumns,
+		PrimaryKey: []*schema.Column{TemplateUsesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "template_uses_organizations_organization",
+				Columns:    []*schema.Column{TemplateUsesColumns[6]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "templateuse_organization_id_user_kind_user_name_template",
+				Unique:  true,
+				Columns: []*schema.Column{TemplateUsesColumns[6], TemplateUsesColumns[4], TemplateUsesColumns[5], TemplateUsesColumns[3]},
+			},
+			{
+				Name:    "templateuse_organization_id_template",
+				Unique:  false,
+				Columns: []*schema.Column{TemplateUsesColumns[6], TemplateUsesColumns[3]},
 			},
 		},
 	}
@@ -921,6 +1081,7 @@ var (
 		AttemptsTable,
 		BootstrapTokensTable,
 		ClustersTable,
+		ConcurrencyGroupsTable,
 		EnvironmentsTable,
 		ExecutionsTable,
 		FilesTable,
@@ -933,6 +1094,9 @@ var (
 		SettingsTable,
 		StepsTable,
 		TeamsTable,
+		TemplatesTable,
+		TemplateRevisionsTable,
+		TemplateUsesTable,
 		TestResultsTable,
 		WorkflowsTable,
 		WorkflowRevisionsTable,
@@ -952,6 +1116,7 @@ func init() {
 	BootstrapTokensTable.ForeignKeys[0].RefTable = OrganizationsTable
 	BootstrapTokensTable.ForeignKeys[1].RefTable = ClustersTable
 	ClustersTable.ForeignKeys[0].RefTable = OrganizationsTable
+	ConcurrencyGroupsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	EnvironmentsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	EnvironmentsTable.ForeignKeys[1].RefTable = ClustersTable
 	ExecutionsTable.ForeignKeys[0].RefTable = OrganizationsTable
@@ -974,6 +1139,11 @@ func init() {
 	StepsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	StepsTable.ForeignKeys[1].RefTable = AttemptsTable
 	TeamsTable.ForeignKeys[0].RefTable = OrganizationsTable
+	TemplatesTable.ForeignKeys[0].RefTable = OrganizationsTable
+	TemplatesTable.ForeignKeys[1].RefTable = TeamsTable
+	TemplateRevisionsTable.ForeignKeys[0].RefTable = OrganizationsTable
+	TemplateRevisionsTable.ForeignKeys[1].RefTable = TemplatesTable
+	TemplateUsesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	TestResultsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	TestResultsTable.ForeignKeys[1].RefTable = ExecutionsTable
 	TestResultsTable.ForeignKeys[2].RefTable = AttemptsTable

@@ -21,6 +21,9 @@ type BootstrapToken func(*sql.Selector)
 // Cluster is the predicate function for cluster builders.
 type Cluster func(*sql.Selector)
 
+// ConcurrencyGroup is the predicate function for concurrencygroup builders.
+type ConcurrencyGroup func(*sql.Selector)
+
 // Environment is the predicate function for environment builders.
 type Environment func(*sql.Selector)
 
@@ -56,6 +59,15 @@ type Step func(*sql.Selector)
 
 // Team is the predicate function for team builders.
 type Team func(*sql.Selector)
+
+// Template is the predicate function for template builders.
+type Template func(*sql.Selector)
+
+// TemplateRevision is the predicate function for templaterevision builders.
+type TemplateRevision func(*sql.Selector)
+
+// TemplateUse is the predicate function for templateuse builders.
+type TemplateUse func(*sql.Selector)
 
 // TestResult is the predicate function for testresult builders.
 type TestResult func(*sql.Selector)

@@ -231,6 +231,30 @@ func (f ClusterMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ClusterMutation", m)
 }
 
+// The ConcurrencyGroupQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type ConcurrencyGroupQueryRuleFunc func(context.Context, *db.ConcurrencyGroupQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f ConcurrencyGroupQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.ConcurrencyGroupQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.ConcurrencyGroupQuery", q)
+}
+
+// The ConcurrencyGroupMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type ConcurrencyGroupMutationRuleFunc func(context.Context, *db.ConcurrencyGroupMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f ConcurrencyGroupMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.ConcurrencyGroupMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ConcurrencyGroupMutation", m)
+}
+
 // The EnvironmentQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type EnvironmentQueryRuleFunc func(context.Context, *db.EnvironmentQuery) error
@@ -519,6 +543,78 @@ func (f TeamMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) e
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TeamMutation", m)
 }
 
+// The TemplateQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type TemplateQueryRuleFunc func(context.Context, *db.TemplateQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f TemplateQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.TemplateQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.TemplateQuery", q)
+}
+
+// The TemplateMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type TemplateMutationRuleFunc func(context.Context, *db.TemplateMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f TemplateMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.TemplateMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TemplateMutation", m)
+}
+
+// The TemplateRevisionQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type TemplateRevisionQueryRuleFunc func(context.Context, *db.TemplateRevisionQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f TemplateRevisionQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.TemplateRevisionQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.TemplateRevisionQuery", q)
+}
+
+// The TemplateRevisionMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type TemplateRevisionMutationRuleFunc func(context.Context, *db.TemplateRevisionMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f TemplateRevisionMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.TemplateRevisionMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TemplateRevisionMutation", m)
+}
+
+// The TemplateUseQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type TemplateUseQueryRuleFunc func(context.Context, *db.TemplateUseQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f TemplateUseQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.TemplateUseQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.TemplateUseQuery", q)
+}
+
+// The TemplateUseMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type TemplateUseMutationRuleFunc func(context.Context, *db.TemplateUseMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f TemplateUseMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.TemplateUseMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TemplateUseMutation", m)
+}
+
 // The TestResultQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type TestResultQueryRuleFunc func(context.Context, *db.TestResultQuery) error
@@ -636,6 +732,8 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.ClusterQuery:
 		return q.Filter(), nil
+	case *db.ConcurrencyGroupQuery:
+		return q.Filter(), nil
 	case *db.EnvironmentQuery:
 		return q.Filter(), nil
 	case *db.ExecutionQuery:
@@ -660,6 +758,12 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.TeamQuery:
 		return q.Filter(), nil
+	case *db.TemplateQuery:
+		return q.Filter(), nil
+	case *db.TemplateRevisionQuery:
+		return q.Filter(), nil
+	case *db.TemplateUseQuery:
+		return q.Filter(), nil
 	case *db.TestResultQuery:
 		return q.Filter(), nil
 	case *db.WorkflowQuery:
@@ -682,6 +786,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 	case *db.BootstrapTokenMutation:
 		return m.Filter(), nil
 	case *db.ClusterMutation:
+		return m.Filter(), nil
+	case *db.ConcurrencyGroupMutation:
 		return m.Filter(), nil
 	case *db.EnvironmentMutation:
 		return m.Filter(), nil
@@ -706,6 +812,12 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 	case *db.StepMutation:
 		return m.Filter(), nil
 	case *db.TeamMutation:
+		return m.Filter(), nil
+	case *db.TemplateMutation:
+		return m.Filter(), nil
+	case *db.TemplateRevisionMutation:
+		return m.Filter(), nil
+	case *db.TemplateUseMutation:
 		return m.Filter(), nil
 	case *db.TestResultMutation:
 		return m.Filter(), nil

@@ -54,6 +54,16 @@ const (
 	FieldClusterName = "cluster_name"
 	// FieldNamespace holds the string denoting the namespace field in the database.
 	FieldNamespace = "namespace"
+	// FieldRetries holds the string denoting the retries field in the database.
+	FieldRetries = "retries"
+	// FieldConcurrencyGroup holds the string denoting the concurrency_group field in the database.
+	FieldConcurrencyGroup = "concurrency_group"
+	// FieldConcurrencyLimit holds the string denoting the concurrency_limit field in the database.
+	FieldConcurrencyLimit = "concurrency_limit"
+	// FieldOnConflict holds the string denoting the on_conflict field in the database.
+	FieldOnConflict = "on_conflict"
+	// FieldAdmittedAt holds the string denoting the admitted_at field in the database.
+	FieldAdmittedAt = "admitted_at"
 	// EdgeOrganization holds the string denoting the organization edge name in mutations.
 	EdgeOrganization = "organization"
 	// EdgeExecution holds the string denoting the execution edge name in mutations.
@@ -116,6 +126,11 @@ var Columns = []string{
 	FieldEnvironmentName,
 	FieldClusterName,
 	FieldNamespace,
+	FieldRetries,
+	FieldConcurrencyGroup,
+	FieldConcurrencyLimit,
+	FieldOnConflict,
+	FieldAdmittedAt,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -154,6 +169,14 @@ var (
 	DefaultShard int
 	// DefaultShards holds the default value on creation for the "shards" field.
 	DefaultShards int
+	// DefaultRetries holds the default value on creation for the "retries" field.
+	DefaultRetries int
+	// DefaultConcurrencyGroup holds the default value on creation for the "concurrency_group" field.
+	DefaultConcurrencyGroup string
+	// DefaultConcurrencyLimit holds the default value on creation for the "concurrency_limit" field.
+	DefaultConcurrencyLimit int
+	// DefaultOnConflict holds the default value on creation for the "on_conflict" field.
+	DefaultOnConflict string
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -254,6 +277,31 @@ func ByClusterName(opts ...sql.OrderTermOption) OrderOption {
 // ByNamespace orders the results by the namespace field.
 func ByNamespace(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldNamespace, opts...).ToFunc()
+}
+
+// ByRetries orders the results by the retries field.
+func ByRetries(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRetries, opts...).ToFunc()
+}
+
+// ByConcurrencyGroup orders the results by the concurrency_group field.
+func ByConcurrencyGroup(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldConcurrencyGroup, opts...).ToFunc()
+}
+
+// ByConcurrencyLimit orders the results by the concurrency_limit field.
+func ByConcurrencyLimit(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldConcurrencyLimit, opts...).ToFunc()
+}
+
+// ByOnConflict orders the results by the on_conflict field.
+func ByOnConflict(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldOnConflict, opts...).ToFunc()
+}
+
+// ByAdmittedAt orders the results by the admitted_at field.
+func ByAdmittedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAdmittedAt, opts...).ToFunc()
 }
 
 // ByOrganizationField orders the results by organization field.

@@ -146,6 +146,31 @@ func Namespace(v string) predicate.Run {
 	return predicate.Run(sql.FieldEQ(FieldNamespace, v))
 }
 
+// Retries applies equality check predicate on the "retries" field. It's identical to RetriesEQ.
+func Retries(v int) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldRetries, v))
+}
+
+// ConcurrencyGroup applies equality check predicate on the "concurrency_group" field. It's identical to ConcurrencyGroupEQ.
+func ConcurrencyGroup(v string) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldConcurrencyGroup, v))
+}
+
+// ConcurrencyLimit applies equality check predicate on the "concurrency_limit" field. It's identical to ConcurrencyLimitEQ.
+func ConcurrencyLimit(v int) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldConcurrencyLimit, v))
+}
+
+// OnConflict applies equality check predicate on the "on_conflict" field. It's identical to OnConflictEQ.
+func OnConflict(v string) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldOnConflict, v))
+}
+
+// AdmittedAt applies equality check predicate on the "admitted_at" field. It's identical to AdmittedAtEQ.
+func AdmittedAt(v time.Time) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldAdmittedAt, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.Run {
 	return predicate.Run(sql.FieldEQ(FieldCreatedAt, v))
@@ -989,6 +1014,266 @@ func NamespaceEqualFold(v string) predicate.Run {
 // NamespaceContainsFold applies the ContainsFold predicate on the "namespace" field.
 func NamespaceContainsFold(v string) predicate.Run {
 	return predicate.Run(sql.FieldContainsFold(FieldNamespace, v))
+}
+
+// RetriesEQ applies the EQ predicate on the "retries" field.
+func RetriesEQ(v int) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldRetries, v))
+}
+
+// RetriesNEQ applies the NEQ predicate on the "retries" field.
+func RetriesNEQ(v int) predicate.Run {
+	return predicate.Run(sql.FieldNEQ(FieldRetries, v))
+}
+
+// RetriesIn applies the In predicate on the "retries" field.
+func RetriesIn(vs ...int) predicate.Run {
+	return predicate.Run(sql.FieldIn(FieldRetries, vs...))
+}
+
+// RetriesNotIn applies the NotIn predicate on the "retries" field.
+func RetriesNotIn(vs ...int) predicate.Run {
+	return predicate.Run(sql.FieldNotIn(FieldRetries, vs...))
+}
+
+// RetriesGT applies the GT predicate on the "retries" field.
+func RetriesGT(v int) predicate.Run {
+	return predicate.Run(sql.FieldGT(FieldRetries, v))
+}
+
+// RetriesGTE applies the GTE predicate on the "retries" field.
+func RetriesGTE(v int) predicate.Run {
+	return predicate.Run(sql.FieldGTE(FieldRetries, v))
+}
+
+// RetriesLT applies the LT predicate on the "retries" field.
+func RetriesLT(v int) predicate.Run {
+	return predicate.Run(sql.FieldLT(FieldRetries, v))
+}
+
+// RetriesLTE applies the LTE predicate on the "retries" field.
+func RetriesLTE(v int) predicate.Run {
+	return predicate.Run(sql.FieldLTE(FieldRetries, v))
+}
+
+// ConcurrencyGroupEQ applies the EQ predicate on the "concurrency_group" field.
+func ConcurrencyGroupEQ(v string) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldConcurrencyGroup, v))
+}
+
+// ConcurrencyGroupNEQ applies the NEQ predicate on the "concurrency_group" field.
+func ConcurrencyGroupNEQ(v string) predicate.Run {
+	return predicate.Run(sql.FieldNEQ(FieldConcurrencyGroup, v))
+}
+
+// ConcurrencyGroupIn applies the In predicate on the "concurrency_group" field.
+func ConcurrencyGroupIn(vs ...string) predicate.Run {
+	return predicate.Run(sql.FieldIn(FieldConcurrencyGroup, vs...))
+}
+
+// ConcurrencyGroupNotIn applies the NotIn predicate on the "concurrency_group" field.
+func ConcurrencyGroupNotIn(vs ...string) predicate.Run {
+	return predicate.Run(sql.FieldNotIn(FieldConcurrencyGroup, vs...))
+}
+
+// ConcurrencyGroupGT applies the GT predicate on the "concurrency_group" field.
+func ConcurrencyGroupGT(v string) predicate.Run {
+	return predicate.Run(sql.FieldGT(FieldConcurrencyGroup, v))
+}
+
+// ConcurrencyGroupGTE applies the GTE predicate on the "concurrency_group" field.
+func ConcurrencyGroupGTE(v string) predicate.Run {
+	return predicate.Run(sql.FieldGTE(FieldConcurrencyGroup, v))
+}
+
+// ConcurrencyGroupLT applies the LT predicate on the "concurrency_group" field.
+func ConcurrencyGroupLT(v string) predicate.Run {
+	return predicate.Run(sql.FieldLT(FieldConcurrencyGroup, v))
+}
+
+// ConcurrencyGroupLTE applies the LTE predicate on the "concurrency_group" field.
+func ConcurrencyGroupLTE(v string) predicate.Run {
+	return predicate.Run(sql.FieldLTE(FieldConcurrencyGroup, v))
+}
+
+// ConcurrencyGroupContains applies the Contains predicate on the "concurrency_group" field.
+func ConcurrencyGroupContains(v string) predicate.Run {
+	return predicate.Run(sql.FieldContains(FieldConcurrencyGroup, v))
+}
+
+// ConcurrencyGroupHasPrefix applies the HasPrefix predicate on the "concurrency_group" field.
+func ConcurrencyGroupHasPrefix(v string) predicate.Run {
+	return predicate.Run(sql.FieldHasPrefix(FieldConcurrencyGroup, v))
+}
+
+// ConcurrencyGroupHasSuffix applies the HasSuffix predicate on the "concurrency_group" field.
+func ConcurrencyGroupHasSuffix(v string) predicate.Run {
+	return predicate.Run(sql.FieldHasSuffix(FieldConcurrencyGroup, v))
+}
+
+// ConcurrencyGroupEqualFold applies the EqualFold predicate on the "concurrency_group" field.
+func ConcurrencyGroupEqualFold(v string) predicate.Run {
+	return predicate.Run(sql.FieldEqualFold(FieldConcurrencyGroup, v))
+}
+
+// ConcurrencyGroupContainsFold applies the ContainsFold predicate on the "concurrency_group" field.
+func ConcurrencyGroupContainsFold(v string) predicate.Run {
+	return predicate.Run(sql.FieldContainsFold(FieldConcurrencyGroup, v))
+}
+
+// ConcurrencyLimitEQ applies the EQ predicate on the "concurrency_limit" field.
+func ConcurrencyLimitEQ(v int) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldConcurrencyLimit, v))
+}
+
+// ConcurrencyLimitNEQ applies the NEQ predicate on the "concurrency_limit" field.
+func ConcurrencyLimitNEQ(v int) predicate.Run {
+	return predicate.Run(sql.FieldNEQ(FieldConcurrencyLimit, v))
+}
+
+// ConcurrencyLimitIn applies the In predicate on the "concurrency_limit" field.
+func ConcurrencyLimitIn(vs ...int) predicate.Run {
+	return predicate.Run(sql.FieldIn(FieldConcurrencyLimit, vs...))
+}
+
+// ConcurrencyLimitNotIn applies the NotIn predicate on the "concurrency_limit" field.
+func ConcurrencyLimitNotIn(vs ...int) predicate.Run {
+	return predicate.Run(sql.FieldNotIn(FieldConcurrencyLimit, vs...))
+}
+
+// ConcurrencyLimitGT applies the GT predicate on the "concurrency_limit" field.
+func ConcurrencyLimitGT(v int) predicate.Run {
+	return predicate.Run(sql.FieldGT(FieldConcurrencyLimit, v))
+}
+
+// ConcurrencyLimitGTE applies the GTE predicate on the "concurrency_limit" field.
+func ConcurrencyLimitGTE(v int) predicate.Run {
+	return predicate.Run(sql.FieldGTE(FieldConcurrencyLimit, v))
+}
+
+// ConcurrencyLimitLT applies the LT predicate on the "concurrency_limit" field.
+func ConcurrencyLimitLT(v int) predicate.Run {
+	return predicate.Run(sql.FieldLT(FieldConcurrencyLimit, v))
+}
+
+// ConcurrencyLimitLTE applies the LTE predicate on the "concurrency_limit" field.
+func ConcurrencyLimitLTE(v int) predicate.Run {
+	return predicate.Run(sql.FieldLTE(FieldConcurrencyLimit, v))
+}
+
+// OnConflictEQ applies the EQ predicate on the "on_conflict" field.
+func OnConflictEQ(v string) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldOnConflict, v))
+}
+
+// OnConflictNEQ applies the NEQ predicate on the "on_conflict" field.
+func OnConflictNEQ(v string) predicate.Run {
+	return predicate.Run(sql.FieldNEQ(FieldOnConflict, v))
+}
+
+// OnConflictIn applies the In predicate on the "on_conflict" field.
+func OnConflictIn(vs ...string) predicate.Run {
+	return predicate.Run(sql.FieldIn(FieldOnConflict, vs...))
+}
+
+// OnConflictNotIn applies the NotIn predicate on the "on_conflict" field.
+func OnConflictNotIn(vs ...string) predicate.Run {
+	return predicate.Run(sql.FieldNotIn(FieldOnConflict, vs...))
+}
+
+// OnConflictGT applies the GT predicate on the "on_conflict" field.
+func OnConflictGT(v string) predicate.Run {
+	return predicate.Run(sql.FieldGT(FieldOnConflict, v))
+}
+
+// OnConflictGTE applies the GTE predicate on the "on_conflict" field.
+func OnConflictGTE(v string) predicate.Run {
+	return predicate.Run(sql.FieldGTE(FieldOnConflict, v))
+}
+
+// OnConflictLT applies the LT predicate on the "on_conflict" field.
+func OnConflictLT(v string) predicate.Run {
+	return predicate.Run(sql.FieldLT(FieldOnConflict, v))
+}
+
+// OnConflictLTE applies the LTE predicate on the "on_conflict" field.
+func OnConflictLTE(v string) predicate.Run {
+	return predicate.Run(sql.FieldLTE(FieldOnConflict, v))
+}
+
+// OnConflictContains applies the Contains predicate on the "on_conflict" field.
+func OnConflictContains(v string) predicate.Run {
+	return predicate.Run(sql.FieldContains(FieldOnConflict, v))
+}
+
+// OnConflictHasPrefix applies the HasPrefix predicate on the "on_conflict" field.
+func OnConflictHasPrefix(v string) predicate.Run {
+	return predicate.Run(sql.FieldHasPrefix(FieldOnConflict, v))
+}
+
+// OnConflictHasSuffix applies the HasSuffix predicate on the "on_conflict" field.
+func OnConflictHasSuffix(v string) predicate.Run {
+	return predicate.Run(sql.FieldHasSuffix(FieldOnConflict, v))
+}
+
+// OnConflictEqualFold applies the EqualFold predicate on the "on_conflict" field.
+func OnConflictEqualFold(v string) predicate.Run {
+	return predicate.Run(sql.FieldEqualFold(FieldOnConflict, v))
+}
+
+// OnConflictContainsFold applies the ContainsFold predicate on the "on_conflict" field.
+func OnConflictContainsFold(v string) predicate.Run {
+	return predicate.Run(sql.FieldContainsFold(FieldOnConflict, v))
+}
+
+// AdmittedAtEQ applies the EQ predicate on the "admitted_at" field.
+func AdmittedAtEQ(v time.Time) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldAdmittedAt, v))
+}
+
+// AdmittedAtNEQ applies the NEQ predicate on the "admitted_at" field.
+func AdmittedAtNEQ(v time.Time) predicate.Run {
+	return predicate.Run(sql.FieldNEQ(FieldAdmittedAt, v))
+}
+
+// AdmittedAtIn applies the In predicate on the "admitted_at" field.
+func AdmittedAtIn(vs ...time.Time) predicate.Run {
+	return predicate.Run(sql.FieldIn(FieldAdmittedAt, vs...))
+}
+
+// AdmittedAtNotIn applies the NotIn predicate on the "admitted_at" field.
+func AdmittedAtNotIn(vs ...time.Time) predicate.Run {
+	return predicate.Run(sql.FieldNotIn(FieldAdmittedAt, vs...))
+}
+
+// AdmittedAtGT applies the GT predicate on the "admitted_at" field.
+func AdmittedAtGT(v time.Time) predicate.Run {
+	return predicate.Run(sql.FieldGT(FieldAdmittedAt, v))
+}
+
+// AdmittedAtGTE applies the GTE predicate on the "admitted_at" field.
+func AdmittedAtGTE(v time.Time) predicate.Run {
+	return predicate.Run(sql.FieldGTE(FieldAdmittedAt, v))
+}
+
+// AdmittedAtLT applies the LT predicate on the "admitted_at" field.
+func AdmittedAtLT(v time.Time) predicate.Run {
+	return predicate.Run(sql.FieldLT(FieldAdmittedAt, v))
+}
+
+// AdmittedAtLTE applies the LTE predicate on the "admitted_at" field.
+func AdmittedAtLTE(v time.Time) predicate.Run {
+	return predicate.Run(sql.FieldLTE(FieldAdmittedAt, v))
+}
+
+// AdmittedAtIsNil applies the IsNil predicate on the "admitted_at" field.
+func AdmittedAtIsNil() predicate.Run {
+	return predicate.Run(sql.FieldIsNull(FieldAdmittedAt))
+}
+
+// AdmittedAtNotNil applies the NotNil predicate on the "admitted_at" field.
+func AdmittedAtNotNil() predicate.Run {
+	return predicate.Run(sql.FieldNotNull(FieldAdmittedAt))
 }
 
 // HasOrganization applies the HasEdge predicate on the "organization" edge.

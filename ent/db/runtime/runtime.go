@@ -12,6 +12,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/attempt"
 	"github.com/seatrial/seatrial/ent/db/bootstraptoken"
 	"github.com/seatrial/seatrial/ent/db/cluster"
+	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
@@ -24,6 +25,9 @@ import (
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
 	"github.com/seatrial/seatrial/ent/db/team"
+	"github.com/seatrial/seatrial/ent/db/template"
+	"github.com/seatrial/seatrial/ent/db/templaterevision"
+	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -117,6 +121,10 @@ func init() {
 	agentcommandDescTries := agentcommandFields[10].Descriptor()
 	// agentcommand.DefaultTries holds the default value on creation for the tries field.
 	agentcommand.DefaultTries = agentcommandDescTries.Default.(int)
+	// agentcommandDescTurn is the schema descriptor for turn field.
+	agentcommandDescTurn := agentcommandFields[11].Descriptor()
+	// agentcommand.DefaultTurn holds the default value on creation for the turn field.
+	agentcommand.DefaultTurn = agentcommandDescTurn.Default.(int64)
 	// agentcommandDescID is the schema descriptor for id field.
 	agentcommandDescID := agentcommandMixinFields0[0].Descriptor()
 	// agentcommand.DefaultID holds the default value on creation for the id field.
@@ -265,6 +273,38 @@ func init() {
 	clusterDescID := clusterMixinFields0[0].Descriptor()
 	// cluster.DefaultID holds the default value on creation for the id field.
 	cluster.DefaultID = clusterDescID.Default.(func() uuid.UUID)
+	concurrencygroupMixin := schema.ConcurrencyGroup{}.Mixin()
+	concurrencygroup.Policy = privacy.NewPolicies(concurrencygroupMixin[0], schema.ConcurrencyGroup{})
+	concurrencygroup.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := concurrencygroup.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	concurrencygroupMixinFields0 := concurrencygroupMixin[0].Fields()
+	_ = concurrencygroupMixinFields0
+	concurrencygroupFields := schema.ConcurrencyGroup{}.Fields()
+	_ = concurrencygroupFields
+	// concurrencygroupDescCreatedAt is the schema descriptor for created_at field.
+	concurrencygroupDescCreatedAt := concurrencygroupMixinFields0[1].Descriptor()
+	// concurrencygroup.DefaultCreatedAt holds the default value on creation for the created_at field.
+	concurrencygroup.DefaultCreatedAt = concurrencygroupDescCreatedAt.Default.(func() time.Time)
+	// concurrencygroupDescUpdatedAt is the schema descriptor for updated_at field.
+	concurrencygroupDescUpdatedAt := concurrencygroupMixinFields0[2].Descriptor()
+	// concurrencygroup.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	concurrencygroup.DefaultUpdatedAt = concurrencygroupDescUpdatedAt.Default.(func() time.Time)
+	// concurrencygroup.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	concurrencygroup.UpdateDefaultUpdatedAt = concurrencygroupDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// concurrencygroupDescName is the schema descriptor for name field.
+	concurrencygroupDescName := concurrencygroupFields[0].Descriptor()
+	// concurrencygroup.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	concurrencygroup.NameValidator = concurrencygroupDescName.Validators[0].(func(string) error)
+	// concurrencygroupDescID is the schema descriptor for id field.
+	concurrencygroupDescID := concurrencygroupMixinFields0[0].Descriptor()
+	// concurrencygroup.DefaultID holds the default value on creation for the id field.
+	concurrencygroup.DefaultID = concurrencygroupDescID.Default.(func() uuid.UUID)
 	environmentMixin := schema.Environment{}.Mixin()
 	environment.Policy = privacy.NewPolicies(environmentMixin[0], schema.Environment{})
 	environment.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -334,27 +374,31 @@ func init() {
 	// execution.DefaultMessage holds the default value on creation for the message field.
 	execution.DefaultMessage = executionDescMessage.Default.(string)
 	// executionDescFailFast is the schema descriptor for fail_fast field.
-	executionDescFailFast := executionFields[13].Descriptor()
+	executionDescFailFast := executionFields[14].Descriptor()
 	// execution.DefaultFailFast holds the default value on creation for the fail_fast field.
 	execution.DefaultFailFast = executionDescFailFast.Default.(bool)
 	// executionDescMaxParallel is the schema descriptor for max_parallel field.
-	executionDescMaxParallel := executionFields[14].Descriptor()
+	executionDescMaxParallel := executionFields[15].Descriptor()
 	// execution.DefaultMaxParallel holds the default value on creation for the max_parallel field.
 	execution.DefaultMaxParallel = executionDescMaxParallel.Default.(int)
+	// executionDescPriority is the schema descriptor for priority field.
+	executionDescPriority := executionFields[16].Descriptor()
+	// execution.DefaultPriority holds the default value on creation for the priority field.
+	execution.DefaultPriority = executionDescPriority.Default.(int)
 	// executionDescTestsPassed is the schema descriptor for tests_passed field.
-	executionDescTestsPassed := executionFields[15].Descriptor()
+	executionDescTestsPassed := executionFields[17].Descriptor()
 	// execution.DefaultTestsPassed holds the default value on creation for the tests_passed field.
 	execution.DefaultTestsPassed = executionDescTestsPassed.Default.(int)
 	// executionDescTestsFailed is the schema descriptor for tests_failed field.
-	executionDescTestsFailed := executionFields[16].Descriptor()
+	executionDescTestsFailed := executionFields[18].Descriptor()
 	// execution.DefaultTestsFailed holds the default value on creation for the tests_failed field.
 	execution.DefaultTestsFailed = executionDescTestsFailed.Default.(int)
 	// executionDescTestsErrored is the schema descriptor for tests_errored field.
-	executionDescTestsErrored := executionFields[17].Descriptor()
+	executionDescTestsErrored := executionFields[19].Descriptor()
 	// execution.DefaultTestsErrored holds the default value on creation for the tests_errored field.
 	execution.DefaultTestsErrored = executionDescTestsErrored.Default.(int)
 	// executionDescTestsSkipped is the schema descriptor for tests_skipped field.
-	executionDescTestsSkipped := executionFields[18].Descriptor()
+	executionDescTestsSkipped := executionFields[20].Descriptor()
 	// execution.DefaultTestsSkipped holds the default value on creation for the tests_skipped field.
 	execution.DefaultTestsSkipped = executionDescTestsSkipped.Default.(int)
 	// executionDescID is the schema descriptor for id field.
@@ -611,6 +655,22 @@ func init() {
 	runDescShards := runFields[12].Descriptor()
 	// run.DefaultShards holds the default value on creation for the shards field.
 	run.DefaultShards = runDescShards.Default.(int)
+	// runDescRetries is the schema descriptor for retries field.
+	runDescRetries := runFields[16].Descriptor()
+	// run.DefaultRetries holds the default value on creation for the retries field.
+	run.DefaultRetries = runDescRetries.Default.(int)
+	// runDescConcurrencyGroup is the schema descriptor for concurrency_group field.
+	runDescConcurrencyGroup := runFields[17].Descriptor()
+	// run.DefaultConcurrencyGroup holds the default value on creation for the concurrency_group field.
+	run.DefaultConcurrencyGroup = runDescConcurrencyGroup.Default.(string)
+	// runDescConcurrencyLimit is the schema descriptor for concurrency_limit field.
+	runDescConcurrencyLimit := runFields[18].Descriptor()
+	// run.DefaultConcurrencyLimit holds the default value on creation for the concurrency_limit field.
+	run.DefaultConcurrencyLimit = runDescConcurrencyLimit.Default.(int)
+	// runDescOnConflict is the schema descriptor for on_conflict field.
+	runDescOnConflict := runFields[19].Descriptor()
+	// run.DefaultOnConflict holds the default value on creation for the on_conflict field.
+	run.DefaultOnConflict = runDescOnConflict.Default.(string)
 	// runDescID is the schema descriptor for id field.
 	runDescID := runMixinFields0[0].Descriptor()
 	// run.DefaultID holds the default value on creation for the id field.
@@ -710,6 +770,102 @@ func init() {
 	teamDescID := teamMixinFields0[0].Descriptor()
 	// team.DefaultID holds the default value on creation for the id field.
 	team.DefaultID = teamDescID.Default.(func() uuid.UUID)
+	templateMixin := schema.Template{}.Mixin()
+	template.Policy = privacy.NewPolicies(templateMixin[0], schema.Template{})
+	template.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := template.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	templateMixinFields0 := templateMixin[0].Fields()
+	_ = templateMixinFields0
+	templateFields := schema.Template{}.Fields()
+	_ = templateFields
+	// templateDescCreatedAt is the schema descriptor for created_at field.
+	templateDescCreatedAt := templateMixinFields0[1].Descriptor()
+	// template.DefaultCreatedAt holds the default value on creation for the created_at field.
+	template.DefaultCreatedAt = templateDescCreatedAt.Default.(func() time.Time)
+	// templateDescUpdatedAt is the schema descriptor for updated_at field.
+	templateDescUpdatedAt := templateMixinFields0[2].Descriptor()
+	// template.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	template.DefaultUpdatedAt = templateDescUpdatedAt.Default.(func() time.Time)
+	// template.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	template.UpdateDefaultUpdatedAt = templateDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// templateDescName is the schema descriptor for name field.
+	templateDescName := templateFields[1].Descriptor()
+	// template.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	template.NameValidator = templateDescName.Validators[0].(func(string) error)
+	// templateDescDescription is the schema descriptor for description field.
+	templateDescDescription := templateFields[3].Descriptor()
+	// template.DefaultDescription holds the default value on creation for the description field.
+	template.DefaultDescription = templateDescDescription.Default.(string)
+	// templateDescRevision is the schema descriptor for revision field.
+	templateDescRevision := templateFields[4].Descriptor()
+	// template.DefaultRevision holds the default value on creation for the revision field.
+	template.DefaultRevision = templateDescRevision.Default.(int)
+	// templateDescID is the schema descriptor for id field.
+	templateDescID := templateMixinFields0[0].Descriptor()
+	// template.DefaultID holds the default value on creation for the id field.
+	template.DefaultID = templateDescID.Default.(func() uuid.UUID)
+	templaterevisionMixin := schema.TemplateRevision{}.Mixin()
+	templaterevision.Policy = privacy.NewPolicies(templaterevisionMixin[0], schema.TemplateRevision{})
+	templaterevision.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := templaterevision.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	templaterevisionMixinFields0 := templaterevisionMixin[0].Fields()
+	_ = templaterevisionMixinFields0
+	templaterevisionFields := schema.TemplateRevision{}.Fields()
+	_ = templaterevisionFields
+	// templaterevisionDescCreatedAt is the schema descriptor for created_at field.
+	templaterevisionDescCreatedAt := templaterevisionMixinFields0[1].Descriptor()
+	// templaterevision.DefaultCreatedAt holds the default value on creation for the created_at field.
+	templaterevision.DefaultCreatedAt = templaterevisionDescCreatedAt.Default.(func() time.Time)
+	// templaterevisionDescUpdatedAt is the schema descriptor for updated_at field.
+	templaterevisionDescUpdatedAt := templaterevisionMixinFields0[2].Descriptor()
+	// templaterevision.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	templaterevision.DefaultUpdatedAt = templaterevisionDescUpdatedAt.Default.(func() time.Time)
+	// templaterevision.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	templaterevision.UpdateDefaultUpdatedAt = templaterevisionDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// templaterevisionDescID is the schema descriptor for id field.
+	templaterevisionDescID := templaterevisionMixinFields0[0].Descriptor()
+	// templaterevision.DefaultID holds the default value on creation for the id field.
+	templaterevision.DefaultID = templaterevisionDescID.Default.(func() uuid.UUID)
+	templateuseMixin := schema.TemplateUse{}.Mixin()
+	templateuse.Policy = privacy.NewPolicies(templateuseMixin[0], schema.TemplateUse{})
+	templateuse.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := templateuse.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	templateuseMixinFields0 := templateuseMixin[0].Fields()
+	_ = templateuseMixinFields0
+	templateuseFields := schema.TemplateUse{}.Fields()
+	_ = templateuseFields
+	// templateuseDescCreatedAt is the schema descriptor for created_at field.
+	templateuseDescCreatedAt := templateuseMixinFields0[1].Descriptor()
+	// templateuse.DefaultCreatedAt holds the default value on creation for the created_at field.
+	templateuse.DefaultCreatedAt = templateuseDescCreatedAt.Default.(func() time.Time)
+	// templateuseDescUpdatedAt is the schema descriptor for updated_at field.
+	templateuseDescUpdatedAt := templateuseMixinFields0[2].Descriptor()
+	// templateuse.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	templateuse.DefaultUpdatedAt = templateuseDescUpdatedAt.Default.(func() time.Time)
+	// templateuse.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	templateuse.UpdateDefaultUpdatedAt = templateuseDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// templateuseDescID is the schema descriptor for id field.
+	templateuseDescID := templateuseMixinFields0[0].Descriptor()
+	// templateuse.DefaultID holds the default value on creation for the id field.
+	templateuse.DefaultID = templateuseDescID.Default.(func() uuid.UUID)
 	testresultMixin := schema.TestResult{}.Mixin()
 	testresult.Policy = privacy.NewPolicies(testresultMixin[0], schema.TestResult{})
 	testresult.Hooks[0] = func(next ent.Mutator) ent.Mutator {

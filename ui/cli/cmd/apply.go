@@ -15,6 +15,7 @@ import (
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 
+	"github.com/seatrial/seatrial/controlplane/workflow"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 	"github.com/seatrial/seatrial/ui/cli/exitcode"
 	"github.com/seatrial/seatrial/ui/cli/render"
@@ -31,9 +32,13 @@ func (a *app) apply() *cobra.Command {
 	var files []string
 	var team string
 	var dry bool
-	c := &cobra.Command{Use: "apply -f FILE|DIR|-", Short: "Store workflows in the catalog", Args: cobra.NoArgs}
+	c := &cobra.Command{
+		Use: "apply -f FILE|DIR|-", Short: "Store workflows and templates in the catalog", Args: cobra.NoArgs,
+		Long: "Store workflows and templates in the catalog. Templates are stored before what uses them, in whatever order they are given.\n" +
+			"A template that would break a workflow which uses it is refused, unless that workflow changes in the same command.",
+	}
 	c.Flags().StringSliceVarP(&files, "file", "f", nil, "file, folder, or - for standard input; several are allowed")
-	c.Flags().StringVar(&team, "team", "", "owner of new workflows")
+	c.Flags().StringVar(&team, "team", "", "owner of what is new")
 	c.Flags().BoolVar(&dry, "dry-run", false, "check only")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		docs, err := a.documents(files)
@@ -51,10 +56,15 @@ func (a *app) apply() *cobra.Command {
 
 // applyAll goes on after a bad document, so that one run shows every fault.
 func (a *app) applyAll(ctx context.Context, cl clients, docs []document, team string, dry bool) error {
+	docs = inOrder(docs)
 	bad := 0
-	for _, d := range docs {
+	for i, d := range docs {
+		others := docs[i+1:] // those before are stored already
+		if dry {
+			others = slices.Concat(docs[:i], others)
+		}
 		res, err := cl.workflows.ApplyWorkflow(ctx, &apiv1.ApplyWorkflowRequest{
-			Source: d.text, File: d.file, Team: team, DryRun: dry,
+			Source: d.text, File: d.file, Team: team, DryRun: dry, Along: along(d, others),
 		})
 		var wire *connect.Error
 		if errors.As(err, &wire) && exitcode.Of(err) == exitcode.Usage {
@@ -75,12 +85,56 @@ func (a *app) applyAll(ctx context.Context, cl clients, docs []document, team st
 	return nil
 }
 
+// inOrder puts templates before what uses them.
+func inOrder(docs []document) []document {
+	sources := make([]workflow.Source, len(docs))
+	for i, d := range docs {
+		sources[i] = workflow.Source{File: d.file, Text: []byte(d.text)}
+	}
+	out := make([]document, 0, len(docs))
+	for _, i := range workflow.Order(sources) {
+		out = append(out, docs[i])
+	}
+	return out
+}
+
+// What of the other documents goes along with one. It has to fit into a request; without the rest, a template may be refused that
+// would be fine with it.
+const (
+	maxAlong      = 500
+	maxAlongBytes = 900 << 10
+)
+
+// along returns those of the other documents that count when one is checked: templates, and what uses them.
+func along(d document, others []document) []string {
+	if !workflow.Templated([]byte(d.text)) {
+		return nil
+	}
+	var out []string
+	size := 0
+	for _, o := range others {
+		if size += len(o.text); len(out) == maxAlong || size > maxAlongBytes {
+			break
+		}
+		if workflow.Templated([]byte(o.text)) {
+			out = append(out, o.text)
+		} else {
+			size -= len(o.text)
+		}
+	}
+	return out
+}
+
 func (a *app) applied(m *apiv1.ApplyWorkflowResponse) error {
 	if a.format != render.Table {
 		return render.Message(a.Out, a.format, m)
 	}
+	what, name, revision := "workflow", m.GetWorkflow().GetName(), m.GetWorkflow().GetRevision()
+	if t := m.GetTemplate(); t != nil {
+		what, name, revision = "template", t.GetName(), t.GetRevision()
+	}
 	word := strings.ToLower(strings.TrimPrefix(m.GetOutcome().String(), "APPLY_OUTCOME_"))
-	return a.print("workflow %s %s (revision %d)", render.Line(m.GetWorkflow().GetName()), word, m.GetWorkflow().GetRevision())
+	return a.print("%s %s %s (revision %d)", what, render.Line(name), word, revision)
 }
 
 func (a *app) faults(d document, err *connect.Error) {

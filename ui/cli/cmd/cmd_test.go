@@ -16,6 +16,7 @@ func TestGet(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
 		"get-workflows": {"get", "workflows"}, "get-workflow": {"get", "workflow", "smoke"}, "get-executions": {"get", "executions"},
+		"get-templates": {"get", "templates"}, "get-template": {"get", "template", "playwright"},
 		"get-execution": {"get", "execution", "ex-1"}, "get-tests": {"get", "tests", "ex-1"}, "get-files": {"get", "files", "ex-1"},
 		"get-clusters": {"get", "clusters"}, "get-environments": {"get", "environments"}, "get-clusters-json": {"get", "clusters", "-o", "json"},
 		"get-workflows-yaml": {"get", "wf", "-o", "yaml"}, "cluster-list": {"cluster", "list"}, "logs": {"logs", "ex-1"},

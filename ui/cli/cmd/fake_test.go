@@ -53,6 +53,21 @@ func (p *plane) ListWorkflows(_ context.Context, r *apiv1.ListWorkflowsRequest) 
 	return &apiv1.ListWorkflowsResponse{Workflows: []*apiv1.Workflow{{Name: "load", Team: "core", Revision: 1}}}, nil
 }
 
+func (p *plane) GetTemplate(context.Context, *apiv1.GetTemplateRequest) (*apiv1.GetTemplateResponse, error) {
+	return &apiv1.GetTemplateResponse{Template: &apiv1.Template{
+		Name: "playwright", Source: "kind: TestWorkflowTemplate\n", Workflows: []string{"shop", "smoke"},
+	}}, nil
+}
+
+func (p *plane) ListTemplates(_ context.Context, r *apiv1.ListTemplatesRequest) (*apiv1.ListTemplatesResponse, error) {
+	if r.GetPageToken() == "" {
+		return &apiv1.ListTemplatesResponse{NextPageToken: "2", Templates: []*apiv1.Template{{Name: "node", Team: "core", Revision: 1}}}, nil
+	}
+	return &apiv1.ListTemplatesResponse{Templates: []*apiv1.Template{
+		{Name: "playwright", Team: "core", Revision: 3, UpdatedAt: instant(0), Description: "browser tests"},
+	}}, nil
+}
+
 func (p *plane) EnrollCluster(_ context.Context, r *apiv1.EnrollClusterRequest) (*apiv1.EnrollClusterResponse, error) {
 	return p.enrolled(r)
 }

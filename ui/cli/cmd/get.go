@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -13,10 +14,12 @@ import (
 )
 
 func (a *app) get() *cobra.Command {
-	c := &cobra.Command{Use: "get", Short: "Show workflows, executions, tests, files, clusters, environments"}
+	c := &cobra.Command{Use: "get", Short: "Show workflows, templates, executions, tests, files, clusters, environments"}
 	c.AddCommand(
 		a.getter("workflows", []string{"wf"}, 0, a.getWorkflows),
 		a.getter("workflow NAME", nil, 1, a.getWorkflow),
+		a.getter("templates", nil, 0, a.getTemplates),
+		a.getter("template NAME", nil, 1, a.getTemplate),
 		a.getter("executions", []string{"ex"}, 0, a.getExecutions),
 		a.getter("execution ID", nil, 1, a.getExecution),
 		a.getter("tests EXECUTION", []string{"test", "results"}, 1, a.getTests),
@@ -87,6 +90,42 @@ func (a *app) getWorkflow(ctx context.Context, cl clients, name string) (table, 
 	return table{message: res.GetWorkflow(), text: strings.TrimRight(res.GetWorkflow().GetSource(), "\n")}, nil
 }
 
+func (a *app) getTemplates(ctx context.Context, cl clients, _ string) (table, error) {
+	all := &apiv1.ListTemplatesResponse{}
+	t := table{message: all, header: []string{"NAME", "TEAM", "REVISION", "UPDATED", "DESCRIPTION"}}
+	for page := ""; ; {
+		res, err := cl.workflows.ListTemplates(ctx, &apiv1.ListTemplatesRequest{PageSize: 500, PageToken: page})
+		if err != nil {
+			return t, err
+		}
+		all.Templates = append(all.Templates, res.GetTemplates()...)
+		if page = res.GetNextPageToken(); page == "" {
+			break
+		}
+	}
+	for _, w := range all.GetTemplates() {
+		t.rows = append(t.rows, []string{w.GetName(), w.GetTeam(), strconv.Itoa(int(w.GetRevision())), render.Time(w.GetUpdatedAt()), w.GetDescription()})
+	}
+	return t, nil
+}
+
+// getTemplate prints the source; what uses it follows on the other stream, so that the source can be kept in a file.
+func (a *app) getTemplate(ctx context.Context, cl clients, name string) (table, error) {
+	res, err := cl.workflows.GetTemplate(ctx, &apiv1.GetTemplateRequest{Name: name})
+	if err != nil {
+		return table{}, err
+	}
+	t := res.GetTemplate()
+	if a.format == render.Table {
+		if users := t.GetWorkflows(); len(users) > 0 {
+			a.say("Used by the workflows %s.", render.Line(strings.Join(users, ", ")))
+		} else {
+			a.say("No workflow uses it.")
+		}
+	}
+	return table{message: t, text: strings.TrimRight(t.GetSource(), "\n")}, nil
+}
+
 func (a *app) getExecutions(ctx context.Context, cl clients, _ string) (table, error) {
 	res, err := cl.executions.ListExecutions(ctx, &apiv1.ListExecutionsRequest{PageSize: 50})
 	if err != nil {
@@ -110,7 +149,7 @@ func (a *app) getExecution(ctx context.Context, cl clients, id string) (table, e
 	}
 	e := res.GetExecution()
 	var b strings.Builder
-	b.WriteString(sentence(e) + "\n" + render.Counts(e.GetTests()) + "\n")
+	b.WriteString(sentence(e) + "\n" + render.Counts(e.GetTests()) + "\n" + builtUpon(e))
 	for _, r := range e.GetRuns() {
 		b.WriteString("\n")
 		if cell := cellOf(e, r); cell != "" {
@@ -131,6 +170,18 @@ func (a *app) getExecution(ctx context.Context, cl clients, id string) (table, e
 		}
 	}
 	return table{message: e, text: strings.TrimRight(b.String(), "\n")}, nil
+}
+
+// builtUpon names the templates that an execution ran with.
+func builtUpon(e *apiv1.Execution) string {
+	var list []string
+	for _, t := range e.GetTemplates() {
+		list = append(list, fmt.Sprintf("%s (revision %d)", render.Line(t.GetName()), t.GetRevision()))
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return "Templates: " + strings.Join(list, ", ") + "\n"
 }
 
 func (a *app) getTests(ctx context.Context, cl clients, id string) (table, error) {

@@ -320,6 +320,44 @@ func TestApply(t *testing.T) {
 	}
 }
 
+// TestApply_Templates stores templates before what uses them, and sends along what is still to come.
+func TestApply_Templates(t *testing.T) {
+	t.Parallel()
+	const head = "apiVersion: seatrial.dev/v1\nkind: "
+	flow := head + "TestWorkflow\nmetadata: {name: w}\nspec: {use: [{template: base}], steps: [{run: x}]}\n"
+	other := head + "TestWorkflow\nmetadata: {name: other}\nspec: {steps: [{run: x, image: a}]}\n"
+	base := head + "TestWorkflowTemplate\nmetadata: {name: base}\nspec: {container: {image: a}}\n"
+	s := setup(t)
+	var asked []*apiv1.ApplyWorkflowRequest
+	s.plane.applied = func(r *apiv1.ApplyWorkflowRequest) (*apiv1.ApplyWorkflowResponse, error) {
+		asked = append(asked, r)
+		res := &apiv1.ApplyWorkflowResponse{Outcome: apiv1.ApplyOutcome_APPLY_OUTCOME_CREATED, Workflow: &apiv1.Workflow{Name: "w", Revision: 1}}
+		if r.GetSource() == base {
+			res.Workflow, res.Template = nil, &apiv1.Template{Name: "base", Revision: 1}
+		}
+		return res, nil
+	}
+	tests := map[string]struct {
+		args  []string
+		along []string // of the template, of both workflows
+	}{
+		"Apply":  {nil, []string{flow, "", ""}},
+		"DryRun": {[]string{"--dry-run"}, []string{flow, base, ""}},
+	}
+	for name, tc := range tests {
+		s.in, asked = flow+"---\n"+other+"---\n"+base, nil
+		got := s.run(t, append([]string{"apply", "-f", "-"}, tc.args...)...)
+		if got.code != exitcode.Passed || got.out != "template base created (revision 1)\nworkflow w created (revision 1)\nworkflow w created (revision 1)\n" {
+			t.Errorf("%s: %+v", name, got)
+		}
+		for i, r := range asked {
+			if along := strings.Join(r.GetAlong(), "\n---\n"); along != tc.along[i] {
+				t.Errorf("%s: along with document %d goes %q, want %q", name, i, along, tc.along[i])
+			}
+		}
+	}
+}
+
 // TestApply_Faults names every fault with its place in the file, and goes on with the other documents.
 func TestApply_Faults(t *testing.T) {
 	t.Parallel()

@@ -52,6 +52,23 @@ type CatalogProps struct {
 	Next      string // address of the next page
 	Paged     bool   // this is not the first page
 	Server    string // address of the control plane, for instructions
+
+	Templates     []workflow.Record // only on the first page
+	MoreTemplates bool              // there are others
+}
+
+// TemplatesProps are what the list of templates shows.
+type TemplatesProps struct {
+	Frame     parts.Frame
+	Templates []workflow.Record
+	Next      string // address of the next page
+	Paged     bool   // this is not the first page
+}
+
+// TemplateProps are what the page of a template shows.
+type TemplateProps struct {
+	Frame    parts.Frame
+	Template view.Template
 }
 
 // WorkflowProps are what the page of a workflow shows.
@@ -119,6 +136,10 @@ func executionPath(f parts.Frame, id execution.ID) string {
 
 func workflowPath(f parts.Frame, name string) string {
 	return home(f) + "/workflows/" + url.PathEscape(name)
+}
+
+func templatePath(f parts.Frame, name string) string {
+	return home(f) + "/templates/" + url.PathEscape(name)
 }
 
 // executionsPath is the address of the list, of one workflow or of all.

@@ -67,17 +67,26 @@ type Launcher interface {
 	Resume(ctx context.Context, id execution.ID, which execution.Resume) (steps int, err error)
 }
 
-// Catalog reads workflows for the viewer of the context.
+// Catalog reads workflows and templates for the viewer of the context.
 type Catalog interface {
 	Workflows(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error)
 	Workflow(ctx context.Context, name string) (Workflow, error)
+	Templates(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error)
+	Template(ctx context.Context, name string) (Template, error)
+}
+
+// Template is a template with its source, the parameters it declares, and the names of the workflows that use it.
+type Template struct {
+	Record    workflow.Record
+	Params    []Param
+	Workflows []string
 }
 
 // Workflow is a workflow with its source and the parameters it declares.
 type Workflow struct {
 	Record workflow.Record
 	Params []Param
-	Places []string // environments that it names itself
+	Places []string // environments that it names itself, or by its templates
 }
 
 // Param is a declared parameter.

@@ -34,6 +34,7 @@ func Sample() *World {
 		place("staging-eu", w.Fleet[0], "shop-tests"), place("staging-us", w.Fleet[1], "seatrial-tests"), place("lab", w.Fleet[2], "seatrial-tests"),
 	}
 	w.Workflows = sampleWorkflows()
+	w.Templates = sampleTemplates()
 	w.sampleExecutions()
 	return w
 }
@@ -85,8 +86,14 @@ func sampleWorkflows() []view.Workflow {
 		}},
 		{Record: record("nightly-load", "platform", "", 2, ago(9*24*time.Hour))},
 		{Record: record("shell-check", "platform", "Answers of the shop, checked from a shell", 1, ago(40*time.Minute))},
-		{Record: record("shop-browser", "frontend", "A person buys a boat, in a real browser", 12, ago(26*time.Hour))},
+		{Record: upon(record("shop-browser", "frontend", "A person buys a boat, in a real browser", 12, ago(26*time.Hour)), "playwright")},
 	}
+}
+
+// upon makes a workflow use templates.
+func upon(r workflow.Record, templates ...string) workflow.Record {
+	r.Uses = templates
+	return r
 }
 
 // Digest returns something that looks like the digest of a document.

@@ -25,6 +25,7 @@ type World struct {
 	Member     view.Member
 	Password   string
 	Workflows  []view.Workflow
+	Templates  []view.Template
 	Places     []cluster.Environment
 	Fleet      []cluster.Cluster
 	Tests      map[execution.ID][]execution.TestResult
@@ -142,6 +143,33 @@ func (c catalog) Workflow(ctx context.Context, name string) (view.Workflow, erro
 		return view.Workflow{}, fault.New(fault.NotFound, "no workflow %q", name)
 	}
 	return c.World.Workflows[i], nil
+}
+
+// Templates lists the templates without their sources.
+func (c catalog) Templates(ctx context.Context, size int, after string) ([]workflow.Record, string, error) {
+	if err := c.allowed(ctx); err != nil {
+		return nil, "", err
+	}
+	var list []workflow.Record
+	for _, t := range c.World.Templates {
+		r := t.Record
+		r.Source = ""
+		list = append(list, r)
+	}
+	part, next := page(list, size, after)
+	return part, next, nil
+}
+
+// Template returns one by name.
+func (c catalog) Template(ctx context.Context, name string) (view.Template, error) {
+	if err := c.allowed(ctx); err != nil {
+		return view.Template{}, err
+	}
+	i := slices.IndexFunc(c.World.Templates, func(t view.Template) bool { return t.Record.Name == name })
+	if i < 0 {
+		return view.Template{}, fault.New(fault.NotFound, "no template %q", name)
+	}
+	return c.World.Templates[i], nil
 }
 
 // Clusters lists the clusters.

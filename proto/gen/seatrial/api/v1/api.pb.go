@@ -310,8 +310,10 @@ type Workflow struct {
 	Revision  int32                  `protobuf:"varint,7,opt,name=revision,proto3" json:"revision,omitempty"`
 	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
 	// The document as it was applied; only in GetWorkflow.
-	Source        string   `protobuf:"bytes,9,opt,name=source,proto3" json:"source,omitempty"`
-	Params        []*Param `protobuf:"bytes,10,rep,name=params,proto3" json:"params,omitempty"`
+	Source string   `protobuf:"bytes,9,opt,name=source,proto3" json:"source,omitempty"`
+	Params []*Param `protobuf:"bytes,10,rep,name=params,proto3" json:"params,omitempty"`
+	// Names of the templates that the document uses itself; only in GetWorkflow.
+	Templates     []string `protobuf:"bytes,11,rep,name=templates,proto3" json:"templates,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -416,6 +418,150 @@ func (x *Workflow) GetParams() []*Param {
 	return nil
 }
 
+func (x *Workflow) GetTemplates() []string {
+	if x != nil {
+		return x.Templates
+	}
+	return nil
+}
+
+// Template is what workflows build upon with spec.use.
+type Template struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Id          string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name        string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Team        string                 `protobuf:"bytes,3,opt,name=team,proto3" json:"team,omitempty"`
+	Labels      map[string]string      `protobuf:"bytes,4,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Description string                 `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
+	// Hex SHA-256 of the canonical document.
+	Digest    string                 `protobuf:"bytes,6,opt,name=digest,proto3" json:"digest,omitempty"`
+	Revision  int32                  `protobuf:"varint,7,opt,name=revision,proto3" json:"revision,omitempty"`
+	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	// The document as it was applied; only in GetTemplate.
+	Source string   `protobuf:"bytes,9,opt,name=source,proto3" json:"source,omitempty"`
+	Params []*Param `protobuf:"bytes,10,rep,name=params,proto3" json:"params,omitempty"`
+	// Names of the workflows that use it, directly or through other templates; only in GetTemplate.
+	Workflows []string `protobuf:"bytes,11,rep,name=workflows,proto3" json:"workflows,omitempty"`
+	// Names of the templates that use it; only in GetTemplate.
+	Templates     []string `protobuf:"bytes,12,rep,name=templates,proto3" json:"templates,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Template) Reset() {
+	*x = Template{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Template) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Template) ProtoMessage() {}
+
+func (x *Template) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Template.ProtoReflect.Descriptor instead.
+func (*Template) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Template) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Template) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Template) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *Template) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *Template) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Template) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *Template) GetRevision() int32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *Template) GetUpdatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UpdatedAt
+	}
+	return nil
+}
+
+func (x *Template) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Template) GetParams() []*Param {
+	if x != nil {
+		return x.Params
+	}
+	return nil
+}
+
+func (x *Template) GetWorkflows() []string {
+	if x != nil {
+		return x.Workflows
+	}
+	return nil
+}
+
+func (x *Template) GetTemplates() []string {
+	if x != nil {
+		return x.Templates
+	}
+	return nil
+}
+
 type Param struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -430,7 +576,7 @@ type Param struct {
 
 func (x *Param) Reset() {
 	*x = Param{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[3]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -442,7 +588,7 @@ func (x *Param) String() string {
 func (*Param) ProtoMessage() {}
 
 func (x *Param) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[3]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -455,7 +601,7 @@ func (x *Param) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Param.ProtoReflect.Descriptor instead.
 func (*Param) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{3}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Param) GetName() string {
@@ -502,20 +648,23 @@ func (x *Param) GetEnum() []string {
 
 type ApplyWorkflowRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One YAML or JSON document of kind TestWorkflow.
+	// One YAML or JSON document of kind TestWorkflow or TestWorkflowTemplate.
 	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
 	// Name of the file, for messages.
 	File   string `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
 	DryRun bool   `protobuf:"varint,3,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
-	// Owner when the workflow is new; defaults to the team of the token.
-	Team          string `protobuf:"bytes,4,opt,name=team,proto3" json:"team,omitempty"`
+	// Owner when it is new; defaults to the team of the token.
+	Team string `protobuf:"bytes,4,opt,name=team,proto3" json:"team,omitempty"`
+	// Documents that the caller applies in the same go: they are not stored, but count in the place of those that are. So a template and
+	// the workflows that use it can change together.
+	Along         []string `protobuf:"bytes,5,rep,name=along,proto3" json:"along,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ApplyWorkflowRequest) Reset() {
 	*x = ApplyWorkflowRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[4]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -527,7 +676,7 @@ func (x *ApplyWorkflowRequest) String() string {
 func (*ApplyWorkflowRequest) ProtoMessage() {}
 
 func (x *ApplyWorkflowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[4]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -540,7 +689,7 @@ func (x *ApplyWorkflowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyWorkflowRequest.ProtoReflect.Descriptor instead.
 func (*ApplyWorkflowRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{4}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ApplyWorkflowRequest) GetSource() string {
@@ -571,17 +720,26 @@ func (x *ApplyWorkflowRequest) GetTeam() string {
 	return ""
 }
 
+func (x *ApplyWorkflowRequest) GetAlong() []string {
+	if x != nil {
+		return x.Along
+	}
+	return nil
+}
+
 type ApplyWorkflowResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Workflow      *Workflow              `protobuf:"bytes,1,opt,name=workflow,proto3" json:"workflow,omitempty"`
-	Outcome       ApplyOutcome           `protobuf:"varint,2,opt,name=outcome,proto3,enum=seatrial.api.v1.ApplyOutcome" json:"outcome,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was applied: one of workflow and template.
+	Workflow      *Workflow    `protobuf:"bytes,1,opt,name=workflow,proto3" json:"workflow,omitempty"`
+	Outcome       ApplyOutcome `protobuf:"varint,2,opt,name=outcome,proto3,enum=seatrial.api.v1.ApplyOutcome" json:"outcome,omitempty"`
+	Template      *Template    `protobuf:"bytes,3,opt,name=template,proto3" json:"template,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ApplyWorkflowResponse) Reset() {
 	*x = ApplyWorkflowResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[5]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -593,7 +751,7 @@ func (x *ApplyWorkflowResponse) String() string {
 func (*ApplyWorkflowResponse) ProtoMessage() {}
 
 func (x *ApplyWorkflowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[5]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -606,7 +764,7 @@ func (x *ApplyWorkflowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyWorkflowResponse.ProtoReflect.Descriptor instead.
 func (*ApplyWorkflowResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{5}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ApplyWorkflowResponse) GetWorkflow() *Workflow {
@@ -623,6 +781,13 @@ func (x *ApplyWorkflowResponse) GetOutcome() ApplyOutcome {
 	return ApplyOutcome_APPLY_OUTCOME_UNSPECIFIED
 }
 
+func (x *ApplyWorkflowResponse) GetTemplate() *Template {
+	if x != nil {
+		return x.Template
+	}
+	return nil
+}
+
 type GetWorkflowRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -632,7 +797,7 @@ type GetWorkflowRequest struct {
 
 func (x *GetWorkflowRequest) Reset() {
 	*x = GetWorkflowRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[6]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -644,7 +809,7 @@ func (x *GetWorkflowRequest) String() string {
 func (*GetWorkflowRequest) ProtoMessage() {}
 
 func (x *GetWorkflowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[6]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -657,7 +822,7 @@ func (x *GetWorkflowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetWorkflowRequest.ProtoReflect.Descriptor instead.
 func (*GetWorkflowRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{6}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetWorkflowRequest) GetName() string {
@@ -676,7 +841,7 @@ type GetWorkflowResponse struct {
 
 func (x *GetWorkflowResponse) Reset() {
 	*x = GetWorkflowResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[7]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -688,7 +853,7 @@ func (x *GetWorkflowResponse) String() string {
 func (*GetWorkflowResponse) ProtoMessage() {}
 
 func (x *GetWorkflowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[7]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -701,7 +866,7 @@ func (x *GetWorkflowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetWorkflowResponse.ProtoReflect.Descriptor instead.
 func (*GetWorkflowResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{7}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetWorkflowResponse) GetWorkflow() *Workflow {
@@ -721,7 +886,7 @@ type ListWorkflowsRequest struct {
 
 func (x *ListWorkflowsRequest) Reset() {
 	*x = ListWorkflowsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[8]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -733,7 +898,7 @@ func (x *ListWorkflowsRequest) String() string {
 func (*ListWorkflowsRequest) ProtoMessage() {}
 
 func (x *ListWorkflowsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[8]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -746,7 +911,7 @@ func (x *ListWorkflowsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWorkflowsRequest.ProtoReflect.Descriptor instead.
 func (*ListWorkflowsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{8}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListWorkflowsRequest) GetPageSize() int32 {
@@ -773,7 +938,7 @@ type ListWorkflowsResponse struct {
 
 func (x *ListWorkflowsResponse) Reset() {
 	*x = ListWorkflowsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[9]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -785,7 +950,7 @@ func (x *ListWorkflowsResponse) String() string {
 func (*ListWorkflowsResponse) ProtoMessage() {}
 
 func (x *ListWorkflowsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[9]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -798,7 +963,7 @@ func (x *ListWorkflowsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWorkflowsResponse.ProtoReflect.Descriptor instead.
 func (*ListWorkflowsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{9}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListWorkflowsResponse) GetWorkflows() []*Workflow {
@@ -809,6 +974,198 @@ func (x *ListWorkflowsResponse) GetWorkflows() []*Workflow {
 }
 
 func (x *ListWorkflowsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type GetTemplateRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTemplateRequest) Reset() {
+	*x = GetTemplateRequest{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTemplateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTemplateRequest) ProtoMessage() {}
+
+func (x *GetTemplateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTemplateRequest.ProtoReflect.Descriptor instead.
+func (*GetTemplateRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *GetTemplateRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type GetTemplateResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Template      *Template              `protobuf:"bytes,1,opt,name=template,proto3" json:"template,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTemplateResponse) Reset() {
+	*x = GetTemplateResponse{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTemplateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTemplateResponse) ProtoMessage() {}
+
+func (x *GetTemplateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTemplateResponse.ProtoReflect.Descriptor instead.
+func (*GetTemplateResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *GetTemplateResponse) GetTemplate() *Template {
+	if x != nil {
+		return x.Template
+	}
+	return nil
+}
+
+type ListTemplatesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PageSize      int32                  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string                 `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTemplatesRequest) Reset() {
+	*x = ListTemplatesRequest{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTemplatesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTemplatesRequest) ProtoMessage() {}
+
+func (x *ListTemplatesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTemplatesRequest.ProtoReflect.Descriptor instead.
+func (*ListTemplatesRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ListTemplatesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListTemplatesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListTemplatesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Templates     []*Template            `protobuf:"bytes,1,rep,name=templates,proto3" json:"templates,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTemplatesResponse) Reset() {
+	*x = ListTemplatesResponse{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTemplatesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTemplatesResponse) ProtoMessage() {}
+
+func (x *ListTemplatesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTemplatesResponse.ProtoReflect.Descriptor instead.
+func (*ListTemplatesResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ListTemplatesResponse) GetTemplates() []*Template {
+	if x != nil {
+		return x.Templates
+	}
+	return nil
+}
+
+func (x *ListTemplatesResponse) GetNextPageToken() string {
 	if x != nil {
 		return x.NextPageToken
 	}
@@ -826,20 +1183,24 @@ type Execution struct {
 	Message          string                 `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
 	Params           map[string]string      `protobuf:"bytes,8,rep,name=params,proto3" json:"params,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Who or what started it: "api", "web"; more with later triggers.
-	Trigger       string                 `protobuf:"bytes,9,opt,name=trigger,proto3" json:"trigger,omitempty"`
-	Actor         string                 `protobuf:"bytes,10,opt,name=actor,proto3" json:"actor,omitempty"`
-	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	StartedAt     *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
-	FinishedAt    *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=finished_at,json=finishedAt,proto3" json:"finished_at,omitempty"`
-	Runs          []*Run                 `protobuf:"bytes,14,rep,name=runs,proto3" json:"runs,omitempty"`
-	Tests         *TestCounts            `protobuf:"bytes,15,opt,name=tests,proto3" json:"tests,omitempty"`
+	Trigger    string                 `protobuf:"bytes,9,opt,name=trigger,proto3" json:"trigger,omitempty"`
+	Actor      string                 `protobuf:"bytes,10,opt,name=actor,proto3" json:"actor,omitempty"`
+	CreatedAt  *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	StartedAt  *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	FinishedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=finished_at,json=finishedAt,proto3" json:"finished_at,omitempty"`
+	Runs       []*Run                 `protobuf:"bytes,14,rep,name=runs,proto3" json:"runs,omitempty"`
+	Tests      *TestCounts            `protobuf:"bytes,15,opt,name=tests,proto3" json:"tests,omitempty"`
+	// Revisions of the templates that the workflow was merged with.
+	Templates []*TemplateRevision `protobuf:"bytes,16,rep,name=templates,proto3" json:"templates,omitempty"`
+	// Order among what waits for a cluster; the higher goes first.
+	Priority      int32 `protobuf:"varint,17,opt,name=priority,proto3" json:"priority,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Execution) Reset() {
 	*x = Execution{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[10]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -851,7 +1212,7 @@ func (x *Execution) String() string {
 func (*Execution) ProtoMessage() {}
 
 func (x *Execution) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[10]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -864,7 +1225,7 @@ func (x *Execution) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Execution.ProtoReflect.Descriptor instead.
 func (*Execution) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{10}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Execution) GetId() string {
@@ -972,6 +1333,80 @@ func (x *Execution) GetTests() *TestCounts {
 	return nil
 }
 
+func (x *Execution) GetTemplates() []*TemplateRevision {
+	if x != nil {
+		return x.Templates
+	}
+	return nil
+}
+
+func (x *Execution) GetPriority() int32 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+type TemplateRevision struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Revision      int32                  `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Digest        string                 `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TemplateRevision) Reset() {
+	*x = TemplateRevision{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TemplateRevision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TemplateRevision) ProtoMessage() {}
+
+func (x *TemplateRevision) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TemplateRevision.ProtoReflect.Descriptor instead.
+func (*TemplateRevision) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *TemplateRevision) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TemplateRevision) GetRevision() int32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *TemplateRevision) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
 type TestCounts struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Total  int32                  `protobuf:"varint,1,opt,name=total,proto3" json:"total,omitempty"`
@@ -987,7 +1422,7 @@ type TestCounts struct {
 
 func (x *TestCounts) Reset() {
 	*x = TestCounts{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[11]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -999,7 +1434,7 @@ func (x *TestCounts) String() string {
 func (*TestCounts) ProtoMessage() {}
 
 func (x *TestCounts) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[11]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1012,7 +1447,7 @@ func (x *TestCounts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestCounts.ProtoReflect.Descriptor instead.
 func (*TestCounts) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{11}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TestCounts) GetTotal() int32 {
@@ -1064,15 +1499,19 @@ type Run struct {
 	// Values of its cell of the matrix.
 	Matrix map[string]string `protobuf:"bytes,8,rep,name=matrix,proto3" json:"matrix,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Number of its shard, from 1, of how many; 0 without shards.
-	Shard         int32 `protobuf:"varint,9,opt,name=shard,proto3" json:"shard,omitempty"`
-	Shards        int32 `protobuf:"varint,10,opt,name=shards,proto3" json:"shards,omitempty"`
+	Shard  int32 `protobuf:"varint,9,opt,name=shard,proto3" json:"shard,omitempty"`
+	Shards int32 `protobuf:"varint,10,opt,name=shards,proto3" json:"shards,omitempty"`
+	// Name of its concurrency group; empty without one.
+	ConcurrencyGroup string `protobuf:"bytes,11,opt,name=concurrency_group,json=concurrencyGroup,proto3" json:"concurrency_group,omitempty"`
+	// How many new attempts a loss of the infrastructure allows.
+	Retries       int32 `protobuf:"varint,12,opt,name=retries,proto3" json:"retries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[12]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1084,7 +1523,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[12]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1097,7 +1536,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{12}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Run) GetId() string {
@@ -1170,6 +1609,20 @@ func (x *Run) GetShards() int32 {
 	return 0
 }
 
+func (x *Run) GetConcurrencyGroup() string {
+	if x != nil {
+		return x.ConcurrencyGroup
+	}
+	return ""
+}
+
+func (x *Run) GetRetries() int32 {
+	if x != nil {
+		return x.Retries
+	}
+	return 0
+}
+
 type Attempt struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	Id         string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1191,7 +1644,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[13]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1203,7 +1656,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[13]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1216,7 +1669,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{13}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Attempt) GetId() string {
@@ -1321,7 +1774,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[14]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1333,7 +1786,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[14]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1346,7 +1799,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{14}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Step) GetIndex() int32 {
@@ -1426,7 +1879,7 @@ type Log struct {
 
 func (x *Log) Reset() {
 	*x = Log{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[15]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1438,7 +1891,7 @@ func (x *Log) String() string {
 func (*Log) ProtoMessage() {}
 
 func (x *Log) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[15]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1451,7 +1904,7 @@ func (x *Log) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Log.ProtoReflect.Descriptor instead.
 func (*Log) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{15}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Log) GetBytes() int64 {
@@ -1502,7 +1955,7 @@ type RunWorkflowRequest struct {
 
 func (x *RunWorkflowRequest) Reset() {
 	*x = RunWorkflowRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[16]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1514,7 +1967,7 @@ func (x *RunWorkflowRequest) String() string {
 func (*RunWorkflowRequest) ProtoMessage() {}
 
 func (x *RunWorkflowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[16]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1527,7 +1980,7 @@ func (x *RunWorkflowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunWorkflowRequest.ProtoReflect.Descriptor instead.
 func (*RunWorkflowRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{16}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RunWorkflowRequest) GetWorkflow() string {
@@ -1571,7 +2024,7 @@ type RunWorkflowResponse struct {
 
 func (x *RunWorkflowResponse) Reset() {
 	*x = RunWorkflowResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[17]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1583,7 +2036,7 @@ func (x *RunWorkflowResponse) String() string {
 func (*RunWorkflowResponse) ProtoMessage() {}
 
 func (x *RunWorkflowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[17]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1596,7 +2049,7 @@ func (x *RunWorkflowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunWorkflowResponse.ProtoReflect.Descriptor instead.
 func (*RunWorkflowResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{17}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RunWorkflowResponse) GetExecution() *Execution {
@@ -1629,7 +2082,7 @@ type GetExecutionRequest struct {
 
 func (x *GetExecutionRequest) Reset() {
 	*x = GetExecutionRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[18]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1641,7 +2094,7 @@ func (x *GetExecutionRequest) String() string {
 func (*GetExecutionRequest) ProtoMessage() {}
 
 func (x *GetExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[18]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1654,7 +2107,7 @@ func (x *GetExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExecutionRequest.ProtoReflect.Descriptor instead.
 func (*GetExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{18}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetExecutionRequest) GetId() string {
@@ -1673,7 +2126,7 @@ type GetExecutionResponse struct {
 
 func (x *GetExecutionResponse) Reset() {
 	*x = GetExecutionResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[19]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1685,7 +2138,7 @@ func (x *GetExecutionResponse) String() string {
 func (*GetExecutionResponse) ProtoMessage() {}
 
 func (x *GetExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[19]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1698,7 +2151,7 @@ func (x *GetExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExecutionResponse.ProtoReflect.Descriptor instead.
 func (*GetExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{19}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetExecutionResponse) GetExecution() *Execution {
@@ -1720,7 +2173,7 @@ type ListExecutionsRequest struct {
 
 func (x *ListExecutionsRequest) Reset() {
 	*x = ListExecutionsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[20]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1732,7 +2185,7 @@ func (x *ListExecutionsRequest) String() string {
 func (*ListExecutionsRequest) ProtoMessage() {}
 
 func (x *ListExecutionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[20]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1745,7 +2198,7 @@ func (x *ListExecutionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListExecutionsRequest.ProtoReflect.Descriptor instead.
 func (*ListExecutionsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{20}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListExecutionsRequest) GetPageSize() int32 {
@@ -1787,7 +2240,7 @@ type ListExecutionsResponse struct {
 
 func (x *ListExecutionsResponse) Reset() {
 	*x = ListExecutionsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[21]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1799,7 +2252,7 @@ func (x *ListExecutionsResponse) String() string {
 func (*ListExecutionsResponse) ProtoMessage() {}
 
 func (x *ListExecutionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[21]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1812,7 +2265,7 @@ func (x *ListExecutionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListExecutionsResponse.ProtoReflect.Descriptor instead.
 func (*ListExecutionsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{21}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListExecutionsResponse) GetExecutions() []*Execution {
@@ -1838,7 +2291,7 @@ type WatchExecutionRequest struct {
 
 func (x *WatchExecutionRequest) Reset() {
 	*x = WatchExecutionRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[22]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1850,7 +2303,7 @@ func (x *WatchExecutionRequest) String() string {
 func (*WatchExecutionRequest) ProtoMessage() {}
 
 func (x *WatchExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[22]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1863,7 +2316,7 @@ func (x *WatchExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchExecutionRequest.ProtoReflect.Descriptor instead.
 func (*WatchExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{22}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WatchExecutionRequest) GetId() string {
@@ -1882,7 +2335,7 @@ type WatchExecutionResponse struct {
 
 func (x *WatchExecutionResponse) Reset() {
 	*x = WatchExecutionResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[23]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1894,7 +2347,7 @@ func (x *WatchExecutionResponse) String() string {
 func (*WatchExecutionResponse) ProtoMessage() {}
 
 func (x *WatchExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[23]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1907,7 +2360,7 @@ func (x *WatchExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchExecutionResponse.ProtoReflect.Descriptor instead.
 func (*WatchExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{23}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WatchExecutionResponse) GetExecution() *Execution {
@@ -1927,7 +2380,7 @@ type CancelExecutionRequest struct {
 
 func (x *CancelExecutionRequest) Reset() {
 	*x = CancelExecutionRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[24]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1939,7 +2392,7 @@ func (x *CancelExecutionRequest) String() string {
 func (*CancelExecutionRequest) ProtoMessage() {}
 
 func (x *CancelExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[24]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1952,7 +2405,7 @@ func (x *CancelExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelExecutionRequest.ProtoReflect.Descriptor instead.
 func (*CancelExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{24}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *CancelExecutionRequest) GetId() string {
@@ -1978,7 +2431,7 @@ type CancelExecutionResponse struct {
 
 func (x *CancelExecutionResponse) Reset() {
 	*x = CancelExecutionResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[25]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1990,7 +2443,7 @@ func (x *CancelExecutionResponse) String() string {
 func (*CancelExecutionResponse) ProtoMessage() {}
 
 func (x *CancelExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[25]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2003,7 +2456,7 @@ func (x *CancelExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelExecutionResponse.ProtoReflect.Descriptor instead.
 func (*CancelExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{25}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CancelExecutionResponse) GetExecution() *Execution {
@@ -2028,7 +2481,7 @@ type ResumeExecutionRequest struct {
 
 func (x *ResumeExecutionRequest) Reset() {
 	*x = ResumeExecutionRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2040,7 +2493,7 @@ func (x *ResumeExecutionRequest) String() string {
 func (*ResumeExecutionRequest) ProtoMessage() {}
 
 func (x *ResumeExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2053,7 +2506,7 @@ func (x *ResumeExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeExecutionRequest.ProtoReflect.Descriptor instead.
 func (*ResumeExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{26}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ResumeExecutionRequest) GetId() string {
@@ -2095,7 +2548,7 @@ type ResumeExecutionResponse struct {
 
 func (x *ResumeExecutionResponse) Reset() {
 	*x = ResumeExecutionResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2107,7 +2560,7 @@ func (x *ResumeExecutionResponse) String() string {
 func (*ResumeExecutionResponse) ProtoMessage() {}
 
 func (x *ResumeExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2120,7 +2573,7 @@ func (x *ResumeExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeExecutionResponse.ProtoReflect.Descriptor instead.
 func (*ResumeExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{27}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ResumeExecutionResponse) GetExecution() *Execution {
@@ -2149,7 +2602,7 @@ type StreamLogRequest struct {
 
 func (x *StreamLogRequest) Reset() {
 	*x = StreamLogRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2161,7 +2614,7 @@ func (x *StreamLogRequest) String() string {
 func (*StreamLogRequest) ProtoMessage() {}
 
 func (x *StreamLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2174,7 +2627,7 @@ func (x *StreamLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLogRequest.ProtoReflect.Descriptor instead.
 func (*StreamLogRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{28}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *StreamLogRequest) GetAttemptId() string {
@@ -2218,7 +2671,7 @@ type StreamLogResponse struct {
 
 func (x *StreamLogResponse) Reset() {
 	*x = StreamLogResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2230,7 +2683,7 @@ func (x *StreamLogResponse) String() string {
 func (*StreamLogResponse) ProtoMessage() {}
 
 func (x *StreamLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2243,7 +2696,7 @@ func (x *StreamLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLogResponse.ProtoReflect.Descriptor instead.
 func (*StreamLogResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{29}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *StreamLogResponse) GetOffset() int64 {
@@ -2287,7 +2740,7 @@ type ListTestResultsRequest struct {
 
 func (x *ListTestResultsRequest) Reset() {
 	*x = ListTestResultsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2299,7 +2752,7 @@ func (x *ListTestResultsRequest) String() string {
 func (*ListTestResultsRequest) ProtoMessage() {}
 
 func (x *ListTestResultsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2312,7 +2765,7 @@ func (x *ListTestResultsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTestResultsRequest.ProtoReflect.Descriptor instead.
 func (*ListTestResultsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{30}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListTestResultsRequest) GetExecutionId() string {
@@ -2364,7 +2817,7 @@ type TestResult struct {
 
 func (x *TestResult) Reset() {
 	*x = TestResult{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2376,7 +2829,7 @@ func (x *TestResult) String() string {
 func (*TestResult) ProtoMessage() {}
 
 func (x *TestResult) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2389,7 +2842,7 @@ func (x *TestResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestResult.ProtoReflect.Descriptor instead.
 func (*TestResult) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{31}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *TestResult) GetId() string {
@@ -2480,7 +2933,7 @@ type ListTestResultsResponse struct {
 
 func (x *ListTestResultsResponse) Reset() {
 	*x = ListTestResultsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2492,7 +2945,7 @@ func (x *ListTestResultsResponse) String() string {
 func (*ListTestResultsResponse) ProtoMessage() {}
 
 func (x *ListTestResultsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2505,7 +2958,7 @@ func (x *ListTestResultsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTestResultsResponse.ProtoReflect.Descriptor instead.
 func (*ListTestResultsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{32}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListTestResultsResponse) GetResults() []*TestResult {
@@ -2531,7 +2984,7 @@ type ListFilesRequest struct {
 
 func (x *ListFilesRequest) Reset() {
 	*x = ListFilesRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2543,7 +2996,7 @@ func (x *ListFilesRequest) String() string {
 func (*ListFilesRequest) ProtoMessage() {}
 
 func (x *ListFilesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2556,7 +3009,7 @@ func (x *ListFilesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFilesRequest.ProtoReflect.Descriptor instead.
 func (*ListFilesRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{33}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListFilesRequest) GetExecutionId() string {
@@ -2590,7 +3043,7 @@ type File struct {
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2602,7 +3055,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2615,7 +3068,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{34}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *File) GetId() string {
@@ -2711,7 +3164,7 @@ type ListFilesResponse struct {
 
 func (x *ListFilesResponse) Reset() {
 	*x = ListFilesResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2723,7 +3176,7 @@ func (x *ListFilesResponse) String() string {
 func (*ListFilesResponse) ProtoMessage() {}
 
 func (x *ListFilesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2736,7 +3189,7 @@ func (x *ListFilesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFilesResponse.ProtoReflect.Descriptor instead.
 func (*ListFilesResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{35}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListFilesResponse) GetFiles() []*File {
@@ -2764,7 +3217,7 @@ type Cluster struct {
 
 func (x *Cluster) Reset() {
 	*x = Cluster{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2776,7 +3229,7 @@ func (x *Cluster) String() string {
 func (*Cluster) ProtoMessage() {}
 
 func (x *Cluster) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2789,7 +3242,7 @@ func (x *Cluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster.ProtoReflect.Descriptor instead.
 func (*Cluster) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{36}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Cluster) GetId() string {
@@ -2874,7 +3327,7 @@ type Environment struct {
 
 func (x *Environment) Reset() {
 	*x = Environment{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2886,7 +3339,7 @@ func (x *Environment) String() string {
 func (*Environment) ProtoMessage() {}
 
 func (x *Environment) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2899,7 +3352,7 @@ func (x *Environment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Environment.ProtoReflect.Descriptor instead.
 func (*Environment) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{37}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Environment) GetId() string {
@@ -2943,7 +3396,7 @@ type EnrollClusterRequest struct {
 
 func (x *EnrollClusterRequest) Reset() {
 	*x = EnrollClusterRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2955,7 +3408,7 @@ func (x *EnrollClusterRequest) String() string {
 func (*EnrollClusterRequest) ProtoMessage() {}
 
 func (x *EnrollClusterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2968,7 +3421,7 @@ func (x *EnrollClusterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollClusterRequest.ProtoReflect.Descriptor instead.
 func (*EnrollClusterRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{38}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *EnrollClusterRequest) GetName() string {
@@ -3009,7 +3462,7 @@ type EnrollClusterResponse struct {
 
 func (x *EnrollClusterResponse) Reset() {
 	*x = EnrollClusterResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3021,7 +3474,7 @@ func (x *EnrollClusterResponse) String() string {
 func (*EnrollClusterResponse) ProtoMessage() {}
 
 func (x *EnrollClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3034,7 +3487,7 @@ func (x *EnrollClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollClusterResponse.ProtoReflect.Descriptor instead.
 func (*EnrollClusterResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{39}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *EnrollClusterResponse) GetCluster() *Cluster {
@@ -3094,7 +3547,7 @@ type ListClustersRequest struct {
 
 func (x *ListClustersRequest) Reset() {
 	*x = ListClustersRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3106,7 +3559,7 @@ func (x *ListClustersRequest) String() string {
 func (*ListClustersRequest) ProtoMessage() {}
 
 func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3119,7 +3572,7 @@ func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersRequest.ProtoReflect.Descriptor instead.
 func (*ListClustersRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{40}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{46}
 }
 
 type ListClustersResponse struct {
@@ -3131,7 +3584,7 @@ type ListClustersResponse struct {
 
 func (x *ListClustersResponse) Reset() {
 	*x = ListClustersResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3143,7 +3596,7 @@ func (x *ListClustersResponse) String() string {
 func (*ListClustersResponse) ProtoMessage() {}
 
 func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3156,7 +3609,7 @@ func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersResponse.ProtoReflect.Descriptor instead.
 func (*ListClustersResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{41}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ListClustersResponse) GetClusters() []*Cluster {
@@ -3174,7 +3627,7 @@ type ListEnvironmentsRequest struct {
 
 func (x *ListEnvironmentsRequest) Reset() {
 	*x = ListEnvironmentsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3186,7 +3639,7 @@ func (x *ListEnvironmentsRequest) String() string {
 func (*ListEnvironmentsRequest) ProtoMessage() {}
 
 func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3199,7 +3652,7 @@ func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsRequest.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{42}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{48}
 }
 
 type ListEnvironmentsResponse struct {
@@ -3211,7 +3664,7 @@ type ListEnvironmentsResponse struct {
 
 func (x *ListEnvironmentsResponse) Reset() {
 	*x = ListEnvironmentsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3223,7 +3676,7 @@ func (x *ListEnvironmentsResponse) String() string {
 func (*ListEnvironmentsResponse) ProtoMessage() {}
 
 func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3236,7 +3689,7 @@ func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsResponse.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{43}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ListEnvironmentsResponse) GetEnvironments() []*Environment {
@@ -3254,7 +3707,7 @@ type WhoAmIRequest struct {
 
 func (x *WhoAmIRequest) Reset() {
 	*x = WhoAmIRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3266,7 +3719,7 @@ func (x *WhoAmIRequest) String() string {
 func (*WhoAmIRequest) ProtoMessage() {}
 
 func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3279,7 +3732,7 @@ func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIRequest.ProtoReflect.Descriptor instead.
 func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{44}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{50}
 }
 
 type WhoAmIResponse struct {
@@ -3297,7 +3750,7 @@ type WhoAmIResponse struct {
 
 func (x *WhoAmIResponse) Reset() {
 	*x = WhoAmIResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3309,7 +3762,7 @@ func (x *WhoAmIResponse) String() string {
 func (*WhoAmIResponse) ProtoMessage() {}
 
 func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3322,7 +3775,7 @@ func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIResponse.ProtoReflect.Descriptor instead.
 func (*WhoAmIResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{45}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *WhoAmIResponse) GetOrganization() string {
@@ -3388,7 +3841,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3400,7 +3853,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3413,7 +3866,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{46}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *CreateTokenRequest) GetTeam() string {
@@ -3454,7 +3907,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3466,7 +3919,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3479,7 +3932,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{47}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *CreateTokenResponse) GetToken() string {
@@ -3507,7 +3960,7 @@ type SignInRequest struct {
 
 func (x *SignInRequest) Reset() {
 	*x = SignInRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3519,7 +3972,7 @@ func (x *SignInRequest) String() string {
 func (*SignInRequest) ProtoMessage() {}
 
 func (x *SignInRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3532,7 +3985,7 @@ func (x *SignInRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInRequest.ProtoReflect.Descriptor instead.
 func (*SignInRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{48}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *SignInRequest) GetEmail() string {
@@ -3567,7 +4020,7 @@ type SignInResponse struct {
 
 func (x *SignInResponse) Reset() {
 	*x = SignInResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3579,7 +4032,7 @@ func (x *SignInResponse) String() string {
 func (*SignInResponse) ProtoMessage() {}
 
 func (x *SignInResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3592,7 +4045,7 @@ func (x *SignInResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInResponse.ProtoReflect.Descriptor instead.
 func (*SignInResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{49}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *SignInResponse) GetToken() string {
@@ -3630,7 +4083,7 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x12\n" +
 	"\x04line\x18\x02 \x01(\x05R\x04line\x12\x16\n" +
 	"\x06column\x18\x03 \x01(\x05R\x06column\x12\x18\n" +
-	"\amessage\x18\x04 \x01(\tR\amessage\"\x95\x03\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\"\xb3\x03\n" +
 	"\bWorkflow\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -3643,7 +4096,26 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"updated_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12\x16\n" +
 	"\x06source\x18\t \x01(\tR\x06source\x12.\n" +
 	"\x06params\x18\n" +
-	" \x03(\v2\x16.seatrial.api.v1.ParamR\x06params\x1a9\n" +
+	" \x03(\v2\x16.seatrial.api.v1.ParamR\x06params\x12\x1c\n" +
+	"\ttemplates\x18\v \x03(\tR\ttemplates\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd1\x03\n" +
+	"\bTemplate\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04team\x18\x03 \x01(\tR\x04team\x12=\n" +
+	"\x06labels\x18\x04 \x03(\v2%.seatrial.api.v1.Template.LabelsEntryR\x06labels\x12 \n" +
+	"\vdescription\x18\x05 \x01(\tR\vdescription\x12\x16\n" +
+	"\x06digest\x18\x06 \x01(\tR\x06digest\x12\x1a\n" +
+	"\brevision\x18\a \x01(\x05R\brevision\x129\n" +
+	"\n" +
+	"updated_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12\x16\n" +
+	"\x06source\x18\t \x01(\tR\x06source\x12.\n" +
+	"\x06params\x18\n" +
+	" \x03(\v2\x16.seatrial.api.v1.ParamR\x06params\x12\x1c\n" +
+	"\tworkflows\x18\v \x03(\tR\tworkflows\x12\x1c\n" +
+	"\ttemplates\x18\f \x03(\tR\ttemplates\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9b\x01\n" +
@@ -3653,15 +4125,17 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\adefault\x18\x03 \x01(\tR\adefault\x12\x1a\n" +
 	"\brequired\x18\x04 \x01(\bR\brequired\x12 \n" +
 	"\vdescription\x18\x05 \x01(\tR\vdescription\x12\x12\n" +
-	"\x04enum\x18\x06 \x03(\tR\x04enum\"|\n" +
+	"\x04enum\x18\x06 \x03(\tR\x04enum\"\x9d\x01\n" +
 	"\x14ApplyWorkflowRequest\x12#\n" +
 	"\x06source\x18\x01 \x01(\tB\v\xbaH\br\x06\x10\x01(\x80\x80@R\x06source\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x17\n" +
 	"\adry_run\x18\x03 \x01(\bR\x06dryRun\x12\x12\n" +
-	"\x04team\x18\x04 \x01(\tR\x04team\"\x87\x01\n" +
+	"\x04team\x18\x04 \x01(\tR\x04team\x12\x1f\n" +
+	"\x05along\x18\x05 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\x05along\"\xbe\x01\n" +
 	"\x15ApplyWorkflowResponse\x125\n" +
 	"\bworkflow\x18\x01 \x01(\v2\x19.seatrial.api.v1.WorkflowR\bworkflow\x127\n" +
-	"\aoutcome\x18\x02 \x01(\x0e2\x1d.seatrial.api.v1.ApplyOutcomeR\aoutcome\"1\n" +
+	"\aoutcome\x18\x02 \x01(\x0e2\x1d.seatrial.api.v1.ApplyOutcomeR\aoutcome\x125\n" +
+	"\btemplate\x18\x03 \x01(\v2\x19.seatrial.api.v1.TemplateR\btemplate\"1\n" +
 	"\x12GetWorkflowRequest\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\"L\n" +
 	"\x13GetWorkflowResponse\x125\n" +
@@ -3673,7 +4147,19 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tR\tpageToken\"x\n" +
 	"\x15ListWorkflowsResponse\x127\n" +
 	"\tworkflows\x18\x01 \x03(\v2\x19.seatrial.api.v1.WorkflowR\tworkflows\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xab\x05\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"1\n" +
+	"\x12GetTemplateRequest\x12\x1b\n" +
+	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\"L\n" +
+	"\x13GetTemplateResponse\x125\n" +
+	"\btemplate\x18\x01 \x01(\v2\x19.seatrial.api.v1.TemplateR\btemplate\"^\n" +
+	"\x14ListTemplatesRequest\x12'\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"x\n" +
+	"\x15ListTemplatesResponse\x127\n" +
+	"\ttemplates\x18\x01 \x03(\v2\x19.seatrial.api.v1.TemplateR\ttemplates\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x88\x06\n" +
 	"\tExecution\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12+\n" +
@@ -3693,17 +4179,23 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\vfinished_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"finishedAt\x12(\n" +
 	"\x04runs\x18\x0e \x03(\v2\x14.seatrial.api.v1.RunR\x04runs\x121\n" +
-	"\x05tests\x18\x0f \x01(\v2\x1b.seatrial.api.v1.TestCountsR\x05tests\x1a9\n" +
+	"\x05tests\x18\x0f \x01(\v2\x1b.seatrial.api.v1.TestCountsR\x05tests\x12?\n" +
+	"\ttemplates\x18\x10 \x03(\v2!.seatrial.api.v1.TemplateRevisionR\ttemplates\x12\x1a\n" +
+	"\bpriority\x18\x11 \x01(\x05R\bpriority\x1a9\n" +
 	"\vParamsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x86\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"Z\n" +
+	"\x10TemplateRevision\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x05R\brevision\x12\x16\n" +
+	"\x06digest\x18\x03 \x01(\tR\x06digest\"\x86\x01\n" +
 	"\n" +
 	"TestCounts\x12\x14\n" +
 	"\x05total\x18\x01 \x01(\x05R\x05total\x12\x16\n" +
 	"\x06passed\x18\x02 \x01(\x05R\x06passed\x12\x16\n" +
 	"\x06failed\x18\x03 \x01(\x05R\x06failed\x12\x18\n" +
 	"\aerrored\x18\x04 \x01(\x05R\aerrored\x12\x18\n" +
-	"\askipped\x18\x05 \x01(\x05R\askipped\"\x8d\x03\n" +
+	"\askipped\x18\x05 \x01(\x05R\askipped\"\xd4\x03\n" +
 	"\x03Run\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\venvironment\x18\x02 \x01(\tR\venvironment\x12\x18\n" +
@@ -3715,7 +4207,9 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x06matrix\x18\b \x03(\v2 .seatrial.api.v1.Run.MatrixEntryR\x06matrix\x12\x14\n" +
 	"\x05shard\x18\t \x01(\x05R\x05shard\x12\x16\n" +
 	"\x06shards\x18\n" +
-	" \x01(\x05R\x06shards\x1a9\n" +
+	" \x01(\x05R\x06shards\x12+\n" +
+	"\x11concurrency_group\x18\v \x01(\tR\x10concurrencyGroup\x12\x18\n" +
+	"\aretries\x18\f \x01(\x05R\aretries\x1a9\n" +
 	"\vMatrixEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x93\x03\n" +
@@ -3945,11 +4439,13 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x10STATUS_TIMED_OUT\x10\t\x12\x14\n" +
 	"\x10STATUS_CANCELLED\x10\n" +
 	"\x12\x12\n" +
-	"\x0eSTATUS_SKIPPED\x10\v2\xb5\x02\n" +
+	"\x0eSTATUS_SKIPPED\x10\v2\xf9\x03\n" +
 	"\x0fWorkflowService\x12^\n" +
 	"\rApplyWorkflow\x12%.seatrial.api.v1.ApplyWorkflowRequest\x1a&.seatrial.api.v1.ApplyWorkflowResponse\x12]\n" +
 	"\vGetWorkflow\x12#.seatrial.api.v1.GetWorkflowRequest\x1a$.seatrial.api.v1.GetWorkflowResponse\"\x03\x90\x02\x01\x12c\n" +
-	"\rListWorkflows\x12%.seatrial.api.v1.ListWorkflowsRequest\x1a&.seatrial.api.v1.ListWorkflowsResponse\"\x03\x90\x02\x012\x81\a\n" +
+	"\rListWorkflows\x12%.seatrial.api.v1.ListWorkflowsRequest\x1a&.seatrial.api.v1.ListWorkflowsResponse\"\x03\x90\x02\x01\x12]\n" +
+	"\vGetTemplate\x12#.seatrial.api.v1.GetTemplateRequest\x1a$.seatrial.api.v1.GetTemplateResponse\"\x03\x90\x02\x01\x12c\n" +
+	"\rListTemplates\x12%.seatrial.api.v1.ListTemplatesRequest\x1a&.seatrial.api.v1.ListTemplatesResponse\"\x03\x90\x02\x012\x81\a\n" +
 	"\x10ExecutionService\x12X\n" +
 	"\vRunWorkflow\x12#.seatrial.api.v1.RunWorkflowRequest\x1a$.seatrial.api.v1.RunWorkflowResponse\x12`\n" +
 	"\fGetExecution\x12$.seatrial.api.v1.GetExecutionRequest\x1a%.seatrial.api.v1.GetExecutionResponse\"\x03\x90\x02\x01\x12f\n" +
@@ -3983,157 +4479,175 @@ func file_seatrial_api_v1_api_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_api_v1_api_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
+var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 61)
 var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(ApplyOutcome)(0),                // 0: seatrial.api.v1.ApplyOutcome
 	(Status)(0),                      // 1: seatrial.api.v1.Status
 	(*ErrorDetail)(nil),              // 2: seatrial.api.v1.ErrorDetail
 	(*Fault)(nil),                    // 3: seatrial.api.v1.Fault
 	(*Workflow)(nil),                 // 4: seatrial.api.v1.Workflow
-	(*Param)(nil),                    // 5: seatrial.api.v1.Param
-	(*ApplyWorkflowRequest)(nil),     // 6: seatrial.api.v1.ApplyWorkflowRequest
-	(*ApplyWorkflowResponse)(nil),    // 7: seatrial.api.v1.ApplyWorkflowResponse
-	(*GetWorkflowRequest)(nil),       // 8: seatrial.api.v1.GetWorkflowRequest
-	(*GetWorkflowResponse)(nil),      // 9: seatrial.api.v1.GetWorkflowResponse
-	(*ListWorkflowsRequest)(nil),     // 10: seatrial.api.v1.ListWorkflowsRequest
-	(*ListWorkflowsResponse)(nil),    // 11: seatrial.api.v1.ListWorkflowsResponse
-	(*Execution)(nil),                // 12: seatrial.api.v1.Execution
-	(*TestCounts)(nil),               // 13: seatrial.api.v1.TestCounts
-	(*Run)(nil),                      // 14: seatrial.api.v1.Run
-	(*Attempt)(nil),                  // 15: seatrial.api.v1.Attempt
-	(*Step)(nil),                     // 16: seatrial.api.v1.Step
-	(*Log)(nil),                      // 17: seatrial.api.v1.Log
-	(*RunWorkflowRequest)(nil),       // 18: seatrial.api.v1.RunWorkflowRequest
-	(*RunWorkflowResponse)(nil),      // 19: seatrial.api.v1.RunWorkflowResponse
-	(*GetExecutionRequest)(nil),      // 20: seatrial.api.v1.GetExecutionRequest
-	(*GetExecutionResponse)(nil),     // 21: seatrial.api.v1.GetExecutionResponse
-	(*ListExecutionsRequest)(nil),    // 22: seatrial.api.v1.ListExecutionsRequest
-	(*ListExecutionsResponse)(nil),   // 23: seatrial.api.v1.ListExecutionsResponse
-	(*WatchExecutionRequest)(nil),    // 24: seatrial.api.v1.WatchExecutionRequest
-	(*WatchExecutionResponse)(nil),   // 25: seatrial.api.v1.WatchExecutionResponse
-	(*CancelExecutionRequest)(nil),   // 26: seatrial.api.v1.CancelExecutionRequest
-	(*CancelExecutionResponse)(nil),  // 27: seatrial.api.v1.CancelExecutionResponse
-	(*ResumeExecutionRequest)(nil),   // 28: seatrial.api.v1.ResumeExecutionRequest
-	(*ResumeExecutionResponse)(nil),  // 29: seatrial.api.v1.ResumeExecutionResponse
-	(*StreamLogRequest)(nil),         // 30: seatrial.api.v1.StreamLogRequest
-	(*StreamLogResponse)(nil),        // 31: seatrial.api.v1.StreamLogResponse
-	(*ListTestResultsRequest)(nil),   // 32: seatrial.api.v1.ListTestResultsRequest
-	(*TestResult)(nil),               // 33: seatrial.api.v1.TestResult
-	(*ListTestResultsResponse)(nil),  // 34: seatrial.api.v1.ListTestResultsResponse
-	(*ListFilesRequest)(nil),         // 35: seatrial.api.v1.ListFilesRequest
-	(*File)(nil),                     // 36: seatrial.api.v1.File
-	(*ListFilesResponse)(nil),        // 37: seatrial.api.v1.ListFilesResponse
-	(*Cluster)(nil),                  // 38: seatrial.api.v1.Cluster
-	(*Environment)(nil),              // 39: seatrial.api.v1.Environment
-	(*EnrollClusterRequest)(nil),     // 40: seatrial.api.v1.EnrollClusterRequest
-	(*EnrollClusterResponse)(nil),    // 41: seatrial.api.v1.EnrollClusterResponse
-	(*ListClustersRequest)(nil),      // 42: seatrial.api.v1.ListClustersRequest
-	(*ListClustersResponse)(nil),     // 43: seatrial.api.v1.ListClustersResponse
-	(*ListEnvironmentsRequest)(nil),  // 44: seatrial.api.v1.ListEnvironmentsRequest
-	(*ListEnvironmentsResponse)(nil), // 45: seatrial.api.v1.ListEnvironmentsResponse
-	(*WhoAmIRequest)(nil),            // 46: seatrial.api.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil),           // 47: seatrial.api.v1.WhoAmIResponse
-	(*CreateTokenRequest)(nil),       // 48: seatrial.api.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),      // 49: seatrial.api.v1.CreateTokenResponse
-	(*SignInRequest)(nil),            // 50: seatrial.api.v1.SignInRequest
-	(*SignInResponse)(nil),           // 51: seatrial.api.v1.SignInResponse
-	nil,                              // 52: seatrial.api.v1.Workflow.LabelsEntry
-	nil,                              // 53: seatrial.api.v1.Execution.ParamsEntry
-	nil,                              // 54: seatrial.api.v1.Run.MatrixEntry
-	nil,                              // 55: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	(*timestamppb.Timestamp)(nil),    // 56: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 57: google.protobuf.Duration
+	(*Template)(nil),                 // 5: seatrial.api.v1.Template
+	(*Param)(nil),                    // 6: seatrial.api.v1.Param
+	(*ApplyWorkflowRequest)(nil),     // 7: seatrial.api.v1.ApplyWorkflowRequest
+	(*ApplyWorkflowResponse)(nil),    // 8: seatrial.api.v1.ApplyWorkflowResponse
+	(*GetWorkflowRequest)(nil),       // 9: seatrial.api.v1.GetWorkflowRequest
+	(*GetWorkflowResponse)(nil),      // 10: seatrial.api.v1.GetWorkflowResponse
+	(*ListWorkflowsRequest)(nil),     // 11: seatrial.api.v1.ListWorkflowsRequest
+	(*ListWorkflowsResponse)(nil),    // 12: seatrial.api.v1.ListWorkflowsResponse
+	(*GetTemplateRequest)(nil),       // 13: seatrial.api.v1.GetTemplateRequest
+	(*GetTemplateResponse)(nil),      // 14: seatrial.api.v1.GetTemplateResponse
+	(*ListTemplatesRequest)(nil),     // 15: seatrial.api.v1.ListTemplatesRequest
+	(*ListTemplatesResponse)(nil),    // 16: seatrial.api.v1.ListTemplatesResponse
+	(*Execution)(nil),                // 17: seatrial.api.v1.Execution
+	(*TemplateRevision)(nil),         // 18: seatrial.api.v1.TemplateRevision
+	(*TestCounts)(nil),               // 19: seatrial.api.v1.TestCounts
+	(*Run)(nil),                      // 20: seatrial.api.v1.Run
+	(*Attempt)(nil),                  // 21: seatrial.api.v1.Attempt
+	(*Step)(nil),                     // 22: seatrial.api.v1.Step
+	(*Log)(nil),                      // 23: seatrial.api.v1.Log
+	(*RunWorkflowRequest)(nil),       // 24: seatrial.api.v1.RunWorkflowRequest
+	(*RunWorkflowResponse)(nil),      // 25: seatrial.api.v1.RunWorkflowResponse
+	(*GetExecutionRequest)(nil),      // 26: seatrial.api.v1.GetExecutionRequest
+	(*GetExecutionResponse)(nil),     // 27: seatrial.api.v1.GetExecutionResponse
+	(*ListExecutionsRequest)(nil),    // 28: seatrial.api.v1.ListExecutionsRequest
+	(*ListExecutionsResponse)(nil),   // 29: seatrial.api.v1.ListExecutionsResponse
+	(*WatchExecutionRequest)(nil),    // 30: seatrial.api.v1.WatchExecutionRequest
+	(*WatchExecutionResponse)(nil),   // 31: seatrial.api.v1.WatchExecutionResponse
+	(*CancelExecutionRequest)(nil),   // 32: seatrial.api.v1.CancelExecutionRequest
+	(*CancelExecutionResponse)(nil),  // 33: seatrial.api.v1.CancelExecutionResponse
+	(*ResumeExecutionRequest)(nil),   // 34: seatrial.api.v1.ResumeExecutionRequest
+	(*ResumeExecutionResponse)(nil),  // 35: seatrial.api.v1.ResumeExecutionResponse
+	(*StreamLogRequest)(nil),         // 36: seatrial.api.v1.StreamLogRequest
+	(*StreamLogResponse)(nil),        // 37: seatrial.api.v1.StreamLogResponse
+	(*ListTestResultsRequest)(nil),   // 38: seatrial.api.v1.ListTestResultsRequest
+	(*TestResult)(nil),               // 39: seatrial.api.v1.TestResult
+	(*ListTestResultsResponse)(nil),  // 40: seatrial.api.v1.ListTestResultsResponse
+	(*ListFilesRequest)(nil),         // 41: seatrial.api.v1.ListFilesRequest
+	(*File)(nil),                     // 42: seatrial.api.v1.File
+	(*ListFilesResponse)(nil),        // 43: seatrial.api.v1.ListFilesResponse
+	(*Cluster)(nil),                  // 44: seatrial.api.v1.Cluster
+	(*Environment)(nil),              // 45: seatrial.api.v1.Environment
+	(*EnrollClusterRequest)(nil),     // 46: seatrial.api.v1.EnrollClusterRequest
+	(*EnrollClusterResponse)(nil),    // 47: seatrial.api.v1.EnrollClusterResponse
+	(*ListClustersRequest)(nil),      // 48: seatrial.api.v1.ListClustersRequest
+	(*ListClustersResponse)(nil),     // 49: seatrial.api.v1.ListClustersResponse
+	(*ListEnvironmentsRequest)(nil),  // 50: seatrial.api.v1.ListEnvironmentsRequest
+	(*ListEnvironmentsResponse)(nil), // 51: seatrial.api.v1.ListEnvironmentsResponse
+	(*WhoAmIRequest)(nil),            // 52: seatrial.api.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),           // 53: seatrial.api.v1.WhoAmIResponse
+	(*CreateTokenRequest)(nil),       // 54: seatrial.api.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),      // 55: seatrial.api.v1.CreateTokenResponse
+	(*SignInRequest)(nil),            // 56: seatrial.api.v1.SignInRequest
+	(*SignInResponse)(nil),           // 57: seatrial.api.v1.SignInResponse
+	nil,                              // 58: seatrial.api.v1.Workflow.LabelsEntry
+	nil,                              // 59: seatrial.api.v1.Template.LabelsEntry
+	nil,                              // 60: seatrial.api.v1.Execution.ParamsEntry
+	nil,                              // 61: seatrial.api.v1.Run.MatrixEntry
+	nil,                              // 62: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	(*timestamppb.Timestamp)(nil),    // 63: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 64: google.protobuf.Duration
 }
 var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	3,  // 0: seatrial.api.v1.ErrorDetail.faults:type_name -> seatrial.api.v1.Fault
-	52, // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
-	56, // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
-	5,  // 3: seatrial.api.v1.Workflow.params:type_name -> seatrial.api.v1.Param
-	4,  // 4: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
-	0,  // 5: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
-	4,  // 6: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
-	4,  // 7: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
-	1,  // 8: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
-	53, // 9: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
-	56, // 10: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
-	56, // 11: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
-	56, // 12: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
-	14, // 13: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
-	13, // 14: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
-	1,  // 15: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
-	15, // 16: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
-	54, // 17: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
-	1,  // 18: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
-	56, // 19: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	56, // 20: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
-	16, // 21: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
-	1,  // 22: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
-	56, // 23: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	56, // 24: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
-	17, // 25: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
-	55, // 26: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	12, // 27: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
-	12, // 28: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	1,  // 29: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
-	12, // 30: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
-	12, // 31: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	12, // 32: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	12, // 33: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	57, // 34: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
-	33, // 35: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
-	36, // 36: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
-	56, // 37: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
-	56, // 38: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
-	38, // 39: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	39, // 40: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
-	56, // 41: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
-	38, // 42: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
-	39, // 43: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
-	56, // 44: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	57, // 45: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
-	56, // 46: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	56, // 47: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
-	6,  // 48: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
-	8,  // 49: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
-	10, // 50: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
-	18, // 51: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
-	20, // 52: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
-	22, // 53: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
-	24, // 54: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
-	26, // 55: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
-	28, // 56: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
-	30, // 57: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
-	32, // 58: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
-	35, // 59: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
-	40, // 60: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
-	42, // 61: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
-	44, // 62: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
-	46, // 63: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
-	48, // 64: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
-	50, // 65: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
-	7,  // 66: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
-	9,  // 67: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
-	11, // 68: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
-	19, // 69: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
-	21, // 70: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
-	23, // 71: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
-	25, // 72: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
-	27, // 73: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
-	29, // 74: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
-	31, // 75: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
-	34, // 76: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
-	37, // 77: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
-	41, // 78: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
-	43, // 79: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
-	45, // 80: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
-	47, // 81: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
-	49, // 82: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
-	51, // 83: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
-	66, // [66:84] is the sub-list for method output_type
-	48, // [48:66] is the sub-list for method input_type
-	48, // [48:48] is the sub-list for extension type_name
-	48, // [48:48] is the sub-list for extension extendee
-	0,  // [0:48] is the sub-list for field type_name
+	58, // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
+	63, // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
+	6,  // 3: seatrial.api.v1.Workflow.params:type_name -> seatrial.api.v1.Param
+	59, // 4: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
+	63, // 5: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
+	6,  // 6: seatrial.api.v1.Template.params:type_name -> seatrial.api.v1.Param
+	4,  // 7: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
+	0,  // 8: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
+	5,  // 9: seatrial.api.v1.ApplyWorkflowResponse.template:type_name -> seatrial.api.v1.Template
+	4,  // 10: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
+	4,  // 11: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
+	5,  // 12: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
+	5,  // 13: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
+	1,  // 14: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
+	60, // 15: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
+	63, // 16: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
+	63, // 17: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
+	63, // 18: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
+	20, // 19: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
+	19, // 20: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
+	18, // 21: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
+	1,  // 22: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
+	21, // 23: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
+	61, // 24: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
+	1,  // 25: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
+	63, // 26: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	63, // 27: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
+	22, // 28: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
+	1,  // 29: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
+	63, // 30: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	63, // 31: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	23, // 32: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
+	62, // 33: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	17, // 34: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
+	17, // 35: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	1,  // 36: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
+	17, // 37: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
+	17, // 38: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	17, // 39: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	17, // 40: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	64, // 41: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
+	39, // 42: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
+	42, // 43: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
+	63, // 44: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
+	63, // 45: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
+	44, // 46: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	45, // 47: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
+	63, // 48: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
+	44, // 49: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
+	45, // 50: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
+	63, // 51: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	64, // 52: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
+	63, // 53: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	63, // 54: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
+	7,  // 55: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
+	9,  // 56: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
+	11, // 57: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
+	13, // 58: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
+	15, // 59: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
+	24, // 60: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
+	26, // 61: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
+	28, // 62: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
+	30, // 63: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
+	32, // 64: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
+	34, // 65: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
+	36, // 66: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
+	38, // 67: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
+	41, // 68: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
+	46, // 69: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
+	48, // 70: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
+	50, // 71: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
+	52, // 72: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
+	54, // 73: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
+	56, // 74: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
+	8,  // 75: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
+	10, // 76: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
+	12, // 77: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
+	14, // 78: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
+	16, // 79: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
+	25, // 80: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
+	27, // 81: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
+	29, // 82: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
+	31, // 83: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
+	33, // 84: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
+	35, // 85: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
+	37, // 86: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
+	40, // 87: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
+	43, // 88: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
+	47, // 89: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
+	49, // 90: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
+	51, // 91: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
+	53, // 92: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
+	55, // 93: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
+	57, // 94: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
+	75, // [75:95] is the sub-list for method output_type
+	55, // [55:75] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_api_proto_init() }
@@ -4141,14 +4655,14 @@ func file_seatrial_api_v1_api_proto_init() {
 	if File_seatrial_api_v1_api_proto != nil {
 		return
 	}
-	file_seatrial_api_v1_api_proto_msgTypes[14].OneofWrappers = []any{}
+	file_seatrial_api_v1_api_proto_msgTypes[20].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_api_proto_rawDesc), len(file_seatrial_api_v1_api_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   54,
+			NumMessages:   61,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

@@ -52,6 +52,12 @@ const (
 	// WorkflowServiceListWorkflowsProcedure is the fully-qualified name of the WorkflowService's
 	// ListWorkflows RPC.
 	WorkflowServiceListWorkflowsProcedure = "/seatrial.api.v1.WorkflowService/ListWorkflows"
+	// WorkflowServiceGetTemplateProcedure is the fully-qualified name of the WorkflowService's
+	// GetTemplate RPC.
+	WorkflowServiceGetTemplateProcedure = "/seatrial.api.v1.WorkflowService/GetTemplate"
+	// WorkflowServiceListTemplatesProcedure is the fully-qualified name of the WorkflowService's
+	// ListTemplates RPC.
+	WorkflowServiceListTemplatesProcedure = "/seatrial.api.v1.WorkflowService/ListTemplates"
 	// ExecutionServiceRunWorkflowProcedure is the fully-qualified name of the ExecutionService's
 	// RunWorkflow RPC.
 	ExecutionServiceRunWorkflowProcedure = "/seatrial.api.v1.ExecutionService/RunWorkflow"
@@ -99,10 +105,13 @@ const (
 
 // WorkflowServiceClient is a client for the seatrial.api.v1.WorkflowService service.
 type WorkflowServiceClient interface {
-	// ApplyWorkflow stores a document; it makes a new revision only when its digest changed.
+	// ApplyWorkflow stores a workflow or template; it makes a new revision only when its digest changed. A workflow is checked with the
+	// templates that it uses, and a template with everything that uses it: what would break that is refused.
 	ApplyWorkflow(context.Context, *v1.ApplyWorkflowRequest) (*v1.ApplyWorkflowResponse, error)
 	GetWorkflow(context.Context, *v1.GetWorkflowRequest) (*v1.GetWorkflowResponse, error)
 	ListWorkflows(context.Context, *v1.ListWorkflowsRequest) (*v1.ListWorkflowsResponse, error)
+	GetTemplate(context.Context, *v1.GetTemplateRequest) (*v1.GetTemplateResponse, error)
+	ListTemplates(context.Context, *v1.ListTemplatesRequest) (*v1.ListTemplatesResponse, error)
 }
 
 // NewWorkflowServiceClient constructs a client for the seatrial.api.v1.WorkflowService service. By
@@ -136,6 +145,20 @@ func NewWorkflowServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getTemplate: connect.NewClient[v1.GetTemplateRequest, v1.GetTemplateResponse](
+			httpClient,
+			baseURL+WorkflowServiceGetTemplateProcedure,
+			connect.WithSchema(workflowServiceMethods.ByName("GetTemplate")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listTemplates: connect.NewClient[v1.ListTemplatesRequest, v1.ListTemplatesResponse](
+			httpClient,
+			baseURL+WorkflowServiceListTemplatesProcedure,
+			connect.WithSchema(workflowServiceMethods.ByName("ListTemplates")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -144,6 +167,8 @@ type workflowServiceClient struct {
 	applyWorkflow *connect.Client[v1.ApplyWorkflowRequest, v1.ApplyWorkflowResponse]
 	getWorkflow   *connect.Client[v1.GetWorkflowRequest, v1.GetWorkflowResponse]
 	listWorkflows *connect.Client[v1.ListWorkflowsRequest, v1.ListWorkflowsResponse]
+	getTemplate   *connect.Client[v1.GetTemplateRequest, v1.GetTemplateResponse]
+	listTemplates *connect.Client[v1.ListTemplatesRequest, v1.ListTemplatesResponse]
 }
 
 // ApplyWorkflow calls seatrial.api.v1.WorkflowService.ApplyWorkflow.
@@ -173,12 +198,33 @@ func (c *workflowServiceClient) ListWorkflows(ctx context.Context, req *v1.ListW
 	return nil, err
 }
 
+// GetTemplate calls seatrial.api.v1.WorkflowService.GetTemplate.
+func (c *workflowServiceClient) GetTemplate(ctx context.Context, req *v1.GetTemplateRequest) (*v1.GetTemplateResponse, error) {
+	response, err := c.getTemplate.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListTemplates calls seatrial.api.v1.WorkflowService.ListTemplates.
+func (c *workflowServiceClient) ListTemplates(ctx context.Context, req *v1.ListTemplatesRequest) (*v1.ListTemplatesResponse, error) {
+	response, err := c.listTemplates.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // WorkflowServiceHandler is an implementation of the seatrial.api.v1.WorkflowService service.
 type WorkflowServiceHandler interface {
-	// ApplyWorkflow stores a document; it makes a new revision only when its digest changed.
+	// ApplyWorkflow stores a workflow or template; it makes a new revision only when its digest changed. A workflow is checked with the
+	// templates that it uses, and a template with everything that uses it: what would break that is refused.
 	ApplyWorkflow(context.Context, *v1.ApplyWorkflowRequest) (*v1.ApplyWorkflowResponse, error)
 	GetWorkflow(context.Context, *v1.GetWorkflowRequest) (*v1.GetWorkflowResponse, error)
 	ListWorkflows(context.Context, *v1.ListWorkflowsRequest) (*v1.ListWorkflowsResponse, error)
+	GetTemplate(context.Context, *v1.GetTemplateRequest) (*v1.GetTemplateResponse, error)
+	ListTemplates(context.Context, *v1.ListTemplatesRequest) (*v1.ListTemplatesResponse, error)
 }
 
 // NewWorkflowServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -208,6 +254,20 @@ func NewWorkflowServiceHandler(svc WorkflowServiceHandler, opts ...connect.Handl
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	workflowServiceGetTemplateHandler := connect.NewUnaryHandlerSimple(
+		WorkflowServiceGetTemplateProcedure,
+		svc.GetTemplate,
+		connect.WithSchema(workflowServiceMethods.ByName("GetTemplate")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	workflowServiceListTemplatesHandler := connect.NewUnaryHandlerSimple(
+		WorkflowServiceListTemplatesProcedure,
+		svc.ListTemplates,
+		connect.WithSchema(workflowServiceMethods.ByName("ListTemplates")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/seatrial.api.v1.WorkflowService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case WorkflowServiceApplyWorkflowProcedure:
@@ -216,6 +276,10 @@ func NewWorkflowServiceHandler(svc WorkflowServiceHandler, opts ...connect.Handl
 			workflowServiceGetWorkflowHandler.ServeHTTP(w, r)
 		case WorkflowServiceListWorkflowsProcedure:
 			workflowServiceListWorkflowsHandler.ServeHTTP(w, r)
+		case WorkflowServiceGetTemplateProcedure:
+			workflowServiceGetTemplateHandler.ServeHTTP(w, r)
+		case WorkflowServiceListTemplatesProcedure:
+			workflowServiceListTemplatesHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -235,6 +299,14 @@ func (UnimplementedWorkflowServiceHandler) GetWorkflow(context.Context, *v1.GetW
 
 func (UnimplementedWorkflowServiceHandler) ListWorkflows(context.Context, *v1.ListWorkflowsRequest) (*v1.ListWorkflowsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.WorkflowService.ListWorkflows is not implemented"))
+}
+
+func (UnimplementedWorkflowServiceHandler) GetTemplate(context.Context, *v1.GetTemplateRequest) (*v1.GetTemplateResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.WorkflowService.GetTemplate is not implemented"))
+}
+
+func (UnimplementedWorkflowServiceHandler) ListTemplates(context.Context, *v1.ListTemplatesRequest) (*v1.ListTemplatesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.WorkflowService.ListTemplates is not implemented"))
 }
 
 // ExecutionServiceClient is a client for the seatrial.api.v1.ExecutionService service.

@@ -1,0 +1,208 @@
+package catalog_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/seatrial/seatrial/controlplane/catalog"
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/workflow"
+	"github.com/seatrial/seatrial/controlplane/workflow/document"
+)
+
+// memory is a store that keeps the promises of catalog.Store for one organization.
+type memory struct {
+	workflows map[string]workflow.Record
+	templates map[string]workflow.Record
+	conflicts int // how many times applying is told to try again
+	checked   []workflow.Ref
+	users     []workflow.Ref
+}
+
+func (m *memory) Workflow(_ context.Context, name string) (workflow.Record, error) {
+	return get(m.workflows, name)
+}
+
+func (m *memory) Template(_ context.Context, name string) (workflow.Record, error) {
+	return get(m.templates, name)
+}
+
+func get(from map[string]workflow.Record, name string) (workflow.Record, error) {
+	r, ok := from[name]
+	if !ok {
+		return r, fault.New(fault.NotFound, "there is no %q", name)
+	}
+	return r, nil
+}
+
+func (m *memory) TemplatesNamed(_ context.Context, names []string) (out []workflow.Record, err error) {
+	for _, name := range names {
+		if r, ok := m.templates[name]; ok {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+func (m *memory) TemplateUsers(_ context.Context, name string) (out []workflow.Record, err error) {
+	for _, from := range []map[string]workflow.Record{m.workflows, m.templates} {
+		for _, r := range from {
+			if slices.Contains(r.Uses, name) {
+				out = append(out, r)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b workflow.Record) int { return strings.Compare(a.Name, b.Name) })
+	return out, nil
+}
+
+func (m *memory) ApplyWorkflow(_ context.Context, w workflow.Record, _ string) (workflow.Record, bool, bool, error) {
+	m.checked = w.Checked
+	return m.put(m.workflows, w)
+}
+
+func (m *memory) ApplyTemplate(_ context.Context, t workflow.Record, users []workflow.Ref, _ string) (workflow.Record, bool, bool, error) {
+	m.checked, m.users = t.Checked, users
+	return m.put(m.templates, t)
+}
+
+func (m *memory) put(into map[string]workflow.Record, r workflow.Record) (workflow.Record, bool, bool, error) {
+	if m.conflicts--; m.conflicts >= 0 {
+		return r, false, false, fault.New(fault.Conflict, "changed meanwhile")
+	}
+	known, exists := into[r.Name]
+	if exists && known.Digest == r.Digest {
+		return known, false, false, nil
+	}
+	r.Revision = known.Revision + 1
+	into[r.Name] = r
+	return r, !exists, true, nil
+}
+
+const (
+	base      = "apiVersion: seatrial.dev/v1\nkind: TestWorkflowTemplate\nmetadata: {name: base}\nspec: {params: {n: {type: integer, default: 1}}, container: {image: a}}\n"
+	renamed   = "apiVersion: seatrial.dev/v1\nkind: TestWorkflowTemplate\nmetadata: {name: base}\nspec: {params: {m: {type: integer}}, container: {image: a}}\n"
+	shop      = "apiVersion: seatrial.dev/v1\nkind: TestWorkflow\nmetadata: {name: shop}\nspec: {use: [{template: base, with: {n: 2}}], steps: [{run: x}]}\n"
+	shopAnew  = "apiVersion: seatrial.dev/v1\nkind: TestWorkflow\nmetadata: {name: shop}\nspec: {use: [{template: base, with: {m: 2}}], steps: [{run: x}]}\n"
+	plainFlow = "apiVersion: seatrial.dev/v1\nkind: TestWorkflow\nmetadata: {name: plain}\nspec: {steps: [{run: x, image: a}]}\n"
+)
+
+// setup returns a catalog with the documents in it.
+func setup(t *testing.T, sources ...string) (*catalog.Catalog, *memory) {
+	t.Helper()
+	m := &memory{workflows: map[string]workflow.Record{}, templates: map[string]workflow.Record{}}
+	c := catalog.New(m)
+	for _, source := range sources {
+		if _, err := c.Apply(t.Context(), catalog.Request{Source: source}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c, m
+}
+
+func TestApply(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		before  []string
+		source  string
+		along   []string
+		dry     bool
+		kind    string
+		outcome catalog.Outcome
+		stored  bool
+		reason  string
+	}{
+		"Workflow":          {nil, plainFlow, nil, false, document.Workflow, catalog.Created, true, "nothing is used"},
+		"Template":          {nil, base, nil, false, document.TemplateKind, catalog.Created, true, "nothing uses it"},
+		"Uses":              {[]string{base}, shop, nil, false, document.Workflow, catalog.Created, true, "the template is there"},
+		"Same":              {[]string{base, shop}, base, nil, false, document.TemplateKind, catalog.Unchanged, true, "nothing changes"},
+		"Harmless":          {[]string{base, shop}, strings.Replace(base, "image: a", "image: b", 1), nil, false, document.TemplateKind, catalog.Changed, true, "the workflow goes on"},
+		"Together":          {[]string{base, shop}, renamed, []string{shopAnew}, false, document.TemplateKind, catalog.Changed, true, "the workflow changes in the same go"},
+		"DryTogether":       {nil, shop, []string{base}, true, document.Workflow, catalog.Created, false, "the template would be there"},
+		"DryTogetherItself": {[]string{base, shop}, base, []string{base}, true, document.TemplateKind, catalog.Unchanged, true, "along with itself means nothing"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, m := setup(t, tc.before...)
+			got, err := c.Apply(t.Context(), catalog.Request{Source: tc.source, Along: tc.along, DryRun: tc.dry})
+			if err != nil || got.Record.Kind != tc.kind || got.Outcome != tc.outcome || got.Record.Source != "" || got.Record.Revision == 0 {
+				t.Errorf("%+v, %v; want %d: %s", got, err, tc.outcome, tc.reason)
+			}
+			_, flow := m.workflows[got.Record.Name]
+			_, template := m.templates[got.Record.Name]
+			if (flow || template) != tc.stored {
+				t.Errorf("stored: %t: %s", flow || template, tc.reason)
+			}
+		})
+	}
+}
+
+func TestApply_Refused(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		before []string
+		source string
+		along  []string
+		dry    bool
+		kind   fault.Kind
+		says   string // of the first place
+		hint   string
+		reason string
+	}{
+		"Missing":     {nil, shop, nil, false, fault.Invalid, `no template "base"`, "Apply base first", "what it uses has to be there"},
+		"NotYetThere": {nil, "apiVersion: seatrial.dev/v1\nkind: Schedule\nmetadata: {name: s}\nspec: {cron: \"0 2 * * *\", workflows: [{name: a}]}\n", nil, false, fault.Unsupported, "not supported yet", "", "no other kind can be applied"},
+		"Breaks":      {[]string{base, shop}, renamed, nil, false, fault.Invalid, "breaks workflow shop", "Change shop in the same command", "others rely on it"},
+		"BreaksDry":   {[]string{base, shop}, renamed, nil, true, fault.Invalid, "breaks workflow shop", "", "a dry run says the same"},
+		"WrongAlong":  {[]string{base, shop}, renamed, []string{shop}, false, fault.Invalid, "breaks workflow shop", "", "what goes along is as bad"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, m := setup(t, tc.before...)
+			_, err := c.Apply(t.Context(), catalog.Request{Source: tc.source, Along: tc.along, DryRun: tc.dry})
+			var f *fault.Error
+			if !errors.As(err, &f) || f.Kind != tc.kind || len(f.Places) == 0 || !strings.Contains(f.Places[0].Message, tc.says) || !strings.Contains(f.Hint, tc.hint) {
+				t.Errorf("%v with %+v; want %q: %s", err, f, tc.says, tc.reason)
+			}
+			if m.templates["base"].Revision > 1 {
+				t.Error("it was stored")
+			}
+		})
+	}
+}
+
+// TestApply_BrokenBefore proves that a workflow which does not work anyway does not stop others from changing a template.
+func TestApply_BrokenBefore(t *testing.T) {
+	t.Parallel()
+	c, m := setup(t, base, shop)
+	broken := m.workflows["shop"]
+	broken.Source = strings.Replace(shop, "n: 2", "n: many", 1)
+	m.workflows["shop"] = broken
+	if _, err := c.Apply(t.Context(), catalog.Request{Source: renamed}); err != nil {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestApply_Checked proves that the store learns what a document was checked with, and that it is checked anew when that has changed.
+func TestApply_Checked(t *testing.T) {
+	t.Parallel()
+	c, m := setup(t, base, shop)
+	if want := []workflow.Ref{{Kind: document.TemplateKind, Name: "base", Revision: 1}}; !slices.Equal(m.checked, want) {
+		t.Errorf("checked with %v, want %v", m.checked, want)
+	}
+	m.conflicts = 2
+	if _, err := c.Apply(t.Context(), catalog.Request{Source: strings.Replace(base, "image: a", "image: b", 1)}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []workflow.Ref{{Kind: document.Workflow, Name: "shop", Revision: 1}}; !slices.Equal(m.users, want) {
+		t.Errorf("checked with the users %v, want %v", m.users, want)
+	}
+	m.conflicts = 1000
+	if _, err := c.Apply(t.Context(), catalog.Request{Source: base}); !fault.Is(err, fault.Conflict) {
+		t.Errorf("err = %v, want an end of trying", err)
+	}
+}
