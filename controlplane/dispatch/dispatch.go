@@ -87,10 +87,16 @@ func (d *Dispatcher) Start(ctx context.Context, req execution.Request) (e execut
 		}
 		return e, true, nil
 	}
-	for _, c := range clusters(n.Runs) {
-		d.bus.Publish(ctx, d.topics.Agent(viewer.Organization, c))
+	effects := execution.Effects{Wake: clusters(n.Runs), Changed: []execution.ID{id}}
+	if grouped(n.Runs) {
+		admitted, err := d.store.Admit(ctx, id)
+		if err != nil {
+			// It is accepted, and the sweep lets it begin: to tell of a failure would have it started twice.
+			d.log.ErrorContext(ctx, "concurrency groups not decided", "execution", id, "error", err)
+		}
+		effects.Add(admitted)
 	}
-	d.bus.Publish(ctx, d.topics.Execution(viewer.Organization, id))
+	d.tell(ctx, viewer.Organization, effects)
 	d.log.InfoContext(ctx, "execution accepted", "execution", id, "workflow", req.Workflow, "runs", len(n.Runs),
 		"trigger", n.Execution.Trigger)
 	return accepted(n), false, nil
@@ -108,14 +114,12 @@ func (d *Dispatcher) Cancel(ctx context.Context, id execution.ID, reason string)
 	case len(reason) > maxReason:
 		return fault.New(fault.Invalid, "the reason is longer than %d bytes", maxReason).WithField("reason")
 	}
-	wake, err := d.store.CancelExecution(ctx, id, reason)
+	effects, err := d.store.CancelExecution(ctx, id, reason)
 	if err != nil {
 		return fmt.Errorf("cancel execution %s: %w", id, err)
 	}
-	for _, c := range wake {
-		d.bus.Publish(ctx, d.topics.Agent(viewer.Organization, c))
-	}
-	d.bus.Publish(ctx, d.topics.Execution(viewer.Organization, id))
+	effects.Add(execution.Effects{Changed: []execution.ID{id}})
+	d.tell(ctx, viewer.Organization, effects)
 	d.log.InfoContext(ctx, "execution cancelled", "execution", id, "actor", viewer.Name)
 	return nil
 }
@@ -146,6 +150,20 @@ func (d *Dispatcher) Resume(ctx context.Context, id execution.ID, which executio
 	return steps, nil
 }
 
+// tell wakes those who have something to do or to show.
+func (d *Dispatcher) tell(ctx context.Context, org tenant.ID, effects execution.Effects) {
+	for _, c := range effects.Wake {
+		d.bus.Publish(ctx, d.topics.Agent(org, c))
+	}
+	for _, id := range effects.Changed {
+		d.bus.Publish(ctx, d.topics.Execution(org, id))
+	}
+}
+
+func grouped(runs []execution.NewRun) bool {
+	return slices.ContainsFunc(runs, func(r execution.NewRun) bool { return r.Group.Name != "" })
+}
+
 func allowed(ctx context.Context) (tenant.Viewer, error) {
 	viewer, ok := tenant.FromContext(ctx)
 	if !ok {
@@ -172,7 +190,7 @@ func accepted(n execution.New) execution.Execution {
 	for _, r := range n.Runs {
 		e.Runs = append(e.Runs, execution.Run{
 			ID: r.ID, Name: r.Name, Matrix: r.Matrix, Shard: r.Shard, Shards: r.Shards,
-			Environment: r.Environment.Name, Cluster: r.Environment.ClusterName, Namespace: r.Environment.Namespace,
+			Environment: r.Environment.Name, Cluster: r.Environment.ClusterName, Namespace: r.Environment.Namespace, Group: r.Group.Name,
 			Status:   execution.Queued,
 			Attempts: []execution.Attempt{{ID: r.AttemptID, Number: 1, Status: execution.Queued, Steps: r.Steps}},
 		})

@@ -65,6 +65,10 @@ type memory struct {
 	cancelled    map[execution.ID]string
 	resumed      []execution.Resume
 	full         error
+	admitted     []execution.ID
+	effects      execution.Effects // of admitting
+	stuck        error             // what admitting answers
+	sweeps       int
 }
 
 func (m *memory) Workflow(_ context.Context, name string) (workflow.Record, error) {
@@ -112,15 +116,25 @@ func (m *memory) CreateExecution(_ context.Context, n execution.New) (execution.
 	return n.Execution.ID, false, nil
 }
 
-func (m *memory) CancelExecution(ctx context.Context, id execution.ID, reason string) ([]cluster.ID, error) {
+func (m *memory) CancelExecution(ctx context.Context, id execution.ID, reason string) (effects execution.Effects, err error) {
 	if _, err := m.Execution(ctx, id); err != nil {
-		return nil, err
+		return effects, err
 	}
 	if _, twice := m.cancelled[id]; twice {
-		return nil, fault.New(fault.Conflict, "execution %s has ended", id)
+		return effects, fault.New(fault.Conflict, "execution %s has ended", id)
 	}
 	m.cancelled[id] = reason
-	return []cluster.ID{m.created[0].Runs[0].Environment.ClusterID}, nil
+	return execution.Effects{Wake: []cluster.ID{m.created[0].Runs[0].Environment.ClusterID}}, nil
+}
+
+func (m *memory) Admit(_ context.Context, id execution.ID) (execution.Effects, error) {
+	m.admitted = append(m.admitted, id)
+	return m.effects, m.stuck
+}
+
+func (m *memory) AdmitWaiting(context.Context) (map[tenant.ID]execution.Effects, error) {
+	m.sweeps++
+	return map[tenant.ID]execution.Effects{id(0xa): m.effects}, m.stuck
 }
 
 func (m *memory) ResumeExecution(ctx context.Context, id execution.ID, which execution.Resume) (int, []cluster.ID, error) {

@@ -140,8 +140,15 @@ func (d *Dispatcher) run(doc *workflow.Document, e execution.Execution, env clus
 	spec, digest, err := encode(assignment(ids, e.Workflow, env, plan))
 	return execution.NewRun{
 		ID: ids.run, Name: cell.Name, Matrix: texts(cell.Matrix), Shard: int(cell.Shard), Shards: int(cell.Shards),
-		Environment: env, AttemptID: ids.attempt, Steps: steps(plan), Spec: spec, SpecDigest: digest,
+		Environment: env, Group: group(plan), AttemptID: ids.attempt, Steps: steps(plan), Spec: spec, SpecDigest: digest,
 	}, err
+}
+
+func group(plan *workflow.Plan) execution.Group {
+	if plan.Concurrency == nil {
+		return execution.Group{}
+	}
+	return execution.Group{Name: plan.Concurrency.Name, Limit: plan.Concurrency.Limit, OnConflict: execution.OnConflict(plan.Concurrency.OnConflict)}
 }
 
 func texts(cell document.Cell) map[string]string {

@@ -1,9 +1,12 @@
 package dispatch_test
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -173,5 +176,48 @@ func TestDispatcher_Start_Templates(t *testing.T) {
 	delete(b.store.templates, "base")
 	if _, _, err := b.Start(as(t, tenant.ScopeRun), execution.Request{Workflow: "w"}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "revision 1 of workflow w cannot be run") {
 		t.Errorf("without the template: %v", err)
+	}
+}
+
+// TestDispatcher_Start_Group proves that the group is that of each run, and that others are told what becomes of them.
+func TestDispatcher_Start_Group(t *testing.T) {
+	t.Parallel()
+	b := setupMany(t)
+	source := strings.Replace(many, "  failFast: true", "  concurrency: {group: \"shop-${{ environment.name }}-${{ matrix.browser }}\", limit: 2, onConflict: cancel}\n  failFast: true", 1)
+	b.store.workflows["many"] = workflow.Record{Name: "many", RevisionID: id(0xf), Revision: 1, Source: source}
+	b.store.effects = execution.Effects{Wake: []cluster.ID{id(0xc1)}, Changed: []execution.ID{id(0xe1)}}
+	b.store.stuck = errors.New("no connection")
+	e, _, err := b.Start(as(t, tenant.ScopeRun), execution.Request{Workflow: "many"})
+	if err != nil {
+		t.Fatalf("%v: it is stored, and to tell of a failure would have it started twice", err)
+	}
+	n := b.store.created[0]
+	if g := n.Runs[11].Group; g != (execution.Group{Name: "shop-canary-chromium", Limit: 2, OnConflict: execution.CancelOlder}) || e.Runs[11].Group != g.Name {
+		t.Errorf("group %+v", g)
+	}
+	if !slices.Equal(b.store.admitted, []execution.ID{e.ID}) {
+		t.Errorf("admitted %v", b.store.admitted)
+	}
+	if hints := strings.Join(*b.bus, " "); !strings.Contains(hints, id(0xc1).String()) || !strings.Contains(hints, id(0xe1).String()) {
+		t.Errorf("hints %s", hints)
+	}
+}
+
+func TestDispatcher_Sweep(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.store.effects = execution.Effects{Changed: []execution.ID{id(0xe1)}}
+	ctx, cancel := context.WithCancel(t.Context())
+	ticks, done := make(chan time.Time), make(chan struct{})
+	go func() {
+		defer close(done)
+		b.Sweep(ctx, ticks)
+	}()
+	ticks <- time.Time{}
+	ticks <- time.Time{} // taken once the first sweep is over
+	cancel()
+	<-done
+	if hints := strings.Join(*b.bus, " "); b.store.sweeps < 1 || !strings.Contains(hints, id(0xe1).String()) {
+		t.Errorf("%d sweeps, hints %s", b.store.sweeps, hints)
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 )
 
@@ -19,16 +20,21 @@ type Store interface {
 	Environment(ctx context.Context, name string) (cluster.Environment, error)
 	// Execution returns an execution with runs, attempts and steps, or fault.NotFound.
 	Execution(ctx context.Context, id execution.ID) (execution.Execution, error)
-	// CreateExecution stores n and the start command in one transaction. When the idempotency key was used before it stores
+	// CreateExecution stores n in one transaction, with the start commands of the runs that
+	// may begin; those in a concurrency group wait for Admit. When the idempotency key was used before it stores
 	// nothing and returns the id of the earlier execution and true.
 	CreateExecution(ctx context.Context, n execution.New) (id execution.ID, existed bool, err error)
 	// CancelExecution asks for cancellation in one transaction: attempts whose start command was never sent end as cancelled at
 	// once, the others get a cancel command. When an agent has been away for cluster.GiveUpAfter its attempts end at once as well. It
-	// returns the clusters to wake; cancelling what has ended changes nothing and returns fault.Conflict.
-	CancelExecution(ctx context.Context, id execution.ID, reason string) (wake []cluster.ID, err error)
+	// returns what it does to others; cancelling what has ended changes nothing and returns fault.Conflict.
+	CancelExecution(ctx context.Context, id execution.ID, reason string) (execution.Effects, error)
 	// ResumeExecution has the steps go on that wait for a person and that are meant. It returns how many they are and the clusters to
 	// wake, or fault.Conflict when none waits. Doing it twice changes nothing.
 	ResumeExecution(ctx context.Context, id execution.ID, which execution.Resume) (steps int, wake []cluster.ID, err error)
+	// Admit lets those runs begin whose turn has come in the concurrency groups of an execution, in transactions of its own.
+	Admit(ctx context.Context, id execution.ID) (execution.Effects, error)
+	// AdmitWaiting does so wherever somebody waits although there is a place. It runs as system.
+	AdmitWaiting(ctx context.Context) (map[tenant.ID]execution.Effects, error)
 }
 
 // Bus carries hints; losing one costs latency only.

@@ -27,6 +27,7 @@ type NewRun struct {
 	Shard       int
 	Shards      int
 	Environment cluster.Environment
+	Group       Group // the zero value without one
 	AttemptID   AttemptID
 	Steps       []Step // index and name
 	Spec        []byte // encoded agent.v1.Assignment
@@ -37,7 +38,7 @@ type NewRun struct {
 type Saved struct {
 	Status    Status // of the attempt
 	Execution ID
-	Wake      []cluster.ID // whose agents have something to do because of it: runs that waited for this one, or are to end with it
+	Effects   // on runs that waited for this one, or are to end with it
 }
 
 // Report is a snapshot of an attempt as its agent knows it.

@@ -63,6 +63,7 @@ type Run struct {
 	Environment string
 	Cluster     string
 	Namespace   string
+	Group       string // name of its concurrency group; empty without one
 	Status      Status
 	Attempts    []Attempt
 }

@@ -35,7 +35,7 @@ func (s *store) SaveReport(_ context.Context, r execution.Report) (execution.Sav
 		return execution.Saved{}, s.missing(r.Attempt)
 	}
 	s.reports = append(s.reports, r)
-	return execution.Saved{Status: r.Status, Execution: s.execution, Wake: s.wake}, nil
+	return execution.Saved{Status: r.Status, Execution: s.execution, Effects: execution.Effects{Wake: s.wake}}, nil
 }
 
 func (s *store) missing(id execution.AttemptID) error {

@@ -81,7 +81,10 @@ func (i *Intake) Report(ctx context.Context, r execution.Report) (execution.Stat
 	if err != nil {
 		return "", fmt.Errorf("save report of attempt %s: %w", r.Attempt, err)
 	}
-	i.bus.Publish(ctx, execution.Topic(viewer.Organization, saved.Execution))
+	saved.Add(execution.Effects{Changed: []execution.ID{saved.Execution}})
+	for _, id := range saved.Changed {
+		i.bus.Publish(ctx, execution.Topic(viewer.Organization, id))
+	}
 	wake := saved.Wake
 	if r.Delivered && !slices.Contains(wake, viewer.Cluster) {
 		wake = append(wake, viewer.Cluster) // the release waits to be sent

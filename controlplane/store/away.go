@@ -36,7 +36,7 @@ func (s *Store) sayAway(ctx context.Context, runs []*db.Run, byRun map[uuid.UUID
 	for _, r := range runs {
 		c, known := clusters[r.ClusterID]
 		for i := range byRun[r.ID] {
-			if a := &byRun[r.ID][i]; known && !c.Connected && !a.Status.Terminal() {
+			if a := &byRun[r.ID][i]; known && !c.Connected && !a.Status.Terminal() && a.Reason != execution.ReasonGroup {
 				a.Reason, a.Message = record.ReasonAway, c.Away(a.Status == execution.Running || a.Status == execution.Paused)
 			}
 		}

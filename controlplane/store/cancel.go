@@ -20,8 +20,10 @@ const withdrawnAnswer = "cancelled"
 
 // CancelExecution ends attempts whose start command was never sent, and those whose agent has been away for long; it asks the agents
 // of the others.
-func (s *Store) CancelExecution(ctx context.Context, id record.ID, reason string) (wake []cluster.ID, err error) {
-	err = s.db.Write(ctx, func(tx *db.Tx) error {
+func (s *Store) CancelExecution(ctx context.Context, id record.ID, reason string) (record.Effects, error) {
+	var wake []cluster.ID
+	var after consequences
+	err := s.db.Write(ctx, func(tx *db.Tx) error {
 		wake = nil
 		head, err := s.lockExecution(ctx, tx, id)
 		if err != nil {
@@ -40,11 +42,14 @@ func (s *Store) CancelExecution(ctx context.Context, id record.ID, reason string
 		if err != nil {
 			return err
 		}
-		more, err := s.derive(ctx, tx, head)
-		wake = union(wake, more)
+		after, err = s.derive(ctx, tx, head)
 		return err
 	})
-	return wake, err
+	if err != nil {
+		return record.Effects{}, err
+	}
+	after.wake = union(wake, after.wake)
+	return s.admitAfter(ctx, after)
 }
 
 // cancelAttempts ends the live ones among attempts that no agent has, or whose agent has been away for long, and asks the agents of
@@ -165,23 +170,23 @@ func idsOf(attempts []*db.Attempt) []uuid.UUID {
 
 // withdrawCancelled ends an attempt that is to be cancelled and whose agent has created nothing for it. It reports whether that was
 // so. Should there be a Job after all, the next inventory shows it and Reconcile has it cancelled.
-func (s *Store) withdrawCancelled(ctx context.Context, tx *db.Tx, a *db.Attempt, head *db.Execution) (bool, error) {
+func (s *Store) withdrawCancelled(ctx context.Context, tx *db.Tx, a *db.Attempt, head *db.Execution) (withdrawn bool, after consequences, err error) {
 	asked, err := tx.AgentCommand.Query().Where(agentcommand.AttemptID(a.ID), agentcommand.Kind(string(cluster.Cancel))).Only(ctx)
 	if db.IsNotFound(err) {
-		return false, nil
+		return false, after, nil
 	}
 	if err != nil {
-		return false, err
+		return false, after, err
 	}
-	withdrawn, err := tx.AgentCommand.Update().
+	n, err := tx.AgentCommand.Update().
 		Where(agentcommand.AttemptID(a.ID), agentcommand.Kind(string(cluster.Start)), agentcommand.StateIn(queued, sent)).
 		SetState(dead).SetAnswer(withdrawnAnswer).Save(ctx)
-	if err != nil || withdrawn == 0 || record.Status(a.Status).Terminal() {
-		return withdrawn > 0, err
+	if err != nil || n == 0 || record.Status(a.Status).Terminal() {
+		return n > 0, after, err
 	}
 	if err := s.endAttempts(ctx, tx, []uuid.UUID{a.ID}, ending{status: record.Cancelled, reason: "Cancelled", message: asked.Reason}); err != nil {
-		return false, err
+		return false, after, err
 	}
-	_, err = s.derive(ctx, tx, head)
-	return true, err
+	after, err = s.derive(ctx, tx, head)
+	return true, after, err
 }

@@ -134,7 +134,9 @@ func (s *Store) AckCommand(ctx context.Context, id uuid.UUID, outcome record.Out
 	if err != nil {
 		return err
 	}
-	return s.db.Write(ctx, func(tx *db.Tx) error {
+	var after consequences
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		after = consequences{}
 		c, err := tx.AgentCommand.Query().Where(agentcommand.ID(id), agentcommand.ClusterID(v.Cluster)).Only(ctx)
 		if db.IsNotFound(err) {
 			return nil
@@ -148,7 +150,8 @@ func (s *Store) AckCommand(ctx context.Context, id uuid.UUID, outcome record.Out
 		}
 		if outcome == record.Expired || outcome == record.Deferred {
 			if c.Kind == string(record.Start) {
-				if withdrawn, err := s.withdrawCancelled(ctx, tx, a, head); err != nil || withdrawn {
+				var withdrawn bool
+				if withdrawn, after, err = s.withdrawCancelled(ctx, tx, a, head); err != nil || withdrawn {
 					return err
 				}
 			}
@@ -165,18 +168,24 @@ func (s *Store) AckCommand(ctx context.Context, id uuid.UUID, outcome record.Out
 		if err != nil || n == 0 || c.Kind != string(record.Start) {
 			return err
 		}
-		return s.startAnswered(ctx, tx, a, head, outcome, message)
+		after, err = s.startAnswered(ctx, tx, a, head, outcome, message)
+		return err
 	})
+	if err != nil {
+		return err
+	}
+	_, err = s.admitAfter(ctx, after) // the sweep finds what others have to do
+	return err
 }
 
-func (s *Store) startAnswered(ctx context.Context, tx *db.Tx, a *db.Attempt, head *db.Execution, outcome record.Outcome, message string) error {
+func (s *Store) startAnswered(ctx context.Context, tx *db.Tx, a *db.Attempt, head *db.Execution, outcome record.Outcome, message string) (after consequences, err error) {
 	status := execution.Status(a.Status)
 	switch {
 	case status.Terminal():
-		return nil
+		return after, nil
 	case outcome == record.Rejected:
 		if err := s.endAttempts(ctx, tx, []uuid.UUID{a.ID}, ending{status: execution.Errored, reason: "Rejected", message: message}); err != nil {
-			return err
+			return after, err
 		}
 	default:
 		change := a.Update().SetStatus(string(execution.Next(status, execution.Assigned)))
@@ -184,11 +193,10 @@ func (s *Store) startAnswered(ctx context.Context, tx *db.Tx, a *db.Attempt, hea
 			change.SetAssignedAt(s.now())
 		}
 		if err := change.Exec(ctx); err != nil {
-			return err
+			return after, err
 		}
 	}
-	_, err := s.derive(ctx, tx, head) // the sweep finds what siblings have to do
-	return err
+	return s.derive(ctx, tx, head)
 }
 
 // Assignment returns the encoded assignment of an attempt of this agent.

@@ -119,6 +119,9 @@ func (s *Store) withRuns(ctx context.Context, rows []*db.Execution, withSteps bo
 	for _, a := range attempts {
 		byRun[a.RunID] = append(byRun[a.RunID], attemptRecord(a, steps[a.ID]))
 	}
+	if err := s.sayGroup(ctx, runs, byRun); err != nil {
+		return nil, err
+	}
 	if err := s.sayAway(ctx, runs, byRun); err != nil {
 		return nil, err
 	}
@@ -129,6 +132,7 @@ func (s *Store) withRuns(ctx context.Context, rows []*db.Execution, withSteps bo
 	out := make([]record.Execution, len(rows))
 	for i, row := range rows {
 		out[i] = executionRecord(row, byExecution[row.ID])
+		sayInHead(&out[i])
 	}
 	return out, nil
 }

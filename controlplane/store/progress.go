@@ -68,34 +68,72 @@ func terminal() []string {
 	return out
 }
 
+// consequences are what a change of one run has for others.
+type consequences struct {
+	organization tenant.ID
+	wake         []cluster.ID // whose agents have something to do
+	groups       []string     // concurrency groups in which somebody may begin; see admitAfter
+}
+
 // derive brings the runs of an execution, and the execution, to what their attempts say, and lets the end of a run have its
-// consequences for the others: it returns whose agents have something to do. The caller holds the execution's lock, by which its
-// viewer has proven to be of the organization; an agent alone would see the runs of its own cluster only.
-func (s *Store) derive(ctx context.Context, tx *db.Tx, head *db.Execution) (wake []cluster.ID, err error) {
-	ctx = tenant.WithViewer(ctx, tenant.Viewer{Kind: tenant.KindMember, Organization: head.OrganizationID, Name: "system"})
+// consequences for the others. The caller holds the execution's lock, by which its viewer has proven to be of the organization.
+func (s *Store) derive(ctx context.Context, tx *db.Tx, head *db.Execution) (after consequences, err error) {
+	ctx = insider(ctx, head.OrganizationID)
+	after.organization = head.OrganizationID
 	runs, err := tx.Run.Query().Where(run.ExecutionID(head.ID)).Order(run.ByOrdinal()).All(ctx)
 	if err != nil {
-		return nil, err
+		return after, err
 	}
 	attempts, states, err := s.states(ctx, tx, head, runs)
 	if err != nil {
-		return nil, err
+		return after, err
 	}
-	wake, changed, err := s.moveOn(ctx, tx, head, states, attempts)
+	grouped := slices.ContainsFunc(runs, func(r *db.Run) bool { return r.ConcurrencyGroup != "" })
+	wake, changed, err := s.moveOn(ctx, tx, head, states, attempts, grouped)
 	if err != nil {
-		return nil, err
+		return after, err
 	}
 	if changed {
 		if _, states, err = s.states(ctx, tx, head, runs); err != nil {
-			return nil, err
+			return after, err
 		}
 	}
+	after.wake, after.groups = wake, freed(head, runs, states)
 	for i, r := range runs {
 		if err := states[i].saveRun(ctx, r); err != nil {
-			return nil, err
+			return after, err
 		}
 	}
-	return wake, stateOfExecution(head, states).saveExecution(ctx, head)
+	return after, stateOfExecution(head, states).saveExecution(ctx, head)
+}
+
+// freed returns the groups in which the end of a run may let others begin: its own, and with maxParallel those of its siblings.
+func freed(head *db.Execution, runs []*db.Run, states []state) []string {
+	var groups []string
+	for i, r := range runs {
+		if r.ConcurrencyGroup != "" && states[i].status.Terminal() && !record.Status(r.Status).Terminal() {
+			groups = append(groups, r.ConcurrencyGroup)
+		}
+	}
+	if len(groups) > 0 && head.MaxParallel > 0 {
+		for _, r := range runs {
+			if waitsStill(r) {
+				groups = append(groups, r.ConcurrencyGroup)
+			}
+		}
+	}
+	slices.Sort(groups)
+	return slices.Compact(groups)
+}
+
+// admitAfter lets begin what waited for the end of a run, once that is stored.
+func (s *Store) admitAfter(ctx context.Context, after consequences) (record.Effects, error) {
+	if len(after.groups) == 0 {
+		return record.Effects{Wake: after.wake}, nil
+	}
+	effects, err := s.admitGroups(ctx, after.organization, after.groups)
+	effects.Add(record.Effects{Wake: after.wake})
+	return effects, err
 }
 
 // states reads what the attempts of an execution say of its runs, in their order.

@@ -116,26 +116,32 @@ func (s *Store) endMissing(ctx context.Context, v tenant.Viewer, present []uuid.
 		if slices.Contains(present, id) {
 			continue
 		}
-		if err := s.db.Write(ctx, func(tx *db.Tx) error { return s.endWithoutJob(ctx, tx, id) }); err != nil {
+		var after consequences
+		if err := s.db.Write(ctx, func(tx *db.Tx) (err error) {
+			after, err = s.endWithoutJob(ctx, tx, id)
+			return err
+		}); err != nil {
+			return err
+		}
+		if _, err := s.admitAfter(ctx, after); err != nil { // the sweep finds what others have to do
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Store) endWithoutJob(ctx context.Context, tx *db.Tx, id uuid.UUID) error {
+func (s *Store) endWithoutJob(ctx context.Context, tx *db.Tx, id uuid.UUID) (after consequences, err error) {
 	a, head, err := s.lockAttempt(ctx, tx, id)
 	if err != nil || a.Delivered {
-		return err
+		return after, err
 	}
 	if execution.Status(a.Status).Terminal() {
-		return a.Update().SetDelivered(true).SetNotes(append(a.Notes, deletedLater)).Exec(ctx)
+		return after, a.Update().SetDelivered(true).SetNotes(append(a.Notes, deletedLater)).Exec(ctx)
 	}
 	if err := s.endAttempts(ctx, tx, []uuid.UUID{a.ID}, ending{status: execution.Errored, reason: jobDeleted, message: deletedLive}); err != nil {
-		return err
+		return after, err
 	}
-	_, err = s.derive(ctx, tx, head) // the sweep finds what siblings have to do
-	return err
+	return s.derive(ctx, tx, head)
 }
 
 // endNeverStarted ends attempts that were to be cancelled before the agent had answered their start command, and for which it has
@@ -152,14 +158,19 @@ func (s *Store) endNeverStarted(ctx context.Context, v tenant.Viewer, present []
 		if slices.Contains(present, c.AttemptID) {
 			continue
 		}
+		var after consequences
 		if err := s.db.Write(ctx, func(tx *db.Tx) error {
+			after = consequences{}
 			a, head, err := s.lockAttempt(ctx, tx, c.AttemptID)
 			if err != nil || a.AssignedAt != nil {
 				return err
 			}
-			_, err = s.withdrawCancelled(ctx, tx, a, head)
+			_, after, err = s.withdrawCancelled(ctx, tx, a, head)
 			return err
 		}); err != nil {
+			return err
+		}
+		if _, err := s.admitAfter(ctx, after); err != nil {
 			return err
 		}
 	}

@@ -20,6 +20,7 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.S
 	if _, err := agent(ctx); err != nil {
 		return saved, err
 	}
+	var after consequences
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		a, head, err := s.lockAttempt(ctx, tx, r.Attempt)
 		if err != nil {
@@ -45,10 +46,13 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.S
 				return err
 			}
 		}
-		wake, err := s.derive(ctx, tx, head)
-		saved = record.Saved{Status: status, Execution: head.ID, Wake: wake}
+		after, err = s.derive(ctx, tx, head)
+		saved = record.Saved{Status: status, Execution: head.ID}
 		return err
 	})
+	if err == nil {
+		saved.Effects, err = s.admitAfter(ctx, after)
+	}
 	return saved, err
 }
 

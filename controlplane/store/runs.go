@@ -25,7 +25,8 @@ const (
 // runsAtOnce bounds what one statement carries: an assignment may have hundreds of KiB.
 const runsAtOnce = 100
 
-// createRuns stores the runs of an execution. Those beyond its maxParallel get no start command yet.
+// createRuns stores the runs of an execution. Those beyond its maxParallel get no start command yet, and those of a concurrency group
+// get theirs from Admit.
 func createRuns(ctx context.Context, tx *db.Tx, n record.New) error {
 	places := map[uuid.UUID]*db.Environment{}
 	for from := 0; from < len(n.Runs); from += runsAtOnce {
@@ -39,9 +40,10 @@ func createRuns(ctx context.Context, tx *db.Tx, n record.New) error {
 			if err != nil {
 				return err
 			}
-			waits := n.MaxParallel > 0 && i >= n.MaxParallel
+			reason, message := waitingFor(n, i)
+			waits := reason != ""
 			runs = append(runs, newRun(tx, n, r, env, i))
-			attempts = append(attempts, newAttempt(tx, n, r, env, waits))
+			attempts = append(attempts, newAttempt(tx, n, r, env).SetReason(reason).SetMessage(message))
 			for _, step := range r.Steps {
 				steps = append(steps, tx.Step.Create().SetOrganizationID(env.OrganizationID).SetAttemptID(r.AttemptID).SetIndex(step.Index).
 					SetName(step.Name).SetStatus(string(record.Waiting)))
@@ -84,17 +86,25 @@ func placeOf(ctx context.Context, tx *db.Tx, known map[uuid.UUID]*db.Environment
 func newRun(tx *db.Tx, n record.New, r record.NewRun, env *db.Environment, ordinal int) *db.RunCreate {
 	return tx.Run.Create().SetID(r.ID).SetOrganizationID(env.OrganizationID).SetExecutionID(n.Execution.ID).SetEnvironmentID(env.ID).
 		SetClusterID(env.ClusterID).SetOrdinal(ordinal).SetName(r.Name).SetMatrix(r.Matrix).SetShard(r.Shard).SetShards(r.Shards).
-		SetEnvironmentName(env.Name).SetClusterName(env.Edges.Cluster.Name).SetNamespace(env.Namespace).SetStatus(string(record.Queued))
+		SetEnvironmentName(env.Name).SetClusterName(env.Edges.Cluster.Name).SetNamespace(env.Namespace).SetStatus(string(record.Queued)).
+		SetConcurrencyGroup(r.Group.Name).SetConcurrencyLimit(r.Group.Limit).SetOnConflict(string(r.Group.OnConflict))
 }
 
-func newAttempt(tx *db.Tx, n record.New, r record.NewRun, env *db.Environment, waits bool) *db.AttemptCreate {
-	row := tx.Attempt.Create().SetID(r.AttemptID).SetOrganizationID(env.OrganizationID).SetExecutionID(n.Execution.ID).SetRunID(r.ID).
-		SetClusterID(env.ClusterID).SetNumber(1).SetStatus(string(record.Queued)).SetSpec(r.Spec).SetSpecDigest(r.SpecDigest)
-	if waits {
-		row.SetReason(reasonSiblings).SetMessage(fmt.Sprintf(
-			"Waits for its turn: at most %d runs of the execution are under way at once (maxParallel).", n.MaxParallel))
+// waitingFor says why a run may not begin at once; the reason is empty when it may.
+func waitingFor(n record.New, ordinal int) (reason, message string) {
+	switch {
+	case n.Runs[ordinal].Group.Name != "":
+		return record.ReasonGroup, waitsForGroup(n.Runs[ordinal].Group.Name)
+	case n.MaxParallel > 0 && ordinal >= n.MaxParallel:
+		return reasonSiblings, fmt.Sprintf(
+			"Waits for its turn: at most %d runs of the execution are under way at once (maxParallel).", n.MaxParallel)
 	}
-	return row
+	return "", ""
+}
+
+func newAttempt(tx *db.Tx, n record.New, r record.NewRun, env *db.Environment) *db.AttemptCreate {
+	return tx.Attempt.Create().SetID(r.AttemptID).SetOrganizationID(env.OrganizationID).SetExecutionID(n.Execution.ID).SetRunID(r.ID).
+		SetClusterID(env.ClusterID).SetNumber(1).SetStatus(string(record.Queued)).SetSpec(r.Spec).SetSpecDigest(r.SpecDigest)
 }
 
 func startCommand(tx *db.Tx, org tenant.ID, c cluster.ID, id record.AttemptID) *db.AgentCommandCreate {
@@ -102,14 +112,14 @@ func startCommand(tx *db.Tx, org tenant.ID, c cluster.ID, id record.AttemptID) *
 }
 
 // moveOn lets the end of a run have its consequences for its siblings: with failFast a bad end ends them, with maxParallel the next
-// takes its place. It returns whose agents have something to do, and whether attempts have changed.
-func (s *Store) moveOn(ctx context.Context, tx *db.Tx, head *db.Execution, runs []state, attempts []*db.Attempt) (wake []cluster.ID, changed bool, err error) {
+// takes its place, unless its concurrency group decides that. It returns whose agents have something to do, and whether attempts have changed.
+func (s *Store) moveOn(ctx context.Context, tx *db.Tx, head *db.Execution, runs []state, attempts []*db.Attempt, grouped bool) (wake []cluster.ID, changed bool, err error) {
 	if head.FailFast {
 		if i := slices.IndexFunc(runs, func(r state) bool { return bad(r.status) }); i >= 0 {
 			return s.endSiblings(ctx, tx, runs[i], attempts)
 		}
 	}
-	if head.MaxParallel == 0 {
+	if head.MaxParallel == 0 || grouped {
 		return nil, false, nil
 	}
 	waiting, err := s.waitForSiblings(ctx, tx, attempts)

@@ -76,6 +76,9 @@ func Compile(doc *Document, in Inputs) (*Plan, error) {
 	if doc.Spec.Source.Git != nil {
 		c.git(*doc.Spec.Source.Git)
 	}
+	if doc.Spec.Concurrency != nil {
+		c.concurrency(*doc.Spec.Concurrency)
+	}
 	doc.Spec.EachStep(c.visit)
 	c.firstPauses()
 	c.resources()
@@ -228,6 +231,16 @@ func (c *compilation) credential(step *PlanStep, box *PlanContainer, secret, key
 	box.Env = append(box.Env, ref)
 	secretly := key != "username" && key != "known_hosts"
 	step.Env = append(step.Env, PlanEnv{Name: "SEATRIAL_" + name, From: ref.Name, Secret: secretly})
+}
+
+func (c *compilation) concurrency(g document.Concurrency) {
+	onConflict := g.OnConflict
+	if onConflict == "" {
+		onConflict = "queue"
+	}
+	c.plan.Concurrency = &PlanConcurrency{
+		Name: c.text("spec.concurrency.group", g.Group, expr.Here, "group"), Limit: int(max(g.Limit, 1)), OnConflict: onConflict,
+	}
 }
 
 func (c *compilation) resources() {

@@ -102,7 +102,7 @@ func TestParse_Faults(t *testing.T) {
 		"Expression":         {"{steps: [{run: 'echo ${{ params.x }}', image: a}]}", "spec.steps[0].run", "declares no params", "found when applied"},
 		"ExpressionEnv":      {"{steps: [{run: x, image: 'a:${{ env.TAG }}'}]}", "spec.steps[0].image", "in the pod only", "an image is chosen before there is a pod"},
 		"ExpressionOpen":     {"{steps: [{run: 'echo ${{ x', image: a}]}", "spec.steps[0].run", `write "$${{"`, "the way out is named"},
-		"MixedWithLater":     {"{concurrency: {group: g}, steps: [{image: a}]}", "spec.concurrency", "not supported yet", "both kinds of fault: the document is invalid"},
+		"MixedWithLater":     {"{triggers: [{schedule: {cron: \"0 2 * * *\"}}], steps: [{image: a}]}", "spec.triggers", "not supported yet", "both kinds of fault: the document is invalid"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -5,15 +5,23 @@ import "time"
 // Plan is what one attempt does: the pod, its containers and the steps in them. Texts that the runner resolves (Script, Command
 // and Value) are templates for expr.ExpandEnv; everything else is resolved.
 type Plan struct {
-	Timeout    time.Duration // 0 when the document sets none
-	Pod        Pod
-	Containers []PlanContainer
-	Files      []File
-	Steps      []PlanStep
+	Timeout     time.Duration    // 0 when the document sets none
+	Concurrency *PlanConcurrency `json:",omitempty"` // nil without one
+	Pod         Pod
+	Containers  []PlanContainer
+	Files       []File
+	Steps       []PlanStep
 	// TeardownAllowance is how long the steps that may run after the timeout take together at most.
 	TeardownAllowance time.Duration `json:",omitzero"`
 	// PauseAllowance is how long the steps that wait for a person take together at most; it is no part of Timeout.
 	PauseAllowance time.Duration `json:",omitzero"`
+}
+
+// PlanConcurrency is the concurrency group of a run.
+type PlanConcurrency struct {
+	Name       string
+	Limit      int    // how many runs of it may be active at once
+	OnConflict string // queue, cancel or skip
 }
 
 // PlanContainer is a container of the pod. Steps with the same image share one.

@@ -53,9 +53,9 @@ func dispatching() map[string]func(t *testing.T, f *fixture) {
 		},
 		"CancelBeforeSent": func(t *testing.T, f *fixture) {
 			n := f.queued(t)
-			wake, err := f.CancelExecution(f.as(t), n.Execution.ID, "no longer needed")
-			if err != nil || len(wake) != 0 {
-				t.Fatalf("wake %v, %v: nobody has it yet", wake, err)
+			effects, err := f.CancelExecution(f.as(t), n.Execution.ID, "no longer needed")
+			if err != nil || len(effects.Wake) != 0 {
+				t.Fatalf("wake %v, %v: nobody has it yet", effects.Wake, err)
 			}
 			if e := f.execution(t, n.Execution.ID); e.Status != execution.Cancelled || e.FinishedAt.IsZero() {
 				t.Errorf("execution is %s, finished %s", e.Status, e.FinishedAt)
@@ -67,8 +67,8 @@ func dispatching() map[string]func(t *testing.T, f *fixture) {
 		"CancelAfterSent": func(t *testing.T, f *fixture) {
 			n := f.assigned(t)
 			for range 2 { // asking twice is asking once
-				if wake, err := f.CancelExecution(f.as(t), n.Execution.ID, "stop"); err != nil || len(wake) > 1 {
-					t.Fatalf("wake %v, %v", wake, err)
+				if effects, err := f.CancelExecution(f.as(t), n.Execution.ID, "stop"); err != nil || len(effects.Wake) > 1 {
+					t.Fatalf("wake %v, %v", effects.Wake, err)
 				}
 			}
 			list := f.take(t)

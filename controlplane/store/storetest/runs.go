@@ -212,8 +212,8 @@ func runs() map[string]func(t *testing.T, f *fixture) {
 		"CancelEndsThoseThatWait": func(t *testing.T, f *fixture) {
 			n, _ := f.several(t, func(n *execution.New) { n.MaxParallel = 1 })
 			f.commandsOf(t, n, f.cluster)
-			wake, err := f.CancelExecution(f.as(t), n.Execution.ID, "stop")
-			if err != nil || len(wake) != 1 || wake[0] != f.cluster.ID {
+			effects, err := f.CancelExecution(f.as(t), n.Execution.ID, "stop")
+			if wake := effects.Wake; err != nil || len(wake) != 1 || wake[0] != f.cluster.ID {
 				t.Errorf("woken are %v, %v; want the one whose run is under way", wake, err)
 			}
 			f.ended(t, n.Runs[0], f.cluster, execution.Cancelled)

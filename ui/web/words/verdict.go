@@ -55,6 +55,9 @@ func outcome(e execution.Execution) string {
 	case execution.Cancelled:
 		return "was cancelled" + where + ": " + stopped(e, "somebody stopped it")
 	case execution.Skipped:
+		if e.Reason == execution.ReasonGroup {
+			return "was skipped" + where + ": its concurrency group was taken"
+		}
 		return "was skipped" + where + ": a condition said not to run it"
 	case execution.Running:
 		return "is running" + where + ": " + progress(e)
@@ -63,6 +66,9 @@ func outcome(e execution.Execution) string {
 	case execution.Pending, execution.Assigned:
 		return "is starting" + where + ": the pod is on its way"
 	case execution.Queued, execution.Waiting:
+		if e.Reason == execution.ReasonGroup {
+			return "is queued" + where + ": it waits for its concurrency group"
+		}
 		return "is queued" + where + ": it waits for " + agents(e)
 	}
 	return "is in the unknown state " + string(e.Status)
@@ -111,6 +117,11 @@ func Environments(e execution.Execution) []string {
 // Clusters returns on which clusters an execution runs, each once.
 func Clusters(e execution.Execution) []string {
 	return distinct(e, func(r execution.Run) string { return r.Cluster })
+}
+
+// Groups returns the concurrency groups of an execution's runs, each once.
+func Groups(e execution.Execution) []string {
+	return distinct(e, func(r execution.Run) string { return r.Group })
 }
 
 func distinct(e execution.Execution, of func(execution.Run) string) []string {
