@@ -65,7 +65,7 @@ func statusFrom(s apiv1.Status) (status execution.Status, ok bool) {
 func executionOf(e execution.Execution) *apiv1.Execution {
 	out := &apiv1.Execution{
 		Id: e.ID.String(), Workflow: e.Workflow, WorkflowRevision: int32Of(e.Revision), WorkflowDigest: e.Digest,
-		Status: statusOf(e.Status), Reason: e.Reason, Message: e.Message, Params: e.Params, Trigger: e.Trigger, Actor: e.Actor,
+		Status: statusOf(e.Status), Reason: e.Reason, Message: e.Message, Params: e.Params, Priority: int32Of(e.Priority), Trigger: e.Trigger, Actor: e.Actor,
 		CreatedAt: timeOf(e.CreatedAt), StartedAt: timeOf(e.StartedAt), FinishedAt: timeOf(e.FinishedAt),
 		Tests: &apiv1.TestCounts{
 			Total: int32Of(e.Tests.Total), Passed: int32Of(e.Tests.Passed), Failed: int32Of(e.Tests.Failed),

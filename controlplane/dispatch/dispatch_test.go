@@ -199,7 +199,7 @@ func TestDispatcher_Start(t *testing.T) {
 		{Name: "source", Status: execution.Waiting}, {Index: 1, Name: "test", Status: execution.Waiting}, {Index: 2, Name: "check", Status: execution.Waiting},
 	}
 	want := execution.Execution{
-		ID: id(1), Workflow: "shop", Revision: 4, Digest: "d4", Status: execution.Queued, Params: map[string]string{"users": "7"},
+		ID: id(1), Workflow: "shop", Revision: 4, Digest: "d4", Status: execution.Queued, Params: map[string]string{"users": "7"}, Priority: 50,
 		Trigger: "api", Actor: "ci", CreatedAt: time.Date(2026, 3, 1, 11, 0, 0, 0, time.UTC),
 		Runs: []execution.Run{{
 			ID: id(2), Environment: "staging", Cluster: "eu-1", Namespace: "shop-tests", Status: execution.Queued,

@@ -44,7 +44,7 @@ func (d *Dispatcher) prepare(ctx context.Context, viewer tenant.Viewer, req exec
 	n = execution.New{
 		Execution: execution.Execution{
 			ID: id, Workflow: record.Name, Revision: record.Revision, Digest: record.Digest, Status: execution.Queued,
-			Templates: templates, Params: values.Strings(), Trigger: or(req.Trigger, "api"), Actor: or(req.Actor, viewer.Name), CreatedAt: d.now().UTC(),
+			Templates: templates, Priority: priority(doc), Params: values.Strings(), Trigger: or(req.Trigger, "api"), Actor: or(req.Actor, viewer.Name), CreatedAt: d.now().UTC(),
 		},
 		RevisionID: record.RevisionID, Idempotency: req.IdempotencyKey,
 		FailFast: doc.Spec.FailFast != nil && *doc.Spec.FailFast, MaxParallel: int(doc.Spec.MaxParallel),
@@ -149,6 +149,13 @@ func group(plan *workflow.Plan) execution.Group {
 		return execution.Group{}
 	}
 	return execution.Group{Name: plan.Concurrency.Name, Limit: plan.Concurrency.Limit, OnConflict: execution.OnConflict(plan.Concurrency.OnConflict)}
+}
+
+func priority(doc *workflow.Document) int {
+	if doc.Spec.Priority == nil {
+		return execution.DefaultPriority
+	}
+	return int(*doc.Spec.Priority)
 }
 
 func texts(cell document.Cell) map[string]string {

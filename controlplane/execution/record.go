@@ -34,6 +34,7 @@ type Execution struct {
 	Message    string
 	Templates  []Template // that the workflow was merged with, by name
 	Params     map[string]string
+	Priority   int // of what waits for a cluster, the higher goes first
 	Trigger    string
 	Actor      string
 	CreatedAt  time.Time

@@ -86,7 +86,7 @@ func (s *Store) WaitingCommands(ctx context.Context, ids []record.ID, resend tim
 
 // due skips rows that another replica is taking at this moment.
 func (s *Store) due(ctx context.Context, tx *db.Tx, limit int, where ...predicate.AgentCommand) ([]*db.AgentCommand, error) {
-	return locked(s, tx.AgentCommand.Query().Where(where...).Order(agentcommand.ByID()).Limit(limit),
+	return locked(s, tx.AgentCommand.Query().Where(where...).Order(agentcommand.ByTurn(), agentcommand.ByID()).Limit(limit),
 		entsql.WithLockAction(entsql.SkipLocked)).All(ctx)
 }
 

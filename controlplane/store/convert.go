@@ -22,7 +22,7 @@ func executionRecord(row *db.Execution, runs []record.Run) record.Execution {
 	}
 	return record.Execution{
 		ID: row.ID, Templates: templates, Workflow: row.Workflow, Revision: row.RevisionNumber, Digest: row.Digest, Status: record.Status(row.Status),
-		Reason: row.Reason, Message: row.Message, Params: row.Params, Trigger: row.Trigger, Actor: row.Actor,
+		Reason: row.Reason, Message: row.Message, Params: row.Params, Priority: row.Priority, Trigger: row.Trigger, Actor: row.Actor,
 		CreatedAt: row.CreatedAt.UTC(), StartedAt: timeOf(row.StartedAt), FinishedAt: timeOf(row.FinishedAt), Tests: counts, Runs: runs,
 	}
 }

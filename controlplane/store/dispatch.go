@@ -93,7 +93,8 @@ func create(ctx context.Context, tx *db.Tx, n record.New) error {
 	e := n.Execution
 	row := tx.Execution.Create().SetID(e.ID).SetOrganizationID(revision.OrganizationID).SetRevisionID(revision.ID).
 		SetWorkflow(e.Workflow).SetRevisionNumber(e.Revision).SetDigest(e.Digest).SetStatus(string(record.Queued)).
-		SetParams(e.Params).SetTrigger(e.Trigger).SetActor(e.Actor).SetFailFast(n.FailFast).SetMaxParallel(n.MaxParallel)
+		SetParams(e.Params).SetTrigger(e.Trigger).SetActor(e.Actor).SetFailFast(n.FailFast).SetMaxParallel(n.MaxParallel).
+		SetPriority(e.Priority)
 	if len(e.Templates) > 0 {
 		templates, err := json.Marshal(e.Templates)
 		if err != nil {

@@ -338,7 +338,7 @@ func (a *admission) begin(ctx context.Context, head *db.Execution, attempts []*d
 		if err := a.tx.Attempt.UpdateOneID(one.ID).SetReason("").SetMessage("").Exec(ctx); err != nil {
 			return err
 		}
-		if err := startCommand(a.tx, one.OrganizationID, one.ClusterID, one.ID).Exec(ctx); err != nil {
+		if err := startCommand(a.tx, one.OrganizationID, one.ClusterID, one.ID, turnOf(head)).Exec(ctx); err != nil {
 			return err
 		}
 		a.effects.Add(record.Effects{Wake: []cluster.ID{one.ClusterID}})

@@ -29,6 +29,7 @@ const runsAtOnce = 100
 // get theirs from Admit.
 func createRuns(ctx context.Context, tx *db.Tx, n record.New) error {
 	places := map[uuid.UUID]*db.Environment{}
+	turn := record.Turn(n.Execution.Priority, n.Execution.CreatedAt)
 	for from := 0; from < len(n.Runs); from += runsAtOnce {
 		var runs []*db.RunCreate
 		var attempts []*db.AttemptCreate
@@ -49,7 +50,7 @@ func createRuns(ctx context.Context, tx *db.Tx, n record.New) error {
 					SetName(step.Name).SetStatus(string(record.Waiting)))
 			}
 			if !waits {
-				starts = append(starts, startCommand(tx, env.OrganizationID, env.ClusterID, r.AttemptID))
+				starts = append(starts, startCommand(tx, env.OrganizationID, env.ClusterID, r.AttemptID, turn))
 			}
 		}
 		if err := tx.Run.CreateBulk(runs...).Exec(ctx); err != nil {
@@ -107,9 +108,13 @@ func newAttempt(tx *db.Tx, n record.New, r record.NewRun, env *db.Environment) *
 		SetClusterID(env.ClusterID).SetNumber(1).SetStatus(string(record.Queued)).SetSpec(r.Spec).SetSpecDigest(r.SpecDigest)
 }
 
-func startCommand(tx *db.Tx, org tenant.ID, c cluster.ID, id record.AttemptID) *db.AgentCommandCreate {
-	return tx.AgentCommand.Create().SetOrganizationID(org).SetClusterID(c).SetAttemptID(id).SetKind(string(cluster.Start))
+// startCommand makes the command that starts an attempt. Its turn is that of the execution: a run that had to wait for others is as
+// old as they are.
+func startCommand(tx *db.Tx, org tenant.ID, c cluster.ID, id record.AttemptID, turn int64) *db.AgentCommandCreate {
+	return tx.AgentCommand.Create().SetOrganizationID(org).SetClusterID(c).SetAttemptID(id).SetKind(string(cluster.Start)).SetTurn(turn)
 }
+
+func turnOf(head *db.Execution) int64 { return record.Turn(head.Priority, head.CreatedAt) }
 
 // moveOn lets the end of a run have its consequences for its siblings: with failFast a bad end ends them, with maxParallel the next
 // takes its place, unless its concurrency group decides that. It returns whose agents have something to do, and whether attempts have changed.
@@ -141,7 +146,7 @@ func (s *Store) moveOn(ctx context.Context, tx *db.Tx, head *db.Execution, runs 
 	}
 	starts := make([]*db.AgentCommandCreate, len(next))
 	for i, a := range next {
-		starts[i] = startCommand(tx, a.OrganizationID, a.ClusterID, a.ID)
+		starts[i] = startCommand(tx, a.OrganizationID, a.ClusterID, a.ID, turnOf(head))
 		wake = union(wake, []cluster.ID{a.ClusterID})
 	}
 	return wake, true, tx.AgentCommand.CreateBulk(starts...).Exec(ctx)

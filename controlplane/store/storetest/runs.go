@@ -115,6 +115,22 @@ func runs() map[string]func(t *testing.T, f *fixture) {
 				t.Errorf("runs (-want +got):\n%s", d)
 			}
 		},
+		"ByPriorityThenAge": func(t *testing.T, f *fixture) {
+			var want []execution.AttemptID
+			for _, priority := range []int{50, 50, 90, 0} {
+				n := f.request(t, "")
+				n.Execution.Priority = priority
+				f.enter(t, n)
+				want = append(want, n.Runs[0].AttemptID)
+				f.now = f.now.Add(time.Second)
+			}
+			f.now = f.now.Add(2 * time.Hour)
+			late := f.request(t, "")
+			late.Execution.Priority = 100
+			f.enter(t, late)
+			// The least of them is old enough by now not to be passed any more.
+			f.starts(t, want[2], want[0], want[1], want[3], late.Runs[0].AttemptID)
+		},
 		"WorstCounts": func(t *testing.T, f *fixture) {
 			n, other := f.several(t, nil)
 			if got := f.commandsOf(t, n, f.cluster); len(got) != 2 {

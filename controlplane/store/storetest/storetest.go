@@ -165,7 +165,7 @@ func (f *fixture) request(t *testing.T, key string) execution.New {
 	return execution.New{
 		Execution: execution.Execution{
 			ID: id(t), Workflow: f.workflow.Name, Revision: f.workflow.Revision, Digest: f.workflow.Digest, Status: execution.Queued,
-			Params: map[string]string{"users": "10"}, Trigger: "api", Actor: "admin@example.test", CreatedAt: f.now,
+			Params: map[string]string{"users": "10"}, Priority: execution.DefaultPriority, Trigger: "api", Actor: "admin@example.test", CreatedAt: f.now,
 		},
 		RevisionID: f.workflow.RevisionID, Idempotency: key, Runs: []execution.NewRun{{
 			ID: id(t), Environment: f.env, AttemptID: id(t), Steps: []execution.Step{{Index: 0, Name: "install"}, {Index: 1, Name: "test"}},
