@@ -77,7 +77,7 @@ func executionOf(e execution.Execution) *apiv1.Execution {
 	}
 	for _, r := range e.Runs {
 		run := &apiv1.Run{
-			Id: r.ID.String(), Name: r.Name, Matrix: r.Matrix, Shard: int32Of(r.Shard), Shards: int32Of(r.Shards), ConcurrencyGroup: r.Group,
+			Id: r.ID.String(), Name: r.Name, Matrix: r.Matrix, Shard: int32Of(r.Shard), Shards: int32Of(r.Shards), ConcurrencyGroup: r.Group, Retries: int32Of(r.Retries),
 			Environment: r.Environment, Cluster: r.Cluster, Namespace: r.Namespace, Status: statusOf(r.Status),
 		}
 		for _, a := range r.Attempts {

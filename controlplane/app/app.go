@@ -147,7 +147,7 @@ func (p *parts) telemetry(ctx context.Context) error {
 
 // records opens the store and, at the first start, fills it.
 func (p *parts) records(ctx context.Context) error {
-	records, err := store.Open(ctx, p.Config.Database)
+	records, err := store.Open(ctx, p.Config.Database, store.WithReissue(dispatch.Reissue))
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}

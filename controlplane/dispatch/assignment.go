@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
@@ -31,6 +32,19 @@ func encode(a *agentv1.Assignment) (spec []byte, digest string, err error) {
 	}
 	sum := sha256.Sum256(spec)
 	return spec, hex.EncodeToString(sum[:]), nil
+}
+
+// Reissue makes the assignment of the next attempt of a run out of that of an earlier one.
+func Reissue(spec []byte, id execution.AttemptID, number int) (again []byte, digest string, err error) {
+	a := &agentv1.Assignment{}
+	if err := proto.Unmarshal(spec, a); err != nil {
+		return nil, "", fmt.Errorf("decode assignment: %w", err)
+	}
+	a.AttemptId, a.AttemptNumber = id.String(), int32(number) //nolint:gosec // at most 11
+	if a.GetPlan() != nil {
+		a.Plan.AttemptId = id.String()
+	}
+	return encode(a)
 }
 
 func assignment(id ids, name string, env cluster.Environment, plan *workflow.Plan) *agentv1.Assignment {

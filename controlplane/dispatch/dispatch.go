@@ -191,6 +191,7 @@ func accepted(n execution.New) execution.Execution {
 		e.Runs = append(e.Runs, execution.Run{
 			ID: r.ID, Name: r.Name, Matrix: r.Matrix, Shard: r.Shard, Shards: r.Shards,
 			Environment: r.Environment.Name, Cluster: r.Environment.ClusterName, Namespace: r.Environment.Namespace, Group: r.Group.Name,
+			Retries:  r.Retries,
 			Status:   execution.Queued,
 			Attempts: []execution.Attempt{{ID: r.AttemptID, Number: 1, Status: execution.Queued, Steps: r.Steps}},
 		})

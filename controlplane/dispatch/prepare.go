@@ -140,7 +140,7 @@ func (d *Dispatcher) run(doc *workflow.Document, e execution.Execution, env clus
 	spec, digest, err := encode(assignment(ids, e.Workflow, env, plan))
 	return execution.NewRun{
 		ID: ids.run, Name: cell.Name, Matrix: texts(cell.Matrix), Shard: int(cell.Shard), Shards: int(cell.Shards),
-		Environment: env, Group: group(plan), AttemptID: ids.attempt, Steps: steps(plan), Spec: spec, SpecDigest: digest,
+		Environment: env, Group: group(plan), Retries: retries(doc), AttemptID: ids.attempt, Steps: steps(plan), Spec: spec, SpecDigest: digest,
 	}, err
 }
 
@@ -156,6 +156,13 @@ func priority(doc *workflow.Document) int {
 		return execution.DefaultPriority
 	}
 	return int(*doc.Spec.Priority)
+}
+
+func retries(doc *workflow.Document) int {
+	if doc.Spec.Retry == nil {
+		return 0
+	}
+	return int(doc.Spec.Retry.Infrastructure)
 }
 
 func texts(cell document.Cell) map[string]string {

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/dispatch"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -219,5 +220,31 @@ func TestDispatcher_Sweep(t *testing.T) {
 	<-done
 	if hints := strings.Join(*b.bus, " "); b.store.sweeps < 1 || !strings.Contains(hints, id(0xe1).String()) {
 		t.Errorf("%d sweeps, hints %s", b.store.sweeps, hints)
+	}
+}
+
+func TestReissue(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	source := strings.Replace(document, "spec:", "spec:\n  retry: {infrastructure: 2}", 1)
+	b.store.workflows["shop"] = workflow.Record{Name: "shop", RevisionID: id(0xf), Revision: 1, Source: source}
+	if _, _, err := b.Start(as(t, tenant.ScopeRun), execution.Request{Workflow: "shop"}); err != nil {
+		t.Fatal(err)
+	}
+	first := b.store.created[0].Runs[0]
+	if first.Retries != 2 {
+		t.Errorf("%d retries", first.Retries)
+	}
+	spec, digest, err := dispatch.Reissue(first.Spec, id(0x77), 2)
+	var before, after agentv1.Assignment
+	if err = errors.Join(err, proto.Unmarshal(first.Spec, &before), proto.Unmarshal(spec, &after)); err != nil {
+		t.Fatal(err)
+	}
+	if digest == first.SpecDigest || after.GetAttemptId() != id(0x77).String() || after.GetPlan().GetAttemptId() != id(0x77).String() || after.GetAttemptNumber() != 2 {
+		t.Errorf("assignment of attempt %s, number %d, in the plan %s", after.GetAttemptId(), after.GetAttemptNumber(), after.GetPlan().GetAttemptId())
+	}
+	before.AttemptId, before.AttemptNumber, before.Plan.AttemptId = after.GetAttemptId(), 2, after.GetAttemptId()
+	if !proto.Equal(&before, &after) {
+		t.Error("more than the attempt has changed")
 	}
 }

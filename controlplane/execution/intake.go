@@ -28,6 +28,7 @@ type NewRun struct {
 	Shards      int
 	Environment cluster.Environment
 	Group       Group // the zero value without one
+	Retries     int   // new attempts that a loss of the infrastructure allows
 	AttemptID   AttemptID
 	Steps       []Step // index and name
 	Spec        []byte // encoded agent.v1.Assignment

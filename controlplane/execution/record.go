@@ -65,6 +65,7 @@ type Run struct {
 	Cluster     string
 	Namespace   string
 	Group       string // name of its concurrency group; empty without one
+	Retries     int    // how many new attempts a loss of the infrastructure allows
 	Status      Status
 	Attempts    []Attempt
 }

@@ -31,7 +31,7 @@ func runRecord(row *db.Run, attempts []record.Attempt) record.Run {
 	return record.Run{
 		ID: row.ID, Name: row.Name, Matrix: row.Matrix, Shard: row.Shard, Shards: row.Shards,
 		Environment: row.EnvironmentName, Cluster: row.ClusterName, Namespace: row.Namespace,
-		Group: row.ConcurrencyGroup, Status: record.Status(row.Status), Attempts: attempts,
+		Group: row.ConcurrencyGroup, Retries: row.Retries, Status: record.Status(row.Status), Attempts: attempts,
 	}
 }
 

@@ -14,11 +14,13 @@ import (
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/agentcommand"
 	"github.com/seatrial/seatrial/ent/db/attempt"
+	"github.com/seatrial/seatrial/ent/db/cluster"
 )
 
 const (
 	jobDeleted   = "JobDeleted"
 	deletedLive  = "The Job was deleted while the attempt was under way. Run the workflow again, and see who deletes Jobs in that namespace."
+	lostMessage  = "The Job was gone when the agent of the cluster came back after it had been away."
 	deletedLater = "The Job was deleted before all of its logs and files had been delivered."
 )
 
@@ -138,10 +140,33 @@ func (s *Store) endWithoutJob(ctx context.Context, tx *db.Tx, id uuid.UUID) (aft
 	if execution.Status(a.Status).Terminal() {
 		return after, a.Update().SetDelivered(true).SetNotes(append(a.Notes, deletedLater)).Exec(ctx)
 	}
-	if err := s.endAttempts(ctx, tx, []uuid.UUID{a.ID}, ending{status: execution.Errored, reason: jobDeleted, message: deletedLive}); err != nil {
+	how := ending{status: execution.Errored, reason: jobDeleted, message: deletedLive}
+	if lost, err := s.lostWhileAway(ctx, tx, a); err != nil {
+		return after, err
+	} else if lost {
+		how.reason, how.message = execution.ReasonAgentLost, lostMessage
+	}
+	if err := s.endAttempts(ctx, tx, []uuid.UUID{a.ID}, how); err != nil {
+		return after, err
+	}
+	a.Status, a.Reason = string(how.status), how.reason
+	if err := s.tryAnew(ctx, tx, a, head); err != nil {
 		return after, err
 	}
 	return s.derive(ctx, tx, head)
+}
+
+// justBack is how long after an agent has connected its inventory still tells of the time before.
+const justBack = time.Minute
+
+// lostWhileAway reports whether the agent connected anew after it had been given the attempt, and tells of the missing Job with its
+// first words: nobody watched when the Job went.
+func (s *Store) lostWhileAway(ctx context.Context, tx *db.Tx, a *db.Attempt) (bool, error) {
+	row, err := tx.Cluster.Query().Where(cluster.ID(a.ClusterID)).Only(ctx)
+	if err != nil || row.ConnectedAt == nil || a.AssignedAt == nil {
+		return false, err
+	}
+	return row.ConnectedAt.After(*a.AssignedAt) && s.now().Sub(*row.ConnectedAt) < justBack, nil
 }
 
 // endNeverStarted ends attempts that were to be cancelled before the agent had answered their start command, and for which it has

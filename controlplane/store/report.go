@@ -38,6 +38,9 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.S
 			if err := s.endSteps(ctx, tx, []uuid.UUID{a.ID}, status); err != nil {
 				return err
 			}
+			if err := s.tryAnew(ctx, tx, a, head); err != nil {
+				return err
+			}
 		}
 		// What the control plane ended by itself counts as delivered before the agent has sent anything: only the agent's own word
 		// allows it to delete the Job.
@@ -48,6 +51,9 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.S
 		}
 		after, err = s.derive(ctx, tx, head)
 		saved = record.Saved{Status: status, Execution: head.ID}
+		if record.Lost(status, a.Reason) {
+			after.wake = union(after.wake, []cluster.ID{a.ClusterID}) // a new attempt may be its to start
+		}
 		return err
 	})
 	if err == nil {

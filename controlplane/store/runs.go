@@ -88,7 +88,8 @@ func newRun(tx *db.Tx, n record.New, r record.NewRun, env *db.Environment, ordin
 	return tx.Run.Create().SetID(r.ID).SetOrganizationID(env.OrganizationID).SetExecutionID(n.Execution.ID).SetEnvironmentID(env.ID).
 		SetClusterID(env.ClusterID).SetOrdinal(ordinal).SetName(r.Name).SetMatrix(r.Matrix).SetShard(r.Shard).SetShards(r.Shards).
 		SetEnvironmentName(env.Name).SetClusterName(env.Edges.Cluster.Name).SetNamespace(env.Namespace).SetStatus(string(record.Queued)).
-		SetConcurrencyGroup(r.Group.Name).SetConcurrencyLimit(r.Group.Limit).SetOnConflict(string(r.Group.OnConflict))
+		SetConcurrencyGroup(r.Group.Name).SetConcurrencyLimit(r.Group.Limit).SetOnConflict(string(r.Group.OnConflict)).
+		SetRetries(r.Retries)
 }
 
 // waitingFor says why a run may not begin at once; the reason is empty when it may.

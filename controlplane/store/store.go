@@ -26,6 +26,8 @@ import (
 type Store struct {
 	db    *database.Database
 	clock func() time.Time
+
+	reissue Reissue // nil when nothing is tried anew
 }
 
 // Option changes a Store.

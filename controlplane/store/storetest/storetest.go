@@ -45,7 +45,8 @@ func Run(t *testing.T, open Open) {
 	groups := map[string]map[string]func(t *testing.T, f *fixture){
 		"Accounts": accounts(), "Catalog": catalog(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
 		"Pauses": pauses(), "Commands": commands(),
-		"Reports": reports(), "Logs": logs(), "Files": files(), "Exits": exits(), "Runs": runs(), "Groups": groups(), "Tenancy": tenancy(), "Race": races(),
+		"Reports": reports(), "Retries": retries(), "Logs": logs(), "Files": files(), "Exits": exits(), "Runs": runs(), "Groups": groups(),
+		"Tenancy": tenancy(), "Race": races(),
 	}
 	for group, tests := range groups {
 		t.Run(group, func(t *testing.T) {
