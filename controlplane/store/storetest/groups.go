@@ -60,7 +60,7 @@ func (f *fixture) begun(t *testing.T) (starts, cancels []execution.AttemptID) {
 			starts = append(starts, c.Attempt)
 		case cluster.Cancel:
 			cancels = append(cancels, c.Attempt)
-		case cluster.Release:
+		case cluster.Release, cluster.Resume:
 		}
 	}
 	return starts, cancels
