@@ -15,7 +15,7 @@ say "preparing the one-machine cluster (about 22 minutes on two cores when nothi
 integration/kube/build.sh "$cache/kube" image
 # mostly downloads: made beside the compiler's work, in a group of its own, to be stopped as a whole
 mkdir -p "$cache/test"
-setsid deploy/demo/images.sh "$cache/images" "$cache/kube/bin" pytest >"$cache/test/images.log" 2>&1 </dev/null &
+setsid deploy/demo/images.sh "$cache/images" "$cache/kube/bin" pytest postgres >"$cache/test/images.log" 2>&1 </dev/null &
 making=$!
 trap 'kill -- "-$making" 2>/dev/null || true' EXIT
 integration/kube/build.sh "$cache/kube"
@@ -34,7 +34,7 @@ say "building the programs and loading their images"
 deploy/images.sh "$cache/test" "$cache/kube/bin"
 wait "$making" || { cat "$cache/test/images.log" >&2; echo "the test image could not be made" >&2; exit 1; }
 making=
-integration/kube/load.sh "$cache/kube" "$cache"/test/{agent,runner}.tar "$cache/images/pytest.tar"
+integration/kube/load.sh "$cache/kube" "$cache"/test/{agent,runner}.tar "$cache"/images/{pytest,postgres}.tar
 export SEATRIAL_TEST_PROGRAMS=$cache/test/bin
 
 say "preparing PostgreSQL and Redis in containers"

@@ -21,6 +21,7 @@ import (
 	"github.com/seatrial/seatrial/agent/admit"
 	"github.com/seatrial/seatrial/agent/collect"
 	"github.com/seatrial/seatrial/agent/config"
+	"github.com/seatrial/seatrial/agent/follow"
 	"github.com/seatrial/seatrial/agent/jobspec"
 	"github.com/seatrial/seatrial/agent/kube"
 	"github.com/seatrial/seatrial/agent/launch"
@@ -122,6 +123,7 @@ func Run(ctx context.Context, cfg config.Config, version string, log *slog.Logge
 //	│ runner ──► collect ──► (states) ──┴──► outbox ──► link ══► control plane (snapshots)  │
 //	│                ╰─────► (logs, files) ───────────► link ══► control plane              │
 //	│ pods/log ──► tail ──── (logs, when the runner could not) ─► link ══► control plane    │
+//	│ pods/log ──► follow ── (logs of services) ────────────────► link ══► control plane    │
 //	└───────────────────────────────────────────────────────────────────────────────────────┘
 func build(
 	cfg config.Config, client *kube.Client, identity link.Identity, settings jobspec.Settings, dial link.Options, log *slog.Logger,
@@ -134,7 +136,8 @@ func build(
 	})
 	s.outbox = outbox.New(outbox.Options{
 		Log: log.With("component", "outbox"), Reporter: s.link, Stopper: s.launch,
-		Tailer: &tail.Tailer{Log: log.With("component", "tail"), Uplink: s.link, Source: tail.Cluster{Client: client}},
+		Tailer:   &tail.Tailer{Log: log.With("component", "tail"), Uplink: s.link, Source: tail.Cluster{Client: client}},
+		Follower: &follow.Follower{Log: log.With("component", "follow"), Uplink: s.link, Source: follow.Cluster{Client: client}},
 	})
 	var err error
 	s.watch, err = watch.New(watch.Options{

@@ -32,12 +32,14 @@ const (
 
 	// An ended Job goes at the latest after a day, so that an agent removed for good leaves nothing behind.
 	ttl = 24 * time.Hour
-	// The pod's deadline only backs up the runner's own clock: it leaves room for the start and for delivery.
+	// The pod's deadline only backs up the runner's own clock: it leaves room for the start, services included, and for delivery.
 	podSlack = 2 * time.Minute
 	// The Job's deadline deletes pods and with them their logs: it comes well after the pod's.
 	jobSlack = 30 * time.Minute
 	// A runner that delivers until the last moment must not keep a node from draining for longer.
 	maxGrace = 10 * time.Minute
+	// The kubelet gives all containers of a pod the same grace, and a service that does not end when it is told keeps the pod that long.
+	maxGraceBeside = time.Minute
 )
 
 // Settings are the same for all Jobs of an agent.
@@ -131,9 +133,13 @@ func foreign(in map[string]string) map[string]string {
 func deadlines(a work.Assignment) (graceSeconds int64, deadline *int64) {
 	plan := a.GetPlan()
 	after := plan.GetGrace().AsDuration() + plan.GetTeardownAllowance().AsDuration() + plan.GetUploadAllowance().AsDuration()
-	grace := max(30*time.Second, min(after, maxGrace))
+	most := maxGrace
+	if len(a.GetServices()) > 0 {
+		most = maxGraceBeside
+	}
+	grace := max(30*time.Second, min(after, most))
 	if t := plan.GetTimeout().AsDuration(); t > 0 {
-		deadline = ptr.To(int64((t + plan.GetPauseAllowance().AsDuration() + after + podSlack) / time.Second))
+		deadline = ptr.To(int64((readiness(a) + t + plan.GetPauseAllowance().AsDuration() + after + podSlack) / time.Second))
 	}
 	return int64(grace / time.Second), deadline
 }

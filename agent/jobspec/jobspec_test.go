@@ -75,6 +75,39 @@ func full(a *agentv1.Assignment) {
 	}
 }
 
+// beside adds services with every way to tell that they are ready.
+func beside(a *agentv1.Assignment) {
+	a.Pod.Security = &agentv1.PodSecurity{RunAsNonRoot: ptr.To(true), ReadOnlyRootFilesystem: ptr.To(true)}
+	a.Services = []*agentv1.Service{
+		{
+			Name: "cache", Image: "example.test/redis:7", Command: []string{"redis-server"}, Args: []string{"--dir", "$(HOME)"}, WorkingDir: "cache",
+			Requests: map[string]string{"cpu": "100m"}, Limits: map[string]string{"memory": "64Mi"},
+			Ready: &agentv1.Ready{
+				Check: &agentv1.Ready_TcpPort{TcpPort: 6379}, Timeout: durationpb.New(time.Minute), Interval: durationpb.New(1500 * time.Millisecond),
+			},
+		},
+		{
+			Name: "db", Image: "example.test/postgres:17", ImagePullPolicy: "IfNotPresent", WorkingDir: "/var/lib",
+			Env: []*agentv1.ContainerEnv{
+				{Name: "PLAIN", Source: &agentv1.ContainerEnv_Value{Value: "$x"}},
+				{Name: "PASSWORD", Source: &agentv1.ContainerEnv_Secret{Secret: &agentv1.KeyRef{Name: "db", Key: "password"}}},
+				{Name: "NAME", Source: &agentv1.ContainerEnv_ConfigMap{ConfigMap: &agentv1.KeyRef{Name: "db", Key: "name"}}},
+			},
+			Ready: &agentv1.Ready{
+				Check:   &agentv1.Ready_Exec{Exec: &agentv1.ExecCheck{Command: []string{"pg_isready", "-U", "$USER"}}},
+				Timeout: durationpb.New(time.Minute), Interval: durationpb.New(time.Second),
+			},
+		},
+		{Name: "plain", Image: "example.test/mail:1"},
+		{
+			Name: "web", Image: "example.test/nginx:1", Ready: &agentv1.Ready{
+				Check:   &agentv1.Ready_Http{Http: &agentv1.HTTPCheck{Port: 8443, Path: "/healthz", Https: true}},
+				Timeout: durationpb.New(10 * time.Second), Interval: durationpb.New(7 * time.Second),
+			},
+		},
+	}
+}
+
 func TestBuild_Golden(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -88,6 +121,10 @@ func TestBuild_Golden(t *testing.T) {
 			settings: func(s *jobspec.Settings) { s.ImageVolume = false },
 		},
 		"full": {reason: "what a workflow may ask of its pod, with three containers that share one request", change: full},
+		"services": {
+			reason: "services are sidecars after what copies the runner, ready before the steps, and see nothing but the workspace", change: beside,
+			settings: func(s *jobspec.Settings) { s.ImageVolume = false },
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -186,10 +223,13 @@ func TestBuild_Refuses(t *testing.T) {
 		change func(*agentv1.Assignment)
 		says   string
 	}{
-		"no id":           {"a name is made of it", func(a *agentv1.Assignment) { a.AttemptId = "x" }, "attempt id"},
-		"no container":    {"there is nothing to run", func(a *agentv1.Assignment) { a.Containers = nil }, "no container"},
-		"no quantity":     {"the API server would refuse it with less", func(a *agentv1.Assignment) { a.Containers[0].Limits = map[string]string{"memory": "much"} }, "limits"},
-		"plan too large":  {"an annotation has a limit", func(a *agentv1.Assignment) { a.Plan.Files = []*runnerv1.SourceFile{{Content: noise(400 << 10)}} }, "move files"},
+		"no id":          {"a name is made of it", func(a *agentv1.Assignment) { a.AttemptId = "x" }, "attempt id"},
+		"no container":   {"there is nothing to run", func(a *agentv1.Assignment) { a.Containers = nil }, "no container"},
+		"no quantity":    {"the API server would refuse it with less", func(a *agentv1.Assignment) { a.Containers[0].Limits = map[string]string{"memory": "much"} }, "limits"},
+		"plan too large": {"an annotation has a limit", func(a *agentv1.Assignment) { a.Plan.Files = []*runnerv1.SourceFile{{Content: noise(400 << 10)}} }, "move files"},
+		"service unclear": {"and for services", func(a *agentv1.Assignment) {
+			a.Services = []*agentv1.Service{{Name: "db", Limits: map[string]string{"memory": "much"}}}
+		}, "service db: limits"},
 		"request unclear": {"the same for requests", func(a *agentv1.Assignment) { a.Containers[0].Requests = map[string]string{"cpu": "-x"} }, "requests"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -223,6 +263,39 @@ func TestBuild_WithoutTimeoutHasNoDeadline(t *testing.T) {
 	}
 	if job.Spec.ActiveDeadlineSeconds != nil || job.Spec.Template.Spec.ActiveDeadlineSeconds != nil {
 		t.Error("a test without timeout would be ended by the cluster")
+	}
+}
+
+// TestBuild_DeadlineLeavesRoomForServices holds that waiting for services does not eat up the time of the steps.
+func TestBuild_DeadlineLeavesRoomForServices(t *testing.T) {
+	t.Parallel()
+	without, err := jobspec.Build(assignment(nil), settings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	with, err := jobspec.Build(assignment(beside), settings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 1 min, 1 min and 14 s: the timeouts, each in whole intervals.
+	room := *with.Spec.Template.Spec.ActiveDeadlineSeconds - *without.Spec.Template.Spec.ActiveDeadlineSeconds
+	if room != 60+60+14 {
+		t.Errorf("the deadline leaves %d s for the services", room)
+	}
+}
+
+// TestBuild_ServicesShortenTheGrace holds that a service that does not end when it is told cannot keep the pod for ten minutes.
+func TestBuild_ServicesShortenTheGrace(t *testing.T) {
+	t.Parallel()
+	long := func(a *agentv1.Assignment) { a.Plan.UploadAllowance = durationpb.New(time.Hour) }
+	for name, c := range map[string]struct {
+		change func(*agentv1.Assignment)
+		want   int64
+	}{"Without": {long, 600}, "With": {func(a *agentv1.Assignment) { long(a); beside(a) }, 60}} {
+		job, err := jobspec.Build(assignment(c.change), settings())
+		if err != nil || *job.Spec.Template.Spec.TerminationGracePeriodSeconds != c.want {
+			t.Errorf("%s: %v, want a grace of %d s", name, err, c.want)
+		}
 	}
 }
 

@@ -60,6 +60,11 @@ func podSpec(a work.Assignment, s Settings) (corev1.PodSpec, error) {
 	if !s.ImageVolume {
 		spec.InitContainers = []corev1.Container{install(a, s)}
 	}
+	beside, err := services(a)
+	if err != nil {
+		return corev1.PodSpec{}, err
+	}
+	spec.InitContainers = append(spec.InitContainers, beside...)
 	for _, c := range a.GetContainers() {
 		one, err := container(a, s, c)
 		if err != nil {

@@ -17,7 +17,9 @@ func (o *Outbox) settle(r *record) {
 	if !ended(r.report) || r.report.GetDelivered() {
 		return
 	}
+	o.follow(r)
 	switch {
+	case follows(r): // comes back when it is done; the allowance bounds that
 	case r.podGone, r.pod == nil && (r.jobGone || r.stopping):
 		o.giveUp(r, "")
 	case r.pod == nil:
@@ -25,6 +27,8 @@ func (o *Outbox) settle(r *record) {
 		if !r.report.GetFromRunner() {
 			o.giveUp(r, "")
 		}
+	case neverBegins(r):
+		o.giveUp(r, "")
 	case complete(r):
 		o.complete(r)
 	case r.pod.Ended && !r.tailing:
@@ -56,6 +60,7 @@ func (o *Outbox) tailed(r *record, notes []string, err error) {
 // complete marks an attempt as delivered; the caller holds the lock.
 func (o *Outbox) complete(r *record) {
 	r.report.Delivered = true
+	endServices(r.report)
 	r.deliverBy = time.Time{}
 	o.touch(r)
 }

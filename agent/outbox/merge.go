@@ -125,6 +125,8 @@ func mergeUpdate(r *agentv1.AttemptReport, u work.Update, cancelled bool) bool {
 	if r.GetStartedAt() == nil {
 		r.StartedAt = seen.GetStartedAt()
 	}
+	mergeServices(r, seen.GetServices())
+	mergeNotes(r, seen.GetNotes())
 	if !ended(r) {
 		if u.Pod != nil {
 			mergeTermination(r, u.Pod, cancelled)

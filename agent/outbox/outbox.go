@@ -28,6 +28,12 @@ type Stopper interface {
 	Stop(ctx context.Context, attemptID string, why jobspec.Stopped) error
 }
 
+// Follower delivers the log of a service while it runs. Over is closed when the steps have ended: the service then does, too, or its
+// log is closed. It returns when the log is complete, with notes of what is missing, or when it never will be.
+type Follower interface {
+	Follow(ctx context.Context, attemptID string, pod work.PodIdentity, service string, over <-chan struct{}) (notes []string, err error)
+}
+
 // Tailer delivers what an ended pod's runner could not, from the cluster's own logs, and says in notes what is missing.
 type Tailer interface {
 	Tail(ctx context.Context, attemptID string, pod work.Pod, steps []*runnerv1.StepState) (notes []string, err error)
@@ -39,6 +45,7 @@ type Options struct {
 	Reporter Reporter
 	Stopper  Stopper
 	Tailer   Tailer
+	Follower Follower
 	// Allowance is how long after the result logs and files may take to be delivered.
 	Allowance time.Duration
 	// AttachWait is how long a cancellation waits for a runner of a running pod to attach.
@@ -80,6 +87,8 @@ type record struct {
 	deliverBy time.Time          // when what is missing is given up
 	stopping  bool
 	tailing   bool
+	over      chan struct{}   // closed when the steps of the pod have ended
+	following map[string]bool // services whose logs are under way (true) or done (false)
 
 	version, accepted uint64
 	sending           bool
@@ -205,7 +214,7 @@ func (o *Outbox) record(id string) *record {
 	if !ok {
 		r = &record{
 			report:    &agentv1.AttemptReport{AttemptId: id, Status: agentv1.AttemptStatus_ATTEMPT_STATUS_PENDING},
-			delivered: map[string]bool{}, changed: make(chan struct{}), unseenBy: time.Now().Add(unseenFor),
+			delivered: map[string]bool{}, following: map[string]bool{}, over: make(chan struct{}), changed: make(chan struct{}), unseenBy: time.Now().Add(unseenFor),
 		}
 		o.records[id] = r
 		o.later(nil)
@@ -305,6 +314,7 @@ func (o *Outbox) Update(u work.Update) {
 	if u.Stop {
 		o.stop(r)
 	}
+	o.follow(r)
 	if r.cancelled != "" && !ended(r.report) && r.forceAt.IsZero() {
 		o.tellRunner(r)
 	}

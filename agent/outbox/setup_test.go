@@ -49,6 +49,9 @@ type bench struct {
 	tails   int
 	notes   []string
 	noTail  error
+	follows []string     // services whose logs are read
+	ends    []chan error // of those
+	over    <-chan struct{}
 }
 
 // bubble runs f with an Outbox that is started, and stops it.
@@ -56,7 +59,7 @@ func bubble(t *testing.T, f func(t *testing.T, b *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{}
-		b.Outbox = outbox.New(outbox.Options{Log: slog.New(slog.DiscardHandler), Reporter: b, Stopper: b, Tailer: b})
+		b.Outbox = outbox.New(outbox.Options{Log: slog.New(slog.DiscardHandler), Reporter: b, Stopper: b, Tailer: b, Follower: b})
 		b.Start(context.WithoutCancel(t.Context()), b)
 		defer b.Outbox.Stop()
 		f(t, b)

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/seatrial/seatrial/agent/jobspec"
 	"github.com/seatrial/seatrial/agent/work"
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
 )
@@ -38,7 +39,10 @@ func facts(pod *corev1.Pod) *work.Pod {
 		}
 		out.Containers = append(out.Containers, one)
 	}
-	out.Ended = terminal(pod) && (open == 0 || cutOff(pod))
+	for _, s := range services(pod) {
+		out.Services = append(out.Services, work.Service{Name: s.name, Started: s.status.State.Running != nil || began(s.last()), Withheld: s.secretive})
+	}
+	out.Ended = testsEnded(pod) || terminal(pod) && (open == 0 || cutOff(pod))
 	out.Interrupted = interruption(pod)
 	return out
 }
@@ -51,6 +55,17 @@ func began(t *corev1.ContainerStateTerminated) bool {
 func terminal(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
+
+// testsEnded tells a pod of which only services are left: its phase goes on until they have ended, too.
+func testsEnded(pod *corev1.Pod) bool {
+	if len(services(pod)) == 0 || len(pod.Status.ContainerStatuses) < len(pod.Spec.Containers) || len(pod.Spec.Containers) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(pod.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.State.Terminated == nil })
+}
+
+// over tells a pod whose tests have come to their end.
+func over(pod *corev1.Pod) bool { return terminal(pod) || testsEnded(pod) }
 
 // cutOff tells pods whose containers' states will never be filled in: the phase may come before the states, but not for these.
 func cutOff(pod *corev1.Pod) bool {
@@ -66,8 +81,12 @@ func disrupted(pod *corev1.Pod) *corev1.PodCondition {
 	return nil
 }
 
+// failedInit finds the init container for which the pod failed: services never make it fail.
 func failedInit(pod *corev1.Pod) *corev1.ContainerStatus {
 	for i, c := range pod.Status.InitContainerStatuses {
+		if _, ok := jobspec.ServiceOf(c.Name); ok {
+			continue
+		}
 		if t := c.State.Terminated; t != nil && t.ExitCode != 0 {
 			return &pod.Status.InitContainerStatuses[i]
 		}
@@ -89,7 +108,7 @@ func describe(r *agentv1.AttemptReport, pod *corev1.Pod) {
 		if !started.IsZero() && (r.GetStartedAt() == nil || started.Before(r.GetStartedAt().AsTime())) {
 			r.StartedAt = timestamppb.New(started)
 		}
-		if terminal(pod) && !finished.IsZero() && (r.GetFinishedAt() == nil || finished.After(r.GetFinishedAt().AsTime())) {
+		if over(pod) && !finished.IsZero() && (r.GetFinishedAt() == nil || finished.After(r.GetFinishedAt().AsTime())) {
 			r.FinishedAt = timestamppb.New(finished)
 		}
 	}

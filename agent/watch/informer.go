@@ -108,9 +108,26 @@ func strip(obj any) (any, error) {
 				Name: c.Name, Resources: corev1.ResourceRequirements{Limits: c.Resources.Limits},
 			})
 		}
+		for _, c := range o.Spec.InitContainers {
+			spec.InitContainers = append(spec.InitContainers, corev1.Container{
+				Name: c.Name, Resources: corev1.ResourceRequirements{Limits: c.Resources.Limits}, StartupProbe: c.StartupProbe,
+				Env: secrets(c.Env),
+			})
+		}
 		o.Spec = spec
 	}
 	return obj, nil
+}
+
+// secrets keeps that variables come from secrets, which decides about the log of a service.
+func secrets(env []corev1.EnvVar) []corev1.EnvVar {
+	var out []corev1.EnvVar
+	for _, v := range env {
+		if v.ValueFrom != nil && v.ValueFrom.SecretKeyRef != nil {
+			out = append(out, corev1.EnvVar{Name: v.Name, ValueFrom: &corev1.EnvVarSource{SecretKeyRef: v.ValueFrom.SecretKeyRef}})
+		}
+	}
+	return out
 }
 
 func gone(id, ns string, now time.Time) work.Update {

@@ -65,6 +65,7 @@ func Judge(s Seen, now time.Time, imageGrace time.Duration) Verdict {
 	if s.Pod != nil {
 		v.Update.Pod = facts(s.Pod)
 		describe(v.Update.Report, s.Pod)
+		v.beside(s)
 	}
 	if stopped, ok := jobspec.DecodeStopped(s.Job.Annotations); ok {
 		v.conclude(agentv1.AttemptStatus(stopped.Status), stopped.Reason, stopped.Message)
@@ -174,6 +175,9 @@ func (v *Verdict) alive(s Seen, now time.Time, imageGrace time.Duration) {
 		v.suffer(t, s.Since, now)
 		return
 	}
+	if v.services(s, now) {
+		return
+	}
 	if age, ok := prepared(pod, now); ok {
 		v.Recheck = max(preparing-age, time.Second)
 		if age >= preparing {
@@ -199,6 +203,7 @@ func waiting(pod *corev1.Pod, events []corev1.Event, imageGrace time.Duration) (
 		if w == nil {
 			continue
 		}
+		name := called(c.Name)
 		said := func(format string, args ...any) string {
 			return strings.TrimSpace(fmt.Sprintf(format, args...) + " " + w.Message)
 		}
@@ -208,21 +213,29 @@ func waiting(pod *corev1.Pod, events []corev1.Event, imageGrace time.Duration) (
 			if e, ok := newest(events, "Failed"); ok && !strings.Contains(message, ": ") {
 				message = e.Message
 			}
-			return trouble{"ImagePull", strings.TrimSpace(fmt.Sprintf("Image %q of container %s cannot be pulled: check its name and tag, "+
-				"and podTemplate.imagePullSecrets for a private registry. %s", c.Image, c.Name, message)), imageGrace}, true
+			return trouble{"ImagePull", strings.TrimSpace(fmt.Sprintf("Image %q of %s cannot be pulled: check its name and tag, "+
+				"and pod.imagePullSecrets for a private registry. %s", c.Image, name, message)), imageGrace}, true
 		case "InvalidImageName":
-			return trouble{"InvalidImageName", said("%q of container %s is not an image name: correct it.", c.Image, c.Name), hopeless}, true
+			return trouble{"InvalidImageName", said("%q of %s is not an image name: correct it.", c.Image, name), hopeless}, true
 		case "ErrImageNeverPull":
-			return trouble{"ImageNeverPull", said("Image %q of container %s is not on the node and its pull policy is Never: "+
-				"load it or change the policy.", c.Image, c.Name), hopeless}, true
+			return trouble{"ImageNeverPull", said("Image %q of %s is not on the node and its pull policy is Never: "+
+				"load it or change the policy.", c.Image, name), hopeless}, true
 		case "CreateContainerConfigError":
-			return trouble{"ContainerConfig", said("Container %s cannot be configured: create the Secret or ConfigMap that it names "+
-				"in the run namespace.", c.Name), hopeless}, true
+			return trouble{"ContainerConfig", said("The %s cannot be configured: create the Secret or ConfigMap that it names "+
+				"in the run namespace.", name), hopeless}, true
 		case "CreateContainerError", "RunContainerError":
-			return trouble{"ContainerStart", said("Container %s cannot be started.", c.Name), imageGrace}, true
+			return trouble{"ContainerStart", said("The %s cannot be started.", name), imageGrace}, true
 		}
 	}
 	return trouble{}, false
+}
+
+// called is what people know a container as.
+func called(container string) string {
+	if name, ok := jobspec.ServiceOf(container); ok {
+		return "service " + name
+	}
+	return "container " + container
 }
 
 // prepared returns for how long a node has been preparing a pod of which nothing runs yet.

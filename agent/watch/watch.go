@@ -275,7 +275,7 @@ func (w *Watcher) look(ctx context.Context, id string) (time.Duration, error) {
 func (w *Watcher) refresh(ctx context.Context, s *Seen) error {
 	ns, id := s.Job.Namespace, s.Job.Labels[jobspec.LabelAttempt]
 	switch {
-	case s.Pod != nil && terminal(s.Pod):
+	case s.Pod != nil && over(s.Pod):
 		live, err := w.o.Client.Pods(ns).Get(ctx, s.Pod.Name, metav1.GetOptions{})
 		switch {
 		case err == nil && live.UID == s.Pod.UID:
@@ -293,7 +293,7 @@ func (w *Watcher) refresh(ctx context.Context, s *Seen) error {
 		}
 	case s.Pod == nil && time.Since(s.Job.CreationTimestamp.Time) >= noPod:
 		return w.events(ctx, s, ns, string(s.Job.UID))
-	case s.Pod != nil && (imageTrouble(s.Pod) || slow(s.Pod)):
+	case s.Pod != nil && (imageTrouble(s.Pod) || slow(s.Pod) || unready(s.Pod)):
 		return w.events(ctx, s, ns, string(s.Pod.UID))
 	}
 	return nil

@@ -112,9 +112,11 @@ type JobRef struct {
 type Pod struct {
 	PodIdentity
 	// Grace is how long the pod may take between the wish to end and its end.
-	Grace      time.Duration
+	Grace time.Duration
+	// Containers are those of the steps.
 	Containers []Container
-	// Ended means that no container of the pod runs or will run.
+	Services   []Service
+	// Ended means that no step of the pod runs or will run; services may take a moment longer.
 	Ended bool
 	// Interrupted is set when the cluster takes the pod away: its runner only knows that it was asked to stop.
 	Interrupted *Interruption
@@ -135,6 +137,15 @@ type Container struct {
 	Terminated bool
 	ExitCode   int32
 	Message    string
+}
+
+// Service is a service in an attempt's pod.
+type Service struct {
+	Name string
+	// Started means that it runs or ran, so that it has a log.
+	Started bool
+	// Withheld means that it is given a secret, which nothing would redact from its log: the log stays where it is.
+	Withheld bool
 }
 
 // Sink takes updates; it must not block.

@@ -108,7 +108,40 @@ func reportFrom(id execution.AttemptID, r *agentv1.AttemptReport) execution.Repo
 	for i, s := range r.GetSteps() {
 		out.Steps[i] = stepFrom(s)
 	}
+	for _, s := range r.GetServices() {
+		out.Services = append(out.Services, serviceFrom(s))
+	}
 	return out
+}
+
+func serviceFrom(s *agentv1.ServiceState) execution.Service {
+	out := execution.Service{
+		Name: s.GetName(), Status: serviceStatus(s.GetStatus()), Message: s.GetMessage(), Restarts: int(s.GetRestarts()),
+		StartedAt: timeFrom(s.GetStartedAt()), FinishedAt: timeFrom(s.GetFinishedAt()),
+	}
+	if s.ExitCode != nil {
+		code := int(s.GetExitCode())
+		out.ExitCode = &code
+	}
+	return out
+}
+
+// serviceStatus is empty for what this version does not know.
+func serviceStatus(s agentv1.ServiceStatus) execution.ServiceStatus {
+	switch s {
+	case agentv1.ServiceStatus_SERVICE_STATUS_WAITING:
+		return execution.ServiceWaiting
+	case agentv1.ServiceStatus_SERVICE_STATUS_STARTING:
+		return execution.ServiceStarting
+	case agentv1.ServiceStatus_SERVICE_STATUS_READY:
+		return execution.ServiceReady
+	case agentv1.ServiceStatus_SERVICE_STATUS_STOPPED:
+		return execution.ServiceStopped
+	case agentv1.ServiceStatus_SERVICE_STATUS_FAILED:
+		return execution.ServiceFailed
+	case agentv1.ServiceStatus_SERVICE_STATUS_UNSPECIFIED:
+	}
+	return ""
 }
 
 func stepFrom(s *runnerv1.StepState) execution.Step {

@@ -254,7 +254,9 @@ func (i *intake) Append(_ context.Context, chunks []execution.Chunk) ([]executio
 }
 
 func (i *intake) Streams(context.Context, execution.AttemptID) ([]execution.StreamState, error) {
-	return []execution.StreamState{{Stream: "step/0", Committed: 7, Final: true}, {Stream: "step/1", Committed: 3}}, i.fail
+	return []execution.StreamState{{Stream: "step/0", Committed: 7, Final: true}, {Stream: "step/1", Committed: 3}, {
+		Stream: "service/db", Committed: 4, Cursor: execution.Cursor{LastTime: time.Unix(5, 0), Lines: 1, GapBytes: 2},
+	}}, i.fail
 }
 
 func (i *intake) File(_ context.Context, f execution.File, body agentlink.Reader) error {

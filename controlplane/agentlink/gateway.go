@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
@@ -73,8 +74,22 @@ func (s *Server) StreamState(ctx context.Context, r *agentv1.StreamStateRequest)
 		if state.Final {
 			out.Final = append(out.Final, state.Stream)
 		}
+		if _, ok := execution.StreamService(state.Stream); ok {
+			if out.Cursors == nil {
+				out.Cursors = map[string]*agentv1.StreamCursor{}
+			}
+			out.Cursors[state.Stream] = cursorOf(state.Cursor)
+		}
 	}
 	return out, nil
+}
+
+func cursorOf(c execution.Cursor) *agentv1.StreamCursor {
+	out := &agentv1.StreamCursor{Lines: c.Lines, GapBytes: c.GapBytes}
+	if !c.LastTime.IsZero() {
+		out.LastTime = timestamppb.New(c.LastTime)
+	}
+	return out
 }
 
 type fileStream = grpc.ClientStreamingServer[agentv1.PutFileRequest, agentv1.PutFileResponse]

@@ -98,6 +98,13 @@ func TestServer_ReportAttempt(t *testing.T) {
 			Index: 1, Name: "s", Status: runnerv1.StepStatus_STEP_STATUS_FAILED, ExitCode: &code, Reason: "r", FinishedAt: timestamppb.New(now),
 			Log: &runnerv1.LogTotals{Bytes: 9, Lines: 2, GapBytes: 1},
 		}},
+		Services: []*agentv1.ServiceState{
+			{
+				Name: "db", Status: agentv1.ServiceStatus_SERVICE_STATUS_FAILED, Message: "m", ExitCode: &code, Restarts: 2, StartedAt: timestamppb.New(now),
+				FinishedAt: timestamppb.New(now),
+			},
+			{Name: "web", Status: 99},
+		},
 	}})
 	if err != nil || reply.GetStatus() != agentv1.AttemptStatus_ATTEMPT_STATUS_TIMED_OUT {
 		t.Fatalf("reply %v, error %v", reply, err)
@@ -110,6 +117,10 @@ func TestServer_ReportAttempt(t *testing.T) {
 			Index: 1, Name: "s", Status: execution.Failed, ExitCode: &exit, Reason: "r", FinishedAt: now,
 			Log: execution.Log{Bytes: 9, Lines: 2, GapBytes: 1},
 		}},
+		Services: []execution.Service{
+			{Name: "db", Status: execution.ServiceFailed, Message: "m", ExitCode: &exit, Restarts: 2, StartedAt: now, FinishedAt: now},
+			{Name: "web"},
+		},
 	}}
 	if d := cmp.Diff(want, b.intake.reports); d != "" {
 		t.Error(d)
@@ -126,8 +137,12 @@ func TestServer_StreamState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(map[string]int64{"step/0": 7, "step/1": 3}, got.GetCommitted()); d != "" || len(got.GetFinal()) != 1 {
+	if d := cmp.Diff(map[string]int64{"step/0": 7, "step/1": 3, "service/db": 4}, got.GetCommitted()); d != "" || len(got.GetFinal()) != 1 {
 		t.Errorf("%v: %s", got, d)
+	}
+	c := got.GetCursors()["service/db"]
+	if len(got.GetCursors()) != 1 || c.GetLastTime().AsTime().Unix() != 5 || c.GetLines() != 1 || c.GetGapBytes() != 2 {
+		t.Errorf("cursors %v: the log of a service is found again by time", got.GetCursors())
 	}
 }
 

@@ -97,7 +97,38 @@ func attemptOf(a execution.Attempt) *apiv1.Attempt {
 	for _, s := range a.Steps {
 		out.Steps = append(out.Steps, stepOf(s))
 	}
+	for _, s := range a.Services {
+		out.Services = append(out.Services, serviceOf(s))
+	}
 	return out
+}
+
+func serviceOf(s execution.Service) *apiv1.Service {
+	out := &apiv1.Service{
+		Name: s.Name, Status: serviceStatusOf(s.Status), Message: s.Message, Restarts: int32Of(s.Restarts),
+		StartedAt: timeOf(s.StartedAt), FinishedAt: timeOf(s.FinishedAt), Log: logRecordOf(s.Log), LogWithheld: s.LogWithheld,
+	}
+	if s.ExitCode != nil {
+		code := int32Of(*s.ExitCode)
+		out.ExitCode = &code
+	}
+	return out
+}
+
+func serviceStatusOf(s execution.ServiceStatus) apiv1.ServiceStatus {
+	switch s {
+	case execution.ServiceWaiting:
+		return apiv1.ServiceStatus_SERVICE_STATUS_WAITING
+	case execution.ServiceStarting:
+		return apiv1.ServiceStatus_SERVICE_STATUS_STARTING
+	case execution.ServiceReady:
+		return apiv1.ServiceStatus_SERVICE_STATUS_READY
+	case execution.ServiceStopped:
+		return apiv1.ServiceStatus_SERVICE_STATUS_STOPPED
+	case execution.ServiceFailed:
+		return apiv1.ServiceStatus_SERVICE_STATUS_FAILED
+	}
+	return apiv1.ServiceStatus_SERVICE_STATUS_UNSPECIFIED
 }
 
 // jobName is the name that every agent gives the Job of an attempt: it is part of the protocol.
@@ -109,15 +140,17 @@ func stepOf(s execution.Step) *apiv1.Step {
 	out := &apiv1.Step{
 		Index: int32Of(s.Index), Name: s.Name, Status: statusOf(s.Status), Reason: s.Reason, Allowed: s.Allowed,
 		StartedAt: timeOf(s.StartedAt), FinishedAt: timeOf(s.FinishedAt),
-		Log: &apiv1.Log{
-			Bytes: s.Log.Bytes, Lines: s.Log.Lines, GapBytes: s.Log.GapBytes, Complete: s.Log.Complete, ViaKubeApi: s.Log.ViaKubeAPI,
-		},
+		Log: logRecordOf(s.Log),
 	}
 	if s.ExitCode != nil {
 		code := int32Of(*s.ExitCode)
 		out.ExitCode = &code
 	}
 	return out
+}
+
+func logRecordOf(l execution.Log) *apiv1.Log {
+	return &apiv1.Log{Bytes: l.Bytes, Lines: l.Lines, GapBytes: l.GapBytes, Complete: l.Complete, ViaKubeApi: l.ViaKubeAPI}
 }
 
 func resultOf(r execution.TestResult) *apiv1.TestResult {

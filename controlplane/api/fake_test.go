@@ -25,6 +25,7 @@ type world struct {
 	workflows map[string]workflow.Record
 	templates map[string]workflow.Record
 	execution execution.Execution
+	log       string // that was read last
 	chunks    []execution.Chunk
 	stream    execution.StreamState
 	results   []execution.TestResult
@@ -178,7 +179,7 @@ func (w *world) Attempt(ctx context.Context, id execution.AttemptID) (execution.
 	return a, w.execution.ID, nil
 }
 
-func (w *world) Chunks(ctx context.Context, _ execution.AttemptID, _ int, offset int64, _ int) (
+func (w *world) Chunks(ctx context.Context, _ execution.AttemptID, stream string, offset int64, _ int) (
 	out []execution.Chunk, state execution.StreamState, err error,
 ) {
 	if err := w.check(ctx); err != nil {
@@ -186,6 +187,7 @@ func (w *world) Chunks(ctx context.Context, _ execution.AttemptID, _ int, offset
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.log = stream
 	for _, c := range w.chunks {
 		if c.End() > offset {
 			out = append(out, c)
@@ -194,7 +196,14 @@ func (w *world) Chunks(ctx context.Context, _ execution.AttemptID, _ int, offset
 	return out, w.stream, nil
 }
 
-func (w *world) SeekLine(ctx context.Context, _ execution.AttemptID, _ int, _ int64) (offset, at int64, err error) {
+// asked returns the log that was read last.
+func (w *world) asked() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.log
+}
+
+func (w *world) SeekLine(ctx context.Context, _ execution.AttemptID, _ string, _ int64) (offset, at int64, err error) {
 	return 0, 0, w.check(ctx)
 }
 

@@ -36,14 +36,14 @@ type History interface {
 	Execution(ctx context.Context, id execution.ID) (execution.Execution, error)
 	// Executions lists newest first, with runs but without attempts' steps; workflow and status may be empty.
 	Executions(ctx context.Context, workflow string, status execution.Status, size int, after string) (list []execution.Execution, next string, err error)
-	// Attempt returns one attempt with its steps, and the execution it belongs to.
+	// Attempt returns one attempt with its steps and services, and the execution it belongs to.
 	Attempt(ctx context.Context, id execution.AttemptID) (execution.Attempt, execution.ID, error)
-	// Chunks returns stored chunks of a step's log that end after offset, in order, together at most limit raw bytes (at least
+	// Chunks returns stored chunks of a log that end after offset, in order, together at most limit raw bytes (at least
 	// one when there is one), and the state of the stream.
-	Chunks(ctx context.Context, id execution.AttemptID, step int, offset int64, limit int) ([]execution.Chunk, execution.StreamState, error)
-	// SeekLine returns the start of a stored chunk before a line (from zero) of a step's log, and the number of the line that its
+	Chunks(ctx context.Context, id execution.AttemptID, stream string, offset int64, limit int) ([]execution.Chunk, execution.StreamState, error)
+	// SeekLine returns the start of a stored chunk before a line (from zero) of a log, and the number of the line that its
 	// first byte is in: reading on from there passes the line, unless the log ends before it.
-	SeekLine(ctx context.Context, id execution.AttemptID, step int, line int64) (offset, at int64, err error)
+	SeekLine(ctx context.Context, id execution.AttemptID, stream string, line int64) (offset, at int64, err error)
 	// Results lists worst first; outcomes may be empty for all.
 	Results(ctx context.Context, id execution.ID, outcomes []string, size int, after string) (list []execution.TestResult, next string, err error)
 	Files(ctx context.Context, id execution.ID) ([]execution.File, error)

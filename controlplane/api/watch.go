@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -97,23 +98,26 @@ func (s *server) StreamLog(ctx context.Context, r *apiv1.StreamLogRequest, strea
 	if err != nil {
 		return err
 	}
-	step := int(r.GetStepIndex())
-	if step < 0 {
-		return fault.New(fault.Invalid, "steps are counted from 0").WithField("step_index")
+	name, err := logOf(r)
+	if err != nil {
+		return err
 	}
-	_, of, err := s.History.Attempt(ctx, id)
+	attempt, of, err := s.History.Attempt(ctx, id)
+	if err == nil {
+		err = withheld(attempt, r.GetService())
+	}
 	if err != nil {
 		return fmt.Errorf("stream log: %w", err)
 	}
 	viewer, _ := tenant.FromContext(ctx) // the interceptor put it there
 	// The log may end with the records of the execution rather than by itself.
-	wake, cancel := s.Bus.Subscribe(ctx, execution.LogTopic(viewer.Organization, id, step), execution.Topic(viewer.Organization, of))
+	wake, cancel := s.Bus.Subscribe(ctx, execution.LogTopic(viewer.Organization, id, name), execution.Topic(viewer.Organization, of))
 	defer cancel()
 	if err := stream.Send(nil); err != nil { // the headers: a quiet log must not look like a call that hangs
 		return err //nolint:wrapcheck // Connect's own error
 	}
 	for offset := r.GetOffset(); ; {
-		p, err := s.logs.Read(ctx, id, step, offset, logPiece)
+		p, err := s.logs.Read(ctx, id, name, offset, logPiece)
 		if err != nil {
 			return fmt.Errorf("stream log: %w", err)
 		}
@@ -133,4 +137,30 @@ func (s *server) StreamLog(ctx context.Context, r *apiv1.StreamLogRequest, strea
 			}
 		}
 	}
+}
+
+// logOf returns the name of the log that is asked for.
+func logOf(r *apiv1.StreamLogRequest) (string, error) {
+	name := execution.Stream(int(r.GetStepIndex()))
+	switch service := r.GetService(); {
+	case service != "":
+		if name = execution.ServiceStream(service); !execution.IsStream(name) {
+			return "", fault.New(fault.Invalid, "%q is not the name of a service", service).WithField("service")
+		}
+	case r.GetStepIndex() < 0:
+		return "", fault.New(fault.Invalid, "steps are counted from 0").WithField("step_index")
+	}
+	return name, nil
+}
+
+// withheld refuses the log of a service that is given a secret: it would be empty, and look like one that is.
+func withheld(a execution.Attempt, service string) error {
+	for _, s := range a.Services {
+		if s.Name == service && s.LogWithheld {
+			return fault.New(fault.Unsupported, "the log of service %s is not kept, because it is given a secret and nothing could redact it", service).
+				WithField("service").WithHint("Read it while the pod is there: kubectl logs %s -c service-%s.",
+				cmp.Or(a.Pod, "POD"), service)
+		}
+	}
+	return nil
 }

@@ -139,7 +139,7 @@ func TestAPI_StreamLog_FollowsToTheEnd(t *testing.T) {
 		w.chunks = append(w.chunks, execution.Chunk{Start: 4, Gap: 6}, logChunk(t, 10, "end"))
 		w.stream = execution.StreamState{Committed: 13, Final: true}
 	})
-	b.bus.publish(execution.LogTopic(b.world.org, b.attempt().ID, 0))
+	b.bus.publish(execution.LogTopic(b.world.org, b.attempt().ID, "step/0"))
 	if !stream.Receive() || stream.Msg().GetGapBytes() != 6 || stream.Msg().GetOffset() != 4 || stream.Msg().GetComplete() {
 		t.Fatalf("gap %v, %v", stream.Msg(), stream.Err())
 	}
@@ -178,5 +178,46 @@ func TestAPI_StreamLog_StepThatNeverRanEnds(t *testing.T) {
 	b.bus.publish(b.topic())
 	if !stream.Receive() || !stream.Msg().GetComplete() || stream.Receive() {
 		t.Errorf("last %v, %v", stream.Msg(), stream.Err())
+	}
+}
+
+// TestAPI_StreamLog_OfServices holds that a service's log is found by name, and that one which is not kept says so.
+func TestAPI_StreamLog_OfServices(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "read", api.Timing{Safety: time.Hour})
+	b.world.change(func(w *world) {
+		w.execution.Runs[0].Attempts[0].Services = []execution.Service{{Name: "web"}, {Name: "db", LogWithheld: true}}
+		w.chunks, w.stream = []execution.Chunk{logChunk(t, 0, "hello\n")}, execution.StreamState{Committed: 6, Final: true}
+	})
+	for name, tc := range map[string]struct {
+		service string
+		code    connect.Code
+		says    string
+	}{
+		"OK":       {"web", 0, ""},
+		"Withheld": {"db", connect.CodeUnimplemented, "given a secret"},
+		"NoName":   {"../db", connect.CodeInvalidArgument, "not the name of a service"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stream, err := b.executions.StreamLog(t.Context(), &apiv1.StreamLogRequest{AttemptId: b.attempt().ID.String(), Service: tc.service})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = stream.Close() }()
+			got := ""
+			for stream.Receive() {
+				got += string(stream.Msg().GetData())
+			}
+			if tc.code == 0 {
+				if got != "hello\n" || stream.Err() != nil || b.world.asked() != "service/web" {
+					t.Errorf("%q of %q, %v", got, b.world.asked(), stream.Err())
+				}
+				return
+			}
+			if err := stream.Err(); connect.CodeOf(err) != tc.code || !strings.Contains(err.Error(), tc.says) {
+				t.Errorf("error %v, want %s about %q", err, tc.code, tc.says)
+			}
+		})
 	}
 }

@@ -238,12 +238,12 @@ func (a *pages) Enroll(ctx context.Context, e view.Enrollment) (view.Enrolled, e
 }
 
 // ReadLog implements view.Logs.
-func (a *pages) ReadLog(ctx context.Context, id execution.AttemptID, step int, offset int64, limit int) (view.Piece, error) {
-	p, err := a.logs.Read(ctx, id, step, offset, limit)
+func (a *pages) ReadLog(ctx context.Context, id execution.AttemptID, stream string, offset int64, limit int) (view.Piece, error) {
+	p, err := a.logs.Read(ctx, id, stream, offset, limit)
 	return view.Piece(p), err //nolint:wrapcheck // transparent
 }
 
 // SeekLine implements view.Logs.
-func (a *pages) SeekLine(ctx context.Context, id execution.AttemptID, step int, line int64) (offset, at int64, err error) {
-	return a.logs.Seek(ctx, id, step, line) //nolint:wrapcheck // transparent
+func (a *pages) SeekLine(ctx context.Context, id execution.AttemptID, stream string, line int64) (offset, at int64, err error) {
+	return a.logs.Seek(ctx, id, stream, line) //nolint:wrapcheck // transparent
 }

@@ -56,6 +56,9 @@ func assignment(id ids, name string, env cluster.Environment, plan *workflow.Pla
 	for _, c := range plan.Containers {
 		a.Containers = append(a.Containers, container(c))
 	}
+	for _, s := range plan.Services {
+		a.Services = append(a.Services, service(s))
+	}
 	return a
 }
 
@@ -85,15 +88,23 @@ func container(c workflow.PlanContainer) *agentv1.Container {
 		Concurrent: c.Concurrent,
 	}
 	for _, e := range c.Env {
-		v := &agentv1.ContainerEnv{Name: e.Name}
-		if e.Secret != nil {
-			v.Source = &agentv1.ContainerEnv_Secret{Secret: keyRef(*e.Secret)}
-		} else if e.ConfigMap != nil {
-			v.Source = &agentv1.ContainerEnv_ConfigMap{ConfigMap: keyRef(*e.ConfigMap)}
-		}
-		out.Env = append(out.Env, v)
+		out.Env = append(out.Env, variable(e.Name, "", e.Secret, e.ConfigMap))
 	}
 	return out
+}
+
+// variable is a literal when it refers to nothing.
+func variable(name, value string, secret, configMap *workflow.KeyRef) *agentv1.ContainerEnv {
+	v := &agentv1.ContainerEnv{Name: name}
+	switch {
+	case secret != nil:
+		v.Source = &agentv1.ContainerEnv_Secret{Secret: keyRef(*secret)}
+	case configMap != nil:
+		v.Source = &agentv1.ContainerEnv_ConfigMap{ConfigMap: keyRef(*configMap)}
+	case value != "":
+		v.Source = &agentv1.ContainerEnv_Value{Value: value}
+	}
+	return v
 }
 
 func keyRef(k workflow.KeyRef) *agentv1.KeyRef {

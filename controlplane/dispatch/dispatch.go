@@ -184,6 +184,14 @@ func steps(plan *workflow.Plan) []execution.Step {
 	return out
 }
 
+func services(plan *workflow.Plan) []execution.Service {
+	var out []execution.Service
+	for _, s := range plan.Services {
+		out = append(out, execution.Service{Name: s.Name, Status: execution.ServiceWaiting, LogWithheld: s.Secretive()})
+	}
+	return out
+}
+
 // accepted is the execution as it was stored: reading it again would only add a way to fail after it has succeeded.
 func accepted(n execution.New) execution.Execution {
 	e := n.Execution
@@ -193,7 +201,7 @@ func accepted(n execution.New) execution.Execution {
 			Environment: r.Environment.Name, Cluster: r.Environment.ClusterName, Namespace: r.Environment.Namespace, Group: r.Group.Name,
 			Retries:  r.Retries,
 			Status:   execution.Queued,
-			Attempts: []execution.Attempt{{ID: r.AttemptID, Number: 1, Status: execution.Queued, Steps: r.Steps}},
+			Attempts: []execution.Attempt{{ID: r.AttemptID, Number: 1, Status: execution.Queued, Steps: r.Steps, Services: r.Services}},
 		})
 	}
 	return e

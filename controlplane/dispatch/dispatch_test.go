@@ -46,6 +46,17 @@ spec:
     tolerations: [{key: tests, operator: Exists, effect: NoExecute, tolerationSeconds: 5}]
     imagePullSecrets: [{name: pull}]
     nodeSelector: {disk: ssd}
+  services:
+    web: {image: "nginx:1", ready: {http: {port: 8080}, timeout: 30s}}
+    db:
+      image: postgres:17
+      command: [postgres]
+      args: ["-c", "max_connections=${{ params.users }}"]
+      workingDir: data
+      env: [{name: A, value: b}, {name: PASSWORD, valueFrom: {secretKeyRef: {name: db, key: password}}}, {name: NAME, valueFrom: {configMapKeyRef: {name: db, key: name}}}]
+      resources: {requests: {cpu: 50m}, limits: {memory: 256Mi}}
+      ready: {exec: [pg_isready]}
+    cache: {image: "redis:7", imagePullPolicy: Always, ready: {tcp: {port: 6379}, interval: 3s}}
   steps:
     - name: test
       run: "pytest -n ${{ params.users }} --id ${{ execution.id }} --in ${{ environment.namespace }}"
@@ -198,12 +209,17 @@ func TestDispatcher_Start(t *testing.T) {
 	steps := []execution.Step{
 		{Name: "source", Status: execution.Waiting}, {Index: 1, Name: "test", Status: execution.Waiting}, {Index: 2, Name: "check", Status: execution.Waiting},
 	}
+	services := []execution.Service{
+		{Name: "cache", Status: execution.ServiceWaiting},
+		{Name: "db", Status: execution.ServiceWaiting, LogWithheld: true},
+		{Name: "web", Status: execution.ServiceWaiting},
+	}
 	want := execution.Execution{
 		ID: id(1), Workflow: "shop", Revision: 4, Digest: "d4", Status: execution.Queued, Params: map[string]string{"users": "7"}, Priority: 50,
 		Trigger: "api", Actor: "ci", CreatedAt: time.Date(2026, 3, 1, 11, 0, 0, 0, time.UTC),
 		Runs: []execution.Run{{
 			ID: id(2), Environment: "staging", Cluster: "eu-1", Namespace: "shop-tests", Status: execution.Queued,
-			Attempts: []execution.Attempt{{ID: id(3), Number: 1, Status: execution.Queued, Steps: steps}},
+			Attempts: []execution.Attempt{{ID: id(3), Number: 1, Status: execution.Queued, Steps: steps, Services: services}},
 		}},
 	}
 	if diff := cmp.Diff(want, e); diff != "" {

@@ -140,7 +140,8 @@ func (d *Dispatcher) run(doc *workflow.Document, e execution.Execution, env clus
 	spec, digest, err := encode(assignment(ids, e.Workflow, env, plan))
 	return execution.NewRun{
 		ID: ids.run, Name: cell.Name, Matrix: texts(cell.Matrix), Shard: int(cell.Shard), Shards: int(cell.Shards),
-		Environment: env, Group: group(plan), Retries: retries(doc), AttemptID: ids.attempt, Steps: steps(plan), Spec: spec, SpecDigest: digest,
+		Environment: env, Group: group(plan), Retries: retries(doc), AttemptID: ids.attempt, Steps: steps(plan), Services: services(plan),
+		Spec: spec, SpecDigest: digest,
 	}, err
 }
 

@@ -226,14 +226,12 @@ func TestDispatcher_Sweep(t *testing.T) {
 func TestReissue(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	source := strings.Replace(document, "spec:", "spec:\n  retry: {infrastructure: 2}", 1)
-	b.store.workflows["shop"] = workflow.Record{Name: "shop", RevisionID: id(0xf), Revision: 1, Source: source}
 	if _, _, err := b.Start(as(t, tenant.ScopeRun), execution.Request{Workflow: "shop"}); err != nil {
 		t.Fatal(err)
 	}
 	first := b.store.created[0].Runs[0]
-	if first.Retries != 2 {
-		t.Errorf("%d retries", first.Retries)
+	if first.Retries != 0 {
+		t.Errorf("%d retries, although the workflow asks for none", first.Retries)
 	}
 	spec, digest, err := dispatch.Reissue(first.Spec, id(0x77), 2)
 	var before, after agentv1.Assignment

@@ -30,9 +30,10 @@ type NewRun struct {
 	Group       Group // the zero value without one
 	Retries     int   // new attempts that a loss of the infrastructure allows
 	AttemptID   AttemptID
-	Steps       []Step // index and name
-	Spec        []byte // encoded agent.v1.Assignment
-	SpecDigest  string // hex SHA-256 of Spec
+	Steps       []Step    // index and name
+	Services    []Service // name, and whether the log is withheld
+	Spec        []byte    // encoded agent.v1.Assignment
+	SpecDigest  string    // hex SHA-256 of Spec
 }
 
 // Saved is what became of a report.
@@ -55,6 +56,7 @@ type Report struct {
 	Delivered  bool
 	Notes      []string
 	Steps      []Step
+	Services   []Service
 	ObservedAt time.Time
 	FromRunner bool // the runner said so itself; otherwise derived from the pod
 }
@@ -93,6 +95,14 @@ type StreamState struct {
 	Committed int64
 	Final     bool
 	Refused   string // answers to a chunk only: why it can never be stored
+	Cursor    Cursor // of services, when all streams of an attempt are asked for
+}
+
+// Cursor is where the agent goes on in the log of a service, which it reads from the cluster.
+type Cursor struct {
+	LastTime time.Time // when the last committed line was written; zero for none
+	Lines    int64
+	GapBytes int64
 }
 
 // FileKind is what a stored file is.

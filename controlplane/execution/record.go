@@ -84,6 +84,7 @@ type Attempt struct {
 	Delivered  bool // logs complete or gaps stated, files stored
 	Notes      []string
 	Steps      []Step
+	Services   []Service // in the order in which they start
 }
 
 // Step is one command of an attempt.

@@ -1,6 +1,7 @@
 package execution_test
 
 import (
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -90,6 +91,23 @@ func TestStreamIndex(t *testing.T) {
 			t.Parallel()
 			if i, ok := execution.StreamIndex(stream); ok {
 				t.Errorf("%q was taken as step %d", stream, i)
+			}
+		})
+	}
+}
+
+func TestStreamService(t *testing.T) {
+	t.Parallel()
+	if s, ok := execution.StreamService(execution.ServiceStream("my-db")); !ok || s != "my-db" || !execution.IsStream("service/my-db") {
+		t.Errorf("round trip of my-db gave %q, %t", s, ok)
+	}
+	for name, stream := range map[string]string{
+		"Empty": "", "NoName": "service/", "Step": "step/1", "Upper": "service/DB", "Path": "service/a/b", "Dots": "service/..", "Long": "service/" + strings.Repeat("a", 51),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if s, ok := execution.StreamService(stream); ok {
+				t.Errorf("%q was taken as service %q", stream, s)
 			}
 		})
 	}

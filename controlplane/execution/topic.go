@@ -1,10 +1,6 @@
 package execution
 
-import (
-	"strconv"
-
-	"github.com/google/uuid"
-)
+import "github.com/google/uuid"
 
 // Topic names the hints that say an execution has changed. Topics begin with the organization, so that a subscription can never
 // hear of another one.
@@ -12,7 +8,7 @@ func Topic(organization uuid.UUID, id ID) string {
 	return organization.String() + "/execution/" + id.String()
 }
 
-// LogTopic names the hints that say a step's log has grown or ended.
-func LogTopic(organization uuid.UUID, id AttemptID, step int) string {
-	return organization.String() + "/log/" + id.String() + "/" + strconv.Itoa(step)
+// LogTopic names the hints that say a log has grown or ended.
+func LogTopic(organization uuid.UUID, id AttemptID, stream string) string {
+	return organization.String() + "/log/" + id.String() + "/" + stream
 }

@@ -90,7 +90,7 @@ func final(err error) bool {
 
 func refusal(err error) string {
 	if fault.Is(err, fault.NotFound) {
-		return "the attempt or step does not exist"
+		return "there is no such log: the attempt, step or service does not exist, or the log stays in the cluster"
 	}
 	return err.Error()
 }
@@ -99,11 +99,10 @@ func refusal(err error) string {
 func (i *Intake) tell(ctx context.Context, organization uuid.UUID, chunks []execution.Chunk, states []execution.StreamState) {
 	told := make(map[string]bool, 1)
 	for n, c := range chunks {
-		index, ok := execution.StreamIndex(c.Stream)
-		if !ok || states[n].Refused != "" {
+		if states[n].Refused != "" {
 			continue
 		}
-		if topic := execution.LogTopic(organization, c.Attempt, index); !told[topic] {
+		if topic := execution.LogTopic(organization, c.Attempt, c.Stream); !told[topic] {
 			told[topic] = true
 			i.bus.Publish(ctx, topic)
 		}

@@ -55,7 +55,7 @@ func TestIntake_Append_RefusesOneChunkAndKeepsTheRest(t *testing.T) {
 			if got[0].Committed != 4 || got[2].Committed != 8 {
 				t.Errorf("answers %+v and %+v: %s", got[0], got[2], tc.reason)
 			}
-			if b.heard(execution.LogTopic(b.viewer.Organization, b.store.own, 1)) {
+			if b.heard(execution.LogTopic(b.viewer.Organization, b.store.own, "step/1")) {
 				t.Error("told of a stream that did not move")
 			}
 		})
@@ -72,7 +72,7 @@ func TestIntake_Append_TellsOncePerStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		execution.LogTopic(b.viewer.Organization, b.store.own, 0), execution.LogTopic(b.viewer.Organization, b.store.own, 2),
+		execution.LogTopic(b.viewer.Organization, b.store.own, "step/0"), execution.LogTopic(b.viewer.Organization, b.store.own, "step/2"),
 	}
 	if d := cmp.Diff(want, b.bus.topics); d != "" {
 		t.Error(d)

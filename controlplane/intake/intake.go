@@ -66,6 +66,8 @@ const (
 	maxText  = 4 << 10
 	maxNotes = 100
 	maxSteps = 1000
+
+	maxServices = 100
 )
 
 // Report stores a snapshot of an attempt and returns the attempt's status afterwards.
@@ -74,7 +76,7 @@ func (i *Intake) Report(ctx context.Context, r execution.Report) (execution.Stat
 	if err != nil {
 		return "", err
 	}
-	if !r.Status.Valid() || r.Status == execution.Waiting || len(r.Steps) > maxSteps {
+	if !r.Status.Valid() || r.Status == execution.Waiting || len(r.Steps) > maxSteps || len(r.Services) > maxServices {
 		return "", fault.New(fault.Invalid, "the report of attempt %s has status %q and %d steps", r.Attempt, r.Status, len(r.Steps))
 	}
 	saved, err := i.store.SaveReport(ctx, trimmed(r))
@@ -109,6 +111,13 @@ func trimmed(r execution.Report) execution.Report {
 	for n, s := range steps {
 		s.Reason = cut(s.Reason)
 		r.Steps[n] = s
+	}
+	services := r.Services
+	r.Services = make([]execution.Service, 0, len(services))
+	for _, s := range services {
+		if s.Message = cut(s.Message); s.Status.Valid() { // a newer agent may know more
+			r.Services = append(r.Services, s)
+		}
 	}
 	return r
 }

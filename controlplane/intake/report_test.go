@@ -47,6 +47,7 @@ func TestIntake_Report_Refuses(t *testing.T) {
 		"Foreign":       {func(r *execution.Report) { r.Attempt = uuid.New() }, fault.NotFound, "another cluster's attempt"},
 		"UnknownStatus": {func(r *execution.Report) { r.Status = "fine" }, fault.Invalid, "no such status"},
 		"StepStatus":    {func(r *execution.Report) { r.Status = execution.Waiting }, fault.Invalid, "only steps wait"},
+		"ManyServices":  {func(r *execution.Report) { r.Services = make([]execution.Service, 2000) }, fault.Invalid, "no workflow has so many"},
 		"ManySteps":     {func(r *execution.Report) { r.Steps = make([]execution.Step, 2000) }, fault.Invalid, "no plan has so many"},
 	}
 	for name, tc := range tests {

@@ -85,9 +85,8 @@ func (o *Opener) Check(scratch []byte, c execution.Chunk) ([]byte, error) {
 }
 
 func shape(c execution.Chunk) error {
-	_, known := execution.StreamIndex(c.Stream)
 	switch {
-	case !known:
+	case !execution.IsStream(c.Stream):
 		return fmt.Errorf("%w: unknown stream %q", ErrBad, c.Stream)
 	case c.Start < 0 || c.Start > maxOffset:
 		return fmt.Errorf("%w: offset %d", ErrBad, c.Start)

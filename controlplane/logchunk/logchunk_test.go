@@ -50,6 +50,7 @@ func TestOpener_Check(t *testing.T) {
 	}{
 		"OK":             {func(*execution.Chunk) {}, false, "an honest chunk"},
 		"OKFinal":        {func(c *execution.Chunk) { *c = execution.Chunk{Stream: "step/1", Final: final} }, false, "an end may carry no bytes"},
+		"OKService":      {func(c *execution.Chunk) { c.Stream = "service/db" }, false, "services have logs, too"},
 		"OKGap":          {func(c *execution.Chunk) { *c = execution.Chunk{Stream: "step/1", Gap: 7} }, false, "a stated gap"},
 		"ErrCRC":         {func(c *execution.Chunk) { c.CRC++ }, true, "damaged on the way"},
 		"ErrShort":       {func(c *execution.Chunk) { c.RawLen++ }, true, "fewer bytes than declared"},

@@ -10,12 +10,12 @@ import (
 
 // Source is where stored chunks are read from, for the viewer of the context.
 type Source interface {
-	// Chunks returns stored chunks of a step's log that end after offset, in order, together at most limit raw bytes (at least
+	// Chunks returns stored chunks of a log that end after offset, in order, together at most limit raw bytes (at least
 	// one when there is one), and the state of the stream.
-	Chunks(ctx context.Context, id execution.AttemptID, step int, offset int64, limit int) ([]execution.Chunk, execution.StreamState, error)
-	// SeekLine returns the start of a stored chunk before a line (from zero) of a step's log, and the number of the line that its
+	Chunks(ctx context.Context, id execution.AttemptID, stream string, offset int64, limit int) ([]execution.Chunk, execution.StreamState, error)
+	// SeekLine returns the start of a stored chunk before a line (from zero) of a log, and the number of the line that its
 	// first byte is in.
-	SeekLine(ctx context.Context, id execution.AttemptID, step int, line int64) (offset, at int64, err error)
+	SeekLine(ctx context.Context, id execution.AttemptID, stream string, line int64) (offset, at int64, err error)
 	// Attempt returns one attempt and the execution it belongs to.
 	Attempt(ctx context.Context, id execution.AttemptID) (execution.Attempt, execution.ID, error)
 }
@@ -47,14 +47,14 @@ func NewReader(source Source) (*Reader, error) {
 	return &Reader{source: source, opener: opener}, nil
 }
 
-// Read returns what is stored of a step's log from offset: at most limit bytes, or one gap. With nothing stored there the piece
+// Read returns what is stored of a log from offset: at most limit bytes, or one gap. With nothing stored there the piece
 // is empty and Next is offset.
-func (r *Reader) Read(ctx context.Context, id execution.AttemptID, step int, offset int64, limit int) (Piece, error) {
-	p, err := r.read(ctx, id, step, offset, limit)
+func (r *Reader) Read(ctx context.Context, id execution.AttemptID, stream string, offset int64, limit int) (Piece, error) {
+	p, err := r.read(ctx, id, stream, offset, limit)
 	if err != nil || p.Complete || !p.Empty() {
 		return p, err
 	}
-	// A stream that nobody will end: its step never ran, or its writer is gone. What was stored before the attempt was said to be
+	// A stream that nobody will end: its step or service never ran, or its writer is gone. What was stored before the attempt was said to be
 	// delivered is all there is; it is read once more, because the question comes after the first answer.
 	attempt, _, err := r.source.Attempt(ctx, id)
 	if err != nil {
@@ -63,14 +63,14 @@ func (r *Reader) Read(ctx context.Context, id execution.AttemptID, step int, off
 	if !attempt.Delivered {
 		return p, nil
 	}
-	if p, err = r.read(ctx, id, step, offset, limit); err == nil && p.Empty() {
+	if p, err = r.read(ctx, id, stream, offset, limit); err == nil && p.Empty() {
 		p.Complete = true
 	}
 	return p, err
 }
 
-func (r *Reader) read(ctx context.Context, id execution.AttemptID, step int, offset int64, limit int) (Piece, error) {
-	chunks, state, err := r.source.Chunks(ctx, id, step, offset, limit)
+func (r *Reader) read(ctx context.Context, id execution.AttemptID, stream string, offset int64, limit int) (Piece, error) {
+	chunks, state, err := r.source.Chunks(ctx, id, stream, offset, limit)
 	if err != nil {
 		return Piece{}, fmt.Errorf("read log: %w", err)
 	}
@@ -90,7 +90,7 @@ func (r *Reader) read(ctx context.Context, id execution.AttemptID, step int, off
 			continue // the end of a stream without bytes
 		}
 		if err := r.add(&p, c, limit); err != nil {
-			return Piece{}, fmt.Errorf("log of step %d of attempt %s at %d: %w", step, id, c.Start, err)
+			return Piece{}, fmt.Errorf("log %s of attempt %s at %d: %w", stream, id, c.Start, err)
 		}
 		if len(p.Data) >= limit {
 			break
@@ -117,14 +117,14 @@ func (r *Reader) add(p *Piece, c execution.Chunk, limit int) error {
 const maxSearch = 4 << 20
 
 // Seek returns a place at or before a line (from zero): the offset of a line's first byte and that line's number.
-func (r *Reader) Seek(ctx context.Context, id execution.AttemptID, step int, line int64) (offset, at int64, err error) {
-	offset, at, err = r.source.SeekLine(ctx, id, step, line)
+func (r *Reader) Seek(ctx context.Context, id execution.AttemptID, stream string, line int64) (offset, at int64, err error) {
+	offset, at, err = r.source.SeekLine(ctx, id, stream, line)
 	if err != nil || offset == 0 {
 		return offset, at, err
 	}
 	// A chunk may begin in the middle of a line; the next line is the first whole one then. The byte before the chunk tells.
 	for next := offset - 1; next < offset+maxSearch; {
-		p, err := r.read(ctx, id, step, next, MaxRaw)
+		p, err := r.read(ctx, id, stream, next, MaxRaw)
 		if err != nil {
 			return 0, 0, err
 		}

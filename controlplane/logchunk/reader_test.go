@@ -20,7 +20,7 @@ type source struct {
 	late      []execution.Chunk // stored while the attempt is looked up
 }
 
-func (s *source) Chunks(_ context.Context, _ execution.AttemptID, _ int, offset int64, limit int) (
+func (s *source) Chunks(_ context.Context, _ execution.AttemptID, _ string, offset int64, limit int) (
 	out []execution.Chunk, state execution.StreamState, err error,
 ) {
 	for _, c := range s.chunks {
@@ -37,7 +37,7 @@ func (s *source) Attempt(context.Context, execution.AttemptID) (execution.Attemp
 	return execution.Attempt{Delivered: s.delivered}, uuid.Nil, nil
 }
 
-func (s *source) SeekLine(_ context.Context, _ execution.AttemptID, _ int, line int64) (offset, at int64, err error) {
+func (s *source) SeekLine(_ context.Context, _ execution.AttemptID, _ string, line int64) (offset, at int64, err error) {
 	n := int64(0)
 	for _, c := range s.chunks {
 		if n < line || n == 0 {
@@ -91,7 +91,7 @@ func TestReader_Read(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := r.Read(t.Context(), uuid.New(), 0, tc.offset, tc.limit)
+			got, err := r.Read(t.Context(), uuid.New(), "step/0", tc.offset, tc.limit)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -119,7 +119,7 @@ func TestReader_Read_EveryByteOnce(t *testing.T) {
 		}
 		got := ""
 		for complete := false; !complete; {
-			p, err := r.Read(t.Context(), uuid.New(), 0, int64(len(got)), limit)
+			p, err := r.Read(t.Context(), uuid.New(), "step/0", int64(len(got)), limit)
 			if err != nil || len(p.Data) > limit || p.Empty() {
 				t.Fatalf("piece %+v, error %v", p, err)
 			}
@@ -153,7 +153,7 @@ func TestReader_Seek(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		offset, number, err := r.Seek(t.Context(), uuid.New(), 0, line)
+		offset, number, err := r.Seek(t.Context(), uuid.New(), "step/0", line)
 		if err != nil || offset != tc.offset || number != tc.at {
 			t.Errorf("line %d: offset %d of line %d, error %v: %s", line, offset, number, err, tc.reason)
 		}

@@ -35,11 +35,11 @@ func runRecord(row *db.Run, attempts []record.Attempt) record.Run {
 	}
 }
 
-func attemptRecord(row *db.Attempt, steps []record.Step) record.Attempt {
+func attemptRecord(row *db.Attempt, in details) record.Attempt {
 	return record.Attempt{
 		ID: row.ID, Number: row.Number, Status: record.Status(row.Status), Reason: row.Reason, Message: row.Message, Node: row.Node,
 		Pod: row.Pod, StartedAt: timeOf(row.StartedAt), FinishedAt: timeOf(row.FinishedAt), Delivered: row.Delivered,
-		Notes: row.Notes, Steps: steps,
+		Notes: row.Notes, Steps: in.steps[row.ID], Services: in.services[row.ID],
 	}
 }
 
@@ -50,9 +50,25 @@ func stepRecord(row *db.Step, stream *db.LogStream) record.Step {
 		Log: record.Log{Complete: row.Status == string(record.Skipped)}, // it never wrote any
 	}
 	if stream != nil {
-		out.Log = record.Log{
-			Bytes: stream.Committed, Lines: stream.Lines, GapBytes: stream.GapBytes, Complete: stream.Complete, ViaKubeAPI: stream.ViaKubeAPI,
-		}
+		out.Log = logRecord(stream)
+	}
+	return out
+}
+
+func logRecord(stream *db.LogStream) record.Log {
+	return record.Log{
+		Bytes: stream.Committed, Lines: stream.Lines, GapBytes: stream.GapBytes, Complete: stream.Complete, ViaKubeAPI: stream.ViaKubeAPI,
+	}
+}
+
+func serviceRecord(row *db.Service, stream *db.LogStream) record.Service {
+	out := record.Service{
+		Name: row.Name, Status: record.ServiceStatus(row.Status), Message: row.Message, ExitCode: row.ExitCode, Restarts: row.Restarts,
+		StartedAt: timeOf(row.StartedAt), FinishedAt: timeOf(row.FinishedAt), LogWithheld: row.LogWithheld,
+		Log: record.Log{Complete: row.LogWithheld},
+	}
+	if stream != nil {
+		out.Log = logRecord(stream)
 	}
 	return out
 }

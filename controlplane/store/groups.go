@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -53,24 +54,27 @@ func (s *Store) AdmitWaiting(ctx context.Context) (map[tenant.ID]record.Effects,
 		return nil, database.Fault(err)
 	}
 	out := map[tenant.ID]record.Effects{}
+	var faults error // of one group, which must not keep the others waiting
 	for _, w := range waiting {
 		inside := insider(ctx, w.OrganizationID)
 		members, err := membersOf(inside, s.db.Read(), w.ConcurrencyGroup)
 		if err != nil {
-			return out, database.Fault(err)
+			faults = errors.Join(faults, database.Fault(err))
+			continue
 		}
 		if !members.move() {
 			continue
 		}
 		effects, err := s.admitGroups(ctx, w.OrganizationID, []string{w.ConcurrencyGroup})
 		if err != nil {
-			return out, err
+			faults = errors.Join(faults, err)
+			continue
 		}
 		all := out[w.OrganizationID]
 		all.Add(effects)
 		out[w.OrganizationID] = all
 	}
-	return out, nil
+	return out, faults
 }
 
 // insider returns a context that sees all of an organization: an agent alone would see the runs of its own cluster only. Whoever asks

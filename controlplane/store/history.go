@@ -13,10 +13,11 @@ import (
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/logstream"
 	"github.com/seatrial/seatrial/ent/db/run"
+	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/step"
 )
 
-// Execution returns an execution with runs, attempts and steps.
+// Execution returns an execution with runs, attempts, steps and services.
 func (s *Store) Execution(ctx context.Context, id record.ID) (record.Execution, error) {
 	row, err := s.db.Read().Execution.Get(ctx, id)
 	if err != nil {
@@ -58,17 +59,17 @@ func (s *Store) Executions(ctx context.Context, workflow string, status record.S
 	return list, next, err
 }
 
-// Attempt returns one attempt with its steps, and the execution it belongs to.
+// Attempt returns one attempt with its steps and services, and the execution it belongs to.
 func (s *Store) Attempt(ctx context.Context, id record.AttemptID) (record.Attempt, record.ID, error) {
 	row, err := heads(s.db.Read().Attempt.Query().Where(attempt.ID(id))).Only(ctx)
 	if err != nil {
 		return record.Attempt{}, uuid.Nil, missing(err, "attempt", id)
 	}
-	steps, err := s.stepsOf(ctx, []uuid.UUID{id})
+	in, err := s.detailsOf(ctx, []uuid.UUID{id})
 	if err != nil {
 		return record.Attempt{}, uuid.Nil, err
 	}
-	return attemptRecord(row, steps[id]), row.ExecutionID, nil
+	return attemptRecord(row, in), row.ExecutionID, nil
 }
 
 func (s *Store) mustSee(ctx context.Context, id record.ID) error {
@@ -105,19 +106,19 @@ func (s *Store) withRuns(ctx context.Context, rows []*db.Execution, withSteps bo
 	if err != nil {
 		return nil, database.Fault(err)
 	}
-	steps := map[uuid.UUID][]record.Step{}
+	var in details
 	if withSteps {
 		tries := make([]uuid.UUID, len(attempts))
 		for i, a := range attempts {
 			tries[i] = a.ID
 		}
-		if steps, err = s.stepsOf(ctx, tries); err != nil {
+		if in, err = s.detailsOf(ctx, tries); err != nil {
 			return nil, err
 		}
 	}
 	byRun := map[uuid.UUID][]record.Attempt{}
 	for _, a := range attempts {
-		byRun[a.RunID] = append(byRun[a.RunID], attemptRecord(a, steps[a.ID]))
+		byRun[a.RunID] = append(byRun[a.RunID], attemptRecord(a, in))
 	}
 	if err := s.sayGroup(ctx, runs, byRun); err != nil {
 		return nil, err
@@ -137,23 +138,37 @@ func (s *Store) withRuns(ctx context.Context, rows []*db.Execution, withSteps bo
 	return out, nil
 }
 
-// stepsOf returns the steps of attempts in order, with what is stored of their logs.
-func (s *Store) stepsOf(ctx context.Context, attempts []uuid.UUID) (map[uuid.UUID][]record.Step, error) {
-	rows, err := s.db.Read().Step.Query().Where(step.AttemptIDIn(attempts...)).Order(step.ByIndex()).All(ctx)
+// details are what an attempt consists of, by attempt.
+type details struct {
+	steps    map[uuid.UUID][]record.Step
+	services map[uuid.UUID][]record.Service
+}
+
+// detailsOf returns the steps and services of attempts in order, with what is stored of their logs.
+func (s *Store) detailsOf(ctx context.Context, attempts []uuid.UUID) (details, error) {
+	out := details{map[uuid.UUID][]record.Step{}, map[uuid.UUID][]record.Service{}}
+	steps, err := s.db.Read().Step.Query().Where(step.AttemptIDIn(attempts...)).Order(step.ByIndex()).All(ctx)
 	if err != nil {
-		return nil, database.Fault(err)
+		return out, database.Fault(err)
+	}
+	services, err := s.db.Read().Service.Query().Where(service.AttemptIDIn(attempts...)).Order(service.ByOrdinal()).All(ctx)
+	if err != nil {
+		return out, database.Fault(err)
 	}
 	streams, err := s.db.Read().LogStream.Query().Where(logstream.AttemptIDIn(attempts...)).All(ctx)
 	if err != nil {
-		return nil, database.Fault(err)
+		return out, database.Fault(err)
 	}
 	logs := make(map[streamKey]*db.LogStream, len(streams))
 	for _, stream := range streams {
 		logs[streamKey{stream.AttemptID, stream.Name}] = stream
 	}
-	out := make(map[uuid.UUID][]record.Step, len(attempts))
-	for _, row := range rows {
-		out[row.AttemptID] = append(out[row.AttemptID], stepRecord(row, logs[streamKey{row.AttemptID, record.Stream(row.Index)}]))
+	for _, row := range steps {
+		out.steps[row.AttemptID] = append(out.steps[row.AttemptID], stepRecord(row, logs[streamKey{row.AttemptID, record.Stream(row.Index)}]))
+	}
+	for _, row := range services {
+		one := serviceRecord(row, logs[streamKey{row.AttemptID, record.ServiceStream(row.Name)}])
+		out.services[row.AttemptID] = append(out.services[row.AttemptID], one)
 	}
 	return out, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/attempt"
 	"github.com/seatrial/seatrial/ent/db/logchunk"
 	"github.com/seatrial/seatrial/ent/db/logstream"
+	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/step"
 )
 
@@ -58,7 +59,7 @@ func (s *Store) AppendChunks(ctx context.Context, chunks []execution.Chunk) ([]e
 
 func checkChunks(chunks []execution.Chunk) error {
 	for _, c := range chunks {
-		if _, ok := execution.StreamIndex(c.Stream); !ok || c.Start < 0 || c.RawLen < 0 || c.Gap < 0 || c.Lines < 0 {
+		if !execution.IsStream(c.Stream) || c.Start < 0 || c.RawLen < 0 || c.Gap < 0 || c.Lines < 0 {
 			return fault.New(fault.Invalid, "a log chunk of stream %q at %d makes no sense", c.Stream, c.Start)
 		}
 	}
@@ -98,19 +99,35 @@ func (s *Store) lockStream(ctx context.Context, tx *db.Tx, v tenant.Viewer, key 
 	if !db.IsNotFound(err) {
 		return row, err
 	}
-	index, _ := execution.StreamIndex(key.name)
-	exists, err := tx.Step.Query().Where(step.AttemptID(key.attempt), step.Index(index)).Exist(ctx)
+	index, err := mayWrite(ctx, tx, key)
 	if err != nil {
 		return nil, err
-	}
-	if !exists {
-		return nil, fault.New(fault.NotFound, "attempt %s has no step %d", key.attempt, index)
 	}
 	row, err = tx.LogStream.Create().SetOrganizationID(v.Organization).SetAttemptID(key.attempt).SetName(key.name).SetStepIndex(index).Save(ctx)
 	if database.Unique(err) {
 		return nil, database.ErrRetry // somebody else made it meanwhile
 	}
 	return row, err
+}
+
+// ofService stands for the index of a step.
+const ofService = -1
+
+// mayWrite returns the index of the step that a new stream is of. A service that is given a secret has no log here, whatever its agent
+// says.
+func mayWrite(ctx context.Context, tx *db.Tx, key streamKey) (index int, err error) {
+	var exists bool
+	if name, ok := execution.StreamService(key.name); ok {
+		index = ofService
+		exists, err = tx.Service.Query().Where(service.AttemptID(key.attempt), service.Name(name), service.LogWithheld(false)).Exist(ctx)
+	} else {
+		index, _ = execution.StreamIndex(key.name)
+		exists, err = tx.Step.Query().Where(step.AttemptID(key.attempt), step.Index(index)).Exist(ctx)
+	}
+	if err == nil && !exists {
+		err = fault.New(fault.NotFound, "attempt %s has no log %s", key.attempt, key.name)
+	}
+	return index, err
 }
 
 // appending is a stream during a transaction: its row as locked, and what is to be added.
@@ -193,14 +210,34 @@ func (s *Store) Streams(ctx context.Context, id execution.AttemptID) ([]executio
 	if _, err := s.db.Read().Attempt.Query().Where(attempt.ID(id), attempt.ClusterID(v.Cluster)).OnlyID(ctx); err != nil {
 		return nil, database.Fault(err)
 	}
-	rows, err := s.db.Read().LogStream.Query().Where(logstream.AttemptID(id)).Order(logstream.ByStepIndex()).All(ctx)
+	rows, err := s.db.Read().LogStream.Query().Where(logstream.AttemptID(id)).Order(logstream.ByStepIndex(), logstream.ByName()).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
 	}
 	out := make([]execution.StreamState, len(rows))
 	for i, row := range rows {
 		out[i] = streamState(row)
+		if row.StepIndex == ofService {
+			if out[i].Cursor, err = s.cursor(ctx, row); err != nil {
+				return nil, err
+			}
+		}
 	}
+	return out, nil
+}
+
+// cursor finds where the log of a service goes on. Gaps and the end of a stream have no time.
+func (s *Store) cursor(ctx context.Context, row *db.LogStream) (execution.Cursor, error) {
+	out := execution.Cursor{Lines: row.Lines, GapBytes: row.GapBytes}
+	last, err := s.db.Read().LogChunk.Query().Where(logchunk.StreamID(row.ID), logchunk.LastTimeNotNil(), logchunk.EndLTE(row.Committed)).
+		Order(logchunk.ByEnd(entsql.OrderDesc())).Select(logchunk.FieldID, logchunk.FieldLastTime).First(ctx)
+	if db.IsNotFound(err) {
+		return out, nil
+	}
+	if err != nil {
+		return out, database.Fault(err)
+	}
+	out.LastTime = timeOf(last.LastTime)
 	return out, nil
 }
 
@@ -208,10 +245,9 @@ func streamState(row *db.LogStream) execution.StreamState {
 	return execution.StreamState{Stream: row.Name, Committed: row.Committed, Final: row.TotalBytes != nil}
 }
 
-// Chunks returns stored chunks of a step's log that end after offset.
-func (s *Store) Chunks(ctx context.Context, id execution.AttemptID, index int, offset int64, limit int) ([]execution.Chunk, execution.StreamState, error) {
-	name := execution.Stream(index)
-	if err := s.mustHaveStep(ctx, id, index); err != nil {
+// Chunks returns stored chunks of a log that end after offset.
+func (s *Store) Chunks(ctx context.Context, id execution.AttemptID, name string, offset int64, limit int) ([]execution.Chunk, execution.StreamState, error) {
+	if err := s.mustHaveLog(ctx, id, name); err != nil {
 		return nil, execution.StreamState{}, err
 	}
 	row, err := s.db.Read().LogStream.Query().Where(logstream.AttemptID(id), logstream.Name(name)).Only(ctx)
@@ -226,13 +262,29 @@ func (s *Store) Chunks(ctx context.Context, id execution.AttemptID, index int, o
 	return chunks, streamState(row), err
 }
 
+// mustHaveLog is fault.NotFound unless the viewer sees the step or service whose log it is.
+func (s *Store) mustHaveLog(ctx context.Context, id execution.AttemptID, name string) error {
+	if index, ok := execution.StreamIndex(name); ok {
+		return s.mustHaveStep(ctx, id, index)
+	}
+	if _, err := s.db.Read().Attempt.Query().Where(attempt.ID(id)).OnlyID(ctx); err != nil {
+		return database.Fault(err)
+	}
+	of, _ := execution.StreamService(name)
+	there, err := s.db.Read().Service.Query().Where(service.AttemptID(id), service.Name(of)).Exist(ctx)
+	if err == nil && !there {
+		return fault.New(fault.NotFound, "attempt %s has no log %s", id, name)
+	}
+	return database.Fault(err)
+}
+
 // SeekLine returns the start of the last chunk that begins in an earlier line, and that line's number.
-func (s *Store) SeekLine(ctx context.Context, id execution.AttemptID, index int, line int64) (offset, at int64, err error) {
-	if err := s.mustHaveStep(ctx, id, index); err != nil {
+func (s *Store) SeekLine(ctx context.Context, id execution.AttemptID, name string, line int64) (offset, at int64, err error) {
+	if err := s.mustHaveLog(ctx, id, name); err != nil {
 		return 0, 0, err
 	}
 	chunk, err := s.db.Read().LogChunk.Query().
-		Where(logchunk.FirstLineLT(line), logchunk.HasStreamWith(logstream.AttemptID(id), logstream.Name(execution.Stream(index)))).
+		Where(logchunk.FirstLineLT(line), logchunk.HasStreamWith(logstream.AttemptID(id), logstream.Name(name))).
 		Order(logchunk.ByEnd(entsql.OrderDesc())).Select(logchunk.FieldID, logchunk.FieldStart, logchunk.FieldFirstLine).First(ctx)
 	if db.IsNotFound(err) {
 		return 0, 0, nil

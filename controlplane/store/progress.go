@@ -30,6 +30,9 @@ func (s *Store) endAttempts(ctx context.Context, tx *db.Tx, ids []uuid.UUID, e e
 			return err
 		}
 	}
+	if err := endServices(ctx, tx, ids); err != nil {
+		return err
+	}
 	return s.endSteps(ctx, tx, ids, e.status)
 }
 

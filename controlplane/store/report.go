@@ -34,6 +34,9 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.S
 		if err := mergeSteps(ctx, tx, a, r.Steps); err != nil {
 			return err
 		}
+		if err := mergeServices(ctx, tx, a, r.Services); err != nil {
+			return err
+		}
 		if status.Terminal() && !ended {
 			if err := s.endSteps(ctx, tx, []uuid.UUID{a.ID}, status); err != nil {
 				return err

@@ -34,6 +34,7 @@ func createRuns(ctx context.Context, tx *db.Tx, n record.New) error {
 		var runs []*db.RunCreate
 		var attempts []*db.AttemptCreate
 		var steps []*db.StepCreate
+		var services []*db.ServiceCreate
 		var starts []*db.AgentCommandCreate
 		for i := from; i < min(from+runsAtOnce, len(n.Runs)); i++ {
 			r := n.Runs[i]
@@ -49,6 +50,7 @@ func createRuns(ctx context.Context, tx *db.Tx, n record.New) error {
 				steps = append(steps, tx.Step.Create().SetOrganizationID(env.OrganizationID).SetAttemptID(r.AttemptID).SetIndex(step.Index).
 					SetName(step.Name).SetStatus(string(record.Waiting)))
 			}
+			services = append(services, newServices(tx, env.OrganizationID, r)...)
 			if !waits {
 				starts = append(starts, startCommand(tx, env.OrganizationID, env.ClusterID, r.AttemptID, turn))
 			}
@@ -61,6 +63,11 @@ func createRuns(ctx context.Context, tx *db.Tx, n record.New) error {
 		}
 		for part := range slices.Chunk(steps, batch) {
 			if err := tx.Step.CreateBulk(part...).Exec(ctx); err != nil {
+				return err
+			}
+		}
+		for part := range slices.Chunk(services, batch) {
+			if err := tx.Service.CreateBulk(part...).Exec(ctx); err != nil {
 				return err
 			}
 		}

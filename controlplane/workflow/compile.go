@@ -73,6 +73,7 @@ func Compile(doc *Document, in Inputs) (*Plan, error) {
 	c := &compilation{expr: compiler, base: compiler, values: in.values(doc), doc: doc, plan: &Plan{
 		Timeout: time.Duration(doc.Spec.Timeout), Pod: doc.Spec.Pod, Files: doc.Spec.Source.Files,
 	}}
+	c.services()
 	if doc.Spec.Source.Git != nil {
 		c.git(*doc.Spec.Source.Git)
 	}

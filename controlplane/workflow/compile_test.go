@@ -15,6 +15,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/results/format"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/expr"
+	"github.com/seatrial/seatrial/controlplane/workflow/parse"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -43,10 +44,11 @@ func TestCompile_Golden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			doc, err := workflow.Parse(file, src)
-			if err != nil {
-				t.Fatalf("%+v", err)
+			read := parse.Read(src)
+			if len(read.Faults) > 0 {
+				t.Fatalf("%+v", read.Faults)
 			}
+			doc := read.Workflow()
 			plan, err := workflow.Compile(doc, inputs(t, doc, nil))
 			if err != nil {
 				t.Fatal(err)

@@ -1,6 +1,9 @@
 package workflow
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Plan is what one attempt does: the pod, its containers and the steps in them. Texts that the runner resolves (Script, Command
 // and Value) are templates for expr.ExpandEnv; everything else is resolved.
@@ -11,6 +14,7 @@ type Plan struct {
 	Containers  []PlanContainer
 	Files       []File
 	Steps       []PlanStep
+	Services    []PlanService `json:",omitempty"` // in the order in which they start
 	// TeardownAllowance is how long the steps that may run after the timeout take together at most.
 	TeardownAllowance time.Duration `json:",omitzero"`
 	// PauseAllowance is how long the steps that wait for a person take together at most; it is no part of Timeout.
@@ -90,4 +94,33 @@ type PlanEnv struct {
 	Value  string
 	From   string // name of a PlanRef; it may be unset when the reference is optional
 	Secret bool   // the value is redacted
+}
+
+// PlanService is a container that runs beside all steps. Unlike that of a step, its environment is set by the kubelet: everything is
+// resolved.
+type PlanService struct {
+	Name       string
+	Image      string
+	PullPolicy string
+	Command    []string // the image's own when empty
+	Args       []string
+	WorkingDir string
+	Env        []PlanServiceEnv
+	Requests   map[string]string
+	Limits     map[string]string
+	Ready      *Ready // nil: ready once its process runs
+}
+
+// Secretive reports whether the service is given a secret. Nothing redacts what a service writes, so its log stays in the cluster
+// then.
+func (s PlanService) Secretive() bool {
+	return slices.ContainsFunc(s.Env, func(v PlanServiceEnv) bool { return v.Secret != nil })
+}
+
+// PlanServiceEnv is a variable of a service: a literal, or a key of a secret or config map.
+type PlanServiceEnv struct {
+	Name      string
+	Value     string
+	Secret    *KeyRef
+	ConfigMap *KeyRef
 }

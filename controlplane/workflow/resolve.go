@@ -152,7 +152,7 @@ func worded(p fault.Place) string {
 
 // Breaks says what of a template, which the library has, would break a document that uses it: at the place in the template, or at its
 // spec when the document is at fault.
-func Breaks(template *Loaded, user *Loaded, library Library) ([]fault.Place, error) {
+func Breaks(template, user *Loaded, library Library) ([]fault.Place, error) {
 	shelf, _, err := gather(user, library)
 	if err != nil {
 		return nil, err

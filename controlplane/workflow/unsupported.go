@@ -22,7 +22,7 @@ func notYet() []string {
 		"spec.triggers",
 		"spec.environments.select",
 		"spec.environments.mode=any",
-		"spec.services",
+		"spec.retry",
 		"spec.shards.balance=duration",
 		"spec.source.configMap",
 		"spec.source.oci",

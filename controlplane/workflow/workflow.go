@@ -16,6 +16,7 @@ type (
 	Param    = document.Param
 	Values   = document.Values
 	Report   = document.Report
+	Ready    = document.Ready
 
 	StepRetry = document.StepRetry
 	Expect    = document.Expect

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the demo's test images from Debian and npm packages into CACHE, without registry or daemon, and skips what is there.
-# usage: images.sh CACHE BIN [IMAGE...]   (BIN holds `image`, see integration/kube/build.sh; all images when none is named)
+# usage: images.sh CACHE BIN [IMAGE...]   (BIN holds `image`, see integration/kube/build.sh; those of the demo when none is named)
 set -euo pipefail
-[ $# -ge 2 ] || { echo "usage: images.sh CACHE BIN [pytest|playwright]..." >&2; exit 2; }
+[ $# -ge 2 ] || { echo "usage: images.sh CACHE BIN [pytest|playwright|postgres]..." >&2; exit 2; }
 mkdir -p "$1"
 cache=$(cd "$1" && pwd) bin=$(cd "$2" && pwd)
 shift 2
@@ -28,6 +28,14 @@ if wanted pytest && [ ! -s "$cache/pytest.tar" ]; then
   rootfs pytest python3-pytest
   "$bin/image" -o "$cache/pytest.tmp" -t docker.io/seatrial-demo/pytest:local -rootfs "$cache/pytest.rootfs.tar" -user 65532
   mv "$cache/pytest.tmp" "$cache/pytest.tar"
+fi
+
+# a database and the tests that use it: for the tests of services
+if wanted postgres && [ ! -s "$cache/postgres.tar" ]; then
+  rootfs postgres postgresql,python3-pytest,python3-psycopg2
+  uid=$(tar -xOf "$cache/postgres.rootfs.tar" ./etc/passwd | awk -F: '$1 == "postgres" { print $3 }')
+  "$bin/image" -o "$cache/postgres.tmp" -t docker.io/seatrial-demo/postgres:local -rootfs "$cache/postgres.rootfs.tar" -user "$uid"
+  mv "$cache/postgres.tmp" "$cache/postgres.tar"
 fi
 
 if wanted playwright && [ ! -s "$cache/playwright-$playwright.tar" ]; then

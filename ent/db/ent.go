@@ -27,6 +27,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/run"
+	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
 	"github.com/seatrial/seatrial/ent/db/team"
@@ -111,6 +112,7 @@ func checkColumn(t, c string) error {
 			membersession.Table:    membersession.ValidColumn,
 			organization.Table:     organization.ValidColumn,
 			run.Table:              run.ValidColumn,
+			service.Table:          service.ValidColumn,
 			setting.Table:          setting.ValidColumn,
 			step.Table:             step.ValidColumn,
 			team.Table:             team.ValidColumn,

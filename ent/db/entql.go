@@ -19,6 +19,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/run"
+	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
 	"github.com/seatrial/seatrial/ent/db/team"
@@ -37,7 +38,7 @@ import (
 
 // schemaGraph holds a representation of ent/schema at runtime.
 var schemaGraph = func() *sqlgraph.Schema {
-	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 24)}
+	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 25)}
 	graph.Nodes[0] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   apitoken.Table,
@@ -424,6 +425,32 @@ var schemaGraph = func() *sqlgraph.Schema {
 	}
 	graph.Nodes[15] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
+			Table:   service.Table,
+			Columns: service.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: service.FieldID,
+			},
+		},
+		Type: "Service",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			service.FieldCreatedAt:      {Type: field.TypeTime, Column: service.FieldCreatedAt},
+			service.FieldUpdatedAt:      {Type: field.TypeTime, Column: service.FieldUpdatedAt},
+			service.FieldOrganizationID: {Type: field.TypeUUID, Column: service.FieldOrganizationID},
+			service.FieldAttemptID:      {Type: field.TypeUUID, Column: service.FieldAttemptID},
+			service.FieldOrdinal:        {Type: field.TypeInt, Column: service.FieldOrdinal},
+			service.FieldName:           {Type: field.TypeString, Column: service.FieldName},
+			service.FieldStatus:         {Type: field.TypeString, Column: service.FieldStatus},
+			service.FieldMessage:        {Type: field.TypeString, Column: service.FieldMessage},
+			service.FieldExitCode:       {Type: field.TypeInt, Column: service.FieldExitCode},
+			service.FieldRestarts:       {Type: field.TypeInt, Column: service.FieldRestarts},
+			service.FieldStartedAt:      {Type: field.TypeTime, Column: service.FieldStartedAt},
+			service.FieldFinishedAt:     {Type: field.TypeTime, Column: service.FieldFinishedAt},
+			service.FieldLogWithheld:    {Type: field.TypeBool, Column: service.FieldLogWithheld},
+		},
+	}
+	graph.Nodes[16] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
 			Table:   setting.Table,
 			Columns: setting.Columns,
 			ID: &sqlgraph.FieldSpec{
@@ -437,7 +464,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			setting.FieldValue:     {Type: field.TypeBytes, Column: setting.FieldValue},
 		},
 	}
-	graph.Nodes[16] = &sqlgraph.Node{
+	graph.Nodes[17] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   step.Table,
 			Columns: step.Columns,
@@ -465,7 +492,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			step.FieldExitResultID:   {Type: field.TypeUUID, Column: step.FieldExitResultID},
 		},
 	}
-	graph.Nodes[17] = &sqlgraph.Node{
+	graph.Nodes[18] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   team.Table,
 			Columns: team.Columns,
@@ -482,7 +509,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			team.FieldName:           {Type: field.TypeString, Column: team.FieldName},
 		},
 	}
-	graph.Nodes[18] = &sqlgraph.Node{
+	graph.Nodes[19] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   template.Table,
 			Columns: template.Columns,
@@ -503,7 +530,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			template.FieldRevision:       {Type: field.TypeInt, Column: template.FieldRevision},
 		},
 	}
-	graph.Nodes[19] = &sqlgraph.Node{
+	graph.Nodes[20] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templaterevision.Table,
 			Columns: templaterevision.Columns,
@@ -523,7 +550,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templaterevision.FieldSource:         {Type: field.TypeString, Column: templaterevision.FieldSource},
 		},
 	}
-	graph.Nodes[20] = &sqlgraph.Node{
+	graph.Nodes[21] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templateuse.Table,
 			Columns: templateuse.Columns,
@@ -542,7 +569,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templateuse.FieldUserName:       {Type: field.TypeString, Column: templateuse.FieldUserName},
 		},
 	}
-	graph.Nodes[21] = &sqlgraph.Node{
+	graph.Nodes[22] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   testresult.Table,
 			Columns: testresult.Columns,
@@ -571,7 +598,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			testresult.FieldDetail:          {Type: field.TypeString, Column: testresult.FieldDetail},
 		},
 	}
-	graph.Nodes[22] = &sqlgraph.Node{
+	graph.Nodes[23] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflow.Table,
 			Columns: workflow.Columns,
@@ -592,7 +619,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			workflow.FieldRevision:       {Type: field.TypeInt, Column: workflow.FieldRevision},
 		},
 	}
-	graph.Nodes[23] = &sqlgraph.Node{
+	graph.Nodes[24] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflowrevision.Table,
 			Columns: workflowrevision.Columns,
@@ -995,6 +1022,30 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"Run",
 		"Cluster",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   service.OrganizationTable,
+			Columns: []string{service.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Service",
+		"Organization",
+	)
+	graph.MustAddE(
+		"attempt",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   service.AttemptTable,
+			Columns: []string{service.AttemptColumn},
+			Bidi:    false,
+		},
+		"Service",
+		"Attempt",
 	)
 	graph.MustAddE(
 		"organization",
@@ -3191,6 +3242,139 @@ func (f *RunFilter) WhereHasClusterWith(preds ...predicate.Cluster) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *ServiceQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the ServiceQuery builder.
+func (_q *ServiceQuery) Filter() *ServiceFilter {
+	return &ServiceFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *ServiceMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the ServiceMutation builder.
+func (m *ServiceMutation) Filter() *ServiceFilter {
+	return &ServiceFilter{config: m.config, predicateAdder: m}
+}
+
+// ServiceFilter provides a generic filtering capability at runtime for ServiceQuery.
+type ServiceFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *ServiceFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *ServiceFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(service.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *ServiceFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(service.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *ServiceFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(service.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *ServiceFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(service.FieldOrganizationID))
+}
+
+// WhereAttemptID applies the entql [16]byte predicate on the attempt_id field.
+func (f *ServiceFilter) WhereAttemptID(p entql.ValueP) {
+	f.Where(p.Field(service.FieldAttemptID))
+}
+
+// WhereOrdinal applies the entql int predicate on the ordinal field.
+func (f *ServiceFilter) WhereOrdinal(p entql.IntP) {
+	f.Where(p.Field(service.FieldOrdinal))
+}
+
+// WhereName applies the entql string predicate on the name field.
+func (f *ServiceFilter) WhereName(p entql.StringP) {
+	f.Where(p.Field(service.FieldName))
+}
+
+// WhereStatus applies the entql string predicate on the status field.
+func (f *ServiceFilter) WhereStatus(p entql.StringP) {
+	f.Where(p.Field(service.FieldStatus))
+}
+
+// WhereMessage applies the entql string predicate on the message field.
+func (f *ServiceFilter) WhereMessage(p entql.StringP) {
+	f.Where(p.Field(service.FieldMessage))
+}
+
+// WhereExitCode applies the entql int predicate on the exit_code field.
+func (f *ServiceFilter) WhereExitCode(p entql.IntP) {
+	f.Where(p.Field(service.FieldExitCode))
+}
+
+// WhereRestarts applies the entql int predicate on the restarts field.
+func (f *ServiceFilter) WhereRestarts(p entql.IntP) {
+	f.Where(p.Field(service.FieldRestarts))
+}
+
+// WhereStartedAt applies the entql time.Time predicate on the started_at field.
+func (f *ServiceFilter) WhereStartedAt(p entql.TimeP) {
+	f.Where(p.Field(service.FieldStartedAt))
+}
+
+// WhereFinishedAt applies the entql time.Time predicate on the finished_at field.
+func (f *ServiceFilter) WhereFinishedAt(p entql.TimeP) {
+	f.Where(p.Field(service.FieldFinishedAt))
+}
+
+// WhereLogWithheld applies the entql bool predicate on the log_withheld field.
+func (f *ServiceFilter) WhereLogWithheld(p entql.BoolP) {
+	f.Where(p.Field(service.FieldLogWithheld))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *ServiceFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *ServiceFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasAttempt applies a predicate to check if query has an edge attempt.
+func (f *ServiceFilter) WhereHasAttempt() {
+	f.Where(entql.HasEdge("attempt"))
+}
+
+// WhereHasAttemptWith applies a predicate to check if query has an edge attempt with a given conditions (other predicates).
+func (f *ServiceFilter) WhereHasAttemptWith(preds ...predicate.Attempt) {
+	f.Where(entql.HasEdgeWith("attempt", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *SettingQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -3219,7 +3403,7 @@ type SettingFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *SettingFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3269,7 +3453,7 @@ type StepFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *StepFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3412,7 +3596,7 @@ type TeamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3486,7 +3670,7 @@ type TemplateFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3594,7 +3778,7 @@ type TemplateRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3697,7 +3881,7 @@ type TemplateUseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateUseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3781,7 +3965,7 @@ type TestResultFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestResultFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3957,7 +4141,7 @@ type WorkflowFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4065,7 +4249,7 @@ type WorkflowRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})

@@ -44,6 +44,8 @@ type Tx struct {
 	Organization *OrganizationClient
 	// Run is the client for interacting with the Run builders.
 	Run *RunClient
+	// Service is the client for interacting with the Service builders.
+	Service *ServiceClient
 	// Setting is the client for interacting with the Setting builders.
 	Setting *SettingClient
 	// Step is the client for interacting with the Step builders.
@@ -208,6 +210,7 @@ func (tx *Tx) init() {
 	tx.MemberSession = NewMemberSessionClient(tx.config)
 	tx.Organization = NewOrganizationClient(tx.config)
 	tx.Run = NewRunClient(tx.config)
+	tx.Service = NewServiceClient(tx.config)
 	tx.Setting = NewSettingClient(tx.config)
 	tx.Step = NewStepClient(tx.config)
 	tx.Team = NewTeamClient(tx.config)

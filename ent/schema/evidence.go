@@ -6,7 +6,7 @@ import (
 	"entgo.io/ent/schema/index"
 )
 
-// LogStream is the output of one step and how far it is committed.
+// LogStream is the output of one step or service and how far it is committed.
 type LogStream struct{ ent.Schema }
 
 // Mixin of the table.
@@ -17,7 +17,7 @@ func (LogStream) Fields() []ent.Field {
 	return []ent.Field{
 		ref("attempt"),
 		field.String("name").Immutable(),
-		field.Int("step_index").Immutable(),
+		field.Int("step_index").Immutable(), // -1 for a service, which the name tells
 		field.Int64("committed").Default(0), // the gaps included
 		field.Int64("lines").Default(0),
 		field.Int64("gap_bytes").Default(0),

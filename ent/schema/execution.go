@@ -185,3 +185,33 @@ func (Step) Edges() []ent.Edge { return []ent.Edge{parent("attempt", Attempt.Typ
 func (Step) Indexes() []ent.Index {
 	return []ent.Index{unique("attempt_id", "index"), index.Fields("attempt_id")}
 }
+
+// Service is a dependency that runs next to the steps of an attempt, in the order of its ordinal.
+type Service struct{ ent.Schema }
+
+// Mixin of the table.
+func (Service) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table.
+func (Service) Fields() []ent.Field {
+	return []ent.Field{
+		ref("attempt"),
+		field.Int("ordinal").Immutable(),
+		field.String("name").Immutable(),
+		field.String("status"),
+		field.Text("message").Default(""),
+		field.Int("exit_code").Optional().Nillable(), // of its process that ended last
+		field.Int("restarts").Default(0),
+		field.Time("started_at").Optional().Nillable(), // of the process that runs, or ran last
+		field.Time("finished_at").Optional().Nillable(),
+		field.Bool("log_withheld").Default(false).Immutable(), // it is given a secret, which nothing would redact
+	}
+}
+
+// Edges of the table.
+func (Service) Edges() []ent.Edge { return []ent.Edge{parent("attempt", Attempt.Type)} }
+
+// Indexes of the table.
+func (Service) Indexes() []ent.Index {
+	return []ent.Index{unique("attempt_id", "name"), index.Fields("attempt_id")}
+}

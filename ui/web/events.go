@@ -34,7 +34,7 @@ func version(e execution.Execution) string {
 }
 
 // eventsPath is the address of the events of a log, from where its window ends.
-func eventsPath(l *pages.StepLog) string {
+func eventsPath(l *pages.ShownLog) string {
 	path, query, _ := strings.Cut(l.Path, "?")
 	if query != "" {
 		query += "&"
@@ -65,10 +65,9 @@ func (s *site) logEvents(w http.ResponseWriter, r *http.Request, m view.Member) 
 	if err != nil {
 		return err
 	}
-	step := at.log()
 	changes, stopChanges := s.Events.Subscribe(r.Context(), execution.Topic(m.Viewer.Organization, at.execution.ID))
 	defer stopChanges()
-	growth, stopGrowth := s.Events.Subscribe(r.Context(), execution.LogTopic(m.Viewer.Organization, step.Attempt, step.Index))
+	growth, stopGrowth := s.Events.Subscribe(r.Context(), execution.LogTopic(m.Viewer.Organization, at.of.Attempt, at.of.Stream))
 	defer stopGrowth()
 	st, err := s.startStream(w)
 	if err != nil {

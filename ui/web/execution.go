@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strconv"
 
 	"github.com/google/uuid"
 
@@ -67,7 +66,7 @@ func (s *site) execution(w http.ResponseWriter, r *http.Request, m view.Member) 
 }
 
 // events is the address of what the page listens to: the log that grows, which carries changes of state too, else those alone.
-func (s *site) events(f parts.Frame, e execution.Execution, l *pages.StepLog) string {
+func (s *site) events(f parts.Frame, e execution.Execution, l *pages.ShownLog) string {
 	switch {
 	case pages.Over(e, s.Now()):
 		return ""
@@ -103,7 +102,7 @@ func testFailure(f parts.Frame, e execution.Execution, t execution.TestResult) *
 	for _, a := range words.Attempts(e) {
 		i := slices.IndexFunc(a.Steps, func(st execution.Step) bool { return st.Index == t.Step })
 		if a.ID == t.Attempt && i >= 0 {
-			failed.Step, failed.LogPath = a.Steps[i], pages.LogPath(f, e, a.ID, t.Step)
+			failed.Step, failed.LogPath = a.Steps[i], pages.LogPath(f, e, a.ID, execution.Stream(t.Step))
 		}
 	}
 	return failed
@@ -114,62 +113,59 @@ func (s *site) stepFailure(ctx context.Context, f parts.Frame, e execution.Execu
 	if st.StartedAt.IsZero() {
 		return failed, nil
 	}
-	failed.LogPath = pages.LogPath(f, e, a.ID, st.Index)
+	of := pages.OfStep(a.ID, st)
+	failed.LogPath = pages.LogPath(f, e, a.ID, of.Stream)
 	var err error
-	failed.Excerpt, err = logview.Read(ctx, s.Logs, logview.Step{Attempt: a.ID, Index: st.Index}, st.Log.Lines-excerptSize, excerptSize+1)
+	failed.Excerpt, err = logview.Read(ctx, s.Logs, of.Source(), st.Log.Lines-excerptSize, excerptSize+1)
 	return failed, err
 }
 
-// tail returns the log that says most now: of the step that runs, else of the one that failed, else of the last one.
-func (s *site) tail(ctx context.Context, f parts.Frame, e execution.Execution) (*pages.StepLog, error) {
-	a, st, ok := speaking(e)
+// tail returns the log that says most now: of the step that runs, else of the one that failed, else of the last one. Before the first
+// step, it is that of the service that is waited for.
+func (s *site) tail(ctx context.Context, f parts.Frame, e execution.Execution) (*pages.ShownLog, error) {
+	of, ok := speaking(e)
 	if !ok {
 		return nil, nil //nolint:nilnil // nothing has been said yet, which is no error
 	}
 	over := pages.Over(e, s.Now())
-	from := st.Log.Lines - tailSize
-	window, err := logview.Read(ctx, s.Logs, logview.Step{Attempt: a.ID, Index: st.Index}, from, tailSize+1)
+	from := of.Log.Lines - tailSize
+	window, err := logview.Read(ctx, s.Logs, of.Source(), from, tailSize+1)
 	if err != nil {
 		return nil, err
 	}
-	return stepLog(f, e, a, st, window, !over), nil
+	return shownLog(f, e, of, window, !over), nil
 }
 
-// stepLog describes a box with a window of a log; more lines may come while following.
-func stepLog(f parts.Frame, e execution.Execution, a execution.Attempt, st execution.Step, w logview.Window, following bool) *pages.StepLog {
-	path := pages.LogPath(f, e, a.ID, st.Index)
-	live := following && !w.Complete
-	return &pages.StepLog{
-		Run: words.CellOf(e, a.ID), Step: st, Path: path, Key: a.ID.String() + "/" + strconv.Itoa(st.Index),
-		Box: parts.LogProps{Step: st.Name, Base: pages.LineBase(path), Window: w, Live: live, Why: silence(st)},
+// shownLog describes a box with a window of a log; more lines may come while following.
+func shownLog(f parts.Frame, e execution.Execution, of pages.Origin, w logview.Window, following bool) *pages.ShownLog {
+	path := pages.LogPath(f, e, of.Attempt, of.Stream)
+	live := following && !w.Complete && !of.Log.Complete
+	return &pages.ShownLog{
+		Run: words.CellOf(e, of.Attempt), Of: of, Path: path, Key: of.Attempt.String() + "/" + of.Stream,
+		Box: parts.LogProps{Of: of.Kind + " " + of.Name, Base: pages.LineBase(path), Window: w, Live: live, Why: of.Silence},
 	}
 }
 
-// silence says why a log is empty.
-func silence(st execution.Step) string {
-	switch {
-	case st.Status == execution.Waiting:
-		return "The step has not started yet."
-	case st.Status == execution.Skipped:
-		return "The step was skipped, so it wrote nothing."
-	case st.Log.Complete:
-		return "The step wrote nothing."
-	}
-	return "Nothing of the log has arrived."
-}
-
-func speaking(e execution.Execution) (execution.Attempt, execution.Step, bool) {
-	var at execution.Attempt
-	var best execution.Step
+func speaking(e execution.Execution) (best pages.Origin, ok bool) {
 	rank := 0
 	for _, a := range words.Attempts(e) {
 		for _, st := range a.Steps {
 			if r := loudness(st); r > 0 && r >= rank && (r > rank || r < 3) {
-				at, best, rank = a, st, r
+				best, rank = pages.OfStep(a.ID, st), r
 			}
 		}
 	}
-	return at, best, rank > 0
+	if rank > 0 {
+		return best, true
+	}
+	for _, a := range words.Attempts(e) {
+		for _, sv := range a.Services {
+			if !sv.LogWithheld && (sv.Status == execution.ServiceStarting || sv.Status == execution.ServiceFailed) {
+				return pages.OfService(a, sv), true
+			}
+		}
+	}
+	return best, false
 }
 
 // loudness orders steps by how much their log matters; of equal ones below a failure the last counts, else the first.

@@ -45,12 +45,12 @@ const (
 
 // drain sends some of what is stored.
 func (l *logFeed) drain(ctx context.Context) progress {
-	step := l.place.log()
+	of := l.place.of
 	for range turn {
-		p, err := l.site.Logs.ReadLog(ctx, step.Attempt, step.Index, l.lines.Next(), feedSize)
+		p, err := l.site.Logs.ReadLog(ctx, of.Attempt, of.Stream, l.lines.Next(), feedSize)
 		if err != nil {
 			if ctx.Err() == nil {
-				l.site.Log.ErrorContext(ctx, "log stream cut short", "attempt", step.Attempt, "step", step.Index, "error", err)
+				l.site.Log.ErrorContext(ctx, "log stream cut short", "attempt", of.Attempt, "stream", of.Stream, "error", err)
 			}
 			return feedBroken
 		}
@@ -109,16 +109,14 @@ func (l *logFeed) skip(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	for _, st := range a.Steps {
-		if st.Index != l.place.step.Index || st.Log.Bytes+st.Log.GapBytes-l.lines.Next() < behind {
-			continue
-		}
-		offset, at, err := l.site.Logs.SeekLine(ctx, a.ID, st.Index, st.Log.Lines-kept)
-		if err != nil || offset <= l.lines.Next() {
-			return err
-		}
-		l.lines = logview.From(offset)
-		return l.stream.send("skip", offset, map[string]int64{"line": at + 1})
+	of, ok := origin(a, l.place.of.Stream)
+	if !ok || of.Log.Bytes+of.Log.GapBytes-l.lines.Next() < behind {
+		return nil
 	}
-	return nil
+	offset, at, err := l.site.Logs.SeekLine(ctx, of.Attempt, of.Stream, of.Log.Lines-kept)
+	if err != nil || offset <= l.lines.Next() {
+		return err
+	}
+	l.lines = logview.From(offset)
+	return l.stream.send("skip", offset, map[string]int64{"line": at + 1})
 }

@@ -19,17 +19,15 @@ import (
 // windowSize is how many lines the page of a log shows.
 const windowSize = 2000
 
-// place is a step of an execution as an address names it.
+// place is a log of an execution as an address names it.
 type place struct {
 	execution execution.Execution
 	attempt   execution.Attempt
-	step      execution.Step
+	of        pages.Origin
 	query     string // of the attempt; empty for the default one
 }
 
-func (p place) log() logview.Step { return logview.Step{Attempt: p.attempt.ID, Index: p.step.Index} }
-
-// locate finds the step in the address, in the attempt that the query names or else in the newest one of the first run. The
+// locate finds the step or service in the address, in the attempt that the query names or else in the newest one of the first run. The
 // attempt must be the execution's own.
 func (s *site) locate(r *http.Request) (place, error) {
 	e, err := s.find(r)
@@ -46,13 +44,35 @@ func (s *site) locate(r *http.Request) (place, error) {
 		p.query = id.String()
 		p.attempt, found = attempt(e, id)
 	}
-	index, err := strconv.Atoi(r.PathValue("step"))
-	i := slices.IndexFunc(p.attempt.Steps, func(st execution.Step) bool { return st.Index == index })
-	if !found || err != nil || i < 0 {
+	if found {
+		p.of, found = origin(p.attempt, streamIn(r))
+	}
+	if !found {
 		return place{}, notFound()
 	}
-	p.step = p.attempt.Steps[i]
 	return p, nil
+}
+
+// streamIn returns the name of the log in the address, which is empty for one that cannot be.
+func streamIn(r *http.Request) string {
+	if service := r.PathValue("service"); service != "" {
+		return execution.ServiceStream(service)
+	}
+	index, err := strconv.Atoi(r.PathValue("step"))
+	if err != nil {
+		return ""
+	}
+	return execution.Stream(index)
+}
+
+// origin finds what wrote a log.
+func origin(a execution.Attempt, stream string) (pages.Origin, bool) {
+	all := pages.Origins(a)
+	i := slices.IndexFunc(all, func(o pages.Origin) bool { return o.Stream == stream })
+	if i < 0 {
+		return pages.Origin{}, false
+	}
+	return all[i], true
 }
 
 func attempt(e execution.Execution, id execution.AttemptID) (execution.Attempt, bool) {
@@ -73,16 +93,16 @@ func (s *site) logPage(w http.ResponseWriter, r *http.Request, _ view.Member) er
 	}
 	over := pages.Over(at.execution, s.Now())
 	marked := lineRange(r.URL.Query().Get("l"))
-	window, err := logview.Read(r.Context(), s.Logs, at.log(), firstLine(marked, at.step, over), windowSize)
+	window, err := logview.Read(r.Context(), s.Logs, at.of.Source(), firstLine(marked, at.of, over), windowSize)
 	if err != nil {
 		return err
 	}
-	f := s.frame(r, "Log of "+at.execution.Workflow+", "+at.step.Name, parts.Executions)
+	f := s.frame(r, "Log of "+at.execution.Workflow+", "+at.of.Name, parts.Executions)
 	// A window that ends before the end of the log does not follow it: the lines between would be missing.
-	log := stepLog(f, at.execution, at.attempt, at.step, window, !over && window.Tail)
+	log := shownLog(f, at.execution, at.of, window, !over && window.Tail)
 	log.Box.Marked, log.Box.Tall = marked, true
 	p := pages.LogPageProps{
-		Frame: f, Execution: at.execution, Steps: at.attempt.Steps, Query: at.query, Log: *log, Size: windowSize,
+		Frame: f, Execution: at.execution, Origins: pages.Origins(at.attempt), Query: at.query, Log: *log, Size: windowSize,
 		Version: version(at.execution),
 	}
 	if log.Box.Live {
@@ -93,12 +113,12 @@ func (s *site) logPage(w http.ResponseWriter, r *http.Request, _ view.Member) er
 
 // firstLine returns where a window begins, from 0: around the line that was asked for, at the end of a log that grows or explains
 // a failure, else at the beginning.
-func firstLine(marked parts.Marked, st execution.Step, over bool) int64 {
-	tail := st.Log.Lines - windowSize + windowSize/10
+func firstLine(marked parts.Marked, of pages.Origin, over bool) int64 {
+	tail := of.Log.Lines - windowSize + windowSize/10
 	switch {
 	case marked.From > 0:
-		return max(min(marked.From, st.Log.Lines)-windowSize/2, 0)
-	case !over && !st.Log.Complete, st.Status.Terminal() && st.Status != execution.Passed:
+		return max(min(marked.From, of.Log.Lines)-windowSize/2, 0)
+	case !over && !of.Log.Complete, of.Bad:
 		return max(tail, 0)
 	}
 	return 0
@@ -129,15 +149,15 @@ func (s *site) rawLog(w http.ResponseWriter, r *http.Request, _ view.Member) err
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("Content-Security-Policy", filePolicy)
-	h.Set("Content-Disposition", `inline; filename="step-`+strconv.Itoa(at.step.Index)+`.log"`)
-	step, started := at.log(), false
+	h.Set("Content-Disposition", `inline; filename="`+strings.ReplaceAll(at.of.Stream, "/", "-")+`.log"`)
+	started := false
 	for offset := int64(0); ; {
-		p, err := s.Logs.ReadLog(r.Context(), step.Attempt, step.Index, offset, logview.PieceSize)
+		p, err := s.Logs.ReadLog(r.Context(), at.of.Attempt, at.of.Stream, offset, logview.PieceSize)
 		switch {
 		case err != nil && !started:
 			return err
 		case err != nil:
-			s.Log.ErrorContext(r.Context(), "raw log cut short", "attempt", step.Attempt, "step", step.Index, "offset", offset, "error", err)
+			s.Log.ErrorContext(r.Context(), "raw log cut short", "attempt", at.of.Attempt, "stream", at.of.Stream, "offset", offset, "error", err)
 			panic(http.ErrAbortHandler) //nolint:forbidigo // the server's own way to cut a connection: half a log must not look whole
 		}
 		started = true

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
 
+	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ui/web/viewfake"
 )
@@ -199,4 +200,69 @@ func attribute(n *html.Node, key string) string {
 		}
 	}
 	return ""
+}
+
+// withServices gives an execution of the sample services: one that was started again, one that is given a secret, one that never began.
+func withServices(t *testing.T, s *site, name string) execution.Attempt {
+	t.Helper()
+	e, err := s.world.Execution(member(t, s), viewfake.ExecutionID(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &e.Runs[0].Attempts[0]
+	a.Services = []execution.Service{
+		{
+			Name: "db", Status: execution.ServiceStopped, Restarts: 2, Message: "Ended with exit code 3: <panic>", StartedAt: a.StartedAt, FinishedAt: a.FinishedAt,
+			Log: execution.Log{Bytes: 6, Lines: 1, Complete: true, ViaKubeAPI: true},
+		},
+		{Name: "vault", Status: execution.ServiceStopped, StartedAt: a.StartedAt, LogWithheld: true, Log: execution.Log{Complete: true}},
+		{Name: "web", Status: execution.ServiceWaiting},
+	}
+	s.world.WriteTo(a.ID, execution.ServiceStream("db"), "ready\n", true)
+	s.world.Put(e)
+	return *a
+}
+
+func TestPages_Services(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	withServices(t, s, viewfake.Passed)
+	for name, path := range map[string]string{"services": at(viewfake.Passed), "service-log": at(viewfake.Passed) + "/service-log/db"} {
+		got := s.get(t, path)
+		wellFormed(t, got.body)
+		golden(t, name, readable(t, got.body))
+	}
+	if got := s.get(t, at(viewfake.Passed)+"/service-log/db/raw"); got.body != "ready\n" || !strings.Contains(got.header.Get("Content-Disposition"), "service-db.log") {
+		t.Errorf("raw log %q, %v", got.body, got.header)
+	}
+	for path, why := range map[string]string{"vault": "the service is given a secret", "web": "The service has not started yet."} {
+		if got := s.get(t, at(viewfake.Passed)+"/service-log/"+path); got.code != http.StatusOK || !strings.Contains(got.body, why) {
+			t.Errorf("%s: status %d, no %q", path, got.code, why)
+		}
+	}
+	if got := s.get(t, at(viewfake.Passed)+"/service-log/none"); got.code != http.StatusNotFound {
+		t.Errorf("a service that is not there: status %d", got.code)
+	}
+}
+
+// TestPages_ServiceIsWaitedFor proves that the page shows the log of the service for which the steps wait, and follows it.
+func TestPages_ServiceIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	e, err := s.world.Execution(member(t, s), viewfake.ExecutionID(viewfake.Queued))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Status, e.Runs[0].Status = execution.Pending, execution.Pending
+	a := &e.Runs[0].Attempts[0]
+	a.Status, a.Message = execution.Pending, "Service db is not ready yet: no response"
+	a.Services = []execution.Service{{Name: "db", Status: execution.ServiceStarting, StartedAt: viewfake.Now(), Message: "Not ready yet: no response"}}
+	s.world.WriteTo(a.ID, execution.ServiceStream("db"), "recovering\n", false)
+	s.world.Put(e)
+	got := s.get(t, at(viewfake.Queued))
+	for _, want := range []string{"Service db is not ready yet: no response", "Log of service db", "recovering", "/service-log/db/events?"} {
+		if !strings.Contains(got.body, want) {
+			t.Errorf("no %q in %s", want, got.body)
+		}
+	}
 }

@@ -36,7 +36,7 @@ func logs() map[string]func(t *testing.T, f *fixture) {
 			if states[1].Committed != 8 {
 				t.Errorf("committed %+v", states)
 			}
-			list, state, err := f.Chunks(f.as(t), n.AttemptID, 1, 0, 1<<20)
+			list, state, err := f.Chunks(f.as(t), n.AttemptID, execution.Stream(1), 0, 1<<20)
 			if err != nil || len(list) != 2 || string(list[0].Data)+string(list[1].Data) != "one\ntwo\n" || state.Committed != 8 || state.Final {
 				t.Errorf("chunks %+v, state %+v, %v", list, state, err)
 			}
@@ -47,7 +47,7 @@ func logs() map[string]func(t *testing.T, f *fixture) {
 			if s := f.add(t, chunk(n, 0, "one\n", 0, 1)); s[0].Committed != 4 {
 				t.Errorf("answer %+v, want 4", s)
 			}
-			if list, _, err := f.Chunks(f.as(t), n.AttemptID, 1, 0, 1<<20); err != nil || len(list) != 1 {
+			if list, _, err := f.Chunks(f.as(t), n.AttemptID, execution.Stream(1), 0, 1<<20); err != nil || len(list) != 1 {
 				t.Errorf("%d chunks stored, %v", len(list), err)
 			}
 		},
@@ -89,19 +89,19 @@ func logs() map[string]func(t *testing.T, f *fixture) {
 		"WindowsByOffsetAndLine": func(t *testing.T, f *fixture) {
 			n := f.assigned(t)
 			f.add(t, chunk(n, 0, "0\n1\n", 0, 2), chunk(n, 4, "2\n3\n", 2, 2), chunk(n, 8, "4\n5\n", 4, 2))
-			list, _, err := f.Chunks(f.as(t), n.AttemptID, 1, 5, 1)
+			list, _, err := f.Chunks(f.as(t), n.AttemptID, execution.Stream(1), 5, 1)
 			if err != nil || len(list) != 1 || list[0].Start != 4 {
 				t.Errorf("from offset 5, one chunk at least: %+v, %v", list, err)
 			}
 			for line, want := range map[int64]int64{0: 0, 1: 0, 2: 0, 3: 4, 5: 8, 99: 8} {
-				if offset, _, err := f.SeekLine(f.as(t), n.AttemptID, 1, line); err != nil || offset != want {
+				if offset, _, err := f.SeekLine(f.as(t), n.AttemptID, execution.Stream(1), line); err != nil || offset != want {
 					t.Errorf("line %d: offset %d, %v; want %d", line, offset, err, want)
 				}
 			}
 		},
 		"NoLogYet": func(t *testing.T, f *fixture) {
 			n := f.assigned(t)
-			if list, state, err := f.Chunks(f.as(t), n.AttemptID, 0, 0, 1); err != nil || len(list) != 0 || state.Final {
+			if list, state, err := f.Chunks(f.as(t), n.AttemptID, execution.Stream(0), 0, 1); err != nil || len(list) != 0 || state.Final {
 				t.Errorf("%+v %+v, %v", list, state, err)
 			}
 		},
@@ -203,8 +203,8 @@ func tenancy() map[string]func(t *testing.T, f *fixture) {
 					return err
 				},
 				"Attempt":  func() error { _, _, err := f.Attempt(ctx, n.AttemptID); return err },
-				"Chunks":   func() error { _, _, err := f.Chunks(ctx, n.AttemptID, 1, 0, 1); return err },
-				"SeekLine": func() error { _, _, err := f.SeekLine(ctx, n.AttemptID, 1, 0); return err },
+				"Chunks":   func() error { _, _, err := f.Chunks(ctx, n.AttemptID, execution.Stream(1), 0, 1); return err },
+				"SeekLine": func() error { _, _, err := f.SeekLine(ctx, n.AttemptID, execution.Stream(1), 0); return err },
 				"Results":  func() error { _, _, err := f.Results(ctx, n.Execution.ID, nil, 1, ""); return err },
 				"Files":    func() error { _, err := f.Files(ctx, n.Execution.ID); return err },
 				"File":     func() error { _, err := f.File(ctx, stored[0].ID); return err },

@@ -92,7 +92,7 @@ func races() map[string]func(t *testing.T, f *fixture) {
 					t.Errorf("append: %v", err)
 				}
 			})
-			list, state, err := f.Chunks(f.as(t), run.AttemptID, 1, 0, 1<<20)
+			list, state, err := f.Chunks(f.as(t), run.AttemptID, execution.Stream(1), 0, 1<<20)
 			if err != nil || len(list) != 2 || state.Committed != 8 {
 				t.Errorf("%d chunks, committed %d, %v", len(list), state.Committed, err)
 			}

@@ -44,9 +44,8 @@ func Run(t *testing.T, open Open) {
 	t.Helper()
 	groups := map[string]map[string]func(t *testing.T, f *fixture){
 		"Accounts": accounts(), "Catalog": catalog(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
-		"Pauses": pauses(), "Commands": commands(),
-		"Reports": reports(), "Retries": retries(), "Logs": logs(), "Files": files(), "Exits": exits(), "Runs": runs(), "Groups": groups(),
-		"Tenancy": tenancy(), "Race": races(),
+		"Pauses": pauses(), "Commands": commands(), "Reports": reports(), "Retries": retries(), "Logs": logs(), "Files": files(),
+		"Exits": exits(), "Runs": runs(), "Groups": groups(), "Services": beside(), "Tenancy": tenancy(), "Race": races(),
 	}
 	for group, tests := range groups {
 		t.Run(group, func(t *testing.T) {

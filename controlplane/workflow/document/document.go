@@ -81,8 +81,9 @@ type Spec struct {
 	Container Container `json:"container,omitzero"`
 	// How the pod of an attempt runs.
 	Pod Pod `json:"pod,omitzero"`
-	// Dependencies next to the test by name, ready before the first step; their logs are kept.
-	Services map[string]Service `json:"services,omitempty" rule:"keys=label,max=20"`
+	// Dependencies next to the test by name, ready before the first step; their logs are kept. They start one after another in the
+	// order of their names, each once the one before is ready.
+	Services map[string]Service `json:"services,omitempty" rule:"keys=service,max=20"`
 	// One run for each combination of values. Expressions read them as matrix.NAME.
 	Matrix Matrix `json:"matrix,omitzero"`
 	// Splits every run into several, numbered shard.index of shard.count.

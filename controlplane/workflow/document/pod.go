@@ -141,7 +141,14 @@ type Claim struct {
 	ClaimName string `json:"claimName" rule:"required,rule=object"`
 }
 
-// Service is a dependency next to the test: a container that runs beside all steps. Steps reach it at 127.0.0.1.
+// Service is a dependency next to the test: a container that runs beside all steps. Steps reach it at 127.0.0.1. It shares /workspace
+// with them, which is still empty when it starts, runs under the security context of the pod, and is started again when it ends. When
+// the steps have ended it is told to (SIGTERM, or what its image says) and killed after a minute; so is everything in a pod with
+// services that is evicted, whose teardown should take less.
+//
+// Its log is kept, unless it is given a secret: values are redacted by the runner, which is not in the container of a service, so the
+// log and the messages of such a service stay in the cluster. Nothing is redacted from the logs of the others: what a step sends to a
+// service, and the service writes down, is shown.
 type Service struct {
 	// Image of the service.
 	Image string `json:"image" rule:"required,expr=here,rule=image"`
@@ -151,9 +158,9 @@ type Service struct {
 	Command []string `json:"command,omitempty" rule:"expr=here,max=100"`
 	// Arguments; the image's own when absent.
 	Args []string `json:"args,omitempty" rule:"expr=here,max=100"`
-	// Folder in which the command runs.
+	// Folder in which the command runs: absolute, or below the workspace.
 	WorkingDir string `json:"workingDir,omitempty" rule:"expr=here,rule=workingDir"`
-	// Environment variables.
+	// Environment variables. With one from a secret, its log is not kept.
 	Env []ServiceEnv `json:"env,omitempty" rule:"max=500" merge:"by=name"`
 	// What it asks of the node and what it is held to.
 	Resources Resources `json:"resources,omitzero"`
@@ -175,13 +182,13 @@ type ServiceEnv struct {
 type Ready struct {
 	// A command in the service's container that ends with 0.
 	Exec []string `json:"exec,omitempty" rule:"max=100"`
-	// A port that takes connections.
+	// A port that takes connections at the address of the pod: listening on 127.0.0.1 alone is not enough.
 	TCP *PortCheck `json:"tcp,omitempty"`
-	// An address that answers with a status from 200 to 399.
+	// An address that answers with a status from 200 to 399, also at the address of the pod.
 	HTTP *HTTPCheck `json:"http,omitempty"`
-	// How long it may take to become ready; after that the attempt has failed for its infrastructure.
+	// How long it may take to become ready; after that the attempt has failed for its infrastructure. Rounded up to whole intervals.
 	Timeout Duration `json:"timeout,omitempty" rule:"default=2m"`
-	// Pause between two tries.
+	// Time from one try to the next, in whole seconds.
 	Interval Duration `json:"interval,omitempty" rule:"max=5m,default=1s"`
 }
 

@@ -40,6 +40,11 @@ func isLabel(s string) string {
 	return matches(reLabel, 63, "is not a valid name: use at most 63 lower-case letters, digits and dashes, with a letter or digit at both ends")(s)
 }
 
+// isServiceName leaves room for what the name of its container has before it.
+func isServiceName(s string) string {
+	return matches(reLabel, 50, "is not a valid name of a service: use at most 50 lower-case letters, digits and dashes, with a letter or digit at both ends")(s)
+}
+
 func isObjectName(s string) string {
 	return matches(reSubdomain, 253, "is not a valid name of a Kubernetes object: use lower-case letters, digits, dashes and dots")(s)
 }
@@ -206,6 +211,6 @@ func rules() map[string]func(string) string {
 		"pattern": isPattern, "workingDir": isWorkingDir, "gitURL": isGitURL, "gitRef": isGitRef, "notBlank": notBlank,
 		"cron": isCron, "timezone": isTimezone, "repository": isRepository, "httpURL": isHTTPURL, "sha256": isSHA256,
 		"mountPath": isMountPath, "urlPath": isURLPath, "output": isOutput, "value": isAxisValue, "group": isGroup,
-		"quantity": isQuantity,
+		"quantity": isQuantity, "service": isServiceName,
 	}
 }

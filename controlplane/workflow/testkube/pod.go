@@ -233,7 +233,7 @@ func (c *converter) service(at value) document.Service {
 		}
 		f.drop("a service of Seatrial is one container next to the steps", "count", "maxCount", "matrix", "shards", "pod", "parallelism")
 		f.drop("services of Seatrial share the workspace with the steps", "transfer", "content")
-		f.drop("logs of services are always kept", "logs")
+		f.drop("the log of a service is kept, unless the service is given a secret", "logs")
 		f.drop("a service that ends is started again", "restartPolicy")
 	})
 	return s

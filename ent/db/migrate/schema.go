@@ -733,6 +733,55 @@ var (
 			},
 		},
 	}
+	// ServicesColumns holds the columns for the "services" table.
+	ServicesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "ordinal", Type: field.TypeInt},
+		{Name: "name", Type: field.TypeString},
+		{Name: "status", Type: field.TypeString},
+		{Name: "message", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "exit_code", Type: field.TypeInt, Nullable: true},
+		{Name: "restarts", Type: field.TypeInt, Default: 0},
+		{Name: "started_at", Type: field.TypeTime, Nullable: true},
+		{Name: "finished_at", Type: field.TypeTime, Nullable: true},
+		{Name: "log_withheld", Type: field.TypeBool, Default: false},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "attempt_id", Type: field.TypeUUID},
+	}
+	// ServicesTable holds the schema information for the "services" table.
+	ServicesTable = &schema.Table{
+		Name:       "services",
+		Columns:    ServicesColumns,
+		PrimaryKey: []*schema.Column{ServicesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "services_organizations_organization",
+				Columns:    []*schema.Column{ServicesColumns[12]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "services_attempts_attempt",
+				Columns:    []*schema.Column{ServicesColumns[13]},
+				RefColumns: []*schema.Column{AttemptsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "service_organization_id_attempt_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{ServicesColumns[12], ServicesColumns[13], ServicesColumns[4]},
+			},
+			{
+				Name:    "service_attempt_id",
+				Unique:  false,
+				Columns: []*schema.Column{ServicesColumns[13]},
+			},
+		},
+	}
 	// SettingsColumns holds the columns for the "settings" table.
 	SettingsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString},
@@ -1091,6 +1140,7 @@ var (
 		MemberSessionsTable,
 		OrganizationsTable,
 		RunsTable,
+		ServicesTable,
 		SettingsTable,
 		StepsTable,
 		TeamsTable,
@@ -1136,6 +1186,8 @@ func init() {
 	RunsTable.ForeignKeys[1].RefTable = ExecutionsTable
 	RunsTable.ForeignKeys[2].RefTable = EnvironmentsTable
 	RunsTable.ForeignKeys[3].RefTable = ClustersTable
+	ServicesTable.ForeignKeys[0].RefTable = OrganizationsTable
+	ServicesTable.ForeignKeys[1].RefTable = AttemptsTable
 	StepsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	StepsTable.ForeignKeys[1].RefTable = AttemptsTable
 	TeamsTable.ForeignKeys[0].RefTable = OrganizationsTable

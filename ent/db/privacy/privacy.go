@@ -471,6 +471,30 @@ func (f RunMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) er
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.RunMutation", m)
 }
 
+// The ServiceQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type ServiceQueryRuleFunc func(context.Context, *db.ServiceQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f ServiceQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.ServiceQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.ServiceQuery", q)
+}
+
+// The ServiceMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type ServiceMutationRuleFunc func(context.Context, *db.ServiceMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f ServiceMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.ServiceMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ServiceMutation", m)
+}
+
 // The SettingQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type SettingQueryRuleFunc func(context.Context, *db.SettingQuery) error
@@ -752,6 +776,8 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.RunQuery:
 		return q.Filter(), nil
+	case *db.ServiceQuery:
+		return q.Filter(), nil
 	case *db.SettingQuery:
 		return q.Filter(), nil
 	case *db.StepQuery:
@@ -806,6 +832,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 	case *db.OrganizationMutation:
 		return m.Filter(), nil
 	case *db.RunMutation:
+		return m.Filter(), nil
+	case *db.ServiceMutation:
 		return m.Filter(), nil
 	case *db.SettingMutation:
 		return m.Filter(), nil

@@ -22,6 +22,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/run"
+	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
 	"github.com/seatrial/seatrial/ent/db/team"
@@ -675,6 +676,46 @@ func init() {
 	runDescID := runMixinFields0[0].Descriptor()
 	// run.DefaultID holds the default value on creation for the id field.
 	run.DefaultID = runDescID.Default.(func() uuid.UUID)
+	serviceMixin := schema.Service{}.Mixin()
+	service.Policy = privacy.NewPolicies(serviceMixin[0], schema.Service{})
+	service.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := service.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	serviceMixinFields0 := serviceMixin[0].Fields()
+	_ = serviceMixinFields0
+	serviceFields := schema.Service{}.Fields()
+	_ = serviceFields
+	// serviceDescCreatedAt is the schema descriptor for created_at field.
+	serviceDescCreatedAt := serviceMixinFields0[1].Descriptor()
+	// service.DefaultCreatedAt holds the default value on creation for the created_at field.
+	service.DefaultCreatedAt = serviceDescCreatedAt.Default.(func() time.Time)
+	// serviceDescUpdatedAt is the schema descriptor for updated_at field.
+	serviceDescUpdatedAt := serviceMixinFields0[2].Descriptor()
+	// service.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	service.DefaultUpdatedAt = serviceDescUpdatedAt.Default.(func() time.Time)
+	// service.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	service.UpdateDefaultUpdatedAt = serviceDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// serviceDescMessage is the schema descriptor for message field.
+	serviceDescMessage := serviceFields[4].Descriptor()
+	// service.DefaultMessage holds the default value on creation for the message field.
+	service.DefaultMessage = serviceDescMessage.Default.(string)
+	// serviceDescRestarts is the schema descriptor for restarts field.
+	serviceDescRestarts := serviceFields[6].Descriptor()
+	// service.DefaultRestarts holds the default value on creation for the restarts field.
+	service.DefaultRestarts = serviceDescRestarts.Default.(int)
+	// serviceDescLogWithheld is the schema descriptor for log_withheld field.
+	serviceDescLogWithheld := serviceFields[9].Descriptor()
+	// service.DefaultLogWithheld holds the default value on creation for the log_withheld field.
+	service.DefaultLogWithheld = serviceDescLogWithheld.Default.(bool)
+	// serviceDescID is the schema descriptor for id field.
+	serviceDescID := serviceMixinFields0[0].Descriptor()
+	// service.DefaultID holds the default value on creation for the id field.
+	service.DefaultID = serviceDescID.Default.(func() uuid.UUID)
 	setting.Policy = privacy.NewPolicies(schema.Setting{})
 	setting.Hooks[0] = func(next ent.Mutator) ent.Mutator {
 		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {

@@ -168,6 +168,9 @@ func (a *app) getExecution(ctx context.Context, cl clients, id string) (table, e
 		if err := render.Rows(&b, []string{"ATTEMPT", "STEP", "NAME", "STATUS", "TOOK", "REASON"}, rows); err != nil {
 			return table{}, err
 		}
+		if err := services(&b, r); err != nil {
+			return table{}, err
+		}
 	}
 	return table{message: e, text: strings.TrimRight(b.String(), "\n")}, nil
 }
@@ -182,6 +185,23 @@ func builtUpon(e *apiv1.Execution) string {
 		return ""
 	}
 	return "Templates: " + strings.Join(list, ", ") + "\n"
+}
+
+// services lists what ran next to the steps of a run, if anything did.
+func services(b *strings.Builder, r *apiv1.Run) error {
+	var rows [][]string
+	for _, at := range r.GetAttempts() {
+		for _, s := range at.GetServices() {
+			rows = append(rows, []string{
+				strconv.Itoa(int(at.GetNumber())), s.GetName(), render.ServiceStatus(s.GetStatus()), strconv.Itoa(int(s.GetRestarts())), s.GetMessage(),
+			})
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	b.WriteString("\n")
+	return render.Rows(b, []string{"ATTEMPT", "SERVICE", "STATUS", "RESTARTS", "MESSAGE"}, rows)
 }
 
 func (a *app) getTests(ctx context.Context, cl clients, id string) (table, error) {

@@ -252,6 +252,28 @@ func TestLogs_OverlappingChunks(t *testing.T) {
 	}
 }
 
+// TestLogs_OfService proves that the log of a service is asked for by its name, and shown alone.
+func TestLogs_OfService(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	s.runs.states, s.runs.log = []*apiv1.Execution{withServices(execution(apiv1.Status_STATUS_PASSED, ""))}, []byte("ready\n")
+	if got := s.run(t, "logs", "ex-1", "--service", "db"); got.out != "ready\n" || !slices.Equal(s.runs.services, []string{"db"}) {
+		t.Errorf("%+v, asked for %q", got, s.runs.services)
+	}
+	for _, args := range [][]string{{"--service", "cache"}, {"--service", "db", "--step", "test"}} {
+		if got := s.run(t, append([]string{"logs", "ex-1"}, args...)...); got.code == exitcode.Passed || got.out != "" {
+			t.Errorf("%q: %+v", args, got)
+		}
+	}
+}
+
+func TestGet_ExecutionWithServices(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	s.runs.states = []*apiv1.Execution{withServices(execution(apiv1.Status_STATUS_PASSED, ""))}
+	golden(t, "get-execution-services", s.run(t, "get", "execution", "ex-1"))
+}
+
 // TestGivesUp proves that a control plane that is away, or that answers without ever saying anything new, is not waited for
 // without end, and that the message tells of the waiting.
 func TestGivesUp(t *testing.T) {

@@ -29,7 +29,8 @@ type runs struct {
 	watching func()            // when set, a watch goes on after the last state and tells so
 	watches  int
 	streams  int
-	offsets  []int64 // where the log was asked for from
+	offsets  []int64  // where the log was asked for from
+	services []string // whose log was asked for instead of a step's
 
 	perAttempt bool // each attempt has a log that names it
 
@@ -54,6 +55,18 @@ func execution(s apiv1.Status, message string) *apiv1.Execution {
 			Id: "at-1", Number: 1, Status: s, Steps: []*apiv1.Step{{Index: 0, Name: "test", Status: s, StartedAt: instant(1), FinishedAt: instant(3)}},
 		}}}},
 	}
+}
+
+// withServices adds one that ran and one that was given a secret.
+func withServices(e *apiv1.Execution) *apiv1.Execution {
+	e.Runs[0].Attempts[0].Services = []*apiv1.Service{
+		{
+			Name: "db", Status: apiv1.ServiceStatus_SERVICE_STATUS_STOPPED, Restarts: 1, Message: "Ended with exit code 3: panic", StartedAt: instant(1),
+			Log: &apiv1.Log{Bytes: 6, Lines: 1, Complete: true},
+		},
+		{Name: "vault", Status: apiv1.ServiceStatus_SERVICE_STATUS_STOPPED, LogWithheld: true},
+	}
+	return e
 }
 
 func (r *runs) RunWorkflow(_ context.Context, m *apiv1.RunWorkflowRequest) (*apiv1.RunWorkflowResponse, error) {
@@ -125,6 +138,9 @@ func (r *runs) StreamLog(_ context.Context, m *apiv1.StreamLogRequest, s *connec
 	defer r.mu.Unlock()
 	r.streams++
 	r.offsets = append(r.offsets, m.GetOffset())
+	if m.GetService() != "" {
+		r.services = append(r.services, m.GetService())
+	}
 	// Chunks begin where they were stored, which may be before the offset that was asked for: the reader drops what it has.
 	at := m.GetOffset() - m.GetOffset()%int64(r.chunk)
 	log := r.log

@@ -106,19 +106,20 @@ func (a *app) watch(ctx context.Context, cl clients, id string, seen func(*apiv1
 	return last, err
 }
 
-// stepLog is how far the log of a step was read.
-type stepLog struct {
+// readLog is how far the log of a step or service was read.
+type readLog struct {
 	attempt  string
 	step     int32
+	service  string // instead of a step
 	offset   int64
 	complete bool
 }
 
 // stream writes the log from where it stands. A cut stream goes on at the first byte not yet written.
-func (a *app) stream(ctx context.Context, cl clients, l *stepLog, follow bool) error {
+func (a *app) stream(ctx context.Context, cl clients, l *readLog, follow bool) error {
 	return a.persist(ctx, func(progress func()) error {
 		s, err := cl.executions.StreamLog(ctx, &apiv1.StreamLogRequest{
-			AttemptId: l.attempt, StepIndex: l.step, Offset: l.offset, Follow: follow,
+			AttemptId: l.attempt, StepIndex: l.step, Service: l.service, Offset: l.offset, Follow: follow,
 		})
 		if err != nil {
 			return err
@@ -144,7 +145,7 @@ func (a *app) stream(ctx context.Context, cl clients, l *stepLog, follow bool) e
 }
 
 // take writes what is new of a message.
-func (a *app) take(l *stepLog, m *apiv1.StreamLogResponse) error {
+func (a *app) take(l *readLog, m *apiv1.StreamLogResponse) error {
 	l.complete = l.complete || m.GetComplete()
 	if g := m.GetGapBytes(); g > 0 && m.GetOffset()+g > l.offset {
 		l.offset = m.GetOffset() + g

@@ -96,6 +96,11 @@ func Status(s apiv1.Status) string {
 	return strings.ToLower(strings.TrimPrefix(s.String(), "STATUS_"))
 }
 
+// ServiceStatus returns the word for how a service stands.
+func ServiceStatus(s apiv1.ServiceStatus) string {
+	return strings.ToLower(strings.TrimPrefix(s.String(), "SERVICE_STATUS_"))
+}
+
 // Time returns an instant in UTC.
 func Time(t *timestamppb.Timestamp) string {
 	if t == nil {

@@ -1,4 +1,4 @@
-// Package logview cuts a step's stored log into lines that can be shown.
+// Package logview cuts a stored log into lines that can be shown.
 package logview
 
 import (

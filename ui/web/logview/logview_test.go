@@ -102,12 +102,12 @@ func TestLines_ProgressBar(t *testing.T) {
 func TestRead(t *testing.T) {
 	t.Parallel()
 	w := viewfake.New(viewfake.Now)
-	step := logview.Step{Attempt: viewfake.ID("a"), Index: 3}
+	step := logview.Source{Attempt: viewfake.ID("a"), Stream: "step/3"}
 	var all []string
 	for i := range 1234 {
 		all = append(all, fmt.Sprintf("line %d", i))
 	}
-	w.Write(step.Attempt, step.Index, strings.Join(all, "\n"), false)
+	w.WriteTo(step.Attempt, step.Stream, strings.Join(all, "\n"), false)
 	ctx := tenant.WithViewer(t.Context(), w.Member.Viewer)
 	for _, tc := range []struct {
 		line int64
@@ -132,9 +132,9 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func following(ctx context.Context, t *testing.T, logs view.Logs, step logview.Step, offset int64) string {
+func following(ctx context.Context, t *testing.T, logs view.Logs, step logview.Source, offset int64) string {
 	t.Helper()
-	p, err := logs.ReadLog(ctx, step.Attempt, step.Index, offset, 1<<20)
+	p, err := logs.ReadLog(ctx, step.Attempt, step.Stream, offset, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,12 +144,12 @@ func following(ctx context.Context, t *testing.T, logs view.Logs, step logview.S
 func TestRead_Complete(t *testing.T) {
 	t.Parallel()
 	w := viewfake.New(viewfake.Now)
-	step := logview.Step{Attempt: viewfake.ID("a")}
+	step := logview.Source{Attempt: viewfake.ID("a"), Stream: "step/0"}
 	ctx := tenant.WithViewer(t.Context(), w.Member.Viewer)
 	if got, err := logview.Read(ctx, w, step, 0, 5); err != nil || !got.Tail || got.Complete || len(got.Rows) != 0 {
 		t.Errorf("of nothing: %+v, %v", got, err)
 	}
-	w.Write(step.Attempt, 0, "a\nb\n", true)
+	w.WriteTo(step.Attempt, step.Stream, "a\nb\n", true)
 	if got, err := logview.Read(ctx, w, step, 0, 5); err != nil || !got.Tail || !got.Complete || len(got.Rows) != 2 || got.Open {
 		t.Errorf("of everything: %+v, %v", got, err)
 	}
@@ -162,7 +162,7 @@ func TestRead_Complete(t *testing.T) {
 func TestRead_EndlessLine(t *testing.T) {
 	t.Parallel()
 	endless := &endlessLog{}
-	got, err := logview.Read(t.Context(), endless, logview.Step{}, 0, 10)
+	got, err := logview.Read(t.Context(), endless, logview.Source{}, 0, 10)
 	if err != nil || len(got.Rows) != 1 || !got.Rows[0].Cut || got.Tail || endless.read > 9<<20 {
 		t.Errorf("read %d bytes for %d rows: %v", endless.read, len(got.Rows), err)
 	}
@@ -172,7 +172,7 @@ func TestRead_Fault(t *testing.T) {
 	t.Parallel()
 	w := viewfake.New(viewfake.Now)
 	w.Err = fault.New(fault.Unavailable, "away")
-	_, err := logview.Read(tenant.WithViewer(t.Context(), w.Member.Viewer), w, logview.Step{}, 0, 1)
+	_, err := logview.Read(tenant.WithViewer(t.Context(), w.Member.Viewer), w, logview.Source{}, 0, 1)
 	if !fault.Is(err, fault.Unavailable) {
 		t.Errorf("got %v", err)
 	}
@@ -183,11 +183,11 @@ type endlessLog struct {
 	read int
 }
 
-func (e *endlessLog) SeekLine(context.Context, uuid.UUID, int, int64) (offset, at int64, err error) {
+func (e *endlessLog) SeekLine(context.Context, uuid.UUID, string, int64) (offset, at int64, err error) {
 	return 0, 0, nil
 }
 
-func (e *endlessLog) ReadLog(_ context.Context, _ uuid.UUID, _ int, offset int64, limit int) (view.Piece, error) {
+func (e *endlessLog) ReadLog(_ context.Context, _ uuid.UUID, _ string, offset int64, limit int) (view.Piece, error) {
 	e.read += limit
 	return view.Piece{Offset: offset, Data: []byte(strings.Repeat("x", limit)), Next: offset + int64(limit)}, nil
 }

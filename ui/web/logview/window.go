@@ -14,10 +14,10 @@ const (
 	budget = 8 << 20
 )
 
-// Step names a log.
-type Step struct {
+// Source names a log.
+type Source struct {
 	Attempt execution.AttemptID
-	Index   int
+	Stream  string
 }
 
 // Window is a range of lines of a log.
@@ -32,16 +32,16 @@ type Window struct {
 }
 
 // Read returns at most size lines from a line (from 0).
-func Read(ctx context.Context, logs view.Logs, step Step, line int64, size int) (Window, error) {
+func Read(ctx context.Context, logs view.Logs, of Source, line int64, size int) (Window, error) {
 	line = max(line, 0)
-	offset, at, err := logs.SeekLine(ctx, step.Attempt, step.Index, line)
+	offset, at, err := logs.SeekLine(ctx, of.Attempt, of.Stream, line)
 	if err != nil {
 		return Window{}, err
 	}
 	w := Window{First: line, Next: offset, NextLine: at}
 	lines := From(offset)
 	for read := 0; read < budget; {
-		p, err := logs.ReadLog(ctx, step.Attempt, step.Index, lines.Next(), PieceSize)
+		p, err := logs.ReadLog(ctx, of.Attempt, of.Stream, lines.Next(), PieceSize)
 		if err != nil {
 			return Window{}, err
 		}

@@ -19,7 +19,7 @@ type ExecutionProps struct {
 	Frame     parts.Frame
 	Execution execution.Execution
 	Failure   *Failure
-	Log       *StepLog
+	Log       *ShownLog
 	Tests     []execution.TestResult
 	TestsNext string // address of the next page of tests
 	Files     []execution.File
@@ -42,10 +42,10 @@ func (f Failure) Whole() bool {
 	return len(f.Excerpt.Rows) > 0 && f.Excerpt.First == 0 && f.Excerpt.Tail
 }
 
-// StepLog is the log that a page shows.
-type StepLog struct {
+// ShownLog is the log that a page shows.
+type ShownLog struct {
 	Run  string // what sets it apart; empty for a run alone
-	Step execution.Step
+	Of   Origin
 	Key  string // changes when another log takes the place of this one
 	Path string
 	Box  parts.LogProps
@@ -55,9 +55,9 @@ type StepLog struct {
 type LogPageProps struct {
 	Frame     parts.Frame
 	Execution execution.Execution
-	Steps     []execution.Step
-	Query     string // of the attempt, in addresses; empty for the newest one
-	Log       StepLog
+	Origins   []Origin // all logs of the attempt
+	Query     string   // of the attempt, in addresses; empty for the newest one
+	Log       ShownLog
 	Size      int // lines on a page
 	Events    string
 	Version   string
@@ -73,13 +73,22 @@ func Over(e execution.Execution, now time.Time) bool {
 	return late || !slices.ContainsFunc(words.Attempts(e), func(a execution.Attempt) bool { return !a.Delivered })
 }
 
-// LogPath is the address of the log of a step. Attempts other than the default are named in the query.
-func LogPath(f parts.Frame, e execution.Execution, at execution.AttemptID, step int) string {
-	p := executionPath(f, e.ID) + "/log/" + strconv.Itoa(step)
+// LogPath is the address of a log. Attempts other than the default are named in the query.
+func LogPath(f parts.Frame, e execution.Execution, at execution.AttemptID, stream string) string {
+	p := streamPath(f, e.ID, stream)
 	if first := words.Attempts(e); len(first) > 0 && first[0].ID != at {
 		p += "?attempt=" + at.String()
 	}
 	return p
+}
+
+// streamPath is the address of a log of the default attempt.
+func streamPath(f parts.Frame, id execution.ID, stream string) string {
+	if service, ok := execution.StreamService(stream); ok {
+		return executionPath(f, id) + "/service-log/" + service
+	}
+	index, _ := execution.StreamIndex(stream)
+	return executionPath(f, id) + "/log/" + strconv.Itoa(index)
 }
 
 // LineBase is the address of a log up to the number of a line.
@@ -132,11 +141,11 @@ func byOutcome(list []execution.TestResult) (bad, good []execution.TestResult) {
 	return bad, good
 }
 
-// logText says how much a step has written and what is special about it.
-func logText(s execution.Step) string {
-	l := s.Log
+// logText says how much has been written and what is special about it.
+func logText(o Origin) string {
+	l := o.Log
 	if l.Bytes == 0 && l.GapBytes == 0 {
-		if l.Complete || s.Status.Terminal() {
+		if l.Complete || o.Over {
 			return "no output"
 		}
 		return "no output yet"
@@ -184,7 +193,7 @@ func end(t, now time.Time) time.Time {
 	return t
 }
 
-func logKey(l *StepLog) string {
+func logKey(l *ShownLog) string {
 	if l == nil {
 		return ""
 	}

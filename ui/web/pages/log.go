@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/ui/web/words"
 )
 
@@ -18,7 +19,7 @@ func (p LogPageProps) moves() []move {
 		list[0].Path = linePath(p.Log.Path, 1)
 		list[1].Path = linePath(p.Log.Path, max(w.First-int64(p.Size)/2, 1))
 	}
-	if last := p.Log.Step.Log.Lines; !w.Tail && w.NextLine < last {
+	if last := p.Log.Of.Log.Lines; !w.Tail && w.NextLine < last {
 		list[2].Path = linePath(p.Log.Path, min(w.NextLine+int64(p.Size)/2, last))
 		list[3].Path = linePath(p.Log.Path, last)
 	}
@@ -36,7 +37,7 @@ func (p LogPageProps) shown() string {
 		return ""
 	}
 	text := "Lines " + words.Number(w.First+1) + " to " + words.Number(last)
-	if total := max(p.Log.Step.Log.Lines, last); w.Complete && w.Tail {
+	if total := max(p.Log.Of.Log.Lines, last); w.Complete && w.Tail {
 		text += ", the end of the log"
 	} else {
 		text += " of " + words.Number(total)
@@ -44,9 +45,9 @@ func (p LogPageProps) shown() string {
 	return text + "."
 }
 
-// stepPath is the address of the log of another step of the same attempt.
-func (p LogPageProps) stepPath(index int) string {
-	path := executionPath(p.Frame, p.Execution.ID) + "/log/" + strconv.Itoa(index)
+// pathOf is the address of another log of the same attempt.
+func (p LogPageProps) pathOf(stream string) string {
+	path := streamPath(p.Frame, p.Execution.ID, stream)
 	if p.Query != "" {
 		path += "?attempt=" + p.Query
 	}
@@ -54,9 +55,25 @@ func (p LogPageProps) stepPath(index int) string {
 }
 
 func (p LogPageProps) rawPath() string {
-	path, query, _ := strings.Cut(p.stepPath(p.Log.Step.Index), "?")
+	path, query, _ := strings.Cut(p.pathOf(p.Log.Of.Stream), "?")
 	if query != "" {
 		query = "?" + query
 	}
 	return path + "/raw" + query
+}
+
+// navigation names the links to the other logs.
+func (p LogPageProps) navigation() string {
+	if _, ok := execution.StreamService(p.Origins[len(p.Origins)-1].Stream); ok {
+		return "Steps and services"
+	}
+	return "Steps"
+}
+
+// label names a log among the others of its attempt; steps are numbered.
+func label(o Origin) string {
+	if index, ok := execution.StreamIndex(o.Stream); ok {
+		return strconv.Itoa(index+1) + ". " + o.Name
+	}
+	return "Service " + o.Name
 }

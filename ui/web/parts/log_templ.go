@@ -15,7 +15,7 @@ import (
 
 // LogProps are what a log box shows.
 type LogProps struct {
-	Step   string
+	Of     string // what wrote it: "step unit"
 	Base   string // address of the log's page up to the number of a line
 	Window logview.Window
 	Marked Marked
@@ -88,9 +88,9 @@ func Log(p LogProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var5 string
-			templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs("Log of step " + p.Step)
+			templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs("Log of " + p.Of)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `parts/log.templ`, Line: 29, Col: 39}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `parts/log.templ`, Line: 29, Col: 32}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 			if templ_7745c5c3_Err != nil {

@@ -116,13 +116,13 @@ type Enrolled struct {
 	ExpiresAt time.Time
 }
 
-// Logs reads the stored log of one step.
+// Logs reads the stored log of one step or service; stream is its name.
 type Logs interface {
 	// ReadLog returns decompressed bytes from offset, at most limit. A gap is a piece of its own. With nothing stored after
 	// offset, Data is empty and Next equals offset.
-	ReadLog(ctx context.Context, id execution.AttemptID, step int, offset int64, limit int) (Piece, error)
+	ReadLog(ctx context.Context, id execution.AttemptID, stream string, offset int64, limit int) (Piece, error)
 	// SeekLine returns a place at or before the line (from 0): the offset of a line's first byte and that line's number.
-	SeekLine(ctx context.Context, id execution.AttemptID, step int, line int64) (offset, at int64, err error)
+	SeekLine(ctx context.Context, id execution.AttemptID, stream string, line int64) (offset, at int64, err error)
 }
 
 // Piece is a run of bytes of a log.

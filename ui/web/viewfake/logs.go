@@ -20,23 +20,28 @@ type stored struct {
 
 // Write appends to the log of a step and tells those who listen.
 func (w *World) Write(id execution.AttemptID, step int, text string, complete bool) {
+	w.WriteTo(id, execution.Stream(step), text, complete)
+}
+
+// WriteTo appends to a log and tells those who listen.
+func (w *World) WriteTo(id execution.AttemptID, stream, text string, complete bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	l := w.log(id, step)
+	l := w.log(id, stream)
 	l.data, l.complete = append(l.data, text...), complete
-	w.wake(execution.LogTopic(w.Member.Viewer.Organization, id, step))
+	w.wake(execution.LogTopic(w.Member.Viewer.Organization, id, stream))
 }
 
 // Lose leaves out bytes at the end of what is written; at most once for each log.
 func (w *World) Lose(id execution.AttemptID, step int, bytes int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	l := w.log(id, step)
+	l := w.log(id, execution.Stream(step))
 	l.gapAt, l.gap = int64(len(l.data)), bytes
 }
 
-func (w *World) log(id execution.AttemptID, step int) *stored {
-	key := execution.LogTopic(w.Member.Viewer.Organization, id, step)
+func (w *World) log(id execution.AttemptID, stream string) *stored {
+	key := execution.LogTopic(w.Member.Viewer.Organization, id, stream)
 	if w.logs[key] == nil {
 		w.logs[key] = &stored{}
 	}
@@ -44,7 +49,7 @@ func (w *World) log(id execution.AttemptID, step int) *stored {
 }
 
 // ReadLog reads from an offset. Offsets after the gap count its bytes.
-func (w *World) ReadLog(ctx context.Context, id execution.AttemptID, step int, offset int64, limit int) (view.Piece, error) {
+func (w *World) ReadLog(ctx context.Context, id execution.AttemptID, stream string, offset int64, limit int) (view.Piece, error) {
 	if err := w.allowed(ctx); err != nil {
 		return view.Piece{}, err
 	}
@@ -54,7 +59,7 @@ func (w *World) ReadLog(ctx context.Context, id execution.AttemptID, step int, o
 		return view.Piece{}, fault.New(fault.Unavailable, "the store of logs is away")
 	}
 	w.readsLeft--
-	l := w.log(id, step)
+	l := w.log(id, stream)
 	end := int64(len(l.data)) + l.gap
 	p := view.Piece{Offset: offset, Next: offset}
 	switch {
@@ -87,13 +92,13 @@ func (w *World) FailAfter(reads int) {
 }
 
 // SeekLine answers as an index would: with the start of a block of 100 lines.
-func (w *World) SeekLine(ctx context.Context, id execution.AttemptID, step int, line int64) (offset, at int64, err error) {
+func (w *World) SeekLine(ctx context.Context, id execution.AttemptID, stream string, line int64) (offset, at int64, err error) {
 	if err := w.allowed(ctx); err != nil {
 		return 0, 0, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	l := w.log(id, step)
+	l := w.log(id, stream)
 	n := int64(0)
 	for i, c := range l.data {
 		if c != '\n' {

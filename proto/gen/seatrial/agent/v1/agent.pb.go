@@ -160,6 +160,68 @@ func (AttemptStatus) EnumDescriptor() ([]byte, []int) {
 	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{1}
 }
 
+type ServiceStatus int32
+
+const (
+	ServiceStatus_SERVICE_STATUS_UNSPECIFIED ServiceStatus = 0
+	// Its container does not run yet.
+	ServiceStatus_SERVICE_STATUS_WAITING ServiceStatus = 1
+	// It runs and is not ready, or ended and is started again.
+	ServiceStatus_SERVICE_STATUS_STARTING ServiceStatus = 2
+	ServiceStatus_SERVICE_STATUS_READY    ServiceStatus = 3
+	// It was ended with the pod.
+	ServiceStatus_SERVICE_STATUS_STOPPED ServiceStatus = 4
+	// It was not ready in time, or could not be kept running.
+	ServiceStatus_SERVICE_STATUS_FAILED ServiceStatus = 5
+)
+
+// Enum value maps for ServiceStatus.
+var (
+	ServiceStatus_name = map[int32]string{
+		0: "SERVICE_STATUS_UNSPECIFIED",
+		1: "SERVICE_STATUS_WAITING",
+		2: "SERVICE_STATUS_STARTING",
+		3: "SERVICE_STATUS_READY",
+		4: "SERVICE_STATUS_STOPPED",
+		5: "SERVICE_STATUS_FAILED",
+	}
+	ServiceStatus_value = map[string]int32{
+		"SERVICE_STATUS_UNSPECIFIED": 0,
+		"SERVICE_STATUS_WAITING":     1,
+		"SERVICE_STATUS_STARTING":    2,
+		"SERVICE_STATUS_READY":       3,
+		"SERVICE_STATUS_STOPPED":     4,
+		"SERVICE_STATUS_FAILED":      5,
+	}
+)
+
+func (x ServiceStatus) Enum() *ServiceStatus {
+	p := new(ServiceStatus)
+	*p = x
+	return p
+}
+
+func (x ServiceStatus) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ServiceStatus) Descriptor() protoreflect.EnumDescriptor {
+	return file_seatrial_agent_v1_agent_proto_enumTypes[2].Descriptor()
+}
+
+func (ServiceStatus) Type() protoreflect.EnumType {
+	return &file_seatrial_agent_v1_agent_proto_enumTypes[2]
+}
+
+func (x ServiceStatus) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ServiceStatus.Descriptor instead.
+func (ServiceStatus) EnumDescriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{2}
+}
+
 type EnrolRequest struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	BootstrapToken string                 `protobuf:"bytes,1,opt,name=bootstrap_token,json=bootstrapToken,proto3" json:"bootstrap_token,omitempty"`
@@ -1800,6 +1862,8 @@ type Assignment struct {
 	Pod           *Pod                   `protobuf:"bytes,8,opt,name=pod,proto3" json:"pod,omitempty"`
 	Containers    []*Container           `protobuf:"bytes,9,rep,name=containers,proto3" json:"containers,omitempty"`
 	Plan          *v1.Plan               `protobuf:"bytes,10,opt,name=plan,proto3" json:"plan,omitempty"`
+	// In the order in which they start, each once the one before is ready.
+	Services      []*Service `protobuf:"bytes,11,rep,name=services,proto3" json:"services,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1904,6 +1968,359 @@ func (x *Assignment) GetPlan() *v1.Plan {
 	return nil
 }
 
+func (x *Assignment) GetServices() []*Service {
+	if x != nil {
+		return x.Services
+	}
+	return nil
+}
+
+// Service is a container that runs beside all steps of the pod.
+type Service struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Image string                 `protobuf:"bytes,2,opt,name=image,proto3" json:"image,omitempty"`
+	// IfNotPresent, Always or Never; empty means the cluster's default.
+	ImagePullPolicy string `protobuf:"bytes,3,opt,name=image_pull_policy,json=imagePullPolicy,proto3" json:"image_pull_policy,omitempty"`
+	// The image's own when empty.
+	Command []string `protobuf:"bytes,4,rep,name=command,proto3" json:"command,omitempty"`
+	Args    []string `protobuf:"bytes,5,rep,name=args,proto3" json:"args,omitempty"`
+	// Relative to the workspace unless absolute; empty means the image's own.
+	WorkingDir string `protobuf:"bytes,6,opt,name=working_dir,json=workingDir,proto3" json:"working_dir,omitempty"`
+	// The log of a service with a variable from a secret is not collected: nothing could redact it.
+	Env      []*ContainerEnv   `protobuf:"bytes,7,rep,name=env,proto3" json:"env,omitempty"`
+	Requests map[string]string `protobuf:"bytes,8,rep,name=requests,proto3" json:"requests,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Limits   map[string]string `protobuf:"bytes,9,rep,name=limits,proto3" json:"limits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Absent: the service is ready once its process runs.
+	Ready         *Ready `protobuf:"bytes,10,opt,name=ready,proto3" json:"ready,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Service) Reset() {
+	*x = Service{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Service) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Service) ProtoMessage() {}
+
+func (x *Service) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Service.ProtoReflect.Descriptor instead.
+func (*Service) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Service) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Service) GetImage() string {
+	if x != nil {
+		return x.Image
+	}
+	return ""
+}
+
+func (x *Service) GetImagePullPolicy() string {
+	if x != nil {
+		return x.ImagePullPolicy
+	}
+	return ""
+}
+
+func (x *Service) GetCommand() []string {
+	if x != nil {
+		return x.Command
+	}
+	return nil
+}
+
+func (x *Service) GetArgs() []string {
+	if x != nil {
+		return x.Args
+	}
+	return nil
+}
+
+func (x *Service) GetWorkingDir() string {
+	if x != nil {
+		return x.WorkingDir
+	}
+	return ""
+}
+
+func (x *Service) GetEnv() []*ContainerEnv {
+	if x != nil {
+		return x.Env
+	}
+	return nil
+}
+
+func (x *Service) GetRequests() map[string]string {
+	if x != nil {
+		return x.Requests
+	}
+	return nil
+}
+
+func (x *Service) GetLimits() map[string]string {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *Service) GetReady() *Ready {
+	if x != nil {
+		return x.Ready
+	}
+	return nil
+}
+
+// Ready is how to tell that a service is ready.
+type Ready struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Check:
+	//
+	//	*Ready_Exec
+	//	*Ready_TcpPort
+	//	*Ready_Http
+	Check isReady_Check `protobuf_oneof:"check"`
+	// How long it may take; after that the attempt ends.
+	Timeout *durationpb.Duration `protobuf:"bytes,4,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// From one try to the next.
+	Interval      *durationpb.Duration `protobuf:"bytes,5,opt,name=interval,proto3" json:"interval,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ready) Reset() {
+	*x = Ready{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ready) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ready) ProtoMessage() {}
+
+func (x *Ready) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ready.ProtoReflect.Descriptor instead.
+func (*Ready) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Ready) GetCheck() isReady_Check {
+	if x != nil {
+		return x.Check
+	}
+	return nil
+}
+
+func (x *Ready) GetExec() *ExecCheck {
+	if x != nil {
+		if x, ok := x.Check.(*Ready_Exec); ok {
+			return x.Exec
+		}
+	}
+	return nil
+}
+
+func (x *Ready) GetTcpPort() int32 {
+	if x != nil {
+		if x, ok := x.Check.(*Ready_TcpPort); ok {
+			return x.TcpPort
+		}
+	}
+	return 0
+}
+
+func (x *Ready) GetHttp() *HTTPCheck {
+	if x != nil {
+		if x, ok := x.Check.(*Ready_Http); ok {
+			return x.Http
+		}
+	}
+	return nil
+}
+
+func (x *Ready) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+func (x *Ready) GetInterval() *durationpb.Duration {
+	if x != nil {
+		return x.Interval
+	}
+	return nil
+}
+
+type isReady_Check interface {
+	isReady_Check()
+}
+
+type Ready_Exec struct {
+	Exec *ExecCheck `protobuf:"bytes,1,opt,name=exec,proto3,oneof"`
+}
+
+type Ready_TcpPort struct {
+	// A port that takes connections.
+	TcpPort int32 `protobuf:"varint,2,opt,name=tcp_port,json=tcpPort,proto3,oneof"`
+}
+
+type Ready_Http struct {
+	Http *HTTPCheck `protobuf:"bytes,3,opt,name=http,proto3,oneof"`
+}
+
+func (*Ready_Exec) isReady_Check() {}
+
+func (*Ready_TcpPort) isReady_Check() {}
+
+func (*Ready_Http) isReady_Check() {}
+
+// ExecCheck is a command in the service's container that ends with 0.
+type ExecCheck struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Command       []string               `protobuf:"bytes,1,rep,name=command,proto3" json:"command,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExecCheck) Reset() {
+	*x = ExecCheck{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExecCheck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExecCheck) ProtoMessage() {}
+
+func (x *ExecCheck) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExecCheck.ProtoReflect.Descriptor instead.
+func (*ExecCheck) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ExecCheck) GetCommand() []string {
+	if x != nil {
+		return x.Command
+	}
+	return nil
+}
+
+// HTTPCheck is an address that answers with a status from 200 to 399.
+type HTTPCheck struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Port          int32                  `protobuf:"varint,1,opt,name=port,proto3" json:"port,omitempty"`
+	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	Https         bool                   `protobuf:"varint,3,opt,name=https,proto3" json:"https,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HTTPCheck) Reset() {
+	*x = HTTPCheck{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HTTPCheck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HTTPCheck) ProtoMessage() {}
+
+func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
+func (*HTTPCheck) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *HTTPCheck) GetPort() int32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+func (x *HTTPCheck) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *HTTPCheck) GetHttps() bool {
+	if x != nil {
+		return x.Https
+	}
+	return false
+}
+
 type Pod struct {
 	state              protoimpl.MessageState `protogen:"open.v1"`
 	ServiceAccountName string                 `protobuf:"bytes,1,opt,name=service_account_name,json=serviceAccountName,proto3" json:"service_account_name,omitempty"`
@@ -1919,7 +2336,7 @@ type Pod struct {
 
 func (x *Pod) Reset() {
 	*x = Pod{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1931,7 +2348,7 @@ func (x *Pod) String() string {
 func (*Pod) ProtoMessage() {}
 
 func (x *Pod) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1944,7 +2361,7 @@ func (x *Pod) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pod.ProtoReflect.Descriptor instead.
 func (*Pod) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{25}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Pod) GetServiceAccountName() string {
@@ -2009,7 +2426,7 @@ type Toleration struct {
 
 func (x *Toleration) Reset() {
 	*x = Toleration{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2021,7 +2438,7 @@ func (x *Toleration) String() string {
 func (*Toleration) ProtoMessage() {}
 
 func (x *Toleration) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2034,7 +2451,7 @@ func (x *Toleration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Toleration.ProtoReflect.Descriptor instead.
 func (*Toleration) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{26}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Toleration) GetKey() string {
@@ -2085,7 +2502,7 @@ type PodSecurity struct {
 
 func (x *PodSecurity) Reset() {
 	*x = PodSecurity{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2097,7 +2514,7 @@ func (x *PodSecurity) String() string {
 func (*PodSecurity) ProtoMessage() {}
 
 func (x *PodSecurity) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2110,7 +2527,7 @@ func (x *PodSecurity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PodSecurity.ProtoReflect.Descriptor instead.
 func (*PodSecurity) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{27}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PodSecurity) GetRunAsUser() int64 {
@@ -2168,7 +2585,7 @@ type Container struct {
 
 func (x *Container) Reset() {
 	*x = Container{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2180,7 +2597,7 @@ func (x *Container) String() string {
 func (*Container) ProtoMessage() {}
 
 func (x *Container) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2193,7 +2610,7 @@ func (x *Container) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Container.ProtoReflect.Descriptor instead.
 func (*Container) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{28}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Container) GetName() string {
@@ -2267,7 +2684,7 @@ type ContainerEnv struct {
 
 func (x *ContainerEnv) Reset() {
 	*x = ContainerEnv{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2279,7 +2696,7 @@ func (x *ContainerEnv) String() string {
 func (*ContainerEnv) ProtoMessage() {}
 
 func (x *ContainerEnv) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2292,7 +2709,7 @@ func (x *ContainerEnv) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContainerEnv.ProtoReflect.Descriptor instead.
 func (*ContainerEnv) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{29}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ContainerEnv) GetName() string {
@@ -2369,7 +2786,7 @@ type KeyRef struct {
 
 func (x *KeyRef) Reset() {
 	*x = KeyRef{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2381,7 +2798,7 @@ func (x *KeyRef) String() string {
 func (*KeyRef) ProtoMessage() {}
 
 func (x *KeyRef) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2394,7 +2811,7 @@ func (x *KeyRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyRef.ProtoReflect.Descriptor instead.
 func (*KeyRef) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{30}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *KeyRef) GetName() string {
@@ -2427,7 +2844,7 @@ type FetchAttemptRequest struct {
 
 func (x *FetchAttemptRequest) Reset() {
 	*x = FetchAttemptRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2439,7 +2856,7 @@ func (x *FetchAttemptRequest) String() string {
 func (*FetchAttemptRequest) ProtoMessage() {}
 
 func (x *FetchAttemptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2452,7 +2869,7 @@ func (x *FetchAttemptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchAttemptRequest.ProtoReflect.Descriptor instead.
 func (*FetchAttemptRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{31}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *FetchAttemptRequest) GetAttemptId() string {
@@ -2472,7 +2889,7 @@ type FetchAttemptResponse struct {
 
 func (x *FetchAttemptResponse) Reset() {
 	*x = FetchAttemptResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2484,7 +2901,7 @@ func (x *FetchAttemptResponse) String() string {
 func (*FetchAttemptResponse) ProtoMessage() {}
 
 func (x *FetchAttemptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2497,7 +2914,7 @@ func (x *FetchAttemptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchAttemptResponse.ProtoReflect.Descriptor instead.
 func (*FetchAttemptResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{32}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *FetchAttemptResponse) GetAssignment() *Assignment {
@@ -2512,6 +2929,103 @@ func (x *FetchAttemptResponse) GetSpecDigest() string {
 		return x.SpecDigest
 	}
 	return ""
+}
+
+// ServiceState is what is known of one service now.
+type ServiceState struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Status ServiceStatus          `protobuf:"varint,2,opt,name=status,proto3,enum=seatrial.agent.v1.ServiceStatus" json:"status,omitempty"`
+	// A sentence for a person: what it waits for, how it ended.
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// Of its process that ended last; absent when none has.
+	ExitCode *int32 `protobuf:"varint,4,opt,name=exit_code,json=exitCode,proto3,oneof" json:"exit_code,omitempty"`
+	// How often it was started again.
+	Restarts int32 `protobuf:"varint,5,opt,name=restarts,proto3" json:"restarts,omitempty"`
+	// Of the process that runs, or ran last.
+	StartedAt     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	FinishedAt    *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=finished_at,json=finishedAt,proto3" json:"finished_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServiceState) Reset() {
+	*x = ServiceState{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServiceState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServiceState) ProtoMessage() {}
+
+func (x *ServiceState) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServiceState.ProtoReflect.Descriptor instead.
+func (*ServiceState) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *ServiceState) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ServiceState) GetStatus() ServiceStatus {
+	if x != nil {
+		return x.Status
+	}
+	return ServiceStatus_SERVICE_STATUS_UNSPECIFIED
+}
+
+func (x *ServiceState) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *ServiceState) GetExitCode() int32 {
+	if x != nil && x.ExitCode != nil {
+		return *x.ExitCode
+	}
+	return 0
+}
+
+func (x *ServiceState) GetRestarts() int32 {
+	if x != nil {
+		return x.Restarts
+	}
+	return 0
+}
+
+func (x *ServiceState) GetStartedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartedAt
+	}
+	return nil
+}
+
+func (x *ServiceState) GetFinishedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FinishedAt
+	}
+	return nil
 }
 
 // AttemptReport is all that the agent knows of an attempt now.
@@ -2533,14 +3047,15 @@ type AttemptReport struct {
 	// All streams are final and all files stored, or the allowance has passed.
 	Delivered bool `protobuf:"varint,12,opt,name=delivered,proto3" json:"delivered,omitempty"`
 	// The runner delivered Finished over its connection (false: derived from the pod).
-	FromRunner    bool `protobuf:"varint,13,opt,name=from_runner,json=fromRunner,proto3" json:"from_runner,omitempty"`
+	FromRunner    bool            `protobuf:"varint,13,opt,name=from_runner,json=fromRunner,proto3" json:"from_runner,omitempty"`
+	Services      []*ServiceState `protobuf:"bytes,14,rep,name=services,proto3" json:"services,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AttemptReport) Reset() {
 	*x = AttemptReport{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2552,7 +3067,7 @@ func (x *AttemptReport) String() string {
 func (*AttemptReport) ProtoMessage() {}
 
 func (x *AttemptReport) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2565,7 +3080,7 @@ func (x *AttemptReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptReport.ProtoReflect.Descriptor instead.
 func (*AttemptReport) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{33}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *AttemptReport) GetAttemptId() string {
@@ -2659,6 +3174,13 @@ func (x *AttemptReport) GetFromRunner() bool {
 	return false
 }
 
+func (x *AttemptReport) GetServices() []*ServiceState {
+	if x != nil {
+		return x.Services
+	}
+	return nil
+}
+
 type ReportAttemptRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Report        *AttemptReport         `protobuf:"bytes,1,opt,name=report,proto3" json:"report,omitempty"`
@@ -2668,7 +3190,7 @@ type ReportAttemptRequest struct {
 
 func (x *ReportAttemptRequest) Reset() {
 	*x = ReportAttemptRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2680,7 +3202,7 @@ func (x *ReportAttemptRequest) String() string {
 func (*ReportAttemptRequest) ProtoMessage() {}
 
 func (x *ReportAttemptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2693,7 +3215,7 @@ func (x *ReportAttemptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAttemptRequest.ProtoReflect.Descriptor instead.
 func (*ReportAttemptRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{34}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ReportAttemptRequest) GetReport() *AttemptReport {
@@ -2713,7 +3235,7 @@ type ReportAttemptResponse struct {
 
 func (x *ReportAttemptResponse) Reset() {
 	*x = ReportAttemptResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2725,7 +3247,7 @@ func (x *ReportAttemptResponse) String() string {
 func (*ReportAttemptResponse) ProtoMessage() {}
 
 func (x *ReportAttemptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2738,7 +3260,7 @@ func (x *ReportAttemptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAttemptResponse.ProtoReflect.Descriptor instead.
 func (*ReportAttemptResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{35}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ReportAttemptResponse) GetStatus() AttemptStatus {
@@ -2758,7 +3280,7 @@ type AppendLogsRequest struct {
 
 func (x *AppendLogsRequest) Reset() {
 	*x = AppendLogsRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2770,7 +3292,7 @@ func (x *AppendLogsRequest) String() string {
 func (*AppendLogsRequest) ProtoMessage() {}
 
 func (x *AppendLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2783,7 +3305,7 @@ func (x *AppendLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogsRequest.ProtoReflect.Descriptor instead.
 func (*AppendLogsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{36}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *AppendLogsRequest) GetAttemptId() string {
@@ -2815,7 +3337,7 @@ type AppendLogsResponse struct {
 
 func (x *AppendLogsResponse) Reset() {
 	*x = AppendLogsResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2827,7 +3349,7 @@ func (x *AppendLogsResponse) String() string {
 func (*AppendLogsResponse) ProtoMessage() {}
 
 func (x *AppendLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2840,7 +3362,7 @@ func (x *AppendLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogsResponse.ProtoReflect.Descriptor instead.
 func (*AppendLogsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{37}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *AppendLogsResponse) GetAttemptId() string {
@@ -2887,7 +3409,7 @@ type StreamStateRequest struct {
 
 func (x *StreamStateRequest) Reset() {
 	*x = StreamStateRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2899,7 +3421,7 @@ func (x *StreamStateRequest) String() string {
 func (*StreamStateRequest) ProtoMessage() {}
 
 func (x *StreamStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2912,7 +3434,7 @@ func (x *StreamStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamStateRequest.ProtoReflect.Descriptor instead.
 func (*StreamStateRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{38}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *StreamStateRequest) GetAttemptId() string {
@@ -2923,16 +3445,18 @@ func (x *StreamStateRequest) GetAttemptId() string {
 }
 
 type StreamStateResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Committed     map[string]int64       `protobuf:"bytes,1,rep,name=committed,proto3" json:"committed,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
-	Final         []string               `protobuf:"bytes,2,rep,name=final,proto3" json:"final,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Committed map[string]int64       `protobuf:"bytes,1,rep,name=committed,proto3" json:"committed,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	Final     []string               `protobuf:"bytes,2,rep,name=final,proto3" json:"final,omitempty"`
+	// Of the streams of services: where whoever reads the log of the container anew goes on.
+	Cursors       map[string]*StreamCursor `protobuf:"bytes,3,rep,name=cursors,proto3" json:"cursors,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StreamStateResponse) Reset() {
 	*x = StreamStateResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2944,7 +3468,7 @@ func (x *StreamStateResponse) String() string {
 func (*StreamStateResponse) ProtoMessage() {}
 
 func (x *StreamStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2957,7 +3481,7 @@ func (x *StreamStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamStateResponse.ProtoReflect.Descriptor instead.
 func (*StreamStateResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{39}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *StreamStateResponse) GetCommitted() map[string]int64 {
@@ -2974,6 +3498,75 @@ func (x *StreamStateResponse) GetFinal() []string {
 	return nil
 }
 
+func (x *StreamStateResponse) GetCursors() map[string]*StreamCursor {
+	if x != nil {
+		return x.Cursors
+	}
+	return nil
+}
+
+// StreamCursor is the end of what is committed. The kubelet keeps only the end of a log, so a place in it is found by time.
+type StreamCursor struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the last line was written; absent when there is none.
+	LastTime      *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=last_time,json=lastTime,proto3" json:"last_time,omitempty"`
+	Lines         int64                  `protobuf:"varint,2,opt,name=lines,proto3" json:"lines,omitempty"`
+	GapBytes      int64                  `protobuf:"varint,3,opt,name=gap_bytes,json=gapBytes,proto3" json:"gap_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamCursor) Reset() {
+	*x = StreamCursor{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamCursor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamCursor) ProtoMessage() {}
+
+func (x *StreamCursor) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamCursor.ProtoReflect.Descriptor instead.
+func (*StreamCursor) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *StreamCursor) GetLastTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastTime
+	}
+	return nil
+}
+
+func (x *StreamCursor) GetLines() int64 {
+	if x != nil {
+		return x.Lines
+	}
+	return 0
+}
+
+func (x *StreamCursor) GetGapBytes() int64 {
+	if x != nil {
+		return x.GapBytes
+	}
+	return 0
+}
+
 type PutFileRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Message:
@@ -2987,7 +3580,7 @@ type PutFileRequest struct {
 
 func (x *PutFileRequest) Reset() {
 	*x = PutFileRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2999,7 +3592,7 @@ func (x *PutFileRequest) String() string {
 func (*PutFileRequest) ProtoMessage() {}
 
 func (x *PutFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3012,7 +3605,7 @@ func (x *PutFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFileRequest.ProtoReflect.Descriptor instead.
 func (*PutFileRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{40}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *PutFileRequest) GetMessage() isPutFileRequest_Message {
@@ -3065,7 +3658,7 @@ type PutFileResponse struct {
 
 func (x *PutFileResponse) Reset() {
 	*x = PutFileResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3077,7 +3670,7 @@ func (x *PutFileResponse) String() string {
 func (*PutFileResponse) ProtoMessage() {}
 
 func (x *PutFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3090,7 +3683,7 @@ func (x *PutFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFileResponse.ProtoReflect.Descriptor instead.
 func (*PutFileResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{41}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *PutFileResponse) GetSize() int64 {
@@ -3227,7 +3820,7 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x06GoAway\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12I\n" +
 	"\x13reconnect_after_min\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x11reconnectAfterMin\x12I\n" +
-	"\x13reconnect_after_max\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x11reconnectAfterMax\"\xfe\x02\n" +
+	"\x13reconnect_after_max\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x11reconnectAfterMax\"\xb6\x03\n" +
 	"\n" +
 	"Assignment\x12\x1d\n" +
 	"\n" +
@@ -3243,7 +3836,40 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"containers\x18\t \x03(\v2\x1c.seatrial.agent.v1.ContainerR\n" +
 	"containers\x12,\n" +
 	"\x04plan\x18\n" +
-	" \x01(\v2\x18.seatrial.runner.v1.PlanR\x04plan\"\xf4\x04\n" +
+	" \x01(\v2\x18.seatrial.runner.v1.PlanR\x04plan\x126\n" +
+	"\bservices\x18\v \x03(\v2\x1a.seatrial.agent.v1.ServiceR\bservices\"\x8f\x04\n" +
+	"\aService\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05image\x18\x02 \x01(\tR\x05image\x12*\n" +
+	"\x11image_pull_policy\x18\x03 \x01(\tR\x0fimagePullPolicy\x12\x18\n" +
+	"\acommand\x18\x04 \x03(\tR\acommand\x12\x12\n" +
+	"\x04args\x18\x05 \x03(\tR\x04args\x12\x1f\n" +
+	"\vworking_dir\x18\x06 \x01(\tR\n" +
+	"workingDir\x121\n" +
+	"\x03env\x18\a \x03(\v2\x1f.seatrial.agent.v1.ContainerEnvR\x03env\x12D\n" +
+	"\brequests\x18\b \x03(\v2(.seatrial.agent.v1.Service.RequestsEntryR\brequests\x12>\n" +
+	"\x06limits\x18\t \x03(\v2&.seatrial.agent.v1.Service.LimitsEntryR\x06limits\x12.\n" +
+	"\x05ready\x18\n" +
+	" \x01(\v2\x18.seatrial.agent.v1.ReadyR\x05ready\x1a;\n" +
+	"\rRequestsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +
+	"\vLimitsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x81\x02\n" +
+	"\x05Ready\x122\n" +
+	"\x04exec\x18\x01 \x01(\v2\x1c.seatrial.agent.v1.ExecCheckH\x00R\x04exec\x12\x1b\n" +
+	"\btcp_port\x18\x02 \x01(\x05H\x00R\atcpPort\x122\n" +
+	"\x04http\x18\x03 \x01(\v2\x1c.seatrial.agent.v1.HTTPCheckH\x00R\x04http\x123\n" +
+	"\atimeout\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x125\n" +
+	"\binterval\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\bintervalB\a\n" +
+	"\x05check\"%\n" +
+	"\tExecCheck\x12\x18\n" +
+	"\acommand\x18\x01 \x03(\tR\acommand\"I\n" +
+	"\tHTTPCheck\x12\x12\n" +
+	"\x04port\x18\x01 \x01(\x05R\x04port\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12\x14\n" +
+	"\x05https\x18\x03 \x01(\bR\x05https\"\xf4\x04\n" +
 	"\x03Pod\x120\n" +
 	"\x14service_account_name\x18\x01 \x01(\tR\x12serviceAccountName\x12M\n" +
 	"\rnode_selector\x18\x02 \x03(\v2(.seatrial.agent.v1.Pod.NodeSelectorEntryR\fnodeSelector\x12?\n" +
@@ -3317,7 +3943,19 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"assignment\x18\x01 \x01(\v2\x1d.seatrial.agent.v1.AssignmentR\n" +
 	"assignment\x12\x1f\n" +
 	"\vspec_digest\x18\x02 \x01(\tR\n" +
-	"specDigest\"\xff\x03\n" +
+	"specDigest\"\xba\x02\n" +
+	"\fServiceState\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x128\n" +
+	"\x06status\x18\x02 \x01(\x0e2 .seatrial.agent.v1.ServiceStatusR\x06status\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\x12 \n" +
+	"\texit_code\x18\x04 \x01(\x05H\x00R\bexitCode\x88\x01\x01\x12\x1a\n" +
+	"\brestarts\x18\x05 \x01(\x05R\brestarts\x129\n" +
+	"\n" +
+	"started_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12;\n" +
+	"\vfinished_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"finishedAtB\f\n" +
+	"\n" +
+	"_exit_code\"\xbc\x04\n" +
 	"\rAttemptReport\x12\x1d\n" +
 	"\n" +
 	"attempt_id\x18\x01 \x01(\tR\tattemptId\x128\n" +
@@ -3337,7 +3975,8 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x05notes\x18\v \x03(\tR\x05notes\x12\x1c\n" +
 	"\tdelivered\x18\f \x01(\bR\tdelivered\x12\x1f\n" +
 	"\vfrom_runner\x18\r \x01(\bR\n" +
-	"fromRunner\"P\n" +
+	"fromRunner\x12;\n" +
+	"\bservices\x18\x0e \x03(\v2\x1f.seatrial.agent.v1.ServiceStateR\bservices\"P\n" +
 	"\x14ReportAttemptRequest\x128\n" +
 	"\x06report\x18\x01 \x01(\v2 .seatrial.agent.v1.AttemptReportR\x06report\"Q\n" +
 	"\x15ReportAttemptResponse\x128\n" +
@@ -3355,13 +3994,21 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\arefused\x18\x05 \x01(\tR\arefused\"3\n" +
 	"\x12StreamStateRequest\x12\x1d\n" +
 	"\n" +
-	"attempt_id\x18\x01 \x01(\tR\tattemptId\"\xbe\x01\n" +
+	"attempt_id\x18\x01 \x01(\tR\tattemptId\"\xea\x02\n" +
 	"\x13StreamStateResponse\x12S\n" +
 	"\tcommitted\x18\x01 \x03(\v25.seatrial.agent.v1.StreamStateResponse.CommittedEntryR\tcommitted\x12\x14\n" +
-	"\x05final\x18\x02 \x03(\tR\x05final\x1a<\n" +
+	"\x05final\x18\x02 \x03(\tR\x05final\x12M\n" +
+	"\acursors\x18\x03 \x03(\v23.seatrial.agent.v1.StreamStateResponse.CursorsEntryR\acursors\x1a<\n" +
 	"\x0eCommittedEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"k\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\x1a[\n" +
+	"\fCursorsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x125\n" +
+	"\x05value\x18\x02 \x01(\v2\x1f.seatrial.agent.v1.StreamCursorR\x05value:\x028\x01\"z\n" +
+	"\fStreamCursor\x127\n" +
+	"\tlast_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\blastTime\x12\x14\n" +
+	"\x05lines\x18\x02 \x01(\x03R\x05lines\x12\x1b\n" +
+	"\tgap_bytes\x18\x03 \x01(\x03R\bgapBytes\"k\n" +
 	"\x0ePutFileRequest\x128\n" +
 	"\x06header\x18\x01 \x01(\v2\x1e.seatrial.runner.v1.FileHeaderH\x00R\x06header\x12\x14\n" +
 	"\x04data\x18\x02 \x01(\fH\x00R\x04dataB\t\n" +
@@ -3385,7 +4032,14 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x18ATTEMPT_STATUS_TIMED_OUT\x10\x06\x12\x1c\n" +
 	"\x18ATTEMPT_STATUS_CANCELLED\x10\a\x12\x1a\n" +
 	"\x16ATTEMPT_STATUS_SKIPPED\x10\b\x12\x19\n" +
-	"\x15ATTEMPT_STATUS_PAUSED\x10\t2\xff\x01\n" +
+	"\x15ATTEMPT_STATUS_PAUSED\x10\t*\xb9\x01\n" +
+	"\rServiceStatus\x12\x1e\n" +
+	"\x1aSERVICE_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16SERVICE_STATUS_WAITING\x10\x01\x12\x1b\n" +
+	"\x17SERVICE_STATUS_STARTING\x10\x02\x12\x18\n" +
+	"\x14SERVICE_STATUS_READY\x10\x03\x12\x1a\n" +
+	"\x16SERVICE_STATUS_STOPPED\x10\x04\x12\x19\n" +
+	"\x15SERVICE_STATUS_FAILED\x10\x052\xff\x01\n" +
 	"\rAgentIdentity\x12J\n" +
 	"\x05Enrol\x12\x1f.seatrial.agent.v1.EnrolRequest\x1a .seatrial.agent.v1.EnrolResponse\x12V\n" +
 	"\tChallenge\x12#.seatrial.agent.v1.ChallengeRequest\x1a$.seatrial.agent.v1.ChallengeResponse\x12J\n" +
@@ -3413,142 +4067,168 @@ func file_seatrial_agent_v1_agent_proto_rawDescGZIP() []byte {
 	return file_seatrial_agent_v1_agent_proto_rawDescData
 }
 
-var file_seatrial_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_seatrial_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_seatrial_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_seatrial_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
 var file_seatrial_agent_v1_agent_proto_goTypes = []any{
 	(CommandOutcome)(0),           // 0: seatrial.agent.v1.CommandOutcome
 	(AttemptStatus)(0),            // 1: seatrial.agent.v1.AttemptStatus
-	(*EnrolRequest)(nil),          // 2: seatrial.agent.v1.EnrolRequest
-	(*EnrolResponse)(nil),         // 3: seatrial.agent.v1.EnrolResponse
-	(*ChallengeRequest)(nil),      // 4: seatrial.agent.v1.ChallengeRequest
-	(*ChallengeResponse)(nil),     // 5: seatrial.agent.v1.ChallengeResponse
-	(*RenewRequest)(nil),          // 6: seatrial.agent.v1.RenewRequest
-	(*RenewResponse)(nil),         // 7: seatrial.agent.v1.RenewResponse
-	(*AgentFrame)(nil),            // 8: seatrial.agent.v1.AgentFrame
-	(*ServerFrame)(nil),           // 9: seatrial.agent.v1.ServerFrame
-	(*Hello)(nil),                 // 10: seatrial.agent.v1.Hello
-	(*Welcome)(nil),               // 11: seatrial.agent.v1.Welcome
-	(*Inventory)(nil),             // 12: seatrial.agent.v1.Inventory
-	(*InventoryItem)(nil),         // 13: seatrial.agent.v1.InventoryItem
-	(*InventoryReply)(nil),        // 14: seatrial.agent.v1.InventoryReply
-	(*Command)(nil),               // 15: seatrial.agent.v1.Command
-	(*Start)(nil),                 // 16: seatrial.agent.v1.Start
-	(*Cancel)(nil),                // 17: seatrial.agent.v1.Cancel
-	(*Resume)(nil),                // 18: seatrial.agent.v1.Resume
-	(*Release)(nil),               // 19: seatrial.agent.v1.Release
-	(*CommandAck)(nil),            // 20: seatrial.agent.v1.CommandAck
-	(*Ping)(nil),                  // 21: seatrial.agent.v1.Ping
-	(*Pong)(nil),                  // 22: seatrial.agent.v1.Pong
-	(*Credit)(nil),                // 23: seatrial.agent.v1.Credit
-	(*Draining)(nil),              // 24: seatrial.agent.v1.Draining
-	(*GoAway)(nil),                // 25: seatrial.agent.v1.GoAway
-	(*Assignment)(nil),            // 26: seatrial.agent.v1.Assignment
-	(*Pod)(nil),                   // 27: seatrial.agent.v1.Pod
-	(*Toleration)(nil),            // 28: seatrial.agent.v1.Toleration
-	(*PodSecurity)(nil),           // 29: seatrial.agent.v1.PodSecurity
-	(*Container)(nil),             // 30: seatrial.agent.v1.Container
-	(*ContainerEnv)(nil),          // 31: seatrial.agent.v1.ContainerEnv
-	(*KeyRef)(nil),                // 32: seatrial.agent.v1.KeyRef
-	(*FetchAttemptRequest)(nil),   // 33: seatrial.agent.v1.FetchAttemptRequest
-	(*FetchAttemptResponse)(nil),  // 34: seatrial.agent.v1.FetchAttemptResponse
-	(*AttemptReport)(nil),         // 35: seatrial.agent.v1.AttemptReport
-	(*ReportAttemptRequest)(nil),  // 36: seatrial.agent.v1.ReportAttemptRequest
-	(*ReportAttemptResponse)(nil), // 37: seatrial.agent.v1.ReportAttemptResponse
-	(*AppendLogsRequest)(nil),     // 38: seatrial.agent.v1.AppendLogsRequest
-	(*AppendLogsResponse)(nil),    // 39: seatrial.agent.v1.AppendLogsResponse
-	(*StreamStateRequest)(nil),    // 40: seatrial.agent.v1.StreamStateRequest
-	(*StreamStateResponse)(nil),   // 41: seatrial.agent.v1.StreamStateResponse
-	(*PutFileRequest)(nil),        // 42: seatrial.agent.v1.PutFileRequest
-	(*PutFileResponse)(nil),       // 43: seatrial.agent.v1.PutFileResponse
-	nil,                           // 44: seatrial.agent.v1.Pod.NodeSelectorEntry
-	nil,                           // 45: seatrial.agent.v1.Pod.LabelsEntry
-	nil,                           // 46: seatrial.agent.v1.Pod.AnnotationsEntry
-	nil,                           // 47: seatrial.agent.v1.Container.RequestsEntry
-	nil,                           // 48: seatrial.agent.v1.Container.LimitsEntry
-	nil,                           // 49: seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	(*timestamppb.Timestamp)(nil), // 50: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 51: google.protobuf.Duration
-	(*v1.Plan)(nil),               // 52: seatrial.runner.v1.Plan
-	(*v1.StepState)(nil),          // 53: seatrial.runner.v1.StepState
-	(*v1.LogChunk)(nil),           // 54: seatrial.runner.v1.LogChunk
-	(*v1.FileHeader)(nil),         // 55: seatrial.runner.v1.FileHeader
+	(ServiceStatus)(0),            // 2: seatrial.agent.v1.ServiceStatus
+	(*EnrolRequest)(nil),          // 3: seatrial.agent.v1.EnrolRequest
+	(*EnrolResponse)(nil),         // 4: seatrial.agent.v1.EnrolResponse
+	(*ChallengeRequest)(nil),      // 5: seatrial.agent.v1.ChallengeRequest
+	(*ChallengeResponse)(nil),     // 6: seatrial.agent.v1.ChallengeResponse
+	(*RenewRequest)(nil),          // 7: seatrial.agent.v1.RenewRequest
+	(*RenewResponse)(nil),         // 8: seatrial.agent.v1.RenewResponse
+	(*AgentFrame)(nil),            // 9: seatrial.agent.v1.AgentFrame
+	(*ServerFrame)(nil),           // 10: seatrial.agent.v1.ServerFrame
+	(*Hello)(nil),                 // 11: seatrial.agent.v1.Hello
+	(*Welcome)(nil),               // 12: seatrial.agent.v1.Welcome
+	(*Inventory)(nil),             // 13: seatrial.agent.v1.Inventory
+	(*InventoryItem)(nil),         // 14: seatrial.agent.v1.InventoryItem
+	(*InventoryReply)(nil),        // 15: seatrial.agent.v1.InventoryReply
+	(*Command)(nil),               // 16: seatrial.agent.v1.Command
+	(*Start)(nil),                 // 17: seatrial.agent.v1.Start
+	(*Cancel)(nil),                // 18: seatrial.agent.v1.Cancel
+	(*Resume)(nil),                // 19: seatrial.agent.v1.Resume
+	(*Release)(nil),               // 20: seatrial.agent.v1.Release
+	(*CommandAck)(nil),            // 21: seatrial.agent.v1.CommandAck
+	(*Ping)(nil),                  // 22: seatrial.agent.v1.Ping
+	(*Pong)(nil),                  // 23: seatrial.agent.v1.Pong
+	(*Credit)(nil),                // 24: seatrial.agent.v1.Credit
+	(*Draining)(nil),              // 25: seatrial.agent.v1.Draining
+	(*GoAway)(nil),                // 26: seatrial.agent.v1.GoAway
+	(*Assignment)(nil),            // 27: seatrial.agent.v1.Assignment
+	(*Service)(nil),               // 28: seatrial.agent.v1.Service
+	(*Ready)(nil),                 // 29: seatrial.agent.v1.Ready
+	(*ExecCheck)(nil),             // 30: seatrial.agent.v1.ExecCheck
+	(*HTTPCheck)(nil),             // 31: seatrial.agent.v1.HTTPCheck
+	(*Pod)(nil),                   // 32: seatrial.agent.v1.Pod
+	(*Toleration)(nil),            // 33: seatrial.agent.v1.Toleration
+	(*PodSecurity)(nil),           // 34: seatrial.agent.v1.PodSecurity
+	(*Container)(nil),             // 35: seatrial.agent.v1.Container
+	(*ContainerEnv)(nil),          // 36: seatrial.agent.v1.ContainerEnv
+	(*KeyRef)(nil),                // 37: seatrial.agent.v1.KeyRef
+	(*FetchAttemptRequest)(nil),   // 38: seatrial.agent.v1.FetchAttemptRequest
+	(*FetchAttemptResponse)(nil),  // 39: seatrial.agent.v1.FetchAttemptResponse
+	(*ServiceState)(nil),          // 40: seatrial.agent.v1.ServiceState
+	(*AttemptReport)(nil),         // 41: seatrial.agent.v1.AttemptReport
+	(*ReportAttemptRequest)(nil),  // 42: seatrial.agent.v1.ReportAttemptRequest
+	(*ReportAttemptResponse)(nil), // 43: seatrial.agent.v1.ReportAttemptResponse
+	(*AppendLogsRequest)(nil),     // 44: seatrial.agent.v1.AppendLogsRequest
+	(*AppendLogsResponse)(nil),    // 45: seatrial.agent.v1.AppendLogsResponse
+	(*StreamStateRequest)(nil),    // 46: seatrial.agent.v1.StreamStateRequest
+	(*StreamStateResponse)(nil),   // 47: seatrial.agent.v1.StreamStateResponse
+	(*StreamCursor)(nil),          // 48: seatrial.agent.v1.StreamCursor
+	(*PutFileRequest)(nil),        // 49: seatrial.agent.v1.PutFileRequest
+	(*PutFileResponse)(nil),       // 50: seatrial.agent.v1.PutFileResponse
+	nil,                           // 51: seatrial.agent.v1.Service.RequestsEntry
+	nil,                           // 52: seatrial.agent.v1.Service.LimitsEntry
+	nil,                           // 53: seatrial.agent.v1.Pod.NodeSelectorEntry
+	nil,                           // 54: seatrial.agent.v1.Pod.LabelsEntry
+	nil,                           // 55: seatrial.agent.v1.Pod.AnnotationsEntry
+	nil,                           // 56: seatrial.agent.v1.Container.RequestsEntry
+	nil,                           // 57: seatrial.agent.v1.Container.LimitsEntry
+	nil,                           // 58: seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	nil,                           // 59: seatrial.agent.v1.StreamStateResponse.CursorsEntry
+	(*timestamppb.Timestamp)(nil), // 60: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 61: google.protobuf.Duration
+	(*v1.Plan)(nil),               // 62: seatrial.runner.v1.Plan
+	(*v1.StepState)(nil),          // 63: seatrial.runner.v1.StepState
+	(*v1.LogChunk)(nil),           // 64: seatrial.runner.v1.LogChunk
+	(*v1.FileHeader)(nil),         // 65: seatrial.runner.v1.FileHeader
 }
 var file_seatrial_agent_v1_agent_proto_depIdxs = []int32{
-	50, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
-	50, // 1: seatrial.agent.v1.RenewResponse.token_expires_at:type_name -> google.protobuf.Timestamp
-	10, // 2: seatrial.agent.v1.AgentFrame.hello:type_name -> seatrial.agent.v1.Hello
-	12, // 3: seatrial.agent.v1.AgentFrame.inventory:type_name -> seatrial.agent.v1.Inventory
-	20, // 4: seatrial.agent.v1.AgentFrame.command_ack:type_name -> seatrial.agent.v1.CommandAck
-	21, // 5: seatrial.agent.v1.AgentFrame.ping:type_name -> seatrial.agent.v1.Ping
-	23, // 6: seatrial.agent.v1.AgentFrame.credit:type_name -> seatrial.agent.v1.Credit
-	24, // 7: seatrial.agent.v1.AgentFrame.draining:type_name -> seatrial.agent.v1.Draining
-	11, // 8: seatrial.agent.v1.ServerFrame.welcome:type_name -> seatrial.agent.v1.Welcome
-	15, // 9: seatrial.agent.v1.ServerFrame.command:type_name -> seatrial.agent.v1.Command
-	14, // 10: seatrial.agent.v1.ServerFrame.inventory_reply:type_name -> seatrial.agent.v1.InventoryReply
-	25, // 11: seatrial.agent.v1.ServerFrame.go_away:type_name -> seatrial.agent.v1.GoAway
-	22, // 12: seatrial.agent.v1.ServerFrame.pong:type_name -> seatrial.agent.v1.Pong
-	50, // 13: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
-	51, // 14: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
-	51, // 15: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
-	13, // 16: seatrial.agent.v1.Inventory.attempts:type_name -> seatrial.agent.v1.InventoryItem
-	50, // 17: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
-	16, // 18: seatrial.agent.v1.Command.start:type_name -> seatrial.agent.v1.Start
-	17, // 19: seatrial.agent.v1.Command.cancel:type_name -> seatrial.agent.v1.Cancel
-	19, // 20: seatrial.agent.v1.Command.release:type_name -> seatrial.agent.v1.Release
-	18, // 21: seatrial.agent.v1.Command.resume:type_name -> seatrial.agent.v1.Resume
-	26, // 22: seatrial.agent.v1.Start.assignment:type_name -> seatrial.agent.v1.Assignment
+	60, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	60, // 1: seatrial.agent.v1.RenewResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	11, // 2: seatrial.agent.v1.AgentFrame.hello:type_name -> seatrial.agent.v1.Hello
+	13, // 3: seatrial.agent.v1.AgentFrame.inventory:type_name -> seatrial.agent.v1.Inventory
+	21, // 4: seatrial.agent.v1.AgentFrame.command_ack:type_name -> seatrial.agent.v1.CommandAck
+	22, // 5: seatrial.agent.v1.AgentFrame.ping:type_name -> seatrial.agent.v1.Ping
+	24, // 6: seatrial.agent.v1.AgentFrame.credit:type_name -> seatrial.agent.v1.Credit
+	25, // 7: seatrial.agent.v1.AgentFrame.draining:type_name -> seatrial.agent.v1.Draining
+	12, // 8: seatrial.agent.v1.ServerFrame.welcome:type_name -> seatrial.agent.v1.Welcome
+	16, // 9: seatrial.agent.v1.ServerFrame.command:type_name -> seatrial.agent.v1.Command
+	15, // 10: seatrial.agent.v1.ServerFrame.inventory_reply:type_name -> seatrial.agent.v1.InventoryReply
+	26, // 11: seatrial.agent.v1.ServerFrame.go_away:type_name -> seatrial.agent.v1.GoAway
+	23, // 12: seatrial.agent.v1.ServerFrame.pong:type_name -> seatrial.agent.v1.Pong
+	60, // 13: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
+	61, // 14: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
+	61, // 15: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
+	14, // 16: seatrial.agent.v1.Inventory.attempts:type_name -> seatrial.agent.v1.InventoryItem
+	60, // 17: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
+	17, // 18: seatrial.agent.v1.Command.start:type_name -> seatrial.agent.v1.Start
+	18, // 19: seatrial.agent.v1.Command.cancel:type_name -> seatrial.agent.v1.Cancel
+	20, // 20: seatrial.agent.v1.Command.release:type_name -> seatrial.agent.v1.Release
+	19, // 21: seatrial.agent.v1.Command.resume:type_name -> seatrial.agent.v1.Resume
+	27, // 22: seatrial.agent.v1.Start.assignment:type_name -> seatrial.agent.v1.Assignment
 	0,  // 23: seatrial.agent.v1.CommandAck.outcome:type_name -> seatrial.agent.v1.CommandOutcome
-	50, // 24: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
-	50, // 25: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
-	51, // 26: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
-	51, // 27: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
-	27, // 28: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
-	30, // 29: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
-	52, // 30: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
-	44, // 31: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
-	28, // 32: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
-	29, // 33: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
-	45, // 34: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
-	46, // 35: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
-	31, // 36: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
-	47, // 37: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
-	48, // 38: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
-	32, // 39: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
-	32, // 40: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
-	26, // 41: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
-	1,  // 42: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
-	53, // 43: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
-	50, // 44: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
-	50, // 45: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
-	50, // 46: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
-	35, // 47: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
-	1,  // 48: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
-	54, // 49: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
-	49, // 50: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	55, // 51: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
-	2,  // 52: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
-	4,  // 53: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
-	6,  // 54: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
-	8,  // 55: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
-	38, // 56: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
-	33, // 57: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
-	36, // 58: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
-	40, // 59: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
-	42, // 60: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
-	3,  // 61: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
-	5,  // 62: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
-	7,  // 63: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
-	9,  // 64: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
-	39, // 65: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
-	34, // 66: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
-	37, // 67: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
-	41, // 68: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
-	43, // 69: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
-	61, // [61:70] is the sub-list for method output_type
-	52, // [52:61] is the sub-list for method input_type
-	52, // [52:52] is the sub-list for extension type_name
-	52, // [52:52] is the sub-list for extension extendee
-	0,  // [0:52] is the sub-list for field type_name
+	60, // 24: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
+	60, // 25: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
+	61, // 26: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
+	61, // 27: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
+	32, // 28: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
+	35, // 29: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
+	62, // 30: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
+	28, // 31: seatrial.agent.v1.Assignment.services:type_name -> seatrial.agent.v1.Service
+	36, // 32: seatrial.agent.v1.Service.env:type_name -> seatrial.agent.v1.ContainerEnv
+	51, // 33: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
+	52, // 34: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
+	29, // 35: seatrial.agent.v1.Service.ready:type_name -> seatrial.agent.v1.Ready
+	30, // 36: seatrial.agent.v1.Ready.exec:type_name -> seatrial.agent.v1.ExecCheck
+	31, // 37: seatrial.agent.v1.Ready.http:type_name -> seatrial.agent.v1.HTTPCheck
+	61, // 38: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
+	61, // 39: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
+	53, // 40: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
+	33, // 41: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
+	34, // 42: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
+	54, // 43: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
+	55, // 44: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
+	36, // 45: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
+	56, // 46: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
+	57, // 47: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
+	37, // 48: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
+	37, // 49: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
+	27, // 50: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
+	2,  // 51: seatrial.agent.v1.ServiceState.status:type_name -> seatrial.agent.v1.ServiceStatus
+	60, // 52: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
+	60, // 53: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
+	1,  // 54: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
+	63, // 55: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
+	60, // 56: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
+	60, // 57: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
+	60, // 58: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
+	40, // 59: seatrial.agent.v1.AttemptReport.services:type_name -> seatrial.agent.v1.ServiceState
+	41, // 60: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
+	1,  // 61: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
+	64, // 62: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
+	58, // 63: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	59, // 64: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
+	60, // 65: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
+	65, // 66: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
+	48, // 67: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
+	3,  // 68: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
+	5,  // 69: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
+	7,  // 70: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
+	9,  // 71: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
+	44, // 72: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
+	38, // 73: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
+	42, // 74: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
+	46, // 75: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
+	49, // 76: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
+	4,  // 77: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
+	6,  // 78: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
+	8,  // 79: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
+	10, // 80: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
+	45, // 81: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
+	39, // 82: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
+	43, // 83: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
+	47, // 84: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
+	50, // 85: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
+	77, // [77:86] is the sub-list for method output_type
+	68, // [68:77] is the sub-list for method input_type
+	68, // [68:68] is the sub-list for extension type_name
+	68, // [68:68] is the sub-list for extension extendee
+	0,  // [0:68] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_agent_v1_agent_proto_init() }
@@ -3577,14 +4257,20 @@ func file_seatrial_agent_v1_agent_proto_init() {
 		(*Command_Release)(nil),
 		(*Command_Resume)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[26].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[27].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[29].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[26].OneofWrappers = []any{
+		(*Ready_Exec)(nil),
+		(*Ready_TcpPort)(nil),
+		(*Ready_Http)(nil),
+	}
+	file_seatrial_agent_v1_agent_proto_msgTypes[30].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[31].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[33].OneofWrappers = []any{
 		(*ContainerEnv_Value)(nil),
 		(*ContainerEnv_Secret)(nil),
 		(*ContainerEnv_ConfigMap)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[40].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[37].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[46].OneofWrappers = []any{
 		(*PutFileRequest_Header)(nil),
 		(*PutFileRequest_Data)(nil),
 	}
@@ -3593,8 +4279,8 @@ func file_seatrial_agent_v1_agent_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_agent_v1_agent_proto_rawDesc), len(file_seatrial_agent_v1_agent_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   48,
+			NumEnums:      3,
+			NumMessages:   57,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -157,6 +157,68 @@ func (Status) EnumDescriptor() ([]byte, []int) {
 	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{1}
 }
 
+type ServiceStatus int32
+
+const (
+	ServiceStatus_SERVICE_STATUS_UNSPECIFIED ServiceStatus = 0
+	// Its container does not run yet.
+	ServiceStatus_SERVICE_STATUS_WAITING ServiceStatus = 1
+	// It runs and is not ready, or ended and is started again.
+	ServiceStatus_SERVICE_STATUS_STARTING ServiceStatus = 2
+	ServiceStatus_SERVICE_STATUS_READY    ServiceStatus = 3
+	// It was ended with the pod.
+	ServiceStatus_SERVICE_STATUS_STOPPED ServiceStatus = 4
+	// It was not ready in time, or could not be kept running.
+	ServiceStatus_SERVICE_STATUS_FAILED ServiceStatus = 5
+)
+
+// Enum value maps for ServiceStatus.
+var (
+	ServiceStatus_name = map[int32]string{
+		0: "SERVICE_STATUS_UNSPECIFIED",
+		1: "SERVICE_STATUS_WAITING",
+		2: "SERVICE_STATUS_STARTING",
+		3: "SERVICE_STATUS_READY",
+		4: "SERVICE_STATUS_STOPPED",
+		5: "SERVICE_STATUS_FAILED",
+	}
+	ServiceStatus_value = map[string]int32{
+		"SERVICE_STATUS_UNSPECIFIED": 0,
+		"SERVICE_STATUS_WAITING":     1,
+		"SERVICE_STATUS_STARTING":    2,
+		"SERVICE_STATUS_READY":       3,
+		"SERVICE_STATUS_STOPPED":     4,
+		"SERVICE_STATUS_FAILED":      5,
+	}
+)
+
+func (x ServiceStatus) Enum() *ServiceStatus {
+	p := new(ServiceStatus)
+	*p = x
+	return p
+}
+
+func (x ServiceStatus) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ServiceStatus) Descriptor() protoreflect.EnumDescriptor {
+	return file_seatrial_api_v1_api_proto_enumTypes[2].Descriptor()
+}
+
+func (ServiceStatus) Type() protoreflect.EnumType {
+	return &file_seatrial_api_v1_api_proto_enumTypes[2]
+}
+
+func (x ServiceStatus) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ServiceStatus.Descriptor instead.
+func (ServiceStatus) EnumDescriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{2}
+}
+
 // ErrorDetail is attached to every error.
 type ErrorDetail struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1636,8 +1698,9 @@ type Attempt struct {
 	FinishedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=finished_at,json=finishedAt,proto3" json:"finished_at,omitempty"`
 	Steps      []*Step                `protobuf:"bytes,10,rep,name=steps,proto3" json:"steps,omitempty"`
 	// All logs are complete and all files stored.
-	Delivered     bool     `protobuf:"varint,11,opt,name=delivered,proto3" json:"delivered,omitempty"`
-	Notes         []string `protobuf:"bytes,12,rep,name=notes,proto3" json:"notes,omitempty"`
+	Delivered     bool       `protobuf:"varint,11,opt,name=delivered,proto3" json:"delivered,omitempty"`
+	Notes         []string   `protobuf:"bytes,12,rep,name=notes,proto3" json:"notes,omitempty"`
+	Services      []*Service `protobuf:"bytes,13,rep,name=services,proto3" json:"services,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1756,6 +1819,127 @@ func (x *Attempt) GetNotes() []string {
 	return nil
 }
 
+func (x *Attempt) GetServices() []*Service {
+	if x != nil {
+		return x.Services
+	}
+	return nil
+}
+
+// Service is a dependency that ran next to the steps of an attempt.
+type Service struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Status ServiceStatus          `protobuf:"varint,2,opt,name=status,proto3,enum=seatrial.api.v1.ServiceStatus" json:"status,omitempty"`
+	// What it waits for, how it ended.
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// Of its process that ended last; absent when none has.
+	ExitCode *int32 `protobuf:"varint,4,opt,name=exit_code,json=exitCode,proto3,oneof" json:"exit_code,omitempty"`
+	// How often it was started again.
+	Restarts int32 `protobuf:"varint,5,opt,name=restarts,proto3" json:"restarts,omitempty"`
+	// Of the process that runs, or ran last.
+	StartedAt  *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	FinishedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=finished_at,json=finishedAt,proto3" json:"finished_at,omitempty"`
+	Log        *Log                   `protobuf:"bytes,8,opt,name=log,proto3" json:"log,omitempty"`
+	// The service is given a secret, so its log stays in the cluster.
+	LogWithheld   bool `protobuf:"varint,9,opt,name=log_withheld,json=logWithheld,proto3" json:"log_withheld,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Service) Reset() {
+	*x = Service{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Service) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Service) ProtoMessage() {}
+
+func (x *Service) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Service.ProtoReflect.Descriptor instead.
+func (*Service) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Service) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Service) GetStatus() ServiceStatus {
+	if x != nil {
+		return x.Status
+	}
+	return ServiceStatus_SERVICE_STATUS_UNSPECIFIED
+}
+
+func (x *Service) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *Service) GetExitCode() int32 {
+	if x != nil && x.ExitCode != nil {
+		return *x.ExitCode
+	}
+	return 0
+}
+
+func (x *Service) GetRestarts() int32 {
+	if x != nil {
+		return x.Restarts
+	}
+	return 0
+}
+
+func (x *Service) GetStartedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartedAt
+	}
+	return nil
+}
+
+func (x *Service) GetFinishedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FinishedAt
+	}
+	return nil
+}
+
+func (x *Service) GetLog() *Log {
+	if x != nil {
+		return x.Log
+	}
+	return nil
+}
+
+func (x *Service) GetLogWithheld() bool {
+	if x != nil {
+		return x.LogWithheld
+	}
+	return false
+}
+
 type Step struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	Index      int32                  `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
@@ -1774,7 +1958,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[20]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1786,7 +1970,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[20]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1799,7 +1983,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{20}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Step) GetIndex() int32 {
@@ -1879,7 +2063,7 @@ type Log struct {
 
 func (x *Log) Reset() {
 	*x = Log{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[21]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1891,7 +2075,7 @@ func (x *Log) String() string {
 func (*Log) ProtoMessage() {}
 
 func (x *Log) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[21]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1904,7 +2088,7 @@ func (x *Log) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Log.ProtoReflect.Descriptor instead.
 func (*Log) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{21}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Log) GetBytes() int64 {
@@ -1955,7 +2139,7 @@ type RunWorkflowRequest struct {
 
 func (x *RunWorkflowRequest) Reset() {
 	*x = RunWorkflowRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[22]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1967,7 +2151,7 @@ func (x *RunWorkflowRequest) String() string {
 func (*RunWorkflowRequest) ProtoMessage() {}
 
 func (x *RunWorkflowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[22]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1980,7 +2164,7 @@ func (x *RunWorkflowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunWorkflowRequest.ProtoReflect.Descriptor instead.
 func (*RunWorkflowRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{22}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RunWorkflowRequest) GetWorkflow() string {
@@ -2024,7 +2208,7 @@ type RunWorkflowResponse struct {
 
 func (x *RunWorkflowResponse) Reset() {
 	*x = RunWorkflowResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[23]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2036,7 +2220,7 @@ func (x *RunWorkflowResponse) String() string {
 func (*RunWorkflowResponse) ProtoMessage() {}
 
 func (x *RunWorkflowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[23]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2049,7 +2233,7 @@ func (x *RunWorkflowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunWorkflowResponse.ProtoReflect.Descriptor instead.
 func (*RunWorkflowResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{23}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RunWorkflowResponse) GetExecution() *Execution {
@@ -2082,7 +2266,7 @@ type GetExecutionRequest struct {
 
 func (x *GetExecutionRequest) Reset() {
 	*x = GetExecutionRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[24]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2094,7 +2278,7 @@ func (x *GetExecutionRequest) String() string {
 func (*GetExecutionRequest) ProtoMessage() {}
 
 func (x *GetExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[24]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2107,7 +2291,7 @@ func (x *GetExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExecutionRequest.ProtoReflect.Descriptor instead.
 func (*GetExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{24}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetExecutionRequest) GetId() string {
@@ -2126,7 +2310,7 @@ type GetExecutionResponse struct {
 
 func (x *GetExecutionResponse) Reset() {
 	*x = GetExecutionResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[25]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2138,7 +2322,7 @@ func (x *GetExecutionResponse) String() string {
 func (*GetExecutionResponse) ProtoMessage() {}
 
 func (x *GetExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[25]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2151,7 +2335,7 @@ func (x *GetExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExecutionResponse.ProtoReflect.Descriptor instead.
 func (*GetExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{25}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GetExecutionResponse) GetExecution() *Execution {
@@ -2173,7 +2357,7 @@ type ListExecutionsRequest struct {
 
 func (x *ListExecutionsRequest) Reset() {
 	*x = ListExecutionsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2185,7 +2369,7 @@ func (x *ListExecutionsRequest) String() string {
 func (*ListExecutionsRequest) ProtoMessage() {}
 
 func (x *ListExecutionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2198,7 +2382,7 @@ func (x *ListExecutionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListExecutionsRequest.ProtoReflect.Descriptor instead.
 func (*ListExecutionsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{26}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListExecutionsRequest) GetPageSize() int32 {
@@ -2240,7 +2424,7 @@ type ListExecutionsResponse struct {
 
 func (x *ListExecutionsResponse) Reset() {
 	*x = ListExecutionsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2252,7 +2436,7 @@ func (x *ListExecutionsResponse) String() string {
 func (*ListExecutionsResponse) ProtoMessage() {}
 
 func (x *ListExecutionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2265,7 +2449,7 @@ func (x *ListExecutionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListExecutionsResponse.ProtoReflect.Descriptor instead.
 func (*ListExecutionsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{27}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListExecutionsResponse) GetExecutions() []*Execution {
@@ -2291,7 +2475,7 @@ type WatchExecutionRequest struct {
 
 func (x *WatchExecutionRequest) Reset() {
 	*x = WatchExecutionRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2303,7 +2487,7 @@ func (x *WatchExecutionRequest) String() string {
 func (*WatchExecutionRequest) ProtoMessage() {}
 
 func (x *WatchExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2316,7 +2500,7 @@ func (x *WatchExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchExecutionRequest.ProtoReflect.Descriptor instead.
 func (*WatchExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{28}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WatchExecutionRequest) GetId() string {
@@ -2335,7 +2519,7 @@ type WatchExecutionResponse struct {
 
 func (x *WatchExecutionResponse) Reset() {
 	*x = WatchExecutionResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2347,7 +2531,7 @@ func (x *WatchExecutionResponse) String() string {
 func (*WatchExecutionResponse) ProtoMessage() {}
 
 func (x *WatchExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2360,7 +2544,7 @@ func (x *WatchExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchExecutionResponse.ProtoReflect.Descriptor instead.
 func (*WatchExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{29}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WatchExecutionResponse) GetExecution() *Execution {
@@ -2380,7 +2564,7 @@ type CancelExecutionRequest struct {
 
 func (x *CancelExecutionRequest) Reset() {
 	*x = CancelExecutionRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2392,7 +2576,7 @@ func (x *CancelExecutionRequest) String() string {
 func (*CancelExecutionRequest) ProtoMessage() {}
 
 func (x *CancelExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2405,7 +2589,7 @@ func (x *CancelExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelExecutionRequest.ProtoReflect.Descriptor instead.
 func (*CancelExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{30}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CancelExecutionRequest) GetId() string {
@@ -2431,7 +2615,7 @@ type CancelExecutionResponse struct {
 
 func (x *CancelExecutionResponse) Reset() {
 	*x = CancelExecutionResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2443,7 +2627,7 @@ func (x *CancelExecutionResponse) String() string {
 func (*CancelExecutionResponse) ProtoMessage() {}
 
 func (x *CancelExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2456,7 +2640,7 @@ func (x *CancelExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelExecutionResponse.ProtoReflect.Descriptor instead.
 func (*CancelExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{31}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CancelExecutionResponse) GetExecution() *Execution {
@@ -2481,7 +2665,7 @@ type ResumeExecutionRequest struct {
 
 func (x *ResumeExecutionRequest) Reset() {
 	*x = ResumeExecutionRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2493,7 +2677,7 @@ func (x *ResumeExecutionRequest) String() string {
 func (*ResumeExecutionRequest) ProtoMessage() {}
 
 func (x *ResumeExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2506,7 +2690,7 @@ func (x *ResumeExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeExecutionRequest.ProtoReflect.Descriptor instead.
 func (*ResumeExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{32}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ResumeExecutionRequest) GetId() string {
@@ -2548,7 +2732,7 @@ type ResumeExecutionResponse struct {
 
 func (x *ResumeExecutionResponse) Reset() {
 	*x = ResumeExecutionResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2560,7 +2744,7 @@ func (x *ResumeExecutionResponse) String() string {
 func (*ResumeExecutionResponse) ProtoMessage() {}
 
 func (x *ResumeExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2573,7 +2757,7 @@ func (x *ResumeExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeExecutionResponse.ProtoReflect.Descriptor instead.
 func (*ResumeExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{33}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ResumeExecutionResponse) GetExecution() *Execution {
@@ -2591,18 +2775,20 @@ func (x *ResumeExecutionResponse) GetSteps() int32 {
 }
 
 type StreamLogRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	AttemptId     string                 `protobuf:"bytes,1,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
-	StepIndex     int32                  `protobuf:"varint,2,opt,name=step_index,json=stepIndex,proto3" json:"step_index,omitempty"`
-	Offset        int64                  `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
-	Follow        bool                   `protobuf:"varint,4,opt,name=follow,proto3" json:"follow,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	AttemptId string                 `protobuf:"bytes,1,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
+	StepIndex int32                  `protobuf:"varint,2,opt,name=step_index,json=stepIndex,proto3" json:"step_index,omitempty"`
+	Offset    int64                  `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
+	Follow    bool                   `protobuf:"varint,4,opt,name=follow,proto3" json:"follow,omitempty"`
+	// Name of a service whose log is wanted instead of a step's.
+	Service       string `protobuf:"bytes,5,opt,name=service,proto3" json:"service,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StreamLogRequest) Reset() {
 	*x = StreamLogRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2614,7 +2800,7 @@ func (x *StreamLogRequest) String() string {
 func (*StreamLogRequest) ProtoMessage() {}
 
 func (x *StreamLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2627,7 +2813,7 @@ func (x *StreamLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLogRequest.ProtoReflect.Descriptor instead.
 func (*StreamLogRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{34}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *StreamLogRequest) GetAttemptId() string {
@@ -2658,6 +2844,13 @@ func (x *StreamLogRequest) GetFollow() bool {
 	return false
 }
 
+func (x *StreamLogRequest) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
 type StreamLogResponse struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Offset int64                  `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
@@ -2671,7 +2864,7 @@ type StreamLogResponse struct {
 
 func (x *StreamLogResponse) Reset() {
 	*x = StreamLogResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2683,7 +2876,7 @@ func (x *StreamLogResponse) String() string {
 func (*StreamLogResponse) ProtoMessage() {}
 
 func (x *StreamLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2696,7 +2889,7 @@ func (x *StreamLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLogResponse.ProtoReflect.Descriptor instead.
 func (*StreamLogResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{35}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *StreamLogResponse) GetOffset() int64 {
@@ -2740,7 +2933,7 @@ type ListTestResultsRequest struct {
 
 func (x *ListTestResultsRequest) Reset() {
 	*x = ListTestResultsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2752,7 +2945,7 @@ func (x *ListTestResultsRequest) String() string {
 func (*ListTestResultsRequest) ProtoMessage() {}
 
 func (x *ListTestResultsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2765,7 +2958,7 @@ func (x *ListTestResultsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTestResultsRequest.ProtoReflect.Descriptor instead.
 func (*ListTestResultsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{36}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListTestResultsRequest) GetExecutionId() string {
@@ -2817,7 +3010,7 @@ type TestResult struct {
 
 func (x *TestResult) Reset() {
 	*x = TestResult{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2829,7 +3022,7 @@ func (x *TestResult) String() string {
 func (*TestResult) ProtoMessage() {}
 
 func (x *TestResult) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2842,7 +3035,7 @@ func (x *TestResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestResult.ProtoReflect.Descriptor instead.
 func (*TestResult) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{37}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *TestResult) GetId() string {
@@ -2933,7 +3126,7 @@ type ListTestResultsResponse struct {
 
 func (x *ListTestResultsResponse) Reset() {
 	*x = ListTestResultsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2945,7 +3138,7 @@ func (x *ListTestResultsResponse) String() string {
 func (*ListTestResultsResponse) ProtoMessage() {}
 
 func (x *ListTestResultsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2958,7 +3151,7 @@ func (x *ListTestResultsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTestResultsResponse.ProtoReflect.Descriptor instead.
 func (*ListTestResultsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{38}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListTestResultsResponse) GetResults() []*TestResult {
@@ -2984,7 +3177,7 @@ type ListFilesRequest struct {
 
 func (x *ListFilesRequest) Reset() {
 	*x = ListFilesRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2996,7 +3189,7 @@ func (x *ListFilesRequest) String() string {
 func (*ListFilesRequest) ProtoMessage() {}
 
 func (x *ListFilesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3009,7 +3202,7 @@ func (x *ListFilesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFilesRequest.ProtoReflect.Descriptor instead.
 func (*ListFilesRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{39}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListFilesRequest) GetExecutionId() string {
@@ -3043,7 +3236,7 @@ type File struct {
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3055,7 +3248,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3068,7 +3261,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{40}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *File) GetId() string {
@@ -3164,7 +3357,7 @@ type ListFilesResponse struct {
 
 func (x *ListFilesResponse) Reset() {
 	*x = ListFilesResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3176,7 +3369,7 @@ func (x *ListFilesResponse) String() string {
 func (*ListFilesResponse) ProtoMessage() {}
 
 func (x *ListFilesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3189,7 +3382,7 @@ func (x *ListFilesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFilesResponse.ProtoReflect.Descriptor instead.
 func (*ListFilesResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{41}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListFilesResponse) GetFiles() []*File {
@@ -3217,7 +3410,7 @@ type Cluster struct {
 
 func (x *Cluster) Reset() {
 	*x = Cluster{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3229,7 +3422,7 @@ func (x *Cluster) String() string {
 func (*Cluster) ProtoMessage() {}
 
 func (x *Cluster) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3242,7 +3435,7 @@ func (x *Cluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster.ProtoReflect.Descriptor instead.
 func (*Cluster) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{42}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Cluster) GetId() string {
@@ -3327,7 +3520,7 @@ type Environment struct {
 
 func (x *Environment) Reset() {
 	*x = Environment{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3339,7 +3532,7 @@ func (x *Environment) String() string {
 func (*Environment) ProtoMessage() {}
 
 func (x *Environment) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3352,7 +3545,7 @@ func (x *Environment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Environment.ProtoReflect.Descriptor instead.
 func (*Environment) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{43}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Environment) GetId() string {
@@ -3396,7 +3589,7 @@ type EnrollClusterRequest struct {
 
 func (x *EnrollClusterRequest) Reset() {
 	*x = EnrollClusterRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3408,7 +3601,7 @@ func (x *EnrollClusterRequest) String() string {
 func (*EnrollClusterRequest) ProtoMessage() {}
 
 func (x *EnrollClusterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3421,7 +3614,7 @@ func (x *EnrollClusterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollClusterRequest.ProtoReflect.Descriptor instead.
 func (*EnrollClusterRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{44}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *EnrollClusterRequest) GetName() string {
@@ -3462,7 +3655,7 @@ type EnrollClusterResponse struct {
 
 func (x *EnrollClusterResponse) Reset() {
 	*x = EnrollClusterResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3474,7 +3667,7 @@ func (x *EnrollClusterResponse) String() string {
 func (*EnrollClusterResponse) ProtoMessage() {}
 
 func (x *EnrollClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3487,7 +3680,7 @@ func (x *EnrollClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollClusterResponse.ProtoReflect.Descriptor instead.
 func (*EnrollClusterResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{45}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *EnrollClusterResponse) GetCluster() *Cluster {
@@ -3547,7 +3740,7 @@ type ListClustersRequest struct {
 
 func (x *ListClustersRequest) Reset() {
 	*x = ListClustersRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3559,7 +3752,7 @@ func (x *ListClustersRequest) String() string {
 func (*ListClustersRequest) ProtoMessage() {}
 
 func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3572,7 +3765,7 @@ func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersRequest.ProtoReflect.Descriptor instead.
 func (*ListClustersRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{46}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{47}
 }
 
 type ListClustersResponse struct {
@@ -3584,7 +3777,7 @@ type ListClustersResponse struct {
 
 func (x *ListClustersResponse) Reset() {
 	*x = ListClustersResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3596,7 +3789,7 @@ func (x *ListClustersResponse) String() string {
 func (*ListClustersResponse) ProtoMessage() {}
 
 func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3609,7 +3802,7 @@ func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersResponse.ProtoReflect.Descriptor instead.
 func (*ListClustersResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{47}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ListClustersResponse) GetClusters() []*Cluster {
@@ -3627,7 +3820,7 @@ type ListEnvironmentsRequest struct {
 
 func (x *ListEnvironmentsRequest) Reset() {
 	*x = ListEnvironmentsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3639,7 +3832,7 @@ func (x *ListEnvironmentsRequest) String() string {
 func (*ListEnvironmentsRequest) ProtoMessage() {}
 
 func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3652,7 +3845,7 @@ func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsRequest.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{48}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{49}
 }
 
 type ListEnvironmentsResponse struct {
@@ -3664,7 +3857,7 @@ type ListEnvironmentsResponse struct {
 
 func (x *ListEnvironmentsResponse) Reset() {
 	*x = ListEnvironmentsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3676,7 +3869,7 @@ func (x *ListEnvironmentsResponse) String() string {
 func (*ListEnvironmentsResponse) ProtoMessage() {}
 
 func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3689,7 +3882,7 @@ func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsResponse.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{49}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ListEnvironmentsResponse) GetEnvironments() []*Environment {
@@ -3707,7 +3900,7 @@ type WhoAmIRequest struct {
 
 func (x *WhoAmIRequest) Reset() {
 	*x = WhoAmIRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3719,7 +3912,7 @@ func (x *WhoAmIRequest) String() string {
 func (*WhoAmIRequest) ProtoMessage() {}
 
 func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3732,7 +3925,7 @@ func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIRequest.ProtoReflect.Descriptor instead.
 func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{50}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{51}
 }
 
 type WhoAmIResponse struct {
@@ -3750,7 +3943,7 @@ type WhoAmIResponse struct {
 
 func (x *WhoAmIResponse) Reset() {
 	*x = WhoAmIResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3762,7 +3955,7 @@ func (x *WhoAmIResponse) String() string {
 func (*WhoAmIResponse) ProtoMessage() {}
 
 func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3775,7 +3968,7 @@ func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIResponse.ProtoReflect.Descriptor instead.
 func (*WhoAmIResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{51}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *WhoAmIResponse) GetOrganization() string {
@@ -3841,7 +4034,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3853,7 +4046,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3866,7 +4059,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{52}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *CreateTokenRequest) GetTeam() string {
@@ -3907,7 +4100,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3919,7 +4112,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3932,7 +4125,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{53}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *CreateTokenResponse) GetToken() string {
@@ -3960,7 +4153,7 @@ type SignInRequest struct {
 
 func (x *SignInRequest) Reset() {
 	*x = SignInRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3972,7 +4165,7 @@ func (x *SignInRequest) String() string {
 func (*SignInRequest) ProtoMessage() {}
 
 func (x *SignInRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3985,7 +4178,7 @@ func (x *SignInRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInRequest.ProtoReflect.Descriptor instead.
 func (*SignInRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{54}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *SignInRequest) GetEmail() string {
@@ -4020,7 +4213,7 @@ type SignInResponse struct {
 
 func (x *SignInResponse) Reset() {
 	*x = SignInResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4032,7 +4225,7 @@ func (x *SignInResponse) String() string {
 func (*SignInResponse) ProtoMessage() {}
 
 func (x *SignInResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4045,7 +4238,7 @@ func (x *SignInResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInResponse.ProtoReflect.Descriptor instead.
 func (*SignInResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{55}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *SignInResponse) GetToken() string {
@@ -4212,7 +4405,7 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\aretries\x18\f \x01(\x05R\aretries\x1a9\n" +
 	"\vMatrixEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x93\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc9\x03\n" +
 	"\aAttempt\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x05R\x06number\x12/\n" +
@@ -4228,7 +4421,22 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x05steps\x18\n" +
 	" \x03(\v2\x15.seatrial.api.v1.StepR\x05steps\x12\x1c\n" +
 	"\tdelivered\x18\v \x01(\bR\tdelivered\x12\x14\n" +
-	"\x05notes\x18\f \x03(\tR\x05notes\"\xe3\x02\n" +
+	"\x05notes\x18\f \x03(\tR\x05notes\x124\n" +
+	"\bservices\x18\r \x03(\v2\x18.seatrial.api.v1.ServiceR\bservices\"\xfe\x02\n" +
+	"\aService\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x126\n" +
+	"\x06status\x18\x02 \x01(\x0e2\x1e.seatrial.api.v1.ServiceStatusR\x06status\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\x12 \n" +
+	"\texit_code\x18\x04 \x01(\x05H\x00R\bexitCode\x88\x01\x01\x12\x1a\n" +
+	"\brestarts\x18\x05 \x01(\x05R\brestarts\x129\n" +
+	"\n" +
+	"started_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12;\n" +
+	"\vfinished_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"finishedAt\x12&\n" +
+	"\x03log\x18\b \x01(\v2\x14.seatrial.api.v1.LogR\x03log\x12!\n" +
+	"\flog_withheld\x18\t \x01(\bR\vlogWithheldB\f\n" +
+	"\n" +
+	"_exit_code\"\xe3\x02\n" +
 	"\x04Step\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12/\n" +
@@ -4294,14 +4502,15 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\acomment\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\acomment\"i\n" +
 	"\x17ResumeExecutionResponse\x128\n" +
 	"\texecution\x18\x01 \x01(\v2\x1a.seatrial.api.v1.ExecutionR\texecution\x12\x14\n" +
-	"\x05steps\x18\x02 \x01(\x05R\x05steps\"\x92\x01\n" +
+	"\x05steps\x18\x02 \x01(\x05R\x05steps\"\xac\x01\n" +
 	"\x10StreamLogRequest\x12&\n" +
 	"\n" +
 	"attempt_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\tattemptId\x12\x1d\n" +
 	"\n" +
 	"step_index\x18\x02 \x01(\x05R\tstepIndex\x12\x1f\n" +
 	"\x06offset\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06offset\x12\x16\n" +
-	"\x06follow\x18\x04 \x01(\bR\x06follow\"x\n" +
+	"\x06follow\x18\x04 \x01(\bR\x06follow\x12\x18\n" +
+	"\aservice\x18\x05 \x01(\tR\aservice\"x\n" +
 	"\x11StreamLogResponse\x12\x16\n" +
 	"\x06offset\x18\x01 \x01(\x03R\x06offset\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12\x1b\n" +
@@ -4439,7 +4648,14 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x10STATUS_TIMED_OUT\x10\t\x12\x14\n" +
 	"\x10STATUS_CANCELLED\x10\n" +
 	"\x12\x12\n" +
-	"\x0eSTATUS_SKIPPED\x10\v2\xf9\x03\n" +
+	"\x0eSTATUS_SKIPPED\x10\v*\xb9\x01\n" +
+	"\rServiceStatus\x12\x1e\n" +
+	"\x1aSERVICE_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16SERVICE_STATUS_WAITING\x10\x01\x12\x1b\n" +
+	"\x17SERVICE_STATUS_STARTING\x10\x02\x12\x18\n" +
+	"\x14SERVICE_STATUS_READY\x10\x03\x12\x1a\n" +
+	"\x16SERVICE_STATUS_STOPPED\x10\x04\x12\x19\n" +
+	"\x15SERVICE_STATUS_FAILED\x10\x052\xf9\x03\n" +
 	"\x0fWorkflowService\x12^\n" +
 	"\rApplyWorkflow\x12%.seatrial.api.v1.ApplyWorkflowRequest\x1a&.seatrial.api.v1.ApplyWorkflowResponse\x12]\n" +
 	"\vGetWorkflow\x12#.seatrial.api.v1.GetWorkflowRequest\x1a$.seatrial.api.v1.GetWorkflowResponse\"\x03\x90\x02\x01\x12c\n" +
@@ -4478,176 +4694,183 @@ func file_seatrial_api_v1_api_proto_rawDescGZIP() []byte {
 	return file_seatrial_api_v1_api_proto_rawDescData
 }
 
-var file_seatrial_api_v1_api_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 61)
+var file_seatrial_api_v1_api_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
 var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(ApplyOutcome)(0),                // 0: seatrial.api.v1.ApplyOutcome
 	(Status)(0),                      // 1: seatrial.api.v1.Status
-	(*ErrorDetail)(nil),              // 2: seatrial.api.v1.ErrorDetail
-	(*Fault)(nil),                    // 3: seatrial.api.v1.Fault
-	(*Workflow)(nil),                 // 4: seatrial.api.v1.Workflow
-	(*Template)(nil),                 // 5: seatrial.api.v1.Template
-	(*Param)(nil),                    // 6: seatrial.api.v1.Param
-	(*ApplyWorkflowRequest)(nil),     // 7: seatrial.api.v1.ApplyWorkflowRequest
-	(*ApplyWorkflowResponse)(nil),    // 8: seatrial.api.v1.ApplyWorkflowResponse
-	(*GetWorkflowRequest)(nil),       // 9: seatrial.api.v1.GetWorkflowRequest
-	(*GetWorkflowResponse)(nil),      // 10: seatrial.api.v1.GetWorkflowResponse
-	(*ListWorkflowsRequest)(nil),     // 11: seatrial.api.v1.ListWorkflowsRequest
-	(*ListWorkflowsResponse)(nil),    // 12: seatrial.api.v1.ListWorkflowsResponse
-	(*GetTemplateRequest)(nil),       // 13: seatrial.api.v1.GetTemplateRequest
-	(*GetTemplateResponse)(nil),      // 14: seatrial.api.v1.GetTemplateResponse
-	(*ListTemplatesRequest)(nil),     // 15: seatrial.api.v1.ListTemplatesRequest
-	(*ListTemplatesResponse)(nil),    // 16: seatrial.api.v1.ListTemplatesResponse
-	(*Execution)(nil),                // 17: seatrial.api.v1.Execution
-	(*TemplateRevision)(nil),         // 18: seatrial.api.v1.TemplateRevision
-	(*TestCounts)(nil),               // 19: seatrial.api.v1.TestCounts
-	(*Run)(nil),                      // 20: seatrial.api.v1.Run
-	(*Attempt)(nil),                  // 21: seatrial.api.v1.Attempt
-	(*Step)(nil),                     // 22: seatrial.api.v1.Step
-	(*Log)(nil),                      // 23: seatrial.api.v1.Log
-	(*RunWorkflowRequest)(nil),       // 24: seatrial.api.v1.RunWorkflowRequest
-	(*RunWorkflowResponse)(nil),      // 25: seatrial.api.v1.RunWorkflowResponse
-	(*GetExecutionRequest)(nil),      // 26: seatrial.api.v1.GetExecutionRequest
-	(*GetExecutionResponse)(nil),     // 27: seatrial.api.v1.GetExecutionResponse
-	(*ListExecutionsRequest)(nil),    // 28: seatrial.api.v1.ListExecutionsRequest
-	(*ListExecutionsResponse)(nil),   // 29: seatrial.api.v1.ListExecutionsResponse
-	(*WatchExecutionRequest)(nil),    // 30: seatrial.api.v1.WatchExecutionRequest
-	(*WatchExecutionResponse)(nil),   // 31: seatrial.api.v1.WatchExecutionResponse
-	(*CancelExecutionRequest)(nil),   // 32: seatrial.api.v1.CancelExecutionRequest
-	(*CancelExecutionResponse)(nil),  // 33: seatrial.api.v1.CancelExecutionResponse
-	(*ResumeExecutionRequest)(nil),   // 34: seatrial.api.v1.ResumeExecutionRequest
-	(*ResumeExecutionResponse)(nil),  // 35: seatrial.api.v1.ResumeExecutionResponse
-	(*StreamLogRequest)(nil),         // 36: seatrial.api.v1.StreamLogRequest
-	(*StreamLogResponse)(nil),        // 37: seatrial.api.v1.StreamLogResponse
-	(*ListTestResultsRequest)(nil),   // 38: seatrial.api.v1.ListTestResultsRequest
-	(*TestResult)(nil),               // 39: seatrial.api.v1.TestResult
-	(*ListTestResultsResponse)(nil),  // 40: seatrial.api.v1.ListTestResultsResponse
-	(*ListFilesRequest)(nil),         // 41: seatrial.api.v1.ListFilesRequest
-	(*File)(nil),                     // 42: seatrial.api.v1.File
-	(*ListFilesResponse)(nil),        // 43: seatrial.api.v1.ListFilesResponse
-	(*Cluster)(nil),                  // 44: seatrial.api.v1.Cluster
-	(*Environment)(nil),              // 45: seatrial.api.v1.Environment
-	(*EnrollClusterRequest)(nil),     // 46: seatrial.api.v1.EnrollClusterRequest
-	(*EnrollClusterResponse)(nil),    // 47: seatrial.api.v1.EnrollClusterResponse
-	(*ListClustersRequest)(nil),      // 48: seatrial.api.v1.ListClustersRequest
-	(*ListClustersResponse)(nil),     // 49: seatrial.api.v1.ListClustersResponse
-	(*ListEnvironmentsRequest)(nil),  // 50: seatrial.api.v1.ListEnvironmentsRequest
-	(*ListEnvironmentsResponse)(nil), // 51: seatrial.api.v1.ListEnvironmentsResponse
-	(*WhoAmIRequest)(nil),            // 52: seatrial.api.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil),           // 53: seatrial.api.v1.WhoAmIResponse
-	(*CreateTokenRequest)(nil),       // 54: seatrial.api.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),      // 55: seatrial.api.v1.CreateTokenResponse
-	(*SignInRequest)(nil),            // 56: seatrial.api.v1.SignInRequest
-	(*SignInResponse)(nil),           // 57: seatrial.api.v1.SignInResponse
-	nil,                              // 58: seatrial.api.v1.Workflow.LabelsEntry
-	nil,                              // 59: seatrial.api.v1.Template.LabelsEntry
-	nil,                              // 60: seatrial.api.v1.Execution.ParamsEntry
-	nil,                              // 61: seatrial.api.v1.Run.MatrixEntry
-	nil,                              // 62: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	(*timestamppb.Timestamp)(nil),    // 63: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 64: google.protobuf.Duration
+	(ServiceStatus)(0),               // 2: seatrial.api.v1.ServiceStatus
+	(*ErrorDetail)(nil),              // 3: seatrial.api.v1.ErrorDetail
+	(*Fault)(nil),                    // 4: seatrial.api.v1.Fault
+	(*Workflow)(nil),                 // 5: seatrial.api.v1.Workflow
+	(*Template)(nil),                 // 6: seatrial.api.v1.Template
+	(*Param)(nil),                    // 7: seatrial.api.v1.Param
+	(*ApplyWorkflowRequest)(nil),     // 8: seatrial.api.v1.ApplyWorkflowRequest
+	(*ApplyWorkflowResponse)(nil),    // 9: seatrial.api.v1.ApplyWorkflowResponse
+	(*GetWorkflowRequest)(nil),       // 10: seatrial.api.v1.GetWorkflowRequest
+	(*GetWorkflowResponse)(nil),      // 11: seatrial.api.v1.GetWorkflowResponse
+	(*ListWorkflowsRequest)(nil),     // 12: seatrial.api.v1.ListWorkflowsRequest
+	(*ListWorkflowsResponse)(nil),    // 13: seatrial.api.v1.ListWorkflowsResponse
+	(*GetTemplateRequest)(nil),       // 14: seatrial.api.v1.GetTemplateRequest
+	(*GetTemplateResponse)(nil),      // 15: seatrial.api.v1.GetTemplateResponse
+	(*ListTemplatesRequest)(nil),     // 16: seatrial.api.v1.ListTemplatesRequest
+	(*ListTemplatesResponse)(nil),    // 17: seatrial.api.v1.ListTemplatesResponse
+	(*Execution)(nil),                // 18: seatrial.api.v1.Execution
+	(*TemplateRevision)(nil),         // 19: seatrial.api.v1.TemplateRevision
+	(*TestCounts)(nil),               // 20: seatrial.api.v1.TestCounts
+	(*Run)(nil),                      // 21: seatrial.api.v1.Run
+	(*Attempt)(nil),                  // 22: seatrial.api.v1.Attempt
+	(*Service)(nil),                  // 23: seatrial.api.v1.Service
+	(*Step)(nil),                     // 24: seatrial.api.v1.Step
+	(*Log)(nil),                      // 25: seatrial.api.v1.Log
+	(*RunWorkflowRequest)(nil),       // 26: seatrial.api.v1.RunWorkflowRequest
+	(*RunWorkflowResponse)(nil),      // 27: seatrial.api.v1.RunWorkflowResponse
+	(*GetExecutionRequest)(nil),      // 28: seatrial.api.v1.GetExecutionRequest
+	(*GetExecutionResponse)(nil),     // 29: seatrial.api.v1.GetExecutionResponse
+	(*ListExecutionsRequest)(nil),    // 30: seatrial.api.v1.ListExecutionsRequest
+	(*ListExecutionsResponse)(nil),   // 31: seatrial.api.v1.ListExecutionsResponse
+	(*WatchExecutionRequest)(nil),    // 32: seatrial.api.v1.WatchExecutionRequest
+	(*WatchExecutionResponse)(nil),   // 33: seatrial.api.v1.WatchExecutionResponse
+	(*CancelExecutionRequest)(nil),   // 34: seatrial.api.v1.CancelExecutionRequest
+	(*CancelExecutionResponse)(nil),  // 35: seatrial.api.v1.CancelExecutionResponse
+	(*ResumeExecutionRequest)(nil),   // 36: seatrial.api.v1.ResumeExecutionRequest
+	(*ResumeExecutionResponse)(nil),  // 37: seatrial.api.v1.ResumeExecutionResponse
+	(*StreamLogRequest)(nil),         // 38: seatrial.api.v1.StreamLogRequest
+	(*StreamLogResponse)(nil),        // 39: seatrial.api.v1.StreamLogResponse
+	(*ListTestResultsRequest)(nil),   // 40: seatrial.api.v1.ListTestResultsRequest
+	(*TestResult)(nil),               // 41: seatrial.api.v1.TestResult
+	(*ListTestResultsResponse)(nil),  // 42: seatrial.api.v1.ListTestResultsResponse
+	(*ListFilesRequest)(nil),         // 43: seatrial.api.v1.ListFilesRequest
+	(*File)(nil),                     // 44: seatrial.api.v1.File
+	(*ListFilesResponse)(nil),        // 45: seatrial.api.v1.ListFilesResponse
+	(*Cluster)(nil),                  // 46: seatrial.api.v1.Cluster
+	(*Environment)(nil),              // 47: seatrial.api.v1.Environment
+	(*EnrollClusterRequest)(nil),     // 48: seatrial.api.v1.EnrollClusterRequest
+	(*EnrollClusterResponse)(nil),    // 49: seatrial.api.v1.EnrollClusterResponse
+	(*ListClustersRequest)(nil),      // 50: seatrial.api.v1.ListClustersRequest
+	(*ListClustersResponse)(nil),     // 51: seatrial.api.v1.ListClustersResponse
+	(*ListEnvironmentsRequest)(nil),  // 52: seatrial.api.v1.ListEnvironmentsRequest
+	(*ListEnvironmentsResponse)(nil), // 53: seatrial.api.v1.ListEnvironmentsResponse
+	(*WhoAmIRequest)(nil),            // 54: seatrial.api.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),           // 55: seatrial.api.v1.WhoAmIResponse
+	(*CreateTokenRequest)(nil),       // 56: seatrial.api.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),      // 57: seatrial.api.v1.CreateTokenResponse
+	(*SignInRequest)(nil),            // 58: seatrial.api.v1.SignInRequest
+	(*SignInResponse)(nil),           // 59: seatrial.api.v1.SignInResponse
+	nil,                              // 60: seatrial.api.v1.Workflow.LabelsEntry
+	nil,                              // 61: seatrial.api.v1.Template.LabelsEntry
+	nil,                              // 62: seatrial.api.v1.Execution.ParamsEntry
+	nil,                              // 63: seatrial.api.v1.Run.MatrixEntry
+	nil,                              // 64: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	(*timestamppb.Timestamp)(nil),    // 65: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 66: google.protobuf.Duration
 }
 var file_seatrial_api_v1_api_proto_depIdxs = []int32{
-	3,  // 0: seatrial.api.v1.ErrorDetail.faults:type_name -> seatrial.api.v1.Fault
-	58, // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
-	63, // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
-	6,  // 3: seatrial.api.v1.Workflow.params:type_name -> seatrial.api.v1.Param
-	59, // 4: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
-	63, // 5: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
-	6,  // 6: seatrial.api.v1.Template.params:type_name -> seatrial.api.v1.Param
-	4,  // 7: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
+	4,  // 0: seatrial.api.v1.ErrorDetail.faults:type_name -> seatrial.api.v1.Fault
+	60, // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
+	65, // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
+	7,  // 3: seatrial.api.v1.Workflow.params:type_name -> seatrial.api.v1.Param
+	61, // 4: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
+	65, // 5: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
+	7,  // 6: seatrial.api.v1.Template.params:type_name -> seatrial.api.v1.Param
+	5,  // 7: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
 	0,  // 8: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
-	5,  // 9: seatrial.api.v1.ApplyWorkflowResponse.template:type_name -> seatrial.api.v1.Template
-	4,  // 10: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
-	4,  // 11: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
-	5,  // 12: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
-	5,  // 13: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
+	6,  // 9: seatrial.api.v1.ApplyWorkflowResponse.template:type_name -> seatrial.api.v1.Template
+	5,  // 10: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
+	5,  // 11: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
+	6,  // 12: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
+	6,  // 13: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
 	1,  // 14: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
-	60, // 15: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
-	63, // 16: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
-	63, // 17: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
-	63, // 18: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
-	20, // 19: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
-	19, // 20: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
-	18, // 21: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
+	62, // 15: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
+	65, // 16: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
+	65, // 17: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
+	65, // 18: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
+	21, // 19: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
+	20, // 20: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
+	19, // 21: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
 	1,  // 22: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
-	21, // 23: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
-	61, // 24: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
+	22, // 23: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
+	63, // 24: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
 	1,  // 25: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
-	63, // 26: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	63, // 27: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
-	22, // 28: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
-	1,  // 29: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
-	63, // 30: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	63, // 31: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
-	23, // 32: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
-	62, // 33: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	17, // 34: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
-	17, // 35: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	1,  // 36: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
-	17, // 37: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
-	17, // 38: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	17, // 39: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	17, // 40: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	64, // 41: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
-	39, // 42: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
-	42, // 43: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
-	63, // 44: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
-	63, // 45: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
-	44, // 46: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	45, // 47: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
-	63, // 48: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
-	44, // 49: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
-	45, // 50: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
-	63, // 51: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	64, // 52: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
-	63, // 53: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	63, // 54: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
-	7,  // 55: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
-	9,  // 56: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
-	11, // 57: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
-	13, // 58: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
-	15, // 59: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
-	24, // 60: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
-	26, // 61: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
-	28, // 62: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
-	30, // 63: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
-	32, // 64: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
-	34, // 65: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
-	36, // 66: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
-	38, // 67: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
-	41, // 68: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
-	46, // 69: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
-	48, // 70: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
-	50, // 71: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
-	52, // 72: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
-	54, // 73: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
-	56, // 74: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
-	8,  // 75: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
-	10, // 76: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
-	12, // 77: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
-	14, // 78: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
-	16, // 79: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
-	25, // 80: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
-	27, // 81: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
-	29, // 82: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
-	31, // 83: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
-	33, // 84: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
-	35, // 85: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
-	37, // 86: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
-	40, // 87: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
-	43, // 88: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
-	47, // 89: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
-	49, // 90: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
-	51, // 91: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
-	53, // 92: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
-	55, // 93: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
-	57, // 94: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
-	75, // [75:95] is the sub-list for method output_type
-	55, // [55:75] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	65, // 26: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	65, // 27: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
+	24, // 28: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
+	23, // 29: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
+	2,  // 30: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
+	65, // 31: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
+	65, // 32: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
+	25, // 33: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
+	1,  // 34: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
+	65, // 35: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	65, // 36: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	25, // 37: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
+	64, // 38: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	18, // 39: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
+	18, // 40: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	1,  // 41: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
+	18, // 42: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
+	18, // 43: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	18, // 44: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	18, // 45: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	66, // 46: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
+	41, // 47: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
+	44, // 48: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
+	65, // 49: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
+	65, // 50: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
+	46, // 51: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	47, // 52: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
+	65, // 53: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
+	46, // 54: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
+	47, // 55: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
+	65, // 56: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	66, // 57: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
+	65, // 58: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	65, // 59: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
+	8,  // 60: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
+	10, // 61: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
+	12, // 62: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
+	14, // 63: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
+	16, // 64: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
+	26, // 65: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
+	28, // 66: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
+	30, // 67: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
+	32, // 68: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
+	34, // 69: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
+	36, // 70: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
+	38, // 71: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
+	40, // 72: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
+	43, // 73: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
+	48, // 74: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
+	50, // 75: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
+	52, // 76: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
+	54, // 77: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
+	56, // 78: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
+	58, // 79: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
+	9,  // 80: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
+	11, // 81: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
+	13, // 82: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
+	15, // 83: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
+	17, // 84: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
+	27, // 85: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
+	29, // 86: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
+	31, // 87: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
+	33, // 88: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
+	35, // 89: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
+	37, // 90: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
+	39, // 91: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
+	42, // 92: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
+	45, // 93: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
+	49, // 94: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
+	51, // 95: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
+	53, // 96: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
+	55, // 97: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
+	57, // 98: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
+	59, // 99: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
+	80, // [80:100] is the sub-list for method output_type
+	60, // [60:80] is the sub-list for method input_type
+	60, // [60:60] is the sub-list for extension type_name
+	60, // [60:60] is the sub-list for extension extendee
+	0,  // [0:60] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_api_proto_init() }
@@ -4656,13 +4879,14 @@ func file_seatrial_api_v1_api_proto_init() {
 		return
 	}
 	file_seatrial_api_v1_api_proto_msgTypes[20].OneofWrappers = []any{}
+	file_seatrial_api_v1_api_proto_msgTypes[21].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_api_proto_rawDesc), len(file_seatrial_api_v1_api_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   61,
+			NumEnums:      3,
+			NumMessages:   62,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

@@ -611,7 +611,8 @@ func (x *Welcome) GetResumed() []*Resume {
 // LogChunk is a run of bytes of one stream. Offsets count redacted bytes as written by the step.
 type LogChunk struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name of the stream, unique in the attempt: "step/<index>".
+	// Name of the stream, unique in the attempt: "step/<index>". The agent uses "service/<name>" for those it reads itself; a runner
+	// that does is refused.
 	Stream      string `protobuf:"bytes,1,opt,name=stream,proto3" json:"stream,omitempty"`
 	StartOffset int64  `protobuf:"varint,2,opt,name=start_offset,json=startOffset,proto3" json:"start_offset,omitempty"`
 	// Length of data once decompressed, at most 256 KiB.

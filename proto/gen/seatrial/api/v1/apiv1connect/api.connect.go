@@ -320,7 +320,7 @@ type ExecutionServiceClient interface {
 	CancelExecution(context.Context, *v1.CancelExecutionRequest) (*v1.CancelExecutionResponse, error)
 	// ResumeExecution lets the steps go on that wait for a person.
 	ResumeExecution(context.Context, *v1.ResumeExecutionRequest) (*v1.ResumeExecutionResponse, error)
-	// StreamLog sends a step's log from an offset; with follow it goes on until the log is complete.
+	// StreamLog sends the log of a step or a service from an offset; with follow it goes on until the log is complete.
 	StreamLog(context.Context, *v1.StreamLogRequest) (*connect.ServerStreamForClient[v1.StreamLogResponse], error)
 	ListTestResults(context.Context, *v1.ListTestResultsRequest) (*v1.ListTestResultsResponse, error)
 	ListFiles(context.Context, *v1.ListFilesRequest) (*v1.ListFilesResponse, error)
@@ -495,7 +495,7 @@ type ExecutionServiceHandler interface {
 	CancelExecution(context.Context, *v1.CancelExecutionRequest) (*v1.CancelExecutionResponse, error)
 	// ResumeExecution lets the steps go on that wait for a person.
 	ResumeExecution(context.Context, *v1.ResumeExecutionRequest) (*v1.ResumeExecutionResponse, error)
-	// StreamLog sends a step's log from an offset; with follow it goes on until the log is complete.
+	// StreamLog sends the log of a step or a service from an offset; with follow it goes on until the log is complete.
 	StreamLog(context.Context, *v1.StreamLogRequest, *connect.ServerStream[v1.StreamLogResponse]) error
 	ListTestResults(context.Context, *v1.ListTestResultsRequest) (*v1.ListTestResultsResponse, error)
 	ListFiles(context.Context, *v1.ListFilesRequest) (*v1.ListFilesResponse, error)
