@@ -299,7 +299,7 @@ func (a *admission) apply(ctx context.Context, from, to int) error {
 	}
 	after, err := a.s.derive(ctx, a.tx, head)
 	for _, name := range after.groups {
-		if name != a.group { // about this one it was decided with the runs that end
+		if name != a.group { // a place of this group that got free just now is given by the next sweep
 			a.more = append(a.more, name)
 		}
 	}
