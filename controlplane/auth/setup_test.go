@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/store"
+	"github.com/seatrial/seatrial/controlplane/store/storetest"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 )
 
@@ -56,7 +56,7 @@ type instance struct {
 func setup(tb testing.TB) *instance {
 	tb.Helper()
 	c := &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	s, err := store.Open(tb.Context(), "sqlite:"+filepath.Join(tb.TempDir(), "seatrial.db"), store.WithClock(c.now))
+	s, err := store.Open(tb.Context(), storetest.SQLite(tb), store.WithClock(c.now))
 	if err != nil {
 		tb.Fatal(err)
 	}

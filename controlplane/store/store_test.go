@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -28,14 +27,18 @@ func TestSQLite(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T, clock func() time.Time) storetest.Store {
 		t.Helper()
-		return open(t, "sqlite:"+filepath.Join(t.TempDir(), "seatrial.db"), clock)
+		return open(t, storetest.SQLite(t), clock)
 	})
 }
 
 func TestPostgreSQL(t *testing.T) {
 	t.Parallel()
+	template := harness.Postgres(t)
+	if err := storetest.Migrate(template); err != nil {
+		t.Fatal(err)
+	}
 	storetest.Run(t, func(t *testing.T, clock func() time.Time) storetest.Store {
 		t.Helper()
-		return open(t, harness.Postgres(t), clock)
+		return open(t, harness.PostgresCopy(t, template), clock)
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,43 +33,75 @@ const (
 
 // postgres and cache are shared by the tests of one binary: starting a server takes longer than most tests.
 var (
-	postgres = sync.OnceValues(startPostgres)
-	cache    = sync.OnceValues(startRedis)
+	postgres     = sync.OnceValues(startPostgres)
+	administered = sync.OnceValues(administer)
+	cache        = sync.OnceValues(startRedis)
 )
 
 // Postgres returns the DSN of an empty database of its own for the test, dropped when the test ends.
 func Postgres(tb testing.TB) (dsn string) {
 	tb.Helper()
-	admin := os.Getenv("SEATRIAL_TEST_POSTGRES")
-	if admin == "" {
-		var err error
-		if admin, err = postgres(); err != nil {
-			tb.Fatalf("start PostgreSQL: %v", err)
-		}
-	}
-	db, err := sql.Open("pgx", admin)
+	return database(tb, "template1")
+}
+
+// PostgresCopy returns the DSN of a copy of a database that Postgres made and that nobody is connected to, dropped when the test ends.
+func PostgresCopy(tb testing.TB, of string) (dsn string) {
+	tb.Helper()
+	source, err := url.Parse(of)
 	if err != nil {
-		tb.Fatalf("open PostgreSQL: %v", err)
+		tb.Fatalf("DSN of PostgreSQL is not a URL: %v", err)
+	}
+	return database(tb, strings.TrimPrefix(source.Path, "/"))
+}
+
+func database(tb testing.TB, template string) (dsn string) {
+	tb.Helper()
+	server, err := administered()
+	if err != nil {
+		tb.Fatalf("start PostgreSQL: %v", err)
 	}
 	name := "t" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	if _, err := db.ExecContext(tb.Context(), "CREATE DATABASE "+name); err != nil {
+	if _, err := server.db.ExecContext(tb.Context(), "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
 		tb.Fatalf("create a database: %v", err)
 	}
 	tb.Cleanup(func() {
 		// The test's context has ended by now.
 		ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 		defer cancel()
-		if _, err := db.ExecContext(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
+		if _, err := server.db.ExecContext(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
 			tb.Logf("drop database %s: %v", name, err)
 		}
-		_ = db.Close()
 	})
-	target, err := url.Parse(admin)
-	if err != nil {
-		tb.Fatalf("DSN of PostgreSQL is not a URL: %v", err)
-	}
+	target := *server.url
 	target.Path = "/" + name
 	return target.String()
+}
+
+// admin makes and drops databases. Its connections stay for as long as the process: after each new database a new one takes longer than
+// making the database.
+type admin struct {
+	db  *sql.DB
+	url *url.URL
+}
+
+func administer() (admin, error) {
+	dsn := os.Getenv("SEATRIAL_TEST_POSTGRES")
+	if dsn == "" {
+		var err error
+		if dsn, err = postgres(); err != nil {
+			return admin{}, err
+		}
+	}
+	address, err := url.Parse(dsn)
+	if err != nil {
+		return admin{}, fmt.Errorf("the DSN of PostgreSQL is not a URL: %w", err)
+	}
+	db, err := sql.Open("pgx", dsn)
+	if err != nil {
+		return admin{}, err
+	}
+	db.SetMaxIdleConns(runtime.NumCPU())
+	return admin{db, address}, nil
 }
 
 // Redis returns the address of a Redis server. Tests share it: use names of your own.
