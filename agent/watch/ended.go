@@ -166,12 +166,21 @@ func interruption(pod *corev1.Pod) *work.Interruption {
 	case "", "DeadlineExceeded":
 		return nil
 	case "Evicted":
+		if ownStorage(pod) {
+			return because("StorageLimit", "The test wrote more to the disk of its pod than its limit: raise the limit ephemeral-storage, or write less.")
+		}
 		return because("Evicted", "The pod was evicted from node %s. Run the test again.", pod.Spec.NodeName)
 	case "NodeLost", "NodeShutdown", "Terminated", "Shutdown":
 		return because("NodeLost", "Node %s went away while the test ran. Run it again.", pod.Spec.NodeName)
 	default:
 		return because(pod.Status.Reason, "The cluster ended the pod:")
 	}
+}
+
+// ownStorage reports an eviction by the pod's own use of its disk, which would be the same on any node: the kubelet's messages of
+// pkg/kubelet/eviction/helpers.go say in each of the three cases that a limit is exceeded, and in no other.
+func ownStorage(pod *corev1.Pod) bool {
+	return strings.Contains(pod.Status.Message, "exceed") && strings.Contains(pod.Status.Message, "limit")
 }
 
 func limit(pod *corev1.Pod, container string) string {

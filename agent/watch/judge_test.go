@@ -160,6 +160,7 @@ func TestJudge_Pods(t *testing.T) {
 		"being deleted":  {"its runner still has the word", "deleting", nil, nil, soon, want{status: running}},
 		"never went":     {"the node is lost for longer than the pod had", "evicting", nil, nil, late, want{status: errored, reason: "NodeLost", says: "node1"}},
 		"node pressure":  {"the kubelet evicts without containers' states", "running", failed("Evicted", "The node was low on resource: memory."), nil, soon, want{status: errored, reason: "Evicted", says: "low on resource", ended: true}},
+		"own disk use":   {"the pod's own limit is no fault of its node", "running", failed("Evicted", `Usage of EmptyDir volume "work" exceeds the limit "1Gi". `), nil, soon, want{status: errored, reason: "StorageLimit", says: "ephemeral-storage", ended: true}},
 		"node shut down": {"a node that is switched off ends its pods", "running", failed("Terminated", "Pod was terminated in response to imminent node shutdown."), nil, soon, want{status: errored, reason: "NodeLost", says: "imminent node shutdown", ended: true}},
 		"preempted": {
 			"the scheduler needed the place", "exit-7", disrupted(corev1.PodReasonPreemptionByScheduler, "preempting to accommodate a higher priority pod"), nil, soon,
