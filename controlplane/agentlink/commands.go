@@ -18,8 +18,6 @@ const (
 	maxCredit = 500
 	// A larger assignment does not travel in a frame: the agent fetches it.
 	maxInline = 128 << 10
-	// Start commands of a session without an answer that are remembered for telling watchers.
-	maxStarted = 10_000
 )
 
 // dispatch takes what waits for the agent and sends it. A command that is lost on the way is sent again by a later dispatch.
@@ -54,9 +52,11 @@ func (s *Server) dispatch(ctx context.Context, ss *session) error {
 func (s *Server) unsendable(ctx context.Context, ss *session, c cluster.Command, err error) {
 	s.o.Log.ErrorContext(ctx, "command cannot be sent", "cluster", ss.viewer.Name, "command", c.ID, "error", err)
 	message := "The stored assignment cannot be read: run the workflow again."
-	if err := s.o.Store.AckCommand(ctx, c.ID, cluster.Rejected, message); err != nil {
+	effects, err := s.o.Store.AckCommand(ctx, c.ID, cluster.Rejected, message)
+	if err != nil {
 		s.o.Log.ErrorContext(ctx, "command not rejected", "command", c.ID, "error", err)
 	}
+	s.tell(ctx, ss, effects)
 }
 
 // command translates a command and accounts for a start.
@@ -76,7 +76,6 @@ func (s *Server) command(ss *session, c cluster.Command) (*agentv1.Command, erro
 		if err := proto.Unmarshal(c.Spec, assignment); err != nil {
 			return nil, fmt.Errorf("decode assignment: %w", err)
 		}
-		ss.remember(c.ID, assignment.GetExecutionId())
 		ss.credit = max(0, ss.credit-1)
 		if len(c.Spec) > maxInline {
 			assignment = &agentv1.Assignment{AttemptId: assignment.GetAttemptId()}
@@ -88,13 +87,6 @@ func (s *Server) command(ss *session, c cluster.Command) (*agentv1.Command, erro
 	return out, nil
 }
 
-// remember keeps which execution a start command belongs to until it is answered.
-func (ss *session) remember(command uuid.UUID, id string) {
-	if parsed, err := uuid.Parse(id); err == nil && len(ss.started) < maxStarted {
-		ss.started[command] = parsed
-	}
-}
-
 // acked stores the agent's answer. An answer that cannot be stored comes again: the command is sent once more.
 func (s *Server) acked(ctx context.Context, ss *session, ack *agentv1.CommandAck) {
 	id, err := uuid.Parse(ack.GetCommandId())
@@ -103,14 +95,22 @@ func (s *Server) acked(ctx context.Context, ss *session, ack *agentv1.CommandAck
 		s.metrics.ignored.Inc()
 		return
 	}
-	if err := s.o.Store.AckCommand(ctx, id, outcome, ack.GetMessage()); err != nil && !fault.Is(err, fault.NotFound) {
+	effects, err := s.o.Store.AckCommand(ctx, id, outcome, ack.GetMessage())
+	if err != nil && !fault.Is(err, fault.NotFound) {
 		s.o.Log.ErrorContext(ctx, "command answer not stored", "cluster", ss.viewer.Name, "command", id, "error", err)
-		return
 	}
-	started, ok := ss.started[id]
-	if !ok || outcome == cluster.Deferred || outcome == cluster.Expired {
-		return
+	s.tell(ctx, ss, effects)
+}
+
+// tell wakes those who have something to do or to show after what an agent said was stored.
+func (s *Server) tell(ctx context.Context, ss *session, effects execution.Effects) {
+	if effects.Undecided != nil {
+		s.o.Log.ErrorContext(ctx, "concurrency groups not decided", "cluster", ss.viewer.Name, "error", effects.Undecided)
 	}
-	delete(ss.started, id)
-	s.o.Bus.Publish(ctx, execution.Topic(ss.viewer.Organization, started))
+	for _, id := range effects.Wake {
+		s.o.Bus.Publish(ctx, cluster.Topic(ss.viewer.Organization, id))
+	}
+	for _, id := range effects.Changed {
+		s.o.Bus.Publish(ctx, execution.Topic(ss.viewer.Organization, id))
+	}
 }

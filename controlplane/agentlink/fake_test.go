@@ -2,6 +2,8 @@ package agentlink_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"sync"
 	"time"
 
@@ -36,7 +38,7 @@ type store struct {
 	answer  [3][]execution.AttemptID
 	fail    error
 	limits  []int
-	sweeps  int
+	effects execution.Effects
 }
 
 func newStore() *store {
@@ -82,7 +84,6 @@ func (s *store) TouchSessions(ctx context.Context, epochs map[cluster.ID]int64) 
 func (s *store) WaitingCommands(_ context.Context, ids []cluster.ID, _ time.Duration) ([]cluster.ID, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sweeps++
 	if len(s.queue) == 0 {
 		return nil, nil
 	}
@@ -121,9 +122,11 @@ func (s *store) set(change func(*store)) {
 	change(s)
 }
 
-func (s *store) AckCommand(_ context.Context, id uuid.UUID, outcome cluster.Outcome, message string) error {
+func (s *store) AckCommand(_ context.Context, id uuid.UUID, outcome cluster.Outcome, message string) (execution.Effects, error) {
 	s.acks <- ack{id, outcome, message}
-	return nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.effects, nil
 }
 
 func (s *store) Assignment(context.Context, execution.AttemptID) ([]byte, string, error) {
@@ -132,11 +135,11 @@ func (s *store) Assignment(context.Context, execution.AttemptID) ([]byte, string
 	return s.spec, s.digest, s.fail
 }
 
-func (s *store) Reconcile(_ context.Context, present []execution.AttemptID, _ time.Duration) (cancel, unknown, release []execution.AttemptID, err error) {
+func (s *store) Reconcile(_ context.Context, present []execution.AttemptID, _ time.Duration) (execution.Reconciled, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.present = present
-	return s.answer[0], s.answer[1], s.answer[2], s.fail
+	return execution.Reconciled{Cancel: s.answer[0], Unknown: s.answer[1], Release: s.answer[2], Effects: s.effects}, s.fail
 }
 
 // identity takes the token "good" for its viewer.
@@ -264,8 +267,11 @@ func (i *intake) File(_ context.Context, f execution.File, body agentlink.Reader
 	for buf := make([]byte, 3); ; {
 		n, err := body.Read(buf)
 		data = append(data, buf[:n]...)
-		if err != nil {
+		if errors.Is(err, io.EOF) {
 			break
+		}
+		if err != nil {
+			return err
 		}
 	}
 	i.mu.Lock()

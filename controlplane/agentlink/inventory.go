@@ -37,14 +37,15 @@ func (s *Server) inventory(ctx context.Context, ss *session, page *agentv1.Inven
 	}
 	present, unknown := ss.present, ss.unknown
 	ss.present, ss.unknown = nil, nil
-	cancel, strange, release, err := s.o.Store.Reconcile(ctx, present, s.o.Timing.Grace)
+	r, err := s.o.Store.Reconcile(ctx, present, s.o.Timing.Grace)
+	s.tell(ctx, ss, r.Effects) // of what was stored before an error, too
 	if err != nil {
 		if ctx.Err() == nil { // the next inventory tries again
 			s.o.Log.ErrorContext(ctx, "inventory not compared", "cluster", ss.viewer.Name, "error", err)
 		}
 		return nil
 	}
-	return ss.reply(texts(cancel), append(texts(strange), unknown...), texts(release))
+	return ss.reply(texts(r.Cancel), append(texts(r.Unknown), unknown...), texts(r.Release))
 }
 
 // reply sends what to do about an inventory, in frames of bounded size; one at least, so that the agent knows it was read.

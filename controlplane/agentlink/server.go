@@ -43,12 +43,12 @@ type Timing struct {
 	Silence   time.Duration // without a frame a session is given up
 	Inventory time.Duration // how often an agent sends its inventory
 	Grace     time.Duration // an attempt so young may be absent from an inventory
-	Sweep     time.Duration // makes up for lost hints
 	Touch     time.Duration // how often sessions are stored as alive
 	Resend    time.Duration // a command without an answer is sent again
 	Expiry    time.Duration // how long a command may be acted on
 	Age       time.Duration // a session so old is asked to come again, elsewhere if there is more than one replica
 	Group     time.Duration // at most so long log chunks are gathered for one commit
+	Idle      time.Duration // an upload of which nothing comes for so long is given up
 	Spread    time.Duration // agents that are sent away come back within it
 	Leave     time.Duration // at Stop, how long agents have to move to another replica; zero sends them away at once
 }
@@ -63,12 +63,12 @@ func (t Timing) withDefaults() Timing {
 		{&t.Silence, 45 * time.Second},
 		{&t.Inventory, 5 * time.Minute},
 		{&t.Grace, time.Minute},
-		{&t.Sweep, 5 * time.Second},
 		{&t.Touch, 10 * time.Second},
 		{&t.Resend, 15 * time.Second},
 		{&t.Expiry, time.Minute},
 		{&t.Age, 30 * time.Minute},
 		{&t.Group, 20 * time.Millisecond},
+		{&t.Idle, 2 * time.Minute},
 		{&t.Spread, time.Second},
 	} {
 		if *d.value <= 0 {
@@ -133,14 +133,15 @@ func New(o Options) *Server {
 	return s
 }
 
-// Serve accepts agents until Stop and returns nil then. The context is that of the sweeps; cancelling it does not stop the server.
+// Serve accepts agents until Stop and returns nil then. The context is that of storing who is alive; cancelling it does not stop the
+// server.
 func (s *Server) Serve(ctx context.Context, lis net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
-	var sweeps sync.WaitGroup
-	sweeps.Go(func() { s.sweep(ctx) })
+	var alive sync.WaitGroup
+	alive.Go(func() { s.keepTouching(ctx) })
 	err := s.grpc.Serve(lis)
 	cancel()
-	sweeps.Wait()
+	alive.Wait()
 	if err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return fmt.Errorf("serve agents on %s: %w", lis.Addr(), err)
 	}

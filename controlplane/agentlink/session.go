@@ -48,11 +48,10 @@ type session struct {
 	readErr error         // why frames was closed
 	wake    chan struct{} // the sweep found commands
 	endings chan ending
-	credit  int                     // starts that the agent takes now
-	started map[uuid.UUID]uuid.UUID // start commands without an answer, and their executions
-	present []execution.AttemptID   // pages of an inventory so far
-	unknown []string                // of those, what is no id at all
-	leaving <-chan time.Time        // set once the agent was asked to come again
+	credit  int                   // starts that the agent takes now
+	present []execution.AttemptID // pages of an inventory so far
+	unknown []string              // of those, what is no id at all
+	leaving <-chan time.Time      // set once the agent was asked to come again
 }
 
 // end asks the session's handler to end it; only the first reason counts.
@@ -77,7 +76,7 @@ func (s *Server) Session(stream grpc.BidiStreamingServer[agentv1.AgentFrame, age
 	viewer, _ := tenant.FromContext(ctx) // the interceptor put it there
 	ss := &session{
 		id: uuid.New(), viewer: viewer, stream: stream, frames: make(chan *agentv1.AgentFrame), wake: make(chan struct{}, 1),
-		endings: make(chan ending, 1), started: map[uuid.UUID]uuid.UUID{},
+		endings: make(chan ending, 1),
 	}
 	s.running.Go(ss.read)
 	hello, err := s.greet(ctx, ss)

@@ -49,8 +49,9 @@ func TestServer_Session_WelcomeTellsTheRules(t *testing.T) {
 
 func TestServer_Session_StartWaitsForCreditAndCancelDoesNot(t *testing.T) {
 	t.Parallel()
-	b := setup(t, agentlink.Timing{Sweep: time.Hour})
+	b := setup(t, agentlink.Timing{})
 	id := uuid.New()
+	b.store.set(func(s *store) { s.effects.Changed = []execution.ID{id} })
 	first, second := start(t, id, 1), start(t, id, 1)
 	b.store.put(first, second, cluster.Command{ID: uuid.New(), Kind: cluster.Cancel, Attempt: uuid.New(), Reason: "stop"})
 	a := b.connect(t)
@@ -86,23 +87,24 @@ func TestServer_Session_StartWaitsForCreditAndCancelDoesNot(t *testing.T) {
 func TestServer_Session_CommandsAreFound(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		timing agentlink.Timing
 		hint   bool
 		reason string
 	}{
-		"Hint":     {agentlink.Timing{Sweep: time.Hour}, true, "a hint makes it quick"},
-		"LostHint": {agentlink.Timing{Sweep: 10 * time.Millisecond}, false, "the sweep makes up for a lost hint"},
+		"Hint":     {true, "a hint makes it quick"},
+		"LostHint": {false, "the sweep makes up for a lost hint"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(t, tc.timing)
+			b := setup(t, agentlink.Timing{})
 			a := b.connect(t)
 			a.ping()
 			attempt := uuid.New()
 			b.store.put(cluster.Command{ID: uuid.New(), Kind: cluster.Release, Attempt: attempt})
 			if tc.hint {
 				b.bus.Publish(t.Context(), cluster.Topic(b.viewer.Organization, b.viewer.Cluster))
+			} else if err := b.server.Sweep(t.Context()); err != nil {
+				t.Fatal(err)
 			}
 			if c := a.recv().GetCommand(); c.GetRelease().GetAttemptId() != attempt.String() {
 				t.Errorf("command %v: %s", c, tc.reason)

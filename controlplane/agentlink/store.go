@@ -29,13 +29,13 @@ type Store interface {
 	TakeCommands(ctx context.Context, epoch int64, limit int, resend, expiry time.Duration) ([]cluster.Command, error)
 	// AckCommand stores the agent's answer. Done and Exists on a start move the attempt to assigned; Rejected ends it as
 	// errored with the message; Expired and Deferred leave the command to be sent again. Unknown ids are ignored.
-	AckCommand(ctx context.Context, id uuid.UUID, outcome cluster.Outcome, message string) error
+	AckCommand(ctx context.Context, id uuid.UUID, outcome cluster.Outcome, message string) (execution.Effects, error)
 	// Assignment returns the encoded assignment of an attempt of this agent.
 	Assignment(ctx context.Context, id execution.AttemptID) (spec []byte, digest string, err error)
-	// Reconcile compares a whole inventory with the records: attempts to cancel, attempts unknown, attempts whose Jobs may go.
-	// Assigned or later attempts that the inventory lacks end as errored with reason JobDeleted, unless they were assigned less
-	// than grace ago.
-	Reconcile(ctx context.Context, present []execution.AttemptID, grace time.Duration) (cancel, unknown, release []execution.AttemptID, err error)
+	// Reconcile compares a whole inventory with the records. Assigned or later attempts that the inventory lacks end as errored, unless
+	// they were assigned less than grace ago: with the reason AgentLost when the Job went while the agent was away, which a run may be
+	// tried anew after, else with JobDeleted.
+	Reconcile(ctx context.Context, present []execution.AttemptID, grace time.Duration) (execution.Reconciled, error)
 }
 
 // Identity turns bootstrap tokens into agents and keys into tokens; all of it runs before there is a viewer.

@@ -2,6 +2,7 @@ package agentlink
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -9,38 +10,33 @@ import (
 	"github.com/seatrial/seatrial/controlplane/tenant"
 )
 
-// sweep does for all sessions of this replica what each would otherwise ask the store by itself: one statement to find those for
-// which commands wait, one to store that they are alive.
-func (s *Server) sweep(ctx context.Context) {
+// keepTouching stores from time to time that the sessions of this replica are alive, in one statement for all.
+func (s *Server) keepTouching(ctx context.Context) {
 	ctx = tenant.System(ctx)
-	commands := time.NewTicker(s.o.Timing.Sweep)
-	defer commands.Stop()
 	touch := time.NewTicker(s.o.Timing.Touch)
 	defer touch.Stop()
 	for {
-		var err error
 		select {
 		case <-ctx.Done():
 			return
-		case <-commands.C:
-			err = s.sweepCommands(ctx)
 		case <-touch.C:
-			err = s.touch(ctx)
 		}
-		if err != nil && ctx.Err() == nil {
-			s.o.Log.ErrorContext(ctx, "sweep of the sessions failed", "error", err)
+		if err := s.touch(ctx); err != nil && ctx.Err() == nil {
+			s.o.Log.ErrorContext(ctx, "sessions not stored as alive", "error", err)
 		}
 	}
 }
 
-func (s *Server) sweepCommands(ctx context.Context) error {
+// Sweep finds the sessions of this replica for which commands wait, in one statement for all: it makes up for lost hints, and for
+// commands that nobody answers.
+func (s *Server) Sweep(ctx context.Context) error {
 	sessions := s.sessions.all()
 	if len(sessions) == 0 {
 		return nil
 	}
-	waiting, err := s.o.Store.WaitingCommands(ctx, slices.Collect(maps.Keys(sessions)), s.o.Timing.Resend)
+	waiting, err := s.o.Store.WaitingCommands(tenant.System(ctx), slices.Collect(maps.Keys(sessions)), s.o.Timing.Resend)
 	if err != nil {
-		return err
+		return fmt.Errorf("find commands that wait: %w", err)
 	}
 	for _, id := range waiting {
 		if ss := sessions[id]; ss != nil {

@@ -19,10 +19,8 @@ import (
 	"github.com/seatrial/seatrial/controlplane/agentlink"
 	"github.com/seatrial/seatrial/controlplane/api"
 	"github.com/seatrial/seatrial/controlplane/auth"
-	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/config"
 	"github.com/seatrial/seatrial/controlplane/dispatch"
-	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/intake"
 	"github.com/seatrial/seatrial/controlplane/store"
 	"github.com/seatrial/seatrial/controlplane/telemetry"
@@ -53,6 +51,8 @@ type parts struct {
 	bus      hints
 	blobs    blobs
 	port     agentPort
+	link     *agentlink.Server
+	run      *dispatch.Dispatcher
 	draining chan struct{}
 	failed   chan error // of what serves; room for each
 	serving  sync.WaitGroup
@@ -86,7 +86,8 @@ func Run(ctx context.Context, o Options) (err error) {
 		p.records,    // store, auth; at the first start the first organization
 		p.surrounds,  // bus, blobs, certificate of the agents' port
 		p.serveAgent, // intake, agentlink
-		p.serveHTTP,  // dispatch, api, web, health, metrics
+		p.sweep,      // dispatch; what makes up for lost hints
+		p.serveHTTP,  // api, web, health, metrics
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -185,7 +186,7 @@ func (p *parts) introduce(first auth.First) error {
 
 // serveAgent starts the port of the agents.
 func (p *parts) serveAgent(ctx context.Context) error {
-	in, err := intake.New(p.store, p.blobs, p.bus, intake.Limits{})
+	in, err := intake.New(p.store, p.blobs, p.bus, p.log, intake.Limits{})
 	if err != nil {
 		return fmt.Errorf("build intake: %w", err)
 	}
@@ -193,7 +194,7 @@ func (p *parts) serveAgent(ctx context.Context) error {
 	if p.Config.Drain > 0 {
 		timing.Spread = p.Config.Drain * 2 / 3
 	}
-	server := agentlink.New(agentlink.Options{ //nolint:contextcheck // each call has a context of its own
+	p.link = agentlink.New(agentlink.Options{ //nolint:contextcheck // each call has a context of its own
 		Log: p.log, Store: p.store, Identity: p.auth, Bus: p.bus, Intake: received{in}, Metrics: p.metrics, Traces: p.traces,
 		Gateway: gateway(), TLS: p.port.tls, Timing: timing,
 	})
@@ -203,18 +204,12 @@ func (p *parts) serveAgent(ctx context.Context) error {
 	}
 	p.port.addr = lis.Addr()
 	p.later("agents' port", func(ctx context.Context) error {
-		server.Stop(ctx)
+		p.link.Stop(ctx)
 		return nil
 	})
-	sweeps := context.WithoutCancel(ctx) // they end with the server
-	p.serve(func() error { return server.Serve(sweeps, lis) })
+	outlive := context.WithoutCancel(ctx) // it ends with the server
+	p.serve(func() error { return p.link.Serve(outlive, lis) })
 	return nil
-}
-
-func (p *parts) dispatcher() *dispatch.Dispatcher {
-	return dispatch.New(dispatch.Config{
-		Store: p.store, Bus: p.bus, Log: p.log, Topics: dispatch.Topics{Agent: cluster.Topic, Execution: execution.Topic},
-	})
 }
 
 func (p *parts) install() api.Install {

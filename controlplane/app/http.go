@@ -15,7 +15,6 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/api"
 	"github.com/seatrial/seatrial/controlplane/catalog"
-	"github.com/seatrial/seatrial/controlplane/dispatch"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/telemetry"
 	"github.com/seatrial/seatrial/ui/web"
@@ -31,7 +30,7 @@ const (
 
 // serveHTTP starts pages, API, health and metrics.
 func (p *parts) serveHTTP(ctx context.Context) error {
-	handler, err := p.handler(ctx)
+	handler, err := p.handler()
 	if err != nil {
 		return err
 	}
@@ -95,9 +94,8 @@ func (p *parts) listenHTTP(ctx context.Context, h http.Handler, address, flag st
 }
 
 // handler routes all that the HTTP port serves.
-func (p *parts) handler(ctx context.Context) (http.Handler, error) {
-	run := p.dispatcher()
-	p.sweepGroups(ctx, run)
+func (p *parts) handler() (http.Handler, error) {
+	run := p.run
 	calls, err := api.New(api.Options{
 		Catalog: p.store, Applier: catalog.New(p.store), History: p.store, Fleet: p.store, Enroller: p.auth, Runner: run, Accounts: p.auth, Bus: p.bus, Blobs: p.blobs,
 		Log: p.log, Cookie: view.SessionCookie, PublicURL: p.Config.PublicURL, Version: p.Version, Install: p.install(), Draining: p.draining,
@@ -123,21 +121,6 @@ func (p *parts) handler(ctx context.Context) (http.Handler, error) {
 	}
 	outer.Handle("/", bounded(observed, bodyTimeout))
 	return outer, nil
-}
-
-// sweepGroups starts the safety net of the concurrency groups.
-func (p *parts) sweepGroups(ctx context.Context, run *dispatch.Dispatcher) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	ticker := time.NewTicker(dispatch.SweepEvery)
-	p.serve(func() error {
-		defer ticker.Stop()
-		run.Sweep(ctx, ticker.C)
-		return nil
-	})
-	p.later("sweep of the concurrency groups", func(context.Context) error {
-		cancel()
-		return nil
-	})
 }
 
 func (p *parts) pages(run runner) (http.Handler, error) {

@@ -90,10 +90,7 @@ func (d *Dispatcher) Start(ctx context.Context, req execution.Request) (e execut
 	effects := execution.Effects{Wake: clusters(n.Runs), Changed: []execution.ID{id}}
 	if grouped(n.Runs) {
 		admitted, err := d.store.Admit(ctx, id)
-		if err != nil {
-			// It is accepted, and the sweep lets it begin: to tell of a failure would have it started twice.
-			d.log.ErrorContext(ctx, "concurrency groups not decided", "execution", id, "error", err)
-		}
+		admitted.Undecided = err // it is accepted: to answer with a failure would have it started twice
 		effects.Add(admitted)
 	}
 	d.tell(ctx, viewer.Organization, effects)
@@ -118,7 +115,6 @@ func (d *Dispatcher) Cancel(ctx context.Context, id execution.ID, reason string)
 	if err != nil {
 		return fmt.Errorf("cancel execution %s: %w", id, err)
 	}
-	effects.Add(execution.Effects{Changed: []execution.ID{id}})
 	d.tell(ctx, viewer.Organization, effects)
 	d.log.InfoContext(ctx, "execution cancelled", "execution", id, "actor", viewer.Name)
 	return nil
@@ -152,6 +148,9 @@ func (d *Dispatcher) Resume(ctx context.Context, id execution.ID, which executio
 
 // tell wakes those who have something to do or to show.
 func (d *Dispatcher) tell(ctx context.Context, org tenant.ID, effects execution.Effects) {
+	if effects.Undecided != nil {
+		d.log.ErrorContext(ctx, "concurrency groups not decided", "organization", org, "error", effects.Undecided)
+	}
 	for _, c := range effects.Wake {
 		d.bus.Publish(ctx, d.topics.Agent(org, c))
 	}

@@ -35,6 +35,7 @@ kind: TestWorkflow
 metadata: {name: shop}
 spec:
   params: {users: {type: integer, default: 3, maximum: 9}}
+  retry: {infrastructure: 2}
   source: {git: {url: "https://git.example.test/shop.git", secretRef: {name: git}}, files: [{path: a.sh, content: "true", mode: 0755}]}
   container:
     image: python:3
@@ -135,7 +136,7 @@ func (m *memory) CancelExecution(ctx context.Context, id execution.ID, reason st
 		return effects, fault.New(fault.Conflict, "execution %s has ended", id)
 	}
 	m.cancelled[id] = reason
-	return execution.Effects{Wake: []cluster.ID{m.created[0].Runs[0].Environment.ClusterID}}, nil
+	return execution.Effects{Wake: []cluster.ID{m.created[0].Runs[0].Environment.ClusterID}, Changed: []execution.ID{id}}, nil
 }
 
 func (m *memory) Admit(_ context.Context, id execution.ID) (execution.Effects, error) {
@@ -218,7 +219,7 @@ func TestDispatcher_Start(t *testing.T) {
 		ID: id(1), Workflow: "shop", Revision: 4, Digest: "d4", Status: execution.Queued, Params: map[string]string{"users": "7"}, Priority: 50,
 		Trigger: "api", Actor: "ci", CreatedAt: time.Date(2026, 3, 1, 11, 0, 0, 0, time.UTC),
 		Runs: []execution.Run{{
-			ID: id(2), Environment: "staging", Cluster: "eu-1", Namespace: "shop-tests", Status: execution.Queued,
+			ID: id(2), Environment: "staging", Cluster: "eu-1", Namespace: "shop-tests", Status: execution.Queued, Retries: 2,
 			Attempts: []execution.Attempt{{ID: id(3), Number: 1, Status: execution.Queued, Steps: steps, Services: services}},
 		}},
 	}

@@ -1,12 +1,10 @@
 package dispatch_test
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -208,17 +206,10 @@ func TestDispatcher_Sweep(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.store.effects = execution.Effects{Changed: []execution.ID{id(0xe1)}}
-	ctx, cancel := context.WithCancel(t.Context())
-	ticks, done := make(chan time.Time), make(chan struct{})
-	go func() {
-		defer close(done)
-		b.Sweep(ctx, ticks)
-	}()
-	ticks <- time.Time{}
-	ticks <- time.Time{} // taken once the first sweep is over
-	cancel()
-	<-done
-	if hints := strings.Join(*b.bus, " "); b.store.sweeps < 1 || !strings.Contains(hints, id(0xe1).String()) {
+	if err := b.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if hints := strings.Join(*b.bus, " "); b.store.sweeps != 1 || !strings.Contains(hints, id(0xe1).String()) {
 		t.Errorf("%d sweeps, hints %s", b.store.sweeps, hints)
 	}
 }
@@ -230,8 +221,8 @@ func TestReissue(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := b.store.created[0].Runs[0]
-	if first.Retries != 0 {
-		t.Errorf("%d retries, although the workflow asks for none", first.Retries)
+	if first.Retries != 2 {
+		t.Errorf("%d retries, want those of the workflow", first.Retries)
 	}
 	spec, digest, err := dispatch.Reissue(first.Spec, id(0x77), 2)
 	var before, after agentv1.Assignment

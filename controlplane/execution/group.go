@@ -1,6 +1,7 @@
 package execution
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
@@ -56,8 +57,9 @@ const (
 //     skipped is so when it finds others before it. Runs of one execution do neither to each other: they take turns.
 func Decide(members []Member, room map[ID]int) []Fate {
 	fates := make([]Fate, len(members))
+	back := heldBack(members, room)
 	for i := len(members) - 1; i >= 0; i-- {
-		if m := members[i]; !m.Holds && m.Group.OnConflict == CancelOlder && fates[i] == Stay {
+		if m := members[i]; !m.Holds && !back[i] && m.Group.OnConflict == CancelOlder && fates[i] == Stay {
 			endOlder(members[:i], fates, m)
 		}
 	}
@@ -86,6 +88,19 @@ func Decide(members []Member, room map[ID]int) []Fate {
 		}
 	}
 	return fates
+}
+
+// heldBack tells which members wait for a sibling rather than for the group: they cancel nobody, because they could not begin.
+func heldBack(members []Member, room map[ID]int) []bool {
+	back := make([]bool, len(members))
+	taken := map[ID]int{}
+	for i, m := range members {
+		if left, limited := room[m.Execution]; limited && !m.Holds {
+			back[i] = taken[m.Execution] >= left
+			taken[m.Execution]++
+		}
+	}
+	return back
 }
 
 // endOlder ends the oldest of other executions, until there is a place for m among those that are left.
@@ -121,6 +136,9 @@ func othersBefore(members []Member, fates []Fate, at int) bool {
 type Effects struct {
 	Wake    []cluster.ID // whose agents have something to do
 	Changed []ID         // executions that look different now
+	// Undecided is why it is still open who may begin in a concurrency group. The change itself is stored, and the sweep decides later:
+	// whoever asked for it logs this and does not answer with it.
+	Undecided error
 }
 
 // Add takes over more effects, each once.
@@ -135,4 +153,5 @@ func (e *Effects) Add(more Effects) {
 			e.Changed = append(e.Changed, id)
 		}
 	}
+	e.Undecided = errors.Join(e.Undecided, more.Undecided)
 }

@@ -54,6 +54,8 @@ func TestDecide(t *testing.T) {
 		"CancelNeedsNone":   {"a!q2 bc2", nil, "stay begin", "there is room"},
 		"CancelNoSibling":   {"a!c1 ac1", nil, "stay stay", "runs of one execution take turns"},
 		"CancelPastSibling": {"b!q1 a-c1 ac1", nil, "end stay stay", "others go, siblings stay"},
+		"CancelHeldBack":    {"a!q1 bc1", map[execution.ID]int{{'b'}: 0}, "stay stay", "its siblings keep it from beginning: nobody has to go for it yet"},
+		"CancelHeldBackOne": {"a!q2 c!q2 bc2 bc2", map[execution.ID]int{{'b'}: 1}, "end stay stay stay", "one of two may begin: one has to go"},
 		"Skip":              {"a!q1 bs1", nil, "stay skip", "it is not needed"},
 		"SkipNot":           {"a!q2 bs2", nil, "stay begin", "there is room"},
 		"SkipNoSibling":     {"a!s1 as1", nil, "stay stay", "runs of one execution take turns"},
@@ -103,7 +105,7 @@ func TestDecide_Property(t *testing.T) {
 					room[m.Execution]--
 				}
 			}
-			holding := 0
+			holding, begun := 0, map[execution.ID]int{}
 			var next []execution.Member
 			for i, fate := range execution.Decide(live, room) {
 				m := live[i]
@@ -113,6 +115,10 @@ func TestDecide_Property(t *testing.T) {
 				m.Holds, m.Ending = m.Holds || fate == execution.Begin, m.Ending || fate == execution.End
 				if m.Holds {
 					holding++
+					begun[m.Execution]++
+				}
+				if begun[m.Execution] > maxParallel {
+					t.Fatalf("execution %v has more than %d runs under way", m.Execution, maxParallel)
 				}
 				next = append(next, m)
 			}

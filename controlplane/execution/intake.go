@@ -38,9 +38,16 @@ type NewRun struct {
 
 // Saved is what became of a report.
 type Saved struct {
-	Status    Status // of the attempt
-	Execution ID
-	Effects   // on runs that waited for this one, or are to end with it
+	Status  Status // of the attempt
+	Effects        // on its own execution, on runs that waited for this one, or are to end with it
+}
+
+// Reconciled is what an agent has to do about its inventory, and what else came of it.
+type Reconciled struct {
+	Cancel  []AttemptID // they must not go on
+	Unknown []AttemptID // not of this control plane
+	Release []AttemptID // all of them is stored: their Jobs may go
+	Effects
 }
 
 // Report is a snapshot of an attempt as its agent knows it.
@@ -146,4 +153,5 @@ type TestResult struct {
 	Duration    time.Duration
 	Message     string // first line of the failure, or why it did not run
 	Detail      string // the rest, at most 64 KiB
+	Superseded  bool   // of an attempt that was lost and tried anew: kept as evidence, counted nowhere; filled when read
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -35,7 +36,7 @@ func (s *store) SaveReport(_ context.Context, r execution.Report) (execution.Sav
 		return execution.Saved{}, s.missing(r.Attempt)
 	}
 	s.reports = append(s.reports, r)
-	return execution.Saved{Status: r.Status, Execution: s.execution, Effects: execution.Effects{Wake: s.wake}}, nil
+	return execution.Saved{Status: r.Status, Effects: execution.Effects{Wake: s.wake, Changed: []execution.ID{s.execution}}}, nil
 }
 
 func (s *store) missing(id execution.AttemptID) error {
@@ -146,7 +147,7 @@ func setup(t *testing.T, limits intake.Limits) *bench {
 	}
 	b.ctx = tenant.WithViewer(t.Context(), b.viewer)
 	var err error
-	if b.intake, err = intake.New(b.store, b.blobs, b.bus, limits); err != nil {
+	if b.intake, err = intake.New(b.store, b.blobs, b.bus, slog.New(slog.DiscardHandler), limits); err != nil {
 		t.Fatal(err)
 	}
 	return b

@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 
@@ -44,19 +45,20 @@ type Intake struct {
 	store   Store
 	blobs   Blobs
 	bus     Bus
+	log     *slog.Logger
 	limits  Limits
 	opener  *logchunk.Opener
 	scratch sync.Pool // *[]byte for checking chunks
 }
 
 // New returns an Intake.
-func New(store Store, blobs Blobs, bus Bus, limits Limits) (*Intake, error) {
+func New(store Store, blobs Blobs, bus Bus, log *slog.Logger, limits Limits) (*Intake, error) {
 	opener, err := logchunk.NewOpener()
 	if err != nil {
 		return nil, fmt.Errorf("intake: %w", err)
 	}
 	return &Intake{
-		store: store, blobs: blobs, bus: bus, limits: limits.withDefaults(), opener: opener,
+		store: store, blobs: blobs, bus: bus, log: log.With("component", "intake"), limits: limits.withDefaults(), opener: opener,
 		scratch: sync.Pool{New: func() any { b := make([]byte, 0, logchunk.MaxRaw); return &b }},
 	}, nil
 }
@@ -83,7 +85,9 @@ func (i *Intake) Report(ctx context.Context, r execution.Report) (execution.Stat
 	if err != nil {
 		return "", fmt.Errorf("save report of attempt %s: %w", r.Attempt, err)
 	}
-	saved.Add(execution.Effects{Changed: []execution.ID{saved.Execution}})
+	if saved.Undecided != nil {
+		i.log.ErrorContext(ctx, "concurrency groups not decided", "attempt", r.Attempt, "error", saved.Undecided)
+	}
 	for _, id := range saved.Changed {
 		i.bus.Publish(ctx, execution.Topic(viewer.Organization, id))
 	}

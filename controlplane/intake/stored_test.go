@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -76,7 +77,7 @@ func TestIntake_File_ReadBack(t *testing.T) {
 			of, attempt := next()
 			t.Run(filepath.Base(path)+"/"+named, func(t *testing.T) {
 				t.Parallel()
-				in, err := intake.New(s, &blobs{kept: map[string][]byte{}}, &bus{}, intake.Limits{})
+				in, err := intake.New(s, &blobs{kept: map[string][]byte{}}, &bus{}, slog.New(slog.DiscardHandler), intake.Limits{})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -49,7 +49,7 @@ func (s *Store) CancelExecution(ctx context.Context, id record.ID, reason string
 		return record.Effects{}, err
 	}
 	after.wake = union(wake, after.wake)
-	return s.admitAfter(ctx, after)
+	return s.admitAfter(ctx, after), nil
 }
 
 // cancelAttempts ends the live ones among attempts that no agent has, or whose agent has been away for long, and asks the agents of
@@ -137,6 +137,9 @@ func askToCancel(ctx context.Context, tx *db.Tx, attempts []*db.Attempt, reason 
 
 // giveUp ends the attempts whose agent has been away for long, and returns its clusters. The command stays: should the agent come
 // back, it stops what still runs there.
+//
+// The place of such a run in a concurrency group is free from then on, although its Job may still run: a cluster that was taken down for
+// good would otherwise hold the group for ever, and nobody can tell the two apart from here.
 func (s *Store) giveUp(ctx context.Context, tx *db.Tx, attempts []*db.Attempt, e ending) (lost []cluster.ID, ended bool, err error) {
 	byCluster := map[cluster.ID][]uuid.UUID{}
 	for _, a := range attempts {

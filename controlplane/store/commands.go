@@ -129,10 +129,10 @@ func markSent(ctx context.Context, tx *db.Tx, rows []*db.AgentCommand, epoch int
 }
 
 // AckCommand stores the agent's answer.
-func (s *Store) AckCommand(ctx context.Context, id uuid.UUID, outcome record.Outcome, message string) error {
+func (s *Store) AckCommand(ctx context.Context, id uuid.UUID, outcome record.Outcome, message string) (execution.Effects, error) {
 	v, err := agent(ctx)
 	if err != nil {
-		return err
+		return execution.Effects{}, err
 	}
 	var after consequences
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
@@ -172,10 +172,9 @@ func (s *Store) AckCommand(ctx context.Context, id uuid.UUID, outcome record.Out
 		return err
 	})
 	if err != nil {
-		return err
+		return execution.Effects{}, err
 	}
-	_, err = s.admitAfter(ctx, after) // the sweep finds what others have to do
-	return err
+	return s.admitAfter(ctx, after), nil
 }
 
 func (s *Store) startAnswered(ctx context.Context, tx *db.Tx, a *db.Attempt, head *db.Execution, outcome record.Outcome, message string) (after consequences, err error) {

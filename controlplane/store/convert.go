@@ -89,6 +89,7 @@ func resultRecord(row *db.TestResult) record.TestResult {
 	return record.TestResult{
 		ID: row.ID, Attempt: row.AttemptID, Environment: row.EnvironmentName, Step: row.StepIndex, Suite: row.Suite, Name: row.Name,
 		File: row.Source, Outcome: row.Outcome, Duration: time.Duration(row.Duration), Message: row.Message, Detail: row.Detail,
+		Superseded: row.Severity >= supersededSeverity,
 	}
 }
 

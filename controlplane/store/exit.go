@@ -31,12 +31,12 @@ func judgeReport(ctx context.Context, tx *db.Tx, a *db.Attempt, f execution.File
 			return err
 		}
 	}
-	return judgeExit(ctx, tx, row)
+	return judgeExit(ctx, tx, a, row)
 }
 
 // judgeExit brings the reports of a step to what its exit code says of them: either none of them is contradicted by it, or all are
 // and the first by path carries the one case that stands for the failure.
-func judgeExit(ctx context.Context, tx *db.Tx, row *db.Step) error {
+func judgeExit(ctx context.Context, tx *db.Tx, a *db.Attempt, row *db.Step) error {
 	exit := row.ExitCode
 	if row.Status == string(execution.Passed) {
 		exit = nil // whatever the code is, the workflow expects it
@@ -50,7 +50,7 @@ func judgeExit(ctx context.Context, tx *db.Tx, row *db.Step) error {
 		if err := tx.File.Update().Where(reports...).SetExitReason("").Exec(ctx); err != nil {
 			return err
 		}
-		return withdraw(ctx, tx, row)
+		return withdraw(ctx, tx, a, row)
 	}
 	first, err := tx.File.Query().Where(reports...).Order(file.ByPath(), file.BySha256()).First(ctx)
 	if db.IsNotFound(err) {
@@ -63,38 +63,42 @@ func judgeExit(ctx context.Context, tx *db.Tx, row *db.Step) error {
 	if err := tx.File.Update().Where(append(reports, file.ExitReasonNEQ(reason))...).SetExitReason(reason).Exec(ctx); err != nil {
 		return err
 	}
-	return standFor(ctx, tx, row, first, verdict.Synthetic[0])
+	return standFor(ctx, tx, a, row, first, verdict.Synthetic[0])
 }
 
 // standFor stores the case that stands for the hidden failure with a report, and takes it from where it was before.
-func standFor(ctx context.Context, tx *db.Tx, row *db.Step, f *db.File, c results.Case) error {
+func standFor(ctx context.Context, tx *db.Tx, a *db.Attempt, row *db.Step, f *db.File, c results.Case) error {
 	if row.ExitResultID != nil {
 		now, err := tx.TestResult.Get(ctx, *row.ExitResultID)
 		if err != nil || now.FileID == f.ID {
 			return err
 		}
-		if err := withdraw(ctx, tx, row); err != nil {
+		if err := withdraw(ctx, tx, a, row); err != nil {
 			return err
 		}
+	}
+	old, err := superseded(ctx, tx, a)
+	if err != nil {
+		return err
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return err
 	}
 	err = tx.TestResult.Create().SetID(id).SetOrganizationID(f.OrganizationID).SetExecutionID(f.ExecutionID).SetAttemptID(f.AttemptID).
-		SetFileID(f.ID).SetEnvironmentName(f.EnvironmentName).SetStepIndex(f.StepIndex).SetSeverity(severity(c.Outcome)).SetSuite("").
+		SetFileID(f.ID).SetEnvironmentName(f.EnvironmentName).SetStepIndex(f.StepIndex).SetSeverity(severity(c.Outcome, old)).SetSuite("").
 		SetName(c.Name).SetSource("").SetOutcome(string(c.Outcome)).SetDuration(0).SetMessage(c.Message).SetDetail("").Exec(ctx)
 	if err != nil {
 		return err
 	}
-	if err := row.Update().SetExitResultID(id).Exec(ctx); err != nil {
+	if err := row.Update().SetExitResultID(id).Exec(ctx); err != nil || old {
 		return err
 	}
 	return tx.Execution.UpdateOneID(f.ExecutionID).AddTestsErrored(1).Exec(ctx)
 }
 
 // withdraw removes the case that stood for a failure.
-func withdraw(ctx context.Context, tx *db.Tx, row *db.Step) error {
+func withdraw(ctx context.Context, tx *db.Tx, a *db.Attempt, row *db.Step) error {
 	gone, err := tx.TestResult.Get(ctx, *row.ExitResultID)
 	if err != nil {
 		return err
@@ -103,6 +107,9 @@ func withdraw(ctx context.Context, tx *db.Tx, row *db.Step) error {
 		return err
 	}
 	if err := row.Update().ClearExitResultID().Exec(ctx); err != nil {
+		return err
+	}
+	if old, err := superseded(ctx, tx, a); err != nil || old {
 		return err
 	}
 	return tx.Execution.UpdateOneID(gone.ExecutionID).AddTestsErrored(-1).Exec(ctx)

@@ -18,18 +18,21 @@ import (
 	"github.com/seatrial/seatrial/ent/db/testresult"
 )
 
-// severity sorts results: what needs a person first.
-func severity(o results.Outcome) int {
+// severity sorts results: what needs a person first, what no longer counts last.
+func severity(o results.Outcome, superseded bool) int {
+	base := 1 // it should have run
 	switch {
 	case o.Bad():
-		return 0
+		base = 0
 	case o == results.Passed:
-		return 3
+		base = 3
 	case o == results.Skipped:
-		return 2
-	default: // it should have run
-		return 1
+		base = 2
 	}
+	if superseded {
+		base += supersededSeverity
+	}
+	return base
 }
 
 // SaveFile stores a file's record with the results read from it.
@@ -56,11 +59,20 @@ func (s *Store) SaveFile(ctx context.Context, f execution.File, list []execution
 		if err := createFile(ctx, tx, a, r.EnvironmentName, f); err != nil {
 			return err
 		}
-		if err := createResults(ctx, tx, a, r.EnvironmentName, f, list); err != nil {
+		old, err := superseded(ctx, tx, a)
+		if err != nil {
 			return err
 		}
-		if err := addCounts(ctx, head, list); err != nil || f.Kind != execution.FileReport {
+		if err := createResults(ctx, tx, a, r.EnvironmentName, f, list, old); err != nil {
 			return err
+		}
+		if !old {
+			if err := addCounts(ctx, head, list); err != nil {
+				return err
+			}
+		}
+		if f.Kind != execution.FileReport {
+			return nil
 		}
 		return judgeReport(ctx, tx, a, f)
 	})
@@ -74,12 +86,12 @@ func createFile(ctx context.Context, tx *db.Tx, a *db.Attempt, environment strin
 		SetGradeReason(clean(f.GradeReason)).SetBlob(f.Blob).Exec(ctx)
 }
 
-func createResults(ctx context.Context, tx *db.Tx, a *db.Attempt, environment string, f execution.File, list []execution.TestResult) error {
+func createResults(ctx context.Context, tx *db.Tx, a *db.Attempt, environment string, f execution.File, list []execution.TestResult, superseded bool) error {
 	for part := range slices.Chunk(list, batch) {
 		rows := make([]*db.TestResultCreate, len(part))
 		for i, r := range part {
 			rows[i] = tx.TestResult.Create().SetOrganizationID(a.OrganizationID).SetExecutionID(a.ExecutionID).SetAttemptID(a.ID).
-				SetFileID(f.ID).SetEnvironmentName(environment).SetStepIndex(f.Step).SetSeverity(severity(results.Outcome(r.Outcome))).
+				SetFileID(f.ID).SetEnvironmentName(environment).SetStepIndex(f.Step).SetSeverity(severity(results.Outcome(r.Outcome), superseded)).
 				SetSuite(clean(r.Suite)).SetName(clean(r.Name)).SetSource(clean(r.File)).SetOutcome(r.Outcome).
 				SetDuration(int64(r.Duration)).SetMessage(clean(r.Message)).SetDetail(clean(r.Detail))
 		}

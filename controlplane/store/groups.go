@@ -83,7 +83,8 @@ func insider(ctx context.Context, org tenant.ID) context.Context {
 	return tenant.WithViewer(ctx, tenant.Viewer{Kind: tenant.KindMember, Organization: org, Name: "system"})
 }
 
-// admitGroups goes on while the end of one run lets another one begin.
+// admitGroups goes on while the end of one run lets another one begin. It comes to an end because each round after the first needs a run
+// that ended in the one before.
 func (s *Store) admitGroups(ctx context.Context, org tenant.ID, groups []string) (effects record.Effects, err error) {
 	ctx = insider(ctx, org)
 	slices.Sort(groups)
@@ -298,11 +299,7 @@ func (a *admission) apply(ctx context.Context, from, to int) error {
 		}
 	}
 	after, err := a.s.derive(ctx, a.tx, head)
-	for _, name := range after.groups {
-		if name != a.group { // a place of this group that got free just now is given by the next sweep
-			a.more = append(a.more, name)
-		}
-	}
+	a.more = append(a.more, after.groups...) // this group is among them when a place of it got free just now
 	a.effects.Add(record.Effects{Wake: after.wake, Changed: []record.ID{head.ID}})
 	return err
 }

@@ -74,6 +74,7 @@ func terminal() []string {
 // consequences are what a change of one run has for others.
 type consequences struct {
 	organization tenant.ID
+	execution    record.ID    // that was changed
 	wake         []cluster.ID // whose agents have something to do
 	groups       []string     // concurrency groups in which somebody may begin; see admitAfter
 }
@@ -82,7 +83,7 @@ type consequences struct {
 // consequences for the others. The caller holds the execution's lock, by which its viewer has proven to be of the organization.
 func (s *Store) derive(ctx context.Context, tx *db.Tx, head *db.Execution) (after consequences, err error) {
 	ctx = insider(ctx, head.OrganizationID)
-	after.organization = head.OrganizationID
+	after.organization, after.execution = head.OrganizationID, head.ID
 	runs, err := tx.Run.Query().Where(run.ExecutionID(head.ID)).Order(run.ByOrdinal()).All(ctx)
 	if err != nil {
 		return after, err
@@ -129,14 +130,18 @@ func freed(head *db.Execution, runs []*db.Run, states []state) []string {
 	return slices.Compact(groups)
 }
 
-// admitAfter lets begin what waited for the end of a run, once that is stored.
-func (s *Store) admitAfter(ctx context.Context, after consequences) (record.Effects, error) {
-	if len(after.groups) == 0 {
-		return record.Effects{Wake: after.wake}, nil
+// admitAfter lets begin what waited for the end of a run, once that is stored. What cannot be decided now is left to the sweep.
+func (s *Store) admitAfter(ctx context.Context, after consequences) record.Effects {
+	effects := record.Effects{Wake: after.wake}
+	if after.execution != uuid.Nil {
+		effects.Changed = []record.ID{after.execution}
 	}
-	effects, err := s.admitGroups(ctx, after.organization, after.groups)
-	effects.Add(record.Effects{Wake: after.wake})
-	return effects, err
+	if len(after.groups) > 0 {
+		admitted, err := s.admitGroups(ctx, after.organization, after.groups)
+		effects.Add(admitted)
+		effects.Undecided = err
+	}
+	return effects
 }
 
 // states reads what the attempts of an execution say of its runs, in their order.

@@ -25,46 +25,46 @@ const (
 )
 
 // Reconcile compares a whole inventory with the records.
-func (s *Store) Reconcile(ctx context.Context, present []execution.AttemptID, grace time.Duration) (cancel, unknown, release []execution.AttemptID, err error) {
+func (s *Store) Reconcile(ctx context.Context, present []execution.AttemptID, grace time.Duration) (r execution.Reconciled, err error) {
 	v, err := agent(ctx)
 	if err != nil {
-		return nil, nil, nil, err
+		return r, err
 	}
 	known, err := s.inventoried(ctx, v, present)
 	if err != nil {
-		return nil, nil, nil, err
+		return r, err
 	}
 	asked, err := s.commanded(ctx, v, record.Cancel, present)
 	if err != nil {
-		return nil, nil, nil, err
+		return r, err
 	}
 	released, err := s.commanded(ctx, v, record.Release, present)
 	if err != nil {
-		return nil, nil, nil, err
+		return r, err
 	}
 	for _, id := range present {
 		a := known[id]
 		switch {
 		case a == nil:
-			unknown = append(unknown, id)
+			r.Unknown = append(r.Unknown, id)
 		case !execution.Status(a.Status).Terminal():
 			if asked[id] {
-				cancel = append(cancel, id)
+				r.Cancel = append(r.Cancel, id)
 			}
 		case endedHere(a) && !released[id]:
 			// Yet there is a Job: it must not go on, and what it has said is kept.
-			cancel = append(cancel, id)
+			r.Cancel = append(r.Cancel, id)
 		case a.Delivered:
-			release = append(release, id)
+			r.Release = append(r.Release, id)
 		}
 	}
-	if err := s.endMissing(ctx, v, present, grace); err != nil {
-		return nil, nil, nil, err
+	if err := s.endMissing(ctx, v, present, grace, &r.Effects); err != nil {
+		return r, err
 	}
 	if err := s.resumeAgain(ctx, v, present); err != nil {
-		return nil, nil, nil, database.Fault(err)
+		return r, database.Fault(err)
 	}
-	return cancel, unknown, release, s.endNeverStarted(ctx, v, present, grace)
+	return r, s.endNeverStarted(ctx, v, present, grace, &r.Effects)
 }
 
 // endedHere reports whether an attempt was cancelled without its agent: before any agent had it, or while the agent was away.
@@ -105,7 +105,7 @@ func (s *Store) commanded(ctx context.Context, v tenant.Viewer, kind record.Comm
 }
 
 // endMissing ends attempts that have no Job any more. What was assigned less than grace ago may not have been listed yet.
-func (s *Store) endMissing(ctx context.Context, v tenant.Viewer, present []uuid.UUID, grace time.Duration) error {
+func (s *Store) endMissing(ctx context.Context, v tenant.Viewer, present []uuid.UUID, grace time.Duration, effects *execution.Effects) error {
 	before := s.now().Add(-grace)
 	candidates, err := s.db.Read().Attempt.Query().
 		Where(attempt.ClusterID(v.Cluster), attempt.Delivered(false), attempt.AssignedAtLT(before),
@@ -125,9 +125,7 @@ func (s *Store) endMissing(ctx context.Context, v tenant.Viewer, present []uuid.
 		}); err != nil {
 			return err
 		}
-		if _, err := s.admitAfter(ctx, after); err != nil { // the sweep finds what others have to do
-			return err
-		}
+		effects.Add(s.admitAfter(ctx, after))
 	}
 	return nil
 }
@@ -156,22 +154,22 @@ func (s *Store) endWithoutJob(ctx context.Context, tx *db.Tx, id uuid.UUID) (aft
 	return s.derive(ctx, tx, head)
 }
 
-// justBack is how long after an agent has connected its inventory still tells of the time before.
+// justBack is how long after the return of an agent its inventory still tells of the time before.
 const justBack = time.Minute
 
-// lostWhileAway reports whether the agent connected anew after it had been given the attempt, and tells of the missing Job with its
-// first words: nobody watched when the Job went.
+// lostWhileAway reports whether the agent came back from a real absence after it had been given the attempt, and tells of the missing Job
+// with its first words: nobody watched when the Job went. A session that was merely made anew is none.
 func (s *Store) lostWhileAway(ctx context.Context, tx *db.Tx, a *db.Attempt) (bool, error) {
 	row, err := tx.Cluster.Query().Where(cluster.ID(a.ClusterID)).Only(ctx)
-	if err != nil || row.ConnectedAt == nil || a.AssignedAt == nil {
+	if err != nil || row.ReturnedAt == nil || a.AssignedAt == nil {
 		return false, err
 	}
-	return row.ConnectedAt.After(*a.AssignedAt) && s.now().Sub(*row.ConnectedAt) < justBack, nil
+	return row.ReturnedAt.After(*a.AssignedAt) && s.now().Sub(*row.ReturnedAt) < justBack, nil
 }
 
 // endNeverStarted ends attempts that were to be cancelled before the agent had answered their start command, and for which it has
 // no Job: the answer, or the command itself, was lost.
-func (s *Store) endNeverStarted(ctx context.Context, v tenant.Viewer, present []uuid.UUID, grace time.Duration) error {
+func (s *Store) endNeverStarted(ctx context.Context, v tenant.Viewer, present []uuid.UUID, grace time.Duration, effects *execution.Effects) error {
 	asked, err := s.db.Read().AgentCommand.Query().
 		Where(agentcommand.ClusterID(v.Cluster), agentcommand.Kind(string(record.Cancel)), agentcommand.State(done),
 			agentcommand.SentAtLT(s.now().Add(-grace)), agentcommand.HasAttemptWith(attempt.AssignedAtIsNil(), attempt.FinishedAtIsNil())).
@@ -195,9 +193,7 @@ func (s *Store) endNeverStarted(ctx context.Context, v tenant.Viewer, present []
 		}); err != nil {
 			return err
 		}
-		if _, err := s.admitAfter(ctx, after); err != nil {
-			return err
-		}
+		effects.Add(s.admitAfter(ctx, after))
 	}
 	return nil
 }

@@ -53,14 +53,14 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.S
 			}
 		}
 		after, err = s.derive(ctx, tx, head)
-		saved = record.Saved{Status: status, Execution: head.ID}
+		saved = record.Saved{Status: status}
 		if record.Lost(status, a.Reason) {
 			after.wake = union(after.wake, []cluster.ID{a.ClusterID}) // a new attempt may be its to start
 		}
 		return err
 	})
 	if err == nil {
-		saved.Effects, err = s.admitAfter(ctx, after)
+		saved.Effects = s.admitAfter(ctx, after)
 	}
 	return saved, err
 }
@@ -147,14 +147,14 @@ func mergeSteps(ctx context.Context, tx *db.Tx, a *db.Attempt, steps []record.St
 		if i < 0 {
 			continue // not in the plan: nothing to keep it under
 		}
-		if err := mergeStep(ctx, tx, rows[i], reported); err != nil {
+		if err := mergeStep(ctx, tx, a, rows[i], reported); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func mergeStep(ctx context.Context, tx *db.Tx, row *db.Step, reported record.Step) error {
+func mergeStep(ctx context.Context, tx *db.Tx, a *db.Attempt, row *db.Step, reported record.Step) error {
 	from := record.Status(row.Status)
 	status := record.Next(from, reported.Status)
 	change := row.Update().SetStatus(string(status)).SetAllowed(row.Allowed || reported.Allowed)
@@ -175,7 +175,7 @@ func mergeStep(ctx context.Context, tx *db.Tx, row *db.Step, reported record.Ste
 	if err != nil || !learned {
 		return err
 	}
-	return judgeExit(ctx, tx, row)
+	return judgeExit(ctx, tx, a, row)
 }
 
 // queueRelease allows the agent to delete the Job, once.

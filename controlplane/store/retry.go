@@ -8,9 +8,13 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	record "github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/results"
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/agentcommand"
+	"github.com/seatrial/seatrial/ent/db/attempt"
+	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/step"
+	"github.com/seatrial/seatrial/ent/db/testresult"
 )
 
 // Reissue makes the assignment of a new attempt out of that of an earlier one.
@@ -30,8 +34,7 @@ func (s *Store) tryAnew(ctx context.Context, tx *db.Tx, a *db.Attempt, head *db.
 	if err != nil || a.Number > r.Retries {
 		return err
 	}
-	stopped, err := tx.AgentCommand.Query().Where(agentcommand.AttemptID(a.ID), agentcommand.Kind(string(cluster.Cancel))).Exist(ctx)
-	if err != nil || stopped {
+	if over, err := answered(ctx, tx, a); err != nil || over {
 		return err
 	}
 	id, err := uuid.NewV7()
@@ -39,8 +42,8 @@ func (s *Store) tryAnew(ctx context.Context, tx *db.Tx, a *db.Attempt, head *db.
 		return fmt.Errorf("make an id: %w", err)
 	}
 	spec, digest, err := s.reissue(a.Spec, id, a.Number+1)
-	if err != nil {
-		return fmt.Errorf("assignment of attempt %d: %w", a.Number+1, err)
+	if err != nil { // the end of this attempt is stored all the same
+		return a.Update().SetNotes(mergeNotes(a.Notes, []string{"The run could not be tried anew: " + err.Error()})).Exec(ctx)
 	}
 	message := fmt.Sprintf("Attempt %d of at most %d: the one before ended as %s.", a.Number+1, r.Retries+1, a.Reason)
 	if err := tx.Attempt.Create().SetID(id).SetOrganizationID(a.OrganizationID).SetExecutionID(a.ExecutionID).SetRunID(a.RunID).
@@ -60,5 +63,70 @@ func (s *Store) tryAnew(ctx context.Context, tx *db.Tx, a *db.Attempt, head *db.
 	if err := tx.Step.CreateBulk(steps...).Exec(ctx); err != nil {
 		return err
 	}
+	if err := newServicesOf(ctx, tx, a, id); err != nil {
+		return err
+	}
+	if err := supersede(ctx, tx, a); err != nil {
+		return err
+	}
 	return startCommand(tx, a.OrganizationID, a.ClusterID, id, turnOf(head)).Exec(ctx)
+}
+
+// answered reports whether there is nothing to try anew for: somebody wants the attempt stopped, or a test had failed before the loss.
+func answered(ctx context.Context, tx *db.Tx, a *db.Attempt) (bool, error) {
+	stopped, err := tx.AgentCommand.Query().Where(agentcommand.AttemptID(a.ID), agentcommand.Kind(string(cluster.Cancel))).Exist(ctx)
+	if err != nil || stopped {
+		return stopped, err
+	}
+	return tx.Step.Query().Where(step.AttemptID(a.ID), step.Allowed(false),
+		step.StatusIn(string(record.Failed), string(record.TimedOut))).Exist(ctx)
+}
+
+// newServicesOf gives a new attempt the services of the one before.
+func newServicesOf(ctx context.Context, tx *db.Tx, a *db.Attempt, id record.AttemptID) error {
+	rows, err := tx.Service.Query().Where(service.AttemptID(a.ID)).Order(service.ByOrdinal()).All(ctx)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	list := make([]*db.ServiceCreate, len(rows))
+	for i, row := range rows {
+		list[i] = tx.Service.Create().SetOrganizationID(a.OrganizationID).SetAttemptID(id).SetOrdinal(row.Ordinal).SetName(row.Name).
+			SetStatus(string(record.ServiceWaiting)).SetLogWithheld(row.LogWithheld)
+	}
+	return tx.Service.CreateBulk(list...).Exec(ctx)
+}
+
+// supersededSeverity is what the severity of results grows by once another attempt has taken the place of theirs: they stay, behind all
+// others.
+const supersededSeverity = 100
+
+// supersede takes the results of an attempt out of the counts of its execution.
+func supersede(ctx context.Context, tx *db.Tx, a *db.Attempt) error {
+	var counts []struct {
+		Outcome string `json:"outcome"`
+		Count   int    `json:"count"`
+	}
+	mine := testresult.AttemptID(a.ID)
+	if err := tx.TestResult.Query().Where(mine).GroupBy(testresult.FieldOutcome).Aggregate(db.Count()).Scan(ctx, &counts); err != nil {
+		return err
+	}
+	if len(counts) == 0 {
+		return nil
+	}
+	var n results.Tally
+	for _, c := range counts {
+		for range c.Count {
+			n.Add(results.Outcome(c.Outcome))
+		}
+	}
+	if err := tx.TestResult.Update().Where(mine).AddSeverity(supersededSeverity).Exec(ctx); err != nil {
+		return err
+	}
+	return tx.Execution.UpdateOneID(a.ExecutionID).AddTestsPassed(-n.Passed).AddTestsFailed(-n.Failed).AddTestsErrored(-n.Errored).
+		AddTestsSkipped(-n.Skipped).Exec(ctx)
+}
+
+// superseded reports whether another attempt has taken the place of this one. The caller holds the lock of the execution.
+func superseded(ctx context.Context, tx *db.Tx, a *db.Attempt) (bool, error) {
+	return tx.Attempt.Query().Where(attempt.RunID(a.RunID), attempt.NumberGT(a.Number)).Exist(ctx)
 }

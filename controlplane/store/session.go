@@ -26,6 +26,10 @@ func (s *Store) OpenSession(ctx context.Context, hello record.Hello) (epoch int6
 	}
 	now := s.now()
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		away := tx.Cluster.Update().Where(cluster.ID(v.Cluster), cluster.LastSeenAtLTE(now.Add(-record.OfflineAfter)))
+		if err := away.SetReturnedAt(now).Exec(ctx); err != nil {
+			return err
+		}
 		n, err := tx.Cluster.Update().Where(cluster.ID(v.Cluster), cluster.Revoked(false)).AddSessionEpoch(1).
 			SetGateway(hello.Gateway).SetConnected(true).SetConnectedAt(now).SetLastSeenAt(now).
 			SetAgentVersion(clean(hello.AgentVersion)).SetKubernetesVersion(clean(hello.KubernetesVersion)).

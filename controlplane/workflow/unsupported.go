@@ -22,7 +22,6 @@ func notYet() []string {
 		"spec.triggers",
 		"spec.environments.select",
 		"spec.environments.mode=any",
-		"spec.retry",
 		"spec.shards.balance=duration",
 		"spec.source.configMap",
 		"spec.source.oci",

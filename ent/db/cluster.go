@@ -48,6 +48,8 @@ type Cluster struct {
 	ConnectedAt *time.Time `json:"connected_at,omitempty"`
 	// LastSeenAt holds the value of the "last_seen_at" field.
 	LastSeenAt *time.Time `json:"last_seen_at,omitempty"`
+	// ReturnedAt holds the value of the "returned_at" field.
+	ReturnedAt *time.Time `json:"returned_at,omitempty"`
 	// AgentVersion holds the value of the "agent_version" field.
 	AgentVersion string `json:"agent_version,omitempty"`
 	// KubernetesVersion holds the value of the "kubernetes_version" field.
@@ -95,7 +97,7 @@ func (*Cluster) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullInt64)
 		case cluster.FieldName, cluster.FieldUID, cluster.FieldGateway, cluster.FieldAgentVersion, cluster.FieldKubernetesVersion, cluster.FieldRunnerDelivery:
 			values[i] = new(sql.NullString)
-		case cluster.FieldCreatedAt, cluster.FieldUpdatedAt, cluster.FieldEnrolledAt, cluster.FieldConnectedAt, cluster.FieldLastSeenAt:
+		case cluster.FieldCreatedAt, cluster.FieldUpdatedAt, cluster.FieldEnrolledAt, cluster.FieldConnectedAt, cluster.FieldLastSeenAt, cluster.FieldReturnedAt:
 			values[i] = new(sql.NullTime)
 		case cluster.FieldID, cluster.FieldOrganizationID:
 			values[i] = new(uuid.UUID)
@@ -206,6 +208,13 @@ func (_m *Cluster) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.LastSeenAt = new(time.Time)
 				*_m.LastSeenAt = value.Time
+			}
+		case cluster.FieldReturnedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field returned_at", values[i])
+			} else if value.Valid {
+				_m.ReturnedAt = new(time.Time)
+				*_m.ReturnedAt = value.Time
 			}
 		case cluster.FieldAgentVersion:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -319,6 +328,11 @@ func (_m *Cluster) String() string {
 	builder.WriteString(", ")
 	if v := _m.LastSeenAt; v != nil {
 		builder.WriteString("last_seen_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.ReturnedAt; v != nil {
+		builder.WriteString("returned_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
 	builder.WriteString(", ")

@@ -197,6 +197,20 @@ func (_c *ClusterCreate) SetNillableLastSeenAt(v *time.Time) *ClusterCreate {
 	return _c
 }
 
+// SetReturnedAt sets the "returned_at" field.
+func (_c *ClusterCreate) SetReturnedAt(v time.Time) *ClusterCreate {
+	_c.mutation.SetReturnedAt(v)
+	return _c
+}
+
+// SetNillableReturnedAt sets the "returned_at" field if the given value is not nil.
+func (_c *ClusterCreate) SetNillableReturnedAt(v *time.Time) *ClusterCreate {
+	if v != nil {
+		_c.SetReturnedAt(*v)
+	}
+	return _c
+}
+
 // SetAgentVersion sets the "agent_version" field.
 func (_c *ClusterCreate) SetAgentVersion(v string) *ClusterCreate {
 	_c.mutation.SetAgentVersion(v)
@@ -498,6 +512,10 @@ func (_c *ClusterCreate) createSpec() (*Cluster, *sqlgraph.CreateSpec) {
 		_spec.SetField(cluster.FieldLastSeenAt, field.TypeTime, value)
 		_node.LastSeenAt = &value
 	}
+	if value, ok := _c.mutation.ReturnedAt(); ok {
+		_spec.SetField(cluster.FieldReturnedAt, field.TypeTime, value)
+		_node.ReturnedAt = &value
+	}
 	if value, ok := _c.mutation.AgentVersion(); ok {
 		_spec.SetField(cluster.FieldAgentVersion, field.TypeString, value)
 		_node.AgentVersion = value
@@ -760,6 +778,24 @@ func (u *ClusterUpsert) UpdateLastSeenAt() *ClusterUpsert {
 // ClearLastSeenAt clears the value of the "last_seen_at" field.
 func (u *ClusterUpsert) ClearLastSeenAt() *ClusterUpsert {
 	u.SetNull(cluster.FieldLastSeenAt)
+	return u
+}
+
+// SetReturnedAt sets the "returned_at" field.
+func (u *ClusterUpsert) SetReturnedAt(v time.Time) *ClusterUpsert {
+	u.Set(cluster.FieldReturnedAt, v)
+	return u
+}
+
+// UpdateReturnedAt sets the "returned_at" field to the value that was provided on create.
+func (u *ClusterUpsert) UpdateReturnedAt() *ClusterUpsert {
+	u.SetExcluded(cluster.FieldReturnedAt)
+	return u
+}
+
+// ClearReturnedAt clears the value of the "returned_at" field.
+func (u *ClusterUpsert) ClearReturnedAt() *ClusterUpsert {
+	u.SetNull(cluster.FieldReturnedAt)
 	return u
 }
 
@@ -1078,6 +1114,27 @@ func (u *ClusterUpsertOne) UpdateLastSeenAt() *ClusterUpsertOne {
 func (u *ClusterUpsertOne) ClearLastSeenAt() *ClusterUpsertOne {
 	return u.Update(func(s *ClusterUpsert) {
 		s.ClearLastSeenAt()
+	})
+}
+
+// SetReturnedAt sets the "returned_at" field.
+func (u *ClusterUpsertOne) SetReturnedAt(v time.Time) *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetReturnedAt(v)
+	})
+}
+
+// UpdateReturnedAt sets the "returned_at" field to the value that was provided on create.
+func (u *ClusterUpsertOne) UpdateReturnedAt() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateReturnedAt()
+	})
+}
+
+// ClearReturnedAt clears the value of the "returned_at" field.
+func (u *ClusterUpsertOne) ClearReturnedAt() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearReturnedAt()
 	})
 }
 
@@ -1572,6 +1629,27 @@ func (u *ClusterUpsertBulk) UpdateLastSeenAt() *ClusterUpsertBulk {
 func (u *ClusterUpsertBulk) ClearLastSeenAt() *ClusterUpsertBulk {
 	return u.Update(func(s *ClusterUpsert) {
 		s.ClearLastSeenAt()
+	})
+}
+
+// SetReturnedAt sets the "returned_at" field.
+func (u *ClusterUpsertBulk) SetReturnedAt(v time.Time) *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetReturnedAt(v)
+	})
+}
+
+// UpdateReturnedAt sets the "returned_at" field to the value that was provided on create.
+func (u *ClusterUpsertBulk) UpdateReturnedAt() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateReturnedAt()
+	})
+}
+
+// ClearReturnedAt clears the value of the "returned_at" field.
+func (u *ClusterUpsertBulk) ClearReturnedAt() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearReturnedAt()
 	})
 }
 

@@ -220,6 +220,26 @@ func (_u *ClusterUpdate) ClearLastSeenAt() *ClusterUpdate {
 	return _u
 }
 
+// SetReturnedAt sets the "returned_at" field.
+func (_u *ClusterUpdate) SetReturnedAt(v time.Time) *ClusterUpdate {
+	_u.mutation.SetReturnedAt(v)
+	return _u
+}
+
+// SetNillableReturnedAt sets the "returned_at" field if the given value is not nil.
+func (_u *ClusterUpdate) SetNillableReturnedAt(v *time.Time) *ClusterUpdate {
+	if v != nil {
+		_u.SetReturnedAt(*v)
+	}
+	return _u
+}
+
+// ClearReturnedAt clears the value of the "returned_at" field.
+func (_u *ClusterUpdate) ClearReturnedAt() *ClusterUpdate {
+	_u.mutation.ClearReturnedAt()
+	return _u
+}
+
 // SetAgentVersion sets the "agent_version" field.
 func (_u *ClusterUpdate) SetAgentVersion(v string) *ClusterUpdate {
 	_u.mutation.SetAgentVersion(v)
@@ -411,6 +431,12 @@ func (_u *ClusterUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.LastSeenAtCleared() {
 		_spec.ClearField(cluster.FieldLastSeenAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.ReturnedAt(); ok {
+		_spec.SetField(cluster.FieldReturnedAt, field.TypeTime, value)
+	}
+	if _u.mutation.ReturnedAtCleared() {
+		_spec.ClearField(cluster.FieldReturnedAt, field.TypeTime)
 	}
 	if value, ok := _u.mutation.AgentVersion(); ok {
 		_spec.SetField(cluster.FieldAgentVersion, field.TypeString, value)
@@ -644,6 +670,26 @@ func (_u *ClusterUpdateOne) ClearLastSeenAt() *ClusterUpdateOne {
 	return _u
 }
 
+// SetReturnedAt sets the "returned_at" field.
+func (_u *ClusterUpdateOne) SetReturnedAt(v time.Time) *ClusterUpdateOne {
+	_u.mutation.SetReturnedAt(v)
+	return _u
+}
+
+// SetNillableReturnedAt sets the "returned_at" field if the given value is not nil.
+func (_u *ClusterUpdateOne) SetNillableReturnedAt(v *time.Time) *ClusterUpdateOne {
+	if v != nil {
+		_u.SetReturnedAt(*v)
+	}
+	return _u
+}
+
+// ClearReturnedAt clears the value of the "returned_at" field.
+func (_u *ClusterUpdateOne) ClearReturnedAt() *ClusterUpdateOne {
+	_u.mutation.ClearReturnedAt()
+	return _u
+}
+
 // SetAgentVersion sets the "agent_version" field.
 func (_u *ClusterUpdateOne) SetAgentVersion(v string) *ClusterUpdateOne {
 	_u.mutation.SetAgentVersion(v)
@@ -865,6 +911,12 @@ func (_u *ClusterUpdateOne) sqlSave(ctx context.Context) (_node *Cluster, err er
 	}
 	if _u.mutation.LastSeenAtCleared() {
 		_spec.ClearField(cluster.FieldLastSeenAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.ReturnedAt(); ok {
+		_spec.SetField(cluster.FieldReturnedAt, field.TypeTime, value)
+	}
+	if _u.mutation.ReturnedAtCleared() {
+		_spec.ClearField(cluster.FieldReturnedAt, field.TypeTime)
 	}
 	if value, ok := _u.mutation.AgentVersion(); ok {
 		_spec.SetField(cluster.FieldAgentVersion, field.TypeString, value)

@@ -167,6 +167,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			cluster.FieldConnected:         {Type: field.TypeBool, Column: cluster.FieldConnected},
 			cluster.FieldConnectedAt:       {Type: field.TypeTime, Column: cluster.FieldConnectedAt},
 			cluster.FieldLastSeenAt:        {Type: field.TypeTime, Column: cluster.FieldLastSeenAt},
+			cluster.FieldReturnedAt:        {Type: field.TypeTime, Column: cluster.FieldReturnedAt},
 			cluster.FieldAgentVersion:      {Type: field.TypeString, Column: cluster.FieldAgentVersion},
 			cluster.FieldKubernetesVersion: {Type: field.TypeString, Column: cluster.FieldKubernetesVersion},
 			cluster.FieldRunnerDelivery:    {Type: field.TypeString, Column: cluster.FieldRunnerDelivery},
@@ -1925,6 +1926,11 @@ func (f *ClusterFilter) WhereConnectedAt(p entql.TimeP) {
 // WhereLastSeenAt applies the entql time.Time predicate on the last_seen_at field.
 func (f *ClusterFilter) WhereLastSeenAt(p entql.TimeP) {
 	f.Where(p.Field(cluster.FieldLastSeenAt))
+}
+
+// WhereReturnedAt applies the entql time.Time predicate on the returned_at field.
+func (f *ClusterFilter) WhereReturnedAt(p entql.TimeP) {
+	f.Where(p.Field(cluster.FieldReturnedAt))
 }
 
 // WhereAgentVersion applies the entql string predicate on the agent_version field.

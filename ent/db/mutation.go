@@ -4889,6 +4889,7 @@ type ClusterMutation struct {
 	connected           *bool
 	connected_at        *time.Time
 	last_seen_at        *time.Time
+	returned_at         *time.Time
 	agent_version       *string
 	kubernetes_version  *string
 	runner_delivery     *string
@@ -5602,6 +5603,55 @@ func (m *ClusterMutation) ResetLastSeenAt() {
 	delete(m.clearedFields, cluster.FieldLastSeenAt)
 }
 
+// SetReturnedAt sets the "returned_at" field.
+func (m *ClusterMutation) SetReturnedAt(t time.Time) {
+	m.returned_at = &t
+}
+
+// ReturnedAt returns the value of the "returned_at" field in the mutation.
+func (m *ClusterMutation) ReturnedAt() (r time.Time, exists bool) {
+	v := m.returned_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReturnedAt returns the old "returned_at" field's value of the Cluster entity.
+// If the Cluster object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClusterMutation) OldReturnedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReturnedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReturnedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReturnedAt: %w", err)
+	}
+	return oldValue.ReturnedAt, nil
+}
+
+// ClearReturnedAt clears the value of the "returned_at" field.
+func (m *ClusterMutation) ClearReturnedAt() {
+	m.returned_at = nil
+	m.clearedFields[cluster.FieldReturnedAt] = struct{}{}
+}
+
+// ReturnedAtCleared returns if the "returned_at" field was cleared in this mutation.
+func (m *ClusterMutation) ReturnedAtCleared() bool {
+	_, ok := m.clearedFields[cluster.FieldReturnedAt]
+	return ok
+}
+
+// ResetReturnedAt resets all changes to the "returned_at" field.
+func (m *ClusterMutation) ResetReturnedAt() {
+	m.returned_at = nil
+	delete(m.clearedFields, cluster.FieldReturnedAt)
+}
+
 // SetAgentVersion sets the "agent_version" field.
 func (m *ClusterMutation) SetAgentVersion(s string) {
 	m.agent_version = &s
@@ -5836,7 +5886,7 @@ func (m *ClusterMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ClusterMutation) Fields() []string {
-	fields := make([]string, 0, 18)
+	fields := make([]string, 0, 19)
 	if m.created_at != nil {
 		fields = append(fields, cluster.FieldCreatedAt)
 	}
@@ -5878,6 +5928,9 @@ func (m *ClusterMutation) Fields() []string {
 	}
 	if m.last_seen_at != nil {
 		fields = append(fields, cluster.FieldLastSeenAt)
+	}
+	if m.returned_at != nil {
+		fields = append(fields, cluster.FieldReturnedAt)
 	}
 	if m.agent_version != nil {
 		fields = append(fields, cluster.FieldAgentVersion)
@@ -5927,6 +5980,8 @@ func (m *ClusterMutation) Field(name string) (ent.Value, bool) {
 		return m.ConnectedAt()
 	case cluster.FieldLastSeenAt:
 		return m.LastSeenAt()
+	case cluster.FieldReturnedAt:
+		return m.ReturnedAt()
 	case cluster.FieldAgentVersion:
 		return m.AgentVersion()
 	case cluster.FieldKubernetesVersion:
@@ -5972,6 +6027,8 @@ func (m *ClusterMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldConnectedAt(ctx)
 	case cluster.FieldLastSeenAt:
 		return m.OldLastSeenAt(ctx)
+	case cluster.FieldReturnedAt:
+		return m.OldReturnedAt(ctx)
 	case cluster.FieldAgentVersion:
 		return m.OldAgentVersion(ctx)
 	case cluster.FieldKubernetesVersion:
@@ -6087,6 +6144,13 @@ func (m *ClusterMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetLastSeenAt(v)
 		return nil
+	case cluster.FieldReturnedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReturnedAt(v)
+		return nil
 	case cluster.FieldAgentVersion:
 		v, ok := value.(string)
 		if !ok {
@@ -6184,6 +6248,9 @@ func (m *ClusterMutation) ClearedFields() []string {
 	if m.FieldCleared(cluster.FieldLastSeenAt) {
 		fields = append(fields, cluster.FieldLastSeenAt)
 	}
+	if m.FieldCleared(cluster.FieldReturnedAt) {
+		fields = append(fields, cluster.FieldReturnedAt)
+	}
 	if m.FieldCleared(cluster.FieldNamespaces) {
 		fields = append(fields, cluster.FieldNamespaces)
 	}
@@ -6212,6 +6279,9 @@ func (m *ClusterMutation) ClearField(name string) error {
 		return nil
 	case cluster.FieldLastSeenAt:
 		m.ClearLastSeenAt()
+		return nil
+	case cluster.FieldReturnedAt:
+		m.ClearReturnedAt()
 		return nil
 	case cluster.FieldNamespaces:
 		m.ClearNamespaces()
@@ -6265,6 +6335,9 @@ func (m *ClusterMutation) ResetField(name string) error {
 		return nil
 	case cluster.FieldLastSeenAt:
 		m.ResetLastSeenAt()
+		return nil
+	case cluster.FieldReturnedAt:
+		m.ResetReturnedAt()
 		return nil
 	case cluster.FieldAgentVersion:
 		m.ResetAgentVersion()

@@ -513,6 +513,24 @@ func (u *TestResultUpsert) UpdateUpdatedAt() *TestResultUpsert {
 	return u
 }
 
+// SetSeverity sets the "severity" field.
+func (u *TestResultUpsert) SetSeverity(v int) *TestResultUpsert {
+	u.Set(testresult.FieldSeverity, v)
+	return u
+}
+
+// UpdateSeverity sets the "severity" field to the value that was provided on create.
+func (u *TestResultUpsert) UpdateSeverity() *TestResultUpsert {
+	u.SetExcluded(testresult.FieldSeverity)
+	return u
+}
+
+// AddSeverity adds v to the "severity" field.
+func (u *TestResultUpsert) AddSeverity(v int) *TestResultUpsert {
+	u.Add(testresult.FieldSeverity, v)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -550,9 +568,6 @@ func (u *TestResultUpsertOne) UpdateNewValues() *TestResultUpsertOne {
 		}
 		if _, exists := u.create.mutation.StepIndex(); exists {
 			s.SetIgnore(testresult.FieldStepIndex)
-		}
-		if _, exists := u.create.mutation.Severity(); exists {
-			s.SetIgnore(testresult.FieldSeverity)
 		}
 		if _, exists := u.create.mutation.Suite(); exists {
 			s.SetIgnore(testresult.FieldSuite)
@@ -617,6 +632,27 @@ func (u *TestResultUpsertOne) SetUpdatedAt(v time.Time) *TestResultUpsertOne {
 func (u *TestResultUpsertOne) UpdateUpdatedAt() *TestResultUpsertOne {
 	return u.Update(func(s *TestResultUpsert) {
 		s.UpdateUpdatedAt()
+	})
+}
+
+// SetSeverity sets the "severity" field.
+func (u *TestResultUpsertOne) SetSeverity(v int) *TestResultUpsertOne {
+	return u.Update(func(s *TestResultUpsert) {
+		s.SetSeverity(v)
+	})
+}
+
+// AddSeverity adds v to the "severity" field.
+func (u *TestResultUpsertOne) AddSeverity(v int) *TestResultUpsertOne {
+	return u.Update(func(s *TestResultUpsert) {
+		s.AddSeverity(v)
+	})
+}
+
+// UpdateSeverity sets the "severity" field to the value that was provided on create.
+func (u *TestResultUpsertOne) UpdateSeverity() *TestResultUpsertOne {
+	return u.Update(func(s *TestResultUpsert) {
+		s.UpdateSeverity()
 	})
 }
 
@@ -824,9 +860,6 @@ func (u *TestResultUpsertBulk) UpdateNewValues() *TestResultUpsertBulk {
 			if _, exists := b.mutation.StepIndex(); exists {
 				s.SetIgnore(testresult.FieldStepIndex)
 			}
-			if _, exists := b.mutation.Severity(); exists {
-				s.SetIgnore(testresult.FieldSeverity)
-			}
 			if _, exists := b.mutation.Suite(); exists {
 				s.SetIgnore(testresult.FieldSuite)
 			}
@@ -891,6 +924,27 @@ func (u *TestResultUpsertBulk) SetUpdatedAt(v time.Time) *TestResultUpsertBulk {
 func (u *TestResultUpsertBulk) UpdateUpdatedAt() *TestResultUpsertBulk {
 	return u.Update(func(s *TestResultUpsert) {
 		s.UpdateUpdatedAt()
+	})
+}
+
+// SetSeverity sets the "severity" field.
+func (u *TestResultUpsertBulk) SetSeverity(v int) *TestResultUpsertBulk {
+	return u.Update(func(s *TestResultUpsert) {
+		s.SetSeverity(v)
+	})
+}
+
+// AddSeverity adds v to the "severity" field.
+func (u *TestResultUpsertBulk) AddSeverity(v int) *TestResultUpsertBulk {
+	return u.Update(func(s *TestResultUpsert) {
+		s.AddSeverity(v)
+	})
+}
+
+// UpdateSeverity sets the "severity" field to the value that was provided on create.
+func (u *TestResultUpsertBulk) UpdateSeverity() *TestResultUpsertBulk {
+	return u.Update(func(s *TestResultUpsert) {
+		s.UpdateSeverity()
 	})
 }
 

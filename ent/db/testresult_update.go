@@ -35,6 +35,27 @@ func (_u *TestResultUpdate) SetUpdatedAt(v time.Time) *TestResultUpdate {
 	return _u
 }
 
+// SetSeverity sets the "severity" field.
+func (_u *TestResultUpdate) SetSeverity(v int) *TestResultUpdate {
+	_u.mutation.ResetSeverity()
+	_u.mutation.SetSeverity(v)
+	return _u
+}
+
+// SetNillableSeverity sets the "severity" field if the given value is not nil.
+func (_u *TestResultUpdate) SetNillableSeverity(v *int) *TestResultUpdate {
+	if v != nil {
+		_u.SetSeverity(*v)
+	}
+	return _u
+}
+
+// AddSeverity adds value to the "severity" field.
+func (_u *TestResultUpdate) AddSeverity(v int) *TestResultUpdate {
+	_u.mutation.AddSeverity(v)
+	return _u
+}
+
 // Mutation returns the TestResultMutation object of the builder.
 func (_u *TestResultUpdate) Mutation() *TestResultMutation {
 	return _u.mutation
@@ -120,6 +141,12 @@ func (_u *TestResultUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	if value, ok := _u.mutation.UpdatedAt(); ok {
 		_spec.SetField(testresult.FieldUpdatedAt, field.TypeTime, value)
 	}
+	if value, ok := _u.mutation.Severity(); ok {
+		_spec.SetField(testresult.FieldSeverity, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedSeverity(); ok {
+		_spec.AddField(testresult.FieldSeverity, field.TypeInt, value)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -145,6 +172,27 @@ type TestResultUpdateOne struct {
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *TestResultUpdateOne) SetUpdatedAt(v time.Time) *TestResultUpdateOne {
 	_u.mutation.SetUpdatedAt(v)
+	return _u
+}
+
+// SetSeverity sets the "severity" field.
+func (_u *TestResultUpdateOne) SetSeverity(v int) *TestResultUpdateOne {
+	_u.mutation.ResetSeverity()
+	_u.mutation.SetSeverity(v)
+	return _u
+}
+
+// SetNillableSeverity sets the "severity" field if the given value is not nil.
+func (_u *TestResultUpdateOne) SetNillableSeverity(v *int) *TestResultUpdateOne {
+	if v != nil {
+		_u.SetSeverity(*v)
+	}
+	return _u
+}
+
+// AddSeverity adds value to the "severity" field.
+func (_u *TestResultUpdateOne) AddSeverity(v int) *TestResultUpdateOne {
+	_u.mutation.AddSeverity(v)
 	return _u
 }
 
@@ -262,6 +310,12 @@ func (_u *TestResultUpdateOne) sqlSave(ctx context.Context) (_node *TestResult, 
 	}
 	if value, ok := _u.mutation.UpdatedAt(); ok {
 		_spec.SetField(testresult.FieldUpdatedAt, field.TypeTime, value)
+	}
+	if value, ok := _u.mutation.Severity(); ok {
+		_spec.SetField(testresult.FieldSeverity, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedSeverity(); ok {
+		_spec.AddField(testresult.FieldSeverity, field.TypeInt, value)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &TestResult{config: _u.config}

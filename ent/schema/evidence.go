@@ -113,7 +113,7 @@ type TestResult struct{ ent.Schema }
 // Mixin of the table.
 func (TestResult) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
 
-// Fields of the table. Severity sorts the worst first.
+// Fields of the table. Severity sorts the worst first, and results of superseded attempts behind all others.
 func (TestResult) Fields() []ent.Field {
 	return []ent.Field{
 		ref("execution"),
@@ -121,7 +121,7 @@ func (TestResult) Fields() []ent.Field {
 		ref("file"),
 		field.String("environment_name").Immutable(),
 		field.Int("step_index").Immutable(),
-		field.Int("severity").Immutable(),
+		field.Int("severity"),
 		field.Text("suite").Immutable(),
 		field.Text("name").Immutable(),
 		field.Text("source").Immutable(), // the file of the test's code

@@ -26,6 +26,7 @@ func (Cluster) Fields() []ent.Field {
 		field.Bool("connected").Default(false),
 		field.Time("connected_at").Optional().Nillable(),
 		field.Time("last_seen_at").Optional().Nillable(),
+		field.Time("returned_at").Optional().Nillable(), // when its agent connected after it had not been heard for long
 		field.String("agent_version").Default(""),
 		field.String("kubernetes_version").Default(""),
 		field.String("runner_delivery").Default(""),

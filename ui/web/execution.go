@@ -84,7 +84,7 @@ func (s *site) failure(ctx context.Context, f parts.Frame, e execution.Execution
 			return nil, err
 		}
 	}
-	if len(tests) > 0 && results.Outcome(tests[0].Outcome).Bad() {
+	if len(tests) > 0 && results.Outcome(tests[0].Outcome).Bad() && !tests[0].Superseded {
 		return testFailure(f, e, tests[0]), nil
 	}
 	for _, a := range words.Attempts(e) {

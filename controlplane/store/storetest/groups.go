@@ -52,7 +52,7 @@ func (f *fixture) twins(t *testing.T, count, maxParallel int, g execution.Group)
 func (f *fixture) begun(t *testing.T) (starts, cancels []execution.AttemptID) {
 	t.Helper()
 	for _, c := range f.take(t) {
-		if err := f.AckCommand(f.agent(t, f.cluster), c.ID, cluster.Done, ""); err != nil {
+		if _, err := f.AckCommand(f.agent(t, f.cluster), c.ID, cluster.Done, ""); err != nil {
 			t.Fatal(err)
 		}
 		switch c.Kind {
@@ -192,7 +192,7 @@ func groups() map[string]func(t *testing.T, f *fixture) {
 			f.grouped(t, queue)
 			b, _ := f.grouped(t, queue)
 			for _, c := range f.take(t) {
-				if err := f.AckCommand(f.agent(t, f.cluster), c.ID, cluster.Rejected, "no such namespace"); err != nil {
+				if _, err := f.AckCommand(f.agent(t, f.cluster), c.ID, cluster.Rejected, "no such namespace"); err != nil {
 					t.Fatal(err)
 				}
 			}

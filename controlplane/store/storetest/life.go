@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,8 +125,8 @@ func cancelWithoutTheAgent(t *testing.T, f *fixture) {
 	if len(list) != 1 || list[0].Kind != cluster.Cancel {
 		t.Errorf("the agent that is back gets %+v", list)
 	}
-	if stop, _, release, err := f.Reconcile(ctx, []execution.AttemptID{n.AttemptID}, time.Minute); err != nil || len(stop) != 1 || len(release) != 0 {
-		t.Errorf("the Job still runs: cancel %v, release %v, %v", stop, release, err)
+	if r, err := f.Reconcile(ctx, []execution.AttemptID{n.AttemptID}, time.Minute); err != nil || len(r.Cancel) != 1 || len(r.Release) != 0 {
+		t.Errorf("the Job still runs: %+v, %v", r, err)
 	}
 	for _, late := range []execution.Report{{Status: execution.Running}, {Status: execution.Passed, Node: "node7"}} {
 		late.Attempt = n.AttemptID
@@ -136,12 +137,12 @@ func cancelWithoutTheAgent(t *testing.T, f *fixture) {
 	if states, err := f.AppendChunks(ctx, []execution.Chunk{chunk(n, 0, "late\n", 0, 1)}); err != nil || len(states) != 1 || states[0].Refused != "" {
 		t.Errorf("late log: %+v, %v", states, err)
 	}
-	if stop, _, release, err := f.Reconcile(ctx, []execution.AttemptID{n.AttemptID}, time.Minute); err != nil || len(stop) != 1 || len(release) != 0 {
-		t.Errorf("before the agent has delivered: cancel %v, release %v, %v", stop, release, err)
+	if r, err := f.Reconcile(ctx, []execution.AttemptID{n.AttemptID}, time.Minute); err != nil || len(r.Cancel) != 1 || len(r.Release) != 0 {
+		t.Errorf("before the agent has delivered: %+v, %v", r, err)
 	}
 	f.report(t, execution.Report{Attempt: n.AttemptID, Status: execution.Cancelled, Delivered: true})
-	if _, _, release, err := f.Reconcile(ctx, []execution.AttemptID{n.AttemptID}, time.Minute); err != nil || len(release) != 1 {
-		t.Errorf("after it has: release %v, %v", release, err)
+	if r, err := f.Reconcile(ctx, []execution.AttemptID{n.AttemptID}, time.Minute); err != nil || len(r.Release) != 1 {
+		t.Errorf("after it has: %+v, %v", r, err)
 	}
 	if a := attemptOf(t, f.execution(t, n.Execution.ID)); a.Node != "node7" || a.Reason != cluster.ReasonGivenUp {
 		t.Errorf("what came late is not kept: %+v", a)
@@ -197,7 +198,7 @@ func commands() map[string]func(t *testing.T, f *fixture) {
 		"RejectedEndsTheAttempt": func(t *testing.T, f *fixture) {
 			n := f.queued(t)
 			c := f.take(t)[0]
-			if err := f.AckCommand(f.agent(t, f.cluster), c.ID, cluster.Rejected, "namespace tests is forbidden"); err != nil {
+			if _, err := f.AckCommand(f.agent(t, f.cluster), c.ID, cluster.Rejected, "namespace tests is forbidden"); err != nil {
 				t.Fatal(err)
 			}
 			e := f.execution(t, n.Execution.ID)
@@ -211,7 +212,7 @@ func commands() map[string]func(t *testing.T, f *fixture) {
 		"ExpiredComesAgain": func(t *testing.T, f *fixture) {
 			f.queued(t)
 			c := f.take(t)[0]
-			if err := f.AckCommand(f.agent(t, f.cluster), c.ID, cluster.Expired, ""); err != nil {
+			if _, err := f.AckCommand(f.agent(t, f.cluster), c.ID, cluster.Expired, ""); err != nil {
 				t.Fatal(err)
 			}
 			f.now = f.now.Add(resend + time.Second)
@@ -220,7 +221,7 @@ func commands() map[string]func(t *testing.T, f *fixture) {
 			}
 		},
 		"UnknownAckIsIgnored": func(t *testing.T, f *fixture) {
-			if err := f.AckCommand(f.agent(t, f.cluster), id(t), cluster.Done, ""); err != nil {
+			if _, err := f.AckCommand(f.agent(t, f.cluster), id(t), cluster.Done, ""); err != nil {
 				t.Errorf("err = %v", err)
 			}
 		},
@@ -304,15 +305,16 @@ func reports() map[string]func(t *testing.T, f *fixture) {
 		"ReconcileFindsLostJobs": func(t *testing.T, f *fixture) {
 			n := f.assigned(t)
 			ctx := f.agent(t, f.cluster)
-			if _, _, _, err := f.Reconcile(ctx, nil, time.Minute); err != nil {
+			if _, err := f.Reconcile(ctx, nil, time.Minute); err != nil {
 				t.Fatal(err)
 			}
 			if e := f.execution(t, n.Execution.ID); e.Status.Terminal() {
 				t.Fatalf("ended as %s within the grace", e.Status)
 			}
 			f.now = f.now.Add(2 * time.Minute)
-			if _, _, _, err := f.Reconcile(ctx, nil, time.Minute); err != nil {
-				t.Fatal(err)
+			r, err := f.Reconcile(ctx, nil, time.Minute)
+			if err != nil || !slices.Contains(r.Changed, n.Execution.ID) {
+				t.Fatalf("who watches it is not told: %+v, %v", r, err)
 			}
 			e := f.execution(t, n.Execution.ID)
 			if e.Status != execution.Errored || attemptOf(t, e).Reason != "JobDeleted" || e.Message == "" {
@@ -326,9 +328,10 @@ func reports() map[string]func(t *testing.T, f *fixture) {
 				t.Fatal(err)
 			}
 			present := []execution.AttemptID{live.AttemptID, ended.AttemptID, stopping.AttemptID, stranger}
-			cancel, unknown, release, err := f.Reconcile(f.agent(t, f.cluster), present, time.Minute)
-			if err != nil || len(cancel) != 1 || cancel[0] != stopping.AttemptID || len(unknown) != 1 || unknown[0] != stranger || len(release) != 1 || release[0] != ended.AttemptID {
-				t.Errorf("cancel %v unknown %v release %v, %v", cancel, unknown, release, err)
+			r, err := f.Reconcile(f.agent(t, f.cluster), present, time.Minute)
+			if err != nil || !slices.Equal(r.Cancel, []execution.AttemptID{stopping.AttemptID}) ||
+				!slices.Equal(r.Unknown, []execution.AttemptID{stranger}) || !slices.Equal(r.Release, []execution.AttemptID{ended.AttemptID}) {
+				t.Errorf("%+v, %v", r, err)
 			}
 		},
 	}

@@ -94,7 +94,7 @@ func pauses() map[string]func(t *testing.T, f *fixture) {
 				if len(list) != 1 {
 					t.Fatalf("try %d: commands %+v", i+1, list)
 				}
-				if err := f.AckCommand(f.agent(t, f.cluster), list[0].ID, cluster.Rejected, "upgrade the agent"); err != nil {
+				if _, err := f.AckCommand(f.agent(t, f.cluster), list[0].ID, cluster.Rejected, "upgrade the agent"); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -114,7 +114,7 @@ func pauses() map[string]func(t *testing.T, f *fixture) {
 				t.Fatal(err)
 			}
 			for _, c := range f.take(t) {
-				if err := f.AckCommand(f.agent(t, f.cluster), c.ID, cluster.Done, ""); err != nil {
+				if _, err := f.AckCommand(f.agent(t, f.cluster), c.ID, cluster.Done, ""); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -123,7 +123,7 @@ func pauses() map[string]func(t *testing.T, f *fixture) {
 			}
 			inventory := func() {
 				t.Helper()
-				if _, _, _, err := f.Reconcile(f.agent(t, f.cluster), []execution.AttemptID{n.AttemptID}, time.Minute); err != nil {
+				if _, err := f.Reconcile(f.agent(t, f.cluster), []execution.AttemptID{n.AttemptID}, time.Minute); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -135,7 +135,7 @@ func pauses() map[string]func(t *testing.T, f *fixture) {
 				{Index: 1, Name: "test", Status: execution.Passed, StartedAt: f.now, FinishedAt: f.now},
 			}})
 			for _, c := range f.take(t) {
-				if err := f.AckCommand(f.agent(t, f.cluster), c.ID, cluster.Done, ""); err != nil {
+				if _, err := f.AckCommand(f.agent(t, f.cluster), c.ID, cluster.Done, ""); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -76,7 +76,7 @@ func (f *fixture) commandsOf(t *testing.T, n execution.New, c cluster.Cluster) [
 				out = append(out, string(cmd.Kind)+" "+r.Name)
 			}
 		}
-		if err := f.AckCommand(ctx, cmd.ID, cluster.Done, ""); err != nil {
+		if _, err := f.AckCommand(ctx, cmd.ID, cluster.Done, ""); err != nil {
 			t.Fatal(err)
 		}
 	}

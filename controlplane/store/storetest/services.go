@@ -21,7 +21,7 @@ func (f *fixture) served(t *testing.T) accepted {
 		t.Fatal(err)
 	}
 	for _, c := range f.take(t) {
-		if err := f.AckCommand(f.agent(t, f.cluster), c.ID, cluster.Done, ""); err != nil {
+		if _, err := f.AckCommand(f.agent(t, f.cluster), c.ID, cluster.Done, ""); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -195,7 +195,7 @@ func (f *fixture) assigned(t *testing.T) accepted {
 	t.Helper()
 	n := f.queued(t)
 	for _, c := range f.take(t) {
-		if err := f.AckCommand(f.agent(t, f.cluster), c.ID, cluster.Done, ""); err != nil {
+		if _, err := f.AckCommand(f.agent(t, f.cluster), c.ID, cluster.Done, ""); err != nil {
 			t.Fatal(err)
 		}
 	}

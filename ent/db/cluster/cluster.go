@@ -44,6 +44,8 @@ const (
 	FieldConnectedAt = "connected_at"
 	// FieldLastSeenAt holds the string denoting the last_seen_at field in the database.
 	FieldLastSeenAt = "last_seen_at"
+	// FieldReturnedAt holds the string denoting the returned_at field in the database.
+	FieldReturnedAt = "returned_at"
 	// FieldAgentVersion holds the string denoting the agent_version field in the database.
 	FieldAgentVersion = "agent_version"
 	// FieldKubernetesVersion holds the string denoting the kubernetes_version field in the database.
@@ -82,6 +84,7 @@ var Columns = []string{
 	FieldConnected,
 	FieldConnectedAt,
 	FieldLastSeenAt,
+	FieldReturnedAt,
 	FieldAgentVersion,
 	FieldKubernetesVersion,
 	FieldRunnerDelivery,
@@ -207,6 +210,11 @@ func ByConnectedAt(opts ...sql.OrderTermOption) OrderOption {
 // ByLastSeenAt orders the results by the last_seen_at field.
 func ByLastSeenAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldLastSeenAt, opts...).ToFunc()
+}
+
+// ByReturnedAt orders the results by the returned_at field.
+func ByReturnedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldReturnedAt, opts...).ToFunc()
 }
 
 // ByAgentVersion orders the results by the agent_version field.

@@ -126,6 +126,11 @@ func LastSeenAt(v time.Time) predicate.Cluster {
 	return predicate.Cluster(sql.FieldEQ(FieldLastSeenAt, v))
 }
 
+// ReturnedAt applies equality check predicate on the "returned_at" field. It's identical to ReturnedAtEQ.
+func ReturnedAt(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldReturnedAt, v))
+}
+
 // AgentVersion applies equality check predicate on the "agent_version" field. It's identical to AgentVersionEQ.
 func AgentVersion(v string) predicate.Cluster {
 	return predicate.Cluster(sql.FieldEQ(FieldAgentVersion, v))
@@ -734,6 +739,56 @@ func LastSeenAtIsNil() predicate.Cluster {
 // LastSeenAtNotNil applies the NotNil predicate on the "last_seen_at" field.
 func LastSeenAtNotNil() predicate.Cluster {
 	return predicate.Cluster(sql.FieldNotNull(FieldLastSeenAt))
+}
+
+// ReturnedAtEQ applies the EQ predicate on the "returned_at" field.
+func ReturnedAtEQ(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldReturnedAt, v))
+}
+
+// ReturnedAtNEQ applies the NEQ predicate on the "returned_at" field.
+func ReturnedAtNEQ(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNEQ(FieldReturnedAt, v))
+}
+
+// ReturnedAtIn applies the In predicate on the "returned_at" field.
+func ReturnedAtIn(vs ...time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldIn(FieldReturnedAt, vs...))
+}
+
+// ReturnedAtNotIn applies the NotIn predicate on the "returned_at" field.
+func ReturnedAtNotIn(vs ...time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotIn(FieldReturnedAt, vs...))
+}
+
+// ReturnedAtGT applies the GT predicate on the "returned_at" field.
+func ReturnedAtGT(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGT(FieldReturnedAt, v))
+}
+
+// ReturnedAtGTE applies the GTE predicate on the "returned_at" field.
+func ReturnedAtGTE(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGTE(FieldReturnedAt, v))
+}
+
+// ReturnedAtLT applies the LT predicate on the "returned_at" field.
+func ReturnedAtLT(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLT(FieldReturnedAt, v))
+}
+
+// ReturnedAtLTE applies the LTE predicate on the "returned_at" field.
+func ReturnedAtLTE(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLTE(FieldReturnedAt, v))
+}
+
+// ReturnedAtIsNil applies the IsNil predicate on the "returned_at" field.
+func ReturnedAtIsNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldIsNull(FieldReturnedAt))
+}
+
+// ReturnedAtNotNil applies the NotNil predicate on the "returned_at" field.
+func ReturnedAtNotNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotNull(FieldReturnedAt))
 }
 
 // AgentVersionEQ applies the EQ predicate on the "agent_version" field.

@@ -242,6 +242,7 @@ var (
 		{Name: "connected", Type: field.TypeBool, Default: false},
 		{Name: "connected_at", Type: field.TypeTime, Nullable: true},
 		{Name: "last_seen_at", Type: field.TypeTime, Nullable: true},
+		{Name: "returned_at", Type: field.TypeTime, Nullable: true},
 		{Name: "agent_version", Type: field.TypeString, Default: ""},
 		{Name: "kubernetes_version", Type: field.TypeString, Default: ""},
 		{Name: "runner_delivery", Type: field.TypeString, Default: ""},
@@ -256,7 +257,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "clusters_organizations_organization",
-				Columns:    []*schema.Column{ClustersColumns[18]},
+				Columns:    []*schema.Column{ClustersColumns[19]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -265,7 +266,7 @@ var (
 			{
 				Name:    "cluster_organization_id_name",
 				Unique:  true,
-				Columns: []*schema.Column{ClustersColumns[18], ClustersColumns[3]},
+				Columns: []*schema.Column{ClustersColumns[19], ClustersColumns[3]},
 			},
 		},
 	}

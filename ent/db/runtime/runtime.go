@@ -259,15 +259,15 @@ func init() {
 	// cluster.DefaultConnected holds the default value on creation for the connected field.
 	cluster.DefaultConnected = clusterDescConnected.Default.(bool)
 	// clusterDescAgentVersion is the schema descriptor for agent_version field.
-	clusterDescAgentVersion := clusterFields[11].Descriptor()
+	clusterDescAgentVersion := clusterFields[12].Descriptor()
 	// cluster.DefaultAgentVersion holds the default value on creation for the agent_version field.
 	cluster.DefaultAgentVersion = clusterDescAgentVersion.Default.(string)
 	// clusterDescKubernetesVersion is the schema descriptor for kubernetes_version field.
-	clusterDescKubernetesVersion := clusterFields[12].Descriptor()
+	clusterDescKubernetesVersion := clusterFields[13].Descriptor()
 	// cluster.DefaultKubernetesVersion holds the default value on creation for the kubernetes_version field.
 	cluster.DefaultKubernetesVersion = clusterDescKubernetesVersion.Default.(string)
 	// clusterDescRunnerDelivery is the schema descriptor for runner_delivery field.
-	clusterDescRunnerDelivery := clusterFields[13].Descriptor()
+	clusterDescRunnerDelivery := clusterFields[14].Descriptor()
 	// cluster.DefaultRunnerDelivery holds the default value on creation for the runner_delivery field.
 	cluster.DefaultRunnerDelivery = clusterDescRunnerDelivery.Default.(string)
 	// clusterDescID is the schema descriptor for id field.

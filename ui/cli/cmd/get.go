@@ -223,7 +223,11 @@ func (a *app) getTests(ctx context.Context, cl clients, id string) (table, error
 	}
 	t.header = runs.header(t.header)
 	for _, r := range all.GetResults() {
-		row := []string{r.GetOutcome(), r.GetSuite(), r.GetName(), r.GetDuration().AsDuration().String(), r.GetMessage()}
+		outcome := r.GetOutcome()
+		if r.GetSuperseded() {
+			outcome += " (superseded)"
+		}
+		row := []string{outcome, r.GetSuite(), r.GetName(), r.GetDuration().AsDuration().String(), r.GetMessage()}
 		t.rows = append(t.rows, runs.row(row, r.GetAttemptId()))
 	}
 	return t, nil

@@ -227,6 +227,9 @@ func (a *app) failures(ctx context.Context, cl clients, e *apiv1.Execution) erro
 		return err
 	}
 	for _, t := range res.GetResults() {
+		if t.GetSuperseded() {
+			return nil // they come last, and count no more
+		}
 		where := ""
 		if cell := cellsOf(e)[t.GetAttemptId()]; cell != "" {
 			where = " (" + cell + ")"

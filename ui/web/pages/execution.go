@@ -129,16 +129,19 @@ func Picture(contentType string) bool {
 	return slices.Contains([]string{"image/png", "image/jpeg", "image/gif", "image/webp"}, contentType)
 }
 
-// byOutcome parts the tests that passed from the others; both keep their order.
-func byOutcome(list []execution.TestResult) (bad, good []execution.TestResult) {
+// byOutcome parts the tests that passed from the others, and those that count no more from both; all keep their order.
+func byOutcome(list []execution.TestResult) (bad, good, old []execution.TestResult) {
 	for _, t := range list {
-		if t.Outcome == "passed" {
+		switch {
+		case t.Superseded:
+			old = append(old, t)
+		case t.Outcome == "passed":
 			good = append(good, t)
-		} else {
+		default:
 			bad = append(bad, t)
 		}
 	}
-	return bad, good
+	return bad, good, old
 }
 
 // logText says how much has been written and what is special about it.

@@ -2997,13 +2997,15 @@ type TestResult struct {
 	File  string                 `protobuf:"bytes,4,opt,name=file,proto3" json:"file,omitempty"`
 	// passed; failed, errored or timed_out, which speak against the subject; skipped; blocked, infra_error or cancelled, which are no
 	// evidence: the test should have run.
-	Outcome       string               `protobuf:"bytes,5,opt,name=outcome,proto3" json:"outcome,omitempty"`
-	Duration      *durationpb.Duration `protobuf:"bytes,6,opt,name=duration,proto3" json:"duration,omitempty"`
-	Message       string               `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
-	Detail        string               `protobuf:"bytes,8,opt,name=detail,proto3" json:"detail,omitempty"`
-	StepIndex     int32                `protobuf:"varint,9,opt,name=step_index,json=stepIndex,proto3" json:"step_index,omitempty"`
-	AttemptId     string               `protobuf:"bytes,10,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
-	Environment   string               `protobuf:"bytes,11,opt,name=environment,proto3" json:"environment,omitempty"`
+	Outcome     string               `protobuf:"bytes,5,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	Duration    *durationpb.Duration `protobuf:"bytes,6,opt,name=duration,proto3" json:"duration,omitempty"`
+	Message     string               `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
+	Detail      string               `protobuf:"bytes,8,opt,name=detail,proto3" json:"detail,omitempty"`
+	StepIndex   int32                `protobuf:"varint,9,opt,name=step_index,json=stepIndex,proto3" json:"step_index,omitempty"`
+	AttemptId   string               `protobuf:"bytes,10,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
+	Environment string               `protobuf:"bytes,11,opt,name=environment,proto3" json:"environment,omitempty"`
+	// It is of an attempt that was lost and tried anew: kept as evidence, and counted nowhere.
+	Superseded    bool `protobuf:"varint,12,opt,name=superseded,proto3" json:"superseded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3115,9 +3117,17 @@ func (x *TestResult) GetEnvironment() string {
 	return ""
 }
 
+func (x *TestResult) GetSuperseded() bool {
+	if x != nil {
+		return x.Superseded
+	}
+	return false
+}
+
 type ListTestResultsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Worst first: failed, errored and timed out, then those that should have run, then skipped, then passed; by suite and name within.
+	// Those of superseded attempts come last.
 	Results       []*TestResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
 	NextPageToken string        `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -4522,7 +4532,7 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\tpage_size\x18\x03 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x04 \x01(\tR\tpageToken\"\xbd\x02\n" +
+	"page_token\x18\x04 \x01(\tR\tpageToken\"\xdd\x02\n" +
 	"\n" +
 	"TestResult\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
@@ -4538,7 +4548,10 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\n" +
 	"attempt_id\x18\n" +
 	" \x01(\tR\tattemptId\x12 \n" +
-	"\venvironment\x18\v \x01(\tR\venvironment\"x\n" +
+	"\venvironment\x18\v \x01(\tR\venvironment\x12\x1e\n" +
+	"\n" +
+	"superseded\x18\f \x01(\bR\n" +
+	"superseded\"x\n" +
 	"\x17ListTestResultsResponse\x125\n" +
 	"\aresults\x18\x01 \x03(\v2\x1b.seatrial.api.v1.TestResultR\aresults\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\">\n" +
