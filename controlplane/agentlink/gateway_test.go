@@ -170,16 +170,21 @@ func TestServer_PutFile(t *testing.T) {
 // TestServer_PutFile_Silence proves that an agent which opens an upload and sends nothing holds nothing for ever.
 func TestServer_PutFile_Silence(t *testing.T) {
 	t.Parallel()
-	b := setup(t, agentlink.Timing{Idle: time.Millisecond})
-	stream, err := b.gateway.PutFile(as(t.Context(), "good"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = stream.Send(&agentv1.PutFileRequest{Message: &agentv1.PutFileRequest_Header{Header: &runnerv1.FileHeader{
-		AttemptId: uuid.NewString(), Kind: runnerv1.FileKind_FILE_KIND_ARTIFACT, Path: "a.txt", Size: 10,
-	}}})
-	if err := stream.RecvMsg(&agentv1.PutFileResponse{}); status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "nothing more of the file") {
-		t.Errorf("answer %v", err)
+	for _, withHeader := range []bool{true, false} {
+		b := setup(t, agentlink.Timing{Idle: time.Millisecond})
+		stream, err := b.gateway.PutFile(as(t.Context(), "good"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if withHeader {
+			_ = stream.Send(&agentv1.PutFileRequest{Message: &agentv1.PutFileRequest_Header{Header: &runnerv1.FileHeader{
+				AttemptId: uuid.NewString(), Kind: runnerv1.FileKind_FILE_KIND_ARTIFACT, Path: "a.txt", Size: 10,
+			}}})
+		}
+		err = stream.RecvMsg(&agentv1.PutFileResponse{})
+		if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "nothing more of the file") {
+			t.Errorf("with a header %t: answer %v", withHeader, err)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/time/rate"
@@ -96,10 +97,13 @@ const (
 // limiter bounds calls without a credential by the address they come from.
 type limiter struct {
 	mu        sync.Mutex
+	now       func() time.Time
 	addresses map[string]*rate.Limiter
 }
 
-func newLimiter() *limiter { return &limiter{addresses: map[string]*rate.Limiter{}} }
+func newLimiter(now func() time.Time) *limiter {
+	return &limiter{now: now, addresses: map[string]*rate.Limiter{}}
+}
 
 func (l *limiter) allow(ctx context.Context) error {
 	address := ""
@@ -119,7 +123,7 @@ func (l *limiter) allow(ctx context.Context) error {
 		one = rate.NewLimiter(perSecond, burst)
 		l.addresses[address] = one
 	}
-	if !one.Allow() {
+	if !one.AllowN(l.now(), 1) {
 		return fault.New(fault.Exhausted, "too many enrolments and renewals from this address").WithHint("Try again in a few seconds.")
 	}
 	return nil

@@ -34,6 +34,7 @@ type Options struct {
 	Gateway  string                // name of this replica
 	TLS      *tls.Config
 	Timing   Timing
+	Clock    func() time.Time // of the limits on callers without a credential; nil for that of the machine
 }
 
 // Timing holds the intervals of the protocol; zero values mean the defaults.
@@ -102,6 +103,9 @@ type Server struct {
 func New(o Options) *Server {
 	o.Timing = o.Timing.withDefaults()
 	o.Log = o.Log.With("component", "agentlink")
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
 	if o.Traces == nil {
 		o.Traces = noop.NewTracerProvider()
 	}
@@ -128,7 +132,7 @@ func New(o Options) *Server {
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	)...)
-	agentv1.RegisterAgentIdentityServer(s.grpc, &identityService{identity: o.Identity, limit: newLimiter()})
+	agentv1.RegisterAgentIdentityServer(s.grpc, &identityService{identity: o.Identity, limit: newLimiter(o.Clock)})
 	agentv1.RegisterAgentGatewayServer(s.grpc, s)
 	return s
 }

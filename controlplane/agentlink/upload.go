@@ -22,7 +22,11 @@ type fileStream = grpc.ClientStreamingServer[agentv1.PutFileRequest, agentv1.Put
 
 // PutFile implements AgentGatewayServer.
 func (s *Server) PutFile(stream fileStream) error {
-	first, err := stream.Recv()
+	ctx, cancel := context.WithCancel(stream.Context())
+	defer cancel()
+	b := &body{messages: make(chan *agentv1.PutFileRequest), idle: s.o.Timing.Idle}
+	s.running.Go(func() { b.receive(ctx, stream) })
+	first, err := b.next()
 	if err != nil {
 		return fmt.Errorf("receive file: %w", err)
 	}
@@ -35,10 +39,6 @@ func (s *Server) PutFile(stream fileStream) error {
 		return err
 	}
 	f := fileFrom(id, header)
-	ctx, cancel := context.WithCancel(stream.Context())
-	defer cancel()
-	b := &body{messages: make(chan *agentv1.PutFileRequest), idle: s.o.Timing.Idle}
-	s.running.Go(func() { b.receive(ctx, stream) })
 	if err := s.o.Intake.File(ctx, f, b); err != nil {
 		return fmt.Errorf("receive file: %w", err)
 	}
@@ -94,18 +94,22 @@ func (b *body) receive(ctx context.Context, stream fileStream) {
 // Read implements io.Reader.
 func (b *body) Read(p []byte) (int, error) {
 	for len(b.rest) == 0 {
-		data, err := b.next()
-		if err != nil {
+		r, err := b.next()
+		switch {
+		case err != nil:
 			return 0, err
+		case r.GetHeader() != nil:
+			return 0, fault.New(fault.Invalid, "a file has one header")
 		}
-		b.rest = data
+		b.rest = r.GetData()
 	}
 	n := copy(p, b.rest)
 	b.rest = b.rest[n:]
 	return n, nil
 }
 
-func (b *body) next() ([]byte, error) {
+// next returns the next message; io.EOF is the agent's word that there is no other.
+func (b *body) next() (*agentv1.PutFileRequest, error) {
 	silence := time.NewTimer(b.idle)
 	defer silence.Stop()
 	select {
@@ -117,9 +121,7 @@ func (b *body) next() ([]byte, error) {
 			return nil, io.EOF
 		case !ok:
 			return nil, fmt.Errorf("receive bytes: %w", b.ended)
-		case r.GetHeader() != nil:
-			return nil, fault.New(fault.Invalid, "a file has one header")
 		}
-		return r.GetData(), nil
+		return r, nil
 	}
 }

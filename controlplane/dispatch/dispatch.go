@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -27,7 +28,7 @@ type Topics struct {
 	Execution func(org tenant.ID, id execution.ID) string
 }
 
-// Config is what a Dispatcher is made of. Clock and NewID may be left out.
+// Config is what a Dispatcher is made of. Clock, NewID and MaxSpecs may be left out.
 type Config struct {
 	Store  Store
 	Bus    Bus
@@ -35,6 +36,8 @@ type Config struct {
 	Log    *slog.Logger
 	Clock  func() time.Time
 	NewID  func() (uuid.UUID, error) // sorts by time: UUIDv7
+	// MaxSpecs is how many bytes the assignments of one execution have together at most.
+	MaxSpecs int
 }
 
 // Dispatcher starts, resumes and cancels executions. It holds no state of its own: everything is in the store when a call returns.
@@ -45,12 +48,15 @@ type Dispatcher struct {
 	log    *slog.Logger
 	now    func() time.Time
 	newID  func() (uuid.UUID, error)
+
+	maxSpecs int
 }
 
 // New returns a Dispatcher.
 func New(c Config) *Dispatcher {
 	d := &Dispatcher{
 		store: c.Store, bus: c.Bus, topics: c.Topics, log: c.Log.With("component", "dispatch"), now: c.Clock, newID: c.NewID,
+		maxSpecs: cmp.Or(c.MaxSpecs, maxSpecs),
 	}
 	if d.now == nil {
 		d.now = time.Now

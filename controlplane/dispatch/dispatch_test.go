@@ -183,6 +183,7 @@ func setup(t *testing.T) bundle {
 	next := byte(0)
 	d := dispatch.New(dispatch.Config{
 		Store: store, Bus: bus, Log: slog.New(slog.DiscardHandler),
+		MaxSpecs: 1 << 20,
 		Clock: func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.FixedZone("CET", 3600)) },
 		NewID: func() (uuid.UUID, error) { next++; return id(next), nil },
 		Topics: dispatch.Topics{

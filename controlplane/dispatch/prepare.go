@@ -16,7 +16,8 @@ import (
 	"github.com/seatrial/seatrial/controlplane/workflow/expand"
 )
 
-// maxSpecs bounds the assignments of an execution together: they are stored in one transaction.
+// maxSpecs is how many bytes the assignments of an execution have together at most, unless the configuration says otherwise: they are
+// stored in one transaction.
 const maxSpecs = 64 << 20
 
 // prepare resolves a request to what is stored.
@@ -115,8 +116,8 @@ func (d *Dispatcher) runs(doc *workflow.Document, e execution.Execution, places 
 		if runs[i], err = d.run(doc, e, env, cell, in); err != nil {
 			return nil, err
 		}
-		if size += len(runs[i].Spec); size > maxSpecs {
-			return nil, fault.New(fault.Invalid, "the %d runs of the execution have more than %d MiB together", len(cells), maxSpecs>>20).
+		if size += len(runs[i].Spec); size > d.maxSpecs {
+			return nil, fault.New(fault.Invalid, "the %d runs of the execution have more than %d MiB together", len(cells), d.maxSpecs>>20).
 				WithField("spec").WithHint("Take large files from spec.source.git, or run fewer cells at a time.")
 		}
 	}

@@ -46,6 +46,9 @@ func startS3() (string, error) {
 		return "", err
 	}
 	bin := filepath.Join(dir, "versitygw")
+	if programs := os.Getenv("SEATRIAL_TEST_PROGRAMS"); programs != "" {
+		bin = filepath.Join(programs, "versitygw") // kept: it is linked only when it has changed
+	}
 	build := exec.Command("go", "build", "-o", bin, "github.com/versity/versitygw/cmd/versitygw")
 	build.Dir = filepath.Join(filepath.Dir(here), "..", "s3")
 	build.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false", "CGO_ENABLED=0")
