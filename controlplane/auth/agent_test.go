@@ -115,7 +115,7 @@ func TestAuth_Agent(t *testing.T) {
 	if err != nil || !expires.Equal(i.clock.now().Add(auth.AgentTokenLifetime)) {
 		t.Fatalf("until %s, %v", expires, err)
 	}
-	v, err := replica(t, i.store, i.clock).Agent(t.Context(), token)
+	v, err := replica(t, i.store, i.clock, cheap).Agent(t.Context(), token)
 	if err != nil || v.Kind != tenant.KindAgent || v.Cluster != a.Cluster || v.Organization != i.admin.Organization || len(v.Scopes) != 0 {
 		t.Fatalf("viewer %+v, %v", v, err)
 	}
@@ -189,7 +189,7 @@ func TestAuth_Renew(t *testing.T) {
 	}{
 		"OK": {func(t *testing.T, i *instance, a agent, nonce []byte) error {
 			t.Helper()
-			got, err := replica(t, i.store, i.clock).Renew(t.Context(), a.Cluster, nonce, a.sign(nonce))
+			got, err := replica(t, i.store, i.clock, cheap).Renew(t.Context(), a.Cluster, nonce, a.sign(nonce))
 			if err == nil && (got.Cluster != a.Cluster || got.Organization != a.Organization) {
 				t.Errorf("identity %+v", got)
 			}
@@ -200,7 +200,7 @@ func TestAuth_Renew(t *testing.T) {
 			if _, err := i.Renew(t.Context(), a.Cluster, nonce, a.sign(nonce)); err != nil {
 				t.Fatal(err)
 			}
-			_, err := replica(t, i.store, i.clock).Renew(t.Context(), a.Cluster, nonce, a.sign(nonce))
+			_, err := replica(t, i.store, i.clock, cheap).Renew(t.Context(), a.Cluster, nonce, a.sign(nonce))
 			return err
 		}, false, "what somebody has recorded is worth nothing, at any replica"},
 		"ErrExpired": {func(t *testing.T, i *instance, a agent, nonce []byte) error {

@@ -3,6 +3,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -54,6 +55,8 @@ type Config struct {
 	Clock    func() time.Time
 	// Proxied says that all people come by the address of a proxy: tries at signing in are counted for each account only.
 	Proxied bool
+	// HashMemory is how many KiB the hash of a new password takes: what is recommended when zero.
+	HashMemory uint32
 }
 
 // Auth checks and makes credentials. It may be used from many goroutines, and several replicas share one set of keys.
@@ -76,7 +79,7 @@ func New(ctx context.Context, c Config) (*Auth, error) {
 	if a.now == nil {
 		a.now = time.Now
 	}
-	a.hasher, a.limit = newHasher(), newLimiter(a.now)
+	a.hasher, a.limit = newHasher(cmp.Or(c.HashMemory, argonMemory)), newLimiter(a.now)
 	var err error
 	if a.sessions, err = loadSigner(ctx, c.Keys, "auth/session-key", audienceWeb, a.now); err != nil {
 		return nil, err

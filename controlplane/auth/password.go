@@ -24,16 +24,19 @@ const (
 var errHash = errors.New("not a hash of ours")
 
 // hasher hashes passwords, a few at a time.
-type hasher struct{ turn chan struct{} }
+type hasher struct {
+	turn   chan struct{}
+	memory uint32 // KiB of a new hash
+}
 
-func newHasher() *hasher { return &hasher{turn: make(chan struct{}, atOnce)} }
+func newHasher(memory uint32) *hasher { return &hasher{turn: make(chan struct{}, atOnce), memory: memory} }
 
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	salt, err := randomBytes(saltSize)
 	if err != nil {
 		return "", err
 	}
-	p := params{memory: argonMemory, time: argonTime, lanes: argonLanes, salt: salt, size: hashSize}
+	p := params{memory: h.memory, time: argonTime, lanes: argonLanes, salt: salt, size: hashSize}
 	sum, err := h.compute(ctx, password, p)
 	if err != nil {
 		return "", err

@@ -103,7 +103,7 @@ func TestAuth_Cookie_Ends(t *testing.T) {
 			t.Parallel()
 			i := setup(t)
 			cookie := i.cookie(t)
-			if _, err := replica(t, i.store, i.clock).Cookie(t.Context(), cookie); err != nil {
+			if _, err := replica(t, i.store, i.clock, cheap).Cookie(t.Context(), cookie); err != nil {
 				t.Fatalf("another replica: %v", err)
 			}
 			tc.end(t, i, cookie)
@@ -131,7 +131,7 @@ func TestAuth_SignIn(t *testing.T) {
 // TestAuth_SignIn_TimeTellsNothing compares the fastest of several tries in turn, which noise can only slow down. Without the work of
 // checking a password an unknown address would answer in a hundredth of the time.
 func TestAuth_SignIn_TimeTellsNothing(t *testing.T) { //nolint:paralleltest // it measures time
-	i := setup(t)
+	i := costing(t, 0)
 	emails := []string{adminEmail, "eve@example.test"}
 	fastest := []time.Duration{time.Hour, time.Hour}
 	for n := range 5 {
@@ -190,7 +190,7 @@ func TestAuth_SignIn_SharedAddress(t *testing.T) {
 		}
 	}
 	proxied, err := auth.New(t.Context(), auth.Config{
-		Accounts: i.store, Agents: i.store, Keys: i.store, Log: slog.New(slog.DiscardHandler), Clock: i.clock.now, Proxied: true,
+		Accounts: i.store, Agents: i.store, Keys: i.store, Log: slog.New(slog.DiscardHandler), Clock: i.clock.now, Proxied: true, HashMemory: cheap,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -218,7 +218,7 @@ func TestAuth_Bootstrap_OnceForAllReplicas(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			if _, created, err := replica(t, i.store, i.clock).Bootstrap(t.Context(), "eve@example.test", "eve"); err != nil || created {
+			if _, created, err := replica(t, i.store, i.clock, cheap).Bootstrap(t.Context(), "eve@example.test", "eve"); err != nil || created {
 				t.Errorf("created %t, %v", created, err)
 			}
 		})

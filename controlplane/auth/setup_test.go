@@ -53,7 +53,16 @@ type instance struct {
 	admin tenant.Viewer
 }
 
+// setup makes an instance whose hashes cost next to nothing.
 func setup(tb testing.TB) *instance {
+	tb.Helper()
+	return costing(tb, cheap)
+}
+
+// cheap is the least memory that a hash may take, in KiB.
+const cheap = 8
+
+func costing(tb testing.TB, memory uint32) *instance {
 	tb.Helper()
 	c := &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	s, err := store.Open(tb.Context(), storetest.SQLite(tb), store.WithClock(c.now))
@@ -61,7 +70,7 @@ func setup(tb testing.TB) *instance {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = s.Close() })
-	i := &instance{clock: c, store: s, Auth: replica(tb, s, c)}
+	i := &instance{clock: c, store: s, Auth: replica(tb, s, c, memory)}
 	first, created, err := i.Bootstrap(tb.Context(), adminEmail, "")
 	if err != nil || !created {
 		tb.Fatalf("first start: created %t, %v", created, err)
@@ -74,9 +83,9 @@ func setup(tb testing.TB) *instance {
 }
 
 // replica is another process of the same control plane.
-func replica(tb testing.TB, s *store.Store, c *clock) *auth.Auth {
+func replica(tb testing.TB, s *store.Store, c *clock, memory uint32) *auth.Auth {
 	tb.Helper()
-	a, err := auth.New(tb.Context(), auth.Config{Accounts: s, Agents: s, Keys: s, Log: slog.New(slog.DiscardHandler), Clock: c.now})
+	a, err := auth.New(tb.Context(), auth.Config{Accounts: s, Agents: s, Keys: s, Log: slog.New(slog.DiscardHandler), Clock: c.now, HashMemory: memory})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -138,9 +138,10 @@ func TestBrowser_Widths(t *testing.T) {
 	s := setup(t, viewfake.Sample())
 	base := s.serve(t)
 	for name, path := range everyPage() {
+		show(ctx, t, base+path)
 		for _, width := range []int64{320, 390, 1440} {
 			for _, theme := range []string{"light", "dark"} {
-				look(ctx, t, base+path, theme, width)
+				look(ctx, t, theme, width)
 				wide := eval[int64](ctx, t, `document.documentElement.scrollWidth`)
 				if wide > width {
 					t.Errorf("%s is %d pixels wide on a screen of %d", name, wide, width)
@@ -153,14 +154,22 @@ func TestBrowser_Widths(t *testing.T) {
 	}
 }
 
-// look opens a page on a screen of a width, in the colours that a system prefers.
-func look(ctx context.Context, t *testing.T, address, theme string, width int64) {
+// show opens a page.
+func show(ctx context.Context, t *testing.T, address string) {
+	t.Helper()
+	if err := chromedp.Do(ctx, chromedp.Navigate(address)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// look gives the page a screen of a width, and the colours that a system prefers.
+func look(ctx context.Context, t *testing.T, theme string, width int64) {
 	t.Helper()
 	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}}
 	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media); err != nil {
 		t.Fatal(err)
 	}
-	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 900), chromedp.Navigate(address)); err != nil {
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 900)); err != nil {
 		t.Fatal(err)
 	}
 }

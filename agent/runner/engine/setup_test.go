@@ -23,13 +23,14 @@ import (
 	"github.com/seatrial/seatrial/agent/runner/termination"
 	"github.com/seatrial/seatrial/agent/work"
 	"github.com/seatrial/seatrial/agent/workfake"
+	"github.com/seatrial/seatrial/integration/parallel"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
 const (
 	attempt = "a"
 	// within is far more than anything here takes; what takes longer hangs.
-	within = 20 * time.Second
+	within = 2 * time.Minute
 
 	passed    = runnerv1.StepStatus_STEP_STATUS_PASSED
 	failed    = runnerv1.StepStatus_STEP_STATUS_FAILED
@@ -42,6 +43,7 @@ const (
 // TestMain lets the test binary be the runner, too: a runner reaps all children of its process, so each needs one of its own.
 func TestMain(m *testing.M) {
 	if os.Getenv("SEATRIAL_TEST_RUNNER") == "" {
+		parallel.Default(6)
 		os.Exit(m.Run())
 	}
 	code, err := app.Run(context.Background(), os.Args[1:], "test")
