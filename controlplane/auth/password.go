@@ -29,7 +29,9 @@ type hasher struct {
 	memory uint32 // KiB of a new hash
 }
 
-func newHasher(memory uint32) *hasher { return &hasher{turn: make(chan struct{}, atOnce), memory: memory} }
+func newHasher(memory uint32) *hasher {
+	return &hasher{turn: make(chan struct{}, atOnce), memory: memory}
+}
 
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	salt, err := randomBytes(saltSize)

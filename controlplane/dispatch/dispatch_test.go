@@ -184,8 +184,8 @@ func setup(t *testing.T) bundle {
 	d := dispatch.New(dispatch.Config{
 		Store: store, Bus: bus, Log: slog.New(slog.DiscardHandler),
 		MaxSpecs: 1 << 20,
-		Clock: func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.FixedZone("CET", 3600)) },
-		NewID: func() (uuid.UUID, error) { next++; return id(next), nil },
+		Clock:    func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.FixedZone("CET", 3600)) },
+		NewID:    func() (uuid.UUID, error) { next++; return id(next), nil },
 		Topics: dispatch.Topics{
 			Agent:     func(org tenant.ID, c cluster.ID) string { return "agent/" + org.String() + "/" + c.String() },
 			Execution: func(org tenant.ID, id execution.ID) string { return "execution/" + org.String() + "/" + id.String() },
