@@ -72,19 +72,16 @@ func (f *Follower) Follow(ctx context.Context, attemptID string, pod work.PodIde
 	w := &writer{uplink: f.Uplink, attempt: attemptID, stream: "service/" + service}
 	reading, stop := bounded(ctx, over)
 	defer stop()
+	ending := false
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		advanced, err := f.once(ctx, reading, w, pod, service)
 		if err == nil || ctx.Err() != nil || errors.Is(err, work.ErrRefused) {
 			return w.notes, err
 		}
-		if advanced {
-			pause = firstPause
+		if advanced || late(reading) && !ending {
+			pause, ending = firstPause, late(reading)
 		}
 		f.Log.DebugContext(ctx, "log of a service interrupted, trying again", "attempt", attemptID, "service", service, "error", err)
-		if late(reading) && len(w.notes) == 0 {
-			w.notes = append(w.notes, fmt.Sprintf("Service %s did not end within %s of the steps: the rest of its log is not kept.", service, endAfter))
-			pause = 0
-		}
 		if err := sleep(ctx, pause); err != nil {
 			return w.notes, err
 		}
@@ -125,9 +122,34 @@ func (f *Follower) once(ctx, reading context.Context, w *writer, pod work.PodIde
 	}
 	w.resume(state.GetCommitted()[w.stream], state.GetCursors()[w.stream])
 	if late(reading) {
-		return false, w.finish(ctx)
+		return false, f.rest(ctx, w, pod, service)
 	}
 	return f.follow(reading, w, pod, service)
+}
+
+// rest delivers what there is now of a service that is not waited for any more. It may have ended while the control plane was away:
+// then this is all of it.
+func (f *Follower) rest(ctx context.Context, w *writer, pod work.PodIdentity, service string) error {
+	p, err := f.Source.Process(ctx, pod, service)
+	if err != nil {
+		return err //nolint:wrapcheck // says what it is
+	}
+	if p.Gone {
+		return f.gone(ctx, w, service)
+	}
+	if err := f.current(ctx, w, pod, service, Process{Started: p.Started}); err != nil {
+		return err
+	}
+	if p.Running {
+		w.note(fmt.Sprintf("Service %s did not end within %s of the steps: what it wrote later is not kept.", service, endAfter))
+	}
+	return w.finish(ctx)
+}
+
+// gone ends a log whose pod was taken away before it had been read to its end.
+func (f *Follower) gone(ctx context.Context, w *writer, service string) error {
+	w.note(fmt.Sprintf("The log of service %s may lack its last lines: its pod was gone before they had been read.", service))
+	return w.finish(ctx)
 }
 
 // follow reads one process after another.
@@ -139,7 +161,7 @@ func (f *Follower) follow(ctx context.Context, w *writer, pod work.PodIdentity, 
 			return w.at > from, err //nolint:wrapcheck // says what it is
 		}
 		if p.Gone {
-			return w.at > from, w.finish(ctx)
+			return w.at > from, f.gone(ctx, w, service)
 		}
 		if p.Restarts > before {
 			before = p.Restarts
@@ -171,7 +193,7 @@ func (f *Follower) current(ctx context.Context, w *writer, pod work.PodIdentity,
 		return err
 	}
 	if goesOn && w.fresh > 0 && !w.met {
-		w.notes = append(w.notes, fmt.Sprintf("The log of service %s may lack lines: the node had dropped the place where it was to go on.", service))
+		w.note(fmt.Sprintf("The log of service %s may lack lines: the node had dropped the place where it was to go on.", service))
 	}
 	return nil
 }

@@ -38,11 +38,24 @@ type uplink struct {
 	breaks int // how many chunks are committed and not answered
 	fail   error
 	odd    error
+	away   chan struct{} // answers nothing until it is closed; nil when it is there
+	down   error         // of asking
+	asked  int
 }
 
-func (u *uplink) Streams(context.Context, string) (*agentv1.StreamStateResponse, error) {
+func (u *uplink) Streams(ctx context.Context, _ string) (*agentv1.StreamStateResponse, error) {
+	if u.away != nil {
+		select {
+		case <-u.away:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.asked++; u.down != nil {
+		return nil, u.down
+	}
 	out := &agentv1.StreamStateResponse{
 		Committed: map[string]int64{"service/db": int64(len(u.text))},
 		Cursors:   map[string]*agentv1.StreamCursor{"service/db": {LastTime: u.last, Lines: u.lines, GapBytes: u.gap}},
@@ -364,7 +377,7 @@ func TestFollower_Follow_Ends(t *testing.T) {
 		want string
 		note string
 	}{
-		"pod gone":       {"nothing more can come", &pod{gone: true, processes: []process{{}}}, &uplink{text: "one\n", lines: 1}, "one\n", ""},
+		"pod gone":       {"nothing more can come", &pod{gone: true, processes: []process{{}}}, &uplink{text: "one\n", lines: 1}, "one\n", "may lack its last lines"},
 		"silent":         {"an empty log is complete, too", &pod{over: true, processes: []process{{}}}, &uplink{}, "", ""},
 		"complete":       {"nothing is sent again", &pod{over: true, processes: []process{{log: wrote(0, "x")}}}, &uplink{final: &runnerv1.LogTotals{}}, "", ""},
 		"of the kubelet": {"it is not the service's", &pod{over: true, processes: []process{{log: wrote(0, "one") + "failed to create fsnotify watcher: too many open files"}}}, &uplink{}, "one\n", ""},
@@ -388,6 +401,41 @@ func TestFollower_Follow_Ends(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestFollower_Follow_AwayAtTheEnd holds that nothing is lost when the control plane is away while the service ends: the node has all of
+// it still.
+func TestFollower_Follow_AwayAtTheEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		u := &uplink{away: make(chan struct{})}
+		b := begin(t, u, &pod{over: true, processes: []process{{log: wrote(0, "one", "two")}}, changed: make(chan struct{})})
+		close(b.over)
+		pass(time.Minute)
+		close(u.away)
+		if err := <-b.done; err != nil || b.text != "one\ntwo\n" || b.final.GetBytes() != 8 || len(b.notes) != 0 {
+			t.Errorf("%q, %v, %v, noted %q", b.text, b.final, err, b.notes)
+		}
+		b.cancel()
+	})
+}
+
+// TestFollower_Follow_TroubleAtTheEnd holds that a control plane in trouble is not asked without a pause.
+func TestFollower_Follow_TroubleAtTheEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		u := &uplink{down: errors.New("the database is away")}
+		b := begin(t, u, newPod(process{wrote(0, "one"), true}))
+		close(b.over)
+		pass(time.Minute)
+		u.mu.Lock()
+		asked := u.asked
+		u.mu.Unlock()
+		if asked > 20 {
+			t.Errorf("it was asked %d times in a minute", asked)
+		}
+		b.kill()
+	})
 }
 
 // TestFollower_Follow_Late holds that nobody waits for a service that goes on after the steps, and that what it wrote until then is kept.

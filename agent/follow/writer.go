@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,6 +43,13 @@ type writer struct {
 	buf         []byte
 	count       int64 // lines in buf
 	first, last time.Time
+}
+
+// note keeps something for people, once.
+func (w *writer) note(text string) {
+	if !slices.Contains(w.notes, text) {
+		w.notes = append(w.notes, text)
+	}
 }
 
 // resume goes on where the control plane has come to.

@@ -61,6 +61,9 @@ func (o *Outbox) tailed(r *record, notes []string, err error) {
 func (o *Outbox) complete(r *record) {
 	r.report.Delivered = true
 	endServices(r.report)
+	if !closed(r.over) {
+		close(r.over) // nobody waits for logs of services any more
+	}
 	r.deliverBy = time.Time{}
 	o.touch(r)
 }

@@ -18,6 +18,8 @@ const (
 	askAgain = 3 * time.Second
 	// The kubelet ends a service that is not ready in time. When it does not, the attempt ends this much later.
 	readySlack = 30 * time.Second
+	// How long after its time a process still ends because the kubelet has told it to.
+	killSlack = 15 * time.Second
 	// The last words of a process may be its whole log: their end says why it ended.
 	maxWords = 500
 )
@@ -68,10 +70,15 @@ func (s service) last() *corev1.ContainerStateTerminated {
 // down reports whether its process has ended and no other one runs.
 func (s service) down() bool { return s.status.State.Running == nil && s.last() != nil }
 
-// late reports whether a process of it ran for so long that the kubelet ended it for not being ready.
+// late reports whether a process of it ran for about as long as it had for being ready, so that the kubelet ended it, most likely. One
+// that was ready lives longer, or ends sooner.
 func (s service) late() bool {
 	t := s.last()
-	return s.probe != nil && t != nil && t.FinishedAt.Sub(t.StartedAt.Time) >= jobspec.ReadyTimeout(s.probe)
+	if s.probe == nil || t == nil {
+		return false
+	}
+	over := t.FinishedAt.Sub(t.StartedAt.Time) - jobspec.ReadyTimeout(s.probe)
+	return over >= 0 && over <= killSlack
 }
 
 // words says how its last process ended: "exit code 1: its last lines".

@@ -110,6 +110,14 @@ func TestJudge_Services(t *testing.T) {
 			want:     want{status: errored, reason: "ServiceNotReady", says: "within 1m0s: 127.0.0.1:5432", stop: true},
 			services: [2]agentv1.ServiceStatus{broken, waits},
 		},
+		"was ready": {
+			reason: "it ended long after it was ready, while a later service was not yet", events: []corev1.Event{refused}, age: 200 * time.Second,
+			change: func(p *corev1.Pod) {
+				db(p).RestartCount, db(p).LastTerminationState, db(p).State = 1, exited(1, 0, 190*time.Second, "segfault\n"), runs(191*time.Second)
+			},
+			want:     want{status: pending, reason: "ServiceEnded", says: "is started once more", recheck: 3 * time.Second},
+			services: [2]agentv1.ServiceStatus{starting, waits},
+		},
 		"probe hangs": {
 			reason: "a probe that hangs for seconds each time makes the kubelet late", age: 95 * time.Second,
 			want:     want{status: errored, reason: "ServiceNotReady", says: "Service db was not ready within 1m0s.", stop: true},

@@ -136,6 +136,9 @@ func (s *Store) endWithoutJob(ctx context.Context, tx *db.Tx, id uuid.UUID) (aft
 		return after, err
 	}
 	if execution.Status(a.Status).Terminal() {
+		if err := endServices(ctx, tx, []uuid.UUID{a.ID}); err != nil {
+			return after, err
+		}
 		return after, a.Update().SetDelivered(true).SetNotes(append(a.Notes, deletedLater)).Exec(ctx)
 	}
 	how := ending{status: execution.Errored, reason: jobDeleted, message: deletedLive}

@@ -20,6 +20,9 @@ func (r *reader) after(at node, v any) {
 		r.variables(at, len(v.Env), func(i int) (string, bool) { return v.Env[i].Name, v.Env[i].ValueFrom != nil })
 	case *document.Ready:
 		r.exactlyOne(at, "exec", "tcp", "http")
+		if r.has(at, "exec") && len(v.Exec) == 0 {
+			r.fault(at.under("exec"), "is empty: it is the command that tells by its exit code whether the service is ready")
+		}
 	case *document.Toleration:
 		r.afterToleration(at, v)
 	case *document.Security:

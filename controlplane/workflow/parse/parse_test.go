@@ -43,6 +43,7 @@ func TestRead_Faults(t *testing.T) {
 		"VolumeTwice":      {"{pod: {volumes: [{name: a, mountPath: /a, emptyDir: {}}, {name: b, mountPath: /a, emptyDir: {}}]}, " + ok + "}", "spec.pod.volumes[1].mountPath", "already", "one hides the other"},
 		"ServiceImage":     {"{services: {db: {}}, " + ok + "}", "spec.services.db.image", "missing", "nothing to run"},
 		"ServiceName":      {"{services: {D_B: {image: a}}, " + ok + "}", "spec.services.D_B", "not a valid name", "a container"},
+		"ServiceReadyExec": {"{services: {db: {image: a, ready: {exec: []}}}, " + ok + "}", "spec.services.db.ready.exec", "is empty", "the API server would refuse the Job"},
 		"ServiceReady":     {"{services: {db: {image: a, ready: {timeout: 5s}}}, " + ok + "}", "spec.services.db.ready", "exactly one", "how to tell?"},
 		"ServiceEnvInPod":  {"{services: {db: {image: a, env: [{name: A, value: '${{ env.B }}'}]}}, " + ok + "}", "spec.services.db.env[0].value", "in the pod only", "the kubelet sets it"},
 		"MatrixEmpty":      {"{matrix: {a: []}, " + ok + "}", "spec.matrix.a", "empty", "no runs"},
