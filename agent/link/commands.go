@@ -8,6 +8,7 @@ import (
 
 	"github.com/seatrial/seatrial/agent/work"
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
+	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
 // frame handles one frame. What takes time runs on its own and outlives the session: the answer goes to whichever is current then.
@@ -50,7 +51,9 @@ func (l *Link) command(ctx context.Context, s *session, c *agentv1.Command) {
 		l.stages.Cancel(k.Cancel.GetAttemptId(), k.Cancel.GetReason())
 		l.ack(c.GetId(), agentv1.CommandOutcome_COMMAND_OUTCOME_DONE, "")
 	case *agentv1.Command_Resume:
-		l.stages.Resume(k.Resume.GetAttemptId(), k.Resume.GetStepIndex(), k.Resume.GetReason())
+		l.stages.Resume(k.Resume.GetAttemptId(), &runnerv1.Resume{
+			StepIndex: k.Resume.GetStepIndex(), Reason: k.Resume.GetReason(), Status: k.Resume.GetStatus(),
+		})
 		l.ack(c.GetId(), agentv1.CommandOutcome_COMMAND_OUTCOME_DONE, "")
 	case *agentv1.Command_Release:
 		l.stages.Release(k.Release.GetAttemptId())

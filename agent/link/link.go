@@ -22,6 +22,7 @@ import (
 
 	"github.com/seatrial/seatrial/agent/work"
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
+	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
 // ErrRevoked means that the control plane refuses the agent's key.
@@ -62,7 +63,7 @@ type Options struct {
 type Stages struct {
 	Start     work.Handler
 	Cancel    func(attemptID, reason string)
-	Resume    func(attemptID string, step int32, reason string)
+	Resume    func(attemptID string, word *runnerv1.Resume)
 	Release   func(attemptID string)
 	Inventory func(ctx context.Context) ([]*agentv1.InventoryItem, error)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/seatrial/seatrial/agent/link"
 	"github.com/seatrial/seatrial/agent/work"
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
+	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
 const attempt = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
@@ -173,7 +174,7 @@ func TestLink_PassesOnCancelAndRelease(t *testing.T) {
 	b, s := setup(t)
 	s.Cancel("c1", "a", "enough")
 	s.Release("c2", "b")
-	s.Resume("c4", "a", 3, "Resumed by ada.")
+	s.Resume("c4", &agentv1.Resume{AttemptId: "a", StepIndex: 3, Reason: "api-smoke failed.", Status: runnerv1.StepStatus_STEP_STATUS_FAILED})
 	s.Send(&agentv1.ServerFrame{Frame: &agentv1.ServerFrame_Command{Command: &agentv1.Command{Id: "c3"}}}) // of a newer protocol
 	done, rejected := agentv1.CommandOutcome_COMMAND_OUTCOME_DONE, agentv1.CommandOutcome_COMMAND_OUTCOME_REJECTED
 	for id, want := range map[string]agentv1.CommandOutcome{"c1": done} {
@@ -187,7 +188,7 @@ func TestLink_PassesOnCancelAndRelease(t *testing.T) {
 	if got := s.Ack(t, "c4"); got.GetOutcome() != done {
 		t.Errorf("resume: %v", got)
 	}
-	if got := next(t, "a word to go on", b.resumed); got != "a/3: Resumed by ada." {
+	if got := next(t, "a word to go on", b.resumed); got != "a/3: api-smoke failed. STEP_STATUS_FAILED" {
 		t.Errorf("resumed %q", got)
 	}
 	if got := s.Ack(t, "c3"); got.GetOutcome() != rejected || !strings.Contains(got.GetMessage(), "upgrade") {

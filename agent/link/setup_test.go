@@ -15,6 +15,7 @@ import (
 	"github.com/seatrial/seatrial/agent/work"
 	"github.com/seatrial/seatrial/agent/workfake"
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
+	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
 // Everything ends with the Link: a session, a stream or a connection that is left over shows here.
@@ -93,9 +94,11 @@ func prepare(t *testing.T) (b *bundle, begin func()) {
 	return b, func() {
 		t.Cleanup(b.Stop)
 		b.Start(context.WithoutCancel(t.Context()), link.Stages{
-			Start:   b,
-			Cancel:  func(id, reason string) { b.cancelled <- id + ": " + reason },
-			Resume:  func(id string, step int32, reason string) { b.resumed <- fmt.Sprintf("%s/%d: %s", id, step, reason) },
+			Start:  b,
+			Cancel: func(id, reason string) { b.cancelled <- id + ": " + reason },
+			Resume: func(id string, word *runnerv1.Resume) {
+				b.resumed <- fmt.Sprintf("%s/%d: %s %s", id, word.GetStepIndex(), word.GetReason(), word.GetStatus())
+			},
 			Release: func(id string) { b.released <- id },
 			Inventory: func(context.Context) ([]*agentv1.InventoryItem, error) {
 				return b.items, nil

@@ -45,9 +45,9 @@ func TestOutbox_Resume(t *testing.T) {
 		t.Helper()
 		b.Update(seen(running, "", pod(alive("c"))))
 		for range 2 { // the command comes again when its answer is lost
-			b.Outbox.Resume(attempt, 1, "Resumed by ada.")
+			b.Outbox.Resume(attempt, &runnerv1.Resume{StepIndex: 1, Reason: "Resumed by ada."})
 		}
-		b.Outbox.Resume(attempt, 2, "Resumed by bob.")
+		b.Outbox.Resume(attempt, &runnerv1.Resume{StepIndex: 2, Reason: "Resumed by bob."})
 		synctest.Wait()
 		b.mu.Lock()
 		told := len(b.words)

@@ -118,9 +118,9 @@ func (s *Session) Cancel(commandID, attemptID, reason string) {
 }
 
 // Resume sends the command to let a step go on.
-func (s *Session) Resume(commandID, attemptID string, step int32, reason string) {
+func (s *Session) Resume(commandID string, word *agentv1.Resume) {
 	s.Send(&agentv1.ServerFrame{Frame: &agentv1.ServerFrame_Command{Command: &agentv1.Command{
-		Id: commandID, Kind: &agentv1.Command_Resume{Resume: &agentv1.Resume{AttemptId: attemptID, StepIndex: step, Reason: reason}},
+		Id: commandID, Kind: &agentv1.Command_Resume{Resume: word},
 	}}})
 }
 

@@ -68,6 +68,7 @@ func (s *Server) command(ss *session, c cluster.Command) (*agentv1.Command, erro
 	case cluster.Resume:
 		out.Kind = &agentv1.Command_Resume{Resume: &agentv1.Resume{
 			AttemptId: c.Attempt.String(), StepIndex: int32(c.Step), Reason: c.Reason, //nolint:gosec // G115: the index of a step
+			Status: verdict(c.Verdict),
 		}}
 	case cluster.Release:
 		out.Kind = &agentv1.Command_Release{Release: &agentv1.Release{AttemptId: c.Attempt.String()}}
@@ -112,5 +113,8 @@ func (s *Server) tell(ctx context.Context, ss *session, effects execution.Effect
 	}
 	for _, id := range effects.Changed {
 		s.o.Bus.Publish(ctx, execution.Topic(ss.viewer.Organization, id))
+	}
+	if effects.Calls {
+		s.o.Bus.Publish(ctx, execution.CallsTopic)
 	}
 }

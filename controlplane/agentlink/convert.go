@@ -99,6 +99,14 @@ func stepStatus(s runnerv1.StepStatus) execution.Status {
 	return execution.Waiting
 }
 
+// verdict is how a step ends that is told to go on; unspecified for one that waits for a person.
+func verdict(status string) runnerv1.StepStatus {
+	return map[execution.Status]runnerv1.StepStatus{
+		execution.Passed: runnerv1.StepStatus_STEP_STATUS_PASSED, execution.Failed: runnerv1.StepStatus_STEP_STATUS_FAILED,
+		execution.Errored: runnerv1.StepStatus_STEP_STATUS_ERRORED,
+	}[execution.Status(status)]
+}
+
 func reportFrom(id execution.AttemptID, r *agentv1.AttemptReport) execution.Report {
 	out := execution.Report{
 		Attempt: id, Status: statuses()[r.GetStatus()], Reason: r.GetReason(), Message: r.GetMessage(), Node: r.GetNode(), Pod: r.GetPod(),
@@ -152,6 +160,13 @@ func stepFrom(s *runnerv1.StepState) execution.Step {
 	if s.ExitCode != nil {
 		code := int(s.GetExitCode())
 		out.ExitCode = &code
+	}
+	for _, c := range s.GetCalls() {
+		params := c.GetParams()
+		if params == nil {
+			params = map[string]string{}
+		}
+		out.Params = append(out.Params, params)
 	}
 	if l := s.GetLog(); l != nil {
 		out.Log = execution.Log{Bytes: l.GetBytes(), Lines: l.GetLines(), GapBytes: l.GetGapBytes()}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -71,6 +72,9 @@ func executionOf(e execution.Execution) *apiv1.Execution {
 			Total: int32Of(e.Tests.Total), Passed: int32Of(e.Tests.Passed), Failed: int32Of(e.Tests.Failed),
 			Errored: int32Of(e.Tests.Errored), Skipped: int32Of(e.Tests.Skipped),
 		},
+	}
+	if p := e.Parent; p != nil {
+		out.Parent = &apiv1.Parent{ExecutionId: p.Execution.String(), Workflow: p.Workflow, Step: p.Step}
 	}
 	for _, t := range e.Templates {
 		out.Templates = append(out.Templates, &apiv1.TemplateRevision{Name: t.Name, Revision: int32Of(t.Revision), Digest: t.Digest})
@@ -141,6 +145,13 @@ func stepOf(s execution.Step) *apiv1.Step {
 		Index: int32Of(s.Index), Name: s.Name, Status: statusOf(s.Status), Reason: s.Reason, Allowed: s.Allowed,
 		StartedAt: timeOf(s.StartedAt), FinishedAt: timeOf(s.FinishedAt),
 		Log: logRecordOf(s.Log),
+	}
+	for _, c := range s.Calls {
+		call := &apiv1.Call{Workflow: c.Workflow, Status: statusOf(c.Status), Message: c.Message}
+		if c.Execution != uuid.Nil {
+			call.ExecutionId = c.Execution.String()
+		}
+		out.Calls = append(out.Calls, call)
 	}
 	if s.ExitCode != nil {
 		code := int32Of(*s.ExitCode)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
@@ -12,41 +13,61 @@ import (
 // sweepEvery is the pause between two sweeps: how late something is at most when a hint was lost or a replica died.
 const sweepEvery = 5 * time.Second
 
-// sweep starts the one thing of a replica that asks the store without having been told that something happened.
+// sweep starts the one thing of a replica that asks the store without having been told that something happened. What may take long is
+// carried out beside it: the executions that steps ask for are started one after the other.
 func (p *parts) sweep(ctx context.Context) error {
 	p.run = dispatch.New(dispatch.Config{
 		Store: p.store, Bus: p.bus, Log: p.log, Topics: dispatch.Topics{Agent: cluster.Topic, Execution: execution.Topic},
 	})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		ticker := time.NewTicker(sweepEvery)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-				p.sweepOnce(ctx)
-			}
-		}
-	}()
+	due := make(chan struct{}, 1)
+	var over sync.WaitGroup
+	over.Go(func() { p.everyNowAndThen(ctx, due) })
+	over.Go(func() { p.calls(ctx, due) })
 	p.later("the sweep", func(context.Context) error {
 		cancel()
-		<-over
+		over.Wait()
 		return nil
 	})
 	return nil
 }
 
-func (p *parts) sweepOnce(ctx context.Context) {
-	for _, of := range []struct {
-		what string
-		do   func(context.Context) error
-	}{{"commands", p.link.Sweep}, {"concurrency groups", p.run.Sweep}} {
-		if err := of.do(ctx); err != nil && ctx.Err() == nil {
-			p.log.ErrorContext(ctx, "sweep failed", "of", of.what, "error", err)
+// everyNowAndThen does what is quick, and says when it is time to look for calls.
+func (p *parts) everyNowAndThen(ctx context.Context, due chan<- struct{}) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
 		}
+		p.try(ctx, "commands", p.link.Sweep)
+		p.try(ctx, "concurrency groups", p.run.Sweep)
+		select {
+		case due <- struct{}{}:
+		default: // it is still busy
+		}
+	}
+}
+
+// calls begins what steps ask for, after a hint and when it is due.
+func (p *parts) calls(ctx context.Context, due <-chan struct{}) {
+	hints, forget := p.bus.Subscribe(ctx, execution.CallsTopic)
+	defer forget()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hints:
+		case <-due:
+		}
+		p.try(ctx, "calls", p.run.Calls)
+	}
+}
+
+func (p *parts) try(ctx context.Context, what string, do func(context.Context) error) {
+	if err := do(ctx); err != nil && ctx.Err() == nil {
+		p.log.ErrorContext(ctx, "sweep failed", "of", what, "error", err)
 	}
 }

@@ -76,6 +76,7 @@ type Command struct {
 	Attempt    uuid.UUID
 	Step       int    // resume: index of the step
 	Reason     string // of a cancel or resume
+	Verdict    string // resume: status that the step ends with; empty for one that waits for a person
 	Spec       []byte // start: encoded agent.v1.Assignment
 	SpecDigest string
 	ExpiresAt  time.Time // set when the command is taken for sending

@@ -148,6 +148,12 @@ func step(s workflow.PlanStep) *runnerv1.Step {
 	if s.Pause != nil {
 		out.Pause = &runnerv1.Pause{Message: s.Pause.Message, Timeout: durationpb.New(s.Pause.Timeout)}
 	}
+	if s.Execute != nil {
+		out.Execute = &runnerv1.Execute{}
+		for _, c := range s.Execute.Calls {
+			out.Execute.Calls = append(out.Execute.Calls, &runnerv1.Call{Title: c.Title(), Params: c.Params})
+		}
+	}
 	for _, e := range s.Env {
 		out.Env = append(out.Env, &runnerv1.EnvVar{Name: e.Name, Value: e.Value, From: e.From, Secret: e.Secret})
 	}

@@ -163,6 +163,9 @@ func (d *Dispatcher) tell(ctx context.Context, org tenant.ID, effects execution.
 	for _, id := range effects.Changed {
 		d.bus.Publish(ctx, d.topics.Execution(org, id))
 	}
+	if effects.Calls {
+		d.bus.Publish(ctx, execution.CallsTopic)
+	}
 }
 
 func grouped(runs []execution.NewRun) bool {
@@ -184,7 +187,18 @@ func allowed(ctx context.Context) (tenant.Viewer, error) {
 func steps(plan *workflow.Plan) []execution.Step {
 	out := make([]execution.Step, len(plan.Steps))
 	for i, s := range plan.Steps {
-		out[i] = execution.Step{Index: s.Index, Name: s.Name, Status: execution.Waiting}
+		out[i] = execution.Step{Index: s.Index, Name: s.Name, Status: execution.Waiting, Execute: callees(s.Execute)}
+	}
+	return out
+}
+
+func callees(p *workflow.PlanExecute) *execution.Execute {
+	if p == nil {
+		return nil
+	}
+	out := &execution.Execute{Parallelism: p.Parallelism, Wait: p.Wait}
+	for _, c := range p.Calls {
+		out.Callees = append(out.Callees, execution.Callee{Name: c.Name, Selector: c.Selector})
 	}
 	return out
 }

@@ -81,6 +81,29 @@ type memory struct {
 	effects      execution.Effects // of admitting
 	stuck        error             // what admitting answers
 	sweeps       int
+	open         map[execution.CallStep]execution.Settled
+	failed       map[uuid.UUID]string // calls
+}
+
+func (m *memory) OpenCalls(ctx context.Context, limit int) (steps []execution.CallStep, err error) {
+	if v, _ := tenant.FromContext(ctx); v.Kind != tenant.KindSystem {
+		return nil, fault.New(fault.Forbidden, "not the system")
+	}
+	for of := range m.open {
+		steps = append(steps, of)
+	}
+	return steps[:min(limit, len(steps))], nil
+}
+
+func (m *memory) SettleCalls(_ context.Context, of execution.CallStep) (execution.Settled, error) {
+	out := m.open[of]
+	delete(m.open, of) // the caller has a lease
+	return out, nil
+}
+
+func (m *memory) CallFailed(_ context.Context, id uuid.UUID, problem string) error {
+	m.failed[id] = problem
+	return nil
 }
 
 func (m *memory) Workflow(_ context.Context, name string) (workflow.Record, error) {
@@ -178,6 +201,8 @@ func setup(t *testing.T) bundle {
 		},
 		environments: map[string]cluster.Environment{"": env, "staging": env},
 		cancelled:    map[execution.ID]string{},
+		open:         map[execution.CallStep]execution.Settled{},
+		failed:       map[uuid.UUID]string{},
 	}
 	bus := &published{}
 	next := byte(0)

@@ -3,6 +3,8 @@ package dispatch
 import (
 	"context"
 
+	"github.com/google/uuid"
+
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -22,7 +24,8 @@ type Store interface {
 	Execution(ctx context.Context, id execution.ID) (execution.Execution, error)
 	// CreateExecution stores n in one transaction, with the start commands of the runs that
 	// may begin; those in a concurrency group wait for Admit. When the idempotency key was used before it stores
-	// nothing and returns the id of the earlier execution and true.
+	// nothing and returns the id of the earlier execution and true. One with a parent is linked with its call, or fault.Conflict or
+	// fault.Exhausted when it must not be started.
 	CreateExecution(ctx context.Context, n execution.New) (id execution.ID, existed bool, err error)
 	// CancelExecution asks for cancellation in one transaction: attempts whose start command was never sent end as cancelled at
 	// once, the others get a cancel command. When an agent has been away for cluster.GiveUpAfter its attempts end at once as well. It
@@ -33,6 +36,13 @@ type Store interface {
 	ResumeExecution(ctx context.Context, id execution.ID, which execution.Resume) (steps int, wake []cluster.ID, err error)
 	// Admit lets those runs begin whose turn has come in the concurrency groups of an execution, in transactions of its own.
 	Admit(ctx context.Context, id execution.ID) (execution.Effects, error)
+	// OpenCalls returns at most limit steps about whose calls there may be something to decide, of all organizations. It runs as system.
+	OpenCalls(ctx context.Context, limit int) ([]execution.CallStep, error)
+	// SettleCalls decides about the calls of a step and gives the caller execution.Lease to carry it out: which begin, and how the step ends once all are over, which it queues the command
+	// for. Calls of a step or attempt that has ended are to be cancelled. It runs as system.
+	SettleCalls(ctx context.Context, of execution.CallStep) (execution.Settled, error)
+	// CallFailed stores why a call cannot begin, unless it has: CreateExecution links an execution with the call of its parent.
+	CallFailed(ctx context.Context, id uuid.UUID, problem string) error
 	// AdmitWaiting does so wherever somebody waits although there is a place. It runs as system.
 	AdmitWaiting(ctx context.Context) (map[tenant.ID]execution.Effects, error)
 }

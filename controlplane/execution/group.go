@@ -136,6 +136,7 @@ func othersBefore(members []Member, fates []Fate, at int) bool {
 type Effects struct {
 	Wake    []cluster.ID // whose agents have something to do
 	Changed []ID         // executions that look different now
+	Calls   bool         // steps may have calls to begin or to tell of
 	// Undecided is why it is still open who may begin in a concurrency group. The change itself is stored, and the sweep decides later:
 	// whoever asked for it logs this and does not answer with it.
 	Undecided error
@@ -153,5 +154,6 @@ func (e *Effects) Add(more Effects) {
 			e.Changed = append(e.Changed, id)
 		}
 	}
+	e.Calls = e.Calls || more.Calls
 	e.Undecided = errors.Join(e.Undecided, more.Undecided)
 }

@@ -1,6 +1,7 @@
 package execution
 
 import (
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,6 +18,13 @@ type New struct {
 	FailFast    bool     // the first run that does not pass ends the others
 	MaxParallel int      // runs under way at a time; 0 for no limit
 	Idempotency string   // key; empty for none
+}
+
+// Calls reports whether a step of it executes other workflows.
+func (n New) Calls() bool {
+	return slices.ContainsFunc(n.Runs, func(r NewRun) bool {
+		return slices.ContainsFunc(r.Steps, func(s Step) bool { return s.Execute != nil })
+	})
 }
 
 // NewRun is a run with its first attempt.

@@ -19,8 +19,9 @@ type Request struct {
 	Params         map[string]string
 	Environments   []string // names; none for those of the workflow, or the only one of the organization
 	IdempotencyKey string   // the same key never starts twice; empty means always start
-	Trigger        string   // "api", "web"
+	Trigger        string   // "api", "web", "workflow"
 	Actor          string   // name of the viewer, for people
+	Parent         *Parent  // the step that asks for it; nil for a person or a pipeline
 }
 
 // Execution is one trigger of one workflow revision.
@@ -42,6 +43,7 @@ type Execution struct {
 	FinishedAt time.Time // zero until it ends
 	Tests      Counts
 	Runs       []Run // nil in lists where only the head is wanted
+	Parent     *Parent
 }
 
 // Template is a revision of a template.
@@ -98,6 +100,9 @@ type Step struct {
 	StartedAt  time.Time
 	FinishedAt time.Time
 	Log        Log
+	Execute    *Execute            // nil for a step that runs a command or waits for a person; not filled when read
+	Params     []map[string]string // in a report: what each callee is given, once the step asks for them; nil before
+	Calls      []Call              // when read: the executions that it has asked for, in order
 }
 
 // Failed reports whether an attempt with such a step has not passed.

@@ -70,7 +70,25 @@ const (
 	maxSteps = 1000
 
 	maxServices = 100
+	maxCallees  = 100      // of a step
+	maxParams   = 64 << 10 // bytes that a step gives to the workflows that it executes
 )
+
+// bounded reports whether what steps give to other workflows is no more than runners send.
+func bounded(steps []execution.Step) bool {
+	for _, s := range steps {
+		size := 0
+		for _, params := range s.Params {
+			for name, value := range params {
+				size += len(name) + len(value)
+			}
+		}
+		if len(s.Params) > maxCallees || size > maxParams {
+			return false
+		}
+	}
+	return true
+}
 
 // Report stores a snapshot of an attempt and returns the attempt's status afterwards.
 func (i *Intake) Report(ctx context.Context, r execution.Report) (execution.Status, error) {
@@ -81,6 +99,9 @@ func (i *Intake) Report(ctx context.Context, r execution.Report) (execution.Stat
 	if !r.Status.Valid() || r.Status == execution.Waiting || len(r.Steps) > maxSteps || len(r.Services) > maxServices {
 		return "", fault.New(fault.Invalid, "the report of attempt %s has status %q and %d steps", r.Attempt, r.Status, len(r.Steps))
 	}
+	if !bounded(r.Steps) {
+		return "", fault.New(fault.Invalid, "the report of attempt %s gives more to other workflows than %d KiB", r.Attempt, maxParams>>10)
+	}
 	saved, err := i.store.SaveReport(ctx, trimmed(r))
 	if err != nil {
 		return "", fmt.Errorf("save report of attempt %s: %w", r.Attempt, err)
@@ -90,6 +111,9 @@ func (i *Intake) Report(ctx context.Context, r execution.Report) (execution.Stat
 	}
 	for _, id := range saved.Changed {
 		i.bus.Publish(ctx, execution.Topic(viewer.Organization, id))
+	}
+	if saved.Calls {
+		i.bus.Publish(ctx, execution.CallsTopic)
 	}
 	wake := saved.Wake
 	if r.Delivered && !slices.Contains(wake, viewer.Cluster) {

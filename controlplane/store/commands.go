@@ -119,7 +119,8 @@ func markSent(ctx context.Context, tx *db.Tx, rows []*db.AgentCommand, epoch int
 	out := make([]record.Command, len(rows))
 	for i, row := range rows {
 		out[i] = record.Command{
-			ID: row.ID, Kind: record.CommandKind(row.Kind), Attempt: row.AttemptID, Step: row.Step, Reason: row.Reason, ExpiresAt: expires, Tries: row.Tries + 1,
+			ID: row.ID, Kind: record.CommandKind(row.Kind), Attempt: row.AttemptID, Step: row.Step, Reason: row.Reason, Verdict: row.Verdict,
+			ExpiresAt: expires, Tries: row.Tries + 1,
 		}
 		if a := specs[row.AttemptID]; a != nil && row.Kind == string(record.Start) {
 			out[i].Spec, out[i].SpecDigest = a.Spec, a.SpecDigest

@@ -20,8 +20,15 @@ func executionRecord(row *db.Execution, runs []record.Run) record.Execution {
 	if err := json.Unmarshal(row.Templates, &templates); err != nil {
 		templates = nil // none, or written by a version that is not known
 	}
+	var parent *record.Parent
+	if row.ParentID != nil {
+		parent = &record.Parent{}
+		if err := json.Unmarshal(row.Parent, parent); err != nil {
+			parent = &record.Parent{Execution: *row.ParentID} // written by a version that is not known
+		}
+	}
 	return record.Execution{
-		ID: row.ID, Templates: templates, Workflow: row.Workflow, Revision: row.RevisionNumber, Digest: row.Digest, Status: record.Status(row.Status),
+		Parent: parent, ID: row.ID, Templates: templates, Workflow: row.Workflow, Revision: row.RevisionNumber, Digest: row.Digest, Status: record.Status(row.Status),
 		Reason: row.Reason, Message: row.Message, Params: row.Params, Priority: row.Priority, Trigger: row.Trigger, Actor: row.Actor,
 		CreatedAt: row.CreatedAt.UTC(), StartedAt: timeOf(row.StartedAt), FinishedAt: timeOf(row.FinishedAt), Tests: counts, Runs: runs,
 	}

@@ -59,7 +59,14 @@ func (s *Store) CreateExecution(ctx context.Context, n record.New) (id record.ID
 	if id, err := s.startedBefore(ctx, n.Idempotency); err != nil || id != uuid.Nil {
 		return id, id != uuid.Nil, err
 	}
-	err = s.db.Write(ctx, func(tx *db.Tx) error { return create(ctx, tx, n) })
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		if n.Execution.Parent != nil {
+			if err := s.linkChild(ctx, tx, n); err != nil {
+				return err
+			}
+		}
+		return create(ctx, tx, n)
+	})
 	if err == nil {
 		return n.Execution.ID, false, nil
 	}
@@ -94,13 +101,20 @@ func create(ctx context.Context, tx *db.Tx, n record.New) error {
 	row := tx.Execution.Create().SetID(e.ID).SetOrganizationID(revision.OrganizationID).SetRevisionID(revision.ID).
 		SetWorkflow(e.Workflow).SetRevisionNumber(e.Revision).SetDigest(e.Digest).SetStatus(string(record.Queued)).
 		SetParams(e.Params).SetTrigger(e.Trigger).SetActor(e.Actor).SetFailFast(n.FailFast).SetMaxParallel(n.MaxParallel).
-		SetPriority(e.Priority)
+		SetPriority(e.Priority).SetCalls(n.Calls())
 	if len(e.Templates) > 0 {
 		templates, err := json.Marshal(e.Templates)
 		if err != nil {
 			return fmt.Errorf("encode templates: %w", err)
 		}
 		row.SetTemplates(templates)
+	}
+	if e.Parent != nil {
+		parent, err := json.Marshal(e.Parent)
+		if err != nil {
+			return fmt.Errorf("encode the parent: %w", err)
+		}
+		row.SetParentID(e.Parent.Execution).SetRootID(e.Parent.Root()).SetParent(parent)
 	}
 	if !e.CreatedAt.IsZero() {
 		row.SetCreatedAt(*nullable(e.CreatedAt))

@@ -300,7 +300,7 @@ func (a *admission) apply(ctx context.Context, from, to int) error {
 	}
 	after, err := a.s.derive(ctx, a.tx, head)
 	a.more = append(a.more, after.groups...) // this group is among them when a place of it got free just now
-	a.effects.Add(record.Effects{Wake: after.wake, Changed: []record.ID{head.ID}})
+	a.effects.Add(record.Effects{Wake: after.wake, Changed: []record.ID{head.ID}, Calls: after.calls})
 	return err
 }
 

@@ -155,6 +155,10 @@ func (s *Store) detailsOf(ctx context.Context, attempts []uuid.UUID) (details, e
 	if err != nil {
 		return out, database.Fault(err)
 	}
+	calls, err := s.callsOf(ctx, attempts)
+	if err != nil {
+		return out, err
+	}
 	streams, err := s.db.Read().LogStream.Query().Where(logstream.AttemptIDIn(attempts...)).All(ctx)
 	if err != nil {
 		return out, database.Fault(err)
@@ -164,7 +168,9 @@ func (s *Store) detailsOf(ctx context.Context, attempts []uuid.UUID) (details, e
 		logs[streamKey{stream.AttemptID, stream.Name}] = stream
 	}
 	for _, row := range steps {
-		out.steps[row.AttemptID] = append(out.steps[row.AttemptID], stepRecord(row, logs[streamKey{row.AttemptID, record.Stream(row.Index)}]))
+		one := stepRecord(row, logs[streamKey{row.AttemptID, record.Stream(row.Index)}])
+		one.Calls = calls[callKey{row.AttemptID, row.Index}]
+		out.steps[row.AttemptID] = append(out.steps[row.AttemptID], one)
 	}
 	for _, row := range services {
 		one := serviceRecord(row, logs[streamKey{row.AttemptID, record.ServiceStream(row.Name)}])

@@ -12,6 +12,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/attempt"
+	"github.com/seatrial/seatrial/ent/db/call"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/step"
 )
@@ -38,12 +39,16 @@ func (s *Store) endAttempts(ctx context.Context, tx *db.Tx, ids []uuid.UUID, e e
 
 // endSteps ends the steps that terminal attempts left open: those that never began are skipped, those under way end as the
 // attempt did, or as errored when it cannot be told how they went.
+// Nobody waits for what they have asked for.
 func (s *Store) endSteps(ctx context.Context, tx *db.Tx, ids []uuid.UUID, how record.Status) error {
 	underWay := record.Errored
 	if how == record.Cancelled || how == record.TimedOut {
 		underWay = how
 	}
 	for part := range slices.Chunk(ids, batch) {
+		if err := callsWithout(ctx, tx, call.AttemptIDIn(part...)); err != nil {
+			return err
+		}
 		if err := tx.Step.Update().Where(step.AttemptIDIn(part...), step.Status(string(record.Paused))).
 			SetReason("the attempt ended while the step waited for a person").Exec(ctx); err != nil {
 			return err
@@ -76,6 +81,7 @@ type consequences struct {
 	organization tenant.ID
 	execution    record.ID    // that was changed
 	wake         []cluster.ID // whose agents have something to do
+	calls        bool         // steps have calls to begin or to tell of
 	groups       []string     // concurrency groups in which somebody may begin; see admitAfter
 }
 
@@ -108,7 +114,15 @@ func (s *Store) derive(ctx context.Context, tx *db.Tx, head *db.Execution) (afte
 			return after, err
 		}
 	}
-	return after, stateOfExecution(head, states).saveExecution(ctx, head)
+	now := stateOfExecution(head, states)
+	if head.ParentID != nil && now.status.Terminal() && !record.Status(head.Status).Terminal() {
+		if err := endOfChild(ctx, tx, head, now); err != nil {
+			return after, err
+		}
+		after.calls = true
+	}
+	after.calls = after.calls || head.Calls && now.status.Terminal()
+	return after, now.saveExecution(ctx, head)
 }
 
 // freed returns the groups in which the end of a run may let others begin: its own, and with maxParallel those of its siblings.
@@ -132,7 +146,7 @@ func freed(head *db.Execution, runs []*db.Run, states []state) []string {
 
 // admitAfter lets begin what waited for the end of a run, once that is stored. What cannot be decided now is left to the sweep.
 func (s *Store) admitAfter(ctx context.Context, after consequences) record.Effects {
-	effects := record.Effects{Wake: after.wake}
+	effects := record.Effects{Wake: after.wake, Calls: after.calls}
 	if after.execution != uuid.Nil {
 		effects.Changed = []record.ID{after.execution}
 	}

@@ -154,7 +154,11 @@ func (s *Store) endWithoutJob(ctx context.Context, tx *db.Tx, id uuid.UUID) (aft
 	if err := s.tryAnew(ctx, tx, a, head); err != nil {
 		return after, err
 	}
-	return s.derive(ctx, tx, head)
+	after, err = s.derive(ctx, tx, head)
+	if execution.Lost(how.status, how.reason) {
+		after.wake = union(after.wake, []record.ID{a.ClusterID}) // a new attempt may be its to start
+	}
+	return after, err
 }
 
 // justBack is how long after the return of an agent its inventory still tells of the time before.

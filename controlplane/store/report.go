@@ -11,6 +11,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/agentcommand"
 	"github.com/seatrial/seatrial/ent/db/attempt"
+	"github.com/seatrial/seatrial/ent/db/call"
 	"github.com/seatrial/seatrial/ent/db/step"
 )
 
@@ -31,7 +32,8 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.S
 		if a, err = s.mergeAttempt(ctx, a, status, r); err != nil {
 			return err
 		}
-		if err := mergeSteps(ctx, tx, a, r.Steps); err != nil {
+		asks, err := mergeSteps(ctx, tx, a, r.Steps)
+		if err != nil {
 			return err
 		}
 		if err := mergeServices(ctx, tx, a, r.Services); err != nil {
@@ -53,6 +55,7 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.S
 			}
 		}
 		after, err = s.derive(ctx, tx, head)
+		after.calls = after.calls || asks
 		saved = record.Saved{Status: status}
 		if record.Lost(status, a.Reason) {
 			after.wake = union(after.wake, []cluster.ID{a.ClusterID}) // a new attempt may be its to start
@@ -134,24 +137,39 @@ func mergeNotes(notes, more []string) []string {
 }
 
 // mergeSteps moves the steps forward. Facts that are missing are filled in even after a step has ended.
-func mergeSteps(ctx context.Context, tx *db.Tx, a *db.Attempt, steps []record.Step) error {
+// It reports whether there is something to decide about what they execute.
+func mergeSteps(ctx context.Context, tx *db.Tx, a *db.Attempt, steps []record.Step) (asks bool, err error) {
 	if len(steps) == 0 {
-		return nil
+		return false, nil
 	}
 	rows, err := tx.Step.Query().Where(step.AttemptID(a.ID)).All(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, reported := range steps {
 		i := slices.IndexFunc(rows, func(row *db.Step) bool { return row.Index == reported.Index })
 		if i < 0 {
 			continue // not in the plan: nothing to keep it under
 		}
-		if err := mergeStep(ctx, tx, a, rows[i], reported); err != nil {
-			return err
+		row := rows[i]
+		if err := mergeStep(ctx, tx, a, row, reported); err != nil {
+			return false, err
+		}
+		if reported.Params != nil && row.Execute != nil && !record.Status(row.Status).Terminal() && !record.Status(a.Status).Terminal() {
+			made, err := makeCalls(ctx, tx, a, row, reported.Params)
+			if err != nil {
+				return false, err
+			}
+			asks = asks || made
+		}
+		if row.Execute != nil && !record.Status(row.Status).Terminal() && reported.Status.Terminal() {
+			asks = true
+			if err := callsWithout(ctx, tx, call.AttemptID(a.ID), call.StepIndex(row.Index)); err != nil {
+				return false, err
+			}
 		}
 	}
-	return nil
+	return asks, nil
 }
 
 func mergeStep(ctx context.Context, tx *db.Tx, a *db.Attempt, row *db.Step, reported record.Step) error {

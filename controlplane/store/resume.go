@@ -145,13 +145,14 @@ func (s *Store) resumeAgain(ctx context.Context, v tenant.Viewer, present []uuid
 	return nil
 }
 
-// stillWaits selects commands whose step is paused.
+// stillWaits selects commands whose step is paused, or runs and executes other workflows: such a step runs until it is told to go on.
 func stillWaits() predicate.AgentCommand {
 	return func(sel *entsql.Selector) {
 		of := entsql.Table(step.Table).As("waiting")
 		sel.Where(entsql.Exists(entsql.Select(of.C(step.FieldID)).From(of).Where(entsql.And(
 			entsql.ColumnsEQ(of.C(step.FieldAttemptID), sel.C(agentcommand.FieldAttemptID)),
 			entsql.ColumnsEQ(of.C(step.FieldIndex), sel.C(agentcommand.FieldStep)),
-			entsql.EQ(of.C(step.FieldStatus), string(record.Paused))))))
+			entsql.Or(entsql.EQ(of.C(step.FieldStatus), string(record.Paused)),
+				entsql.And(entsql.EQ(of.C(step.FieldStatus), string(record.Running)), entsql.NotNull(of.C(step.FieldExecute))))))))
 	}
 }

@@ -59,6 +59,9 @@ func (s *Store) tryAnew(ctx context.Context, tx *db.Tx, a *db.Attempt, head *db.
 	for i, row := range rows {
 		steps[i] = tx.Step.Create().SetOrganizationID(a.OrganizationID).SetAttemptID(id).SetIndex(row.Index).SetName(row.Name).
 			SetStatus(string(record.Waiting))
+		if row.Execute != nil {
+			steps[i].SetExecute(row.Execute)
+		}
 	}
 	if err := tx.Step.CreateBulk(steps...).Exec(ctx); err != nil {
 		return err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -47,8 +48,11 @@ func createRuns(ctx context.Context, tx *db.Tx, n record.New) error {
 			runs = append(runs, newRun(tx, n, r, env, i))
 			attempts = append(attempts, newAttempt(tx, n, r, env).SetReason(reason).SetMessage(message))
 			for _, step := range r.Steps {
-				steps = append(steps, tx.Step.Create().SetOrganizationID(env.OrganizationID).SetAttemptID(r.AttemptID).SetIndex(step.Index).
-					SetName(step.Name).SetStatus(string(record.Waiting)))
+				row, err := newStep(tx, env.OrganizationID, r.AttemptID, step)
+				if err != nil {
+					return err
+				}
+				steps = append(steps, row)
 			}
 			services = append(services, newServices(tx, env.OrganizationID, r)...)
 			if !waits {
@@ -109,6 +113,18 @@ func waitingFor(n record.New, ordinal int) (reason, message string) {
 			"Waits for its turn: at most %d runs of the execution are under way at once (maxParallel).", n.MaxParallel)
 	}
 	return "", ""
+}
+
+func newStep(tx *db.Tx, org tenant.ID, id record.AttemptID, s record.Step) (*db.StepCreate, error) {
+	row := tx.Step.Create().SetOrganizationID(org).SetAttemptID(id).SetIndex(s.Index).SetName(s.Name).SetStatus(string(record.Waiting))
+	if s.Execute == nil {
+		return row, nil
+	}
+	text, err := json.Marshal(s.Execute)
+	if err != nil {
+		return nil, fmt.Errorf("encode what step %s executes: %w", s.Name, err)
+	}
+	return row.SetExecute(text), nil
 }
 
 func newAttempt(tx *db.Tx, n record.New, r record.NewRun, env *db.Environment) *db.AttemptCreate {

@@ -81,7 +81,7 @@ func Compile(doc *Document, in Inputs) (*Plan, error) {
 		c.concurrency(*doc.Spec.Concurrency)
 	}
 	doc.Spec.EachStep(c.visit)
-	c.firstPauses()
+	c.firstWaits()
 	c.resources()
 	c.size()
 	if len(c.places) > 0 {
@@ -301,7 +301,7 @@ func (c *compilation) carriers() map[string]bool {
 func (c *compilation) busiest() string {
 	steps := map[string]int{}
 	for _, s := range c.plan.Steps {
-		if s.Pause == nil {
+		if s.Pause == nil && s.Execute == nil {
 			steps[s.Container]++
 		}
 	}
@@ -326,6 +326,11 @@ func (c *compilation) size() {
 		texts = append(append(texts, s.Script), s.Command...)
 		if s.Pause != nil {
 			texts = append(texts, s.Pause.Message)
+		}
+		if s.Execute != nil {
+			for _, call := range s.Execute.Calls {
+				texts = slices.AppendSeq(texts, maps.Values(call.Params))
+			}
 		}
 		for _, v := range s.Env {
 			texts = append(texts, v.Value)

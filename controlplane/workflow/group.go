@@ -29,6 +29,8 @@ func (c *compilation) visit(path string, step *document.Step, over []string) {
 		c.group = group{path: path, step: *step, when: c.compileIf(path+".if", step.If), taken: map[string]bool{}}
 	case step.Pause != nil:
 		c.pause(path, *step)
+	case step.Execute != nil:
+		c.execute(path, *step)
 	default:
 		c.step(path, *step)
 	}

@@ -1,7 +1,9 @@
 package workflow
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -52,7 +54,7 @@ type PlanRef struct {
 	ConfigMap *KeyRef
 }
 
-// PlanStep is one command, or a pause. Exactly one of Script, Command and Pause is set.
+// PlanStep is one command, or what stands in for one. Exactly one of Script, Command, Pause and Execute is set.
 type PlanStep struct {
 	Index      int
 	Name       string
@@ -73,12 +75,40 @@ type PlanStep struct {
 	Teardown        bool       `json:",omitzero"` // runs however the steps before it ended
 	Pause           *PlanPause `json:",omitzero"`
 	Group           string     `json:",omitzero"` // steps of one group run at the same time
+
+	Execute *PlanExecute `json:",omitzero"`
 }
 
 // PlanPause waits for a person.
 type PlanPause struct {
 	Message string // a template that the runner resolves
 	Timeout time.Duration
+}
+
+// PlanExecute starts executions of other workflows.
+type PlanExecute struct {
+	Calls       []PlanCall
+	Parallelism int  `json:",omitzero"` // how many of them are active at once; 0 for all
+	Wait        bool // for their end
+}
+
+// PlanCall is a workflow by its name, or all that have the labels of a selector.
+type PlanCall struct {
+	Name     string            `json:",omitzero"`
+	Selector map[string]string `json:",omitzero"`
+	Params   map[string]string `json:",omitzero"` // templates that the runner resolves
+}
+
+// Title says what is executed: "api-smoke", or "suite=api,tier=critical".
+func (c PlanCall) Title() string {
+	if c.Name != "" {
+		return c.Name
+	}
+	var parts []string
+	for _, key := range slices.Sorted(maps.Keys(c.Selector)) {
+		parts = append(parts, key+"="+c.Selector[key])
+	}
+	return strings.Join(parts, ",")
 }
 
 // PlanArtifacts are the files of a step that are kept.

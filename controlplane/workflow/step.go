@@ -55,10 +55,7 @@ func (c *compilation) pause(path string, s document.Step) {
 			Timeout: cmp.Or(time.Duration(s.Pause.Timeout), defaultPause),
 		},
 	}
-	if n := len(c.plan.Steps); n > 0 {
-		step.Container = c.plan.Steps[n-1].Container
-		c.pauseEnv(&step)
-	}
+	c.neighbour(&step)
 	allowance := c.plan.TeardownAllowance
 	c.condition(&step, path+".if", s.If)
 	c.plan.TeardownAllowance = allowance // after the end of the others nobody is waited for
@@ -66,8 +63,17 @@ func (c *compilation) pause(path string, s document.Step) {
 	c.plan.Steps = append(c.plan.Steps, step)
 }
 
-// firstPauses gives the pauses before the first command a container: that of this command, or the runner's own when there is none.
-func (c *compilation) firstPauses() {
+// neighbour gives a step that needs no image the container of the step before it; one without such a step gets its own from firstWaits.
+func (c *compilation) neighbour(step *PlanStep) {
+	if n := len(c.plan.Steps); n > 0 {
+		step.Container = c.plan.Steps[n-1].Container
+		c.waitingEnv(step)
+	}
+}
+
+// firstWaits gives the steps that wait before the first command a container: that of this command, or the runner's own when there is
+// none.
+func (c *compilation) firstWaits() {
 	for i := range c.plan.Steps {
 		if c.plan.Steps[i].Container != "" {
 			continue
@@ -76,12 +82,12 @@ func (c *compilation) firstPauses() {
 			c.container(PlanContainer{RunnerImage: true})
 		}
 		c.plan.Steps[i].Container = c.plan.Containers[0].Name
-		c.pauseEnv(&c.plan.Steps[i])
+		c.waitingEnv(&c.plan.Steps[i])
 	}
 }
 
-// pauseEnv gives a pause the variables of spec.container, which its message and its condition may use.
-func (c *compilation) pauseEnv(step *PlanStep) {
+// waitingEnv gives a step that waits the variables of spec.container, which its texts and its condition may use.
+func (c *compilation) waitingEnv(step *PlanStep) {
 	i := slices.IndexFunc(c.plan.Containers, func(p PlanContainer) bool { return p.Name == step.Container })
 	if i >= 0 {
 		c.env(step, &c.plan.Containers[i], "", nil)

@@ -29,7 +29,6 @@ func notYet() []string {
 		"spec.pod.volumes",
 
 		"spec.steps[].metrics",
-		"spec.steps[].execute",
 		"spec.steps[].artifacts.compress",
 
 		"${{ release }}",

@@ -39,6 +39,8 @@ type AgentCommand struct {
 	State string `json:"state,omitempty"`
 	// Reason holds the value of the "reason" field.
 	Reason string `json:"reason,omitempty"`
+	// Verdict holds the value of the "verdict" field.
+	Verdict string `json:"verdict,omitempty"`
 	// Answer holds the value of the "answer" field.
 	Answer string `json:"answer,omitempty"`
 	// SentEpoch holds the value of the "sent_epoch" field.
@@ -110,7 +112,7 @@ func (*AgentCommand) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case agentcommand.FieldStep, agentcommand.FieldSentEpoch, agentcommand.FieldTries, agentcommand.FieldTurn:
 			values[i] = new(sql.NullInt64)
-		case agentcommand.FieldKind, agentcommand.FieldState, agentcommand.FieldReason, agentcommand.FieldAnswer:
+		case agentcommand.FieldKind, agentcommand.FieldState, agentcommand.FieldReason, agentcommand.FieldVerdict, agentcommand.FieldAnswer:
 			values[i] = new(sql.NullString)
 		case agentcommand.FieldCreatedAt, agentcommand.FieldUpdatedAt, agentcommand.FieldSentAt, agentcommand.FieldExpiresAt:
 			values[i] = new(sql.NullTime)
@@ -190,6 +192,12 @@ func (_m *AgentCommand) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field reason", values[i])
 			} else if value.Valid {
 				_m.Reason = value.String
+			}
+		case agentcommand.FieldVerdict:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field verdict", values[i])
+			} else if value.Valid {
+				_m.Verdict = value.String
 			}
 		case agentcommand.FieldAnswer:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -306,6 +314,9 @@ func (_m *AgentCommand) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("reason=")
 	builder.WriteString(_m.Reason)
+	builder.WriteString(", ")
+	builder.WriteString("verdict=")
+	builder.WriteString(_m.Verdict)
 	builder.WriteString(", ")
 	builder.WriteString("answer=")
 	builder.WriteString(_m.Answer)

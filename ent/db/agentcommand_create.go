@@ -121,6 +121,20 @@ func (_c *AgentCommandCreate) SetNillableReason(v *string) *AgentCommandCreate {
 	return _c
 }
 
+// SetVerdict sets the "verdict" field.
+func (_c *AgentCommandCreate) SetVerdict(v string) *AgentCommandCreate {
+	_c.mutation.SetVerdict(v)
+	return _c
+}
+
+// SetNillableVerdict sets the "verdict" field if the given value is not nil.
+func (_c *AgentCommandCreate) SetNillableVerdict(v *string) *AgentCommandCreate {
+	if v != nil {
+		_c.SetVerdict(*v)
+	}
+	return _c
+}
+
 // SetAnswer sets the "answer" field.
 func (_c *AgentCommandCreate) SetAnswer(v string) *AgentCommandCreate {
 	_c.mutation.SetAnswer(v)
@@ -297,6 +311,10 @@ func (_c *AgentCommandCreate) defaults() error {
 		v := agentcommand.DefaultReason
 		_c.mutation.SetReason(v)
 	}
+	if _, ok := _c.mutation.Verdict(); !ok {
+		v := agentcommand.DefaultVerdict
+		_c.mutation.SetVerdict(v)
+	}
 	if _, ok := _c.mutation.Answer(); !ok {
 		v := agentcommand.DefaultAnswer
 		_c.mutation.SetAnswer(v)
@@ -351,6 +369,9 @@ func (_c *AgentCommandCreate) check() error {
 	}
 	if _, ok := _c.mutation.Reason(); !ok {
 		return &ValidationError{Name: "reason", err: errors.New(`db: missing required field "AgentCommand.reason"`)}
+	}
+	if _, ok := _c.mutation.Verdict(); !ok {
+		return &ValidationError{Name: "verdict", err: errors.New(`db: missing required field "AgentCommand.verdict"`)}
 	}
 	if _, ok := _c.mutation.Answer(); !ok {
 		return &ValidationError{Name: "answer", err: errors.New(`db: missing required field "AgentCommand.answer"`)}
@@ -432,6 +453,10 @@ func (_c *AgentCommandCreate) createSpec() (*AgentCommand, *sqlgraph.CreateSpec)
 	if value, ok := _c.mutation.Reason(); ok {
 		_spec.SetField(agentcommand.FieldReason, field.TypeString, value)
 		_node.Reason = value
+	}
+	if value, ok := _c.mutation.Verdict(); ok {
+		_spec.SetField(agentcommand.FieldVerdict, field.TypeString, value)
+		_node.Verdict = value
 	}
 	if value, ok := _c.mutation.Answer(); ok {
 		_spec.SetField(agentcommand.FieldAnswer, field.TypeString, value)
@@ -705,6 +730,9 @@ func (u *AgentCommandUpsertOne) UpdateNewValues() *AgentCommandUpsertOne {
 		}
 		if _, exists := u.create.mutation.Reason(); exists {
 			s.SetIgnore(agentcommand.FieldReason)
+		}
+		if _, exists := u.create.mutation.Verdict(); exists {
+			s.SetIgnore(agentcommand.FieldVerdict)
 		}
 		if _, exists := u.create.mutation.Turn(); exists {
 			s.SetIgnore(agentcommand.FieldTurn)
@@ -1069,6 +1097,9 @@ func (u *AgentCommandUpsertBulk) UpdateNewValues() *AgentCommandUpsertBulk {
 			}
 			if _, exists := b.mutation.Reason(); exists {
 				s.SetIgnore(agentcommand.FieldReason)
+			}
+			if _, exists := b.mutation.Verdict(); exists {
+				s.SetIgnore(agentcommand.FieldVerdict)
 			}
 			if _, exists := b.mutation.Turn(); exists {
 				s.SetIgnore(agentcommand.FieldTurn)

@@ -20,6 +20,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/apitoken"
 	"github.com/seatrial/seatrial/ent/db/attempt"
 	"github.com/seatrial/seatrial/ent/db/bootstraptoken"
+	"github.com/seatrial/seatrial/ent/db/call"
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
@@ -58,6 +59,8 @@ type Client struct {
 	Attempt *AttemptClient
 	// BootstrapToken is the client for interacting with the BootstrapToken builders.
 	BootstrapToken *BootstrapTokenClient
+	// Call is the client for interacting with the Call builders.
+	Call *CallClient
 	// Cluster is the client for interacting with the Cluster builders.
 	Cluster *ClusterClient
 	// ConcurrencyGroup is the client for interacting with the ConcurrencyGroup builders.
@@ -115,6 +118,7 @@ func (c *Client) init() {
 	c.AgentCommand = NewAgentCommandClient(c.config)
 	c.Attempt = NewAttemptClient(c.config)
 	c.BootstrapToken = NewBootstrapTokenClient(c.config)
+	c.Call = NewCallClient(c.config)
 	c.Cluster = NewClusterClient(c.config)
 	c.ConcurrencyGroup = NewConcurrencyGroupClient(c.config)
 	c.Environment = NewEnvironmentClient(c.config)
@@ -232,6 +236,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		AgentCommand:     NewAgentCommandClient(cfg),
 		Attempt:          NewAttemptClient(cfg),
 		BootstrapToken:   NewBootstrapTokenClient(cfg),
+		Call:             NewCallClient(cfg),
 		Cluster:          NewClusterClient(cfg),
 		ConcurrencyGroup: NewConcurrencyGroupClient(cfg),
 		Environment:      NewEnvironmentClient(cfg),
@@ -276,6 +281,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		AgentCommand:     NewAgentCommandClient(cfg),
 		Attempt:          NewAttemptClient(cfg),
 		BootstrapToken:   NewBootstrapTokenClient(cfg),
+		Call:             NewCallClient(cfg),
 		Cluster:          NewClusterClient(cfg),
 		ConcurrencyGroup: NewConcurrencyGroupClient(cfg),
 		Environment:      NewEnvironmentClient(cfg),
@@ -326,7 +332,7 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.APIToken, c.AgentCommand, c.Attempt, c.BootstrapToken, c.Cluster,
+		c.APIToken, c.AgentCommand, c.Attempt, c.BootstrapToken, c.Call, c.Cluster,
 		c.ConcurrencyGroup, c.Environment, c.Execution, c.File, c.LogChunk,
 		c.LogStream, c.Member, c.MemberSession, c.Organization, c.Run, c.Service,
 		c.Setting, c.Step, c.Team, c.Template, c.TemplateRevision, c.TemplateUse,
@@ -340,7 +346,7 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.APIToken, c.AgentCommand, c.Attempt, c.BootstrapToken, c.Cluster,
+		c.APIToken, c.AgentCommand, c.Attempt, c.BootstrapToken, c.Call, c.Cluster,
 		c.ConcurrencyGroup, c.Environment, c.Execution, c.File, c.LogChunk,
 		c.LogStream, c.Member, c.MemberSession, c.Organization, c.Run, c.Service,
 		c.Setting, c.Step, c.Team, c.Template, c.TemplateRevision, c.TemplateUse,
@@ -361,6 +367,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Attempt.mutate(ctx, m)
 	case *BootstrapTokenMutation:
 		return c.BootstrapToken.mutate(ctx, m)
+	case *CallMutation:
+		return c.Call.mutate(ctx, m)
 	case *ClusterMutation:
 		return c.Cluster.mutate(ctx, m)
 	case *ConcurrencyGroupMutation:
@@ -1117,6 +1125,188 @@ func (c *BootstrapTokenClient) mutate(ctx context.Context, m *BootstrapTokenMuta
 		return (&BootstrapTokenDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("db: unknown BootstrapToken mutation op: %q", m.Op())
+	}
+}
+
+// CallClient is a client for the Call schema.
+type CallClient struct {
+	config
+}
+
+// NewCallClient returns a client for the Call from the given config.
+func NewCallClient(c config) *CallClient {
+	return &CallClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `call.Hooks(f(g(h())))`.
+func (c *CallClient) Use(hooks ...Hook) {
+	c.hooks.Call = append(c.hooks.Call, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `call.Intercept(f(g(h())))`.
+func (c *CallClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Call = append(c.inters.Call, interceptors...)
+}
+
+// Create returns a builder for creating a Call entity.
+func (c *CallClient) Create() *CallCreate {
+	mutation := newCallMutation(c.config, OpCreate)
+	return &CallCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Call entities.
+func (c *CallClient) CreateBulk(builders ...*CallCreate) *CallCreateBulk {
+	return &CallCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *CallClient) MapCreateBulk(slice any, setFunc func(*CallCreate, int)) *CallCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &CallCreateBulk{err: fmt.Errorf("calling to CallClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*CallCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &CallCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Call.
+func (c *CallClient) Update() *CallUpdate {
+	mutation := newCallMutation(c.config, OpUpdate)
+	return &CallUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *CallClient) UpdateOne(_m *Call) *CallUpdateOne {
+	mutation := newCallMutation(c.config, OpUpdateOne, withCall(_m))
+	return &CallUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *CallClient) UpdateOneID(id uuid.UUID) *CallUpdateOne {
+	mutation := newCallMutation(c.config, OpUpdateOne, withCallID(id))
+	return &CallUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Call.
+func (c *CallClient) Delete() *CallDelete {
+	mutation := newCallMutation(c.config, OpDelete)
+	return &CallDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *CallClient) DeleteOne(_m *Call) *CallDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *CallClient) DeleteOneID(id uuid.UUID) *CallDeleteOne {
+	builder := c.Delete().Where(call.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &CallDeleteOne{builder}
+}
+
+// Query returns a query builder for Call.
+func (c *CallClient) Query() *CallQuery {
+	return &CallQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeCall},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Call entity by its id.
+func (c *CallClient) Get(ctx context.Context, id uuid.UUID) (*Call, error) {
+	return c.Query().Where(call.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *CallClient) GetX(ctx context.Context, id uuid.UUID) *Call {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Call.
+func (c *CallClient) QueryOrganization(_m *Call) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(call.Table, call.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, call.OrganizationTable, call.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryExecution queries the execution edge of a Call.
+func (c *CallClient) QueryExecution(_m *Call) *ExecutionQuery {
+	query := (&ExecutionClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(call.Table, call.FieldID, id),
+			sqlgraph.To(execution.Table, execution.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, call.ExecutionTable, call.ExecutionColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryAttempt queries the attempt edge of a Call.
+func (c *CallClient) QueryAttempt(_m *Call) *AttemptQuery {
+	query := (&AttemptClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(call.Table, call.FieldID, id),
+			sqlgraph.To(attempt.Table, attempt.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, call.AttemptTable, call.AttemptColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *CallClient) Hooks() []Hook {
+	hooks := c.hooks.Call
+	return append(hooks[:len(hooks):len(hooks)], call.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *CallClient) Interceptors() []Interceptor {
+	return c.inters.Call
+}
+
+func (c *CallClient) mutate(ctx context.Context, m *CallMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&CallCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&CallUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&CallUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&CallDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Call mutation op: %q", m.Op())
 	}
 }
 
@@ -4561,16 +4751,18 @@ func (c *WorkflowRevisionClient) mutate(ctx context.Context, m *WorkflowRevision
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		APIToken, AgentCommand, Attempt, BootstrapToken, Cluster, ConcurrencyGroup,
-		Environment, Execution, File, LogChunk, LogStream, Member, MemberSession,
-		Organization, Run, Service, Setting, Step, Team, Template, TemplateRevision,
-		TemplateUse, TestResult, Workflow, WorkflowRevision []ent.Hook
+		APIToken, AgentCommand, Attempt, BootstrapToken, Call, Cluster,
+		ConcurrencyGroup, Environment, Execution, File, LogChunk, LogStream, Member,
+		MemberSession, Organization, Run, Service, Setting, Step, Team, Template,
+		TemplateRevision, TemplateUse, TestResult, Workflow,
+		WorkflowRevision []ent.Hook
 	}
 	inters struct {
-		APIToken, AgentCommand, Attempt, BootstrapToken, Cluster, ConcurrencyGroup,
-		Environment, Execution, File, LogChunk, LogStream, Member, MemberSession,
-		Organization, Run, Service, Setting, Step, Team, Template, TemplateRevision,
-		TemplateUse, TestResult, Workflow, WorkflowRevision []ent.Interceptor
+		APIToken, AgentCommand, Attempt, BootstrapToken, Call, Cluster,
+		ConcurrencyGroup, Environment, Execution, File, LogChunk, LogStream, Member,
+		MemberSession, Organization, Run, Service, Setting, Step, Team, Template,
+		TemplateRevision, TemplateUse, TestResult, Workflow,
+		WorkflowRevision []ent.Interceptor
 	}
 )
 

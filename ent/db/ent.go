@@ -16,6 +16,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/apitoken"
 	"github.com/seatrial/seatrial/ent/db/attempt"
 	"github.com/seatrial/seatrial/ent/db/bootstraptoken"
+	"github.com/seatrial/seatrial/ent/db/call"
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
@@ -101,6 +102,7 @@ func checkColumn(t, c string) error {
 			agentcommand.Table:     agentcommand.ValidColumn,
 			attempt.Table:          attempt.ValidColumn,
 			bootstraptoken.Table:   bootstraptoken.ValidColumn,
+			call.Table:             call.ValidColumn,
 			cluster.Table:          cluster.ValidColumn,
 			concurrencygroup.Table: concurrencygroup.ValidColumn,
 			environment.Table:      environment.ValidColumn,

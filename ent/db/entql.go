@@ -7,6 +7,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/apitoken"
 	"github.com/seatrial/seatrial/ent/db/attempt"
 	"github.com/seatrial/seatrial/ent/db/bootstraptoken"
+	"github.com/seatrial/seatrial/ent/db/call"
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
@@ -38,7 +39,7 @@ import (
 
 // schemaGraph holds a representation of ent/schema at runtime.
 var schemaGraph = func() *sqlgraph.Schema {
-	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 25)}
+	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 26)}
 	graph.Nodes[0] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   apitoken.Table,
@@ -81,6 +82,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			agentcommand.FieldStep:           {Type: field.TypeInt, Column: agentcommand.FieldStep},
 			agentcommand.FieldState:          {Type: field.TypeString, Column: agentcommand.FieldState},
 			agentcommand.FieldReason:         {Type: field.TypeString, Column: agentcommand.FieldReason},
+			agentcommand.FieldVerdict:        {Type: field.TypeString, Column: agentcommand.FieldVerdict},
 			agentcommand.FieldAnswer:         {Type: field.TypeString, Column: agentcommand.FieldAnswer},
 			agentcommand.FieldSentEpoch:      {Type: field.TypeInt64, Column: agentcommand.FieldSentEpoch},
 			agentcommand.FieldSentAt:         {Type: field.TypeTime, Column: agentcommand.FieldSentAt},
@@ -144,6 +146,33 @@ var schemaGraph = func() *sqlgraph.Schema {
 	}
 	graph.Nodes[4] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
+			Table:   call.Table,
+			Columns: call.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: call.FieldID,
+			},
+		},
+		Type: "Call",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			call.FieldCreatedAt:      {Type: field.TypeTime, Column: call.FieldCreatedAt},
+			call.FieldUpdatedAt:      {Type: field.TypeTime, Column: call.FieldUpdatedAt},
+			call.FieldOrganizationID: {Type: field.TypeUUID, Column: call.FieldOrganizationID},
+			call.FieldExecutionID:    {Type: field.TypeUUID, Column: call.FieldExecutionID},
+			call.FieldAttemptID:      {Type: field.TypeUUID, Column: call.FieldAttemptID},
+			call.FieldStepIndex:      {Type: field.TypeInt, Column: call.FieldStepIndex},
+			call.FieldOrdinal:        {Type: field.TypeInt, Column: call.FieldOrdinal},
+			call.FieldWorkflow:       {Type: field.TypeString, Column: call.FieldWorkflow},
+			call.FieldParams:         {Type: field.TypeJSON, Column: call.FieldParams},
+			call.FieldChildID:        {Type: field.TypeUUID, Column: call.FieldChildID},
+			call.FieldStatus:         {Type: field.TypeString, Column: call.FieldStatus},
+			call.FieldMessage:        {Type: field.TypeString, Column: call.FieldMessage},
+			call.FieldState:          {Type: field.TypeString, Column: call.FieldState},
+			call.FieldLeasedUntil:    {Type: field.TypeTime, Column: call.FieldLeasedUntil},
+		},
+	}
+	graph.Nodes[5] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
 			Table:   cluster.Table,
 			Columns: cluster.Columns,
 			ID: &sqlgraph.FieldSpec{
@@ -174,7 +203,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			cluster.FieldNamespaces:        {Type: field.TypeJSON, Column: cluster.FieldNamespaces},
 		},
 	}
-	graph.Nodes[5] = &sqlgraph.Node{
+	graph.Nodes[6] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   concurrencygroup.Table,
 			Columns: concurrencygroup.Columns,
@@ -191,7 +220,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			concurrencygroup.FieldName:           {Type: field.TypeString, Column: concurrencygroup.FieldName},
 		},
 	}
-	graph.Nodes[6] = &sqlgraph.Node{
+	graph.Nodes[7] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   environment.Table,
 			Columns: environment.Columns,
@@ -210,7 +239,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			environment.FieldNamespace:      {Type: field.TypeString, Column: environment.FieldNamespace},
 		},
 	}
-	graph.Nodes[7] = &sqlgraph.Node{
+	graph.Nodes[8] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   execution.Table,
 			Columns: execution.Columns,
@@ -241,13 +270,17 @@ var schemaGraph = func() *sqlgraph.Schema {
 			execution.FieldFailFast:       {Type: field.TypeBool, Column: execution.FieldFailFast},
 			execution.FieldMaxParallel:    {Type: field.TypeInt, Column: execution.FieldMaxParallel},
 			execution.FieldPriority:       {Type: field.TypeInt, Column: execution.FieldPriority},
+			execution.FieldParentID:       {Type: field.TypeUUID, Column: execution.FieldParentID},
+			execution.FieldRootID:         {Type: field.TypeUUID, Column: execution.FieldRootID},
+			execution.FieldParent:         {Type: field.TypeJSON, Column: execution.FieldParent},
+			execution.FieldCalls:          {Type: field.TypeBool, Column: execution.FieldCalls},
 			execution.FieldTestsPassed:    {Type: field.TypeInt, Column: execution.FieldTestsPassed},
 			execution.FieldTestsFailed:    {Type: field.TypeInt, Column: execution.FieldTestsFailed},
 			execution.FieldTestsErrored:   {Type: field.TypeInt, Column: execution.FieldTestsErrored},
 			execution.FieldTestsSkipped:   {Type: field.TypeInt, Column: execution.FieldTestsSkipped},
 		},
 	}
-	graph.Nodes[8] = &sqlgraph.Node{
+	graph.Nodes[9] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   file.Table,
 			Columns: file.Columns,
@@ -277,7 +310,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			file.FieldBlob:            {Type: field.TypeString, Column: file.FieldBlob},
 		},
 	}
-	graph.Nodes[9] = &sqlgraph.Node{
+	graph.Nodes[10] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logchunk.Table,
 			Columns: logchunk.Columns,
@@ -305,7 +338,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logchunk.FieldData:           {Type: field.TypeBytes, Column: logchunk.FieldData},
 		},
 	}
-	graph.Nodes[10] = &sqlgraph.Node{
+	graph.Nodes[11] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logstream.Table,
 			Columns: logstream.Columns,
@@ -333,7 +366,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logstream.FieldViaKubeAPI:     {Type: field.TypeBool, Column: logstream.FieldViaKubeAPI},
 		},
 	}
-	graph.Nodes[11] = &sqlgraph.Node{
+	graph.Nodes[12] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   member.Table,
 			Columns: member.Columns,
@@ -353,7 +386,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			member.FieldRole:           {Type: field.TypeString, Column: member.FieldRole},
 		},
 	}
-	graph.Nodes[12] = &sqlgraph.Node{
+	graph.Nodes[13] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   membersession.Table,
 			Columns: membersession.Columns,
@@ -372,7 +405,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			membersession.FieldEndedAt:        {Type: field.TypeTime, Column: membersession.FieldEndedAt},
 		},
 	}
-	graph.Nodes[13] = &sqlgraph.Node{
+	graph.Nodes[14] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   organization.Table,
 			Columns: organization.Columns,
@@ -387,7 +420,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			organization.FieldName:      {Type: field.TypeString, Column: organization.FieldName},
 		},
 	}
-	graph.Nodes[14] = &sqlgraph.Node{
+	graph.Nodes[15] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   run.Table,
 			Columns: run.Columns,
@@ -424,7 +457,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			run.FieldAdmittedAt:       {Type: field.TypeTime, Column: run.FieldAdmittedAt},
 		},
 	}
-	graph.Nodes[15] = &sqlgraph.Node{
+	graph.Nodes[16] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   service.Table,
 			Columns: service.Columns,
@@ -450,7 +483,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			service.FieldLogWithheld:    {Type: field.TypeBool, Column: service.FieldLogWithheld},
 		},
 	}
-	graph.Nodes[16] = &sqlgraph.Node{
+	graph.Nodes[17] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   setting.Table,
 			Columns: setting.Columns,
@@ -465,7 +498,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			setting.FieldValue:     {Type: field.TypeBytes, Column: setting.FieldValue},
 		},
 	}
-	graph.Nodes[17] = &sqlgraph.Node{
+	graph.Nodes[18] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   step.Table,
 			Columns: step.Columns,
@@ -488,12 +521,13 @@ var schemaGraph = func() *sqlgraph.Schema {
 			step.FieldIndex:          {Type: field.TypeInt, Column: step.FieldIndex},
 			step.FieldName:           {Type: field.TypeString, Column: step.FieldName},
 			step.FieldExitCode:       {Type: field.TypeInt, Column: step.FieldExitCode},
+			step.FieldExecute:        {Type: field.TypeJSON, Column: step.FieldExecute},
 			step.FieldAllowed:        {Type: field.TypeBool, Column: step.FieldAllowed},
 			step.FieldReportsBad:     {Type: field.TypeInt64, Column: step.FieldReportsBad},
 			step.FieldExitResultID:   {Type: field.TypeUUID, Column: step.FieldExitResultID},
 		},
 	}
-	graph.Nodes[18] = &sqlgraph.Node{
+	graph.Nodes[19] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   team.Table,
 			Columns: team.Columns,
@@ -510,7 +544,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			team.FieldName:           {Type: field.TypeString, Column: team.FieldName},
 		},
 	}
-	graph.Nodes[19] = &sqlgraph.Node{
+	graph.Nodes[20] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   template.Table,
 			Columns: template.Columns,
@@ -531,7 +565,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			template.FieldRevision:       {Type: field.TypeInt, Column: template.FieldRevision},
 		},
 	}
-	graph.Nodes[20] = &sqlgraph.Node{
+	graph.Nodes[21] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templaterevision.Table,
 			Columns: templaterevision.Columns,
@@ -551,7 +585,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templaterevision.FieldSource:         {Type: field.TypeString, Column: templaterevision.FieldSource},
 		},
 	}
-	graph.Nodes[21] = &sqlgraph.Node{
+	graph.Nodes[22] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templateuse.Table,
 			Columns: templateuse.Columns,
@@ -570,7 +604,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templateuse.FieldUserName:       {Type: field.TypeString, Column: templateuse.FieldUserName},
 		},
 	}
-	graph.Nodes[22] = &sqlgraph.Node{
+	graph.Nodes[23] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   testresult.Table,
 			Columns: testresult.Columns,
@@ -599,7 +633,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			testresult.FieldDetail:          {Type: field.TypeString, Column: testresult.FieldDetail},
 		},
 	}
-	graph.Nodes[23] = &sqlgraph.Node{
+	graph.Nodes[24] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflow.Table,
 			Columns: workflow.Columns,
@@ -620,7 +654,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			workflow.FieldRevision:       {Type: field.TypeInt, Column: workflow.FieldRevision},
 		},
 	}
-	graph.Nodes[24] = &sqlgraph.Node{
+	graph.Nodes[25] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflowrevision.Table,
 			Columns: workflowrevision.Columns,
@@ -771,6 +805,42 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"BootstrapToken",
 		"Cluster",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   call.OrganizationTable,
+			Columns: []string{call.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Call",
+		"Organization",
+	)
+	graph.MustAddE(
+		"execution",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   call.ExecutionTable,
+			Columns: []string{call.ExecutionColumn},
+			Bidi:    false,
+		},
+		"Call",
+		"Execution",
+	)
+	graph.MustAddE(
+		"attempt",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   call.AttemptTable,
+			Columns: []string{call.AttemptColumn},
+			Bidi:    false,
+		},
+		"Call",
+		"Attempt",
 	)
 	graph.MustAddE(
 		"organization",
@@ -1447,6 +1517,11 @@ func (f *AgentCommandFilter) WhereReason(p entql.StringP) {
 	f.Where(p.Field(agentcommand.FieldReason))
 }
 
+// WhereVerdict applies the entql string predicate on the verdict field.
+func (f *AgentCommandFilter) WhereVerdict(p entql.StringP) {
+	f.Where(p.Field(agentcommand.FieldVerdict))
+}
+
 // WhereAnswer applies the entql string predicate on the answer field.
 func (f *AgentCommandFilter) WhereAnswer(p entql.StringP) {
 	f.Where(p.Field(agentcommand.FieldAnswer))
@@ -1819,6 +1894,158 @@ func (f *BootstrapTokenFilter) WhereHasClusterWith(preds ...predicate.Cluster) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *CallQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the CallQuery builder.
+func (_q *CallQuery) Filter() *CallFilter {
+	return &CallFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *CallMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the CallMutation builder.
+func (m *CallMutation) Filter() *CallFilter {
+	return &CallFilter{config: m.config, predicateAdder: m}
+}
+
+// CallFilter provides a generic filtering capability at runtime for CallQuery.
+type CallFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *CallFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[4].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *CallFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(call.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *CallFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(call.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *CallFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(call.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *CallFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(call.FieldOrganizationID))
+}
+
+// WhereExecutionID applies the entql [16]byte predicate on the execution_id field.
+func (f *CallFilter) WhereExecutionID(p entql.ValueP) {
+	f.Where(p.Field(call.FieldExecutionID))
+}
+
+// WhereAttemptID applies the entql [16]byte predicate on the attempt_id field.
+func (f *CallFilter) WhereAttemptID(p entql.ValueP) {
+	f.Where(p.Field(call.FieldAttemptID))
+}
+
+// WhereStepIndex applies the entql int predicate on the step_index field.
+func (f *CallFilter) WhereStepIndex(p entql.IntP) {
+	f.Where(p.Field(call.FieldStepIndex))
+}
+
+// WhereOrdinal applies the entql int predicate on the ordinal field.
+func (f *CallFilter) WhereOrdinal(p entql.IntP) {
+	f.Where(p.Field(call.FieldOrdinal))
+}
+
+// WhereWorkflow applies the entql string predicate on the workflow field.
+func (f *CallFilter) WhereWorkflow(p entql.StringP) {
+	f.Where(p.Field(call.FieldWorkflow))
+}
+
+// WhereParams applies the entql json.RawMessage predicate on the params field.
+func (f *CallFilter) WhereParams(p entql.BytesP) {
+	f.Where(p.Field(call.FieldParams))
+}
+
+// WhereChildID applies the entql [16]byte predicate on the child_id field.
+func (f *CallFilter) WhereChildID(p entql.ValueP) {
+	f.Where(p.Field(call.FieldChildID))
+}
+
+// WhereStatus applies the entql string predicate on the status field.
+func (f *CallFilter) WhereStatus(p entql.StringP) {
+	f.Where(p.Field(call.FieldStatus))
+}
+
+// WhereMessage applies the entql string predicate on the message field.
+func (f *CallFilter) WhereMessage(p entql.StringP) {
+	f.Where(p.Field(call.FieldMessage))
+}
+
+// WhereState applies the entql string predicate on the state field.
+func (f *CallFilter) WhereState(p entql.StringP) {
+	f.Where(p.Field(call.FieldState))
+}
+
+// WhereLeasedUntil applies the entql time.Time predicate on the leased_until field.
+func (f *CallFilter) WhereLeasedUntil(p entql.TimeP) {
+	f.Where(p.Field(call.FieldLeasedUntil))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *CallFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *CallFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasExecution applies a predicate to check if query has an edge execution.
+func (f *CallFilter) WhereHasExecution() {
+	f.Where(entql.HasEdge("execution"))
+}
+
+// WhereHasExecutionWith applies a predicate to check if query has an edge execution with a given conditions (other predicates).
+func (f *CallFilter) WhereHasExecutionWith(preds ...predicate.Execution) {
+	f.Where(entql.HasEdgeWith("execution", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasAttempt applies a predicate to check if query has an edge attempt.
+func (f *CallFilter) WhereHasAttempt() {
+	f.Where(entql.HasEdge("attempt"))
+}
+
+// WhereHasAttemptWith applies a predicate to check if query has an edge attempt with a given conditions (other predicates).
+func (f *CallFilter) WhereHasAttemptWith(preds ...predicate.Attempt) {
+	f.Where(entql.HasEdgeWith("attempt", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *ClusterQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -1847,7 +2074,7 @@ type ClusterFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ClusterFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[4].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[5].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -1996,7 +2223,7 @@ type ConcurrencyGroupFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ConcurrencyGroupFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[5].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[6].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -2070,7 +2297,7 @@ type EnvironmentFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *EnvironmentFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[6].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[7].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -2168,7 +2395,7 @@ type ExecutionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ExecutionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[7].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[8].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -2279,6 +2506,26 @@ func (f *ExecutionFilter) WherePriority(p entql.IntP) {
 	f.Where(p.Field(execution.FieldPriority))
 }
 
+// WhereParentID applies the entql [16]byte predicate on the parent_id field.
+func (f *ExecutionFilter) WhereParentID(p entql.ValueP) {
+	f.Where(p.Field(execution.FieldParentID))
+}
+
+// WhereRootID applies the entql [16]byte predicate on the root_id field.
+func (f *ExecutionFilter) WhereRootID(p entql.ValueP) {
+	f.Where(p.Field(execution.FieldRootID))
+}
+
+// WhereParent applies the entql json.RawMessage predicate on the parent field.
+func (f *ExecutionFilter) WhereParent(p entql.BytesP) {
+	f.Where(p.Field(execution.FieldParent))
+}
+
+// WhereCalls applies the entql bool predicate on the calls field.
+func (f *ExecutionFilter) WhereCalls(p entql.BoolP) {
+	f.Where(p.Field(execution.FieldCalls))
+}
+
 // WhereTestsPassed applies the entql int predicate on the tests_passed field.
 func (f *ExecutionFilter) WhereTestsPassed(p entql.IntP) {
 	f.Where(p.Field(execution.FieldTestsPassed))
@@ -2356,7 +2603,7 @@ type FileFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *FileFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[8].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[9].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -2523,7 +2770,7 @@ type LogChunkFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogChunkFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[9].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[10].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -2666,7 +2913,7 @@ type LogStreamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogStreamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[10].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[11].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -2809,7 +3056,7 @@ type MemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[11].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[12].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -2912,7 +3159,7 @@ type MemberSessionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberSessionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[12].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3010,7 +3257,7 @@ type OrganizationFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *OrganizationFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3060,7 +3307,7 @@ type RunFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *RunFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3276,7 +3523,7 @@ type ServiceFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ServiceFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3409,7 +3656,7 @@ type SettingFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *SettingFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3459,7 +3706,7 @@ type StepFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *StepFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3528,6 +3775,11 @@ func (f *StepFilter) WhereName(p entql.StringP) {
 // WhereExitCode applies the entql int predicate on the exit_code field.
 func (f *StepFilter) WhereExitCode(p entql.IntP) {
 	f.Where(p.Field(step.FieldExitCode))
+}
+
+// WhereExecute applies the entql json.RawMessage predicate on the execute field.
+func (f *StepFilter) WhereExecute(p entql.BytesP) {
+	f.Where(p.Field(step.FieldExecute))
 }
 
 // WhereAllowed applies the entql bool predicate on the allowed field.
@@ -3602,7 +3854,7 @@ type TeamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3676,7 +3928,7 @@ type TemplateFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3784,7 +4036,7 @@ type TemplateRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3887,7 +4139,7 @@ type TemplateUseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateUseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3971,7 +4223,7 @@ type TestResultFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestResultFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4147,7 +4399,7 @@ type WorkflowFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4255,7 +4507,7 @@ type WorkflowRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})

@@ -61,6 +61,14 @@ type Execution struct {
 	MaxParallel int `json:"max_parallel,omitempty"`
 	// Priority holds the value of the "priority" field.
 	Priority int `json:"priority,omitempty"`
+	// ParentID holds the value of the "parent_id" field.
+	ParentID *uuid.UUID `json:"parent_id,omitempty"`
+	// RootID holds the value of the "root_id" field.
+	RootID *uuid.UUID `json:"root_id,omitempty"`
+	// Parent holds the value of the "parent" field.
+	Parent json.RawMessage `json:"parent,omitempty"`
+	// Calls holds the value of the "calls" field.
+	Calls bool `json:"calls,omitempty"`
 	// TestsPassed holds the value of the "tests_passed" field.
 	TestsPassed int `json:"tests_passed,omitempty"`
 	// TestsFailed holds the value of the "tests_failed" field.
@@ -113,9 +121,11 @@ func (*Execution) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case execution.FieldParams, execution.FieldTemplates:
+		case execution.FieldParentID, execution.FieldRootID:
+			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
+		case execution.FieldParams, execution.FieldTemplates, execution.FieldParent:
 			values[i] = new([]byte)
-		case execution.FieldFailFast:
+		case execution.FieldFailFast, execution.FieldCalls:
 			values[i] = new(sql.NullBool)
 		case execution.FieldRevisionNumber, execution.FieldMaxParallel, execution.FieldPriority, execution.FieldTestsPassed, execution.FieldTestsFailed, execution.FieldTestsErrored, execution.FieldTestsSkipped:
 			values[i] = new(sql.NullInt64)
@@ -273,6 +283,34 @@ func (_m *Execution) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Priority = int(value.Int64)
 			}
+		case execution.FieldParentID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field parent_id", values[i])
+			} else if value.Valid {
+				_m.ParentID = new(uuid.UUID)
+				*_m.ParentID = *value.S.(*uuid.UUID)
+			}
+		case execution.FieldRootID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field root_id", values[i])
+			} else if value.Valid {
+				_m.RootID = new(uuid.UUID)
+				*_m.RootID = *value.S.(*uuid.UUID)
+			}
+		case execution.FieldParent:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field parent", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Parent); err != nil {
+					return fmt.Errorf("unmarshal field parent: %w", err)
+				}
+			}
+		case execution.FieldCalls:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field calls", values[i])
+			} else if value.Valid {
+				_m.Calls = value.Bool
+			}
 		case execution.FieldTestsPassed:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
 				return fmt.Errorf("unexpected type %T for field tests_passed", values[i])
@@ -408,6 +446,22 @@ func (_m *Execution) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("priority=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Priority))
+	builder.WriteString(", ")
+	if v := _m.ParentID; v != nil {
+		builder.WriteString("parent_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.RootID; v != nil {
+		builder.WriteString("root_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("parent=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Parent))
+	builder.WriteString(", ")
+	builder.WriteString("calls=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Calls))
 	builder.WriteString(", ")
 	builder.WriteString("tests_passed=")
 	builder.WriteString(fmt.Sprintf("%v", _m.TestsPassed))

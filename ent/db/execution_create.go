@@ -227,6 +227,54 @@ func (_c *ExecutionCreate) SetNillablePriority(v *int) *ExecutionCreate {
 	return _c
 }
 
+// SetParentID sets the "parent_id" field.
+func (_c *ExecutionCreate) SetParentID(v uuid.UUID) *ExecutionCreate {
+	_c.mutation.SetParentID(v)
+	return _c
+}
+
+// SetNillableParentID sets the "parent_id" field if the given value is not nil.
+func (_c *ExecutionCreate) SetNillableParentID(v *uuid.UUID) *ExecutionCreate {
+	if v != nil {
+		_c.SetParentID(*v)
+	}
+	return _c
+}
+
+// SetRootID sets the "root_id" field.
+func (_c *ExecutionCreate) SetRootID(v uuid.UUID) *ExecutionCreate {
+	_c.mutation.SetRootID(v)
+	return _c
+}
+
+// SetNillableRootID sets the "root_id" field if the given value is not nil.
+func (_c *ExecutionCreate) SetNillableRootID(v *uuid.UUID) *ExecutionCreate {
+	if v != nil {
+		_c.SetRootID(*v)
+	}
+	return _c
+}
+
+// SetParent sets the "parent" field.
+func (_c *ExecutionCreate) SetParent(v json.RawMessage) *ExecutionCreate {
+	_c.mutation.SetParent(v)
+	return _c
+}
+
+// SetCalls sets the "calls" field.
+func (_c *ExecutionCreate) SetCalls(v bool) *ExecutionCreate {
+	_c.mutation.SetCalls(v)
+	return _c
+}
+
+// SetNillableCalls sets the "calls" field if the given value is not nil.
+func (_c *ExecutionCreate) SetNillableCalls(v *bool) *ExecutionCreate {
+	if v != nil {
+		_c.SetCalls(*v)
+	}
+	return _c
+}
+
 // SetTestsPassed sets the "tests_passed" field.
 func (_c *ExecutionCreate) SetTestsPassed(v int) *ExecutionCreate {
 	_c.mutation.SetTestsPassed(v)
@@ -378,6 +426,10 @@ func (_c *ExecutionCreate) defaults() error {
 		v := execution.DefaultPriority
 		_c.mutation.SetPriority(v)
 	}
+	if _, ok := _c.mutation.Calls(); !ok {
+		v := execution.DefaultCalls
+		_c.mutation.SetCalls(v)
+	}
 	if _, ok := _c.mutation.TestsPassed(); !ok {
 		v := execution.DefaultTestsPassed
 		_c.mutation.SetTestsPassed(v)
@@ -450,6 +502,9 @@ func (_c *ExecutionCreate) check() error {
 	}
 	if _, ok := _c.mutation.Priority(); !ok {
 		return &ValidationError{Name: "priority", err: errors.New(`db: missing required field "Execution.priority"`)}
+	}
+	if _, ok := _c.mutation.Calls(); !ok {
+		return &ValidationError{Name: "calls", err: errors.New(`db: missing required field "Execution.calls"`)}
 	}
 	if _, ok := _c.mutation.TestsPassed(); !ok {
 		return &ValidationError{Name: "tests_passed", err: errors.New(`db: missing required field "Execution.tests_passed"`)}
@@ -576,6 +631,22 @@ func (_c *ExecutionCreate) createSpec() (*Execution, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Priority(); ok {
 		_spec.SetField(execution.FieldPriority, field.TypeInt, value)
 		_node.Priority = value
+	}
+	if value, ok := _c.mutation.ParentID(); ok {
+		_spec.SetField(execution.FieldParentID, field.TypeUUID, value)
+		_node.ParentID = &value
+	}
+	if value, ok := _c.mutation.RootID(); ok {
+		_spec.SetField(execution.FieldRootID, field.TypeUUID, value)
+		_node.RootID = &value
+	}
+	if value, ok := _c.mutation.Parent(); ok {
+		_spec.SetField(execution.FieldParent, field.TypeJSON, value)
+		_node.Parent = value
+	}
+	if value, ok := _c.mutation.Calls(); ok {
+		_spec.SetField(execution.FieldCalls, field.TypeBool, value)
+		_node.Calls = value
 	}
 	if value, ok := _c.mutation.TestsPassed(); ok {
 		_spec.SetField(execution.FieldTestsPassed, field.TypeInt, value)
@@ -908,6 +979,18 @@ func (u *ExecutionUpsertOne) UpdateNewValues() *ExecutionUpsertOne {
 		}
 		if _, exists := u.create.mutation.Priority(); exists {
 			s.SetIgnore(execution.FieldPriority)
+		}
+		if _, exists := u.create.mutation.ParentID(); exists {
+			s.SetIgnore(execution.FieldParentID)
+		}
+		if _, exists := u.create.mutation.RootID(); exists {
+			s.SetIgnore(execution.FieldRootID)
+		}
+		if _, exists := u.create.mutation.Parent(); exists {
+			s.SetIgnore(execution.FieldParent)
+		}
+		if _, exists := u.create.mutation.Calls(); exists {
+			s.SetIgnore(execution.FieldCalls)
 		}
 	}))
 	return u
@@ -1364,6 +1447,18 @@ func (u *ExecutionUpsertBulk) UpdateNewValues() *ExecutionUpsertBulk {
 			}
 			if _, exists := b.mutation.Priority(); exists {
 				s.SetIgnore(execution.FieldPriority)
+			}
+			if _, exists := b.mutation.ParentID(); exists {
+				s.SetIgnore(execution.FieldParentID)
+			}
+			if _, exists := b.mutation.RootID(); exists {
+				s.SetIgnore(execution.FieldRootID)
+			}
+			if _, exists := b.mutation.Parent(); exists {
+				s.SetIgnore(execution.FieldParent)
+			}
+			if _, exists := b.mutation.Calls(); exists {
+				s.SetIgnore(execution.FieldCalls)
 			}
 		}
 	}))

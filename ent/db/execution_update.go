@@ -325,6 +325,15 @@ func (_u *ExecutionUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.IdempotencyKeyCleared() {
 		_spec.ClearField(execution.FieldIdempotencyKey, field.TypeString)
 	}
+	if _u.mutation.ParentIDCleared() {
+		_spec.ClearField(execution.FieldParentID, field.TypeUUID)
+	}
+	if _u.mutation.RootIDCleared() {
+		_spec.ClearField(execution.FieldRootID, field.TypeUUID)
+	}
+	if _u.mutation.ParentCleared() {
+		_spec.ClearField(execution.FieldParent, field.TypeJSON)
+	}
 	if value, ok := _u.mutation.TestsPassed(); ok {
 		_spec.SetField(execution.FieldTestsPassed, field.TypeInt, value)
 	}
@@ -696,6 +705,15 @@ func (_u *ExecutionUpdateOne) sqlSave(ctx context.Context) (_node *Execution, er
 	}
 	if _u.mutation.IdempotencyKeyCleared() {
 		_spec.ClearField(execution.FieldIdempotencyKey, field.TypeString)
+	}
+	if _u.mutation.ParentIDCleared() {
+		_spec.ClearField(execution.FieldParentID, field.TypeUUID)
+	}
+	if _u.mutation.RootIDCleared() {
+		_spec.ClearField(execution.FieldRootID, field.TypeUUID)
+	}
+	if _u.mutation.ParentCleared() {
+		_spec.ClearField(execution.FieldParent, field.TypeJSON)
 	}
 	if value, ok := _u.mutation.TestsPassed(); ok {
 		_spec.SetField(execution.FieldTestsPassed, field.TypeInt, value)

@@ -17,6 +17,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/apitoken"
 	"github.com/seatrial/seatrial/ent/db/attempt"
 	"github.com/seatrial/seatrial/ent/db/bootstraptoken"
+	"github.com/seatrial/seatrial/ent/db/call"
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
@@ -54,6 +55,7 @@ const (
 	TypeAgentCommand     = "AgentCommand"
 	TypeAttempt          = "Attempt"
 	TypeBootstrapToken   = "BootstrapToken"
+	TypeCall             = "Call"
 	TypeCluster          = "Cluster"
 	TypeConcurrencyGroup = "ConcurrencyGroup"
 	TypeEnvironment      = "Environment"
@@ -992,6 +994,7 @@ type AgentCommandMutation struct {
 	addstep             *int
 	state               *string
 	reason              *string
+	verdict             *string
 	answer              *string
 	sent_epoch          *int64
 	addsent_epoch       *int64
@@ -1461,6 +1464,42 @@ func (m *AgentCommandMutation) ResetReason() {
 	m.reason = nil
 }
 
+// SetVerdict sets the "verdict" field.
+func (m *AgentCommandMutation) SetVerdict(s string) {
+	m.verdict = &s
+}
+
+// Verdict returns the value of the "verdict" field in the mutation.
+func (m *AgentCommandMutation) Verdict() (r string, exists bool) {
+	v := m.verdict
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVerdict returns the old "verdict" field's value of the AgentCommand entity.
+// If the AgentCommand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AgentCommandMutation) OldVerdict(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVerdict is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVerdict requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVerdict: %w", err)
+	}
+	return oldValue.Verdict, nil
+}
+
+// ResetVerdict resets all changes to the "verdict" field.
+func (m *AgentCommandMutation) ResetVerdict() {
+	m.verdict = nil
+}
+
 // SetAnswer sets the "answer" field.
 func (m *AgentCommandMutation) SetAnswer(s string) {
 	m.answer = &s
@@ -1878,7 +1917,7 @@ func (m *AgentCommandMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *AgentCommandMutation) Fields() []string {
-	fields := make([]string, 0, 15)
+	fields := make([]string, 0, 16)
 	if m.created_at != nil {
 		fields = append(fields, agentcommand.FieldCreatedAt)
 	}
@@ -1905,6 +1944,9 @@ func (m *AgentCommandMutation) Fields() []string {
 	}
 	if m.reason != nil {
 		fields = append(fields, agentcommand.FieldReason)
+	}
+	if m.verdict != nil {
+		fields = append(fields, agentcommand.FieldVerdict)
 	}
 	if m.answer != nil {
 		fields = append(fields, agentcommand.FieldAnswer)
@@ -1950,6 +1992,8 @@ func (m *AgentCommandMutation) Field(name string) (ent.Value, bool) {
 		return m.State()
 	case agentcommand.FieldReason:
 		return m.Reason()
+	case agentcommand.FieldVerdict:
+		return m.Verdict()
 	case agentcommand.FieldAnswer:
 		return m.Answer()
 	case agentcommand.FieldSentEpoch:
@@ -1989,6 +2033,8 @@ func (m *AgentCommandMutation) OldField(ctx context.Context, name string) (ent.V
 		return m.OldState(ctx)
 	case agentcommand.FieldReason:
 		return m.OldReason(ctx)
+	case agentcommand.FieldVerdict:
+		return m.OldVerdict(ctx)
 	case agentcommand.FieldAnswer:
 		return m.OldAnswer(ctx)
 	case agentcommand.FieldSentEpoch:
@@ -2072,6 +2118,13 @@ func (m *AgentCommandMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetReason(v)
+		return nil
+	case agentcommand.FieldVerdict:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVerdict(v)
 		return nil
 	case agentcommand.FieldAnswer:
 		v, ok := value.(string)
@@ -2256,6 +2309,9 @@ func (m *AgentCommandMutation) ResetField(name string) error {
 		return nil
 	case agentcommand.FieldReason:
 		m.ResetReason()
+		return nil
+	case agentcommand.FieldVerdict:
+		m.ResetVerdict()
 		return nil
 	case agentcommand.FieldAnswer:
 		m.ResetAnswer()
@@ -4866,6 +4922,1315 @@ func (m *BootstrapTokenMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown BootstrapToken edge %s", name)
+}
+
+// CallMutation represents an operation that mutates the Call nodes in the graph.
+type CallMutation struct {
+	config
+	op                  Op
+	typ                 string
+	id                  *uuid.UUID
+	created_at          *time.Time
+	updated_at          *time.Time
+	step_index          *int
+	addstep_index       *int
+	ordinal             *int
+	addordinal          *int
+	workflow            *string
+	params              *map[string]string
+	child_id            *uuid.UUID
+	status              *string
+	message             *string
+	state               *string
+	leased_until        *time.Time
+	clearedFields       map[string]struct{}
+	organization        *uuid.UUID
+	clearedorganization bool
+	execution           *uuid.UUID
+	clearedexecution    bool
+	attempt             *uuid.UUID
+	clearedattempt      bool
+	done                bool
+	oldValue            func(context.Context) (*Call, error)
+	predicates          []predicate.Call
+}
+
+var _ ent.Mutation = (*CallMutation)(nil)
+
+// callOption allows management of the mutation configuration using functional options.
+type callOption func(*CallMutation)
+
+// newCallMutation creates new mutation for the Call entity.
+func newCallMutation(c config, op Op, opts ...callOption) *CallMutation {
+	m := &CallMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeCall,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withCallID sets the ID field of the mutation.
+func withCallID(id uuid.UUID) callOption {
+	return func(m *CallMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Call
+		)
+		m.oldValue = func(ctx context.Context) (*Call, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Call.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withCall sets the old Call of the mutation.
+func withCall(node *Call) callOption {
+	return func(m *CallMutation) {
+		m.oldValue = func(context.Context) (*Call, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m CallMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m CallMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("db: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Call entities.
+func (m *CallMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *CallMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *CallMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Call.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *CallMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *CallMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Call entity.
+// If the Call object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CallMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *CallMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *CallMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *CallMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the Call entity.
+// If the Call object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CallMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *CallMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *CallMutation) SetOrganizationID(u uuid.UUID) {
+	m.organization = &u
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *CallMutation) OrganizationID() (r uuid.UUID, exists bool) {
+	v := m.organization
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the Call entity.
+// If the Call object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CallMutation) OldOrganizationID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *CallMutation) ResetOrganizationID() {
+	m.organization = nil
+}
+
+// SetExecutionID sets the "execution_id" field.
+func (m *CallMutation) SetExecutionID(u uuid.UUID) {
+	m.execution = &u
+}
+
+// ExecutionID returns the value of the "execution_id" field in the mutation.
+func (m *CallMutation) ExecutionID() (r uuid.UUID, exists bool) {
+	v := m.execution
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExecutionID returns the old "execution_id" field's value of the Call entity.
+// If the Call object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CallMutation) OldExecutionID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExecutionID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExecutionID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExecutionID: %w", err)
+	}
+	return oldValue.ExecutionID, nil
+}
+
+// ResetExecutionID resets all changes to the "execution_id" field.
+func (m *CallMutation) ResetExecutionID() {
+	m.execution = nil
+}
+
+// SetAttemptID sets the "attempt_id" field.
+func (m *CallMutation) SetAttemptID(u uuid.UUID) {
+	m.attempt = &u
+}
+
+// AttemptID returns the value of the "attempt_id" field in the mutation.
+func (m *CallMutation) AttemptID() (r uuid.UUID, exists bool) {
+	v := m.attempt
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAttemptID returns the old "attempt_id" field's value of the Call entity.
+// If the Call object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CallMutation) OldAttemptID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAttemptID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAttemptID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAttemptID: %w", err)
+	}
+	return oldValue.AttemptID, nil
+}
+
+// ResetAttemptID resets all changes to the "attempt_id" field.
+func (m *CallMutation) ResetAttemptID() {
+	m.attempt = nil
+}
+
+// SetStepIndex sets the "step_index" field.
+func (m *CallMutation) SetStepIndex(i int) {
+	m.step_index = &i
+	m.addstep_index = nil
+}
+
+// StepIndex returns the value of the "step_index" field in the mutation.
+func (m *CallMutation) StepIndex() (r int, exists bool) {
+	v := m.step_index
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStepIndex returns the old "step_index" field's value of the Call entity.
+// If the Call object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CallMutation) OldStepIndex(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStepIndex is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStepIndex requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStepIndex: %w", err)
+	}
+	return oldValue.StepIndex, nil
+}
+
+// AddStepIndex adds i to the "step_index" field.
+func (m *CallMutation) AddStepIndex(i int) {
+	if m.addstep_index != nil {
+		*m.addstep_index += i
+	} else {
+		m.addstep_index = &i
+	}
+}
+
+// AddedStepIndex returns the value that was added to the "step_index" field in this mutation.
+func (m *CallMutation) AddedStepIndex() (r int, exists bool) {
+	v := m.addstep_index
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetStepIndex resets all changes to the "step_index" field.
+func (m *CallMutation) ResetStepIndex() {
+	m.step_index = nil
+	m.addstep_index = nil
+}
+
+// SetOrdinal sets the "ordinal" field.
+func (m *CallMutation) SetOrdinal(i int) {
+	m.ordinal = &i
+	m.addordinal = nil
+}
+
+// Ordinal returns the value of the "ordinal" field in the mutation.
+func (m *CallMutation) Ordinal() (r int, exists bool) {
+	v := m.ordinal
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrdinal returns the old "ordinal" field's value of the Call entity.
+// If the Call object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CallMutation) OldOrdinal(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrdinal is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrdinal requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrdinal: %w", err)
+	}
+	return oldValue.Ordinal, nil
+}
+
+// AddOrdinal adds i to the "ordinal" field.
+func (m *CallMutation) AddOrdinal(i int) {
+	if m.addordinal != nil {
+		*m.addordinal += i
+	} else {
+		m.addordinal = &i
+	}
+}
+
+// AddedOrdinal returns the value that was added to the "ordinal" field in this mutation.
+func (m *CallMutation) AddedOrdinal() (r int, exists bool) {
+	v := m.addordinal
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetOrdinal resets all changes to the "ordinal" field.
+func (m *CallMutation) ResetOrdinal() {
+	m.ordinal = nil
+	m.addordinal = nil
+}
+
+// SetWorkflow sets the "workflow" field.
+func (m *CallMutation) SetWorkflow(s string) {
+	m.workflow = &s
+}
+
+// Workflow returns the value of the "workflow" field in the mutation.
+func (m *CallMutation) Workflow() (r string, exists bool) {
+	v := m.workflow
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWorkflow returns the old "workflow" field's value of the Call entity.
+// If the Call object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CallMutation) OldWorkflow(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWorkflow is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWorkflow requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWorkflow: %w", err)
+	}
+	return oldValue.Workflow, nil
+}
+
+// ResetWorkflow resets all changes to the "workflow" field.
+func (m *CallMutation) ResetWorkflow() {
+	m.workflow = nil
+}
+
+// SetParams sets the "params" field.
+func (m *CallMutation) SetParams(value map[string]string) {
+	m.params = &value
+}
+
+// Params returns the value of the "params" field in the mutation.
+func (m *CallMutation) Params() (r map[string]string, exists bool) {
+	v := m.params
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldParams returns the old "params" field's value of the Call entity.
+// If the Call object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CallMutation) OldParams(ctx context.Context) (v map[string]string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldParams is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldParams requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldParams: %w", err)
+	}
+	return oldValue.Params, nil
+}
+
+// ClearParams clears the value of the "params" field.
+func (m *CallMutation) ClearParams() {
+	m.params = nil
+	m.clearedFields[call.FieldParams] = struct{}{}
+}
+
+// ParamsCleared returns if the "params" field was cleared in this mutation.
+func (m *CallMutation) ParamsCleared() bool {
+	_, ok := m.clearedFields[call.FieldParams]
+	return ok
+}
+
+// ResetParams resets all changes to the "params" field.
+func (m *CallMutation) ResetParams() {
+	m.params = nil
+	delete(m.clearedFields, call.FieldParams)
+}
+
+// SetChildID sets the "child_id" field.
+func (m *CallMutation) SetChildID(u uuid.UUID) {
+	m.child_id = &u
+}
+
+// ChildID returns the value of the "child_id" field in the mutation.
+func (m *CallMutation) ChildID() (r uuid.UUID, exists bool) {
+	v := m.child_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldChildID returns the old "child_id" field's value of the Call entity.
+// If the Call object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CallMutation) OldChildID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldChildID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldChildID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldChildID: %w", err)
+	}
+	return oldValue.ChildID, nil
+}
+
+// ClearChildID clears the value of the "child_id" field.
+func (m *CallMutation) ClearChildID() {
+	m.child_id = nil
+	m.clearedFields[call.FieldChildID] = struct{}{}
+}
+
+// ChildIDCleared returns if the "child_id" field was cleared in this mutation.
+func (m *CallMutation) ChildIDCleared() bool {
+	_, ok := m.clearedFields[call.FieldChildID]
+	return ok
+}
+
+// ResetChildID resets all changes to the "child_id" field.
+func (m *CallMutation) ResetChildID() {
+	m.child_id = nil
+	delete(m.clearedFields, call.FieldChildID)
+}
+
+// SetStatus sets the "status" field.
+func (m *CallMutation) SetStatus(s string) {
+	m.status = &s
+}
+
+// Status returns the value of the "status" field in the mutation.
+func (m *CallMutation) Status() (r string, exists bool) {
+	v := m.status
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStatus returns the old "status" field's value of the Call entity.
+// If the Call object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CallMutation) OldStatus(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStatus is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStatus requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStatus: %w", err)
+	}
+	return oldValue.Status, nil
+}
+
+// ResetStatus resets all changes to the "status" field.
+func (m *CallMutation) ResetStatus() {
+	m.status = nil
+}
+
+// SetMessage sets the "message" field.
+func (m *CallMutation) SetMessage(s string) {
+	m.message = &s
+}
+
+// Message returns the value of the "message" field in the mutation.
+func (m *CallMutation) Message() (r string, exists bool) {
+	v := m.message
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMessage returns the old "message" field's value of the Call entity.
+// If the Call object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CallMutation) OldMessage(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMessage is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMessage requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMessage: %w", err)
+	}
+	return oldValue.Message, nil
+}
+
+// ResetMessage resets all changes to the "message" field.
+func (m *CallMutation) ResetMessage() {
+	m.message = nil
+}
+
+// SetState sets the "state" field.
+func (m *CallMutation) SetState(s string) {
+	m.state = &s
+}
+
+// State returns the value of the "state" field in the mutation.
+func (m *CallMutation) State() (r string, exists bool) {
+	v := m.state
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldState returns the old "state" field's value of the Call entity.
+// If the Call object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CallMutation) OldState(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldState is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldState requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldState: %w", err)
+	}
+	return oldValue.State, nil
+}
+
+// ResetState resets all changes to the "state" field.
+func (m *CallMutation) ResetState() {
+	m.state = nil
+}
+
+// SetLeasedUntil sets the "leased_until" field.
+func (m *CallMutation) SetLeasedUntil(t time.Time) {
+	m.leased_until = &t
+}
+
+// LeasedUntil returns the value of the "leased_until" field in the mutation.
+func (m *CallMutation) LeasedUntil() (r time.Time, exists bool) {
+	v := m.leased_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLeasedUntil returns the old "leased_until" field's value of the Call entity.
+// If the Call object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CallMutation) OldLeasedUntil(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLeasedUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLeasedUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLeasedUntil: %w", err)
+	}
+	return oldValue.LeasedUntil, nil
+}
+
+// ClearLeasedUntil clears the value of the "leased_until" field.
+func (m *CallMutation) ClearLeasedUntil() {
+	m.leased_until = nil
+	m.clearedFields[call.FieldLeasedUntil] = struct{}{}
+}
+
+// LeasedUntilCleared returns if the "leased_until" field was cleared in this mutation.
+func (m *CallMutation) LeasedUntilCleared() bool {
+	_, ok := m.clearedFields[call.FieldLeasedUntil]
+	return ok
+}
+
+// ResetLeasedUntil resets all changes to the "leased_until" field.
+func (m *CallMutation) ResetLeasedUntil() {
+	m.leased_until = nil
+	delete(m.clearedFields, call.FieldLeasedUntil)
+}
+
+// ClearOrganization clears the "organization" edge to the Organization entity.
+func (m *CallMutation) ClearOrganization() {
+	m.clearedorganization = true
+	m.clearedFields[call.FieldOrganizationID] = struct{}{}
+}
+
+// OrganizationCleared reports if the "organization" edge to the Organization entity was cleared.
+func (m *CallMutation) OrganizationCleared() bool {
+	return m.clearedorganization
+}
+
+// OrganizationIDs returns the "organization" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrganizationID instead. It exists only for internal usage by the builders.
+func (m *CallMutation) OrganizationIDs() (ids []uuid.UUID) {
+	if id := m.organization; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrganization resets all changes to the "organization" edge.
+func (m *CallMutation) ResetOrganization() {
+	m.organization = nil
+	m.clearedorganization = false
+}
+
+// ClearExecution clears the "execution" edge to the Execution entity.
+func (m *CallMutation) ClearExecution() {
+	m.clearedexecution = true
+	m.clearedFields[call.FieldExecutionID] = struct{}{}
+}
+
+// ExecutionCleared reports if the "execution" edge to the Execution entity was cleared.
+func (m *CallMutation) ExecutionCleared() bool {
+	return m.clearedexecution
+}
+
+// ExecutionIDs returns the "execution" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// ExecutionID instead. It exists only for internal usage by the builders.
+func (m *CallMutation) ExecutionIDs() (ids []uuid.UUID) {
+	if id := m.execution; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetExecution resets all changes to the "execution" edge.
+func (m *CallMutation) ResetExecution() {
+	m.execution = nil
+	m.clearedexecution = false
+}
+
+// ClearAttempt clears the "attempt" edge to the Attempt entity.
+func (m *CallMutation) ClearAttempt() {
+	m.clearedattempt = true
+	m.clearedFields[call.FieldAttemptID] = struct{}{}
+}
+
+// AttemptCleared reports if the "attempt" edge to the Attempt entity was cleared.
+func (m *CallMutation) AttemptCleared() bool {
+	return m.clearedattempt
+}
+
+// AttemptIDs returns the "attempt" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// AttemptID instead. It exists only for internal usage by the builders.
+func (m *CallMutation) AttemptIDs() (ids []uuid.UUID) {
+	if id := m.attempt; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetAttempt resets all changes to the "attempt" edge.
+func (m *CallMutation) ResetAttempt() {
+	m.attempt = nil
+	m.clearedattempt = false
+}
+
+// Where appends a list predicates to the CallMutation builder.
+func (m *CallMutation) Where(ps ...predicate.Call) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the CallMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *CallMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Call, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *CallMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *CallMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Call).
+func (m *CallMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *CallMutation) Fields() []string {
+	fields := make([]string, 0, 14)
+	if m.created_at != nil {
+		fields = append(fields, call.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, call.FieldUpdatedAt)
+	}
+	if m.organization != nil {
+		fields = append(fields, call.FieldOrganizationID)
+	}
+	if m.execution != nil {
+		fields = append(fields, call.FieldExecutionID)
+	}
+	if m.attempt != nil {
+		fields = append(fields, call.FieldAttemptID)
+	}
+	if m.step_index != nil {
+		fields = append(fields, call.FieldStepIndex)
+	}
+	if m.ordinal != nil {
+		fields = append(fields, call.FieldOrdinal)
+	}
+	if m.workflow != nil {
+		fields = append(fields, call.FieldWorkflow)
+	}
+	if m.params != nil {
+		fields = append(fields, call.FieldParams)
+	}
+	if m.child_id != nil {
+		fields = append(fields, call.FieldChildID)
+	}
+	if m.status != nil {
+		fields = append(fields, call.FieldStatus)
+	}
+	if m.message != nil {
+		fields = append(fields, call.FieldMessage)
+	}
+	if m.state != nil {
+		fields = append(fields, call.FieldState)
+	}
+	if m.leased_until != nil {
+		fields = append(fields, call.FieldLeasedUntil)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *CallMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case call.FieldCreatedAt:
+		return m.CreatedAt()
+	case call.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case call.FieldOrganizationID:
+		return m.OrganizationID()
+	case call.FieldExecutionID:
+		return m.ExecutionID()
+	case call.FieldAttemptID:
+		return m.AttemptID()
+	case call.FieldStepIndex:
+		return m.StepIndex()
+	case call.FieldOrdinal:
+		return m.Ordinal()
+	case call.FieldWorkflow:
+		return m.Workflow()
+	case call.FieldParams:
+		return m.Params()
+	case call.FieldChildID:
+		return m.ChildID()
+	case call.FieldStatus:
+		return m.Status()
+	case call.FieldMessage:
+		return m.Message()
+	case call.FieldState:
+		return m.State()
+	case call.FieldLeasedUntil:
+		return m.LeasedUntil()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *CallMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case call.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case call.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case call.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case call.FieldExecutionID:
+		return m.OldExecutionID(ctx)
+	case call.FieldAttemptID:
+		return m.OldAttemptID(ctx)
+	case call.FieldStepIndex:
+		return m.OldStepIndex(ctx)
+	case call.FieldOrdinal:
+		return m.OldOrdinal(ctx)
+	case call.FieldWorkflow:
+		return m.OldWorkflow(ctx)
+	case call.FieldParams:
+		return m.OldParams(ctx)
+	case call.FieldChildID:
+		return m.OldChildID(ctx)
+	case call.FieldStatus:
+		return m.OldStatus(ctx)
+	case call.FieldMessage:
+		return m.OldMessage(ctx)
+	case call.FieldState:
+		return m.OldState(ctx)
+	case call.FieldLeasedUntil:
+		return m.OldLeasedUntil(ctx)
+	}
+	return nil, fmt.Errorf("unknown Call field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *CallMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case call.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case call.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case call.FieldOrganizationID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case call.FieldExecutionID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExecutionID(v)
+		return nil
+	case call.FieldAttemptID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAttemptID(v)
+		return nil
+	case call.FieldStepIndex:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStepIndex(v)
+		return nil
+	case call.FieldOrdinal:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrdinal(v)
+		return nil
+	case call.FieldWorkflow:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWorkflow(v)
+		return nil
+	case call.FieldParams:
+		v, ok := value.(map[string]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetParams(v)
+		return nil
+	case call.FieldChildID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetChildID(v)
+		return nil
+	case call.FieldStatus:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStatus(v)
+		return nil
+	case call.FieldMessage:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMessage(v)
+		return nil
+	case call.FieldState:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetState(v)
+		return nil
+	case call.FieldLeasedUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLeasedUntil(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Call field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *CallMutation) AddedFields() []string {
+	var fields []string
+	if m.addstep_index != nil {
+		fields = append(fields, call.FieldStepIndex)
+	}
+	if m.addordinal != nil {
+		fields = append(fields, call.FieldOrdinal)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *CallMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case call.FieldStepIndex:
+		return m.AddedStepIndex()
+	case call.FieldOrdinal:
+		return m.AddedOrdinal()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *CallMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case call.FieldStepIndex:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddStepIndex(v)
+		return nil
+	case call.FieldOrdinal:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddOrdinal(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Call numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *CallMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(call.FieldParams) {
+		fields = append(fields, call.FieldParams)
+	}
+	if m.FieldCleared(call.FieldChildID) {
+		fields = append(fields, call.FieldChildID)
+	}
+	if m.FieldCleared(call.FieldLeasedUntil) {
+		fields = append(fields, call.FieldLeasedUntil)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *CallMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *CallMutation) ClearField(name string) error {
+	switch name {
+	case call.FieldParams:
+		m.ClearParams()
+		return nil
+	case call.FieldChildID:
+		m.ClearChildID()
+		return nil
+	case call.FieldLeasedUntil:
+		m.ClearLeasedUntil()
+		return nil
+	}
+	return fmt.Errorf("unknown Call nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *CallMutation) ResetField(name string) error {
+	switch name {
+	case call.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case call.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case call.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case call.FieldExecutionID:
+		m.ResetExecutionID()
+		return nil
+	case call.FieldAttemptID:
+		m.ResetAttemptID()
+		return nil
+	case call.FieldStepIndex:
+		m.ResetStepIndex()
+		return nil
+	case call.FieldOrdinal:
+		m.ResetOrdinal()
+		return nil
+	case call.FieldWorkflow:
+		m.ResetWorkflow()
+		return nil
+	case call.FieldParams:
+		m.ResetParams()
+		return nil
+	case call.FieldChildID:
+		m.ResetChildID()
+		return nil
+	case call.FieldStatus:
+		m.ResetStatus()
+		return nil
+	case call.FieldMessage:
+		m.ResetMessage()
+		return nil
+	case call.FieldState:
+		m.ResetState()
+		return nil
+	case call.FieldLeasedUntil:
+		m.ResetLeasedUntil()
+		return nil
+	}
+	return fmt.Errorf("unknown Call field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *CallMutation) AddedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.organization != nil {
+		edges = append(edges, call.EdgeOrganization)
+	}
+	if m.execution != nil {
+		edges = append(edges, call.EdgeExecution)
+	}
+	if m.attempt != nil {
+		edges = append(edges, call.EdgeAttempt)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *CallMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case call.EdgeOrganization:
+		if id := m.organization; id != nil {
+			return []ent.Value{*id}
+		}
+	case call.EdgeExecution:
+		if id := m.execution; id != nil {
+			return []ent.Value{*id}
+		}
+	case call.EdgeAttempt:
+		if id := m.attempt; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *CallMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 3)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *CallMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *CallMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.clearedorganization {
+		edges = append(edges, call.EdgeOrganization)
+	}
+	if m.clearedexecution {
+		edges = append(edges, call.EdgeExecution)
+	}
+	if m.clearedattempt {
+		edges = append(edges, call.EdgeAttempt)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *CallMutation) EdgeCleared(name string) bool {
+	switch name {
+	case call.EdgeOrganization:
+		return m.clearedorganization
+	case call.EdgeExecution:
+		return m.clearedexecution
+	case call.EdgeAttempt:
+		return m.clearedattempt
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *CallMutation) ClearEdge(name string) error {
+	switch name {
+	case call.EdgeOrganization:
+		m.ClearOrganization()
+		return nil
+	case call.EdgeExecution:
+		m.ClearExecution()
+		return nil
+	case call.EdgeAttempt:
+		m.ClearAttempt()
+		return nil
+	}
+	return fmt.Errorf("unknown Call unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *CallMutation) ResetEdge(name string) error {
+	switch name {
+	case call.EdgeOrganization:
+		m.ResetOrganization()
+		return nil
+	case call.EdgeExecution:
+		m.ResetExecution()
+		return nil
+	case call.EdgeAttempt:
+		m.ResetAttempt()
+		return nil
+	}
+	return fmt.Errorf("unknown Call edge %s", name)
 }
 
 // ClusterMutation represents an operation that mutates the Cluster nodes in the graph.
@@ -7707,6 +9072,11 @@ type ExecutionMutation struct {
 	addmax_parallel     *int
 	priority            *int
 	addpriority         *int
+	parent_id           *uuid.UUID
+	root_id             *uuid.UUID
+	parent              *json.RawMessage
+	appendparent        json.RawMessage
+	calls               *bool
 	tests_passed        *int
 	addtests_passed     *int
 	tests_failed        *int
@@ -8690,6 +10060,205 @@ func (m *ExecutionMutation) ResetPriority() {
 	m.addpriority = nil
 }
 
+// SetParentID sets the "parent_id" field.
+func (m *ExecutionMutation) SetParentID(u uuid.UUID) {
+	m.parent_id = &u
+}
+
+// ParentID returns the value of the "parent_id" field in the mutation.
+func (m *ExecutionMutation) ParentID() (r uuid.UUID, exists bool) {
+	v := m.parent_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldParentID returns the old "parent_id" field's value of the Execution entity.
+// If the Execution object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ExecutionMutation) OldParentID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldParentID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldParentID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldParentID: %w", err)
+	}
+	return oldValue.ParentID, nil
+}
+
+// ClearParentID clears the value of the "parent_id" field.
+func (m *ExecutionMutation) ClearParentID() {
+	m.parent_id = nil
+	m.clearedFields[execution.FieldParentID] = struct{}{}
+}
+
+// ParentIDCleared returns if the "parent_id" field was cleared in this mutation.
+func (m *ExecutionMutation) ParentIDCleared() bool {
+	_, ok := m.clearedFields[execution.FieldParentID]
+	return ok
+}
+
+// ResetParentID resets all changes to the "parent_id" field.
+func (m *ExecutionMutation) ResetParentID() {
+	m.parent_id = nil
+	delete(m.clearedFields, execution.FieldParentID)
+}
+
+// SetRootID sets the "root_id" field.
+func (m *ExecutionMutation) SetRootID(u uuid.UUID) {
+	m.root_id = &u
+}
+
+// RootID returns the value of the "root_id" field in the mutation.
+func (m *ExecutionMutation) RootID() (r uuid.UUID, exists bool) {
+	v := m.root_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRootID returns the old "root_id" field's value of the Execution entity.
+// If the Execution object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ExecutionMutation) OldRootID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRootID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRootID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRootID: %w", err)
+	}
+	return oldValue.RootID, nil
+}
+
+// ClearRootID clears the value of the "root_id" field.
+func (m *ExecutionMutation) ClearRootID() {
+	m.root_id = nil
+	m.clearedFields[execution.FieldRootID] = struct{}{}
+}
+
+// RootIDCleared returns if the "root_id" field was cleared in this mutation.
+func (m *ExecutionMutation) RootIDCleared() bool {
+	_, ok := m.clearedFields[execution.FieldRootID]
+	return ok
+}
+
+// ResetRootID resets all changes to the "root_id" field.
+func (m *ExecutionMutation) ResetRootID() {
+	m.root_id = nil
+	delete(m.clearedFields, execution.FieldRootID)
+}
+
+// SetParent sets the "parent" field.
+func (m *ExecutionMutation) SetParent(jm json.RawMessage) {
+	m.parent = &jm
+	m.appendparent = nil
+}
+
+// Parent returns the value of the "parent" field in the mutation.
+func (m *ExecutionMutation) Parent() (r json.RawMessage, exists bool) {
+	v := m.parent
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldParent returns the old "parent" field's value of the Execution entity.
+// If the Execution object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ExecutionMutation) OldParent(ctx context.Context) (v json.RawMessage, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldParent is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldParent requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldParent: %w", err)
+	}
+	return oldValue.Parent, nil
+}
+
+// AppendParent adds jm to the "parent" field.
+func (m *ExecutionMutation) AppendParent(jm json.RawMessage) {
+	m.appendparent = append(m.appendparent, jm...)
+}
+
+// AppendedParent returns the list of values that were appended to the "parent" field in this mutation.
+func (m *ExecutionMutation) AppendedParent() (json.RawMessage, bool) {
+	if len(m.appendparent) == 0 {
+		return nil, false
+	}
+	return m.appendparent, true
+}
+
+// ClearParent clears the value of the "parent" field.
+func (m *ExecutionMutation) ClearParent() {
+	m.parent = nil
+	m.appendparent = nil
+	m.clearedFields[execution.FieldParent] = struct{}{}
+}
+
+// ParentCleared returns if the "parent" field was cleared in this mutation.
+func (m *ExecutionMutation) ParentCleared() bool {
+	_, ok := m.clearedFields[execution.FieldParent]
+	return ok
+}
+
+// ResetParent resets all changes to the "parent" field.
+func (m *ExecutionMutation) ResetParent() {
+	m.parent = nil
+	m.appendparent = nil
+	delete(m.clearedFields, execution.FieldParent)
+}
+
+// SetCalls sets the "calls" field.
+func (m *ExecutionMutation) SetCalls(b bool) {
+	m.calls = &b
+}
+
+// Calls returns the value of the "calls" field in the mutation.
+func (m *ExecutionMutation) Calls() (r bool, exists bool) {
+	v := m.calls
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCalls returns the old "calls" field's value of the Execution entity.
+// If the Execution object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ExecutionMutation) OldCalls(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCalls is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCalls requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCalls: %w", err)
+	}
+	return oldValue.Calls, nil
+}
+
+// ResetCalls resets all changes to the "calls" field.
+func (m *ExecutionMutation) ResetCalls() {
+	m.calls = nil
+}
+
 // SetTestsPassed sets the "tests_passed" field.
 func (m *ExecutionMutation) SetTestsPassed(i int) {
 	m.tests_passed = &i
@@ -9002,7 +10571,7 @@ func (m *ExecutionMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ExecutionMutation) Fields() []string {
-	fields := make([]string, 0, 24)
+	fields := make([]string, 0, 28)
 	if m.created_at != nil {
 		fields = append(fields, execution.FieldCreatedAt)
 	}
@@ -9062,6 +10631,18 @@ func (m *ExecutionMutation) Fields() []string {
 	}
 	if m.priority != nil {
 		fields = append(fields, execution.FieldPriority)
+	}
+	if m.parent_id != nil {
+		fields = append(fields, execution.FieldParentID)
+	}
+	if m.root_id != nil {
+		fields = append(fields, execution.FieldRootID)
+	}
+	if m.parent != nil {
+		fields = append(fields, execution.FieldParent)
+	}
+	if m.calls != nil {
+		fields = append(fields, execution.FieldCalls)
 	}
 	if m.tests_passed != nil {
 		fields = append(fields, execution.FieldTestsPassed)
@@ -9123,6 +10704,14 @@ func (m *ExecutionMutation) Field(name string) (ent.Value, bool) {
 		return m.MaxParallel()
 	case execution.FieldPriority:
 		return m.Priority()
+	case execution.FieldParentID:
+		return m.ParentID()
+	case execution.FieldRootID:
+		return m.RootID()
+	case execution.FieldParent:
+		return m.Parent()
+	case execution.FieldCalls:
+		return m.Calls()
 	case execution.FieldTestsPassed:
 		return m.TestsPassed()
 	case execution.FieldTestsFailed:
@@ -9180,6 +10769,14 @@ func (m *ExecutionMutation) OldField(ctx context.Context, name string) (ent.Valu
 		return m.OldMaxParallel(ctx)
 	case execution.FieldPriority:
 		return m.OldPriority(ctx)
+	case execution.FieldParentID:
+		return m.OldParentID(ctx)
+	case execution.FieldRootID:
+		return m.OldRootID(ctx)
+	case execution.FieldParent:
+		return m.OldParent(ctx)
+	case execution.FieldCalls:
+		return m.OldCalls(ctx)
 	case execution.FieldTestsPassed:
 		return m.OldTestsPassed(ctx)
 	case execution.FieldTestsFailed:
@@ -9336,6 +10933,34 @@ func (m *ExecutionMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetPriority(v)
+		return nil
+	case execution.FieldParentID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetParentID(v)
+		return nil
+	case execution.FieldRootID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRootID(v)
+		return nil
+	case execution.FieldParent:
+		v, ok := value.(json.RawMessage)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetParent(v)
+		return nil
+	case execution.FieldCalls:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCalls(v)
 		return nil
 	case execution.FieldTestsPassed:
 		v, ok := value.(int)
@@ -9497,6 +11122,15 @@ func (m *ExecutionMutation) ClearedFields() []string {
 	if m.FieldCleared(execution.FieldIdempotencyKey) {
 		fields = append(fields, execution.FieldIdempotencyKey)
 	}
+	if m.FieldCleared(execution.FieldParentID) {
+		fields = append(fields, execution.FieldParentID)
+	}
+	if m.FieldCleared(execution.FieldRootID) {
+		fields = append(fields, execution.FieldRootID)
+	}
+	if m.FieldCleared(execution.FieldParent) {
+		fields = append(fields, execution.FieldParent)
+	}
 	return fields
 }
 
@@ -9525,6 +11159,15 @@ func (m *ExecutionMutation) ClearField(name string) error {
 		return nil
 	case execution.FieldIdempotencyKey:
 		m.ClearIdempotencyKey()
+		return nil
+	case execution.FieldParentID:
+		m.ClearParentID()
+		return nil
+	case execution.FieldRootID:
+		m.ClearRootID()
+		return nil
+	case execution.FieldParent:
+		m.ClearParent()
 		return nil
 	}
 	return fmt.Errorf("unknown Execution nullable field %s", name)
@@ -9593,6 +11236,18 @@ func (m *ExecutionMutation) ResetField(name string) error {
 		return nil
 	case execution.FieldPriority:
 		m.ResetPriority()
+		return nil
+	case execution.FieldParentID:
+		m.ResetParentID()
+		return nil
+	case execution.FieldRootID:
+		m.ResetRootID()
+		return nil
+	case execution.FieldParent:
+		m.ResetParent()
+		return nil
+	case execution.FieldCalls:
+		m.ResetCalls()
 		return nil
 	case execution.FieldTestsPassed:
 		m.ResetTestsPassed()
@@ -19659,6 +21314,8 @@ type StepMutation struct {
 	name                *string
 	exit_code           *int
 	addexit_code        *int
+	execute             *json.RawMessage
+	appendexecute       json.RawMessage
 	allowed             *bool
 	reports_bad         *int64
 	addreports_bad      *int64
@@ -20289,6 +21946,71 @@ func (m *StepMutation) ResetExitCode() {
 	delete(m.clearedFields, step.FieldExitCode)
 }
 
+// SetExecute sets the "execute" field.
+func (m *StepMutation) SetExecute(jm json.RawMessage) {
+	m.execute = &jm
+	m.appendexecute = nil
+}
+
+// Execute returns the value of the "execute" field in the mutation.
+func (m *StepMutation) Execute() (r json.RawMessage, exists bool) {
+	v := m.execute
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExecute returns the old "execute" field's value of the Step entity.
+// If the Step object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StepMutation) OldExecute(ctx context.Context) (v json.RawMessage, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExecute is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExecute requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExecute: %w", err)
+	}
+	return oldValue.Execute, nil
+}
+
+// AppendExecute adds jm to the "execute" field.
+func (m *StepMutation) AppendExecute(jm json.RawMessage) {
+	m.appendexecute = append(m.appendexecute, jm...)
+}
+
+// AppendedExecute returns the list of values that were appended to the "execute" field in this mutation.
+func (m *StepMutation) AppendedExecute() (json.RawMessage, bool) {
+	if len(m.appendexecute) == 0 {
+		return nil, false
+	}
+	return m.appendexecute, true
+}
+
+// ClearExecute clears the value of the "execute" field.
+func (m *StepMutation) ClearExecute() {
+	m.execute = nil
+	m.appendexecute = nil
+	m.clearedFields[step.FieldExecute] = struct{}{}
+}
+
+// ExecuteCleared returns if the "execute" field was cleared in this mutation.
+func (m *StepMutation) ExecuteCleared() bool {
+	_, ok := m.clearedFields[step.FieldExecute]
+	return ok
+}
+
+// ResetExecute resets all changes to the "execute" field.
+func (m *StepMutation) ResetExecute() {
+	m.execute = nil
+	m.appendexecute = nil
+	delete(m.clearedFields, step.FieldExecute)
+}
+
 // SetAllowed sets the "allowed" field.
 func (m *StepMutation) SetAllowed(b bool) {
 	m.allowed = &b
@@ -20518,7 +22240,7 @@ func (m *StepMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *StepMutation) Fields() []string {
-	fields := make([]string, 0, 15)
+	fields := make([]string, 0, 16)
 	if m.created_at != nil {
 		fields = append(fields, step.FieldCreatedAt)
 	}
@@ -20554,6 +22276,9 @@ func (m *StepMutation) Fields() []string {
 	}
 	if m.exit_code != nil {
 		fields = append(fields, step.FieldExitCode)
+	}
+	if m.execute != nil {
+		fields = append(fields, step.FieldExecute)
 	}
 	if m.allowed != nil {
 		fields = append(fields, step.FieldAllowed)
@@ -20596,6 +22321,8 @@ func (m *StepMutation) Field(name string) (ent.Value, bool) {
 		return m.Name()
 	case step.FieldExitCode:
 		return m.ExitCode()
+	case step.FieldExecute:
+		return m.Execute()
 	case step.FieldAllowed:
 		return m.Allowed()
 	case step.FieldReportsBad:
@@ -20635,6 +22362,8 @@ func (m *StepMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldName(ctx)
 	case step.FieldExitCode:
 		return m.OldExitCode(ctx)
+	case step.FieldExecute:
+		return m.OldExecute(ctx)
 	case step.FieldAllowed:
 		return m.OldAllowed(ctx)
 	case step.FieldReportsBad:
@@ -20733,6 +22462,13 @@ func (m *StepMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetExitCode(v)
+		return nil
+	case step.FieldExecute:
+		v, ok := value.(json.RawMessage)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExecute(v)
 		return nil
 	case step.FieldAllowed:
 		v, ok := value.(bool)
@@ -20833,6 +22569,9 @@ func (m *StepMutation) ClearedFields() []string {
 	if m.FieldCleared(step.FieldExitCode) {
 		fields = append(fields, step.FieldExitCode)
 	}
+	if m.FieldCleared(step.FieldExecute) {
+		fields = append(fields, step.FieldExecute)
+	}
 	if m.FieldCleared(step.FieldExitResultID) {
 		fields = append(fields, step.FieldExitResultID)
 	}
@@ -20858,6 +22597,9 @@ func (m *StepMutation) ClearField(name string) error {
 		return nil
 	case step.FieldExitCode:
 		m.ClearExitCode()
+		return nil
+	case step.FieldExecute:
+		m.ClearExecute()
 		return nil
 	case step.FieldExitResultID:
 		m.ClearExitResultID()
@@ -20905,6 +22647,9 @@ func (m *StepMutation) ResetField(name string) error {
 		return nil
 	case step.FieldExitCode:
 		m.ResetExitCode()
+		return nil
+	case step.FieldExecute:
+		m.ResetExecute()
 		return nil
 	case step.FieldAllowed:
 		m.ResetAllowed()

@@ -3,6 +3,7 @@
 package db
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -44,6 +45,8 @@ type Step struct {
 	Name string `json:"name,omitempty"`
 	// ExitCode holds the value of the "exit_code" field.
 	ExitCode *int `json:"exit_code,omitempty"`
+	// Execute holds the value of the "execute" field.
+	Execute json.RawMessage `json:"execute,omitempty"`
 	// Allowed holds the value of the "allowed" field.
 	Allowed bool `json:"allowed,omitempty"`
 	// ReportsBad holds the value of the "reports_bad" field.
@@ -96,6 +99,8 @@ func (*Step) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case step.FieldExitResultID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
+		case step.FieldExecute:
+			values[i] = new([]byte)
 		case step.FieldAllowed:
 			values[i] = new(sql.NullBool)
 		case step.FieldIndex, step.FieldExitCode, step.FieldReportsBad:
@@ -201,6 +206,14 @@ func (_m *Step) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ExitCode = new(int)
 				*_m.ExitCode = int(value.Int64)
+			}
+		case step.FieldExecute:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field execute", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Execute); err != nil {
+					return fmt.Errorf("unmarshal field execute: %w", err)
+				}
 			}
 		case step.FieldAllowed:
 			if value, ok := values[i].(*sql.NullBool); !ok {
@@ -308,6 +321,9 @@ func (_m *Step) String() string {
 		builder.WriteString("exit_code=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
+	builder.WriteString(", ")
+	builder.WriteString("execute=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Execute))
 	builder.WriteString(", ")
 	builder.WriteString("allowed=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Allowed))

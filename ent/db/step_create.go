@@ -4,6 +4,7 @@ package db
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -151,6 +152,12 @@ func (_c *StepCreate) SetNillableExitCode(v *int) *StepCreate {
 	if v != nil {
 		_c.SetExitCode(*v)
 	}
+	return _c
+}
+
+// SetExecute sets the "execute" field.
+func (_c *StepCreate) SetExecute(v json.RawMessage) *StepCreate {
+	_c.mutation.SetExecute(v)
 	return _c
 }
 
@@ -413,6 +420,10 @@ func (_c *StepCreate) createSpec() (*Step, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ExitCode(); ok {
 		_spec.SetField(step.FieldExitCode, field.TypeInt, value)
 		_node.ExitCode = &value
+	}
+	if value, ok := _c.mutation.Execute(); ok {
+		_spec.SetField(step.FieldExecute, field.TypeJSON, value)
+		_node.Execute = value
 	}
 	if value, ok := _c.mutation.Allowed(); ok {
 		_spec.SetField(step.FieldAllowed, field.TypeBool, value)
@@ -699,6 +710,9 @@ func (u *StepUpsertOne) UpdateNewValues() *StepUpsertOne {
 		}
 		if _, exists := u.create.mutation.Name(); exists {
 			s.SetIgnore(step.FieldName)
+		}
+		if _, exists := u.create.mutation.Execute(); exists {
+			s.SetIgnore(step.FieldExecute)
 		}
 	}))
 	return u
@@ -1110,6 +1124,9 @@ func (u *StepUpsertBulk) UpdateNewValues() *StepUpsertBulk {
 			}
 			if _, exists := b.mutation.Name(); exists {
 				s.SetIgnore(step.FieldName)
+			}
+			if _, exists := b.mutation.Execute(); exists {
+				s.SetIgnore(step.FieldExecute)
 			}
 		}
 	}))

@@ -309,6 +309,9 @@ func (_u *StepUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.ExitCodeCleared() {
 		_spec.ClearField(step.FieldExitCode, field.TypeInt)
 	}
+	if _u.mutation.ExecuteCleared() {
+		_spec.ClearField(step.FieldExecute, field.TypeJSON)
+	}
 	if value, ok := _u.mutation.Allowed(); ok {
 		_spec.SetField(step.FieldAllowed, field.TypeBool, value)
 	}
@@ -654,6 +657,9 @@ func (_u *StepUpdateOne) sqlSave(ctx context.Context) (_node *Step, err error) {
 	}
 	if _u.mutation.ExitCodeCleared() {
 		_spec.ClearField(step.FieldExitCode, field.TypeInt)
+	}
+	if _u.mutation.ExecuteCleared() {
+		_spec.ClearField(step.FieldExecute, field.TypeJSON)
 	}
 	if value, ok := _u.mutation.Allowed(); ok {
 		_spec.SetField(step.FieldAllowed, field.TypeBool, value)

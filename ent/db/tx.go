@@ -22,6 +22,8 @@ type Tx struct {
 	Attempt *AttemptClient
 	// BootstrapToken is the client for interacting with the BootstrapToken builders.
 	BootstrapToken *BootstrapTokenClient
+	// Call is the client for interacting with the Call builders.
+	Call *CallClient
 	// Cluster is the client for interacting with the Cluster builders.
 	Cluster *ClusterClient
 	// ConcurrencyGroup is the client for interacting with the ConcurrencyGroup builders.
@@ -199,6 +201,7 @@ func (tx *Tx) init() {
 	tx.AgentCommand = NewAgentCommandClient(tx.config)
 	tx.Attempt = NewAttemptClient(tx.config)
 	tx.BootstrapToken = NewBootstrapTokenClient(tx.config)
+	tx.Call = NewCallClient(tx.config)
 	tx.Cluster = NewClusterClient(tx.config)
 	tx.ConcurrencyGroup = NewConcurrencyGroupClient(tx.config)
 	tx.Environment = NewEnvironmentClient(tx.config)

@@ -41,6 +41,10 @@ func (Execution) Fields() []ent.Field {
 		field.Bool("fail_fast").Default(false).Immutable(), // the first run that fails ends the others
 		field.Int("max_parallel").Default(0).Immutable(),   // runs under way at a time; 0 for no limit
 		field.Int("priority").Default(50).Immutable(),      // the higher goes first
+		field.UUID("parent_id", uuid.UUID{}).Optional().Nillable().Immutable(),
+		field.UUID("root_id", uuid.UUID{}).Optional().Nillable().Immutable(), // the outermost of those above
+		field.JSON("parent", json.RawMessage{}).Optional().Immutable(), // execution.Parent of one that a step has started
+		field.Bool("calls").Default(false).Immutable(),                 // it has steps that execute other workflows
 		field.Int("tests_passed").Default(0),
 		field.Int("tests_failed").Default(0),
 		field.Int("tests_errored").Default(0),
@@ -56,6 +60,46 @@ func (Execution) Indexes() []ent.Index {
 		unique("idempotency_key"),
 		index.Fields("organization_id", "id"),
 		index.Fields("organization_id", "workflow", "id"),
+		index.Fields("root_id"),
+	}
+}
+
+// Call is an execution that a step has asked for.
+type Call struct{ ent.Schema }
+
+// Mixin of the table.
+func (Call) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table. Execution and attempt are those of the step; the execution that it has started is the child.
+func (Call) Fields() []ent.Field {
+	return []ent.Field{
+		ref("execution"),
+		ref("attempt"),
+		field.Int("step_index").Immutable(),
+		field.Int("ordinal").Immutable(),
+		field.String("workflow").Immutable(), // empty when nothing was found to execute
+		field.JSON("params", map[string]string{}).Optional().Immutable(),
+		field.UUID("child_id", uuid.UUID{}).Optional().Nillable(),
+		field.String("status"),
+		field.Text("message").Default(""),
+		// open while there may be something to decide, waiting until something changes, closed when nothing will.
+		field.String("state").Default("open"),
+		field.Time("leased_until").Optional().Nillable(), // somebody carries out what was decided; until then nobody else looks
+	}
+}
+
+// Edges of the table.
+func (Call) Edges() []ent.Edge {
+	return []ent.Edge{parent("execution", Execution.Type), parent("attempt", Attempt.Type)}
+}
+
+// Indexes of the table.
+func (Call) Indexes() []ent.Index {
+	return []ent.Index{
+		unique("attempt_id", "step_index", "ordinal"),
+		index.Fields("execution_id"),
+		index.Fields("child_id"),
+		index.Fields("state"),
 	}
 }
 
@@ -173,6 +217,7 @@ func (Step) Fields() []ent.Field {
 		field.Int("index").Immutable(),
 		field.String("name").Immutable(),
 		field.Int("exit_code").Optional().Nillable(),
+		field.JSON("execute", json.RawMessage{}).Optional().Immutable(), // execution.Execute of one that executes other workflows
 		field.Bool("allowed").Default(false),                            // its bad end does not fail the attempt
 		field.Int64("reports_bad").Default(0),                           // failures that its reports account for
 		field.UUID("exit_result_id", uuid.UUID{}).Optional().Nillable()) // the result that stands for a failure no report lists

@@ -101,6 +101,7 @@ func (AgentCommand) Fields() []ent.Field {
 		field.Int("step").Default(-1).Immutable(), // of those that resume, else -1
 		field.String("state").Default("queued"),   // queued, sent, done or dead
 		field.String("reason").Default("").Immutable(),
+		field.String("verdict").Default("").Immutable(), // of those that resume: how the step ends; empty for one that waits for a person
 		field.String("answer").Default(""),
 		field.Int64("sent_epoch").Default(0),
 		field.Time("sent_at").Optional().Nillable(),

@@ -37,7 +37,7 @@ func (e *engine) courseBefore(index int) (*course, error) {
 		if err != nil {
 			return nil, err //nolint:wrapcheck // says what it is
 		}
-		how := expr.Step{Status: word(now.GetStatus()), ExitCode: int64(now.GetExitCode()), Outputs: given}
+		how := expr.Step{Status: word(now.GetStatus()), ExitCode: int64(now.GetExitCode()), Outputs: given.GetValues()}
 		c.steps[s.GetName()] = how
 		if group := s.GetGroup(); group != "" {
 			how.Outputs = nil

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/seatrial/seatrial/agent/runner/redact"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
@@ -44,7 +45,15 @@ func (e *engine) keepOutputs(s *runnerv1.Step) {
 		return
 	}
 	values, notes := readOutputs(e.outputFile(s), s.GetOutputs())
-	if err := e.dir.SetOutputs(int(s.GetIndex()), values); err != nil {
+	given := &runnerv1.Outputs{Values: values}
+	secrets := redact.New(e.patterns)
+	for name, value := range values {
+		if secrets.String(value) != value {
+			given.Secret = append(given.Secret, name) // containers do not know each other's secrets
+		}
+	}
+	slices.Sort(given.Secret)
+	if err := e.dir.SetOutputs(int(s.GetIndex()), given); err != nil {
 		notes = append(notes, err.Error())
 	}
 	for _, n := range notes {

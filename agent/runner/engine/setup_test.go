@@ -32,6 +32,7 @@ const (
 	// within is far more than anything here takes; what takes longer hangs.
 	within = 2 * time.Minute
 
+	running   = runnerv1.StepStatus_STEP_STATUS_RUNNING
 	passed    = runnerv1.StepStatus_STEP_STATUS_PASSED
 	failed    = runnerv1.StepStatus_STEP_STATUS_FAILED
 	errored   = runnerv1.StepStatus_STEP_STATUS_ERRORED

@@ -26,9 +26,12 @@ func (e *engine) runStep(ctx context.Context, s *runnerv1.Step, before *course) 
 	if err != nil {
 		end.Status, end.Reason = errored, "the log of the step cannot be kept: "+err.Error()
 	} else {
-		if s.GetPause() != nil {
+		switch {
+		case s.GetPause() != nil:
 			e.pause(ctx, s, before, sp, end)
-		} else {
+		case s.GetExecute() != nil:
+			e.call(ctx, s, before, sp, end)
+		default:
 			e.execute(ctx, s, before, sp, end)
 		}
 		totals := sp.Seal()

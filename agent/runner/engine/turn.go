@@ -140,10 +140,16 @@ func ended(s *runnerv1.Step, status runnerv1.StepStatus, reason string) *runnerv
 	}
 }
 
+// maxReason is how many bytes the reason of a step has at most: a state with a longer one is refused, and would come again for ever.
+const maxReason = 4000
+
 // conclude records the end of a claimed step, and once all have ended that of the attempt. Its reason may quote what foreign code has
 // written.
 func (e *engine) conclude(s *runnerv1.StepState) error {
 	s.Reason = strings.ToValidUTF8(redact.New(e.patterns).String(s.GetReason()), "\uFFFD")
+	if len(s.GetReason()) > maxReason {
+		s.Reason = strings.ToValidUTF8(s.GetReason()[:maxReason], "") + "…"
+	}
 	if err := e.record(s); err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func check(p *runnerv1.Plan) error {
 			return fmt.Errorf("step %d of the plan has no container", i)
 		}
 		if kinds(s) != 1 {
-			return fmt.Errorf("step %d of the plan needs one of script, command and pause", i)
+			return fmt.Errorf("step %d of the plan needs one of script, command, pause and execute", i)
 		}
 	}
 	return nil
@@ -85,7 +85,7 @@ func check(p *runnerv1.Plan) error {
 // kinds counts what a step is, which has to be one thing.
 func kinds(s *runnerv1.Step) int {
 	n := 0
-	for _, is := range []bool{s.GetScript() != "", len(s.GetCommand()) > 0, s.GetPause() != nil} {
+	for _, is := range []bool{s.GetScript() != "", len(s.GetCommand()) > 0, s.GetPause() != nil, s.GetExecute() != nil} {
 		if is {
 			n++
 		}

@@ -96,15 +96,15 @@ func (d *Dir) Step(index int) (*runnerv1.StepState, error) {
 }
 
 // SetOutputs records what a step has given to those after it. Only who claimed the step may call this.
-func (d *Dir) SetOutputs(index int, values map[string]string) error {
-	return d.replace("outputs-"+strconv.Itoa(index), &runnerv1.Outputs{Values: values})
+func (d *Dir) SetOutputs(index int, o *runnerv1.Outputs) error {
+	return d.replace("outputs-"+strconv.Itoa(index), o)
 }
 
-// Outputs returns what a step has given, nil when it has given nothing.
-func (d *Dir) Outputs(index int) (map[string]string, error) {
-	var o runnerv1.Outputs
-	_, err := d.read("outputs-"+strconv.Itoa(index), &o)
-	return o.GetValues(), err
+// Outputs returns what a step has given, empty when it has given nothing.
+func (d *Dir) Outputs(index int) (*runnerv1.Outputs, error) {
+	o := &runnerv1.Outputs{}
+	_, err := d.read("outputs-"+strconv.Itoa(index), o)
+	return o, err
 }
 
 // ClaimSources reserves the writing of the source files and returns the container that has it, the first that asked: it must call
@@ -150,7 +150,7 @@ func (d *Dir) Cancelled() (*runnerv1.Cancel, error) {
 	return c, nil
 }
 
-// Resume lets a step go on that waits for a person, or that will. The first reason stays.
+// Resume lets a step go on that waits for a person or for other executions, or that will. The first word stays.
 func (d *Dir) Resume(r *runnerv1.Resume) error {
 	_, err := d.create("resume-"+strconv.Itoa(int(r.GetStepIndex())), r)
 	return err

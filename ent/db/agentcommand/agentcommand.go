@@ -34,6 +34,8 @@ const (
 	FieldState = "state"
 	// FieldReason holds the string denoting the reason field in the database.
 	FieldReason = "reason"
+	// FieldVerdict holds the string denoting the verdict field in the database.
+	FieldVerdict = "verdict"
 	// FieldAnswer holds the string denoting the answer field in the database.
 	FieldAnswer = "answer"
 	// FieldSentEpoch holds the string denoting the sent_epoch field in the database.
@@ -89,6 +91,7 @@ var Columns = []string{
 	FieldStep,
 	FieldState,
 	FieldReason,
+	FieldVerdict,
 	FieldAnswer,
 	FieldSentEpoch,
 	FieldSentAt,
@@ -127,6 +130,8 @@ var (
 	DefaultState string
 	// DefaultReason holds the default value on creation for the "reason" field.
 	DefaultReason string
+	// DefaultVerdict holds the default value on creation for the "verdict" field.
+	DefaultVerdict string
 	// DefaultAnswer holds the default value on creation for the "answer" field.
 	DefaultAnswer string
 	// DefaultSentEpoch holds the default value on creation for the "sent_epoch" field.
@@ -190,6 +195,11 @@ func ByState(opts ...sql.OrderTermOption) OrderOption {
 // ByReason orders the results by the reason field.
 func ByReason(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldReason, opts...).ToFunc()
+}
+
+// ByVerdict orders the results by the verdict field.
+func ByVerdict(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldVerdict, opts...).ToFunc()
 }
 
 // ByAnswer orders the results by the answer field.

@@ -101,6 +101,11 @@ func Reason(v string) predicate.AgentCommand {
 	return predicate.AgentCommand(sql.FieldEQ(FieldReason, v))
 }
 
+// Verdict applies equality check predicate on the "verdict" field. It's identical to VerdictEQ.
+func Verdict(v string) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldEQ(FieldVerdict, v))
+}
+
 // Answer applies equality check predicate on the "answer" field. It's identical to AnswerEQ.
 func Answer(v string) predicate.AgentCommand {
 	return predicate.AgentCommand(sql.FieldEQ(FieldAnswer, v))
@@ -504,6 +509,71 @@ func ReasonEqualFold(v string) predicate.AgentCommand {
 // ReasonContainsFold applies the ContainsFold predicate on the "reason" field.
 func ReasonContainsFold(v string) predicate.AgentCommand {
 	return predicate.AgentCommand(sql.FieldContainsFold(FieldReason, v))
+}
+
+// VerdictEQ applies the EQ predicate on the "verdict" field.
+func VerdictEQ(v string) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldEQ(FieldVerdict, v))
+}
+
+// VerdictNEQ applies the NEQ predicate on the "verdict" field.
+func VerdictNEQ(v string) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldNEQ(FieldVerdict, v))
+}
+
+// VerdictIn applies the In predicate on the "verdict" field.
+func VerdictIn(vs ...string) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldIn(FieldVerdict, vs...))
+}
+
+// VerdictNotIn applies the NotIn predicate on the "verdict" field.
+func VerdictNotIn(vs ...string) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldNotIn(FieldVerdict, vs...))
+}
+
+// VerdictGT applies the GT predicate on the "verdict" field.
+func VerdictGT(v string) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldGT(FieldVerdict, v))
+}
+
+// VerdictGTE applies the GTE predicate on the "verdict" field.
+func VerdictGTE(v string) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldGTE(FieldVerdict, v))
+}
+
+// VerdictLT applies the LT predicate on the "verdict" field.
+func VerdictLT(v string) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldLT(FieldVerdict, v))
+}
+
+// VerdictLTE applies the LTE predicate on the "verdict" field.
+func VerdictLTE(v string) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldLTE(FieldVerdict, v))
+}
+
+// VerdictContains applies the Contains predicate on the "verdict" field.
+func VerdictContains(v string) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldContains(FieldVerdict, v))
+}
+
+// VerdictHasPrefix applies the HasPrefix predicate on the "verdict" field.
+func VerdictHasPrefix(v string) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldHasPrefix(FieldVerdict, v))
+}
+
+// VerdictHasSuffix applies the HasSuffix predicate on the "verdict" field.
+func VerdictHasSuffix(v string) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldHasSuffix(FieldVerdict, v))
+}
+
+// VerdictEqualFold applies the EqualFold predicate on the "verdict" field.
+func VerdictEqualFold(v string) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldEqualFold(FieldVerdict, v))
+}
+
+// VerdictContainsFold applies the ContainsFold predicate on the "verdict" field.
+func VerdictContainsFold(v string) predicate.AgentCommand {
+	return predicate.AgentCommand(sql.FieldContainsFold(FieldVerdict, v))
 }
 
 // AnswerEQ applies the EQ predicate on the "answer" field.

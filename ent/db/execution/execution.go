@@ -56,6 +56,14 @@ const (
 	FieldMaxParallel = "max_parallel"
 	// FieldPriority holds the string denoting the priority field in the database.
 	FieldPriority = "priority"
+	// FieldParentID holds the string denoting the parent_id field in the database.
+	FieldParentID = "parent_id"
+	// FieldRootID holds the string denoting the root_id field in the database.
+	FieldRootID = "root_id"
+	// FieldParent holds the string denoting the parent field in the database.
+	FieldParent = "parent"
+	// FieldCalls holds the string denoting the calls field in the database.
+	FieldCalls = "calls"
 	// FieldTestsPassed holds the string denoting the tests_passed field in the database.
 	FieldTestsPassed = "tests_passed"
 	// FieldTestsFailed holds the string denoting the tests_failed field in the database.
@@ -109,6 +117,10 @@ var Columns = []string{
 	FieldFailFast,
 	FieldMaxParallel,
 	FieldPriority,
+	FieldParentID,
+	FieldRootID,
+	FieldParent,
+	FieldCalls,
 	FieldTestsPassed,
 	FieldTestsFailed,
 	FieldTestsErrored,
@@ -149,6 +161,8 @@ var (
 	DefaultMaxParallel int
 	// DefaultPriority holds the default value on creation for the "priority" field.
 	DefaultPriority int
+	// DefaultCalls holds the default value on creation for the "calls" field.
+	DefaultCalls bool
 	// DefaultTestsPassed holds the default value on creation for the "tests_passed" field.
 	DefaultTestsPassed int
 	// DefaultTestsFailed holds the default value on creation for the "tests_failed" field.
@@ -257,6 +271,21 @@ func ByMaxParallel(opts ...sql.OrderTermOption) OrderOption {
 // ByPriority orders the results by the priority field.
 func ByPriority(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldPriority, opts...).ToFunc()
+}
+
+// ByParentID orders the results by the parent_id field.
+func ByParentID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldParentID, opts...).ToFunc()
+}
+
+// ByRootID orders the results by the root_id field.
+func ByRootID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRootID, opts...).ToFunc()
+}
+
+// ByCalls orders the results by the calls field.
+func ByCalls(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCalls, opts...).ToFunc()
 }
 
 // ByTestsPassed orders the results by the tests_passed field.

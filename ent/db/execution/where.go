@@ -146,6 +146,21 @@ func Priority(v int) predicate.Execution {
 	return predicate.Execution(sql.FieldEQ(FieldPriority, v))
 }
 
+// ParentID applies equality check predicate on the "parent_id" field. It's identical to ParentIDEQ.
+func ParentID(v uuid.UUID) predicate.Execution {
+	return predicate.Execution(sql.FieldEQ(FieldParentID, v))
+}
+
+// RootID applies equality check predicate on the "root_id" field. It's identical to RootIDEQ.
+func RootID(v uuid.UUID) predicate.Execution {
+	return predicate.Execution(sql.FieldEQ(FieldRootID, v))
+}
+
+// Calls applies equality check predicate on the "calls" field. It's identical to CallsEQ.
+func Calls(v bool) predicate.Execution {
+	return predicate.Execution(sql.FieldEQ(FieldCalls, v))
+}
+
 // TestsPassed applies equality check predicate on the "tests_passed" field. It's identical to TestsPassedEQ.
 func TestsPassed(v int) predicate.Execution {
 	return predicate.Execution(sql.FieldEQ(FieldTestsPassed, v))
@@ -1064,6 +1079,126 @@ func PriorityLT(v int) predicate.Execution {
 // PriorityLTE applies the LTE predicate on the "priority" field.
 func PriorityLTE(v int) predicate.Execution {
 	return predicate.Execution(sql.FieldLTE(FieldPriority, v))
+}
+
+// ParentIDEQ applies the EQ predicate on the "parent_id" field.
+func ParentIDEQ(v uuid.UUID) predicate.Execution {
+	return predicate.Execution(sql.FieldEQ(FieldParentID, v))
+}
+
+// ParentIDNEQ applies the NEQ predicate on the "parent_id" field.
+func ParentIDNEQ(v uuid.UUID) predicate.Execution {
+	return predicate.Execution(sql.FieldNEQ(FieldParentID, v))
+}
+
+// ParentIDIn applies the In predicate on the "parent_id" field.
+func ParentIDIn(vs ...uuid.UUID) predicate.Execution {
+	return predicate.Execution(sql.FieldIn(FieldParentID, vs...))
+}
+
+// ParentIDNotIn applies the NotIn predicate on the "parent_id" field.
+func ParentIDNotIn(vs ...uuid.UUID) predicate.Execution {
+	return predicate.Execution(sql.FieldNotIn(FieldParentID, vs...))
+}
+
+// ParentIDGT applies the GT predicate on the "parent_id" field.
+func ParentIDGT(v uuid.UUID) predicate.Execution {
+	return predicate.Execution(sql.FieldGT(FieldParentID, v))
+}
+
+// ParentIDGTE applies the GTE predicate on the "parent_id" field.
+func ParentIDGTE(v uuid.UUID) predicate.Execution {
+	return predicate.Execution(sql.FieldGTE(FieldParentID, v))
+}
+
+// ParentIDLT applies the LT predicate on the "parent_id" field.
+func ParentIDLT(v uuid.UUID) predicate.Execution {
+	return predicate.Execution(sql.FieldLT(FieldParentID, v))
+}
+
+// ParentIDLTE applies the LTE predicate on the "parent_id" field.
+func ParentIDLTE(v uuid.UUID) predicate.Execution {
+	return predicate.Execution(sql.FieldLTE(FieldParentID, v))
+}
+
+// ParentIDIsNil applies the IsNil predicate on the "parent_id" field.
+func ParentIDIsNil() predicate.Execution {
+	return predicate.Execution(sql.FieldIsNull(FieldParentID))
+}
+
+// ParentIDNotNil applies the NotNil predicate on the "parent_id" field.
+func ParentIDNotNil() predicate.Execution {
+	return predicate.Execution(sql.FieldNotNull(FieldParentID))
+}
+
+// RootIDEQ applies the EQ predicate on the "root_id" field.
+func RootIDEQ(v uuid.UUID) predicate.Execution {
+	return predicate.Execution(sql.FieldEQ(FieldRootID, v))
+}
+
+// RootIDNEQ applies the NEQ predicate on the "root_id" field.
+func RootIDNEQ(v uuid.UUID) predicate.Execution {
+	return predicate.Execution(sql.FieldNEQ(FieldRootID, v))
+}
+
+// RootIDIn applies the In predicate on the "root_id" field.
+func RootIDIn(vs ...uuid.UUID) predicate.Execution {
+	return predicate.Execution(sql.FieldIn(FieldRootID, vs...))
+}
+
+// RootIDNotIn applies the NotIn predicate on the "root_id" field.
+func RootIDNotIn(vs ...uuid.UUID) predicate.Execution {
+	return predicate.Execution(sql.FieldNotIn(FieldRootID, vs...))
+}
+
+// RootIDGT applies the GT predicate on the "root_id" field.
+func RootIDGT(v uuid.UUID) predicate.Execution {
+	return predicate.Execution(sql.FieldGT(FieldRootID, v))
+}
+
+// RootIDGTE applies the GTE predicate on the "root_id" field.
+func RootIDGTE(v uuid.UUID) predicate.Execution {
+	return predicate.Execution(sql.FieldGTE(FieldRootID, v))
+}
+
+// RootIDLT applies the LT predicate on the "root_id" field.
+func RootIDLT(v uuid.UUID) predicate.Execution {
+	return predicate.Execution(sql.FieldLT(FieldRootID, v))
+}
+
+// RootIDLTE applies the LTE predicate on the "root_id" field.
+func RootIDLTE(v uuid.UUID) predicate.Execution {
+	return predicate.Execution(sql.FieldLTE(FieldRootID, v))
+}
+
+// RootIDIsNil applies the IsNil predicate on the "root_id" field.
+func RootIDIsNil() predicate.Execution {
+	return predicate.Execution(sql.FieldIsNull(FieldRootID))
+}
+
+// RootIDNotNil applies the NotNil predicate on the "root_id" field.
+func RootIDNotNil() predicate.Execution {
+	return predicate.Execution(sql.FieldNotNull(FieldRootID))
+}
+
+// ParentIsNil applies the IsNil predicate on the "parent" field.
+func ParentIsNil() predicate.Execution {
+	return predicate.Execution(sql.FieldIsNull(FieldParent))
+}
+
+// ParentNotNil applies the NotNil predicate on the "parent" field.
+func ParentNotNil() predicate.Execution {
+	return predicate.Execution(sql.FieldNotNull(FieldParent))
+}
+
+// CallsEQ applies the EQ predicate on the "calls" field.
+func CallsEQ(v bool) predicate.Execution {
+	return predicate.Execution(sql.FieldEQ(FieldCalls, v))
+}
+
+// CallsNEQ applies the NEQ predicate on the "calls" field.
+func CallsNEQ(v bool) predicate.Execution {
+	return predicate.Execution(sql.FieldNEQ(FieldCalls, v))
 }
 
 // TestsPassedEQ applies the EQ predicate on the "tests_passed" field.

@@ -62,6 +62,7 @@ var (
 		{Name: "step", Type: field.TypeInt, Default: -1},
 		{Name: "state", Type: field.TypeString, Default: "queued"},
 		{Name: "reason", Type: field.TypeString, Default: ""},
+		{Name: "verdict", Type: field.TypeString, Default: ""},
 		{Name: "answer", Type: field.TypeString, Default: ""},
 		{Name: "sent_epoch", Type: field.TypeInt64, Default: 0},
 		{Name: "sent_at", Type: field.TypeTime, Nullable: true},
@@ -80,19 +81,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "agent_commands_organizations_organization",
-				Columns:    []*schema.Column{AgentCommandsColumns[13]},
+				Columns:    []*schema.Column{AgentCommandsColumns[14]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "agent_commands_clusters_cluster",
-				Columns:    []*schema.Column{AgentCommandsColumns[14]},
+				Columns:    []*schema.Column{AgentCommandsColumns[15]},
 				RefColumns: []*schema.Column{ClustersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "agent_commands_attempts_attempt",
-				Columns:    []*schema.Column{AgentCommandsColumns[15]},
+				Columns:    []*schema.Column{AgentCommandsColumns[16]},
 				RefColumns: []*schema.Column{AttemptsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -101,12 +102,12 @@ var (
 			{
 				Name:    "agentcommand_organization_id_attempt_id_kind_step",
 				Unique:  true,
-				Columns: []*schema.Column{AgentCommandsColumns[13], AgentCommandsColumns[15], AgentCommandsColumns[3], AgentCommandsColumns[4]},
+				Columns: []*schema.Column{AgentCommandsColumns[14], AgentCommandsColumns[16], AgentCommandsColumns[3], AgentCommandsColumns[4]},
 			},
 			{
 				Name:    "agentcommand_cluster_id_state",
 				Unique:  false,
-				Columns: []*schema.Column{AgentCommandsColumns[14], AgentCommandsColumns[5]},
+				Columns: []*schema.Column{AgentCommandsColumns[15], AgentCommandsColumns[5]},
 			},
 		},
 	}
@@ -223,6 +224,72 @@ var (
 				Name:    "bootstraptoken_hash",
 				Unique:  false,
 				Columns: []*schema.Column{BootstrapTokensColumns[3]},
+			},
+		},
+	}
+	// CallsColumns holds the columns for the "calls" table.
+	CallsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "step_index", Type: field.TypeInt},
+		{Name: "ordinal", Type: field.TypeInt},
+		{Name: "workflow", Type: field.TypeString},
+		{Name: "params", Type: field.TypeJSON, Nullable: true},
+		{Name: "child_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "status", Type: field.TypeString},
+		{Name: "message", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "state", Type: field.TypeString, Default: "open"},
+		{Name: "leased_until", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "execution_id", Type: field.TypeUUID},
+		{Name: "attempt_id", Type: field.TypeUUID},
+	}
+	// CallsTable holds the schema information for the "calls" table.
+	CallsTable = &schema.Table{
+		Name:       "calls",
+		Columns:    CallsColumns,
+		PrimaryKey: []*schema.Column{CallsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "calls_organizations_organization",
+				Columns:    []*schema.Column{CallsColumns[12]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "calls_executions_execution",
+				Columns:    []*schema.Column{CallsColumns[13]},
+				RefColumns: []*schema.Column{ExecutionsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "calls_attempts_attempt",
+				Columns:    []*schema.Column{CallsColumns[14]},
+				RefColumns: []*schema.Column{AttemptsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "call_organization_id_attempt_id_step_index_ordinal",
+				Unique:  true,
+				Columns: []*schema.Column{CallsColumns[12], CallsColumns[14], CallsColumns[3], CallsColumns[4]},
+			},
+			{
+				Name:    "call_execution_id",
+				Unique:  false,
+				Columns: []*schema.Column{CallsColumns[13]},
+			},
+			{
+				Name:    "call_child_id",
+				Unique:  false,
+				Columns: []*schema.Column{CallsColumns[7]},
+			},
+			{
+				Name:    "call_state",
+				Unique:  false,
+				Columns: []*schema.Column{CallsColumns[10]},
 			},
 		},
 	}
@@ -362,6 +429,10 @@ var (
 		{Name: "fail_fast", Type: field.TypeBool, Default: false},
 		{Name: "max_parallel", Type: field.TypeInt, Default: 0},
 		{Name: "priority", Type: field.TypeInt, Default: 50},
+		{Name: "parent_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "root_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "parent", Type: field.TypeJSON, Nullable: true},
+		{Name: "calls", Type: field.TypeBool, Default: false},
 		{Name: "tests_passed", Type: field.TypeInt, Default: 0},
 		{Name: "tests_failed", Type: field.TypeInt, Default: 0},
 		{Name: "tests_errored", Type: field.TypeInt, Default: 0},
@@ -377,13 +448,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "executions_organizations_organization",
-				Columns:    []*schema.Column{ExecutionsColumns[23]},
+				Columns:    []*schema.Column{ExecutionsColumns[27]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "executions_workflow_revisions_revision",
-				Columns:    []*schema.Column{ExecutionsColumns[24]},
+				Columns:    []*schema.Column{ExecutionsColumns[28]},
 				RefColumns: []*schema.Column{WorkflowRevisionsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -392,17 +463,22 @@ var (
 			{
 				Name:    "execution_organization_id_idempotency_key",
 				Unique:  true,
-				Columns: []*schema.Column{ExecutionsColumns[23], ExecutionsColumns[15]},
+				Columns: []*schema.Column{ExecutionsColumns[27], ExecutionsColumns[15]},
 			},
 			{
 				Name:    "execution_organization_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{ExecutionsColumns[23], ExecutionsColumns[0]},
+				Columns: []*schema.Column{ExecutionsColumns[27], ExecutionsColumns[0]},
 			},
 			{
 				Name:    "execution_organization_id_workflow_id",
 				Unique:  false,
-				Columns: []*schema.Column{ExecutionsColumns[23], ExecutionsColumns[8], ExecutionsColumns[0]},
+				Columns: []*schema.Column{ExecutionsColumns[27], ExecutionsColumns[8], ExecutionsColumns[0]},
+			},
+			{
+				Name:    "execution_root_id",
+				Unique:  false,
+				Columns: []*schema.Column{ExecutionsColumns[20]},
 			},
 		},
 	}
@@ -808,6 +884,7 @@ var (
 		{Name: "index", Type: field.TypeInt},
 		{Name: "name", Type: field.TypeString},
 		{Name: "exit_code", Type: field.TypeInt, Nullable: true},
+		{Name: "execute", Type: field.TypeJSON, Nullable: true},
 		{Name: "allowed", Type: field.TypeBool, Default: false},
 		{Name: "reports_bad", Type: field.TypeInt64, Default: 0},
 		{Name: "exit_result_id", Type: field.TypeUUID, Nullable: true},
@@ -822,13 +899,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "steps_organizations_organization",
-				Columns:    []*schema.Column{StepsColumns[14]},
+				Columns:    []*schema.Column{StepsColumns[15]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "steps_attempts_attempt",
-				Columns:    []*schema.Column{StepsColumns[15]},
+				Columns:    []*schema.Column{StepsColumns[16]},
 				RefColumns: []*schema.Column{AttemptsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -837,12 +914,12 @@ var (
 			{
 				Name:    "step_organization_id_attempt_id_index",
 				Unique:  true,
-				Columns: []*schema.Column{StepsColumns[14], StepsColumns[15], StepsColumns[8]},
+				Columns: []*schema.Column{StepsColumns[15], StepsColumns[16], StepsColumns[8]},
 			},
 			{
 				Name:    "step_attempt_id",
 				Unique:  false,
-				Columns: []*schema.Column{StepsColumns[15]},
+				Columns: []*schema.Column{StepsColumns[16]},
 			},
 		},
 	}
@@ -1130,6 +1207,7 @@ var (
 		AgentCommandsTable,
 		AttemptsTable,
 		BootstrapTokensTable,
+		CallsTable,
 		ClustersTable,
 		ConcurrencyGroupsTable,
 		EnvironmentsTable,
@@ -1166,6 +1244,9 @@ func init() {
 	AttemptsTable.ForeignKeys[3].RefTable = ClustersTable
 	BootstrapTokensTable.ForeignKeys[0].RefTable = OrganizationsTable
 	BootstrapTokensTable.ForeignKeys[1].RefTable = ClustersTable
+	CallsTable.ForeignKeys[0].RefTable = OrganizationsTable
+	CallsTable.ForeignKeys[1].RefTable = ExecutionsTable
+	CallsTable.ForeignKeys[2].RefTable = AttemptsTable
 	ClustersTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ConcurrencyGroupsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	EnvironmentsTable.ForeignKeys[0].RefTable = OrganizationsTable

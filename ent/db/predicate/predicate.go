@@ -18,6 +18,9 @@ type Attempt func(*sql.Selector)
 // BootstrapToken is the predicate function for bootstraptoken builders.
 type BootstrapToken func(*sql.Selector)
 
+// Call is the predicate function for call builders.
+type Call func(*sql.Selector)
+
 // Cluster is the predicate function for cluster builders.
 type Cluster func(*sql.Selector)
 

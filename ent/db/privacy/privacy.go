@@ -207,6 +207,30 @@ func (f BootstrapTokenMutationRuleFunc) EvalMutation(ctx context.Context, m db.M
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.BootstrapTokenMutation", m)
 }
 
+// The CallQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type CallQueryRuleFunc func(context.Context, *db.CallQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f CallQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.CallQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.CallQuery", q)
+}
+
+// The CallMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type CallMutationRuleFunc func(context.Context, *db.CallMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f CallMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.CallMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.CallMutation", m)
+}
+
 // The ClusterQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type ClusterQueryRuleFunc func(context.Context, *db.ClusterQuery) error
@@ -754,6 +778,8 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.BootstrapTokenQuery:
 		return q.Filter(), nil
+	case *db.CallQuery:
+		return q.Filter(), nil
 	case *db.ClusterQuery:
 		return q.Filter(), nil
 	case *db.ConcurrencyGroupQuery:
@@ -810,6 +836,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 	case *db.AttemptMutation:
 		return m.Filter(), nil
 	case *db.BootstrapTokenMutation:
+		return m.Filter(), nil
+	case *db.CallMutation:
 		return m.Filter(), nil
 	case *db.ClusterMutation:
 		return m.Filter(), nil

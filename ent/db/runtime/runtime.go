@@ -11,6 +11,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/apitoken"
 	"github.com/seatrial/seatrial/ent/db/attempt"
 	"github.com/seatrial/seatrial/ent/db/bootstraptoken"
+	"github.com/seatrial/seatrial/ent/db/call"
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
@@ -110,20 +111,24 @@ func init() {
 	agentcommandDescReason := agentcommandFields[5].Descriptor()
 	// agentcommand.DefaultReason holds the default value on creation for the reason field.
 	agentcommand.DefaultReason = agentcommandDescReason.Default.(string)
+	// agentcommandDescVerdict is the schema descriptor for verdict field.
+	agentcommandDescVerdict := agentcommandFields[6].Descriptor()
+	// agentcommand.DefaultVerdict holds the default value on creation for the verdict field.
+	agentcommand.DefaultVerdict = agentcommandDescVerdict.Default.(string)
 	// agentcommandDescAnswer is the schema descriptor for answer field.
-	agentcommandDescAnswer := agentcommandFields[6].Descriptor()
+	agentcommandDescAnswer := agentcommandFields[7].Descriptor()
 	// agentcommand.DefaultAnswer holds the default value on creation for the answer field.
 	agentcommand.DefaultAnswer = agentcommandDescAnswer.Default.(string)
 	// agentcommandDescSentEpoch is the schema descriptor for sent_epoch field.
-	agentcommandDescSentEpoch := agentcommandFields[7].Descriptor()
+	agentcommandDescSentEpoch := agentcommandFields[8].Descriptor()
 	// agentcommand.DefaultSentEpoch holds the default value on creation for the sent_epoch field.
 	agentcommand.DefaultSentEpoch = agentcommandDescSentEpoch.Default.(int64)
 	// agentcommandDescTries is the schema descriptor for tries field.
-	agentcommandDescTries := agentcommandFields[10].Descriptor()
+	agentcommandDescTries := agentcommandFields[11].Descriptor()
 	// agentcommand.DefaultTries holds the default value on creation for the tries field.
 	agentcommand.DefaultTries = agentcommandDescTries.Default.(int)
 	// agentcommandDescTurn is the schema descriptor for turn field.
-	agentcommandDescTurn := agentcommandFields[11].Descriptor()
+	agentcommandDescTurn := agentcommandFields[12].Descriptor()
 	// agentcommand.DefaultTurn holds the default value on creation for the turn field.
 	agentcommand.DefaultTurn = agentcommandDescTurn.Default.(int64)
 	// agentcommandDescID is the schema descriptor for id field.
@@ -206,6 +211,42 @@ func init() {
 	bootstraptokenDescID := bootstraptokenMixinFields0[0].Descriptor()
 	// bootstraptoken.DefaultID holds the default value on creation for the id field.
 	bootstraptoken.DefaultID = bootstraptokenDescID.Default.(func() uuid.UUID)
+	callMixin := schema.Call{}.Mixin()
+	call.Policy = privacy.NewPolicies(callMixin[0], schema.Call{})
+	call.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := call.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	callMixinFields0 := callMixin[0].Fields()
+	_ = callMixinFields0
+	callFields := schema.Call{}.Fields()
+	_ = callFields
+	// callDescCreatedAt is the schema descriptor for created_at field.
+	callDescCreatedAt := callMixinFields0[1].Descriptor()
+	// call.DefaultCreatedAt holds the default value on creation for the created_at field.
+	call.DefaultCreatedAt = callDescCreatedAt.Default.(func() time.Time)
+	// callDescUpdatedAt is the schema descriptor for updated_at field.
+	callDescUpdatedAt := callMixinFields0[2].Descriptor()
+	// call.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	call.DefaultUpdatedAt = callDescUpdatedAt.Default.(func() time.Time)
+	// call.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	call.UpdateDefaultUpdatedAt = callDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// callDescMessage is the schema descriptor for message field.
+	callDescMessage := callFields[8].Descriptor()
+	// call.DefaultMessage holds the default value on creation for the message field.
+	call.DefaultMessage = callDescMessage.Default.(string)
+	// callDescState is the schema descriptor for state field.
+	callDescState := callFields[9].Descriptor()
+	// call.DefaultState holds the default value on creation for the state field.
+	call.DefaultState = callDescState.Default.(string)
+	// callDescID is the schema descriptor for id field.
+	callDescID := callMixinFields0[0].Descriptor()
+	// call.DefaultID holds the default value on creation for the id field.
+	call.DefaultID = callDescID.Default.(func() uuid.UUID)
 	clusterMixin := schema.Cluster{}.Mixin()
 	cluster.Policy = privacy.NewPolicies(clusterMixin[0], schema.Cluster{})
 	cluster.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -386,20 +427,24 @@ func init() {
 	executionDescPriority := executionFields[16].Descriptor()
 	// execution.DefaultPriority holds the default value on creation for the priority field.
 	execution.DefaultPriority = executionDescPriority.Default.(int)
+	// executionDescCalls is the schema descriptor for calls field.
+	executionDescCalls := executionFields[20].Descriptor()
+	// execution.DefaultCalls holds the default value on creation for the calls field.
+	execution.DefaultCalls = executionDescCalls.Default.(bool)
 	// executionDescTestsPassed is the schema descriptor for tests_passed field.
-	executionDescTestsPassed := executionFields[17].Descriptor()
+	executionDescTestsPassed := executionFields[21].Descriptor()
 	// execution.DefaultTestsPassed holds the default value on creation for the tests_passed field.
 	execution.DefaultTestsPassed = executionDescTestsPassed.Default.(int)
 	// executionDescTestsFailed is the schema descriptor for tests_failed field.
-	executionDescTestsFailed := executionFields[18].Descriptor()
+	executionDescTestsFailed := executionFields[22].Descriptor()
 	// execution.DefaultTestsFailed holds the default value on creation for the tests_failed field.
 	execution.DefaultTestsFailed = executionDescTestsFailed.Default.(int)
 	// executionDescTestsErrored is the schema descriptor for tests_errored field.
-	executionDescTestsErrored := executionFields[19].Descriptor()
+	executionDescTestsErrored := executionFields[23].Descriptor()
 	// execution.DefaultTestsErrored holds the default value on creation for the tests_errored field.
 	execution.DefaultTestsErrored = executionDescTestsErrored.Default.(int)
 	// executionDescTestsSkipped is the schema descriptor for tests_skipped field.
-	executionDescTestsSkipped := executionFields[20].Descriptor()
+	executionDescTestsSkipped := executionFields[24].Descriptor()
 	// execution.DefaultTestsSkipped holds the default value on creation for the tests_skipped field.
 	execution.DefaultTestsSkipped = executionDescTestsSkipped.Default.(int)
 	// executionDescID is the schema descriptor for id field.
@@ -768,11 +813,11 @@ func init() {
 	// step.DefaultMessage holds the default value on creation for the message field.
 	step.DefaultMessage = stepDescMessage.Default.(string)
 	// stepDescAllowed is the schema descriptor for allowed field.
-	stepDescAllowed := stepFields[9].Descriptor()
+	stepDescAllowed := stepFields[10].Descriptor()
 	// step.DefaultAllowed holds the default value on creation for the allowed field.
 	step.DefaultAllowed = stepDescAllowed.Default.(bool)
 	// stepDescReportsBad is the schema descriptor for reports_bad field.
-	stepDescReportsBad := stepFields[10].Descriptor()
+	stepDescReportsBad := stepFields[11].Descriptor()
 	// step.DefaultReportsBad holds the default value on creation for the reports_bad field.
 	step.DefaultReportsBad = stepDescReportsBad.Default.(int64)
 	// stepDescID is the schema descriptor for id field.

@@ -40,6 +40,8 @@ const (
 	FieldName = "name"
 	// FieldExitCode holds the string denoting the exit_code field in the database.
 	FieldExitCode = "exit_code"
+	// FieldExecute holds the string denoting the execute field in the database.
+	FieldExecute = "execute"
 	// FieldAllowed holds the string denoting the allowed field in the database.
 	FieldAllowed = "allowed"
 	// FieldReportsBad holds the string denoting the reports_bad field in the database.
@@ -83,6 +85,7 @@ var Columns = []string{
 	FieldIndex,
 	FieldName,
 	FieldExitCode,
+	FieldExecute,
 	FieldAllowed,
 	FieldReportsBad,
 	FieldExitResultID,

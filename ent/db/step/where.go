@@ -701,6 +701,16 @@ func ExitCodeNotNil() predicate.Step {
 	return predicate.Step(sql.FieldNotNull(FieldExitCode))
 }
 
+// ExecuteIsNil applies the IsNil predicate on the "execute" field.
+func ExecuteIsNil() predicate.Step {
+	return predicate.Step(sql.FieldIsNull(FieldExecute))
+}
+
+// ExecuteNotNil applies the NotNil predicate on the "execute" field.
+func ExecuteNotNil() predicate.Step {
+	return predicate.Step(sql.FieldNotNull(FieldExecute))
+}
+
 // AllowedEQ applies the EQ predicate on the "allowed" field.
 func AllowedEQ(v bool) predicate.Step {
 	return predicate.Step(sql.FieldEQ(FieldAllowed, v))

@@ -149,7 +149,7 @@ func (a *app) getExecution(ctx context.Context, cl clients, id string) (table, e
 	}
 	e := res.GetExecution()
 	var b strings.Builder
-	b.WriteString(sentence(e) + "\n" + render.Counts(e.GetTests()) + "\n" + builtUpon(e))
+	b.WriteString(sentence(e) + "\n" + render.Counts(e.GetTests()) + "\n" + startedBy(e) + builtUpon(e))
 	for _, r := range e.GetRuns() {
 		b.WriteString("\n")
 		if cell := cellOf(e, r); cell != "" {
@@ -171,6 +171,9 @@ func (a *app) getExecution(ctx context.Context, cl clients, id string) (table, e
 		if err := services(&b, r); err != nil {
 			return table{}, err
 		}
+		if err := calls(&b, r); err != nil {
+			return table{}, err
+		}
 	}
 	return table{message: e, text: strings.TrimRight(b.String(), "\n")}, nil
 }
@@ -185,6 +188,34 @@ func builtUpon(e *apiv1.Execution) string {
 		return ""
 	}
 	return "Templates: " + strings.Join(list, ", ") + "\n"
+}
+
+// startedBy names the step that an execution was started by.
+func startedBy(e *apiv1.Execution) string {
+	p := e.GetParent()
+	if p == nil {
+		return ""
+	}
+	return fmt.Sprintf("Started by step %s of %s, execution %s\n", render.Line(p.GetStep()), render.Line(p.GetWorkflow()), p.GetExecutionId())
+}
+
+// calls lists the executions that the steps of a run have asked for, if any did.
+func calls(b *strings.Builder, r *apiv1.Run) error {
+	var rows [][]string
+	for _, at := range r.GetAttempts() {
+		for _, s := range at.GetSteps() {
+			for _, c := range s.GetCalls() {
+				rows = append(rows, []string{
+					strconv.Itoa(int(at.GetNumber())), s.GetName(), c.GetWorkflow(), render.Status(c.GetStatus()), c.GetExecutionId(), c.GetMessage(),
+				})
+			}
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	b.WriteString("\n")
+	return render.Rows(b, []string{"ATTEMPT", "STEP", "EXECUTES", "STATUS", "EXECUTION", "MESSAGE"}, rows)
 }
 
 // services lists what ran next to the steps of a run, if anything did.

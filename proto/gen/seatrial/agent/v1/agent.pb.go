@@ -1451,13 +1451,16 @@ func (x *Cancel) GetReason() string {
 	return ""
 }
 
-// Resume lets an attempt go on after a step that pauses it. It comes again until the step does not wait any more.
+// Resume lets an attempt go on after a step that waits for a person or for other executions. It comes again until the step does not
+// wait any more.
 type Resume struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	AttemptId string                 `protobuf:"bytes,1,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
 	StepIndex int32                  `protobuf:"varint,2,opt,name=step_index,json=stepIndex,proto3" json:"step_index,omitempty"`
-	// A sentence that says who has resumed it.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// A sentence that says who has resumed it, or how the others have ended.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// How the step ends, see runner.v1.Resume.
+	Status        v1.StepStatus `protobuf:"varint,4,opt,name=status,proto3,enum=seatrial.runner.v1.StepStatus" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1511,6 +1514,13 @@ func (x *Resume) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *Resume) GetStatus() v1.StepStatus {
+	if x != nil {
+		return x.Status
+	}
+	return v1.StepStatus(0)
 }
 
 // Release allows the agent to delete the Job after its linger.
@@ -3793,13 +3803,14 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x06Cancel\x12\x1d\n" +
 	"\n" +
 	"attempt_id\x18\x01 \x01(\tR\tattemptId\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"^\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x96\x01\n" +
 	"\x06Resume\x12\x1d\n" +
 	"\n" +
 	"attempt_id\x18\x01 \x01(\tR\tattemptId\x12\x1d\n" +
 	"\n" +
 	"step_index\x18\x02 \x01(\x05R\tstepIndex\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"(\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x126\n" +
+	"\x06status\x18\x04 \x01(\x0e2\x1e.seatrial.runner.v1.StepStatusR\x06status\"(\n" +
 	"\aRelease\x12\x1d\n" +
 	"\n" +
 	"attempt_id\x18\x01 \x01(\tR\tattemptId\"\x82\x01\n" +
@@ -4132,10 +4143,11 @@ var file_seatrial_agent_v1_agent_proto_goTypes = []any{
 	nil,                           // 59: seatrial.agent.v1.StreamStateResponse.CursorsEntry
 	(*timestamppb.Timestamp)(nil), // 60: google.protobuf.Timestamp
 	(*durationpb.Duration)(nil),   // 61: google.protobuf.Duration
-	(*v1.Plan)(nil),               // 62: seatrial.runner.v1.Plan
-	(*v1.StepState)(nil),          // 63: seatrial.runner.v1.StepState
-	(*v1.LogChunk)(nil),           // 64: seatrial.runner.v1.LogChunk
-	(*v1.FileHeader)(nil),         // 65: seatrial.runner.v1.FileHeader
+	(v1.StepStatus)(0),            // 62: seatrial.runner.v1.StepStatus
+	(*v1.Plan)(nil),               // 63: seatrial.runner.v1.Plan
+	(*v1.StepState)(nil),          // 64: seatrial.runner.v1.StepState
+	(*v1.LogChunk)(nil),           // 65: seatrial.runner.v1.LogChunk
+	(*v1.FileHeader)(nil),         // 66: seatrial.runner.v1.FileHeader
 }
 var file_seatrial_agent_v1_agent_proto_depIdxs = []int32{
 	60, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
@@ -4161,74 +4173,75 @@ var file_seatrial_agent_v1_agent_proto_depIdxs = []int32{
 	20, // 20: seatrial.agent.v1.Command.release:type_name -> seatrial.agent.v1.Release
 	19, // 21: seatrial.agent.v1.Command.resume:type_name -> seatrial.agent.v1.Resume
 	27, // 22: seatrial.agent.v1.Start.assignment:type_name -> seatrial.agent.v1.Assignment
-	0,  // 23: seatrial.agent.v1.CommandAck.outcome:type_name -> seatrial.agent.v1.CommandOutcome
-	60, // 24: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
-	60, // 25: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
-	61, // 26: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
-	61, // 27: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
-	32, // 28: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
-	35, // 29: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
-	62, // 30: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
-	28, // 31: seatrial.agent.v1.Assignment.services:type_name -> seatrial.agent.v1.Service
-	36, // 32: seatrial.agent.v1.Service.env:type_name -> seatrial.agent.v1.ContainerEnv
-	51, // 33: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
-	52, // 34: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
-	29, // 35: seatrial.agent.v1.Service.ready:type_name -> seatrial.agent.v1.Ready
-	30, // 36: seatrial.agent.v1.Ready.exec:type_name -> seatrial.agent.v1.ExecCheck
-	31, // 37: seatrial.agent.v1.Ready.http:type_name -> seatrial.agent.v1.HTTPCheck
-	61, // 38: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
-	61, // 39: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
-	53, // 40: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
-	33, // 41: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
-	34, // 42: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
-	54, // 43: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
-	55, // 44: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
-	36, // 45: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
-	56, // 46: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
-	57, // 47: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
-	37, // 48: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
-	37, // 49: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
-	27, // 50: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
-	2,  // 51: seatrial.agent.v1.ServiceState.status:type_name -> seatrial.agent.v1.ServiceStatus
-	60, // 52: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
-	60, // 53: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
-	1,  // 54: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
-	63, // 55: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
-	60, // 56: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
-	60, // 57: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
-	60, // 58: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
-	40, // 59: seatrial.agent.v1.AttemptReport.services:type_name -> seatrial.agent.v1.ServiceState
-	41, // 60: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
-	1,  // 61: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
-	64, // 62: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
-	58, // 63: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	59, // 64: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
-	60, // 65: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
-	65, // 66: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
-	48, // 67: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
-	3,  // 68: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
-	5,  // 69: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
-	7,  // 70: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
-	9,  // 71: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
-	44, // 72: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
-	38, // 73: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
-	42, // 74: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
-	46, // 75: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
-	49, // 76: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
-	4,  // 77: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
-	6,  // 78: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
-	8,  // 79: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
-	10, // 80: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
-	45, // 81: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
-	39, // 82: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
-	43, // 83: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
-	47, // 84: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
-	50, // 85: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
-	77, // [77:86] is the sub-list for method output_type
-	68, // [68:77] is the sub-list for method input_type
-	68, // [68:68] is the sub-list for extension type_name
-	68, // [68:68] is the sub-list for extension extendee
-	0,  // [0:68] is the sub-list for field type_name
+	62, // 23: seatrial.agent.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
+	0,  // 24: seatrial.agent.v1.CommandAck.outcome:type_name -> seatrial.agent.v1.CommandOutcome
+	60, // 25: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
+	60, // 26: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
+	61, // 27: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
+	61, // 28: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
+	32, // 29: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
+	35, // 30: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
+	63, // 31: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
+	28, // 32: seatrial.agent.v1.Assignment.services:type_name -> seatrial.agent.v1.Service
+	36, // 33: seatrial.agent.v1.Service.env:type_name -> seatrial.agent.v1.ContainerEnv
+	51, // 34: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
+	52, // 35: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
+	29, // 36: seatrial.agent.v1.Service.ready:type_name -> seatrial.agent.v1.Ready
+	30, // 37: seatrial.agent.v1.Ready.exec:type_name -> seatrial.agent.v1.ExecCheck
+	31, // 38: seatrial.agent.v1.Ready.http:type_name -> seatrial.agent.v1.HTTPCheck
+	61, // 39: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
+	61, // 40: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
+	53, // 41: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
+	33, // 42: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
+	34, // 43: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
+	54, // 44: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
+	55, // 45: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
+	36, // 46: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
+	56, // 47: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
+	57, // 48: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
+	37, // 49: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
+	37, // 50: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
+	27, // 51: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
+	2,  // 52: seatrial.agent.v1.ServiceState.status:type_name -> seatrial.agent.v1.ServiceStatus
+	60, // 53: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
+	60, // 54: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
+	1,  // 55: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
+	64, // 56: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
+	60, // 57: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
+	60, // 58: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
+	60, // 59: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
+	40, // 60: seatrial.agent.v1.AttemptReport.services:type_name -> seatrial.agent.v1.ServiceState
+	41, // 61: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
+	1,  // 62: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
+	65, // 63: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
+	58, // 64: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	59, // 65: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
+	60, // 66: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
+	66, // 67: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
+	48, // 68: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
+	3,  // 69: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
+	5,  // 70: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
+	7,  // 71: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
+	9,  // 72: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
+	44, // 73: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
+	38, // 74: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
+	42, // 75: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
+	46, // 76: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
+	49, // 77: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
+	4,  // 78: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
+	6,  // 79: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
+	8,  // 80: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
+	10, // 81: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
+	45, // 82: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
+	39, // 83: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
+	43, // 84: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
+	47, // 85: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
+	50, // 86: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
+	78, // [78:87] is the sub-list for method output_type
+	69, // [69:78] is the sub-list for method input_type
+	69, // [69:69] is the sub-list for extension type_name
+	69, // [69:69] is the sub-list for extension extendee
+	0,  // [0:69] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_agent_v1_agent_proto_init() }

@@ -1244,7 +1244,7 @@ type Execution struct {
 	Reason           string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	Message          string                 `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
 	Params           map[string]string      `protobuf:"bytes,8,rep,name=params,proto3" json:"params,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Who or what started it: "api", "web"; more with later triggers.
+	// Who or what started it: "api", "web", "workflow" for a step of another execution; more with later triggers.
 	Trigger    string                 `protobuf:"bytes,9,opt,name=trigger,proto3" json:"trigger,omitempty"`
 	Actor      string                 `protobuf:"bytes,10,opt,name=actor,proto3" json:"actor,omitempty"`
 	CreatedAt  *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
@@ -1255,7 +1255,9 @@ type Execution struct {
 	// Revisions of the templates that the workflow was merged with.
 	Templates []*TemplateRevision `protobuf:"bytes,16,rep,name=templates,proto3" json:"templates,omitempty"`
 	// Order among what waits for a cluster; the higher goes first.
-	Priority      int32 `protobuf:"varint,17,opt,name=priority,proto3" json:"priority,omitempty"`
+	Priority int32 `protobuf:"varint,17,opt,name=priority,proto3" json:"priority,omitempty"`
+	// The step that started it; absent for a person or a pipeline.
+	Parent        *Parent `protobuf:"bytes,18,opt,name=parent,proto3" json:"parent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1409,6 +1411,74 @@ func (x *Execution) GetPriority() int32 {
 	return 0
 }
 
+func (x *Execution) GetParent() *Parent {
+	if x != nil {
+		return x.Parent
+	}
+	return nil
+}
+
+// Parent is the step that an execution was started by.
+type Parent struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ExecutionId   string                 `protobuf:"bytes,1,opt,name=execution_id,json=executionId,proto3" json:"execution_id,omitempty"`
+	Workflow      string                 `protobuf:"bytes,2,opt,name=workflow,proto3" json:"workflow,omitempty"`
+	Step          string                 `protobuf:"bytes,3,opt,name=step,proto3" json:"step,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Parent) Reset() {
+	*x = Parent{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Parent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Parent) ProtoMessage() {}
+
+func (x *Parent) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Parent.ProtoReflect.Descriptor instead.
+func (*Parent) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Parent) GetExecutionId() string {
+	if x != nil {
+		return x.ExecutionId
+	}
+	return ""
+}
+
+func (x *Parent) GetWorkflow() string {
+	if x != nil {
+		return x.Workflow
+	}
+	return ""
+}
+
+func (x *Parent) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
 type TemplateRevision struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -1420,7 +1490,7 @@ type TemplateRevision struct {
 
 func (x *TemplateRevision) Reset() {
 	*x = TemplateRevision{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[16]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1432,7 +1502,7 @@ func (x *TemplateRevision) String() string {
 func (*TemplateRevision) ProtoMessage() {}
 
 func (x *TemplateRevision) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[16]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1445,7 +1515,7 @@ func (x *TemplateRevision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TemplateRevision.ProtoReflect.Descriptor instead.
 func (*TemplateRevision) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{16}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TemplateRevision) GetName() string {
@@ -1484,7 +1554,7 @@ type TestCounts struct {
 
 func (x *TestCounts) Reset() {
 	*x = TestCounts{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[17]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1496,7 +1566,7 @@ func (x *TestCounts) String() string {
 func (*TestCounts) ProtoMessage() {}
 
 func (x *TestCounts) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[17]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1509,7 +1579,7 @@ func (x *TestCounts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestCounts.ProtoReflect.Descriptor instead.
 func (*TestCounts) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{17}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TestCounts) GetTotal() int32 {
@@ -1573,7 +1643,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[18]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1585,7 +1655,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[18]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1598,7 +1668,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{18}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Run) GetId() string {
@@ -1707,7 +1777,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[19]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1719,7 +1789,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[19]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1732,7 +1802,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{19}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Attempt) GetId() string {
@@ -1849,7 +1919,7 @@ type Service struct {
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[20]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1861,7 +1931,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[20]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1874,7 +1944,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{20}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Service) GetName() string {
@@ -1951,14 +2021,16 @@ type Step struct {
 	FinishedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=finished_at,json=finishedAt,proto3" json:"finished_at,omitempty"`
 	Log        *Log                   `protobuf:"bytes,8,opt,name=log,proto3" json:"log,omitempty"`
 	// It did not end as expected, and the workflow goes on in spite of that (continueOnError).
-	Allowed       bool `protobuf:"varint,9,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	Allowed bool `protobuf:"varint,9,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	// Executions that the step has asked for (execute), in order.
+	Calls         []*Call `protobuf:"bytes,10,rep,name=calls,proto3" json:"calls,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[21]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1970,7 +2042,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[21]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1983,7 +2055,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{21}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Step) GetIndex() int32 {
@@ -2049,6 +2121,86 @@ func (x *Step) GetAllowed() bool {
 	return false
 }
 
+func (x *Step) GetCalls() []*Call {
+	if x != nil {
+		return x.Calls
+	}
+	return nil
+}
+
+// Call is an execution that a step has asked for.
+type Call struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty when nothing was found to execute.
+	Workflow string `protobuf:"bytes,1,opt,name=workflow,proto3" json:"workflow,omitempty"`
+	// Empty until it has begun, and when it cannot.
+	ExecutionId string `protobuf:"bytes,2,opt,name=execution_id,json=executionId,proto3" json:"execution_id,omitempty"`
+	// Of the execution; queued until it has begun, errored when it cannot.
+	Status Status `protobuf:"varint,3,opt,name=status,proto3,enum=seatrial.api.v1.Status" json:"status,omitempty"`
+	// Why it could not begin, or how the execution ended.
+	Message       string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Call) Reset() {
+	*x = Call{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Call) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Call) ProtoMessage() {}
+
+func (x *Call) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Call.ProtoReflect.Descriptor instead.
+func (*Call) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Call) GetWorkflow() string {
+	if x != nil {
+		return x.Workflow
+	}
+	return ""
+}
+
+func (x *Call) GetExecutionId() string {
+	if x != nil {
+		return x.ExecutionId
+	}
+	return ""
+}
+
+func (x *Call) GetStatus() Status {
+	if x != nil {
+		return x.Status
+	}
+	return Status_STATUS_UNSPECIFIED
+}
+
+func (x *Call) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 type Log struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Bytes    int64                  `protobuf:"varint,1,opt,name=bytes,proto3" json:"bytes,omitempty"`
@@ -2063,7 +2215,7 @@ type Log struct {
 
 func (x *Log) Reset() {
 	*x = Log{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[22]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2075,7 +2227,7 @@ func (x *Log) String() string {
 func (*Log) ProtoMessage() {}
 
 func (x *Log) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[22]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2088,7 +2240,7 @@ func (x *Log) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Log.ProtoReflect.Descriptor instead.
 func (*Log) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{22}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Log) GetBytes() int64 {
@@ -2139,7 +2291,7 @@ type RunWorkflowRequest struct {
 
 func (x *RunWorkflowRequest) Reset() {
 	*x = RunWorkflowRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[23]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2151,7 +2303,7 @@ func (x *RunWorkflowRequest) String() string {
 func (*RunWorkflowRequest) ProtoMessage() {}
 
 func (x *RunWorkflowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[23]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2164,7 +2316,7 @@ func (x *RunWorkflowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunWorkflowRequest.ProtoReflect.Descriptor instead.
 func (*RunWorkflowRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{23}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RunWorkflowRequest) GetWorkflow() string {
@@ -2208,7 +2360,7 @@ type RunWorkflowResponse struct {
 
 func (x *RunWorkflowResponse) Reset() {
 	*x = RunWorkflowResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[24]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2220,7 +2372,7 @@ func (x *RunWorkflowResponse) String() string {
 func (*RunWorkflowResponse) ProtoMessage() {}
 
 func (x *RunWorkflowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[24]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2233,7 +2385,7 @@ func (x *RunWorkflowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunWorkflowResponse.ProtoReflect.Descriptor instead.
 func (*RunWorkflowResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{24}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RunWorkflowResponse) GetExecution() *Execution {
@@ -2266,7 +2418,7 @@ type GetExecutionRequest struct {
 
 func (x *GetExecutionRequest) Reset() {
 	*x = GetExecutionRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[25]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2278,7 +2430,7 @@ func (x *GetExecutionRequest) String() string {
 func (*GetExecutionRequest) ProtoMessage() {}
 
 func (x *GetExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[25]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2291,7 +2443,7 @@ func (x *GetExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExecutionRequest.ProtoReflect.Descriptor instead.
 func (*GetExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{25}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *GetExecutionRequest) GetId() string {
@@ -2310,7 +2462,7 @@ type GetExecutionResponse struct {
 
 func (x *GetExecutionResponse) Reset() {
 	*x = GetExecutionResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2322,7 +2474,7 @@ func (x *GetExecutionResponse) String() string {
 func (*GetExecutionResponse) ProtoMessage() {}
 
 func (x *GetExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2335,7 +2487,7 @@ func (x *GetExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExecutionResponse.ProtoReflect.Descriptor instead.
 func (*GetExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{26}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetExecutionResponse) GetExecution() *Execution {
@@ -2357,7 +2509,7 @@ type ListExecutionsRequest struct {
 
 func (x *ListExecutionsRequest) Reset() {
 	*x = ListExecutionsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2369,7 +2521,7 @@ func (x *ListExecutionsRequest) String() string {
 func (*ListExecutionsRequest) ProtoMessage() {}
 
 func (x *ListExecutionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2382,7 +2534,7 @@ func (x *ListExecutionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListExecutionsRequest.ProtoReflect.Descriptor instead.
 func (*ListExecutionsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{27}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListExecutionsRequest) GetPageSize() int32 {
@@ -2424,7 +2576,7 @@ type ListExecutionsResponse struct {
 
 func (x *ListExecutionsResponse) Reset() {
 	*x = ListExecutionsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2436,7 +2588,7 @@ func (x *ListExecutionsResponse) String() string {
 func (*ListExecutionsResponse) ProtoMessage() {}
 
 func (x *ListExecutionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2449,7 +2601,7 @@ func (x *ListExecutionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListExecutionsResponse.ProtoReflect.Descriptor instead.
 func (*ListExecutionsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{28}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListExecutionsResponse) GetExecutions() []*Execution {
@@ -2475,7 +2627,7 @@ type WatchExecutionRequest struct {
 
 func (x *WatchExecutionRequest) Reset() {
 	*x = WatchExecutionRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2487,7 +2639,7 @@ func (x *WatchExecutionRequest) String() string {
 func (*WatchExecutionRequest) ProtoMessage() {}
 
 func (x *WatchExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2500,7 +2652,7 @@ func (x *WatchExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchExecutionRequest.ProtoReflect.Descriptor instead.
 func (*WatchExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{29}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WatchExecutionRequest) GetId() string {
@@ -2519,7 +2671,7 @@ type WatchExecutionResponse struct {
 
 func (x *WatchExecutionResponse) Reset() {
 	*x = WatchExecutionResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2531,7 +2683,7 @@ func (x *WatchExecutionResponse) String() string {
 func (*WatchExecutionResponse) ProtoMessage() {}
 
 func (x *WatchExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2544,7 +2696,7 @@ func (x *WatchExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchExecutionResponse.ProtoReflect.Descriptor instead.
 func (*WatchExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{30}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WatchExecutionResponse) GetExecution() *Execution {
@@ -2564,7 +2716,7 @@ type CancelExecutionRequest struct {
 
 func (x *CancelExecutionRequest) Reset() {
 	*x = CancelExecutionRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2576,7 +2728,7 @@ func (x *CancelExecutionRequest) String() string {
 func (*CancelExecutionRequest) ProtoMessage() {}
 
 func (x *CancelExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2589,7 +2741,7 @@ func (x *CancelExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelExecutionRequest.ProtoReflect.Descriptor instead.
 func (*CancelExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{31}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *CancelExecutionRequest) GetId() string {
@@ -2615,7 +2767,7 @@ type CancelExecutionResponse struct {
 
 func (x *CancelExecutionResponse) Reset() {
 	*x = CancelExecutionResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2627,7 +2779,7 @@ func (x *CancelExecutionResponse) String() string {
 func (*CancelExecutionResponse) ProtoMessage() {}
 
 func (x *CancelExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2640,7 +2792,7 @@ func (x *CancelExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelExecutionResponse.ProtoReflect.Descriptor instead.
 func (*CancelExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{32}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CancelExecutionResponse) GetExecution() *Execution {
@@ -2665,7 +2817,7 @@ type ResumeExecutionRequest struct {
 
 func (x *ResumeExecutionRequest) Reset() {
 	*x = ResumeExecutionRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2677,7 +2829,7 @@ func (x *ResumeExecutionRequest) String() string {
 func (*ResumeExecutionRequest) ProtoMessage() {}
 
 func (x *ResumeExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2690,7 +2842,7 @@ func (x *ResumeExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeExecutionRequest.ProtoReflect.Descriptor instead.
 func (*ResumeExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{33}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ResumeExecutionRequest) GetId() string {
@@ -2732,7 +2884,7 @@ type ResumeExecutionResponse struct {
 
 func (x *ResumeExecutionResponse) Reset() {
 	*x = ResumeExecutionResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2744,7 +2896,7 @@ func (x *ResumeExecutionResponse) String() string {
 func (*ResumeExecutionResponse) ProtoMessage() {}
 
 func (x *ResumeExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2757,7 +2909,7 @@ func (x *ResumeExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeExecutionResponse.ProtoReflect.Descriptor instead.
 func (*ResumeExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{34}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ResumeExecutionResponse) GetExecution() *Execution {
@@ -2788,7 +2940,7 @@ type StreamLogRequest struct {
 
 func (x *StreamLogRequest) Reset() {
 	*x = StreamLogRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2800,7 +2952,7 @@ func (x *StreamLogRequest) String() string {
 func (*StreamLogRequest) ProtoMessage() {}
 
 func (x *StreamLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2813,7 +2965,7 @@ func (x *StreamLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLogRequest.ProtoReflect.Descriptor instead.
 func (*StreamLogRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{35}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *StreamLogRequest) GetAttemptId() string {
@@ -2864,7 +3016,7 @@ type StreamLogResponse struct {
 
 func (x *StreamLogResponse) Reset() {
 	*x = StreamLogResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2876,7 +3028,7 @@ func (x *StreamLogResponse) String() string {
 func (*StreamLogResponse) ProtoMessage() {}
 
 func (x *StreamLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2889,7 +3041,7 @@ func (x *StreamLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLogResponse.ProtoReflect.Descriptor instead.
 func (*StreamLogResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{36}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *StreamLogResponse) GetOffset() int64 {
@@ -2933,7 +3085,7 @@ type ListTestResultsRequest struct {
 
 func (x *ListTestResultsRequest) Reset() {
 	*x = ListTestResultsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2945,7 +3097,7 @@ func (x *ListTestResultsRequest) String() string {
 func (*ListTestResultsRequest) ProtoMessage() {}
 
 func (x *ListTestResultsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2958,7 +3110,7 @@ func (x *ListTestResultsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTestResultsRequest.ProtoReflect.Descriptor instead.
 func (*ListTestResultsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{37}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListTestResultsRequest) GetExecutionId() string {
@@ -3012,7 +3164,7 @@ type TestResult struct {
 
 func (x *TestResult) Reset() {
 	*x = TestResult{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3024,7 +3176,7 @@ func (x *TestResult) String() string {
 func (*TestResult) ProtoMessage() {}
 
 func (x *TestResult) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3037,7 +3189,7 @@ func (x *TestResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestResult.ProtoReflect.Descriptor instead.
 func (*TestResult) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{38}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *TestResult) GetId() string {
@@ -3136,7 +3288,7 @@ type ListTestResultsResponse struct {
 
 func (x *ListTestResultsResponse) Reset() {
 	*x = ListTestResultsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3148,7 +3300,7 @@ func (x *ListTestResultsResponse) String() string {
 func (*ListTestResultsResponse) ProtoMessage() {}
 
 func (x *ListTestResultsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3161,7 +3313,7 @@ func (x *ListTestResultsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTestResultsResponse.ProtoReflect.Descriptor instead.
 func (*ListTestResultsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{39}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListTestResultsResponse) GetResults() []*TestResult {
@@ -3187,7 +3339,7 @@ type ListFilesRequest struct {
 
 func (x *ListFilesRequest) Reset() {
 	*x = ListFilesRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3199,7 +3351,7 @@ func (x *ListFilesRequest) String() string {
 func (*ListFilesRequest) ProtoMessage() {}
 
 func (x *ListFilesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3212,7 +3364,7 @@ func (x *ListFilesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFilesRequest.ProtoReflect.Descriptor instead.
 func (*ListFilesRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{40}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListFilesRequest) GetExecutionId() string {
@@ -3246,7 +3398,7 @@ type File struct {
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3258,7 +3410,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3271,7 +3423,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{41}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *File) GetId() string {
@@ -3367,7 +3519,7 @@ type ListFilesResponse struct {
 
 func (x *ListFilesResponse) Reset() {
 	*x = ListFilesResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3379,7 +3531,7 @@ func (x *ListFilesResponse) String() string {
 func (*ListFilesResponse) ProtoMessage() {}
 
 func (x *ListFilesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3392,7 +3544,7 @@ func (x *ListFilesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFilesResponse.ProtoReflect.Descriptor instead.
 func (*ListFilesResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{42}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListFilesResponse) GetFiles() []*File {
@@ -3420,7 +3572,7 @@ type Cluster struct {
 
 func (x *Cluster) Reset() {
 	*x = Cluster{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3432,7 +3584,7 @@ func (x *Cluster) String() string {
 func (*Cluster) ProtoMessage() {}
 
 func (x *Cluster) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3445,7 +3597,7 @@ func (x *Cluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster.ProtoReflect.Descriptor instead.
 func (*Cluster) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{43}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Cluster) GetId() string {
@@ -3530,7 +3682,7 @@ type Environment struct {
 
 func (x *Environment) Reset() {
 	*x = Environment{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3542,7 +3694,7 @@ func (x *Environment) String() string {
 func (*Environment) ProtoMessage() {}
 
 func (x *Environment) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3555,7 +3707,7 @@ func (x *Environment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Environment.ProtoReflect.Descriptor instead.
 func (*Environment) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{44}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Environment) GetId() string {
@@ -3599,7 +3751,7 @@ type EnrollClusterRequest struct {
 
 func (x *EnrollClusterRequest) Reset() {
 	*x = EnrollClusterRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3611,7 +3763,7 @@ func (x *EnrollClusterRequest) String() string {
 func (*EnrollClusterRequest) ProtoMessage() {}
 
 func (x *EnrollClusterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3624,7 +3776,7 @@ func (x *EnrollClusterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollClusterRequest.ProtoReflect.Descriptor instead.
 func (*EnrollClusterRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{45}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *EnrollClusterRequest) GetName() string {
@@ -3665,7 +3817,7 @@ type EnrollClusterResponse struct {
 
 func (x *EnrollClusterResponse) Reset() {
 	*x = EnrollClusterResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3677,7 +3829,7 @@ func (x *EnrollClusterResponse) String() string {
 func (*EnrollClusterResponse) ProtoMessage() {}
 
 func (x *EnrollClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3690,7 +3842,7 @@ func (x *EnrollClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollClusterResponse.ProtoReflect.Descriptor instead.
 func (*EnrollClusterResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{46}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *EnrollClusterResponse) GetCluster() *Cluster {
@@ -3750,7 +3902,7 @@ type ListClustersRequest struct {
 
 func (x *ListClustersRequest) Reset() {
 	*x = ListClustersRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3762,7 +3914,7 @@ func (x *ListClustersRequest) String() string {
 func (*ListClustersRequest) ProtoMessage() {}
 
 func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3775,7 +3927,7 @@ func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersRequest.ProtoReflect.Descriptor instead.
 func (*ListClustersRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{47}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{49}
 }
 
 type ListClustersResponse struct {
@@ -3787,7 +3939,7 @@ type ListClustersResponse struct {
 
 func (x *ListClustersResponse) Reset() {
 	*x = ListClustersResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3799,7 +3951,7 @@ func (x *ListClustersResponse) String() string {
 func (*ListClustersResponse) ProtoMessage() {}
 
 func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3812,7 +3964,7 @@ func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersResponse.ProtoReflect.Descriptor instead.
 func (*ListClustersResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{48}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ListClustersResponse) GetClusters() []*Cluster {
@@ -3830,7 +3982,7 @@ type ListEnvironmentsRequest struct {
 
 func (x *ListEnvironmentsRequest) Reset() {
 	*x = ListEnvironmentsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3842,7 +3994,7 @@ func (x *ListEnvironmentsRequest) String() string {
 func (*ListEnvironmentsRequest) ProtoMessage() {}
 
 func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3855,7 +4007,7 @@ func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsRequest.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{49}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{51}
 }
 
 type ListEnvironmentsResponse struct {
@@ -3867,7 +4019,7 @@ type ListEnvironmentsResponse struct {
 
 func (x *ListEnvironmentsResponse) Reset() {
 	*x = ListEnvironmentsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3879,7 +4031,7 @@ func (x *ListEnvironmentsResponse) String() string {
 func (*ListEnvironmentsResponse) ProtoMessage() {}
 
 func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3892,7 +4044,7 @@ func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsResponse.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{50}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ListEnvironmentsResponse) GetEnvironments() []*Environment {
@@ -3910,7 +4062,7 @@ type WhoAmIRequest struct {
 
 func (x *WhoAmIRequest) Reset() {
 	*x = WhoAmIRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3922,7 +4074,7 @@ func (x *WhoAmIRequest) String() string {
 func (*WhoAmIRequest) ProtoMessage() {}
 
 func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3935,7 +4087,7 @@ func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIRequest.ProtoReflect.Descriptor instead.
 func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{51}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{53}
 }
 
 type WhoAmIResponse struct {
@@ -3953,7 +4105,7 @@ type WhoAmIResponse struct {
 
 func (x *WhoAmIResponse) Reset() {
 	*x = WhoAmIResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3965,7 +4117,7 @@ func (x *WhoAmIResponse) String() string {
 func (*WhoAmIResponse) ProtoMessage() {}
 
 func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3978,7 +4130,7 @@ func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIResponse.ProtoReflect.Descriptor instead.
 func (*WhoAmIResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{52}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *WhoAmIResponse) GetOrganization() string {
@@ -4044,7 +4196,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4056,7 +4208,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4069,7 +4221,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{53}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *CreateTokenRequest) GetTeam() string {
@@ -4110,7 +4262,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4122,7 +4274,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4135,7 +4287,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{54}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *CreateTokenResponse) GetToken() string {
@@ -4163,7 +4315,7 @@ type SignInRequest struct {
 
 func (x *SignInRequest) Reset() {
 	*x = SignInRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4175,7 +4327,7 @@ func (x *SignInRequest) String() string {
 func (*SignInRequest) ProtoMessage() {}
 
 func (x *SignInRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4188,7 +4340,7 @@ func (x *SignInRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInRequest.ProtoReflect.Descriptor instead.
 func (*SignInRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{55}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *SignInRequest) GetEmail() string {
@@ -4223,7 +4375,7 @@ type SignInResponse struct {
 
 func (x *SignInResponse) Reset() {
 	*x = SignInResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4235,7 +4387,7 @@ func (x *SignInResponse) String() string {
 func (*SignInResponse) ProtoMessage() {}
 
 func (x *SignInResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4248,7 +4400,7 @@ func (x *SignInResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInResponse.ProtoReflect.Descriptor instead.
 func (*SignInResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{56}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *SignInResponse) GetToken() string {
@@ -4362,7 +4514,7 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tR\tpageToken\"x\n" +
 	"\x15ListTemplatesResponse\x127\n" +
 	"\ttemplates\x18\x01 \x03(\v2\x19.seatrial.api.v1.TemplateR\ttemplates\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x88\x06\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb9\x06\n" +
 	"\tExecution\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12+\n" +
@@ -4384,10 +4536,15 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x04runs\x18\x0e \x03(\v2\x14.seatrial.api.v1.RunR\x04runs\x121\n" +
 	"\x05tests\x18\x0f \x01(\v2\x1b.seatrial.api.v1.TestCountsR\x05tests\x12?\n" +
 	"\ttemplates\x18\x10 \x03(\v2!.seatrial.api.v1.TemplateRevisionR\ttemplates\x12\x1a\n" +
-	"\bpriority\x18\x11 \x01(\x05R\bpriority\x1a9\n" +
+	"\bpriority\x18\x11 \x01(\x05R\bpriority\x12/\n" +
+	"\x06parent\x18\x12 \x01(\v2\x17.seatrial.api.v1.ParentR\x06parent\x1a9\n" +
 	"\vParamsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"Z\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"[\n" +
+	"\x06Parent\x12!\n" +
+	"\fexecution_id\x18\x01 \x01(\tR\vexecutionId\x12\x1a\n" +
+	"\bworkflow\x18\x02 \x01(\tR\bworkflow\x12\x12\n" +
+	"\x04step\x18\x03 \x01(\tR\x04step\"Z\n" +
 	"\x10TemplateRevision\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x05R\brevision\x12\x16\n" +
@@ -4446,7 +4603,7 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x03log\x18\b \x01(\v2\x14.seatrial.api.v1.LogR\x03log\x12!\n" +
 	"\flog_withheld\x18\t \x01(\bR\vlogWithheldB\f\n" +
 	"\n" +
-	"_exit_code\"\xe3\x02\n" +
+	"_exit_code\"\x90\x03\n" +
 	"\x04Step\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12/\n" +
@@ -4458,9 +4615,16 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\vfinished_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"finishedAt\x12&\n" +
 	"\x03log\x18\b \x01(\v2\x14.seatrial.api.v1.LogR\x03log\x12\x18\n" +
-	"\aallowed\x18\t \x01(\bR\aallowedB\f\n" +
+	"\aallowed\x18\t \x01(\bR\aallowed\x12+\n" +
+	"\x05calls\x18\n" +
+	" \x03(\v2\x15.seatrial.api.v1.CallR\x05callsB\f\n" +
 	"\n" +
-	"_exit_code\"\x8c\x01\n" +
+	"_exit_code\"\x90\x01\n" +
+	"\x04Call\x12\x1a\n" +
+	"\bworkflow\x18\x01 \x01(\tR\bworkflow\x12!\n" +
+	"\fexecution_id\x18\x02 \x01(\tR\vexecutionId\x12/\n" +
+	"\x06status\x18\x03 \x01(\x0e2\x17.seatrial.api.v1.StatusR\x06status\x12\x18\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\"\x8c\x01\n" +
 	"\x03Log\x12\x14\n" +
 	"\x05bytes\x18\x01 \x01(\x03R\x05bytes\x12\x14\n" +
 	"\x05lines\x18\x02 \x01(\x03R\x05lines\x12\x1b\n" +
@@ -4708,7 +4872,7 @@ func file_seatrial_api_v1_api_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_api_v1_api_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
+var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 64)
 var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(ApplyOutcome)(0),                // 0: seatrial.api.v1.ApplyOutcome
 	(Status)(0),                      // 1: seatrial.api.v1.Status
@@ -4729,62 +4893,64 @@ var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(*ListTemplatesRequest)(nil),     // 16: seatrial.api.v1.ListTemplatesRequest
 	(*ListTemplatesResponse)(nil),    // 17: seatrial.api.v1.ListTemplatesResponse
 	(*Execution)(nil),                // 18: seatrial.api.v1.Execution
-	(*TemplateRevision)(nil),         // 19: seatrial.api.v1.TemplateRevision
-	(*TestCounts)(nil),               // 20: seatrial.api.v1.TestCounts
-	(*Run)(nil),                      // 21: seatrial.api.v1.Run
-	(*Attempt)(nil),                  // 22: seatrial.api.v1.Attempt
-	(*Service)(nil),                  // 23: seatrial.api.v1.Service
-	(*Step)(nil),                     // 24: seatrial.api.v1.Step
-	(*Log)(nil),                      // 25: seatrial.api.v1.Log
-	(*RunWorkflowRequest)(nil),       // 26: seatrial.api.v1.RunWorkflowRequest
-	(*RunWorkflowResponse)(nil),      // 27: seatrial.api.v1.RunWorkflowResponse
-	(*GetExecutionRequest)(nil),      // 28: seatrial.api.v1.GetExecutionRequest
-	(*GetExecutionResponse)(nil),     // 29: seatrial.api.v1.GetExecutionResponse
-	(*ListExecutionsRequest)(nil),    // 30: seatrial.api.v1.ListExecutionsRequest
-	(*ListExecutionsResponse)(nil),   // 31: seatrial.api.v1.ListExecutionsResponse
-	(*WatchExecutionRequest)(nil),    // 32: seatrial.api.v1.WatchExecutionRequest
-	(*WatchExecutionResponse)(nil),   // 33: seatrial.api.v1.WatchExecutionResponse
-	(*CancelExecutionRequest)(nil),   // 34: seatrial.api.v1.CancelExecutionRequest
-	(*CancelExecutionResponse)(nil),  // 35: seatrial.api.v1.CancelExecutionResponse
-	(*ResumeExecutionRequest)(nil),   // 36: seatrial.api.v1.ResumeExecutionRequest
-	(*ResumeExecutionResponse)(nil),  // 37: seatrial.api.v1.ResumeExecutionResponse
-	(*StreamLogRequest)(nil),         // 38: seatrial.api.v1.StreamLogRequest
-	(*StreamLogResponse)(nil),        // 39: seatrial.api.v1.StreamLogResponse
-	(*ListTestResultsRequest)(nil),   // 40: seatrial.api.v1.ListTestResultsRequest
-	(*TestResult)(nil),               // 41: seatrial.api.v1.TestResult
-	(*ListTestResultsResponse)(nil),  // 42: seatrial.api.v1.ListTestResultsResponse
-	(*ListFilesRequest)(nil),         // 43: seatrial.api.v1.ListFilesRequest
-	(*File)(nil),                     // 44: seatrial.api.v1.File
-	(*ListFilesResponse)(nil),        // 45: seatrial.api.v1.ListFilesResponse
-	(*Cluster)(nil),                  // 46: seatrial.api.v1.Cluster
-	(*Environment)(nil),              // 47: seatrial.api.v1.Environment
-	(*EnrollClusterRequest)(nil),     // 48: seatrial.api.v1.EnrollClusterRequest
-	(*EnrollClusterResponse)(nil),    // 49: seatrial.api.v1.EnrollClusterResponse
-	(*ListClustersRequest)(nil),      // 50: seatrial.api.v1.ListClustersRequest
-	(*ListClustersResponse)(nil),     // 51: seatrial.api.v1.ListClustersResponse
-	(*ListEnvironmentsRequest)(nil),  // 52: seatrial.api.v1.ListEnvironmentsRequest
-	(*ListEnvironmentsResponse)(nil), // 53: seatrial.api.v1.ListEnvironmentsResponse
-	(*WhoAmIRequest)(nil),            // 54: seatrial.api.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil),           // 55: seatrial.api.v1.WhoAmIResponse
-	(*CreateTokenRequest)(nil),       // 56: seatrial.api.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),      // 57: seatrial.api.v1.CreateTokenResponse
-	(*SignInRequest)(nil),            // 58: seatrial.api.v1.SignInRequest
-	(*SignInResponse)(nil),           // 59: seatrial.api.v1.SignInResponse
-	nil,                              // 60: seatrial.api.v1.Workflow.LabelsEntry
-	nil,                              // 61: seatrial.api.v1.Template.LabelsEntry
-	nil,                              // 62: seatrial.api.v1.Execution.ParamsEntry
-	nil,                              // 63: seatrial.api.v1.Run.MatrixEntry
-	nil,                              // 64: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	(*timestamppb.Timestamp)(nil),    // 65: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 66: google.protobuf.Duration
+	(*Parent)(nil),                   // 19: seatrial.api.v1.Parent
+	(*TemplateRevision)(nil),         // 20: seatrial.api.v1.TemplateRevision
+	(*TestCounts)(nil),               // 21: seatrial.api.v1.TestCounts
+	(*Run)(nil),                      // 22: seatrial.api.v1.Run
+	(*Attempt)(nil),                  // 23: seatrial.api.v1.Attempt
+	(*Service)(nil),                  // 24: seatrial.api.v1.Service
+	(*Step)(nil),                     // 25: seatrial.api.v1.Step
+	(*Call)(nil),                     // 26: seatrial.api.v1.Call
+	(*Log)(nil),                      // 27: seatrial.api.v1.Log
+	(*RunWorkflowRequest)(nil),       // 28: seatrial.api.v1.RunWorkflowRequest
+	(*RunWorkflowResponse)(nil),      // 29: seatrial.api.v1.RunWorkflowResponse
+	(*GetExecutionRequest)(nil),      // 30: seatrial.api.v1.GetExecutionRequest
+	(*GetExecutionResponse)(nil),     // 31: seatrial.api.v1.GetExecutionResponse
+	(*ListExecutionsRequest)(nil),    // 32: seatrial.api.v1.ListExecutionsRequest
+	(*ListExecutionsResponse)(nil),   // 33: seatrial.api.v1.ListExecutionsResponse
+	(*WatchExecutionRequest)(nil),    // 34: seatrial.api.v1.WatchExecutionRequest
+	(*WatchExecutionResponse)(nil),   // 35: seatrial.api.v1.WatchExecutionResponse
+	(*CancelExecutionRequest)(nil),   // 36: seatrial.api.v1.CancelExecutionRequest
+	(*CancelExecutionResponse)(nil),  // 37: seatrial.api.v1.CancelExecutionResponse
+	(*ResumeExecutionRequest)(nil),   // 38: seatrial.api.v1.ResumeExecutionRequest
+	(*ResumeExecutionResponse)(nil),  // 39: seatrial.api.v1.ResumeExecutionResponse
+	(*StreamLogRequest)(nil),         // 40: seatrial.api.v1.StreamLogRequest
+	(*StreamLogResponse)(nil),        // 41: seatrial.api.v1.StreamLogResponse
+	(*ListTestResultsRequest)(nil),   // 42: seatrial.api.v1.ListTestResultsRequest
+	(*TestResult)(nil),               // 43: seatrial.api.v1.TestResult
+	(*ListTestResultsResponse)(nil),  // 44: seatrial.api.v1.ListTestResultsResponse
+	(*ListFilesRequest)(nil),         // 45: seatrial.api.v1.ListFilesRequest
+	(*File)(nil),                     // 46: seatrial.api.v1.File
+	(*ListFilesResponse)(nil),        // 47: seatrial.api.v1.ListFilesResponse
+	(*Cluster)(nil),                  // 48: seatrial.api.v1.Cluster
+	(*Environment)(nil),              // 49: seatrial.api.v1.Environment
+	(*EnrollClusterRequest)(nil),     // 50: seatrial.api.v1.EnrollClusterRequest
+	(*EnrollClusterResponse)(nil),    // 51: seatrial.api.v1.EnrollClusterResponse
+	(*ListClustersRequest)(nil),      // 52: seatrial.api.v1.ListClustersRequest
+	(*ListClustersResponse)(nil),     // 53: seatrial.api.v1.ListClustersResponse
+	(*ListEnvironmentsRequest)(nil),  // 54: seatrial.api.v1.ListEnvironmentsRequest
+	(*ListEnvironmentsResponse)(nil), // 55: seatrial.api.v1.ListEnvironmentsResponse
+	(*WhoAmIRequest)(nil),            // 56: seatrial.api.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),           // 57: seatrial.api.v1.WhoAmIResponse
+	(*CreateTokenRequest)(nil),       // 58: seatrial.api.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),      // 59: seatrial.api.v1.CreateTokenResponse
+	(*SignInRequest)(nil),            // 60: seatrial.api.v1.SignInRequest
+	(*SignInResponse)(nil),           // 61: seatrial.api.v1.SignInResponse
+	nil,                              // 62: seatrial.api.v1.Workflow.LabelsEntry
+	nil,                              // 63: seatrial.api.v1.Template.LabelsEntry
+	nil,                              // 64: seatrial.api.v1.Execution.ParamsEntry
+	nil,                              // 65: seatrial.api.v1.Run.MatrixEntry
+	nil,                              // 66: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	(*timestamppb.Timestamp)(nil),    // 67: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 68: google.protobuf.Duration
 }
 var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	4,  // 0: seatrial.api.v1.ErrorDetail.faults:type_name -> seatrial.api.v1.Fault
-	60, // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
-	65, // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
+	62, // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
+	67, // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
 	7,  // 3: seatrial.api.v1.Workflow.params:type_name -> seatrial.api.v1.Param
-	61, // 4: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
-	65, // 5: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
+	63, // 4: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
+	67, // 5: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
 	7,  // 6: seatrial.api.v1.Template.params:type_name -> seatrial.api.v1.Param
 	5,  // 7: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
 	0,  // 8: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
@@ -4794,96 +4960,99 @@ var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	6,  // 12: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
 	6,  // 13: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
 	1,  // 14: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
-	62, // 15: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
-	65, // 16: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
-	65, // 17: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
-	65, // 18: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
-	21, // 19: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
-	20, // 20: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
-	19, // 21: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
-	1,  // 22: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
-	22, // 23: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
-	63, // 24: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
-	1,  // 25: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
-	65, // 26: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	65, // 27: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
-	24, // 28: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
-	23, // 29: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
-	2,  // 30: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
-	65, // 31: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
-	65, // 32: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
-	25, // 33: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
-	1,  // 34: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
-	65, // 35: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	65, // 36: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
-	25, // 37: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
-	64, // 38: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	18, // 39: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
-	18, // 40: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	1,  // 41: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
-	18, // 42: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
-	18, // 43: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	18, // 44: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	18, // 45: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	66, // 46: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
-	41, // 47: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
-	44, // 48: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
-	65, // 49: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
-	65, // 50: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
-	46, // 51: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	47, // 52: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
-	65, // 53: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
-	46, // 54: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
-	47, // 55: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
-	65, // 56: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	66, // 57: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
-	65, // 58: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	65, // 59: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
-	8,  // 60: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
-	10, // 61: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
-	12, // 62: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
-	14, // 63: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
-	16, // 64: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
-	26, // 65: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
-	28, // 66: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
-	30, // 67: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
-	32, // 68: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
-	34, // 69: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
-	36, // 70: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
-	38, // 71: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
-	40, // 72: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
-	43, // 73: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
-	48, // 74: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
-	50, // 75: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
-	52, // 76: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
-	54, // 77: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
-	56, // 78: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
-	58, // 79: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
-	9,  // 80: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
-	11, // 81: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
-	13, // 82: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
-	15, // 83: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
-	17, // 84: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
-	27, // 85: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
-	29, // 86: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
-	31, // 87: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
-	33, // 88: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
-	35, // 89: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
-	37, // 90: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
-	39, // 91: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
-	42, // 92: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
-	45, // 93: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
-	49, // 94: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
-	51, // 95: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
-	53, // 96: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
-	55, // 97: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
-	57, // 98: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
-	59, // 99: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
-	80, // [80:100] is the sub-list for method output_type
-	60, // [60:80] is the sub-list for method input_type
-	60, // [60:60] is the sub-list for extension type_name
-	60, // [60:60] is the sub-list for extension extendee
-	0,  // [0:60] is the sub-list for field type_name
+	64, // 15: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
+	67, // 16: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
+	67, // 17: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
+	67, // 18: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
+	22, // 19: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
+	21, // 20: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
+	20, // 21: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
+	19, // 22: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
+	1,  // 23: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
+	23, // 24: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
+	65, // 25: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
+	1,  // 26: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
+	67, // 27: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	67, // 28: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
+	25, // 29: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
+	24, // 30: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
+	2,  // 31: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
+	67, // 32: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
+	67, // 33: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
+	27, // 34: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
+	1,  // 35: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
+	67, // 36: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	67, // 37: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	27, // 38: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
+	26, // 39: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
+	1,  // 40: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
+	66, // 41: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	18, // 42: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
+	18, // 43: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	1,  // 44: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
+	18, // 45: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
+	18, // 46: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	18, // 47: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	18, // 48: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	68, // 49: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
+	43, // 50: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
+	46, // 51: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
+	67, // 52: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
+	67, // 53: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
+	48, // 54: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	49, // 55: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
+	67, // 56: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
+	48, // 57: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
+	49, // 58: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
+	67, // 59: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	68, // 60: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
+	67, // 61: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	67, // 62: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
+	8,  // 63: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
+	10, // 64: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
+	12, // 65: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
+	14, // 66: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
+	16, // 67: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
+	28, // 68: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
+	30, // 69: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
+	32, // 70: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
+	34, // 71: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
+	36, // 72: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
+	38, // 73: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
+	40, // 74: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
+	42, // 75: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
+	45, // 76: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
+	50, // 77: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
+	52, // 78: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
+	54, // 79: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
+	56, // 80: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
+	58, // 81: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
+	60, // 82: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
+	9,  // 83: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
+	11, // 84: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
+	13, // 85: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
+	15, // 86: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
+	17, // 87: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
+	29, // 88: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
+	31, // 89: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
+	33, // 90: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
+	35, // 91: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
+	37, // 92: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
+	39, // 93: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
+	41, // 94: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
+	44, // 95: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
+	47, // 96: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
+	51, // 97: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
+	53, // 98: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
+	55, // 99: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
+	57, // 100: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
+	59, // 101: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
+	61, // 102: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
+	83, // [83:103] is the sub-list for method output_type
+	63, // [63:83] is the sub-list for method input_type
+	63, // [63:63] is the sub-list for extension type_name
+	63, // [63:63] is the sub-list for extension extendee
+	0,  // [0:63] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_api_proto_init() }
@@ -4891,15 +5060,15 @@ func file_seatrial_api_v1_api_proto_init() {
 	if File_seatrial_api_v1_api_proto != nil {
 		return
 	}
-	file_seatrial_api_v1_api_proto_msgTypes[20].OneofWrappers = []any{}
 	file_seatrial_api_v1_api_proto_msgTypes[21].OneofWrappers = []any{}
+	file_seatrial_api_v1_api_proto_msgTypes[22].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_api_proto_rawDesc), len(file_seatrial_api_v1_api_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   62,
+			NumMessages:   64,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

@@ -195,7 +195,7 @@ func (x ArtifactSpec_When) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ArtifactSpec_When.Descriptor instead.
 func (ArtifactSpec_When) EnumDescriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{26, 0}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{29, 0}
 }
 
 type AttachRequest struct {
@@ -898,7 +898,9 @@ type StepState struct {
 	// How often the command was run, when it may be tried again; zero otherwise.
 	Tries int32 `protobuf:"varint,9,opt,name=tries,proto3" json:"tries,omitempty"`
 	// The step did not end as expected, and its workflow allows that (continueOnError).
-	Allowed       bool `protobuf:"varint,10,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	Allowed bool `protobuf:"varint,10,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	// Present while the step waits for executions of other workflows: what each of its calls asks for, in their order.
+	Calls         []*CallParams `protobuf:"bytes,11,rep,name=calls,proto3" json:"calls,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1003,17 +1005,71 @@ func (x *StepState) GetAllowed() bool {
 	return false
 }
 
+func (x *StepState) GetCalls() []*CallParams {
+	if x != nil {
+		return x.Calls
+	}
+	return nil
+}
+
+// CallParams are values for the params of a workflow that a step executes.
+type CallParams struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Params        map[string]string      `protobuf:"bytes,1,rep,name=params,proto3" json:"params,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallParams) Reset() {
+	*x = CallParams{}
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallParams) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallParams) ProtoMessage() {}
+
+func (x *CallParams) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallParams.ProtoReflect.Descriptor instead.
+func (*CallParams) Descriptor() ([]byte, []int) {
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CallParams) GetParams() map[string]string {
+	if x != nil {
+		return x.Params
+	}
+	return nil
+}
+
 // Outputs are what a step has given to those after it. They stay in the pod.
 type Outputs struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Values        map[string]string      `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Values map[string]string      `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Names of those that hold a secret of the container that gave them.
+	Secret        []string `protobuf:"bytes,2,rep,name=secret,proto3" json:"secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Outputs) Reset() {
 	*x = Outputs{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[8]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1025,7 +1081,7 @@ func (x *Outputs) String() string {
 func (*Outputs) ProtoMessage() {}
 
 func (x *Outputs) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[8]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1038,12 +1094,19 @@ func (x *Outputs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outputs.ProtoReflect.Descriptor instead.
 func (*Outputs) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{8}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Outputs) GetValues() map[string]string {
 	if x != nil {
 		return x.Values
+	}
+	return nil
+}
+
+func (x *Outputs) GetSecret() []string {
+	if x != nil {
+		return x.Secret
 	}
 	return nil
 }
@@ -1061,7 +1124,7 @@ type Finished struct {
 
 func (x *Finished) Reset() {
 	*x = Finished{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[9]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1073,7 +1136,7 @@ func (x *Finished) String() string {
 func (*Finished) ProtoMessage() {}
 
 func (x *Finished) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[9]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1086,7 +1149,7 @@ func (x *Finished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finished.ProtoReflect.Descriptor instead.
 func (*Finished) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{9}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Finished) GetStatus() StepStatus {
@@ -1119,7 +1182,7 @@ type FinishedAck struct {
 
 func (x *FinishedAck) Reset() {
 	*x = FinishedAck{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[10]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1131,7 +1194,7 @@ func (x *FinishedAck) String() string {
 func (*FinishedAck) ProtoMessage() {}
 
 func (x *FinishedAck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[10]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1144,7 +1207,7 @@ func (x *FinishedAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishedAck.ProtoReflect.Descriptor instead.
 func (*FinishedAck) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{10}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{11}
 }
 
 // Delivered says that this container has nothing left to deliver: its streams are final and acknowledged, its files stored. The
@@ -1159,7 +1222,7 @@ type Delivered struct {
 
 func (x *Delivered) Reset() {
 	*x = Delivered{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[11]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1171,7 +1234,7 @@ func (x *Delivered) String() string {
 func (*Delivered) ProtoMessage() {}
 
 func (x *Delivered) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[11]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1184,7 +1247,7 @@ func (x *Delivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivered.ProtoReflect.Descriptor instead.
 func (*Delivered) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{11}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Delivered) GetNotes() []string {
@@ -1202,7 +1265,7 @@ type DeliveredAck struct {
 
 func (x *DeliveredAck) Reset() {
 	*x = DeliveredAck{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[12]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1214,7 +1277,7 @@ func (x *DeliveredAck) String() string {
 func (*DeliveredAck) ProtoMessage() {}
 
 func (x *DeliveredAck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[12]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1227,7 +1290,7 @@ func (x *DeliveredAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveredAck.ProtoReflect.Descriptor instead.
 func (*DeliveredAck) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{12}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{13}
 }
 
 // Cancel asks the runner to stop: SIGTERM, the grace period, then SIGKILL; reports and artifacts are still gathered.
@@ -1241,7 +1304,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[13]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1253,7 +1316,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[13]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1266,7 +1329,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{13}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Cancel) GetReason() string {
@@ -1287,15 +1350,17 @@ func (x *Cancel) GetGrace() *durationpb.Duration {
 type Resume struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	StepIndex int32                  `protobuf:"varint,1,opt,name=step_index,json=stepIndex,proto3" json:"step_index,omitempty"`
-	// A sentence that says who has resumed it: it becomes the reason of the step.
-	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// A sentence that says who has resumed it, or how what it waited for has ended: it becomes the reason of the step.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// How the step ends. Unspecified means passed for one that waits for a person; for one that executes other workflows it is an error.
+	Status        StepStatus `protobuf:"varint,3,opt,name=status,proto3,enum=seatrial.runner.v1.StepStatus" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Resume) Reset() {
 	*x = Resume{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[14]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1307,7 +1372,7 @@ func (x *Resume) String() string {
 func (*Resume) ProtoMessage() {}
 
 func (x *Resume) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[14]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1320,7 +1385,7 @@ func (x *Resume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resume.ProtoReflect.Descriptor instead.
 func (*Resume) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{14}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Resume) GetStepIndex() int32 {
@@ -1335,6 +1400,13 @@ func (x *Resume) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *Resume) GetStatus() StepStatus {
+	if x != nil {
+		return x.Status
+	}
+	return StepStatus_STEP_STATUS_UNSPECIFIED
 }
 
 type FileHeader struct {
@@ -1355,7 +1427,7 @@ type FileHeader struct {
 
 func (x *FileHeader) Reset() {
 	*x = FileHeader{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[15]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1367,7 +1439,7 @@ func (x *FileHeader) String() string {
 func (*FileHeader) ProtoMessage() {}
 
 func (x *FileHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[15]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1380,7 +1452,7 @@ func (x *FileHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileHeader.ProtoReflect.Descriptor instead.
 func (*FileHeader) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{15}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *FileHeader) GetAttemptId() string {
@@ -1452,7 +1524,7 @@ type UploadRequest struct {
 
 func (x *UploadRequest) Reset() {
 	*x = UploadRequest{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[16]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1464,7 +1536,7 @@ func (x *UploadRequest) String() string {
 func (*UploadRequest) ProtoMessage() {}
 
 func (x *UploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[16]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1477,7 +1549,7 @@ func (x *UploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadRequest.ProtoReflect.Descriptor instead.
 func (*UploadRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{16}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *UploadRequest) GetMessage() isUploadRequest_Message {
@@ -1530,7 +1602,7 @@ type UploadResponse struct {
 
 func (x *UploadResponse) Reset() {
 	*x = UploadResponse{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[17]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1542,7 +1614,7 @@ func (x *UploadResponse) String() string {
 func (*UploadResponse) ProtoMessage() {}
 
 func (x *UploadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[17]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1555,7 +1627,7 @@ func (x *UploadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadResponse.ProtoReflect.Descriptor instead.
 func (*UploadResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{17}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *UploadResponse) GetSize() int64 {
@@ -1590,7 +1662,7 @@ type Plan struct {
 
 func (x *Plan) Reset() {
 	*x = Plan{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[18]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1602,7 +1674,7 @@ func (x *Plan) String() string {
 func (*Plan) ProtoMessage() {}
 
 func (x *Plan) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[18]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1615,7 +1687,7 @@ func (x *Plan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Plan.ProtoReflect.Descriptor instead.
 func (*Plan) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{18}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Plan) GetAttemptId() string {
@@ -1687,7 +1759,7 @@ type SourceFile struct {
 
 func (x *SourceFile) Reset() {
 	*x = SourceFile{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[19]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1699,7 +1771,7 @@ func (x *SourceFile) String() string {
 func (*SourceFile) ProtoMessage() {}
 
 func (x *SourceFile) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[19]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1712,7 +1784,7 @@ func (x *SourceFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceFile.ProtoReflect.Descriptor instead.
 func (*SourceFile) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{19}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SourceFile) GetPath() string {
@@ -1743,7 +1815,7 @@ type Step struct {
 	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Name of the pod's container that runs the step.
 	Container string `protobuf:"bytes,3,opt,name=container,proto3" json:"container,omitempty"`
-	// Exactly one of script (run by /bin/sh -e), command (run as it is) and pause is set.
+	// Exactly one of script (run by /bin/sh -e), command (run as it is), pause and execute is set.
 	Script  string   `protobuf:"bytes,4,opt,name=script,proto3" json:"script,omitempty"`
 	Command []string `protobuf:"bytes,5,rep,name=command,proto3" json:"command,omitempty"`
 	// Relative to the workspace unless absolute.
@@ -1765,14 +1837,15 @@ type Step struct {
 	Pause    *Pause `protobuf:"bytes,17,opt,name=pause,proto3" json:"pause,omitempty"`
 	// Name of the group that the step belongs to, empty for none. Steps of a group follow each other, run at the same time and do not
 	// see each other; each has a container of its own.
-	Group         string `protobuf:"bytes,18,opt,name=group,proto3" json:"group,omitempty"`
+	Group         string   `protobuf:"bytes,18,opt,name=group,proto3" json:"group,omitempty"`
+	Execute       *Execute `protobuf:"bytes,19,opt,name=execute,proto3" json:"execute,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[20]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1784,7 +1857,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[20]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1797,7 +1870,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{20}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Step) GetIndex() int32 {
@@ -1926,6 +1999,112 @@ func (x *Step) GetGroup() string {
 	return ""
 }
 
+func (x *Step) GetExecute() *Execute {
+	if x != nil {
+		return x.Execute
+	}
+	return nil
+}
+
+// Execute asks the control plane for executions of other workflows and waits for the word that says how they ended.
+type Execute struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Calls         []*Call                `protobuf:"bytes,1,rep,name=calls,proto3" json:"calls,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Execute) Reset() {
+	*x = Execute{}
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Execute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Execute) ProtoMessage() {}
+
+func (x *Execute) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Execute.ProtoReflect.Descriptor instead.
+func (*Execute) Descriptor() ([]byte, []int) {
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Execute) GetCalls() []*Call {
+	if x != nil {
+		return x.Calls
+	}
+	return nil
+}
+
+type Call struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is executed, for people.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// Values for its params; may hold ${{ }} expressions, which the runner resolves.
+	Params        map[string]string `protobuf:"bytes,2,rep,name=params,proto3" json:"params,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Call) Reset() {
+	*x = Call{}
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Call) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Call) ProtoMessage() {}
+
+func (x *Call) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Call.ProtoReflect.Descriptor instead.
+func (*Call) Descriptor() ([]byte, []int) {
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Call) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Call) GetParams() map[string]string {
+	if x != nil {
+		return x.Params
+	}
+	return nil
+}
+
 // Pause waits until a person resumes the attempt.
 type Pause struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1939,7 +2118,7 @@ type Pause struct {
 
 func (x *Pause) Reset() {
 	*x = Pause{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[21]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1951,7 +2130,7 @@ func (x *Pause) String() string {
 func (*Pause) ProtoMessage() {}
 
 func (x *Pause) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[21]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1964,7 +2143,7 @@ func (x *Pause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pause.ProtoReflect.Descriptor instead.
 func (*Pause) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{21}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Pause) GetMessage() string {
@@ -1995,7 +2174,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[22]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2007,7 +2186,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[22]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2020,7 +2199,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{22}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Retry) GetAttempts() int32 {
@@ -2056,7 +2235,7 @@ type Expect struct {
 
 func (x *Expect) Reset() {
 	*x = Expect{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[23]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2068,7 +2247,7 @@ func (x *Expect) String() string {
 func (*Expect) ProtoMessage() {}
 
 func (x *Expect) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[23]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2081,7 +2260,7 @@ func (x *Expect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expect.ProtoReflect.Descriptor instead.
 func (*Expect) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{23}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Expect) GetFailure() bool {
@@ -2120,7 +2299,7 @@ type EnvVar struct {
 
 func (x *EnvVar) Reset() {
 	*x = EnvVar{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[24]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2132,7 +2311,7 @@ func (x *EnvVar) String() string {
 func (*EnvVar) ProtoMessage() {}
 
 func (x *EnvVar) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[24]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2145,7 +2324,7 @@ func (x *EnvVar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvVar.ProtoReflect.Descriptor instead.
 func (*EnvVar) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{24}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *EnvVar) GetName() string {
@@ -2186,7 +2365,7 @@ type ReportSpec struct {
 
 func (x *ReportSpec) Reset() {
 	*x = ReportSpec{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[25]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2198,7 +2377,7 @@ func (x *ReportSpec) String() string {
 func (*ReportSpec) ProtoMessage() {}
 
 func (x *ReportSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[25]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2211,7 +2390,7 @@ func (x *ReportSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportSpec.ProtoReflect.Descriptor instead.
 func (*ReportSpec) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{25}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ReportSpec) GetFormat() string {
@@ -2240,7 +2419,7 @@ type ArtifactSpec struct {
 
 func (x *ArtifactSpec) Reset() {
 	*x = ArtifactSpec{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[26]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2252,7 +2431,7 @@ func (x *ArtifactSpec) String() string {
 func (*ArtifactSpec) ProtoMessage() {}
 
 func (x *ArtifactSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[26]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2265,7 +2444,7 @@ func (x *ArtifactSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ArtifactSpec.ProtoReflect.Descriptor instead.
 func (*ArtifactSpec) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{26}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ArtifactSpec) GetPaths() []string {
@@ -2347,7 +2526,7 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\x06LogAck\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\tR\x06stream\x12\x1c\n" +
 	"\tcommitted\x18\x02 \x01(\x03R\tcommitted\x12\x14\n" +
-	"\x05final\x18\x03 \x01(\bR\x05final\"\x8e\x03\n" +
+	"\x05final\x18\x03 \x01(\bR\x05final\"\xc4\x03\n" +
 	"\tStepState\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x126\n" +
@@ -2361,11 +2540,19 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\x03log\x18\b \x01(\v2\x1d.seatrial.runner.v1.LogTotalsR\x03log\x12\x14\n" +
 	"\x05tries\x18\t \x01(\x05R\x05tries\x12\x18\n" +
 	"\aallowed\x18\n" +
-	" \x01(\bR\aallowedB\f\n" +
+	" \x01(\bR\aallowed\x124\n" +
+	"\x05calls\x18\v \x03(\v2\x1e.seatrial.runner.v1.CallParamsR\x05callsB\f\n" +
 	"\n" +
-	"_exit_code\"\x85\x01\n" +
+	"_exit_code\"\x8b\x01\n" +
+	"\n" +
+	"CallParams\x12B\n" +
+	"\x06params\x18\x01 \x03(\v2*.seatrial.runner.v1.CallParams.ParamsEntryR\x06params\x1a9\n" +
+	"\vParamsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9d\x01\n" +
 	"\aOutputs\x12?\n" +
-	"\x06values\x18\x01 \x03(\v2'.seatrial.runner.v1.Outputs.ValuesEntryR\x06values\x1a9\n" +
+	"\x06values\x18\x01 \x03(\v2'.seatrial.runner.v1.Outputs.ValuesEntryR\x06values\x12\x16\n" +
+	"\x06secret\x18\x02 \x03(\tR\x06secret\x1a9\n" +
 	"\vValuesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x97\x01\n" +
@@ -2380,11 +2567,12 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\fDeliveredAck\"Q\n" +
 	"\x06Cancel\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12/\n" +
-	"\x05grace\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05grace\"?\n" +
+	"\x05grace\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05grace\"w\n" +
 	"\x06Resume\x12\x1d\n" +
 	"\n" +
 	"step_index\x18\x01 \x01(\x05R\tstepIndex\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xf7\x01\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x126\n" +
+	"\x06status\x18\x03 \x01(\x0e2\x1e.seatrial.runner.v1.StepStatusR\x06status\"\xf7\x01\n" +
 	"\n" +
 	"FileHeader\x12\x1d\n" +
 	"\n" +
@@ -2417,7 +2605,7 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"SourceFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\x12\x12\n" +
-	"\x04mode\x18\x03 \x01(\rR\x04mode\"\xaa\x05\n" +
+	"\x04mode\x18\x03 \x01(\rR\x04mode\"\xe1\x05\n" +
 	"\x04Step\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
@@ -2438,7 +2626,16 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\aoutputs\x18\x0f \x03(\tR\aoutputs\x12\x1a\n" +
 	"\bteardown\x18\x10 \x01(\bR\bteardown\x12/\n" +
 	"\x05pause\x18\x11 \x01(\v2\x19.seatrial.runner.v1.PauseR\x05pause\x12\x14\n" +
-	"\x05group\x18\x12 \x01(\tR\x05group\"V\n" +
+	"\x05group\x18\x12 \x01(\tR\x05group\x125\n" +
+	"\aexecute\x18\x13 \x01(\v2\x1b.seatrial.runner.v1.ExecuteR\aexecute\"9\n" +
+	"\aExecute\x12.\n" +
+	"\x05calls\x18\x01 \x03(\v2\x18.seatrial.runner.v1.CallR\x05calls\"\x95\x01\n" +
+	"\x04Call\x12\x14\n" +
+	"\x05title\x18\x01 \x01(\tR\x05title\x12<\n" +
+	"\x06params\x18\x02 \x03(\v2$.seatrial.runner.v1.Call.ParamsEntryR\x06params\x1a9\n" +
+	"\vParamsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"V\n" +
 	"\x05Pause\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\x123\n" +
 	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"n\n" +
@@ -2502,7 +2699,7 @@ func file_seatrial_runner_v1_runner_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_runner_v1_runner_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_runner_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_seatrial_runner_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_seatrial_runner_v1_runner_proto_goTypes = []any{
 	(StepStatus)(0),               // 0: seatrial.runner.v1.StepStatus
 	(FileKind)(0),                 // 1: seatrial.runner.v1.FileKind
@@ -2515,84 +2712,95 @@ var file_seatrial_runner_v1_runner_proto_goTypes = []any{
 	(*LogTotals)(nil),             // 8: seatrial.runner.v1.LogTotals
 	(*LogAck)(nil),                // 9: seatrial.runner.v1.LogAck
 	(*StepState)(nil),             // 10: seatrial.runner.v1.StepState
-	(*Outputs)(nil),               // 11: seatrial.runner.v1.Outputs
-	(*Finished)(nil),              // 12: seatrial.runner.v1.Finished
-	(*FinishedAck)(nil),           // 13: seatrial.runner.v1.FinishedAck
-	(*Delivered)(nil),             // 14: seatrial.runner.v1.Delivered
-	(*DeliveredAck)(nil),          // 15: seatrial.runner.v1.DeliveredAck
-	(*Cancel)(nil),                // 16: seatrial.runner.v1.Cancel
-	(*Resume)(nil),                // 17: seatrial.runner.v1.Resume
-	(*FileHeader)(nil),            // 18: seatrial.runner.v1.FileHeader
-	(*UploadRequest)(nil),         // 19: seatrial.runner.v1.UploadRequest
-	(*UploadResponse)(nil),        // 20: seatrial.runner.v1.UploadResponse
-	(*Plan)(nil),                  // 21: seatrial.runner.v1.Plan
-	(*SourceFile)(nil),            // 22: seatrial.runner.v1.SourceFile
-	(*Step)(nil),                  // 23: seatrial.runner.v1.Step
-	(*Pause)(nil),                 // 24: seatrial.runner.v1.Pause
-	(*Retry)(nil),                 // 25: seatrial.runner.v1.Retry
-	(*Expect)(nil),                // 26: seatrial.runner.v1.Expect
-	(*EnvVar)(nil),                // 27: seatrial.runner.v1.EnvVar
-	(*ReportSpec)(nil),            // 28: seatrial.runner.v1.ReportSpec
-	(*ArtifactSpec)(nil),          // 29: seatrial.runner.v1.ArtifactSpec
-	nil,                           // 30: seatrial.runner.v1.Welcome.CommittedEntry
-	nil,                           // 31: seatrial.runner.v1.Outputs.ValuesEntry
-	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 33: google.protobuf.Duration
+	(*CallParams)(nil),            // 11: seatrial.runner.v1.CallParams
+	(*Outputs)(nil),               // 12: seatrial.runner.v1.Outputs
+	(*Finished)(nil),              // 13: seatrial.runner.v1.Finished
+	(*FinishedAck)(nil),           // 14: seatrial.runner.v1.FinishedAck
+	(*Delivered)(nil),             // 15: seatrial.runner.v1.Delivered
+	(*DeliveredAck)(nil),          // 16: seatrial.runner.v1.DeliveredAck
+	(*Cancel)(nil),                // 17: seatrial.runner.v1.Cancel
+	(*Resume)(nil),                // 18: seatrial.runner.v1.Resume
+	(*FileHeader)(nil),            // 19: seatrial.runner.v1.FileHeader
+	(*UploadRequest)(nil),         // 20: seatrial.runner.v1.UploadRequest
+	(*UploadResponse)(nil),        // 21: seatrial.runner.v1.UploadResponse
+	(*Plan)(nil),                  // 22: seatrial.runner.v1.Plan
+	(*SourceFile)(nil),            // 23: seatrial.runner.v1.SourceFile
+	(*Step)(nil),                  // 24: seatrial.runner.v1.Step
+	(*Execute)(nil),               // 25: seatrial.runner.v1.Execute
+	(*Call)(nil),                  // 26: seatrial.runner.v1.Call
+	(*Pause)(nil),                 // 27: seatrial.runner.v1.Pause
+	(*Retry)(nil),                 // 28: seatrial.runner.v1.Retry
+	(*Expect)(nil),                // 29: seatrial.runner.v1.Expect
+	(*EnvVar)(nil),                // 30: seatrial.runner.v1.EnvVar
+	(*ReportSpec)(nil),            // 31: seatrial.runner.v1.ReportSpec
+	(*ArtifactSpec)(nil),          // 32: seatrial.runner.v1.ArtifactSpec
+	nil,                           // 33: seatrial.runner.v1.Welcome.CommittedEntry
+	nil,                           // 34: seatrial.runner.v1.CallParams.ParamsEntry
+	nil,                           // 35: seatrial.runner.v1.Outputs.ValuesEntry
+	nil,                           // 36: seatrial.runner.v1.Call.ParamsEntry
+	(*timestamppb.Timestamp)(nil), // 37: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 38: google.protobuf.Duration
 }
 var file_seatrial_runner_v1_runner_proto_depIdxs = []int32{
 	5,  // 0: seatrial.runner.v1.AttachRequest.hello:type_name -> seatrial.runner.v1.Hello
 	7,  // 1: seatrial.runner.v1.AttachRequest.log:type_name -> seatrial.runner.v1.LogChunk
 	10, // 2: seatrial.runner.v1.AttachRequest.step:type_name -> seatrial.runner.v1.StepState
-	12, // 3: seatrial.runner.v1.AttachRequest.finished:type_name -> seatrial.runner.v1.Finished
-	14, // 4: seatrial.runner.v1.AttachRequest.delivered:type_name -> seatrial.runner.v1.Delivered
+	13, // 3: seatrial.runner.v1.AttachRequest.finished:type_name -> seatrial.runner.v1.Finished
+	15, // 4: seatrial.runner.v1.AttachRequest.delivered:type_name -> seatrial.runner.v1.Delivered
 	6,  // 5: seatrial.runner.v1.AttachResponse.welcome:type_name -> seatrial.runner.v1.Welcome
 	9,  // 6: seatrial.runner.v1.AttachResponse.log_ack:type_name -> seatrial.runner.v1.LogAck
-	16, // 7: seatrial.runner.v1.AttachResponse.cancel:type_name -> seatrial.runner.v1.Cancel
-	13, // 8: seatrial.runner.v1.AttachResponse.finished_ack:type_name -> seatrial.runner.v1.FinishedAck
-	15, // 9: seatrial.runner.v1.AttachResponse.delivered_ack:type_name -> seatrial.runner.v1.DeliveredAck
-	17, // 10: seatrial.runner.v1.AttachResponse.resume:type_name -> seatrial.runner.v1.Resume
-	30, // 11: seatrial.runner.v1.Welcome.committed:type_name -> seatrial.runner.v1.Welcome.CommittedEntry
-	16, // 12: seatrial.runner.v1.Welcome.cancel:type_name -> seatrial.runner.v1.Cancel
-	17, // 13: seatrial.runner.v1.Welcome.resumed:type_name -> seatrial.runner.v1.Resume
-	32, // 14: seatrial.runner.v1.LogChunk.first_time:type_name -> google.protobuf.Timestamp
-	32, // 15: seatrial.runner.v1.LogChunk.last_time:type_name -> google.protobuf.Timestamp
+	17, // 7: seatrial.runner.v1.AttachResponse.cancel:type_name -> seatrial.runner.v1.Cancel
+	14, // 8: seatrial.runner.v1.AttachResponse.finished_ack:type_name -> seatrial.runner.v1.FinishedAck
+	16, // 9: seatrial.runner.v1.AttachResponse.delivered_ack:type_name -> seatrial.runner.v1.DeliveredAck
+	18, // 10: seatrial.runner.v1.AttachResponse.resume:type_name -> seatrial.runner.v1.Resume
+	33, // 11: seatrial.runner.v1.Welcome.committed:type_name -> seatrial.runner.v1.Welcome.CommittedEntry
+	17, // 12: seatrial.runner.v1.Welcome.cancel:type_name -> seatrial.runner.v1.Cancel
+	18, // 13: seatrial.runner.v1.Welcome.resumed:type_name -> seatrial.runner.v1.Resume
+	37, // 14: seatrial.runner.v1.LogChunk.first_time:type_name -> google.protobuf.Timestamp
+	37, // 15: seatrial.runner.v1.LogChunk.last_time:type_name -> google.protobuf.Timestamp
 	8,  // 16: seatrial.runner.v1.LogChunk.final:type_name -> seatrial.runner.v1.LogTotals
 	0,  // 17: seatrial.runner.v1.StepState.status:type_name -> seatrial.runner.v1.StepStatus
-	32, // 18: seatrial.runner.v1.StepState.started_at:type_name -> google.protobuf.Timestamp
-	32, // 19: seatrial.runner.v1.StepState.finished_at:type_name -> google.protobuf.Timestamp
+	37, // 18: seatrial.runner.v1.StepState.started_at:type_name -> google.protobuf.Timestamp
+	37, // 19: seatrial.runner.v1.StepState.finished_at:type_name -> google.protobuf.Timestamp
 	8,  // 20: seatrial.runner.v1.StepState.log:type_name -> seatrial.runner.v1.LogTotals
-	31, // 21: seatrial.runner.v1.Outputs.values:type_name -> seatrial.runner.v1.Outputs.ValuesEntry
-	0,  // 22: seatrial.runner.v1.Finished.status:type_name -> seatrial.runner.v1.StepStatus
-	32, // 23: seatrial.runner.v1.Finished.finished_at:type_name -> google.protobuf.Timestamp
-	33, // 24: seatrial.runner.v1.Cancel.grace:type_name -> google.protobuf.Duration
-	1,  // 25: seatrial.runner.v1.FileHeader.kind:type_name -> seatrial.runner.v1.FileKind
-	18, // 26: seatrial.runner.v1.UploadRequest.header:type_name -> seatrial.runner.v1.FileHeader
-	33, // 27: seatrial.runner.v1.Plan.timeout:type_name -> google.protobuf.Duration
-	33, // 28: seatrial.runner.v1.Plan.grace:type_name -> google.protobuf.Duration
-	33, // 29: seatrial.runner.v1.Plan.upload_allowance:type_name -> google.protobuf.Duration
-	22, // 30: seatrial.runner.v1.Plan.files:type_name -> seatrial.runner.v1.SourceFile
-	23, // 31: seatrial.runner.v1.Plan.steps:type_name -> seatrial.runner.v1.Step
-	33, // 32: seatrial.runner.v1.Plan.teardown_allowance:type_name -> google.protobuf.Duration
-	33, // 33: seatrial.runner.v1.Plan.pause_allowance:type_name -> google.protobuf.Duration
-	27, // 34: seatrial.runner.v1.Step.env:type_name -> seatrial.runner.v1.EnvVar
-	33, // 35: seatrial.runner.v1.Step.timeout:type_name -> google.protobuf.Duration
-	28, // 36: seatrial.runner.v1.Step.reports:type_name -> seatrial.runner.v1.ReportSpec
-	29, // 37: seatrial.runner.v1.Step.artifacts:type_name -> seatrial.runner.v1.ArtifactSpec
-	25, // 38: seatrial.runner.v1.Step.retry:type_name -> seatrial.runner.v1.Retry
-	26, // 39: seatrial.runner.v1.Step.expect:type_name -> seatrial.runner.v1.Expect
-	24, // 40: seatrial.runner.v1.Step.pause:type_name -> seatrial.runner.v1.Pause
-	33, // 41: seatrial.runner.v1.Pause.timeout:type_name -> google.protobuf.Duration
-	33, // 42: seatrial.runner.v1.Retry.delay:type_name -> google.protobuf.Duration
-	2,  // 43: seatrial.runner.v1.ArtifactSpec.when:type_name -> seatrial.runner.v1.ArtifactSpec.When
-	3,  // 44: seatrial.runner.v1.RunnerService.Attach:input_type -> seatrial.runner.v1.AttachRequest
-	19, // 45: seatrial.runner.v1.RunnerService.Upload:input_type -> seatrial.runner.v1.UploadRequest
-	4,  // 46: seatrial.runner.v1.RunnerService.Attach:output_type -> seatrial.runner.v1.AttachResponse
-	20, // 47: seatrial.runner.v1.RunnerService.Upload:output_type -> seatrial.runner.v1.UploadResponse
-	46, // [46:48] is the sub-list for method output_type
-	44, // [44:46] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	11, // 21: seatrial.runner.v1.StepState.calls:type_name -> seatrial.runner.v1.CallParams
+	34, // 22: seatrial.runner.v1.CallParams.params:type_name -> seatrial.runner.v1.CallParams.ParamsEntry
+	35, // 23: seatrial.runner.v1.Outputs.values:type_name -> seatrial.runner.v1.Outputs.ValuesEntry
+	0,  // 24: seatrial.runner.v1.Finished.status:type_name -> seatrial.runner.v1.StepStatus
+	37, // 25: seatrial.runner.v1.Finished.finished_at:type_name -> google.protobuf.Timestamp
+	38, // 26: seatrial.runner.v1.Cancel.grace:type_name -> google.protobuf.Duration
+	0,  // 27: seatrial.runner.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
+	1,  // 28: seatrial.runner.v1.FileHeader.kind:type_name -> seatrial.runner.v1.FileKind
+	19, // 29: seatrial.runner.v1.UploadRequest.header:type_name -> seatrial.runner.v1.FileHeader
+	38, // 30: seatrial.runner.v1.Plan.timeout:type_name -> google.protobuf.Duration
+	38, // 31: seatrial.runner.v1.Plan.grace:type_name -> google.protobuf.Duration
+	38, // 32: seatrial.runner.v1.Plan.upload_allowance:type_name -> google.protobuf.Duration
+	23, // 33: seatrial.runner.v1.Plan.files:type_name -> seatrial.runner.v1.SourceFile
+	24, // 34: seatrial.runner.v1.Plan.steps:type_name -> seatrial.runner.v1.Step
+	38, // 35: seatrial.runner.v1.Plan.teardown_allowance:type_name -> google.protobuf.Duration
+	38, // 36: seatrial.runner.v1.Plan.pause_allowance:type_name -> google.protobuf.Duration
+	30, // 37: seatrial.runner.v1.Step.env:type_name -> seatrial.runner.v1.EnvVar
+	38, // 38: seatrial.runner.v1.Step.timeout:type_name -> google.protobuf.Duration
+	31, // 39: seatrial.runner.v1.Step.reports:type_name -> seatrial.runner.v1.ReportSpec
+	32, // 40: seatrial.runner.v1.Step.artifacts:type_name -> seatrial.runner.v1.ArtifactSpec
+	28, // 41: seatrial.runner.v1.Step.retry:type_name -> seatrial.runner.v1.Retry
+	29, // 42: seatrial.runner.v1.Step.expect:type_name -> seatrial.runner.v1.Expect
+	27, // 43: seatrial.runner.v1.Step.pause:type_name -> seatrial.runner.v1.Pause
+	25, // 44: seatrial.runner.v1.Step.execute:type_name -> seatrial.runner.v1.Execute
+	26, // 45: seatrial.runner.v1.Execute.calls:type_name -> seatrial.runner.v1.Call
+	36, // 46: seatrial.runner.v1.Call.params:type_name -> seatrial.runner.v1.Call.ParamsEntry
+	38, // 47: seatrial.runner.v1.Pause.timeout:type_name -> google.protobuf.Duration
+	38, // 48: seatrial.runner.v1.Retry.delay:type_name -> google.protobuf.Duration
+	2,  // 49: seatrial.runner.v1.ArtifactSpec.when:type_name -> seatrial.runner.v1.ArtifactSpec.When
+	3,  // 50: seatrial.runner.v1.RunnerService.Attach:input_type -> seatrial.runner.v1.AttachRequest
+	20, // 51: seatrial.runner.v1.RunnerService.Upload:input_type -> seatrial.runner.v1.UploadRequest
+	4,  // 52: seatrial.runner.v1.RunnerService.Attach:output_type -> seatrial.runner.v1.AttachResponse
+	21, // 53: seatrial.runner.v1.RunnerService.Upload:output_type -> seatrial.runner.v1.UploadResponse
+	52, // [52:54] is the sub-list for method output_type
+	50, // [50:52] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_runner_v1_runner_proto_init() }
@@ -2616,7 +2824,7 @@ func file_seatrial_runner_v1_runner_proto_init() {
 		(*AttachResponse_Resume)(nil),
 	}
 	file_seatrial_runner_v1_runner_proto_msgTypes[7].OneofWrappers = []any{}
-	file_seatrial_runner_v1_runner_proto_msgTypes[16].OneofWrappers = []any{
+	file_seatrial_runner_v1_runner_proto_msgTypes[17].OneofWrappers = []any{
 		(*UploadRequest_Header)(nil),
 		(*UploadRequest_Data)(nil),
 	}
@@ -2626,7 +2834,7 @@ func file_seatrial_runner_v1_runner_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_runner_v1_runner_proto_rawDesc), len(file_seatrial_runner_v1_runner_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   29,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

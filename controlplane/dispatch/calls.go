@@ -1,0 +1,104 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+)
+
+const (
+	callsAtOnce = 100 // steps that one look decides about
+	maxLooks    = 10  // before others get a turn
+)
+
+// Calls begins the executions that steps have asked for, tells steps how theirs have ended, and cancels those that nobody waits for any
+// more. It is called after a hint on execution.CallsTopic and from time to time; of replicas that do so at once each takes other steps.
+func (d *Dispatcher) Calls(ctx context.Context) error {
+	ctx = tenant.System(ctx)
+	var faults error // of one step, which must not keep the others waiting
+	for range maxLooks {
+		steps, err := d.store.OpenCalls(ctx, callsAtOnce)
+		if err != nil {
+			return fmt.Errorf("find open calls: %w", err)
+		}
+		if len(steps) == 0 {
+			return faults
+		}
+		for _, of := range steps {
+			faults = errors.Join(faults, d.settle(ctx, of))
+		}
+	}
+	d.bus.Publish(ctx, execution.CallsTopic) // there is more: another turn
+	return faults
+}
+
+// settle decides about the calls of one step.
+func (d *Dispatcher) settle(ctx context.Context, of execution.CallStep) error {
+	ctx = tenant.WithViewer(ctx, tenant.Viewer{Kind: tenant.KindMember, Organization: of.Organization, Name: "workflow", Role: tenant.RoleMaintainer})
+	todo, err := d.store.SettleCalls(ctx, of)
+	if err != nil {
+		return fmt.Errorf("settle the calls of attempt %s: %w", of.Attempt, err)
+	}
+	d.tell(ctx, of.Organization, todo.Effects)
+	for _, id := range todo.Cancel {
+		err := d.Cancel(ctx, id, "Cancelled because the step that had started it has ended.")
+		if err != nil && !fault.Is(err, fault.Conflict) { // it has ended meanwhile
+			return err
+		}
+	}
+	for _, b := range todo.Begin {
+		if err := d.begin(ctx, of, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sentence is what a person needs to know of a fault: what is wrong with the request, not how deep it was found.
+func sentence(err error) string {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err.Error()
+	}
+	said := f.Message
+	if len(f.Places) > 0 {
+		said = f.Places[0].Field + ": " + f.Places[0].Message
+	}
+	if more := len(f.Places) - 1; more > 0 {
+		said += fmt.Sprintf(", and %d more faults", more)
+	}
+	if f.Hint != "" {
+		said += ". " + f.Hint
+	}
+	return said
+}
+
+// begin starts the execution of a call. What keeps it from starting for good is stored with the call; everything else is tried again.
+func (d *Dispatcher) begin(ctx context.Context, of execution.CallStep, b execution.Beginning) error {
+	problem := b.Parent.Refuse(b.Workflow)
+	if problem == "" {
+		_, _, err := d.Start(ctx, execution.Request{
+			Workflow: b.Workflow, Params: b.Params, Environments: []string{b.Environment}, IdempotencyKey: "call " + b.Call.String(),
+			Trigger: "workflow", Actor: b.Actor, Parent: &b.Parent,
+		})
+		switch fault.KindOf(err) { //nolint:exhaustive // all others may pass
+		case fault.NotFound, fault.Invalid, fault.Forbidden, fault.Conflict, fault.Exhausted, fault.Unsupported:
+			problem = b.Workflow + ": " + sentence(err)
+		default:
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if problem != "" {
+		if err := d.store.CallFailed(ctx, b.Call, problem); err != nil {
+			return fmt.Errorf("store why call %s cannot begin: %w", b.Call, err)
+		}
+	}
+	d.tell(ctx, of.Organization, execution.Effects{Changed: []execution.ID{b.Parent.Execution}})
+	return nil
+}

@@ -1,0 +1,437 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/cluster"
+	record "github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/store/database"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/agentcommand"
+	"github.com/seatrial/seatrial/ent/db/attempt"
+	"github.com/seatrial/seatrial/ent/db/call"
+	"github.com/seatrial/seatrial/ent/db/execution"
+	"github.com/seatrial/seatrial/ent/db/predicate"
+	"github.com/seatrial/seatrial/ent/db/run"
+	"github.com/seatrial/seatrial/ent/db/step"
+)
+
+// The calls of a step, see execution.Call. Their rows are made with the report that the step asks for them. A row is open while there
+// may be something to decide, and whoever changes what a decision depends on opens it: the end of a child, of the step and of the
+// attempt. What is decided is carried out after the transaction by whoever has asked, who has a lease on the step for it; when nothing
+// has come of it by then, it is decided anew.
+
+// States of a call.
+const (
+	callOpen    = "open"
+	callWaiting = "waiting" // until something changes
+	callClosed  = "closed"
+)
+
+// makeCalls stores what a step asks for, once. It reports whether it did.
+func makeCalls(ctx context.Context, tx *db.Tx, a *db.Attempt, row *db.Step, params []map[string]string) (bool, error) {
+	var what record.Execute
+	if err := json.Unmarshal(row.Execute, &what); err != nil {
+		return false, fmt.Errorf("read what step %s executes: %w", row.Name, err)
+	}
+	there, err := tx.Call.Query().Where(call.AttemptID(a.ID), call.StepIndex(row.Index)).Exist(ctx)
+	if err != nil || there {
+		return false, err
+	}
+	ctx = insider(ctx, a.OrganizationID) // an agent sees no workflows
+	asked, err := askedFor(ctx, tx, what, params)
+	if err != nil {
+		return false, err
+	}
+	rows := make([]*db.CallCreate, len(asked))
+	for i, c := range asked {
+		rows[i] = tx.Call.Create().SetOrganizationID(a.OrganizationID).SetExecutionID(a.ExecutionID).SetAttemptID(a.ID).SetStepIndex(row.Index).
+			SetOrdinal(i).SetWorkflow(c.workflow).SetParams(c.params).SetStatus(string(record.Queued)).SetMessage(clean(c.problem))
+		if c.problem != "" {
+			rows[i].SetStatus(string(record.Errored))
+		}
+	}
+	return true, tx.Call.CreateBulk(rows...).Exec(ctx)
+}
+
+// asked is a call that is to be stored, or why there is none.
+type asked struct {
+	workflow string
+	params   map[string]string
+	problem  string
+}
+
+// askedFor returns the calls of a step: of the workflow that is stored, not of what the agent says, comes what is executed.
+func askedFor(ctx context.Context, tx *db.Tx, what record.Execute, params []map[string]string) (list []asked, err error) {
+	for i, callee := range what.Callees {
+		values := map[string]string{}
+		if i < len(params) {
+			for name, value := range params[i] {
+				values[clean(name)] = clean(value)
+			}
+		}
+		names, err := meantBy(ctx, tx, callee)
+		if err != nil {
+			return nil, err
+		}
+		if len(names) == 0 {
+			list = append(list, asked{problem: "no workflow has the labels " + labelsText(callee.Selector)})
+		}
+		for _, name := range names {
+			list = append(list, asked{workflow: name, params: values})
+		}
+	}
+	if n := len(list); n > record.MaxCalls {
+		problem := fmt.Sprintf("the step executes %d workflows, and at most %d are possible: narrow its selectors", n, record.MaxCalls)
+		return []asked{{problem: problem}}, nil
+	}
+	return list, nil
+}
+
+// meantBy returns the workflows that a callee means, by name.
+func meantBy(ctx context.Context, tx *db.Tx, callee record.Callee) ([]string, error) {
+	if callee.Name != "" {
+		return []string{callee.Name}, nil
+	}
+	all, err := tx.Workflow.Query().All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, w := range all {
+		if has(w.Labels, callee.Selector) {
+			names = append(names, w.Name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func has(labels, selector map[string]string) bool {
+	for key, value := range selector {
+		if got, ok := labels[key]; !ok || got != value {
+			return false
+		}
+	}
+	return true
+}
+
+// endOfChild tells the call that started an execution how it has ended.
+func endOfChild(ctx context.Context, tx *db.Tx, head *db.Execution, now state) error {
+	return openCalls(ctx, tx.Call.Update().Where(call.ChildID(head.ID)).SetStatus(string(now.status)).SetMessage(now.message))
+}
+
+// callsWithout opens the calls of attempts that have ended, or of one step of an attempt: nobody waits for them any more.
+func callsWithout(ctx context.Context, tx *db.Tx, of ...predicate.Call) error {
+	return openCalls(ctx, tx.Call.Update().Where(append(of, call.StateNEQ(callClosed))...))
+}
+
+func openCalls(ctx context.Context, change *db.CallUpdate) error {
+	return change.SetState(callOpen).ClearLeasedUntil().Exec(ctx)
+}
+
+// OpenCalls returns steps whose calls are open and that nobody has a lease on, those that wait longest first.
+func (s *Store) OpenCalls(ctx context.Context, limit int) ([]record.CallStep, error) {
+	var rows []struct {
+		OrganizationID uuid.UUID `json:"organization_id"`
+		AttemptID      uuid.UUID `json:"attempt_id"`
+		StepIndex      int       `json:"step_index"`
+	}
+	err := s.db.Read().Call.Query().
+		Where(call.State(callOpen), call.Or(call.LeasedUntilIsNil(), call.LeasedUntilLTE(s.now()))).
+		Order(func(sel *entsql.Selector) { sel.OrderBy("MIN(" + sel.C(call.FieldUpdatedAt) + ")") }).Limit(limit).
+		GroupBy(call.FieldOrganizationID, call.FieldAttemptID, call.FieldStepIndex).Scan(tenant.System(ctx), &rows)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	out := make([]record.CallStep, len(rows))
+	for i, row := range rows {
+		out[i] = record.CallStep{Organization: row.OrganizationID, Attempt: row.AttemptID, Step: row.StepIndex}
+	}
+	return out, nil
+}
+
+// SettleCalls decides about the calls of a step.
+func (s *Store) SettleCalls(ctx context.Context, of record.CallStep) (out record.Settled, err error) {
+	ctx = insider(ctx, of.Organization)
+	found, err := s.db.Read().Attempt.Query().Where(attempt.ID(of.Attempt)).Select(attempt.FieldID, attempt.FieldExecutionID).Only(ctx)
+	if err != nil {
+		return out, database.Fault(err)
+	}
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		out = record.Settled{}
+		head, err := s.lockExecution(ctx, tx, found.ExecutionID)
+		if err != nil {
+			return err
+		}
+		q := settling{tx: tx, head: head, until: s.now().Add(record.Lease)}
+		if err := q.read(ctx, of, s.now()); err != nil || len(q.rows) == 0 {
+			return err
+		}
+		state := callWaiting
+		if out, state, err = q.settle(ctx); err != nil || state == callWaiting {
+			return err
+		}
+		return q.set(ctx, state)
+	})
+	return out, err
+}
+
+// settling is a decision about the calls of one step, in a transaction that holds the lock of the execution.
+type settling struct {
+	tx      *db.Tx
+	head    *db.Execution
+	until   time.Time // of the lease
+	attempt *db.Attempt
+	step    *db.Step
+	what    record.Execute
+	rows    []*db.Call
+	calls   []record.Call
+}
+
+// read first takes the rows for itself: what changes them from now on comes after the decision and opens them again. When another
+// replica was faster there are none.
+func (q *settling) read(ctx context.Context, of record.CallStep, now time.Time) (err error) {
+	mine := []predicate.Call{call.AttemptID(of.Attempt), call.StepIndex(of.Step)}
+	taken, err := q.tx.Call.Update().Where(append(mine, call.State(callOpen), call.Or(call.LeasedUntilIsNil(), call.LeasedUntilLTE(now)))...).
+		SetState(callWaiting).ClearLeasedUntil().Save(ctx)
+	if err != nil || taken == 0 {
+		return err
+	}
+	q.attempt, err = q.tx.Attempt.Query().Where(attempt.ID(of.Attempt)).WithRun().Only(ctx)
+	if err != nil {
+		return err
+	}
+	if q.step, err = q.tx.Step.Query().Where(step.AttemptID(of.Attempt), step.Index(of.Step)).Only(ctx); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(q.step.Execute, &q.what); err != nil {
+		return fmt.Errorf("read what step %s executes: %w", q.step.Name, err)
+	}
+	q.rows, err = q.tx.Call.Query().Where(mine...).Order(call.ByOrdinal()).All(ctx)
+	for _, row := range q.rows {
+		q.calls = append(q.calls, callRecord(row))
+	}
+	return err
+}
+
+// settle returns what is to be done, and the state that the calls have then.
+func (q *settling) settle(ctx context.Context) (out record.Settled, state string, err error) {
+	wait := q.what.Wait
+	switch {
+	case record.Status(q.attempt.Status).Terminal() || record.Status(q.step.Status).Terminal():
+		if err := q.forgo(ctx); err != nil {
+			return out, "", err
+		}
+		if out.Cancel, err = q.abandoned(ctx); len(out.Cancel) > 0 {
+			return out, callOpen, err // until they have ended
+		}
+		return out, callClosed, err
+	case !slices.ContainsFunc(q.calls, func(c record.Call) bool { return !c.Over(wait) }):
+		status, reason := record.Verdict(q.calls, wait)
+		out.Wake, err = q.answer(ctx, status, reason)
+		out.Changed = []record.ID{q.head.ID}
+		return out, callWaiting, err
+	}
+	if out.Begin, err = q.begin(); len(out.Begin) > 0 {
+		return out, callOpen, err // until they have begun
+	}
+	return out, callWaiting, err
+}
+
+// set brings the calls to a state; open ones are left to whoever has asked for the time of the lease.
+func (q *settling) set(ctx context.Context, state string) error {
+	change := q.tx.Call.Update().Where(call.AttemptID(q.attempt.ID), call.StepIndex(q.step.Index)).SetState(state)
+	if state == callOpen {
+		change.SetLeasedUntil(q.until)
+	}
+	return change.Exec(ctx)
+}
+
+// forgo ends the calls that have not begun when nobody waits for them any more.
+func (q *settling) forgo(ctx context.Context) error {
+	return q.tx.Call.Update().Where(call.AttemptID(q.attempt.ID), call.StepIndex(q.step.Index), call.ChildIDIsNil(),
+		call.Status(string(record.Queued))).SetStatus(string(record.Cancelled)).SetMessage("The step ended before its turn had come.").Exec(ctx)
+}
+
+// abandoned returns the children that nobody waits for any more. Those that nobody ever waited for go on.
+func (q *settling) abandoned(ctx context.Context) ([]record.ID, error) {
+	if !q.what.Wait {
+		return nil, nil
+	}
+	var children []uuid.UUID
+	for _, c := range q.calls {
+		if c.Execution != uuid.Nil && !c.Status.Terminal() {
+			children = append(children, c.Execution)
+		}
+	}
+	if len(children) == 0 {
+		return nil, nil
+	}
+	return q.tx.Execution.Query().Where(execution.IDIn(children...), execution.StatusNotIn(terminal()...)).Order(execution.ByID()).IDs(ctx)
+}
+
+// answer queues the word that lets the step end.
+func (q *settling) answer(ctx context.Context, status record.Status, reason string) ([]cluster.ID, error) {
+	kind := agentcommand.Kind(string(cluster.Resume))
+	told, err := q.tx.AgentCommand.Query().Where(agentcommand.AttemptID(q.attempt.ID), kind, agentcommand.Step(q.step.Index)).Exist(ctx)
+	if err != nil || told {
+		return nil, err
+	}
+	err = q.tx.AgentCommand.Create().SetOrganizationID(q.attempt.OrganizationID).SetClusterID(q.attempt.ClusterID).SetAttemptID(q.attempt.ID).
+		SetKind(string(cluster.Resume)).SetStep(q.step.Index).SetReason(clean(reason)).SetVerdict(string(status)).Exec(ctx)
+	return []cluster.ID{q.attempt.ClusterID}, err
+}
+
+func (q *settling) begin() ([]record.Beginning, error) {
+	above := []record.Above{{Execution: q.head.ID, Workflow: q.head.Workflow}}
+	if q.head.ParentID != nil {
+		var parent record.Parent
+		if err := json.Unmarshal(q.head.Parent, &parent); err != nil {
+			return nil, fmt.Errorf("read the parent of execution %s: %w", q.head.ID, err)
+		}
+		above = append(slices.Clone(parent.Above), above...)
+	}
+	var out []record.Beginning
+	for _, i := range record.NextCalls(q.calls, q.what.Parallelism) {
+		out = append(out, record.Beginning{
+			Call: q.rows[i].ID, Workflow: q.rows[i].Workflow, Params: q.rows[i].Params, Environment: q.attempt.Edges.Run.EnvironmentName,
+			Actor: q.head.Actor,
+			Parent: record.Parent{
+				Execution: q.head.ID, Workflow: q.head.Workflow, Step: q.step.Name, Above: above, Call: q.rows[i].ID, Waits: q.what.Wait,
+			},
+		})
+	}
+	return out, nil
+}
+
+// linkChild makes an execution the one that a call has led to, in the transaction that creates it. It is refused when the call has led
+// to another one, when nobody waits for it any more, or when it could never go on.
+func (s *Store) linkChild(ctx context.Context, tx *db.Tx, n record.New) error {
+	p := n.Execution.Parent
+	row, err := locked(s, tx.Call.Query().Where(call.ID(p.Call))).Only(ctx)
+	if err != nil {
+		return err
+	}
+	alive, err := tx.Step.Query().Where(step.AttemptID(row.AttemptID), step.Index(row.StepIndex), step.StatusNotIn(terminal()...),
+		step.HasAttemptWith(attempt.StatusNotIn(terminal()...))).Exist(ctx)
+	if err != nil {
+		return err
+	}
+	if !alive || row.ChildID != nil || row.Status != string(record.Queued) {
+		return fault.New(fault.Conflict, "the step does not wait for it any more")
+	}
+	if below, err := tx.Execution.Query().Where(execution.RootID(p.Root())).Count(ctx); err != nil {
+		return err
+	} else if below >= record.MaxDescendants {
+		return fault.New(fault.Exhausted, "%d executions have been started below execution %s, which is the limit", below, p.Root())
+	}
+	if p.Waits {
+		if err := refuseCircle(ctx, tx, n); err != nil {
+			return err
+		}
+	}
+	return openCalls(ctx, tx.Call.Update().Where(call.ID(row.ID)).SetChildID(n.Execution.ID))
+}
+
+// refuseCircle refuses an execution that would wait for a place in a concurrency group that an execution above it holds until this one
+// has ended.
+func refuseCircle(ctx context.Context, tx *db.Tx, n record.New) error {
+	var above []uuid.UUID
+	for _, a := range n.Execution.Parent.Above {
+		above = append(above, a.Execution)
+	}
+	for _, r := range n.Runs {
+		if r.Group.Name == "" {
+			continue
+		}
+		held, err := tx.Run.Query().Where(run.ExecutionIDIn(above...), run.ConcurrencyGroup(r.Group.Name), run.StatusIn(live()...)).Exist(ctx)
+		if err != nil {
+			return err
+		}
+		if held {
+			return fault.New(fault.Conflict, "its concurrency group %s is held by an execution that waits for it", r.Group.Name).
+				WithHint("Give the two workflows different groups, or do not wait for it (execute.wait).")
+		}
+	}
+	return nil
+}
+
+// CallFailed stores why a call cannot begin, unless it has.
+func (s *Store) CallFailed(ctx context.Context, id uuid.UUID, problem string) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		return openCalls(ctx, tx.Call.Update().Where(call.ID(id), call.ChildIDIsNil(), call.Status(string(record.Queued))).
+			SetStatus(string(record.Errored)).SetMessage(clean(problem)))
+	})
+}
+
+func callRecord(row *db.Call) record.Call {
+	out := record.Call{ID: row.ID, Workflow: row.Workflow, Status: record.Status(row.Status), Message: row.Message}
+	if row.ChildID != nil {
+		out.Execution = *row.ChildID
+	}
+	return out
+}
+
+// callsOf returns the calls of attempts by attempt and step, as they stand now.
+func (s *Store) callsOf(ctx context.Context, attempts []uuid.UUID) (map[callKey][]record.Call, error) {
+	var rows []*db.Call
+	for part := range slices.Chunk(attempts, batch) {
+		some, err := s.db.Read().Call.Query().Where(call.AttemptIDIn(part...)).Order(call.ByOrdinal()).All(ctx)
+		if err != nil {
+			return nil, database.Fault(err)
+		}
+		rows = append(rows, some...)
+	}
+	var live []uuid.UUID
+	for _, row := range rows {
+		if row.ChildID != nil && !record.Status(row.Status).Terminal() {
+			live = append(live, *row.ChildID)
+		}
+	}
+	now := map[uuid.UUID]record.Status{}
+	for part := range slices.Chunk(live, batch) {
+		heads, err := s.db.Read().Execution.Query().Where(execution.IDIn(part...)).Select(execution.FieldID, execution.FieldStatus).All(ctx)
+		if err != nil {
+			return nil, database.Fault(err)
+		}
+		for _, head := range heads {
+			now[head.ID] = record.Status(head.Status)
+		}
+	}
+	out := map[callKey][]record.Call{}
+	for _, row := range rows {
+		c := callRecord(row)
+		if status, ok := now[c.Execution]; ok {
+			c.Status = status
+		}
+		key := callKey{row.AttemptID, row.StepIndex}
+		out[key] = append(out[key], c)
+	}
+	return out, nil
+}
+
+type callKey struct {
+	attempt uuid.UUID
+	step    int
+}
+
+// labelsText writes labels as people do.
+func labelsText(labels map[string]string) string {
+	var parts []string
+	for key, value := range labels {
+		parts = append(parts, key+"="+value)
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ",")
+}
