@@ -47,14 +47,16 @@ fi
 gotestsum=$cache/test/bin/gotestsum-$gotestsum_version
 [ -x "$gotestsum" ] || { GOBIN=$cache/test/gobin go install "gotest.tools/gotestsum@$gotestsum_version"; mv "$cache/test/gobin/gotestsum" "$gotestsum"; }
 
-# the chain on the cluster first: it takes longest, and mostly waits
-[ $# -gt 0 ] || set -- -p 3 ./integration/e2e ./...
+if [ $# -eq 0 ]; then
+  say "measuring what the race detector would disturb"
+  go test ./controlplane/results/format/...
+  # the chain on the cluster first: it takes longest, and mostly waits
+  set -- -p 3 ./integration/e2e ./...
+fi
 # what only computes is not looked into by the race detector, which takes ten times as long for it: SQLite, which is C that was
 # translated to Go, and the hash of passwords. Nothing that instantiates types of the library may be here: the linker keeps one copy.
 whole=()
 for package in modernc.org/sqlite/lib golang.org/x/crypto/{argon2,blake2b}; do whole+=("-gcflags=$package=-race=false"); done
-say "measuring what the race detector would disturb"
-go test ./controlplane/results/format/...
 say "running the tests"
 go build -o "$cache/servers" ./integration/servers
 # what is skipped is listed at the end, with the reason
