@@ -19,8 +19,10 @@ import (
 const (
 	firstPause = time.Second
 	lastPause  = 15 * time.Second
-	// When the log of a process that runs comes to an end, the process has ended, or the kubelet has closed the log.
+	// When the log of a process that runs comes to an end, the process has ended, or the kubelet has closed the log. One that closes it
+	// again and again, for want of inotify for instance, is asked less and less often.
 	reopenAfter = 200 * time.Millisecond
+	reopenLast  = 2 * time.Second
 	// A service that has ended is started again, later every time.
 	restartAfter = 2 * time.Second
 	// A service is told to end when the steps have. What it writes later than this is not waited for.
@@ -155,6 +157,7 @@ func (f *Follower) gone(ctx context.Context, w *writer, service string) error {
 // follow reads one process after another.
 func (f *Follower) follow(ctx context.Context, w *writer, pod work.PodIdentity, service string) (advanced bool, err error) {
 	from := w.at
+	reopen := reopenAfter
 	for before := int32(0); ; {
 		p, err := f.Source.Process(ctx, pod, service)
 		if err != nil {
@@ -175,10 +178,14 @@ func (f *Follower) follow(ctx context.Context, w *writer, pod work.PodIdentity, 
 		if p.Over && !p.Running {
 			return w.at > from, w.finish(ctx)
 		}
-		pause := reopenAfter
+		if w.fresh > 0 {
+			reopen = reopenAfter
+		}
+		pause := reopen
 		if !p.Running {
 			pause = restartAfter
 		}
+		reopen = min(2*reopen, reopenLast)
 		if err := sleep(ctx, pause); err != nil {
 			return w.at > from, err
 		}

@@ -438,6 +438,24 @@ func TestFollower_Follow_TroubleAtTheEnd(t *testing.T) {
 	})
 }
 
+// TestFollower_Follow_ClosedLog holds that a kubelet which cannot follow a log, and ends it at once, is not asked without a pause.
+func TestFollower_Follow_ClosedLog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPod(process{wrote(0, "one"), true})
+		p.cut = true
+		b := begin(t, &uplink{}, p)
+		pass(time.Minute)
+		p.mu.Lock()
+		opened := len(p.opened)
+		p.mu.Unlock()
+		if opened > 40 {
+			t.Errorf("the log was opened %d times in a minute", opened)
+		}
+		b.kill()
+	})
+}
+
 // TestFollower_Follow_Late holds that nobody waits for a service that goes on after the steps, and that what it wrote until then is kept.
 func TestFollower_Follow_Late(t *testing.T) {
 	t.Parallel()

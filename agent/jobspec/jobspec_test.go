@@ -88,6 +88,7 @@ func beside(a *agentv1.Assignment) {
 		},
 		{
 			Name: "db", Image: "example.test/postgres:17", ImagePullPolicy: "IfNotPresent", WorkingDir: "/var/lib",
+			RunAsUser: ptr.To[int64](999), RunAsGroup: ptr.To[int64](998),
 			Env: []*agentv1.ContainerEnv{
 				{Name: "PLAIN", Source: &agentv1.ContainerEnv_Value{Value: "$x"}},
 				{Name: "PASSWORD", Source: &agentv1.ContainerEnv_Secret{Secret: &agentv1.KeyRef{Name: "db", Key: "password"}}},

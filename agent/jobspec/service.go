@@ -66,6 +66,7 @@ func service(a work.Assignment, s *agentv1.Service) (corev1.Container, error) {
 		// The end of its log tells why it ended; that of a service with a secret stays where it is.
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 	}
+	out.SecurityContext.RunAsUser, out.SecurityContext.RunAsGroup = s.RunAsUser, s.RunAsGroup
 	if dir := s.GetWorkingDir(); path.IsAbs(dir) {
 		out.WorkingDir = dir
 	} else if dir != "" {

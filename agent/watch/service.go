@@ -92,8 +92,18 @@ func (s service) words() string {
 		text += "; its log is not shown, because it is given a secret"
 	case strings.TrimSpace(t.Message) != "":
 		text += ": " + tail(t.Message)
+		if wantsRoot(t.Message) {
+			text += " (its image wants to begin as root, which the pod does not allow: name the user it changes to in securityContext.runAsUser)"
+		}
 	}
 	return text
+}
+
+// wantsRoot recognizes the words of entrypoints that begin as root to give files to another user and become it.
+func wantsRoot(said string) bool {
+	return slices.ContainsFunc([]string{"Operation not permitted", "operation not permitted", "failed switching to"}, func(words string) bool {
+		return strings.Contains(said, words)
+	})
 }
 
 // tail keeps the end of a text, from the beginning of a line where that is possible.

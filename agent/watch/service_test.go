@@ -118,6 +118,14 @@ func TestJudge_Services(t *testing.T) {
 			want:     want{status: pending, reason: "ServiceEnded", says: "is started once more", recheck: 3 * time.Second},
 			services: [2]agentv1.ServiceStatus{starting, waits},
 		},
+		"wants root": {
+			reason: "it says what the user can do about it", age: 5 * time.Second,
+			change: func(p *corev1.Pod) {
+				db(p).State = exited(1, 0, 2*time.Second, "chown: changing ownership of '/var/lib/postgresql/data': Operation not permitted\n")
+			},
+			want:     want{status: pending, reason: "ServiceEnded", says: "securityContext.runAsUser", recheck: 3 * time.Second},
+			services: [2]agentv1.ServiceStatus{starting, waits},
+		},
 		"probe hangs": {
 			reason: "a probe that hangs for seconds each time makes the kubelet late", age: 95 * time.Second,
 			want:     want{status: errored, reason: "ServiceNotReady", says: "Service db was not ready within 1m0s.", stop: true},

@@ -57,6 +57,7 @@ spec:
       env: [{name: A, value: b}, {name: PASSWORD, valueFrom: {secretKeyRef: {name: db, key: password}}}, {name: NAME, valueFrom: {configMapKeyRef: {name: db, key: name}}}]
       resources: {requests: {cpu: 50m}, limits: {memory: 256Mi}}
       ready: {exec: [pg_isready]}
+      securityContext: {runAsUser: 999, runAsGroup: 998}
     cache: {image: "redis:7", imagePullPolicy: Always, ready: {tcp: {port: 6379}, interval: 3s}}
   steps:
     - name: test

@@ -20,6 +20,7 @@ func service(s workflow.PlanService) *agentv1.Service {
 	out := &agentv1.Service{
 		Name: s.Name, Image: s.Image, ImagePullPolicy: s.PullPolicy, Command: s.Command, Args: s.Args, WorkingDir: s.WorkingDir,
 		Requests: s.Requests, Limits: s.Limits, Ready: ready(s.Ready),
+		RunAsUser: s.RunAsUser, RunAsGroup: s.RunAsGroup,
 	}
 	for _, v := range s.Env {
 		out.Env = append(out.Env, variable(v.Name, v.Value, v.Secret, v.ConfigMap))

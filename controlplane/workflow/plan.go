@@ -139,6 +139,8 @@ type PlanService struct {
 	Requests   map[string]string
 	Limits     map[string]string
 	Ready      *Ready // nil: ready once its process runs
+	RunAsUser  *int64 `json:",omitempty"`
+	RunAsGroup *int64 `json:",omitempty"`
 }
 
 // Secretive reports whether the service is given a secret. Nothing redacts what a service writes, so its log stays in the cluster

@@ -166,6 +166,17 @@ type Service struct {
 	Resources Resources `json:"resources,omitzero"`
 	// When it is ready. Without it, a service counts as ready once its process runs.
 	Ready *Ready `json:"ready,omitempty" merge:"whole"`
+	// Under whom it runs, where that differs from the pod. Images of databases want to begin as root and change the user themselves,
+	// which the pod does not allow: name the user that they change to, such as 999 for postgres.
+	Security ServiceSecurity `json:"securityContext,omitzero"`
+}
+
+// ServiceSecurity is the security context of a service; what is absent is that of the pod.
+type ServiceSecurity struct {
+	// Numeric user.
+	RunAsUser *int64 `json:"runAsUser,omitempty" rule:"min=0,max=2147483647"`
+	// Numeric group.
+	RunAsGroup *int64 `json:"runAsGroup,omitempty" rule:"min=0,max=2147483647"`
 }
 
 // ServiceEnv is an environment variable of a service. The kubelet sets it, not the runner: env is not known in it.

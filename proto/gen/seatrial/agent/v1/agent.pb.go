@@ -2002,7 +2002,10 @@ type Service struct {
 	Requests map[string]string `protobuf:"bytes,8,rep,name=requests,proto3" json:"requests,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Limits   map[string]string `protobuf:"bytes,9,rep,name=limits,proto3" json:"limits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Absent: the service is ready once its process runs.
-	Ready         *Ready `protobuf:"bytes,10,opt,name=ready,proto3" json:"ready,omitempty"`
+	Ready *Ready `protobuf:"bytes,10,opt,name=ready,proto3" json:"ready,omitempty"`
+	// Those of the pod when absent.
+	RunAsUser     *int64 `protobuf:"varint,11,opt,name=run_as_user,json=runAsUser,proto3,oneof" json:"run_as_user,omitempty"`
+	RunAsGroup    *int64 `protobuf:"varint,12,opt,name=run_as_group,json=runAsGroup,proto3,oneof" json:"run_as_group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2105,6 +2108,20 @@ func (x *Service) GetReady() *Ready {
 		return x.Ready
 	}
 	return nil
+}
+
+func (x *Service) GetRunAsUser() int64 {
+	if x != nil && x.RunAsUser != nil {
+		return *x.RunAsUser
+	}
+	return 0
+}
+
+func (x *Service) GetRunAsGroup() int64 {
+	if x != nil && x.RunAsGroup != nil {
+		return *x.RunAsGroup
+	}
+	return 0
 }
 
 // Ready is how to tell that a service is ready.
@@ -3848,7 +3865,7 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"containers\x12,\n" +
 	"\x04plan\x18\n" +
 	" \x01(\v2\x18.seatrial.runner.v1.PlanR\x04plan\x126\n" +
-	"\bservices\x18\v \x03(\v2\x1a.seatrial.agent.v1.ServiceR\bservices\"\x8f\x04\n" +
+	"\bservices\x18\v \x03(\v2\x1a.seatrial.agent.v1.ServiceR\bservices\"\xfc\x04\n" +
 	"\aService\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05image\x18\x02 \x01(\tR\x05image\x12*\n" +
@@ -3861,13 +3878,18 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\brequests\x18\b \x03(\v2(.seatrial.agent.v1.Service.RequestsEntryR\brequests\x12>\n" +
 	"\x06limits\x18\t \x03(\v2&.seatrial.agent.v1.Service.LimitsEntryR\x06limits\x12.\n" +
 	"\x05ready\x18\n" +
-	" \x01(\v2\x18.seatrial.agent.v1.ReadyR\x05ready\x1a;\n" +
+	" \x01(\v2\x18.seatrial.agent.v1.ReadyR\x05ready\x12#\n" +
+	"\vrun_as_user\x18\v \x01(\x03H\x00R\trunAsUser\x88\x01\x01\x12%\n" +
+	"\frun_as_group\x18\f \x01(\x03H\x01R\n" +
+	"runAsGroup\x88\x01\x01\x1a;\n" +
 	"\rRequestsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +
 	"\vLimitsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x81\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x0e\n" +
+	"\f_run_as_userB\x0f\n" +
+	"\r_run_as_group\"\x81\x02\n" +
 	"\x05Ready\x122\n" +
 	"\x04exec\x18\x01 \x01(\v2\x1c.seatrial.agent.v1.ExecCheckH\x00R\x04exec\x12\x1b\n" +
 	"\btcp_port\x18\x02 \x01(\x05H\x00R\atcpPort\x122\n" +
@@ -4270,6 +4292,7 @@ func file_seatrial_agent_v1_agent_proto_init() {
 		(*Command_Release)(nil),
 		(*Command_Resume)(nil),
 	}
+	file_seatrial_agent_v1_agent_proto_msgTypes[25].OneofWrappers = []any{}
 	file_seatrial_agent_v1_agent_proto_msgTypes[26].OneofWrappers = []any{
 		(*Ready_Exec)(nil),
 		(*Ready_TcpPort)(nil),
