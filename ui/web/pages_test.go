@@ -28,7 +28,7 @@ func everyPage() map[string]string {
 		"overview": "/o/acme", "catalog": "/o/acme/catalog", "workflow": "/o/acme/workflows/checkout-api", "clusters": "/o/acme/clusters",
 		"executions": "/o/acme/executions?status=failed", "failed": at(viewfake.Failed), "live": at(viewfake.Live), "paused": at(viewfake.Paused), "passed": at(viewfake.Passed),
 		"errored": at(viewfake.Errored), "timed-out": at(viewfake.TimedOut), "cancelled": at(viewfake.Stopped), "queued": at(viewfake.Queued),
-		"matrix": at(viewfake.Matrix), "bad-step": at(viewfake.BadStep), "log": at(viewfake.TimedOut) + "/log/1?l=299-301", "live-log": at(viewfake.Live) + "/log/1",
+		"matrix": at(viewfake.Matrix), "suite": at(viewfake.Suite), "bad-step": at(viewfake.BadStep), "log": at(viewfake.TimedOut) + "/log/1?l=299-301", "live-log": at(viewfake.Live) + "/log/1",
 		"templates": "/o/acme/templates", "template": "/o/acme/templates/playwright", "absent": "/o/acme/nothing",
 	}
 }

@@ -49,6 +49,7 @@ func (w *World) matrix() execution.Execution {
 		})
 	}
 	e.Tests = execution.Counts{Total: 2, Passed: 1, Failed: 1}
+	e.Trigger, e.Parent = "workflow", &execution.Parent{Execution: ExecutionID(Suite), Workflow: "release-suite", Step: "others"}
 	return e
 }
 

@@ -46,6 +46,7 @@ func (w *World) sampleExecutions() {
 	w.Put(w.paused())
 	w.Put(w.queued())
 	w.Put(w.matrix())
+	w.Put(w.suite())
 	w.Put(w.live())
 }
 
