@@ -85,7 +85,7 @@ func (d *Dispatcher) begin(ctx context.Context, of execution.CallStep, b executi
 			Workflow: b.Workflow, Params: b.Params, Environments: []string{b.Environment}, IdempotencyKey: "call " + b.Call.String(),
 			Trigger: "workflow", Actor: b.Actor, Parent: &b.Parent,
 		})
-		switch fault.KindOf(err) { //nolint:exhaustive // all others may pass
+		switch fault.KindOf(err) {
 		case fault.NotFound, fault.Invalid, fault.Forbidden, fault.Conflict, fault.Exhausted, fault.Unsupported:
 			problem = b.Workflow + ": " + sentence(err)
 		default:

@@ -13,6 +13,7 @@ import (
 
 // Store is what dispatch needs of the database. Every call acts for the viewer of its context.
 type Store interface {
+	Calls
 	// Workflow returns a workflow with its source, or fault.NotFound.
 	Workflow(ctx context.Context, name string) (workflow.Record, error)
 	// TemplatesNamed returns those templates that exist, with their sources.
@@ -36,6 +37,12 @@ type Store interface {
 	ResumeExecution(ctx context.Context, id execution.ID, which execution.Resume) (steps int, wake []cluster.ID, err error)
 	// Admit lets those runs begin whose turn has come in the concurrency groups of an execution, in transactions of its own.
 	Admit(ctx context.Context, id execution.ID) (execution.Effects, error)
+	// AdmitWaiting does so wherever somebody waits although there is a place. It runs as system.
+	AdmitWaiting(ctx context.Context) (map[tenant.ID]execution.Effects, error)
+}
+
+// Calls are what Dispatcher.Calls needs of the database.
+type Calls interface {
 	// OpenCalls returns at most limit steps about whose calls there may be something to decide, of all organizations. It runs as system.
 	OpenCalls(ctx context.Context, limit int) ([]execution.CallStep, error)
 	// SettleCalls decides about the calls of a step and gives the caller execution.Lease to carry it out: which begin, and how the step ends once all are over, which it queues the command
@@ -43,8 +50,6 @@ type Store interface {
 	SettleCalls(ctx context.Context, of execution.CallStep) (execution.Settled, error)
 	// CallFailed stores why a call cannot begin, unless it has: CreateExecution links an execution with the call of its parent.
 	CallFailed(ctx context.Context, id uuid.UUID, problem string) error
-	// AdmitWaiting does so wherever somebody waits although there is a place. It runs as system.
-	AdmitWaiting(ctx context.Context) (map[tenant.ID]execution.Effects, error)
 }
 
 // Bus carries hints; losing one costs latency only.

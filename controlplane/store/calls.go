@@ -178,7 +178,7 @@ func (s *Store) SettleCalls(ctx context.Context, of record.CallStep) (out record
 		if err := q.read(ctx, of, s.now()); err != nil || len(q.rows) == 0 {
 			return err
 		}
-		state := callWaiting
+		var state string
 		if out, state, err = q.settle(ctx); err != nil || state == callWaiting {
 			return err
 		}

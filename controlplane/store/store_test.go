@@ -34,7 +34,7 @@ func TestSQLite(t *testing.T) {
 func TestPostgreSQL(t *testing.T) {
 	t.Parallel()
 	template := harness.Postgres(t)
-	if err := storetest.Migrate(template); err != nil {
+	if err := storetest.Migrate(t.Context(), template); err != nil {
 		t.Fatal(err)
 	}
 	storetest.Run(t, func(t *testing.T, clock func() time.Time) storetest.Store {

@@ -43,8 +43,8 @@ func (Execution) Fields() []ent.Field {
 		field.Int("priority").Default(50).Immutable(),      // the higher goes first
 		field.UUID("parent_id", uuid.UUID{}).Optional().Nillable().Immutable(),
 		field.UUID("root_id", uuid.UUID{}).Optional().Nillable().Immutable(), // the outermost of those above
-		field.JSON("parent", json.RawMessage{}).Optional().Immutable(), // execution.Parent of one that a step has started
-		field.Bool("calls").Default(false).Immutable(),                 // it has steps that execute other workflows
+		field.JSON("parent", json.RawMessage{}).Optional().Immutable(),       // execution.Parent of one that a step has started
+		field.Bool("calls").Default(false).Immutable(),                       // it has steps that execute other workflows
 		field.Int("tests_passed").Default(0),
 		field.Int("tests_failed").Default(0),
 		field.Int("tests_errored").Default(0),

@@ -12,10 +12,7 @@ func Default(n int) {
 	flag.Parse()
 	asked := false
 	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "test.parallel" })
-	if asked {
-		return
-	}
-	if err := flag.Set("test.parallel", strconv.Itoa(n)); err != nil {
-		panic(err) // it is no test that calls this
+	if !asked {
+		_ = flag.Set("test.parallel", strconv.Itoa(n)) // without the flag there are no tests to run
 	}
 }

@@ -125,7 +125,7 @@ func (e *engine) untilAnswered(ctx context.Context, s *runnerv1.Step, late bool,
 // answer is how a step ends that was given the word. Only a word that says so is a pass: a replica or an agent of an earlier version
 // would leave the status out.
 func answer(word *runnerv1.Resume) (runnerv1.StepStatus, string) {
-	switch word.GetStatus() { //nolint:exhaustive // no other comes
+	switch word.GetStatus() {
 	case passed, failed, errored:
 		return word.GetStatus(), word.GetReason()
 	default:

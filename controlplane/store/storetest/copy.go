@@ -13,22 +13,22 @@ import (
 // Migrating an empty database takes longer than most tests. They begin with a copy of one that was migrated once; that migrations
 // themselves work is proven where they are.
 
-var migrated = sync.OnceValues(func() ([]byte, error) {
+var migrated = sync.OnceValues(func() ([]byte, error) { //nolint:gochecknoglobals // for all tests of a binary
 	dir, err := os.MkdirTemp("", "seatrial-template-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "template.db")
-	if err := Migrate("sqlite:" + path); err != nil {
+	if err := Migrate(context.Background(), "sqlite:"+path); err != nil { //nolint:forbidigo // it outlives the test that asks first
 		return nil, err
 	}
 	return os.ReadFile(path) // closed, so that all of it is in this file
 })
 
 // Migrate brings a database to this version's schema and leaves nothing connected.
-func Migrate(dsn string) error {
-	d, err := database.Open(context.Background(), dsn)
+func Migrate(ctx context.Context, dsn string) error {
+	d, err := database.Open(ctx, dsn)
 	if err != nil {
 		return err
 	}
