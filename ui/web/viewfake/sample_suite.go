@@ -28,7 +28,9 @@ func (w *World) suite() execution.Execution {
 	}
 	w.Write(a.ID, 0, "compiling\nversion 42\n", true)
 	a.Steps[0].Log = logOf("compiling\nversion 42\n", true)
-	w.Write(a.ID, 1, "seatrial: executes checkout-api, checkout-browser, checkout-load, suite=smoke\n", false)
+	says := "seatrial: executes checkout-api, checkout-browser, checkout-load, suite=smoke\n"
+	w.Write(a.ID, 1, says, false)
+	a.Steps[1].Log = logOf(says, false)
 	w.WriteTo(a.ID, execution.ServiceStream("db"), "ready\n", false)
 	return e
 }
