@@ -20,24 +20,31 @@ const (
 func (d *Dispatcher) Calls(ctx context.Context) error {
 	ctx = tenant.System(ctx)
 	var faults error // of one step, which must not keep the others waiting
+	failed := map[execution.CallStep]bool{}
 	for range maxLooks {
 		steps, err := d.store.OpenCalls(ctx, callsAtOnce)
 		if err != nil {
 			return fmt.Errorf("find open calls: %w", err)
 		}
-		if len(steps) == 0 {
-			return faults
-		}
+		moved := false
 		for _, of := range steps {
-			faults = errors.Join(faults, d.settle(ctx, of))
+			if failed[of] {
+				continue // the next sweep tries again
+			}
+			err := d.settle(ctx, of)
+			failed[of], moved = err != nil, moved || err == nil
+			faults = errors.Join(faults, err)
+		}
+		if !moved {
+			return faults
 		}
 	}
 	d.bus.Publish(ctx, execution.CallsTopic) // there is more: another turn
 	return faults
 }
 
-// settle decides about the calls of one step.
-func (d *Dispatcher) settle(ctx context.Context, of execution.CallStep) error {
+// settle decides about the calls of one step. What goes wrong with one of them holds up no other.
+func (d *Dispatcher) settle(ctx context.Context, of execution.CallStep) (faults error) {
 	ctx = tenant.WithViewer(ctx, tenant.Viewer{Kind: tenant.KindMember, Organization: of.Organization, Name: "workflow", Role: tenant.RoleMaintainer})
 	todo, err := d.store.SettleCalls(ctx, of)
 	if err != nil {
@@ -46,16 +53,14 @@ func (d *Dispatcher) settle(ctx context.Context, of execution.CallStep) error {
 	d.tell(ctx, of.Organization, todo.Effects)
 	for _, id := range todo.Cancel {
 		err := d.Cancel(ctx, id, "Cancelled because the step that had started it has ended.")
-		if err != nil && !fault.Is(err, fault.Conflict) { // it has ended meanwhile
-			return err
+		if !fault.Is(err, fault.Conflict) { // that it has ended meanwhile
+			faults = errors.Join(faults, err)
 		}
 	}
 	for _, b := range todo.Begin {
-		if err := d.begin(ctx, of, b); err != nil {
-			return err
-		}
+		faults = errors.Join(faults, d.begin(ctx, of, b))
 	}
-	return nil
+	return faults
 }
 
 // sentence is what a person needs to know of a fault: what is wrong with the request, not how deep it was found.

@@ -57,13 +57,13 @@ type Parent struct {
 	Step      string
 	Above     []Above // the executions above, the outermost first; the parent is the last
 	Call      uuid.UUID
-	Waits     bool // for the end of what it starts
 }
 
 // Above is an execution above another one.
 type Above struct {
 	Execution ID     `json:"execution"`
 	Workflow  string `json:"workflow"`
+	Waits     bool   `json:"waits,omitempty"` // for the end of the one below it
 }
 
 // CallStep names a step that has calls.
@@ -88,7 +88,7 @@ const Lease = 30 * time.Second
 
 // Settled is what is to be done about the calls of a step.
 type Settled struct {
-	Begin  []Beginning // nobody else begins them for Lease
+	Begin  []Beginning // nobody else looks for Lease, or until the first of them has begun
 	Cancel []ID        // executions that nobody waits for any more
 	Effects
 }
@@ -143,8 +143,8 @@ func count(n int) string {
 	return fmt.Sprintf("%d executions", n)
 }
 
-// NextCalls returns which of the calls of a step may begin now, by their places.
-func NextCalls(calls []Call, parallelism int) []int {
+// NextCalls returns which of the calls of a step may begin now, by their places. Nothing holds back those that nobody waits for.
+func NextCalls(calls []Call, parallelism int, wait bool) []int {
 	var next []int
 	active := 0
 	for i, c := range calls {
@@ -156,7 +156,7 @@ func NextCalls(calls []Call, parallelism int) []int {
 			next = append(next, i)
 		}
 	}
-	if parallelism > 0 {
+	if parallelism > 0 && wait {
 		next = next[:max(0, min(len(next), parallelism-active))]
 	}
 	return next
@@ -176,6 +176,18 @@ func (p Parent) Refuse(workflow string) string {
 		return fmt.Sprintf("%s cannot be executed here: %d executions are above it already (%s)", workflow, len(names), way)
 	}
 	return ""
+}
+
+// Waiting returns those above that go on only when this one has ended, as an execution that waits for one that waits does.
+func (p Parent) Waiting() []ID {
+	var ids []ID
+	for _, a := range slices.Backward(p.Above) {
+		if !a.Waits {
+			break
+		}
+		ids = append(ids, a.Execution)
+	}
+	return ids
 }
 
 // Root is the execution that a person or a pipeline has started.

@@ -65,8 +65,11 @@ func TestNextCalls(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := execution.NextCalls(tc.calls, tc.parallelism); !slices.Equal(got, tc.want) {
+			if got := execution.NextCalls(tc.calls, tc.parallelism, true); !slices.Equal(got, tc.want) {
 				t.Errorf("%s: %v, want %v", tc.reason, got, tc.want)
+			}
+			if got := execution.NextCalls([]execution.Call{runs, waits, waits}, 1, false); !slices.Equal(got, []int{1, 2}) {
+				t.Errorf("nobody waits for them: %v", got)
 			}
 		})
 	}
@@ -95,5 +98,14 @@ func TestParent_Refuse(t *testing.T) {
 				t.Errorf("%q", got)
 			}
 		})
+	}
+}
+
+func TestParent_Waiting(t *testing.T) {
+	t.Parallel()
+	ids := []execution.ID{uuid.New(), uuid.New(), uuid.New()}
+	p := execution.Parent{Above: []execution.Above{{Execution: ids[0], Waits: true}, {Execution: ids[1]}, {Execution: ids[2], Waits: true}}}
+	if got := p.Waiting(); !slices.Equal(got, ids[2:]) {
+		t.Errorf("%v wait, want the last alone: the one above it does not", got)
 	}
 }

@@ -294,7 +294,7 @@ func (q *settling) answer(ctx context.Context, status record.Status, reason stri
 }
 
 func (q *settling) begin() ([]record.Beginning, error) {
-	above := []record.Above{{Execution: q.head.ID, Workflow: q.head.Workflow}}
+	above := []record.Above{{Execution: q.head.ID, Workflow: q.head.Workflow, Waits: q.what.Wait}}
 	if q.head.ParentID != nil {
 		var parent record.Parent
 		if err := json.Unmarshal(q.head.Parent, &parent); err != nil {
@@ -303,12 +303,12 @@ func (q *settling) begin() ([]record.Beginning, error) {
 		above = append(slices.Clone(parent.Above), above...)
 	}
 	var out []record.Beginning
-	for _, i := range record.NextCalls(q.calls, q.what.Parallelism) {
+	for _, i := range record.NextCalls(q.calls, q.what.Parallelism, q.what.Wait) {
 		out = append(out, record.Beginning{
 			Call: q.rows[i].ID, Workflow: q.rows[i].Workflow, Params: q.rows[i].Params, Environment: q.attempt.Edges.Run.EnvironmentName,
 			Actor: q.head.Actor,
 			Parent: record.Parent{
-				Execution: q.head.ID, Workflow: q.head.Workflow, Step: q.step.Name, Above: above, Call: q.rows[i].ID, Waits: q.what.Wait,
+				Execution: q.head.ID, Workflow: q.head.Workflow, Step: q.step.Name, Above: above, Call: q.rows[i].ID,
 			},
 		})
 	}
@@ -336,30 +336,28 @@ func (s *Store) linkChild(ctx context.Context, tx *db.Tx, n record.New) error {
 	} else if below >= record.MaxDescendants {
 		return fault.New(fault.Exhausted, "%d executions have been started below execution %s, which is the limit", below, p.Root())
 	}
-	if p.Waits {
-		if err := refuseCircle(ctx, tx, n); err != nil {
-			return err
-		}
+	if err := refuseCircle(ctx, tx, n); err != nil {
+		return err
 	}
 	return openCalls(ctx, tx.Call.Update().Where(call.ID(row.ID)).SetChildID(n.Execution.ID))
 }
 
-// refuseCircle refuses an execution that would wait for a place in a concurrency group that an execution above it holds until this one
-// has ended.
+// refuseCircle refuses an execution that would wait for a place in a concurrency group while executions that wait for it hold all places.
 func refuseCircle(ctx context.Context, tx *db.Tx, n record.New) error {
-	var above []uuid.UUID
-	for _, a := range n.Execution.Parent.Above {
-		above = append(above, a.Execution)
+	above := n.Execution.Parent.Waiting()
+	if len(above) == 0 {
+		return nil
 	}
 	for _, r := range n.Runs {
 		if r.Group.Name == "" {
 			continue
 		}
-		held, err := tx.Run.Query().Where(run.ExecutionIDIn(above...), run.ConcurrencyGroup(r.Group.Name), run.StatusIn(live()...)).Exist(ctx)
+		held, err := tx.Run.Query().Where(run.ExecutionIDIn(above...), run.ConcurrencyGroup(r.Group.Name), run.AdmittedAtNotNil(),
+			run.StatusIn(live()...)).Count(ctx)
 		if err != nil {
 			return err
 		}
-		if held {
+		if held >= r.Group.Limit {
 			return fault.New(fault.Conflict, "its concurrency group %s is held by an execution that waits for it", r.Group.Name).
 				WithHint("Give the two workflows different groups, or do not wait for it (execute.wait).")
 		}

@@ -2,14 +2,16 @@ package engine
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
+	"maps"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/seatrial/seatrial/agent/runner/redact"
 	"github.com/seatrial/seatrial/agent/runner/spool"
+	"github.com/seatrial/seatrial/controlplane/workflow/expr"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
@@ -18,7 +20,7 @@ const maxParams = 64 << 10
 
 // call has the control plane execute other workflows, waits for the word that says how they ended, and fills in how the step did.
 func (e *engine) call(ctx context.Context, s *runnerv1.Step, before *course, sp *spool.Spool, end *runnerv1.StepState) {
-	calls, err := e.calls(s, before)
+	calls, err := e.calls(ctx, s, before)
 	if err != nil {
 		end.Status, end.Reason = errored, err.Error()
 		e.say(sp, "seatrial: "+end.GetReason())
@@ -39,13 +41,16 @@ func (e *engine) call(ctx context.Context, s *runnerv1.Step, before *course, sp 
 }
 
 // calls resolves what each call of a step gives to its workflow.
-func (e *engine) calls(s *runnerv1.Step, before *course) ([]*runnerv1.CallParams, error) {
+func (e *engine) calls(ctx context.Context, s *runnerv1.Step, before *course) ([]*runnerv1.CallParams, error) {
+	if err := e.filesFirst(ctx, s); err != nil {
+		return nil, err
+	}
 	pod, _, err := e.knowing(s, before)
 	if err != nil {
 		return nil, err
 	}
-	secret, err := e.secretOutputs()
-	if err != nil {
+	masked := *pod
+	if masked.Steps, err = e.masked(pod.Steps); err != nil {
 		return nil, err
 	}
 	size := 0
@@ -55,7 +60,7 @@ func (e *engine) calls(s *runnerv1.Step, before *course) ([]*runnerv1.CallParams
 		for name, text := range c.GetParams() {
 			value, err := pod.Expand(text)
 			if err == nil {
-				err = e.passable(value, secret)
+				err = e.passable(value, func() (string, error) { return masked.Expand(text) })
 			}
 			if err != nil {
 				return nil, fmt.Errorf("the value for params.%s of %s: %w", name, c.GetTitle(), err)
@@ -71,31 +76,38 @@ func (e *engine) calls(s *runnerv1.Step, before *course) ([]*runnerv1.CallParams
 	return out, nil
 }
 
-// passable says why a value cannot be given to another workflow.
-func (e *engine) passable(value string, secret []string) error {
-	switch {
-	case !utf8.ValidString(value) || strings.ContainsRune(value, 0):
+// passable says why a value cannot be given to another workflow. It holds a secret when it looks like one of this container, or when it
+// would be another one if the outputs that hold a secret of any container were others: what an expression made of them is not known.
+func (e *engine) passable(value string, without func() (string, error)) error {
+	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
 		return errors.New("it is not text: pass on a file as an artifact, or its digest")
-	case redact.New(e.patterns).String(value) != value,
-		slices.ContainsFunc(secret, func(s string) bool { return strings.Contains(value, s) }):
+	}
+	other, err := without()
+	if err != nil || other != value || redact.New(e.patterns).String(value) != value {
 		return errors.New("it holds a secret, which must not leave the cluster: let that workflow refer to the secret itself")
 	}
 	return nil
 }
 
-// secretOutputs returns the values that steps of any container have given and that hold a secret of theirs.
-func (e *engine) secretOutputs() ([]string, error) {
-	var secret []string
+// masked returns the steps with something else in place of each output that holds a secret.
+func (e *engine) masked(steps map[string]expr.Step) (map[string]expr.Step, error) {
+	out := maps.Clone(steps)
 	for _, s := range e.Plan.GetSteps() {
 		given, err := e.dir.Outputs(int(s.GetIndex()))
 		if err != nil {
 			return nil, err //nolint:wrapcheck // says what it is
 		}
-		for _, name := range given.GetSecret() {
-			secret = append(secret, given.GetValues()[name])
+		how, known := out[s.GetName()]
+		if len(given.GetSecret()) == 0 || !known {
+			continue
 		}
+		how.Outputs = maps.Clone(how.Outputs)
+		for _, name := range given.GetSecret() {
+			how.Outputs[name] = rand.Text()
+		}
+		out[s.GetName()] = how
 	}
-	return secret, nil
+	return out, nil
 }
 
 // untilAnswered waits for the word of the control plane, for a cancellation, or for the end of the step's time.

@@ -47,6 +47,22 @@ func TestRun_Execute(t *testing.T) {
 	}
 }
 
+// TestRun_Execute_First holds that the files of the workflow are there before the first step, whatever kind it is of.
+func TestRun_Execute_First(t *testing.T) {
+	t.Parallel()
+	a := newAgent(t)
+	r := newPod(t, a, &runnerv1.Plan{
+		Files: []*runnerv1.SourceFile{{Path: "version.txt", Content: []byte("7")}},
+		Steps: []*runnerv1.Step{{Execute: calling(&runnerv1.Call{Title: "smoke", Params: map[string]string{"v": `v${{ file("version.txt") }}`}})}},
+	}).start(t, "c0")
+	a.wait(t, "the calls", func(v workfake.View) bool { return len(v.Steps[0].GetCalls()) > 0 || v.Steps[0].GetStatus() == errored })
+	if got := a.attempts.View().Steps[0]; len(got.GetCalls()) != 1 || got.GetCalls()[0].GetParams()["v"] != "v7" {
+		t.Errorf("the step asks for %v", got)
+	}
+	a.server.Resume(attempt, &runnerv1.Resume{StepIndex: 0, Status: passed})
+	r.wait(t)
+}
+
 func TestRun_Execute_Ends(t *testing.T) {
 	t.Parallel()
 	word := func(status runnerv1.StepStatus) func(*testing.T, *agent) {
@@ -123,13 +139,25 @@ func TestRun_Execute_Refused(t *testing.T) {
 // not know the secrets of the one that gave it.
 func TestRun_Execute_SecretOfAnother(t *testing.T) {
 	t.Parallel()
+	for name, value := range map[string]string{
+		"as it is": "is ${{ steps.s0.outputs.t }}", "a part of it": "${{ fromJSON(steps.s0.outputs.j).token }}", "written anew": "${{ toJSON(steps.s0.outputs.t) }}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			secretOfAnother(t, value)
+		})
+	}
+}
+
+func secretOfAnother(t *testing.T, value string) {
+	t.Helper()
 	a := newAgent(t)
 	p := newPod(t, a, &runnerv1.Plan{Steps: []*runnerv1.Step{
 		{
-			Script: `echo "t=user:$TOKEN" >> "$SEATRIAL_OUTPUT"`, Outputs: []string{"t"},
+			Script: `echo "j={\"token\": \"$TOKEN\"}" >> "$SEATRIAL_OUTPUT"; echo "t=user:$TOKEN" >> "$SEATRIAL_OUTPUT"`, Outputs: []string{"t", "j"},
 			Env: []*runnerv1.EnvVar{{Name: "TOKEN", From: "SEATRIAL_ENV_0_X", Secret: true}},
 		},
-		{Container: "c1", Execute: calling(&runnerv1.Call{Title: "smoke", Params: map[string]string{"p": "is ${{ steps.s0.outputs.t }}"}})},
+		{Container: "c1", Execute: calling(&runnerv1.Call{Title: "smoke", Params: map[string]string{"p": value}})},
 	}})
 	second := p.start(t, "c1")
 	p.env = []string{"SEATRIAL_ENV_0_X=hunter2-hunter2"}

@@ -69,6 +69,8 @@ func (e *engine) decide(s *runnerv1.Step, c *course) *runnerv1.StepState {
 			return ended(s, errored, "the condition of the step cannot be evaluated: "+err.Error())
 		case holds && c.halt != nil && s.GetPause() != nil:
 			return ended(s, skipped, c.halt.reason+", so nobody is waited for")
+		case holds && c.halt != nil && s.GetExecute() != nil:
+			return ended(s, skipped, c.halt.reason+", so no other workflow is executed")
 		case holds:
 			return nil
 		case c.halt == nil || s.GetTeardown():

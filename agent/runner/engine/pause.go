@@ -18,7 +18,7 @@ const maxQuestion = 4000
 
 // pause waits until a person resumes the attempt, and fills in how the step ended.
 func (e *engine) pause(ctx context.Context, s *runnerv1.Step, before *course, sp *spool.Spool, end *runnerv1.StepState) {
-	message, err := e.question(s, before)
+	message, err := e.question(ctx, s, before)
 	if err != nil {
 		end.Status, end.Reason = errored, err.Error()
 		e.say(sp, "seatrial: "+end.GetReason())
@@ -36,7 +36,10 @@ func (e *engine) pause(ctx context.Context, s *runnerv1.Step, before *course, sp
 }
 
 // question is what the person is asked.
-func (e *engine) question(s *runnerv1.Step, before *course) (string, error) {
+func (e *engine) question(ctx context.Context, s *runnerv1.Step, before *course) (string, error) {
+	if err := e.filesFirst(ctx, s); err != nil {
+		return "", err
+	}
 	pod, _, err := e.knowing(s, before)
 	if err != nil {
 		return "", err

@@ -136,10 +136,19 @@ func (e *engine) failToStart(out *output, end *runnerv1.StepState, reason string
 	out.say("seatrial: " + reason)
 }
 
+// filesFirst has the files of the plan in the workspace before a step that may read them. They go over those of a repository, so the step
+// that fetches one writes them itself.
+func (e *engine) filesFirst(ctx context.Context, s *runnerv1.Step) error {
+	if step.IsSource(e.Plan.GetSteps()[0]) {
+		return nil
+	}
+	return e.sources(ctx, e.begin(int(s.GetIndex())) == 0)
+}
+
 // prepare makes the command of a try, counted from 1; of a step that has only one it is 0.
 func (e *engine) prepare(ctx context.Context, s *runnerv1.Step, before *course, try int32) (step.Command, error) {
-	if try <= 1 && !step.IsSource(e.Plan.GetSteps()[0]) { // files of the plan go over those of a repository
-		if err := e.sources(ctx, e.begin(int(s.GetIndex())) == 0); err != nil {
+	if try <= 1 {
+		if err := e.filesFirst(ctx, s); err != nil {
 			return step.Command{}, err
 		}
 	}

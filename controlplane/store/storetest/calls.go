@@ -95,7 +95,7 @@ func calls() map[string]func(t *testing.T, f *fixture) {
 			first := f.settle(t).Begin
 			if len(first) != 2 || first[0].Workflow != "a" || first[0].Params["users"] != "3" || first[1].Params["users"] != "4" ||
 				first[0].Environment != "staging" || first[0].Parent.Execution != n.Execution.ID || first[0].Parent.Step != "test" ||
-				!slices.Equal(first[0].Parent.Above, []execution.Above{{Execution: n.Execution.ID, Workflow: "smoke"}}) || first[0].Actor != "admin@example.test" {
+				!slices.Equal(first[0].Parent.Above, []execution.Above{{Execution: n.Execution.ID, Workflow: "smoke", Waits: true}}) || first[0].Actor != "admin@example.test" {
 				t.Fatalf("what begins: %+v", first)
 			}
 			a, b := f.child(t, first[0]), f.child(t, first[1])
@@ -271,6 +271,10 @@ func calls() map[string]func(t *testing.T, f *fixture) {
 			child.Execution.Parent, child.Runs[0].Group = &b.Parent, n.Runs[0].Group
 			if _, _, err := f.CreateExecution(f.as(t), child); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "group g") {
 				t.Errorf("it waits for a place that its parent holds: %v", err)
+			}
+			child.Runs[0].Group.Limit = 2
+			if _, _, err := f.CreateExecution(f.as(t), child); err != nil {
+				t.Errorf("there is a place beside its parent: %v", err)
 			}
 		},
 		"TooMany": func(t *testing.T, f *fixture) {

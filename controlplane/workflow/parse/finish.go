@@ -122,7 +122,7 @@ func (r *reader) stepImages(s *document.Spec, partial bool) {
 func (r *reader) teardown(s *document.Spec) {
 	for i, step := range s.Teardown {
 		if step.Pause != nil || step.Execute != nil {
-			r.fault(r.place("spec.teardown["+itoa(i)+"]"), "steps of the teardown have run, command or parallel: nobody waits for a person there")
+			r.fault(r.place("spec.teardown["+itoa(i)+"]"), "steps of the teardown have run, command or parallel: nobody waits for a person or for other workflows there")
 		}
 	}
 }

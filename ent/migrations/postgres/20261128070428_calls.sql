@@ -39,6 +39,8 @@ CREATE UNIQUE INDEX "call_organization_id_attempt_id_step_index_ordinal" ON "cal
 CREATE INDEX "call_state" ON "calls" ("state");
 
 -- +goose Down
+-- what the older schema has no room for
+DELETE FROM "agent_commands" WHERE "verdict" <> '';
 -- reverse: create index "call_state" to table: "calls"
 DROP INDEX "call_state";
 -- reverse: create index "call_organization_id_attempt_id_step_index_ordinal" to table: "calls"
