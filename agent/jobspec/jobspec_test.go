@@ -57,6 +57,13 @@ func full(a *agentv1.Assignment) {
 			RunAsUser: ptr.To[int64](1000), RunAsGroup: ptr.To[int64](1000), RunAsNonRoot: ptr.To(true), FsGroup: ptr.To[int64](1000),
 			ReadOnlyRootFilesystem: ptr.To(true),
 		},
+		Volumes: []*agentv1.Volume{
+			{Name: "shm", MountPath: "/dev/shm", Source: &agentv1.Volume_EmptyDir{EmptyDir: &agentv1.EmptyDir{Memory: true, SizeLimit: "1Gi"}}},
+			{Name: "tmp", MountPath: "/tmp", Source: &agentv1.Volume_EmptyDir{EmptyDir: &agentv1.EmptyDir{}}},
+			{Name: "conf", MountPath: "/conf", Source: &agentv1.Volume_ConfigMap{ConfigMap: &agentv1.ObjectVolume{Name: "conf"}}},
+			{Name: "certs", MountPath: "/certs", ReadOnly: true, Source: &agentv1.Volume_Secret{Secret: &agentv1.ObjectVolume{Name: "certs", Optional: true}}},
+			{Name: "data", MountPath: "/data", SubPath: "shop", Source: &agentv1.Volume_Claim{Claim: "shop"}},
+		},
 		Labels:      map[string]string{"team": "shop", "seatrial.dev/attempt": "forged"},
 		Annotations: map[string]string{"note": "hello", "seatrial.dev/plan": "forged"},
 	}
@@ -78,6 +85,7 @@ func full(a *agentv1.Assignment) {
 // beside adds services with every way to tell that they are ready.
 func beside(a *agentv1.Assignment) {
 	a.Pod.Security = &agentv1.PodSecurity{RunAsNonRoot: ptr.To(true), ReadOnlyRootFilesystem: ptr.To(true)}
+	a.Pod.Volumes = []*agentv1.Volume{{Name: "certs", MountPath: "/certs", Source: &agentv1.Volume_Secret{Secret: &agentv1.ObjectVolume{Name: "certs"}}}}
 	a.Services = []*agentv1.Service{
 		{
 			Name: "cache", Image: "example.test/redis:7", Command: []string{"redis-server"}, Args: []string{"--dir", "$(HOME)"}, WorkingDir: "cache",

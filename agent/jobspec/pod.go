@@ -48,6 +48,11 @@ func podSpec(a work.Assignment, s Settings) (corev1.PodSpec, error) {
 		SecurityContext:               podSecurity(pod.GetSecurity()),
 		Volumes:                       volumes(a, s),
 	}
+	more, err := given(a)
+	if err != nil {
+		return corev1.PodSpec{}, err
+	}
+	spec.Volumes = append(spec.Volumes, more...)
 	for _, name := range pod.GetImagePullSecrets() {
 		spec.ImagePullSecrets = append(spec.ImagePullSecrets, corev1.LocalObjectReference{Name: name})
 	}
@@ -111,9 +116,10 @@ func container(a work.Assignment, s Settings, c *agentv1.Container) (corev1.Cont
 	if c.GetRunnerImage() {
 		out.Image, out.ImagePullPolicy = s.RunnerImage, corev1.PullPolicy(s.RunnerPullPolicy)
 	}
-	if a.GetPod().GetSecurity().GetReadOnlyRootFilesystem() {
+	if needsTmp(a) {
 		out.VolumeMounts = append(out.VolumeMounts, corev1.VolumeMount{Name: volTmp, MountPath: "/tmp"})
 	}
+	out.VolumeMounts = append(out.VolumeMounts, mounts(a)...)
 	for _, e := range c.GetEnv() {
 		out.Env = append(out.Env, variable(e))
 	}
@@ -232,7 +238,7 @@ func containerSecurity(s *agentv1.PodSecurity) *corev1.SecurityContext {
 	return out
 }
 
-// volumes have no size limits: a pod that exceeds one is evicted, its evidence with it. The runner bounds its spool, and a limit of
+// volumes are those of the runner. They have no size limits: a pod that exceeds one is evicted, its evidence with it. The runner bounds its spool, and a limit of
 // ephemeral-storage on a container bounds what a test writes.
 func volumes(a work.Assignment, s Settings) []corev1.Volume {
 	empty := func(name string) corev1.Volume {
@@ -257,7 +263,7 @@ func volumes(a work.Assignment, s Settings) []corev1.Volume {
 			}}},
 		}}},
 	}
-	if a.GetPod().GetSecurity().GetReadOnlyRootFilesystem() {
+	if needsTmp(a) {
 		out = append(out, empty(volTmp))
 	}
 	return out

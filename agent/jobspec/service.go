@@ -72,8 +72,12 @@ func service(a work.Assignment, s *agentv1.Service) (corev1.Container, error) {
 	} else if dir != "" {
 		out.WorkingDir = path.Join(workspaceDir, dir)
 	}
-	if a.GetPod().GetSecurity().GetReadOnlyRootFilesystem() {
+	if needsTmp(a) {
 		out.VolumeMounts = append(out.VolumeMounts, corev1.VolumeMount{Name: volTmp, MountPath: "/tmp"})
+	}
+	out.VolumeMounts = append(out.VolumeMounts, mounts(a)...)
+	if secretive(a) {
+		out.TerminationMessagePolicy = corev1.TerminationMessageReadFile
 	}
 	for _, e := range s.GetEnv() {
 		if e.GetSecret() != nil {

@@ -114,6 +114,11 @@ func strip(obj any) (any, error) {
 				Env: secrets(c.Env),
 			})
 		}
+		for _, v := range o.Spec.Volumes {
+			if v.Secret != nil { // which decides about the logs of services, too
+				spec.Volumes = append(spec.Volumes, corev1.Volume{Name: v.Name, VolumeSource: corev1.VolumeSource{Secret: v.Secret}})
+			}
+		}
 		o.Spec = spec
 	}
 	return obj, nil

@@ -37,12 +37,13 @@ type service struct {
 // services lists the services of a pod in the order in which they start.
 func services(pod *corev1.Pod) []service {
 	var out []service
+	mounted := slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Secret != nil })
 	for _, c := range pod.Spec.InitContainers {
 		name, ok := jobspec.ServiceOf(c.Name)
 		if !ok {
 			continue
 		}
-		s := service{name: name, container: c.Name, probe: c.StartupProbe, secretive: len(secrets(c.Env)) > 0}
+		s := service{name: name, container: c.Name, probe: c.StartupProbe, secretive: len(secrets(c.Env)) > 0 || mounted}
 		if q, ok := c.Resources.Limits[corev1.ResourceMemory]; ok {
 			s.memory = " of " + q.String()
 		}

@@ -74,10 +74,30 @@ func pod(p workflow.Pod) *agentv1.Pod {
 	for _, s := range p.ImagePullSecrets {
 		out.ImagePullSecrets = append(out.ImagePullSecrets, s.Name)
 	}
+	for _, v := range p.Volumes {
+		out.Volumes = append(out.Volumes, volume(v))
+	}
 	for _, t := range p.Tolerations {
 		out.Tolerations = append(out.Tolerations, &agentv1.Toleration{
 			Key: t.Key, Operator: t.Operator, Value: t.Value, Effect: t.Effect, TolerationSeconds: t.Seconds,
 		})
+	}
+	return out
+}
+
+func volume(v document.Volume) *agentv1.Volume {
+	out := &agentv1.Volume{Name: v.Name, MountPath: v.MountPath, SubPath: v.SubPath, ReadOnly: v.ReadOnly}
+	switch {
+	case v.EmptyDir != nil:
+		out.Source = &agentv1.Volume_EmptyDir{EmptyDir: &agentv1.EmptyDir{
+			Memory: v.EmptyDir.Medium == "Memory", SizeLimit: string(v.EmptyDir.SizeLimit),
+		}}
+	case v.ConfigMap != nil:
+		out.Source = &agentv1.Volume_ConfigMap{ConfigMap: &agentv1.ObjectVolume{Name: v.ConfigMap.Name, Optional: v.ConfigMap.Optional}}
+	case v.Secret != nil:
+		out.Source = &agentv1.Volume_Secret{Secret: &agentv1.ObjectVolume{Name: v.Secret.Name, Optional: v.Secret.Optional}}
+	case v.PersistentVolumeClaim != nil:
+		out.Source = &agentv1.Volume_Claim{Claim: v.PersistentVolumeClaim.ClaimName}
 	}
 	return out
 }
@@ -125,6 +145,11 @@ func runnerPlan(attempt string, plan *workflow.Plan) *runnerv1.Plan {
 	}
 	if plan.PauseAllowance > 0 {
 		out.PauseAllowance = durationpb.New(plan.PauseAllowance)
+	}
+	for _, v := range plan.Pod.Volumes {
+		if v.Secret != nil {
+			out.SecretDirs = append(out.SecretDirs, v.MountPath)
+		}
 	}
 	for _, f := range plan.Files {
 		out.Files = append(out.Files, &runnerv1.SourceFile{Path: f.Path, Content: []byte(f.Content), Mode: uint32(f.Mode)})

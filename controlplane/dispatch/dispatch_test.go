@@ -46,6 +46,11 @@ spec:
     securityContext: {runAsUser: 1000, readOnlyRootFilesystem: true}
     tolerations: [{key: tests, operator: Exists, effect: NoExecute, tolerationSeconds: 5}]
     imagePullSecrets: [{name: pull}]
+    volumes:
+      - {name: shm, mountPath: /dev/shm, emptyDir: {medium: Memory, sizeLimit: 64Mi}}
+      - {name: conf, mountPath: /conf, subPath: shop, configMap: {name: conf, optional: true}}
+      - {name: data, mountPath: /data, readOnly: true, persistentVolumeClaim: {claimName: data}}
+      - {name: certs, mountPath: /certs, secret: {name: certs}}
     nodeSelector: {disk: ssd}
   services:
     web: {image: "nginx:1", ready: {http: {port: 8080}, timeout: 30s}}
@@ -238,9 +243,9 @@ func TestDispatcher_Start(t *testing.T) {
 		{Name: "source", Status: execution.Waiting}, {Index: 1, Name: "test", Status: execution.Waiting}, {Index: 2, Name: "check", Status: execution.Waiting},
 	}
 	services := []execution.Service{
-		{Name: "cache", Status: execution.ServiceWaiting},
+		{Name: "cache", Status: execution.ServiceWaiting, LogWithheld: true}, // the pod mounts a secret, which all of them can read
 		{Name: "db", Status: execution.ServiceWaiting, LogWithheld: true},
-		{Name: "web", Status: execution.ServiceWaiting},
+		{Name: "web", Status: execution.ServiceWaiting, LogWithheld: true},
 	}
 	want := execution.Execution{
 		ID: id(1), Workflow: "shop", Revision: 4, Digest: "d4", Status: execution.Queued, Params: map[string]string{"users": "7"}, Priority: 50,

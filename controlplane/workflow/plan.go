@@ -139,14 +139,15 @@ type PlanService struct {
 	Requests   map[string]string
 	Limits     map[string]string
 	Ready      *Ready // nil: ready once its process runs
+	SecretDirs bool   `json:",omitzero"` // the pod mounts secrets, which it can read
 	RunAsUser  *int64 `json:",omitempty"`
 	RunAsGroup *int64 `json:",omitempty"`
 }
 
-// Secretive reports whether the service is given a secret. Nothing redacts what a service writes, so its log stays in the cluster
+// Secretive reports whether the service is given a secret, by a variable or as files. Nothing redacts what a service writes, so its log stays in the cluster
 // then.
 func (s PlanService) Secretive() bool {
-	return slices.ContainsFunc(s.Env, func(v PlanServiceEnv) bool { return v.Secret != nil })
+	return s.SecretDirs || slices.ContainsFunc(s.Env, func(v PlanServiceEnv) bool { return v.Secret != nil })
 }
 
 // PlanServiceEnv is a variable of a service: a literal, or a key of a secret or config map.

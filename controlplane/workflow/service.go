@@ -37,7 +37,8 @@ func (c *compilation) service(name string, s document.Service) PlanService {
 		Command: c.texts(path+".command", s.Command, expr.Here, ""), Args: c.texts(path+".args", s.Args, expr.Here, ""),
 		WorkingDir: c.text(path+".workingDir", s.WorkingDir, expr.Here, "workingDir"),
 		Requests:   quantities(s.Resources.Requests), Limits: quantities(s.Resources.Limits), Ready: s.Ready,
-		RunAsUser: s.Security.RunAsUser, RunAsGroup: s.Security.RunAsGroup,
+		SecretDirs: slices.ContainsFunc(c.doc.Spec.Pod.Volumes, func(v document.Volume) bool { return v.Secret != nil }),
+		RunAsUser:  s.Security.RunAsUser, RunAsGroup: s.Security.RunAsGroup,
 	}
 	for i, v := range s.Env {
 		one := PlanServiceEnv{Name: v.Name}

@@ -26,7 +26,6 @@ func notYet() []string {
 		"spec.source.configMap",
 		"spec.source.oci",
 		"spec.source.http",
-		"spec.pod.volumes",
 
 		"spec.steps[].metrics",
 		"spec.steps[].artifacts.compress",

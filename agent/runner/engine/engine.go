@@ -170,6 +170,13 @@ func patterns(c Config) []string {
 			secrets = append(secrets, step.NewEnv(c.Environ, s.GetEnv()).Secrets...)
 		}
 	}
+	for _, dir := range c.Plan.GetSecretDirs() {
+		more, err := secretFiles(dir)
+		if err != nil {
+			c.Log.Error("files of a mounted secret cannot be read, so that they are not redacted", "folder", dir, "error", err)
+		}
+		secrets = append(secrets, more...)
+	}
 	return redact.Variants(secrets)
 }
 

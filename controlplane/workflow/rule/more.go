@@ -50,11 +50,16 @@ func isRepository(s string) string {
 
 func isSHA256(s string) string { return matches(reSHA256, 64, "is not a SHA-256 in hex")(s) }
 
+// taken lists the folders of a container that the runner has for itself.
+func taken() []string {
+	return []string{"/seatrial", "/seatrial-bin", "/var/run/seatrial", "/var/run/seatrial-plan", "/run/seatrial", "/run/seatrial-plan"}
+}
+
 func isMountPath(s string) string {
 	switch {
 	case !path.IsAbs(s) || path.Clean(s) != s || s == "/" || strings.ContainsAny(s, ":\n\x00"):
 		return fmt.Sprintf("%q is not a plain absolute path", say.Shorten(s))
-	case s == "/seatrial" || strings.HasPrefix(s, "/seatrial/"), s == "/workspace":
+	case s == "/workspace" || slices.ContainsFunc(taken(), func(dir string) bool { return s == dir || strings.HasPrefix(s, dir+"/") }):
 		return fmt.Sprintf("%q is taken by Seatrial", s)
 	}
 	return ""

@@ -2357,6 +2357,7 @@ type Pod struct {
 	Security           *PodSecurity           `protobuf:"bytes,5,opt,name=security,proto3" json:"security,omitempty"`
 	Labels             map[string]string      `protobuf:"bytes,6,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Annotations        map[string]string      `protobuf:"bytes,7,rep,name=annotations,proto3" json:"annotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Volumes            []*Volume              `protobuf:"bytes,8,rep,name=volumes,proto3" json:"volumes,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -2440,6 +2441,268 @@ func (x *Pod) GetAnnotations() map[string]string {
 	return nil
 }
 
+func (x *Pod) GetVolumes() []*Volume {
+	if x != nil {
+		return x.Volumes
+	}
+	return nil
+}
+
+// Volume is mounted into the containers of all steps and services.
+type Volume struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Name      string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	MountPath string                 `protobuf:"bytes,2,opt,name=mount_path,json=mountPath,proto3" json:"mount_path,omitempty"`
+	SubPath   string                 `protobuf:"bytes,3,opt,name=sub_path,json=subPath,proto3" json:"sub_path,omitempty"`
+	ReadOnly  bool                   `protobuf:"varint,4,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	// Types that are valid to be assigned to Source:
+	//
+	//	*Volume_EmptyDir
+	//	*Volume_ConfigMap
+	//	*Volume_Secret
+	//	*Volume_Claim
+	Source        isVolume_Source `protobuf_oneof:"source"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Volume) Reset() {
+	*x = Volume{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Volume) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Volume) ProtoMessage() {}
+
+func (x *Volume) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Volume.ProtoReflect.Descriptor instead.
+func (*Volume) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Volume) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Volume) GetMountPath() string {
+	if x != nil {
+		return x.MountPath
+	}
+	return ""
+}
+
+func (x *Volume) GetSubPath() string {
+	if x != nil {
+		return x.SubPath
+	}
+	return ""
+}
+
+func (x *Volume) GetReadOnly() bool {
+	if x != nil {
+		return x.ReadOnly
+	}
+	return false
+}
+
+func (x *Volume) GetSource() isVolume_Source {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *Volume) GetEmptyDir() *EmptyDir {
+	if x != nil {
+		if x, ok := x.Source.(*Volume_EmptyDir); ok {
+			return x.EmptyDir
+		}
+	}
+	return nil
+}
+
+func (x *Volume) GetConfigMap() *ObjectVolume {
+	if x != nil {
+		if x, ok := x.Source.(*Volume_ConfigMap); ok {
+			return x.ConfigMap
+		}
+	}
+	return nil
+}
+
+func (x *Volume) GetSecret() *ObjectVolume {
+	if x != nil {
+		if x, ok := x.Source.(*Volume_Secret); ok {
+			return x.Secret
+		}
+	}
+	return nil
+}
+
+func (x *Volume) GetClaim() string {
+	if x != nil {
+		if x, ok := x.Source.(*Volume_Claim); ok {
+			return x.Claim
+		}
+	}
+	return ""
+}
+
+type isVolume_Source interface {
+	isVolume_Source()
+}
+
+type Volume_EmptyDir struct {
+	EmptyDir *EmptyDir `protobuf:"bytes,5,opt,name=empty_dir,json=emptyDir,proto3,oneof"`
+}
+
+type Volume_ConfigMap struct {
+	ConfigMap *ObjectVolume `protobuf:"bytes,6,opt,name=config_map,json=configMap,proto3,oneof"`
+}
+
+type Volume_Secret struct {
+	Secret *ObjectVolume `protobuf:"bytes,7,opt,name=secret,proto3,oneof"`
+}
+
+type Volume_Claim struct {
+	// Name of a persistent volume claim.
+	Claim string `protobuf:"bytes,8,opt,name=claim,proto3,oneof"`
+}
+
+func (*Volume_EmptyDir) isVolume_Source() {}
+
+func (*Volume_ConfigMap) isVolume_Source() {}
+
+func (*Volume_Secret) isVolume_Source() {}
+
+func (*Volume_Claim) isVolume_Source() {}
+
+type EmptyDir struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In memory, which counts against the limits.
+	Memory bool `protobuf:"varint,1,opt,name=memory,proto3" json:"memory,omitempty"`
+	// A Kubernetes quantity; empty means no limit of its own.
+	SizeLimit     string `protobuf:"bytes,2,opt,name=size_limit,json=sizeLimit,proto3" json:"size_limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EmptyDir) Reset() {
+	*x = EmptyDir{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EmptyDir) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EmptyDir) ProtoMessage() {}
+
+func (x *EmptyDir) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EmptyDir.ProtoReflect.Descriptor instead.
+func (*EmptyDir) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *EmptyDir) GetMemory() bool {
+	if x != nil {
+		return x.Memory
+	}
+	return false
+}
+
+func (x *EmptyDir) GetSizeLimit() string {
+	if x != nil {
+		return x.SizeLimit
+	}
+	return ""
+}
+
+// ObjectVolume is a config map or secret as files.
+type ObjectVolume struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Optional      bool                   `protobuf:"varint,2,opt,name=optional,proto3" json:"optional,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ObjectVolume) Reset() {
+	*x = ObjectVolume{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ObjectVolume) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ObjectVolume) ProtoMessage() {}
+
+func (x *ObjectVolume) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ObjectVolume.ProtoReflect.Descriptor instead.
+func (*ObjectVolume) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ObjectVolume) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ObjectVolume) GetOptional() bool {
+	if x != nil {
+		return x.Optional
+	}
+	return false
+}
+
 type Toleration struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	Key               string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -2453,7 +2716,7 @@ type Toleration struct {
 
 func (x *Toleration) Reset() {
 	*x = Toleration{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2465,7 +2728,7 @@ func (x *Toleration) String() string {
 func (*Toleration) ProtoMessage() {}
 
 func (x *Toleration) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2478,7 +2741,7 @@ func (x *Toleration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Toleration.ProtoReflect.Descriptor instead.
 func (*Toleration) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{30}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Toleration) GetKey() string {
@@ -2529,7 +2792,7 @@ type PodSecurity struct {
 
 func (x *PodSecurity) Reset() {
 	*x = PodSecurity{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2541,7 +2804,7 @@ func (x *PodSecurity) String() string {
 func (*PodSecurity) ProtoMessage() {}
 
 func (x *PodSecurity) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2554,7 +2817,7 @@ func (x *PodSecurity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PodSecurity.ProtoReflect.Descriptor instead.
 func (*PodSecurity) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{31}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *PodSecurity) GetRunAsUser() int64 {
@@ -2612,7 +2875,7 @@ type Container struct {
 
 func (x *Container) Reset() {
 	*x = Container{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2624,7 +2887,7 @@ func (x *Container) String() string {
 func (*Container) ProtoMessage() {}
 
 func (x *Container) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2637,7 +2900,7 @@ func (x *Container) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Container.ProtoReflect.Descriptor instead.
 func (*Container) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{32}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Container) GetName() string {
@@ -2711,7 +2974,7 @@ type ContainerEnv struct {
 
 func (x *ContainerEnv) Reset() {
 	*x = ContainerEnv{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2723,7 +2986,7 @@ func (x *ContainerEnv) String() string {
 func (*ContainerEnv) ProtoMessage() {}
 
 func (x *ContainerEnv) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2736,7 +2999,7 @@ func (x *ContainerEnv) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContainerEnv.ProtoReflect.Descriptor instead.
 func (*ContainerEnv) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{33}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ContainerEnv) GetName() string {
@@ -2813,7 +3076,7 @@ type KeyRef struct {
 
 func (x *KeyRef) Reset() {
 	*x = KeyRef{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2825,7 +3088,7 @@ func (x *KeyRef) String() string {
 func (*KeyRef) ProtoMessage() {}
 
 func (x *KeyRef) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2838,7 +3101,7 @@ func (x *KeyRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyRef.ProtoReflect.Descriptor instead.
 func (*KeyRef) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{34}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *KeyRef) GetName() string {
@@ -2871,7 +3134,7 @@ type FetchAttemptRequest struct {
 
 func (x *FetchAttemptRequest) Reset() {
 	*x = FetchAttemptRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2883,7 +3146,7 @@ func (x *FetchAttemptRequest) String() string {
 func (*FetchAttemptRequest) ProtoMessage() {}
 
 func (x *FetchAttemptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2896,7 +3159,7 @@ func (x *FetchAttemptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchAttemptRequest.ProtoReflect.Descriptor instead.
 func (*FetchAttemptRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{35}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *FetchAttemptRequest) GetAttemptId() string {
@@ -2916,7 +3179,7 @@ type FetchAttemptResponse struct {
 
 func (x *FetchAttemptResponse) Reset() {
 	*x = FetchAttemptResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2928,7 +3191,7 @@ func (x *FetchAttemptResponse) String() string {
 func (*FetchAttemptResponse) ProtoMessage() {}
 
 func (x *FetchAttemptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2941,7 +3204,7 @@ func (x *FetchAttemptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchAttemptResponse.ProtoReflect.Descriptor instead.
 func (*FetchAttemptResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{36}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *FetchAttemptResponse) GetAssignment() *Assignment {
@@ -2978,7 +3241,7 @@ type ServiceState struct {
 
 func (x *ServiceState) Reset() {
 	*x = ServiceState{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2990,7 +3253,7 @@ func (x *ServiceState) String() string {
 func (*ServiceState) ProtoMessage() {}
 
 func (x *ServiceState) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3003,7 +3266,7 @@ func (x *ServiceState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceState.ProtoReflect.Descriptor instead.
 func (*ServiceState) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{37}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ServiceState) GetName() string {
@@ -3082,7 +3345,7 @@ type AttemptReport struct {
 
 func (x *AttemptReport) Reset() {
 	*x = AttemptReport{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3094,7 +3357,7 @@ func (x *AttemptReport) String() string {
 func (*AttemptReport) ProtoMessage() {}
 
 func (x *AttemptReport) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3107,7 +3370,7 @@ func (x *AttemptReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptReport.ProtoReflect.Descriptor instead.
 func (*AttemptReport) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{38}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *AttemptReport) GetAttemptId() string {
@@ -3217,7 +3480,7 @@ type ReportAttemptRequest struct {
 
 func (x *ReportAttemptRequest) Reset() {
 	*x = ReportAttemptRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3229,7 +3492,7 @@ func (x *ReportAttemptRequest) String() string {
 func (*ReportAttemptRequest) ProtoMessage() {}
 
 func (x *ReportAttemptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3242,7 +3505,7 @@ func (x *ReportAttemptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAttemptRequest.ProtoReflect.Descriptor instead.
 func (*ReportAttemptRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{39}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ReportAttemptRequest) GetReport() *AttemptReport {
@@ -3262,7 +3525,7 @@ type ReportAttemptResponse struct {
 
 func (x *ReportAttemptResponse) Reset() {
 	*x = ReportAttemptResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3274,7 +3537,7 @@ func (x *ReportAttemptResponse) String() string {
 func (*ReportAttemptResponse) ProtoMessage() {}
 
 func (x *ReportAttemptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3287,7 +3550,7 @@ func (x *ReportAttemptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAttemptResponse.ProtoReflect.Descriptor instead.
 func (*ReportAttemptResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{40}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ReportAttemptResponse) GetStatus() AttemptStatus {
@@ -3307,7 +3570,7 @@ type AppendLogsRequest struct {
 
 func (x *AppendLogsRequest) Reset() {
 	*x = AppendLogsRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3319,7 +3582,7 @@ func (x *AppendLogsRequest) String() string {
 func (*AppendLogsRequest) ProtoMessage() {}
 
 func (x *AppendLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3332,7 +3595,7 @@ func (x *AppendLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogsRequest.ProtoReflect.Descriptor instead.
 func (*AppendLogsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{41}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *AppendLogsRequest) GetAttemptId() string {
@@ -3364,7 +3627,7 @@ type AppendLogsResponse struct {
 
 func (x *AppendLogsResponse) Reset() {
 	*x = AppendLogsResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3376,7 +3639,7 @@ func (x *AppendLogsResponse) String() string {
 func (*AppendLogsResponse) ProtoMessage() {}
 
 func (x *AppendLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3389,7 +3652,7 @@ func (x *AppendLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogsResponse.ProtoReflect.Descriptor instead.
 func (*AppendLogsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{42}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *AppendLogsResponse) GetAttemptId() string {
@@ -3436,7 +3699,7 @@ type StreamStateRequest struct {
 
 func (x *StreamStateRequest) Reset() {
 	*x = StreamStateRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3448,7 +3711,7 @@ func (x *StreamStateRequest) String() string {
 func (*StreamStateRequest) ProtoMessage() {}
 
 func (x *StreamStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3461,7 +3724,7 @@ func (x *StreamStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamStateRequest.ProtoReflect.Descriptor instead.
 func (*StreamStateRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{43}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *StreamStateRequest) GetAttemptId() string {
@@ -3483,7 +3746,7 @@ type StreamStateResponse struct {
 
 func (x *StreamStateResponse) Reset() {
 	*x = StreamStateResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3495,7 +3758,7 @@ func (x *StreamStateResponse) String() string {
 func (*StreamStateResponse) ProtoMessage() {}
 
 func (x *StreamStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3508,7 +3771,7 @@ func (x *StreamStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamStateResponse.ProtoReflect.Descriptor instead.
 func (*StreamStateResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{44}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *StreamStateResponse) GetCommitted() map[string]int64 {
@@ -3545,7 +3808,7 @@ type StreamCursor struct {
 
 func (x *StreamCursor) Reset() {
 	*x = StreamCursor{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3557,7 +3820,7 @@ func (x *StreamCursor) String() string {
 func (*StreamCursor) ProtoMessage() {}
 
 func (x *StreamCursor) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3570,7 +3833,7 @@ func (x *StreamCursor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamCursor.ProtoReflect.Descriptor instead.
 func (*StreamCursor) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{45}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *StreamCursor) GetLastTime() *timestamppb.Timestamp {
@@ -3607,7 +3870,7 @@ type PutFileRequest struct {
 
 func (x *PutFileRequest) Reset() {
 	*x = PutFileRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3619,7 +3882,7 @@ func (x *PutFileRequest) String() string {
 func (*PutFileRequest) ProtoMessage() {}
 
 func (x *PutFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3632,7 +3895,7 @@ func (x *PutFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFileRequest.ProtoReflect.Descriptor instead.
 func (*PutFileRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{46}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *PutFileRequest) GetMessage() isPutFileRequest_Message {
@@ -3685,7 +3948,7 @@ type PutFileResponse struct {
 
 func (x *PutFileResponse) Reset() {
 	*x = PutFileResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3697,7 +3960,7 @@ func (x *PutFileResponse) String() string {
 func (*PutFileResponse) ProtoMessage() {}
 
 func (x *PutFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3710,7 +3973,7 @@ func (x *PutFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFileResponse.ProtoReflect.Descriptor instead.
 func (*PutFileResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{47}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *PutFileResponse) GetSize() int64 {
@@ -3902,7 +4165,7 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\tHTTPCheck\x12\x12\n" +
 	"\x04port\x18\x01 \x01(\x05R\x04port\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x14\n" +
-	"\x05https\x18\x03 \x01(\bR\x05https\"\xf4\x04\n" +
+	"\x05https\x18\x03 \x01(\bR\x05https\"\xa9\x05\n" +
 	"\x03Pod\x120\n" +
 	"\x14service_account_name\x18\x01 \x01(\tR\x12serviceAccountName\x12M\n" +
 	"\rnode_selector\x18\x02 \x03(\v2(.seatrial.agent.v1.Pod.NodeSelectorEntryR\fnodeSelector\x12?\n" +
@@ -3910,7 +4173,8 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x12image_pull_secrets\x18\x04 \x03(\tR\x10imagePullSecrets\x12:\n" +
 	"\bsecurity\x18\x05 \x01(\v2\x1e.seatrial.agent.v1.PodSecurityR\bsecurity\x12:\n" +
 	"\x06labels\x18\x06 \x03(\v2\".seatrial.agent.v1.Pod.LabelsEntryR\x06labels\x12I\n" +
-	"\vannotations\x18\a \x03(\v2'.seatrial.agent.v1.Pod.AnnotationsEntryR\vannotations\x1a?\n" +
+	"\vannotations\x18\a \x03(\v2'.seatrial.agent.v1.Pod.AnnotationsEntryR\vannotations\x123\n" +
+	"\avolumes\x18\b \x03(\v2\x19.seatrial.agent.v1.VolumeR\avolumes\x1a?\n" +
 	"\x11NodeSelectorEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +
@@ -3919,7 +4183,26 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a>\n" +
 	"\x10AnnotationsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb3\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xce\x02\n" +
+	"\x06Volume\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
+	"\n" +
+	"mount_path\x18\x02 \x01(\tR\tmountPath\x12\x19\n" +
+	"\bsub_path\x18\x03 \x01(\tR\asubPath\x12\x1b\n" +
+	"\tread_only\x18\x04 \x01(\bR\breadOnly\x12:\n" +
+	"\tempty_dir\x18\x05 \x01(\v2\x1b.seatrial.agent.v1.EmptyDirH\x00R\bemptyDir\x12@\n" +
+	"\n" +
+	"config_map\x18\x06 \x01(\v2\x1f.seatrial.agent.v1.ObjectVolumeH\x00R\tconfigMap\x129\n" +
+	"\x06secret\x18\a \x01(\v2\x1f.seatrial.agent.v1.ObjectVolumeH\x00R\x06secret\x12\x16\n" +
+	"\x05claim\x18\b \x01(\tH\x00R\x05claimB\b\n" +
+	"\x06source\"A\n" +
+	"\bEmptyDir\x12\x16\n" +
+	"\x06memory\x18\x01 \x01(\bR\x06memory\x12\x1d\n" +
+	"\n" +
+	"size_limit\x18\x02 \x01(\tR\tsizeLimit\">\n" +
+	"\fObjectVolume\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\boptional\x18\x02 \x01(\bR\boptional\"\xb3\x01\n" +
 	"\n" +
 	"Toleration\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1a\n" +
@@ -4101,7 +4384,7 @@ func file_seatrial_agent_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
+var file_seatrial_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
 var file_seatrial_agent_v1_agent_proto_goTypes = []any{
 	(CommandOutcome)(0),           // 0: seatrial.agent.v1.CommandOutcome
 	(AttemptStatus)(0),            // 1: seatrial.agent.v1.AttemptStatus
@@ -4136,44 +4419,47 @@ var file_seatrial_agent_v1_agent_proto_goTypes = []any{
 	(*ExecCheck)(nil),             // 30: seatrial.agent.v1.ExecCheck
 	(*HTTPCheck)(nil),             // 31: seatrial.agent.v1.HTTPCheck
 	(*Pod)(nil),                   // 32: seatrial.agent.v1.Pod
-	(*Toleration)(nil),            // 33: seatrial.agent.v1.Toleration
-	(*PodSecurity)(nil),           // 34: seatrial.agent.v1.PodSecurity
-	(*Container)(nil),             // 35: seatrial.agent.v1.Container
-	(*ContainerEnv)(nil),          // 36: seatrial.agent.v1.ContainerEnv
-	(*KeyRef)(nil),                // 37: seatrial.agent.v1.KeyRef
-	(*FetchAttemptRequest)(nil),   // 38: seatrial.agent.v1.FetchAttemptRequest
-	(*FetchAttemptResponse)(nil),  // 39: seatrial.agent.v1.FetchAttemptResponse
-	(*ServiceState)(nil),          // 40: seatrial.agent.v1.ServiceState
-	(*AttemptReport)(nil),         // 41: seatrial.agent.v1.AttemptReport
-	(*ReportAttemptRequest)(nil),  // 42: seatrial.agent.v1.ReportAttemptRequest
-	(*ReportAttemptResponse)(nil), // 43: seatrial.agent.v1.ReportAttemptResponse
-	(*AppendLogsRequest)(nil),     // 44: seatrial.agent.v1.AppendLogsRequest
-	(*AppendLogsResponse)(nil),    // 45: seatrial.agent.v1.AppendLogsResponse
-	(*StreamStateRequest)(nil),    // 46: seatrial.agent.v1.StreamStateRequest
-	(*StreamStateResponse)(nil),   // 47: seatrial.agent.v1.StreamStateResponse
-	(*StreamCursor)(nil),          // 48: seatrial.agent.v1.StreamCursor
-	(*PutFileRequest)(nil),        // 49: seatrial.agent.v1.PutFileRequest
-	(*PutFileResponse)(nil),       // 50: seatrial.agent.v1.PutFileResponse
-	nil,                           // 51: seatrial.agent.v1.Service.RequestsEntry
-	nil,                           // 52: seatrial.agent.v1.Service.LimitsEntry
-	nil,                           // 53: seatrial.agent.v1.Pod.NodeSelectorEntry
-	nil,                           // 54: seatrial.agent.v1.Pod.LabelsEntry
-	nil,                           // 55: seatrial.agent.v1.Pod.AnnotationsEntry
-	nil,                           // 56: seatrial.agent.v1.Container.RequestsEntry
-	nil,                           // 57: seatrial.agent.v1.Container.LimitsEntry
-	nil,                           // 58: seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	nil,                           // 59: seatrial.agent.v1.StreamStateResponse.CursorsEntry
-	(*timestamppb.Timestamp)(nil), // 60: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 61: google.protobuf.Duration
-	(v1.StepStatus)(0),            // 62: seatrial.runner.v1.StepStatus
-	(*v1.Plan)(nil),               // 63: seatrial.runner.v1.Plan
-	(*v1.StepState)(nil),          // 64: seatrial.runner.v1.StepState
-	(*v1.LogChunk)(nil),           // 65: seatrial.runner.v1.LogChunk
-	(*v1.FileHeader)(nil),         // 66: seatrial.runner.v1.FileHeader
+	(*Volume)(nil),                // 33: seatrial.agent.v1.Volume
+	(*EmptyDir)(nil),              // 34: seatrial.agent.v1.EmptyDir
+	(*ObjectVolume)(nil),          // 35: seatrial.agent.v1.ObjectVolume
+	(*Toleration)(nil),            // 36: seatrial.agent.v1.Toleration
+	(*PodSecurity)(nil),           // 37: seatrial.agent.v1.PodSecurity
+	(*Container)(nil),             // 38: seatrial.agent.v1.Container
+	(*ContainerEnv)(nil),          // 39: seatrial.agent.v1.ContainerEnv
+	(*KeyRef)(nil),                // 40: seatrial.agent.v1.KeyRef
+	(*FetchAttemptRequest)(nil),   // 41: seatrial.agent.v1.FetchAttemptRequest
+	(*FetchAttemptResponse)(nil),  // 42: seatrial.agent.v1.FetchAttemptResponse
+	(*ServiceState)(nil),          // 43: seatrial.agent.v1.ServiceState
+	(*AttemptReport)(nil),         // 44: seatrial.agent.v1.AttemptReport
+	(*ReportAttemptRequest)(nil),  // 45: seatrial.agent.v1.ReportAttemptRequest
+	(*ReportAttemptResponse)(nil), // 46: seatrial.agent.v1.ReportAttemptResponse
+	(*AppendLogsRequest)(nil),     // 47: seatrial.agent.v1.AppendLogsRequest
+	(*AppendLogsResponse)(nil),    // 48: seatrial.agent.v1.AppendLogsResponse
+	(*StreamStateRequest)(nil),    // 49: seatrial.agent.v1.StreamStateRequest
+	(*StreamStateResponse)(nil),   // 50: seatrial.agent.v1.StreamStateResponse
+	(*StreamCursor)(nil),          // 51: seatrial.agent.v1.StreamCursor
+	(*PutFileRequest)(nil),        // 52: seatrial.agent.v1.PutFileRequest
+	(*PutFileResponse)(nil),       // 53: seatrial.agent.v1.PutFileResponse
+	nil,                           // 54: seatrial.agent.v1.Service.RequestsEntry
+	nil,                           // 55: seatrial.agent.v1.Service.LimitsEntry
+	nil,                           // 56: seatrial.agent.v1.Pod.NodeSelectorEntry
+	nil,                           // 57: seatrial.agent.v1.Pod.LabelsEntry
+	nil,                           // 58: seatrial.agent.v1.Pod.AnnotationsEntry
+	nil,                           // 59: seatrial.agent.v1.Container.RequestsEntry
+	nil,                           // 60: seatrial.agent.v1.Container.LimitsEntry
+	nil,                           // 61: seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	nil,                           // 62: seatrial.agent.v1.StreamStateResponse.CursorsEntry
+	(*timestamppb.Timestamp)(nil), // 63: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 64: google.protobuf.Duration
+	(v1.StepStatus)(0),            // 65: seatrial.runner.v1.StepStatus
+	(*v1.Plan)(nil),               // 66: seatrial.runner.v1.Plan
+	(*v1.StepState)(nil),          // 67: seatrial.runner.v1.StepState
+	(*v1.LogChunk)(nil),           // 68: seatrial.runner.v1.LogChunk
+	(*v1.FileHeader)(nil),         // 69: seatrial.runner.v1.FileHeader
 }
 var file_seatrial_agent_v1_agent_proto_depIdxs = []int32{
-	60, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
-	60, // 1: seatrial.agent.v1.RenewResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	63, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	63, // 1: seatrial.agent.v1.RenewResponse.token_expires_at:type_name -> google.protobuf.Timestamp
 	11, // 2: seatrial.agent.v1.AgentFrame.hello:type_name -> seatrial.agent.v1.Hello
 	13, // 3: seatrial.agent.v1.AgentFrame.inventory:type_name -> seatrial.agent.v1.Inventory
 	21, // 4: seatrial.agent.v1.AgentFrame.command_ack:type_name -> seatrial.agent.v1.CommandAck
@@ -4185,85 +4471,89 @@ var file_seatrial_agent_v1_agent_proto_depIdxs = []int32{
 	15, // 10: seatrial.agent.v1.ServerFrame.inventory_reply:type_name -> seatrial.agent.v1.InventoryReply
 	26, // 11: seatrial.agent.v1.ServerFrame.go_away:type_name -> seatrial.agent.v1.GoAway
 	23, // 12: seatrial.agent.v1.ServerFrame.pong:type_name -> seatrial.agent.v1.Pong
-	60, // 13: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
-	61, // 14: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
-	61, // 15: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
+	63, // 13: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
+	64, // 14: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
+	64, // 15: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
 	14, // 16: seatrial.agent.v1.Inventory.attempts:type_name -> seatrial.agent.v1.InventoryItem
-	60, // 17: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
+	63, // 17: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
 	17, // 18: seatrial.agent.v1.Command.start:type_name -> seatrial.agent.v1.Start
 	18, // 19: seatrial.agent.v1.Command.cancel:type_name -> seatrial.agent.v1.Cancel
 	20, // 20: seatrial.agent.v1.Command.release:type_name -> seatrial.agent.v1.Release
 	19, // 21: seatrial.agent.v1.Command.resume:type_name -> seatrial.agent.v1.Resume
 	27, // 22: seatrial.agent.v1.Start.assignment:type_name -> seatrial.agent.v1.Assignment
-	62, // 23: seatrial.agent.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
+	65, // 23: seatrial.agent.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
 	0,  // 24: seatrial.agent.v1.CommandAck.outcome:type_name -> seatrial.agent.v1.CommandOutcome
-	60, // 25: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
-	60, // 26: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
-	61, // 27: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
-	61, // 28: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
+	63, // 25: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
+	63, // 26: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
+	64, // 27: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
+	64, // 28: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
 	32, // 29: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
-	35, // 30: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
-	63, // 31: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
+	38, // 30: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
+	66, // 31: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
 	28, // 32: seatrial.agent.v1.Assignment.services:type_name -> seatrial.agent.v1.Service
-	36, // 33: seatrial.agent.v1.Service.env:type_name -> seatrial.agent.v1.ContainerEnv
-	51, // 34: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
-	52, // 35: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
+	39, // 33: seatrial.agent.v1.Service.env:type_name -> seatrial.agent.v1.ContainerEnv
+	54, // 34: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
+	55, // 35: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
 	29, // 36: seatrial.agent.v1.Service.ready:type_name -> seatrial.agent.v1.Ready
 	30, // 37: seatrial.agent.v1.Ready.exec:type_name -> seatrial.agent.v1.ExecCheck
 	31, // 38: seatrial.agent.v1.Ready.http:type_name -> seatrial.agent.v1.HTTPCheck
-	61, // 39: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
-	61, // 40: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
-	53, // 41: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
-	33, // 42: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
-	34, // 43: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
-	54, // 44: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
-	55, // 45: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
-	36, // 46: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
-	56, // 47: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
-	57, // 48: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
-	37, // 49: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
-	37, // 50: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
-	27, // 51: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
-	2,  // 52: seatrial.agent.v1.ServiceState.status:type_name -> seatrial.agent.v1.ServiceStatus
-	60, // 53: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
-	60, // 54: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
-	1,  // 55: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
-	64, // 56: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
-	60, // 57: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
-	60, // 58: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
-	60, // 59: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
-	40, // 60: seatrial.agent.v1.AttemptReport.services:type_name -> seatrial.agent.v1.ServiceState
-	41, // 61: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
-	1,  // 62: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
-	65, // 63: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
-	58, // 64: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	59, // 65: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
-	60, // 66: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
-	66, // 67: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
-	48, // 68: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
-	3,  // 69: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
-	5,  // 70: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
-	7,  // 71: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
-	9,  // 72: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
-	44, // 73: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
-	38, // 74: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
-	42, // 75: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
-	46, // 76: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
-	49, // 77: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
-	4,  // 78: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
-	6,  // 79: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
-	8,  // 80: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
-	10, // 81: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
-	45, // 82: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
-	39, // 83: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
-	43, // 84: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
-	47, // 85: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
-	50, // 86: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
-	78, // [78:87] is the sub-list for method output_type
-	69, // [69:78] is the sub-list for method input_type
-	69, // [69:69] is the sub-list for extension type_name
-	69, // [69:69] is the sub-list for extension extendee
-	0,  // [0:69] is the sub-list for field type_name
+	64, // 39: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
+	64, // 40: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
+	56, // 41: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
+	36, // 42: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
+	37, // 43: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
+	57, // 44: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
+	58, // 45: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
+	33, // 46: seatrial.agent.v1.Pod.volumes:type_name -> seatrial.agent.v1.Volume
+	34, // 47: seatrial.agent.v1.Volume.empty_dir:type_name -> seatrial.agent.v1.EmptyDir
+	35, // 48: seatrial.agent.v1.Volume.config_map:type_name -> seatrial.agent.v1.ObjectVolume
+	35, // 49: seatrial.agent.v1.Volume.secret:type_name -> seatrial.agent.v1.ObjectVolume
+	39, // 50: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
+	59, // 51: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
+	60, // 52: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
+	40, // 53: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
+	40, // 54: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
+	27, // 55: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
+	2,  // 56: seatrial.agent.v1.ServiceState.status:type_name -> seatrial.agent.v1.ServiceStatus
+	63, // 57: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
+	63, // 58: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
+	1,  // 59: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
+	67, // 60: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
+	63, // 61: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
+	63, // 62: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
+	63, // 63: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
+	43, // 64: seatrial.agent.v1.AttemptReport.services:type_name -> seatrial.agent.v1.ServiceState
+	44, // 65: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
+	1,  // 66: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
+	68, // 67: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
+	61, // 68: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	62, // 69: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
+	63, // 70: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
+	69, // 71: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
+	51, // 72: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
+	3,  // 73: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
+	5,  // 74: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
+	7,  // 75: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
+	9,  // 76: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
+	47, // 77: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
+	41, // 78: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
+	45, // 79: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
+	49, // 80: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
+	52, // 81: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
+	4,  // 82: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
+	6,  // 83: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
+	8,  // 84: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
+	10, // 85: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
+	48, // 86: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
+	42, // 87: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
+	46, // 88: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
+	50, // 89: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
+	53, // 90: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
+	82, // [82:91] is the sub-list for method output_type
+	73, // [73:82] is the sub-list for method input_type
+	73, // [73:73] is the sub-list for extension type_name
+	73, // [73:73] is the sub-list for extension extendee
+	0,  // [0:73] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_agent_v1_agent_proto_init() }
@@ -4298,15 +4588,21 @@ func file_seatrial_agent_v1_agent_proto_init() {
 		(*Ready_TcpPort)(nil),
 		(*Ready_Http)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[30].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[31].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[33].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[30].OneofWrappers = []any{
+		(*Volume_EmptyDir)(nil),
+		(*Volume_ConfigMap)(nil),
+		(*Volume_Secret)(nil),
+		(*Volume_Claim)(nil),
+	}
+	file_seatrial_agent_v1_agent_proto_msgTypes[33].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[34].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[36].OneofWrappers = []any{
 		(*ContainerEnv_Value)(nil),
 		(*ContainerEnv_Secret)(nil),
 		(*ContainerEnv_ConfigMap)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[37].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[46].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[40].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[49].OneofWrappers = []any{
 		(*PutFileRequest_Header)(nil),
 		(*PutFileRequest_Data)(nil),
 	}
@@ -4316,7 +4612,7 @@ func file_seatrial_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_agent_v1_agent_proto_rawDesc), len(file_seatrial_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   57,
+			NumMessages:   60,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

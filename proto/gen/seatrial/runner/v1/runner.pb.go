@@ -1656,8 +1656,10 @@ type Plan struct {
 	// How long the steps that wait for a person may take together at most. It does not count as part of the timeout; the pod's deadline
 	// makes room for it.
 	PauseAllowance *durationpb.Duration `protobuf:"bytes,8,opt,name=pause_allowance,json=pauseAllowance,proto3" json:"pause_allowance,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Folders of the container whose files hold secrets: what stands in them is redacted.
+	SecretDirs    []string `protobuf:"bytes,9,rep,name=secret_dirs,json=secretDirs,proto3" json:"secret_dirs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Plan) Reset() {
@@ -1742,6 +1744,13 @@ func (x *Plan) GetTeardownAllowance() *durationpb.Duration {
 func (x *Plan) GetPauseAllowance() *durationpb.Duration {
 	if x != nil {
 		return x.PauseAllowance
+	}
+	return nil
+}
+
+func (x *Plan) GetSecretDirs() []string {
+	if x != nil {
+		return x.SecretDirs
 	}
 	return nil
 }
@@ -2590,7 +2599,7 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\x04data\x18\x02 \x01(\fH\x00R\x04dataB\t\n" +
 	"\amessage\"$\n" +
 	"\x0eUploadResponse\x12\x12\n" +
-	"\x04size\x18\x01 \x01(\x03R\x04size\"\xc5\x03\n" +
+	"\x04size\x18\x01 \x01(\x03R\x04size\"\xe6\x03\n" +
 	"\x04Plan\x12\x1d\n" +
 	"\n" +
 	"attempt_id\x18\x01 \x01(\tR\tattemptId\x123\n" +
@@ -2600,7 +2609,9 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\x05files\x18\x05 \x03(\v2\x1e.seatrial.runner.v1.SourceFileR\x05files\x12.\n" +
 	"\x05steps\x18\x06 \x03(\v2\x18.seatrial.runner.v1.StepR\x05steps\x12H\n" +
 	"\x12teardown_allowance\x18\a \x01(\v2\x19.google.protobuf.DurationR\x11teardownAllowance\x12B\n" +
-	"\x0fpause_allowance\x18\b \x01(\v2\x19.google.protobuf.DurationR\x0epauseAllowance\"N\n" +
+	"\x0fpause_allowance\x18\b \x01(\v2\x19.google.protobuf.DurationR\x0epauseAllowance\x12\x1f\n" +
+	"\vsecret_dirs\x18\t \x03(\tR\n" +
+	"secretDirs\"N\n" +
 	"\n" +
 	"SourceFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x18\n" +
