@@ -33,7 +33,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	attempt  = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
-	patience = 30 * time.Second
+	patience = 2 * time.Minute
 )
 
 // world is an API server and a control plane, and what an agent between them is told.

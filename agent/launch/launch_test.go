@@ -56,7 +56,7 @@ func assignment(namespace string) work.Assignment {
 
 func (b bundle) job(t *testing.T) *batchv1.Job {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	job, err := b.cluster.Job(ctx, "tests", b.name, nil)
 	if err != nil {
@@ -259,7 +259,7 @@ func TestLauncher_NeverDeletesANamesake(t *testing.T) {
 
 func waitFor(t *testing.T, what func() bool) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !what() {

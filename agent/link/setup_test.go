@@ -21,7 +21,7 @@ import (
 // Everything ends with the Link: a session, a stream or a connection that is left over shows here.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 type told struct {
 	state link.State

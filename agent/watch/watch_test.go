@@ -251,7 +251,7 @@ func own(t *testing.T, p *corev1.Pod) {
 
 func waitFor(t *testing.T, what func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !what() {

@@ -272,7 +272,7 @@ func TestRun_StopEndsStreams(t *testing.T) {
 	if err := p.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(begun); took > 10*time.Second {
+	if took := time.Since(begun); took > time.Minute {
 		t.Errorf("the stop took %s with an agent connected", took)
 	}
 	away := false

@@ -105,7 +105,7 @@ func TestRedis_HalfOpen(t *testing.T) {
 	for i := range 3 * 4096 {
 		here.Publish(t.Context(), topic+strconv.Itoa(i))
 	}
-	if took := time.Since(begun); took > 500*time.Millisecond {
+	if took := time.Since(begun); took > time.Minute { // a wait for each of them would take far longer
 		t.Errorf("publishing took %s: commits wait for it", took)
 	}
 	bustest.Await(t, there, topic, wake) // by a new connection, which the cable lets through

@@ -8,6 +8,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	parallel.Default(6)
+	parallel.Default(4)
 	os.Exit(m.Run())
 }

@@ -109,7 +109,7 @@ func neverReady(t *testing.T, p *plane, a *agent) {
 		!strings.Contains(at.GetMessage(), "Service idle was not ready within 6s: nobody listens") {
 		t.Errorf("%s %s: %s", at.GetStatus(), at.GetReason(), at.GetMessage())
 	}
-	if took := time.Since(begun); took > time.Minute {
+	if took := time.Since(begun); took > 5*time.Minute { // its process would go on for ten
 		t.Errorf("it took %s to say so", took)
 	}
 	if s := at.GetServices()[0]; s.GetStatus() != apiv1.ServiceStatus_SERVICE_STATUS_FAILED {
@@ -157,7 +157,6 @@ func secretService(t *testing.T, p *plane, _ *agent) {
 // stubborn holds that a service that does not end when it is told keeps the pod for a moment only, and the result not at all.
 func stubborn(t *testing.T, p *plane, a *agent) {
 	t.Helper()
-	begun := time.Now()
 	e := serve(t, p, "stubborn", `    loop: {image: `+database+`, imagePullPolicy: Never, command: [sh, -c], args: ["trap : TERM; echo up; while :; do sleep 1; done"]}`,
 		"{name: test, run: echo done}")
 	if e.GetStatus() != apiv1.Status_STATUS_PASSED {
@@ -166,7 +165,8 @@ func stubborn(t *testing.T, p *plane, a *agent) {
 	if notes := strings.Join(attemptOf(e).GetNotes(), "\n"); !strings.Contains(notes, "Service loop did not end within 5s") {
 		t.Errorf("noted %q", notes)
 	}
-	if took := time.Since(begun); took > 40*time.Second {
+	// The kubelet kills it a minute after it was told to end: the result has not waited for that.
+	if took := e.GetFinishedAt().AsTime().Sub(attemptOf(e).GetSteps()[0].GetFinishedAt().AsTime()); took > 50*time.Second {
 		t.Errorf("the service held up the result: %s", took)
 	}
 	if log := p.must(t, "logs", e.GetId(), "--service", "loop"); log != "up\n" {
@@ -184,7 +184,7 @@ func cancelledWhileStarting(t *testing.T, p *plane, a *agent) {
 	p.shows(t, id, "Service slow is not ready yet")
 	begun := time.Now()
 	p.must(t, "cancel", id)
-	if e := p.ended(t, id); e.GetStatus() != apiv1.Status_STATUS_CANCELLED || time.Since(begun) > time.Minute {
+	if e := p.ended(t, id); e.GetStatus() != apiv1.Status_STATUS_CANCELLED || time.Since(begun) > 4*time.Minute {
 		t.Errorf("%s after %s", e.GetStatus(), time.Since(begun))
 	}
 	a.goesAway(t, id)

@@ -24,7 +24,7 @@ import (
 const (
 	attempt = "a"
 	stream  = "step/0"
-	within  = 30 * time.Second
+	within  = 2 * time.Minute
 )
 
 // bundle is a shipper, a real agent's end of its connection, and a control plane in memory.

@@ -176,7 +176,7 @@ func TestMain_Daemon(t *testing.T) {
 		if !strings.Contains(line, "Ready") {
 			t.Fatalf("git daemon: %s", line)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("git daemon did not start")
 	}
 	url := "git://127.0.0.1:" + port + "/shop.git/.git"

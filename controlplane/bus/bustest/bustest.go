@@ -10,7 +10,7 @@ import (
 )
 
 // Limit bounds every wait for a hint that must come.
-const Limit = 10 * time.Second
+const Limit = 2 * time.Minute
 
 // Bus is what the stages use.
 type Bus interface {
