@@ -142,9 +142,9 @@ type Claim struct {
 }
 
 // Service is a dependency next to the test: a container that runs beside all steps. Steps reach it at 127.0.0.1. It shares /workspace
-// with them, which is still empty when it starts, runs under the security context of the pod, and is started again when it ends. When
-// the steps have ended it is told to (SIGTERM, or what its image says) and killed after a minute; so is everything in a pod with
-// services that is evicted, whose teardown should take less.
+// with them, which is still empty when it starts, runs under the security context of the pod unless it has its own, and is started
+// again when it ends. When the steps have ended it is told to (SIGTERM, or what its image says) and killed after a minute; so is
+// everything in a pod with services that is evicted, whose teardown should take less.
 //
 // Its log is kept, unless it is given a secret: values are redacted by the runner, which is not in the container of a service, so the
 // log and the messages of such a service stay in the cluster. Nothing is redacted from the logs of the others: what a step sends to a

@@ -86,7 +86,7 @@ type Pause struct {
 type Execute struct {
 	// What is executed.
 	Workflows []WorkflowRef `json:"workflows" rule:"required,max=100"`
-	// How many executions are active at once; all of them when absent.
+	// How many executions are active at once; all of them when absent. It means nothing with wait: false.
 	Parallelism int64 `json:"parallelism,omitempty" rule:"min=1,max=100"`
 	// Wait for their end, and fail when one of them does not pass.
 	Wait *bool `json:"wait,omitempty" rule:"default=true"`
