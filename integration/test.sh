@@ -44,20 +44,27 @@ else
   say "no Docker engine could be started: tests use local PostgreSQL and Redis binaries"
 fi
 
+# What only takes the compiler's time is left out: debug information, `go vet` (the linters have it), and the paths of this clone,
+# which would make its packages others than those of the next. The product is built the same way, so that what it uses is there.
+lean=(-trimpath -gcflags=all=-dwarf=0)
 gotestsum=$cache/test/bin/gotestsum-$gotestsum_version
-[ -x "$gotestsum" ] || { GOBIN=$cache/test/gobin go install "gotest.tools/gotestsum@$gotestsum_version"; mv "$cache/test/gobin/gotestsum" "$gotestsum"; }
+[ -x "$gotestsum" ] || {
+  CGO_ENABLED=0 GOBIN=$cache/test/gobin go install "${lean[@]}" "gotest.tools/gotestsum@$gotestsum_version"
+  mv "$cache/test/gobin/gotestsum" "$gotestsum"
+}
 
 if [ $# -eq 0 ]; then
   say "measuring what the race detector would disturb"
-  go test ./controlplane/results/format/...
+  CGO_ENABLED=0 go test -vet=off "${lean[@]}" ./controlplane/results/format/...
   # the chain on the cluster first: it takes longest, and mostly waits
   set -- ./integration/e2e ./...
 fi
 # what only computes is not looked into by the race detector, which takes ten times as long for it: SQLite, which is C that was
 # translated to Go, and the hash of passwords. Nothing that instantiates types of the library may be here: the linker keeps one copy.
-whole=()
-for package in modernc.org/sqlite/lib golang.org/x/crypto/{argon2,blake2b}; do whole+=("-gcflags=$package=-race=false"); done
+lean+=(-race)
+for package in modernc.org/sqlite/lib golang.org/x/crypto/{argon2,blake2b}; do lean+=("-gcflags=$package=-dwarf=0 -race=false"); done
 say "running the tests"
-go build -o "$cache/servers" ./integration/servers
-# what is skipped is listed at the end, with the reason
-"$cache/servers" "$gotestsum" --format pkgname --format-hide-empty-pkg -- -race "${whole[@]}" -shuffle=on -timeout=20m "$@"
+go build "${lean[@]}" -o "$cache/servers" ./integration/servers
+# The compiler may hold more garbage, for speed; the tests may not. What is skipped is listed at the end, with the reason.
+GOGC=400 "$cache/servers" "$gotestsum" --format pkgname --format-hide-empty-pkg -- \
+  "${lean[@]}" -vet=off -shuffle=on -timeout=20m -exec "env -u GOGC" "$@"

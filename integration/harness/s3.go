@@ -2,13 +2,11 @@ package harness
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,9 +35,9 @@ func S3(tb testing.TB) (endpoint string) {
 // startS3 builds versitygw from the module in integration/s3, which keeps its dependencies out of the program's, and starts it
 // over a temporary folder.
 func startS3() (string, error) {
-	_, here, _, ok := runtime.Caller(0)
-	if !ok {
-		return "", errors.New("the source folder is not known")
+	module, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the source folder: %w", err)
 	}
 	dir, err := dataDir()
 	if err != nil {
@@ -49,8 +47,9 @@ func startS3() (string, error) {
 	if programs := os.Getenv("SEATRIAL_TEST_PROGRAMS"); programs != "" {
 		bin = filepath.Join(programs, "versitygw") // kept: it is linked only when it has changed
 	}
-	build := exec.Command("go", "build", "-o", bin, "github.com/versity/versitygw/cmd/versitygw")
-	build.Dir = filepath.Join(filepath.Dir(here), "..", "s3")
+	// flags of the product, which has compiled half of it
+	build := exec.Command("go", "build", "-trimpath", "-gcflags=all=-dwarf=0", "-ldflags=-s -w", "-o", bin, "github.com/versity/versitygw/cmd/versitygw")
+	build.Dir = filepath.Join(filepath.Dir(strings.TrimSpace(string(module))), "integration", "s3")
 	build.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false", "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
