@@ -9,13 +9,13 @@ export GOFLAGS=${GOFLAGS:--buildvcs=false} GOTOOLCHAIN=local
 say() { printf '%s %s\n' "$(date +%T)" "$*"; }
 
 integration/packages.sh gcc git openssl iproute2 runc containernetworking-plugins etcd-server iptables conntrack mmdebstrap \
-  docker.io postgresql redis-server chromium
+  docker.io docker-registry postgresql redis-server chromium
 
 say "preparing the one-machine cluster (about 22 minutes on two cores when nothing is cached, seconds otherwise)"
 integration/kube/build.sh "$cache/kube" image
 # mostly downloads: made beside the compiler's work, in a group of its own, to be stopped as a whole
 mkdir -p "$cache/test"
-setsid deploy/demo/images.sh "$cache/images" "$cache/kube/bin" pytest postgres >"$cache/test/images.log" 2>&1 </dev/null &
+setsid deploy/demo/images.sh "$cache/images" "$cache/kube/bin" pytest databases postgres >"$cache/test/images.log" 2>&1 </dev/null &
 making=$!
 trap 'kill -- "-$making" 2>/dev/null || true' EXIT
 integration/kube/build.sh "$cache/kube"
@@ -38,7 +38,7 @@ integration/kube/load.sh "$cache/kube" "$cache"/test/{agent,runner}.tar "$cache"
 export SEATRIAL_TEST_PROGRAMS=$cache/test/bin
 
 say "preparing PostgreSQL and Redis in containers"
-if DOCKER_HOST=$(integration/docker/up.sh "$cache/docker" "$cache/kube/bin/image"); then
+if DOCKER_HOST=$(integration/docker/up.sh "$cache/docker" "$cache/kube/bin/image" "$cache/images/databases.rootfs.tar"); then
   export DOCKER_HOST TESTCONTAINERS_RYUK_DISABLED=true TESTCONTAINERS_HOST_OVERRIDE=127.0.0.1
 else
   say "no Docker engine could be started: tests use local PostgreSQL and Redis binaries"

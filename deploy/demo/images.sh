@@ -2,7 +2,7 @@
 # Builds the demo's test images from Debian and npm packages into CACHE, without registry or daemon, and skips what is there.
 # usage: images.sh CACHE BIN [IMAGE...]   (BIN holds `image`, see integration/kube/build.sh; those of the demo when none is named)
 set -euo pipefail
-[ $# -ge 2 ] || { echo "usage: images.sh CACHE BIN [pytest|playwright|postgres]..." >&2; exit 2; }
+[ $# -ge 2 ] || { echo "usage: images.sh CACHE BIN [pytest|playwright|databases|postgres]..." >&2; exit 2; }
 mkdir -p "$1"
 cache=$(cd "$1" && pwd) bin=$(cd "$2" && pwd)
 shift 2
@@ -30,11 +30,16 @@ if wanted pytest && [ ! -s "$cache/pytest.tar" ]; then
   mv "$cache/pytest.tmp" "$cache/pytest.tar"
 fi
 
+# databases, of which tests also make the images of their containers (integration/docker)
+if wanted databases; then
+  rootfs databases postgresql,redis-server,python3-pytest,python3-psycopg2
+fi
+
 # a database and the tests that use it: for the tests of services
 if wanted postgres && [ ! -s "$cache/postgres.tar" ]; then
-  rootfs postgres postgresql,python3-pytest,python3-psycopg2
-  uid=$(tar -xOf "$cache/postgres.rootfs.tar" ./etc/passwd | awk -F: '$1 == "postgres" { print $3 }')
-  "$bin/image" -o "$cache/postgres.tmp" -t docker.io/seatrial-demo/postgres:local -rootfs "$cache/postgres.rootfs.tar" -user "$uid"
+  rootfs databases postgresql,redis-server,python3-pytest,python3-psycopg2
+  uid=$(tar -xOf "$cache/databases.rootfs.tar" ./etc/passwd | awk -F: '$1 == "postgres" { print $3 }')
+  "$bin/image" -o "$cache/postgres.tmp" -t docker.io/seatrial-demo/postgres:local -rootfs "$cache/databases.rootfs.tar" -user "$uid"
   mv "$cache/postgres.tmp" "$cache/postgres.tar"
 fi
 

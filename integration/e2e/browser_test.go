@@ -31,9 +31,7 @@ func signIn(t *testing.T, p *plane) tab {
 
 func (b tab) open(t *testing.T, address string) {
 	t.Helper()
-	if err := chromedp.Do(b.ctx, chromedp.Navigate(address)); err != nil {
-		t.Fatal(err)
-	}
+	harness.Visit(b.ctx, t, address)
 }
 
 // until waits for an expression to become true in the page, also when the page is replaced meanwhile.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -29,4 +30,20 @@ func Browser(tb testing.TB) context.Context {
 	tab, closeTab := chromedp.NewContext(alloc)
 	tb.Cleanup(closeTab)
 	return tab
+}
+
+// Visit loads a page. Chromium gives up what it loads when a network interface comes or goes, as those of pods do all the time on a
+// node: it is loaded again then.
+func Visit(ctx context.Context, tb testing.TB, address string) {
+	tb.Helper()
+	const tries = 5
+	for n := 1; ; n++ {
+		err := chromedp.Do(ctx, chromedp.Navigate(address))
+		if err == nil {
+			return
+		}
+		if n == tries || !strings.Contains(err.Error(), "ERR_NETWORK_CHANGED") {
+			tb.Fatalf("open %s: %v", address, err)
+		}
+	}
 }

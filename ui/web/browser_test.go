@@ -38,9 +38,7 @@ func browser(t *testing.T) context.Context {
 
 func open(ctx context.Context, t *testing.T, address string) {
 	t.Helper()
-	if err := chromedp.Do(ctx, chromedp.Navigate(address)); err != nil {
-		t.Fatal(err)
-	}
+	harness.Visit(ctx, t, address)
 }
 
 // until waits for an expression to become true in the page.
@@ -157,9 +155,7 @@ func TestBrowser_Widths(t *testing.T) {
 // show opens a page.
 func show(ctx context.Context, t *testing.T, address string) {
 	t.Helper()
-	if err := chromedp.Do(ctx, chromedp.Navigate(address)); err != nil {
-		t.Fatal(err)
-	}
+	harness.Visit(ctx, t, address)
 }
 
 // look gives the page a screen of a width, and the colours that a system prefers.
