@@ -93,22 +93,24 @@ type Settled struct {
 	Effects
 }
 
-// Verdict says how a step ends whose calls are all over.
+// Verdict says how a step ends whose calls are all over: failed when a test was, else errored when it is not known how one would have
+// ended.
 func Verdict(calls []Call, wait bool) (Status, string) {
 	var bad []string
 	status := Passed
 	for _, c := range calls {
 		begun := c.Execution != uuid.Nil
 		switch {
-		case c.Status == Passed || begun && !wait:
+		case c.Status == Passed || c.Status == Skipped || begun && !wait:
 			continue
-		case !begun:
+		case c.Status == Failed || c.Status == TimedOut:
+			status = Failed
+		case status == Passed:
 			status = Errored
+		}
+		if !begun {
 			bad = append(bad, cut(c.Message, maxProblem))
-		default:
-			if status == Passed {
-				status = Failed
-			}
+		} else {
 			bad = append(bad, fmt.Sprintf("%s is %s", c.Workflow, strings.ReplaceAll(string(c.Status), "_", " ")))
 		}
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/step"
+	"github.com/seatrial/seatrial/ent/db/workflow"
 )
 
 // The calls of a step, see execution.Call. Their rows are made with the report that the step asks for them. A row is open while there
@@ -49,7 +50,11 @@ func makeCalls(ctx context.Context, tx *db.Tx, a *db.Attempt, row *db.Step, para
 		return false, err
 	}
 	ctx = insider(ctx, a.OrganizationID) // an agent sees no workflows
-	asked, err := askedFor(ctx, tx, what, params)
+	asked, err := askedFor(ctx, tx, a, what, params)
+	if err != nil {
+		return false, err
+	}
+	begun, err := begunBefore(ctx, tx, a, row.Index, what.Wait)
 	if err != nil {
 		return false, err
 	}
@@ -60,8 +65,33 @@ func makeCalls(ctx context.Context, tx *db.Tx, a *db.Attempt, row *db.Step, para
 		if c.problem != "" {
 			rows[i].SetStatus(string(record.Errored))
 		}
+		if children := begun[c.workflow]; len(children) > 0 {
+			rows[i].SetChildID(children[0])
+			begun[c.workflow] = children[1:]
+		}
 	}
 	return true, tx.Call.CreateBulk(rows...).Exec(ctx)
+}
+
+// begunBefore returns what the step has started in earlier attempts of the run and nobody waits for, by workflow: it goes on, and is not
+// started again.
+func begunBefore(ctx context.Context, tx *db.Tx, a *db.Attempt, index int, wait bool) (map[string][]uuid.UUID, error) {
+	if wait || a.Number == 1 {
+		return nil, nil //nolint:nilnil // none
+	}
+	rows, err := tx.Call.Query().Where(call.StepIndex(index), call.ChildIDNotNil(),
+		call.HasAttemptWith(attempt.RunID(a.RunID), attempt.NumberLT(a.Number))).Order(call.ByOrdinal()).
+		Select(call.FieldWorkflow, call.FieldChildID).All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	begun := map[string][]uuid.UUID{}
+	for _, row := range rows {
+		if list := begun[row.Workflow]; !slices.Contains(list, *row.ChildID) { // a third attempt finds those of the first twice
+			begun[row.Workflow] = append(list, *row.ChildID)
+		}
+	}
+	return begun, nil
 }
 
 // asked is a call that is to be stored, or why there is none.
@@ -71,8 +101,10 @@ type asked struct {
 	problem  string
 }
 
-// askedFor returns the calls of a step: of the workflow that is stored, not of what the agent says, comes what is executed.
-func askedFor(ctx context.Context, tx *db.Tx, what record.Execute, params []map[string]string) (list []asked, err error) {
+// askedFor returns the calls of a step: of the workflow that is stored, not of what the agent says, comes what is executed. A selector
+// means neither what is named beside it or found before it, nor the workflow itself and those that execute it.
+func askedFor(ctx context.Context, tx *db.Tx, a *db.Attempt, what record.Execute, params []map[string]string) (list []asked, err error) {
+	find := finder{tx: tx}
 	for i, callee := range what.Callees {
 		values := map[string]string{}
 		if i < len(params) {
@@ -80,12 +112,16 @@ func askedFor(ctx context.Context, tx *db.Tx, what record.Execute, params []map[
 				values[clean(name)] = clean(value)
 			}
 		}
-		names, err := meantBy(ctx, tx, callee)
+		if callee.Name != "" {
+			list = append(list, asked{workflow: callee.Name, params: values})
+			continue
+		}
+		names, err := find.names(ctx, a, what, callee.Selector)
 		if err != nil {
 			return nil, err
 		}
 		if len(names) == 0 {
-			list = append(list, asked{problem: "no workflow has the labels " + labelsText(callee.Selector)})
+			list = append(list, asked{problem: "no other workflow has the labels " + labelsText(callee.Selector)})
 		}
 		for _, name := range names {
 			list = append(list, asked{workflow: name, params: values})
@@ -98,23 +134,59 @@ func askedFor(ctx context.Context, tx *db.Tx, what record.Execute, params []map[
 	return list, nil
 }
 
-// meantBy returns the workflows that a callee means, by name.
-func meantBy(ctx context.Context, tx *db.Tx, callee record.Callee) ([]string, error) {
-	if callee.Name != "" {
-		return []string{callee.Name}, nil
+// finder finds workflows by their labels, reading all of them once.
+type finder struct {
+	tx   *db.Tx
+	all  []*db.Workflow
+	left map[string]bool // out: named, found or above
+}
+
+func (f *finder) names(ctx context.Context, a *db.Attempt, what record.Execute, selector map[string]string) (names []string, err error) {
+	if f.left == nil {
+		if err := f.read(ctx, a, what); err != nil {
+			return nil, err
+		}
 	}
-	all, err := tx.Workflow.Query().All(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, w := range all {
-		if has(w.Labels, callee.Selector) {
+	for _, w := range f.all {
+		if !f.left[w.Name] && has(w.Labels, selector) {
+			f.left[w.Name] = true
 			names = append(names, w.Name)
 		}
 	}
-	slices.Sort(names)
 	return names, nil
+}
+
+func (f *finder) read(ctx context.Context, a *db.Attempt, what record.Execute) (err error) {
+	f.left = map[string]bool{}
+	for _, callee := range what.Callees {
+		f.left[callee.Name] = true
+	}
+	head, err := f.tx.Execution.Query().Where(execution.ID(a.ExecutionID)).Select(execution.FieldWorkflow, execution.FieldParentID, execution.FieldParent).Only(ctx)
+	if err != nil {
+		return err
+	}
+	above, err := aboveOf(head, what.Wait)
+	if err != nil {
+		return err
+	}
+	for _, one := range above {
+		f.left[one.Workflow] = true
+	}
+	f.all, err = f.tx.Workflow.Query().Select(workflow.FieldName, workflow.FieldLabels).Order(workflow.ByName()).All(ctx)
+	return err
+}
+
+// aboveOf returns the executions above a child of an execution, the execution itself last.
+func aboveOf(head *db.Execution, waits bool) ([]record.Above, error) {
+	last := record.Above{Execution: head.ID, Workflow: head.Workflow, Waits: waits}
+	if head.ParentID == nil {
+		return []record.Above{last}, nil
+	}
+	var parent record.Parent
+	if err := json.Unmarshal(head.Parent, &parent); err != nil {
+		return nil, fmt.Errorf("read the parent of execution %s: %w", head.ID, err)
+	}
+	return append(slices.Clone(parent.Above), last), nil
 }
 
 func has(labels, selector map[string]string) bool {
@@ -174,8 +246,8 @@ func (s *Store) SettleCalls(ctx context.Context, of record.CallStep) (out record
 		if err != nil {
 			return err
 		}
-		q := settling{tx: tx, head: head, until: s.now().Add(record.Lease)}
-		if err := q.read(ctx, of, s.now()); err != nil || len(q.rows) == 0 {
+		q := settling{tx: tx, head: head, now: s.now()}
+		if err := q.read(ctx, of); err != nil || len(q.rows) == 0 {
 			return err
 		}
 		var state string
@@ -191,7 +263,7 @@ func (s *Store) SettleCalls(ctx context.Context, of record.CallStep) (out record
 type settling struct {
 	tx      *db.Tx
 	head    *db.Execution
-	until   time.Time // of the lease
+	now     time.Time
 	attempt *db.Attempt
 	step    *db.Step
 	what    record.Execute
@@ -201,14 +273,15 @@ type settling struct {
 
 // read first takes the rows for itself: what changes them from now on comes after the decision and opens them again. When another
 // replica was faster there are none.
-func (q *settling) read(ctx context.Context, of record.CallStep, now time.Time) (err error) {
+func (q *settling) read(ctx context.Context, of record.CallStep) (err error) {
 	mine := []predicate.Call{call.AttemptID(of.Attempt), call.StepIndex(of.Step)}
-	taken, err := q.tx.Call.Update().Where(append(mine, call.State(callOpen), call.Or(call.LeasedUntilIsNil(), call.LeasedUntilLTE(now)))...).
+	taken, err := q.tx.Call.Update().Where(append(mine, call.State(callOpen), call.Or(call.LeasedUntilIsNil(), call.LeasedUntilLTE(q.now)))...).
 		SetState(callWaiting).ClearLeasedUntil().Save(ctx)
 	if err != nil || taken == 0 {
 		return err
 	}
-	q.attempt, err = q.tx.Attempt.Query().Where(attempt.ID(of.Attempt)).WithRun().Only(ctx)
+	q.attempt, err = q.tx.Attempt.Query().Where(attempt.ID(of.Attempt)).WithRun().
+		Select(attempt.FieldID, attempt.FieldOrganizationID, attempt.FieldRunID, attempt.FieldClusterID, attempt.FieldStatus).Only(ctx)
 	if err != nil {
 		return err
 	}
@@ -218,11 +291,16 @@ func (q *settling) read(ctx context.Context, of record.CallStep, now time.Time) 
 	if err := json.Unmarshal(q.step.Execute, &q.what); err != nil {
 		return fmt.Errorf("read what step %s executes: %w", q.step.Name, err)
 	}
-	q.rows, err = q.tx.Call.Query().Where(mine...).Order(call.ByOrdinal()).All(ctx)
+	q.rows, err = q.tx.Call.Query().Where(mine...).Order(call.ByOrdinal()).Select(withoutParams()...).All(ctx)
 	for _, row := range q.rows {
 		q.calls = append(q.calls, callRecord(row))
 	}
 	return err
+}
+
+// withoutParams are the columns of calls but the largest one, which is needed only when a call begins.
+func withoutParams() []string {
+	return slices.DeleteFunc(slices.Clone(call.Columns), func(column string) bool { return column == call.FieldParams })
 }
 
 // settle returns what is to be done, and the state that the calls have then.
@@ -233,17 +311,14 @@ func (q *settling) settle(ctx context.Context) (out record.Settled, state string
 		if err := q.forgo(ctx); err != nil {
 			return out, "", err
 		}
-		if out.Cancel, err = q.abandoned(ctx); len(out.Cancel) > 0 {
-			return out, callOpen, err // until they have ended
-		}
-		return out, callClosed, err
+		return q.abandon(ctx)
 	case !slices.ContainsFunc(q.calls, func(c record.Call) bool { return !c.Over(wait) }):
 		status, reason := record.Verdict(q.calls, wait)
 		out.Wake, err = q.answer(ctx, status, reason)
 		out.Changed = []record.ID{q.head.ID}
 		return out, callWaiting, err
 	}
-	if out.Begin, err = q.begin(); len(out.Begin) > 0 {
+	if out.Begin, err = q.begin(ctx); len(out.Begin) > 0 {
 		return out, callOpen, err // until they have begun
 	}
 	return out, callWaiting, err
@@ -253,7 +328,7 @@ func (q *settling) settle(ctx context.Context) (out record.Settled, state string
 func (q *settling) set(ctx context.Context, state string) error {
 	change := q.tx.Call.Update().Where(call.AttemptID(q.attempt.ID), call.StepIndex(q.step.Index)).SetState(state)
 	if state == callOpen {
-		change.SetLeasedUntil(q.until)
+		change.SetLeasedUntil(q.now.Add(record.Lease))
 	}
 	return change.Exec(ctx)
 }
@@ -264,21 +339,34 @@ func (q *settling) forgo(ctx context.Context) error {
 		call.Status(string(record.Queued))).SetStatus(string(record.Cancelled)).SetMessage("The step ended before its turn had come.").Exec(ctx)
 }
 
-// abandoned returns the children that nobody waits for any more. Those that nobody ever waited for go on.
-func (q *settling) abandoned(ctx context.Context) ([]record.ID, error) {
-	if !q.what.Wait {
-		return nil, nil
-	}
+// abandon has the children cancelled that nobody waits for any more. Those that nobody ever waited for go on, and those for which
+// somebody has a lease are being cancelled already.
+func (q *settling) abandon(ctx context.Context) (out record.Settled, state string, err error) {
 	var children []uuid.UUID
-	for _, c := range q.calls {
-		if c.Execution != uuid.Nil && !c.Status.Terminal() {
-			children = append(children, c.Execution)
+	leased := false
+	for i, c := range q.calls {
+		if !q.what.Wait || c.Execution == uuid.Nil || c.Status.Terminal() {
+			continue
 		}
+		if until := q.rows[i].LeasedUntil; until != nil && until.After(q.now) {
+			leased = true
+			continue
+		}
+		children = append(children, c.Execution)
 	}
-	if len(children) == 0 {
-		return nil, nil
+	if len(children) > 0 {
+		out.Cancel, err = q.tx.Execution.Query().Where(execution.IDIn(children...), execution.StatusNotIn(terminal()...)).
+			Order(execution.ByID()).IDs(ctx)
 	}
-	return q.tx.Execution.Query().Where(execution.IDIn(children...), execution.StatusNotIn(terminal()...)).Order(execution.ByID()).IDs(ctx)
+	switch {
+	case err != nil:
+		return out, "", err
+	case len(out.Cancel) > 0:
+		return out, callOpen, nil // until they have ended
+	case leased:
+		return out, callWaiting, nil
+	}
+	return out, callClosed, nil
 }
 
 // answer queues the word that lets the step end.
@@ -293,22 +381,30 @@ func (q *settling) answer(ctx context.Context, status record.Status, reason stri
 	return []cluster.ID{q.attempt.ClusterID}, err
 }
 
-func (q *settling) begin() ([]record.Beginning, error) {
-	above := []record.Above{{Execution: q.head.ID, Workflow: q.head.Workflow, Waits: q.what.Wait}}
-	if q.head.ParentID != nil {
-		var parent record.Parent
-		if err := json.Unmarshal(q.head.Parent, &parent); err != nil {
-			return nil, fmt.Errorf("read the parent of execution %s: %w", q.head.ID, err)
-		}
-		above = append(slices.Clone(parent.Above), above...)
+func (q *settling) begin(ctx context.Context) ([]record.Beginning, error) {
+	next := record.NextCalls(q.calls, q.what.Parallelism, q.what.Wait)
+	if len(next) == 0 {
+		return nil, nil
+	}
+	above, err := aboveOf(q.head, q.what.Wait)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]uuid.UUID, len(next))
+	for n, i := range next {
+		ids[n] = q.rows[i].ID
+	}
+	rows, err := q.tx.Call.Query().Where(call.IDIn(ids...)).Order(call.ByOrdinal()).All(ctx)
+	if err != nil {
+		return nil, err
 	}
 	var out []record.Beginning
-	for _, i := range record.NextCalls(q.calls, q.what.Parallelism, q.what.Wait) {
+	for _, row := range rows {
 		out = append(out, record.Beginning{
-			Call: q.rows[i].ID, Workflow: q.rows[i].Workflow, Params: q.rows[i].Params, Environment: q.attempt.Edges.Run.EnvironmentName,
+			Call: row.ID, Workflow: row.Workflow, Params: row.Params, Environment: q.attempt.Edges.Run.EnvironmentName,
 			Actor: q.head.Actor,
 			Parent: record.Parent{
-				Execution: q.head.ID, Workflow: q.head.Workflow, Step: q.step.Name, Above: above, Call: q.rows[i].ID,
+				Execution: q.head.ID, Workflow: q.head.Workflow, Step: q.step.Name, Above: above, Call: row.ID,
 			},
 		})
 	}
@@ -385,7 +481,7 @@ func callRecord(row *db.Call) record.Call {
 func (s *Store) callsOf(ctx context.Context, attempts []uuid.UUID) (map[callKey][]record.Call, error) {
 	var rows []*db.Call
 	for part := range slices.Chunk(attempts, batch) {
-		some, err := s.db.Read().Call.Query().Where(call.AttemptIDIn(part...)).Order(call.ByOrdinal()).All(ctx)
+		some, err := s.db.Read().Call.Query().Where(call.AttemptIDIn(part...)).Order(call.ByOrdinal()).Select(withoutParams()...).All(ctx)
 		if err != nil {
 			return nil, database.Fault(err)
 		}

@@ -124,10 +124,10 @@ func askToResume(
 }
 
 // resumeAgain sends those commands to resume once more whose step still waits: the agent that took them was restarted, perhaps, before
-// it had told the runner.
+// it had told the runner, or did not know the command and has been upgraded.
 func (s *Store) resumeAgain(ctx context.Context, v tenant.Viewer, present []uuid.UUID) error {
 	for part := range slices.Chunk(present, batch) {
-		lost := agentcommand.And(agentcommand.ClusterID(v.Cluster), agentcommand.Kind(string(cluster.Resume)), agentcommand.State(done),
+		lost := agentcommand.And(agentcommand.ClusterID(v.Cluster), agentcommand.Kind(string(cluster.Resume)), agentcommand.StateIn(done, dead),
 			agentcommand.AttemptIDIn(part...), stillWaits())
 		some, err := s.db.Read().AgentCommand.Query().Where(lost).Exist(ctx)
 		if err != nil {

@@ -146,6 +146,24 @@ func calls() map[string]func(t *testing.T, f *fixture) {
 				t.Errorf("what begins: %+v", begin)
 			}
 		},
+		// A selector means what is not named or found before, and never what executes it.
+		"SelectorLeavesOut": func(t *testing.T, f *fixture) {
+			for _, name := range []string{"api-a", "api-b", "api-c", "smoke"} {
+				w := workflow.Record{Name: name, Digest: "d", Source: "s", Labels: map[string]string{"suite": "api", "of": name}}
+				if _, _, _, err := f.ApplyWorkflow(f.as(t), w, ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+			all := execution.Callee{Selector: map[string]string{"suite": "api"}}
+			f.suite(t, execution.Execute{Wait: true, Callees: []execution.Callee{{Selector: map[string]string{"of": "api-b"}}, all, {Name: "api-c"}, all}})
+			var names []string
+			for _, b := range f.settle(t).Begin {
+				names = append(names, b.Workflow)
+			}
+			if want := []string{"api-b", "api-a", "api-c"}; !slices.Equal(names, want) {
+				t.Errorf("it executes %v, want %v: smoke is the suite itself", names, want)
+			}
+		},
 		"NothingFound": func(t *testing.T, f *fixture) {
 			f.suite(t, execution.Execute{Wait: true, Callees: []execution.Callee{{Selector: map[string]string{"suite": "none"}}}})
 			f.settle(t)
@@ -307,6 +325,51 @@ func calls() map[string]func(t *testing.T, f *fixture) {
 			f.asks(t, second)
 			if out := f.settle(t); len(out.Begin) != 1 {
 				t.Errorf("the second attempt asks anew: %+v", out)
+			}
+		},
+		// What nobody waits for goes on when its parent is tried anew, and is not started again.
+		"OfALostAttempt_NotWaitedFor": func(t *testing.T, f *fixture) {
+			what := callees("a", "a", "b")
+			what.Wait = false
+			n := f.request(t, "")
+			n.Runs[0].Retries = 1
+			n.Runs[0].Steps[1].Execute = &what
+			f.enter(t, n)
+			f.begun(t)
+			f.asks(t, n.Runs[0].AttemptID)
+			begin := f.settle(t).Begin
+			first, second := f.child(t, begin[0]), f.child(t, begin[1])
+			f.lose(t, n.Runs[0].AttemptID, execution.Errored, "NodeLost")
+			if out := f.settle(t); len(out.Cancel) != 0 {
+				t.Errorf("they are cancelled: %+v", out)
+			}
+			f.begun(t)
+			f.asks(t, f.execution(t, n.Execution.ID).Runs[0].Attempts[1].ID)
+			if out := f.settle(t); len(out.Begin) != 1 || out.Begin[0].Workflow != "b" {
+				t.Errorf("what begins is %+v, want what had not begun", out.Begin)
+			}
+			if list := f.calls(t, n.Execution.ID); list[0].Execution != first.Execution.ID || list[1].Execution != second.Execution.ID {
+				t.Errorf("calls %+v", list)
+			}
+		},
+		// While somebody cancels the children of a step, the end of one of them does not have the others cancelled once more.
+		"CancelledOnce": func(t *testing.T, f *fixture) {
+			n := f.suite(t, callees("a", "b"))
+			begin := f.settle(t).Begin
+			a, b := f.child(t, begin[0]), f.child(t, begin[1])
+			f.settle(t)
+			f.begun(t)
+			f.report(t, execution.Report{Attempt: n.AttemptID, Status: execution.TimedOut})
+			if out := f.settle(t); len(out.Cancel) != 2 {
+				t.Fatalf("to be cancelled: %+v", out)
+			}
+			f.report(t, execution.Report{Attempt: a.AttemptID, Status: execution.Cancelled})
+			if out := f.settle(t); len(out.Cancel) != 0 {
+				t.Errorf("cancelled once more: %+v", out)
+			}
+			f.now = f.now.Add(execution.Lease)
+			if out := f.settle(t); !slices.Equal(out.Cancel, []execution.ID{b.Execution.ID}) {
+				t.Errorf("after the lease: %+v", out)
 			}
 		},
 		// Another organization neither sees nor moves them.

@@ -20,7 +20,7 @@ func (w *World) suite() execution.Execution {
 		{Workflow: "checkout-api", Execution: ExecutionID(Failed), Status: execution.Failed, Message: "step \"test\": exit code 1"},
 		{Workflow: "checkout-browser", Execution: ExecutionID(Matrix), Status: execution.Running},
 		{Workflow: "checkout-load", Status: execution.Queued},
-		{Status: execution.Errored, Message: "no workflow has the labels suite=smoke"},
+		{Status: execution.Errored, Message: "no other workflow has the labels suite=smoke"},
 	}
 	a.Services = []execution.Service{
 		{Name: "cache", Status: execution.ServiceFailed, Message: "Ended with more memory than its limit of 64Mi (OOMKilled): raise resources.limits.memory", Restarts: 2, StartedAt: start},
