@@ -68,7 +68,10 @@ func full(a *agentv1.Assignment) {
 		Annotations: map[string]string{"note": "hello", "seatrial.dev/plan": "forged"},
 	}
 	a.Containers = []*agentv1.Container{
-		{Name: "source", RunnerImage: true},
+		{Name: "c0", RunnerImage: true, Volumes: []*agentv1.Volume{{
+			Name: "source", MountPath: "/var/run/seatrial-source", ReadOnly: true,
+			Source: &agentv1.Volume_ConfigMap{ConfigMap: &agentv1.ObjectVolume{Name: "settings"}},
+		}}},
 		{
 			Name: "build", Image: "example.test/go:1", ImagePullPolicy: "Always",
 			Requests: map[string]string{"cpu": "2", "memory": "512Mi"}, Limits: map[string]string{"memory": "1Gi", "example.test/gpu": "1"},

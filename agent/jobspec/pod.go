@@ -119,7 +119,7 @@ func container(a work.Assignment, s Settings, c *agentv1.Container) (corev1.Cont
 	if needsTmp(a) {
 		out.VolumeMounts = append(out.VolumeMounts, corev1.VolumeMount{Name: volTmp, MountPath: "/tmp"})
 	}
-	out.VolumeMounts = append(out.VolumeMounts, mounts(a)...)
+	out.VolumeMounts = append(append(out.VolumeMounts, mounts(a)...), mountsOf(ownPrefix(c), c.GetVolumes())...)
 	for _, e := range c.GetEnv() {
 		out.Env = append(out.Env, variable(e))
 	}

@@ -2,6 +2,7 @@ package jobspec
 
 import (
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -14,15 +15,36 @@ import (
 // volumePrefix keeps the volumes of a workflow apart from those of the runner.
 const volumePrefix = "v-"
 
-// given returns the volumes that the workflow names.
+// VolumeOf returns what a workflow calls a volume of its pod, and whether the volume is the workflow's.
+func VolumeOf(volume string) (name string, ok bool) { return strings.CutPrefix(volume, volumePrefix) }
+
+// ownPrefix keeps the volumes of one container, which is called c and a number, apart from all others.
+func ownPrefix(c *agentv1.Container) string { return c.GetName() + "-" }
+
+// given returns the volumes that the workflow names, and those of single containers.
 func given(a work.Assignment) ([]corev1.Volume, error) {
+	out, err := volumesOf(volumePrefix, a.GetPod().GetVolumes())
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range a.GetContainers() {
+		own, err := volumesOf(ownPrefix(c), c.GetVolumes())
+		if err != nil {
+			return nil, fmt.Errorf("container %s: %w", c.GetName(), err)
+		}
+		out = append(out, own...)
+	}
+	return out, nil
+}
+
+func volumesOf(prefix string, volumes []*agentv1.Volume) ([]corev1.Volume, error) {
 	var out []corev1.Volume
-	for _, v := range a.GetPod().GetVolumes() {
+	for _, v := range volumes {
 		source, err := volumeSource(v)
 		if err != nil {
 			return nil, fmt.Errorf("volume %s: %w", v.GetName(), err)
 		}
-		out = append(out, corev1.Volume{Name: volumePrefix + v.GetName(), VolumeSource: source})
+		out = append(out, corev1.Volume{Name: prefix + v.GetName(), VolumeSource: source})
 	}
 	return out, nil
 }
@@ -57,10 +79,14 @@ func volumeSource(v *agentv1.Volume) (out corev1.VolumeSource, err error) {
 
 // mounts are those of the workflow's volumes, the same in every container.
 func mounts(a work.Assignment) []corev1.VolumeMount {
+	return mountsOf(volumePrefix, a.GetPod().GetVolumes())
+}
+
+func mountsOf(prefix string, volumes []*agentv1.Volume) []corev1.VolumeMount {
 	var out []corev1.VolumeMount
-	for _, v := range a.GetPod().GetVolumes() {
+	for _, v := range volumes {
 		out = append(out, corev1.VolumeMount{
-			Name: volumePrefix + v.GetName(), MountPath: v.GetMountPath(), SubPath: v.GetSubPath(), ReadOnly: v.GetReadOnly(),
+			Name: prefix + v.GetName(), MountPath: v.GetMountPath(), SubPath: v.GetSubPath(), ReadOnly: v.GetReadOnly(),
 		})
 	}
 	return out

@@ -166,6 +166,9 @@ func interruption(pod *corev1.Pod) *work.Interruption {
 	case "", "DeadlineExceeded":
 		return nil
 	case "Evicted":
+		if volume := fullVolume(pod); volume != "" {
+			return because("StorageLimit", "The test wrote more than the sizeLimit of its volume %s: raise it, or write less.", volume)
+		}
 		if ownStorage(pod) {
 			return because("StorageLimit", "The test wrote more to the disk of its pod than its limit: raise the limit ephemeral-storage, or write less.")
 		}
@@ -175,6 +178,19 @@ func interruption(pod *corev1.Pod) *work.Interruption {
 	default:
 		return because(pod.Status.Reason, "The cluster ended the pod:")
 	}
+}
+
+// fullVolume returns the volume of the workflow whose own limit was exceeded, "" for none.
+func fullVolume(pod *corev1.Pod) string {
+	_, rest, found := strings.Cut(pod.Status.Message, `Usage of EmptyDir volume "`)
+	if !found {
+		return ""
+	}
+	name, _, _ := strings.Cut(rest, `"`)
+	if volume, ok := jobspec.VolumeOf(name); ok {
+		return volume
+	}
+	return ""
 }
 
 // ownStorage reports an eviction by the pod's own use of its disk, which would be the same on any node: the kubelet's messages of

@@ -183,7 +183,9 @@ func (v *Verdict) alive(s Seen, now time.Time, imageGrace time.Duration) {
 		if age >= preparing {
 			v.Recheck = lookAgain
 		}
-		if e, found := newestWarning(s.Events); found {
+		if e, found := newestWarning(s.Events); found && e.Reason == "FailedMount" && strings.Contains(e.Message, "not found") {
+			v.suffer(trouble{"VolumeMissing", "The pod mounts what is not there: create the Secret or ConfigMap in the run namespace. " + e.Message, admission}, s.Since, now)
+		} else if found {
 			v.suffer(trouble{"PodStart", "The node cannot start the pod yet: " + e.Message, podStart}, s.Since, now)
 		}
 		return
@@ -221,8 +223,11 @@ func waiting(pod *corev1.Pod, events []corev1.Event, imageGrace time.Duration) (
 			return trouble{"ImageNeverPull", said("Image %q of %s is not on the node and its pull policy is Never: "+
 				"load it or change the policy.", c.Image, name), hopeless}, true
 		case "CreateContainerConfigError":
-			return trouble{"ContainerConfig", said("The %s cannot be configured: create the Secret or ConfigMap that it names "+
-				"in the run namespace.", name), hopeless}, true
+			advice := ""
+			if strings.Contains(w.Message, "not found") || strings.Contains(w.Message, "couldn't find key") {
+				advice = " create the Secret or ConfigMap that it names in the run namespace."
+			}
+			return trouble{"ContainerConfig", said("The %s cannot be configured:%s", name, advice), hopeless}, true
 		case "CreateContainerError", "RunContainerError":
 			return trouble{"ContainerStart", said("The %s cannot be started.", name), imageGrace}, true
 		}

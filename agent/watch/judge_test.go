@@ -144,6 +144,24 @@ func TestJudge_Pods(t *testing.T) {
 			late,
 			want{status: errored, reason: "PodStart", says: "memory limit too low?", stop: true},
 		},
+		"no volume": {
+			"somebody may be creating the secret", "creating", nil,
+			[]corev1.Event{warning("FailedMount", `MountVolume.SetUp failed for volume "v-cert" : secret "cert" not found`)},
+			30 * time.Second,
+			want{status: pending, reason: "VolumeMissing", says: "create the Secret or ConfigMap", recheck: time.Minute},
+		},
+		"no volume, late": {
+			"nobody does", "creating", nil,
+			[]corev1.Event{warning("FailedMount", `MountVolume.SetUp failed for volume "v-cert" : secret "cert" not found`)},
+			late,
+			want{status: errored, reason: "VolumeMissing", says: `secret "cert" not found`, stop: true},
+		},
+		"no user": {
+			"the words about what is missing would mislead", "config-error", func(p *corev1.Pod) {
+				p.Status.ContainerStatuses[0].State.Waiting.Message = "container has runAsNonRoot and image will run as root"
+			}, nil, soon,
+			want{status: pending, reason: "ContainerConfig", says: "cannot be configured: container has runAsNonRoot", recheck: 10 * time.Second},
+		},
 		"slow pull": {
 			"a large image is no trouble", "creating", nil,
 			[]corev1.Event{{Reason: "Pulling", Type: corev1.EventTypeNormal}},
@@ -161,6 +179,7 @@ func TestJudge_Pods(t *testing.T) {
 		"never went":     {"the node is lost for longer than the pod had", "evicting", nil, nil, late, want{status: errored, reason: "NodeLost", says: "node1"}},
 		"node pressure":  {"the kubelet evicts without containers' states", "running", failed("Evicted", "The node was low on resource: memory."), nil, soon, want{status: errored, reason: "Evicted", says: "low on resource", ended: true}},
 		"own disk use":   {"the pod's own limit is no fault of its node", "running", failed("Evicted", `Usage of EmptyDir volume "work" exceeds the limit "1Gi". `), nil, soon, want{status: errored, reason: "StorageLimit", says: "ephemeral-storage", ended: true}},
+		"own volume":     {"another limit is to be raised", "running", failed("Evicted", `Usage of EmptyDir volume "v-scratch" exceeds the limit "1Gi". `), nil, soon, want{status: errored, reason: "StorageLimit", says: "sizeLimit of its volume scratch", ended: true}},
 		"node shut down": {"a node that is switched off ends its pods", "running", failed("Terminated", "Pod was terminated in response to imminent node shutdown."), nil, soon, want{status: errored, reason: "NodeLost", says: "imminent node shutdown", ended: true}},
 		"preempted": {
 			"the scheduler needed the place", "exit-7", disrupted(corev1.PodReasonPreemptionByScheduler, "preempting to accommodate a higher priority pod"), nil, soon,

@@ -90,7 +90,7 @@ func (s service) words() string {
 	case t.Reason == "OOMKilled":
 		text = "more memory than its limit" + s.memory + " (OOMKilled): raise resources.limits.memory"
 	case s.secretive:
-		text += "; its log is not shown, because it is given a secret"
+		text += "; its log is not shown, because it is given a secret or its pod mounts one"
 	case strings.TrimSpace(t.Message) != "":
 		text += ": " + tail(t.Message)
 		if wantsRoot(t.Message) {
@@ -130,7 +130,7 @@ func (s service) probed(events []corev1.Event) string {
 		return ""
 	}
 	if s.secretive && s.probe != nil && s.probe.Exec != nil {
-		return "the output of ready.exec is not shown, because the service is given a secret"
+		return "the output of ready.exec is not shown, because the service is given a secret or its pod mounts one"
 	}
 	_, said, found := strings.Cut(e.Message, "failed: ")
 	if !found {

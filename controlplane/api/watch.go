@@ -157,7 +157,7 @@ func logOf(r *apiv1.StreamLogRequest) (string, error) {
 func withheld(a execution.Attempt, service string) error {
 	for _, s := range a.Services {
 		if s.Name == service && s.LogWithheld {
-			return fault.New(fault.Unsupported, "the log of service %s is not kept, because it is given a secret and nothing could redact it", service).
+			return fault.New(fault.Unsupported, "the log of service %s is not kept, because it is given a secret or its pod mounts one, and nothing could redact it", service).
 				WithField("service").WithHint("Read it while the pod is there: kubectl logs %s -c service-%s.",
 				cmp.Or(a.Pod, "POD"), service)
 		}

@@ -110,6 +110,9 @@ func container(c workflow.PlanContainer) *agentv1.Container {
 	for _, e := range c.Env {
 		out.Env = append(out.Env, variable(e.Name, "", e.Secret, e.ConfigMap))
 	}
+	for _, v := range c.Volumes {
+		out.Volumes = append(out.Volumes, volume(v))
+	}
 	return out
 }
 
@@ -149,6 +152,12 @@ func runnerPlan(attempt string, plan *workflow.Plan) *runnerv1.Plan {
 	for _, v := range plan.Pod.Volumes {
 		if v.Secret != nil {
 			out.SecretDirs = append(out.SecretDirs, v.MountPath)
+		}
+	}
+	if s := plan.Shard; s != nil {
+		out.Shard = &runnerv1.Shard{Index: int32(s.Index), Count: int32(s.Count), Files: s.Files, TookMillis: map[string]int64{}} //nolint:gosec // at most 100
+		for name, took := range s.Took {
+			out.Shard.TookMillis[name] = max(1, took.Milliseconds())
 		}
 	}
 	for _, f := range plan.Files {

@@ -89,6 +89,7 @@ type memory struct {
 	sweeps       int
 	open         map[execution.CallStep]execution.Settled
 	failed       map[uuid.UUID]string // calls
+	took         map[string]time.Duration
 }
 
 func (m *memory) OpenCalls(ctx context.Context, limit int) (steps []execution.CallStep, err error) {
@@ -117,6 +118,10 @@ func (m *memory) Workflow(_ context.Context, name string) (workflow.Record, erro
 		return w, nil
 	}
 	return workflow.Record{}, fault.New(fault.NotFound, "there is no workflow %q", name)
+}
+
+func (m *memory) TestDurations(context.Context, string) (map[string]time.Duration, error) {
+	return m.took, nil
 }
 
 func (m *memory) TemplatesNamed(_ context.Context, names []string) (out []workflow.Record, err error) {

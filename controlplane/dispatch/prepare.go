@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -51,8 +52,24 @@ func (d *Dispatcher) prepare(ctx context.Context, viewer tenant.Viewer, req exec
 		RevisionID: record.RevisionID, Idempotency: req.IdempotencyKey,
 		FailFast: doc.Spec.FailFast != nil && *doc.Spec.FailFast, MaxParallel: int(doc.Spec.MaxParallel),
 	}
-	n.Runs, err = d.runs(doc, n.Execution, places, workflow.Inputs{Params: values, ExecutionID: id.String()})
+	took, err := d.took(ctx, doc, record.Name)
+	if err != nil {
+		return n, err
+	}
+	n.Runs, err = d.runs(doc, n.Execution, places, workflow.Inputs{Params: values, ExecutionID: id.String(), Took: took})
 	return n, err
+}
+
+// took returns how long the tests of each file usually take, where shards are made by that.
+func (d *Dispatcher) took(ctx context.Context, doc *workflow.Document, name string) (map[string]time.Duration, error) {
+	if doc.Spec.Shards == nil || doc.Spec.Shards.Balance != "duration" {
+		return nil, nil //nolint:nilnil // nobody asks
+	}
+	took, err := d.store.TestDurations(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("load durations: %w", err)
+	}
+	return took, nil
 }
 
 // document reads a workflow and merges it with the templates that it uses as they are now.

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -14,13 +15,7 @@ import (
 // Store is what dispatch needs of the database. Every call acts for the viewer of its context.
 type Store interface {
 	Calls
-	// Workflow returns a workflow with its source, or fault.NotFound.
-	Workflow(ctx context.Context, name string) (workflow.Record, error)
-	// TemplatesNamed returns those templates that exist, with their sources.
-	TemplatesNamed(ctx context.Context, names []string) ([]workflow.Record, error)
-	// Environment returns an environment by name; an empty name means the only one there is. fault.NotFound, or fault.Invalid
-	// with the names to choose from as hint.
-	Environment(ctx context.Context, name string) (cluster.Environment, error)
+	Catalog
 	// Execution returns an execution with runs, attempts and steps, or fault.NotFound.
 	Execution(ctx context.Context, id execution.ID) (execution.Execution, error)
 	// CreateExecution stores n in one transaction, with the start commands of the runs that
@@ -39,6 +34,19 @@ type Store interface {
 	Admit(ctx context.Context, id execution.ID) (execution.Effects, error)
 	// AdmitWaiting does so wherever somebody waits although there is a place. It runs as system.
 	AdmitWaiting(ctx context.Context) (map[tenant.ID]execution.Effects, error)
+}
+
+// Catalog is what is to be executed, where, and what is known of it.
+type Catalog interface {
+	// Workflow returns a workflow with its source, or fault.NotFound.
+	Workflow(ctx context.Context, name string) (workflow.Record, error)
+	// TemplatesNamed returns those templates that exist, with their sources.
+	TemplatesNamed(ctx context.Context, names []string) ([]workflow.Record, error)
+	// Environment returns an environment by name; an empty name means the only one there is. fault.NotFound, or fault.Invalid
+	// with the names to choose from as hint.
+	Environment(ctx context.Context, name string) (cluster.Environment, error)
+	// TestDurations returns how long the tests of each file of a workflow usually took together, by the path that reports gave it.
+	TestDurations(ctx context.Context, workflow string) (map[string]time.Duration, error)
 }
 
 // Calls are what Dispatcher.Calls needs of the database.

@@ -11,7 +11,6 @@ import (
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/controlplane/workflow/expr"
-	"github.com/seatrial/seatrial/controlplane/workflow/parse"
 	"github.com/seatrial/seatrial/controlplane/workflow/rule"
 )
 
@@ -26,6 +25,7 @@ type Inputs struct {
 	Shard       Shard
 	Release     Release
 	Trigger     Trigger
+	Took        map[string]time.Duration // how long the tests of a file usually take, for shards by duration
 }
 
 // Shard is the number of a run among those that share its tests, from 1.
@@ -74,13 +74,14 @@ func Compile(doc *Document, in Inputs) (*Plan, error) {
 		Timeout: time.Duration(doc.Spec.Timeout), Pod: doc.Spec.Pod, Files: doc.Spec.Source.Files,
 	}}
 	c.services()
-	if doc.Spec.Source.Git != nil {
-		c.git(*doc.Spec.Source.Git)
-	}
+	c.source(doc.Spec.Source)
 	if doc.Spec.Concurrency != nil {
 		c.concurrency(*doc.Spec.Concurrency)
 	}
 	doc.Spec.EachStep(c.visit)
+	if s := doc.Spec.Shards; s != nil && len(s.Files) > 0 && in.Shard.Count > 0 {
+		c.plan.Shard = &PlanShard{Index: in.Shard.Index, Count: in.Shard.Count, Files: s.Files, Took: in.Took}
+	}
 	c.firstWaits()
 	c.resources()
 	c.size()
@@ -192,46 +193,6 @@ func (c *compilation) variable(step *PlanStep, box *PlanContainer, path, owner s
 		box.Env = append(box.Env, ref)
 	}
 	step.Env = append(step.Env, PlanEnv{Name: v.Name, From: ref.Name, Secret: v.ValueFrom.Secret != nil})
-}
-
-// git makes fetching the source the first step, so that it has a status and a log like any other.
-func (c *compilation) git(g document.Git) {
-	const path = "spec.source.git"
-	url := c.text(path+".url", g.URL, expr.Here, "gitURL")
-	ref := c.text(path+".ref", g.Ref, expr.Here, "gitRef")
-	command := []string{"/seatrial/bin/seatrial-source", "--url=" + url}
-	if ref != "" {
-		command = append(command, "--ref="+ref)
-	}
-	command = append(command, "--depth="+strconv.FormatInt(max(g.Depth, 1), 10))
-	for _, p := range c.texts(path+".paths", g.Paths, expr.Here, "inWorkspace") {
-		command = append(command, "--path="+p)
-	}
-	command = append(command, "--dest=/workspace")
-	for i, arg := range command {
-		command[i] = expr.Escape(arg) // the runner resolves commands; these are resolved
-	}
-	box := c.container(PlanContainer{RunnerImage: true})
-	step := PlanStep{Name: parse.SourceStep, Container: box.Name, Command: command}
-	if g.SecretRef != nil {
-		for _, key := range []string{"username", "password", "token", "ssh-privatekey", "known_hosts"} {
-			c.credential(&step, box, g.SecretRef.Name, key)
-		}
-	}
-	c.plan.Steps = append(c.plan.Steps, step)
-}
-
-// credential hands a key of the secret to the source step when the secret has it. User name and host
-// keys are no secrets: redacting "git" would eat every log line about it.
-func (c *compilation) credential(step *PlanStep, box *PlanContainer, secret, key string) {
-	name := map[string]string{
-		"username": "GIT_USERNAME", "password": "GIT_PASSWORD", "token": "GIT_TOKEN", "ssh-privatekey": "GIT_SSH_PRIVATEKEY",
-		"known_hosts": "GIT_KNOWN_HOSTS",
-	}[key]
-	ref := PlanRef{Name: "SEATRIAL_ENV_0_" + name, Secret: &KeyRef{Name: secret, Key: key, Optional: true}}
-	box.Env = append(box.Env, ref)
-	secretly := key != "username" && key != "known_hosts"
-	step.Env = append(step.Env, PlanEnv{Name: "SEATRIAL_" + name, From: ref.Name, Secret: secretly})
 }
 
 func (c *compilation) concurrency(g document.Concurrency) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -75,6 +76,30 @@ func golden(t *testing.T, file string, got []byte) {
 	}
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
 		t.Errorf("%s (-want +got; -update writes it):\n%s", file, diff)
+	}
+}
+
+// TestCompile_Shard gives a run its number and what is known of the files, when there are any to share out.
+func TestCompile_Shard(t *testing.T) {
+	t.Parallel()
+	took := map[string]time.Duration{"a.spec.ts": time.Second}
+	for name, tc := range map[string]struct {
+		shards string
+		want   *workflow.PlanShard
+	}{
+		"Files": {"{count: 3, balance: duration, files: ['**/*.spec.ts']}", &workflow.PlanShard{Index: 2, Count: 3, Files: []string{"**/*.spec.ts"}, Took: took}},
+		"None":  {"{count: 3}", nil},
+	} {
+		doc := mustParse(t, "{shards: "+tc.shards+", steps: [{run: x, image: a}]}")
+		in := inputs(t, doc, nil)
+		in.Shard, in.Took = workflow.Shard{Index: 2, Count: 3}, took
+		plan, err := workflow.Compile(doc, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tc.want, plan.Shard); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/seatrial/seatrial/controlplane/workflow/document"
 )
 
 // Plan is what one attempt does: the pod, its containers and the steps in them. Texts that the runner resolves (Script, Command
@@ -17,6 +19,7 @@ type Plan struct {
 	Files       []File
 	Steps       []PlanStep
 	Services    []PlanService `json:",omitempty"` // in the order in which they start
+	Shard       *PlanShard    `json:",omitempty"` // nil when nothing is shared out
 	// TeardownAllowance is how long the steps that may run after the timeout take together at most.
 	TeardownAllowance time.Duration `json:",omitzero"`
 	// PauseAllowance is how long the steps that wait for a person take together at most; it is no part of Timeout.
@@ -44,6 +47,8 @@ type PlanContainer struct {
 	Requests    map[string]string
 	Limits      map[string]string
 	Concurrent  bool `json:",omitzero"` // its requests add up with those of others
+
+	Volumes []document.Volume `json:",omitempty"` // beside those of the pod
 }
 
 // PlanRef is a variable of a container that Kubernetes fills from a secret or config map. The runner keeps these variables from
@@ -77,6 +82,13 @@ type PlanStep struct {
 	Group           string     `json:",omitzero"` // steps of one group run at the same time
 
 	Execute *PlanExecute `json:",omitzero"`
+}
+
+// PlanShard says which test files are this run's.
+type PlanShard struct {
+	Index, Count int64
+	Files        []string                 // patterns of all that are shared out
+	Took         map[string]time.Duration `json:",omitempty"` // how long the tests of a file usually take, by what reports call it
 }
 
 // PlanPause waits for a person.

@@ -22,10 +22,6 @@ func notYet() []string {
 		"spec.triggers",
 		"spec.environments.select",
 		"spec.environments.mode=any",
-		"spec.shards.balance=duration",
-		"spec.source.configMap",
-		"spec.source.oci",
-		"spec.source.http",
 
 		"spec.steps[].metrics",
 		"spec.steps[].artifacts.compress",

@@ -5,16 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http/cgi"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/seatrial/seatrial/integration/harness"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 )
 
@@ -47,72 +44,6 @@ func TestDelivery(t *testing.T) {
 	if got := b.text(t); strings.Count(got, "mounted as an image") != 2 || strings.Count(got, "copied by an init container") != 1 {
 		t.Errorf("the page of the clusters says:\n%s", got)
 	}
-}
-
-// TestGitSource proves that a repository is fetched into the workspace, as a step with a log of its own.
-func TestGitSource(t *testing.T) {
-	t.Parallel()
-	p := startPlane(t, t.TempDir())
-	a := installAgent(t, p)
-	url := repository(t, "shop", map[string]string{"e2e/test_it.py": "def test_it(): pass\n", "other.txt": "x\n"})
-	p.apply(t, `apiVersion: seatrial.dev/v1
-kind: TestWorkflow
-metadata: {name: from-git}
-spec:
-  source: {git: {url: "`+url+`", ref: main, paths: [e2e]}}
-  container: {image: `+python+`, imagePullPolicy: Never}
-  timeout: 5m
-  steps:
-    - name: test
-      workingDir: e2e
-      run: python3 -m pytest -p no:cacheprovider --junitxml=/workspace/out.xml && ! test -e ../other.txt
-      reports: [{format: junit, paths: [out.xml]}]
-`)
-	id := p.run(t, "from-git")
-	e := p.ended(t, id)
-	if e.GetStatus() != apiv1.Status_STATUS_PASSED || e.GetTests().GetPassed() != 1 {
-		t.Errorf("status %s: %s, tests %v; log:\n%s", e.GetStatus(), e.GetMessage(), e.GetTests(), p.must(t, "logs", id))
-	}
-	p.apply(t, strings.Replace(`apiVersion: seatrial.dev/v1
-kind: TestWorkflow
-metadata: {name: no-ref}
-spec:
-  source: {git: {url: "URL", ref: absent}}
-  container: {image: `+python+`, imagePullPolicy: Never}
-  steps: [{name: test, run: "true"}]
-`, "URL", url, 1))
-	if got := p.cli(t, "run", "no-ref", "--follow"); got.code == 0 || !strings.Contains(got.out+got.err, "absent") {
-		t.Errorf("a ref that is not there: exit %d: %s%s", got.code, got.out, got.err)
-	}
-	_ = a
-}
-
-// repository serves a repository over HTTP the way git servers do and returns its address.
-func repository(t *testing.T, name string, files map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	work := filepath.Join(dir, name)
-	for path, content := range files {
-		if err := os.MkdirAll(filepath.Dir(filepath.Join(work, path)), 0o750); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(work, path), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, args := range [][]string{
-		{"init", "-q", "-b", "main"}, {"add", "."}, {"-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "first"},
-	} {
-		cmd := exec.Command("git", args...)
-		cmd.Dir = work
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("git %v: %v\n%s", args, err, out)
-		}
-	}
-	return harness.Serve(t, &cgi.Handler{
-		Path: "/usr/lib/git-core/git-http-backend", Dir: dir,
-		Env: []string{"GIT_PROJECT_ROOT=" + dir, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"},
-	}) + "/" + name + "/.git"
 }
 
 // maxIdleKiB is what an agent with nothing to do may hold.

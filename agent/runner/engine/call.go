@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/seatrial/seatrial/agent/runner/redact"
 	"github.com/seatrial/seatrial/agent/runner/spool"
 	"github.com/seatrial/seatrial/controlplane/workflow/expr"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
@@ -49,8 +49,8 @@ func (e *engine) calls(ctx context.Context, s *runnerv1.Step, before *course) ([
 	if err != nil {
 		return nil, err
 	}
-	masked := *pod
-	if masked.Steps, err = e.masked(pod.Steps); err != nil {
+	masked, err := e.masked(s, before)
+	if err != nil {
 		return nil, err
 	}
 	size := 0
@@ -77,20 +77,50 @@ func (e *engine) calls(ctx context.Context, s *runnerv1.Step, before *course) ([
 }
 
 // passable says why a value cannot be given to another workflow. It holds a secret when it looks like one of this container, or when it
-// would be another one if the outputs that hold a secret of any container were others: what an expression made of them is not known.
+// would be another one if every secret that it may be made of were another: what an expression made of them is not known.
 func (e *engine) passable(value string, without func() (string, error)) error {
 	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
 		return errors.New("it is not text: pass on a file as an artifact, or its digest")
 	}
 	other, err := without()
-	if err != nil || other != value || redact.New(e.patterns).String(value) != value {
+	if err != nil || other != value || e.hide.current().String(value) != value {
 		return errors.New("it holds a secret, which must not leave the cluster: let that workflow refer to the secret itself")
 	}
 	return nil
 }
 
-// masked returns the steps with something else in place of each output that holds a secret.
-func (e *engine) masked(steps map[string]expr.Step) (map[string]expr.Step, error) {
+// masked is what expressions know, with something else in place of each secret: of the step's own variables, of outputs that hold one,
+// and of files, when another container has secrets that it may have written.
+func (e *engine) masked(s *runnerv1.Step, before *course) (*expr.Pod, error) {
+	pod, _, err := e.knowingIn(scrambled(e.Environ, s.GetEnv()), s, before)
+	if err != nil {
+		return nil, err
+	}
+	if pod.Steps, err = e.maskedSteps(pod.Steps); err != nil {
+		return nil, err
+	}
+	for _, other := range e.Plan.GetSteps() {
+		if other.GetContainer() != e.Container && slices.ContainsFunc(other.GetEnv(), (*runnerv1.EnvVar).GetSecret) {
+			pod.Files = nil
+		}
+	}
+	return pod, nil
+}
+
+// scrambled gives other values to the variables from which a step takes its secrets.
+func scrambled(environ []string, vars []*runnerv1.EnvVar) []string {
+	out := slices.Clone(environ)
+	for i, kv := range out {
+		name, _, _ := strings.Cut(kv, "=")
+		if slices.ContainsFunc(vars, func(v *runnerv1.EnvVar) bool { return v.GetSecret() && v.GetFrom() == name }) {
+			out[i] = name + "=" + rand.Text()
+		}
+	}
+	return out
+}
+
+// maskedSteps returns the steps with something else in place of each output that holds a secret.
+func (e *engine) maskedSteps(steps map[string]expr.Step) (map[string]expr.Step, error) {
 	out := maps.Clone(steps)
 	for _, s := range e.Plan.GetSteps() {
 		given, err := e.dir.Outputs(int(s.GetIndex()))

@@ -113,6 +113,9 @@ func TestRun_Execute_Refused(t *testing.T) {
 		env                 []*runnerv1.EnvVar
 	}{
 		"Secret":   {"secrets stay in the cluster", "token is ${{ env.TOKEN }}", "holds a secret", []*runnerv1.EnvVar{{Name: "TOKEN", From: "SEATRIAL_ENV_0_X", Secret: true}}},
+		"Part":     {"a part of a secret is one", "${{ fromJSON(env.KEY).id }}", "holds a secret", []*runnerv1.EnvVar{{Name: "KEY", From: "SEATRIAL_ENV_0_J", Secret: true}}},
+		"Hash":     {"what was made of it may be turned back", "${{ hash(env.PIN) }}", "holds a secret", []*runnerv1.EnvVar{{Name: "PIN", From: "SEATRIAL_ENV_0_P", Secret: true}}},
+		"Literal":  {"by way of another variable", "${{ env.URL }}", "holds a secret", []*runnerv1.EnvVar{{Name: "PIN", From: "SEATRIAL_ENV_0_P", Secret: true}, {Name: "URL", Value: "x${{ env.PIN }}"}}},
 		"NoFile":   {"it needs what is not there", `${{ file("absent.txt") }}`, "absent.txt", nil},
 		"Binary":   {"it is no text", "a\x00b", "not text", nil},
 		"TooLarge": {"it travels in a state", strings.Repeat("x", 65<<10), "at most 64 KiB", nil},
@@ -123,7 +126,7 @@ func TestRun_Execute_Refused(t *testing.T) {
 			p := newPod(t, a, &runnerv1.Plan{Steps: []*runnerv1.Step{
 				{Env: tc.env, Execute: calling(&runnerv1.Call{Title: "smoke", Params: map[string]string{"p": tc.value}})},
 			}})
-			p.env = []string{"SEATRIAL_ENV_0_X=hunter2-hunter2"}
+			p.env = []string{"SEATRIAL_ENV_0_X=hunter2-hunter2", `SEATRIAL_ENV_0_J={"id": "hunter2"}`, "SEATRIAL_ENV_0_P=1234"}
 			v := p.run(t, "c0")
 			if len(v.Steps[0].GetCalls()) != 0 {
 				t.Errorf("%s: it asks for %v all the same", tc.reason, v.Steps[0].GetCalls())

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 
@@ -14,7 +15,8 @@ import (
 type course struct {
 	halt  *halt               // why no further step may start, nil when one may
 	broke *runnerv1.StepState // the first step for which the attempt does not pass, nil when there is none
-	ran   bool                // a step that is not of the teardown was run
+	ran   bool                // a step was run that neither fetches the source nor is of the teardown
+	idle  string              // why the first one was not
 	steps map[string]expr.Step
 }
 
@@ -46,7 +48,10 @@ func (e *engine) courseBefore(index int) (*course, error) {
 		if s.GetTeardown() {
 			continue
 		}
-		c.ran = c.ran || now.GetStatus() != skipped
+		if !step.IsSource(s) {
+			c.ran = c.ran || now.GetStatus() != skipped
+			c.idle = cmp.Or(c.idle, now.GetReason())
+		}
 		if c.broke == nil && breaks(now) {
 			c.broke = now
 		}
@@ -106,7 +111,12 @@ func (e *engine) holds(s *runnerv1.Step, c *course) (bool, error) {
 
 // knowing returns what the expressions of a step may use, and the environment that it runs with.
 func (e *engine) knowing(s *runnerv1.Step, c *course) (*expr.Pod, *step.Env, error) {
-	env := step.NewEnv(e.Environ, s.GetEnv())
+	return e.knowingIn(e.Environ, s, c)
+}
+
+// knowingIn is knowing with other variables of the container.
+func (e *engine) knowingIn(environ []string, s *runnerv1.Step, c *course) (*expr.Pod, *step.Env, error) {
+	env := step.NewEnv(environ, s.GetEnv())
 	pod := &expr.Pod{
 		Env: env.Lookup, Steps: c.steps, Failed: c.broke != nil && c.broke.GetStatus() != cancelled, Cancelled: c.halt != nil,
 	}
@@ -180,7 +190,7 @@ func (c *course) result() (status runnerv1.StepStatus, reason string) {
 	case c.broke != nil:
 		return c.broke.GetStatus(), fmt.Sprintf("step %q: %s", c.broke.GetName(), c.broke.GetReason())
 	case !c.ran:
-		return skipped, "the condition of no step held, so nothing was tested"
+		return skipped, "nothing was tested: " + c.idle
 	}
 	return passed, ""
 }

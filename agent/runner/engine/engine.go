@@ -18,11 +18,9 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/seatrial/seatrial/agent/runner/gather"
-	"github.com/seatrial/seatrial/agent/runner/redact"
 	"github.com/seatrial/seatrial/agent/runner/ship"
 	"github.com/seatrial/seatrial/agent/runner/spool"
 	"github.com/seatrial/seatrial/agent/runner/state"
-	"github.com/seatrial/seatrial/agent/runner/step"
 	"github.com/seatrial/seatrial/agent/runner/termination"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
@@ -62,7 +60,7 @@ type engine struct {
 	ship     *ship.Shipper
 	mirror   *mirror
 	gatherer *gather.Gatherer
-	patterns []string              // to redact
+	hide     *hider
 	deadline time.Time             // zero for none; due knows of pauses
 	ended    []*runnerv1.StepState // by this container
 	spools   []*spool.Spool
@@ -111,7 +109,7 @@ func open(c Config) (*engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare shared volume: %w", err)
 	}
-	e := &engine{Config: c, dir: dir, patterns: patterns(c)}
+	e := &engine{Config: c, dir: dir}
 	begin, err := dir.Start(time.Now())
 	if err != nil {
 		return nil, err //nolint:wrapcheck // says what it is
@@ -124,7 +122,7 @@ func open(c Config) (*engine, error) {
 	}
 	e.gatherer = &gather.Gatherer{
 		AttemptID: c.Plan.GetAttemptId(), Workspace: c.Workspace, Dest: filepath.Join(c.Shared, "files"), Limits: c.Limits,
-		Redact: redact.New(e.patterns),
+		Withhold: c.Plan.GetSecretDirs(),
 	}
 	if e.root, err = os.OpenRoot(c.Workspace); err != nil {
 		c.Log.Warn("expressions cannot read files", "error", err)
@@ -136,6 +134,7 @@ func open(c Config) (*engine, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // says what it is
 	}
+	e.hide = newHider(c, e.ship.Note)
 	e.watch = dir.Watch()
 	if err := e.watch.Blind(); err != nil {
 		c.Log.Warn("changes are looked for at intervals", "error", err)
@@ -160,24 +159,6 @@ func (e *engine) close() {
 		_ = e.presence.Close()
 	}
 	_ = e.dir.Close()
-}
-
-// patterns returns what to hide: the secrets of all the steps of this container, for one step may print another's.
-func patterns(c Config) []string {
-	var secrets []string
-	for _, s := range c.Plan.GetSteps() {
-		if s.GetContainer() == c.Container {
-			secrets = append(secrets, step.NewEnv(c.Environ, s.GetEnv()).Secrets...)
-		}
-	}
-	for _, dir := range c.Plan.GetSecretDirs() {
-		more, err := secretFiles(dir)
-		if err != nil {
-			c.Log.Error("files of a mounted secret cannot be read, so that they are not redacted", "folder", dir, "error", err)
-		}
-		secrets = append(secrets, more...)
-	}
-	return redact.Variants(secrets)
 }
 
 func (e *engine) allowance() time.Duration {

@@ -322,12 +322,12 @@ func TestRun_Source(t *testing.T) {
 	p := newPod(t, a, &runnerv1.Plan{
 		Files: []*runnerv1.SourceFile{{Path: "both", Content: []byte("plan")}},
 		Steps: []*runnerv1.Step{
-			{Name: "source", Container: "c0", Command: []string{"/seatrial/bin/seatrial-source", "--url=u"}},
+			{Name: "source", Container: "c0", Command: []string{"/seatrial/bin/seatrial-source", "git", "--url=u"}},
 			{Container: "c1", Script: "cat both repo"},
 		},
 	})
 	p.program = copyOf(t, p.dir)
-	companion := "#!/bin/sh\nset -e\ntest ! -e both\nprintf repo > both; printf ' repo' > repo; echo \"fetched $1\"\n"
+	companion := "#!/bin/sh\nset -e\ntest ! -e both\nprintf repo > both; printf ' repo' > repo; echo \"fetched $2\"\n"
 	if err := os.WriteFile(filepath.Join(p.dir, "seatrial-source"), []byte(companion), 0o755); err != nil {
 		t.Fatal(err)
 	}

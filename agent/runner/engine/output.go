@@ -24,17 +24,18 @@ type output struct {
 	read, write *os.File
 	spool       *spool.Spool
 	mirror      *mirror
+	hide        *hider
 	redact      *redact.Redactor
 	done        chan struct{}
 }
 
-func newOutput(sp *spool.Spool, m *mirror, r *redact.Redactor) (*output, error) {
+func newOutput(sp *spool.Spool, m *mirror, h *hider) (*output, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return nil, err //nolint:wrapcheck // says what it is
 	}
 	_, _ = unix.FcntlInt(write.Fd(), unix.F_SETPIPE_SZ, pipeSize) // a smaller pipe is only slower
-	o := &output{read: read, write: write, spool: sp, mirror: m, redact: r, done: make(chan struct{})}
+	o := &output{read: read, write: write, spool: sp, mirror: m, hide: h, redact: h.stream(), done: make(chan struct{})}
 	go o.run()
 	return o, nil
 }
@@ -44,7 +45,7 @@ func (o *output) started() { _ = o.write.Close() }
 
 // say adds a line of the runner's own to the log.
 func (o *output) say(text string) {
-	p := o.redact.Bytes([]byte(text + "\n"))
+	p := o.hide.stream().Bytes([]byte(text + "\n"))
 	o.spool.Write(p)
 	o.mirror.Offer(p)
 }
@@ -64,6 +65,7 @@ func (o *output) run() {
 	for {
 		n, err := o.read.Read(buf)
 		if n > 0 {
+			o.redact.Use(o.hide.current()) // a secret may have changed before this was written
 			out = o.redact.Append(out[:0], buf[:n])
 			o.keep(out)
 			late = false

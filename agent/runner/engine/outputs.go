@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/seatrial/seatrial/agent/runner/redact"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
@@ -46,7 +45,7 @@ func (e *engine) keepOutputs(s *runnerv1.Step) {
 	}
 	values, notes := readOutputs(e.outputFile(s), s.GetOutputs())
 	given := &runnerv1.Outputs{Values: values}
-	secrets := redact.New(e.patterns)
+	secrets := e.hide.current()
 	for name, value := range values {
 		if secrets.String(value) != value {
 			given.Secret = append(given.Secret, name) // containers do not know each other's secrets

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seatrial/seatrial/agent/runner/redact"
 	"github.com/seatrial/seatrial/agent/runner/spool"
 	"github.com/seatrial/seatrial/agent/runner/state"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
@@ -52,7 +51,7 @@ func (e *engine) question(ctx context.Context, s *runnerv1.Step, before *course)
 		text = "the workflow waits for somebody to resume it"
 	}
 	// It may quote a file of any size and content, and a state that cannot be sent would be a pause that nobody learns of.
-	text = strings.ToValidUTF8(redact.New(e.patterns).String(text), "\uFFFD")
+	text = strings.ToValidUTF8(e.hide.current().String(text), "\uFFFD")
 	if len(text) > maxQuestion {
 		text = strings.ToValidUTF8(text[:maxQuestion], "") + "…"
 	}
@@ -90,7 +89,7 @@ func (e *engine) untilResumed(ctx context.Context, s *runnerv1.Step, limit time.
 
 // say adds a line of the runner's own to a log.
 func (e *engine) say(sp *spool.Spool, text string) {
-	p := redact.New(e.patterns).Bytes([]byte(text + "\n"))
+	p := e.hide.stream().Bytes([]byte(text + "\n"))
 	sp.Write(p)
 	e.mirror.Offer(p)
 }

@@ -41,6 +41,7 @@ func (e *engine) runStep(ctx context.Context, s *runnerv1.Step, before *course) 
 		}
 	}
 	e.keepOutputs(s)
+	e.gatherer.Redact = e.hide.stream()
 	files, notes := e.gatherer.Gather(s, end.GetStatus() == passed)
 	e.ship.Note(notes...)
 	e.ship.Files(files)

@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/seatrial/seatrial/agent/runner/redact"
 	"github.com/seatrial/seatrial/agent/runner/spool"
 	"github.com/seatrial/seatrial/agent/runner/step"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
@@ -33,7 +32,7 @@ func (e *engine) execute(ctx context.Context, s *runnerv1.Step, before *course, 
 		if last > 1 {
 			end.Tries = try
 		}
-		out, err := newOutput(sp, e.mirror, redact.New(e.patterns))
+		out, err := newOutput(sp, e.mirror, e.hide)
 		if err != nil {
 			end.Status, end.Reason = errored, "the output of the step cannot be read: "+err.Error()
 			return
@@ -159,7 +158,7 @@ func (e *engine) prepare(ctx context.Context, s *runnerv1.Step, before *course, 
 	if try > 0 {
 		env.Set("SEATRIAL_TRY", strconv.Itoa(int(try)))
 	}
-	if err := e.clearOutputs(s); err != nil {
+	if err := errors.Join(e.clearOutputs(s), e.shard(s, env)); err != nil {
 		return step.Command{}, err
 	}
 	return step.Prepare(s, env, pod.Expand, step.Places{ //nolint:wrapcheck // a sentence for people

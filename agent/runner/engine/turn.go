@@ -8,7 +8,6 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/seatrial/seatrial/agent/runner/redact"
 	"github.com/seatrial/seatrial/agent/runner/state"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
@@ -146,7 +145,7 @@ const maxReason = 4000
 // conclude records the end of a claimed step, and once all have ended that of the attempt. Its reason may quote what foreign code has
 // written.
 func (e *engine) conclude(s *runnerv1.StepState) error {
-	s.Reason = strings.ToValidUTF8(redact.New(e.patterns).String(s.GetReason()), "\uFFFD")
+	s.Reason = strings.ToValidUTF8(e.hide.current().String(s.GetReason()), "\uFFFD")
 	if len(s.GetReason()) > maxReason {
 		s.Reason = strings.ToValidUTF8(s.GetReason()[:maxReason], "") + "…"
 	}

@@ -1,6 +1,7 @@
 // Package gather copies reports and artifacts out of the workspace right after their step, so that no later step can change them.
 //
-// The workspace is written by foreign code: nothing outside it is ever read, links and devices are refused, and sizes are capped.
+// The workspace is written by foreign code: nothing outside it and nothing of a secret that is mounted into it is ever read, links and
+// devices are refused, and sizes are capped.
 // What is left out is said in a note.
 package gather
 
@@ -46,6 +47,7 @@ type Gatherer struct {
 	Dest      string // directory for the copies
 	Limits    Limits
 	Redact    *redact.Redactor // hides secrets in paths and in the text of reports
+	Withhold  []string         // absolute paths of mounted secrets: nothing at or below them is taken
 
 	files int
 	total int64
@@ -199,6 +201,10 @@ func (w *work) take(name string, info fs.FileInfo, kind runnerv1.FileKind, forma
 		return nil
 	}
 	seen[name] = true
+	if w.withheld(name) {
+		w.note("%s was left out: it belongs to a mounted secret", name)
+		return nil
+	}
 	if !info.Mode().IsRegular() {
 		w.note("%s was left out: it is %s, not a regular file", name, describe(info.Mode()))
 		return nil
@@ -225,6 +231,17 @@ func (w *work) take(name string, info fs.FileInfo, kind runnerv1.FileKind, forma
 		Sha256: c.sum, ContentType: c.contentType, Format: format,
 	}})
 	return nil
+}
+
+// withheld reports whether a file of the workspace is one of a mounted secret.
+func (w *work) withheld(name string) bool {
+	full := filepath.Join(w.g.Workspace, name)
+	for _, dir := range w.g.Withhold {
+		if full == dir || strings.HasPrefix(full, dir+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 func describe(m fs.FileMode) string {

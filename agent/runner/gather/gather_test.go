@@ -180,6 +180,21 @@ func TestGather_Secrets(t *testing.T) {
 	}
 }
 
+// TestGather_Withheld leaves out what belongs to a secret that is mounted into the workspace, as the kubelet lays it and as a single file.
+func TestGather_Withheld(t *testing.T) {
+	t.Parallel()
+	g := setup(t, map[string]string{"certs/..2026/key": "k", ".env": "e", ".envrc": "kept", "certs2/a": "kept"})
+	g.Withhold = []string{filepath.Join(g.Workspace, "certs"), filepath.Join(g.Workspace, ".env")}
+	files, notes := g.Gather(step(nil, []string{"**"}), true)
+	want := []string{"ARTIFACT .envrc", "ARTIFACT certs2/a"}
+	if got := paths(files); !slices.Equal(got, want) {
+		t.Errorf("files are %v, want %v", got, want)
+	}
+	if got := strings.Join(notes, "; "); strings.Count(got, "belongs to a mounted secret") != 2 {
+		t.Errorf("notes are %q", got)
+	}
+}
+
 func TestGather_Wanted(t *testing.T) {
 	t.Parallel()
 	const always, passed, failed = runnerv1.ArtifactSpec_WHEN_UNSPECIFIED, runnerv1.ArtifactSpec_WHEN_PASSED, runnerv1.ArtifactSpec_WHEN_FAILED

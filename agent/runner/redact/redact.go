@@ -8,16 +8,10 @@ import "slices"
 // Mask stands in the output for a run of secret bytes.
 const Mask = "***"
 
-// Redactor replaces every byte that belongs to an occurrence of a pattern; a run of such bytes becomes one Mask. It holds back
-// only bytes that may still turn out to begin a pattern. The zero value and nil pass everything through.
-type Redactor struct {
+// Set is what is to be hidden. It does not change, and any number of streams may use it at the same time. Nil hides nothing.
+type Set struct {
 	nodes []node
-	first [256]bool // bytes that leave the root
-
-	at      int32  // state of the automaton
-	pending []byte // bytes not decided yet
-	marks   []span // covered parts of pending, disjoint and ascending
-	masking bool   // the last byte that was decided is covered
+	root  [256]int32 // edges of the root; 0 for none
 }
 
 // node is a state of the automaton of Aho and Corasick. Edges are sparse: patterns share few prefixes, and tables of 256 entries
@@ -34,55 +28,58 @@ type edge struct {
 	next int32
 }
 
-type span struct{ from, to int }
-
-// New returns a redactor for patterns; empty ones are ignored.
-func New(patterns []string) *Redactor {
-	r := &Redactor{nodes: []node{{}}}
+// Compile makes a set of patterns; empty ones are ignored.
+func Compile(patterns []string) *Set {
+	s := &Set{nodes: []node{{}}}
 	for _, p := range patterns {
-		r.add(p)
+		s.add(p)
 	}
-	r.link()
-	return r
+	s.link()
+	return s
 }
 
-func (r *Redactor) add(pattern string) {
-	if pattern == "" {
-		return
-	}
+func (s *Set) add(pattern string) {
 	at := int32(0)
 	for i := range len(pattern) {
-		next, ok := r.child(at, pattern[i])
+		next, ok := s.child(at, pattern[i])
 		if !ok {
-			next = int32(len(r.nodes)) //nolint:gosec // G115: bounded by the size of the environment
-			r.nodes = append(r.nodes, node{depth: r.nodes[at].depth + 1})
-			r.nodes[at].edges = append(r.nodes[at].edges, edge{pattern[i], next})
+			next = int32(len(s.nodes)) //nolint:gosec // G115: Variants bounds the patterns
+			s.nodes = append(s.nodes, node{depth: s.nodes[at].depth + 1})
+			if at == 0 {
+				s.root[pattern[i]] = next
+			} else {
+				s.nodes[at].edges = append(s.nodes[at].edges, edge{pattern[i], next})
+			}
 		}
 		at = next
 	}
-	r.nodes[at].match = r.nodes[at].depth
-	r.first[pattern[0]] = true
+	s.nodes[at].match = s.nodes[at].depth
 }
 
 // link sets, breadth first, where each state falls back to.
-func (r *Redactor) link() {
-	queue := []int32{0}
+func (s *Set) link() {
+	var queue []int32
+	for _, next := range s.root {
+		if next != 0 {
+			queue = append(queue, next)
+		}
+	}
 	for len(queue) > 0 {
 		at := queue[0]
 		queue = queue[1:]
-		for _, e := range r.nodes[at].edges {
-			if at != 0 {
-				r.nodes[e.next].fail = r.step(r.nodes[at].fail, e.b)
-			}
-			n := &r.nodes[e.next]
-			n.match = max(n.match, r.nodes[n.fail].match)
+		s.nodes[at].match = max(s.nodes[at].match, s.nodes[s.nodes[at].fail].match)
+		for _, e := range s.nodes[at].edges {
+			s.nodes[e.next].fail = s.step(s.nodes[at].fail, e.b)
 			queue = append(queue, e.next)
 		}
 	}
 }
 
-func (r *Redactor) child(at int32, b byte) (int32, bool) {
-	for _, e := range r.nodes[at].edges {
+func (s *Set) child(at int32, b byte) (int32, bool) {
+	if at == 0 {
+		return s.root[b], s.root[b] != 0
+	}
+	for _, e := range s.nodes[at].edges {
 		if e.b == b {
 			return e.next, true
 		}
@@ -90,20 +87,61 @@ func (r *Redactor) child(at int32, b byte) (int32, bool) {
 	return 0, false
 }
 
-func (r *Redactor) step(at int32, b byte) int32 {
+func (s *Set) step(at int32, b byte) int32 {
 	for {
-		if next, ok := r.child(at, b); ok {
+		if next, ok := s.child(at, b); ok {
 			return next
 		}
 		if at == 0 {
 			return 0
 		}
-		at = r.nodes[at].fail
+		at = s.nodes[at].fail
 	}
 }
 
 // Empty reports whether there is nothing to hide.
-func (r *Redactor) Empty() bool { return r == nil || len(r.nodes) < 2 }
+func (s *Set) Empty() bool { return s == nil || len(s.nodes) < 2 }
+
+// Stream returns a redactor for a stream of its own.
+func (s *Set) Stream() *Redactor { return &Redactor{set: s} }
+
+// String returns a text redacted as a stream of its own.
+func (s *Set) String(text string) string { return s.Stream().String(text) }
+
+// Redactor replaces every byte that belongs to an occurrence of a pattern; a run of such bytes becomes one Mask. It holds back
+// only bytes that may still turn out to begin a pattern. The zero value and nil pass everything through.
+type Redactor struct {
+	set *Set
+
+	at      int32  // state of the automaton
+	pending []byte // bytes not decided yet
+	marks   []span // covered parts of pending, disjoint and ascending
+	masking bool   // the last byte that was decided is covered
+}
+
+type span struct{ from, to int }
+
+// New returns a redactor for patterns; empty ones are ignored.
+func New(patterns []string) *Redactor { return Compile(patterns).Stream() }
+
+// Use hides from now on what a set has that has more than the one before, in what is held back, too.
+func (r *Redactor) Use(s *Set) {
+	if r.set == s {
+		return
+	}
+	held := r.pending
+	r.set, r.at, r.pending, r.marks = s, 0, nil, nil
+	if s.Empty() {
+		r.pending = held // and decided
+		return
+	}
+	for _, b := range held {
+		r.feed(b)
+	}
+}
+
+// Empty reports whether there is nothing to hide.
+func (r *Redactor) Empty() bool { return r == nil || r.set.Empty() }
 
 // Append appends to dst what is decided of the stream after chunk and returns it.
 func (r *Redactor) Append(dst, chunk []byte) []byte {
@@ -146,7 +184,7 @@ func (r *Redactor) String(s string) string { return string(r.Bytes([]byte(s))) }
 // plain returns how many bytes of chunk cannot begin a pattern.
 func (r *Redactor) plain(chunk []byte) int {
 	for i, b := range chunk {
-		if r.first[b] {
+		if r.set.root[b] != 0 {
 			return i
 		}
 	}
@@ -154,16 +192,13 @@ func (r *Redactor) plain(chunk []byte) int {
 }
 
 func (r *Redactor) depth() int {
-	if len(r.nodes) == 0 {
-		return 0
-	}
-	return int(r.nodes[r.at].depth)
+	return int(r.set.nodes[r.at].depth)
 }
 
 func (r *Redactor) feed(b byte) {
 	r.pending = append(r.pending, b)
-	r.at = r.step(r.at, b)
-	if n := int(r.nodes[r.at].match); n > 0 {
+	r.at = r.set.step(r.at, b)
+	if n := int(r.set.nodes[r.at].match); n > 0 {
 		r.mark(span{len(r.pending) - n, len(r.pending)})
 	}
 }

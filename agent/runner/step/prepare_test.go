@@ -97,7 +97,7 @@ func TestPrepare(t *testing.T) {
 		"Absolute":   {"a directory outside of the workspace", &runnerv1.Step{Command: []string{"tool"}, WorkingDir: "/"}, filepath.Join(bin, "tool"), []string{"tool"}, "/", ""},
 		"Expression": {"words are resolved one by one", &runnerv1.Step{Command: []string{"tool", "${{ env.WORDS }}"}}, filepath.Join(bin, "tool"), []string{"tool", "two words"}, dir, ""},
 		"Script":     {"by the shell", &runnerv1.Step{Index: 3, Script: "echo ${{ env.WORDS }}"}, "/bin/sh", []string{"/bin/sh", "-e", filepath.Join(dir, "step-3.sh")}, dir, ""},
-		"Source":     {"the companion is where the runner is", &runnerv1.Step{Command: []string{"/seatrial/bin/seatrial-source", "--url=u"}}, "/companions/seatrial-source", []string{"/seatrial/bin/seatrial-source", "--url=u"}, dir, ""},
+		"Source":     {"the companion is where the runner is", &runnerv1.Step{Command: []string{"/seatrial/bin/seatrial-source", "git", "--url=u"}}, "/companions/seatrial-source", []string{"/seatrial/bin/seatrial-source", "git", "--url=u"}, dir, ""},
 		"Missing":    {"the message shows where was looked", &runnerv1.Step{Command: []string{"nothing"}}, "", nil, "", `"nothing" was not found in the image: PATH is ` + bin},
 		"NotThere":   {"a path", &runnerv1.Step{Command: []string{"/no/thing"}}, "", nil, "", "does not exist in the image"},
 		"Denied":     {"it is there and may not be run", &runnerv1.Step{Command: []string{"data"}}, "", nil, "", "is not executable"},

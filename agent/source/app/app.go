@@ -3,13 +3,11 @@ package app
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
-
-	"github.com/seatrial/seatrial/agent/source/fetch"
 )
 
 // Exit codes.
@@ -19,9 +17,14 @@ const (
 	exitUsage = 2
 )
 
-const usage = `usage: seatrial-source --url=URL --dest=DIR [--ref=BRANCH|TAG|COMMIT] [--depth=N] [--path=PATH]...
-  credentials are read from SEATRIAL_GIT_USERNAME, SEATRIAL_GIT_PASSWORD, SEATRIAL_GIT_TOKEN, SEATRIAL_GIT_SSH_PRIVATEKEY
-  and SEATRIAL_GIT_KNOWN_HOSTS`
+const usage = `usage: seatrial-source KIND OPTION... [-- KIND OPTION...]...
+  git   --url=URL --dest=DIR [--ref=BRANCH|TAG|COMMIT] [--depth=N] [--path=PATH]...
+  http  --url=URL --sha256=SUM --dest=DIR [--strip=N] [--folder=PATH]
+  oci   --artifact=REFERENCE --dest=DIR [--plain-http] [--folder=PATH]
+  files --name=NAME --from=DIR --dest=DIR [--folder=PATH]
+  Credentials are read from SEATRIAL_GIT_USERNAME, SEATRIAL_GIT_PASSWORD, SEATRIAL_GIT_TOKEN, SEATRIAL_GIT_SSH_PRIVATEKEY and
+  SEATRIAL_GIT_KNOWN_HOSTS; SEATRIAL_HTTP_USERNAME, SEATRIAL_HTTP_PASSWORD and SEATRIAL_HTTP_TOKEN; SEATRIAL_OCI_CONFIG, which is
+  what .dockerconfigjson holds in a secret.`
 
 // Process is what a process is given by its system.
 type Process struct {
@@ -42,45 +45,72 @@ func Main(ctx context.Context, args []string, p Process) int {
 		_, _ = fmt.Fprintln(p.Out, p.Version)
 		return exitOK
 	}
-	o, err := configure(args, p.Getenv)
+	fetches, err := read(args, p.Getenv)
 	if err != nil {
 		_, _ = fmt.Fprintf(p.Err, "seatrial-source: %v\n%s\n", err, usage)
 		return exitUsage
 	}
-	hide := o.Credentials.Hide
-	o.Say = func(format string, args ...any) { _, _ = fmt.Fprintln(p.Out, hide(fmt.Sprintf(format, args...))) }
-	if err := fetch.Run(ctx, o); err != nil {
-		_, _ = fmt.Fprintln(p.Err, "seatrial-source:", hide(err.Error()))
-		return exitFault
+	for _, f := range fetches {
+		say := func(format string, args ...any) {
+			_, _ = fmt.Fprintln(p.Out, hide(fmt.Sprintf(format, args...), f.secrets))
+		}
+		if err := f.run(ctx, say); err != nil {
+			_, _ = fmt.Fprintln(p.Err, "seatrial-source:", hide(err.Error(), f.secrets))
+			return exitFault
+		}
 	}
 	return exitOK
 }
 
-func configure(args []string, getenv func(string) string) (fetch.Options, error) {
-	var o fetch.Options
-	fs := flag.NewFlagSet("seatrial-source", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
-	fs.StringVar(&o.URL, "url", "", "repository")
-	fs.StringVar(&o.Ref, "ref", "", "branch, tag or commit; the default branch when empty")
-	fs.IntVar(&o.Depth, "depth", 1, "number of commits; 0 for the whole history")
-	fs.StringVar(&o.Dest, "dest", "", "directory that gets the files")
-	fs.Func("path", "file or directory to write; everything when none is named", func(s string) error {
-		o.Paths = append(o.Paths, s)
-		return nil
-	})
-	if err := fs.Parse(args); err != nil {
-		return o, err //nolint:wrapcheck // says what it is
+// say tells people what is done.
+type say = func(format string, args ...any)
+
+// fetch is one source of several.
+type fetch struct {
+	run     func(ctx context.Context, say say) error
+	secrets []string
+}
+
+// read reads all of a command line before anything is done.
+func read(args []string, getenv func(string) string) ([]fetch, error) {
+	var fetches []fetch
+	for {
+		next := slices.Index(args, "--")
+		one := args
+		if next >= 0 {
+			one = args[:next]
+		}
+		f, err := readOne(one, getenv)
+		if err != nil {
+			return nil, err
+		}
+		fetches = append(fetches, f)
+		if next < 0 {
+			return fetches, nil
+		}
+		args = args[next+1:]
 	}
-	if fs.NArg() > 0 {
-		return o, fmt.Errorf("%q is not understood", fs.Arg(0))
+}
+
+func readOne(args []string, getenv func(string) string) (fetch, error) {
+	kinds := map[string]func([]string, func(string) string) (fetch, error){"git": git, "http": http, "oci": oci, "files": files}
+	if len(args) == 0 {
+		return fetch{}, fmt.Errorf("the kind of a source is needed: git, http, oci or files")
 	}
-	if o.URL == "" || o.Dest == "" || o.Depth < 0 {
-		return o, fmt.Errorf("--url and --dest are needed, and --depth must not be negative")
+	kind, ok := kinds[args[0]]
+	if !ok {
+		return fetch{}, fmt.Errorf("%q is not a kind of source: git, http, oci or files", args[0])
 	}
-	value := func(name string) string { return strings.TrimRight(getenv("SEATRIAL_GIT_"+name), "\r\n") }
-	o.Credentials = fetch.Credentials{
-		Username: value("USERNAME"), Password: value("PASSWORD"), Token: value("TOKEN"),
-		PrivateKey: getenv("SEATRIAL_GIT_SSH_PRIVATEKEY"), KnownHosts: getenv("SEATRIAL_GIT_KNOWN_HOSTS"),
+	return kind(args[1:], getenv)
+}
+
+// hide replaces secrets in a text.
+func hide(text string, secrets []string) string {
+	const mask = "***"
+	for _, secret := range secrets {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, mask)
+		}
 	}
-	return o, nil
+	return text
 }

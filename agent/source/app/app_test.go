@@ -37,7 +37,7 @@ func TestMain_Refs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := source(t, nil, append(tc.args, "--url="+url)...).ok(t)
+			got := source(t, nil, append([]string{"git", "--url=" + url}, tc.args...)...).ok(t)
 			if b := got.files(t)["README.md"]; b != tc.readme {
 				t.Errorf("%s: README.md is %q, want %q", tc.reason, b, tc.readme)
 			}
@@ -59,7 +59,7 @@ func TestMain_Depth(t *testing.T) {
 	r := newRepo(t)
 	url := r.serve(t, nil)
 	for depth, want := range map[string]string{"--depth=1": "1", "--depth=2": "2", "--depth=0": "3"} {
-		got := source(t, nil, "--url="+url, "--ref=main", depth).ok(t)
+		got := source(t, nil, "git", "--url="+url, "--ref=main", depth).ok(t)
 		if n := git(t, got.dest, "rev-list", "--count", "HEAD"); n != want {
 			t.Errorf("%s gives %s commits, want %s", depth, n, want)
 		}
@@ -70,7 +70,7 @@ func TestMain_SingleCommit(t *testing.T) {
 	t.Parallel()
 	r := newRepo(t)
 	r.git(t, "config", "uploadpack.allowReachableSHA1InWant", "true")
-	got := source(t, nil, "--url="+r.serve(t, nil), "--ref="+r.old).ok(t)
+	got := source(t, nil, "git", "--url="+r.serve(t, nil), "--ref="+r.old).ok(t)
 	if strings.Contains(got.out, "all branches") {
 		t.Errorf("the server hands out single commits, yet everything was fetched:\n%s", got.out)
 	}
@@ -98,7 +98,7 @@ func TestMain_Files(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := source(t, nil, append(tc.paths, "--url="+url)...).ok(t)
+			got := source(t, nil, append([]string{"git", "--url=" + url}, tc.paths...)...).ok(t)
 			want := map[string]string{}
 			for _, f := range tc.want {
 				want[f] = all[f]
@@ -125,12 +125,12 @@ func TestMain_Occupied(t *testing.T) {
 	for name, content := range map[string]string{"own.txt": "own", "README.md": "own"} {
 		r.must(t, os.WriteFile(filepath.Join(dest, name), []byte(content), 0o644))
 	}
-	got := run(t, nil, "--url="+url, "--dest="+dest).ok(t)
+	got := run(t, nil, "git", "--url="+url, "--dest="+dest).ok(t)
 	got.dest = dest
 	if f := got.files(t); f["own.txt"] != "own" || f["README.md"] != "main\n" {
 		t.Errorf("files are %v", f)
 	}
-	if twice := run(t, nil, "--url="+url, "--dest="+dest); twice.code != 1 || !strings.Contains(twice.err, "holds a repository already") {
+	if twice := run(t, nil, "git", "--url="+url, "--dest="+dest); twice.code != 1 || !strings.Contains(twice.err, "holds a repository already") {
 		t.Errorf("a second time: exit %d: %s", twice.code, twice.err)
 	}
 }
@@ -166,7 +166,7 @@ func TestMain_Credentials(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := source(t, tc.env, "--url="+url)
+			got := source(t, tc.env, "git", "--url="+url)
 			if got.code != tc.code || !strings.Contains(got.out+got.err, tc.says) {
 				t.Errorf("%s: exit %d, want %d and %q:\n%s%s", tc.reason, got.code, tc.code, tc.says, got.out, got.err)
 			}
@@ -183,7 +183,7 @@ func TestMain_Credentials(t *testing.T) {
 			}
 		})
 	}
-	echo := run(t, map[string]string{"SEATRIAL_GIT_TOKEN": secret}, "--url=http://"+secret+".invalid/x.git", "--dest="+t.TempDir())
+	echo := run(t, map[string]string{"SEATRIAL_GIT_TOKEN": secret}, "git", "--url=http://"+secret+".invalid/x.git", "--dest="+t.TempDir())
 	if echo.code != 1 || strings.Contains(echo.err, secret) {
 		t.Errorf("exit %d: a secret in a message is not hidden: %s", echo.code, echo.err)
 	}
@@ -219,7 +219,7 @@ func TestMain_Faults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := source(t, nil, tc.args...)
+			got := source(t, nil, append([]string{"git"}, tc.args...)...)
 			if got.code != 1 || !strings.Contains(got.err, tc.says) {
 				t.Errorf("%s: exit %d, want 1 and %q:\n%s%s", tc.reason, got.code, tc.says, got.out, got.err)
 			}
@@ -228,7 +228,7 @@ func TestMain_Faults(t *testing.T) {
 			}
 		})
 	}
-	if got := run(t, nil, "--url="+url); got.code != 2 || !strings.Contains(got.err, "usage:") {
+	if got := run(t, nil, "git", "--url="+url); got.code != 2 || !strings.Contains(got.err, "usage:") {
 		t.Errorf("without --dest: exit %d, want 2: %s", got.code, got.err)
 	}
 }
@@ -247,7 +247,7 @@ func TestMain_Passing(t *testing.T) {
 			next.ServeHTTP(w, r)
 		})
 	})
-	got := source(t, nil, "--url="+url).ok(t)
+	got := source(t, nil, "git", "--url="+url).ok(t)
 	if !strings.Contains(got.out, "status 503") || !strings.Contains(got.out, "trying again") {
 		t.Errorf("the fault is not told:\n%s", got.out)
 	}
@@ -269,7 +269,7 @@ func TestMain_NoSpace(t *testing.T) {
 			t.Errorf("umount: %v: %s", err, out)
 		}
 	})
-	got := run(t, nil, "--url="+url, "--dest="+dest)
+	got := run(t, nil, "git", "--url="+url, "--dest="+dest)
 	if want := fmt.Sprintf("no space is left for the source in %s", dest); got.code != 1 || !strings.Contains(got.err, want) {
 		t.Errorf("exit %d, want 1 and %q:\n%s", got.code, want, got.err)
 	}

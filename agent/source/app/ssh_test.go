@@ -132,7 +132,7 @@ func TestMain_SSH(t *testing.T) {
 			for k, v := range tc.env {
 				env["SEATRIAL_GIT_"+k] = v
 			}
-			got := source(t, env, "--url="+url)
+			got := source(t, env, "git", "--url="+url)
 			if got.code != tc.code || !strings.Contains(got.out+got.err, tc.says) {
 				t.Errorf("%s: exit %d, want %d and %q:\n%s%s", tc.reason, got.code, tc.code, tc.says, got.out, got.err)
 			}
@@ -180,10 +180,10 @@ func TestMain_Daemon(t *testing.T) {
 		t.Fatal("git daemon did not start")
 	}
 	url := "git://127.0.0.1:" + port + "/shop.git/.git"
-	if got := source(t, nil, "--url="+url).ok(t).files(t)["README.md"]; got != "main\n" {
+	if got := source(t, nil, "git", "--url="+url).ok(t).files(t)["README.md"]; got != "main\n" {
 		t.Errorf("README.md is %q", got)
 	}
-	if got := source(t, nil, "--url="+url, "--ref=absent"); got.code != 1 || !strings.Contains(got.err, `"absent" is no branch`) {
+	if got := source(t, nil, "git", "--url="+url, "--ref=absent"); got.code != 1 || !strings.Contains(got.err, `"absent" is no branch`) {
 		t.Errorf("exit %d: %s", got.code, got.err)
 	}
 }

@@ -8,16 +8,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/format/index"
 	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"github.com/seatrial/seatrial/agent/source/folder"
 )
 
 // sparseVersion is the oldest version of an index that can say that a file is left out.
@@ -167,8 +169,7 @@ func (w *writer) directory(dir string) error {
 			return errors.New("the commit has a link and a directory of the same name")
 		}
 	}
-	// Later steps may run as another user: the umask decides.
-	if err := w.root.MkdirAll(dir, 0o777); err != nil {
+	if err := folder.Make(w.root, dir); err != nil {
 		return err //nolint:wrapcheck // entry says what for
 	}
 	w.dirs[dir] = true
@@ -188,29 +189,11 @@ func (w *writer) write(name string, e object.TreeEntry) error {
 	if e.Mode == filemode.Symlink {
 		return w.link(name, from)
 	}
-	mode := fs.FileMode(0o666)
+	mode := folder.Plain
 	if e.Mode == filemode.Executable {
-		mode = 0o777
+		mode = folder.Executable
 	}
-	to, err := w.create(name, mode)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(to, from)
-	return errors.Join(err, to.Close())
-}
-
-// create replaces what is there already.
-func (w *writer) create(name string, mode fs.FileMode) (*os.File, error) {
-	const flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	to, err := w.root.OpenFile(name, flags, mode)
-	if errors.Is(err, fs.ErrExist) {
-		if err := w.root.Remove(name); err != nil {
-			return nil, err //nolint:wrapcheck // entry says what for
-		}
-		to, err = w.root.OpenFile(name, flags, mode)
-	}
-	return to, err //nolint:wrapcheck // entry says what for
+	return folder.Write(w.root, name, from, mode, time.Time{}) //nolint:wrapcheck // entry says what for
 }
 
 func (w *writer) link(name string, from io.Reader) error {
@@ -219,14 +202,7 @@ func (w *writer) link(name string, from io.Reader) error {
 		return err //nolint:wrapcheck // entry says what for
 	}
 	w.links[name] = true
-	err = w.root.Symlink(string(target), name)
-	if errors.Is(err, fs.ErrExist) {
-		if err := w.root.Remove(name); err != nil {
-			return err //nolint:wrapcheck // entry says what for
-		}
-		err = w.root.Symlink(string(target), name)
-	}
-	return err //nolint:wrapcheck // entry says what for
+	return folder.Symlink(w.root, string(target), name) //nolint:wrapcheck // entry says what for
 }
 
 // stat puts into the index what lets git see without reading that a file is unchanged.

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -110,6 +112,39 @@ func logs() map[string]func(t *testing.T, f *fixture) {
 
 func files() map[string]func(t *testing.T, f *fixture) {
 	return map[string]func(t *testing.T, f *fixture){
+		// Of the files of a workflow's tests it is known how long they usually take, whatever tools call them.
+		"Durations": func(t *testing.T, f *fixture) {
+			second := time.Second
+			for i, took := range []time.Duration{3 * second, 9 * second, 5 * second} {
+				n := f.assigned(t)
+				report := execution.File{ID: uuid.New(), Attempt: n.AttemptID, Step: 1, Kind: execution.FileReport, Path: "r.xml", SHA256: fmt.Sprint(i), Format: "junit", Grade: "consistent", Blob: "b"}
+				if _, err := f.SaveFile(f.agent(t, f.cluster), report, []execution.TestResult{
+					{File: "/workspace/e2e/a.spec.ts", Name: "one", Outcome: "passed", Duration: took},
+					{File: "/workspace/e2e/a.spec.ts", Name: "two", Outcome: "failed", Duration: second},
+					{File: `e2e\b.spec.ts`, Name: "three", Outcome: "passed", Duration: 2 * second},
+					{File: "c.spec.ts", Name: "four", Outcome: "skipped", Duration: second},
+					{Name: "five", Outcome: "passed", Duration: second},
+				}); err != nil {
+					t.Fatal(err)
+				}
+				f.report(t, execution.Report{Attempt: n.AttemptID, Status: execution.Failed, Delivered: true})
+			}
+			running := f.assigned(t)
+			report := execution.File{ID: uuid.New(), Attempt: running.AttemptID, Step: 1, Kind: execution.FileReport, Path: "r.xml", SHA256: "r", Format: "junit", Grade: "consistent", Blob: "b"}
+			if _, err := f.SaveFile(f.agent(t, f.cluster), report, []execution.TestResult{{File: "d.spec.ts", Name: "six", Outcome: "passed", Duration: second}}); err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]time.Duration{"e2e/a.spec.ts": 6 * second, "e2e/b.spec.ts": 2 * second}
+			if got, err := f.TestDurations(f.as(t), "smoke"); err != nil || !maps.Equal(got, want) {
+				t.Errorf("they take %v, %v; want %v", got, err, want)
+			}
+			if got, err := f.TestDurations(f.as(t), "another"); err != nil || len(got) != 0 {
+				t.Errorf("of another workflow: %v, %v", got, err)
+			}
+			if got, err := f.TestDurations(foreigner(t), "smoke"); err != nil || len(got) != 0 {
+				t.Errorf("a stranger is told %v, %v", got, err)
+			}
+		},
 		"ReportWithResults": func(t *testing.T, f *fixture) {
 			n := f.assigned(t)
 			report := execution.File{

@@ -138,8 +138,13 @@ type Use struct {
 type Shards struct {
 	// How many parts: a whole number, or an expression that gives one.
 	Count IntOrExpr `json:"count" rule:"required,min=1,max=100,expr=count"`
-	// How tests are shared out: by how long they took before, longest first to the least loaded, or by number.
+	// How the files are shared out: by how long their tests took before, the longest first to the shard with the least to do, or by
+	// number, in the order of their names.
 	Balance string `json:"balance,omitempty" rule:"enum=duration|count,default=count"`
+	// Test files that are shared out, as patterns below the workspace. A step finds those of its shard in $SEATRIAL_SHARD_FILES, and one
+	// in a line in the file $SEATRIAL_SHARD_LIST, relative to its working directory; steps of a shard that has none are skipped. Without
+	// patterns it is for the tool to share out its tests, by shard.index and shard.count.
+	Files []string `json:"files,omitempty" rule:"rule=pattern,max=100"`
 }
 
 // YAML returns the document as people write it.

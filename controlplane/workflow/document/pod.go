@@ -102,18 +102,20 @@ type Security struct {
 // Volume is storage that is mounted into every step and service. Exactly one kind is set.
 type Volume struct {
 	// Name of the volume.
-	Name string `json:"name" rule:"required,rule=label"`
+	Name string `json:"name" rule:"required,rule=volume"`
 	// Absolute path in the containers.
 	MountPath string `json:"mountPath" rule:"required,rule=mountPath"`
 	// Path inside of the volume that is mounted instead of its root.
-	SubPath string `json:"subPath,omitempty" rule:"rule=inWorkspace"`
+	SubPath string `json:"subPath,omitempty" rule:"rule=subPath"`
 	// The volume cannot be written to.
 	ReadOnly bool `json:"readOnly,omitempty" rule:"default=false"`
 	// An empty folder that lives as long as the pod.
 	EmptyDir *EmptyDir `json:"emptyDir,omitempty"`
 	// The keys of a ConfigMap as files.
 	ConfigMap *ObjectVolume `json:"configMap,omitempty"`
-	// The keys of a secret as files.
+	// The keys of a secret as files. What stands in them is redacted from logs and reports: each file, each line, and the values in files
+	// of name=value, name: value or JSON, from 6 characters on; keys called username, namespace, ca.crt and tls.crt are not. Services can
+	// read the files as well, so in a pod with a secret volume the logs of services stay in the cluster.
 	Secret *ObjectVolume `json:"secret,omitempty"`
 	// A claim of the run namespace.
 	PersistentVolumeClaim *Claim `json:"persistentVolumeClaim,omitempty"`
@@ -123,7 +125,7 @@ type Volume struct {
 type EmptyDir struct {
 	// Memory keeps it in memory, which counts against the limits.
 	Medium string `json:"medium,omitempty" rule:"enum=Memory"`
-	// How much it may hold.
+	// How much it may hold. The cluster evicts a pod that exceeds it, and what the test wrote to the workspace is lost then.
 	SizeLimit Quantity `json:"sizeLimit,omitempty"`
 }
 
@@ -146,7 +148,7 @@ type Claim struct {
 // again when it ends. When the steps have ended it is told to (SIGTERM, or what its image says) and killed after a minute; so is
 // everything in a pod with services that is evicted, whose teardown should take less.
 //
-// Its log is kept, unless it is given a secret: values are redacted by the runner, which is not in the container of a service, so the
+// Its log is kept, unless it is given a secret or the pod mounts one: values are redacted by the runner, which is not in the container of a service, so the
 // log and the messages of such a service stay in the cluster. Nothing is redacted from the logs of the others: what a step sends to a
 // service, and the service writes down, is shown.
 type Service struct {

@@ -1,17 +1,24 @@
 package document
 
-// Source is what lands in the workspace before the first step. Several kinds may be used at once.
+// Source is what lands in the workspace before the first step. Several kinds may be used at once: of two files with the same path the
+// one of the later kind stays, in the order git, http, oci, configMap, files. All but files are fetched by a step named source,
+// which has a status and a log as any other.
 type Source struct {
 	// Files written here, in the document.
 	Files []File `json:"files,omitempty" rule:"max=1000" merge:"by=path"`
-	// A repository. It is fetched by a step named source, which has a status and a log as any other.
+	// A git repository.
 	Git *Git `json:"git,omitempty" merge:"whole"`
-	// The keys of a ConfigMap of the namespace, as files.
+	// The keys of a ConfigMap of the run namespace, as files. They are copies, which may be changed; pod.volumes mounts them as they are.
 	ConfigMap *ConfigMapSource `json:"configMap,omitempty" merge:"whole"`
-	// An OCI artifact of a registry.
+	// An OCI artifact of a registry. Layers that are tar archives are unpacked; others are files under their title.
 	OCI *OCI `json:"oci,omitempty" merge:"whole"`
-	// A tar archive, fetched over HTTP.
+	// A tar archive, fetched over HTTP and unpacked when its sum is right.
 	HTTP *HTTP `json:"http,omitempty" merge:"whole"`
+}
+
+// Fetched reports whether a step has to fetch something.
+func (s Source) Fetched() bool {
+	return s.Git != nil || s.HTTP != nil || s.OCI != nil || s.ConfigMap != nil
 }
 
 // File is written to the workspace. Its content is taken as it is: expressions are not resolved in it.
@@ -48,8 +55,10 @@ type ConfigMapSource struct {
 
 // OCI is an artifact of a registry.
 type OCI struct {
-	// Reference of the artifact, best with its digest.
-	Artifact string `json:"artifact" rule:"required,expr=here,rule=image"`
+	// Reference of the artifact with its registry, best with its digest.
+	Artifact string `json:"artifact" rule:"required,expr=here,rule=artifact"`
+	// The registry has no TLS.
+	PlainHTTP bool `json:"plainHTTP,omitempty" rule:"default=false"`
 	// Secret of type kubernetes.io/dockerconfigjson.
 	SecretRef *NameRef `json:"secretRef,omitempty"`
 	// Folder below the workspace.

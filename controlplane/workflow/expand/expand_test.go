@@ -3,14 +3,11 @@ package expand_test
 import (
 	"encoding/json"
 	"flag"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
@@ -132,56 +129,4 @@ func TestRuns_Err(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestByDuration(t *testing.T) {
-	t.Parallel()
-	took := map[string]time.Duration{"a": 7 * time.Second, "b": 5 * time.Second, "c": 4 * time.Second, "d": 3 * time.Second, "e": time.Second}
-	s := expand.ByDuration(took, 2)
-	if got := fmt.Sprint(s.Tests(1), s.Tests(2), s.Load(1), s.Load(2)); got != "[a d] [b c e] 10s 10s" {
-		t.Errorf("%s: the longest first to the least loaded", got)
-	}
-}
-
-// TestShares holds for any tests that each is in exactly one shard, that the shares do not depend on anything but the input, and
-// that no shard by duration has more to do than the bound of the greedy rule.
-func TestShares(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		took := rapid.MapOf(rapid.StringN(1, 5, -1), rapid.Map(rapid.IntRange(0, 100_000), func(ms int) time.Duration {
-			return time.Duration(ms) * time.Millisecond
-		})).Draw(t, "took")
-		shards := rapid.Int64Range(1, 20).Draw(t, "shards")
-		byDuration := expand.ByDuration(took, shards)
-		var all []string
-		var total, longest, most time.Duration
-		for name, d := range took {
-			all = append(all, name)
-			total, longest = total+max(d, time.Millisecond), max(longest, d, time.Millisecond)
-		}
-		for _, s := range []expand.Shares{byDuration, expand.ByCount(all, shards)} {
-			n := 0
-			for shard := int64(1); shard <= shards; shard++ {
-				for _, name := range s.Tests(shard) {
-					n++
-					if s.Of(name) != shard {
-						t.Fatalf("%q is in two shards", name)
-					}
-				}
-				most = max(most, byDuration.Load(shard))
-			}
-			if n != len(took) {
-				t.Fatalf("%d of %d tests are in a shard", n, len(took))
-			}
-			if of := s.Of("never seen before"); of < 1 || of > shards {
-				t.Fatalf("a new test is in shard %d of %d", of, shards)
-			}
-		}
-		if most > total/time.Duration(shards)+longest {
-			t.Fatalf("a shard has %s of %s to do, in %d shards", most, total, shards)
-		}
-		if cmp.Diff(byDuration.Tests(1), expand.ByDuration(took, shards).Tests(1)) != "" {
-			t.Fatal("the shares change from one call to the next")
-		}
-	})
 }

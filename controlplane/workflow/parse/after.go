@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
+	"github.com/seatrial/seatrial/controlplane/workflow/rule"
 	"github.com/seatrial/seatrial/controlplane/workflow/say"
 )
 
@@ -35,6 +36,10 @@ func (r *reader) after(at node, v any) {
 		r.exactlyOne(at, "emptyDir", "configMap", "secret", "persistentVolumeClaim")
 	case *document.Source:
 		r.afterFiles(at.under("files"), v.Files)
+	case *document.Shards:
+		if v.Balance == "duration" && len(v.Files) == 0 {
+			r.fault(at.under("balance"), "needs files: patterns of the test files that are shared out by how long they took")
+		}
 	case *document.Environments:
 		r.exactlyOne(at, "select", "names")
 	case *document.Trigger:
@@ -49,8 +54,10 @@ func (r *reader) after(at node, v any) {
 		}
 	case *document.StartRef:
 		r.exactlyOne(at, "name", "selector")
+		r.notEmpty(at, "selector", len(v.Selector))
 	case *document.WorkflowRef:
 		r.exactlyOne(at, "name", "selector")
+		r.notEmpty(at, "selector", len(v.Selector))
 	}
 }
 
@@ -69,6 +76,13 @@ func (r *reader) exactlyOne(at node, names ...string) {
 		r.fault(at, "needs exactly one of %s", all)
 	case len(set) > 1:
 		r.fault(at, "needs exactly one of %s; %s exclude each other", all, strings.Join(set, " and "))
+	}
+}
+
+// notEmpty refuses a selector that selects everything: it is a mistake more often than meant.
+func (r *reader) notEmpty(at node, name string, n int) {
+	if r.has(at, name) && n == 0 {
+		r.fault(at.under(name), "is empty and would select everything: name a label")
 	}
 }
 
@@ -123,7 +137,10 @@ func (r *reader) afterPod(at node, p *document.Pod) {
 		if mounted[v.MountPath] {
 			r.fault(item.under("mountPath"), "another volume is mounted at %s already", v.MountPath)
 		}
-		named[v.Name], mounted[v.MountPath] = true, v.MountPath != ""
+		if dir := rule.Holds(v.MountPath); dir != "" && (v.EmptyDir == nil || v.ReadOnly) {
+			r.fault(item.under("mountPath"), "%s holds %s, which Seatrial has to make: only an emptyDir that can be written to may be mounted there", v.MountPath, dir)
+		}
+		named[v.Name], mounted[v.MountPath] = v.Name != "", v.MountPath != ""
 	}
 }
 

@@ -38,6 +38,7 @@ func (r *reader) finish(doc *document.Document) {
 	r.stepNames(s)
 	r.stepImages(s, partial)
 	r.teardown(s)
+	r.serviceUsers(s)
 	if size := document.PackedSize(s.Source.Files, scripts(s)); size > document.MaxPacked {
 		r.fault(spec.under("source.files"), "%s", document.TooLarge(size))
 	}
@@ -93,15 +94,14 @@ func (r *reader) place(path string) node {
 
 func (r *reader) stepNames(s *document.Spec) {
 	used := map[string]string{}
-	fetched := s.Source.Git != nil || s.Source.OCI != nil || s.Source.HTTP != nil
 	s.EachStep(func(path string, step *document.Step, _ []string) {
 		if first, taken := used[step.Name]; taken {
 			r.fault(r.place(path), "the name %q is that of %s already", step.Name, first)
 			return
 		}
 		used[step.Name] = strings.TrimPrefix(path, "spec.")
-		if step.Name == SourceStep && fetched {
-			r.fault(r.place(path), "the name %q is that of the step that fetches source.git, source.oci or source.http", SourceStep)
+		if step.Name == SourceStep && s.Source.Fetched() {
+			r.fault(r.place(path), "the name %q is that of the step that fetches the source", SourceStep)
 		}
 	})
 }
@@ -123,6 +123,19 @@ func (r *reader) teardown(s *document.Spec) {
 	for i, step := range s.Teardown {
 		if step.Pause != nil || step.Execute != nil {
 			r.fault(r.place("spec.teardown["+itoa(i)+"]"), "steps of the teardown have run, command or parallel: nobody waits for a person or for other workflows there")
+		}
+	}
+}
+
+// serviceUsers refuses what the kubelet would: a service as root in a pod that has none.
+func (r *reader) serviceUsers(s *document.Spec) {
+	if never := s.Pod.Security.RunAsNonRoot; never == nil || !*never {
+		return
+	}
+	for name, service := range s.Services {
+		if user := service.Security.RunAsUser; user != nil && *user == 0 {
+			path := "spec.services." + name + ".securityContext.runAsUser"
+			r.fault(node{r.given[path].Node, path}, "is root, which pod.securityContext.runAsNonRoot forbids")
 		}
 	}
 }

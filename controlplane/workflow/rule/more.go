@@ -52,15 +52,38 @@ func isSHA256(s string) string { return matches(reSHA256, 64, "is not a SHA-256 
 
 // taken lists the folders of a container that the runner has for itself.
 func taken() []string {
-	return []string{"/seatrial", "/seatrial-bin", "/var/run/seatrial", "/var/run/seatrial-plan", "/run/seatrial", "/run/seatrial-plan"}
+	return []string{
+		"/workspace", "/seatrial", "/seatrial-bin", "/var/run/seatrial", "/var/run/seatrial-plan", "/var/run/seatrial-source",
+		"/run/seatrial", "/run/seatrial-plan", "/run/seatrial-source",
+	}
 }
 
 func isMountPath(s string) string {
+	within := func(dir string) bool { return s == dir || strings.HasPrefix(s, dir+"/") }
 	switch {
 	case !path.IsAbs(s) || path.Clean(s) != s || s == "/" || strings.ContainsAny(s, ":\n\x00"):
 		return fmt.Sprintf("%q is not a plain absolute path", say.Shorten(s))
-	case s == "/workspace" || slices.ContainsFunc(taken(), func(dir string) bool { return s == dir || strings.HasPrefix(s, dir+"/") }):
+	case s == "/dev", within("/proc"), within("/sys"):
+		return fmt.Sprintf("%q is taken by the system", s)
+	case s == "/workspace" || slices.ContainsFunc(taken()[1:], within):
 		return fmt.Sprintf("%q is taken by Seatrial", s)
+	}
+	return ""
+}
+
+// Holds returns which folder of the runner a mount at a path would hold, "" for none.
+func Holds(mountPath string) string {
+	for _, dir := range taken() {
+		if strings.HasPrefix(dir, mountPath+"/") {
+			return dir
+		}
+	}
+	return ""
+}
+
+func isSubPath(s string) string {
+	if s == "" || path.IsAbs(s) || strings.ContainsAny(s, "\n\x00") || slices.Contains(strings.Split(s, "/"), "..") {
+		return fmt.Sprintf("%q is not a path inside of the volume", say.Shorten(s))
 	}
 	return ""
 }

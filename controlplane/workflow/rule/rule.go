@@ -45,6 +45,11 @@ func isServiceName(s string) string {
 	return matches(reLabel, 50, "is not a valid name of a service: use at most 50 lower-case letters, digits and dashes, with a letter or digit at both ends")(s)
 }
 
+// isVolumeName leaves room for what the name has before it in the pod.
+func isVolumeName(s string) string {
+	return matches(reLabel, 61, "is not a valid name of a volume: use at most 61 lower-case letters, digits and dashes, with a letter or digit at both ends")(s)
+}
+
 func isObjectName(s string) string {
 	return matches(reSubdomain, 253, "is not a valid name of a Kubernetes object: use lower-case letters, digits, dashes and dots")(s)
 }
@@ -100,6 +105,18 @@ func isQuantity(s string) string {
 
 func isImage(s string) string {
 	return matches(reImage, 1024, "is not an image reference")(s)
+}
+
+// isArtifact demands the registry: nothing stands in for it, as Docker Hub does for images.
+func isArtifact(s string) string {
+	if wrong := isImage(s); wrong != "" {
+		return fmt.Sprintf("%q is not an artifact such as registry.example.test/tests/checkout:1.2", say.Shorten(s))
+	}
+	host, name, _ := strings.Cut(s, "/")
+	if name == "" || !strings.ContainsAny(host, ".:") && host != "localhost" {
+		return fmt.Sprintf("%q does not name its registry, as registry.example.test/tests/checkout:1.2 does", say.Shorten(s))
+	}
+	return ""
 }
 
 // OneOf returns a check for one of some words.
@@ -207,10 +224,10 @@ func Has(name string) bool { return rules()[name] != nil }
 func rules() map[string]func(string) string {
 	return map[string]func(string) string{
 		"label": isLabel, "object": isObjectName, "key": isKey, "envName": isEnvName, "param": isParamName, "qualified": isQualifiedName,
-		"labelValue": isLabelValue, "podKey": isPodKey, "image": isImage, "inWorkspace": isInWorkspace, "file": isFile,
+		"labelValue": isLabelValue, "podKey": isPodKey, "image": isImage, "artifact": isArtifact, "inWorkspace": isInWorkspace, "file": isFile,
 		"pattern": isPattern, "workingDir": isWorkingDir, "gitURL": isGitURL, "gitRef": isGitRef, "notBlank": notBlank,
 		"cron": isCron, "timezone": isTimezone, "repository": isRepository, "httpURL": isHTTPURL, "sha256": isSHA256,
 		"mountPath": isMountPath, "urlPath": isURLPath, "output": isOutput, "value": isAxisValue, "group": isGroup,
-		"quantity": isQuantity, "service": isServiceName,
+		"quantity": isQuantity, "service": isServiceName, "volume": isVolumeName, "subPath": isSubPath,
 	}
 }

@@ -105,7 +105,7 @@ func patterns() map[string]string {
 	const name = `^[A-Za-z_][A-Za-z0-9_]{0,127}$`
 	return map[string]string{
 		"label": `^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`, "param": name, "output": name, "envName": name, "sha256": `^[0-9a-f]{64}$`,
-		"service": `^[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?$`, "notBlank": `\S`,
+		"volume": `^[a-z0-9]([-a-z0-9]{0,59}[a-z0-9])?$`, "service": `^[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?$`, "notBlank": `\S`,
 	}
 }
 

@@ -67,7 +67,7 @@ func serviceSilence(a execution.Attempt, s execution.Service) string {
 
 // withheld says why the log of a service is not kept, and how to see it nevertheless.
 func withheld(a execution.Attempt, s execution.Service) string {
-	return "Its log is not kept, because the service is given a secret and nothing could redact it; while the pod is there, read it with: " +
+	return "Its log is not kept, because the service is given a secret or its pod mounts one, and nothing could redact it; while the pod is there, read it with: " +
 		"kubectl logs " + or(a.Pod, "POD") + " -c service-" + s.Name
 }
 

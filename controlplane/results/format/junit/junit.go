@@ -125,6 +125,9 @@ func (p *junit) testcase(e xml.StartElement) error {
 		Suite: p.suitePath(), Class: xmlread.Attr(e, "classname"), Name: xmlread.Attr(e, "name"), File: xmlread.Attr(e, "file"), Outcome: results.Passed,
 		Duration: xmlread.Seconds(xmlread.Attr(e, "time")),
 	}
+	if c.File == "" && c.Suite == "pytest" {
+		c.File = pytestFile(c.Class)
+	}
 	if n := len(p.stack); n > 0 && p.hosts {
 		c.Variant = p.stack[n-1].host
 	}
@@ -139,6 +142,22 @@ func (p *junit) testcase(e xml.StartElement) error {
 		}
 	}
 	return p.list.AddCarrying(c, bad)
+}
+
+// pytestFile is the file of a test whose module pytest writes with dots, the classes behind it: "tests.test_cart.TestTotals". The family
+// xunit2, which is pytest's own, has no attribute for it. Modules are lower case by convention (PEP 8), classes are not.
+func pytestFile(class string) string {
+	var parts []string
+	for part := range strings.SplitSeq(class, ".") {
+		if part == "" || part[0] >= 'A' && part[0] <= 'Z' {
+			break
+		}
+		parts = append(parts, part)
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return strings.Join(parts, "/") + ".py"
 }
 
 // children reads the inside of a testcase. The first failure or error gives the message; skipped outweighs both, since node's

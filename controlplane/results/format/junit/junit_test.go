@@ -116,6 +116,8 @@ func TestParse_Cases(t *testing.T) {
 		reason string
 	}{
 		"Passed":           {`<testsuite name="s"><testcase classname="c" name="n" file="f.py" time="1,234.5"/></testsuite>`, results.Case{Suite: "s", Class: "c", Name: "n", File: "f.py", Outcome: results.Passed, Duration: 1234500 * time.Millisecond}, "thousands with a comma"},
+		"PytestFile":       {"<testsuite name='pytest'><testcase classname='tests.api.test_cart.TestTotals' name='n'/></testsuite>", results.Case{Suite: "pytest", Class: "tests.api.test_cart.TestTotals", Name: "n", File: "tests/api/test_cart.py", Outcome: results.Passed}, "its own family leaves the file out"},
+		"PytestNoClass":    {"<testsuite name='pytest'><testcase classname='' name='n'/></testsuite>", results.Case{Suite: "pytest", Name: "n", Outcome: results.Passed}, "of a file that could not be collected"},
 		"FailureMessage":   {"<testsuite><testcase name='n'><failure message='boom'>at x\nat y</failure></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Failed, Message: "boom", Detail: "at x\nat y"}, "attribute first"},
 		"FailureText":      {"<testsuite><testcase name='n'><failure>\nfirst\nsecond</failure></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Failed, Message: "first", Detail: "first\nsecond"}, "text when there is no attribute"},
 		"FirstFailure":     {"<testsuite><testcase name='n'><failure message='one'/><error message='two'/></testcase></testsuite>", results.Case{Name: "n", Outcome: results.Failed, Message: "one"}, "the first is the cause"},

@@ -195,7 +195,7 @@ func (x ArtifactSpec_When) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ArtifactSpec_When.Descriptor instead.
 func (ArtifactSpec_When) EnumDescriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{29, 0}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{30, 0}
 }
 
 type AttachRequest struct {
@@ -1657,7 +1657,9 @@ type Plan struct {
 	// makes room for it.
 	PauseAllowance *durationpb.Duration `protobuf:"bytes,8,opt,name=pause_allowance,json=pauseAllowance,proto3" json:"pause_allowance,omitempty"`
 	// Folders of the container whose files hold secrets: what stands in them is redacted.
-	SecretDirs    []string `protobuf:"bytes,9,rep,name=secret_dirs,json=secretDirs,proto3" json:"secret_dirs,omitempty"`
+	SecretDirs []string `protobuf:"bytes,9,rep,name=secret_dirs,json=secretDirs,proto3" json:"secret_dirs,omitempty"`
+	// Absent when no test files are shared out.
+	Shard         *Shard `protobuf:"bytes,10,opt,name=shard,proto3" json:"shard,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1755,6 +1757,85 @@ func (x *Plan) GetSecretDirs() []string {
 	return nil
 }
 
+func (x *Plan) GetShard() *Shard {
+	if x != nil {
+		return x.Shard
+	}
+	return nil
+}
+
+// Shard says which test files are this attempt's, of all that the workspace has.
+type Shard struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From 1.
+	Index int32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	Count int32 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// Patterns below the workspace.
+	Files []string `protobuf:"bytes,3,rep,name=files,proto3" json:"files,omitempty"`
+	// How long the tests of a file usually take, in milliseconds, by what reports call it: its path, or an end or an extension of that.
+	TookMillis    map[string]int64 `protobuf:"bytes,4,rep,name=took_millis,json=tookMillis,proto3" json:"took_millis,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Shard) Reset() {
+	*x = Shard{}
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Shard) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Shard) ProtoMessage() {}
+
+func (x *Shard) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Shard.ProtoReflect.Descriptor instead.
+func (*Shard) Descriptor() ([]byte, []int) {
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Shard) GetIndex() int32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *Shard) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Shard) GetFiles() []string {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *Shard) GetTookMillis() map[string]int64 {
+	if x != nil {
+		return x.TookMillis
+	}
+	return nil
+}
+
 // SourceFile is written to the workspace before the first step.
 type SourceFile struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -1768,7 +1849,7 @@ type SourceFile struct {
 
 func (x *SourceFile) Reset() {
 	*x = SourceFile{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[20]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1780,7 +1861,7 @@ func (x *SourceFile) String() string {
 func (*SourceFile) ProtoMessage() {}
 
 func (x *SourceFile) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[20]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1793,7 +1874,7 @@ func (x *SourceFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceFile.ProtoReflect.Descriptor instead.
 func (*SourceFile) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{20}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SourceFile) GetPath() string {
@@ -1854,7 +1935,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[21]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1866,7 +1947,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[21]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1879,7 +1960,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{21}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Step) GetIndex() int32 {
@@ -2025,7 +2106,7 @@ type Execute struct {
 
 func (x *Execute) Reset() {
 	*x = Execute{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[22]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2037,7 +2118,7 @@ func (x *Execute) String() string {
 func (*Execute) ProtoMessage() {}
 
 func (x *Execute) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[22]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2050,7 +2131,7 @@ func (x *Execute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Execute.ProtoReflect.Descriptor instead.
 func (*Execute) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{22}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Execute) GetCalls() []*Call {
@@ -2072,7 +2153,7 @@ type Call struct {
 
 func (x *Call) Reset() {
 	*x = Call{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[23]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2084,7 +2165,7 @@ func (x *Call) String() string {
 func (*Call) ProtoMessage() {}
 
 func (x *Call) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[23]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2097,7 +2178,7 @@ func (x *Call) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Call.ProtoReflect.Descriptor instead.
 func (*Call) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{23}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Call) GetTitle() string {
@@ -2127,7 +2208,7 @@ type Pause struct {
 
 func (x *Pause) Reset() {
 	*x = Pause{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[24]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2139,7 +2220,7 @@ func (x *Pause) String() string {
 func (*Pause) ProtoMessage() {}
 
 func (x *Pause) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[24]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2152,7 +2233,7 @@ func (x *Pause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pause.ProtoReflect.Descriptor instead.
 func (*Pause) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{24}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Pause) GetMessage() string {
@@ -2183,7 +2264,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[25]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2195,7 +2276,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[25]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2208,7 +2289,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{25}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Retry) GetAttempts() int32 {
@@ -2244,7 +2325,7 @@ type Expect struct {
 
 func (x *Expect) Reset() {
 	*x = Expect{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[26]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2256,7 +2337,7 @@ func (x *Expect) String() string {
 func (*Expect) ProtoMessage() {}
 
 func (x *Expect) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[26]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2269,7 +2350,7 @@ func (x *Expect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expect.ProtoReflect.Descriptor instead.
 func (*Expect) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{26}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Expect) GetFailure() bool {
@@ -2308,7 +2389,7 @@ type EnvVar struct {
 
 func (x *EnvVar) Reset() {
 	*x = EnvVar{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[27]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2320,7 +2401,7 @@ func (x *EnvVar) String() string {
 func (*EnvVar) ProtoMessage() {}
 
 func (x *EnvVar) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[27]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2333,7 +2414,7 @@ func (x *EnvVar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvVar.ProtoReflect.Descriptor instead.
 func (*EnvVar) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{27}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *EnvVar) GetName() string {
@@ -2374,7 +2455,7 @@ type ReportSpec struct {
 
 func (x *ReportSpec) Reset() {
 	*x = ReportSpec{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[28]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2386,7 +2467,7 @@ func (x *ReportSpec) String() string {
 func (*ReportSpec) ProtoMessage() {}
 
 func (x *ReportSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[28]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2399,7 +2480,7 @@ func (x *ReportSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportSpec.ProtoReflect.Descriptor instead.
 func (*ReportSpec) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{28}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ReportSpec) GetFormat() string {
@@ -2428,7 +2509,7 @@ type ArtifactSpec struct {
 
 func (x *ArtifactSpec) Reset() {
 	*x = ArtifactSpec{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[29]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2440,7 +2521,7 @@ func (x *ArtifactSpec) String() string {
 func (*ArtifactSpec) ProtoMessage() {}
 
 func (x *ArtifactSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[29]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2453,7 +2534,7 @@ func (x *ArtifactSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ArtifactSpec.ProtoReflect.Descriptor instead.
 func (*ArtifactSpec) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{29}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ArtifactSpec) GetPaths() []string {
@@ -2599,7 +2680,7 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\x04data\x18\x02 \x01(\fH\x00R\x04dataB\t\n" +
 	"\amessage\"$\n" +
 	"\x0eUploadResponse\x12\x12\n" +
-	"\x04size\x18\x01 \x01(\x03R\x04size\"\xe6\x03\n" +
+	"\x04size\x18\x01 \x01(\x03R\x04size\"\x97\x04\n" +
 	"\x04Plan\x12\x1d\n" +
 	"\n" +
 	"attempt_id\x18\x01 \x01(\tR\tattemptId\x123\n" +
@@ -2611,7 +2692,18 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\x12teardown_allowance\x18\a \x01(\v2\x19.google.protobuf.DurationR\x11teardownAllowance\x12B\n" +
 	"\x0fpause_allowance\x18\b \x01(\v2\x19.google.protobuf.DurationR\x0epauseAllowance\x12\x1f\n" +
 	"\vsecret_dirs\x18\t \x03(\tR\n" +
-	"secretDirs\"N\n" +
+	"secretDirs\x12/\n" +
+	"\x05shard\x18\n" +
+	" \x01(\v2\x19.seatrial.runner.v1.ShardR\x05shard\"\xd4\x01\n" +
+	"\x05Shard\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x05R\x05count\x12\x14\n" +
+	"\x05files\x18\x03 \x03(\tR\x05files\x12J\n" +
+	"\vtook_millis\x18\x04 \x03(\v2).seatrial.runner.v1.Shard.TookMillisEntryR\n" +
+	"tookMillis\x1a=\n" +
+	"\x0fTookMillisEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"N\n" +
 	"\n" +
 	"SourceFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x18\n" +
@@ -2710,7 +2802,7 @@ func file_seatrial_runner_v1_runner_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_runner_v1_runner_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_runner_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_seatrial_runner_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_seatrial_runner_v1_runner_proto_goTypes = []any{
 	(StepStatus)(0),               // 0: seatrial.runner.v1.StepStatus
 	(FileKind)(0),                 // 1: seatrial.runner.v1.FileKind
@@ -2735,22 +2827,24 @@ var file_seatrial_runner_v1_runner_proto_goTypes = []any{
 	(*UploadRequest)(nil),         // 20: seatrial.runner.v1.UploadRequest
 	(*UploadResponse)(nil),        // 21: seatrial.runner.v1.UploadResponse
 	(*Plan)(nil),                  // 22: seatrial.runner.v1.Plan
-	(*SourceFile)(nil),            // 23: seatrial.runner.v1.SourceFile
-	(*Step)(nil),                  // 24: seatrial.runner.v1.Step
-	(*Execute)(nil),               // 25: seatrial.runner.v1.Execute
-	(*Call)(nil),                  // 26: seatrial.runner.v1.Call
-	(*Pause)(nil),                 // 27: seatrial.runner.v1.Pause
-	(*Retry)(nil),                 // 28: seatrial.runner.v1.Retry
-	(*Expect)(nil),                // 29: seatrial.runner.v1.Expect
-	(*EnvVar)(nil),                // 30: seatrial.runner.v1.EnvVar
-	(*ReportSpec)(nil),            // 31: seatrial.runner.v1.ReportSpec
-	(*ArtifactSpec)(nil),          // 32: seatrial.runner.v1.ArtifactSpec
-	nil,                           // 33: seatrial.runner.v1.Welcome.CommittedEntry
-	nil,                           // 34: seatrial.runner.v1.CallParams.ParamsEntry
-	nil,                           // 35: seatrial.runner.v1.Outputs.ValuesEntry
-	nil,                           // 36: seatrial.runner.v1.Call.ParamsEntry
-	(*timestamppb.Timestamp)(nil), // 37: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 38: google.protobuf.Duration
+	(*Shard)(nil),                 // 23: seatrial.runner.v1.Shard
+	(*SourceFile)(nil),            // 24: seatrial.runner.v1.SourceFile
+	(*Step)(nil),                  // 25: seatrial.runner.v1.Step
+	(*Execute)(nil),               // 26: seatrial.runner.v1.Execute
+	(*Call)(nil),                  // 27: seatrial.runner.v1.Call
+	(*Pause)(nil),                 // 28: seatrial.runner.v1.Pause
+	(*Retry)(nil),                 // 29: seatrial.runner.v1.Retry
+	(*Expect)(nil),                // 30: seatrial.runner.v1.Expect
+	(*EnvVar)(nil),                // 31: seatrial.runner.v1.EnvVar
+	(*ReportSpec)(nil),            // 32: seatrial.runner.v1.ReportSpec
+	(*ArtifactSpec)(nil),          // 33: seatrial.runner.v1.ArtifactSpec
+	nil,                           // 34: seatrial.runner.v1.Welcome.CommittedEntry
+	nil,                           // 35: seatrial.runner.v1.CallParams.ParamsEntry
+	nil,                           // 36: seatrial.runner.v1.Outputs.ValuesEntry
+	nil,                           // 37: seatrial.runner.v1.Shard.TookMillisEntry
+	nil,                           // 38: seatrial.runner.v1.Call.ParamsEntry
+	(*timestamppb.Timestamp)(nil), // 39: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 40: google.protobuf.Duration
 }
 var file_seatrial_runner_v1_runner_proto_depIdxs = []int32{
 	5,  // 0: seatrial.runner.v1.AttachRequest.hello:type_name -> seatrial.runner.v1.Hello
@@ -2764,54 +2858,56 @@ var file_seatrial_runner_v1_runner_proto_depIdxs = []int32{
 	14, // 8: seatrial.runner.v1.AttachResponse.finished_ack:type_name -> seatrial.runner.v1.FinishedAck
 	16, // 9: seatrial.runner.v1.AttachResponse.delivered_ack:type_name -> seatrial.runner.v1.DeliveredAck
 	18, // 10: seatrial.runner.v1.AttachResponse.resume:type_name -> seatrial.runner.v1.Resume
-	33, // 11: seatrial.runner.v1.Welcome.committed:type_name -> seatrial.runner.v1.Welcome.CommittedEntry
+	34, // 11: seatrial.runner.v1.Welcome.committed:type_name -> seatrial.runner.v1.Welcome.CommittedEntry
 	17, // 12: seatrial.runner.v1.Welcome.cancel:type_name -> seatrial.runner.v1.Cancel
 	18, // 13: seatrial.runner.v1.Welcome.resumed:type_name -> seatrial.runner.v1.Resume
-	37, // 14: seatrial.runner.v1.LogChunk.first_time:type_name -> google.protobuf.Timestamp
-	37, // 15: seatrial.runner.v1.LogChunk.last_time:type_name -> google.protobuf.Timestamp
+	39, // 14: seatrial.runner.v1.LogChunk.first_time:type_name -> google.protobuf.Timestamp
+	39, // 15: seatrial.runner.v1.LogChunk.last_time:type_name -> google.protobuf.Timestamp
 	8,  // 16: seatrial.runner.v1.LogChunk.final:type_name -> seatrial.runner.v1.LogTotals
 	0,  // 17: seatrial.runner.v1.StepState.status:type_name -> seatrial.runner.v1.StepStatus
-	37, // 18: seatrial.runner.v1.StepState.started_at:type_name -> google.protobuf.Timestamp
-	37, // 19: seatrial.runner.v1.StepState.finished_at:type_name -> google.protobuf.Timestamp
+	39, // 18: seatrial.runner.v1.StepState.started_at:type_name -> google.protobuf.Timestamp
+	39, // 19: seatrial.runner.v1.StepState.finished_at:type_name -> google.protobuf.Timestamp
 	8,  // 20: seatrial.runner.v1.StepState.log:type_name -> seatrial.runner.v1.LogTotals
 	11, // 21: seatrial.runner.v1.StepState.calls:type_name -> seatrial.runner.v1.CallParams
-	34, // 22: seatrial.runner.v1.CallParams.params:type_name -> seatrial.runner.v1.CallParams.ParamsEntry
-	35, // 23: seatrial.runner.v1.Outputs.values:type_name -> seatrial.runner.v1.Outputs.ValuesEntry
+	35, // 22: seatrial.runner.v1.CallParams.params:type_name -> seatrial.runner.v1.CallParams.ParamsEntry
+	36, // 23: seatrial.runner.v1.Outputs.values:type_name -> seatrial.runner.v1.Outputs.ValuesEntry
 	0,  // 24: seatrial.runner.v1.Finished.status:type_name -> seatrial.runner.v1.StepStatus
-	37, // 25: seatrial.runner.v1.Finished.finished_at:type_name -> google.protobuf.Timestamp
-	38, // 26: seatrial.runner.v1.Cancel.grace:type_name -> google.protobuf.Duration
+	39, // 25: seatrial.runner.v1.Finished.finished_at:type_name -> google.protobuf.Timestamp
+	40, // 26: seatrial.runner.v1.Cancel.grace:type_name -> google.protobuf.Duration
 	0,  // 27: seatrial.runner.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
 	1,  // 28: seatrial.runner.v1.FileHeader.kind:type_name -> seatrial.runner.v1.FileKind
 	19, // 29: seatrial.runner.v1.UploadRequest.header:type_name -> seatrial.runner.v1.FileHeader
-	38, // 30: seatrial.runner.v1.Plan.timeout:type_name -> google.protobuf.Duration
-	38, // 31: seatrial.runner.v1.Plan.grace:type_name -> google.protobuf.Duration
-	38, // 32: seatrial.runner.v1.Plan.upload_allowance:type_name -> google.protobuf.Duration
-	23, // 33: seatrial.runner.v1.Plan.files:type_name -> seatrial.runner.v1.SourceFile
-	24, // 34: seatrial.runner.v1.Plan.steps:type_name -> seatrial.runner.v1.Step
-	38, // 35: seatrial.runner.v1.Plan.teardown_allowance:type_name -> google.protobuf.Duration
-	38, // 36: seatrial.runner.v1.Plan.pause_allowance:type_name -> google.protobuf.Duration
-	30, // 37: seatrial.runner.v1.Step.env:type_name -> seatrial.runner.v1.EnvVar
-	38, // 38: seatrial.runner.v1.Step.timeout:type_name -> google.protobuf.Duration
-	31, // 39: seatrial.runner.v1.Step.reports:type_name -> seatrial.runner.v1.ReportSpec
-	32, // 40: seatrial.runner.v1.Step.artifacts:type_name -> seatrial.runner.v1.ArtifactSpec
-	28, // 41: seatrial.runner.v1.Step.retry:type_name -> seatrial.runner.v1.Retry
-	29, // 42: seatrial.runner.v1.Step.expect:type_name -> seatrial.runner.v1.Expect
-	27, // 43: seatrial.runner.v1.Step.pause:type_name -> seatrial.runner.v1.Pause
-	25, // 44: seatrial.runner.v1.Step.execute:type_name -> seatrial.runner.v1.Execute
-	26, // 45: seatrial.runner.v1.Execute.calls:type_name -> seatrial.runner.v1.Call
-	36, // 46: seatrial.runner.v1.Call.params:type_name -> seatrial.runner.v1.Call.ParamsEntry
-	38, // 47: seatrial.runner.v1.Pause.timeout:type_name -> google.protobuf.Duration
-	38, // 48: seatrial.runner.v1.Retry.delay:type_name -> google.protobuf.Duration
-	2,  // 49: seatrial.runner.v1.ArtifactSpec.when:type_name -> seatrial.runner.v1.ArtifactSpec.When
-	3,  // 50: seatrial.runner.v1.RunnerService.Attach:input_type -> seatrial.runner.v1.AttachRequest
-	20, // 51: seatrial.runner.v1.RunnerService.Upload:input_type -> seatrial.runner.v1.UploadRequest
-	4,  // 52: seatrial.runner.v1.RunnerService.Attach:output_type -> seatrial.runner.v1.AttachResponse
-	21, // 53: seatrial.runner.v1.RunnerService.Upload:output_type -> seatrial.runner.v1.UploadResponse
-	52, // [52:54] is the sub-list for method output_type
-	50, // [50:52] is the sub-list for method input_type
-	50, // [50:50] is the sub-list for extension type_name
-	50, // [50:50] is the sub-list for extension extendee
-	0,  // [0:50] is the sub-list for field type_name
+	40, // 30: seatrial.runner.v1.Plan.timeout:type_name -> google.protobuf.Duration
+	40, // 31: seatrial.runner.v1.Plan.grace:type_name -> google.protobuf.Duration
+	40, // 32: seatrial.runner.v1.Plan.upload_allowance:type_name -> google.protobuf.Duration
+	24, // 33: seatrial.runner.v1.Plan.files:type_name -> seatrial.runner.v1.SourceFile
+	25, // 34: seatrial.runner.v1.Plan.steps:type_name -> seatrial.runner.v1.Step
+	40, // 35: seatrial.runner.v1.Plan.teardown_allowance:type_name -> google.protobuf.Duration
+	40, // 36: seatrial.runner.v1.Plan.pause_allowance:type_name -> google.protobuf.Duration
+	23, // 37: seatrial.runner.v1.Plan.shard:type_name -> seatrial.runner.v1.Shard
+	37, // 38: seatrial.runner.v1.Shard.took_millis:type_name -> seatrial.runner.v1.Shard.TookMillisEntry
+	31, // 39: seatrial.runner.v1.Step.env:type_name -> seatrial.runner.v1.EnvVar
+	40, // 40: seatrial.runner.v1.Step.timeout:type_name -> google.protobuf.Duration
+	32, // 41: seatrial.runner.v1.Step.reports:type_name -> seatrial.runner.v1.ReportSpec
+	33, // 42: seatrial.runner.v1.Step.artifacts:type_name -> seatrial.runner.v1.ArtifactSpec
+	29, // 43: seatrial.runner.v1.Step.retry:type_name -> seatrial.runner.v1.Retry
+	30, // 44: seatrial.runner.v1.Step.expect:type_name -> seatrial.runner.v1.Expect
+	28, // 45: seatrial.runner.v1.Step.pause:type_name -> seatrial.runner.v1.Pause
+	26, // 46: seatrial.runner.v1.Step.execute:type_name -> seatrial.runner.v1.Execute
+	27, // 47: seatrial.runner.v1.Execute.calls:type_name -> seatrial.runner.v1.Call
+	38, // 48: seatrial.runner.v1.Call.params:type_name -> seatrial.runner.v1.Call.ParamsEntry
+	40, // 49: seatrial.runner.v1.Pause.timeout:type_name -> google.protobuf.Duration
+	40, // 50: seatrial.runner.v1.Retry.delay:type_name -> google.protobuf.Duration
+	2,  // 51: seatrial.runner.v1.ArtifactSpec.when:type_name -> seatrial.runner.v1.ArtifactSpec.When
+	3,  // 52: seatrial.runner.v1.RunnerService.Attach:input_type -> seatrial.runner.v1.AttachRequest
+	20, // 53: seatrial.runner.v1.RunnerService.Upload:input_type -> seatrial.runner.v1.UploadRequest
+	4,  // 54: seatrial.runner.v1.RunnerService.Attach:output_type -> seatrial.runner.v1.AttachResponse
+	21, // 55: seatrial.runner.v1.RunnerService.Upload:output_type -> seatrial.runner.v1.UploadResponse
+	54, // [54:56] is the sub-list for method output_type
+	52, // [52:54] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_runner_v1_runner_proto_init() }
@@ -2845,7 +2941,7 @@ func file_seatrial_runner_v1_runner_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_runner_v1_runner_proto_rawDesc), len(file_seatrial_runner_v1_runner_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   34,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

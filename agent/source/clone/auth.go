@@ -1,4 +1,4 @@
-package fetch
+package clone
 
 import (
 	"errors"
@@ -21,7 +21,6 @@ const (
 	sshUser   = "git"
 	sshPort   = 22
 	dialFor   = 30 * time.Second
-	mask      = "***"
 )
 
 // Credentials are the keys of the secret of a source. All may be empty.
@@ -33,20 +32,13 @@ type Credentials struct {
 	KnownHosts string // in the format of known_hosts, for SSH
 }
 
-// Hide replaces secrets in a text.
-func (c Credentials) Hide(text string) string {
-	for _, secret := range []string{c.Password, c.Token, c.PrivateKey} {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, mask)
-		}
-	}
-	return text
-}
+// Secrets are the texts that nobody may see.
+func (c Credentials) Secrets() []string { return []string{c.Password, c.Token, c.PrivateKey} }
 
 func (c Credentials) any() bool { return c.Password != "" || c.Token != "" || c.PrivateKey != "" }
 
 // authenticate chooses how to log in.
-func (f *fetcher) authenticate(end *transport.Endpoint) (transport.AuthMethod, error) {
+func (f *cloner) authenticate(end *transport.Endpoint) (transport.AuthMethod, error) {
 	switch end.Protocol {
 	case "http", "https":
 		return f.basic(end), nil
@@ -57,7 +49,7 @@ func (f *fetcher) authenticate(end *transport.Endpoint) (transport.AuthMethod, e
 	}
 }
 
-func (f *fetcher) basic(end *transport.Endpoint) transport.AuthMethod {
+func (f *cloner) basic(end *transport.Endpoint) transport.AuthMethod {
 	c := f.Credentials
 	secret := c.Token
 	if secret == "" {
@@ -67,12 +59,12 @@ func (f *fetcher) basic(end *transport.Endpoint) transport.AuthMethod {
 		return nil
 	}
 	if end.Protocol == "http" {
-		f.Say("the credentials go to %s unencrypted: use https", f.host)
+		f.Say("the credentials go to %s unencrypted: use https", f.where.Host)
 	}
 	return &githttp.BasicAuth{Username: first(c.Username, end.User, tokenUser), Password: secret}
 }
 
-func (f *fetcher) ssh(end *transport.Endpoint) (transport.AuthMethod, error) {
+func (f *cloner) ssh(end *transport.Endpoint) (transport.AuthMethod, error) {
 	c := f.Credentials
 	user := first(end.User, c.Username, sshUser)
 	check, err := f.hostKeys(end)
@@ -101,7 +93,7 @@ var (
 )
 
 // hostKeys checks the server against the secret's known_hosts. Without one there is nothing to check against: the key is shown.
-func (f *fetcher) hostKeys(end *transport.Endpoint) (gitssh.HostKeyCallbackHelper, error) {
+func (f *cloner) hostKeys(end *transport.Endpoint) (gitssh.HostKeyCallbackHelper, error) {
 	if strings.TrimSpace(f.Credentials.KnownHosts) == "" {
 		seen := func(host string, _ net.Addr, key ssh.PublicKey) error {
 			f.Say("the key of %s is %s; it is not checked: put known_hosts into the secret", host, ssh.FingerprintSHA256(key))

@@ -1,8 +1,8 @@
-// Package fetch brings one commit of a git repository into a directory.
+// Package clone brings one commit of a git repository into a directory.
 //
 // It asks for as little as the server can give: one ref at the depth wanted, one commit where the server hands out single commits,
 // and all branches and tags with their history only when a commit can be had in no other way.
-package fetch
+package clone
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 
+	"github.com/seatrial/seatrial/agent/source/cause"
 	"github.com/seatrial/seatrial/agent/source/checkout"
 )
 
@@ -42,22 +43,22 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("%q is not a repository URL", o.URL)
 	}
-	f := &fetcher{Options: o, host: end.Host}
+	f := &cloner{Options: o, where: cause.Where{Field: "source.git", Host: end.Host, Dest: o.Dest}}
 	if err := f.run(ctx, end); err != nil {
 		return f.explain(err)
 	}
 	return nil
 }
 
-type fetcher struct {
+type cloner struct {
 	Options
-	host   string
+	where  cause.Where
 	auth   transport.AuthMethod
 	repo   *git.Repository
 	remote *git.Remote
 }
 
-func (f *fetcher) run(ctx context.Context, end *transport.Endpoint) (err error) {
+func (f *cloner) run(ctx context.Context, end *transport.Endpoint) (err error) {
 	if f.auth, err = f.authenticate(end); err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (f *fetcher) run(ctx context.Context, end *transport.Endpoint) (err error) 
 	}
 	var commit *object.Commit
 	var branch string
-	if err := f.persist(ctx, func() error {
+	if err := cause.Persist(ctx, f.Say, statusOf, f.explain, func() error {
 		commit, branch, err = f.fetch(ctx)
 		return err
 	}); err != nil {
@@ -102,7 +103,7 @@ func subject(c *object.Commit) string {
 }
 
 // fetch returns the commit, and the branch when it is the tip of one.
-func (f *fetcher) fetch(ctx context.Context) (commit *object.Commit, branch string, err error) {
+func (f *cloner) fetch(ctx context.Context) (commit *object.Commit, branch string, err error) {
 	refs, err := f.remote.ListContext(ctx, &git.ListOptions{Auth: f.auth, PeelingOption: git.AppendPeeled})
 	if err != nil {
 		return nil, "", fmt.Errorf("list refs: %w", err)
@@ -132,7 +133,7 @@ func (f *fetcher) fetch(ctx context.Context) (commit *object.Commit, branch stri
 }
 
 // fetchCommit tries the cheap ways first. What goes wrong in one is not told: the last one shows it again.
-func (f *fetcher) fetchCommit(ctx context.Context, refs []*plumbing.Reference, hash plumbing.Hash) (*object.Commit, error) {
+func (f *cloner) fetchCommit(ctx context.Context, refs []*plumbing.Reference, hash plumbing.Hash) (*object.Commit, error) {
 	f.Say("fetching commit %s of %s", hash, f.URL)
 	want := []string{hash.String()}
 	if name := tipOf(refs, hash); name != "" {
@@ -162,14 +163,14 @@ func (f *fetcher) fetchCommit(ctx context.Context, refs []*plumbing.Reference, h
 	return commit, f.keep(hash)
 }
 
-func (f *fetcher) keep(hash plumbing.Hash) error {
+func (f *cloner) keep(hash plumbing.Hash) error {
 	if err := f.repo.Storer.SetReference(plumbing.NewHashReference(sourceRef, hash)); err != nil {
 		return fmt.Errorf("prepare %s: %w", f.Dest, err)
 	}
 	return nil
 }
 
-func (f *fetcher) pull(ctx context.Context, depth int, specs ...config.RefSpec) error {
+func (f *cloner) pull(ctx context.Context, depth int, specs ...config.RefSpec) error {
 	err := f.remote.FetchContext(ctx, &git.FetchOptions{
 		RemoteName: origin, RefSpecs: specs, Depth: depth, Auth: f.auth, Tags: git.NoTags, Force: true,
 	})
@@ -180,7 +181,7 @@ func (f *fetcher) pull(ctx context.Context, depth int, specs ...config.RefSpec) 
 }
 
 // peel returns the commit that a hash stands for, through annotated tags.
-func (f *fetcher) peel(hash plumbing.Hash) (*object.Commit, error) {
+func (f *cloner) peel(hash plumbing.Hash) (*object.Commit, error) {
 	for {
 		tag, err := f.repo.TagObject(hash)
 		if errors.Is(err, plumbing.ErrObjectNotFound) {
@@ -199,7 +200,7 @@ func (f *fetcher) peel(hash plumbing.Hash) (*object.Commit, error) {
 }
 
 // setHead leaves the clone on the branch, or on the bare commit when there is none.
-func (f *fetcher) setHead(hash plumbing.Hash, branch string) error {
+func (f *cloner) setHead(hash plumbing.Hash, branch string) error {
 	head := plumbing.NewHashReference(plumbing.HEAD, hash)
 	if branch != "" {
 		name := plumbing.NewBranchReferenceName(branch)
