@@ -111,6 +111,11 @@ func (p *parts) handler() (http.Handler, error) {
 	for _, path := range api.Paths() {
 		mux.Handle(path, calls)
 	}
+	documents, err := p.schema()
+	if err != nil {
+		return nil, err
+	}
+	mux.Handle("GET "+schemaPath, documents)
 	mux.Handle("/", pages)
 	observed := telemetry.HTTP(mux, p.metrics, p.traces)
 	outer := http.NewServeMux()

@@ -31,6 +31,12 @@ type Cluster struct {
 	CreatedAt         time.Time
 }
 
+// Load is how much a cluster has to do.
+type Load struct {
+	Away   bool // its agent is not connected
+	Active int  // attempts that have not ended
+}
+
 // Environment is a named place to test: a namespace of a cluster.
 type Environment struct {
 	ID          uuid.UUID

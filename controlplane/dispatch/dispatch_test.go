@@ -90,6 +90,7 @@ type memory struct {
 	open         map[execution.CallStep]execution.Settled
 	failed       map[uuid.UUID]string // calls
 	took         map[string]time.Duration
+	loads        map[cluster.ID]cluster.Load
 }
 
 func (m *memory) OpenCalls(ctx context.Context, limit int) (steps []execution.CallStep, err error) {
@@ -118,6 +119,10 @@ func (m *memory) Workflow(_ context.Context, name string) (workflow.Record, erro
 		return w, nil
 	}
 	return workflow.Record{}, fault.New(fault.NotFound, "there is no workflow %q", name)
+}
+
+func (m *memory) Loads(context.Context, []cluster.ID) (map[cluster.ID]cluster.Load, error) {
+	return m.loads, nil
 }
 
 func (m *memory) TestDurations(context.Context, string) (map[string]time.Duration, error) {

@@ -56,7 +56,11 @@ func (d *Dispatcher) prepare(ctx context.Context, viewer tenant.Viewer, req exec
 	if err != nil {
 		return n, err
 	}
-	n.Runs, err = d.runs(doc, n.Execution, places, workflow.Inputs{Params: values, ExecutionID: id.String(), Took: took})
+	deal, err := d.deal(ctx, doc, req, places)
+	if err != nil {
+		return n, err
+	}
+	n.Runs, err = d.runs(doc, n.Execution, deal, workflow.Inputs{Params: values, ExecutionID: id.String(), Took: took})
 	return n, err
 }
 
@@ -119,19 +123,14 @@ func (d *Dispatcher) places(ctx context.Context, doc *workflow.Document, asked [
 }
 
 // runs expands the workflow and compiles each of its runs.
-func (d *Dispatcher) runs(doc *workflow.Document, e execution.Execution, places []cluster.Environment, in workflow.Inputs) ([]execution.NewRun, error) {
-	names := make([]string, len(places))
-	for i, p := range places {
-		names[i] = p.Name
-	}
-	cells, err := expand.Runs(doc, expand.Input{Values: in.AtTrigger(doc), Environments: names})
+func (d *Dispatcher) runs(doc *workflow.Document, e execution.Execution, deal *dealing, in workflow.Inputs) ([]execution.NewRun, error) {
+	cells, err := expand.Runs(doc, expand.Input{Values: in.AtTrigger(doc), Environments: deal.names()})
 	if err != nil {
 		return nil, err //nolint:wrapcheck // a fault that speaks for itself
 	}
 	runs, size := make([]execution.NewRun, len(cells)), 0
 	for i, cell := range cells {
-		env := places[slices.Index(names, cell.Environment)]
-		if runs[i], err = d.run(doc, e, env, cell, in); err != nil {
+		if runs[i], err = d.run(doc, e, deal.place(cell.Environment), cell, in); err != nil {
 			return nil, err
 		}
 		if size += len(runs[i].Spec); size > d.maxSpecs {

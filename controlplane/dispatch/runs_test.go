@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -235,5 +236,50 @@ func TestReissue(t *testing.T) {
 	before.AttemptId, before.AttemptNumber, before.Plan.AttemptId = after.GetAttemptId(), 2, after.GetAttemptId()
 	if !proto.Equal(&before, &after) {
 		t.Error("more than the attempt has changed")
+	}
+}
+
+// TestDispatcher_Start_Any deals runs out to the clusters that have the least to do, unless somebody asks for an environment.
+func TestDispatcher_Start_Any(t *testing.T) {
+	t.Parallel()
+	staging, canary := id(0xc), id(0xcc)
+	for name, tc := range map[string]struct {
+		reason string
+		loads  map[cluster.ID]cluster.Load
+		asked  []string
+		want   string
+	}{
+		"Even":    {"as much to do: in turn", map[cluster.ID]cluster.Load{staging: {}, canary: {}}, nil, "staging canary staging canary"},
+		"Busy":    {"one is busy", map[cluster.ID]cluster.Load{staging: {Active: 3}, canary: {}}, nil, "canary canary canary staging"},
+		"Away":    {"an agent that is away does nothing", map[cluster.ID]cluster.Load{staging: {Away: true}, canary: {Active: 9}}, nil, "canary canary canary canary"},
+		"AllAway": {"it waits somewhere", map[cluster.ID]cluster.Load{staging: {Away: true}, canary: {Away: true, Active: 9}}, nil, "staging staging staging staging"},
+		"Asked":   {"who runs it decides", map[cluster.ID]cluster.Load{staging: {}, canary: {}}, []string{"canary"}, "canary canary canary canary"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setupMany(t)
+			b.store.loads = tc.loads
+			b.store.workflows["any"] = workflow.Record{Name: "any", RevisionID: id(0xf), Revision: 1, Source: `apiVersion: seatrial.dev/v1
+kind: TestWorkflow
+metadata: {name: any}
+spec:
+  environments: {names: [staging, canary], mode: any}
+  shards: {count: 4}
+  steps: [{run: "in ${{ environment.name }}", image: a}]
+`}
+			if _, _, err := b.Start(as(t, tenant.ScopeRun), execution.Request{Workflow: "any", Environments: tc.asked}); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for i, r := range b.store.created[0].Runs {
+				got = append(got, r.Environment.Name)
+				if want := fmt.Sprintf("shard %d/4", i+1); r.Name != want || script(t, r) != "a in "+r.Environment.Name {
+					t.Errorf("run %q does %q", r.Name, script(t, r))
+				}
+			}
+			if strings.Join(got, " ") != tc.want {
+				t.Errorf("%s: in %v, want %s", tc.reason, got, tc.want)
+			}
+		})
 	}
 }

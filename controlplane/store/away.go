@@ -10,6 +10,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/attempt"
 	"github.com/seatrial/seatrial/ent/db/cluster"
 )
 
@@ -42,4 +43,31 @@ func (s *Store) sayAway(ctx context.Context, runs []*db.Run, byRun map[uuid.UUID
 		}
 	}
 	return nil
+}
+
+// Loads returns how much clusters have to do.
+func (s *Store) Loads(ctx context.Context, clusters []record.ID) (map[record.ID]record.Load, error) {
+	rows, err := s.db.Read().Cluster.Query().Where(cluster.IDIn(clusters...)).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	loads := make(map[record.ID]record.Load, len(rows))
+	for _, row := range rows {
+		loads[row.ID] = record.Load{Away: !s.clusterRecord(row).Connected}
+	}
+	var counts []struct {
+		ClusterID uuid.UUID `json:"cluster_id"`
+		Count     int       `json:"count"`
+	}
+	err = s.db.Read().Attempt.Query().Where(attempt.ClusterIDIn(clusters...), attempt.StatusIn(live()...)).
+		GroupBy(attempt.FieldClusterID).Aggregate(db.Count()).Scan(ctx, &counts)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	for _, c := range counts {
+		load := loads[c.ClusterID]
+		load.Active = c.Count
+		loads[c.ClusterID] = load
+	}
+	return loads, nil
 }

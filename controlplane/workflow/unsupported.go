@@ -21,7 +21,6 @@ func notYet() []string {
 
 		"spec.triggers",
 		"spec.environments.select",
-		"spec.environments.mode=any",
 
 		"spec.steps[].metrics",
 		"spec.steps[].artifacts.compress",

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,25 @@ func (f *fixture) several(t *testing.T, change func(*execution.New)) (n executio
 		t.Fatal(err)
 	}
 	return n, other
+}
+
+// loads holds what is known of how much clusters have to do.
+func (f *fixture) loads(t *testing.T) {
+	t.Helper()
+	n, other := f.several(t, nil)
+	ids := []cluster.ID{f.cluster.ID, other.ID}
+	want := map[cluster.ID]cluster.Load{f.cluster.ID: {Away: true, Active: 2}, other.ID: {Away: true, Active: 1}}
+	if got, err := f.Loads(f.as(t), ids); err != nil || !maps.Equal(got, want) {
+		t.Errorf("loads %+v, %v; want %+v", got, err, want)
+	}
+	f.begun(t)
+	f.report(t, execution.Report{Attempt: n.Runs[0].AttemptID, Status: execution.Passed, Delivered: true})
+	if got, err := f.Loads(f.as(t), ids); err != nil || got[f.cluster.ID].Active != 1 {
+		t.Errorf("once one has ended: %+v, %v", got, err)
+	}
+	if got, err := f.Loads(foreigner(t), ids); err != nil || len(got) != 0 {
+		t.Errorf("a stranger is told %+v, %v", got, err)
+	}
 }
 
 // thousand stores an execution of as many runs as there may be, ten of them under way at once.
@@ -103,6 +123,7 @@ func statuses(e execution.Execution) string {
 
 func runs() map[string]func(t *testing.T, f *fixture) {
 	return map[string]func(t *testing.T, f *fixture){
+		"Loads": func(t *testing.T, f *fixture) { f.loads(t) },
 		"KeepWhatSetsThemApart": func(t *testing.T, f *fixture) {
 			n, _ := f.several(t, nil)
 			e := f.execution(t, n.Execution.ID)

@@ -106,7 +106,7 @@ type Environments struct {
 	Select map[string]string `json:"select,omitempty" rule:"keys=qualified,rule=labelValue"`
 	// Names of the environments to run in.
 	Names []string `json:"names,omitempty" rule:"rule=label,max=100"`
-	// A run in each of them, or one run in any that has room.
+	// Every run in each of them, or in any: in the one whose cluster has the least to do then, of those whose agents are connected.
 	Mode string `json:"mode,omitempty" rule:"enum=each|any,default=each"`
 }
 

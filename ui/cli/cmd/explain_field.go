@@ -12,6 +12,7 @@ import (
 )
 
 func (a *app) explainField() *cobra.Command {
+	var all bool
 	c := &cobra.Command{
 		Use:   "explain [FIELD]",
 		Short: "Say what a field of a document means, such as spec.steps.retry",
@@ -19,7 +20,11 @@ func (a *app) explainField() *cobra.Command {
 			"A path begins at the document, such as spec.steps.retry; put a kind in front for another than TestWorkflow, such as Schedule.spec.cron.",
 		Args: cobra.MaximumNArgs(1),
 	}
+	c.Flags().BoolVar(&all, "json-schema", false, "print the JSON Schema of all documents, for editors and other tools")
 	c.RunE = func(_ *cobra.Command, args []string) error {
+		if all {
+			return a.jsonSchema(args)
+		}
 		e, err := schema.Explain(strings.Join(args, ""))
 		var f *fault.Error
 		if errors.As(err, &f) && f.Hint != "" {
@@ -32,6 +37,18 @@ func (a *app) explainField() *cobra.Command {
 		return err
 	}
 	return c
+}
+
+func (a *app) jsonSchema(args []string) error {
+	if len(args) > 0 {
+		return errors.New("--json-schema is for all documents: leave out the field")
+	}
+	text, err := schema.JSON()
+	if err != nil {
+		return err
+	}
+	_, err = a.Out.Write(text)
+	return err
 }
 
 func explanation(e schema.Explanation) string {

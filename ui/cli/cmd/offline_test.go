@@ -3,6 +3,7 @@ package cmd_test
 import (
 	"testing"
 
+	"github.com/seatrial/seatrial/controlplane/workflow/schema"
 	"github.com/seatrial/seatrial/ui/cli/exitcode"
 )
 
@@ -32,6 +33,21 @@ func TestOffline(t *testing.T) {
 			s.env["SEATRIAL_SERVER"], s.env["SEATRIAL_TOKEN"] = "", ""
 			golden(t, name, s.run(t, args...))
 		})
+	}
+}
+
+// TestExplain_Schema prints what editors read, and nothing else.
+func TestExplain_Schema(t *testing.T) {
+	t.Parallel()
+	want, err := schema.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := setup(t).run(t, "explain", "--json-schema"); got.code != exitcode.Passed || got.out != string(want) || got.err != "" {
+		t.Errorf("code %d, %d bytes, %q", got.code, len(got.out), got.err)
+	}
+	if got := setup(t).run(t, "explain", "--json-schema", "spec"); got.code != exitcode.Usage || got.out != "" {
+		t.Errorf("of one field: %+v", got)
 	}
 }
 

@@ -1,0 +1,72 @@
+package dispatch
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/workflow"
+)
+
+// dealing says where each run of an execution takes place: in every place, or in any.
+type dealing struct {
+	places []cluster.Environment
+	loads  map[cluster.ID]cluster.Load // nil when every run takes place everywhere
+}
+
+// deal learns what has to be known of the places. Environments that somebody has asked for are all meant.
+func (d *Dispatcher) deal(ctx context.Context, doc *workflow.Document, req execution.Request, places []cluster.Environment) (*dealing, error) {
+	out := &dealing{places: places}
+	if len(req.Environments) > 0 || doc.Spec.Environments == nil || doc.Spec.Environments.Mode != "any" {
+		return out, nil
+	}
+	ids := make([]cluster.ID, len(places))
+	for i, p := range places {
+		ids[i] = p.ClusterID
+	}
+	loads, err := d.store.Loads(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("load how much clusters have to do: %w", err)
+	}
+	out.loads = loads
+	return out, nil
+}
+
+// names are the environments that the runs are expanded for; of those of which any will do the first stands for all.
+func (d *dealing) names() []string {
+	places := d.places
+	if d.loads != nil {
+		places = places[:1]
+	}
+	names := make([]string, len(places))
+	for i, p := range places {
+		names[i] = p.Name
+	}
+	return names
+}
+
+// place returns where a run of an environment takes place. Where any will do, it is the one whose cluster has the least to do, with
+// what was dealt out before; the first of several, and one whose agent is away only when all are.
+func (d *dealing) place(name string) cluster.Environment {
+	if d.loads == nil {
+		return d.places[slices.IndexFunc(d.places, func(p cluster.Environment) bool { return p.Name == name })]
+	}
+	least := slices.MinFunc(d.places, func(a, b cluster.Environment) int {
+		x, y := d.loads[a.ClusterID], d.loads[b.ClusterID]
+		return cmp.Or(cmp.Compare(away(x), away(y)), cmp.Compare(x.Active, y.Active))
+	})
+	load := d.loads[least.ClusterID]
+	load.Active++
+	d.loads[least.ClusterID] = load
+	return least
+}
+
+func away(l cluster.Load) int {
+	if l.Away {
+		return 1
+	}
+	return 0
+}
