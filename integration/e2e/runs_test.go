@@ -95,3 +95,56 @@ spec:
 		t.Errorf("the run that waited: %v", last)
 	}
 }
+
+// TestShards_Duration shares a pytest suite out among shards: by the names of its files at first, then by how long they took. The last
+// shard has no file, and does nothing where pytest would run all.
+func TestShards_Duration(t *testing.T) {
+	t.Parallel()
+	p := startPlane(t, t.TempDir())
+	installAgent(t, p)
+	p.apply(t, `apiVersion: seatrial.dev/v1
+kind: TestWorkflow
+metadata: {name: sharded}
+spec:
+  params: {shards: {type: integer, default: 2}}
+  shards: {count: "${{ params.shards }}", balance: duration, files: ["tests/**/test_*.py"]}
+  source:
+    files:
+      - {path: tests/test_a.py, content: "import time\ndef test_slow():\n    time.sleep(2)\n"}
+      - {path: tests/test_b.py, content: "def test_b():\n    pass\n"}
+      - {path: tests/test_c.py, content: "def test_c():\n    pass\n"}
+      - {path: tests/deep/test_d.py, content: "def test_d():\n    pass\n"}
+  container: {image: `+python+`, imagePullPolicy: Never}
+  timeout: 5m
+  steps:
+    - name: test
+      workingDir: tests
+      run: echo $SEATRIAL_SHARD_FILES; python3 -m pytest -q -p no:cacheprovider --rootdir=/workspace --junitxml=/workspace/out.xml $SEATRIAL_SHARD_FILES
+      reports: [{format: junit, paths: [out.xml]}]
+`)
+	for _, tc := range []struct {
+		shards string
+		want   []string // what each shard runs
+		reason string
+	}{
+		{"2", []string{"deep/test_d.py test_b.py", "test_a.py test_c.py"}, "nothing is known yet"},
+		{"2", []string{"test_a.py", "deep/test_d.py test_b.py test_c.py"}, "the slow one alone"},
+		{"5", []string{"test_a.py", "", "", "", ""}, "more shards than files"},
+	} {
+		id := p.run(t, "sharded", "--param", "shards="+tc.shards)
+		e := p.ended(t, id)
+		if e.GetStatus() != apiv1.Status_STATUS_PASSED || e.GetTests().GetPassed() != 4 {
+			t.Fatalf("%s: %s: %s, tests %v", tc.reason, e.GetStatus(), e.GetMessage(), e.GetTests())
+		}
+		for i, r := range e.GetRuns() {
+			first, _, _ := strings.Cut(p.must(t, "logs", id, "--run", r.GetName()), "\n")
+			if tc.want[i] != "" && first != tc.want[i] {
+				t.Errorf("%s: shard %d runs %q, want %q", tc.reason, i+1, first, tc.want[i])
+			}
+		}
+		last := e.GetRuns()[len(e.GetRuns())-1]
+		if tc.shards == "5" && last.GetStatus() != apiv1.Status_STATUS_SKIPPED {
+			t.Errorf("a shard without a file is %s: %s", last.GetStatus(), last.GetAttempts()[0].GetMessage())
+		}
+	}
+}
