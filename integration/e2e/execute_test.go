@@ -77,7 +77,7 @@ func TestExecute(t *testing.T) {
 	id = p.run(t, "twice")
 	e = p.ended(t, id)
 	step = e.GetRuns()[0].GetAttempts()[0].GetSteps()[1]
-	if e.GetStatus() != apiv1.Status_STATUS_ERRORED || !strings.Contains(step.GetReason(), `no workflow "absent"`) ||
+	if e.GetStatus() != apiv1.Status_STATUS_FAILED || !strings.Contains(step.GetReason(), `no workflow "absent"`) ||
 		!strings.Contains(step.GetReason(), "bad is failed") || !strings.Contains(step.GetReason(), "executes itself") {
 		t.Errorf("%s: the step says %q", e.GetStatus(), step.GetReason())
 	}
