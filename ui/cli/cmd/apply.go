@@ -157,7 +157,7 @@ func (a *app) documents(names []string) ([]document, error) {
 	}
 	var docs []document
 	for _, name := range names {
-		paths, err := expand(name)
+		paths, err := filesIn(name)
 		if err != nil {
 			return nil, err
 		}
@@ -182,8 +182,8 @@ func (a *app) read(path string) ([]byte, error) {
 	return os.ReadFile(path) //nolint:gosec // the person named the file
 }
 
-// expand lists the YAML and JSON files of a folder in order; a file is itself.
-func expand(name string) ([]string, error) {
+// filesIn lists the YAML and JSON files of a folder in order; a file is itself.
+func filesIn(name string) ([]string, error) {
 	if name == "-" {
 		return []string{name}, nil
 	}

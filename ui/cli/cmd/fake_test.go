@@ -119,6 +119,8 @@ type shell struct {
 	term   bool
 	plane  *plane
 	runs   *runs
+	runner []string // of local runs
+	steps  []string // variables of their steps
 }
 
 func setup(t *testing.T) *shell {
@@ -151,7 +153,7 @@ func (s *shell) runIn(ctx context.Context, args ...string) said {
 	var err watched
 	code := cmd.Main(ctx, args, cmd.Options{
 		In: strings.NewReader(s.in), Out: &out, Err: &err, Env: func(k string) string { return s.env[k] }, Terminal: s.term, PipedOut: true,
-		HTTP: s.server.Client(), Patience: 60 * time.Millisecond, Backoff: time.Millisecond,
+		HTTP: s.server.Client(), Patience: 60 * time.Millisecond, Backoff: time.Millisecond, Runner: s.runner, Environ: s.steps,
 	})
 	told := func(text string) string { return strings.ReplaceAll(text, s.server.URL, "http://SERVER") }
 	return said{code, told(out.String()), told(err.String())}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,6 +31,8 @@ type Options struct {
 	HTTP     *http.Client  // nil means a new one
 	Patience time.Duration // how long an unreachable control plane is waited for while watching
 	Backoff  time.Duration // pause between two tries
+	Environ  []string      // what local runs hand to steps; nil means that of this process
+	Runner   []string      // command line that runs the runner for local runs; nil means this program
 }
 
 // app is what the commands share; the persistent flags fill it.
@@ -53,6 +56,9 @@ func Main(ctx context.Context, args []string, o Options) int {
 	}
 	if o.Backoff == 0 {
 		o.Backoff = 500 * time.Millisecond
+	}
+	if o.Environ == nil {
+		o.Environ = os.Environ()
 	}
 	a := &app{Options: o}
 	root := a.root() //nolint:contextcheck // cobra carries the context in the command
@@ -83,7 +89,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.context, "context", "", "context of the configuration to use")
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml")
 	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.token(), a.version(),
-		a.validate(), a.explainField(), a.importing(), a.results())
+		a.validate(), a.explainField(), a.importing(), a.results(), a.local())
 	return root
 }
 

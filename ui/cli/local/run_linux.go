@@ -1,0 +1,173 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/seatrial/seatrial/agent/runner/app"
+	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
+	"github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1/runnerv1connect"
+)
+
+// Supported says that this system can run the runner.
+const Supported = true
+
+// killAfter is how long the runners have for stopping before they are killed: the grace of the steps, and what the teardown takes.
+const killAfter = 10 * time.Minute
+
+// Runner is the runner's own command line, for a process that Options.Program starts.
+func Runner(ctx context.Context, args []string, version string) (int, error) {
+	return app.Run(ctx, args, version) //nolint:wrapcheck // it is the runner's
+}
+
+// run starts the runner of each container and takes in what they report until all have ended.
+func (s *session) run(ctx context.Context) (Result, error) {
+	token := rand.Text()
+	if err := os.WriteFile(filepath.Join(s.dir, "token"), []byte(token), 0o600); err != nil {
+		return Result{}, fmt.Errorf("write the token: %w", err)
+	}
+	r, err := newReceiver(s, token)
+	if err != nil {
+		return Result{}, err
+	}
+	address, pin, stop, err := serve(ctx, r)
+	if err != nil {
+		return Result{}, err
+	}
+	defer stop()
+	err = s.runners(ctx, r, address, pin)
+	r.asking.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.finished != nil:
+		return Result{Status: r.finished.GetStatus(), Reason: r.finished.GetReason(), Reports: r.reports}, nil
+	case err != nil:
+		return Result{}, err
+	}
+	return Result{}, errors.New("the runner ended and did not say how the workflow did")
+}
+
+// serve listens for runners of this machine, which know the server by the pin of its key.
+func serve(ctx context.Context, r *receiver) (address, pin string, stop func(), err error) {
+	cert, pin, err := certificate()
+	if err != nil {
+		return "", "", nil, err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", nil, fmt.Errorf("listen for the runner: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle(runnerv1connect.NewRunnerServiceHandler(r))
+	server := &http.Server{
+		Handler: mux, TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13}, ReadHeaderTimeout: time.Minute,
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = server.ServeTLS(listener, "", "") // it is closed
+	}()
+	return listener.Addr().String(), pin, func() {
+		_ = server.Close()
+		<-ended
+	}, nil
+}
+
+func certificate() (cert tls.Certificate, pin string, err error) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return cert, "", fmt.Errorf("make a key: %w", err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	if err != nil {
+		return cert, "", fmt.Errorf("make a certificate: %w", err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return cert, "", fmt.Errorf("make a certificate: %w", err)
+	}
+	sum := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private, Leaf: leaf}, hex.EncodeToString(sum[:]), nil
+}
+
+// runners runs all of them to their ends. When ctx is cancelled they are asked to stop, and killed when they do not.
+func (s *session) runners(ctx context.Context, r *receiver, address, pin string) error {
+	killing, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
+	stopAsking := context.AfterFunc(ctx, func() {
+		r.stop("It was interrupted.")
+		timer := time.AfterFunc(killAfter, kill)
+		context.AfterFunc(killing, func() { timer.Stop() })
+	})
+	defer stopAsking()
+	var running sync.WaitGroup
+	faults := make([]error, len(s.Plan.Containers))
+	for i, box := range s.Plan.Containers {
+		running.Go(func() { faults[i] = s.runner(killing, box.Name, address, pin) })
+	}
+	running.Wait()
+	return errors.Join(faults...)
+}
+
+// runner runs the runner of a container. It is in a process group of its own, so that a key that interrupts does not end it before the
+// steps were asked to stop.
+func (s *session) runner(ctx context.Context, container, address, pin string) error {
+	args := append(append([]string{}, s.Program[1:]...), "run", "--container="+container, "--shared="+filepath.Join(s.dir, "shared"),
+		"--workspace="+s.Workspace, "--token="+filepath.Join(s.dir, "token"), "--termination="+filepath.Join(s.dir, "end-"+container), "--plan="+s.planFile())
+	cmd := exec.CommandContext(ctx, s.Program[0], args...) //nolint:gosec // G204: our own program
+	for _, kv := range s.Env {
+		if !strings.HasPrefix(kv, "SEATRIAL_") {
+			cmd.Env = append(cmd.Env, kv)
+		}
+	}
+	cmd.Env = append(append(cmd.Env, s.given...), "SEATRIAL_AGENT="+address, "SEATRIAL_AGENT_PIN="+pin, "SEATRIAL_POD=local")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("the runner of container %s: %w: %s", container, err, lastLine(said.String()))
+	}
+	return nil
+}
+
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	return text[strings.LastIndexByte(text, '\n')+1:]
+}
+
+// answer decides about a step that waits.
+func (s *session) answer(step *runnerv1.StepState) *runnerv1.Resume {
+	if len(step.GetCalls()) > 0 {
+		return &runnerv1.Resume{
+			StepIndex: step.GetIndex(), Status: runnerv1.StepStatus_STEP_STATUS_PASSED, Reason: "other workflows are not executed on this machine",
+		}
+	}
+	by := ""
+	if s.Resume != nil {
+		by = s.Resume(step.GetReason())
+	}
+	if by == "" {
+		return nil
+	}
+	return &runnerv1.Resume{StepIndex: step.GetIndex(), Reason: "resumed by " + by}
+}
