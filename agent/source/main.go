@@ -1,4 +1,4 @@
-// Command seatrial-source fetches the git source of a test into the workspace, as the first step of an attempt.
+// Command seatrial-source fetches the sources of a test into the workspace, as the first step of an attempt.
 package main
 
 import (

@@ -15,6 +15,7 @@ import (
 type dealing struct {
 	places []cluster.Environment
 	loads  map[cluster.ID]cluster.Load // nil when every run takes place everywhere
+	dealt  map[string]int              // runs by place
 }
 
 // deal learns what has to be known of the places. Environments that somebody has asked for are all meant.
@@ -31,7 +32,7 @@ func (d *Dispatcher) deal(ctx context.Context, doc *workflow.Document, req execu
 	if err != nil {
 		return nil, fmt.Errorf("load how much clusters have to do: %w", err)
 	}
-	out.loads = loads
+	out.loads, out.dealt = loads, map[string]int{}
 	return out, nil
 }
 
@@ -56,10 +57,11 @@ func (d *dealing) place(name string) cluster.Environment {
 	}
 	least := slices.MinFunc(d.places, func(a, b cluster.Environment) int {
 		x, y := d.loads[a.ClusterID], d.loads[b.ClusterID]
-		return cmp.Or(cmp.Compare(away(x), away(y)), cmp.Compare(x.Active, y.Active))
+		return cmp.Or(cmp.Compare(away(x), away(y)), cmp.Compare(x.Active, y.Active), cmp.Compare(d.dealt[a.Name], d.dealt[b.Name]))
 	})
 	load := d.loads[least.ClusterID]
 	load.Active++
+	d.dealt[least.Name]++
 	d.loads[least.ClusterID] = load
 	return least
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -65,33 +66,40 @@ func makeCalls(ctx context.Context, tx *db.Tx, a *db.Attempt, row *db.Step, para
 		if c.problem != "" {
 			rows[i].SetStatus(string(record.Errored))
 		}
-		if children := begun[c.workflow]; len(children) > 0 {
-			rows[i].SetChildID(children[0])
-			begun[c.workflow] = children[1:]
+		if child := begun.take(i, c); child != uuid.Nil {
+			rows[i].SetChildID(child)
 		}
 	}
 	return true, tx.Call.CreateBulk(rows...).Exec(ctx)
 }
 
-// begunBefore returns what the step has started in earlier attempts of the run and nobody waits for, by workflow: it goes on, and is not
-// started again.
-func begunBefore(ctx context.Context, tx *db.Tx, a *db.Attempt, index int, wait bool) (map[string][]uuid.UUID, error) {
+// begunCalls are those of earlier attempts that have begun.
+type begunCalls []*db.Call
+
+// begunBefore returns what the step has started in earlier attempts of the run and nobody waits for: it goes on, and is not started
+// again.
+func begunBefore(ctx context.Context, tx *db.Tx, a *db.Attempt, index int, wait bool) (begunCalls, error) {
 	if wait || a.Number == 1 {
-		return nil, nil //nolint:nilnil // none
+		return nil, nil
 	}
-	rows, err := tx.Call.Query().Where(call.StepIndex(index), call.ChildIDNotNil(),
-		call.HasAttemptWith(attempt.RunID(a.RunID), attempt.NumberLT(a.Number))).Order(call.ByOrdinal()).
-		Select(call.FieldWorkflow, call.FieldChildID).All(ctx)
-	if err != nil {
-		return nil, err
+	return tx.Call.Query().Where(call.StepIndex(index), call.ChildIDNotNil(),
+		call.HasAttemptWith(attempt.RunID(a.RunID), attempt.NumberLT(a.Number))).Order(call.ByOrdinal()).All(ctx)
+}
+
+// take returns what was started for the same call, and does so once: at its place, or elsewhere when a selector finds more by now.
+func (b *begunCalls) take(ordinal int, c asked) uuid.UUID {
+	same := func(row *db.Call) bool { return row.Workflow == c.workflow && maps.Equal(row.Params, c.params) }
+	i := slices.IndexFunc(*b, func(row *db.Call) bool { return row.Ordinal == ordinal && same(row) })
+	if i < 0 {
+		i = slices.IndexFunc(*b, same)
 	}
-	begun := map[string][]uuid.UUID{}
-	for _, row := range rows {
-		if list := begun[row.Workflow]; !slices.Contains(list, *row.ChildID) { // a third attempt finds those of the first twice
-			begun[row.Workflow] = append(list, *row.ChildID)
-		}
+	if i < 0 {
+		return uuid.Nil
 	}
-	return begun, nil
+	child := *(*b)[i].ChildID
+	// a third attempt finds those of the first twice
+	*b = slices.DeleteFunc(*b, func(row *db.Call) bool { return *row.ChildID == child })
+	return child
 }
 
 // asked is a call that is to be stored, or why there is none.

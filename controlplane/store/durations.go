@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -20,8 +21,10 @@ import (
 const (
 	// recentExecutions are those that durations are taken from: what was changed long ago shall not count.
 	recentExecutions = 10
-	// maxDurations bounds what travels with an assignment.
-	maxDurations = 5000
+	// maxDurations bounds in bytes what travels with each assignment.
+	maxDurations = 32 << 10
+	// aboutEach is what a duration takes beside the name of its file.
+	aboutEach = 12
 )
 
 // TestDurations returns how long the tests of each file of a workflow usually took together: the median over the attempts of the last
@@ -54,12 +57,12 @@ func (s *Store) TestDurations(ctx context.Context, workflow string) (map[string]
 		slices.Sort(list)
 		took[name] = list[len(list)/2]
 	}
-	if len(took) <= maxDurations {
-		return took, nil
-	}
-	longest := slices.SortedFunc(maps.Keys(took), func(a, b string) int { return int(took[b] - took[a]) })
-	for _, name := range longest[maxDurations:] {
-		delete(took, name)
+	longest := slices.SortedFunc(maps.Keys(took), func(a, b string) int { return cmp.Or(cmp.Compare(took[b], took[a]), cmp.Compare(a, b)) })
+	size := 0
+	for _, name := range longest {
+		if size += len(name) + aboutEach; size > maxDurations {
+			delete(took, name)
+		}
 	}
 	return took, nil
 }

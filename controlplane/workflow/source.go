@@ -8,12 +8,14 @@ import (
 	"github.com/seatrial/seatrial/controlplane/workflow/parse"
 )
 
-// Where the source step finds its program and the config map, and where it writes.
+// Where the source step finds its program and the config map.
 const (
 	sourceProgram = "/seatrial/bin/seatrial-source"
 	configMapDir  = "/var/run/seatrial-source"
-	workspace     = "/workspace"
 )
+
+// Workspace is where steps work in a cluster.
+const Workspace = "/workspace"
 
 // source makes fetching the source the first step, so that it has a status and a log like any other.
 func (c *compilation) source(s document.Source) {
@@ -68,7 +70,7 @@ func (f *fetching) git(g document.Git) {
 	for _, p := range f.texts(path+".paths", g.Paths, expr.Here, "inWorkspace") {
 		options = append(options, "--path="+p)
 	}
-	f.add("git", append(options, "--dest="+workspace)...)
+	f.add("git", append(options, "--dest="+Workspace)...)
 	// user name and keys of hosts are no secrets: redacting "git" would eat every log line about it
 	f.credential(g.SecretRef, "username", "GIT_USERNAME", open)
 	f.credential(g.SecretRef, "password", "GIT_PASSWORD", secret)
@@ -81,7 +83,7 @@ func (f *fetching) http(h document.HTTP) {
 	const path = "spec.source.http"
 	f.add("http",
 		"--url="+f.text(path+".url", h.URL, expr.Here, "httpURL"), "--sha256="+f.text(path+".sha256", h.SHA256, expr.Here, "sha256"),
-		"--strip="+strconv.FormatInt(h.Strip, 10), "--dest="+workspace, "--folder="+folder(h.Path))
+		"--strip="+strconv.FormatInt(h.Strip, 10), "--dest="+Workspace, "--folder="+folder(h.Path))
 	f.credential(h.SecretRef, "username", "HTTP_USERNAME", open)
 	f.credential(h.SecretRef, "password", "HTTP_PASSWORD", secret)
 	f.credential(h.SecretRef, "token", "HTTP_TOKEN", secret)
@@ -92,7 +94,7 @@ func (f *fetching) oci(o document.OCI) {
 	if o.PlainHTTP {
 		options = append(options, "--plain-http")
 	}
-	f.add("oci", append(options, "--dest="+workspace, "--folder="+folder(o.Path))...)
+	f.add("oci", append(options, "--dest="+Workspace, "--folder="+folder(o.Path))...)
 	f.credential(o.SecretRef, ".dockerconfigjson", "OCI_CONFIG", needed)
 }
 
@@ -100,7 +102,7 @@ func (f *fetching) configMap(m document.ConfigMapSource) {
 	f.box.Volumes = append(f.box.Volumes, document.Volume{
 		Name: "source", MountPath: configMapDir, ReadOnly: true, ConfigMap: &document.ObjectVolume{Name: m.Name},
 	})
-	f.add("files", "--name="+m.Name, "--from="+configMapDir, "--dest="+workspace, "--folder="+folder(m.Path))
+	f.add("files", "--name="+m.Name, "--from="+configMapDir, "--dest="+Workspace, "--folder="+folder(m.Path))
 }
 
 // folder is a path below the workspace, "." for itself.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -67,13 +68,12 @@ func Run(ctx context.Context, args []string, version string) (int, error) {
 }
 
 func run(ctx context.Context, args []string, version string) (int, error) {
-	cfg, planPath, err := configure(args)
+	cfg, planPath, mask, err := configure(args)
 	if err != nil {
 		return exitUsage, err
 	}
 	cfg.Version = version
-	// Containers may run as different users and share what they write.
-	syscall.Umask(0)
+	syscall.Umask(mask)
 	if cfg.Plan, err = plan.Read(planPath); err != nil {
 		return exitFault, err //nolint:wrapcheck // says what it is
 	}
@@ -99,7 +99,7 @@ func run(ctx context.Context, args []string, version string) (int, error) {
 }
 
 // configure reads flags and environment. The paths are flags for tests and for runs outside of a pod.
-func configure(args []string) (cfg engine.Config, planPath string, err error) {
+func configure(args []string) (cfg engine.Config, planPath string, mask int, err error) {
 	fs := flag.NewFlagSet("seatrial-runner run", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.StringVar(&cfg.Container, "container", "", "name of this container")
@@ -108,12 +108,18 @@ func configure(args []string) (cfg engine.Config, planPath string, err error) {
 	fs.StringVar(&cfg.TokenFile, "token", tokenFile, "file with the service account token")
 	fs.StringVar(&cfg.Termination, "termination", termination.Path, "file for the termination message")
 	fs.StringVar(&planPath, "plan", planFile, "file with the plan")
+	// Containers may run as different users and share what they write.
+	fs.Func("umask", "permissions that files of steps do not have, in octal; none are left out by default", func(text string) error {
+		bits, err := strconv.ParseUint(text, 8, 9)
+		mask = int(bits)
+		return err //nolint:wrapcheck // the flag set says what for
+	})
 	if err := fs.Parse(args); err != nil {
-		return cfg, "", fmt.Errorf("%w\n%s", err, usage)
+		return cfg, "", 0, fmt.Errorf("%w\n%s", err, usage)
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return cfg, "", fmt.Errorf("find the runner itself: %w", err)
+		return cfg, "", 0, fmt.Errorf("find the runner itself: %w", err)
 	}
 	cfg.Binaries = filepath.Dir(self)
 	cfg.Environ = os.Environ()
@@ -124,10 +130,10 @@ func configure(args []string) (cfg engine.Config, planPath string, err error) {
 		{"--container", cfg.Container}, {"SEATRIAL_AGENT", cfg.Agent}, {"SEATRIAL_AGENT_PIN", cfg.Pin},
 	} {
 		if need[1] == "" {
-			return cfg, "", fmt.Errorf("%s is not set\n%s", need[0], usage)
+			return cfg, "", 0, fmt.Errorf("%s is not set\n%s", need[0], usage)
 		}
 	}
-	return cfg, planPath, nil
+	return cfg, planPath, mask, nil
 }
 
 // install copies the runner, and its companion where there is one, into a directory of the pod.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -110,7 +111,9 @@ func (e *engine) findShardFiles(kept string) ([]byte, error) {
 	if err := keepOnce(kept, strings.Join(mine, "\n")); err != nil {
 		return nil, err
 	}
-	e.ship.Note(fmt.Sprintf("shard %d of %d: %d of %d files", s.GetIndex(), s.GetCount(), len(mine), len(all)))
+	// Nothing else shows that the shards have not seen the same files, when a branch moved between their pods.
+	sum := sha256.Sum256([]byte(strings.Join(all, "\n")))
+	e.ship.Note(fmt.Sprintf("shard %d of %d: %d of %d files (list %x)", s.GetIndex(), s.GetCount(), len(mine), len(all), sum[:4]))
 	return os.ReadFile(kept) //nolint:gosec,wrapcheck // G304: our own path, which it names
 }
 
@@ -121,7 +124,10 @@ func (e *engine) matching(patterns []string) ([]string, error) {
 	}
 	var all []string
 	for _, pattern := range patterns {
-		err := doublestar.GlobWalk(e.root.FS(), strings.TrimPrefix(pattern, "./"), func(name string, _ fs.DirEntry) error {
+		err := doublestar.GlobWalk(e.root.FS(), strings.TrimPrefix(pattern, "./"), func(name string, d fs.DirEntry) error {
+			if !d.Type().IsRegular() {
+				return nil
+			}
 			if strings.Contains(name, "\n") {
 				return fmt.Errorf("the name %q has a line end", name)
 			}
@@ -129,7 +135,7 @@ func (e *engine) matching(patterns []string) ([]string, error) {
 				return fmt.Errorf("shards.files matches more than %d files", maxShardFiles)
 			}
 			return nil
-		}, doublestar.WithFilesOnly(), doublestar.WithNoFollow())
+		}, doublestar.WithFilesOnly(), doublestar.WithNoFollow(), doublestar.WithFailOnIOErrors())
 		if err != nil {
 			return nil, err //nolint:wrapcheck // says what it is
 		}

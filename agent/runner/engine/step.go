@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -92,6 +93,11 @@ func (e *engine) writeSources() error {
 			mode = 0o666 // containers may run as different users
 		}
 		err := root.MkdirAll(filepath.Dir(name), 0o777)
+		if err == nil { // in place of what was fetched, and not through a link of that
+			if err = root.Remove(name); errors.Is(err, fs.ErrNotExist) {
+				err = nil
+			}
+		}
 		if err == nil {
 			err = root.WriteFile(name, f.GetContent(), mode)
 		}

@@ -295,7 +295,7 @@ func (w *work) copy(from source, info fs.FileInfo) (*copied, error) {
 	c := &copied{name: filepath.Join(w.dir, fmt.Sprintf("%06d", len(w.copies)))}
 	var content io.Reader = src
 	if from.hidden {
-		content = redact.NewReader(src, w.g.Redact)
+		content = redact.NewReader(src, w.g.Redact.Again())
 	}
 	if err := c.fill(content, w.g.Limits.Each); err != nil {
 		_ = os.Remove(c.name)

@@ -64,11 +64,13 @@ func TestVariants_Bounded(t *testing.T) { //nolint:paralleltest // it measures m
 // TestRedactor_Use hides more in the midst of a stream, also where what is new to it has begun already.
 func TestRedactor_Use(t *testing.T) {
 	t.Parallel()
-	first, second := redact.Compile([]string{"first-one"}), redact.Compile([]string{"first-one", "first-two", "second-one"})
+	common := []string{"first-one", "hunter2-abc", "abc-token"}
+	first, second := redact.Compile(common), redact.Compile(append(common, "first-two", "second-one"))
 	for name, tc := range map[string]struct{ before, after, want string }{
 		"Between":  {"a first-one, second-one; ", "second-one", "a ***, second-one; ***"},
 		"AtTheEnd": {"a first-one", "second-one b", "a *** b"},
 		"Begun":    {"a first-", "two b", "a *** b"},
+		"Covered":  {"a hunter2-abc-", "b", "a ***-b"},
 		"GoesOn":   {"a first-o", "ne b", "a *** b"},
 	} {
 		r := first.Stream()

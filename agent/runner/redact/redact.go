@@ -124,20 +124,40 @@ type span struct{ from, to int }
 // New returns a redactor for patterns; empty ones are ignored.
 func New(patterns []string) *Redactor { return Compile(patterns).Stream() }
 
+// Again returns a redactor of the same set for another stream.
+func (r *Redactor) Again() *Redactor {
+	if r == nil {
+		return nil
+	}
+	return r.set.Stream()
+}
+
 // Use hides from now on what a set has that has more than the one before, in what is held back, too.
 func (r *Redactor) Use(s *Set) {
 	if r.set == s {
 		return
 	}
-	held := r.pending
+	held, known := r.pending, r.marks
 	r.set, r.at, r.pending, r.marks = s, 0, nil, nil
-	if s.Empty() {
-		r.pending = held // and decided
-		return
-	}
 	for _, b := range held {
-		r.feed(b)
+		if s.Empty() {
+			r.pending = append(r.pending, b)
+		} else {
+			r.feed(b)
+		}
 	}
+	// what was covered stays so, also where only its end is held
+	r.marks = append(r.marks, known...)
+	slices.SortFunc(r.marks, func(a, b span) int { return a.from - b.from })
+	var all []span
+	for _, m := range r.marks {
+		if n := len(all); n > 0 && m.from <= all[n-1].to {
+			all[n-1].to = max(all[n-1].to, m.to)
+			continue
+		}
+		all = append(all, m)
+	}
+	r.marks = all
 }
 
 // Empty reports whether there is nothing to hide.

@@ -116,7 +116,7 @@ func TestHTTP_Redirect(t *testing.T) {
 	raw, sum := tarball(t, map[string]string{"a.txt": "a"})
 	var leaked atomic.Bool
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		leaked.Store(r.Header.Get("Authorization") != "")
+		leaked.Store(r.Header.Get("Authorization") != "" || r.Header.Get("Referer") != "")
 		_, _ = w.Write(raw)
 	}))
 	t.Cleanup(other.Close)
@@ -124,11 +124,13 @@ func TestHTTP_Redirect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first := httptest.NewServer(http.RedirectHandler("http://localhost:"+elsewhere.Port(), http.StatusFound))
-	t.Cleanup(first.Close)
-	source(t, map[string]string{"SEATRIAL_HTTP_TOKEN": "sesame-sesame"}, "http", "--url="+first.URL, "--sha256="+sum).ok(t)
-	if leaked.Load() {
-		t.Error("the token went to another host")
+	for _, host := range []string{"localhost", "127.0.0.1"} { // another name, and another port of the same one
+		first := httptest.NewServer(http.RedirectHandler("http://"+host+":"+elsewhere.Port(), http.StatusFound))
+		source(t, map[string]string{"SEATRIAL_HTTP_TOKEN": "sesame-sesame"}, "http", "--url="+first.URL+"?token=s3cr3t", "--sha256="+sum).ok(t)
+		if leaked.Load() {
+			t.Errorf("the token or the query went to %s", host)
+		}
+		first.Close()
 	}
 }
 

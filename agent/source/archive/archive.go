@@ -24,6 +24,14 @@ import (
 // MaxEntries bounds how many names an archive may hold.
 const MaxEntries = 1_000_000
 
+const (
+	// MaxBytes bounds what the files of an archive have together, so that a small archive cannot fill a node.
+	MaxBytes = 64 << 30
+
+	maxName = 4096 // of Linux (PATH_MAX in limits.h)
+	shown   = 200  // bytes of a name in a message
+)
+
 // windowLimit in bytes is that of zstd --long, its most common use.
 const windowLimit = 128 << 20
 
@@ -135,6 +143,7 @@ type unpacker struct {
 	root  *os.Root
 	strip int
 	files int
+	bytes int64
 }
 
 func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
@@ -145,25 +154,50 @@ func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 	if err != nil || name == "." {
 		return err
 	}
-	if err := u.write(h, name, content); err != nil {
-		var own *Error
-		archive := errors.Is(err, tar.ErrHeader) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrChecksum)
-		switch {
-		case errors.As(err, &own):
-			return err
-		case archive:
-			return broken(err)
-		}
-		return fmt.Errorf("write %s: %w", name, err)
+	from := &source{from: content}
+	err = u.write(h, name, from)
+	var own *Error
+	switch {
+	case err == nil, errors.As(err, &own):
+		return err
+	case from.err != nil:
+		return broken(from.err)
 	}
-	return nil
+	return fmt.Errorf("write %s: %w", short(name), err)
+}
+
+// source remembers why it could not be read: that is a fault of the archive, and not of the disk.
+type source struct {
+	from io.Reader
+	err  error
+}
+
+// Read implements io.Reader.
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.from.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+	return n, err //nolint:wrapcheck // as it says
+}
+
+func short(name string) string {
+	if len(name) <= shown {
+		return name
+	}
+	return strings.ToValidUTF8(name[:shown], "") + "…"
 }
 
 // name is where an entry goes; "." when it is left out.
 func (u *unpacker) name(name string) (string, error) {
 	parts := strings.Split(name, "/")
-	if strings.HasPrefix(name, "/") || slices.Contains(parts, "..") || strings.ContainsRune(name, 0) {
-		return "", wrong("holds the name %q, which is outside of its folder", name)
+	switch {
+	case len(name) > maxName:
+		return "", wrong("holds a name of %d bytes: %q", len(name), short(name))
+	case strings.HasPrefix(name, "/"), slices.Contains(parts, ".."), strings.ContainsRune(name, 0):
+		return "", wrong("holds the name %q, which is outside of its folder", short(name))
+	case strings.HasPrefix(path.Base(name), ".wh."): // OCI image specification, "Whiteouts"
+		return "", wrong("is a layer of an image in which %q is deleted: only artifacts and images of one layer can be unpacked", short(name))
 	}
 	clean := path.Clean(name)
 	if u.strip == 0 || clean == "." {
@@ -180,7 +214,10 @@ func (u *unpacker) write(h *tar.Header, name string, content io.Reader) error {
 	switch h.Typeflag {
 	case tar.TypeDir:
 		return folder.Make(u.root, name)
-	case tar.TypeReg:
+	case tar.TypeReg, tar.TypeGNUSparse:
+		if u.bytes += h.Size; u.bytes > MaxBytes {
+			return wrong("has files of more than %d GiB", MaxBytes>>30)
+		}
 		mode := folder.Plain
 		if h.Mode&0o111 != 0 {
 			mode = folder.Executable
@@ -199,8 +236,11 @@ func (u *unpacker) write(h *tar.Header, name string, content io.Reader) error {
 		if err != nil {
 			return err
 		}
+		if target == "." {
+			return wrong("holds the link %q to %q, which strip leaves out", short(h.Name), short(h.Linkname))
+		}
 		return folder.Link(u.root, target, name)
 	default:
-		return wrong("holds %q, which is neither a file nor a folder nor a link", name)
+		return wrong("holds %q, which is neither a file nor a folder nor a link", short(name))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -124,6 +125,20 @@ func tree(tb testing.TB, dir string) (out []string) {
 	return out
 }
 
+// corrupt is an archive whose compression is damaged within a large file.
+func corrupt(tb testing.TB) []byte {
+	tb.Helper()
+	var content strings.Builder
+	for i := range 50_000 {
+		fmt.Fprintf(&content, "%x", sha256.Sum256([]byte{byte(i), byte(i >> 8)}))
+	}
+	raw := gzipped(tb, pack(tb, entry{name: "a", content: content.String()}))
+	for i := len(raw) / 2; i < len(raw)/2+64; i++ {
+		raw[i] = 0xff
+	}
+	return raw
+}
+
 func project(tb testing.TB) []byte {
 	tb.Helper()
 	return pack(tb,
@@ -193,6 +208,9 @@ func TestUnpack_Err(t *testing.T) {
 		"Absolute":    {"not below the folder", pack(t, entry{name: "/evil", content: "x"}), 0, "outside of its folder"},
 		"Through":     {"a link out, then a file through it", pack(t, entry{name: "l", kind: tar.TypeSymlink, target: ".."}, entry{name: "l/evil", content: "x"}), 0, "escapes"},
 		"HardOutside": {"a second name for what is outside", pack(t, entry{name: "l", kind: tar.TypeLink, target: "../secret"}), 0, "outside of its folder"},
+		"Whiteout":    {"what an image deletes would come back", pack(t, entry{name: "a/.wh.b"}), 0, "a layer of an image"},
+		"LinkToTop":   {"its target is left out", pack(t, entry{name: "a", content: "x"}, entry{name: "d/l", kind: tar.TypeLink, target: "a"}), 1, "which strip leaves out"},
+		"Corrupt":     {"in the midst of a file", corrupt(t), 0, "is damaged"},
 		"Device":      {"not a file", pack(t, entry{name: "null", kind: tar.TypeChar}), 0, "neither a file nor a folder nor a link"},
 		"Pipe":        {"would hang its reader", pack(t, entry{name: "p", kind: tar.TypeFifo}), 0, "neither a file nor a folder nor a link"},
 		"Zip":         {"another archive", []byte("PK\x03\x04 and more"), 0, "looks like a zip archive"},

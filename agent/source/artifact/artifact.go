@@ -1,16 +1,16 @@
 // Package artifact fetches the files of an OCI artifact from a registry into a directory.
 //
-// A layer that is a tar archive is unpacked, as of Flux, Helm and images; another is a file under the name that its title annotation
+// A layer that is a tar archive is unpacked, as of Flux and Helm, and of images in which no layer deletes what another has; another is a file under the name that its title annotation
 // gives, as the oras tool makes it (https://oras.land/docs/concepts/artifact).
 package artifact
 
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -59,12 +59,12 @@ func Run(ctx context.Context, o Options) error {
 		ref.Reference = "latest"
 	}
 	f := &fetcher{Options: o, ref: ref, where: cause.Where{Field: "source.oci", Host: ref.Registry, Dest: o.Dest}}
-	if o.PlainHTTP && o.Credentials.given() {
+	if o.PlainHTTP && o.Credentials.has(ref) {
 		o.Say("the credentials go to %s unencrypted: do without plainHTTP", ref.Registry)
 	}
 	f.repo = &remote.Repository{
 		Reference: ref, PlainHTTP: o.PlainHTTP,
-		Client: &auth.Client{Client: transfer.Client(), Cache: auth.NewCache(), Credential: o.Credentials.find},
+		Client: &auth.Client{Client: transfer.Client(), Cache: auth.NewCache(), Credential: o.Credentials.of(ref)},
 	}
 	if err := cause.Persist(ctx, o.Say, statusOf, f.explain, func() error { return f.fetch(ctx) }); err != nil {
 		return f.explain(err)
@@ -77,6 +77,7 @@ type fetcher struct {
 	ref   registry.Reference
 	repo  *remote.Repository
 	where cause.Where
+	found ocispec.Descriptor // once it is known: a tag may move between two tries
 }
 
 // contentError is a fault of the artifact, as the end of a sentence about it.
@@ -89,11 +90,14 @@ func wrong(format string, args ...any) error { return &contentError{fmt.Sprintf(
 
 func (f *fetcher) fetch(ctx context.Context) error {
 	f.Say("fetching %s", f.ref)
-	found, err := f.repo.Resolve(ctx, f.ref.Reference)
-	if err != nil {
-		return err //nolint:wrapcheck // explain words it
+	if f.found.Digest == "" {
+		found, err := f.repo.Resolve(ctx, f.ref.Reference)
+		if err != nil {
+			return err //nolint:wrapcheck // explain words it
+		}
+		f.found = found
 	}
-	manifest, err := f.manifest(ctx, found)
+	manifest, err := f.manifest(ctx, f.found)
 	if err != nil {
 		return err
 	}
@@ -113,7 +117,7 @@ func (f *fetcher) fetch(ctx context.Context) error {
 	if files == 0 {
 		return wrong("holds no file")
 	}
-	f.Say("digest %s", found.Digest)
+	f.Say("digest %s", f.found.Digest)
 	f.Say("%d files", files)
 	return nil
 }
@@ -207,9 +211,4 @@ func isArchive(mediaType string) bool {
 	return false
 }
 
-func inside(name string) bool {
-	return !path.IsAbs(name) && path.Clean(name) != "." && name != ".." && !strings.HasPrefix(path.Clean(name), "../")
-}
-
-// errNoSecret means that the secret does not hold what it should.
-var errNoSecret = errors.New("the secret that source.oci.secretRef names is not of the type kubernetes.io/dockerconfigjson")
+func inside(name string) bool { return path.Clean(name) != "." && filepath.IsLocal(path.Clean(name)) }

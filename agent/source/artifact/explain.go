@@ -12,6 +12,7 @@ import (
 	"oras.land/oras-go/v2/registry/remote/errcode"
 
 	"github.com/seatrial/seatrial/agent/source/archive"
+	"github.com/seatrial/seatrial/agent/source/cause"
 )
 
 func statusOf(err error) int {
@@ -23,12 +24,18 @@ func statusOf(err error) int {
 
 // explain turns an error into one sentence.
 func (f *fetcher) explain(err error) error {
-	for _, text := range []string{f.where.Disk(err), f.where.Network(err), f.content(err), f.answer(err)} {
+	for _, text := range []string{f.where.Disk(err), f.where.At(err).Network(err), f.content(err), f.answer(err)} {
 		if text != "" {
 			return errors.New(text)
 		}
 	}
-	return fmt.Errorf("%s cannot be fetched: %w", f.ref, err)
+	return fmt.Errorf("%s cannot be fetched: %s", f.ref, cause.Plain(err))
+}
+
+// elsewhere reports whether it was another host that answered, such as the store of blobs.
+func (f *fetcher) elsewhere(err error) bool {
+	answer, ok := errors.AsType[*errcode.ErrorResponse](err)
+	return ok && answer.URL != nil && answer.URL.Host != f.ref.Host()
 }
 
 func (f *fetcher) content(err error) string {
@@ -51,6 +58,12 @@ func (f *fetcher) answer(err error) string {
 	case errors.Is(err, errdef.ErrNotFound), code == http.StatusNotFound:
 		return fmt.Sprintf("host %s has no artifact %s", f.ref.Registry, f.ref)
 	case errors.Is(err, auth.ErrBasicCredentialNotFound), code == http.StatusUnauthorized, code == http.StatusForbidden:
+		if f.elsewhere(err) {
+			return f.where.Status(code) + " after a redirect"
+		}
+		if f.Credentials.given() && !f.Credentials.has(f.ref) {
+			return fmt.Sprintf("host %s wants credentials for %s, and the secret that source.oci.secretRef names has none for it", f.ref.Registry, f.ref)
+		}
 		return f.where.Login(f.ref.String(), f.Credentials.given())
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"): // net/http has no type for it
 		return fmt.Sprintf("host %s has no TLS: say plainHTTP: true in source.oci if that is meant", f.ref.Registry)

@@ -12,6 +12,9 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
+	"os"
+	"regexp"
 	"syscall"
 	"time"
 )
@@ -20,6 +23,9 @@ const (
 	tries    = 3
 	retryMin = time.Second
 )
+
+// ErrBroken is the cause when an answer broke off.
+var ErrBroken = errors.New("the answer broke off")
 
 // ErrStalled is the cause when a server sends nothing any more.
 var ErrStalled = errors.New("nothing came for two minutes")
@@ -67,7 +73,7 @@ func passing(err error, status int) bool {
 		return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests
 	}
 	for _, passing := range []error{
-		syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE, syscall.EHOSTUNREACH, syscall.ENETUNREACH, io.ErrUnexpectedEOF, io.EOF, ErrStalled,
+		syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE, syscall.EHOSTUNREACH, syscall.ENETUNREACH, io.ErrUnexpectedEOF, io.EOF, ErrStalled, ErrBroken,
 	} {
 		if errors.Is(err, passing) {
 			return true
@@ -81,8 +87,13 @@ func (w Where) Disk(err error) string {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fmt.Sprintf("no space is left for the source in %s: raise the node's ephemeral storage, or fetch less", w.Dest)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Sprintf("the source cannot be written to %s: %v", w.Dest, err)
+	case errors.Is(err, fs.ErrPermission): // of files alone: connections may be forbidden, too
+		if file, ok := errors.AsType[*fs.PathError](err); ok {
+			return fmt.Sprintf("the source cannot be written to %s: %v", w.Dest, file)
+		}
+		if link, ok := errors.AsType[*os.LinkError](err); ok {
+			return fmt.Sprintf("the source cannot be written to %s: %v", w.Dest, link)
+		}
 	}
 	return ""
 }
@@ -103,6 +114,10 @@ func (w Where) Network(err error) string {
 		return fmt.Sprintf("the certificate of host %s is not trusted: %v", w.Host, rootOf(err))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Sprintf("host %s refuses connections: check the port in %s", w.Host, w.Field)
+	case isNet && errors.Is(err, fs.ErrPermission):
+		return fmt.Sprintf("the node forbids connections to host %s: ask who runs the cluster", w.Host)
+	case errors.Is(err, ErrBroken):
+		return fmt.Sprintf("the answer of host %s broke off", w.Host)
 	case errors.Is(err, ErrStalled):
 		return fmt.Sprintf("host %s began to answer and then sent nothing for two minutes", w.Host)
 	case isNet && timeout.Timeout(), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
@@ -119,6 +134,24 @@ func rootOf(err error) error {
 		}
 		err = next
 	}
+}
+
+// At is about the host that a redirect led to, when that is what an error is about.
+func (w Where) At(err error) Where {
+	if asked, ok := errors.AsType[*url.Error](err); ok {
+		if to, err := url.Parse(asked.URL); err == nil && to.Host != "" && to.Host != w.Host && to.Hostname() != w.Host {
+			w.Host = to.Host + ", to which host " + w.Host + " redirects"
+		}
+	}
+	return w
+}
+
+// Plain is the text of an error without addresses' queries, which may hold a signature or a token.
+func Plain(err error) string {
+	if asked, ok := errors.AsType[*url.Error](err); ok {
+		err = asked.Err
+	}
+	return regexp.MustCompile(`\?[^\s"]+`).ReplaceAllString(err.Error(), "?…")
 }
 
 // Login explains that a host wants credentials for something, or not the ones it got.

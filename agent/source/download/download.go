@@ -85,7 +85,7 @@ func (d *downloader) fetch(ctx context.Context) error {
 	}
 	defer answer.Body.Close() //nolint:errcheck // read only
 	if answer.StatusCode != http.StatusOK {
-		return &cause.StatusError{Code: answer.StatusCode}
+		return &url.Error{Op: "Get", URL: answer.Request.URL.String(), Err: &cause.StatusError{Code: answer.StatusCode}}
 	}
 	return d.unpack(answer.Body)
 }
@@ -127,11 +127,10 @@ func statusOf(err error) int {
 
 // explain turns an error into one sentence.
 func (d *downloader) explain(err error) error {
-	if text := d.where.Disk(err); text != "" {
-		return errors.New(text)
-	}
-	if text := d.where.Network(err); text != "" {
-		return errors.New(text)
+	for _, text := range []string{d.where.Disk(err), d.where.At(err).Network(err)} {
+		if text != "" {
+			return errors.New(text)
+		}
 	}
 	if sum, ok := errors.AsType[*sumError](err); ok {
 		return fmt.Errorf("%s is not the archive that source.http.sha256 names: its SHA-256 is %s", d.shown(), sum.got)
@@ -142,15 +141,14 @@ func (d *downloader) explain(err error) error {
 	switch code := statusOf(err); code {
 	case 0:
 	case http.StatusUnauthorized, http.StatusForbidden:
+		if at := d.where.At(err); at != d.where {
+			return errors.New(at.Status(code)) // it is not that host's credentials
+		}
 		return errors.New(d.where.Login(d.shown(), d.Credentials.any()))
 	case http.StatusNotFound, http.StatusGone:
 		return fmt.Errorf("there is nothing at %s", d.shown())
 	default:
-		return errors.New(d.where.Status(code))
+		return errors.New(d.where.At(err).Status(code))
 	}
-	// the library's text would quote the address with its query
-	if asked, ok := errors.AsType[*url.Error](err); ok {
-		err = asked.Err
-	}
-	return fmt.Errorf("%s cannot be fetched: %w", d.shown(), err)
+	return fmt.Errorf("%s cannot be fetched: %s", d.shown(), cause.Plain(err))
 }

@@ -44,8 +44,22 @@ func Client() *http.Client {
 		case via[len(via)-1].URL.Scheme == "https" && r.URL.Scheme == "http":
 			return errDowngrade
 		}
+		r.Header.Del("Referer") // it would have the query of the address before
+		if leaves(r, via) {
+			r.Header.Del("Authorization")
+		}
 		return nil
 	}}
+}
+
+// leaves reports whether any redirect so far led to another host or port than was asked first: credentials are for that one alone.
+func leaves(r *http.Request, via []*http.Request) bool {
+	for _, hop := range append([]*http.Request{r}, via...) {
+		if hop.URL.Host != via[0].URL.Host || hop.URL.Scheme != via[0].URL.Scheme {
+			return true
+		}
+	}
+	return false
 }
 
 // watched gives up answers in which nothing comes.
@@ -82,7 +96,7 @@ func (b *body) Read(p []byte) (int, error) {
 		b.timer.Reset(b.stall)
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = cmp.Or(b.why(), err)
+		err = cmp.Or(b.why(), fmt.Errorf("%w: %w", cause.ErrBroken, err))
 	}
 	return n, err //nolint:wrapcheck // as the body says
 }
@@ -95,25 +109,33 @@ func (b *body) Close() error {
 	return err //nolint:wrapcheck // as the body says
 }
 
-// Spool keeps bytes in a file of the folder until all have come; use gets them from the start, and the file is gone afterwards. A nil
-// check takes any bytes.
+// MaxBytes is how large what is fetched may be.
+const MaxBytes = 16 << 30
+
+// ErrTooLarge means that there is more than MaxBytes.
+var ErrTooLarge = fmt.Errorf("it has more than %d GiB", MaxBytes>>30)
+
+// Spool keeps bytes in a file of the folder until all have come and are found right; use gets them from the start. The file has no name
+// meanwhile, so that nothing is left of it however this ends.
 func Spool(root *os.Root, from io.Reader, check func() error, use func(*os.File) error) error {
 	name := prefix + rand.Text()
 	file, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, tempMode)
 	if err != nil {
 		return err //nolint:wrapcheck // names what and where
 	}
-	defer func() {
-		_ = file.Close()
-		_ = root.Remove(name)
-	}()
-	if _, err := io.Copy(file, from); err != nil {
-		return err //nolint:wrapcheck // as the reader says
+	defer file.Close() //nolint:errcheck // it is read only by now, or given up
+	if err := root.Remove(name); err != nil {
+		return err //nolint:wrapcheck // names what and where
 	}
-	if check != nil {
-		if err := check(); err != nil {
-			return err
-		}
+	n, err := io.Copy(file, io.LimitReader(from, MaxBytes+1))
+	switch {
+	case err != nil:
+		return err //nolint:wrapcheck // as the reader says
+	case n > MaxBytes:
+		return ErrTooLarge
+	}
+	if err := check(); err != nil {
+		return err
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return err //nolint:wrapcheck // names what and where

@@ -348,6 +348,7 @@ func calls() map[string]func(t *testing.T, f *fixture) {
 			if out := f.settle(t); len(out.Begin) != 1 || out.Begin[0].Workflow != "b" {
 				t.Errorf("what begins is %+v, want what had not begun", out.Begin)
 			}
+			// the first two differ in their params
 			if list := f.calls(t, n.Execution.ID); list[0].Execution != first.Execution.ID || list[1].Execution != second.Execution.ID {
 				t.Errorf("calls %+v", list)
 			}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -135,20 +136,28 @@ func (a *app) try(ctx context.Context, doc *workflow.Document, t trial) error {
 		return err
 	}
 	var worst error
-	for _, r := range runs {
+	for i, r := range runs {
+		if ctx.Err() != nil {
+			return coded(exitcode.Stopped, fmt.Errorf("%d of %d runs were not started", len(runs)-i, len(runs)))
+		}
+		files := t.keepFiles
 		if len(runs) > 1 {
 			a.say("\n=== %s", r.Name)
+			if files != "" {
+				files = filepath.Join(files, strings.ReplaceAll(r.Name, "/", " of "))
+			}
 		}
 		in.Matrix, in.Shard = r.Matrix, workflow.Shard{Index: r.Shard, Count: r.Shards}
 		plan, err := workflow.Compile(doc, in)
 		if err != nil {
 			return err
 		}
-		if err := a.tryOne(ctx, plan, secrets, t); err != nil && (worst == nil || exitcode.Of(err) > exitcode.Of(worst)) {
-			worst = err
+		err = a.tryOne(ctx, plan, secrets, files, t)
+		if err != nil && i < len(runs)-1 {
+			a.say("%v", err) // the last one is said at the end
 		}
-		if ctx.Err() != nil {
-			break
+		if err != nil && (worst == nil || exitcode.Of(err) > exitcode.Of(worst)) {
+			worst = err
 		}
 	}
 	return worst
@@ -180,15 +189,15 @@ func secretPairs(list []string) (map[string]string, error) {
 	return out, nil
 }
 
-func (a *app) tryOne(ctx context.Context, plan *workflow.Plan, secrets map[string]string, t trial) error {
-	v := newTrialView(a, plan)
+func (a *app) tryOne(ctx context.Context, plan *workflow.Plan, secrets map[string]string, files string, t trial) error {
+	v := newTrialView(a)
 	program, err := a.runnerProgram()
 	if err != nil {
 		return err
 	}
 	result, done, err := local.Run(ctx, local.Options{
-		Plan: plan, Workspace: t.workspace, Output: t.keepFiles, Keep: t.keep, Program: program, Env: a.Environ, Secrets: secrets,
-		Resume: func(question string) string { return a.mayGoOn(question, t.resume) }, View: v,
+		Plan: plan, Workspace: t.workspace, Output: files, Keep: t.keep, Program: program, Env: a.Environ, Secrets: secrets,
+		Resume: func(ctx context.Context, question string) string { return a.mayGoOn(ctx, question, t.resume) }, View: v,
 	})
 	defer done()
 	switch {
@@ -216,8 +225,8 @@ func (a *app) runnerProgram() ([]string, error) {
 	return []string{self, "local", "runner"}, nil
 }
 
-// mayGoOn asks whoever sits at the terminal.
-func (a *app) mayGoOn(question string, always bool) string {
+// mayGoOn asks whoever sits at the terminal, until ctx ends.
+func (a *app) mayGoOn(ctx context.Context, question string, always bool) string {
 	switch {
 	case always:
 		return "--resume"
@@ -226,24 +235,49 @@ func (a *app) mayGoOn(question string, always bool) string {
 		return ""
 	}
 	a.tell("%s\nPress Enter to go on, or write no: ", question)
-	line, err := bufio.NewReader(a.In).ReadString('\n')
-	if err != nil || strings.HasPrefix(strings.ToLower(strings.TrimSpace(line)), "n") {
+	select {
+	case line, ok := <-a.typed():
+		if !ok || strings.HasPrefix(strings.ToLower(strings.TrimSpace(line)), "n") {
+			return ""
+		}
+		return "you"
+	case <-ctx.Done():
 		return ""
 	}
-	return "you"
 }
 
-// tried shows what the reports say.
+// typed are the lines of the input. Nothing can end the reading of a terminal, so it is done once, beside everything else.
+func (a *app) typed() <-chan string {
+	a.reading.Do(func() {
+		a.lines = make(chan string)
+		go func() {
+			defer close(a.lines)
+			for in := bufio.NewScanner(a.In); in.Scan(); {
+				a.lines <- in.Text()
+			}
+		}()
+	})
+	return a.lines
+}
+
+// tried shows what the reports say. An exit code speaks of a report only when no other one of its step lists a failure.
 func (a *app) tried(r local.Result) error {
 	var all []inspected
+	bad := map[int]int{} // failures by step
 	for _, report := range r.Reports {
 		one, err := a.readReport(report.File, format.Name(report.Format))
 		if err != nil {
 			return err
 		}
 		one.File = report.Name
-		one.judge(report.Exit)
+		bad[report.Step] += one.summary.Listed.Bad
 		all = append(all, one)
+	}
+	for i, report := range r.Reports {
+		if bad[report.Step] > all[i].summary.Listed.Bad {
+			report.Exit = nil
+		}
+		all[i].judge(report.Exit)
 	}
 	if len(all) == 0 {
 		return nil

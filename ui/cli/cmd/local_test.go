@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/seatrial/seatrial/ui/cli/exitcode"
@@ -30,13 +31,18 @@ func TestMain(m *testing.M) {
 // trial runs a workflow on this machine.
 func trial(t *testing.T, spec string, args ...string) said {
 	t.Helper()
+	return trialIn(t.Context(), t, spec, args...)
+}
+
+func trialIn(ctx context.Context, t *testing.T, spec string, args ...string) said {
+	t.Helper()
 	s := setup(t)
 	s.runner, s.steps = []string{os.Args[0], asRunner}, append(os.Environ(), "TOKEN=hunter2-hunter2")
 	file := filepath.Join(t.TempDir(), "w.yaml")
 	if err := os.WriteFile(file, []byte("apiVersion: seatrial.dev/v1\nkind: TestWorkflow\nmetadata: {name: w}\nspec:\n  container: {image: example.test/tests:1}\n"+spec), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return s.run(t, append([]string{"local", "run", file}, args...)...)
+	return s.runIn(ctx, append([]string{"local", "run", file}, args...)...)
 }
 
 const report = `<testsuite name='cart' tests='2' failures='1'><testcase name='adds'/><testcase name='removes'><failure message='expected 1'/></testcase></testsuite>`
@@ -142,6 +148,52 @@ func inOrder(t *testing.T, what, text string, parts []string) {
 	}
 }
 
+// TestLocal_Interrupt stops what runs as a cluster does: politely, with the teardown.
+func TestLocal_Interrupt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	started := filepath.Join(dir, "started")
+	if err := syscall.Mkfifo(started, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	go func() {
+		_, _ = os.ReadFile(started) // until the step has written
+		interrupt()
+	}()
+	got := trialIn(ctx, t, `
+  steps: [{name: long, run: "trap 'echo told; exit 7' TERM; echo x > `+started+`; while :; do sleep 0.1; done"}]
+  teardown: [{name: clean, run: echo cleaned}]
+`)
+	if got.code != exitcode.Stopped {
+		t.Errorf("exit code %d", got.code)
+	}
+	inOrder(t, "output", got.out, []string{"told\n", "cleaned\n"})
+	inOrder(t, "messages", got.err, []string{"cancelled", "It was interrupted."})
+}
+
+// TestLocal_Files keeps apart what steps call alike, and judges each report by its own step.
+func TestLocal_Files(t *testing.T) {
+	t.Parallel()
+	files := filepath.Join(t.TempDir(), "files")
+	got := trial(t, `
+  steps:
+    - {name: bad, run: "echo \"`+report+`\" > r.xml; exit 1", continueOnError: true, reports: [{format: junit, paths: [r.xml]}], artifacts: {paths: ["*.xml"]}}
+    - {name: good, run: "echo \"<testsuite name='x' tests='1'><testcase name='y'/></testsuite>\" > r.xml", reports: [{format: junit, paths: [r.xml]}]}
+`, "--files", files)
+	if got.code != exitcode.Passed || strings.Count(got.out, "consistent") != 2 || strings.Count(got.out, "expected 1") != 1 {
+		t.Errorf("exit code %d, output:\n%s", got.code, got.out)
+	}
+	for name, want := range map[string]string{"bad/reports/r.xml": "removes", "bad/artifacts/r.xml": "removes", "good/reports/r.xml": "name='y'"} {
+		if b, err := os.ReadFile(filepath.Join(files, name)); err != nil || !strings.Contains(string(b), want) {
+			t.Errorf("%s is %q, %v", name, b, err)
+		}
+	}
+	if got := trial(t, "  steps: [{run: x}]\n", "--files", filepath.Join(files, "bad/reports/r.xml")); got.code != exitcode.Usage || !strings.Contains(got.err, "the folder for files") {
+		t.Errorf("a folder that is none: %+v", got)
+	}
+}
+
 // TestLocal_Workspace runs in the folder of the author and leaves what is there.
 func TestLocal_Workspace(t *testing.T) {
 	t.Parallel()
@@ -156,9 +208,9 @@ func TestLocal_Workspace(t *testing.T) {
 	if got.code != exitcode.Passed || got.out != "mine\nmore\n" {
 		t.Errorf("exit code %d, output %q, messages:\n%s", got.code, got.out, got.err)
 	}
-	inOrder(t, "messages", got.err, []string{"Runs on this machine, in " + dir, "the source is not fetched", "mine.txt of your workspace is used"})
+	inOrder(t, "messages", got.err, []string{"Runs on this machine, in " + dir, "the source is not fetched", "mine.txt of your workspace is used", "── 1/1 step-1"})
 	for name, want := range map[string]string{"mine.txt": "mine\n", "made.txt": "made\n", "more.txt": "more\n"} {
-		if b, err := os.ReadFile(filepath.Join(files, name)); err != nil || string(b) != want {
+		if b, err := os.ReadFile(filepath.Join(files, "step-1/artifacts", name)); err != nil || string(b) != want {
 			t.Errorf("%s is %q, %v", name, b, err)
 		}
 	}

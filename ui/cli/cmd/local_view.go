@@ -13,8 +13,8 @@ import (
 
 // trialView shows a local run: what steps write goes to standard output, what is said of them beside it.
 type trialView struct {
-	app  *app
-	plan *workflow.Plan
+	app   *app
+	steps []workflow.PlanStep
 
 	open    map[int]bool   // steps whose heading was shown
 	ended   map[int]bool   // of which the end was shown
@@ -23,12 +23,13 @@ type trialView struct {
 	dropped int            // artifacts that were not kept
 }
 
-func newTrialView(a *app, plan *workflow.Plan) *trialView {
-	return &trialView{app: a, plan: plan, open: map[int]bool{}, ended: map[int]bool{}, lines: map[int][]byte{}}
+func newTrialView(a *app) *trialView {
+	return &trialView{app: a, open: map[int]bool{}, ended: map[int]bool{}, lines: map[int][]byte{}}
 }
 
 // Begins implements local.View.
-func (v *trialView) Begins(workspace string, notes []string) {
+func (v *trialView) Begins(workspace string, steps []workflow.PlanStep, notes []string) {
+	v.steps = steps
 	v.app.say("Runs on this machine, in %s", workspace)
 	for _, n := range notes {
 		v.app.say("  %s", render.Line(n))
@@ -68,20 +69,20 @@ func (v *trialView) Step(s *runnerv1.StepState) {
 
 // heading begins a step.
 func (v *trialView) heading(i int) {
-	if v.open[i] || i >= len(v.plan.Steps) {
+	if v.open[i] || i >= len(v.steps) {
 		return
 	}
 	v.open[i] = true
 	v.newLine()
-	v.app.say("── %d/%d %s", i+1, len(v.plan.Steps), v.plan.Steps[i].Name)
+	v.app.say("── %d/%d %s", i+1, len(v.steps), v.steps[i].Name)
 }
 
 // mark says of a step of a group which one it is.
 func (v *trialView) mark(i int) string {
-	if i >= len(v.plan.Steps) || v.plan.Steps[i].Group == "" {
+	if i >= len(v.steps) || v.steps[i].Group == "" {
 		return ""
 	}
-	return v.plan.Steps[i].Name + " | "
+	return v.steps[i].Name + " | "
 }
 
 // Log implements local.View.

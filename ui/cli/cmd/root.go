@@ -44,6 +44,8 @@ type app struct {
 	target  config.Context
 	err     sync.Mutex  // of writes to Err, which come from everything that is watched
 	lost    atomic.Bool // it was said that the connection is lost
+	reading sync.Once
+	lines   chan string // of the input, see typed
 }
 
 // Main runs a command line and returns the exit code.

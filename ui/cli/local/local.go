@@ -10,33 +10,40 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/seatrial/seatrial/agent/runner/plan"
 	"github.com/seatrial/seatrial/controlplane/runplan"
 	"github.com/seatrial/seatrial/controlplane/workflow"
+	"github.com/seatrial/seatrial/controlplane/workflow/expr"
 	"github.com/seatrial/seatrial/controlplane/workflow/parse"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
+// deliverWithin is how long a runner tries to tell this process what it has.
+const deliverWithin = 10 * time.Second
+
 // Options say how to run a plan.
 type Options struct {
 	Plan      *workflow.Plan
-	Workspace string                            // directory of the author's; a new one when empty
-	Output    string                            // directory that gets reports and artifacts; none when empty
-	Keep      bool                              // a new workspace stays
-	Program   []string                          // command line that runs the runner; its own arguments follow
-	Env       []string                          // of the steps
-	Secrets   map[string]string                 // values by "secret/key" and "config map/key"
-	Resume    func(question string) (by string) // asks a person whether a step that waits may go on; empty means no
-	View      View
+	Workspace string            // directory of the author's; a new one when empty
+	Output    string            // directory that gets reports and artifacts; none when empty
+	Keep      bool              // a new workspace stays
+	Program   []string          // command line that runs the runner; its own arguments follow
+	Env       []string          // of the steps
+	Secrets   map[string]string // values by "secret/key" and "config map/key"
+	// Resume asks a person whether a step that waits may go on, until ctx ends; empty means no.
+	Resume func(ctx context.Context, question string) (by string)
+	View   View
 }
 
 // View shows what happens. Its methods are called one after the other.
 type View interface {
-	// Begins says where and what of the workflow does not hold on this machine.
-	Begins(workspace string, notes []string)
+	// Begins says where, which steps there are, and what of the workflow does not hold on this machine.
+	Begins(workspace string, steps []workflow.PlanStep, notes []string)
 	// Step is told of each change of a step's state.
 	Step(s *runnerv1.StepState)
 	// Log is given what a step writes, in order; a gap says how many bytes are missing.
@@ -59,7 +66,8 @@ type Report struct {
 	Name   string // path in the workspace
 	File   string // where it is
 	Format string
-	Exit   *int // exit code of its step
+	Step   int
+	Exit   *int // exit code of its step, nil when that passed: it is one that was expected then
 }
 
 // ErrInput means that the author has to do something first.
@@ -79,7 +87,7 @@ func Run(ctx context.Context, o Options) (result Result, done func(), err error)
 		done()
 		return result, func() {}, err
 	}
-	o.View.Begins(s.Workspace, notes)
+	o.View.Begins(s.Workspace, s.steps, notes)
 	result, err = s.run(ctx)
 	return result, done, err
 }
@@ -91,7 +99,12 @@ type session struct {
 	dir     string // what is the session's own
 	attempt string
 	plan    *runnerv1.Plan
-	given   []string // variables of the containers
+	steps   []workflow.PlanStep
+	given   []string        // variables of the containers
+	hidden  map[string]bool // variables of the author's that only the steps get that name them
+
+	asking context.Context //nolint:containedctx // of questions: it ends with the run
+	over   context.CancelFunc
 }
 
 // prepare makes the workspace and the plan, and returns what does not hold on this machine.
@@ -115,7 +128,16 @@ func (s *session) prepare() (notes []string, err error) {
 	if err := s.canFetch(&p); err != nil {
 		return nil, err
 	}
+	if err := s.redirect(&p); err != nil {
+		return nil, err
+	}
+	s.steps = p.Steps
 	s.plan = runplan.Of(s.attempt, &p)
+	s.plan.SecretDirs = nil                                // nothing is mounted
+	s.plan.UploadAllowance = durationpb.New(deliverWithin) // there is no network in between
+	if err := os.MkdirAll(s.Output, 0o750); s.Output != "" && err != nil {
+		return nil, fmt.Errorf("%w: the folder for files: %w", ErrInput, err)
+	}
 	for _, dir := range []string{"shared", "files"} {
 		if err := os.Mkdir(filepath.Join(s.dir, dir), 0o700); err != nil {
 			return nil, fmt.Errorf("make a folder: %w", err)
@@ -148,6 +170,26 @@ func (s *session) newWorkspace() (string, error) {
 	return dir, nil
 }
 
+// redirect has the source step write to the workspace, which is elsewhere in a cluster. A config map is nowhere here.
+func (s *session) redirect(p *workflow.Plan) error {
+	for _, c := range p.Containers {
+		if len(c.Volumes) > 0 {
+			return fmt.Errorf("%w: its source is a config map, which only a cluster has: run in a folder that has the files, with --workspace", ErrInput)
+		}
+	}
+	if len(p.Steps) == 0 || p.Steps[0].Name != parse.SourceStep {
+		return nil
+	}
+	p.Steps = slices.Clone(p.Steps)
+	p.Steps[0].Command = slices.Clone(p.Steps[0].Command)
+	for i, arg := range p.Steps[0].Command {
+		if arg == "--dest="+workflow.Workspace {
+			p.Steps[0].Command[i] = expr.Escape("--dest=" + s.Workspace)
+		}
+	}
+	return nil
+}
+
 // canFetch demands the program that fetches the source, where the runner looks for it: beside itself.
 func (s *session) canFetch(p *workflow.Plan) error {
 	if len(p.Steps) == 0 || p.Steps[0].Name != parse.SourceStep || len(p.Steps[0].Command) == 0 {
@@ -169,6 +211,10 @@ func (s *session) useWorkspace(p *workflow.Plan) (notes []string, err error) {
 		p.Steps = slices.Clone(p.Steps[1:])
 		for i := range p.Steps {
 			p.Steps[i].Index = i
+		}
+		p.Containers = slices.Clone(p.Containers)
+		for i := range p.Containers {
+			p.Containers[i].Volumes = nil
 		}
 		notes = append(notes, "the source is not fetched: your workspace is used as it is")
 	}
@@ -196,6 +242,7 @@ func (s *session) values(p *workflow.Plan) ([]string, error) {
 		}
 	}
 	var out, absent []string
+	s.hidden = map[string]bool{}
 	for _, box := range p.Containers {
 		for _, ref := range box.Env {
 			name, used := names[ref.Name]
@@ -203,7 +250,7 @@ func (s *session) values(p *workflow.Plan) ([]string, error) {
 				continue
 			}
 			value, from, found := s.value(ref, name)
-			if found {
+			if s.hidden[name] = true; found {
 				out = append(out, ref.Name+"="+value)
 			} else if from != "" {
 				absent = append(absent, fmt.Sprintf("%s comes from %s: set it in your environment, or give it with --secret", name, from))

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -30,8 +31,8 @@ import (
 // Supported says that this system can run the runner.
 const Supported = true
 
-// killAfter is how long the runners have for stopping before they are killed: the grace of the steps, and what the teardown takes.
-const killAfter = 10 * time.Minute
+// stopWithin is how long the runners have for stopping beside what their steps and the teardown may take.
+const stopWithin = time.Minute
 
 // Runner is the runner's own command line, for a process that Options.Program starts.
 func Runner(ctx context.Context, args []string, version string) (int, error) {
@@ -40,6 +41,8 @@ func Runner(ctx context.Context, args []string, version string) (int, error) {
 
 // run starts the runner of each container and takes in what they report until all have ended.
 func (s *session) run(ctx context.Context) (Result, error) {
+	s.asking, s.over = context.WithCancel(ctx)
+	defer s.over()
 	token := rand.Text()
 	if err := os.WriteFile(filepath.Join(s.dir, "token"), []byte(token), 0o600); err != nil {
 		return Result{}, fmt.Errorf("write the token: %w", err)
@@ -52,18 +55,24 @@ func (s *session) run(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	defer stop()
+	// A reader of the output that goes away must not end the test.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	defer signal.Stop(pipe)
 	err = s.runners(ctx, r, address, pin)
-	r.asking.Wait()
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	s.over()
+	stop()
+	r.close()
+	result, ended := r.result()
 	switch {
-	case r.finished != nil:
-		return Result{Status: r.finished.GetStatus(), Reason: r.finished.GetReason(), Reports: r.reports}, nil
+	case ended && err != nil:
+		return result, fmt.Errorf("not all of it was delivered: %w", err)
+	case ended:
+		return result, nil
 	case err != nil:
-		return Result{}, err
+		return result, err
 	}
-	return Result{}, errors.New("the runner ended and did not say how the workflow did")
+	return result, errors.New("the runner ended and did not say how the workflow did")
 }
 
 // serve listens for runners of this machine, which know the server by the pin of its key.
@@ -114,10 +123,11 @@ func certificate() (cert tls.Certificate, pin string, err error) {
 func (s *session) runners(ctx context.Context, r *receiver, address, pin string) error {
 	killing, kill := context.WithCancel(context.WithoutCancel(ctx))
 	defer kill()
+	patience := s.plan.GetGrace().AsDuration() + s.plan.GetTeardownAllowance().AsDuration() + stopWithin
 	stopAsking := context.AfterFunc(ctx, func() {
-		r.stop("It was interrupted.")
-		timer := time.AfterFunc(killAfter, kill)
+		timer := time.AfterFunc(patience, kill)
 		context.AfterFunc(killing, func() { timer.Stop() })
+		r.stop("It was interrupted.")
 	})
 	defer stopAsking()
 	var running sync.WaitGroup
@@ -133,21 +143,31 @@ func (s *session) runners(ctx context.Context, r *receiver, address, pin string)
 // steps were asked to stop.
 func (s *session) runner(ctx context.Context, container, address, pin string) error {
 	args := append(append([]string{}, s.Program[1:]...), "run", "--container="+container, "--shared="+filepath.Join(s.dir, "shared"),
-		"--workspace="+s.Workspace, "--token="+filepath.Join(s.dir, "token"), "--termination="+filepath.Join(s.dir, "end-"+container), "--plan="+s.planFile())
+		"--workspace="+s.Workspace, "--token="+filepath.Join(s.dir, "token"), "--termination="+filepath.Join(s.dir, "end-"+container), "--plan="+s.planFile(), fmt.Sprintf("--umask=%o", umask()))
 	cmd := exec.CommandContext(ctx, s.Program[0], args...) //nolint:gosec // G204: our own program
 	for _, kv := range s.Env {
-		if !strings.HasPrefix(kv, "SEATRIAL_") {
+		if name, _, _ := strings.Cut(kv, "="); !strings.HasPrefix(name, "SEATRIAL_") && !s.hidden[name] {
 			cmd.Env = append(cmd.Env, kv)
 		}
 	}
 	cmd.Env = append(append(cmd.Env, s.given...), "SEATRIAL_AGENT="+address, "SEATRIAL_AGENT_PIN="+pin, "SEATRIAL_POD=local")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it ends its steps
+	cmd.WaitDelay = stopWithin
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("the runner of container %s: %w: %s", container, err, lastLine(said.String()))
 	}
 	return nil
+}
+
+// umask is that of the author, which the files of steps have here.
+func umask() int {
+	const closed = 0o077
+	mask := syscall.Umask(closed)
+	syscall.Umask(mask)
+	return mask
 }
 
 func lastLine(text string) string {
@@ -164,7 +184,7 @@ func (s *session) answer(step *runnerv1.StepState) *runnerv1.Resume {
 	}
 	by := ""
 	if s.Resume != nil {
-		by = s.Resume(step.GetReason())
+		by = s.Resume(s.asking, step.GetReason())
 	}
 	if by == "" {
 		return nil
