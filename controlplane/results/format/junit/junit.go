@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/seatrial/seatrial/controlplane/results"
@@ -125,8 +127,8 @@ func (p *junit) testcase(e xml.StartElement) error {
 		Suite: p.suitePath(), Class: xmlread.Attr(e, "classname"), Name: xmlread.Attr(e, "name"), File: xmlread.Attr(e, "file"), Outcome: results.Passed,
 		Duration: xmlread.Seconds(xmlread.Attr(e, "time")),
 	}
-	if c.File == "" && c.Suite == "pytest" {
-		c.File = pytestFile(c.Class)
+	if c.File == "" {
+		c.File = fileOf(c.Suite, c.Class)
 	}
 	if n := len(p.stack); n > 0 && p.hosts {
 		c.Variant = p.stack[n-1].host
@@ -142,6 +144,27 @@ func (p *junit) testcase(e xml.StartElement) error {
 		}
 	}
 	return p.list.AddCarrying(c, bad)
+}
+
+// fileOf is the file of a test whose report has no attribute for it: Playwright has its path as the class, Mocha and bats as the suite.
+func fileOf(suite, class string) string {
+	switch {
+	case suite == "pytest":
+		return pytestFile(class)
+	case isSource(class):
+		return class
+	case isSource(suite):
+		return suite
+	}
+	return ""
+}
+
+// isSource recognizes the path of a file that holds tests by its extension.
+func isSource(name string) bool {
+	if strings.ContainsAny(name, " \t\n›") {
+		return false
+	}
+	return slices.Contains([]string{".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs", ".mts", ".cts", ".py", ".rb", ".bats", ".feature", ".robot"}, path.Ext(name))
 }
 
 // pytestFile is the file of a test whose module pytest writes with dots, the classes behind it: "tests.test_cart.TestTotals". The family
