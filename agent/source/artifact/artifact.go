@@ -118,7 +118,7 @@ func (f *fetcher) fetch(ctx context.Context) error {
 		return wrong("holds no file")
 	}
 	f.Say("digest %s", f.found.Digest)
-	f.Say("%d files", files)
+	f.Say("%s", folder.Count(files))
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/seatrial/seatrial/agent/source/cause"
 	"github.com/seatrial/seatrial/agent/source/checkout"
+	"github.com/seatrial/seatrial/agent/source/folder"
 )
 
 const (
@@ -87,7 +88,7 @@ func (f *cloner) run(ctx context.Context, end *transport.Endpoint) (err error) {
 		f.Say("submodule %s is not fetched", s)
 	}
 	f.Say("commit %s %s", commit.Hash, subject(commit))
-	f.Say("%d files in %s", done.Files, f.Dest)
+	f.Say("%s in %s", folder.Count(done.Files), f.Dest)
 	return nil
 }
 

@@ -112,7 +112,7 @@ func (d *downloader) unpack(from io.Reader) error {
 	return transfer.Spool(root, io.TeeReader(from, sum), check, func(whole *os.File) error { //nolint:wrapcheck // explain words it
 		files, err := archive.Unpack(root, whole, d.Strip)
 		if err == nil {
-			d.Say("%d files, SHA-256 as expected", files)
+			d.Say("%s, SHA-256 as expected", folder.Count(files))
 		}
 		return err
 	})

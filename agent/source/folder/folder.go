@@ -94,3 +94,11 @@ func instead(root *os.Root, name string, try func() error) error {
 	}
 	return try()
 }
+
+// Count says how many files: "1 file", "2 files".
+func Count(n int) string {
+	if n == 1 {
+		return "1 file"
+	}
+	return fmt.Sprintf("%d files", n)
+}

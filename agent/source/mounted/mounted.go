@@ -54,7 +54,7 @@ func copyAll(o Options) error {
 		}
 		files++
 	}
-	o.Say("%d files of config map %s", files, o.Name)
+	o.Say("%s of config map %s", folder.Count(files), o.Name)
 	return nil
 }
 
