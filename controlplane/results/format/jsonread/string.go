@@ -72,12 +72,20 @@ func (j *Reader) character() rune {
 	if !utf16.IsSurrogate(r) {
 		return r
 	}
-	if ahead, _ := j.in.Peek(2); string(ahead) != `\u` { // shorter at the end of the file
+	const second = len(`\uffff`)
+	ahead, _ := j.in.Peek(second) // shorter at the end of the file
+	if len(ahead) < second || ahead[0] != '\\' || ahead[1] != 'u' {
 		return utf8.RuneError
 	}
-	j.next()
-	j.next()
-	return utf16.DecodeRune(r, j.hex())
+	n, err := strconv.ParseUint(string(ahead[2:]), 16, 16)
+	pair := utf16.DecodeRune(r, rune(n))      //nolint:gosec // G115: sixteen bits
+	if err != nil || pair == utf8.RuneError { // what follows is a character of its own
+		return utf8.RuneError
+	}
+	for range second {
+		j.next()
+	}
+	return pair
 }
 
 func (j *Reader) hex() rune {
