@@ -67,4 +67,4 @@ say "running the tests"
 go build "${lean[@]}" -o "$cache/servers" ./integration/servers
 # The compiler may hold more garbage, for speed; the tests may not. What is skipped is listed at the end, with the reason.
 GOGC=400 "$cache/servers" "$gotestsum" --format pkgname --format-hide-empty-pkg -- \
-  "${lean[@]}" -p=3 -vet=off -shuffle=on -timeout=20m -exec "env -u GOGC" "$@"
+  "${lean[@]}" -vet=off -shuffle=on -timeout=20m -exec "env -u GOGC" "$@"
