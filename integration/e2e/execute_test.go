@@ -86,11 +86,9 @@ func TestExecute(t *testing.T) {
 	}
 }
 
-// TestExecute_Cancel has the end of a suite end what it waits for.
-func TestExecute_Cancel(t *testing.T) {
-	t.Parallel()
-	p := startPlane(t, t.TempDir())
-	installAgent(t, p)
+// cancelledSuite has the end of a suite end what it waits for.
+func cancelledSuite(t *testing.T, p *plane, _ *agent) {
+	t.Helper()
 	g := newGate(t)
 	p.apply(t, strings.NewReplacer("NAME", "one", "SUITE", "parts", "RUN", strings.ReplaceAll(g.wait("one"), "'", "''")).Replace(part)+calling)
 	id := p.run(t, "suite")

@@ -64,11 +64,9 @@ func mostAtOnce(e *apiv1.Execution) int {
 	return most
 }
 
-// TestRuns_FailFast ends the siblings of a run that fails: one that is under way, and one that waits for its turn.
-func TestRuns_FailFast(t *testing.T) {
-	t.Parallel()
-	p := startPlane(t, t.TempDir())
-	installAgent(t, p)
+// failFast ends the siblings of a run that fails: one that is under way, and one that waits for its turn.
+func failFast(t *testing.T, p *plane, _ *agent) {
+	t.Helper()
 	p.apply(t, `apiVersion: seatrial.dev/v1
 kind: TestWorkflow
 metadata: {name: fast}
@@ -96,12 +94,10 @@ spec:
 	}
 }
 
-// TestShards_Duration shares a pytest suite out among shards: by the names of its files at first, then by how long they took. The last
+// shardsByDuration shares a pytest suite out among shards: by the names of its files at first, then by how long they took. The last
 // shard has no file, and does nothing where pytest would run all.
-func TestShards_Duration(t *testing.T) {
-	t.Parallel()
-	p := startPlane(t, t.TempDir())
-	installAgent(t, p)
+func shardsByDuration(t *testing.T, p *plane, _ *agent) {
+	t.Helper()
 	p.apply(t, `apiVersion: seatrial.dev/v1
 kind: TestWorkflow
 metadata: {name: sharded}

@@ -50,7 +50,7 @@ func TestDelivery(t *testing.T) {
 const maxIdleKiB = 30 << 10
 
 // idle is how long the agent's processor time is measured.
-const idle = 30 * time.Second
+const idle = 20 * time.Second
 
 // TestFootprint measures an agent that has nothing to do.
 func TestFootprint(t *testing.T) { //nolint:paralleltest // it measures: nothing else may run

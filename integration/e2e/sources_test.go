@@ -18,11 +18,9 @@ import (
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 )
 
-// TestGitSource proves that a repository is fetched into the workspace, as a step with a log of its own.
-func TestGitSource(t *testing.T) {
-	t.Parallel()
-	p := startPlane(t, t.TempDir())
-	a := installAgent(t, p)
+// gitSource proves that a repository is fetched into the workspace, as a step with a log of its own.
+func gitSource(t *testing.T, p *plane, _ *agent) {
+	t.Helper()
 	url := repository(t, "shop", map[string]string{"e2e/test_it.py": "def test_it(): pass\n", "other.txt": "x\n"})
 	p.apply(t, `apiVersion: seatrial.dev/v1
 kind: TestWorkflow
@@ -53,14 +51,11 @@ spec:
 	if got := p.cli(t, "run", "no-ref", "--follow"); got.code == 0 || !strings.Contains(got.out+got.err, "absent") {
 		t.Errorf("a ref that is not there: exit %d: %s%s", got.code, got.out, got.err)
 	}
-	_ = a
 }
 
-// TestSources fetches an archive, an artifact of a real registry and a config map, the secrets of which stay in the cluster.
-func TestSources(t *testing.T) {
-	t.Parallel()
-	p := startPlane(t, t.TempDir())
-	a := installAgent(t, p)
+// otherSources fetches an archive, an artifact of a real registry and a config map, the secrets of which stay in the cluster.
+func otherSources(t *testing.T, p *plane, a *agent) {
+	t.Helper()
 	store := registry.Start(t, harness.Address(t))
 	digest := store.Push(t, "tests/data:1", registry.Layer{Kind: "text/csv", Title: "users.csv", Raw: []byte("id,name\n1,ada\n")})
 	var archive bytes.Buffer
@@ -83,7 +78,7 @@ func TestSources(t *testing.T) {
 		_, _ = w.Write(archive.Bytes())
 	}))
 	for _, args := range [][]string{
-		{"create", "configmap", "greeting", "--from-literal=words=ahoy"},
+		{"create", "configmap", "settings", "--from-literal=words=ahoy"},
 		{"create", "secret", "generic", "files", "--from-literal=token=open-sesame"},
 		{"create", "secret", "docker-registry", "registry", "--docker-server=" + store.Address, "--docker-username=" + registry.User, "--docker-password=" + registry.Password},
 	} {
@@ -98,7 +93,7 @@ spec:
   source:
     http: {url: %q, sha256: "%x", strip: 1, secretRef: {name: files}}
     oci: {artifact: %q, plainHTTP: true, path: data, secretRef: {name: registry}}
-    configMap: {name: greeting, path: conf}
+    configMap: {name: settings, path: conf}
   container: {image: %s, imagePullPolicy: Never}
   pod: {securityContext: {runAsNonRoot: true, readOnlyRootFilesystem: true}}
   timeout: 2m

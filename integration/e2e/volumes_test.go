@@ -24,11 +24,9 @@ spec:
     - {name: read, run: "cat /scratch/words; stat -f -c %T /scratch; ls /none | wc -l"}
 `
 
-// TestVolumes mounts what a workflow names, and hides what stands in a mounted secret.
-func TestVolumes(t *testing.T) {
-	t.Parallel()
-	p := startPlane(t, t.TempDir())
-	a := installAgent(t, p)
+// volumes mounts what a workflow names, and hides what stands in a mounted secret.
+func volumes(t *testing.T, p *plane, a *agent) {
+	t.Helper()
 	for _, args := range [][]string{
 		{"create", "configmap", "greeting", "--from-literal=words=ahoy"}, {"create", "secret", "generic", "cert", "--from-literal=password=hunter2-hunter2"},
 	} {
