@@ -78,7 +78,7 @@ func (j *Reader) character() rune {
 		return utf8.RuneError
 	}
 	n, err := strconv.ParseUint(string(ahead[2:]), 16, 16)
-	pair := utf16.DecodeRune(r, rune(n))      //nolint:gosec // G115: sixteen bits
+	pair := utf16.DecodeRune(r, rune(n))
 	if err != nil || pair == utf8.RuneError { // what follows is a character of its own
 		return utf8.RuneError
 	}
