@@ -154,7 +154,11 @@ func agents(e execution.Execution) string {
 }
 
 func passed(e execution.Execution) string {
-	if n := len(e.Runs); n > 1 {
+	idle := func(r execution.Run) bool { return r.Status != execution.Passed } // skipped, such as a shard without a file
+	switch n := len(e.Runs); {
+	case n > 1 && slices.ContainsFunc(e.Runs, idle):
+		return Tally(e) + "; " + ofTests(e.Tests)
+	case n > 1:
 		return fmt.Sprintf("all %d runs, ", n) + ofTests(e.Tests)
 	}
 	return ofTests(e.Tests)

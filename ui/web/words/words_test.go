@@ -93,6 +93,8 @@ func TestVerdict_Sparse(t *testing.T) {
 	}{
 		"NoTests":   {execution.Execution{Status: execution.Passed}, "The execution passed: every step ended as expected; no tests were reported."},
 		"OneTest":   {execution.Execution{Status: execution.Passed, Tests: execution.Counts{Total: 1, Passed: 1}}, "The execution passed: the one test passed."},
+		"AllRuns":   {execution.Execution{Status: execution.Passed, Tests: execution.Counts{Total: 2, Passed: 2}, Runs: []execution.Run{{Status: execution.Passed}, {Status: execution.Passed}}}, "The execution passed: all 2 runs, all 2 tests passed."},
+		"IdleRun":   {execution.Execution{Status: execution.Passed, Tests: execution.Counts{Total: 2, Passed: 2}, Runs: []execution.Run{{Status: execution.Passed}, {Status: execution.Skipped}}}, "The execution passed: 1 of 2 runs passed, 1 skipped; all 2 tests passed."},
 		"NoSteps":   {execution.Execution{Status: execution.Failed}, "The execution failed: a step failed."},
 		"Allowed":   {culprits(), "The execution failed: step test ended with exit code 4."},
 		"NoRuns":    {execution.Execution{Status: execution.Queued}, "The execution is queued: it waits for an agent."},
