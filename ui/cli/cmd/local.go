@@ -153,6 +153,9 @@ func (a *app) try(ctx context.Context, doc *workflow.Document, t trial) error {
 			return err
 		}
 		err = a.tryOne(ctx, plan, secrets, files, t)
+		if errors.Is(err, local.ErrInput) {
+			return err // it would be the same for the others
+		}
 		if err != nil && i < len(runs)-1 {
 			a.say("%v", err) // the last one is said at the end
 		}

@@ -92,6 +92,10 @@ func TestLocal(t *testing.T) {
 			nil, exitcode.Usage, nil,
 			[]string{"seatrial-source", "--workspace"},
 		},
+		"ConfigMap": {
+			"it is in a cluster only, and said once", "  matrix: {n: [1, 2]}\n  source: {configMap: {name: words}}\n  steps: [{run: x}]\n",
+			nil, exitcode.Usage, nil, []string{"=== n=1", "its source is a config map"},
+		},
 		"Secret": {
 			"given, and hidden", "  steps: [{run: 'echo $ABSENT_KEY', env: [{name: ABSENT_KEY, valueFrom: {secretKeyRef: {name: shop, key: api}}}]}]\n",
 			[]string{"--secret", "shop/api=swordfish"},

@@ -125,10 +125,10 @@ func (s *session) prepare() (notes []string, err error) {
 	if s.given, err = s.values(&p); err != nil {
 		return nil, err
 	}
-	if err := s.canFetch(&p); err != nil {
+	if err := s.redirect(&p); err != nil {
 		return nil, err
 	}
-	if err := s.redirect(&p); err != nil {
+	if err := s.canFetch(&p); err != nil {
 		return nil, err
 	}
 	s.steps = p.Steps
