@@ -183,10 +183,8 @@ func (v *Verdict) alive(s Seen, now time.Time, imageGrace time.Duration) {
 		if age >= preparing {
 			v.Recheck = lookAgain
 		}
-		if e, found := newestWarning(s.Events); found && e.Reason == "FailedMount" && strings.Contains(e.Message, "not found") {
-			v.suffer(trouble{"VolumeMissing", "The pod mounts what is not there: create the Secret or ConfigMap in the run namespace. " + e.Message, admission}, s.Since, now)
-		} else if found {
-			v.suffer(trouble{"PodStart", "The node cannot start the pod yet: " + e.Message, podStart}, s.Since, now)
+		if e, found := newestWarning(s.Events); found {
+			v.suffer(notStarting(e), s.Since, now)
 		}
 		return
 	}
@@ -196,6 +194,14 @@ func (v *Verdict) alive(s Seen, now time.Time, imageGrace time.Duration) {
 			return
 		}
 	}
+}
+
+// notStarting says what a warning means for a pod of which nothing runs yet.
+func notStarting(e corev1.Event) trouble {
+	if e.Reason == "FailedMount" && strings.Contains(e.Message, "not found") {
+		return trouble{"VolumeMissing", "The pod mounts what is not there: create the Secret or ConfigMap in the run namespace. " + e.Message, admission}
+	}
+	return trouble{"PodStart", "The node cannot start the pod yet: " + e.Message, podStart}
 }
 
 // waiting finds the container that cannot start.

@@ -102,7 +102,7 @@ func (f *fetching) configMap(m document.ConfigMapSource) {
 	f.box.Volumes = append(f.box.Volumes, document.Volume{
 		Name: "source", MountPath: configMapDir, ReadOnly: true, ConfigMap: &document.ObjectVolume{Name: m.Name},
 	})
-	f.add("files", "--name="+m.Name, "--from="+configMapDir, "--dest="+Workspace, "--folder="+folder(m.Path))
+	f.add("configmap", "--name="+m.Name, "--from="+configMapDir, "--dest="+Workspace, "--folder="+folder(m.Path))
 }
 
 // folder is a path below the workspace, "." for itself.

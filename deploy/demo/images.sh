@@ -31,13 +31,12 @@ if wanted pytest && [ ! -s "$cache/pytest.tar" ]; then
 fi
 
 # databases, of which tests also make the images of their containers (integration/docker)
-if wanted databases; then
-  rootfs databases postgresql,redis-server,python3-pytest,python3-psycopg2
-fi
+databases() { rootfs databases postgresql,redis-server,python3-pytest,python3-psycopg2; }
+if wanted databases; then databases; fi
 
 # a database and the tests that use it: for the tests of services
 if wanted postgres && [ ! -s "$cache/postgres.tar" ]; then
-  rootfs databases postgresql,redis-server,python3-pytest,python3-psycopg2
+  databases
   uid=$(tar -xOf "$cache/databases.rootfs.tar" ./etc/passwd | awk -F: '$1 == "postgres" { print $3 }')
   "$bin/image" -o "$cache/postgres.tmp" -t docker.io/seatrial-demo/postgres:local -rootfs "$cache/databases.rootfs.tar" -user "$uid"
   mv "$cache/postgres.tmp" "$cache/postgres.tar"

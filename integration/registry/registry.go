@@ -39,7 +39,6 @@ func Start(tb testing.TB, host string) Registry {
 	if err != nil {
 		tb.Skip("no registry: install Debian's docker-registry")
 	}
-	r := Registry{Address: free(tb, host)}
 	dir := tb.TempDir()
 	hash, err := bcrypt.GenerateFromPassword([]byte(Password), bcrypt.MinCost)
 	if err != nil {
@@ -48,7 +47,7 @@ func Start(tb testing.TB, host string) Registry {
 	users, config := filepath.Join(dir, "users"), filepath.Join(dir, "config.yml")
 	write(tb, users, User+":"+string(hash)+"\n")
 	write(tb, config, fmt.Sprintf("version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %q}\nauth: {htpasswd: {realm: tests, path: %s}}\n",
-		dir, r.Address, users))
+		dir, net.JoinHostPort(host, "0"), users))
 	server := exec.CommandContext(tb.Context(), program, "serve", config)
 	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	log, err := server.StderrPipe()
@@ -58,13 +57,13 @@ func Start(tb testing.TB, host string) Registry {
 	if err := server.Start(); err != nil {
 		tb.Fatal(err)
 	}
-	listens, drained := make(chan bool, 1), make(chan struct{})
+	listens, drained := make(chan string, 1), make(chan struct{})
 	go func() {
 		defer close(drained)
 		lines := bufio.NewScanner(log)
 		for lines.Scan() {
-			if strings.Contains(lines.Text(), "listening on") {
-				listens <- true
+			if _, address, ok := strings.Cut(lines.Text(), "listening on "); ok {
+				listens <- strings.Trim(strings.Fields(address)[0], `"`)
 				break
 			}
 		}
@@ -76,20 +75,11 @@ func Start(tb testing.TB, host string) Registry {
 		<-drained
 		_ = server.Wait()
 	})
-	if !<-listens {
+	address, ok := <-listens
+	if !ok {
 		tb.Fatal("the registry ended before it listened")
 	}
-	return r
-}
-
-func free(tb testing.TB, host string) string {
-	tb.Helper()
-	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return Registry{Address: address}
 }
 
 func write(tb testing.TB, file, text string) {

@@ -100,7 +100,7 @@ func Run(ctx context.Context, c Config) error {
 }
 
 func open(c Config) (*engine, error) {
-	for _, d := range []string{"spool", "files", "scripts", "outputs"} {
+	for _, d := range []string{"spool", "files", "scripts", "outputs", "shards"} {
 		if err := os.MkdirAll(filepath.Join(c.Shared, d), 0o777); err != nil { //nolint:gosec // G301: containers may run as different users
 			return nil, fmt.Errorf("prepare shared volume: %w", err)
 		}

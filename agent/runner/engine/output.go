@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/seatrial/seatrial/agent/runner/redact"
+	"github.com/seatrial/seatrial/agent/redact"
 	"github.com/seatrial/seatrial/agent/runner/spool"
 )
 
@@ -42,13 +42,6 @@ func newOutput(sp *spool.Spool, m *mirror, h *hider) (*output, error) {
 
 // started is called once the step holds the pipe.
 func (o *output) started() { _ = o.write.Close() }
-
-// say adds a line of the runner's own to the log.
-func (o *output) say(text string) {
-	p := o.hide.stream().Bytes([]byte(text + "\n"))
-	o.spool.Write(p)
-	o.mirror.Offer(p)
-}
 
 // wait returns when everything written is in the spool.
 func (o *output) wait() {

@@ -89,7 +89,7 @@ func (e *engine) untilResumed(ctx context.Context, s *runnerv1.Step, limit time.
 
 // say adds a line of the runner's own to a log.
 func (e *engine) say(sp *spool.Spool, text string) {
-	p := e.hide.stream().Bytes([]byte(text + "\n"))
+	p := []byte(e.hide.current().String(text + "\n"))
 	sp.Write(p)
 	e.mirror.Offer(p)
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/seatrial/seatrial/agent/runner/redact"
+	"github.com/seatrial/seatrial/agent/redact"
 	"github.com/seatrial/seatrial/agent/runner/step"
 )
 
@@ -41,10 +41,6 @@ func newHider(c Config, note func(...string)) *hider {
 		}
 	}
 	h.links = make([]string, len(h.dirs))
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.moved()
-	h.read()
 	return h
 }
 
@@ -52,7 +48,7 @@ func newHider(c Config, note func(...string)) *hider {
 func (h *hider) current() *redact.Set {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.moved() {
+	if h.moved() || h.set == nil {
 		h.read()
 	}
 	return h.set

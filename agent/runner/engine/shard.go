@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/bmatcuk/doublestar/v4"
 
@@ -45,7 +46,7 @@ func (e *engine) shard(s *runnerv1.Step, env *step.Env) error {
 		names[i] = e.fromStep(s, f)
 	}
 	text := strings.Join(names, "\n")
-	list := filepath.Join(e.Shared, "shard", fmt.Sprintf("step-%d", s.GetIndex()))
+	list := filepath.Join(e.Shared, "shards", fmt.Sprintf("step-%d", s.GetIndex()))
 	if err := os.WriteFile(list, []byte(text+"\n"), 0o666); err != nil { //nolint:gosec // G306: the step may run as another user
 		return fmt.Errorf("the test files of this shard cannot be listed: %w", err)
 	}
@@ -63,16 +64,16 @@ func uses(s *runnerv1.Step, variable string) bool {
 	return strings.Contains(s.GetScript()+strings.Join(s.GetCommand(), " "), variable)
 }
 
-// fromStep is the path of a file of the workspace from where a step works.
+// fromStep is the path of a file of the workspace from where a step works, a full one when that is elsewhere.
 func (e *engine) fromStep(s *runnerv1.Step, file string) string {
-	dir := s.GetWorkingDir()
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(e.Workspace, dir)
+	dir, full := e.places().Dir(s), filepath.Join(e.Workspace, filepath.FromSlash(file))
+	within, err := filepath.Rel(e.Workspace, dir)
+	if err != nil || !filepath.IsLocal(within) {
+		return full
 	}
-	full := filepath.Join(e.Workspace, filepath.FromSlash(file))
 	rel, err := filepath.Rel(dir, full)
 	switch {
-	case err != nil || dir != e.Workspace && !strings.HasPrefix(dir, e.Workspace+"/"):
+	case err != nil:
 		return full
 	case strings.HasPrefix(rel, "-"):
 		return "./" + rel // it is no option
@@ -80,21 +81,12 @@ func (e *engine) fromStep(s *runnerv1.Step, file string) string {
 	return rel
 }
 
-// shardFiles returns the files of this shard. The container that needs them first looks for all of them; later steps see the same, whatever has
-// become of the workspace.
+// shardFiles returns the files of this shard. The container that needs them first looks for all of them; later steps see the same,
+// whatever has become of the workspace.
 func (e *engine) shardFiles() ([]string, error) {
-	kept := filepath.Join(e.Shared, "shard", "files")
-	text, err := os.ReadFile(kept) //nolint:gosec // G304: our own path
-	if errors.Is(err, fs.ErrNotExist) {
-		text, err = e.findShardFiles(kept)
+	if files, known, err := e.dir.ShardFiles(); err != nil || known {
+		return files, err //nolint:wrapcheck // says what it is
 	}
-	if err != nil {
-		return nil, err
-	}
-	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' }), nil
-}
-
-func (e *engine) findShardFiles(kept string) ([]byte, error) {
 	s := e.Plan.GetShard()
 	all, err := e.matching(s.GetFiles())
 	if err != nil {
@@ -108,13 +100,17 @@ func (e *engine) findShardFiles(kept string) ([]byte, error) {
 		took[name] = time.Duration(ms) * time.Millisecond
 	}
 	mine := share.Mine(all, took, int(s.GetIndex()), int(s.GetCount()))
-	if err := keepOnce(kept, strings.Join(mine, "\n")); err != nil {
-		return nil, err
+	won, err := e.dir.SetShardFiles(mine)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // says what it is
 	}
-	// Nothing else shows that the shards have not seen the same files, when a branch moved between their pods.
-	sum := sha256.Sum256([]byte(strings.Join(all, "\n")))
-	e.ship.Note(fmt.Sprintf("shard %d of %d: %d of %d files (list %x)", s.GetIndex(), s.GetCount(), len(mine), len(all), sum[:4]))
-	return os.ReadFile(kept) //nolint:gosec,wrapcheck // G304: our own path, which it names
+	if won {
+		// Nothing else shows that the shards have not seen the same files, when a branch moved between their pods.
+		sum := sha256.Sum256([]byte(strings.Join(all, "\n")))
+		e.ship.Note(fmt.Sprintf("shard %d of %d: %d of %d files (list %x)", s.GetIndex(), s.GetCount(), len(mine), len(all), sum[:4]))
+	}
+	files, _, err := e.dir.ShardFiles()
+	return files, err //nolint:wrapcheck // says what it is
 }
 
 // matching returns the files of the workspace that match one of several patterns, sorted.
@@ -128,8 +124,8 @@ func (e *engine) matching(patterns []string) ([]string, error) {
 			if !d.Type().IsRegular() {
 				return nil
 			}
-			if strings.Contains(name, "\n") {
-				return fmt.Errorf("the name %q has a line end", name)
+			if strings.Contains(name, "\n") || !utf8.ValidString(name) {
+				return fmt.Errorf("the name %q has a line end or is not UTF-8", name)
 			}
 			if all = append(all, name); len(all) > maxShardFiles {
 				return fmt.Errorf("shards.files matches more than %d files", maxShardFiles)
@@ -142,24 +138,4 @@ func (e *engine) matching(patterns []string) ([]string, error) {
 	}
 	slices.Sort(all)
 	return slices.Compact(all), nil
-}
-
-// keepOnce writes a file that no other container writes in the end.
-func keepOnce(file, text string) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil { //nolint:gosec // G301: containers may run as different users
-		return err //nolint:wrapcheck // names what and where
-	}
-	own, err := os.CreateTemp(filepath.Dir(file), "files-")
-	if err != nil {
-		return err //nolint:wrapcheck // names what and where
-	}
-	defer os.Remove(own.Name()) //nolint:errcheck // a second name
-	_, err = own.WriteString(text)
-	if err := errors.Join(err, own.Chmod(0o644), own.Close()); err != nil {
-		return err
-	}
-	if err := os.Link(own.Name(), file); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err //nolint:wrapcheck // names what and where
-	}
-	return nil
 }

@@ -42,7 +42,7 @@ func (e *engine) runStep(ctx context.Context, s *runnerv1.Step, before *course) 
 		}
 	}
 	e.keepOutputs(s)
-	e.gatherer.Redact = e.hide.stream()
+	e.gatherer.Redact = e.hide.current()
 	files, notes := e.gatherer.Gather(s, end.GetStatus() == passed)
 	e.ship.Note(notes...)
 	e.ship.Files(files)

@@ -43,7 +43,7 @@ func (e *engine) execute(ctx context.Context, s *runnerv1.Step, before *course, 
 			break
 		}
 		pause := delay(s.GetRetry(), try)
-		out.say(fmt.Sprintf("seatrial: try %d of %d did not end as expected (%s); the next one starts in %s", try, last, end.GetReason(), pause))
+		e.say(sp, fmt.Sprintf("seatrial: try %d of %d did not end as expected (%s); the next one starts in %s", try, last, end.GetReason(), pause))
 		if h := e.rest(ctx, pause, before.late(s)); h != nil {
 			end.Status, end.Reason, end.Allowed = h.status, h.reason, false
 			break
@@ -132,7 +132,7 @@ func (e *engine) try(ctx context.Context, s *runnerv1.Step, before *course, out 
 func (e *engine) failToStart(out *output, end *runnerv1.StepState, reason string) {
 	end.Status, end.Reason = errored, reason
 	out.wait()
-	out.say("seatrial: " + reason)
+	e.say(out.spool, "seatrial: "+reason)
 }
 
 // filesFirst has the files of the plan in the workspace before a step that may read them. They go over those of a repository, so the step
@@ -161,9 +161,11 @@ func (e *engine) prepare(ctx context.Context, s *runnerv1.Step, before *course, 
 	if err := errors.Join(e.clearOutputs(s), e.shard(s, env)); err != nil {
 		return step.Command{}, err
 	}
-	return step.Prepare(s, env, pod.Expand, step.Places{ //nolint:wrapcheck // a sentence for people
-		Workspace: e.Workspace, Scripts: filepath.Join(e.Shared, "scripts"), Binaries: e.Binaries,
-	})
+	return step.Prepare(s, env, pod.Expand, e.places()) //nolint:wrapcheck // a sentence for people
+}
+
+func (e *engine) places() step.Places {
+	return step.Places{Workspace: e.Workspace, Scripts: filepath.Join(e.Shared, "scripts"), Binaries: e.Binaries}
 }
 
 // bounds returns the context of a step: it ends by the step's limit, by that of all steps, or by a cancellation. One that is late

@@ -20,7 +20,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
-	"github.com/seatrial/seatrial/agent/runner/redact"
+	"github.com/seatrial/seatrial/agent/redact"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
@@ -46,8 +46,8 @@ type Gatherer struct {
 	Workspace string
 	Dest      string // directory for the copies
 	Limits    Limits
-	Redact    *redact.Redactor // hides secrets in paths and in the text of reports
-	Withhold  []string         // absolute paths of mounted secrets: nothing at or below them is taken
+	Redact    *redact.Set // hides secrets in paths and in the text of reports
+	Withhold  []string    // absolute paths of mounted secrets: nothing at or below them is taken
 
 	files int
 	total int64
@@ -295,7 +295,7 @@ func (w *work) copy(from source, info fs.FileInfo) (*copied, error) {
 	c := &copied{name: filepath.Join(w.dir, fmt.Sprintf("%06d", len(w.copies)))}
 	var content io.Reader = src
 	if from.hidden {
-		content = redact.NewReader(src, w.g.Redact.Again())
+		content = redact.NewReader(src, w.g.Redact)
 	}
 	if err := c.fill(content, w.g.Limits.Each); err != nil {
 		_ = os.Remove(c.name)

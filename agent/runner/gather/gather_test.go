@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/seatrial/seatrial/agent/redact"
 	"github.com/seatrial/seatrial/agent/runner/gather"
-	"github.com/seatrial/seatrial/agent/runner/redact"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
@@ -29,7 +29,7 @@ func setup(t *testing.T, files map[string]string) *gather.Gatherer {
 	}
 	return &gather.Gatherer{
 		AttemptID: "a", Workspace: ws, Dest: t.TempDir(), Limits: gather.DefaultLimits(),
-		Redact: redact.New([]string{"s3cret"}),
+		Redact: redact.Compile([]string{"s3cret"}),
 	}
 }
 

@@ -16,7 +16,7 @@ func Mine(files []string, took map[string]time.Duration, shard, count int) []str
 	known := byBase(took)
 	items := make([]Item, len(files))
 	for i, f := range files {
-		items[i] = Item{Name: f, P50: known.of(f)}
+		items[i] = Item{Name: f, Took: known.of(f)}
 	}
 	shards := Balance(items, count)
 	if shard < 1 || shard > len(shards) {
@@ -47,12 +47,12 @@ func byBase(took map[string]time.Duration) durations {
 func (d durations) of(file string) time.Duration {
 	for _, item := range d[path.Base(file)] {
 		if item.Name == file {
-			return item.P50
+			return item.Took
 		}
 	}
 	for _, item := range d[path.Base(file)] {
 		if strings.HasSuffix(file, "/"+item.Name) || strings.HasSuffix(item.Name, "/"+file) {
-			return item.P50
+			return item.Took
 		}
 	}
 	return 0
@@ -61,7 +61,7 @@ func (d durations) of(file string) time.Duration {
 // Item is something to run, with how long it usually takes; zero means that nobody knows.
 type Item struct {
 	Name string
-	P50  time.Duration
+	Took time.Duration
 }
 
 // Balance gives the longest item first to the shard that has the least to do. What nobody knows is taken as the median of the rest.
@@ -71,8 +71,8 @@ func Balance(items []Item, count int) [][]Item {
 	sorted := slices.Clone(items)
 	typical := median(items)
 	weight := func(i Item) time.Duration {
-		if i.P50 > 0 {
-			return i.P50
+		if i.Took > 0 {
+			return i.Took
 		}
 		return typical
 	}
@@ -94,8 +94,8 @@ func Balance(items []Item, count int) [][]Item {
 func median(items []Item) time.Duration {
 	var known []time.Duration
 	for _, i := range items {
-		if i.P50 > 0 {
-			known = append(known, i.P50)
+		if i.Took > 0 {
+			known = append(known, i.Took)
 		}
 	}
 	if len(known) == 0 {

@@ -25,7 +25,7 @@ func names(shards [][]share.Item) (all []string) {
 func TestBalance_Golden(t *testing.T) {
 	t.Parallel()
 	item := func(name string, seconds int) share.Item {
-		return share.Item{Name: name, P50: time.Duration(seconds) * time.Second}
+		return share.Item{Name: name, Took: time.Duration(seconds) * time.Second}
 	}
 	tests := map[string]struct {
 		items  []share.Item
@@ -60,7 +60,7 @@ func TestBalance_Property(t *testing.T) {
 		var total, longest time.Duration
 		for name, ms := range took {
 			d := time.Duration(ms) * time.Millisecond
-			items = append(items, share.Item{Name: name, P50: d})
+			items = append(items, share.Item{Name: name, Took: d})
 			total, longest = total+d, max(longest, d)
 		}
 		shards := share.Balance(items, count)
@@ -72,7 +72,7 @@ func TestBalance_Property(t *testing.T) {
 					t.Fatalf("%q is in two shards", i.Name)
 				}
 				seen[i.Name] = true
-				load += i.P50
+				load += i.Took
 			}
 			if load > total/time.Duration(count)+longest {
 				t.Fatalf("a shard has %s of %s to do, in %d shards", load, total, count)

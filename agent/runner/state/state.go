@@ -134,6 +134,18 @@ func (d *Dir) Sources() (done bool, fault string, err error) {
 	return done, f.GetReason(), err
 }
 
+// SetShardFiles records which test files are this shard's. What was recorded first stays; only one caller ever gets true.
+func (d *Dir) SetShardFiles(files []string) (bool, error) {
+	return d.create("shard", &runnerv1.Shard{Files: files})
+}
+
+// ShardFiles returns the test files of this shard, and whether they are known.
+func (d *Dir) ShardFiles() (files []string, known bool, err error) {
+	s := &runnerv1.Shard{}
+	known, err = d.read("shard", s)
+	return s.GetFiles(), known, err
+}
+
 // Cancel asks every container to stop. The first reason stays.
 func (d *Dir) Cancel(c *runnerv1.Cancel) error {
 	_, err := d.create("cancel", c)

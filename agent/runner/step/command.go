@@ -29,14 +29,17 @@ type Places struct {
 	Binaries  string // where the runner's companions are
 }
 
+// Dir is where a step works.
+func (at Places) Dir(s *runnerv1.Step) string {
+	if d := s.GetWorkingDir(); filepath.IsAbs(d) {
+		return d
+	}
+	return filepath.Join(at.Workspace, s.GetWorkingDir())
+}
+
 // Prepare returns the command of a step. Its errors are sentences for the person who wrote the workflow.
 func Prepare(s *runnerv1.Step, e *Env, expand Expand, at Places) (Command, error) {
-	c := Command{Env: e.List(), Dir: at.Workspace}
-	if d := s.GetWorkingDir(); filepath.IsAbs(d) {
-		c.Dir = d
-	} else if d != "" {
-		c.Dir = filepath.Join(at.Workspace, d)
-	}
+	c := Command{Env: e.List(), Dir: at.Dir(s)}
 	if info, err := os.Stat(c.Dir); err != nil || !info.IsDir() {
 		return c, fmt.Errorf("working directory %s does not exist", c.Dir)
 	}

@@ -7,7 +7,8 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
+
+	"github.com/seatrial/seatrial/agent/redact"
 )
 
 // Exit codes.
@@ -21,7 +22,7 @@ const usage = `usage: seatrial-source KIND OPTION... [-- KIND OPTION...]...
   git   --url=URL --dest=DIR [--ref=BRANCH|TAG|COMMIT] [--depth=N] [--path=PATH]...
   http  --url=URL --sha256=SUM --dest=DIR [--strip=N] [--folder=PATH]
   oci   --artifact=REFERENCE --dest=DIR [--plain-http] [--folder=PATH]
-  files --name=NAME --from=DIR --dest=DIR [--folder=PATH]
+  configmap --name=NAME --from=DIR --dest=DIR [--folder=PATH]
   Credentials are read from SEATRIAL_GIT_USERNAME, SEATRIAL_GIT_PASSWORD, SEATRIAL_GIT_TOKEN, SEATRIAL_GIT_SSH_PRIVATEKEY and
   SEATRIAL_GIT_KNOWN_HOSTS; SEATRIAL_HTTP_USERNAME, SEATRIAL_HTTP_PASSWORD and SEATRIAL_HTTP_TOKEN; SEATRIAL_OCI_CONFIG, which is
   what .dockerconfigjson holds in a secret.`
@@ -51,11 +52,12 @@ func Main(ctx context.Context, args []string, p Process) int {
 		return exitUsage
 	}
 	for _, f := range fetches {
+		secrets := redact.Compile(f.secrets)
 		say := func(format string, args ...any) {
-			_, _ = fmt.Fprintln(p.Out, hide(fmt.Sprintf(format, args...), f.secrets))
+			_, _ = fmt.Fprintln(p.Out, secrets.String(fmt.Sprintf(format, args...)))
 		}
 		if err := f.run(ctx, say); err != nil {
-			_, _ = fmt.Fprintln(p.Err, "seatrial-source:", hide(err.Error(), f.secrets))
+			_, _ = fmt.Fprintln(p.Err, "seatrial-source:", secrets.String(err.Error()))
 			return exitFault
 		}
 	}
@@ -93,24 +95,14 @@ func read(args []string, getenv func(string) string) ([]fetch, error) {
 }
 
 func readOne(args []string, getenv func(string) string) (fetch, error) {
-	kinds := map[string]func([]string, func(string) string) (fetch, error){"git": git, "http": http, "oci": oci, "files": files}
+	const known = "git, http, oci or configmap"
+	kinds := map[string]func([]string, func(string) string) (fetch, error){"git": git, "http": http, "oci": oci, "configmap": configMap}
 	if len(args) == 0 {
-		return fetch{}, fmt.Errorf("the kind of a source is needed: git, http, oci or files")
+		return fetch{}, fmt.Errorf("the kind of a source is needed: %s", known)
 	}
 	kind, ok := kinds[args[0]]
 	if !ok {
-		return fetch{}, fmt.Errorf("%q is not a kind of source: git, http, oci or files", args[0])
+		return fetch{}, fmt.Errorf("%q is not a kind of source: %s", args[0], known)
 	}
 	return kind(args[1:], getenv)
-}
-
-// hide replaces secrets in a text.
-func hide(text string, secrets []string) string {
-	const mask = "***"
-	for _, secret := range secrets {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, mask)
-		}
-	}
-	return text
 }

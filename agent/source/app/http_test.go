@@ -92,20 +92,7 @@ func TestHTTP(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := source(t, tc.env, append([]string{"http", "--url=" + server.URL + tc.path + "?signature=s3cr3t", "--sha256=" + sum}, tc.args...)...)
-			if tc.says == "" {
-				got.ok(t)
-			} else if got.code != 1 || !strings.Contains(got.err, tc.says) || strings.Count(got.err, "\n") != 1 {
-				t.Errorf("%s: exit %d, want 1 and one sentence with %q:\n%s", tc.reason, got.code, tc.says, got.err)
-			}
-			if tc.want == nil {
-				tc.want = map[string]string{}
-			}
-			if diff := cmp.Diff(tc.want, got.files(t)); diff != "" {
-				t.Errorf("%s: files (-want +got):\n%s", tc.reason, diff)
-			}
-			if shown := got.out + got.err; strings.Contains(shown, token) || strings.Contains(shown, "s3cr3t") {
-				t.Errorf("a secret is shown:\n%s", shown)
-			}
+			got.check(t, tc.reason, tc.says, tc.want, token, "s3cr3t")
 		})
 	}
 }
@@ -162,8 +149,8 @@ func TestHTTP_Passing(t *testing.T) {
 	}
 }
 
-// TestFiles copies a config map as the kubelet mounts it: links into a folder that is changed as a whole.
-func TestFiles(t *testing.T) {
+// TestConfigMap copies a config map as the kubelet mounts it: links into a folder that is changed as a whole.
+func TestConfigMap(t *testing.T) {
 	t.Parallel()
 	mount := t.TempDir()
 	for name, content := range map[string]string{"..2026/settings.ini": "[a]\n", "..2026/data.bin": "\x00\xff"} {
@@ -180,7 +167,7 @@ func TestFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got := source(t, nil, "files", "--name=settings", "--from="+mount, "--folder=conf").ok(t)
+	got := source(t, nil, "configmap", "--name=settings", "--from="+mount, "--folder=conf").ok(t)
 	if diff := cmp.Diff(map[string]string{"conf/settings.ini": "[a]\n", "conf/data.bin": "\x00\xff"}, got.files(t)); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
@@ -210,7 +197,7 @@ func TestSeveral(t *testing.T) {
 	}{
 		"NoKind":  {[]string{"--url=x", "--dest=y"}, `"--url=x" is not a kind of source`},
 		"Nothing": {nil, "the kind of a source is needed"},
-		"Second":  {[]string{"files", "--name=a", "--from=b", "--dest=c", "--", "http", "--url=x", "--dest=c"}, "http: --sha256 is needed"},
+		"Second":  {[]string{"configmap", "--name=a", "--from=b", "--dest=c", "--", "http", "--url=x", "--dest=c"}, "http: --sha256 is needed"},
 		"Unknown": {[]string{"oci", "--artifact=a", "--dest=b", "--tls"}, "flag provided but not defined"},
 	} {
 		if got := run(t, nil, tc.args...); got.code != 2 || !strings.Contains(got.err, tc.says) {

@@ -90,19 +90,20 @@ func oci(args []string, getenv func(string) string) (fetch, error) {
 		fs.StringVar(&o.Dest, "dest", "", "directory that gets the files")
 		fs.StringVar(&o.Folder, "folder", "", "folder below it")
 	}, "artifact", "dest")
-	config := getenv("SEATRIAL_OCI_CONFIG")
-	return fetch{secrets: artifact.Secrets(config), run: func(ctx context.Context, say say) (err error) {
-		if o.Credentials, err = artifact.ReadCredentials(config); err != nil {
-			return err //nolint:wrapcheck // a sentence
+	var bad error
+	o.Credentials, bad = artifact.ReadCredentials(getenv("SEATRIAL_OCI_CONFIG"))
+	return fetch{secrets: o.Credentials.Secrets(), run: func(ctx context.Context, say say) error {
+		if bad != nil { // of the workflow's secret, not of the command line
+			return bad
 		}
 		o.Say = say
 		return artifact.Run(ctx, o)
 	}}, err
 }
 
-func files(args []string, _ func(string) string) (fetch, error) {
+func configMap(args []string, _ func(string) string) (fetch, error) {
 	var o mounted.Options
-	err := options("files", args, func(fs *flag.FlagSet) {
+	err := options("configmap", args, func(fs *flag.FlagSet) {
 		fs.StringVar(&o.Name, "name", "", "name of the config map, for people")
 		fs.StringVar(&o.From, "from", "", "where it is mounted")
 		fs.StringVar(&o.Dest, "dest", "", "directory that gets the files")

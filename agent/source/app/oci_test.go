@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/seatrial/seatrial/integration/registry"
 )
 
@@ -48,20 +46,7 @@ func TestOCI(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := source(t, tc.env, append([]string{"oci", "--artifact=" + address + tc.artifact, "--plain-http"}, tc.args...)...)
-			if tc.says == "" {
-				got.ok(t)
-			} else if got.code != 1 || !strings.Contains(got.err, tc.says) || strings.Count(got.err, "\n") != 1 {
-				t.Errorf("%s: exit %d, want 1 and one sentence with %q:\n%s", tc.reason, got.code, tc.says, got.err)
-			}
-			if tc.want == nil {
-				tc.want = map[string]string{}
-			}
-			if diff := cmp.Diff(tc.want, got.files(t)); diff != "" {
-				t.Errorf("%s: files (-want +got):\n%s", tc.reason, diff)
-			}
-			if shown := got.out + got.err; strings.Contains(shown, registry.Password) {
-				t.Errorf("the password is shown:\n%s", shown)
-			}
+			got.check(t, tc.reason, tc.says, tc.want, registry.Password)
 		})
 	}
 	if got := source(t, login, "oci", "--artifact="+address+"/tests/checkout:1.2"); got.code != 1 || !strings.Contains(got.err, "plainHTTP: true") {

@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/seatrial/seatrial/agent/source/app"
 )
 
@@ -156,4 +159,23 @@ func (o outcome) files(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	return got
+}
+
+// check holds that it ended well, or with one sentence that says something, that the destination has just these files, and that no
+// secret is shown.
+func (o outcome) check(t *testing.T, reason, says string, want map[string]string, secrets ...string) {
+	t.Helper()
+	if says == "" {
+		o.ok(t)
+	} else if o.code != 1 || !strings.Contains(o.err, says) || strings.Count(o.err, "\n") != 1 {
+		t.Errorf("%s: exit %d, want 1 and one sentence with %q:\n%s", reason, o.code, says, o.err)
+	}
+	if diff := cmp.Diff(want, o.files(t), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("%s: files (-want +got):\n%s", reason, diff)
+	}
+	for _, secret := range secrets {
+		if strings.Contains(o.out+o.err, secret) {
+			t.Errorf("a secret is shown:\n%s%s", o.out, o.err)
+		}
+	}
 }

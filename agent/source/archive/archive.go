@@ -21,12 +21,12 @@ import (
 	"github.com/seatrial/seatrial/agent/source/folder"
 )
 
-// MaxEntries bounds how many names an archive may hold.
-const MaxEntries = 1_000_000
+// maxEntries bounds how many names an archive may hold.
+const maxEntries = 1_000_000
 
 const (
-	// MaxBytes bounds what the files of an archive have together, so that a small archive cannot fill a node.
-	MaxBytes = 64 << 30
+	// maxBytes bounds what the files of an archive have together, so that a small archive cannot fill a node.
+	maxBytes = 64 << 30
 
 	maxName = 4096 // of Linux (PATH_MAX in limits.h)
 	shown   = 200  // bytes of a name in a message
@@ -66,8 +66,8 @@ func Unpack(root *os.Root, from io.Reader, strip int) (files int, err error) {
 			return u.files, nil
 		case err != nil:
 			return u.files, broken(err)
-		case n >= MaxEntries:
-			return u.files, wrong("has more than %d files and folders", MaxEntries)
+		case n >= maxEntries:
+			return u.files, wrong("has more than %d files and folders", maxEntries)
 		}
 		if err := u.entry(header, archive); err != nil {
 			return u.files, err
@@ -215,8 +215,8 @@ func (u *unpacker) write(h *tar.Header, name string, content io.Reader) error {
 	case tar.TypeDir:
 		return folder.Make(u.root, name)
 	case tar.TypeReg, tar.TypeGNUSparse:
-		if u.bytes += h.Size; u.bytes > MaxBytes {
-			return wrong("has files of more than %d GiB", MaxBytes>>30)
+		if u.bytes += h.Size; u.bytes > maxBytes {
+			return wrong("has files of more than %d GiB", maxBytes>>30)
 		}
 		mode := folder.Plain
 		if h.Mode&0o111 != 0 {

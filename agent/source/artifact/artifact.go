@@ -1,7 +1,7 @@
 // Package artifact fetches the files of an OCI artifact from a registry into a directory.
 //
-// A layer that is a tar archive is unpacked, as of Flux and Helm, and of images in which no layer deletes what another has; another is a file under the name that its title annotation
-// gives, as the oras tool makes it (https://oras.land/docs/concepts/artifact).
+// A layer that is a tar archive is unpacked, as of Flux and Helm, and of images in which no layer deletes what another has; another layer
+// is a file under the name that its title annotation gives, as the oras tool makes it (https://oras.land/docs/concepts/artifact).
 package artifact
 
 import (

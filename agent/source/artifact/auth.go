@@ -52,12 +52,8 @@ func (l login) pair() (username, password string) {
 	return cmp.Or(l.Username, username), cmp.Or(l.Password, password)
 }
 
-// Secrets are the passwords and tokens of the key .dockerconfigjson, which nobody may see, in clear and as they are written in it.
-func Secrets(config string) []string {
-	c, err := ReadCredentials(config)
-	if err != nil {
-		return nil // nothing of it is used then
-	}
+// Secrets are the passwords and tokens, which nobody may see, in clear and as they are written.
+func (c Credentials) Secrets() []string {
 	var out []string
 	for _, l := range c.auths {
 		_, password := l.pair()

@@ -30,14 +30,6 @@ var ErrBroken = errors.New("the answer broke off")
 // ErrStalled is the cause when a server sends nothing any more.
 var ErrStalled = errors.New("nothing came for two minutes")
 
-// StatusError is an answer of a server that is not the one that was asked for.
-type StatusError struct{ Code int }
-
-// Error names the status.
-func (e *StatusError) Error() string {
-	return fmt.Sprintf("status %d %s", e.Code, http.StatusText(e.Code))
-}
-
 // Where is what an error is about.
 type Where struct {
 	Field string // of the workflow, such as source.git
@@ -160,6 +152,11 @@ func (w Where) Login(what string, given bool) string {
 		return fmt.Sprintf("host %s refused the credentials for %s: check the secret that %s.secretRef names and what it may read", w.Host, what, w.Field)
 	}
 	return fmt.Sprintf("host %s wants credentials for %s: name a secret with them in %s.secretRef, or check whether it exists", w.Host, what, w.Field)
+}
+
+// Plaintext warns of credentials that anybody on the way can read.
+func (w Where) Plaintext() string {
+	return fmt.Sprintf("the credentials go to %s unencrypted: use https", w.Host)
 }
 
 // Status explains an answer that is none of the usual ones.

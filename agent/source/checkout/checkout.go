@@ -42,9 +42,9 @@ func (e *NoPathError) Error() string { return fmt.Sprintf("no path %q in the com
 
 // Write writes the files of a commit that are at or under one of the paths, all when there are none, and sets the index.
 func Write(repo *git.Repository, commit *object.Commit, dest string, paths []string) (Done, error) {
-	root, err := os.OpenRoot(dest)
+	root, err := folder.Open(dest, "")
 	if err != nil {
-		return Done{}, fmt.Errorf("open %s: %w", dest, err)
+		return Done{}, err //nolint:wrapcheck // names what and where
 	}
 	defer root.Close() //nolint:errcheck // nothing is pending
 	w := &writer{

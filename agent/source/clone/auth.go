@@ -1,6 +1,7 @@
 package clone
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -51,22 +52,19 @@ func (f *cloner) authenticate(end *transport.Endpoint) (transport.AuthMethod, er
 
 func (f *cloner) basic(end *transport.Endpoint) transport.AuthMethod {
 	c := f.Credentials
-	secret := c.Token
-	if secret == "" {
-		secret = c.Password
-	}
+	secret := cmp.Or(c.Token, c.Password)
 	if secret == "" {
 		return nil
 	}
 	if end.Protocol == "http" {
-		f.Say("the credentials go to %s unencrypted: use https", f.where.Host)
+		f.Say("%s", f.where.Plaintext())
 	}
-	return &githttp.BasicAuth{Username: first(c.Username, end.User, tokenUser), Password: secret}
+	return &githttp.BasicAuth{Username: cmp.Or(c.Username, end.User, tokenUser), Password: secret}
 }
 
 func (f *cloner) ssh(end *transport.Endpoint) (transport.AuthMethod, error) {
 	c := f.Credentials
-	user := first(end.User, c.Username, sshUser)
+	user := cmp.Or(end.User, c.Username, sshUser)
 	check, err := f.hostKeys(end)
 	if err != nil {
 		return nil, err
@@ -136,13 +134,4 @@ func (t *timed) ClientConfig() (*ssh.ClientConfig, error) {
 	}
 	c.Timeout = dialFor
 	return c, nil
-}
-
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }

@@ -46,7 +46,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	d := &downloader{Options: o, address: address, where: cause.Where{Field: "source.http", Host: address.Hostname(), Dest: o.Dest}}
 	if o.Credentials.any() && address.Scheme == "http" {
-		o.Say("the credentials go to %s unencrypted: use https", address.Hostname())
+		o.Say("%s", d.where.Plaintext())
 	}
 	if err := cause.Persist(ctx, o.Say, statusOf, d.explain, func() error { return d.fetch(ctx) }); err != nil {
 		return d.explain(err)
@@ -85,9 +85,17 @@ func (d *downloader) fetch(ctx context.Context) error {
 	}
 	defer answer.Body.Close() //nolint:errcheck // read only
 	if answer.StatusCode != http.StatusOK {
-		return &url.Error{Op: "Get", URL: answer.Request.URL.String(), Err: &cause.StatusError{Code: answer.StatusCode}}
+		return &url.Error{Op: "Get", URL: answer.Request.URL.String(), Err: &statusError{Code: answer.StatusCode}}
 	}
 	return d.unpack(answer.Body)
+}
+
+// statusError is an answer of a server that is not the one that was asked for.
+type statusError struct{ Code int }
+
+// Error names the status.
+func (e *statusError) Error() string {
+	return fmt.Sprintf("status %d %s", e.Code, http.StatusText(e.Code))
 }
 
 // sumError means that other bytes came.
@@ -119,7 +127,7 @@ func (d *downloader) unpack(from io.Reader) error {
 }
 
 func statusOf(err error) int {
-	if status, ok := errors.AsType[*cause.StatusError](err); ok {
+	if status, ok := errors.AsType[*statusError](err); ok {
 		return status.Code
 	}
 	return 0

@@ -45,8 +45,8 @@ func Make(root *os.Root, name string) error {
 	return root.MkdirAll(name, dirMode) //nolint:wrapcheck // names what and where
 }
 
-// Create makes a file for writing in place of what is there already; a folder is not replaced.
-func Create(root *os.Root, name string, mode fs.FileMode) (*os.File, error) {
+// create makes a file for writing in place of what is there already; a folder is not replaced.
+func create(root *os.Root, name string, mode fs.FileMode) (*os.File, error) {
 	var file *os.File
 	err := instead(root, name, func() (err error) {
 		file, err = root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
@@ -60,7 +60,7 @@ func Write(root *os.Root, name string, from io.Reader, mode fs.FileMode, changed
 	if err := Make(root, path.Dir(name)); err != nil {
 		return err
 	}
-	to, err := Create(root, name, mode)
+	to, err := create(root, name, mode)
 	if err != nil {
 		return err
 	}

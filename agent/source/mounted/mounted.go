@@ -28,7 +28,7 @@ func Run(o Options) error {
 	if err == nil {
 		return nil
 	}
-	if text := (cause.Where{Dest: o.Dest, Field: "source.configMap"}).Disk(err); text != "" {
+	if text := (cause.Where{Dest: o.Dest}).Disk(err); text != "" {
 		return errors.New(text)
 	}
 	return fmt.Errorf("config map %s cannot be copied: %w", o.Name, err)

@@ -109,11 +109,11 @@ func (b *body) Close() error {
 	return err //nolint:wrapcheck // as the body says
 }
 
-// MaxBytes is how large what is fetched may be.
-const MaxBytes = 16 << 30
+// maxBytes is how large what is fetched may be.
+const maxBytes = 16 << 30
 
-// ErrTooLarge means that there is more than MaxBytes.
-var ErrTooLarge = fmt.Errorf("it has more than %d GiB", MaxBytes>>30)
+// errTooLarge means that there is more than maxBytes.
+var errTooLarge = fmt.Errorf("it has more than %d GiB", maxBytes>>30)
 
 // Spool keeps bytes in a file of the folder until all have come and are found right; use gets them from the start. The file has no name
 // meanwhile, so that nothing is left of it however this ends.
@@ -127,12 +127,12 @@ func Spool(root *os.Root, from io.Reader, check func() error, use func(*os.File)
 	if err := root.Remove(name); err != nil {
 		return err //nolint:wrapcheck // names what and where
 	}
-	n, err := io.Copy(file, io.LimitReader(from, MaxBytes+1))
+	n, err := io.Copy(file, io.LimitReader(from, maxBytes+1))
 	switch {
 	case err != nil:
 		return err //nolint:wrapcheck // as the reader says
-	case n > MaxBytes:
-		return ErrTooLarge
+	case n > maxBytes:
+		return errTooLarge
 	}
 	if err := check(); err != nil {
 		return err

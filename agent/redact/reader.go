@@ -13,9 +13,9 @@ type Reader struct {
 	err   error
 }
 
-// NewReader returns a reader of src that hides what the redactor knows. The redactor must not be used elsewhere meanwhile.
-func NewReader(src io.Reader, r *Redactor) *Reader {
-	return &Reader{src: src, r: r, buf: make([]byte, readSize)}
+// NewReader returns a reader of src that hides what the set has.
+func NewReader(src io.Reader, s *Set) *Reader {
+	return &Reader{src: src, r: s.Stream(), buf: make([]byte, readSize)}
 }
 
 // Read implements io.Reader.

@@ -121,17 +121,6 @@ type Redactor struct {
 
 type span struct{ from, to int }
 
-// New returns a redactor for patterns; empty ones are ignored.
-func New(patterns []string) *Redactor { return Compile(patterns).Stream() }
-
-// Again returns a redactor of the same set for another stream.
-func (r *Redactor) Again() *Redactor {
-	if r == nil {
-		return nil
-	}
-	return r.set.Stream()
-}
-
 // Use hides from now on what a set has that has more than the one before, in what is held back, too.
 func (r *Redactor) Use(s *Set) {
 	if r.set == s {
@@ -140,24 +129,15 @@ func (r *Redactor) Use(s *Set) {
 	held, known := r.pending, r.marks
 	r.set, r.at, r.pending, r.marks = s, 0, nil, nil
 	for _, b := range held {
-		if s.Empty() {
-			r.pending = append(r.pending, b)
-		} else {
-			r.feed(b)
-		}
+		r.feed(b)
 	}
 	// what was covered stays so, also where only its end is held
-	r.marks = append(r.marks, known...)
-	slices.SortFunc(r.marks, func(a, b span) int { return a.from - b.from })
-	var all []span
-	for _, m := range r.marks {
-		if n := len(all); n > 0 && m.from <= all[n-1].to {
-			all[n-1].to = max(all[n-1].to, m.to)
-			continue
-		}
-		all = append(all, m)
+	all := slices.Concat(r.marks, known)
+	slices.SortFunc(all, func(a, b span) int { return a.to - b.to })
+	r.marks = nil
+	for _, m := range all {
+		r.mark(m)
 	}
-	r.marks = all
 }
 
 // Empty reports whether there is nothing to hide.
@@ -223,7 +203,7 @@ func (r *Redactor) feed(b byte) {
 	}
 }
 
-// mark adds a covered part that ends at the end of pending.
+// mark adds a covered part that ends where all others do or behind them.
 func (r *Redactor) mark(s span) {
 	s.from = max(s.from, 0)
 	for len(r.marks) > 0 && r.marks[len(r.marks)-1].to >= s.from {

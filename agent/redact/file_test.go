@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/seatrial/seatrial/agent/runner/redact"
+	"github.com/seatrial/seatrial/agent/redact"
 )
 
 func TestOfFile(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/seatrial/seatrial/agent/runner/redact"
+	"github.com/seatrial/seatrial/agent/redact"
 )
 
 // whole is the definition that the stream must equal: every byte of every occurrence is covered, each run becomes one mask.
@@ -53,7 +53,7 @@ func TestRedactor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := redact.New(tc.patterns).String(tc.in); got != tc.want {
+			if got := redact.Compile(tc.patterns).String(tc.in); got != tc.want {
 				t.Errorf("got %q, want %q: %s", got, tc.want, tc.reason)
 			}
 		})
@@ -64,7 +64,7 @@ func TestVariants(t *testing.T) {
 	t.Parallel()
 	secret := "p\"ss w<rd/+é\nsecond line of it"
 	patterns, left := redact.Variants([]string{secret, "short"})
-	r := redact.New(patterns)
+	r := redact.Compile(patterns).Stream()
 	if left != 0 {
 		t.Errorf("%d values are left", left)
 	}
@@ -93,7 +93,7 @@ func FuzzRedact(f *testing.F) {
 	f.Add([]byte("abababcab"), "ababc", "bab", []byte{0, 2})
 	f.Fuzz(func(t *testing.T, text []byte, a, b string, cuts []byte) {
 		patterns := []string{a, b}
-		r := redact.New(patterns)
+		r := redact.Compile(patterns).Stream()
 		var got []byte
 		rest := text
 		for _, c := range cuts {
@@ -110,7 +110,7 @@ func FuzzRedact(f *testing.F) {
 
 func BenchmarkRedactor(b *testing.B) {
 	patterns, _ := redact.Variants([]string{"ghp_0123456789abcdef", "another-secret-value"})
-	r := redact.New(patterns)
+	r := redact.Compile(patterns).Stream()
 	chunk := bytes.Repeat([]byte("2026-01-01 12:00:00 INFO request handled in 12ms path=/api/v1/items\n"), 4096)
 	b.SetBytes(int64(len(chunk)))
 	var out []byte
