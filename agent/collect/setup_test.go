@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/seatrial/seatrial/agent/collect"
+	"github.com/seatrial/seatrial/agent/runner/pin"
 	"github.com/seatrial/seatrial/agent/work"
 	"github.com/seatrial/seatrial/agent/workfake"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
@@ -33,7 +34,7 @@ type bundle struct {
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	cert, _, err := workfake.Certificate()
+	cert, _, err := pin.SelfSigned()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/seatrial/seatrial/agent/runner/pin"
 )
 
 // Keys of the Secret.
@@ -66,10 +68,7 @@ func digest(token string) string {
 }
 
 // Pin returns the hex SHA-256 of the public key of the certificate, by which runners know the agent.
-func (i Identity) Pin() string {
-	sum := sha256.Sum256(i.Certificate.Leaf.RawSubjectPublicKeyInfo)
-	return hex.EncodeToString(sum[:])
-}
+func (i Identity) Pin() string { return pin.Of(i.Certificate.Leaf) }
 
 // Vault keeps the identity in one Secret, so that it survives a restart.
 type Vault struct {

@@ -17,6 +17,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/catalog"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/telemetry"
+	"github.com/seatrial/seatrial/controlplane/workflow/schema"
 	"github.com/seatrial/seatrial/ui/web"
 	"github.com/seatrial/seatrial/ui/web/view"
 )
@@ -111,11 +112,11 @@ func (p *parts) handler() (http.Handler, error) {
 	for _, path := range api.Paths() {
 		mux.Handle(path, calls)
 	}
-	documents, err := p.schema()
+	documents, err := documentSchema()
 	if err != nil {
 		return nil, err
 	}
-	mux.Handle("GET "+schemaPath, documents)
+	mux.Handle("GET "+schema.Path, documents)
 	mux.Handle("/", pages)
 	observed := telemetry.HTTP(mux, p.metrics, p.traces)
 	outer := http.NewServeMux()

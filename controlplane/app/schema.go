@@ -11,11 +11,8 @@ import (
 	"github.com/seatrial/seatrial/controlplane/workflow/schema"
 )
 
-// schemaPath is where the schema of documents is, as its name says: schema.ID.
-const schemaPath = "/schemas/v1/seatrial.json"
-
-// schema serves the JSON Schema of documents to everybody, pages of other hosts included: editors read it to check and complete files.
-func (p *parts) schema() (http.Handler, error) {
+// documentSchema serves the JSON Schema of documents to everybody, pages of other hosts included: editors read it to check and complete files.
+func documentSchema() (http.Handler, error) {
 	text, err := schema.JSON()
 	if err != nil {
 		return nil, fmt.Errorf("make the schema: %w", err)

@@ -33,6 +33,10 @@ func (d *Dispatcher) deal(ctx context.Context, doc *workflow.Document, req execu
 		return nil, fmt.Errorf("load how much clusters have to do: %w", err)
 	}
 	out.loads, out.dealt = loads, map[string]int{}
+	here := slices.DeleteFunc(slices.Clone(places), func(p cluster.Environment) bool { return loads[p.ClusterID].Away })
+	if len(here) > 0 {
+		out.places = here
+	}
 	return out, nil
 }
 
@@ -57,18 +61,11 @@ func (d *dealing) place(name string) cluster.Environment {
 	}
 	least := slices.MinFunc(d.places, func(a, b cluster.Environment) int {
 		x, y := d.loads[a.ClusterID], d.loads[b.ClusterID]
-		return cmp.Or(cmp.Compare(away(x), away(y)), cmp.Compare(x.Active, y.Active), cmp.Compare(d.dealt[a.Name], d.dealt[b.Name]))
+		return cmp.Or(cmp.Compare(x.Active, y.Active), cmp.Compare(d.dealt[a.Name], d.dealt[b.Name]))
 	})
 	load := d.loads[least.ClusterID]
 	load.Active++
 	d.dealt[least.Name]++
 	d.loads[least.ClusterID] = load
 	return least
-}
-
-func away(l cluster.Load) int {
-	if l.Away {
-		return 1
-	}
-	return 0
 }

@@ -18,7 +18,7 @@ const (
 	uploadAllowance = 10 * time.Minute
 )
 
-// Of returns the plan of an attempt as its runner reads it.
+// Of returns the plan of an attempt. One whose workflow sets no timeout gets an hour.
 func Of(attempt string, plan *workflow.Plan) *runnerv1.Plan {
 	timeout := plan.Timeout
 	if timeout == 0 {
@@ -40,7 +40,10 @@ func Of(attempt string, plan *workflow.Plan) *runnerv1.Plan {
 		}
 	}
 	if s := plan.Shard; s != nil {
-		out.Shard = &runnerv1.Shard{Index: int32(s.Index), Count: int32(s.Count), Files: s.Files, TookMillis: map[string]int64{}} //nolint:gosec // at most 100
+		out.Shard = &runnerv1.Shard{
+			Index: int32(s.Index), Count: int32(s.Count), //nolint:gosec // at most 100
+			Files: s.Files, TookMillis: map[string]int64{},
+		}
 		for name, took := range s.Took {
 			out.Shard.TookMillis[name] = max(1, took.Milliseconds())
 		}

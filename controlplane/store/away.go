@@ -26,13 +26,9 @@ func (s *Store) sayAway(ctx context.Context, runs []*db.Run, byRun map[uuid.UUID
 	if len(ids) == 0 {
 		return nil
 	}
-	rows, err := s.db.Read().Cluster.Query().Where(cluster.IDIn(ids...)).All(ctx)
+	clusters, err := s.clustersByID(ctx, ids)
 	if err != nil {
-		return database.Fault(err)
-	}
-	clusters := make(map[uuid.UUID]record.Cluster, len(rows))
-	for _, row := range rows {
-		clusters[row.ID] = s.clusterRecord(row)
+		return err
 	}
 	for _, r := range runs {
 		c, known := clusters[r.ClusterID]
@@ -45,15 +41,27 @@ func (s *Store) sayAway(ctx context.Context, runs []*db.Run, byRun map[uuid.UUID
 	return nil
 }
 
-// Loads returns how much clusters have to do.
-func (s *Store) Loads(ctx context.Context, clusters []record.ID) (map[record.ID]record.Load, error) {
-	rows, err := s.db.Read().Cluster.Query().Where(cluster.IDIn(clusters...)).All(ctx)
+func (s *Store) clustersByID(ctx context.Context, ids []record.ID) (map[record.ID]record.Cluster, error) {
+	rows, err := s.db.Read().Cluster.Query().Where(cluster.IDIn(ids...)).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
 	}
-	loads := make(map[record.ID]record.Load, len(rows))
+	clusters := make(map[record.ID]record.Cluster, len(rows))
 	for _, row := range rows {
-		loads[row.ID] = record.Load{Away: !s.clusterRecord(row).Connected}
+		clusters[row.ID] = s.clusterRecord(row)
+	}
+	return clusters, nil
+}
+
+// Loads returns how much clusters have to do.
+func (s *Store) Loads(ctx context.Context, clusters []record.ID) (map[record.ID]record.Load, error) {
+	known, err := s.clustersByID(ctx, clusters)
+	if err != nil {
+		return nil, err
+	}
+	loads := make(map[record.ID]record.Load, len(known))
+	for id, c := range known {
+		loads[id] = record.Load{Away: !c.Connected}
 	}
 	var counts []struct {
 		ClusterID uuid.UUID `json:"cluster_id"`

@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
@@ -72,21 +73,21 @@ func (f *fetching) git(g document.Git) {
 	}
 	f.add("git", append(options, "--dest="+Workspace)...)
 	// user name and keys of hosts are no secrets: redacting "git" would eat every log line about it
-	f.credential(g.SecretRef, "username", "GIT_USERNAME", open)
-	f.credential(g.SecretRef, "password", "GIT_PASSWORD", secret)
-	f.credential(g.SecretRef, "token", "GIT_TOKEN", secret)
-	f.credential(g.SecretRef, "ssh-privatekey", "GIT_SSH_PRIVATEKEY", secret)
-	f.credential(g.SecretRef, "known_hosts", "GIT_KNOWN_HOSTS", open)
+	f.credential(g.SecretRef, "username", "GIT_USERNAME", openKey)
+	f.credential(g.SecretRef, "password", "GIT_PASSWORD", secretKey)
+	f.credential(g.SecretRef, "token", "GIT_TOKEN", secretKey)
+	f.credential(g.SecretRef, "ssh-privatekey", "GIT_SSH_PRIVATEKEY", secretKey)
+	f.credential(g.SecretRef, "known_hosts", "GIT_KNOWN_HOSTS", openKey)
 }
 
 func (f *fetching) http(h document.HTTP) {
 	const path = "spec.source.http"
 	f.add("http",
 		"--url="+f.text(path+".url", h.URL, expr.Here, "httpURL"), "--sha256="+f.text(path+".sha256", h.SHA256, expr.Here, "sha256"),
-		"--strip="+strconv.FormatInt(h.Strip, 10), "--dest="+Workspace, "--folder="+folder(h.Path))
-	f.credential(h.SecretRef, "username", "HTTP_USERNAME", open)
-	f.credential(h.SecretRef, "password", "HTTP_PASSWORD", secret)
-	f.credential(h.SecretRef, "token", "HTTP_TOKEN", secret)
+		"--strip="+strconv.FormatInt(h.Strip, 10), "--dest="+Workspace, "--folder="+cmp.Or(h.Path, "."))
+	f.credential(h.SecretRef, "username", "HTTP_USERNAME", openKey)
+	f.credential(h.SecretRef, "password", "HTTP_PASSWORD", secretKey)
+	f.credential(h.SecretRef, "token", "HTTP_TOKEN", secretKey)
 }
 
 func (f *fetching) oci(o document.OCI) {
@@ -94,32 +95,24 @@ func (f *fetching) oci(o document.OCI) {
 	if o.PlainHTTP {
 		options = append(options, "--plain-http")
 	}
-	f.add("oci", append(options, "--dest="+Workspace, "--folder="+folder(o.Path))...)
-	f.credential(o.SecretRef, ".dockerconfigjson", "OCI_CONFIG", needed)
+	f.add("oci", append(options, "--dest="+Workspace, "--folder="+cmp.Or(o.Path, "."))...)
+	f.credential(o.SecretRef, ".dockerconfigjson", "OCI_CONFIG", requiredSecretKey)
 }
 
 func (f *fetching) configMap(m document.ConfigMapSource) {
 	f.box.Volumes = append(f.box.Volumes, document.Volume{
 		Name: "source", MountPath: configMapDir, ReadOnly: true, ConfigMap: &document.ObjectVolume{Name: m.Name},
 	})
-	f.add("configmap", "--name="+m.Name, "--from="+configMapDir, "--dest="+Workspace, "--folder="+folder(m.Path))
-}
-
-// folder is a path below the workspace, "." for itself.
-func folder(path string) string {
-	if path == "" {
-		return "."
-	}
-	return path
+	f.add("configmap", "--name="+m.Name, "--from="+configMapDir, "--dest="+Workspace, "--folder="+cmp.Or(m.Path, "."))
 }
 
 // credentialKind says what the value of a key is.
 type credentialKind int
 
 const (
-	open   credentialKind = iota // may be seen; the secret may do without it
-	secret                       // is redacted; the secret may do without it
-	needed                       // is redacted; the secret must have it
+	openKey           credentialKind = iota // may be seen; the secret may do without it
+	secretKey                               // is redacted; the secret may do without it
+	requiredSecretKey                       // is redacted; the secret must have it
 )
 
 // credential hands a key of the secret to the step.
@@ -127,7 +120,7 @@ func (f *fetching) credential(from *document.NameRef, key, name string, kind cre
 	if from == nil {
 		return
 	}
-	ref := PlanRef{Name: "SEATRIAL_ENV_0_" + name, Secret: &KeyRef{Name: from.Name, Key: key, Optional: kind != needed}}
+	ref := PlanRef{Name: "SEATRIAL_ENV_0_" + name, Secret: &KeyRef{Name: from.Name, Key: key, Optional: kind != requiredSecretKey}}
 	f.box.Env = append(f.box.Env, ref)
-	f.step.Env = append(f.step.Env, PlanEnv{Name: "SEATRIAL_" + name, From: ref.Name, Secret: kind != open})
+	f.step.Env = append(f.step.Env, PlanEnv{Name: "SEATRIAL_" + name, From: ref.Name, Secret: kind != openKey})
 }

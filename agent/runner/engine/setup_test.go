@@ -19,6 +19,7 @@ import (
 
 	"github.com/seatrial/seatrial/agent/collect"
 	"github.com/seatrial/seatrial/agent/runner/app"
+	"github.com/seatrial/seatrial/agent/runner/pin"
 	"github.com/seatrial/seatrial/agent/runner/plan"
 	"github.com/seatrial/seatrial/agent/runner/termination"
 	"github.com/seatrial/seatrial/agent/work"
@@ -68,7 +69,7 @@ func newAgent(t *testing.T) *agent {
 	t.Helper()
 	a := &agent{uplink: workfake.NewUplink(), attempts: workfake.NewAttempts(), addr: "127.0.0.1:0"}
 	var err error
-	if a.cert, a.pin, err = workfake.Certificate(); err != nil {
+	if a.cert, a.pin, err = pin.SelfSigned(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(a.uplink.Close)

@@ -14,6 +14,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/seatrial/seatrial/agent/runner/pin"
 	"github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1/runnerv1connect"
 )
 
@@ -30,14 +31,12 @@ const (
 var errPin = errors.New("the agent's certificate is not the one this pod was made for")
 
 // newClient returns a client of the agent at addr whose certificate must hold the public key with the hex SHA-256 pin.
-func newClient(addr, pin string) (runnerv1connect.RunnerServiceClient, *http.Transport, error) {
-	want, err := hex.DecodeString(pin)
-	if err != nil || len(want) != sha256.Size {
-		return nil, nil, fmt.Errorf("pin %q is not a hex SHA-256", pin)
+func newClient(addr, want string) (runnerv1connect.RunnerServiceClient, *http.Transport, error) {
+	if raw, err := hex.DecodeString(want); err != nil || len(raw) != sha256.Size {
+		return nil, nil, fmt.Errorf("pin %q is not a hex SHA-256", want)
 	}
 	verify := func(s tls.ConnectionState) error {
-		got := sha256.Sum256(s.PeerCertificates[0].RawSubjectPublicKeyInfo)
-		if string(got[:]) != string(want) {
+		if pin.Of(s.PeerCertificates[0]) != strings.ToLower(want) {
 			return errPin
 		}
 		return nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seatrial/seatrial/agent/collect"
 	"github.com/seatrial/seatrial/agent/runner/gather"
+	"github.com/seatrial/seatrial/agent/runner/pin"
 	"github.com/seatrial/seatrial/agent/runner/ship"
 	"github.com/seatrial/seatrial/agent/runner/spool"
 	"github.com/seatrial/seatrial/agent/work"
@@ -46,7 +47,7 @@ type bundle struct {
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	cert, pin, err := workfake.Certificate()
+	cert, key, err := pin.SelfSigned()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +63,7 @@ func setup(t *testing.T) *bundle {
 	if err := os.WriteFile(b.token, []byte("good\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b.shipper(t, pin)
+	b.shipper(t, key)
 	return b
 }
 

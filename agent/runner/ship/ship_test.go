@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seatrial/seatrial/agent/runner/gather"
+	"github.com/seatrial/seatrial/agent/runner/pin"
 	"github.com/seatrial/seatrial/agent/runner/spool"
 	"github.com/seatrial/seatrial/agent/work"
 	"github.com/seatrial/seatrial/agent/workfake"
@@ -250,7 +251,7 @@ func TestShipper_Cancel(t *testing.T) {
 func TestShipper_Stranger(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	_, other, err := workfake.Certificate()
+	_, other, err := pin.SelfSigned()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -143,8 +143,8 @@ type Shards struct {
 	Balance string `json:"balance,omitempty" rule:"enum=duration|count,default=count"`
 	// Test files that are shared out, as patterns below the workspace. A step finds those of its shard in $SEATRIAL_SHARD_FILES, and one
 	// in a line in the file $SEATRIAL_SHARD_LIST, relative to its working directory; steps of a shard that has none are skipped. Each pod
-	// looks for itself: name a commit in source.git.ref where a branch may move meanwhile. Without
-	// patterns it is for the tool to share out its tests, by shard.index and shard.count.
+	// looks for itself: name a commit in source.git.ref where a branch may move meanwhile. Without patterns it is for the tool to share
+	// out its tests, by shard.index and shard.count.
 	Files []string `json:"files,omitempty" rule:"rule=pattern,max=100"`
 }
 

@@ -148,9 +148,9 @@ type Claim struct {
 // again when it ends. When the steps have ended it is told to (SIGTERM, or what its image says) and killed after a minute; so is
 // everything in a pod with services that is evicted, whose teardown should take less.
 //
-// Its log is kept, unless it is given a secret or the pod mounts one: values are redacted by the runner, which is not in the container of a service, so the
-// log and the messages of such a service stay in the cluster. Nothing is redacted from the logs of the others: what a step sends to a
-// service, and the service writes down, is shown.
+// Its log is kept, unless it is given a secret or the pod mounts one: values are redacted by the runner, which is not in the container
+// of a service, so the log and the messages of such a service stay in the cluster. Nothing is redacted from the logs of the others: what
+// a step sends to a service, and the service writes down, is shown.
 type Service struct {
 	// Image of the service.
 	Image string `json:"image" rule:"required,expr=here,rule=image"`

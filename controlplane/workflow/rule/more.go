@@ -53,7 +53,7 @@ func isSHA256(s string) string { return matches(reSHA256, 64, "is not a SHA-256 
 // taken lists the folders of a container that the runner has for itself.
 func taken() []string {
 	return []string{
-		"/workspace", "/seatrial", "/seatrial-bin", "/var/run/seatrial", "/var/run/seatrial-plan", "/var/run/seatrial-source",
+		"/seatrial", "/seatrial-bin", "/var/run/seatrial", "/var/run/seatrial-plan", "/var/run/seatrial-source",
 		"/run/seatrial", "/run/seatrial-plan", "/run/seatrial-source",
 	}
 }
@@ -65,7 +65,7 @@ func isMountPath(s string) string {
 		return fmt.Sprintf("%q is not a plain absolute path", say.Shorten(s))
 	case s == "/dev", within("/proc"), within("/sys"):
 		return fmt.Sprintf("%q is taken by the system", s)
-	case s == "/workspace" || slices.ContainsFunc(taken()[1:], within):
+	case s == "/workspace" || slices.ContainsFunc(taken(), within):
 		return fmt.Sprintf("%q is taken by Seatrial", s)
 	}
 	return ""
@@ -73,7 +73,7 @@ func isMountPath(s string) string {
 
 // Holds returns which folder of the runner a mount at a path would hold, "" for none.
 func Holds(mountPath string) string {
-	for _, dir := range taken() {
+	for _, dir := range append(taken(), "/workspace") {
 		if strings.HasPrefix(dir, mountPath+"/") {
 			return dir
 		}

@@ -15,8 +15,11 @@ import (
 	"github.com/seatrial/seatrial/controlplane/workflow/parse"
 )
 
+// Path is where a control plane serves the schema.
+const Path = "/schemas/v1/seatrial.json"
+
 // ID is the name of the schema.
-const ID = "https://seatrial.dev/schemas/v1/seatrial.json"
+const ID = "https://seatrial.dev" + Path
 
 // JSON returns the schema of all kinds of documents. Texts that hold expressions are not described further: the parser checks them.
 func JSON() ([]byte, error) {

@@ -14,9 +14,11 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/results/format"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/expand"
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 	"github.com/seatrial/seatrial/ui/cli/exitcode"
 	"github.com/seatrial/seatrial/ui/cli/local"
@@ -71,8 +73,8 @@ func (a *app) localRun() *cobra.Command {
 	c.Flags().StringVar(&t.keepFiles, "files", "", "folder for reports and artifacts")
 	c.Flags().BoolVar(&t.resume, "resume", false, "steps that wait for a person go on at once")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if !local.Supported {
-			return coded(exitcode.Errored, errors.New("workflows are run locally on Linux only"))
+		if err := local.Supported(); err != nil {
+			return coded(exitcode.Errored, err)
 		}
 		doc, err := a.workflowIn(args[0])
 		if err != nil {
@@ -90,18 +92,19 @@ func (a *app) workflowIn(file string) (*workflow.Document, error) {
 		return nil, err
 	}
 	var found *workflow.Loaded
+	var of document
 	var templates []workflow.Record
 	for _, d := range docs {
 		l, err := workflow.Load(d.file, []byte(d.text))
 		switch {
 		case err != nil:
-			return nil, err
+			return nil, a.refused(d, err)
 		case l.IsTemplate():
 			templates = append(templates, workflow.Record{Name: l.Metadata.Name, Source: d.text})
 		case found != nil:
 			return nil, fmt.Errorf("%s holds several workflows: give one at a time", file)
 		default:
-			found = l
+			found, of = l, d
 		}
 	}
 	if found == nil {
@@ -110,7 +113,17 @@ func (a *app) workflowIn(file string) (*workflow.Document, error) {
 	doc, _, err := workflow.Resolve(found, func(names []string) ([]workflow.Record, error) {
 		return slices.DeleteFunc(slices.Clone(templates), func(t workflow.Record) bool { return !slices.Contains(names, t.Name) }), nil
 	})
-	return doc, err
+	return doc, a.refused(of, err)
+}
+
+// refused prints every fault of a document with its place; other errors stay as they are.
+func (a *app) refused(d document, err error) error {
+	var f *fault.Error
+	if !errors.As(err, &f) || len(f.Places) == 0 {
+		return err
+	}
+	a.places(d, "", f.Places)
+	return coded(exitcode.Usage, fmt.Errorf("%s cannot be run", d.file))
 }
 
 // try runs the runs of a workflow one after the other.
@@ -148,11 +161,7 @@ func (a *app) try(ctx context.Context, doc *workflow.Document, t trial) error {
 			}
 		}
 		in.Matrix, in.Shard = r.Matrix, workflow.Shard{Index: r.Shard, Count: r.Shards}
-		plan, err := workflow.Compile(doc, in)
-		if err != nil {
-			return err
-		}
-		err = a.tryOne(ctx, plan, secrets, files, t)
+		err := a.tryOne(ctx, doc, in, secrets, files, t)
 		if errors.Is(err, local.ErrInput) {
 			return err // it would be the same for the others
 		}
@@ -192,14 +201,14 @@ func secretPairs(list []string) (map[string]string, error) {
 	return out, nil
 }
 
-func (a *app) tryOne(ctx context.Context, plan *workflow.Plan, secrets map[string]string, files string, t trial) error {
+func (a *app) tryOne(ctx context.Context, doc *workflow.Document, in workflow.Inputs, secrets map[string]string, files string, t trial) error {
 	v := newTrialView(a)
 	program, err := a.runnerProgram()
 	if err != nil {
 		return err
 	}
 	result, done, err := local.Run(ctx, local.Options{
-		Plan: plan, Workspace: t.workspace, Output: files, Keep: t.keep, Program: program, Env: a.Environ, Secrets: secrets,
+		Doc: doc, Inputs: in, Workspace: t.workspace, Output: files, Keep: t.keep, Program: program, Env: a.Environ, Secrets: secrets,
 		Resume: func(ctx context.Context, question string) string { return a.mayGoOn(ctx, question, t.resume) }, View: v,
 	})
 	defer done()
@@ -263,46 +272,34 @@ func (a *app) typed() <-chan string {
 	return a.lines
 }
 
-// tried shows what the reports say. An exit code speaks of a report only when no other one of its step lists a failure.
+// tried shows what the reports say.
 func (a *app) tried(r local.Result) error {
 	var all []inspected
-	bad := map[int]int{} // failures by step
 	for _, report := range r.Reports {
 		one, err := a.readReport(report.File, format.Name(report.Format))
 		if err != nil {
 			return err
 		}
-		one.File = report.Name
-		bad[report.Step] += one.summary.Listed.Bad
+		one.File, one.step, one.exit = report.Name, report.Step, report.Exit
 		all = append(all, one)
-	}
-	for i, report := range r.Reports {
-		if bad[report.Step] > all[i].summary.Listed.Bad {
-			report.Exit = nil
-		}
-		all[i].judge(report.Exit)
 	}
 	if len(all) == 0 {
 		return nil
 	}
+	judgeAll(all)
 	return a.printInspected(all)
 }
 
 // outcome is the exit code of a run.
 func outcome(r local.Result) error {
-	word := statusWord(r.Status)
-	switch r.Status {
-	case runnerv1.StepStatus_STEP_STATUS_PASSED, runnerv1.StepStatus_STEP_STATUS_SKIPPED:
-		return nil
-	case runnerv1.StepStatus_STEP_STATUS_FAILED:
-		return coded(exitcode.Failed, fmt.Errorf("%s: %s", word, r.Reason))
-	case runnerv1.StepStatus_STEP_STATUS_TIMED_OUT, runnerv1.StepStatus_STEP_STATUS_CANCELLED:
-		return coded(exitcode.Stopped, fmt.Errorf("%s: %s", word, r.Reason))
-	default:
-		return coded(exitcode.Errored, fmt.Errorf("%s: %s", word, r.Reason))
+	status := statusOf(r.Status)
+	if code := exitcode.OfStatus(status); code != exitcode.Passed {
+		return coded(code, fmt.Errorf("%s: %s", words(status), r.Reason))
 	}
+	return nil
 }
 
-func statusWord(s runnerv1.StepStatus) string {
-	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(s.String(), "STEP_STATUS_")), "_", " ")
+// statusOf is the status of a step as the API has it: their names are the same.
+func statusOf(s runnerv1.StepStatus) apiv1.Status {
+	return apiv1.Status(apiv1.Status_value[strings.TrimPrefix(s.String(), "STEP_")])
 }

@@ -3,8 +3,6 @@ package cmd
 import (
 	"bytes"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
@@ -17,14 +15,13 @@ type trialView struct {
 	steps []workflow.PlanStep
 
 	open    map[int]bool   // steps whose heading was shown
-	ended   map[int]bool   // of which the end was shown
 	part    bool           // the output is in the midst of a line
 	lines   map[int][]byte // of steps that run beside others, what is in the midst of a line
 	dropped int            // artifacts that were not kept
 }
 
 func newTrialView(a *app) *trialView {
-	return &trialView{app: a, open: map[int]bool{}, ended: map[int]bool{}, lines: map[int][]byte{}}
+	return &trialView{app: a, open: map[int]bool{}, lines: map[int][]byte{}}
 }
 
 // Begins implements local.View.
@@ -47,19 +44,15 @@ func (v *trialView) Step(s *runnerv1.StepState) {
 		return
 	default:
 	}
-	if v.ended[i] {
-		return // a snapshot that came again
-	}
-	v.ended[i] = true
 	v.heading(i)
 	v.rest(i)
 	v.newLine()
-	text := statusWord(s.GetStatus())
+	text := words(statusOf(s.GetStatus()))
 	if s.GetAllowed() && s.GetStatus() != runnerv1.StepStatus_STEP_STATUS_PASSED {
 		text += ", which is allowed"
 	}
-	if from, to := s.GetStartedAt(), s.GetFinishedAt(); from != nil && to != nil {
-		text += " in " + to.AsTime().Sub(from.AsTime()).Round(10*time.Millisecond).String()
+	if span := render.Span(s.GetStartedAt(), s.GetFinishedAt()); span != "-" {
+		text += " in " + span
 	}
 	if s.GetReason() != "" {
 		text += ": " + render.Line(s.GetReason())
@@ -136,7 +129,7 @@ func (v *trialView) File(h *runnerv1.FileHeader, path string) {
 	switch {
 	case path != "":
 		v.newLine()
-		v.app.say("   kept %s", path)
+		v.app.say("   kept %s", render.Line(path))
 	case h.GetKind() == runnerv1.FileKind_FILE_KIND_ARTIFACT:
 		v.dropped++
 	}
@@ -155,6 +148,6 @@ func (v *trialView) close() {
 		if v.dropped == 1 {
 			files = "1 artifact is"
 		}
-		v.app.say("%s not kept: name a folder with --files", strings.TrimSpace(files))
+		v.app.say("%s not kept: name a folder with --files", files)
 	}
 }

@@ -63,6 +63,8 @@ type inspected struct {
 	Grade    results.Grade  `json:"grade"`
 	Reasons  []string       `json:"reasons"`
 
+	step    int  // of several of a run; 0 when nobody knows
+	exit    *int // of what wrote it; nil when that is not known
 	summary results.Summary
 	err     error          // that it could not be read
 	shown   []results.Case // that did not simply pass
@@ -87,25 +89,15 @@ func (a *app) inspectAll(files []string, o inspection) error {
 		return fmt.Errorf("unknown format %q: use one of %v", o.format, known)
 	}
 	all := make([]inspected, 0, len(files))
-	bad := 0
 	for _, name := range files {
 		one, err := a.readReport(name, format.Name(o.format))
 		if err != nil {
 			return err
 		}
-		bad += one.summary.Listed.Bad
+		one.exit = o.exit
 		all = append(all, one)
 	}
-	wrong := false
-	for i := range all {
-		one := &all[i]
-		exit := o.exit
-		if bad > one.summary.Listed.Bad {
-			exit = nil // another report lists the failure that the exit code speaks of
-		}
-		one.judge(exit)
-		wrong = wrong || one.summary.Listed.Bad > 0 || one.Grade == results.Contradictory
-	}
+	wrong := judgeAll(all)
 	if err := a.printInspected(all); err != nil {
 		return err
 	}
@@ -113,6 +105,24 @@ func (a *app) inspectAll(files []string, o inspection) error {
 		return coded(exitcode.Failed, &toldError{"the reports do not show that all tests passed"})
 	}
 	return nil
+}
+
+// judgeAll grades reports, and reports whether they show that something is wrong. An exit code speaks of a report only when no other
+// one of its step lists a failure.
+func judgeAll(all []inspected) (wrong bool) {
+	bad := map[int]int{}
+	for _, one := range all {
+		bad[one.step] += one.summary.Listed.Bad
+	}
+	for i := range all {
+		one := &all[i]
+		if bad[one.step] > one.summary.Listed.Bad {
+			one.exit = nil
+		}
+		one.judge(one.exit)
+		wrong = wrong || one.summary.Listed.Bad > 0 || one.Grade == results.Contradictory
+	}
+	return wrong
 }
 
 // readReport reads one file, or standard input for "-".

@@ -18,8 +18,8 @@ import (
 	"github.com/seatrial/seatrial/agent/runner/plan"
 	"github.com/seatrial/seatrial/controlplane/runplan"
 	"github.com/seatrial/seatrial/controlplane/workflow"
+	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/controlplane/workflow/expr"
-	"github.com/seatrial/seatrial/controlplane/workflow/parse"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
@@ -28,7 +28,8 @@ const deliverWithin = 10 * time.Second
 
 // Options say how to run a plan.
 type Options struct {
-	Plan      *workflow.Plan
+	Doc       *workflow.Document
+	Inputs    workflow.Inputs
 	Workspace string            // directory of the author's; a new one when empty
 	Output    string            // directory that gets reports and artifacts; none when empty
 	Keep      bool              // a new workspace stays
@@ -40,11 +41,11 @@ type Options struct {
 	View   View
 }
 
-// View shows what happens. Its methods are called one after the other.
+// View shows what happens. Its methods are called one after the other, step by step; those of a group come together.
 type View interface {
 	// Begins says where, which steps there are, and what of the workflow does not hold on this machine.
 	Begins(workspace string, steps []workflow.PlanStep, notes []string)
-	// Step is told of each change of a step's state.
+	// Step is told of each change of a step's state, of its end once and when all of its log was shown.
 	Step(s *runnerv1.StepState)
 	// Log is given what a step writes, in order; a gap says how many bytes are missing.
 	Log(step int, text []byte, gap int64)
@@ -87,7 +88,7 @@ func Run(ctx context.Context, o Options) (result Result, done func(), err error)
 		done()
 		return result, func() {}, err
 	}
-	o.View.Begins(s.Workspace, s.steps, notes)
+	o.View.Begins(s.Workspace, s.compiled.Steps, notes)
 	result, err = s.run(ctx)
 	return result, done, err
 }
@@ -96,48 +97,34 @@ func Run(ctx context.Context, o Options) (result Result, done func(), err error)
 type session struct {
 	Options
 
-	dir     string // what is the session's own
-	attempt string
-	plan    *runnerv1.Plan
-	steps   []workflow.PlanStep
-	given   []string        // variables of the containers
-	hidden  map[string]bool // variables of the author's that only the steps get that name them
-
-	asking context.Context //nolint:containedctx // of questions: it ends with the run
-	over   context.CancelFunc
+	dir      string // what is the session's own
+	attempt  string
+	compiled *workflow.Plan
+	plan     *runnerv1.Plan
+	given    []string        // variables of the containers
+	hidden   map[string]bool // variables of the author's that only the steps get that name them
 }
 
 // prepare makes the workspace and the plan, and returns what does not hold on this machine.
 func (s *session) prepare() (notes []string, err error) {
-	p := *s.Plan
+	if s.compiled, notes, err = s.compile(); err != nil {
+		return nil, err
+	}
+	if s.given, err = s.values(s.compiled); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(s.Output, 0o750); s.Output != "" && err != nil {
+		return nil, fmt.Errorf("%w: the folder for files: %w", ErrInput, err)
+	}
 	if s.Workspace == "" {
 		if s.Workspace, err = s.newWorkspace(); err != nil {
 			return nil, err
 		}
-	} else {
-		if s.Workspace, err = filepath.Abs(s.Workspace); err != nil {
-			return nil, fmt.Errorf("find the workspace: %w", err)
-		}
-		if notes, err = s.useWorkspace(&p); err != nil {
-			return nil, err
-		}
+		s.redirect()
 	}
-	if s.given, err = s.values(&p); err != nil {
-		return nil, err
-	}
-	if err := s.redirect(&p); err != nil {
-		return nil, err
-	}
-	if err := s.canFetch(&p); err != nil {
-		return nil, err
-	}
-	s.steps = p.Steps
-	s.plan = runplan.Of(s.attempt, &p)
+	s.plan = runplan.Of(s.attempt, s.compiled)
 	s.plan.SecretDirs = nil                                // nothing is mounted
 	s.plan.UploadAllowance = durationpb.New(deliverWithin) // there is no network in between
-	if err := os.MkdirAll(s.Output, 0o750); s.Output != "" && err != nil {
-		return nil, fmt.Errorf("%w: the folder for files: %w", ErrInput, err)
-	}
 	for _, dir := range []string{"shared", "files"} {
 		if err := os.Mkdir(filepath.Join(s.dir, dir), 0o700); err != nil {
 			return nil, fmt.Errorf("make a folder: %w", err)
@@ -150,7 +137,68 @@ func (s *session) prepare() (notes []string, err error) {
 	if err := os.WriteFile(s.planFile(), []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("write the plan: %w", err)
 	}
-	return append(missing(&p), notes...), nil
+	return append(missing(s.compiled), notes...), nil
+}
+
+// compile compiles what this machine can do of the document. In a workspace of the author's nothing is fetched, and files of the
+// document are written only where there is none.
+func (s *session) compile() (p *workflow.Plan, notes []string, err error) {
+	doc := *s.Doc
+	source := doc.Spec.Source
+	switch {
+	case s.Workspace != "":
+		if s.Workspace, err = filepath.Abs(s.Workspace); err != nil {
+			return nil, nil, fmt.Errorf("find the workspace: %w", err)
+		}
+		if info, err := os.Stat(s.Workspace); err != nil || !info.IsDir() {
+			return nil, nil, fmt.Errorf("%w: %s is not a folder", ErrInput, s.Workspace)
+		}
+		if source.Fetched() {
+			notes = append(notes, "the source is not fetched: your workspace is used as it is")
+		}
+		doc.Spec.Source = document.Source{}
+		for _, f := range source.Files {
+			if _, err := os.Lstat(filepath.Join(s.Workspace, f.Path)); err == nil {
+				notes = append(notes, f.Path+" of your workspace is used, not the one of the workflow")
+				continue
+			}
+			doc.Spec.Source.Files = append(doc.Spec.Source.Files, f)
+		}
+	case source.ConfigMap != nil:
+		return nil, nil, fmt.Errorf("%w: its source is a config map, which only a cluster has: run in a folder that has the files, with --workspace", ErrInput)
+	case source.Fetched():
+		if err := s.canFetch(); err != nil {
+			return nil, nil, err
+		}
+	}
+	p, err = workflow.Compile(&doc, s.Inputs)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrInput, err)
+	}
+	return p, notes, nil
+}
+
+// canFetch demands the program that fetches the source, where the runner looks for it: beside itself.
+func (s *session) canFetch() error {
+	dir := filepath.Dir(s.Program[0])
+	if _, err := os.Stat(filepath.Join(dir, "seatrial-source")); err != nil {
+		return fmt.Errorf("%w: its source is fetched by the program seatrial-source, which is not in %s: put it there, or run in your own checkout "+
+			"with --workspace", ErrInput, dir)
+	}
+	return nil
+}
+
+// redirect has the source step write to the workspace, which is elsewhere in a cluster.
+func (s *session) redirect() {
+	if !s.Doc.Spec.Source.Fetched() {
+		return
+	}
+	command := s.compiled.Steps[0].Command
+	for i, arg := range command {
+		if arg == "--dest="+workflow.Workspace {
+			command[i] = expr.Escape("--dest=" + s.Workspace)
+		}
+	}
 }
 
 func (s *session) planFile() string { return filepath.Join(s.dir, "plan") }
@@ -168,66 +216,6 @@ func (s *session) newWorkspace() (string, error) {
 		return "", fmt.Errorf("make the workspace: %w", err)
 	}
 	return dir, nil
-}
-
-// redirect has the source step write to the workspace, which is elsewhere in a cluster. A config map is nowhere here.
-func (s *session) redirect(p *workflow.Plan) error {
-	for _, c := range p.Containers {
-		if len(c.Volumes) > 0 {
-			return fmt.Errorf("%w: its source is a config map, which only a cluster has: run in a folder that has the files, with --workspace", ErrInput)
-		}
-	}
-	if len(p.Steps) == 0 || p.Steps[0].Name != parse.SourceStep {
-		return nil
-	}
-	p.Steps = slices.Clone(p.Steps)
-	p.Steps[0].Command = slices.Clone(p.Steps[0].Command)
-	for i, arg := range p.Steps[0].Command {
-		if arg == "--dest="+workflow.Workspace {
-			p.Steps[0].Command[i] = expr.Escape("--dest=" + s.Workspace)
-		}
-	}
-	return nil
-}
-
-// canFetch demands the program that fetches the source, where the runner looks for it: beside itself.
-func (s *session) canFetch(p *workflow.Plan) error {
-	if len(p.Steps) == 0 || p.Steps[0].Name != parse.SourceStep || len(p.Steps[0].Command) == 0 {
-		return nil
-	}
-	dir := filepath.Dir(s.Program[0])
-	if _, err := os.Stat(filepath.Join(dir, "seatrial-source")); err != nil {
-		return fmt.Errorf("%w: its source is fetched by the program seatrial-source, which is not in %s: put it there, or run in your own checkout with --workspace", ErrInput, dir)
-	}
-	return nil
-}
-
-// useWorkspace leaves what the author has: nothing is fetched, and files of the workflow are written only where there is none.
-func (s *session) useWorkspace(p *workflow.Plan) (notes []string, err error) {
-	if info, err := os.Stat(s.Workspace); err != nil || !info.IsDir() {
-		return nil, fmt.Errorf("%w: %s is not a folder", ErrInput, s.Workspace)
-	}
-	if len(p.Steps) > 1 && p.Steps[0].Name == parse.SourceStep {
-		p.Steps = slices.Clone(p.Steps[1:])
-		for i := range p.Steps {
-			p.Steps[i].Index = i
-		}
-		p.Containers = slices.Clone(p.Containers)
-		for i := range p.Containers {
-			p.Containers[i].Volumes = nil
-		}
-		notes = append(notes, "the source is not fetched: your workspace is used as it is")
-	}
-	var files []workflow.File
-	for _, f := range p.Files {
-		if _, err := os.Lstat(filepath.Join(s.Workspace, f.Path)); err == nil {
-			notes = append(notes, f.Path+" of your workspace is used, not the one of the workflow")
-			continue
-		}
-		files = append(files, f)
-	}
-	p.Files = files
-	return notes, nil
 }
 
 // values returns the variables that Kubernetes would fill from secrets and config maps: from what the author gave, else from a variable

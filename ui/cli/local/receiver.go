@@ -2,14 +2,18 @@ package local
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net/http"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,19 +34,18 @@ type attachStream = connect.BidiStream[runnerv1.AttachRequest, runnerv1.AttachRe
 type receiver struct {
 	attempt, token string
 	output         string // "" keeps no artifacts
-	files          string // directory for reports
-	view           View
+	files          string // directory for reports then
 	steps          []workflow.PlanStep
 	ask            func(s *runnerv1.StepState) *runnerv1.Resume // nil means that nobody answers
 
-	showing sync.Mutex // of what the view is told; whoever reads it may hold it up for long
-	decoder *zstd.Decoder
+	shown   inOrder
+	decoder *zstd.Decoder // used by one handler at a time, as inOrder holds its lock
 
 	mu       sync.Mutex // of all below, never held while something is sent or shown
 	closed   bool
 	handlers sync.WaitGroup
 	streams  map[string]int64
-	attached map[*attachStream]*peer
+	attached map[*peer]struct{}
 	cancel   *runnerv1.Cancel
 	resumed  []*runnerv1.Resume
 	asked    map[int32]bool
@@ -52,26 +55,30 @@ type receiver struct {
 	finished *runnerv1.Finished
 }
 
-// peer is what is attached, with the lock for what is sent. Nothing is sent to one that is gone.
+// peer is a runner that is attached. Nothing is sent to one that is gone.
 type peer struct {
-	mu   sync.Mutex
+	wire *attachStream
+	mu   sync.Mutex // of what is sent
 	gone bool
 }
 
-func newReceiver(s *session, token string) (*receiver, error) {
+func newReceiver(s *session, token string, ask func(*runnerv1.StepState) *runnerv1.Resume) (*receiver, error) {
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxChunk))
 	if err != nil {
 		return nil, fmt.Errorf("prepare for logs: %w", err)
 	}
 	return &receiver{
-		attempt: s.attempt, token: token, output: s.Output, files: filepath.Join(s.dir, "files"), view: s.View, ask: s.answer, steps: s.steps,
-		streams: map[string]int64{}, attached: map[*attachStream]*peer{}, asked: map[int32]bool{}, exits: map[int32]int{},
-		passed: map[int32]bool{}, decoder: dec,
+		attempt: s.attempt, token: token, output: s.Output, files: filepath.Join(s.dir, "files"), ask: ask, steps: s.compiled.Steps,
+		shown: newInOrder(s.View, s.compiled.Steps), decoder: dec,
+		streams: map[string]int64{}, attached: map[*peer]struct{}{}, asked: map[int32]bool{}, exits: map[int32]int{}, passed: map[int32]bool{},
 	}, nil
 }
 
-// enter counts a handler, unless everything is over.
-func (r *receiver) enter() error {
+// enter admits a handler, unless its runner is a stranger or everything is over. It is counted until it calls handlers.Done.
+func (r *receiver) enter(header http.Header) error {
+	if subtle.ConstantTimeCompare([]byte(header.Get("Authorization")), []byte("Bearer "+r.token)) != 1 {
+		return connect.NewError(connect.CodeUnauthenticated, errors.New("the token is another one"))
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -81,31 +88,18 @@ func (r *receiver) enter() error {
 	return nil
 }
 
-// close waits for all handlers; none begins afterwards.
+// close waits for all handlers, none of which begins afterwards, and shows what is left.
 func (r *receiver) close() {
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()
 	r.handlers.Wait()
-}
-
-// show tells the view something.
-func (r *receiver) show(tell func(v View)) {
-	r.showing.Lock()
-	defer r.showing.Unlock()
-	tell(r.view)
-}
-
-func (r *receiver) admit(header interface{ Get(string) string }) error {
-	if subtle.ConstantTimeCompare([]byte(header.Get("Authorization")), []byte("Bearer "+r.token)) != 1 {
-		return connect.NewError(connect.CodeUnauthenticated, errors.New("the token is another one"))
-	}
-	return nil
+	r.shown.rest()
 }
 
 // Attach implements the RunnerService.
 func (r *receiver) Attach(_ context.Context, wire *attachStream) error {
-	if err := errors.Join(r.admit(wire.RequestHeader()), r.enter()); err != nil {
+	if err := r.enter(wire.RequestHeader()); err != nil {
 		return err
 	}
 	defer r.handlers.Done()
@@ -113,10 +107,11 @@ func (r *receiver) Attach(_ context.Context, wire *attachStream) error {
 	if err != nil || first.GetHello().GetAttemptId() != r.attempt {
 		return connect.NewError(connect.CodePermissionDenied, errors.New("it is another attempt"))
 	}
-	if err := r.greet(wire); err != nil {
+	one := &peer{wire: wire}
+	defer r.leave(one)
+	if err := r.greet(one); err != nil {
 		return err
 	}
-	defer r.leave(wire)
 	for {
 		m, err := wire.Receive()
 		switch {
@@ -126,59 +121,46 @@ func (r *receiver) Attach(_ context.Context, wire *attachStream) error {
 			return err //nolint:wrapcheck // the runner comes back
 		}
 		if answer := r.handle(m); answer != nil {
-			if err := r.send(wire, answer); err != nil {
+			if err := one.send(answer); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-func (r *receiver) greet(wire *attachStream) error {
+func (r *receiver) greet(one *peer) error {
 	r.mu.Lock()
-	r.attached[wire] = &peer{}
-	welcome := &runnerv1.Welcome{Committed: map[string]int64{}, Cancel: r.cancel, Resumed: r.resumed}
-	for name, at := range r.streams {
-		welcome.Committed[name] = at
-	}
+	r.attached[one] = struct{}{}
+	welcome := &runnerv1.Welcome{Committed: maps.Clone(r.streams), Cancel: r.cancel, Resumed: slices.Clone(r.resumed)}
 	r.mu.Unlock()
-	return r.send(wire, &runnerv1.AttachResponse{Message: &runnerv1.AttachResponse_Welcome{Welcome: welcome}})
+	return one.send(&runnerv1.AttachResponse{Message: &runnerv1.AttachResponse_Welcome{Welcome: welcome}})
 }
 
-func (r *receiver) leave(wire *attachStream) {
+func (r *receiver) leave(one *peer) {
 	r.mu.Lock()
-	one := r.attached[wire]
-	delete(r.attached, wire)
+	delete(r.attached, one)
 	r.mu.Unlock()
 	one.mu.Lock()
 	defer one.mu.Unlock()
 	one.gone = true
 }
 
-func (r *receiver) send(wire *attachStream, m *runnerv1.AttachResponse) error {
-	r.mu.Lock()
-	one := r.attached[wire]
-	r.mu.Unlock()
-	if one == nil {
+func (p *peer) send(m *runnerv1.AttachResponse) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gone {
 		return connect.NewError(connect.CodeUnavailable, errors.New("it has left"))
 	}
-	one.mu.Lock()
-	defer one.mu.Unlock()
-	if one.gone {
-		return connect.NewError(connect.CodeUnavailable, errors.New("it has left"))
-	}
-	return wire.Send(m) //nolint:wrapcheck // the runner comes back
+	return p.wire.Send(m) //nolint:wrapcheck // the runner comes back
 }
 
 // tell sends something to all that are attached; those that come later learn it when they are greeted.
 func (r *receiver) tell(m *runnerv1.AttachResponse) {
 	r.mu.Lock()
-	var all []*attachStream
-	for wire := range r.attached {
-		all = append(all, wire)
-	}
+	all := slices.Collect(maps.Keys(r.attached))
 	r.mu.Unlock()
-	for _, wire := range all {
-		_ = r.send(wire, m) // one that is gone is greeted again
+	for _, one := range all {
+		_ = one.send(m) // one that is gone is greeted again
 	}
 }
 
@@ -208,11 +190,9 @@ func (r *receiver) handle(m *runnerv1.AttachRequest) *runnerv1.AttachResponse {
 		r.mu.Unlock()
 		return &runnerv1.AttachResponse{Message: &runnerv1.AttachResponse_FinishedAck{FinishedAck: &runnerv1.FinishedAck{}}}
 	case *runnerv1.AttachRequest_Delivered:
-		r.show(func(v View) {
-			for _, note := range m.Delivered.GetNotes() {
-				v.Note(note)
-			}
-		})
+		for _, note := range m.Delivered.GetNotes() {
+			r.shown.aside(func(v View) { v.Note(note) })
+		}
 		return &runnerv1.AttachResponse{Message: &runnerv1.AttachResponse_DeliveredAck{DeliveredAck: &runnerv1.DeliveredAck{}}}
 	}
 	return nil
@@ -231,12 +211,12 @@ func (r *receiver) log(c *runnerv1.LogChunk) *runnerv1.LogAck {
 	committed := r.streams[name]
 	r.mu.Unlock()
 	if fresh {
-		r.show(func(v View) {
+		r.shown.log(index, end-c.GetStartOffset(), func() (text []byte, gap int64) {
 			text, err := r.decoder.DecodeAll(c.GetData(), nil)
-			if err != nil {
-				v.Note(fmt.Sprintf("a part of the log of step %d cannot be read: %v", index+1, err))
+			if err != nil { // it is there, and nobody can read it
+				return nil, end - c.GetStartOffset()
 			}
-			v.Log(index, text, c.GetGapBytes())
+			return text, c.GetGapBytes()
 		})
 	}
 	return &runnerv1.LogAck{Stream: name, Committed: committed, Final: c.GetFinal() != nil}
@@ -251,16 +231,25 @@ func (r *receiver) step(s *runnerv1.StepState) {
 	waits := s.GetStatus() == runnerv1.StepStatus_STEP_STATUS_PAUSED || len(s.GetCalls()) > 0 && s.GetStatus() == runnerv1.StepStatus_STEP_STATUS_RUNNING
 	ask := waits && !r.asked[s.GetIndex()]
 	r.asked[s.GetIndex()] = r.asked[s.GetIndex()] || ask
-	if ask = ask && !r.closed; ask {
-		r.handlers.Add(1)
-	}
 	r.mu.Unlock()
-	r.show(func(v View) { v.Step(s) })
-	if ask {
-		go func() {
-			defer r.handlers.Done()
-			r.resume(r.ask(s))
-		}()
+	if terminal(s) {
+		r.shown.end(s)
+		return
+	}
+	r.shown.during(int(s.GetIndex()), func(v View) {
+		v.Step(s)
+		if ask { // once what came before it was shown
+			r.question(s)
+		}
+	})
+}
+
+// question asks beside everything else.
+func (r *receiver) question(s *runnerv1.StepState) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.handlers.Go(func() { r.resume(r.ask(s)) })
 	}
 }
 
@@ -277,7 +266,7 @@ func (r *receiver) resume(word *runnerv1.Resume) {
 
 // Upload implements the RunnerService.
 func (r *receiver) Upload(_ context.Context, wire *connect.ClientStream[runnerv1.UploadRequest]) (*runnerv1.UploadResponse, error) {
-	if err := errors.Join(r.admit(wire.RequestHeader()), r.enter()); err != nil {
+	if err := r.enter(wire.RequestHeader()); err != nil {
 		return nil, err
 	}
 	defer r.handlers.Done()
@@ -293,40 +282,36 @@ func (r *receiver) Upload(_ context.Context, wire *connect.ClientStream[runnerv1
 	case err != nil: // it would be no better then
 		return nil, connect.NewError(connect.CodeFailedPrecondition, err)
 	}
-	r.show(func(v View) { v.File(h, kept) })
+	r.shown.aside(func(v View) { v.File(h, kept) })
 	return &runnerv1.UploadResponse{Size: h.GetSize()}, nil
 }
 
-// keep writes a file below the output, reports and artifacts of each step apart, and returns where; "" when it is not kept there. A report
-// is also kept for being read, whatever others are called like it.
+// keep writes a file below the output, or below a folder of the session's when it is a report that is only to be read, and returns
+// where; "" when it does not stay. Reports and artifacts of each step are apart.
 func (r *receiver) keep(h *runnerv1.FileHeader, from io.Reader) (kept string, err error) {
-	report := h.GetKind() == runnerv1.FileKind_FILE_KIND_REPORT
-	if report {
-		r.mu.Lock()
-		number := len(r.reports)
-		file := filepath.Join(r.files, strconv.Itoa(number))
-		r.reports = append(r.reports, Report{Name: h.GetPath(), File: file, Format: h.GetFormat(), Step: int(h.GetStepIndex())})
-		r.mu.Unlock()
-		if err := write(r.files, strconv.Itoa(number), from); err != nil {
-			return "", err
-		}
-		again, err := os.Open(file) //nolint:gosec // G304: our own path
-		if err != nil {
-			return "", err //nolint:wrapcheck // names what and where
-		}
-		defer again.Close() //nolint:errcheck // read only
-		from = again
-	}
-	if r.output == "" {
-		_, err := io.Copy(io.Discard, from)
-		return "", err //nolint:wrapcheck // the caller tells
-	}
-	kind := "artifacts"
+	kind, report := "artifacts", h.GetKind() == runnerv1.FileKind_FILE_KIND_REPORT
 	if report {
 		kind = "reports"
 	}
+	dir := cmp.Or(r.output, r.files)
+	if r.output == "" && !report {
+		_, err := io.Copy(io.Discard, from)
+		return "", err //nolint:wrapcheck // the caller tells
+	}
 	name := path.Join(r.stepName(h.GetStepIndex()), kind, h.GetPath())
-	return filepath.Join(r.output, filepath.FromSlash(name)), write(r.output, name, from)
+	file := filepath.Join(dir, filepath.FromSlash(name))
+	if err := write(dir, name, from); err != nil {
+		return "", err
+	}
+	if report {
+		r.mu.Lock()
+		r.reports = append(r.reports, Report{Name: h.GetPath(), File: file, Format: h.GetFormat(), Step: int(h.GetStepIndex())})
+		r.mu.Unlock()
+	}
+	if r.output == "" {
+		return "", nil
+	}
+	return file, nil
 }
 
 func (r *receiver) stepName(index int32) string {
@@ -388,4 +373,27 @@ func (b *body) Read(p []byte) (int, error) {
 		b.rest.Reset(b.wire.Msg().GetData())
 	}
 	return b.rest.Read(p) //nolint:wrapcheck // never fails
+}
+
+func terminal(s *runnerv1.StepState) bool {
+	switch s.GetStatus() {
+	case runnerv1.StepStatus_STEP_STATUS_UNSPECIFIED, runnerv1.StepStatus_STEP_STATUS_WAITING, runnerv1.StepStatus_STEP_STATUS_RUNNING,
+		runnerv1.StepStatus_STEP_STATUS_PAUSED:
+		return false
+	default:
+		return true
+	}
+}
+
+// answer decides about a step that waits.
+func (s *session) answer(ctx context.Context, step *runnerv1.StepState) *runnerv1.Resume {
+	if len(step.GetCalls()) > 0 {
+		return &runnerv1.Resume{
+			StepIndex: step.GetIndex(), Status: runnerv1.StepStatus_STEP_STATUS_PASSED, Reason: "other workflows are not executed on this machine",
+		}
+	}
+	if by := s.Resume(ctx, step.GetReason()); by != "" {
+		return &runnerv1.Resume{StepIndex: step.GetIndex(), Reason: "resumed by " + by}
+	}
+	return nil
 }

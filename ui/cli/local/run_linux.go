@@ -3,33 +3,30 @@ package local
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/seatrial/seatrial/agent/runner/app"
+	"github.com/seatrial/seatrial/agent/runner/pin"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 	"github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1/runnerv1connect"
 )
 
-// Supported says that this system can run the runner.
-const Supported = true
+// Supported says why this system cannot run the runner; nil when it can.
+func Supported() error { return nil }
 
 // stopWithin is how long the runners have for stopping beside what their steps and the teardown may take.
 const stopWithin = time.Minute
@@ -41,13 +38,13 @@ func Runner(ctx context.Context, args []string, version string) (int, error) {
 
 // run starts the runner of each container and takes in what they report until all have ended.
 func (s *session) run(ctx context.Context) (Result, error) {
-	s.asking, s.over = context.WithCancel(ctx)
-	defer s.over()
+	asking, over := context.WithCancel(ctx)
+	defer over()
 	token := rand.Text()
 	if err := os.WriteFile(filepath.Join(s.dir, "token"), []byte(token), 0o600); err != nil {
 		return Result{}, fmt.Errorf("write the token: %w", err)
 	}
-	r, err := newReceiver(s, token)
+	r, err := newReceiver(s, token, func(step *runnerv1.StepState) *runnerv1.Resume { return s.answer(asking, step) })
 	if err != nil {
 		return Result{}, err
 	}
@@ -60,7 +57,7 @@ func (s *session) run(ctx context.Context) (Result, error) {
 	signal.Notify(pipe, syscall.SIGPIPE)
 	defer signal.Stop(pipe)
 	err = s.runners(ctx, r, address, pin)
-	s.over()
+	over()
 	stop()
 	r.close()
 	result, ended := r.result()
@@ -76,8 +73,8 @@ func (s *session) run(ctx context.Context) (Result, error) {
 }
 
 // serve listens for runners of this machine, which know the server by the pin of its key.
-func serve(ctx context.Context, r *receiver) (address, pin string, stop func(), err error) {
-	cert, pin, err := certificate()
+func serve(ctx context.Context, r *receiver) (address, key string, stop func(), err error) {
+	cert, key, err := pin.SelfSigned()
 	if err != nil {
 		return "", "", nil, err
 	}
@@ -95,28 +92,10 @@ func serve(ctx context.Context, r *receiver) (address, pin string, stop func(), 
 		defer close(ended)
 		_ = server.ServeTLS(listener, "", "") // it is closed
 	}()
-	return listener.Addr().String(), pin, func() {
+	return listener.Addr().String(), key, func() {
 		_ = server.Close()
 		<-ended
 	}, nil
-}
-
-func certificate() (cert tls.Certificate, pin string, err error) {
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return cert, "", fmt.Errorf("make a key: %w", err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
-	if err != nil {
-		return cert, "", fmt.Errorf("make a certificate: %w", err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		return cert, "", fmt.Errorf("make a certificate: %w", err)
-	}
-	sum := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private, Leaf: leaf}, hex.EncodeToString(sum[:]), nil
 }
 
 // runners runs all of them to their ends. When ctx is cancelled they are asked to stop, and killed when they do not.
@@ -130,10 +109,11 @@ func (s *session) runners(ctx context.Context, r *receiver, address, pin string)
 		r.stop("It was interrupted.")
 	})
 	defer stopAsking()
+	mask := umask()
 	var running sync.WaitGroup
-	faults := make([]error, len(s.Plan.Containers))
-	for i, box := range s.Plan.Containers {
-		running.Go(func() { faults[i] = s.runner(killing, box.Name, address, pin) })
+	faults := make([]error, len(s.compiled.Containers))
+	for i, box := range s.compiled.Containers {
+		running.Go(func() { faults[i] = s.runner(killing, box.Name, address, pin, mask) })
 	}
 	running.Wait()
 	return errors.Join(faults...)
@@ -141,9 +121,12 @@ func (s *session) runners(ctx context.Context, r *receiver, address, pin string)
 
 // runner runs the runner of a container. It is in a process group of its own, so that a key that interrupts does not end it before the
 // steps were asked to stop.
-func (s *session) runner(ctx context.Context, container, address, pin string) error {
-	args := append(append([]string{}, s.Program[1:]...), "run", "--container="+container, "--shared="+filepath.Join(s.dir, "shared"),
-		"--workspace="+s.Workspace, "--token="+filepath.Join(s.dir, "token"), "--termination="+filepath.Join(s.dir, "end-"+container), "--plan="+s.planFile(), fmt.Sprintf("--umask=%o", umask()))
+func (s *session) runner(ctx context.Context, container, address, pin string, mask int) error {
+	args := slices.Concat(s.Program[1:], []string{
+		"run", "--container=" + container, "--shared=" + filepath.Join(s.dir, "shared"), "--workspace=" + s.Workspace,
+		"--token=" + filepath.Join(s.dir, "token"), "--termination=" + filepath.Join(s.dir, "end-"+container), "--plan=" + s.planFile(),
+		fmt.Sprintf("--umask=%o", mask),
+	})
 	cmd := exec.CommandContext(ctx, s.Program[0], args...) //nolint:gosec // G204: our own program
 	for _, kv := range s.Env {
 		if name, _, _ := strings.Cut(kv, "="); !strings.HasPrefix(name, "SEATRIAL_") && !s.hidden[name] {
@@ -173,21 +156,4 @@ func umask() int {
 func lastLine(text string) string {
 	text = strings.TrimSpace(text)
 	return text[strings.LastIndexByte(text, '\n')+1:]
-}
-
-// answer decides about a step that waits.
-func (s *session) answer(step *runnerv1.StepState) *runnerv1.Resume {
-	if len(step.GetCalls()) > 0 {
-		return &runnerv1.Resume{
-			StepIndex: step.GetIndex(), Status: runnerv1.StepStatus_STEP_STATUS_PASSED, Reason: "other workflows are not executed on this machine",
-		}
-	}
-	by := ""
-	if s.Resume != nil {
-		by = s.Resume(s.asking, step.GetReason())
-	}
-	if by == "" {
-		return nil
-	}
-	return &runnerv1.Resume{StepIndex: step.GetIndex(), Reason: "resumed by " + by}
 }
