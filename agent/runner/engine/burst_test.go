@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -252,20 +251,11 @@ exec setpriv --reuid="$id" --regid="$id" --clear-groups --no-new-privs "$@"`, p.
 // copyOf puts the test's program where every user may run it.
 func copyOf(t *testing.T, dir string) string {
 	t.Helper()
-	from, err := os.Open(os.Args[0])
-	if err != nil {
-		t.Fatal(err)
+	to := filepath.Join(dir, "runner")
+	// by another process: what another test starts just then would inherit a file that is open here, which could not be run then
+	// ("text file busy")
+	if out, err := exec.Command("cp", os.Args[0], to).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
-	defer from.Close()
-	to, err := os.OpenFile(filepath.Join(dir, "runner"), os.O_WRONLY|os.O_CREATE, 0o755)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.Copy(to, from); err != nil {
-		t.Fatal(err)
-	}
-	if err := to.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return to.Name()
+	return to
 }
