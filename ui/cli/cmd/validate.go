@@ -70,9 +70,9 @@ func (a *app) places(d document, what string, places []fault.Place) {
 		if p.Line > 0 {
 			at = fmt.Sprintf("%s:%d:%d", d.file, p.Line+int(d.line), max(p.Column, 1))
 		}
-		field := render.Line(p.Field)
-		if field != "" {
-			field += ": "
+		field := ""
+		if p.Field != "" {
+			field = render.Line(p.Field) + ": "
 		}
 		a.say("%s: %s%s%s", at, what, field, render.Line(p.Message))
 	}
