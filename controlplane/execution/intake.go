@@ -157,9 +157,28 @@ type TestResult struct {
 	Suite       string
 	Name        string
 	File        string
-	Outcome     string // passed, failed, errored, timed_out, skipped, blocked, infra_error, cancelled
+	Key         string   // identity of the test over time, 32 hexadecimal digits
+	Variant     string   // what it ran on, such as a browser; no part of its identity
+	Fingerprint string   // of what went wrong; empty unless it failed
+	Earlier     []string // outcomes of earlier tries that the tool listed beside the result
+	Flags       Flag     // what else is known of it
+	Outcome     string   // passed, failed, errored, timed_out, skipped, blocked, infra_error, cancelled
 	Duration    time.Duration
 	Message     string // first line of the failure, or why it did not run
 	Detail      string // the rest, at most 64 KiB
 	Superseded  bool   // of an attempt that was lost and tried anew: kept as evidence, counted nowhere; filled when read
 }
+
+// Flag is what is known of a test result beside its outcome. Flags are added up.
+type Flag int
+
+// The flags.
+const (
+	ExpectedFail   Flag = 1 << iota // it passed by failing as its author said it would
+	UnexpectedPass                  // it passed although its author said it would fail
+	Synthetic                       // it stands for what a report does not list as a case
+	DuplicateName                   // another test of the report has the same name: the key tells them apart by their order
+)
+
+// Has reports whether a flag is among those of f.
+func (f Flag) Has(one Flag) bool { return f&one != 0 }

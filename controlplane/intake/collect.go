@@ -8,11 +8,15 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/results"
+	"github.com/seatrial/seatrial/controlplane/results/fingerprint"
+	"github.com/seatrial/seatrial/controlplane/results/identity"
 )
 
 // collector keeps the results of one report within bounds: so many cases, and so many bytes of all their texts together.
 type collector struct {
 	file    *execution.File
+	scope   identity.Scope
+	namer   *identity.Namer
 	limits  Limits
 	results []execution.TestResult
 	texts   int           // bytes kept so far
@@ -23,28 +27,24 @@ type collector struct {
 
 // add is called for every case of the report. The limits drop cases, never the count of them.
 func (c *collector) add(one results.Case) error {
-	if len(c.results) >= c.limits.Cases || c.texts+c.cost(one) > c.limits.Texts {
+	test := identity.Of(c.scope, one)
+	if len(c.results) >= c.limits.Cases || c.texts+c.cost(one, suite(test)) > c.limits.Texts {
 		c.dropped.Add(one.Outcome)
 		return nil
 	}
-	c.keep(one)
+	c.keep(one, test)
 	return c.err
 }
 
-// suite names the group of a case.
-func suite(one results.Case) string {
-	if one.Suite == "" {
-		return cut(one.Class)
-	}
-	return cut(one.Suite)
-}
+// suite names the group of a test: with what its class adds, without which two tests of one name look alike.
+func suite(test identity.Test) string { return cut(strings.Join(test.Suites, results.Separator)) }
 
 // cost is what the name of a case takes. Neighbours share the names of their suite and file.
-func (c *collector) cost(one results.Case) int {
+func (c *collector) cost(one results.Case, suite string) int {
 	last := c.last()
-	n := len(cut(one.Name))
-	if s := suite(one); s != last.Suite {
-		n += len(s)
+	n := len(cut(one.Name)) + len(cut(one.Variant))
+	if suite != last.Suite {
+		n += len(suite)
 	}
 	if f := cut(one.File); f != last.File {
 		n += len(f)
@@ -60,23 +60,49 @@ func (c *collector) last() execution.TestResult {
 }
 
 // keep keeps a case with its name, whatever that takes, and with its message and detail where there is room.
-func (c *collector) keep(one results.Case) {
+func (c *collector) keep(one results.Case, test identity.Test) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		c.err = fmt.Errorf("id of test result: %w", err)
 		return
 	}
-	c.texts += c.cost(one)
+	c.texts += c.cost(one, suite(test))
 	last := c.last()
 	message, whole := c.afford(cut(one.Message))
 	detail, all := c.afford(cutTo(one.Detail, results.MaxDetail))
 	if !whole || !all {
 		c.bare++
 	}
+	_, key, duplicate := c.namer.Name(test, identity.Variant{"variant": one.Variant}.Hash())
 	c.results = append(c.results, execution.TestResult{
-		ID: id, Attempt: c.file.Attempt, Step: c.file.Step, Suite: own(suite(one), last.Suite), Name: strings.Clone(cut(one.Name)),
-		File: own(cut(one.File), last.File), Outcome: string(one.Outcome), Duration: max(0, one.Duration), Message: message, Detail: detail,
+		ID: id, Attempt: c.file.Attempt, Step: c.file.Step, Suite: own(suite(test), last.Suite), Name: strings.Clone(cut(one.Name)),
+		File: own(cut(one.File), last.File), Key: key.String(), Variant: own(cut(one.Variant), last.Variant), Fingerprint: fingerprint.OfCase(one),
+		Earlier: outcomes(one.Earlier), Flags: flags(one, duplicate), Outcome: string(one.Outcome), Duration: max(0, one.Duration),
+		Message: message, Detail: detail,
 	})
+}
+
+const maxEarlier = 100 // tries of one case that are kept; more of them say no more
+
+func outcomes(of []results.Outcome) []string {
+	var out []string
+	for _, o := range of[:min(len(of), maxEarlier)] {
+		out = append(out, string(o))
+	}
+	return out
+}
+
+func flags(one results.Case, duplicate bool) execution.Flag {
+	var f execution.Flag
+	for flag, set := range map[execution.Flag]bool{
+		execution.ExpectedFail: one.ExpectedFail, execution.UnexpectedPass: one.UnexpectedPass,
+		execution.Synthetic: one.Synthetic, execution.DuplicateName: duplicate,
+	} {
+		if set {
+			f |= flag
+		}
+	}
+	return f
 }
 
 // afford keeps a text when there is room for it.
@@ -113,7 +139,7 @@ func (c *collector) close(v *results.Verdict) {
 		})
 	}
 	for _, made := range v.Synthetic {
-		c.keep(made)
+		c.keep(made, identity.Of(c.scope, made))
 	}
 	if c.bare > 0 {
 		reasons = append(reasons, fmt.Sprintf("Messages or details of %d cases were left out, because all texts together may have %d bytes; the report file has them.",

@@ -91,8 +91,8 @@ func (s *store) SaveFile(_ context.Context, f execution.File, results []executio
 	return false, nil
 }
 
-func (s *store) CheckStep(_ context.Context, id execution.AttemptID, _ int) error {
-	return s.missing(id)
+func (s *store) StepWorkflow(_ context.Context, id execution.AttemptID, _ int) (string, error) {
+	return "shop-e2e", s.missing(id)
 }
 
 // blobs keeps bytes in memory; short makes it read no further than the declared size.

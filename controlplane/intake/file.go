@@ -19,11 +19,14 @@ import (
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/results"
+	"github.com/seatrial/seatrial/controlplane/results/identity"
 )
 
 const (
 	maxPath   = 1024
 	maxFormat = 64 // bytes of the name of a format, known or not
+
+	workspace = "/workspace" // where a test finds its files, in every pod
 )
 
 // File stores the bytes of a report or artifact under a key that its digest determines, then its record; of a report also the
@@ -37,7 +40,8 @@ func (i *Intake) File(ctx context.Context, f execution.File, body io.Reader) err
 		return err
 	}
 	// Whose attempt it is must be known before bytes are stored.
-	if err = i.store.CheckStep(ctx, f.Attempt, f.Step); err != nil {
+	workflow, err := i.store.StepWorkflow(ctx, f.Attempt, f.Step)
+	if err != nil {
 		return fmt.Errorf("file %s of attempt %s: %w", f.Path, f.Attempt, err)
 	}
 	f.Blob = fmt.Sprintf("org/%s/attempt/%s/%s/%s", viewer.Organization, f.Attempt, f.Kind, f.SHA256)
@@ -48,7 +52,7 @@ func (i *Intake) File(ctx context.Context, f execution.File, body io.Reader) err
 	if !bytes.whole && f.Size > 0 {
 		return fmt.Errorf("store file %s of attempt %s: the blob store took a part of it", f.Path, f.Attempt)
 	}
-	cases, err := i.read(ctx, &f)
+	cases, err := i.read(ctx, &f, identity.Scope{Organization: viewer.Organization.String(), Source: workflow, Root: workspace})
 	if err != nil {
 		return fmt.Errorf("read report %s of attempt %s: %w", f.Path, f.Attempt, err)
 	}

@@ -25,8 +25,9 @@ type Store interface {
 	// It and SaveReport judge the exit code of a step by results.JudgeExit whenever the code or a report becomes known, so that
 	// the order in which they arrive makes no difference.
 	SaveFile(ctx context.Context, f execution.File, results []execution.TestResult) (existed bool, err error)
-	// CheckStep is fault.NotFound unless the step is one of an attempt of the agent.
-	CheckStep(ctx context.Context, id execution.AttemptID, step int) error
+	// StepWorkflow returns the name of the workflow that a step belongs to, or fault.NotFound unless the step is one of an attempt of
+	// the agent.
+	StepWorkflow(ctx context.Context, id execution.AttemptID, step int) (workflow string, err error)
 }
 
 // Blobs keeps bytes.

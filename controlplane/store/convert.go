@@ -95,7 +95,8 @@ func fileRecord(row *db.File) record.File {
 func resultRecord(row *db.TestResult) record.TestResult {
 	return record.TestResult{
 		ID: row.ID, Attempt: row.AttemptID, Environment: row.EnvironmentName, Step: row.StepIndex, Suite: row.Suite, Name: row.Name,
-		File: row.Source, Outcome: row.Outcome, Duration: time.Duration(row.Duration), Message: row.Message, Detail: row.Detail,
+		File: row.Source, Key: row.TestKey, Variant: row.Variant, Fingerprint: row.Fingerprint, Earlier: row.Earlier,
+		Flags: record.Flag(row.Flags), Outcome: row.Outcome, Duration: time.Duration(row.Duration), Message: row.Message, Detail: row.Detail,
 		Superseded: row.Severity >= supersededSeverity,
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/attempt"
+	executions "github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
 	"github.com/seatrial/seatrial/ent/db/step"
 	"github.com/seatrial/seatrial/ent/db/testresult"
@@ -92,7 +93,8 @@ func createResults(ctx context.Context, tx *db.Tx, a *db.Attempt, environment st
 		for i, r := range part {
 			rows[i] = tx.TestResult.Create().SetOrganizationID(a.OrganizationID).SetExecutionID(a.ExecutionID).SetAttemptID(a.ID).
 				SetFileID(f.ID).SetEnvironmentName(environment).SetStepIndex(f.Step).SetSeverity(severity(results.Outcome(r.Outcome), superseded)).
-				SetSuite(clean(r.Suite)).SetName(clean(r.Name)).SetSource(clean(r.File)).SetOutcome(r.Outcome).
+				SetSuite(clean(r.Suite)).SetName(clean(r.Name)).SetSource(clean(r.File)).SetTestKey(r.Key).SetVariant(clean(r.Variant)).
+				SetFingerprint(r.Fingerprint).SetEarlier(r.Earlier).SetFlags(int(r.Flags)).SetOutcome(r.Outcome).
 				SetDuration(int64(r.Duration)).SetMessage(clean(r.Message)).SetDetail(clean(r.Detail))
 		}
 		if err := tx.TestResult.CreateBulk(rows...).Exec(ctx); err != nil {
@@ -113,12 +115,16 @@ func addCounts(ctx context.Context, head *db.Execution, list []execution.TestRes
 	return head.Update().AddTestsPassed(n.Passed).AddTestsFailed(n.Failed).AddTestsErrored(n.Errored).AddTestsSkipped(n.Skipped).Exec(ctx)
 }
 
-// CheckStep finds a step of an attempt of the calling agent.
-func (s *Store) CheckStep(ctx context.Context, id execution.AttemptID, index int) error {
+// StepWorkflow returns the name of the workflow that a step of an attempt of the calling agent belongs to.
+func (s *Store) StepWorkflow(ctx context.Context, id execution.AttemptID, index int) (string, error) {
 	if _, err := agent(ctx); err != nil {
-		return err
+		return "", err
 	}
-	return s.mustHaveStep(ctx, id, index)
+	if err := s.mustHaveStep(ctx, id, index); err != nil {
+		return "", err
+	}
+	name, err := s.db.Read().Attempt.Query().Where(attempt.ID(id)).QueryExecution().Select(executions.FieldWorkflow).String(ctx)
+	return name, database.Fault(err)
 }
 
 // mustHaveStep finds a step of an attempt that the viewer may see: steps name no cluster, attempts do.

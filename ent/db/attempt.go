@@ -57,6 +57,10 @@ type Attempt struct {
 	Delivered bool `json:"delivered,omitempty"`
 	// Notes holds the value of the "notes" field.
 	Notes []string `json:"notes,omitempty"`
+	// SubjectStart holds the value of the "subject_start" field.
+	SubjectStart json.RawMessage `json:"subject_start,omitempty"`
+	// SubjectEnd holds the value of the "subject_end" field.
+	SubjectEnd json.RawMessage `json:"subject_end,omitempty"`
 	// Spec holds the value of the "spec" field.
 	Spec []byte `json:"spec,omitempty"`
 	// SpecDigest holds the value of the "spec_digest" field.
@@ -131,7 +135,7 @@ func (*Attempt) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case attempt.FieldNotes, attempt.FieldSpec:
+		case attempt.FieldNotes, attempt.FieldSubjectStart, attempt.FieldSubjectEnd, attempt.FieldSpec:
 			values[i] = new([]byte)
 		case attempt.FieldDelivered:
 			values[i] = new(sql.NullBool)
@@ -271,6 +275,22 @@ func (_m *Attempt) assignValues(columns []string, values []any) error {
 					return fmt.Errorf("unmarshal field notes: %w", err)
 				}
 			}
+		case attempt.FieldSubjectStart:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field subject_start", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.SubjectStart); err != nil {
+					return fmt.Errorf("unmarshal field subject_start: %w", err)
+				}
+			}
+		case attempt.FieldSubjectEnd:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field subject_end", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.SubjectEnd); err != nil {
+					return fmt.Errorf("unmarshal field subject_end: %w", err)
+				}
+			}
 		case attempt.FieldSpec:
 			if value, ok := values[i].(*[]byte); !ok {
 				return fmt.Errorf("unexpected type %T for field spec", values[i])
@@ -395,6 +415,12 @@ func (_m *Attempt) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("notes=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Notes))
+	builder.WriteString(", ")
+	builder.WriteString("subject_start=")
+	builder.WriteString(fmt.Sprintf("%v", _m.SubjectStart))
+	builder.WriteString(", ")
+	builder.WriteString("subject_end=")
+	builder.WriteString(fmt.Sprintf("%v", _m.SubjectEnd))
 	builder.WriteString(", ")
 	builder.WriteString("spec=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Spec))

@@ -4,6 +4,7 @@ package db
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -207,6 +208,18 @@ func (_c *AttemptCreate) SetNillableDelivered(v *bool) *AttemptCreate {
 // SetNotes sets the "notes" field.
 func (_c *AttemptCreate) SetNotes(v []string) *AttemptCreate {
 	_c.mutation.SetNotes(v)
+	return _c
+}
+
+// SetSubjectStart sets the "subject_start" field.
+func (_c *AttemptCreate) SetSubjectStart(v json.RawMessage) *AttemptCreate {
+	_c.mutation.SetSubjectStart(v)
+	return _c
+}
+
+// SetSubjectEnd sets the "subject_end" field.
+func (_c *AttemptCreate) SetSubjectEnd(v json.RawMessage) *AttemptCreate {
+	_c.mutation.SetSubjectEnd(v)
 	return _c
 }
 
@@ -483,6 +496,14 @@ func (_c *AttemptCreate) createSpec() (*Attempt, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Notes(); ok {
 		_spec.SetField(attempt.FieldNotes, field.TypeJSON, value)
 		_node.Notes = value
+	}
+	if value, ok := _c.mutation.SubjectStart(); ok {
+		_spec.SetField(attempt.FieldSubjectStart, field.TypeJSON, value)
+		_node.SubjectStart = value
+	}
+	if value, ok := _c.mutation.SubjectEnd(); ok {
+		_spec.SetField(attempt.FieldSubjectEnd, field.TypeJSON, value)
+		_node.SubjectEnd = value
 	}
 	if value, ok := _c.mutation.Spec(); ok {
 		_spec.SetField(attempt.FieldSpec, field.TypeBytes, value)
@@ -768,6 +789,42 @@ func (u *AttemptUpsert) ClearNotes() *AttemptUpsert {
 	return u
 }
 
+// SetSubjectStart sets the "subject_start" field.
+func (u *AttemptUpsert) SetSubjectStart(v json.RawMessage) *AttemptUpsert {
+	u.Set(attempt.FieldSubjectStart, v)
+	return u
+}
+
+// UpdateSubjectStart sets the "subject_start" field to the value that was provided on create.
+func (u *AttemptUpsert) UpdateSubjectStart() *AttemptUpsert {
+	u.SetExcluded(attempt.FieldSubjectStart)
+	return u
+}
+
+// ClearSubjectStart clears the value of the "subject_start" field.
+func (u *AttemptUpsert) ClearSubjectStart() *AttemptUpsert {
+	u.SetNull(attempt.FieldSubjectStart)
+	return u
+}
+
+// SetSubjectEnd sets the "subject_end" field.
+func (u *AttemptUpsert) SetSubjectEnd(v json.RawMessage) *AttemptUpsert {
+	u.Set(attempt.FieldSubjectEnd, v)
+	return u
+}
+
+// UpdateSubjectEnd sets the "subject_end" field to the value that was provided on create.
+func (u *AttemptUpsert) UpdateSubjectEnd() *AttemptUpsert {
+	u.SetExcluded(attempt.FieldSubjectEnd)
+	return u
+}
+
+// ClearSubjectEnd clears the value of the "subject_end" field.
+func (u *AttemptUpsert) ClearSubjectEnd() *AttemptUpsert {
+	u.SetNull(attempt.FieldSubjectEnd)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -1019,6 +1076,48 @@ func (u *AttemptUpsertOne) UpdateNotes() *AttemptUpsertOne {
 func (u *AttemptUpsertOne) ClearNotes() *AttemptUpsertOne {
 	return u.Update(func(s *AttemptUpsert) {
 		s.ClearNotes()
+	})
+}
+
+// SetSubjectStart sets the "subject_start" field.
+func (u *AttemptUpsertOne) SetSubjectStart(v json.RawMessage) *AttemptUpsertOne {
+	return u.Update(func(s *AttemptUpsert) {
+		s.SetSubjectStart(v)
+	})
+}
+
+// UpdateSubjectStart sets the "subject_start" field to the value that was provided on create.
+func (u *AttemptUpsertOne) UpdateSubjectStart() *AttemptUpsertOne {
+	return u.Update(func(s *AttemptUpsert) {
+		s.UpdateSubjectStart()
+	})
+}
+
+// ClearSubjectStart clears the value of the "subject_start" field.
+func (u *AttemptUpsertOne) ClearSubjectStart() *AttemptUpsertOne {
+	return u.Update(func(s *AttemptUpsert) {
+		s.ClearSubjectStart()
+	})
+}
+
+// SetSubjectEnd sets the "subject_end" field.
+func (u *AttemptUpsertOne) SetSubjectEnd(v json.RawMessage) *AttemptUpsertOne {
+	return u.Update(func(s *AttemptUpsert) {
+		s.SetSubjectEnd(v)
+	})
+}
+
+// UpdateSubjectEnd sets the "subject_end" field to the value that was provided on create.
+func (u *AttemptUpsertOne) UpdateSubjectEnd() *AttemptUpsertOne {
+	return u.Update(func(s *AttemptUpsert) {
+		s.UpdateSubjectEnd()
+	})
+}
+
+// ClearSubjectEnd clears the value of the "subject_end" field.
+func (u *AttemptUpsertOne) ClearSubjectEnd() *AttemptUpsertOne {
+	return u.Update(func(s *AttemptUpsert) {
+		s.ClearSubjectEnd()
 	})
 }
 
@@ -1440,6 +1539,48 @@ func (u *AttemptUpsertBulk) UpdateNotes() *AttemptUpsertBulk {
 func (u *AttemptUpsertBulk) ClearNotes() *AttemptUpsertBulk {
 	return u.Update(func(s *AttemptUpsert) {
 		s.ClearNotes()
+	})
+}
+
+// SetSubjectStart sets the "subject_start" field.
+func (u *AttemptUpsertBulk) SetSubjectStart(v json.RawMessage) *AttemptUpsertBulk {
+	return u.Update(func(s *AttemptUpsert) {
+		s.SetSubjectStart(v)
+	})
+}
+
+// UpdateSubjectStart sets the "subject_start" field to the value that was provided on create.
+func (u *AttemptUpsertBulk) UpdateSubjectStart() *AttemptUpsertBulk {
+	return u.Update(func(s *AttemptUpsert) {
+		s.UpdateSubjectStart()
+	})
+}
+
+// ClearSubjectStart clears the value of the "subject_start" field.
+func (u *AttemptUpsertBulk) ClearSubjectStart() *AttemptUpsertBulk {
+	return u.Update(func(s *AttemptUpsert) {
+		s.ClearSubjectStart()
+	})
+}
+
+// SetSubjectEnd sets the "subject_end" field.
+func (u *AttemptUpsertBulk) SetSubjectEnd(v json.RawMessage) *AttemptUpsertBulk {
+	return u.Update(func(s *AttemptUpsert) {
+		s.SetSubjectEnd(v)
+	})
+}
+
+// UpdateSubjectEnd sets the "subject_end" field to the value that was provided on create.
+func (u *AttemptUpsertBulk) UpdateSubjectEnd() *AttemptUpsertBulk {
+	return u.Update(func(s *AttemptUpsert) {
+		s.UpdateSubjectEnd()
+	})
+}
+
+// ClearSubjectEnd clears the value of the "subject_end" field.
+func (u *AttemptUpsertBulk) ClearSubjectEnd() *AttemptUpsertBulk {
+	return u.Update(func(s *AttemptUpsert) {
+		s.ClearSubjectEnd()
 	})
 }
 

@@ -4,6 +4,7 @@ package db
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -198,6 +199,42 @@ func (_u *AttemptUpdate) ClearNotes() *AttemptUpdate {
 	return _u
 }
 
+// SetSubjectStart sets the "subject_start" field.
+func (_u *AttemptUpdate) SetSubjectStart(v json.RawMessage) *AttemptUpdate {
+	_u.mutation.SetSubjectStart(v)
+	return _u
+}
+
+// AppendSubjectStart appends value to the "subject_start" field.
+func (_u *AttemptUpdate) AppendSubjectStart(v json.RawMessage) *AttemptUpdate {
+	_u.mutation.AppendSubjectStart(v)
+	return _u
+}
+
+// ClearSubjectStart clears the value of the "subject_start" field.
+func (_u *AttemptUpdate) ClearSubjectStart() *AttemptUpdate {
+	_u.mutation.ClearSubjectStart()
+	return _u
+}
+
+// SetSubjectEnd sets the "subject_end" field.
+func (_u *AttemptUpdate) SetSubjectEnd(v json.RawMessage) *AttemptUpdate {
+	_u.mutation.SetSubjectEnd(v)
+	return _u
+}
+
+// AppendSubjectEnd appends value to the "subject_end" field.
+func (_u *AttemptUpdate) AppendSubjectEnd(v json.RawMessage) *AttemptUpdate {
+	_u.mutation.AppendSubjectEnd(v)
+	return _u
+}
+
+// ClearSubjectEnd clears the value of the "subject_end" field.
+func (_u *AttemptUpdate) ClearSubjectEnd() *AttemptUpdate {
+	_u.mutation.ClearSubjectEnd()
+	return _u
+}
+
 // Mutation returns the AttemptMutation object of the builder.
 func (_u *AttemptUpdate) Mutation() *AttemptMutation {
 	return _u.mutation
@@ -329,6 +366,28 @@ func (_u *AttemptUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.NotesCleared() {
 		_spec.ClearField(attempt.FieldNotes, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.SubjectStart(); ok {
+		_spec.SetField(attempt.FieldSubjectStart, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedSubjectStart(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, attempt.FieldSubjectStart, value)
+		})
+	}
+	if _u.mutation.SubjectStartCleared() {
+		_spec.ClearField(attempt.FieldSubjectStart, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.SubjectEnd(); ok {
+		_spec.SetField(attempt.FieldSubjectEnd, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedSubjectEnd(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, attempt.FieldSubjectEnd, value)
+		})
+	}
+	if _u.mutation.SubjectEndCleared() {
+		_spec.ClearField(attempt.FieldSubjectEnd, field.TypeJSON)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
@@ -520,6 +579,42 @@ func (_u *AttemptUpdateOne) ClearNotes() *AttemptUpdateOne {
 	return _u
 }
 
+// SetSubjectStart sets the "subject_start" field.
+func (_u *AttemptUpdateOne) SetSubjectStart(v json.RawMessage) *AttemptUpdateOne {
+	_u.mutation.SetSubjectStart(v)
+	return _u
+}
+
+// AppendSubjectStart appends value to the "subject_start" field.
+func (_u *AttemptUpdateOne) AppendSubjectStart(v json.RawMessage) *AttemptUpdateOne {
+	_u.mutation.AppendSubjectStart(v)
+	return _u
+}
+
+// ClearSubjectStart clears the value of the "subject_start" field.
+func (_u *AttemptUpdateOne) ClearSubjectStart() *AttemptUpdateOne {
+	_u.mutation.ClearSubjectStart()
+	return _u
+}
+
+// SetSubjectEnd sets the "subject_end" field.
+func (_u *AttemptUpdateOne) SetSubjectEnd(v json.RawMessage) *AttemptUpdateOne {
+	_u.mutation.SetSubjectEnd(v)
+	return _u
+}
+
+// AppendSubjectEnd appends value to the "subject_end" field.
+func (_u *AttemptUpdateOne) AppendSubjectEnd(v json.RawMessage) *AttemptUpdateOne {
+	_u.mutation.AppendSubjectEnd(v)
+	return _u
+}
+
+// ClearSubjectEnd clears the value of the "subject_end" field.
+func (_u *AttemptUpdateOne) ClearSubjectEnd() *AttemptUpdateOne {
+	_u.mutation.ClearSubjectEnd()
+	return _u
+}
+
 // Mutation returns the AttemptMutation object of the builder.
 func (_u *AttemptUpdateOne) Mutation() *AttemptMutation {
 	return _u.mutation
@@ -681,6 +776,28 @@ func (_u *AttemptUpdateOne) sqlSave(ctx context.Context) (_node *Attempt, err er
 	}
 	if _u.mutation.NotesCleared() {
 		_spec.ClearField(attempt.FieldNotes, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.SubjectStart(); ok {
+		_spec.SetField(attempt.FieldSubjectStart, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedSubjectStart(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, attempt.FieldSubjectStart, value)
+		})
+	}
+	if _u.mutation.SubjectStartCleared() {
+		_spec.ClearField(attempt.FieldSubjectStart, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.SubjectEnd(); ok {
+		_spec.SetField(attempt.FieldSubjectEnd, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedSubjectEnd(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, attempt.FieldSubjectEnd, value)
+		})
+	}
+	if _u.mutation.SubjectEndCleared() {
+		_spec.ClearField(attempt.FieldSubjectEnd, field.TypeJSON)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Attempt{config: _u.config}

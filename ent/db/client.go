@@ -31,6 +31,11 @@ import (
 	"github.com/seatrial/seatrial/ent/db/member"
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
+	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
+	"github.com/seatrial/seatrial/ent/db/readinesspolicyrevision"
+	"github.com/seatrial/seatrial/ent/db/release"
+	"github.com/seatrial/seatrial/ent/db/releasechange"
+	"github.com/seatrial/seatrial/ent/db/releaseexecution"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
@@ -40,6 +45,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templaterevision"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
+	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
 
@@ -81,6 +87,16 @@ type Client struct {
 	MemberSession *MemberSessionClient
 	// Organization is the client for interacting with the Organization builders.
 	Organization *OrganizationClient
+	// ReadinessPolicy is the client for interacting with the ReadinessPolicy builders.
+	ReadinessPolicy *ReadinessPolicyClient
+	// ReadinessPolicyRevision is the client for interacting with the ReadinessPolicyRevision builders.
+	ReadinessPolicyRevision *ReadinessPolicyRevisionClient
+	// Release is the client for interacting with the Release builders.
+	Release *ReleaseClient
+	// ReleaseChange is the client for interacting with the ReleaseChange builders.
+	ReleaseChange *ReleaseChangeClient
+	// ReleaseExecution is the client for interacting with the ReleaseExecution builders.
+	ReleaseExecution *ReleaseExecutionClient
 	// Run is the client for interacting with the Run builders.
 	Run *RunClient
 	// Service is the client for interacting with the Service builders.
@@ -99,6 +115,8 @@ type Client struct {
 	TemplateUse *TemplateUseClient
 	// TestResult is the client for interacting with the TestResult builders.
 	TestResult *TestResultClient
+	// Waiver is the client for interacting with the Waiver builders.
+	Waiver *WaiverClient
 	// Workflow is the client for interacting with the Workflow builders.
 	Workflow *WorkflowClient
 	// WorkflowRevision is the client for interacting with the WorkflowRevision builders.
@@ -129,6 +147,11 @@ func (c *Client) init() {
 	c.Member = NewMemberClient(c.config)
 	c.MemberSession = NewMemberSessionClient(c.config)
 	c.Organization = NewOrganizationClient(c.config)
+	c.ReadinessPolicy = NewReadinessPolicyClient(c.config)
+	c.ReadinessPolicyRevision = NewReadinessPolicyRevisionClient(c.config)
+	c.Release = NewReleaseClient(c.config)
+	c.ReleaseChange = NewReleaseChangeClient(c.config)
+	c.ReleaseExecution = NewReleaseExecutionClient(c.config)
 	c.Run = NewRunClient(c.config)
 	c.Service = NewServiceClient(c.config)
 	c.Setting = NewSettingClient(c.config)
@@ -138,6 +161,7 @@ func (c *Client) init() {
 	c.TemplateRevision = NewTemplateRevisionClient(c.config)
 	c.TemplateUse = NewTemplateUseClient(c.config)
 	c.TestResult = NewTestResultClient(c.config)
+	c.Waiver = NewWaiverClient(c.config)
 	c.Workflow = NewWorkflowClient(c.config)
 	c.WorkflowRevision = NewWorkflowRevisionClient(c.config)
 }
@@ -230,34 +254,40 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 	cfg := c.config
 	cfg.driver = tx
 	return &Tx{
-		ctx:              ctx,
-		config:           cfg,
-		APIToken:         NewAPITokenClient(cfg),
-		AgentCommand:     NewAgentCommandClient(cfg),
-		Attempt:          NewAttemptClient(cfg),
-		BootstrapToken:   NewBootstrapTokenClient(cfg),
-		Call:             NewCallClient(cfg),
-		Cluster:          NewClusterClient(cfg),
-		ConcurrencyGroup: NewConcurrencyGroupClient(cfg),
-		Environment:      NewEnvironmentClient(cfg),
-		Execution:        NewExecutionClient(cfg),
-		File:             NewFileClient(cfg),
-		LogChunk:         NewLogChunkClient(cfg),
-		LogStream:        NewLogStreamClient(cfg),
-		Member:           NewMemberClient(cfg),
-		MemberSession:    NewMemberSessionClient(cfg),
-		Organization:     NewOrganizationClient(cfg),
-		Run:              NewRunClient(cfg),
-		Service:          NewServiceClient(cfg),
-		Setting:          NewSettingClient(cfg),
-		Step:             NewStepClient(cfg),
-		Team:             NewTeamClient(cfg),
-		Template:         NewTemplateClient(cfg),
-		TemplateRevision: NewTemplateRevisionClient(cfg),
-		TemplateUse:      NewTemplateUseClient(cfg),
-		TestResult:       NewTestResultClient(cfg),
-		Workflow:         NewWorkflowClient(cfg),
-		WorkflowRevision: NewWorkflowRevisionClient(cfg),
+		ctx:                     ctx,
+		config:                  cfg,
+		APIToken:                NewAPITokenClient(cfg),
+		AgentCommand:            NewAgentCommandClient(cfg),
+		Attempt:                 NewAttemptClient(cfg),
+		BootstrapToken:          NewBootstrapTokenClient(cfg),
+		Call:                    NewCallClient(cfg),
+		Cluster:                 NewClusterClient(cfg),
+		ConcurrencyGroup:        NewConcurrencyGroupClient(cfg),
+		Environment:             NewEnvironmentClient(cfg),
+		Execution:               NewExecutionClient(cfg),
+		File:                    NewFileClient(cfg),
+		LogChunk:                NewLogChunkClient(cfg),
+		LogStream:               NewLogStreamClient(cfg),
+		Member:                  NewMemberClient(cfg),
+		MemberSession:           NewMemberSessionClient(cfg),
+		Organization:            NewOrganizationClient(cfg),
+		ReadinessPolicy:         NewReadinessPolicyClient(cfg),
+		ReadinessPolicyRevision: NewReadinessPolicyRevisionClient(cfg),
+		Release:                 NewReleaseClient(cfg),
+		ReleaseChange:           NewReleaseChangeClient(cfg),
+		ReleaseExecution:        NewReleaseExecutionClient(cfg),
+		Run:                     NewRunClient(cfg),
+		Service:                 NewServiceClient(cfg),
+		Setting:                 NewSettingClient(cfg),
+		Step:                    NewStepClient(cfg),
+		Team:                    NewTeamClient(cfg),
+		Template:                NewTemplateClient(cfg),
+		TemplateRevision:        NewTemplateRevisionClient(cfg),
+		TemplateUse:             NewTemplateUseClient(cfg),
+		TestResult:              NewTestResultClient(cfg),
+		Waiver:                  NewWaiverClient(cfg),
+		Workflow:                NewWorkflowClient(cfg),
+		WorkflowRevision:        NewWorkflowRevisionClient(cfg),
 	}, nil
 }
 
@@ -275,34 +305,40 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 	cfg := c.config
 	cfg.driver = &txDriver{tx: tx, drv: c.driver}
 	return &Tx{
-		ctx:              ctx,
-		config:           cfg,
-		APIToken:         NewAPITokenClient(cfg),
-		AgentCommand:     NewAgentCommandClient(cfg),
-		Attempt:          NewAttemptClient(cfg),
-		BootstrapToken:   NewBootstrapTokenClient(cfg),
-		Call:             NewCallClient(cfg),
-		Cluster:          NewClusterClient(cfg),
-		ConcurrencyGroup: NewConcurrencyGroupClient(cfg),
-		Environment:      NewEnvironmentClient(cfg),
-		Execution:        NewExecutionClient(cfg),
-		File:             NewFileClient(cfg),
-		LogChunk:         NewLogChunkClient(cfg),
-		LogStream:        NewLogStreamClient(cfg),
-		Member:           NewMemberClient(cfg),
-		MemberSession:    NewMemberSessionClient(cfg),
-		Organization:     NewOrganizationClient(cfg),
-		Run:              NewRunClient(cfg),
-		Service:          NewServiceClient(cfg),
-		Setting:          NewSettingClient(cfg),
-		Step:             NewStepClient(cfg),
-		Team:             NewTeamClient(cfg),
-		Template:         NewTemplateClient(cfg),
-		TemplateRevision: NewTemplateRevisionClient(cfg),
-		TemplateUse:      NewTemplateUseClient(cfg),
-		TestResult:       NewTestResultClient(cfg),
-		Workflow:         NewWorkflowClient(cfg),
-		WorkflowRevision: NewWorkflowRevisionClient(cfg),
+		ctx:                     ctx,
+		config:                  cfg,
+		APIToken:                NewAPITokenClient(cfg),
+		AgentCommand:            NewAgentCommandClient(cfg),
+		Attempt:                 NewAttemptClient(cfg),
+		BootstrapToken:          NewBootstrapTokenClient(cfg),
+		Call:                    NewCallClient(cfg),
+		Cluster:                 NewClusterClient(cfg),
+		ConcurrencyGroup:        NewConcurrencyGroupClient(cfg),
+		Environment:             NewEnvironmentClient(cfg),
+		Execution:               NewExecutionClient(cfg),
+		File:                    NewFileClient(cfg),
+		LogChunk:                NewLogChunkClient(cfg),
+		LogStream:               NewLogStreamClient(cfg),
+		Member:                  NewMemberClient(cfg),
+		MemberSession:           NewMemberSessionClient(cfg),
+		Organization:            NewOrganizationClient(cfg),
+		ReadinessPolicy:         NewReadinessPolicyClient(cfg),
+		ReadinessPolicyRevision: NewReadinessPolicyRevisionClient(cfg),
+		Release:                 NewReleaseClient(cfg),
+		ReleaseChange:           NewReleaseChangeClient(cfg),
+		ReleaseExecution:        NewReleaseExecutionClient(cfg),
+		Run:                     NewRunClient(cfg),
+		Service:                 NewServiceClient(cfg),
+		Setting:                 NewSettingClient(cfg),
+		Step:                    NewStepClient(cfg),
+		Team:                    NewTeamClient(cfg),
+		Template:                NewTemplateClient(cfg),
+		TemplateRevision:        NewTemplateRevisionClient(cfg),
+		TemplateUse:             NewTemplateUseClient(cfg),
+		TestResult:              NewTestResultClient(cfg),
+		Waiver:                  NewWaiverClient(cfg),
+		Workflow:                NewWorkflowClient(cfg),
+		WorkflowRevision:        NewWorkflowRevisionClient(cfg),
 	}, nil
 }
 
@@ -334,9 +370,10 @@ func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIToken, c.AgentCommand, c.Attempt, c.BootstrapToken, c.Call, c.Cluster,
 		c.ConcurrencyGroup, c.Environment, c.Execution, c.File, c.LogChunk,
-		c.LogStream, c.Member, c.MemberSession, c.Organization, c.Run, c.Service,
-		c.Setting, c.Step, c.Team, c.Template, c.TemplateRevision, c.TemplateUse,
-		c.TestResult, c.Workflow, c.WorkflowRevision,
+		c.LogStream, c.Member, c.MemberSession, c.Organization, c.ReadinessPolicy,
+		c.ReadinessPolicyRevision, c.Release, c.ReleaseChange, c.ReleaseExecution,
+		c.Run, c.Service, c.Setting, c.Step, c.Team, c.Template, c.TemplateRevision,
+		c.TemplateUse, c.TestResult, c.Waiver, c.Workflow, c.WorkflowRevision,
 	} {
 		n.Use(hooks...)
 	}
@@ -348,9 +385,10 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIToken, c.AgentCommand, c.Attempt, c.BootstrapToken, c.Call, c.Cluster,
 		c.ConcurrencyGroup, c.Environment, c.Execution, c.File, c.LogChunk,
-		c.LogStream, c.Member, c.MemberSession, c.Organization, c.Run, c.Service,
-		c.Setting, c.Step, c.Team, c.Template, c.TemplateRevision, c.TemplateUse,
-		c.TestResult, c.Workflow, c.WorkflowRevision,
+		c.LogStream, c.Member, c.MemberSession, c.Organization, c.ReadinessPolicy,
+		c.ReadinessPolicyRevision, c.Release, c.ReleaseChange, c.ReleaseExecution,
+		c.Run, c.Service, c.Setting, c.Step, c.Team, c.Template, c.TemplateRevision,
+		c.TemplateUse, c.TestResult, c.Waiver, c.Workflow, c.WorkflowRevision,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -389,6 +427,16 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.MemberSession.mutate(ctx, m)
 	case *OrganizationMutation:
 		return c.Organization.mutate(ctx, m)
+	case *ReadinessPolicyMutation:
+		return c.ReadinessPolicy.mutate(ctx, m)
+	case *ReadinessPolicyRevisionMutation:
+		return c.ReadinessPolicyRevision.mutate(ctx, m)
+	case *ReleaseMutation:
+		return c.Release.mutate(ctx, m)
+	case *ReleaseChangeMutation:
+		return c.ReleaseChange.mutate(ctx, m)
+	case *ReleaseExecutionMutation:
+		return c.ReleaseExecution.mutate(ctx, m)
 	case *RunMutation:
 		return c.Run.mutate(ctx, m)
 	case *ServiceMutation:
@@ -407,6 +455,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.TemplateUse.mutate(ctx, m)
 	case *TestResultMutation:
 		return c.TestResult.mutate(ctx, m)
+	case *WaiverMutation:
+		return c.Waiver.mutate(ctx, m)
 	case *WorkflowMutation:
 		return c.Workflow.mutate(ctx, m)
 	case *WorkflowRevisionMutation:
@@ -2922,6 +2972,852 @@ func (c *OrganizationClient) mutate(ctx context.Context, m *OrganizationMutation
 	}
 }
 
+// ReadinessPolicyClient is a client for the ReadinessPolicy schema.
+type ReadinessPolicyClient struct {
+	config
+}
+
+// NewReadinessPolicyClient returns a client for the ReadinessPolicy from the given config.
+func NewReadinessPolicyClient(c config) *ReadinessPolicyClient {
+	return &ReadinessPolicyClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `readinesspolicy.Hooks(f(g(h())))`.
+func (c *ReadinessPolicyClient) Use(hooks ...Hook) {
+	c.hooks.ReadinessPolicy = append(c.hooks.ReadinessPolicy, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `readinesspolicy.Intercept(f(g(h())))`.
+func (c *ReadinessPolicyClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ReadinessPolicy = append(c.inters.ReadinessPolicy, interceptors...)
+}
+
+// Create returns a builder for creating a ReadinessPolicy entity.
+func (c *ReadinessPolicyClient) Create() *ReadinessPolicyCreate {
+	mutation := newReadinessPolicyMutation(c.config, OpCreate)
+	return &ReadinessPolicyCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ReadinessPolicy entities.
+func (c *ReadinessPolicyClient) CreateBulk(builders ...*ReadinessPolicyCreate) *ReadinessPolicyCreateBulk {
+	return &ReadinessPolicyCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ReadinessPolicyClient) MapCreateBulk(slice any, setFunc func(*ReadinessPolicyCreate, int)) *ReadinessPolicyCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ReadinessPolicyCreateBulk{err: fmt.Errorf("calling to ReadinessPolicyClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ReadinessPolicyCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ReadinessPolicyCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ReadinessPolicy.
+func (c *ReadinessPolicyClient) Update() *ReadinessPolicyUpdate {
+	mutation := newReadinessPolicyMutation(c.config, OpUpdate)
+	return &ReadinessPolicyUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ReadinessPolicyClient) UpdateOne(_m *ReadinessPolicy) *ReadinessPolicyUpdateOne {
+	mutation := newReadinessPolicyMutation(c.config, OpUpdateOne, withReadinessPolicy(_m))
+	return &ReadinessPolicyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ReadinessPolicyClient) UpdateOneID(id uuid.UUID) *ReadinessPolicyUpdateOne {
+	mutation := newReadinessPolicyMutation(c.config, OpUpdateOne, withReadinessPolicyID(id))
+	return &ReadinessPolicyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ReadinessPolicy.
+func (c *ReadinessPolicyClient) Delete() *ReadinessPolicyDelete {
+	mutation := newReadinessPolicyMutation(c.config, OpDelete)
+	return &ReadinessPolicyDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ReadinessPolicyClient) DeleteOne(_m *ReadinessPolicy) *ReadinessPolicyDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ReadinessPolicyClient) DeleteOneID(id uuid.UUID) *ReadinessPolicyDeleteOne {
+	builder := c.Delete().Where(readinesspolicy.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ReadinessPolicyDeleteOne{builder}
+}
+
+// Query returns a query builder for ReadinessPolicy.
+func (c *ReadinessPolicyClient) Query() *ReadinessPolicyQuery {
+	return &ReadinessPolicyQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeReadinessPolicy},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ReadinessPolicy entity by its id.
+func (c *ReadinessPolicyClient) Get(ctx context.Context, id uuid.UUID) (*ReadinessPolicy, error) {
+	return c.Query().Where(readinesspolicy.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ReadinessPolicyClient) GetX(ctx context.Context, id uuid.UUID) *ReadinessPolicy {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a ReadinessPolicy.
+func (c *ReadinessPolicyClient) QueryOrganization(_m *ReadinessPolicy) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(readinesspolicy.Table, readinesspolicy.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, readinesspolicy.OrganizationTable, readinesspolicy.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTeam queries the team edge of a ReadinessPolicy.
+func (c *ReadinessPolicyClient) QueryTeam(_m *ReadinessPolicy) *TeamQuery {
+	query := (&TeamClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(readinesspolicy.Table, readinesspolicy.FieldID, id),
+			sqlgraph.To(team.Table, team.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, readinesspolicy.TeamTable, readinesspolicy.TeamColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ReadinessPolicyClient) Hooks() []Hook {
+	hooks := c.hooks.ReadinessPolicy
+	return append(hooks[:len(hooks):len(hooks)], readinesspolicy.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *ReadinessPolicyClient) Interceptors() []Interceptor {
+	return c.inters.ReadinessPolicy
+}
+
+func (c *ReadinessPolicyClient) mutate(ctx context.Context, m *ReadinessPolicyMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ReadinessPolicyCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ReadinessPolicyUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ReadinessPolicyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ReadinessPolicyDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown ReadinessPolicy mutation op: %q", m.Op())
+	}
+}
+
+// ReadinessPolicyRevisionClient is a client for the ReadinessPolicyRevision schema.
+type ReadinessPolicyRevisionClient struct {
+	config
+}
+
+// NewReadinessPolicyRevisionClient returns a client for the ReadinessPolicyRevision from the given config.
+func NewReadinessPolicyRevisionClient(c config) *ReadinessPolicyRevisionClient {
+	return &ReadinessPolicyRevisionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `readinesspolicyrevision.Hooks(f(g(h())))`.
+func (c *ReadinessPolicyRevisionClient) Use(hooks ...Hook) {
+	c.hooks.ReadinessPolicyRevision = append(c.hooks.ReadinessPolicyRevision, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `readinesspolicyrevision.Intercept(f(g(h())))`.
+func (c *ReadinessPolicyRevisionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ReadinessPolicyRevision = append(c.inters.ReadinessPolicyRevision, interceptors...)
+}
+
+// Create returns a builder for creating a ReadinessPolicyRevision entity.
+func (c *ReadinessPolicyRevisionClient) Create() *ReadinessPolicyRevisionCreate {
+	mutation := newReadinessPolicyRevisionMutation(c.config, OpCreate)
+	return &ReadinessPolicyRevisionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ReadinessPolicyRevision entities.
+func (c *ReadinessPolicyRevisionClient) CreateBulk(builders ...*ReadinessPolicyRevisionCreate) *ReadinessPolicyRevisionCreateBulk {
+	return &ReadinessPolicyRevisionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ReadinessPolicyRevisionClient) MapCreateBulk(slice any, setFunc func(*ReadinessPolicyRevisionCreate, int)) *ReadinessPolicyRevisionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ReadinessPolicyRevisionCreateBulk{err: fmt.Errorf("calling to ReadinessPolicyRevisionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ReadinessPolicyRevisionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ReadinessPolicyRevisionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ReadinessPolicyRevision.
+func (c *ReadinessPolicyRevisionClient) Update() *ReadinessPolicyRevisionUpdate {
+	mutation := newReadinessPolicyRevisionMutation(c.config, OpUpdate)
+	return &ReadinessPolicyRevisionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ReadinessPolicyRevisionClient) UpdateOne(_m *ReadinessPolicyRevision) *ReadinessPolicyRevisionUpdateOne {
+	mutation := newReadinessPolicyRevisionMutation(c.config, OpUpdateOne, withReadinessPolicyRevision(_m))
+	return &ReadinessPolicyRevisionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ReadinessPolicyRevisionClient) UpdateOneID(id uuid.UUID) *ReadinessPolicyRevisionUpdateOne {
+	mutation := newReadinessPolicyRevisionMutation(c.config, OpUpdateOne, withReadinessPolicyRevisionID(id))
+	return &ReadinessPolicyRevisionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ReadinessPolicyRevision.
+func (c *ReadinessPolicyRevisionClient) Delete() *ReadinessPolicyRevisionDelete {
+	mutation := newReadinessPolicyRevisionMutation(c.config, OpDelete)
+	return &ReadinessPolicyRevisionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ReadinessPolicyRevisionClient) DeleteOne(_m *ReadinessPolicyRevision) *ReadinessPolicyRevisionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ReadinessPolicyRevisionClient) DeleteOneID(id uuid.UUID) *ReadinessPolicyRevisionDeleteOne {
+	builder := c.Delete().Where(readinesspolicyrevision.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ReadinessPolicyRevisionDeleteOne{builder}
+}
+
+// Query returns a query builder for ReadinessPolicyRevision.
+func (c *ReadinessPolicyRevisionClient) Query() *ReadinessPolicyRevisionQuery {
+	return &ReadinessPolicyRevisionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeReadinessPolicyRevision},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ReadinessPolicyRevision entity by its id.
+func (c *ReadinessPolicyRevisionClient) Get(ctx context.Context, id uuid.UUID) (*ReadinessPolicyRevision, error) {
+	return c.Query().Where(readinesspolicyrevision.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ReadinessPolicyRevisionClient) GetX(ctx context.Context, id uuid.UUID) *ReadinessPolicyRevision {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a ReadinessPolicyRevision.
+func (c *ReadinessPolicyRevisionClient) QueryOrganization(_m *ReadinessPolicyRevision) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(readinesspolicyrevision.Table, readinesspolicyrevision.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, readinesspolicyrevision.OrganizationTable, readinesspolicyrevision.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryPolicy queries the policy edge of a ReadinessPolicyRevision.
+func (c *ReadinessPolicyRevisionClient) QueryPolicy(_m *ReadinessPolicyRevision) *ReadinessPolicyQuery {
+	query := (&ReadinessPolicyClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(readinesspolicyrevision.Table, readinesspolicyrevision.FieldID, id),
+			sqlgraph.To(readinesspolicy.Table, readinesspolicy.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, readinesspolicyrevision.PolicyTable, readinesspolicyrevision.PolicyColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ReadinessPolicyRevisionClient) Hooks() []Hook {
+	hooks := c.hooks.ReadinessPolicyRevision
+	return append(hooks[:len(hooks):len(hooks)], readinesspolicyrevision.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *ReadinessPolicyRevisionClient) Interceptors() []Interceptor {
+	return c.inters.ReadinessPolicyRevision
+}
+
+func (c *ReadinessPolicyRevisionClient) mutate(ctx context.Context, m *ReadinessPolicyRevisionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ReadinessPolicyRevisionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ReadinessPolicyRevisionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ReadinessPolicyRevisionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ReadinessPolicyRevisionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown ReadinessPolicyRevision mutation op: %q", m.Op())
+	}
+}
+
+// ReleaseClient is a client for the Release schema.
+type ReleaseClient struct {
+	config
+}
+
+// NewReleaseClient returns a client for the Release from the given config.
+func NewReleaseClient(c config) *ReleaseClient {
+	return &ReleaseClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `release.Hooks(f(g(h())))`.
+func (c *ReleaseClient) Use(hooks ...Hook) {
+	c.hooks.Release = append(c.hooks.Release, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `release.Intercept(f(g(h())))`.
+func (c *ReleaseClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Release = append(c.inters.Release, interceptors...)
+}
+
+// Create returns a builder for creating a Release entity.
+func (c *ReleaseClient) Create() *ReleaseCreate {
+	mutation := newReleaseMutation(c.config, OpCreate)
+	return &ReleaseCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Release entities.
+func (c *ReleaseClient) CreateBulk(builders ...*ReleaseCreate) *ReleaseCreateBulk {
+	return &ReleaseCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ReleaseClient) MapCreateBulk(slice any, setFunc func(*ReleaseCreate, int)) *ReleaseCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ReleaseCreateBulk{err: fmt.Errorf("calling to ReleaseClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ReleaseCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ReleaseCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Release.
+func (c *ReleaseClient) Update() *ReleaseUpdate {
+	mutation := newReleaseMutation(c.config, OpUpdate)
+	return &ReleaseUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ReleaseClient) UpdateOne(_m *Release) *ReleaseUpdateOne {
+	mutation := newReleaseMutation(c.config, OpUpdateOne, withRelease(_m))
+	return &ReleaseUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ReleaseClient) UpdateOneID(id uuid.UUID) *ReleaseUpdateOne {
+	mutation := newReleaseMutation(c.config, OpUpdateOne, withReleaseID(id))
+	return &ReleaseUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Release.
+func (c *ReleaseClient) Delete() *ReleaseDelete {
+	mutation := newReleaseMutation(c.config, OpDelete)
+	return &ReleaseDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ReleaseClient) DeleteOne(_m *Release) *ReleaseDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ReleaseClient) DeleteOneID(id uuid.UUID) *ReleaseDeleteOne {
+	builder := c.Delete().Where(release.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ReleaseDeleteOne{builder}
+}
+
+// Query returns a query builder for Release.
+func (c *ReleaseClient) Query() *ReleaseQuery {
+	return &ReleaseQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeRelease},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Release entity by its id.
+func (c *ReleaseClient) Get(ctx context.Context, id uuid.UUID) (*Release, error) {
+	return c.Query().Where(release.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ReleaseClient) GetX(ctx context.Context, id uuid.UUID) *Release {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Release.
+func (c *ReleaseClient) QueryOrganization(_m *Release) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(release.Table, release.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, release.OrganizationTable, release.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTeam queries the team edge of a Release.
+func (c *ReleaseClient) QueryTeam(_m *Release) *TeamQuery {
+	query := (&TeamClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(release.Table, release.FieldID, id),
+			sqlgraph.To(team.Table, team.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, release.TeamTable, release.TeamColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ReleaseClient) Hooks() []Hook {
+	hooks := c.hooks.Release
+	return append(hooks[:len(hooks):len(hooks)], release.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *ReleaseClient) Interceptors() []Interceptor {
+	return c.inters.Release
+}
+
+func (c *ReleaseClient) mutate(ctx context.Context, m *ReleaseMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ReleaseCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ReleaseUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ReleaseUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ReleaseDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Release mutation op: %q", m.Op())
+	}
+}
+
+// ReleaseChangeClient is a client for the ReleaseChange schema.
+type ReleaseChangeClient struct {
+	config
+}
+
+// NewReleaseChangeClient returns a client for the ReleaseChange from the given config.
+func NewReleaseChangeClient(c config) *ReleaseChangeClient {
+	return &ReleaseChangeClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `releasechange.Hooks(f(g(h())))`.
+func (c *ReleaseChangeClient) Use(hooks ...Hook) {
+	c.hooks.ReleaseChange = append(c.hooks.ReleaseChange, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `releasechange.Intercept(f(g(h())))`.
+func (c *ReleaseChangeClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ReleaseChange = append(c.inters.ReleaseChange, interceptors...)
+}
+
+// Create returns a builder for creating a ReleaseChange entity.
+func (c *ReleaseChangeClient) Create() *ReleaseChangeCreate {
+	mutation := newReleaseChangeMutation(c.config, OpCreate)
+	return &ReleaseChangeCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ReleaseChange entities.
+func (c *ReleaseChangeClient) CreateBulk(builders ...*ReleaseChangeCreate) *ReleaseChangeCreateBulk {
+	return &ReleaseChangeCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ReleaseChangeClient) MapCreateBulk(slice any, setFunc func(*ReleaseChangeCreate, int)) *ReleaseChangeCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ReleaseChangeCreateBulk{err: fmt.Errorf("calling to ReleaseChangeClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ReleaseChangeCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ReleaseChangeCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ReleaseChange.
+func (c *ReleaseChangeClient) Update() *ReleaseChangeUpdate {
+	mutation := newReleaseChangeMutation(c.config, OpUpdate)
+	return &ReleaseChangeUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ReleaseChangeClient) UpdateOne(_m *ReleaseChange) *ReleaseChangeUpdateOne {
+	mutation := newReleaseChangeMutation(c.config, OpUpdateOne, withReleaseChange(_m))
+	return &ReleaseChangeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ReleaseChangeClient) UpdateOneID(id uuid.UUID) *ReleaseChangeUpdateOne {
+	mutation := newReleaseChangeMutation(c.config, OpUpdateOne, withReleaseChangeID(id))
+	return &ReleaseChangeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ReleaseChange.
+func (c *ReleaseChangeClient) Delete() *ReleaseChangeDelete {
+	mutation := newReleaseChangeMutation(c.config, OpDelete)
+	return &ReleaseChangeDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ReleaseChangeClient) DeleteOne(_m *ReleaseChange) *ReleaseChangeDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ReleaseChangeClient) DeleteOneID(id uuid.UUID) *ReleaseChangeDeleteOne {
+	builder := c.Delete().Where(releasechange.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ReleaseChangeDeleteOne{builder}
+}
+
+// Query returns a query builder for ReleaseChange.
+func (c *ReleaseChangeClient) Query() *ReleaseChangeQuery {
+	return &ReleaseChangeQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeReleaseChange},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ReleaseChange entity by its id.
+func (c *ReleaseChangeClient) Get(ctx context.Context, id uuid.UUID) (*ReleaseChange, error) {
+	return c.Query().Where(releasechange.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ReleaseChangeClient) GetX(ctx context.Context, id uuid.UUID) *ReleaseChange {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a ReleaseChange.
+func (c *ReleaseChangeClient) QueryOrganization(_m *ReleaseChange) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(releasechange.Table, releasechange.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, releasechange.OrganizationTable, releasechange.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryRelease queries the release edge of a ReleaseChange.
+func (c *ReleaseChangeClient) QueryRelease(_m *ReleaseChange) *ReleaseQuery {
+	query := (&ReleaseClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(releasechange.Table, releasechange.FieldID, id),
+			sqlgraph.To(release.Table, release.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, releasechange.ReleaseTable, releasechange.ReleaseColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ReleaseChangeClient) Hooks() []Hook {
+	hooks := c.hooks.ReleaseChange
+	return append(hooks[:len(hooks):len(hooks)], releasechange.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *ReleaseChangeClient) Interceptors() []Interceptor {
+	return c.inters.ReleaseChange
+}
+
+func (c *ReleaseChangeClient) mutate(ctx context.Context, m *ReleaseChangeMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ReleaseChangeCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ReleaseChangeUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ReleaseChangeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ReleaseChangeDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown ReleaseChange mutation op: %q", m.Op())
+	}
+}
+
+// ReleaseExecutionClient is a client for the ReleaseExecution schema.
+type ReleaseExecutionClient struct {
+	config
+}
+
+// NewReleaseExecutionClient returns a client for the ReleaseExecution from the given config.
+func NewReleaseExecutionClient(c config) *ReleaseExecutionClient {
+	return &ReleaseExecutionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `releaseexecution.Hooks(f(g(h())))`.
+func (c *ReleaseExecutionClient) Use(hooks ...Hook) {
+	c.hooks.ReleaseExecution = append(c.hooks.ReleaseExecution, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `releaseexecution.Intercept(f(g(h())))`.
+func (c *ReleaseExecutionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ReleaseExecution = append(c.inters.ReleaseExecution, interceptors...)
+}
+
+// Create returns a builder for creating a ReleaseExecution entity.
+func (c *ReleaseExecutionClient) Create() *ReleaseExecutionCreate {
+	mutation := newReleaseExecutionMutation(c.config, OpCreate)
+	return &ReleaseExecutionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ReleaseExecution entities.
+func (c *ReleaseExecutionClient) CreateBulk(builders ...*ReleaseExecutionCreate) *ReleaseExecutionCreateBulk {
+	return &ReleaseExecutionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ReleaseExecutionClient) MapCreateBulk(slice any, setFunc func(*ReleaseExecutionCreate, int)) *ReleaseExecutionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ReleaseExecutionCreateBulk{err: fmt.Errorf("calling to ReleaseExecutionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ReleaseExecutionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ReleaseExecutionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ReleaseExecution.
+func (c *ReleaseExecutionClient) Update() *ReleaseExecutionUpdate {
+	mutation := newReleaseExecutionMutation(c.config, OpUpdate)
+	return &ReleaseExecutionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ReleaseExecutionClient) UpdateOne(_m *ReleaseExecution) *ReleaseExecutionUpdateOne {
+	mutation := newReleaseExecutionMutation(c.config, OpUpdateOne, withReleaseExecution(_m))
+	return &ReleaseExecutionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ReleaseExecutionClient) UpdateOneID(id uuid.UUID) *ReleaseExecutionUpdateOne {
+	mutation := newReleaseExecutionMutation(c.config, OpUpdateOne, withReleaseExecutionID(id))
+	return &ReleaseExecutionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ReleaseExecution.
+func (c *ReleaseExecutionClient) Delete() *ReleaseExecutionDelete {
+	mutation := newReleaseExecutionMutation(c.config, OpDelete)
+	return &ReleaseExecutionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ReleaseExecutionClient) DeleteOne(_m *ReleaseExecution) *ReleaseExecutionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ReleaseExecutionClient) DeleteOneID(id uuid.UUID) *ReleaseExecutionDeleteOne {
+	builder := c.Delete().Where(releaseexecution.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ReleaseExecutionDeleteOne{builder}
+}
+
+// Query returns a query builder for ReleaseExecution.
+func (c *ReleaseExecutionClient) Query() *ReleaseExecutionQuery {
+	return &ReleaseExecutionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeReleaseExecution},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ReleaseExecution entity by its id.
+func (c *ReleaseExecutionClient) Get(ctx context.Context, id uuid.UUID) (*ReleaseExecution, error) {
+	return c.Query().Where(releaseexecution.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ReleaseExecutionClient) GetX(ctx context.Context, id uuid.UUID) *ReleaseExecution {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a ReleaseExecution.
+func (c *ReleaseExecutionClient) QueryOrganization(_m *ReleaseExecution) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(releaseexecution.Table, releaseexecution.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, releaseexecution.OrganizationTable, releaseexecution.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryRelease queries the release edge of a ReleaseExecution.
+func (c *ReleaseExecutionClient) QueryRelease(_m *ReleaseExecution) *ReleaseQuery {
+	query := (&ReleaseClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(releaseexecution.Table, releaseexecution.FieldID, id),
+			sqlgraph.To(release.Table, release.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, releaseexecution.ReleaseTable, releaseexecution.ReleaseColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryExecution queries the execution edge of a ReleaseExecution.
+func (c *ReleaseExecutionClient) QueryExecution(_m *ReleaseExecution) *ExecutionQuery {
+	query := (&ExecutionClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(releaseexecution.Table, releaseexecution.FieldID, id),
+			sqlgraph.To(execution.Table, execution.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, releaseexecution.ExecutionTable, releaseexecution.ExecutionColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ReleaseExecutionClient) Hooks() []Hook {
+	hooks := c.hooks.ReleaseExecution
+	return append(hooks[:len(hooks):len(hooks)], releaseexecution.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *ReleaseExecutionClient) Interceptors() []Interceptor {
+	return c.inters.ReleaseExecution
+}
+
+func (c *ReleaseExecutionClient) mutate(ctx context.Context, m *ReleaseExecutionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ReleaseExecutionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ReleaseExecutionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ReleaseExecutionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ReleaseExecutionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown ReleaseExecution mutation op: %q", m.Op())
+	}
+}
+
 // RunClient is a client for the Run schema.
 type RunClient struct {
 	config
@@ -4416,6 +5312,172 @@ func (c *TestResultClient) mutate(ctx context.Context, m *TestResultMutation) (V
 	}
 }
 
+// WaiverClient is a client for the Waiver schema.
+type WaiverClient struct {
+	config
+}
+
+// NewWaiverClient returns a client for the Waiver from the given config.
+func NewWaiverClient(c config) *WaiverClient {
+	return &WaiverClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `waiver.Hooks(f(g(h())))`.
+func (c *WaiverClient) Use(hooks ...Hook) {
+	c.hooks.Waiver = append(c.hooks.Waiver, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `waiver.Intercept(f(g(h())))`.
+func (c *WaiverClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Waiver = append(c.inters.Waiver, interceptors...)
+}
+
+// Create returns a builder for creating a Waiver entity.
+func (c *WaiverClient) Create() *WaiverCreate {
+	mutation := newWaiverMutation(c.config, OpCreate)
+	return &WaiverCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Waiver entities.
+func (c *WaiverClient) CreateBulk(builders ...*WaiverCreate) *WaiverCreateBulk {
+	return &WaiverCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *WaiverClient) MapCreateBulk(slice any, setFunc func(*WaiverCreate, int)) *WaiverCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &WaiverCreateBulk{err: fmt.Errorf("calling to WaiverClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*WaiverCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &WaiverCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Waiver.
+func (c *WaiverClient) Update() *WaiverUpdate {
+	mutation := newWaiverMutation(c.config, OpUpdate)
+	return &WaiverUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *WaiverClient) UpdateOne(_m *Waiver) *WaiverUpdateOne {
+	mutation := newWaiverMutation(c.config, OpUpdateOne, withWaiver(_m))
+	return &WaiverUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *WaiverClient) UpdateOneID(id uuid.UUID) *WaiverUpdateOne {
+	mutation := newWaiverMutation(c.config, OpUpdateOne, withWaiverID(id))
+	return &WaiverUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Waiver.
+func (c *WaiverClient) Delete() *WaiverDelete {
+	mutation := newWaiverMutation(c.config, OpDelete)
+	return &WaiverDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *WaiverClient) DeleteOne(_m *Waiver) *WaiverDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *WaiverClient) DeleteOneID(id uuid.UUID) *WaiverDeleteOne {
+	builder := c.Delete().Where(waiver.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &WaiverDeleteOne{builder}
+}
+
+// Query returns a query builder for Waiver.
+func (c *WaiverClient) Query() *WaiverQuery {
+	return &WaiverQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeWaiver},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Waiver entity by its id.
+func (c *WaiverClient) Get(ctx context.Context, id uuid.UUID) (*Waiver, error) {
+	return c.Query().Where(waiver.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *WaiverClient) GetX(ctx context.Context, id uuid.UUID) *Waiver {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Waiver.
+func (c *WaiverClient) QueryOrganization(_m *Waiver) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(waiver.Table, waiver.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, waiver.OrganizationTable, waiver.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryRelease queries the release edge of a Waiver.
+func (c *WaiverClient) QueryRelease(_m *Waiver) *ReleaseQuery {
+	query := (&ReleaseClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(waiver.Table, waiver.FieldID, id),
+			sqlgraph.To(release.Table, release.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, waiver.ReleaseTable, waiver.ReleaseColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *WaiverClient) Hooks() []Hook {
+	hooks := c.hooks.Waiver
+	return append(hooks[:len(hooks):len(hooks)], waiver.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *WaiverClient) Interceptors() []Interceptor {
+	return c.inters.Waiver
+}
+
+func (c *WaiverClient) mutate(ctx context.Context, m *WaiverMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&WaiverCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&WaiverUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&WaiverUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&WaiverDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Waiver mutation op: %q", m.Op())
+	}
+}
+
 // WorkflowClient is a client for the Workflow schema.
 type WorkflowClient struct {
 	config
@@ -4753,15 +5815,17 @@ type (
 	hooks struct {
 		APIToken, AgentCommand, Attempt, BootstrapToken, Call, Cluster,
 		ConcurrencyGroup, Environment, Execution, File, LogChunk, LogStream, Member,
-		MemberSession, Organization, Run, Service, Setting, Step, Team, Template,
-		TemplateRevision, TemplateUse, TestResult, Workflow,
+		MemberSession, Organization, ReadinessPolicy, ReadinessPolicyRevision, Release,
+		ReleaseChange, ReleaseExecution, Run, Service, Setting, Step, Team, Template,
+		TemplateRevision, TemplateUse, TestResult, Waiver, Workflow,
 		WorkflowRevision []ent.Hook
 	}
 	inters struct {
 		APIToken, AgentCommand, Attempt, BootstrapToken, Call, Cluster,
 		ConcurrencyGroup, Environment, Execution, File, LogChunk, LogStream, Member,
-		MemberSession, Organization, Run, Service, Setting, Step, Team, Template,
-		TemplateRevision, TemplateUse, TestResult, Workflow,
+		MemberSession, Organization, ReadinessPolicy, ReadinessPolicyRevision, Release,
+		ReleaseChange, ReleaseExecution, Run, Service, Setting, Step, Team, Template,
+		TemplateRevision, TemplateUse, TestResult, Waiver, Workflow,
 		WorkflowRevision []ent.Interceptor
 	}
 )

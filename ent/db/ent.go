@@ -27,6 +27,11 @@ import (
 	"github.com/seatrial/seatrial/ent/db/member"
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
+	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
+	"github.com/seatrial/seatrial/ent/db/readinesspolicyrevision"
+	"github.com/seatrial/seatrial/ent/db/release"
+	"github.com/seatrial/seatrial/ent/db/releasechange"
+	"github.com/seatrial/seatrial/ent/db/releaseexecution"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
@@ -36,6 +41,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templaterevision"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
+	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
 )
@@ -98,32 +104,38 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
-			apitoken.Table:         apitoken.ValidColumn,
-			agentcommand.Table:     agentcommand.ValidColumn,
-			attempt.Table:          attempt.ValidColumn,
-			bootstraptoken.Table:   bootstraptoken.ValidColumn,
-			call.Table:             call.ValidColumn,
-			cluster.Table:          cluster.ValidColumn,
-			concurrencygroup.Table: concurrencygroup.ValidColumn,
-			environment.Table:      environment.ValidColumn,
-			execution.Table:        execution.ValidColumn,
-			file.Table:             file.ValidColumn,
-			logchunk.Table:         logchunk.ValidColumn,
-			logstream.Table:        logstream.ValidColumn,
-			member.Table:           member.ValidColumn,
-			membersession.Table:    membersession.ValidColumn,
-			organization.Table:     organization.ValidColumn,
-			run.Table:              run.ValidColumn,
-			service.Table:          service.ValidColumn,
-			setting.Table:          setting.ValidColumn,
-			step.Table:             step.ValidColumn,
-			team.Table:             team.ValidColumn,
-			template.Table:         template.ValidColumn,
-			templaterevision.Table: templaterevision.ValidColumn,
-			templateuse.Table:      templateuse.ValidColumn,
-			testresult.Table:       testresult.ValidColumn,
-			workflow.Table:         workflow.ValidColumn,
-			workflowrevision.Table: workflowrevision.ValidColumn,
+			apitoken.Table:                apitoken.ValidColumn,
+			agentcommand.Table:            agentcommand.ValidColumn,
+			attempt.Table:                 attempt.ValidColumn,
+			bootstraptoken.Table:          bootstraptoken.ValidColumn,
+			call.Table:                    call.ValidColumn,
+			cluster.Table:                 cluster.ValidColumn,
+			concurrencygroup.Table:        concurrencygroup.ValidColumn,
+			environment.Table:             environment.ValidColumn,
+			execution.Table:               execution.ValidColumn,
+			file.Table:                    file.ValidColumn,
+			logchunk.Table:                logchunk.ValidColumn,
+			logstream.Table:               logstream.ValidColumn,
+			member.Table:                  member.ValidColumn,
+			membersession.Table:           membersession.ValidColumn,
+			organization.Table:            organization.ValidColumn,
+			readinesspolicy.Table:         readinesspolicy.ValidColumn,
+			readinesspolicyrevision.Table: readinesspolicyrevision.ValidColumn,
+			release.Table:                 release.ValidColumn,
+			releasechange.Table:           releasechange.ValidColumn,
+			releaseexecution.Table:        releaseexecution.ValidColumn,
+			run.Table:                     run.ValidColumn,
+			service.Table:                 service.ValidColumn,
+			setting.Table:                 setting.ValidColumn,
+			step.Table:                    step.ValidColumn,
+			team.Table:                    team.ValidColumn,
+			template.Table:                template.ValidColumn,
+			templaterevision.Table:        templaterevision.ValidColumn,
+			templateuse.Table:             templateuse.ValidColumn,
+			testresult.Table:              testresult.ValidColumn,
+			waiver.Table:                  waiver.ValidColumn,
+			workflow.Table:                workflow.ValidColumn,
+			workflowrevision.Table:        workflowrevision.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

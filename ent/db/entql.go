@@ -19,6 +19,11 @@ import (
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/predicate"
+	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
+	"github.com/seatrial/seatrial/ent/db/readinesspolicyrevision"
+	"github.com/seatrial/seatrial/ent/db/release"
+	"github.com/seatrial/seatrial/ent/db/releasechange"
+	"github.com/seatrial/seatrial/ent/db/releaseexecution"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
@@ -28,6 +33,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templaterevision"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
+	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
 
@@ -39,7 +45,7 @@ import (
 
 // schemaGraph holds a representation of ent/schema at runtime.
 var schemaGraph = func() *sqlgraph.Schema {
-	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 26)}
+	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 32)}
 	graph.Nodes[0] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   apitoken.Table,
@@ -119,6 +125,8 @@ var schemaGraph = func() *sqlgraph.Schema {
 			attempt.FieldAssignedAt:     {Type: field.TypeTime, Column: attempt.FieldAssignedAt},
 			attempt.FieldDelivered:      {Type: field.TypeBool, Column: attempt.FieldDelivered},
 			attempt.FieldNotes:          {Type: field.TypeJSON, Column: attempt.FieldNotes},
+			attempt.FieldSubjectStart:   {Type: field.TypeJSON, Column: attempt.FieldSubjectStart},
+			attempt.FieldSubjectEnd:     {Type: field.TypeJSON, Column: attempt.FieldSubjectEnd},
 			attempt.FieldSpec:           {Type: field.TypeBytes, Column: attempt.FieldSpec},
 			attempt.FieldSpecDigest:     {Type: field.TypeString, Column: attempt.FieldSpecDigest},
 		},
@@ -266,6 +274,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			execution.FieldTemplates:      {Type: field.TypeJSON, Column: execution.FieldTemplates},
 			execution.FieldTrigger:        {Type: field.TypeString, Column: execution.FieldTrigger},
 			execution.FieldActor:          {Type: field.TypeString, Column: execution.FieldActor},
+			execution.FieldCommit:         {Type: field.TypeString, Column: execution.FieldCommit},
 			execution.FieldIdempotencyKey: {Type: field.TypeString, Column: execution.FieldIdempotencyKey},
 			execution.FieldFailFast:       {Type: field.TypeBool, Column: execution.FieldFailFast},
 			execution.FieldMaxParallel:    {Type: field.TypeInt, Column: execution.FieldMaxParallel},
@@ -422,6 +431,120 @@ var schemaGraph = func() *sqlgraph.Schema {
 	}
 	graph.Nodes[15] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
+			Table:   readinesspolicy.Table,
+			Columns: readinesspolicy.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: readinesspolicy.FieldID,
+			},
+		},
+		Type: "ReadinessPolicy",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			readinesspolicy.FieldCreatedAt:      {Type: field.TypeTime, Column: readinesspolicy.FieldCreatedAt},
+			readinesspolicy.FieldUpdatedAt:      {Type: field.TypeTime, Column: readinesspolicy.FieldUpdatedAt},
+			readinesspolicy.FieldOrganizationID: {Type: field.TypeUUID, Column: readinesspolicy.FieldOrganizationID},
+			readinesspolicy.FieldTeamID:         {Type: field.TypeUUID, Column: readinesspolicy.FieldTeamID},
+			readinesspolicy.FieldName:           {Type: field.TypeString, Column: readinesspolicy.FieldName},
+			readinesspolicy.FieldLabels:         {Type: field.TypeJSON, Column: readinesspolicy.FieldLabels},
+			readinesspolicy.FieldDescription:    {Type: field.TypeString, Column: readinesspolicy.FieldDescription},
+			readinesspolicy.FieldRevision:       {Type: field.TypeInt, Column: readinesspolicy.FieldRevision},
+		},
+	}
+	graph.Nodes[16] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   readinesspolicyrevision.Table,
+			Columns: readinesspolicyrevision.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: readinesspolicyrevision.FieldID,
+			},
+		},
+		Type: "ReadinessPolicyRevision",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			readinesspolicyrevision.FieldCreatedAt:      {Type: field.TypeTime, Column: readinesspolicyrevision.FieldCreatedAt},
+			readinesspolicyrevision.FieldUpdatedAt:      {Type: field.TypeTime, Column: readinesspolicyrevision.FieldUpdatedAt},
+			readinesspolicyrevision.FieldOrganizationID: {Type: field.TypeUUID, Column: readinesspolicyrevision.FieldOrganizationID},
+			readinesspolicyrevision.FieldPolicyID:       {Type: field.TypeUUID, Column: readinesspolicyrevision.FieldPolicyID},
+			readinesspolicyrevision.FieldNumber:         {Type: field.TypeInt, Column: readinesspolicyrevision.FieldNumber},
+			readinesspolicyrevision.FieldDigest:         {Type: field.TypeString, Column: readinesspolicyrevision.FieldDigest},
+			readinesspolicyrevision.FieldSource:         {Type: field.TypeString, Column: readinesspolicyrevision.FieldSource},
+		},
+	}
+	graph.Nodes[17] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   release.Table,
+			Columns: release.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: release.FieldID,
+			},
+		},
+		Type: "Release",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			release.FieldCreatedAt:      {Type: field.TypeTime, Column: release.FieldCreatedAt},
+			release.FieldUpdatedAt:      {Type: field.TypeTime, Column: release.FieldUpdatedAt},
+			release.FieldOrganizationID: {Type: field.TypeUUID, Column: release.FieldOrganizationID},
+			release.FieldTeamID:         {Type: field.TypeUUID, Column: release.FieldTeamID},
+			release.FieldApplication:    {Type: field.TypeString, Column: release.FieldApplication},
+			release.FieldVersion:        {Type: field.TypeString, Column: release.FieldVersion},
+			release.FieldCommit:         {Type: field.TypeString, Column: release.FieldCommit},
+			release.FieldImages:         {Type: field.TypeJSON, Column: release.FieldImages},
+			release.FieldActor:          {Type: field.TypeString, Column: release.FieldActor},
+			release.FieldPolicy:         {Type: field.TypeJSON, Column: release.FieldPolicy},
+			release.FieldPolicyName:     {Type: field.TypeString, Column: release.FieldPolicyName},
+			release.FieldPolicyRevision: {Type: field.TypeInt, Column: release.FieldPolicyRevision},
+			release.FieldPolicyDigest:   {Type: field.TypeString, Column: release.FieldPolicyDigest},
+			release.FieldCells:          {Type: field.TypeJSON, Column: release.FieldCells},
+			release.FieldState:          {Type: field.TypeString, Column: release.FieldState},
+			release.FieldChanges:        {Type: field.TypeInt, Column: release.FieldChanges},
+			release.FieldVerdict:        {Type: field.TypeJSON, Column: release.FieldVerdict},
+			release.FieldDecidedAt:      {Type: field.TypeTime, Column: release.FieldDecidedAt},
+			release.FieldStaleAt:        {Type: field.TypeTime, Column: release.FieldStaleAt},
+			release.FieldCause:          {Type: field.TypeString, Column: release.FieldCause},
+		},
+	}
+	graph.Nodes[18] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   releasechange.Table,
+			Columns: releasechange.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: releasechange.FieldID,
+			},
+		},
+		Type: "ReleaseChange",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			releasechange.FieldCreatedAt:      {Type: field.TypeTime, Column: releasechange.FieldCreatedAt},
+			releasechange.FieldUpdatedAt:      {Type: field.TypeTime, Column: releasechange.FieldUpdatedAt},
+			releasechange.FieldOrganizationID: {Type: field.TypeUUID, Column: releasechange.FieldOrganizationID},
+			releasechange.FieldReleaseID:      {Type: field.TypeUUID, Column: releasechange.FieldReleaseID},
+			releasechange.FieldNumber:         {Type: field.TypeInt, Column: releasechange.FieldNumber},
+			releasechange.FieldBefore:         {Type: field.TypeString, Column: releasechange.FieldBefore},
+			releasechange.FieldAfter:          {Type: field.TypeString, Column: releasechange.FieldAfter},
+			releasechange.FieldCause:          {Type: field.TypeString, Column: releasechange.FieldCause},
+		},
+	}
+	graph.Nodes[19] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   releaseexecution.Table,
+			Columns: releaseexecution.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: releaseexecution.FieldID,
+			},
+		},
+		Type: "ReleaseExecution",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			releaseexecution.FieldCreatedAt:      {Type: field.TypeTime, Column: releaseexecution.FieldCreatedAt},
+			releaseexecution.FieldUpdatedAt:      {Type: field.TypeTime, Column: releaseexecution.FieldUpdatedAt},
+			releaseexecution.FieldOrganizationID: {Type: field.TypeUUID, Column: releaseexecution.FieldOrganizationID},
+			releaseexecution.FieldReleaseID:      {Type: field.TypeUUID, Column: releaseexecution.FieldReleaseID},
+			releaseexecution.FieldExecutionID:    {Type: field.TypeUUID, Column: releaseexecution.FieldExecutionID},
+			releaseexecution.FieldReason:         {Type: field.TypeString, Column: releaseexecution.FieldReason},
+		},
+	}
+	graph.Nodes[20] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
 			Table:   run.Table,
 			Columns: run.Columns,
 			ID: &sqlgraph.FieldSpec{
@@ -457,7 +580,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			run.FieldAdmittedAt:       {Type: field.TypeTime, Column: run.FieldAdmittedAt},
 		},
 	}
-	graph.Nodes[16] = &sqlgraph.Node{
+	graph.Nodes[21] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   service.Table,
 			Columns: service.Columns,
@@ -483,7 +606,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			service.FieldLogWithheld:    {Type: field.TypeBool, Column: service.FieldLogWithheld},
 		},
 	}
-	graph.Nodes[17] = &sqlgraph.Node{
+	graph.Nodes[22] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   setting.Table,
 			Columns: setting.Columns,
@@ -498,7 +621,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			setting.FieldValue:     {Type: field.TypeBytes, Column: setting.FieldValue},
 		},
 	}
-	graph.Nodes[18] = &sqlgraph.Node{
+	graph.Nodes[23] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   step.Table,
 			Columns: step.Columns,
@@ -527,7 +650,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			step.FieldExitResultID:   {Type: field.TypeUUID, Column: step.FieldExitResultID},
 		},
 	}
-	graph.Nodes[19] = &sqlgraph.Node{
+	graph.Nodes[24] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   team.Table,
 			Columns: team.Columns,
@@ -544,7 +667,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			team.FieldName:           {Type: field.TypeString, Column: team.FieldName},
 		},
 	}
-	graph.Nodes[20] = &sqlgraph.Node{
+	graph.Nodes[25] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   template.Table,
 			Columns: template.Columns,
@@ -565,7 +688,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			template.FieldRevision:       {Type: field.TypeInt, Column: template.FieldRevision},
 		},
 	}
-	graph.Nodes[21] = &sqlgraph.Node{
+	graph.Nodes[26] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templaterevision.Table,
 			Columns: templaterevision.Columns,
@@ -585,7 +708,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templaterevision.FieldSource:         {Type: field.TypeString, Column: templaterevision.FieldSource},
 		},
 	}
-	graph.Nodes[22] = &sqlgraph.Node{
+	graph.Nodes[27] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templateuse.Table,
 			Columns: templateuse.Columns,
@@ -604,7 +727,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templateuse.FieldUserName:       {Type: field.TypeString, Column: templateuse.FieldUserName},
 		},
 	}
-	graph.Nodes[23] = &sqlgraph.Node{
+	graph.Nodes[28] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   testresult.Table,
 			Columns: testresult.Columns,
@@ -627,13 +750,48 @@ var schemaGraph = func() *sqlgraph.Schema {
 			testresult.FieldSuite:           {Type: field.TypeString, Column: testresult.FieldSuite},
 			testresult.FieldName:            {Type: field.TypeString, Column: testresult.FieldName},
 			testresult.FieldSource:          {Type: field.TypeString, Column: testresult.FieldSource},
+			testresult.FieldTestKey:         {Type: field.TypeString, Column: testresult.FieldTestKey},
+			testresult.FieldVariant:         {Type: field.TypeString, Column: testresult.FieldVariant},
+			testresult.FieldFingerprint:     {Type: field.TypeString, Column: testresult.FieldFingerprint},
+			testresult.FieldEarlier:         {Type: field.TypeJSON, Column: testresult.FieldEarlier},
+			testresult.FieldFlags:           {Type: field.TypeInt, Column: testresult.FieldFlags},
 			testresult.FieldOutcome:         {Type: field.TypeString, Column: testresult.FieldOutcome},
 			testresult.FieldDuration:        {Type: field.TypeInt64, Column: testresult.FieldDuration},
 			testresult.FieldMessage:         {Type: field.TypeString, Column: testresult.FieldMessage},
 			testresult.FieldDetail:          {Type: field.TypeString, Column: testresult.FieldDetail},
 		},
 	}
-	graph.Nodes[24] = &sqlgraph.Node{
+	graph.Nodes[29] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   waiver.Table,
+			Columns: waiver.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: waiver.FieldID,
+			},
+		},
+		Type: "Waiver",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			waiver.FieldCreatedAt:      {Type: field.TypeTime, Column: waiver.FieldCreatedAt},
+			waiver.FieldUpdatedAt:      {Type: field.TypeTime, Column: waiver.FieldUpdatedAt},
+			waiver.FieldOrganizationID: {Type: field.TypeUUID, Column: waiver.FieldOrganizationID},
+			waiver.FieldReleaseID:      {Type: field.TypeUUID, Column: waiver.FieldReleaseID},
+			waiver.FieldRule:           {Type: field.TypeString, Column: waiver.FieldRule},
+			waiver.FieldEnvironment:    {Type: field.TypeString, Column: waiver.FieldEnvironment},
+			waiver.FieldSuite:          {Type: field.TypeString, Column: waiver.FieldSuite},
+			waiver.FieldTest:           {Type: field.TypeString, Column: waiver.FieldTest},
+			waiver.FieldTestName:       {Type: field.TypeString, Column: waiver.FieldTestName},
+			waiver.FieldVariant:        {Type: field.TypeString, Column: waiver.FieldVariant},
+			waiver.FieldFingerprint:    {Type: field.TypeString, Column: waiver.FieldFingerprint},
+			waiver.FieldReason:         {Type: field.TypeString, Column: waiver.FieldReason},
+			waiver.FieldRequester:      {Type: field.TypeString, Column: waiver.FieldRequester},
+			waiver.FieldExpiresAt:      {Type: field.TypeTime, Column: waiver.FieldExpiresAt},
+			waiver.FieldApprovals:      {Type: field.TypeJSON, Column: waiver.FieldApprovals},
+			waiver.FieldRevokedBy:      {Type: field.TypeString, Column: waiver.FieldRevokedBy},
+			waiver.FieldRevokedAt:      {Type: field.TypeTime, Column: waiver.FieldRevokedAt},
+		},
+	}
+	graph.Nodes[30] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflow.Table,
 			Columns: workflow.Columns,
@@ -654,7 +812,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			workflow.FieldRevision:       {Type: field.TypeInt, Column: workflow.FieldRevision},
 		},
 	}
-	graph.Nodes[25] = &sqlgraph.Node{
+	graph.Nodes[31] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflowrevision.Table,
 			Columns: workflowrevision.Columns,
@@ -1051,6 +1209,138 @@ var schemaGraph = func() *sqlgraph.Schema {
 		&sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
 			Inverse: false,
+			Table:   readinesspolicy.OrganizationTable,
+			Columns: []string{readinesspolicy.OrganizationColumn},
+			Bidi:    false,
+		},
+		"ReadinessPolicy",
+		"Organization",
+	)
+	graph.MustAddE(
+		"team",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   readinesspolicy.TeamTable,
+			Columns: []string{readinesspolicy.TeamColumn},
+			Bidi:    false,
+		},
+		"ReadinessPolicy",
+		"Team",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   readinesspolicyrevision.OrganizationTable,
+			Columns: []string{readinesspolicyrevision.OrganizationColumn},
+			Bidi:    false,
+		},
+		"ReadinessPolicyRevision",
+		"Organization",
+	)
+	graph.MustAddE(
+		"policy",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   readinesspolicyrevision.PolicyTable,
+			Columns: []string{readinesspolicyrevision.PolicyColumn},
+			Bidi:    false,
+		},
+		"ReadinessPolicyRevision",
+		"ReadinessPolicy",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   release.OrganizationTable,
+			Columns: []string{release.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Release",
+		"Organization",
+	)
+	graph.MustAddE(
+		"team",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   release.TeamTable,
+			Columns: []string{release.TeamColumn},
+			Bidi:    false,
+		},
+		"Release",
+		"Team",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   releasechange.OrganizationTable,
+			Columns: []string{releasechange.OrganizationColumn},
+			Bidi:    false,
+		},
+		"ReleaseChange",
+		"Organization",
+	)
+	graph.MustAddE(
+		"release",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   releasechange.ReleaseTable,
+			Columns: []string{releasechange.ReleaseColumn},
+			Bidi:    false,
+		},
+		"ReleaseChange",
+		"Release",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   releaseexecution.OrganizationTable,
+			Columns: []string{releaseexecution.OrganizationColumn},
+			Bidi:    false,
+		},
+		"ReleaseExecution",
+		"Organization",
+	)
+	graph.MustAddE(
+		"release",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   releaseexecution.ReleaseTable,
+			Columns: []string{releaseexecution.ReleaseColumn},
+			Bidi:    false,
+		},
+		"ReleaseExecution",
+		"Release",
+	)
+	graph.MustAddE(
+		"execution",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   releaseexecution.ExecutionTable,
+			Columns: []string{releaseexecution.ExecutionColumn},
+			Bidi:    false,
+		},
+		"ReleaseExecution",
+		"Execution",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
 			Table:   run.OrganizationTable,
 			Columns: []string{run.OrganizationColumn},
 			Bidi:    false,
@@ -1261,6 +1551,30 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"TestResult",
 		"File",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   waiver.OrganizationTable,
+			Columns: []string{waiver.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Waiver",
+		"Organization",
+	)
+	graph.MustAddE(
+		"release",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   waiver.ReleaseTable,
+			Columns: []string{waiver.ReleaseColumn},
+			Bidi:    false,
+		},
+		"Waiver",
+		"Release",
 	)
 	graph.MustAddE(
 		"organization",
@@ -1717,6 +2031,16 @@ func (f *AttemptFilter) WhereDelivered(p entql.BoolP) {
 // WhereNotes applies the entql json.RawMessage predicate on the notes field.
 func (f *AttemptFilter) WhereNotes(p entql.BytesP) {
 	f.Where(p.Field(attempt.FieldNotes))
+}
+
+// WhereSubjectStart applies the entql json.RawMessage predicate on the subject_start field.
+func (f *AttemptFilter) WhereSubjectStart(p entql.BytesP) {
+	f.Where(p.Field(attempt.FieldSubjectStart))
+}
+
+// WhereSubjectEnd applies the entql json.RawMessage predicate on the subject_end field.
+func (f *AttemptFilter) WhereSubjectEnd(p entql.BytesP) {
+	f.Where(p.Field(attempt.FieldSubjectEnd))
 }
 
 // WhereSpec applies the entql []byte predicate on the spec field.
@@ -2484,6 +2808,11 @@ func (f *ExecutionFilter) WhereTrigger(p entql.StringP) {
 // WhereActor applies the entql string predicate on the actor field.
 func (f *ExecutionFilter) WhereActor(p entql.StringP) {
 	f.Where(p.Field(execution.FieldActor))
+}
+
+// WhereCommit applies the entql string predicate on the commit field.
+func (f *ExecutionFilter) WhereCommit(p entql.StringP) {
+	f.Where(p.Field(execution.FieldCommit))
 }
 
 // WhereIdempotencyKey applies the entql string predicate on the idempotency_key field.
@@ -3279,6 +3608,605 @@ func (f *OrganizationFilter) WhereName(p entql.StringP) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *ReadinessPolicyQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the ReadinessPolicyQuery builder.
+func (_q *ReadinessPolicyQuery) Filter() *ReadinessPolicyFilter {
+	return &ReadinessPolicyFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *ReadinessPolicyMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the ReadinessPolicyMutation builder.
+func (m *ReadinessPolicyMutation) Filter() *ReadinessPolicyFilter {
+	return &ReadinessPolicyFilter{config: m.config, predicateAdder: m}
+}
+
+// ReadinessPolicyFilter provides a generic filtering capability at runtime for ReadinessPolicyQuery.
+type ReadinessPolicyFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *ReadinessPolicyFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *ReadinessPolicyFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(readinesspolicy.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *ReadinessPolicyFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(readinesspolicy.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *ReadinessPolicyFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(readinesspolicy.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *ReadinessPolicyFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(readinesspolicy.FieldOrganizationID))
+}
+
+// WhereTeamID applies the entql [16]byte predicate on the team_id field.
+func (f *ReadinessPolicyFilter) WhereTeamID(p entql.ValueP) {
+	f.Where(p.Field(readinesspolicy.FieldTeamID))
+}
+
+// WhereName applies the entql string predicate on the name field.
+func (f *ReadinessPolicyFilter) WhereName(p entql.StringP) {
+	f.Where(p.Field(readinesspolicy.FieldName))
+}
+
+// WhereLabels applies the entql json.RawMessage predicate on the labels field.
+func (f *ReadinessPolicyFilter) WhereLabels(p entql.BytesP) {
+	f.Where(p.Field(readinesspolicy.FieldLabels))
+}
+
+// WhereDescription applies the entql string predicate on the description field.
+func (f *ReadinessPolicyFilter) WhereDescription(p entql.StringP) {
+	f.Where(p.Field(readinesspolicy.FieldDescription))
+}
+
+// WhereRevision applies the entql int predicate on the revision field.
+func (f *ReadinessPolicyFilter) WhereRevision(p entql.IntP) {
+	f.Where(p.Field(readinesspolicy.FieldRevision))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *ReadinessPolicyFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *ReadinessPolicyFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasTeam applies a predicate to check if query has an edge team.
+func (f *ReadinessPolicyFilter) WhereHasTeam() {
+	f.Where(entql.HasEdge("team"))
+}
+
+// WhereHasTeamWith applies a predicate to check if query has an edge team with a given conditions (other predicates).
+func (f *ReadinessPolicyFilter) WhereHasTeamWith(preds ...predicate.Team) {
+	f.Where(entql.HasEdgeWith("team", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
+func (_q *ReadinessPolicyRevisionQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the ReadinessPolicyRevisionQuery builder.
+func (_q *ReadinessPolicyRevisionQuery) Filter() *ReadinessPolicyRevisionFilter {
+	return &ReadinessPolicyRevisionFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *ReadinessPolicyRevisionMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the ReadinessPolicyRevisionMutation builder.
+func (m *ReadinessPolicyRevisionMutation) Filter() *ReadinessPolicyRevisionFilter {
+	return &ReadinessPolicyRevisionFilter{config: m.config, predicateAdder: m}
+}
+
+// ReadinessPolicyRevisionFilter provides a generic filtering capability at runtime for ReadinessPolicyRevisionQuery.
+type ReadinessPolicyRevisionFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *ReadinessPolicyRevisionFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *ReadinessPolicyRevisionFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(readinesspolicyrevision.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *ReadinessPolicyRevisionFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(readinesspolicyrevision.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *ReadinessPolicyRevisionFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(readinesspolicyrevision.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *ReadinessPolicyRevisionFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(readinesspolicyrevision.FieldOrganizationID))
+}
+
+// WherePolicyID applies the entql [16]byte predicate on the policy_id field.
+func (f *ReadinessPolicyRevisionFilter) WherePolicyID(p entql.ValueP) {
+	f.Where(p.Field(readinesspolicyrevision.FieldPolicyID))
+}
+
+// WhereNumber applies the entql int predicate on the number field.
+func (f *ReadinessPolicyRevisionFilter) WhereNumber(p entql.IntP) {
+	f.Where(p.Field(readinesspolicyrevision.FieldNumber))
+}
+
+// WhereDigest applies the entql string predicate on the digest field.
+func (f *ReadinessPolicyRevisionFilter) WhereDigest(p entql.StringP) {
+	f.Where(p.Field(readinesspolicyrevision.FieldDigest))
+}
+
+// WhereSource applies the entql string predicate on the source field.
+func (f *ReadinessPolicyRevisionFilter) WhereSource(p entql.StringP) {
+	f.Where(p.Field(readinesspolicyrevision.FieldSource))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *ReadinessPolicyRevisionFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *ReadinessPolicyRevisionFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasPolicy applies a predicate to check if query has an edge policy.
+func (f *ReadinessPolicyRevisionFilter) WhereHasPolicy() {
+	f.Where(entql.HasEdge("policy"))
+}
+
+// WhereHasPolicyWith applies a predicate to check if query has an edge policy with a given conditions (other predicates).
+func (f *ReadinessPolicyRevisionFilter) WhereHasPolicyWith(preds ...predicate.ReadinessPolicy) {
+	f.Where(entql.HasEdgeWith("policy", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
+func (_q *ReleaseQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the ReleaseQuery builder.
+func (_q *ReleaseQuery) Filter() *ReleaseFilter {
+	return &ReleaseFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *ReleaseMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the ReleaseMutation builder.
+func (m *ReleaseMutation) Filter() *ReleaseFilter {
+	return &ReleaseFilter{config: m.config, predicateAdder: m}
+}
+
+// ReleaseFilter provides a generic filtering capability at runtime for ReleaseQuery.
+type ReleaseFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *ReleaseFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *ReleaseFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(release.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *ReleaseFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(release.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *ReleaseFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(release.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *ReleaseFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(release.FieldOrganizationID))
+}
+
+// WhereTeamID applies the entql [16]byte predicate on the team_id field.
+func (f *ReleaseFilter) WhereTeamID(p entql.ValueP) {
+	f.Where(p.Field(release.FieldTeamID))
+}
+
+// WhereApplication applies the entql string predicate on the application field.
+func (f *ReleaseFilter) WhereApplication(p entql.StringP) {
+	f.Where(p.Field(release.FieldApplication))
+}
+
+// WhereVersion applies the entql string predicate on the version field.
+func (f *ReleaseFilter) WhereVersion(p entql.StringP) {
+	f.Where(p.Field(release.FieldVersion))
+}
+
+// WhereCommit applies the entql string predicate on the commit field.
+func (f *ReleaseFilter) WhereCommit(p entql.StringP) {
+	f.Where(p.Field(release.FieldCommit))
+}
+
+// WhereImages applies the entql json.RawMessage predicate on the images field.
+func (f *ReleaseFilter) WhereImages(p entql.BytesP) {
+	f.Where(p.Field(release.FieldImages))
+}
+
+// WhereActor applies the entql string predicate on the actor field.
+func (f *ReleaseFilter) WhereActor(p entql.StringP) {
+	f.Where(p.Field(release.FieldActor))
+}
+
+// WherePolicy applies the entql json.RawMessage predicate on the policy field.
+func (f *ReleaseFilter) WherePolicy(p entql.BytesP) {
+	f.Where(p.Field(release.FieldPolicy))
+}
+
+// WherePolicyName applies the entql string predicate on the policy_name field.
+func (f *ReleaseFilter) WherePolicyName(p entql.StringP) {
+	f.Where(p.Field(release.FieldPolicyName))
+}
+
+// WherePolicyRevision applies the entql int predicate on the policy_revision field.
+func (f *ReleaseFilter) WherePolicyRevision(p entql.IntP) {
+	f.Where(p.Field(release.FieldPolicyRevision))
+}
+
+// WherePolicyDigest applies the entql string predicate on the policy_digest field.
+func (f *ReleaseFilter) WherePolicyDigest(p entql.StringP) {
+	f.Where(p.Field(release.FieldPolicyDigest))
+}
+
+// WhereCells applies the entql json.RawMessage predicate on the cells field.
+func (f *ReleaseFilter) WhereCells(p entql.BytesP) {
+	f.Where(p.Field(release.FieldCells))
+}
+
+// WhereState applies the entql string predicate on the state field.
+func (f *ReleaseFilter) WhereState(p entql.StringP) {
+	f.Where(p.Field(release.FieldState))
+}
+
+// WhereChanges applies the entql int predicate on the changes field.
+func (f *ReleaseFilter) WhereChanges(p entql.IntP) {
+	f.Where(p.Field(release.FieldChanges))
+}
+
+// WhereVerdict applies the entql json.RawMessage predicate on the verdict field.
+func (f *ReleaseFilter) WhereVerdict(p entql.BytesP) {
+	f.Where(p.Field(release.FieldVerdict))
+}
+
+// WhereDecidedAt applies the entql time.Time predicate on the decided_at field.
+func (f *ReleaseFilter) WhereDecidedAt(p entql.TimeP) {
+	f.Where(p.Field(release.FieldDecidedAt))
+}
+
+// WhereStaleAt applies the entql time.Time predicate on the stale_at field.
+func (f *ReleaseFilter) WhereStaleAt(p entql.TimeP) {
+	f.Where(p.Field(release.FieldStaleAt))
+}
+
+// WhereCause applies the entql string predicate on the cause field.
+func (f *ReleaseFilter) WhereCause(p entql.StringP) {
+	f.Where(p.Field(release.FieldCause))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *ReleaseFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *ReleaseFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasTeam applies a predicate to check if query has an edge team.
+func (f *ReleaseFilter) WhereHasTeam() {
+	f.Where(entql.HasEdge("team"))
+}
+
+// WhereHasTeamWith applies a predicate to check if query has an edge team with a given conditions (other predicates).
+func (f *ReleaseFilter) WhereHasTeamWith(preds ...predicate.Team) {
+	f.Where(entql.HasEdgeWith("team", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
+func (_q *ReleaseChangeQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the ReleaseChangeQuery builder.
+func (_q *ReleaseChangeQuery) Filter() *ReleaseChangeFilter {
+	return &ReleaseChangeFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *ReleaseChangeMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the ReleaseChangeMutation builder.
+func (m *ReleaseChangeMutation) Filter() *ReleaseChangeFilter {
+	return &ReleaseChangeFilter{config: m.config, predicateAdder: m}
+}
+
+// ReleaseChangeFilter provides a generic filtering capability at runtime for ReleaseChangeQuery.
+type ReleaseChangeFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *ReleaseChangeFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *ReleaseChangeFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(releasechange.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *ReleaseChangeFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(releasechange.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *ReleaseChangeFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(releasechange.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *ReleaseChangeFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(releasechange.FieldOrganizationID))
+}
+
+// WhereReleaseID applies the entql [16]byte predicate on the release_id field.
+func (f *ReleaseChangeFilter) WhereReleaseID(p entql.ValueP) {
+	f.Where(p.Field(releasechange.FieldReleaseID))
+}
+
+// WhereNumber applies the entql int predicate on the number field.
+func (f *ReleaseChangeFilter) WhereNumber(p entql.IntP) {
+	f.Where(p.Field(releasechange.FieldNumber))
+}
+
+// WhereBefore applies the entql string predicate on the before field.
+func (f *ReleaseChangeFilter) WhereBefore(p entql.StringP) {
+	f.Where(p.Field(releasechange.FieldBefore))
+}
+
+// WhereAfter applies the entql string predicate on the after field.
+func (f *ReleaseChangeFilter) WhereAfter(p entql.StringP) {
+	f.Where(p.Field(releasechange.FieldAfter))
+}
+
+// WhereCause applies the entql string predicate on the cause field.
+func (f *ReleaseChangeFilter) WhereCause(p entql.StringP) {
+	f.Where(p.Field(releasechange.FieldCause))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *ReleaseChangeFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *ReleaseChangeFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasRelease applies a predicate to check if query has an edge release.
+func (f *ReleaseChangeFilter) WhereHasRelease() {
+	f.Where(entql.HasEdge("release"))
+}
+
+// WhereHasReleaseWith applies a predicate to check if query has an edge release with a given conditions (other predicates).
+func (f *ReleaseChangeFilter) WhereHasReleaseWith(preds ...predicate.Release) {
+	f.Where(entql.HasEdgeWith("release", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
+func (_q *ReleaseExecutionQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the ReleaseExecutionQuery builder.
+func (_q *ReleaseExecutionQuery) Filter() *ReleaseExecutionFilter {
+	return &ReleaseExecutionFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *ReleaseExecutionMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the ReleaseExecutionMutation builder.
+func (m *ReleaseExecutionMutation) Filter() *ReleaseExecutionFilter {
+	return &ReleaseExecutionFilter{config: m.config, predicateAdder: m}
+}
+
+// ReleaseExecutionFilter provides a generic filtering capability at runtime for ReleaseExecutionQuery.
+type ReleaseExecutionFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *ReleaseExecutionFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *ReleaseExecutionFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(releaseexecution.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *ReleaseExecutionFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(releaseexecution.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *ReleaseExecutionFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(releaseexecution.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *ReleaseExecutionFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(releaseexecution.FieldOrganizationID))
+}
+
+// WhereReleaseID applies the entql [16]byte predicate on the release_id field.
+func (f *ReleaseExecutionFilter) WhereReleaseID(p entql.ValueP) {
+	f.Where(p.Field(releaseexecution.FieldReleaseID))
+}
+
+// WhereExecutionID applies the entql [16]byte predicate on the execution_id field.
+func (f *ReleaseExecutionFilter) WhereExecutionID(p entql.ValueP) {
+	f.Where(p.Field(releaseexecution.FieldExecutionID))
+}
+
+// WhereReason applies the entql string predicate on the reason field.
+func (f *ReleaseExecutionFilter) WhereReason(p entql.StringP) {
+	f.Where(p.Field(releaseexecution.FieldReason))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *ReleaseExecutionFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *ReleaseExecutionFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasRelease applies a predicate to check if query has an edge release.
+func (f *ReleaseExecutionFilter) WhereHasRelease() {
+	f.Where(entql.HasEdge("release"))
+}
+
+// WhereHasReleaseWith applies a predicate to check if query has an edge release with a given conditions (other predicates).
+func (f *ReleaseExecutionFilter) WhereHasReleaseWith(preds ...predicate.Release) {
+	f.Where(entql.HasEdgeWith("release", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasExecution applies a predicate to check if query has an edge execution.
+func (f *ReleaseExecutionFilter) WhereHasExecution() {
+	f.Where(entql.HasEdge("execution"))
+}
+
+// WhereHasExecutionWith applies a predicate to check if query has an edge execution with a given conditions (other predicates).
+func (f *ReleaseExecutionFilter) WhereHasExecutionWith(preds ...predicate.Execution) {
+	f.Where(entql.HasEdgeWith("execution", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *RunQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -3307,7 +4235,7 @@ type RunFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *RunFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3523,7 +4451,7 @@ type ServiceFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ServiceFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3656,7 +4584,7 @@ type SettingFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *SettingFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3706,7 +4634,7 @@ type StepFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *StepFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3854,7 +4782,7 @@ type TeamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3928,7 +4856,7 @@ type TemplateFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4036,7 +4964,7 @@ type TemplateRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[26].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4139,7 +5067,7 @@ type TemplateUseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateUseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[27].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4223,7 +5151,7 @@ type TestResultFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestResultFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[28].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4292,6 +5220,31 @@ func (f *TestResultFilter) WhereName(p entql.StringP) {
 // WhereSource applies the entql string predicate on the source field.
 func (f *TestResultFilter) WhereSource(p entql.StringP) {
 	f.Where(p.Field(testresult.FieldSource))
+}
+
+// WhereTestKey applies the entql string predicate on the test_key field.
+func (f *TestResultFilter) WhereTestKey(p entql.StringP) {
+	f.Where(p.Field(testresult.FieldTestKey))
+}
+
+// WhereVariant applies the entql string predicate on the variant field.
+func (f *TestResultFilter) WhereVariant(p entql.StringP) {
+	f.Where(p.Field(testresult.FieldVariant))
+}
+
+// WhereFingerprint applies the entql string predicate on the fingerprint field.
+func (f *TestResultFilter) WhereFingerprint(p entql.StringP) {
+	f.Where(p.Field(testresult.FieldFingerprint))
+}
+
+// WhereEarlier applies the entql json.RawMessage predicate on the earlier field.
+func (f *TestResultFilter) WhereEarlier(p entql.BytesP) {
+	f.Where(p.Field(testresult.FieldEarlier))
+}
+
+// WhereFlags applies the entql int predicate on the flags field.
+func (f *TestResultFilter) WhereFlags(p entql.IntP) {
+	f.Where(p.Field(testresult.FieldFlags))
 }
 
 // WhereOutcome applies the entql string predicate on the outcome field.
@@ -4371,6 +5324,159 @@ func (f *TestResultFilter) WhereHasFileWith(preds ...predicate.File) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *WaiverQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the WaiverQuery builder.
+func (_q *WaiverQuery) Filter() *WaiverFilter {
+	return &WaiverFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *WaiverMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the WaiverMutation builder.
+func (m *WaiverMutation) Filter() *WaiverFilter {
+	return &WaiverFilter{config: m.config, predicateAdder: m}
+}
+
+// WaiverFilter provides a generic filtering capability at runtime for WaiverQuery.
+type WaiverFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *WaiverFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[29].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *WaiverFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(waiver.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *WaiverFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(waiver.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *WaiverFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(waiver.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *WaiverFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(waiver.FieldOrganizationID))
+}
+
+// WhereReleaseID applies the entql [16]byte predicate on the release_id field.
+func (f *WaiverFilter) WhereReleaseID(p entql.ValueP) {
+	f.Where(p.Field(waiver.FieldReleaseID))
+}
+
+// WhereRule applies the entql string predicate on the rule field.
+func (f *WaiverFilter) WhereRule(p entql.StringP) {
+	f.Where(p.Field(waiver.FieldRule))
+}
+
+// WhereEnvironment applies the entql string predicate on the environment field.
+func (f *WaiverFilter) WhereEnvironment(p entql.StringP) {
+	f.Where(p.Field(waiver.FieldEnvironment))
+}
+
+// WhereSuite applies the entql string predicate on the suite field.
+func (f *WaiverFilter) WhereSuite(p entql.StringP) {
+	f.Where(p.Field(waiver.FieldSuite))
+}
+
+// WhereTest applies the entql string predicate on the test field.
+func (f *WaiverFilter) WhereTest(p entql.StringP) {
+	f.Where(p.Field(waiver.FieldTest))
+}
+
+// WhereTestName applies the entql string predicate on the test_name field.
+func (f *WaiverFilter) WhereTestName(p entql.StringP) {
+	f.Where(p.Field(waiver.FieldTestName))
+}
+
+// WhereVariant applies the entql string predicate on the variant field.
+func (f *WaiverFilter) WhereVariant(p entql.StringP) {
+	f.Where(p.Field(waiver.FieldVariant))
+}
+
+// WhereFingerprint applies the entql string predicate on the fingerprint field.
+func (f *WaiverFilter) WhereFingerprint(p entql.StringP) {
+	f.Where(p.Field(waiver.FieldFingerprint))
+}
+
+// WhereReason applies the entql string predicate on the reason field.
+func (f *WaiverFilter) WhereReason(p entql.StringP) {
+	f.Where(p.Field(waiver.FieldReason))
+}
+
+// WhereRequester applies the entql string predicate on the requester field.
+func (f *WaiverFilter) WhereRequester(p entql.StringP) {
+	f.Where(p.Field(waiver.FieldRequester))
+}
+
+// WhereExpiresAt applies the entql time.Time predicate on the expires_at field.
+func (f *WaiverFilter) WhereExpiresAt(p entql.TimeP) {
+	f.Where(p.Field(waiver.FieldExpiresAt))
+}
+
+// WhereApprovals applies the entql json.RawMessage predicate on the approvals field.
+func (f *WaiverFilter) WhereApprovals(p entql.BytesP) {
+	f.Where(p.Field(waiver.FieldApprovals))
+}
+
+// WhereRevokedBy applies the entql string predicate on the revoked_by field.
+func (f *WaiverFilter) WhereRevokedBy(p entql.StringP) {
+	f.Where(p.Field(waiver.FieldRevokedBy))
+}
+
+// WhereRevokedAt applies the entql time.Time predicate on the revoked_at field.
+func (f *WaiverFilter) WhereRevokedAt(p entql.TimeP) {
+	f.Where(p.Field(waiver.FieldRevokedAt))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *WaiverFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *WaiverFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasRelease applies a predicate to check if query has an edge release.
+func (f *WaiverFilter) WhereHasRelease() {
+	f.Where(entql.HasEdge("release"))
+}
+
+// WhereHasReleaseWith applies a predicate to check if query has an edge release with a given conditions (other predicates).
+func (f *WaiverFilter) WhereHasReleaseWith(preds ...predicate.Release) {
+	f.Where(entql.HasEdgeWith("release", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *WorkflowQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -4399,7 +5505,7 @@ type WorkflowFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4507,7 +5613,7 @@ type WorkflowRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})

@@ -53,6 +53,8 @@ type Execution struct {
 	Trigger string `json:"trigger,omitempty"`
 	// Actor holds the value of the "actor" field.
 	Actor string `json:"actor,omitempty"`
+	// Commit holds the value of the "commit" field.
+	Commit string `json:"commit,omitempty"`
 	// IdempotencyKey holds the value of the "idempotency_key" field.
 	IdempotencyKey *string `json:"idempotency_key,omitempty"`
 	// FailFast holds the value of the "fail_fast" field.
@@ -129,7 +131,7 @@ func (*Execution) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullBool)
 		case execution.FieldRevisionNumber, execution.FieldMaxParallel, execution.FieldPriority, execution.FieldTestsPassed, execution.FieldTestsFailed, execution.FieldTestsErrored, execution.FieldTestsSkipped:
 			values[i] = new(sql.NullInt64)
-		case execution.FieldStatus, execution.FieldReason, execution.FieldMessage, execution.FieldWorkflow, execution.FieldDigest, execution.FieldTrigger, execution.FieldActor, execution.FieldIdempotencyKey:
+		case execution.FieldStatus, execution.FieldReason, execution.FieldMessage, execution.FieldWorkflow, execution.FieldDigest, execution.FieldTrigger, execution.FieldActor, execution.FieldCommit, execution.FieldIdempotencyKey:
 			values[i] = new(sql.NullString)
 		case execution.FieldCreatedAt, execution.FieldUpdatedAt, execution.FieldStartedAt, execution.FieldFinishedAt:
 			values[i] = new(sql.NullTime)
@@ -257,6 +259,12 @@ func (_m *Execution) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field actor", values[i])
 			} else if value.Valid {
 				_m.Actor = value.String
+			}
+		case execution.FieldCommit:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field commit", values[i])
+			} else if value.Valid {
+				_m.Commit = value.String
 			}
 		case execution.FieldIdempotencyKey:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -432,6 +440,9 @@ func (_m *Execution) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("actor=")
 	builder.WriteString(_m.Actor)
+	builder.WriteString(", ")
+	builder.WriteString("commit=")
+	builder.WriteString(_m.Commit)
 	builder.WriteString(", ")
 	if v := _m.IdempotencyKey; v != nil {
 		builder.WriteString("idempotency_key=")

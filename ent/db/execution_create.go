@@ -171,6 +171,20 @@ func (_c *ExecutionCreate) SetActor(v string) *ExecutionCreate {
 	return _c
 }
 
+// SetCommit sets the "commit" field.
+func (_c *ExecutionCreate) SetCommit(v string) *ExecutionCreate {
+	_c.mutation.SetCommit(v)
+	return _c
+}
+
+// SetNillableCommit sets the "commit" field if the given value is not nil.
+func (_c *ExecutionCreate) SetNillableCommit(v *string) *ExecutionCreate {
+	if v != nil {
+		_c.SetCommit(*v)
+	}
+	return _c
+}
+
 // SetIdempotencyKey sets the "idempotency_key" field.
 func (_c *ExecutionCreate) SetIdempotencyKey(v string) *ExecutionCreate {
 	_c.mutation.SetIdempotencyKey(v)
@@ -414,6 +428,10 @@ func (_c *ExecutionCreate) defaults() error {
 		v := execution.DefaultMessage
 		_c.mutation.SetMessage(v)
 	}
+	if _, ok := _c.mutation.Commit(); !ok {
+		v := execution.DefaultCommit
+		_c.mutation.SetCommit(v)
+	}
 	if _, ok := _c.mutation.FailFast(); !ok {
 		v := execution.DefaultFailFast
 		_c.mutation.SetFailFast(v)
@@ -493,6 +511,9 @@ func (_c *ExecutionCreate) check() error {
 	}
 	if _, ok := _c.mutation.Actor(); !ok {
 		return &ValidationError{Name: "actor", err: errors.New(`db: missing required field "Execution.actor"`)}
+	}
+	if _, ok := _c.mutation.Commit(); !ok {
+		return &ValidationError{Name: "commit", err: errors.New(`db: missing required field "Execution.commit"`)}
 	}
 	if _, ok := _c.mutation.FailFast(); !ok {
 		return &ValidationError{Name: "fail_fast", err: errors.New(`db: missing required field "Execution.fail_fast"`)}
@@ -615,6 +636,10 @@ func (_c *ExecutionCreate) createSpec() (*Execution, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Actor(); ok {
 		_spec.SetField(execution.FieldActor, field.TypeString, value)
 		_node.Actor = value
+	}
+	if value, ok := _c.mutation.Commit(); ok {
+		_spec.SetField(execution.FieldCommit, field.TypeString, value)
+		_node.Commit = value
 	}
 	if value, ok := _c.mutation.IdempotencyKey(); ok {
 		_spec.SetField(execution.FieldIdempotencyKey, field.TypeString, value)
@@ -967,6 +992,9 @@ func (u *ExecutionUpsertOne) UpdateNewValues() *ExecutionUpsertOne {
 		}
 		if _, exists := u.create.mutation.Actor(); exists {
 			s.SetIgnore(execution.FieldActor)
+		}
+		if _, exists := u.create.mutation.Commit(); exists {
+			s.SetIgnore(execution.FieldCommit)
 		}
 		if _, exists := u.create.mutation.IdempotencyKey(); exists {
 			s.SetIgnore(execution.FieldIdempotencyKey)
@@ -1435,6 +1463,9 @@ func (u *ExecutionUpsertBulk) UpdateNewValues() *ExecutionUpsertBulk {
 			}
 			if _, exists := b.mutation.Actor(); exists {
 				s.SetIgnore(execution.FieldActor)
+			}
+			if _, exists := b.mutation.Commit(); exists {
+				s.SetIgnore(execution.FieldCommit)
 			}
 			if _, exists := b.mutation.IdempotencyKey(); exists {
 				s.SetIgnore(execution.FieldIdempotencyKey)

@@ -29,6 +29,11 @@ import (
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/predicate"
+	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
+	"github.com/seatrial/seatrial/ent/db/readinesspolicyrevision"
+	"github.com/seatrial/seatrial/ent/db/release"
+	"github.com/seatrial/seatrial/ent/db/releasechange"
+	"github.com/seatrial/seatrial/ent/db/releaseexecution"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
@@ -38,6 +43,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templaterevision"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
+	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
 )
@@ -51,32 +57,38 @@ const (
 	OpUpdateOne = ent.OpUpdateOne
 
 	// Node types.
-	TypeAPIToken         = "APIToken"
-	TypeAgentCommand     = "AgentCommand"
-	TypeAttempt          = "Attempt"
-	TypeBootstrapToken   = "BootstrapToken"
-	TypeCall             = "Call"
-	TypeCluster          = "Cluster"
-	TypeConcurrencyGroup = "ConcurrencyGroup"
-	TypeEnvironment      = "Environment"
-	TypeExecution        = "Execution"
-	TypeFile             = "File"
-	TypeLogChunk         = "LogChunk"
-	TypeLogStream        = "LogStream"
-	TypeMember           = "Member"
-	TypeMemberSession    = "MemberSession"
-	TypeOrganization     = "Organization"
-	TypeRun              = "Run"
-	TypeService          = "Service"
-	TypeSetting          = "Setting"
-	TypeStep             = "Step"
-	TypeTeam             = "Team"
-	TypeTemplate         = "Template"
-	TypeTemplateRevision = "TemplateRevision"
-	TypeTemplateUse      = "TemplateUse"
-	TypeTestResult       = "TestResult"
-	TypeWorkflow         = "Workflow"
-	TypeWorkflowRevision = "WorkflowRevision"
+	TypeAPIToken                = "APIToken"
+	TypeAgentCommand            = "AgentCommand"
+	TypeAttempt                 = "Attempt"
+	TypeBootstrapToken          = "BootstrapToken"
+	TypeCall                    = "Call"
+	TypeCluster                 = "Cluster"
+	TypeConcurrencyGroup        = "ConcurrencyGroup"
+	TypeEnvironment             = "Environment"
+	TypeExecution               = "Execution"
+	TypeFile                    = "File"
+	TypeLogChunk                = "LogChunk"
+	TypeLogStream               = "LogStream"
+	TypeMember                  = "Member"
+	TypeMemberSession           = "MemberSession"
+	TypeOrganization            = "Organization"
+	TypeReadinessPolicy         = "ReadinessPolicy"
+	TypeReadinessPolicyRevision = "ReadinessPolicyRevision"
+	TypeRelease                 = "Release"
+	TypeReleaseChange           = "ReleaseChange"
+	TypeReleaseExecution        = "ReleaseExecution"
+	TypeRun                     = "Run"
+	TypeService                 = "Service"
+	TypeSetting                 = "Setting"
+	TypeStep                    = "Step"
+	TypeTeam                    = "Team"
+	TypeTemplate                = "Template"
+	TypeTemplateRevision        = "TemplateRevision"
+	TypeTemplateUse             = "TemplateUse"
+	TypeTestResult              = "TestResult"
+	TypeWaiver                  = "Waiver"
+	TypeWorkflow                = "Workflow"
+	TypeWorkflowRevision        = "WorkflowRevision"
 )
 
 // APITokenMutation represents an operation that mutates the APIToken nodes in the graph.
@@ -2466,6 +2478,10 @@ type AttemptMutation struct {
 	delivered           *bool
 	notes               *[]string
 	appendnotes         []string
+	subject_start       *json.RawMessage
+	appendsubject_start json.RawMessage
+	subject_end         *json.RawMessage
+	appendsubject_end   json.RawMessage
 	spec                *[]byte
 	spec_digest         *string
 	clearedFields       map[string]struct{}
@@ -3286,6 +3302,136 @@ func (m *AttemptMutation) ResetNotes() {
 	delete(m.clearedFields, attempt.FieldNotes)
 }
 
+// SetSubjectStart sets the "subject_start" field.
+func (m *AttemptMutation) SetSubjectStart(jm json.RawMessage) {
+	m.subject_start = &jm
+	m.appendsubject_start = nil
+}
+
+// SubjectStart returns the value of the "subject_start" field in the mutation.
+func (m *AttemptMutation) SubjectStart() (r json.RawMessage, exists bool) {
+	v := m.subject_start
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSubjectStart returns the old "subject_start" field's value of the Attempt entity.
+// If the Attempt object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AttemptMutation) OldSubjectStart(ctx context.Context) (v json.RawMessage, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSubjectStart is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSubjectStart requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSubjectStart: %w", err)
+	}
+	return oldValue.SubjectStart, nil
+}
+
+// AppendSubjectStart adds jm to the "subject_start" field.
+func (m *AttemptMutation) AppendSubjectStart(jm json.RawMessage) {
+	m.appendsubject_start = append(m.appendsubject_start, jm...)
+}
+
+// AppendedSubjectStart returns the list of values that were appended to the "subject_start" field in this mutation.
+func (m *AttemptMutation) AppendedSubjectStart() (json.RawMessage, bool) {
+	if len(m.appendsubject_start) == 0 {
+		return nil, false
+	}
+	return m.appendsubject_start, true
+}
+
+// ClearSubjectStart clears the value of the "subject_start" field.
+func (m *AttemptMutation) ClearSubjectStart() {
+	m.subject_start = nil
+	m.appendsubject_start = nil
+	m.clearedFields[attempt.FieldSubjectStart] = struct{}{}
+}
+
+// SubjectStartCleared returns if the "subject_start" field was cleared in this mutation.
+func (m *AttemptMutation) SubjectStartCleared() bool {
+	_, ok := m.clearedFields[attempt.FieldSubjectStart]
+	return ok
+}
+
+// ResetSubjectStart resets all changes to the "subject_start" field.
+func (m *AttemptMutation) ResetSubjectStart() {
+	m.subject_start = nil
+	m.appendsubject_start = nil
+	delete(m.clearedFields, attempt.FieldSubjectStart)
+}
+
+// SetSubjectEnd sets the "subject_end" field.
+func (m *AttemptMutation) SetSubjectEnd(jm json.RawMessage) {
+	m.subject_end = &jm
+	m.appendsubject_end = nil
+}
+
+// SubjectEnd returns the value of the "subject_end" field in the mutation.
+func (m *AttemptMutation) SubjectEnd() (r json.RawMessage, exists bool) {
+	v := m.subject_end
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSubjectEnd returns the old "subject_end" field's value of the Attempt entity.
+// If the Attempt object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AttemptMutation) OldSubjectEnd(ctx context.Context) (v json.RawMessage, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSubjectEnd is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSubjectEnd requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSubjectEnd: %w", err)
+	}
+	return oldValue.SubjectEnd, nil
+}
+
+// AppendSubjectEnd adds jm to the "subject_end" field.
+func (m *AttemptMutation) AppendSubjectEnd(jm json.RawMessage) {
+	m.appendsubject_end = append(m.appendsubject_end, jm...)
+}
+
+// AppendedSubjectEnd returns the list of values that were appended to the "subject_end" field in this mutation.
+func (m *AttemptMutation) AppendedSubjectEnd() (json.RawMessage, bool) {
+	if len(m.appendsubject_end) == 0 {
+		return nil, false
+	}
+	return m.appendsubject_end, true
+}
+
+// ClearSubjectEnd clears the value of the "subject_end" field.
+func (m *AttemptMutation) ClearSubjectEnd() {
+	m.subject_end = nil
+	m.appendsubject_end = nil
+	m.clearedFields[attempt.FieldSubjectEnd] = struct{}{}
+}
+
+// SubjectEndCleared returns if the "subject_end" field was cleared in this mutation.
+func (m *AttemptMutation) SubjectEndCleared() bool {
+	_, ok := m.clearedFields[attempt.FieldSubjectEnd]
+	return ok
+}
+
+// ResetSubjectEnd resets all changes to the "subject_end" field.
+func (m *AttemptMutation) ResetSubjectEnd() {
+	m.subject_end = nil
+	m.appendsubject_end = nil
+	delete(m.clearedFields, attempt.FieldSubjectEnd)
+}
+
 // SetSpec sets the "spec" field.
 func (m *AttemptMutation) SetSpec(b []byte) {
 	m.spec = &b
@@ -3500,7 +3646,7 @@ func (m *AttemptMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *AttemptMutation) Fields() []string {
-	fields := make([]string, 0, 19)
+	fields := make([]string, 0, 21)
 	if m.created_at != nil {
 		fields = append(fields, attempt.FieldCreatedAt)
 	}
@@ -3552,6 +3698,12 @@ func (m *AttemptMutation) Fields() []string {
 	if m.notes != nil {
 		fields = append(fields, attempt.FieldNotes)
 	}
+	if m.subject_start != nil {
+		fields = append(fields, attempt.FieldSubjectStart)
+	}
+	if m.subject_end != nil {
+		fields = append(fields, attempt.FieldSubjectEnd)
+	}
 	if m.spec != nil {
 		fields = append(fields, attempt.FieldSpec)
 	}
@@ -3600,6 +3752,10 @@ func (m *AttemptMutation) Field(name string) (ent.Value, bool) {
 		return m.Delivered()
 	case attempt.FieldNotes:
 		return m.Notes()
+	case attempt.FieldSubjectStart:
+		return m.SubjectStart()
+	case attempt.FieldSubjectEnd:
+		return m.SubjectEnd()
 	case attempt.FieldSpec:
 		return m.Spec()
 	case attempt.FieldSpecDigest:
@@ -3647,6 +3803,10 @@ func (m *AttemptMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldDelivered(ctx)
 	case attempt.FieldNotes:
 		return m.OldNotes(ctx)
+	case attempt.FieldSubjectStart:
+		return m.OldSubjectStart(ctx)
+	case attempt.FieldSubjectEnd:
+		return m.OldSubjectEnd(ctx)
 	case attempt.FieldSpec:
 		return m.OldSpec(ctx)
 	case attempt.FieldSpecDigest:
@@ -3779,6 +3939,20 @@ func (m *AttemptMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetNotes(v)
 		return nil
+	case attempt.FieldSubjectStart:
+		v, ok := value.(json.RawMessage)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSubjectStart(v)
+		return nil
+	case attempt.FieldSubjectEnd:
+		v, ok := value.(json.RawMessage)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSubjectEnd(v)
+		return nil
 	case attempt.FieldSpec:
 		v, ok := value.([]byte)
 		if !ok {
@@ -3850,6 +4024,12 @@ func (m *AttemptMutation) ClearedFields() []string {
 	if m.FieldCleared(attempt.FieldNotes) {
 		fields = append(fields, attempt.FieldNotes)
 	}
+	if m.FieldCleared(attempt.FieldSubjectStart) {
+		fields = append(fields, attempt.FieldSubjectStart)
+	}
+	if m.FieldCleared(attempt.FieldSubjectEnd) {
+		fields = append(fields, attempt.FieldSubjectEnd)
+	}
 	return fields
 }
 
@@ -3875,6 +4055,12 @@ func (m *AttemptMutation) ClearField(name string) error {
 		return nil
 	case attempt.FieldNotes:
 		m.ClearNotes()
+		return nil
+	case attempt.FieldSubjectStart:
+		m.ClearSubjectStart()
+		return nil
+	case attempt.FieldSubjectEnd:
+		m.ClearSubjectEnd()
 		return nil
 	}
 	return fmt.Errorf("unknown Attempt nullable field %s", name)
@@ -3934,6 +4120,12 @@ func (m *AttemptMutation) ResetField(name string) error {
 		return nil
 	case attempt.FieldNotes:
 		m.ResetNotes()
+		return nil
+	case attempt.FieldSubjectStart:
+		m.ResetSubjectStart()
+		return nil
+	case attempt.FieldSubjectEnd:
+		m.ResetSubjectEnd()
 		return nil
 	case attempt.FieldSpec:
 		m.ResetSpec()
@@ -9066,6 +9258,7 @@ type ExecutionMutation struct {
 	appendtemplates     json.RawMessage
 	trigger             *string
 	actor               *string
+	commit              *string
 	idempotency_key     *string
 	fail_fast           *bool
 	max_parallel        *int
@@ -9863,6 +10056,42 @@ func (m *ExecutionMutation) ResetActor() {
 	m.actor = nil
 }
 
+// SetCommit sets the "commit" field.
+func (m *ExecutionMutation) SetCommit(s string) {
+	m.commit = &s
+}
+
+// Commit returns the value of the "commit" field in the mutation.
+func (m *ExecutionMutation) Commit() (r string, exists bool) {
+	v := m.commit
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCommit returns the old "commit" field's value of the Execution entity.
+// If the Execution object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ExecutionMutation) OldCommit(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCommit is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCommit requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCommit: %w", err)
+	}
+	return oldValue.Commit, nil
+}
+
+// ResetCommit resets all changes to the "commit" field.
+func (m *ExecutionMutation) ResetCommit() {
+	m.commit = nil
+}
+
 // SetIdempotencyKey sets the "idempotency_key" field.
 func (m *ExecutionMutation) SetIdempotencyKey(s string) {
 	m.idempotency_key = &s
@@ -10571,7 +10800,7 @@ func (m *ExecutionMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ExecutionMutation) Fields() []string {
-	fields := make([]string, 0, 28)
+	fields := make([]string, 0, 29)
 	if m.created_at != nil {
 		fields = append(fields, execution.FieldCreatedAt)
 	}
@@ -10619,6 +10848,9 @@ func (m *ExecutionMutation) Fields() []string {
 	}
 	if m.actor != nil {
 		fields = append(fields, execution.FieldActor)
+	}
+	if m.commit != nil {
+		fields = append(fields, execution.FieldCommit)
 	}
 	if m.idempotency_key != nil {
 		fields = append(fields, execution.FieldIdempotencyKey)
@@ -10696,6 +10928,8 @@ func (m *ExecutionMutation) Field(name string) (ent.Value, bool) {
 		return m.Trigger()
 	case execution.FieldActor:
 		return m.Actor()
+	case execution.FieldCommit:
+		return m.Commit()
 	case execution.FieldIdempotencyKey:
 		return m.IdempotencyKey()
 	case execution.FieldFailFast:
@@ -10761,6 +10995,8 @@ func (m *ExecutionMutation) OldField(ctx context.Context, name string) (ent.Valu
 		return m.OldTrigger(ctx)
 	case execution.FieldActor:
 		return m.OldActor(ctx)
+	case execution.FieldCommit:
+		return m.OldCommit(ctx)
 	case execution.FieldIdempotencyKey:
 		return m.OldIdempotencyKey(ctx)
 	case execution.FieldFailFast:
@@ -10905,6 +11141,13 @@ func (m *ExecutionMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetActor(v)
+		return nil
+	case execution.FieldCommit:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCommit(v)
 		return nil
 	case execution.FieldIdempotencyKey:
 		v, ok := value.(string)
@@ -11224,6 +11467,9 @@ func (m *ExecutionMutation) ResetField(name string) error {
 		return nil
 	case execution.FieldActor:
 		m.ResetActor()
+		return nil
+	case execution.FieldCommit:
+		m.ResetCommit()
 		return nil
 	case execution.FieldIdempotencyKey:
 		m.ResetIdempotencyKey()
@@ -17652,6 +17898,4932 @@ func (m *OrganizationMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *OrganizationMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Organization edge %s", name)
+}
+
+// ReadinessPolicyMutation represents an operation that mutates the ReadinessPolicy nodes in the graph.
+type ReadinessPolicyMutation struct {
+	config
+	op                  Op
+	typ                 string
+	id                  *uuid.UUID
+	created_at          *time.Time
+	updated_at          *time.Time
+	name                *string
+	labels              *map[string]string
+	description         *string
+	revision            *int
+	addrevision         *int
+	clearedFields       map[string]struct{}
+	organization        *uuid.UUID
+	clearedorganization bool
+	team                *uuid.UUID
+	clearedteam         bool
+	done                bool
+	oldValue            func(context.Context) (*ReadinessPolicy, error)
+	predicates          []predicate.ReadinessPolicy
+}
+
+var _ ent.Mutation = (*ReadinessPolicyMutation)(nil)
+
+// readinesspolicyOption allows management of the mutation configuration using functional options.
+type readinesspolicyOption func(*ReadinessPolicyMutation)
+
+// newReadinessPolicyMutation creates new mutation for the ReadinessPolicy entity.
+func newReadinessPolicyMutation(c config, op Op, opts ...readinesspolicyOption) *ReadinessPolicyMutation {
+	m := &ReadinessPolicyMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeReadinessPolicy,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withReadinessPolicyID sets the ID field of the mutation.
+func withReadinessPolicyID(id uuid.UUID) readinesspolicyOption {
+	return func(m *ReadinessPolicyMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *ReadinessPolicy
+		)
+		m.oldValue = func(ctx context.Context) (*ReadinessPolicy, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().ReadinessPolicy.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withReadinessPolicy sets the old ReadinessPolicy of the mutation.
+func withReadinessPolicy(node *ReadinessPolicy) readinesspolicyOption {
+	return func(m *ReadinessPolicyMutation) {
+		m.oldValue = func(context.Context) (*ReadinessPolicy, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ReadinessPolicyMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ReadinessPolicyMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("db: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of ReadinessPolicy entities.
+func (m *ReadinessPolicyMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ReadinessPolicyMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ReadinessPolicyMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().ReadinessPolicy.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *ReadinessPolicyMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *ReadinessPolicyMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the ReadinessPolicy entity.
+// If the ReadinessPolicy object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReadinessPolicyMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *ReadinessPolicyMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *ReadinessPolicyMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *ReadinessPolicyMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the ReadinessPolicy entity.
+// If the ReadinessPolicy object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReadinessPolicyMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *ReadinessPolicyMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *ReadinessPolicyMutation) SetOrganizationID(u uuid.UUID) {
+	m.organization = &u
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *ReadinessPolicyMutation) OrganizationID() (r uuid.UUID, exists bool) {
+	v := m.organization
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the ReadinessPolicy entity.
+// If the ReadinessPolicy object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReadinessPolicyMutation) OldOrganizationID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *ReadinessPolicyMutation) ResetOrganizationID() {
+	m.organization = nil
+}
+
+// SetTeamID sets the "team_id" field.
+func (m *ReadinessPolicyMutation) SetTeamID(u uuid.UUID) {
+	m.team = &u
+}
+
+// TeamID returns the value of the "team_id" field in the mutation.
+func (m *ReadinessPolicyMutation) TeamID() (r uuid.UUID, exists bool) {
+	v := m.team
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTeamID returns the old "team_id" field's value of the ReadinessPolicy entity.
+// If the ReadinessPolicy object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReadinessPolicyMutation) OldTeamID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTeamID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTeamID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTeamID: %w", err)
+	}
+	return oldValue.TeamID, nil
+}
+
+// ResetTeamID resets all changes to the "team_id" field.
+func (m *ReadinessPolicyMutation) ResetTeamID() {
+	m.team = nil
+}
+
+// SetName sets the "name" field.
+func (m *ReadinessPolicyMutation) SetName(s string) {
+	m.name = &s
+}
+
+// Name returns the value of the "name" field in the mutation.
+func (m *ReadinessPolicyMutation) Name() (r string, exists bool) {
+	v := m.name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldName returns the old "name" field's value of the ReadinessPolicy entity.
+// If the ReadinessPolicy object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReadinessPolicyMutation) OldName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldName: %w", err)
+	}
+	return oldValue.Name, nil
+}
+
+// ResetName resets all changes to the "name" field.
+func (m *ReadinessPolicyMutation) ResetName() {
+	m.name = nil
+}
+
+// SetLabels sets the "labels" field.
+func (m *ReadinessPolicyMutation) SetLabels(value map[string]string) {
+	m.labels = &value
+}
+
+// Labels returns the value of the "labels" field in the mutation.
+func (m *ReadinessPolicyMutation) Labels() (r map[string]string, exists bool) {
+	v := m.labels
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLabels returns the old "labels" field's value of the ReadinessPolicy entity.
+// If the ReadinessPolicy object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReadinessPolicyMutation) OldLabels(ctx context.Context) (v map[string]string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLabels is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLabels requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLabels: %w", err)
+	}
+	return oldValue.Labels, nil
+}
+
+// ClearLabels clears the value of the "labels" field.
+func (m *ReadinessPolicyMutation) ClearLabels() {
+	m.labels = nil
+	m.clearedFields[readinesspolicy.FieldLabels] = struct{}{}
+}
+
+// LabelsCleared returns if the "labels" field was cleared in this mutation.
+func (m *ReadinessPolicyMutation) LabelsCleared() bool {
+	_, ok := m.clearedFields[readinesspolicy.FieldLabels]
+	return ok
+}
+
+// ResetLabels resets all changes to the "labels" field.
+func (m *ReadinessPolicyMutation) ResetLabels() {
+	m.labels = nil
+	delete(m.clearedFields, readinesspolicy.FieldLabels)
+}
+
+// SetDescription sets the "description" field.
+func (m *ReadinessPolicyMutation) SetDescription(s string) {
+	m.description = &s
+}
+
+// Description returns the value of the "description" field in the mutation.
+func (m *ReadinessPolicyMutation) Description() (r string, exists bool) {
+	v := m.description
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDescription returns the old "description" field's value of the ReadinessPolicy entity.
+// If the ReadinessPolicy object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReadinessPolicyMutation) OldDescription(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDescription is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDescription requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDescription: %w", err)
+	}
+	return oldValue.Description, nil
+}
+
+// ResetDescription resets all changes to the "description" field.
+func (m *ReadinessPolicyMutation) ResetDescription() {
+	m.description = nil
+}
+
+// SetRevision sets the "revision" field.
+func (m *ReadinessPolicyMutation) SetRevision(i int) {
+	m.revision = &i
+	m.addrevision = nil
+}
+
+// Revision returns the value of the "revision" field in the mutation.
+func (m *ReadinessPolicyMutation) Revision() (r int, exists bool) {
+	v := m.revision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRevision returns the old "revision" field's value of the ReadinessPolicy entity.
+// If the ReadinessPolicy object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReadinessPolicyMutation) OldRevision(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRevision is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRevision requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRevision: %w", err)
+	}
+	return oldValue.Revision, nil
+}
+
+// AddRevision adds i to the "revision" field.
+func (m *ReadinessPolicyMutation) AddRevision(i int) {
+	if m.addrevision != nil {
+		*m.addrevision += i
+	} else {
+		m.addrevision = &i
+	}
+}
+
+// AddedRevision returns the value that was added to the "revision" field in this mutation.
+func (m *ReadinessPolicyMutation) AddedRevision() (r int, exists bool) {
+	v := m.addrevision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetRevision resets all changes to the "revision" field.
+func (m *ReadinessPolicyMutation) ResetRevision() {
+	m.revision = nil
+	m.addrevision = nil
+}
+
+// ClearOrganization clears the "organization" edge to the Organization entity.
+func (m *ReadinessPolicyMutation) ClearOrganization() {
+	m.clearedorganization = true
+	m.clearedFields[readinesspolicy.FieldOrganizationID] = struct{}{}
+}
+
+// OrganizationCleared reports if the "organization" edge to the Organization entity was cleared.
+func (m *ReadinessPolicyMutation) OrganizationCleared() bool {
+	return m.clearedorganization
+}
+
+// OrganizationIDs returns the "organization" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrganizationID instead. It exists only for internal usage by the builders.
+func (m *ReadinessPolicyMutation) OrganizationIDs() (ids []uuid.UUID) {
+	if id := m.organization; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrganization resets all changes to the "organization" edge.
+func (m *ReadinessPolicyMutation) ResetOrganization() {
+	m.organization = nil
+	m.clearedorganization = false
+}
+
+// ClearTeam clears the "team" edge to the Team entity.
+func (m *ReadinessPolicyMutation) ClearTeam() {
+	m.clearedteam = true
+	m.clearedFields[readinesspolicy.FieldTeamID] = struct{}{}
+}
+
+// TeamCleared reports if the "team" edge to the Team entity was cleared.
+func (m *ReadinessPolicyMutation) TeamCleared() bool {
+	return m.clearedteam
+}
+
+// TeamIDs returns the "team" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TeamID instead. It exists only for internal usage by the builders.
+func (m *ReadinessPolicyMutation) TeamIDs() (ids []uuid.UUID) {
+	if id := m.team; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTeam resets all changes to the "team" edge.
+func (m *ReadinessPolicyMutation) ResetTeam() {
+	m.team = nil
+	m.clearedteam = false
+}
+
+// Where appends a list predicates to the ReadinessPolicyMutation builder.
+func (m *ReadinessPolicyMutation) Where(ps ...predicate.ReadinessPolicy) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ReadinessPolicyMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ReadinessPolicyMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.ReadinessPolicy, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ReadinessPolicyMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ReadinessPolicyMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (ReadinessPolicy).
+func (m *ReadinessPolicyMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ReadinessPolicyMutation) Fields() []string {
+	fields := make([]string, 0, 8)
+	if m.created_at != nil {
+		fields = append(fields, readinesspolicy.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, readinesspolicy.FieldUpdatedAt)
+	}
+	if m.organization != nil {
+		fields = append(fields, readinesspolicy.FieldOrganizationID)
+	}
+	if m.team != nil {
+		fields = append(fields, readinesspolicy.FieldTeamID)
+	}
+	if m.name != nil {
+		fields = append(fields, readinesspolicy.FieldName)
+	}
+	if m.labels != nil {
+		fields = append(fields, readinesspolicy.FieldLabels)
+	}
+	if m.description != nil {
+		fields = append(fields, readinesspolicy.FieldDescription)
+	}
+	if m.revision != nil {
+		fields = append(fields, readinesspolicy.FieldRevision)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ReadinessPolicyMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case readinesspolicy.FieldCreatedAt:
+		return m.CreatedAt()
+	case readinesspolicy.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case readinesspolicy.FieldOrganizationID:
+		return m.OrganizationID()
+	case readinesspolicy.FieldTeamID:
+		return m.TeamID()
+	case readinesspolicy.FieldName:
+		return m.Name()
+	case readinesspolicy.FieldLabels:
+		return m.Labels()
+	case readinesspolicy.FieldDescription:
+		return m.Description()
+	case readinesspolicy.FieldRevision:
+		return m.Revision()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ReadinessPolicyMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case readinesspolicy.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case readinesspolicy.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case readinesspolicy.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case readinesspolicy.FieldTeamID:
+		return m.OldTeamID(ctx)
+	case readinesspolicy.FieldName:
+		return m.OldName(ctx)
+	case readinesspolicy.FieldLabels:
+		return m.OldLabels(ctx)
+	case readinesspolicy.FieldDescription:
+		return m.OldDescription(ctx)
+	case readinesspolicy.FieldRevision:
+		return m.OldRevision(ctx)
+	}
+	return nil, fmt.Errorf("unknown ReadinessPolicy field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ReadinessPolicyMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case readinesspolicy.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case readinesspolicy.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case readinesspolicy.FieldOrganizationID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case readinesspolicy.FieldTeamID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTeamID(v)
+		return nil
+	case readinesspolicy.FieldName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetName(v)
+		return nil
+	case readinesspolicy.FieldLabels:
+		v, ok := value.(map[string]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLabels(v)
+		return nil
+	case readinesspolicy.FieldDescription:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDescription(v)
+		return nil
+	case readinesspolicy.FieldRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRevision(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ReadinessPolicy field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ReadinessPolicyMutation) AddedFields() []string {
+	var fields []string
+	if m.addrevision != nil {
+		fields = append(fields, readinesspolicy.FieldRevision)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ReadinessPolicyMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case readinesspolicy.FieldRevision:
+		return m.AddedRevision()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ReadinessPolicyMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case readinesspolicy.FieldRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddRevision(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ReadinessPolicy numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ReadinessPolicyMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(readinesspolicy.FieldLabels) {
+		fields = append(fields, readinesspolicy.FieldLabels)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ReadinessPolicyMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ReadinessPolicyMutation) ClearField(name string) error {
+	switch name {
+	case readinesspolicy.FieldLabels:
+		m.ClearLabels()
+		return nil
+	}
+	return fmt.Errorf("unknown ReadinessPolicy nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ReadinessPolicyMutation) ResetField(name string) error {
+	switch name {
+	case readinesspolicy.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case readinesspolicy.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case readinesspolicy.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case readinesspolicy.FieldTeamID:
+		m.ResetTeamID()
+		return nil
+	case readinesspolicy.FieldName:
+		m.ResetName()
+		return nil
+	case readinesspolicy.FieldLabels:
+		m.ResetLabels()
+		return nil
+	case readinesspolicy.FieldDescription:
+		m.ResetDescription()
+		return nil
+	case readinesspolicy.FieldRevision:
+		m.ResetRevision()
+		return nil
+	}
+	return fmt.Errorf("unknown ReadinessPolicy field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ReadinessPolicyMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.organization != nil {
+		edges = append(edges, readinesspolicy.EdgeOrganization)
+	}
+	if m.team != nil {
+		edges = append(edges, readinesspolicy.EdgeTeam)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ReadinessPolicyMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case readinesspolicy.EdgeOrganization:
+		if id := m.organization; id != nil {
+			return []ent.Value{*id}
+		}
+	case readinesspolicy.EdgeTeam:
+		if id := m.team; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ReadinessPolicyMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ReadinessPolicyMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ReadinessPolicyMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedorganization {
+		edges = append(edges, readinesspolicy.EdgeOrganization)
+	}
+	if m.clearedteam {
+		edges = append(edges, readinesspolicy.EdgeTeam)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ReadinessPolicyMutation) EdgeCleared(name string) bool {
+	switch name {
+	case readinesspolicy.EdgeOrganization:
+		return m.clearedorganization
+	case readinesspolicy.EdgeTeam:
+		return m.clearedteam
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ReadinessPolicyMutation) ClearEdge(name string) error {
+	switch name {
+	case readinesspolicy.EdgeOrganization:
+		m.ClearOrganization()
+		return nil
+	case readinesspolicy.EdgeTeam:
+		m.ClearTeam()
+		return nil
+	}
+	return fmt.Errorf("unknown ReadinessPolicy unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ReadinessPolicyMutation) ResetEdge(name string) error {
+	switch name {
+	case readinesspolicy.EdgeOrganization:
+		m.ResetOrganization()
+		return nil
+	case readinesspolicy.EdgeTeam:
+		m.ResetTeam()
+		return nil
+	}
+	return fmt.Errorf("unknown ReadinessPolicy edge %s", name)
+}
+
+// ReadinessPolicyRevisionMutation represents an operation that mutates the ReadinessPolicyRevision nodes in the graph.
+type ReadinessPolicyRevisionMutation struct {
+	config
+	op                  Op
+	typ                 string
+	id                  *uuid.UUID
+	created_at          *time.Time
+	updated_at          *time.Time
+	number              *int
+	addnumber           *int
+	digest              *string
+	source              *string
+	clearedFields       map[string]struct{}
+	organization        *uuid.UUID
+	clearedorganization bool
+	policy              *uuid.UUID
+	clearedpolicy       bool
+	done                bool
+	oldValue            func(context.Context) (*ReadinessPolicyRevision, error)
+	predicates          []predicate.ReadinessPolicyRevision
+}
+
+var _ ent.Mutation = (*ReadinessPolicyRevisionMutation)(nil)
+
+// readinesspolicyrevisionOption allows management of the mutation configuration using functional options.
+type readinesspolicyrevisionOption func(*ReadinessPolicyRevisionMutation)
+
+// newReadinessPolicyRevisionMutation creates new mutation for the ReadinessPolicyRevision entity.
+func newReadinessPolicyRevisionMutation(c config, op Op, opts ...readinesspolicyrevisionOption) *ReadinessPolicyRevisionMutation {
+	m := &ReadinessPolicyRevisionMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeReadinessPolicyRevision,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withReadinessPolicyRevisionID sets the ID field of the mutation.
+func withReadinessPolicyRevisionID(id uuid.UUID) readinesspolicyrevisionOption {
+	return func(m *ReadinessPolicyRevisionMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *ReadinessPolicyRevision
+		)
+		m.oldValue = func(ctx context.Context) (*ReadinessPolicyRevision, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().ReadinessPolicyRevision.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withReadinessPolicyRevision sets the old ReadinessPolicyRevision of the mutation.
+func withReadinessPolicyRevision(node *ReadinessPolicyRevision) readinesspolicyrevisionOption {
+	return func(m *ReadinessPolicyRevisionMutation) {
+		m.oldValue = func(context.Context) (*ReadinessPolicyRevision, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ReadinessPolicyRevisionMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ReadinessPolicyRevisionMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("db: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of ReadinessPolicyRevision entities.
+func (m *ReadinessPolicyRevisionMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ReadinessPolicyRevisionMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ReadinessPolicyRevisionMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().ReadinessPolicyRevision.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *ReadinessPolicyRevisionMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *ReadinessPolicyRevisionMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the ReadinessPolicyRevision entity.
+// If the ReadinessPolicyRevision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReadinessPolicyRevisionMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *ReadinessPolicyRevisionMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *ReadinessPolicyRevisionMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *ReadinessPolicyRevisionMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the ReadinessPolicyRevision entity.
+// If the ReadinessPolicyRevision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReadinessPolicyRevisionMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *ReadinessPolicyRevisionMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *ReadinessPolicyRevisionMutation) SetOrganizationID(u uuid.UUID) {
+	m.organization = &u
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *ReadinessPolicyRevisionMutation) OrganizationID() (r uuid.UUID, exists bool) {
+	v := m.organization
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the ReadinessPolicyRevision entity.
+// If the ReadinessPolicyRevision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReadinessPolicyRevisionMutation) OldOrganizationID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *ReadinessPolicyRevisionMutation) ResetOrganizationID() {
+	m.organization = nil
+}
+
+// SetPolicyID sets the "policy_id" field.
+func (m *ReadinessPolicyRevisionMutation) SetPolicyID(u uuid.UUID) {
+	m.policy = &u
+}
+
+// PolicyID returns the value of the "policy_id" field in the mutation.
+func (m *ReadinessPolicyRevisionMutation) PolicyID() (r uuid.UUID, exists bool) {
+	v := m.policy
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPolicyID returns the old "policy_id" field's value of the ReadinessPolicyRevision entity.
+// If the ReadinessPolicyRevision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReadinessPolicyRevisionMutation) OldPolicyID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPolicyID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPolicyID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPolicyID: %w", err)
+	}
+	return oldValue.PolicyID, nil
+}
+
+// ResetPolicyID resets all changes to the "policy_id" field.
+func (m *ReadinessPolicyRevisionMutation) ResetPolicyID() {
+	m.policy = nil
+}
+
+// SetNumber sets the "number" field.
+func (m *ReadinessPolicyRevisionMutation) SetNumber(i int) {
+	m.number = &i
+	m.addnumber = nil
+}
+
+// Number returns the value of the "number" field in the mutation.
+func (m *ReadinessPolicyRevisionMutation) Number() (r int, exists bool) {
+	v := m.number
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNumber returns the old "number" field's value of the ReadinessPolicyRevision entity.
+// If the ReadinessPolicyRevision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReadinessPolicyRevisionMutation) OldNumber(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNumber is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNumber requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNumber: %w", err)
+	}
+	return oldValue.Number, nil
+}
+
+// AddNumber adds i to the "number" field.
+func (m *ReadinessPolicyRevisionMutation) AddNumber(i int) {
+	if m.addnumber != nil {
+		*m.addnumber += i
+	} else {
+		m.addnumber = &i
+	}
+}
+
+// AddedNumber returns the value that was added to the "number" field in this mutation.
+func (m *ReadinessPolicyRevisionMutation) AddedNumber() (r int, exists bool) {
+	v := m.addnumber
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetNumber resets all changes to the "number" field.
+func (m *ReadinessPolicyRevisionMutation) ResetNumber() {
+	m.number = nil
+	m.addnumber = nil
+}
+
+// SetDigest sets the "digest" field.
+func (m *ReadinessPolicyRevisionMutation) SetDigest(s string) {
+	m.digest = &s
+}
+
+// Digest returns the value of the "digest" field in the mutation.
+func (m *ReadinessPolicyRevisionMutation) Digest() (r string, exists bool) {
+	v := m.digest
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDigest returns the old "digest" field's value of the ReadinessPolicyRevision entity.
+// If the ReadinessPolicyRevision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReadinessPolicyRevisionMutation) OldDigest(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDigest is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDigest requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDigest: %w", err)
+	}
+	return oldValue.Digest, nil
+}
+
+// ResetDigest resets all changes to the "digest" field.
+func (m *ReadinessPolicyRevisionMutation) ResetDigest() {
+	m.digest = nil
+}
+
+// SetSource sets the "source" field.
+func (m *ReadinessPolicyRevisionMutation) SetSource(s string) {
+	m.source = &s
+}
+
+// Source returns the value of the "source" field in the mutation.
+func (m *ReadinessPolicyRevisionMutation) Source() (r string, exists bool) {
+	v := m.source
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSource returns the old "source" field's value of the ReadinessPolicyRevision entity.
+// If the ReadinessPolicyRevision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReadinessPolicyRevisionMutation) OldSource(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSource is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSource requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSource: %w", err)
+	}
+	return oldValue.Source, nil
+}
+
+// ResetSource resets all changes to the "source" field.
+func (m *ReadinessPolicyRevisionMutation) ResetSource() {
+	m.source = nil
+}
+
+// ClearOrganization clears the "organization" edge to the Organization entity.
+func (m *ReadinessPolicyRevisionMutation) ClearOrganization() {
+	m.clearedorganization = true
+	m.clearedFields[readinesspolicyrevision.FieldOrganizationID] = struct{}{}
+}
+
+// OrganizationCleared reports if the "organization" edge to the Organization entity was cleared.
+func (m *ReadinessPolicyRevisionMutation) OrganizationCleared() bool {
+	return m.clearedorganization
+}
+
+// OrganizationIDs returns the "organization" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrganizationID instead. It exists only for internal usage by the builders.
+func (m *ReadinessPolicyRevisionMutation) OrganizationIDs() (ids []uuid.UUID) {
+	if id := m.organization; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrganization resets all changes to the "organization" edge.
+func (m *ReadinessPolicyRevisionMutation) ResetOrganization() {
+	m.organization = nil
+	m.clearedorganization = false
+}
+
+// ClearPolicy clears the "policy" edge to the ReadinessPolicy entity.
+func (m *ReadinessPolicyRevisionMutation) ClearPolicy() {
+	m.clearedpolicy = true
+	m.clearedFields[readinesspolicyrevision.FieldPolicyID] = struct{}{}
+}
+
+// PolicyCleared reports if the "policy" edge to the ReadinessPolicy entity was cleared.
+func (m *ReadinessPolicyRevisionMutation) PolicyCleared() bool {
+	return m.clearedpolicy
+}
+
+// PolicyIDs returns the "policy" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// PolicyID instead. It exists only for internal usage by the builders.
+func (m *ReadinessPolicyRevisionMutation) PolicyIDs() (ids []uuid.UUID) {
+	if id := m.policy; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetPolicy resets all changes to the "policy" edge.
+func (m *ReadinessPolicyRevisionMutation) ResetPolicy() {
+	m.policy = nil
+	m.clearedpolicy = false
+}
+
+// Where appends a list predicates to the ReadinessPolicyRevisionMutation builder.
+func (m *ReadinessPolicyRevisionMutation) Where(ps ...predicate.ReadinessPolicyRevision) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ReadinessPolicyRevisionMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ReadinessPolicyRevisionMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.ReadinessPolicyRevision, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ReadinessPolicyRevisionMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ReadinessPolicyRevisionMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (ReadinessPolicyRevision).
+func (m *ReadinessPolicyRevisionMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ReadinessPolicyRevisionMutation) Fields() []string {
+	fields := make([]string, 0, 7)
+	if m.created_at != nil {
+		fields = append(fields, readinesspolicyrevision.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, readinesspolicyrevision.FieldUpdatedAt)
+	}
+	if m.organization != nil {
+		fields = append(fields, readinesspolicyrevision.FieldOrganizationID)
+	}
+	if m.policy != nil {
+		fields = append(fields, readinesspolicyrevision.FieldPolicyID)
+	}
+	if m.number != nil {
+		fields = append(fields, readinesspolicyrevision.FieldNumber)
+	}
+	if m.digest != nil {
+		fields = append(fields, readinesspolicyrevision.FieldDigest)
+	}
+	if m.source != nil {
+		fields = append(fields, readinesspolicyrevision.FieldSource)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ReadinessPolicyRevisionMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case readinesspolicyrevision.FieldCreatedAt:
+		return m.CreatedAt()
+	case readinesspolicyrevision.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case readinesspolicyrevision.FieldOrganizationID:
+		return m.OrganizationID()
+	case readinesspolicyrevision.FieldPolicyID:
+		return m.PolicyID()
+	case readinesspolicyrevision.FieldNumber:
+		return m.Number()
+	case readinesspolicyrevision.FieldDigest:
+		return m.Digest()
+	case readinesspolicyrevision.FieldSource:
+		return m.Source()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ReadinessPolicyRevisionMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case readinesspolicyrevision.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case readinesspolicyrevision.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case readinesspolicyrevision.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case readinesspolicyrevision.FieldPolicyID:
+		return m.OldPolicyID(ctx)
+	case readinesspolicyrevision.FieldNumber:
+		return m.OldNumber(ctx)
+	case readinesspolicyrevision.FieldDigest:
+		return m.OldDigest(ctx)
+	case readinesspolicyrevision.FieldSource:
+		return m.OldSource(ctx)
+	}
+	return nil, fmt.Errorf("unknown ReadinessPolicyRevision field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ReadinessPolicyRevisionMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case readinesspolicyrevision.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case readinesspolicyrevision.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case readinesspolicyrevision.FieldOrganizationID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case readinesspolicyrevision.FieldPolicyID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPolicyID(v)
+		return nil
+	case readinesspolicyrevision.FieldNumber:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNumber(v)
+		return nil
+	case readinesspolicyrevision.FieldDigest:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDigest(v)
+		return nil
+	case readinesspolicyrevision.FieldSource:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSource(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ReadinessPolicyRevision field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ReadinessPolicyRevisionMutation) AddedFields() []string {
+	var fields []string
+	if m.addnumber != nil {
+		fields = append(fields, readinesspolicyrevision.FieldNumber)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ReadinessPolicyRevisionMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case readinesspolicyrevision.FieldNumber:
+		return m.AddedNumber()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ReadinessPolicyRevisionMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case readinesspolicyrevision.FieldNumber:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddNumber(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ReadinessPolicyRevision numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ReadinessPolicyRevisionMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ReadinessPolicyRevisionMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ReadinessPolicyRevisionMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown ReadinessPolicyRevision nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ReadinessPolicyRevisionMutation) ResetField(name string) error {
+	switch name {
+	case readinesspolicyrevision.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case readinesspolicyrevision.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case readinesspolicyrevision.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case readinesspolicyrevision.FieldPolicyID:
+		m.ResetPolicyID()
+		return nil
+	case readinesspolicyrevision.FieldNumber:
+		m.ResetNumber()
+		return nil
+	case readinesspolicyrevision.FieldDigest:
+		m.ResetDigest()
+		return nil
+	case readinesspolicyrevision.FieldSource:
+		m.ResetSource()
+		return nil
+	}
+	return fmt.Errorf("unknown ReadinessPolicyRevision field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ReadinessPolicyRevisionMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.organization != nil {
+		edges = append(edges, readinesspolicyrevision.EdgeOrganization)
+	}
+	if m.policy != nil {
+		edges = append(edges, readinesspolicyrevision.EdgePolicy)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ReadinessPolicyRevisionMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case readinesspolicyrevision.EdgeOrganization:
+		if id := m.organization; id != nil {
+			return []ent.Value{*id}
+		}
+	case readinesspolicyrevision.EdgePolicy:
+		if id := m.policy; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ReadinessPolicyRevisionMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ReadinessPolicyRevisionMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ReadinessPolicyRevisionMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedorganization {
+		edges = append(edges, readinesspolicyrevision.EdgeOrganization)
+	}
+	if m.clearedpolicy {
+		edges = append(edges, readinesspolicyrevision.EdgePolicy)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ReadinessPolicyRevisionMutation) EdgeCleared(name string) bool {
+	switch name {
+	case readinesspolicyrevision.EdgeOrganization:
+		return m.clearedorganization
+	case readinesspolicyrevision.EdgePolicy:
+		return m.clearedpolicy
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ReadinessPolicyRevisionMutation) ClearEdge(name string) error {
+	switch name {
+	case readinesspolicyrevision.EdgeOrganization:
+		m.ClearOrganization()
+		return nil
+	case readinesspolicyrevision.EdgePolicy:
+		m.ClearPolicy()
+		return nil
+	}
+	return fmt.Errorf("unknown ReadinessPolicyRevision unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ReadinessPolicyRevisionMutation) ResetEdge(name string) error {
+	switch name {
+	case readinesspolicyrevision.EdgeOrganization:
+		m.ResetOrganization()
+		return nil
+	case readinesspolicyrevision.EdgePolicy:
+		m.ResetPolicy()
+		return nil
+	}
+	return fmt.Errorf("unknown ReadinessPolicyRevision edge %s", name)
+}
+
+// ReleaseMutation represents an operation that mutates the Release nodes in the graph.
+type ReleaseMutation struct {
+	config
+	op                  Op
+	typ                 string
+	id                  *uuid.UUID
+	created_at          *time.Time
+	updated_at          *time.Time
+	application         *string
+	version             *string
+	commit              *string
+	images              *json.RawMessage
+	appendimages        json.RawMessage
+	actor               *string
+	policy              *json.RawMessage
+	appendpolicy        json.RawMessage
+	policy_name         *string
+	policy_revision     *int
+	addpolicy_revision  *int
+	policy_digest       *string
+	cells               *json.RawMessage
+	appendcells         json.RawMessage
+	state               *string
+	changes             *int
+	addchanges          *int
+	verdict             *json.RawMessage
+	appendverdict       json.RawMessage
+	decided_at          *time.Time
+	stale_at            *time.Time
+	cause               *string
+	clearedFields       map[string]struct{}
+	organization        *uuid.UUID
+	clearedorganization bool
+	team                *uuid.UUID
+	clearedteam         bool
+	done                bool
+	oldValue            func(context.Context) (*Release, error)
+	predicates          []predicate.Release
+}
+
+var _ ent.Mutation = (*ReleaseMutation)(nil)
+
+// releaseOption allows management of the mutation configuration using functional options.
+type releaseOption func(*ReleaseMutation)
+
+// newReleaseMutation creates new mutation for the Release entity.
+func newReleaseMutation(c config, op Op, opts ...releaseOption) *ReleaseMutation {
+	m := &ReleaseMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeRelease,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withReleaseID sets the ID field of the mutation.
+func withReleaseID(id uuid.UUID) releaseOption {
+	return func(m *ReleaseMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Release
+		)
+		m.oldValue = func(ctx context.Context) (*Release, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Release.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withRelease sets the old Release of the mutation.
+func withRelease(node *Release) releaseOption {
+	return func(m *ReleaseMutation) {
+		m.oldValue = func(context.Context) (*Release, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ReleaseMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ReleaseMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("db: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Release entities.
+func (m *ReleaseMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ReleaseMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ReleaseMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Release.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *ReleaseMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *ReleaseMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *ReleaseMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *ReleaseMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *ReleaseMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *ReleaseMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *ReleaseMutation) SetOrganizationID(u uuid.UUID) {
+	m.organization = &u
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *ReleaseMutation) OrganizationID() (r uuid.UUID, exists bool) {
+	v := m.organization
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldOrganizationID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *ReleaseMutation) ResetOrganizationID() {
+	m.organization = nil
+}
+
+// SetTeamID sets the "team_id" field.
+func (m *ReleaseMutation) SetTeamID(u uuid.UUID) {
+	m.team = &u
+}
+
+// TeamID returns the value of the "team_id" field in the mutation.
+func (m *ReleaseMutation) TeamID() (r uuid.UUID, exists bool) {
+	v := m.team
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTeamID returns the old "team_id" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldTeamID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTeamID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTeamID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTeamID: %w", err)
+	}
+	return oldValue.TeamID, nil
+}
+
+// ResetTeamID resets all changes to the "team_id" field.
+func (m *ReleaseMutation) ResetTeamID() {
+	m.team = nil
+}
+
+// SetApplication sets the "application" field.
+func (m *ReleaseMutation) SetApplication(s string) {
+	m.application = &s
+}
+
+// Application returns the value of the "application" field in the mutation.
+func (m *ReleaseMutation) Application() (r string, exists bool) {
+	v := m.application
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldApplication returns the old "application" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldApplication(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldApplication is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldApplication requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldApplication: %w", err)
+	}
+	return oldValue.Application, nil
+}
+
+// ResetApplication resets all changes to the "application" field.
+func (m *ReleaseMutation) ResetApplication() {
+	m.application = nil
+}
+
+// SetVersion sets the "version" field.
+func (m *ReleaseMutation) SetVersion(s string) {
+	m.version = &s
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *ReleaseMutation) Version() (r string, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldVersion(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *ReleaseMutation) ResetVersion() {
+	m.version = nil
+}
+
+// SetCommit sets the "commit" field.
+func (m *ReleaseMutation) SetCommit(s string) {
+	m.commit = &s
+}
+
+// Commit returns the value of the "commit" field in the mutation.
+func (m *ReleaseMutation) Commit() (r string, exists bool) {
+	v := m.commit
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCommit returns the old "commit" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldCommit(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCommit is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCommit requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCommit: %w", err)
+	}
+	return oldValue.Commit, nil
+}
+
+// ResetCommit resets all changes to the "commit" field.
+func (m *ReleaseMutation) ResetCommit() {
+	m.commit = nil
+}
+
+// SetImages sets the "images" field.
+func (m *ReleaseMutation) SetImages(jm json.RawMessage) {
+	m.images = &jm
+	m.appendimages = nil
+}
+
+// Images returns the value of the "images" field in the mutation.
+func (m *ReleaseMutation) Images() (r json.RawMessage, exists bool) {
+	v := m.images
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldImages returns the old "images" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldImages(ctx context.Context) (v json.RawMessage, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldImages is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldImages requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldImages: %w", err)
+	}
+	return oldValue.Images, nil
+}
+
+// AppendImages adds jm to the "images" field.
+func (m *ReleaseMutation) AppendImages(jm json.RawMessage) {
+	m.appendimages = append(m.appendimages, jm...)
+}
+
+// AppendedImages returns the list of values that were appended to the "images" field in this mutation.
+func (m *ReleaseMutation) AppendedImages() (json.RawMessage, bool) {
+	if len(m.appendimages) == 0 {
+		return nil, false
+	}
+	return m.appendimages, true
+}
+
+// ClearImages clears the value of the "images" field.
+func (m *ReleaseMutation) ClearImages() {
+	m.images = nil
+	m.appendimages = nil
+	m.clearedFields[release.FieldImages] = struct{}{}
+}
+
+// ImagesCleared returns if the "images" field was cleared in this mutation.
+func (m *ReleaseMutation) ImagesCleared() bool {
+	_, ok := m.clearedFields[release.FieldImages]
+	return ok
+}
+
+// ResetImages resets all changes to the "images" field.
+func (m *ReleaseMutation) ResetImages() {
+	m.images = nil
+	m.appendimages = nil
+	delete(m.clearedFields, release.FieldImages)
+}
+
+// SetActor sets the "actor" field.
+func (m *ReleaseMutation) SetActor(s string) {
+	m.actor = &s
+}
+
+// Actor returns the value of the "actor" field in the mutation.
+func (m *ReleaseMutation) Actor() (r string, exists bool) {
+	v := m.actor
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldActor returns the old "actor" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldActor(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldActor is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldActor requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldActor: %w", err)
+	}
+	return oldValue.Actor, nil
+}
+
+// ResetActor resets all changes to the "actor" field.
+func (m *ReleaseMutation) ResetActor() {
+	m.actor = nil
+}
+
+// SetPolicy sets the "policy" field.
+func (m *ReleaseMutation) SetPolicy(jm json.RawMessage) {
+	m.policy = &jm
+	m.appendpolicy = nil
+}
+
+// Policy returns the value of the "policy" field in the mutation.
+func (m *ReleaseMutation) Policy() (r json.RawMessage, exists bool) {
+	v := m.policy
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPolicy returns the old "policy" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldPolicy(ctx context.Context) (v json.RawMessage, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPolicy is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPolicy requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPolicy: %w", err)
+	}
+	return oldValue.Policy, nil
+}
+
+// AppendPolicy adds jm to the "policy" field.
+func (m *ReleaseMutation) AppendPolicy(jm json.RawMessage) {
+	m.appendpolicy = append(m.appendpolicy, jm...)
+}
+
+// AppendedPolicy returns the list of values that were appended to the "policy" field in this mutation.
+func (m *ReleaseMutation) AppendedPolicy() (json.RawMessage, bool) {
+	if len(m.appendpolicy) == 0 {
+		return nil, false
+	}
+	return m.appendpolicy, true
+}
+
+// ResetPolicy resets all changes to the "policy" field.
+func (m *ReleaseMutation) ResetPolicy() {
+	m.policy = nil
+	m.appendpolicy = nil
+}
+
+// SetPolicyName sets the "policy_name" field.
+func (m *ReleaseMutation) SetPolicyName(s string) {
+	m.policy_name = &s
+}
+
+// PolicyName returns the value of the "policy_name" field in the mutation.
+func (m *ReleaseMutation) PolicyName() (r string, exists bool) {
+	v := m.policy_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPolicyName returns the old "policy_name" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldPolicyName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPolicyName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPolicyName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPolicyName: %w", err)
+	}
+	return oldValue.PolicyName, nil
+}
+
+// ResetPolicyName resets all changes to the "policy_name" field.
+func (m *ReleaseMutation) ResetPolicyName() {
+	m.policy_name = nil
+}
+
+// SetPolicyRevision sets the "policy_revision" field.
+func (m *ReleaseMutation) SetPolicyRevision(i int) {
+	m.policy_revision = &i
+	m.addpolicy_revision = nil
+}
+
+// PolicyRevision returns the value of the "policy_revision" field in the mutation.
+func (m *ReleaseMutation) PolicyRevision() (r int, exists bool) {
+	v := m.policy_revision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPolicyRevision returns the old "policy_revision" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldPolicyRevision(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPolicyRevision is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPolicyRevision requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPolicyRevision: %w", err)
+	}
+	return oldValue.PolicyRevision, nil
+}
+
+// AddPolicyRevision adds i to the "policy_revision" field.
+func (m *ReleaseMutation) AddPolicyRevision(i int) {
+	if m.addpolicy_revision != nil {
+		*m.addpolicy_revision += i
+	} else {
+		m.addpolicy_revision = &i
+	}
+}
+
+// AddedPolicyRevision returns the value that was added to the "policy_revision" field in this mutation.
+func (m *ReleaseMutation) AddedPolicyRevision() (r int, exists bool) {
+	v := m.addpolicy_revision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetPolicyRevision resets all changes to the "policy_revision" field.
+func (m *ReleaseMutation) ResetPolicyRevision() {
+	m.policy_revision = nil
+	m.addpolicy_revision = nil
+}
+
+// SetPolicyDigest sets the "policy_digest" field.
+func (m *ReleaseMutation) SetPolicyDigest(s string) {
+	m.policy_digest = &s
+}
+
+// PolicyDigest returns the value of the "policy_digest" field in the mutation.
+func (m *ReleaseMutation) PolicyDigest() (r string, exists bool) {
+	v := m.policy_digest
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPolicyDigest returns the old "policy_digest" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldPolicyDigest(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPolicyDigest is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPolicyDigest requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPolicyDigest: %w", err)
+	}
+	return oldValue.PolicyDigest, nil
+}
+
+// ResetPolicyDigest resets all changes to the "policy_digest" field.
+func (m *ReleaseMutation) ResetPolicyDigest() {
+	m.policy_digest = nil
+}
+
+// SetCells sets the "cells" field.
+func (m *ReleaseMutation) SetCells(jm json.RawMessage) {
+	m.cells = &jm
+	m.appendcells = nil
+}
+
+// Cells returns the value of the "cells" field in the mutation.
+func (m *ReleaseMutation) Cells() (r json.RawMessage, exists bool) {
+	v := m.cells
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCells returns the old "cells" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldCells(ctx context.Context) (v json.RawMessage, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCells is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCells requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCells: %w", err)
+	}
+	return oldValue.Cells, nil
+}
+
+// AppendCells adds jm to the "cells" field.
+func (m *ReleaseMutation) AppendCells(jm json.RawMessage) {
+	m.appendcells = append(m.appendcells, jm...)
+}
+
+// AppendedCells returns the list of values that were appended to the "cells" field in this mutation.
+func (m *ReleaseMutation) AppendedCells() (json.RawMessage, bool) {
+	if len(m.appendcells) == 0 {
+		return nil, false
+	}
+	return m.appendcells, true
+}
+
+// ResetCells resets all changes to the "cells" field.
+func (m *ReleaseMutation) ResetCells() {
+	m.cells = nil
+	m.appendcells = nil
+}
+
+// SetState sets the "state" field.
+func (m *ReleaseMutation) SetState(s string) {
+	m.state = &s
+}
+
+// State returns the value of the "state" field in the mutation.
+func (m *ReleaseMutation) State() (r string, exists bool) {
+	v := m.state
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldState returns the old "state" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldState(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldState is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldState requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldState: %w", err)
+	}
+	return oldValue.State, nil
+}
+
+// ResetState resets all changes to the "state" field.
+func (m *ReleaseMutation) ResetState() {
+	m.state = nil
+}
+
+// SetChanges sets the "changes" field.
+func (m *ReleaseMutation) SetChanges(i int) {
+	m.changes = &i
+	m.addchanges = nil
+}
+
+// Changes returns the value of the "changes" field in the mutation.
+func (m *ReleaseMutation) Changes() (r int, exists bool) {
+	v := m.changes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldChanges returns the old "changes" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldChanges(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldChanges is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldChanges requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldChanges: %w", err)
+	}
+	return oldValue.Changes, nil
+}
+
+// AddChanges adds i to the "changes" field.
+func (m *ReleaseMutation) AddChanges(i int) {
+	if m.addchanges != nil {
+		*m.addchanges += i
+	} else {
+		m.addchanges = &i
+	}
+}
+
+// AddedChanges returns the value that was added to the "changes" field in this mutation.
+func (m *ReleaseMutation) AddedChanges() (r int, exists bool) {
+	v := m.addchanges
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetChanges resets all changes to the "changes" field.
+func (m *ReleaseMutation) ResetChanges() {
+	m.changes = nil
+	m.addchanges = nil
+}
+
+// SetVerdict sets the "verdict" field.
+func (m *ReleaseMutation) SetVerdict(jm json.RawMessage) {
+	m.verdict = &jm
+	m.appendverdict = nil
+}
+
+// Verdict returns the value of the "verdict" field in the mutation.
+func (m *ReleaseMutation) Verdict() (r json.RawMessage, exists bool) {
+	v := m.verdict
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVerdict returns the old "verdict" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldVerdict(ctx context.Context) (v json.RawMessage, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVerdict is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVerdict requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVerdict: %w", err)
+	}
+	return oldValue.Verdict, nil
+}
+
+// AppendVerdict adds jm to the "verdict" field.
+func (m *ReleaseMutation) AppendVerdict(jm json.RawMessage) {
+	m.appendverdict = append(m.appendverdict, jm...)
+}
+
+// AppendedVerdict returns the list of values that were appended to the "verdict" field in this mutation.
+func (m *ReleaseMutation) AppendedVerdict() (json.RawMessage, bool) {
+	if len(m.appendverdict) == 0 {
+		return nil, false
+	}
+	return m.appendverdict, true
+}
+
+// ClearVerdict clears the value of the "verdict" field.
+func (m *ReleaseMutation) ClearVerdict() {
+	m.verdict = nil
+	m.appendverdict = nil
+	m.clearedFields[release.FieldVerdict] = struct{}{}
+}
+
+// VerdictCleared returns if the "verdict" field was cleared in this mutation.
+func (m *ReleaseMutation) VerdictCleared() bool {
+	_, ok := m.clearedFields[release.FieldVerdict]
+	return ok
+}
+
+// ResetVerdict resets all changes to the "verdict" field.
+func (m *ReleaseMutation) ResetVerdict() {
+	m.verdict = nil
+	m.appendverdict = nil
+	delete(m.clearedFields, release.FieldVerdict)
+}
+
+// SetDecidedAt sets the "decided_at" field.
+func (m *ReleaseMutation) SetDecidedAt(t time.Time) {
+	m.decided_at = &t
+}
+
+// DecidedAt returns the value of the "decided_at" field in the mutation.
+func (m *ReleaseMutation) DecidedAt() (r time.Time, exists bool) {
+	v := m.decided_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDecidedAt returns the old "decided_at" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldDecidedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDecidedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDecidedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDecidedAt: %w", err)
+	}
+	return oldValue.DecidedAt, nil
+}
+
+// ClearDecidedAt clears the value of the "decided_at" field.
+func (m *ReleaseMutation) ClearDecidedAt() {
+	m.decided_at = nil
+	m.clearedFields[release.FieldDecidedAt] = struct{}{}
+}
+
+// DecidedAtCleared returns if the "decided_at" field was cleared in this mutation.
+func (m *ReleaseMutation) DecidedAtCleared() bool {
+	_, ok := m.clearedFields[release.FieldDecidedAt]
+	return ok
+}
+
+// ResetDecidedAt resets all changes to the "decided_at" field.
+func (m *ReleaseMutation) ResetDecidedAt() {
+	m.decided_at = nil
+	delete(m.clearedFields, release.FieldDecidedAt)
+}
+
+// SetStaleAt sets the "stale_at" field.
+func (m *ReleaseMutation) SetStaleAt(t time.Time) {
+	m.stale_at = &t
+}
+
+// StaleAt returns the value of the "stale_at" field in the mutation.
+func (m *ReleaseMutation) StaleAt() (r time.Time, exists bool) {
+	v := m.stale_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStaleAt returns the old "stale_at" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldStaleAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStaleAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStaleAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStaleAt: %w", err)
+	}
+	return oldValue.StaleAt, nil
+}
+
+// ClearStaleAt clears the value of the "stale_at" field.
+func (m *ReleaseMutation) ClearStaleAt() {
+	m.stale_at = nil
+	m.clearedFields[release.FieldStaleAt] = struct{}{}
+}
+
+// StaleAtCleared returns if the "stale_at" field was cleared in this mutation.
+func (m *ReleaseMutation) StaleAtCleared() bool {
+	_, ok := m.clearedFields[release.FieldStaleAt]
+	return ok
+}
+
+// ResetStaleAt resets all changes to the "stale_at" field.
+func (m *ReleaseMutation) ResetStaleAt() {
+	m.stale_at = nil
+	delete(m.clearedFields, release.FieldStaleAt)
+}
+
+// SetCause sets the "cause" field.
+func (m *ReleaseMutation) SetCause(s string) {
+	m.cause = &s
+}
+
+// Cause returns the value of the "cause" field in the mutation.
+func (m *ReleaseMutation) Cause() (r string, exists bool) {
+	v := m.cause
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCause returns the old "cause" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldCause(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCause is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCause requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCause: %w", err)
+	}
+	return oldValue.Cause, nil
+}
+
+// ResetCause resets all changes to the "cause" field.
+func (m *ReleaseMutation) ResetCause() {
+	m.cause = nil
+}
+
+// ClearOrganization clears the "organization" edge to the Organization entity.
+func (m *ReleaseMutation) ClearOrganization() {
+	m.clearedorganization = true
+	m.clearedFields[release.FieldOrganizationID] = struct{}{}
+}
+
+// OrganizationCleared reports if the "organization" edge to the Organization entity was cleared.
+func (m *ReleaseMutation) OrganizationCleared() bool {
+	return m.clearedorganization
+}
+
+// OrganizationIDs returns the "organization" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrganizationID instead. It exists only for internal usage by the builders.
+func (m *ReleaseMutation) OrganizationIDs() (ids []uuid.UUID) {
+	if id := m.organization; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrganization resets all changes to the "organization" edge.
+func (m *ReleaseMutation) ResetOrganization() {
+	m.organization = nil
+	m.clearedorganization = false
+}
+
+// ClearTeam clears the "team" edge to the Team entity.
+func (m *ReleaseMutation) ClearTeam() {
+	m.clearedteam = true
+	m.clearedFields[release.FieldTeamID] = struct{}{}
+}
+
+// TeamCleared reports if the "team" edge to the Team entity was cleared.
+func (m *ReleaseMutation) TeamCleared() bool {
+	return m.clearedteam
+}
+
+// TeamIDs returns the "team" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TeamID instead. It exists only for internal usage by the builders.
+func (m *ReleaseMutation) TeamIDs() (ids []uuid.UUID) {
+	if id := m.team; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTeam resets all changes to the "team" edge.
+func (m *ReleaseMutation) ResetTeam() {
+	m.team = nil
+	m.clearedteam = false
+}
+
+// Where appends a list predicates to the ReleaseMutation builder.
+func (m *ReleaseMutation) Where(ps ...predicate.Release) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ReleaseMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ReleaseMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Release, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ReleaseMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ReleaseMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Release).
+func (m *ReleaseMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ReleaseMutation) Fields() []string {
+	fields := make([]string, 0, 20)
+	if m.created_at != nil {
+		fields = append(fields, release.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, release.FieldUpdatedAt)
+	}
+	if m.organization != nil {
+		fields = append(fields, release.FieldOrganizationID)
+	}
+	if m.team != nil {
+		fields = append(fields, release.FieldTeamID)
+	}
+	if m.application != nil {
+		fields = append(fields, release.FieldApplication)
+	}
+	if m.version != nil {
+		fields = append(fields, release.FieldVersion)
+	}
+	if m.commit != nil {
+		fields = append(fields, release.FieldCommit)
+	}
+	if m.images != nil {
+		fields = append(fields, release.FieldImages)
+	}
+	if m.actor != nil {
+		fields = append(fields, release.FieldActor)
+	}
+	if m.policy != nil {
+		fields = append(fields, release.FieldPolicy)
+	}
+	if m.policy_name != nil {
+		fields = append(fields, release.FieldPolicyName)
+	}
+	if m.policy_revision != nil {
+		fields = append(fields, release.FieldPolicyRevision)
+	}
+	if m.policy_digest != nil {
+		fields = append(fields, release.FieldPolicyDigest)
+	}
+	if m.cells != nil {
+		fields = append(fields, release.FieldCells)
+	}
+	if m.state != nil {
+		fields = append(fields, release.FieldState)
+	}
+	if m.changes != nil {
+		fields = append(fields, release.FieldChanges)
+	}
+	if m.verdict != nil {
+		fields = append(fields, release.FieldVerdict)
+	}
+	if m.decided_at != nil {
+		fields = append(fields, release.FieldDecidedAt)
+	}
+	if m.stale_at != nil {
+		fields = append(fields, release.FieldStaleAt)
+	}
+	if m.cause != nil {
+		fields = append(fields, release.FieldCause)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ReleaseMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case release.FieldCreatedAt:
+		return m.CreatedAt()
+	case release.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case release.FieldOrganizationID:
+		return m.OrganizationID()
+	case release.FieldTeamID:
+		return m.TeamID()
+	case release.FieldApplication:
+		return m.Application()
+	case release.FieldVersion:
+		return m.Version()
+	case release.FieldCommit:
+		return m.Commit()
+	case release.FieldImages:
+		return m.Images()
+	case release.FieldActor:
+		return m.Actor()
+	case release.FieldPolicy:
+		return m.Policy()
+	case release.FieldPolicyName:
+		return m.PolicyName()
+	case release.FieldPolicyRevision:
+		return m.PolicyRevision()
+	case release.FieldPolicyDigest:
+		return m.PolicyDigest()
+	case release.FieldCells:
+		return m.Cells()
+	case release.FieldState:
+		return m.State()
+	case release.FieldChanges:
+		return m.Changes()
+	case release.FieldVerdict:
+		return m.Verdict()
+	case release.FieldDecidedAt:
+		return m.DecidedAt()
+	case release.FieldStaleAt:
+		return m.StaleAt()
+	case release.FieldCause:
+		return m.Cause()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ReleaseMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case release.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case release.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case release.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case release.FieldTeamID:
+		return m.OldTeamID(ctx)
+	case release.FieldApplication:
+		return m.OldApplication(ctx)
+	case release.FieldVersion:
+		return m.OldVersion(ctx)
+	case release.FieldCommit:
+		return m.OldCommit(ctx)
+	case release.FieldImages:
+		return m.OldImages(ctx)
+	case release.FieldActor:
+		return m.OldActor(ctx)
+	case release.FieldPolicy:
+		return m.OldPolicy(ctx)
+	case release.FieldPolicyName:
+		return m.OldPolicyName(ctx)
+	case release.FieldPolicyRevision:
+		return m.OldPolicyRevision(ctx)
+	case release.FieldPolicyDigest:
+		return m.OldPolicyDigest(ctx)
+	case release.FieldCells:
+		return m.OldCells(ctx)
+	case release.FieldState:
+		return m.OldState(ctx)
+	case release.FieldChanges:
+		return m.OldChanges(ctx)
+	case release.FieldVerdict:
+		return m.OldVerdict(ctx)
+	case release.FieldDecidedAt:
+		return m.OldDecidedAt(ctx)
+	case release.FieldStaleAt:
+		return m.OldStaleAt(ctx)
+	case release.FieldCause:
+		return m.OldCause(ctx)
+	}
+	return nil, fmt.Errorf("unknown Release field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ReleaseMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case release.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case release.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case release.FieldOrganizationID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case release.FieldTeamID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTeamID(v)
+		return nil
+	case release.FieldApplication:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetApplication(v)
+		return nil
+	case release.FieldVersion:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case release.FieldCommit:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCommit(v)
+		return nil
+	case release.FieldImages:
+		v, ok := value.(json.RawMessage)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetImages(v)
+		return nil
+	case release.FieldActor:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetActor(v)
+		return nil
+	case release.FieldPolicy:
+		v, ok := value.(json.RawMessage)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPolicy(v)
+		return nil
+	case release.FieldPolicyName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPolicyName(v)
+		return nil
+	case release.FieldPolicyRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPolicyRevision(v)
+		return nil
+	case release.FieldPolicyDigest:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPolicyDigest(v)
+		return nil
+	case release.FieldCells:
+		v, ok := value.(json.RawMessage)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCells(v)
+		return nil
+	case release.FieldState:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetState(v)
+		return nil
+	case release.FieldChanges:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetChanges(v)
+		return nil
+	case release.FieldVerdict:
+		v, ok := value.(json.RawMessage)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVerdict(v)
+		return nil
+	case release.FieldDecidedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDecidedAt(v)
+		return nil
+	case release.FieldStaleAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStaleAt(v)
+		return nil
+	case release.FieldCause:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCause(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Release field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ReleaseMutation) AddedFields() []string {
+	var fields []string
+	if m.addpolicy_revision != nil {
+		fields = append(fields, release.FieldPolicyRevision)
+	}
+	if m.addchanges != nil {
+		fields = append(fields, release.FieldChanges)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ReleaseMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case release.FieldPolicyRevision:
+		return m.AddedPolicyRevision()
+	case release.FieldChanges:
+		return m.AddedChanges()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ReleaseMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case release.FieldPolicyRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPolicyRevision(v)
+		return nil
+	case release.FieldChanges:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddChanges(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Release numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ReleaseMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(release.FieldImages) {
+		fields = append(fields, release.FieldImages)
+	}
+	if m.FieldCleared(release.FieldVerdict) {
+		fields = append(fields, release.FieldVerdict)
+	}
+	if m.FieldCleared(release.FieldDecidedAt) {
+		fields = append(fields, release.FieldDecidedAt)
+	}
+	if m.FieldCleared(release.FieldStaleAt) {
+		fields = append(fields, release.FieldStaleAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ReleaseMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ReleaseMutation) ClearField(name string) error {
+	switch name {
+	case release.FieldImages:
+		m.ClearImages()
+		return nil
+	case release.FieldVerdict:
+		m.ClearVerdict()
+		return nil
+	case release.FieldDecidedAt:
+		m.ClearDecidedAt()
+		return nil
+	case release.FieldStaleAt:
+		m.ClearStaleAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Release nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ReleaseMutation) ResetField(name string) error {
+	switch name {
+	case release.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case release.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case release.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case release.FieldTeamID:
+		m.ResetTeamID()
+		return nil
+	case release.FieldApplication:
+		m.ResetApplication()
+		return nil
+	case release.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case release.FieldCommit:
+		m.ResetCommit()
+		return nil
+	case release.FieldImages:
+		m.ResetImages()
+		return nil
+	case release.FieldActor:
+		m.ResetActor()
+		return nil
+	case release.FieldPolicy:
+		m.ResetPolicy()
+		return nil
+	case release.FieldPolicyName:
+		m.ResetPolicyName()
+		return nil
+	case release.FieldPolicyRevision:
+		m.ResetPolicyRevision()
+		return nil
+	case release.FieldPolicyDigest:
+		m.ResetPolicyDigest()
+		return nil
+	case release.FieldCells:
+		m.ResetCells()
+		return nil
+	case release.FieldState:
+		m.ResetState()
+		return nil
+	case release.FieldChanges:
+		m.ResetChanges()
+		return nil
+	case release.FieldVerdict:
+		m.ResetVerdict()
+		return nil
+	case release.FieldDecidedAt:
+		m.ResetDecidedAt()
+		return nil
+	case release.FieldStaleAt:
+		m.ResetStaleAt()
+		return nil
+	case release.FieldCause:
+		m.ResetCause()
+		return nil
+	}
+	return fmt.Errorf("unknown Release field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ReleaseMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.organization != nil {
+		edges = append(edges, release.EdgeOrganization)
+	}
+	if m.team != nil {
+		edges = append(edges, release.EdgeTeam)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ReleaseMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case release.EdgeOrganization:
+		if id := m.organization; id != nil {
+			return []ent.Value{*id}
+		}
+	case release.EdgeTeam:
+		if id := m.team; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ReleaseMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ReleaseMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ReleaseMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedorganization {
+		edges = append(edges, release.EdgeOrganization)
+	}
+	if m.clearedteam {
+		edges = append(edges, release.EdgeTeam)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ReleaseMutation) EdgeCleared(name string) bool {
+	switch name {
+	case release.EdgeOrganization:
+		return m.clearedorganization
+	case release.EdgeTeam:
+		return m.clearedteam
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ReleaseMutation) ClearEdge(name string) error {
+	switch name {
+	case release.EdgeOrganization:
+		m.ClearOrganization()
+		return nil
+	case release.EdgeTeam:
+		m.ClearTeam()
+		return nil
+	}
+	return fmt.Errorf("unknown Release unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ReleaseMutation) ResetEdge(name string) error {
+	switch name {
+	case release.EdgeOrganization:
+		m.ResetOrganization()
+		return nil
+	case release.EdgeTeam:
+		m.ResetTeam()
+		return nil
+	}
+	return fmt.Errorf("unknown Release edge %s", name)
+}
+
+// ReleaseChangeMutation represents an operation that mutates the ReleaseChange nodes in the graph.
+type ReleaseChangeMutation struct {
+	config
+	op                  Op
+	typ                 string
+	id                  *uuid.UUID
+	created_at          *time.Time
+	updated_at          *time.Time
+	number              *int
+	addnumber           *int
+	before              *string
+	after               *string
+	cause               *string
+	clearedFields       map[string]struct{}
+	organization        *uuid.UUID
+	clearedorganization bool
+	release             *uuid.UUID
+	clearedrelease      bool
+	done                bool
+	oldValue            func(context.Context) (*ReleaseChange, error)
+	predicates          []predicate.ReleaseChange
+}
+
+var _ ent.Mutation = (*ReleaseChangeMutation)(nil)
+
+// releasechangeOption allows management of the mutation configuration using functional options.
+type releasechangeOption func(*ReleaseChangeMutation)
+
+// newReleaseChangeMutation creates new mutation for the ReleaseChange entity.
+func newReleaseChangeMutation(c config, op Op, opts ...releasechangeOption) *ReleaseChangeMutation {
+	m := &ReleaseChangeMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeReleaseChange,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withReleaseChangeID sets the ID field of the mutation.
+func withReleaseChangeID(id uuid.UUID) releasechangeOption {
+	return func(m *ReleaseChangeMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *ReleaseChange
+		)
+		m.oldValue = func(ctx context.Context) (*ReleaseChange, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().ReleaseChange.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withReleaseChange sets the old ReleaseChange of the mutation.
+func withReleaseChange(node *ReleaseChange) releasechangeOption {
+	return func(m *ReleaseChangeMutation) {
+		m.oldValue = func(context.Context) (*ReleaseChange, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ReleaseChangeMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ReleaseChangeMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("db: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of ReleaseChange entities.
+func (m *ReleaseChangeMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ReleaseChangeMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ReleaseChangeMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().ReleaseChange.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *ReleaseChangeMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *ReleaseChangeMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the ReleaseChange entity.
+// If the ReleaseChange object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseChangeMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *ReleaseChangeMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *ReleaseChangeMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *ReleaseChangeMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the ReleaseChange entity.
+// If the ReleaseChange object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseChangeMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *ReleaseChangeMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *ReleaseChangeMutation) SetOrganizationID(u uuid.UUID) {
+	m.organization = &u
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *ReleaseChangeMutation) OrganizationID() (r uuid.UUID, exists bool) {
+	v := m.organization
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the ReleaseChange entity.
+// If the ReleaseChange object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseChangeMutation) OldOrganizationID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *ReleaseChangeMutation) ResetOrganizationID() {
+	m.organization = nil
+}
+
+// SetReleaseID sets the "release_id" field.
+func (m *ReleaseChangeMutation) SetReleaseID(u uuid.UUID) {
+	m.release = &u
+}
+
+// ReleaseID returns the value of the "release_id" field in the mutation.
+func (m *ReleaseChangeMutation) ReleaseID() (r uuid.UUID, exists bool) {
+	v := m.release
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReleaseID returns the old "release_id" field's value of the ReleaseChange entity.
+// If the ReleaseChange object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseChangeMutation) OldReleaseID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReleaseID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReleaseID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReleaseID: %w", err)
+	}
+	return oldValue.ReleaseID, nil
+}
+
+// ResetReleaseID resets all changes to the "release_id" field.
+func (m *ReleaseChangeMutation) ResetReleaseID() {
+	m.release = nil
+}
+
+// SetNumber sets the "number" field.
+func (m *ReleaseChangeMutation) SetNumber(i int) {
+	m.number = &i
+	m.addnumber = nil
+}
+
+// Number returns the value of the "number" field in the mutation.
+func (m *ReleaseChangeMutation) Number() (r int, exists bool) {
+	v := m.number
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNumber returns the old "number" field's value of the ReleaseChange entity.
+// If the ReleaseChange object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseChangeMutation) OldNumber(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNumber is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNumber requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNumber: %w", err)
+	}
+	return oldValue.Number, nil
+}
+
+// AddNumber adds i to the "number" field.
+func (m *ReleaseChangeMutation) AddNumber(i int) {
+	if m.addnumber != nil {
+		*m.addnumber += i
+	} else {
+		m.addnumber = &i
+	}
+}
+
+// AddedNumber returns the value that was added to the "number" field in this mutation.
+func (m *ReleaseChangeMutation) AddedNumber() (r int, exists bool) {
+	v := m.addnumber
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetNumber resets all changes to the "number" field.
+func (m *ReleaseChangeMutation) ResetNumber() {
+	m.number = nil
+	m.addnumber = nil
+}
+
+// SetBefore sets the "before" field.
+func (m *ReleaseChangeMutation) SetBefore(s string) {
+	m.before = &s
+}
+
+// Before returns the value of the "before" field in the mutation.
+func (m *ReleaseChangeMutation) Before() (r string, exists bool) {
+	v := m.before
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBefore returns the old "before" field's value of the ReleaseChange entity.
+// If the ReleaseChange object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseChangeMutation) OldBefore(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBefore is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBefore requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBefore: %w", err)
+	}
+	return oldValue.Before, nil
+}
+
+// ResetBefore resets all changes to the "before" field.
+func (m *ReleaseChangeMutation) ResetBefore() {
+	m.before = nil
+}
+
+// SetAfter sets the "after" field.
+func (m *ReleaseChangeMutation) SetAfter(s string) {
+	m.after = &s
+}
+
+// After returns the value of the "after" field in the mutation.
+func (m *ReleaseChangeMutation) After() (r string, exists bool) {
+	v := m.after
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAfter returns the old "after" field's value of the ReleaseChange entity.
+// If the ReleaseChange object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseChangeMutation) OldAfter(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAfter is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAfter requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAfter: %w", err)
+	}
+	return oldValue.After, nil
+}
+
+// ResetAfter resets all changes to the "after" field.
+func (m *ReleaseChangeMutation) ResetAfter() {
+	m.after = nil
+}
+
+// SetCause sets the "cause" field.
+func (m *ReleaseChangeMutation) SetCause(s string) {
+	m.cause = &s
+}
+
+// Cause returns the value of the "cause" field in the mutation.
+func (m *ReleaseChangeMutation) Cause() (r string, exists bool) {
+	v := m.cause
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCause returns the old "cause" field's value of the ReleaseChange entity.
+// If the ReleaseChange object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseChangeMutation) OldCause(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCause is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCause requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCause: %w", err)
+	}
+	return oldValue.Cause, nil
+}
+
+// ResetCause resets all changes to the "cause" field.
+func (m *ReleaseChangeMutation) ResetCause() {
+	m.cause = nil
+}
+
+// ClearOrganization clears the "organization" edge to the Organization entity.
+func (m *ReleaseChangeMutation) ClearOrganization() {
+	m.clearedorganization = true
+	m.clearedFields[releasechange.FieldOrganizationID] = struct{}{}
+}
+
+// OrganizationCleared reports if the "organization" edge to the Organization entity was cleared.
+func (m *ReleaseChangeMutation) OrganizationCleared() bool {
+	return m.clearedorganization
+}
+
+// OrganizationIDs returns the "organization" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrganizationID instead. It exists only for internal usage by the builders.
+func (m *ReleaseChangeMutation) OrganizationIDs() (ids []uuid.UUID) {
+	if id := m.organization; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrganization resets all changes to the "organization" edge.
+func (m *ReleaseChangeMutation) ResetOrganization() {
+	m.organization = nil
+	m.clearedorganization = false
+}
+
+// ClearRelease clears the "release" edge to the Release entity.
+func (m *ReleaseChangeMutation) ClearRelease() {
+	m.clearedrelease = true
+	m.clearedFields[releasechange.FieldReleaseID] = struct{}{}
+}
+
+// ReleaseCleared reports if the "release" edge to the Release entity was cleared.
+func (m *ReleaseChangeMutation) ReleaseCleared() bool {
+	return m.clearedrelease
+}
+
+// ReleaseIDs returns the "release" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// ReleaseID instead. It exists only for internal usage by the builders.
+func (m *ReleaseChangeMutation) ReleaseIDs() (ids []uuid.UUID) {
+	if id := m.release; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetRelease resets all changes to the "release" edge.
+func (m *ReleaseChangeMutation) ResetRelease() {
+	m.release = nil
+	m.clearedrelease = false
+}
+
+// Where appends a list predicates to the ReleaseChangeMutation builder.
+func (m *ReleaseChangeMutation) Where(ps ...predicate.ReleaseChange) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ReleaseChangeMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ReleaseChangeMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.ReleaseChange, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ReleaseChangeMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ReleaseChangeMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (ReleaseChange).
+func (m *ReleaseChangeMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ReleaseChangeMutation) Fields() []string {
+	fields := make([]string, 0, 8)
+	if m.created_at != nil {
+		fields = append(fields, releasechange.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, releasechange.FieldUpdatedAt)
+	}
+	if m.organization != nil {
+		fields = append(fields, releasechange.FieldOrganizationID)
+	}
+	if m.release != nil {
+		fields = append(fields, releasechange.FieldReleaseID)
+	}
+	if m.number != nil {
+		fields = append(fields, releasechange.FieldNumber)
+	}
+	if m.before != nil {
+		fields = append(fields, releasechange.FieldBefore)
+	}
+	if m.after != nil {
+		fields = append(fields, releasechange.FieldAfter)
+	}
+	if m.cause != nil {
+		fields = append(fields, releasechange.FieldCause)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ReleaseChangeMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case releasechange.FieldCreatedAt:
+		return m.CreatedAt()
+	case releasechange.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case releasechange.FieldOrganizationID:
+		return m.OrganizationID()
+	case releasechange.FieldReleaseID:
+		return m.ReleaseID()
+	case releasechange.FieldNumber:
+		return m.Number()
+	case releasechange.FieldBefore:
+		return m.Before()
+	case releasechange.FieldAfter:
+		return m.After()
+	case releasechange.FieldCause:
+		return m.Cause()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ReleaseChangeMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case releasechange.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case releasechange.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case releasechange.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case releasechange.FieldReleaseID:
+		return m.OldReleaseID(ctx)
+	case releasechange.FieldNumber:
+		return m.OldNumber(ctx)
+	case releasechange.FieldBefore:
+		return m.OldBefore(ctx)
+	case releasechange.FieldAfter:
+		return m.OldAfter(ctx)
+	case releasechange.FieldCause:
+		return m.OldCause(ctx)
+	}
+	return nil, fmt.Errorf("unknown ReleaseChange field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ReleaseChangeMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case releasechange.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case releasechange.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case releasechange.FieldOrganizationID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case releasechange.FieldReleaseID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReleaseID(v)
+		return nil
+	case releasechange.FieldNumber:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNumber(v)
+		return nil
+	case releasechange.FieldBefore:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBefore(v)
+		return nil
+	case releasechange.FieldAfter:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAfter(v)
+		return nil
+	case releasechange.FieldCause:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCause(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ReleaseChange field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ReleaseChangeMutation) AddedFields() []string {
+	var fields []string
+	if m.addnumber != nil {
+		fields = append(fields, releasechange.FieldNumber)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ReleaseChangeMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case releasechange.FieldNumber:
+		return m.AddedNumber()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ReleaseChangeMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case releasechange.FieldNumber:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddNumber(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ReleaseChange numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ReleaseChangeMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ReleaseChangeMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ReleaseChangeMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown ReleaseChange nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ReleaseChangeMutation) ResetField(name string) error {
+	switch name {
+	case releasechange.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case releasechange.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case releasechange.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case releasechange.FieldReleaseID:
+		m.ResetReleaseID()
+		return nil
+	case releasechange.FieldNumber:
+		m.ResetNumber()
+		return nil
+	case releasechange.FieldBefore:
+		m.ResetBefore()
+		return nil
+	case releasechange.FieldAfter:
+		m.ResetAfter()
+		return nil
+	case releasechange.FieldCause:
+		m.ResetCause()
+		return nil
+	}
+	return fmt.Errorf("unknown ReleaseChange field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ReleaseChangeMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.organization != nil {
+		edges = append(edges, releasechange.EdgeOrganization)
+	}
+	if m.release != nil {
+		edges = append(edges, releasechange.EdgeRelease)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ReleaseChangeMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case releasechange.EdgeOrganization:
+		if id := m.organization; id != nil {
+			return []ent.Value{*id}
+		}
+	case releasechange.EdgeRelease:
+		if id := m.release; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ReleaseChangeMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ReleaseChangeMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ReleaseChangeMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedorganization {
+		edges = append(edges, releasechange.EdgeOrganization)
+	}
+	if m.clearedrelease {
+		edges = append(edges, releasechange.EdgeRelease)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ReleaseChangeMutation) EdgeCleared(name string) bool {
+	switch name {
+	case releasechange.EdgeOrganization:
+		return m.clearedorganization
+	case releasechange.EdgeRelease:
+		return m.clearedrelease
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ReleaseChangeMutation) ClearEdge(name string) error {
+	switch name {
+	case releasechange.EdgeOrganization:
+		m.ClearOrganization()
+		return nil
+	case releasechange.EdgeRelease:
+		m.ClearRelease()
+		return nil
+	}
+	return fmt.Errorf("unknown ReleaseChange unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ReleaseChangeMutation) ResetEdge(name string) error {
+	switch name {
+	case releasechange.EdgeOrganization:
+		m.ResetOrganization()
+		return nil
+	case releasechange.EdgeRelease:
+		m.ResetRelease()
+		return nil
+	}
+	return fmt.Errorf("unknown ReleaseChange edge %s", name)
+}
+
+// ReleaseExecutionMutation represents an operation that mutates the ReleaseExecution nodes in the graph.
+type ReleaseExecutionMutation struct {
+	config
+	op                  Op
+	typ                 string
+	id                  *uuid.UUID
+	created_at          *time.Time
+	updated_at          *time.Time
+	reason              *string
+	clearedFields       map[string]struct{}
+	organization        *uuid.UUID
+	clearedorganization bool
+	release             *uuid.UUID
+	clearedrelease      bool
+	execution           *uuid.UUID
+	clearedexecution    bool
+	done                bool
+	oldValue            func(context.Context) (*ReleaseExecution, error)
+	predicates          []predicate.ReleaseExecution
+}
+
+var _ ent.Mutation = (*ReleaseExecutionMutation)(nil)
+
+// releaseexecutionOption allows management of the mutation configuration using functional options.
+type releaseexecutionOption func(*ReleaseExecutionMutation)
+
+// newReleaseExecutionMutation creates new mutation for the ReleaseExecution entity.
+func newReleaseExecutionMutation(c config, op Op, opts ...releaseexecutionOption) *ReleaseExecutionMutation {
+	m := &ReleaseExecutionMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeReleaseExecution,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withReleaseExecutionID sets the ID field of the mutation.
+func withReleaseExecutionID(id uuid.UUID) releaseexecutionOption {
+	return func(m *ReleaseExecutionMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *ReleaseExecution
+		)
+		m.oldValue = func(ctx context.Context) (*ReleaseExecution, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().ReleaseExecution.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withReleaseExecution sets the old ReleaseExecution of the mutation.
+func withReleaseExecution(node *ReleaseExecution) releaseexecutionOption {
+	return func(m *ReleaseExecutionMutation) {
+		m.oldValue = func(context.Context) (*ReleaseExecution, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ReleaseExecutionMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ReleaseExecutionMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("db: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of ReleaseExecution entities.
+func (m *ReleaseExecutionMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ReleaseExecutionMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ReleaseExecutionMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().ReleaseExecution.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *ReleaseExecutionMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *ReleaseExecutionMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the ReleaseExecution entity.
+// If the ReleaseExecution object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseExecutionMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *ReleaseExecutionMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *ReleaseExecutionMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *ReleaseExecutionMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the ReleaseExecution entity.
+// If the ReleaseExecution object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseExecutionMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *ReleaseExecutionMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *ReleaseExecutionMutation) SetOrganizationID(u uuid.UUID) {
+	m.organization = &u
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *ReleaseExecutionMutation) OrganizationID() (r uuid.UUID, exists bool) {
+	v := m.organization
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the ReleaseExecution entity.
+// If the ReleaseExecution object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseExecutionMutation) OldOrganizationID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *ReleaseExecutionMutation) ResetOrganizationID() {
+	m.organization = nil
+}
+
+// SetReleaseID sets the "release_id" field.
+func (m *ReleaseExecutionMutation) SetReleaseID(u uuid.UUID) {
+	m.release = &u
+}
+
+// ReleaseID returns the value of the "release_id" field in the mutation.
+func (m *ReleaseExecutionMutation) ReleaseID() (r uuid.UUID, exists bool) {
+	v := m.release
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReleaseID returns the old "release_id" field's value of the ReleaseExecution entity.
+// If the ReleaseExecution object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseExecutionMutation) OldReleaseID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReleaseID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReleaseID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReleaseID: %w", err)
+	}
+	return oldValue.ReleaseID, nil
+}
+
+// ResetReleaseID resets all changes to the "release_id" field.
+func (m *ReleaseExecutionMutation) ResetReleaseID() {
+	m.release = nil
+}
+
+// SetExecutionID sets the "execution_id" field.
+func (m *ReleaseExecutionMutation) SetExecutionID(u uuid.UUID) {
+	m.execution = &u
+}
+
+// ExecutionID returns the value of the "execution_id" field in the mutation.
+func (m *ReleaseExecutionMutation) ExecutionID() (r uuid.UUID, exists bool) {
+	v := m.execution
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExecutionID returns the old "execution_id" field's value of the ReleaseExecution entity.
+// If the ReleaseExecution object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseExecutionMutation) OldExecutionID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExecutionID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExecutionID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExecutionID: %w", err)
+	}
+	return oldValue.ExecutionID, nil
+}
+
+// ResetExecutionID resets all changes to the "execution_id" field.
+func (m *ReleaseExecutionMutation) ResetExecutionID() {
+	m.execution = nil
+}
+
+// SetReason sets the "reason" field.
+func (m *ReleaseExecutionMutation) SetReason(s string) {
+	m.reason = &s
+}
+
+// Reason returns the value of the "reason" field in the mutation.
+func (m *ReleaseExecutionMutation) Reason() (r string, exists bool) {
+	v := m.reason
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReason returns the old "reason" field's value of the ReleaseExecution entity.
+// If the ReleaseExecution object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseExecutionMutation) OldReason(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReason is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReason requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReason: %w", err)
+	}
+	return oldValue.Reason, nil
+}
+
+// ResetReason resets all changes to the "reason" field.
+func (m *ReleaseExecutionMutation) ResetReason() {
+	m.reason = nil
+}
+
+// ClearOrganization clears the "organization" edge to the Organization entity.
+func (m *ReleaseExecutionMutation) ClearOrganization() {
+	m.clearedorganization = true
+	m.clearedFields[releaseexecution.FieldOrganizationID] = struct{}{}
+}
+
+// OrganizationCleared reports if the "organization" edge to the Organization entity was cleared.
+func (m *ReleaseExecutionMutation) OrganizationCleared() bool {
+	return m.clearedorganization
+}
+
+// OrganizationIDs returns the "organization" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrganizationID instead. It exists only for internal usage by the builders.
+func (m *ReleaseExecutionMutation) OrganizationIDs() (ids []uuid.UUID) {
+	if id := m.organization; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrganization resets all changes to the "organization" edge.
+func (m *ReleaseExecutionMutation) ResetOrganization() {
+	m.organization = nil
+	m.clearedorganization = false
+}
+
+// ClearRelease clears the "release" edge to the Release entity.
+func (m *ReleaseExecutionMutation) ClearRelease() {
+	m.clearedrelease = true
+	m.clearedFields[releaseexecution.FieldReleaseID] = struct{}{}
+}
+
+// ReleaseCleared reports if the "release" edge to the Release entity was cleared.
+func (m *ReleaseExecutionMutation) ReleaseCleared() bool {
+	return m.clearedrelease
+}
+
+// ReleaseIDs returns the "release" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// ReleaseID instead. It exists only for internal usage by the builders.
+func (m *ReleaseExecutionMutation) ReleaseIDs() (ids []uuid.UUID) {
+	if id := m.release; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetRelease resets all changes to the "release" edge.
+func (m *ReleaseExecutionMutation) ResetRelease() {
+	m.release = nil
+	m.clearedrelease = false
+}
+
+// ClearExecution clears the "execution" edge to the Execution entity.
+func (m *ReleaseExecutionMutation) ClearExecution() {
+	m.clearedexecution = true
+	m.clearedFields[releaseexecution.FieldExecutionID] = struct{}{}
+}
+
+// ExecutionCleared reports if the "execution" edge to the Execution entity was cleared.
+func (m *ReleaseExecutionMutation) ExecutionCleared() bool {
+	return m.clearedexecution
+}
+
+// ExecutionIDs returns the "execution" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// ExecutionID instead. It exists only for internal usage by the builders.
+func (m *ReleaseExecutionMutation) ExecutionIDs() (ids []uuid.UUID) {
+	if id := m.execution; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetExecution resets all changes to the "execution" edge.
+func (m *ReleaseExecutionMutation) ResetExecution() {
+	m.execution = nil
+	m.clearedexecution = false
+}
+
+// Where appends a list predicates to the ReleaseExecutionMutation builder.
+func (m *ReleaseExecutionMutation) Where(ps ...predicate.ReleaseExecution) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ReleaseExecutionMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ReleaseExecutionMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.ReleaseExecution, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ReleaseExecutionMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ReleaseExecutionMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (ReleaseExecution).
+func (m *ReleaseExecutionMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ReleaseExecutionMutation) Fields() []string {
+	fields := make([]string, 0, 6)
+	if m.created_at != nil {
+		fields = append(fields, releaseexecution.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, releaseexecution.FieldUpdatedAt)
+	}
+	if m.organization != nil {
+		fields = append(fields, releaseexecution.FieldOrganizationID)
+	}
+	if m.release != nil {
+		fields = append(fields, releaseexecution.FieldReleaseID)
+	}
+	if m.execution != nil {
+		fields = append(fields, releaseexecution.FieldExecutionID)
+	}
+	if m.reason != nil {
+		fields = append(fields, releaseexecution.FieldReason)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ReleaseExecutionMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case releaseexecution.FieldCreatedAt:
+		return m.CreatedAt()
+	case releaseexecution.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case releaseexecution.FieldOrganizationID:
+		return m.OrganizationID()
+	case releaseexecution.FieldReleaseID:
+		return m.ReleaseID()
+	case releaseexecution.FieldExecutionID:
+		return m.ExecutionID()
+	case releaseexecution.FieldReason:
+		return m.Reason()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ReleaseExecutionMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case releaseexecution.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case releaseexecution.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case releaseexecution.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case releaseexecution.FieldReleaseID:
+		return m.OldReleaseID(ctx)
+	case releaseexecution.FieldExecutionID:
+		return m.OldExecutionID(ctx)
+	case releaseexecution.FieldReason:
+		return m.OldReason(ctx)
+	}
+	return nil, fmt.Errorf("unknown ReleaseExecution field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ReleaseExecutionMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case releaseexecution.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case releaseexecution.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case releaseexecution.FieldOrganizationID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case releaseexecution.FieldReleaseID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReleaseID(v)
+		return nil
+	case releaseexecution.FieldExecutionID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExecutionID(v)
+		return nil
+	case releaseexecution.FieldReason:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReason(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ReleaseExecution field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ReleaseExecutionMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ReleaseExecutionMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ReleaseExecutionMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown ReleaseExecution numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ReleaseExecutionMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ReleaseExecutionMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ReleaseExecutionMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown ReleaseExecution nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ReleaseExecutionMutation) ResetField(name string) error {
+	switch name {
+	case releaseexecution.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case releaseexecution.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case releaseexecution.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case releaseexecution.FieldReleaseID:
+		m.ResetReleaseID()
+		return nil
+	case releaseexecution.FieldExecutionID:
+		m.ResetExecutionID()
+		return nil
+	case releaseexecution.FieldReason:
+		m.ResetReason()
+		return nil
+	}
+	return fmt.Errorf("unknown ReleaseExecution field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ReleaseExecutionMutation) AddedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.organization != nil {
+		edges = append(edges, releaseexecution.EdgeOrganization)
+	}
+	if m.release != nil {
+		edges = append(edges, releaseexecution.EdgeRelease)
+	}
+	if m.execution != nil {
+		edges = append(edges, releaseexecution.EdgeExecution)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ReleaseExecutionMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case releaseexecution.EdgeOrganization:
+		if id := m.organization; id != nil {
+			return []ent.Value{*id}
+		}
+	case releaseexecution.EdgeRelease:
+		if id := m.release; id != nil {
+			return []ent.Value{*id}
+		}
+	case releaseexecution.EdgeExecution:
+		if id := m.execution; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ReleaseExecutionMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 3)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ReleaseExecutionMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ReleaseExecutionMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.clearedorganization {
+		edges = append(edges, releaseexecution.EdgeOrganization)
+	}
+	if m.clearedrelease {
+		edges = append(edges, releaseexecution.EdgeRelease)
+	}
+	if m.clearedexecution {
+		edges = append(edges, releaseexecution.EdgeExecution)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ReleaseExecutionMutation) EdgeCleared(name string) bool {
+	switch name {
+	case releaseexecution.EdgeOrganization:
+		return m.clearedorganization
+	case releaseexecution.EdgeRelease:
+		return m.clearedrelease
+	case releaseexecution.EdgeExecution:
+		return m.clearedexecution
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ReleaseExecutionMutation) ClearEdge(name string) error {
+	switch name {
+	case releaseexecution.EdgeOrganization:
+		m.ClearOrganization()
+		return nil
+	case releaseexecution.EdgeRelease:
+		m.ClearRelease()
+		return nil
+	case releaseexecution.EdgeExecution:
+		m.ClearExecution()
+		return nil
+	}
+	return fmt.Errorf("unknown ReleaseExecution unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ReleaseExecutionMutation) ResetEdge(name string) error {
+	switch name {
+	case releaseexecution.EdgeOrganization:
+		m.ResetOrganization()
+		return nil
+	case releaseexecution.EdgeRelease:
+		m.ResetRelease()
+		return nil
+	case releaseexecution.EdgeExecution:
+		m.ResetExecution()
+		return nil
+	}
+	return fmt.Errorf("unknown ReleaseExecution edge %s", name)
 }
 
 // RunMutation represents an operation that mutates the Run nodes in the graph.
@@ -25636,6 +30808,13 @@ type TestResultMutation struct {
 	suite               *string
 	name                *string
 	source              *string
+	test_key            *string
+	variant             *string
+	fingerprint         *string
+	earlier             *[]string
+	appendearlier       []string
+	flags               *int
+	addflags            *int
 	outcome             *string
 	duration            *int64
 	addduration         *int64
@@ -26231,6 +31410,235 @@ func (m *TestResultMutation) ResetSource() {
 	m.source = nil
 }
 
+// SetTestKey sets the "test_key" field.
+func (m *TestResultMutation) SetTestKey(s string) {
+	m.test_key = &s
+}
+
+// TestKey returns the value of the "test_key" field in the mutation.
+func (m *TestResultMutation) TestKey() (r string, exists bool) {
+	v := m.test_key
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTestKey returns the old "test_key" field's value of the TestResult entity.
+// If the TestResult object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TestResultMutation) OldTestKey(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTestKey is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTestKey requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTestKey: %w", err)
+	}
+	return oldValue.TestKey, nil
+}
+
+// ResetTestKey resets all changes to the "test_key" field.
+func (m *TestResultMutation) ResetTestKey() {
+	m.test_key = nil
+}
+
+// SetVariant sets the "variant" field.
+func (m *TestResultMutation) SetVariant(s string) {
+	m.variant = &s
+}
+
+// Variant returns the value of the "variant" field in the mutation.
+func (m *TestResultMutation) Variant() (r string, exists bool) {
+	v := m.variant
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVariant returns the old "variant" field's value of the TestResult entity.
+// If the TestResult object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TestResultMutation) OldVariant(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVariant is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVariant requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVariant: %w", err)
+	}
+	return oldValue.Variant, nil
+}
+
+// ResetVariant resets all changes to the "variant" field.
+func (m *TestResultMutation) ResetVariant() {
+	m.variant = nil
+}
+
+// SetFingerprint sets the "fingerprint" field.
+func (m *TestResultMutation) SetFingerprint(s string) {
+	m.fingerprint = &s
+}
+
+// Fingerprint returns the value of the "fingerprint" field in the mutation.
+func (m *TestResultMutation) Fingerprint() (r string, exists bool) {
+	v := m.fingerprint
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFingerprint returns the old "fingerprint" field's value of the TestResult entity.
+// If the TestResult object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TestResultMutation) OldFingerprint(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFingerprint is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFingerprint requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFingerprint: %w", err)
+	}
+	return oldValue.Fingerprint, nil
+}
+
+// ResetFingerprint resets all changes to the "fingerprint" field.
+func (m *TestResultMutation) ResetFingerprint() {
+	m.fingerprint = nil
+}
+
+// SetEarlier sets the "earlier" field.
+func (m *TestResultMutation) SetEarlier(s []string) {
+	m.earlier = &s
+	m.appendearlier = nil
+}
+
+// Earlier returns the value of the "earlier" field in the mutation.
+func (m *TestResultMutation) Earlier() (r []string, exists bool) {
+	v := m.earlier
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEarlier returns the old "earlier" field's value of the TestResult entity.
+// If the TestResult object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TestResultMutation) OldEarlier(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEarlier is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEarlier requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEarlier: %w", err)
+	}
+	return oldValue.Earlier, nil
+}
+
+// AppendEarlier adds s to the "earlier" field.
+func (m *TestResultMutation) AppendEarlier(s []string) {
+	m.appendearlier = append(m.appendearlier, s...)
+}
+
+// AppendedEarlier returns the list of values that were appended to the "earlier" field in this mutation.
+func (m *TestResultMutation) AppendedEarlier() ([]string, bool) {
+	if len(m.appendearlier) == 0 {
+		return nil, false
+	}
+	return m.appendearlier, true
+}
+
+// ClearEarlier clears the value of the "earlier" field.
+func (m *TestResultMutation) ClearEarlier() {
+	m.earlier = nil
+	m.appendearlier = nil
+	m.clearedFields[testresult.FieldEarlier] = struct{}{}
+}
+
+// EarlierCleared returns if the "earlier" field was cleared in this mutation.
+func (m *TestResultMutation) EarlierCleared() bool {
+	_, ok := m.clearedFields[testresult.FieldEarlier]
+	return ok
+}
+
+// ResetEarlier resets all changes to the "earlier" field.
+func (m *TestResultMutation) ResetEarlier() {
+	m.earlier = nil
+	m.appendearlier = nil
+	delete(m.clearedFields, testresult.FieldEarlier)
+}
+
+// SetFlags sets the "flags" field.
+func (m *TestResultMutation) SetFlags(i int) {
+	m.flags = &i
+	m.addflags = nil
+}
+
+// Flags returns the value of the "flags" field in the mutation.
+func (m *TestResultMutation) Flags() (r int, exists bool) {
+	v := m.flags
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFlags returns the old "flags" field's value of the TestResult entity.
+// If the TestResult object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TestResultMutation) OldFlags(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFlags is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFlags requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFlags: %w", err)
+	}
+	return oldValue.Flags, nil
+}
+
+// AddFlags adds i to the "flags" field.
+func (m *TestResultMutation) AddFlags(i int) {
+	if m.addflags != nil {
+		*m.addflags += i
+	} else {
+		m.addflags = &i
+	}
+}
+
+// AddedFlags returns the value that was added to the "flags" field in this mutation.
+func (m *TestResultMutation) AddedFlags() (r int, exists bool) {
+	v := m.addflags
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetFlags resets all changes to the "flags" field.
+func (m *TestResultMutation) ResetFlags() {
+	m.flags = nil
+	m.addflags = nil
+}
+
 // SetOutcome sets the "outcome" field.
 func (m *TestResultMutation) SetOutcome(s string) {
 	m.outcome = &s
@@ -26537,7 +31945,7 @@ func (m *TestResultMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TestResultMutation) Fields() []string {
-	fields := make([]string, 0, 16)
+	fields := make([]string, 0, 21)
 	if m.created_at != nil {
 		fields = append(fields, testresult.FieldCreatedAt)
 	}
@@ -26573,6 +31981,21 @@ func (m *TestResultMutation) Fields() []string {
 	}
 	if m.source != nil {
 		fields = append(fields, testresult.FieldSource)
+	}
+	if m.test_key != nil {
+		fields = append(fields, testresult.FieldTestKey)
+	}
+	if m.variant != nil {
+		fields = append(fields, testresult.FieldVariant)
+	}
+	if m.fingerprint != nil {
+		fields = append(fields, testresult.FieldFingerprint)
+	}
+	if m.earlier != nil {
+		fields = append(fields, testresult.FieldEarlier)
+	}
+	if m.flags != nil {
+		fields = append(fields, testresult.FieldFlags)
 	}
 	if m.outcome != nil {
 		fields = append(fields, testresult.FieldOutcome)
@@ -26618,6 +32041,16 @@ func (m *TestResultMutation) Field(name string) (ent.Value, bool) {
 		return m.Name()
 	case testresult.FieldSource:
 		return m.Source()
+	case testresult.FieldTestKey:
+		return m.TestKey()
+	case testresult.FieldVariant:
+		return m.Variant()
+	case testresult.FieldFingerprint:
+		return m.Fingerprint()
+	case testresult.FieldEarlier:
+		return m.Earlier()
+	case testresult.FieldFlags:
+		return m.Flags()
 	case testresult.FieldOutcome:
 		return m.Outcome()
 	case testresult.FieldDuration:
@@ -26659,6 +32092,16 @@ func (m *TestResultMutation) OldField(ctx context.Context, name string) (ent.Val
 		return m.OldName(ctx)
 	case testresult.FieldSource:
 		return m.OldSource(ctx)
+	case testresult.FieldTestKey:
+		return m.OldTestKey(ctx)
+	case testresult.FieldVariant:
+		return m.OldVariant(ctx)
+	case testresult.FieldFingerprint:
+		return m.OldFingerprint(ctx)
+	case testresult.FieldEarlier:
+		return m.OldEarlier(ctx)
+	case testresult.FieldFlags:
+		return m.OldFlags(ctx)
 	case testresult.FieldOutcome:
 		return m.OldOutcome(ctx)
 	case testresult.FieldDuration:
@@ -26760,6 +32203,41 @@ func (m *TestResultMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetSource(v)
 		return nil
+	case testresult.FieldTestKey:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTestKey(v)
+		return nil
+	case testresult.FieldVariant:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVariant(v)
+		return nil
+	case testresult.FieldFingerprint:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFingerprint(v)
+		return nil
+	case testresult.FieldEarlier:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEarlier(v)
+		return nil
+	case testresult.FieldFlags:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFlags(v)
+		return nil
 	case testresult.FieldOutcome:
 		v, ok := value.(string)
 		if !ok {
@@ -26802,6 +32280,9 @@ func (m *TestResultMutation) AddedFields() []string {
 	if m.addseverity != nil {
 		fields = append(fields, testresult.FieldSeverity)
 	}
+	if m.addflags != nil {
+		fields = append(fields, testresult.FieldFlags)
+	}
 	if m.addduration != nil {
 		fields = append(fields, testresult.FieldDuration)
 	}
@@ -26817,6 +32298,8 @@ func (m *TestResultMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedStepIndex()
 	case testresult.FieldSeverity:
 		return m.AddedSeverity()
+	case testresult.FieldFlags:
+		return m.AddedFlags()
 	case testresult.FieldDuration:
 		return m.AddedDuration()
 	}
@@ -26842,6 +32325,13 @@ func (m *TestResultMutation) AddField(name string, value ent.Value) error {
 		}
 		m.AddSeverity(v)
 		return nil
+	case testresult.FieldFlags:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddFlags(v)
+		return nil
 	case testresult.FieldDuration:
 		v, ok := value.(int64)
 		if !ok {
@@ -26856,7 +32346,11 @@ func (m *TestResultMutation) AddField(name string, value ent.Value) error {
 // ClearedFields returns all nullable fields that were cleared during this
 // mutation.
 func (m *TestResultMutation) ClearedFields() []string {
-	return nil
+	var fields []string
+	if m.FieldCleared(testresult.FieldEarlier) {
+		fields = append(fields, testresult.FieldEarlier)
+	}
+	return fields
 }
 
 // FieldCleared returns a boolean indicating if a field with the given name was
@@ -26869,6 +32363,11 @@ func (m *TestResultMutation) FieldCleared(name string) bool {
 // ClearField clears the value of the field with the given name. It returns an
 // error if the field is not defined in the schema.
 func (m *TestResultMutation) ClearField(name string) error {
+	switch name {
+	case testresult.FieldEarlier:
+		m.ClearEarlier()
+		return nil
+	}
 	return fmt.Errorf("unknown TestResult nullable field %s", name)
 }
 
@@ -26911,6 +32410,21 @@ func (m *TestResultMutation) ResetField(name string) error {
 		return nil
 	case testresult.FieldSource:
 		m.ResetSource()
+		return nil
+	case testresult.FieldTestKey:
+		m.ResetTestKey()
+		return nil
+	case testresult.FieldVariant:
+		m.ResetVariant()
+		return nil
+	case testresult.FieldFingerprint:
+		m.ResetFingerprint()
+		return nil
+	case testresult.FieldEarlier:
+		m.ResetEarlier()
+		return nil
+	case testresult.FieldFlags:
+		m.ResetFlags()
 		return nil
 	case testresult.FieldOutcome:
 		m.ResetOutcome()
@@ -27054,6 +32568,1360 @@ func (m *TestResultMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown TestResult edge %s", name)
+}
+
+// WaiverMutation represents an operation that mutates the Waiver nodes in the graph.
+type WaiverMutation struct {
+	config
+	op                  Op
+	typ                 string
+	id                  *uuid.UUID
+	created_at          *time.Time
+	updated_at          *time.Time
+	rule                *string
+	environment         *string
+	suite               *string
+	test                *string
+	test_name           *string
+	variant             *string
+	fingerprint         *string
+	reason              *string
+	requester           *string
+	expires_at          *time.Time
+	approvals           *json.RawMessage
+	appendapprovals     json.RawMessage
+	revoked_by          *string
+	revoked_at          *time.Time
+	clearedFields       map[string]struct{}
+	organization        *uuid.UUID
+	clearedorganization bool
+	release             *uuid.UUID
+	clearedrelease      bool
+	done                bool
+	oldValue            func(context.Context) (*Waiver, error)
+	predicates          []predicate.Waiver
+}
+
+var _ ent.Mutation = (*WaiverMutation)(nil)
+
+// waiverOption allows management of the mutation configuration using functional options.
+type waiverOption func(*WaiverMutation)
+
+// newWaiverMutation creates new mutation for the Waiver entity.
+func newWaiverMutation(c config, op Op, opts ...waiverOption) *WaiverMutation {
+	m := &WaiverMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeWaiver,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withWaiverID sets the ID field of the mutation.
+func withWaiverID(id uuid.UUID) waiverOption {
+	return func(m *WaiverMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Waiver
+		)
+		m.oldValue = func(ctx context.Context) (*Waiver, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Waiver.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withWaiver sets the old Waiver of the mutation.
+func withWaiver(node *Waiver) waiverOption {
+	return func(m *WaiverMutation) {
+		m.oldValue = func(context.Context) (*Waiver, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m WaiverMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m WaiverMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("db: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Waiver entities.
+func (m *WaiverMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *WaiverMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *WaiverMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Waiver.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *WaiverMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *WaiverMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Waiver entity.
+// If the Waiver object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WaiverMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *WaiverMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *WaiverMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *WaiverMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the Waiver entity.
+// If the Waiver object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WaiverMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *WaiverMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *WaiverMutation) SetOrganizationID(u uuid.UUID) {
+	m.organization = &u
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *WaiverMutation) OrganizationID() (r uuid.UUID, exists bool) {
+	v := m.organization
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the Waiver entity.
+// If the Waiver object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WaiverMutation) OldOrganizationID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *WaiverMutation) ResetOrganizationID() {
+	m.organization = nil
+}
+
+// SetReleaseID sets the "release_id" field.
+func (m *WaiverMutation) SetReleaseID(u uuid.UUID) {
+	m.release = &u
+}
+
+// ReleaseID returns the value of the "release_id" field in the mutation.
+func (m *WaiverMutation) ReleaseID() (r uuid.UUID, exists bool) {
+	v := m.release
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReleaseID returns the old "release_id" field's value of the Waiver entity.
+// If the Waiver object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WaiverMutation) OldReleaseID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReleaseID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReleaseID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReleaseID: %w", err)
+	}
+	return oldValue.ReleaseID, nil
+}
+
+// ResetReleaseID resets all changes to the "release_id" field.
+func (m *WaiverMutation) ResetReleaseID() {
+	m.release = nil
+}
+
+// SetRule sets the "rule" field.
+func (m *WaiverMutation) SetRule(s string) {
+	m.rule = &s
+}
+
+// Rule returns the value of the "rule" field in the mutation.
+func (m *WaiverMutation) Rule() (r string, exists bool) {
+	v := m.rule
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRule returns the old "rule" field's value of the Waiver entity.
+// If the Waiver object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WaiverMutation) OldRule(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRule is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRule requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRule: %w", err)
+	}
+	return oldValue.Rule, nil
+}
+
+// ResetRule resets all changes to the "rule" field.
+func (m *WaiverMutation) ResetRule() {
+	m.rule = nil
+}
+
+// SetEnvironment sets the "environment" field.
+func (m *WaiverMutation) SetEnvironment(s string) {
+	m.environment = &s
+}
+
+// Environment returns the value of the "environment" field in the mutation.
+func (m *WaiverMutation) Environment() (r string, exists bool) {
+	v := m.environment
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEnvironment returns the old "environment" field's value of the Waiver entity.
+// If the Waiver object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WaiverMutation) OldEnvironment(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEnvironment is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEnvironment requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEnvironment: %w", err)
+	}
+	return oldValue.Environment, nil
+}
+
+// ResetEnvironment resets all changes to the "environment" field.
+func (m *WaiverMutation) ResetEnvironment() {
+	m.environment = nil
+}
+
+// SetSuite sets the "suite" field.
+func (m *WaiverMutation) SetSuite(s string) {
+	m.suite = &s
+}
+
+// Suite returns the value of the "suite" field in the mutation.
+func (m *WaiverMutation) Suite() (r string, exists bool) {
+	v := m.suite
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSuite returns the old "suite" field's value of the Waiver entity.
+// If the Waiver object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WaiverMutation) OldSuite(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSuite is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSuite requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSuite: %w", err)
+	}
+	return oldValue.Suite, nil
+}
+
+// ResetSuite resets all changes to the "suite" field.
+func (m *WaiverMutation) ResetSuite() {
+	m.suite = nil
+}
+
+// SetTest sets the "test" field.
+func (m *WaiverMutation) SetTest(s string) {
+	m.test = &s
+}
+
+// Test returns the value of the "test" field in the mutation.
+func (m *WaiverMutation) Test() (r string, exists bool) {
+	v := m.test
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTest returns the old "test" field's value of the Waiver entity.
+// If the Waiver object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WaiverMutation) OldTest(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTest is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTest requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTest: %w", err)
+	}
+	return oldValue.Test, nil
+}
+
+// ResetTest resets all changes to the "test" field.
+func (m *WaiverMutation) ResetTest() {
+	m.test = nil
+}
+
+// SetTestName sets the "test_name" field.
+func (m *WaiverMutation) SetTestName(s string) {
+	m.test_name = &s
+}
+
+// TestName returns the value of the "test_name" field in the mutation.
+func (m *WaiverMutation) TestName() (r string, exists bool) {
+	v := m.test_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTestName returns the old "test_name" field's value of the Waiver entity.
+// If the Waiver object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WaiverMutation) OldTestName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTestName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTestName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTestName: %w", err)
+	}
+	return oldValue.TestName, nil
+}
+
+// ResetTestName resets all changes to the "test_name" field.
+func (m *WaiverMutation) ResetTestName() {
+	m.test_name = nil
+}
+
+// SetVariant sets the "variant" field.
+func (m *WaiverMutation) SetVariant(s string) {
+	m.variant = &s
+}
+
+// Variant returns the value of the "variant" field in the mutation.
+func (m *WaiverMutation) Variant() (r string, exists bool) {
+	v := m.variant
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVariant returns the old "variant" field's value of the Waiver entity.
+// If the Waiver object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WaiverMutation) OldVariant(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVariant is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVariant requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVariant: %w", err)
+	}
+	return oldValue.Variant, nil
+}
+
+// ResetVariant resets all changes to the "variant" field.
+func (m *WaiverMutation) ResetVariant() {
+	m.variant = nil
+}
+
+// SetFingerprint sets the "fingerprint" field.
+func (m *WaiverMutation) SetFingerprint(s string) {
+	m.fingerprint = &s
+}
+
+// Fingerprint returns the value of the "fingerprint" field in the mutation.
+func (m *WaiverMutation) Fingerprint() (r string, exists bool) {
+	v := m.fingerprint
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFingerprint returns the old "fingerprint" field's value of the Waiver entity.
+// If the Waiver object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WaiverMutation) OldFingerprint(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFingerprint is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFingerprint requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFingerprint: %w", err)
+	}
+	return oldValue.Fingerprint, nil
+}
+
+// ResetFingerprint resets all changes to the "fingerprint" field.
+func (m *WaiverMutation) ResetFingerprint() {
+	m.fingerprint = nil
+}
+
+// SetReason sets the "reason" field.
+func (m *WaiverMutation) SetReason(s string) {
+	m.reason = &s
+}
+
+// Reason returns the value of the "reason" field in the mutation.
+func (m *WaiverMutation) Reason() (r string, exists bool) {
+	v := m.reason
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReason returns the old "reason" field's value of the Waiver entity.
+// If the Waiver object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WaiverMutation) OldReason(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReason is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReason requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReason: %w", err)
+	}
+	return oldValue.Reason, nil
+}
+
+// ResetReason resets all changes to the "reason" field.
+func (m *WaiverMutation) ResetReason() {
+	m.reason = nil
+}
+
+// SetRequester sets the "requester" field.
+func (m *WaiverMutation) SetRequester(s string) {
+	m.requester = &s
+}
+
+// Requester returns the value of the "requester" field in the mutation.
+func (m *WaiverMutation) Requester() (r string, exists bool) {
+	v := m.requester
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRequester returns the old "requester" field's value of the Waiver entity.
+// If the Waiver object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WaiverMutation) OldRequester(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRequester is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRequester requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRequester: %w", err)
+	}
+	return oldValue.Requester, nil
+}
+
+// ResetRequester resets all changes to the "requester" field.
+func (m *WaiverMutation) ResetRequester() {
+	m.requester = nil
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (m *WaiverMutation) SetExpiresAt(t time.Time) {
+	m.expires_at = &t
+}
+
+// ExpiresAt returns the value of the "expires_at" field in the mutation.
+func (m *WaiverMutation) ExpiresAt() (r time.Time, exists bool) {
+	v := m.expires_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExpiresAt returns the old "expires_at" field's value of the Waiver entity.
+// If the Waiver object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WaiverMutation) OldExpiresAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExpiresAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExpiresAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExpiresAt: %w", err)
+	}
+	return oldValue.ExpiresAt, nil
+}
+
+// ResetExpiresAt resets all changes to the "expires_at" field.
+func (m *WaiverMutation) ResetExpiresAt() {
+	m.expires_at = nil
+}
+
+// SetApprovals sets the "approvals" field.
+func (m *WaiverMutation) SetApprovals(jm json.RawMessage) {
+	m.approvals = &jm
+	m.appendapprovals = nil
+}
+
+// Approvals returns the value of the "approvals" field in the mutation.
+func (m *WaiverMutation) Approvals() (r json.RawMessage, exists bool) {
+	v := m.approvals
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldApprovals returns the old "approvals" field's value of the Waiver entity.
+// If the Waiver object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WaiverMutation) OldApprovals(ctx context.Context) (v json.RawMessage, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldApprovals is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldApprovals requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldApprovals: %w", err)
+	}
+	return oldValue.Approvals, nil
+}
+
+// AppendApprovals adds jm to the "approvals" field.
+func (m *WaiverMutation) AppendApprovals(jm json.RawMessage) {
+	m.appendapprovals = append(m.appendapprovals, jm...)
+}
+
+// AppendedApprovals returns the list of values that were appended to the "approvals" field in this mutation.
+func (m *WaiverMutation) AppendedApprovals() (json.RawMessage, bool) {
+	if len(m.appendapprovals) == 0 {
+		return nil, false
+	}
+	return m.appendapprovals, true
+}
+
+// ClearApprovals clears the value of the "approvals" field.
+func (m *WaiverMutation) ClearApprovals() {
+	m.approvals = nil
+	m.appendapprovals = nil
+	m.clearedFields[waiver.FieldApprovals] = struct{}{}
+}
+
+// ApprovalsCleared returns if the "approvals" field was cleared in this mutation.
+func (m *WaiverMutation) ApprovalsCleared() bool {
+	_, ok := m.clearedFields[waiver.FieldApprovals]
+	return ok
+}
+
+// ResetApprovals resets all changes to the "approvals" field.
+func (m *WaiverMutation) ResetApprovals() {
+	m.approvals = nil
+	m.appendapprovals = nil
+	delete(m.clearedFields, waiver.FieldApprovals)
+}
+
+// SetRevokedBy sets the "revoked_by" field.
+func (m *WaiverMutation) SetRevokedBy(s string) {
+	m.revoked_by = &s
+}
+
+// RevokedBy returns the value of the "revoked_by" field in the mutation.
+func (m *WaiverMutation) RevokedBy() (r string, exists bool) {
+	v := m.revoked_by
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRevokedBy returns the old "revoked_by" field's value of the Waiver entity.
+// If the Waiver object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WaiverMutation) OldRevokedBy(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRevokedBy is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRevokedBy requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRevokedBy: %w", err)
+	}
+	return oldValue.RevokedBy, nil
+}
+
+// ResetRevokedBy resets all changes to the "revoked_by" field.
+func (m *WaiverMutation) ResetRevokedBy() {
+	m.revoked_by = nil
+}
+
+// SetRevokedAt sets the "revoked_at" field.
+func (m *WaiverMutation) SetRevokedAt(t time.Time) {
+	m.revoked_at = &t
+}
+
+// RevokedAt returns the value of the "revoked_at" field in the mutation.
+func (m *WaiverMutation) RevokedAt() (r time.Time, exists bool) {
+	v := m.revoked_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRevokedAt returns the old "revoked_at" field's value of the Waiver entity.
+// If the Waiver object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WaiverMutation) OldRevokedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRevokedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRevokedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRevokedAt: %w", err)
+	}
+	return oldValue.RevokedAt, nil
+}
+
+// ClearRevokedAt clears the value of the "revoked_at" field.
+func (m *WaiverMutation) ClearRevokedAt() {
+	m.revoked_at = nil
+	m.clearedFields[waiver.FieldRevokedAt] = struct{}{}
+}
+
+// RevokedAtCleared returns if the "revoked_at" field was cleared in this mutation.
+func (m *WaiverMutation) RevokedAtCleared() bool {
+	_, ok := m.clearedFields[waiver.FieldRevokedAt]
+	return ok
+}
+
+// ResetRevokedAt resets all changes to the "revoked_at" field.
+func (m *WaiverMutation) ResetRevokedAt() {
+	m.revoked_at = nil
+	delete(m.clearedFields, waiver.FieldRevokedAt)
+}
+
+// ClearOrganization clears the "organization" edge to the Organization entity.
+func (m *WaiverMutation) ClearOrganization() {
+	m.clearedorganization = true
+	m.clearedFields[waiver.FieldOrganizationID] = struct{}{}
+}
+
+// OrganizationCleared reports if the "organization" edge to the Organization entity was cleared.
+func (m *WaiverMutation) OrganizationCleared() bool {
+	return m.clearedorganization
+}
+
+// OrganizationIDs returns the "organization" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrganizationID instead. It exists only for internal usage by the builders.
+func (m *WaiverMutation) OrganizationIDs() (ids []uuid.UUID) {
+	if id := m.organization; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrganization resets all changes to the "organization" edge.
+func (m *WaiverMutation) ResetOrganization() {
+	m.organization = nil
+	m.clearedorganization = false
+}
+
+// ClearRelease clears the "release" edge to the Release entity.
+func (m *WaiverMutation) ClearRelease() {
+	m.clearedrelease = true
+	m.clearedFields[waiver.FieldReleaseID] = struct{}{}
+}
+
+// ReleaseCleared reports if the "release" edge to the Release entity was cleared.
+func (m *WaiverMutation) ReleaseCleared() bool {
+	return m.clearedrelease
+}
+
+// ReleaseIDs returns the "release" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// ReleaseID instead. It exists only for internal usage by the builders.
+func (m *WaiverMutation) ReleaseIDs() (ids []uuid.UUID) {
+	if id := m.release; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetRelease resets all changes to the "release" edge.
+func (m *WaiverMutation) ResetRelease() {
+	m.release = nil
+	m.clearedrelease = false
+}
+
+// Where appends a list predicates to the WaiverMutation builder.
+func (m *WaiverMutation) Where(ps ...predicate.Waiver) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the WaiverMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *WaiverMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Waiver, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *WaiverMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *WaiverMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Waiver).
+func (m *WaiverMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *WaiverMutation) Fields() []string {
+	fields := make([]string, 0, 17)
+	if m.created_at != nil {
+		fields = append(fields, waiver.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, waiver.FieldUpdatedAt)
+	}
+	if m.organization != nil {
+		fields = append(fields, waiver.FieldOrganizationID)
+	}
+	if m.release != nil {
+		fields = append(fields, waiver.FieldReleaseID)
+	}
+	if m.rule != nil {
+		fields = append(fields, waiver.FieldRule)
+	}
+	if m.environment != nil {
+		fields = append(fields, waiver.FieldEnvironment)
+	}
+	if m.suite != nil {
+		fields = append(fields, waiver.FieldSuite)
+	}
+	if m.test != nil {
+		fields = append(fields, waiver.FieldTest)
+	}
+	if m.test_name != nil {
+		fields = append(fields, waiver.FieldTestName)
+	}
+	if m.variant != nil {
+		fields = append(fields, waiver.FieldVariant)
+	}
+	if m.fingerprint != nil {
+		fields = append(fields, waiver.FieldFingerprint)
+	}
+	if m.reason != nil {
+		fields = append(fields, waiver.FieldReason)
+	}
+	if m.requester != nil {
+		fields = append(fields, waiver.FieldRequester)
+	}
+	if m.expires_at != nil {
+		fields = append(fields, waiver.FieldExpiresAt)
+	}
+	if m.approvals != nil {
+		fields = append(fields, waiver.FieldApprovals)
+	}
+	if m.revoked_by != nil {
+		fields = append(fields, waiver.FieldRevokedBy)
+	}
+	if m.revoked_at != nil {
+		fields = append(fields, waiver.FieldRevokedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *WaiverMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case waiver.FieldCreatedAt:
+		return m.CreatedAt()
+	case waiver.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case waiver.FieldOrganizationID:
+		return m.OrganizationID()
+	case waiver.FieldReleaseID:
+		return m.ReleaseID()
+	case waiver.FieldRule:
+		return m.Rule()
+	case waiver.FieldEnvironment:
+		return m.Environment()
+	case waiver.FieldSuite:
+		return m.Suite()
+	case waiver.FieldTest:
+		return m.Test()
+	case waiver.FieldTestName:
+		return m.TestName()
+	case waiver.FieldVariant:
+		return m.Variant()
+	case waiver.FieldFingerprint:
+		return m.Fingerprint()
+	case waiver.FieldReason:
+		return m.Reason()
+	case waiver.FieldRequester:
+		return m.Requester()
+	case waiver.FieldExpiresAt:
+		return m.ExpiresAt()
+	case waiver.FieldApprovals:
+		return m.Approvals()
+	case waiver.FieldRevokedBy:
+		return m.RevokedBy()
+	case waiver.FieldRevokedAt:
+		return m.RevokedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *WaiverMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case waiver.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case waiver.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case waiver.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case waiver.FieldReleaseID:
+		return m.OldReleaseID(ctx)
+	case waiver.FieldRule:
+		return m.OldRule(ctx)
+	case waiver.FieldEnvironment:
+		return m.OldEnvironment(ctx)
+	case waiver.FieldSuite:
+		return m.OldSuite(ctx)
+	case waiver.FieldTest:
+		return m.OldTest(ctx)
+	case waiver.FieldTestName:
+		return m.OldTestName(ctx)
+	case waiver.FieldVariant:
+		return m.OldVariant(ctx)
+	case waiver.FieldFingerprint:
+		return m.OldFingerprint(ctx)
+	case waiver.FieldReason:
+		return m.OldReason(ctx)
+	case waiver.FieldRequester:
+		return m.OldRequester(ctx)
+	case waiver.FieldExpiresAt:
+		return m.OldExpiresAt(ctx)
+	case waiver.FieldApprovals:
+		return m.OldApprovals(ctx)
+	case waiver.FieldRevokedBy:
+		return m.OldRevokedBy(ctx)
+	case waiver.FieldRevokedAt:
+		return m.OldRevokedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown Waiver field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *WaiverMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case waiver.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case waiver.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case waiver.FieldOrganizationID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case waiver.FieldReleaseID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReleaseID(v)
+		return nil
+	case waiver.FieldRule:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRule(v)
+		return nil
+	case waiver.FieldEnvironment:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEnvironment(v)
+		return nil
+	case waiver.FieldSuite:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSuite(v)
+		return nil
+	case waiver.FieldTest:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTest(v)
+		return nil
+	case waiver.FieldTestName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTestName(v)
+		return nil
+	case waiver.FieldVariant:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVariant(v)
+		return nil
+	case waiver.FieldFingerprint:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFingerprint(v)
+		return nil
+	case waiver.FieldReason:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReason(v)
+		return nil
+	case waiver.FieldRequester:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRequester(v)
+		return nil
+	case waiver.FieldExpiresAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExpiresAt(v)
+		return nil
+	case waiver.FieldApprovals:
+		v, ok := value.(json.RawMessage)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetApprovals(v)
+		return nil
+	case waiver.FieldRevokedBy:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRevokedBy(v)
+		return nil
+	case waiver.FieldRevokedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRevokedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Waiver field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *WaiverMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *WaiverMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *WaiverMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown Waiver numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *WaiverMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(waiver.FieldApprovals) {
+		fields = append(fields, waiver.FieldApprovals)
+	}
+	if m.FieldCleared(waiver.FieldRevokedAt) {
+		fields = append(fields, waiver.FieldRevokedAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *WaiverMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *WaiverMutation) ClearField(name string) error {
+	switch name {
+	case waiver.FieldApprovals:
+		m.ClearApprovals()
+		return nil
+	case waiver.FieldRevokedAt:
+		m.ClearRevokedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Waiver nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *WaiverMutation) ResetField(name string) error {
+	switch name {
+	case waiver.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case waiver.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case waiver.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case waiver.FieldReleaseID:
+		m.ResetReleaseID()
+		return nil
+	case waiver.FieldRule:
+		m.ResetRule()
+		return nil
+	case waiver.FieldEnvironment:
+		m.ResetEnvironment()
+		return nil
+	case waiver.FieldSuite:
+		m.ResetSuite()
+		return nil
+	case waiver.FieldTest:
+		m.ResetTest()
+		return nil
+	case waiver.FieldTestName:
+		m.ResetTestName()
+		return nil
+	case waiver.FieldVariant:
+		m.ResetVariant()
+		return nil
+	case waiver.FieldFingerprint:
+		m.ResetFingerprint()
+		return nil
+	case waiver.FieldReason:
+		m.ResetReason()
+		return nil
+	case waiver.FieldRequester:
+		m.ResetRequester()
+		return nil
+	case waiver.FieldExpiresAt:
+		m.ResetExpiresAt()
+		return nil
+	case waiver.FieldApprovals:
+		m.ResetApprovals()
+		return nil
+	case waiver.FieldRevokedBy:
+		m.ResetRevokedBy()
+		return nil
+	case waiver.FieldRevokedAt:
+		m.ResetRevokedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Waiver field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *WaiverMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.organization != nil {
+		edges = append(edges, waiver.EdgeOrganization)
+	}
+	if m.release != nil {
+		edges = append(edges, waiver.EdgeRelease)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *WaiverMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case waiver.EdgeOrganization:
+		if id := m.organization; id != nil {
+			return []ent.Value{*id}
+		}
+	case waiver.EdgeRelease:
+		if id := m.release; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *WaiverMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *WaiverMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *WaiverMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedorganization {
+		edges = append(edges, waiver.EdgeOrganization)
+	}
+	if m.clearedrelease {
+		edges = append(edges, waiver.EdgeRelease)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *WaiverMutation) EdgeCleared(name string) bool {
+	switch name {
+	case waiver.EdgeOrganization:
+		return m.clearedorganization
+	case waiver.EdgeRelease:
+		return m.clearedrelease
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *WaiverMutation) ClearEdge(name string) error {
+	switch name {
+	case waiver.EdgeOrganization:
+		m.ClearOrganization()
+		return nil
+	case waiver.EdgeRelease:
+		m.ClearRelease()
+		return nil
+	}
+	return fmt.Errorf("unknown Waiver unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *WaiverMutation) ResetEdge(name string) error {
+	switch name {
+	case waiver.EdgeOrganization:
+		m.ResetOrganization()
+		return nil
+	case waiver.EdgeRelease:
+		m.ResetRelease()
+		return nil
+	}
+	return fmt.Errorf("unknown Waiver edge %s", name)
 }
 
 // WorkflowMutation represents an operation that mutates the Workflow nodes in the graph.

@@ -3,6 +3,7 @@
 package db
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -46,6 +47,16 @@ type TestResult struct {
 	Name string `json:"name,omitempty"`
 	// Source holds the value of the "source" field.
 	Source string `json:"source,omitempty"`
+	// TestKey holds the value of the "test_key" field.
+	TestKey string `json:"test_key,omitempty"`
+	// Variant holds the value of the "variant" field.
+	Variant string `json:"variant,omitempty"`
+	// Fingerprint holds the value of the "fingerprint" field.
+	Fingerprint string `json:"fingerprint,omitempty"`
+	// Earlier holds the value of the "earlier" field.
+	Earlier []string `json:"earlier,omitempty"`
+	// Flags holds the value of the "flags" field.
+	Flags int `json:"flags,omitempty"`
 	// Outcome holds the value of the "outcome" field.
 	Outcome string `json:"outcome,omitempty"`
 	// Duration holds the value of the "duration" field.
@@ -124,9 +135,11 @@ func (*TestResult) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case testresult.FieldStepIndex, testresult.FieldSeverity, testresult.FieldDuration:
+		case testresult.FieldEarlier:
+			values[i] = new([]byte)
+		case testresult.FieldStepIndex, testresult.FieldSeverity, testresult.FieldFlags, testresult.FieldDuration:
 			values[i] = new(sql.NullInt64)
-		case testresult.FieldEnvironmentName, testresult.FieldSuite, testresult.FieldName, testresult.FieldSource, testresult.FieldOutcome, testresult.FieldMessage, testresult.FieldDetail:
+		case testresult.FieldEnvironmentName, testresult.FieldSuite, testresult.FieldName, testresult.FieldSource, testresult.FieldTestKey, testresult.FieldVariant, testresult.FieldFingerprint, testresult.FieldOutcome, testresult.FieldMessage, testresult.FieldDetail:
 			values[i] = new(sql.NullString)
 		case testresult.FieldCreatedAt, testresult.FieldUpdatedAt:
 			values[i] = new(sql.NullTime)
@@ -224,6 +237,38 @@ func (_m *TestResult) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field source", values[i])
 			} else if value.Valid {
 				_m.Source = value.String
+			}
+		case testresult.FieldTestKey:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field test_key", values[i])
+			} else if value.Valid {
+				_m.TestKey = value.String
+			}
+		case testresult.FieldVariant:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field variant", values[i])
+			} else if value.Valid {
+				_m.Variant = value.String
+			}
+		case testresult.FieldFingerprint:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field fingerprint", values[i])
+			} else if value.Valid {
+				_m.Fingerprint = value.String
+			}
+		case testresult.FieldEarlier:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field earlier", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Earlier); err != nil {
+					return fmt.Errorf("unmarshal field earlier: %w", err)
+				}
+			}
+		case testresult.FieldFlags:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field flags", values[i])
+			} else if value.Valid {
+				_m.Flags = int(value.Int64)
 			}
 		case testresult.FieldOutcome:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -340,6 +385,21 @@ func (_m *TestResult) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("source=")
 	builder.WriteString(_m.Source)
+	builder.WriteString(", ")
+	builder.WriteString("test_key=")
+	builder.WriteString(_m.TestKey)
+	builder.WriteString(", ")
+	builder.WriteString("variant=")
+	builder.WriteString(_m.Variant)
+	builder.WriteString(", ")
+	builder.WriteString("fingerprint=")
+	builder.WriteString(_m.Fingerprint)
+	builder.WriteString(", ")
+	builder.WriteString("earlier=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Earlier))
+	builder.WriteString(", ")
+	builder.WriteString("flags=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Flags))
 	builder.WriteString(", ")
 	builder.WriteString("outcome=")
 	builder.WriteString(_m.Outcome)

@@ -116,6 +116,68 @@ func (_c *TestResultCreate) SetSource(v string) *TestResultCreate {
 	return _c
 }
 
+// SetTestKey sets the "test_key" field.
+func (_c *TestResultCreate) SetTestKey(v string) *TestResultCreate {
+	_c.mutation.SetTestKey(v)
+	return _c
+}
+
+// SetNillableTestKey sets the "test_key" field if the given value is not nil.
+func (_c *TestResultCreate) SetNillableTestKey(v *string) *TestResultCreate {
+	if v != nil {
+		_c.SetTestKey(*v)
+	}
+	return _c
+}
+
+// SetVariant sets the "variant" field.
+func (_c *TestResultCreate) SetVariant(v string) *TestResultCreate {
+	_c.mutation.SetVariant(v)
+	return _c
+}
+
+// SetNillableVariant sets the "variant" field if the given value is not nil.
+func (_c *TestResultCreate) SetNillableVariant(v *string) *TestResultCreate {
+	if v != nil {
+		_c.SetVariant(*v)
+	}
+	return _c
+}
+
+// SetFingerprint sets the "fingerprint" field.
+func (_c *TestResultCreate) SetFingerprint(v string) *TestResultCreate {
+	_c.mutation.SetFingerprint(v)
+	return _c
+}
+
+// SetNillableFingerprint sets the "fingerprint" field if the given value is not nil.
+func (_c *TestResultCreate) SetNillableFingerprint(v *string) *TestResultCreate {
+	if v != nil {
+		_c.SetFingerprint(*v)
+	}
+	return _c
+}
+
+// SetEarlier sets the "earlier" field.
+func (_c *TestResultCreate) SetEarlier(v []string) *TestResultCreate {
+	_c.mutation.SetEarlier(v)
+	return _c
+}
+
+// SetFlags sets the "flags" field.
+func (_c *TestResultCreate) SetFlags(v int) *TestResultCreate {
+	_c.mutation.SetFlags(v)
+	return _c
+}
+
+// SetNillableFlags sets the "flags" field if the given value is not nil.
+func (_c *TestResultCreate) SetNillableFlags(v *int) *TestResultCreate {
+	if v != nil {
+		_c.SetFlags(*v)
+	}
+	return _c
+}
+
 // SetOutcome sets the "outcome" field.
 func (_c *TestResultCreate) SetOutcome(v string) *TestResultCreate {
 	_c.mutation.SetOutcome(v)
@@ -225,6 +287,22 @@ func (_c *TestResultCreate) defaults() error {
 		v := testresult.DefaultUpdatedAt()
 		_c.mutation.SetUpdatedAt(v)
 	}
+	if _, ok := _c.mutation.TestKey(); !ok {
+		v := testresult.DefaultTestKey
+		_c.mutation.SetTestKey(v)
+	}
+	if _, ok := _c.mutation.Variant(); !ok {
+		v := testresult.DefaultVariant
+		_c.mutation.SetVariant(v)
+	}
+	if _, ok := _c.mutation.Fingerprint(); !ok {
+		v := testresult.DefaultFingerprint
+		_c.mutation.SetFingerprint(v)
+	}
+	if _, ok := _c.mutation.Flags(); !ok {
+		v := testresult.DefaultFlags
+		_c.mutation.SetFlags(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if testresult.DefaultID == nil {
 			return fmt.Errorf("db: uninitialized testresult.DefaultID (forgotten import db/runtime?)")
@@ -272,6 +350,18 @@ func (_c *TestResultCreate) check() error {
 	}
 	if _, ok := _c.mutation.Source(); !ok {
 		return &ValidationError{Name: "source", err: errors.New(`db: missing required field "TestResult.source"`)}
+	}
+	if _, ok := _c.mutation.TestKey(); !ok {
+		return &ValidationError{Name: "test_key", err: errors.New(`db: missing required field "TestResult.test_key"`)}
+	}
+	if _, ok := _c.mutation.Variant(); !ok {
+		return &ValidationError{Name: "variant", err: errors.New(`db: missing required field "TestResult.variant"`)}
+	}
+	if _, ok := _c.mutation.Fingerprint(); !ok {
+		return &ValidationError{Name: "fingerprint", err: errors.New(`db: missing required field "TestResult.fingerprint"`)}
+	}
+	if _, ok := _c.mutation.Flags(); !ok {
+		return &ValidationError{Name: "flags", err: errors.New(`db: missing required field "TestResult.flags"`)}
 	}
 	if _, ok := _c.mutation.Outcome(); !ok {
 		return &ValidationError{Name: "outcome", err: errors.New(`db: missing required field "TestResult.outcome"`)}
@@ -364,6 +454,26 @@ func (_c *TestResultCreate) createSpec() (*TestResult, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Source(); ok {
 		_spec.SetField(testresult.FieldSource, field.TypeString, value)
 		_node.Source = value
+	}
+	if value, ok := _c.mutation.TestKey(); ok {
+		_spec.SetField(testresult.FieldTestKey, field.TypeString, value)
+		_node.TestKey = value
+	}
+	if value, ok := _c.mutation.Variant(); ok {
+		_spec.SetField(testresult.FieldVariant, field.TypeString, value)
+		_node.Variant = value
+	}
+	if value, ok := _c.mutation.Fingerprint(); ok {
+		_spec.SetField(testresult.FieldFingerprint, field.TypeString, value)
+		_node.Fingerprint = value
+	}
+	if value, ok := _c.mutation.Earlier(); ok {
+		_spec.SetField(testresult.FieldEarlier, field.TypeJSON, value)
+		_node.Earlier = value
+	}
+	if value, ok := _c.mutation.Flags(); ok {
+		_spec.SetField(testresult.FieldFlags, field.TypeInt, value)
+		_node.Flags = value
 	}
 	if value, ok := _c.mutation.Outcome(); ok {
 		_spec.SetField(testresult.FieldOutcome, field.TypeString, value)
@@ -577,6 +687,21 @@ func (u *TestResultUpsertOne) UpdateNewValues() *TestResultUpsertOne {
 		}
 		if _, exists := u.create.mutation.Source(); exists {
 			s.SetIgnore(testresult.FieldSource)
+		}
+		if _, exists := u.create.mutation.TestKey(); exists {
+			s.SetIgnore(testresult.FieldTestKey)
+		}
+		if _, exists := u.create.mutation.Variant(); exists {
+			s.SetIgnore(testresult.FieldVariant)
+		}
+		if _, exists := u.create.mutation.Fingerprint(); exists {
+			s.SetIgnore(testresult.FieldFingerprint)
+		}
+		if _, exists := u.create.mutation.Earlier(); exists {
+			s.SetIgnore(testresult.FieldEarlier)
+		}
+		if _, exists := u.create.mutation.Flags(); exists {
+			s.SetIgnore(testresult.FieldFlags)
 		}
 		if _, exists := u.create.mutation.Outcome(); exists {
 			s.SetIgnore(testresult.FieldOutcome)
@@ -868,6 +993,21 @@ func (u *TestResultUpsertBulk) UpdateNewValues() *TestResultUpsertBulk {
 			}
 			if _, exists := b.mutation.Source(); exists {
 				s.SetIgnore(testresult.FieldSource)
+			}
+			if _, exists := b.mutation.TestKey(); exists {
+				s.SetIgnore(testresult.FieldTestKey)
+			}
+			if _, exists := b.mutation.Variant(); exists {
+				s.SetIgnore(testresult.FieldVariant)
+			}
+			if _, exists := b.mutation.Fingerprint(); exists {
+				s.SetIgnore(testresult.FieldFingerprint)
+			}
+			if _, exists := b.mutation.Earlier(); exists {
+				s.SetIgnore(testresult.FieldEarlier)
+			}
+			if _, exists := b.mutation.Flags(); exists {
+				s.SetIgnore(testresult.FieldFlags)
 			}
 			if _, exists := b.mutation.Outcome(); exists {
 				s.SetIgnore(testresult.FieldOutcome)

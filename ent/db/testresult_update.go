@@ -147,6 +147,9 @@ func (_u *TestResultUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	if value, ok := _u.mutation.AddedSeverity(); ok {
 		_spec.AddField(testresult.FieldSeverity, field.TypeInt, value)
 	}
+	if _u.mutation.EarlierCleared() {
+		_spec.ClearField(testresult.FieldEarlier, field.TypeJSON)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -316,6 +319,9 @@ func (_u *TestResultUpdateOne) sqlSave(ctx context.Context) (_node *TestResult, 
 	}
 	if value, ok := _u.mutation.AddedSeverity(); ok {
 		_spec.AddField(testresult.FieldSeverity, field.TypeInt, value)
+	}
+	if _u.mutation.EarlierCleared() {
+		_spec.ClearField(testresult.FieldEarlier, field.TypeJSON)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &TestResult{config: _u.config}

@@ -44,6 +44,16 @@ type Tx struct {
 	MemberSession *MemberSessionClient
 	// Organization is the client for interacting with the Organization builders.
 	Organization *OrganizationClient
+	// ReadinessPolicy is the client for interacting with the ReadinessPolicy builders.
+	ReadinessPolicy *ReadinessPolicyClient
+	// ReadinessPolicyRevision is the client for interacting with the ReadinessPolicyRevision builders.
+	ReadinessPolicyRevision *ReadinessPolicyRevisionClient
+	// Release is the client for interacting with the Release builders.
+	Release *ReleaseClient
+	// ReleaseChange is the client for interacting with the ReleaseChange builders.
+	ReleaseChange *ReleaseChangeClient
+	// ReleaseExecution is the client for interacting with the ReleaseExecution builders.
+	ReleaseExecution *ReleaseExecutionClient
 	// Run is the client for interacting with the Run builders.
 	Run *RunClient
 	// Service is the client for interacting with the Service builders.
@@ -62,6 +72,8 @@ type Tx struct {
 	TemplateUse *TemplateUseClient
 	// TestResult is the client for interacting with the TestResult builders.
 	TestResult *TestResultClient
+	// Waiver is the client for interacting with the Waiver builders.
+	Waiver *WaiverClient
 	// Workflow is the client for interacting with the Workflow builders.
 	Workflow *WorkflowClient
 	// WorkflowRevision is the client for interacting with the WorkflowRevision builders.
@@ -212,6 +224,11 @@ func (tx *Tx) init() {
 	tx.Member = NewMemberClient(tx.config)
 	tx.MemberSession = NewMemberSessionClient(tx.config)
 	tx.Organization = NewOrganizationClient(tx.config)
+	tx.ReadinessPolicy = NewReadinessPolicyClient(tx.config)
+	tx.ReadinessPolicyRevision = NewReadinessPolicyRevisionClient(tx.config)
+	tx.Release = NewReleaseClient(tx.config)
+	tx.ReleaseChange = NewReleaseChangeClient(tx.config)
+	tx.ReleaseExecution = NewReleaseExecutionClient(tx.config)
 	tx.Run = NewRunClient(tx.config)
 	tx.Service = NewServiceClient(tx.config)
 	tx.Setting = NewSettingClient(tx.config)
@@ -221,6 +238,7 @@ func (tx *Tx) init() {
 	tx.TemplateRevision = NewTemplateRevisionClient(tx.config)
 	tx.TemplateUse = NewTemplateUseClient(tx.config)
 	tx.TestResult = NewTestResultClient(tx.config)
+	tx.Waiver = NewWaiverClient(tx.config)
 	tx.Workflow = NewWorkflowClient(tx.config)
 	tx.WorkflowRevision = NewWorkflowRevisionClient(tx.config)
 }

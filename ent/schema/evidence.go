@@ -125,6 +125,11 @@ func (TestResult) Fields() []ent.Field {
 		field.Text("suite").Immutable(),
 		field.Text("name").Immutable(),
 		field.Text("source").Immutable(), // the file of the test's code
+		field.String("test_key").Default("").Immutable(),
+		field.Text("variant").Default("").Immutable(), // what it ran on, such as a browser: not a part of its identity
+		field.String("fingerprint").Default("").Immutable(),
+		field.Strings("earlier").Optional().Immutable(), // outcomes of earlier tries that the tool listed beside the result
+		field.Int("flags").Default(0).Immutable(),       // sum of execution.Flag
 		field.String("outcome").Immutable(),
 		field.Int64("duration").Immutable(), // nanoseconds
 		field.Text("message").Immutable(),

@@ -37,6 +37,7 @@ func (Execution) Fields() []ent.Field {
 		field.JSON("templates", json.RawMessage{}).Optional().Immutable(), // execution.Template of each that the workflow was merged with
 		field.String("trigger").Immutable(),
 		field.String("actor").Immutable(),
+		field.String("commit").Default("").Immutable(), // of the application, as the trigger says
 		field.String("idempotency_key").Optional().Nillable().Immutable(),
 		field.Bool("fail_fast").Default(false).Immutable(), // the first run that fails ends the others
 		field.Int("max_parallel").Default(0).Immutable(),   // runs under way at a time; 0 for no limit
@@ -182,7 +183,9 @@ func (Attempt) Fields() []ent.Field {
 		field.Time("assigned_at").Optional().Nillable(),
 		field.Bool("delivered").Default(false),
 		field.Strings("notes").Optional(),
-		field.Bytes("spec").Immutable(), // the encoded assignment
+		field.JSON("subject_start", json.RawMessage{}).Optional(), // execution.Subject, as observed when the attempt began
+		field.JSON("subject_end", json.RawMessage{}).Optional(),   // and when it ended
+		field.Bytes("spec").Immutable(),                           // the encoded assignment
 		field.String("spec_digest").Immutable())
 }
 

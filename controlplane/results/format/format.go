@@ -96,15 +96,9 @@ func (n Name) parser() parser {
 // Parse reads a report and calls emit for every case. It returns the format, which for Auto and for no name its content decides;
 // none when that says nothing. An error wraps results.ErrUnreadable unless emit or r caused it.
 func Parse(name Name, r io.Reader, emit func(results.Case) error) (Name, results.Summary, error) {
-	if name == Auto || name == "" {
-		b := bufio.NewReaderSize(r, peek)
-		head, err := b.Peek(peek)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return "", results.Summary{}, fmt.Errorf("read report: %w", err)
-		}
-		if name, r = Detect(head), b; name == "" {
-			return "", results.Summary{}, unknown(head)
-		}
+	name, r, err := Resolve(name, r)
+	if err != nil {
+		return "", results.Summary{}, err
 	}
 	parse := name.parser()
 	if parse == nil {
@@ -112,6 +106,23 @@ func Parse(name Name, r io.Reader, emit func(results.Case) error) (Name, results
 	}
 	sum, err := parse(r, emit)
 	return name, sum, err
+}
+
+// Resolve finds out by the first bytes of a report what its format is, unless that is known, and returns a reader of all of it. The
+// error wraps results.ErrUnreadable when they are of no format that is known.
+func Resolve(name Name, r io.Reader) (Name, io.Reader, error) {
+	if name != Auto && name != "" {
+		return name, r, nil
+	}
+	b := bufio.NewReaderSize(r, peek)
+	head, err := b.Peek(peek)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", nil, fmt.Errorf("read report: %w", err)
+	}
+	if name = Detect(head); name == "" {
+		return "", nil, unknown(head)
+	}
+	return name, b, nil
 }
 
 func unknown(head []byte) error {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
@@ -153,7 +154,11 @@ func files() map[string]func(t *testing.T, f *fixture) {
 			}
 			results := []execution.TestResult{
 				{Suite: "cart", Name: "adds", Outcome: "passed", Duration: time.Second},
-				{Suite: "cart", Name: "removes", Outcome: "failed", Message: "expected 1", Detail: "at line 3"},
+				{
+					Suite: "cart", Name: "removes", Outcome: "failed", Message: "expected 1", Detail: "at line 3", File: "cart_test.py",
+					Key: "cabb5cb8e533d67d51bddc901d2a79ed", Variant: "chromium", Fingerprint: "fp1:649b72b52e25e7c0",
+					Earlier: []string{"passed", "failed"}, Flags: execution.Synthetic | execution.DuplicateName,
+				},
 				{Suite: "cart", Name: "waits", Outcome: "skipped"},
 				{Suite: "cart", Name: "breaks", Outcome: "errored"},
 				{Suite: "cart", Name: "hangs", Outcome: "timed_out"},
@@ -198,8 +203,8 @@ func (f *fixture) worstFirst(t *testing.T, n accepted) {
 			break
 		}
 	}
-	want := []string{"breaks", "hangs", "removes", "loses its node", "stands behind", "was stopped", "waits", "adds"}
-	if !slices.Equal(names, want) {
+	order := []string{"breaks", "hangs", "removes", "loses its node", "stands behind", "was stopped", "waits", "adds"}
+	if !slices.Equal(names, order) {
 		t.Errorf("order %v: want the bad ones, then those that should have run, then skipped, then passed", names)
 	}
 	for _, o := range results.Outcomes() {
@@ -209,8 +214,16 @@ func (f *fixture) worstFirst(t *testing.T, n accepted) {
 		}
 	}
 	only, _, err := f.Results(f.as(t), n.Execution.ID, []string{"failed"}, 10, "")
-	if err != nil || len(only) != 1 || only[0].Message != "expected 1" || only[0].Detail != "at line 3" || only[0].Environment != "staging" {
-		t.Errorf("failed only: %+v, %v", only, err)
+	if err != nil || len(only) != 1 {
+		t.Fatalf("failed only: %+v, %v", only, err)
+	}
+	want := execution.TestResult{
+		ID: only[0].ID, Attempt: n.AttemptID, Environment: "staging", Step: 1, Suite: "cart", Name: "removes", File: "cart_test.py",
+		Key: "cabb5cb8e533d67d51bddc901d2a79ed", Variant: "chromium", Fingerprint: "fp1:649b72b52e25e7c0", Earlier: []string{"passed", "failed"},
+		Flags: execution.Synthetic | execution.DuplicateName, Outcome: "failed", Message: "expected 1", Detail: "at line 3",
+	}
+	if diff := cmp.Diff(want, only[0]); diff != "" {
+		t.Errorf("everything of a result is kept (-want +got):\n%s", diff)
 	}
 }
 
@@ -268,10 +281,10 @@ func tenancy() map[string]func(t *testing.T, f *fixture) {
 					_, err := f.SaveReport(ctx, execution.Report{Attempt: n.AttemptID, Status: execution.Passed})
 					return err
 				},
-				"Append":     func() error { _, err := f.AppendChunks(ctx, []execution.Chunk{chunk(n, 0, "x", 0, 0)}); return err },
-				"Streams":    func() error { _, err := f.Streams(ctx, n.AttemptID); return err },
-				"Assignment": func() error { _, _, err := f.Assignment(ctx, n.AttemptID); return err },
-				"CheckStep":  func() error { return f.CheckStep(ctx, n.AttemptID, 0) },
+				"Append":       func() error { _, err := f.AppendChunks(ctx, []execution.Chunk{chunk(n, 0, "x", 0, 0)}); return err },
+				"Streams":      func() error { _, err := f.Streams(ctx, n.AttemptID); return err },
+				"Assignment":   func() error { _, _, err := f.Assignment(ctx, n.AttemptID); return err },
+				"StepWorkflow": func() error { _, err := f.StepWorkflow(ctx, n.AttemptID, 0); return err },
 				"SaveFile": func() error {
 					_, err := f.SaveFile(ctx, execution.File{ID: uuid.New(), Attempt: n.AttemptID, Kind: execution.FileArtifact, Path: "x", SHA256: "cc"}, nil)
 					return err

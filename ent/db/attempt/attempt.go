@@ -50,6 +50,10 @@ const (
 	FieldDelivered = "delivered"
 	// FieldNotes holds the string denoting the notes field in the database.
 	FieldNotes = "notes"
+	// FieldSubjectStart holds the string denoting the subject_start field in the database.
+	FieldSubjectStart = "subject_start"
+	// FieldSubjectEnd holds the string denoting the subject_end field in the database.
+	FieldSubjectEnd = "subject_end"
 	// FieldSpec holds the string denoting the spec field in the database.
 	FieldSpec = "spec"
 	// FieldSpecDigest holds the string denoting the spec_digest field in the database.
@@ -114,6 +118,8 @@ var Columns = []string{
 	FieldAssignedAt,
 	FieldDelivered,
 	FieldNotes,
+	FieldSubjectStart,
+	FieldSubjectEnd,
 	FieldSpec,
 	FieldSpecDigest,
 }

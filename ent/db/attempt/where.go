@@ -841,6 +841,26 @@ func NotesNotNil() predicate.Attempt {
 	return predicate.Attempt(sql.FieldNotNull(FieldNotes))
 }
 
+// SubjectStartIsNil applies the IsNil predicate on the "subject_start" field.
+func SubjectStartIsNil() predicate.Attempt {
+	return predicate.Attempt(sql.FieldIsNull(FieldSubjectStart))
+}
+
+// SubjectStartNotNil applies the NotNil predicate on the "subject_start" field.
+func SubjectStartNotNil() predicate.Attempt {
+	return predicate.Attempt(sql.FieldNotNull(FieldSubjectStart))
+}
+
+// SubjectEndIsNil applies the IsNil predicate on the "subject_end" field.
+func SubjectEndIsNil() predicate.Attempt {
+	return predicate.Attempt(sql.FieldIsNull(FieldSubjectEnd))
+}
+
+// SubjectEndNotNil applies the NotNil predicate on the "subject_end" field.
+func SubjectEndNotNil() predicate.Attempt {
+	return predicate.Attempt(sql.FieldNotNull(FieldSubjectEnd))
+}
+
 // SpecEQ applies the EQ predicate on the "spec" field.
 func SpecEQ(v []byte) predicate.Attempt {
 	return predicate.Attempt(sql.FieldEQ(FieldSpec, v))

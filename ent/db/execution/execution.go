@@ -48,6 +48,8 @@ const (
 	FieldTrigger = "trigger"
 	// FieldActor holds the string denoting the actor field in the database.
 	FieldActor = "actor"
+	// FieldCommit holds the string denoting the commit field in the database.
+	FieldCommit = "commit"
 	// FieldIdempotencyKey holds the string denoting the idempotency_key field in the database.
 	FieldIdempotencyKey = "idempotency_key"
 	// FieldFailFast holds the string denoting the fail_fast field in the database.
@@ -113,6 +115,7 @@ var Columns = []string{
 	FieldTemplates,
 	FieldTrigger,
 	FieldActor,
+	FieldCommit,
 	FieldIdempotencyKey,
 	FieldFailFast,
 	FieldMaxParallel,
@@ -155,6 +158,8 @@ var (
 	DefaultReason string
 	// DefaultMessage holds the default value on creation for the "message" field.
 	DefaultMessage string
+	// DefaultCommit holds the default value on creation for the "commit" field.
+	DefaultCommit string
 	// DefaultFailFast holds the default value on creation for the "fail_fast" field.
 	DefaultFailFast bool
 	// DefaultMaxParallel holds the default value on creation for the "max_parallel" field.
@@ -251,6 +256,11 @@ func ByTrigger(opts ...sql.OrderTermOption) OrderOption {
 // ByActor orders the results by the actor field.
 func ByActor(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldActor, opts...).ToFunc()
+}
+
+// ByCommit orders the results by the commit field.
+func ByCommit(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCommit, opts...).ToFunc()
 }
 
 // ByIdempotencyKey orders the results by the idempotency_key field.

@@ -126,6 +126,11 @@ func Actor(v string) predicate.Execution {
 	return predicate.Execution(sql.FieldEQ(FieldActor, v))
 }
 
+// Commit applies equality check predicate on the "commit" field. It's identical to CommitEQ.
+func Commit(v string) predicate.Execution {
+	return predicate.Execution(sql.FieldEQ(FieldCommit, v))
+}
+
 // IdempotencyKey applies equality check predicate on the "idempotency_key" field. It's identical to IdempotencyKeyEQ.
 func IdempotencyKey(v string) predicate.Execution {
 	return predicate.Execution(sql.FieldEQ(FieldIdempotencyKey, v))
@@ -914,6 +919,71 @@ func ActorEqualFold(v string) predicate.Execution {
 // ActorContainsFold applies the ContainsFold predicate on the "actor" field.
 func ActorContainsFold(v string) predicate.Execution {
 	return predicate.Execution(sql.FieldContainsFold(FieldActor, v))
+}
+
+// CommitEQ applies the EQ predicate on the "commit" field.
+func CommitEQ(v string) predicate.Execution {
+	return predicate.Execution(sql.FieldEQ(FieldCommit, v))
+}
+
+// CommitNEQ applies the NEQ predicate on the "commit" field.
+func CommitNEQ(v string) predicate.Execution {
+	return predicate.Execution(sql.FieldNEQ(FieldCommit, v))
+}
+
+// CommitIn applies the In predicate on the "commit" field.
+func CommitIn(vs ...string) predicate.Execution {
+	return predicate.Execution(sql.FieldIn(FieldCommit, vs...))
+}
+
+// CommitNotIn applies the NotIn predicate on the "commit" field.
+func CommitNotIn(vs ...string) predicate.Execution {
+	return predicate.Execution(sql.FieldNotIn(FieldCommit, vs...))
+}
+
+// CommitGT applies the GT predicate on the "commit" field.
+func CommitGT(v string) predicate.Execution {
+	return predicate.Execution(sql.FieldGT(FieldCommit, v))
+}
+
+// CommitGTE applies the GTE predicate on the "commit" field.
+func CommitGTE(v string) predicate.Execution {
+	return predicate.Execution(sql.FieldGTE(FieldCommit, v))
+}
+
+// CommitLT applies the LT predicate on the "commit" field.
+func CommitLT(v string) predicate.Execution {
+	return predicate.Execution(sql.FieldLT(FieldCommit, v))
+}
+
+// CommitLTE applies the LTE predicate on the "commit" field.
+func CommitLTE(v string) predicate.Execution {
+	return predicate.Execution(sql.FieldLTE(FieldCommit, v))
+}
+
+// CommitContains applies the Contains predicate on the "commit" field.
+func CommitContains(v string) predicate.Execution {
+	return predicate.Execution(sql.FieldContains(FieldCommit, v))
+}
+
+// CommitHasPrefix applies the HasPrefix predicate on the "commit" field.
+func CommitHasPrefix(v string) predicate.Execution {
+	return predicate.Execution(sql.FieldHasPrefix(FieldCommit, v))
+}
+
+// CommitHasSuffix applies the HasSuffix predicate on the "commit" field.
+func CommitHasSuffix(v string) predicate.Execution {
+	return predicate.Execution(sql.FieldHasSuffix(FieldCommit, v))
+}
+
+// CommitEqualFold applies the EqualFold predicate on the "commit" field.
+func CommitEqualFold(v string) predicate.Execution {
+	return predicate.Execution(sql.FieldEqualFold(FieldCommit, v))
+}
+
+// CommitContainsFold applies the ContainsFold predicate on the "commit" field.
+func CommitContainsFold(v string) predicate.Execution {
+	return predicate.Execution(sql.FieldContainsFold(FieldCommit, v))
 }
 
 // IdempotencyKeyEQ applies the EQ predicate on the "idempotency_key" field.

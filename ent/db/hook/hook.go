@@ -189,6 +189,66 @@ func (f OrganizationFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, 
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.OrganizationMutation", m)
 }
 
+// The ReadinessPolicyFunc type is an adapter to allow the use of ordinary
+// function as ReadinessPolicy mutator.
+type ReadinessPolicyFunc func(context.Context, *db.ReadinessPolicyMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ReadinessPolicyFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.ReadinessPolicyMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.ReadinessPolicyMutation", m)
+}
+
+// The ReadinessPolicyRevisionFunc type is an adapter to allow the use of ordinary
+// function as ReadinessPolicyRevision mutator.
+type ReadinessPolicyRevisionFunc func(context.Context, *db.ReadinessPolicyRevisionMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ReadinessPolicyRevisionFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.ReadinessPolicyRevisionMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.ReadinessPolicyRevisionMutation", m)
+}
+
+// The ReleaseFunc type is an adapter to allow the use of ordinary
+// function as Release mutator.
+type ReleaseFunc func(context.Context, *db.ReleaseMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ReleaseFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.ReleaseMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.ReleaseMutation", m)
+}
+
+// The ReleaseChangeFunc type is an adapter to allow the use of ordinary
+// function as ReleaseChange mutator.
+type ReleaseChangeFunc func(context.Context, *db.ReleaseChangeMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ReleaseChangeFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.ReleaseChangeMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.ReleaseChangeMutation", m)
+}
+
+// The ReleaseExecutionFunc type is an adapter to allow the use of ordinary
+// function as ReleaseExecution mutator.
+type ReleaseExecutionFunc func(context.Context, *db.ReleaseExecutionMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ReleaseExecutionFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.ReleaseExecutionMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.ReleaseExecutionMutation", m)
+}
+
 // The RunFunc type is an adapter to allow the use of ordinary
 // function as Run mutator.
 type RunFunc func(context.Context, *db.RunMutation) (db.Value, error)
@@ -295,6 +355,18 @@ func (f TestResultFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, er
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.TestResultMutation", m)
+}
+
+// The WaiverFunc type is an adapter to allow the use of ordinary
+// function as Waiver mutator.
+type WaiverFunc func(context.Context, *db.WaiverMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f WaiverFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.WaiverMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.WaiverMutation", m)
 }
 
 // The WorkflowFunc type is an adapter to allow the use of ordinary

@@ -127,6 +127,8 @@ var (
 		{Name: "assigned_at", Type: field.TypeTime, Nullable: true},
 		{Name: "delivered", Type: field.TypeBool, Default: false},
 		{Name: "notes", Type: field.TypeJSON, Nullable: true},
+		{Name: "subject_start", Type: field.TypeJSON, Nullable: true},
+		{Name: "subject_end", Type: field.TypeJSON, Nullable: true},
 		{Name: "spec", Type: field.TypeBytes},
 		{Name: "spec_digest", Type: field.TypeString},
 		{Name: "organization_id", Type: field.TypeUUID},
@@ -142,25 +144,25 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "attempts_organizations_organization",
-				Columns:    []*schema.Column{AttemptsColumns[16]},
+				Columns:    []*schema.Column{AttemptsColumns[18]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "attempts_executions_execution",
-				Columns:    []*schema.Column{AttemptsColumns[17]},
+				Columns:    []*schema.Column{AttemptsColumns[19]},
 				RefColumns: []*schema.Column{ExecutionsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "attempts_runs_run",
-				Columns:    []*schema.Column{AttemptsColumns[18]},
+				Columns:    []*schema.Column{AttemptsColumns[20]},
 				RefColumns: []*schema.Column{RunsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "attempts_clusters_cluster",
-				Columns:    []*schema.Column{AttemptsColumns[19]},
+				Columns:    []*schema.Column{AttemptsColumns[21]},
 				RefColumns: []*schema.Column{ClustersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -169,17 +171,17 @@ var (
 			{
 				Name:    "attempt_organization_id_run_id_number",
 				Unique:  true,
-				Columns: []*schema.Column{AttemptsColumns[16], AttemptsColumns[18], AttemptsColumns[8]},
+				Columns: []*schema.Column{AttemptsColumns[18], AttemptsColumns[20], AttemptsColumns[8]},
 			},
 			{
 				Name:    "attempt_execution_id",
 				Unique:  false,
-				Columns: []*schema.Column{AttemptsColumns[17]},
+				Columns: []*schema.Column{AttemptsColumns[19]},
 			},
 			{
 				Name:    "attempt_cluster_id_status",
 				Unique:  false,
-				Columns: []*schema.Column{AttemptsColumns[19], AttemptsColumns[3]},
+				Columns: []*schema.Column{AttemptsColumns[21], AttemptsColumns[3]},
 			},
 		},
 	}
@@ -425,6 +427,7 @@ var (
 		{Name: "templates", Type: field.TypeJSON, Nullable: true},
 		{Name: "trigger", Type: field.TypeString},
 		{Name: "actor", Type: field.TypeString},
+		{Name: "commit", Type: field.TypeString, Default: ""},
 		{Name: "idempotency_key", Type: field.TypeString, Nullable: true},
 		{Name: "fail_fast", Type: field.TypeBool, Default: false},
 		{Name: "max_parallel", Type: field.TypeInt, Default: 0},
@@ -448,13 +451,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "executions_organizations_organization",
-				Columns:    []*schema.Column{ExecutionsColumns[27]},
+				Columns:    []*schema.Column{ExecutionsColumns[28]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "executions_workflow_revisions_revision",
-				Columns:    []*schema.Column{ExecutionsColumns[28]},
+				Columns:    []*schema.Column{ExecutionsColumns[29]},
 				RefColumns: []*schema.Column{WorkflowRevisionsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -463,22 +466,22 @@ var (
 			{
 				Name:    "execution_organization_id_idempotency_key",
 				Unique:  true,
-				Columns: []*schema.Column{ExecutionsColumns[27], ExecutionsColumns[15]},
+				Columns: []*schema.Column{ExecutionsColumns[28], ExecutionsColumns[16]},
 			},
 			{
 				Name:    "execution_organization_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{ExecutionsColumns[27], ExecutionsColumns[0]},
+				Columns: []*schema.Column{ExecutionsColumns[28], ExecutionsColumns[0]},
 			},
 			{
 				Name:    "execution_organization_id_workflow_id",
 				Unique:  false,
-				Columns: []*schema.Column{ExecutionsColumns[27], ExecutionsColumns[8], ExecutionsColumns[0]},
+				Columns: []*schema.Column{ExecutionsColumns[28], ExecutionsColumns[8], ExecutionsColumns[0]},
 			},
 			{
 				Name:    "execution_root_id",
 				Unique:  false,
-				Columns: []*schema.Column{ExecutionsColumns[20]},
+				Columns: []*schema.Column{ExecutionsColumns[21]},
 			},
 		},
 	}
@@ -727,6 +730,231 @@ var (
 		Name:       "organizations",
 		Columns:    OrganizationsColumns,
 		PrimaryKey: []*schema.Column{OrganizationsColumns[0]},
+	}
+	// ReadinessPoliciesColumns holds the columns for the "readiness_policies" table.
+	ReadinessPoliciesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "name", Type: field.TypeString},
+		{Name: "labels", Type: field.TypeJSON, Nullable: true},
+		{Name: "description", Type: field.TypeString, Default: ""},
+		{Name: "revision", Type: field.TypeInt, Default: 1},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "team_id", Type: field.TypeUUID},
+	}
+	// ReadinessPoliciesTable holds the schema information for the "readiness_policies" table.
+	ReadinessPoliciesTable = &schema.Table{
+		Name:       "readiness_policies",
+		Columns:    ReadinessPoliciesColumns,
+		PrimaryKey: []*schema.Column{ReadinessPoliciesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "readiness_policies_organizations_organization",
+				Columns:    []*schema.Column{ReadinessPoliciesColumns[7]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "readiness_policies_teams_team",
+				Columns:    []*schema.Column{ReadinessPoliciesColumns[8]},
+				RefColumns: []*schema.Column{TeamsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "readinesspolicy_organization_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{ReadinessPoliciesColumns[7], ReadinessPoliciesColumns[3]},
+			},
+		},
+	}
+	// ReadinessPolicyRevisionsColumns holds the columns for the "readiness_policy_revisions" table.
+	ReadinessPolicyRevisionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "number", Type: field.TypeInt},
+		{Name: "digest", Type: field.TypeString},
+		{Name: "source", Type: field.TypeString, Size: 2147483647},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "policy_id", Type: field.TypeUUID},
+	}
+	// ReadinessPolicyRevisionsTable holds the schema information for the "readiness_policy_revisions" table.
+	ReadinessPolicyRevisionsTable = &schema.Table{
+		Name:       "readiness_policy_revisions",
+		Columns:    ReadinessPolicyRevisionsColumns,
+		PrimaryKey: []*schema.Column{ReadinessPolicyRevisionsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "readiness_policy_revisions_organizations_organization",
+				Columns:    []*schema.Column{ReadinessPolicyRevisionsColumns[6]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "readiness_policy_revisions_readiness_policies_policy",
+				Columns:    []*schema.Column{ReadinessPolicyRevisionsColumns[7]},
+				RefColumns: []*schema.Column{ReadinessPoliciesColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "readinesspolicyrevision_organization_id_policy_id_number",
+				Unique:  true,
+				Columns: []*schema.Column{ReadinessPolicyRevisionsColumns[6], ReadinessPolicyRevisionsColumns[7], ReadinessPolicyRevisionsColumns[3]},
+			},
+		},
+	}
+	// ReleasesColumns holds the columns for the "releases" table.
+	ReleasesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "application", Type: field.TypeString},
+		{Name: "version", Type: field.TypeString},
+		{Name: "commit", Type: field.TypeString, Default: ""},
+		{Name: "images", Type: field.TypeJSON, Nullable: true},
+		{Name: "actor", Type: field.TypeString},
+		{Name: "policy", Type: field.TypeJSON},
+		{Name: "policy_name", Type: field.TypeString},
+		{Name: "policy_revision", Type: field.TypeInt},
+		{Name: "policy_digest", Type: field.TypeString},
+		{Name: "cells", Type: field.TypeJSON},
+		{Name: "state", Type: field.TypeString, Default: "INCOMPLETE"},
+		{Name: "changes", Type: field.TypeInt, Default: 0},
+		{Name: "verdict", Type: field.TypeJSON, Nullable: true},
+		{Name: "decided_at", Type: field.TypeTime, Nullable: true},
+		{Name: "stale_at", Type: field.TypeTime, Nullable: true},
+		{Name: "cause", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "team_id", Type: field.TypeUUID},
+	}
+	// ReleasesTable holds the schema information for the "releases" table.
+	ReleasesTable = &schema.Table{
+		Name:       "releases",
+		Columns:    ReleasesColumns,
+		PrimaryKey: []*schema.Column{ReleasesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "releases_organizations_organization",
+				Columns:    []*schema.Column{ReleasesColumns[19]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "releases_teams_team",
+				Columns:    []*schema.Column{ReleasesColumns[20]},
+				RefColumns: []*schema.Column{TeamsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "release_organization_id_application_version",
+				Unique:  true,
+				Columns: []*schema.Column{ReleasesColumns[19], ReleasesColumns[3], ReleasesColumns[4]},
+			},
+			{
+				Name:    "release_organization_id_id",
+				Unique:  false,
+				Columns: []*schema.Column{ReleasesColumns[19], ReleasesColumns[0]},
+			},
+			{
+				Name:    "release_stale_at",
+				Unique:  false,
+				Columns: []*schema.Column{ReleasesColumns[17]},
+			},
+		},
+	}
+	// ReleaseChangesColumns holds the columns for the "release_changes" table.
+	ReleaseChangesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "number", Type: field.TypeInt},
+		{Name: "before", Type: field.TypeString},
+		{Name: "after", Type: field.TypeString},
+		{Name: "cause", Type: field.TypeString, Size: 2147483647},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "release_id", Type: field.TypeUUID},
+	}
+	// ReleaseChangesTable holds the schema information for the "release_changes" table.
+	ReleaseChangesTable = &schema.Table{
+		Name:       "release_changes",
+		Columns:    ReleaseChangesColumns,
+		PrimaryKey: []*schema.Column{ReleaseChangesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "release_changes_organizations_organization",
+				Columns:    []*schema.Column{ReleaseChangesColumns[7]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "release_changes_releases_release",
+				Columns:    []*schema.Column{ReleaseChangesColumns[8]},
+				RefColumns: []*schema.Column{ReleasesColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "releasechange_organization_id_release_id_number",
+				Unique:  true,
+				Columns: []*schema.Column{ReleaseChangesColumns[7], ReleaseChangesColumns[8], ReleaseChangesColumns[3]},
+			},
+		},
+	}
+	// ReleaseExecutionsColumns holds the columns for the "release_executions" table.
+	ReleaseExecutionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "reason", Type: field.TypeString},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "release_id", Type: field.TypeUUID},
+		{Name: "execution_id", Type: field.TypeUUID},
+	}
+	// ReleaseExecutionsTable holds the schema information for the "release_executions" table.
+	ReleaseExecutionsTable = &schema.Table{
+		Name:       "release_executions",
+		Columns:    ReleaseExecutionsColumns,
+		PrimaryKey: []*schema.Column{ReleaseExecutionsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "release_executions_organizations_organization",
+				Columns:    []*schema.Column{ReleaseExecutionsColumns[4]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "release_executions_releases_release",
+				Columns:    []*schema.Column{ReleaseExecutionsColumns[5]},
+				RefColumns: []*schema.Column{ReleasesColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "release_executions_executions_execution",
+				Columns:    []*schema.Column{ReleaseExecutionsColumns[6]},
+				RefColumns: []*schema.Column{ExecutionsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "releaseexecution_organization_id_release_id_execution_id",
+				Unique:  true,
+				Columns: []*schema.Column{ReleaseExecutionsColumns[4], ReleaseExecutionsColumns[5], ReleaseExecutionsColumns[6]},
+			},
+			{
+				Name:    "releaseexecution_execution_id",
+				Unique:  false,
+				Columns: []*schema.Column{ReleaseExecutionsColumns[6]},
+			},
+		},
 	}
 	// RunsColumns holds the columns for the "runs" table.
 	RunsColumns = []*schema.Column{
@@ -1076,6 +1304,11 @@ var (
 		{Name: "suite", Type: field.TypeString, Size: 2147483647},
 		{Name: "name", Type: field.TypeString, Size: 2147483647},
 		{Name: "source", Type: field.TypeString, Size: 2147483647},
+		{Name: "test_key", Type: field.TypeString, Default: ""},
+		{Name: "variant", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "fingerprint", Type: field.TypeString, Default: ""},
+		{Name: "earlier", Type: field.TypeJSON, Nullable: true},
+		{Name: "flags", Type: field.TypeInt, Default: 0},
 		{Name: "outcome", Type: field.TypeString},
 		{Name: "duration", Type: field.TypeInt64},
 		{Name: "message", Type: field.TypeString, Size: 2147483647},
@@ -1093,25 +1326,25 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "test_results_organizations_organization",
-				Columns:    []*schema.Column{TestResultsColumns[13]},
+				Columns:    []*schema.Column{TestResultsColumns[18]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "test_results_executions_execution",
-				Columns:    []*schema.Column{TestResultsColumns[14]},
+				Columns:    []*schema.Column{TestResultsColumns[19]},
 				RefColumns: []*schema.Column{ExecutionsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "test_results_attempts_attempt",
-				Columns:    []*schema.Column{TestResultsColumns[15]},
+				Columns:    []*schema.Column{TestResultsColumns[20]},
 				RefColumns: []*schema.Column{AttemptsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "test_results_files_file",
-				Columns:    []*schema.Column{TestResultsColumns[16]},
+				Columns:    []*schema.Column{TestResultsColumns[21]},
 				RefColumns: []*schema.Column{FilesColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -1120,7 +1353,55 @@ var (
 			{
 				Name:    "testresult_execution_id_severity_id",
 				Unique:  false,
-				Columns: []*schema.Column{TestResultsColumns[14], TestResultsColumns[5], TestResultsColumns[0]},
+				Columns: []*schema.Column{TestResultsColumns[19], TestResultsColumns[5], TestResultsColumns[0]},
+			},
+		},
+	}
+	// WaiversColumns holds the columns for the "waivers" table.
+	WaiversColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "rule", Type: field.TypeString},
+		{Name: "environment", Type: field.TypeString, Default: ""},
+		{Name: "suite", Type: field.TypeString, Default: ""},
+		{Name: "test", Type: field.TypeString, Default: ""},
+		{Name: "test_name", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "variant", Type: field.TypeString, Default: ""},
+		{Name: "fingerprint", Type: field.TypeString, Default: ""},
+		{Name: "reason", Type: field.TypeString, Size: 2147483647},
+		{Name: "requester", Type: field.TypeString},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "approvals", Type: field.TypeJSON, Nullable: true},
+		{Name: "revoked_by", Type: field.TypeString, Default: ""},
+		{Name: "revoked_at", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "release_id", Type: field.TypeUUID},
+	}
+	// WaiversTable holds the schema information for the "waivers" table.
+	WaiversTable = &schema.Table{
+		Name:       "waivers",
+		Columns:    WaiversColumns,
+		PrimaryKey: []*schema.Column{WaiversColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "waivers_organizations_organization",
+				Columns:    []*schema.Column{WaiversColumns[16]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "waivers_releases_release",
+				Columns:    []*schema.Column{WaiversColumns[17]},
+				RefColumns: []*schema.Column{ReleasesColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "waiver_release_id",
+				Unique:  false,
+				Columns: []*schema.Column{WaiversColumns[17]},
 			},
 		},
 	}
@@ -1218,6 +1499,11 @@ var (
 		MembersTable,
 		MemberSessionsTable,
 		OrganizationsTable,
+		ReadinessPoliciesTable,
+		ReadinessPolicyRevisionsTable,
+		ReleasesTable,
+		ReleaseChangesTable,
+		ReleaseExecutionsTable,
 		RunsTable,
 		ServicesTable,
 		SettingsTable,
@@ -1227,6 +1513,7 @@ var (
 		TemplateRevisionsTable,
 		TemplateUsesTable,
 		TestResultsTable,
+		WaiversTable,
 		WorkflowsTable,
 		WorkflowRevisionsTable,
 	}
@@ -1264,6 +1551,17 @@ func init() {
 	MembersTable.ForeignKeys[1].RefTable = TeamsTable
 	MemberSessionsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	MemberSessionsTable.ForeignKeys[1].RefTable = MembersTable
+	ReadinessPoliciesTable.ForeignKeys[0].RefTable = OrganizationsTable
+	ReadinessPoliciesTable.ForeignKeys[1].RefTable = TeamsTable
+	ReadinessPolicyRevisionsTable.ForeignKeys[0].RefTable = OrganizationsTable
+	ReadinessPolicyRevisionsTable.ForeignKeys[1].RefTable = ReadinessPoliciesTable
+	ReleasesTable.ForeignKeys[0].RefTable = OrganizationsTable
+	ReleasesTable.ForeignKeys[1].RefTable = TeamsTable
+	ReleaseChangesTable.ForeignKeys[0].RefTable = OrganizationsTable
+	ReleaseChangesTable.ForeignKeys[1].RefTable = ReleasesTable
+	ReleaseExecutionsTable.ForeignKeys[0].RefTable = OrganizationsTable
+	ReleaseExecutionsTable.ForeignKeys[1].RefTable = ReleasesTable
+	ReleaseExecutionsTable.ForeignKeys[2].RefTable = ExecutionsTable
 	RunsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	RunsTable.ForeignKeys[1].RefTable = ExecutionsTable
 	RunsTable.ForeignKeys[2].RefTable = EnvironmentsTable
@@ -1282,6 +1580,8 @@ func init() {
 	TestResultsTable.ForeignKeys[1].RefTable = ExecutionsTable
 	TestResultsTable.ForeignKeys[2].RefTable = AttemptsTable
 	TestResultsTable.ForeignKeys[3].RefTable = FilesTable
+	WaiversTable.ForeignKeys[0].RefTable = OrganizationsTable
+	WaiversTable.ForeignKeys[1].RefTable = ReleasesTable
 	WorkflowsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	WorkflowsTable.ForeignKeys[1].RefTable = TeamsTable
 	WorkflowRevisionsTable.ForeignKeys[0].RefTable = OrganizationsTable

@@ -51,6 +51,21 @@ type MemberSession func(*sql.Selector)
 // Organization is the predicate function for organization builders.
 type Organization func(*sql.Selector)
 
+// ReadinessPolicy is the predicate function for readinesspolicy builders.
+type ReadinessPolicy func(*sql.Selector)
+
+// ReadinessPolicyRevision is the predicate function for readinesspolicyrevision builders.
+type ReadinessPolicyRevision func(*sql.Selector)
+
+// Release is the predicate function for release builders.
+type Release func(*sql.Selector)
+
+// ReleaseChange is the predicate function for releasechange builders.
+type ReleaseChange func(*sql.Selector)
+
+// ReleaseExecution is the predicate function for releaseexecution builders.
+type ReleaseExecution func(*sql.Selector)
+
 // Run is the predicate function for run builders.
 type Run func(*sql.Selector)
 
@@ -77,6 +92,9 @@ type TemplateUse func(*sql.Selector)
 
 // TestResult is the predicate function for testresult builders.
 type TestResult func(*sql.Selector)
+
+// Waiver is the predicate function for waiver builders.
+type Waiver func(*sql.Selector)
 
 // Workflow is the predicate function for workflow builders.
 type Workflow func(*sql.Selector)

@@ -471,6 +471,126 @@ func (f OrganizationMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mut
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.OrganizationMutation", m)
 }
 
+// The ReadinessPolicyQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type ReadinessPolicyQueryRuleFunc func(context.Context, *db.ReadinessPolicyQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f ReadinessPolicyQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.ReadinessPolicyQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.ReadinessPolicyQuery", q)
+}
+
+// The ReadinessPolicyMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type ReadinessPolicyMutationRuleFunc func(context.Context, *db.ReadinessPolicyMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f ReadinessPolicyMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.ReadinessPolicyMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ReadinessPolicyMutation", m)
+}
+
+// The ReadinessPolicyRevisionQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type ReadinessPolicyRevisionQueryRuleFunc func(context.Context, *db.ReadinessPolicyRevisionQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f ReadinessPolicyRevisionQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.ReadinessPolicyRevisionQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.ReadinessPolicyRevisionQuery", q)
+}
+
+// The ReadinessPolicyRevisionMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type ReadinessPolicyRevisionMutationRuleFunc func(context.Context, *db.ReadinessPolicyRevisionMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f ReadinessPolicyRevisionMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.ReadinessPolicyRevisionMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ReadinessPolicyRevisionMutation", m)
+}
+
+// The ReleaseQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type ReleaseQueryRuleFunc func(context.Context, *db.ReleaseQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f ReleaseQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.ReleaseQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.ReleaseQuery", q)
+}
+
+// The ReleaseMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type ReleaseMutationRuleFunc func(context.Context, *db.ReleaseMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f ReleaseMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.ReleaseMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ReleaseMutation", m)
+}
+
+// The ReleaseChangeQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type ReleaseChangeQueryRuleFunc func(context.Context, *db.ReleaseChangeQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f ReleaseChangeQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.ReleaseChangeQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.ReleaseChangeQuery", q)
+}
+
+// The ReleaseChangeMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type ReleaseChangeMutationRuleFunc func(context.Context, *db.ReleaseChangeMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f ReleaseChangeMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.ReleaseChangeMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ReleaseChangeMutation", m)
+}
+
+// The ReleaseExecutionQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type ReleaseExecutionQueryRuleFunc func(context.Context, *db.ReleaseExecutionQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f ReleaseExecutionQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.ReleaseExecutionQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.ReleaseExecutionQuery", q)
+}
+
+// The ReleaseExecutionMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type ReleaseExecutionMutationRuleFunc func(context.Context, *db.ReleaseExecutionMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f ReleaseExecutionMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.ReleaseExecutionMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ReleaseExecutionMutation", m)
+}
+
 // The RunQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type RunQueryRuleFunc func(context.Context, *db.RunQuery) error
@@ -687,6 +807,30 @@ func (f TestResultMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutat
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TestResultMutation", m)
 }
 
+// The WaiverQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type WaiverQueryRuleFunc func(context.Context, *db.WaiverQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f WaiverQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.WaiverQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.WaiverQuery", q)
+}
+
+// The WaiverMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type WaiverMutationRuleFunc func(context.Context, *db.WaiverMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f WaiverMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.WaiverMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.WaiverMutation", m)
+}
+
 // The WorkflowQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type WorkflowQueryRuleFunc func(context.Context, *db.WorkflowQuery) error
@@ -800,6 +944,16 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.OrganizationQuery:
 		return q.Filter(), nil
+	case *db.ReadinessPolicyQuery:
+		return q.Filter(), nil
+	case *db.ReadinessPolicyRevisionQuery:
+		return q.Filter(), nil
+	case *db.ReleaseQuery:
+		return q.Filter(), nil
+	case *db.ReleaseChangeQuery:
+		return q.Filter(), nil
+	case *db.ReleaseExecutionQuery:
+		return q.Filter(), nil
 	case *db.RunQuery:
 		return q.Filter(), nil
 	case *db.ServiceQuery:
@@ -817,6 +971,8 @@ func queryFilter(q db.Query) (Filter, error) {
 	case *db.TemplateUseQuery:
 		return q.Filter(), nil
 	case *db.TestResultQuery:
+		return q.Filter(), nil
+	case *db.WaiverQuery:
 		return q.Filter(), nil
 	case *db.WorkflowQuery:
 		return q.Filter(), nil
@@ -859,6 +1015,16 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 		return m.Filter(), nil
 	case *db.OrganizationMutation:
 		return m.Filter(), nil
+	case *db.ReadinessPolicyMutation:
+		return m.Filter(), nil
+	case *db.ReadinessPolicyRevisionMutation:
+		return m.Filter(), nil
+	case *db.ReleaseMutation:
+		return m.Filter(), nil
+	case *db.ReleaseChangeMutation:
+		return m.Filter(), nil
+	case *db.ReleaseExecutionMutation:
+		return m.Filter(), nil
 	case *db.RunMutation:
 		return m.Filter(), nil
 	case *db.ServiceMutation:
@@ -876,6 +1042,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 	case *db.TemplateUseMutation:
 		return m.Filter(), nil
 	case *db.TestResultMutation:
+		return m.Filter(), nil
+	case *db.WaiverMutation:
 		return m.Filter(), nil
 	case *db.WorkflowMutation:
 		return m.Filter(), nil

@@ -22,6 +22,11 @@ import (
 	"github.com/seatrial/seatrial/ent/db/member"
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
+	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
+	"github.com/seatrial/seatrial/ent/db/readinesspolicyrevision"
+	"github.com/seatrial/seatrial/ent/db/release"
+	"github.com/seatrial/seatrial/ent/db/releasechange"
+	"github.com/seatrial/seatrial/ent/db/releaseexecution"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
@@ -31,6 +36,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templaterevision"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
+	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
 	"github.com/seatrial/seatrial/ent/schema"
@@ -415,36 +421,40 @@ func init() {
 	executionDescMessage := executionFields[2].Descriptor()
 	// execution.DefaultMessage holds the default value on creation for the message field.
 	execution.DefaultMessage = executionDescMessage.Default.(string)
+	// executionDescCommit is the schema descriptor for commit field.
+	executionDescCommit := executionFields[13].Descriptor()
+	// execution.DefaultCommit holds the default value on creation for the commit field.
+	execution.DefaultCommit = executionDescCommit.Default.(string)
 	// executionDescFailFast is the schema descriptor for fail_fast field.
-	executionDescFailFast := executionFields[14].Descriptor()
+	executionDescFailFast := executionFields[15].Descriptor()
 	// execution.DefaultFailFast holds the default value on creation for the fail_fast field.
 	execution.DefaultFailFast = executionDescFailFast.Default.(bool)
 	// executionDescMaxParallel is the schema descriptor for max_parallel field.
-	executionDescMaxParallel := executionFields[15].Descriptor()
+	executionDescMaxParallel := executionFields[16].Descriptor()
 	// execution.DefaultMaxParallel holds the default value on creation for the max_parallel field.
 	execution.DefaultMaxParallel = executionDescMaxParallel.Default.(int)
 	// executionDescPriority is the schema descriptor for priority field.
-	executionDescPriority := executionFields[16].Descriptor()
+	executionDescPriority := executionFields[17].Descriptor()
 	// execution.DefaultPriority holds the default value on creation for the priority field.
 	execution.DefaultPriority = executionDescPriority.Default.(int)
 	// executionDescCalls is the schema descriptor for calls field.
-	executionDescCalls := executionFields[20].Descriptor()
+	executionDescCalls := executionFields[21].Descriptor()
 	// execution.DefaultCalls holds the default value on creation for the calls field.
 	execution.DefaultCalls = executionDescCalls.Default.(bool)
 	// executionDescTestsPassed is the schema descriptor for tests_passed field.
-	executionDescTestsPassed := executionFields[21].Descriptor()
+	executionDescTestsPassed := executionFields[22].Descriptor()
 	// execution.DefaultTestsPassed holds the default value on creation for the tests_passed field.
 	execution.DefaultTestsPassed = executionDescTestsPassed.Default.(int)
 	// executionDescTestsFailed is the schema descriptor for tests_failed field.
-	executionDescTestsFailed := executionFields[22].Descriptor()
+	executionDescTestsFailed := executionFields[23].Descriptor()
 	// execution.DefaultTestsFailed holds the default value on creation for the tests_failed field.
 	execution.DefaultTestsFailed = executionDescTestsFailed.Default.(int)
 	// executionDescTestsErrored is the schema descriptor for tests_errored field.
-	executionDescTestsErrored := executionFields[23].Descriptor()
+	executionDescTestsErrored := executionFields[24].Descriptor()
 	// execution.DefaultTestsErrored holds the default value on creation for the tests_errored field.
 	execution.DefaultTestsErrored = executionDescTestsErrored.Default.(int)
 	// executionDescTestsSkipped is the schema descriptor for tests_skipped field.
-	executionDescTestsSkipped := executionFields[24].Descriptor()
+	executionDescTestsSkipped := executionFields[25].Descriptor()
 	// execution.DefaultTestsSkipped holds the default value on creation for the tests_skipped field.
 	execution.DefaultTestsSkipped = executionDescTestsSkipped.Default.(int)
 	// executionDescID is the schema descriptor for id field.
@@ -653,6 +663,182 @@ func init() {
 	organizationDescID := organizationMixinFields0[0].Descriptor()
 	// organization.DefaultID holds the default value on creation for the id field.
 	organization.DefaultID = organizationDescID.Default.(func() uuid.UUID)
+	readinesspolicyMixin := schema.ReadinessPolicy{}.Mixin()
+	readinesspolicy.Policy = privacy.NewPolicies(readinesspolicyMixin[0], schema.ReadinessPolicy{})
+	readinesspolicy.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := readinesspolicy.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	readinesspolicyMixinFields0 := readinesspolicyMixin[0].Fields()
+	_ = readinesspolicyMixinFields0
+	readinesspolicyFields := schema.ReadinessPolicy{}.Fields()
+	_ = readinesspolicyFields
+	// readinesspolicyDescCreatedAt is the schema descriptor for created_at field.
+	readinesspolicyDescCreatedAt := readinesspolicyMixinFields0[1].Descriptor()
+	// readinesspolicy.DefaultCreatedAt holds the default value on creation for the created_at field.
+	readinesspolicy.DefaultCreatedAt = readinesspolicyDescCreatedAt.Default.(func() time.Time)
+	// readinesspolicyDescUpdatedAt is the schema descriptor for updated_at field.
+	readinesspolicyDescUpdatedAt := readinesspolicyMixinFields0[2].Descriptor()
+	// readinesspolicy.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	readinesspolicy.DefaultUpdatedAt = readinesspolicyDescUpdatedAt.Default.(func() time.Time)
+	// readinesspolicy.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	readinesspolicy.UpdateDefaultUpdatedAt = readinesspolicyDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// readinesspolicyDescName is the schema descriptor for name field.
+	readinesspolicyDescName := readinesspolicyFields[1].Descriptor()
+	// readinesspolicy.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	readinesspolicy.NameValidator = readinesspolicyDescName.Validators[0].(func(string) error)
+	// readinesspolicyDescDescription is the schema descriptor for description field.
+	readinesspolicyDescDescription := readinesspolicyFields[3].Descriptor()
+	// readinesspolicy.DefaultDescription holds the default value on creation for the description field.
+	readinesspolicy.DefaultDescription = readinesspolicyDescDescription.Default.(string)
+	// readinesspolicyDescRevision is the schema descriptor for revision field.
+	readinesspolicyDescRevision := readinesspolicyFields[4].Descriptor()
+	// readinesspolicy.DefaultRevision holds the default value on creation for the revision field.
+	readinesspolicy.DefaultRevision = readinesspolicyDescRevision.Default.(int)
+	// readinesspolicyDescID is the schema descriptor for id field.
+	readinesspolicyDescID := readinesspolicyMixinFields0[0].Descriptor()
+	// readinesspolicy.DefaultID holds the default value on creation for the id field.
+	readinesspolicy.DefaultID = readinesspolicyDescID.Default.(func() uuid.UUID)
+	readinesspolicyrevisionMixin := schema.ReadinessPolicyRevision{}.Mixin()
+	readinesspolicyrevision.Policy = privacy.NewPolicies(readinesspolicyrevisionMixin[0], schema.ReadinessPolicyRevision{})
+	readinesspolicyrevision.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := readinesspolicyrevision.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	readinesspolicyrevisionMixinFields0 := readinesspolicyrevisionMixin[0].Fields()
+	_ = readinesspolicyrevisionMixinFields0
+	readinesspolicyrevisionFields := schema.ReadinessPolicyRevision{}.Fields()
+	_ = readinesspolicyrevisionFields
+	// readinesspolicyrevisionDescCreatedAt is the schema descriptor for created_at field.
+	readinesspolicyrevisionDescCreatedAt := readinesspolicyrevisionMixinFields0[1].Descriptor()
+	// readinesspolicyrevision.DefaultCreatedAt holds the default value on creation for the created_at field.
+	readinesspolicyrevision.DefaultCreatedAt = readinesspolicyrevisionDescCreatedAt.Default.(func() time.Time)
+	// readinesspolicyrevisionDescUpdatedAt is the schema descriptor for updated_at field.
+	readinesspolicyrevisionDescUpdatedAt := readinesspolicyrevisionMixinFields0[2].Descriptor()
+	// readinesspolicyrevision.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	readinesspolicyrevision.DefaultUpdatedAt = readinesspolicyrevisionDescUpdatedAt.Default.(func() time.Time)
+	// readinesspolicyrevision.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	readinesspolicyrevision.UpdateDefaultUpdatedAt = readinesspolicyrevisionDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// readinesspolicyrevisionDescID is the schema descriptor for id field.
+	readinesspolicyrevisionDescID := readinesspolicyrevisionMixinFields0[0].Descriptor()
+	// readinesspolicyrevision.DefaultID holds the default value on creation for the id field.
+	readinesspolicyrevision.DefaultID = readinesspolicyrevisionDescID.Default.(func() uuid.UUID)
+	releaseMixin := schema.Release{}.Mixin()
+	release.Policy = privacy.NewPolicies(releaseMixin[0], schema.Release{})
+	release.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := release.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	releaseMixinFields0 := releaseMixin[0].Fields()
+	_ = releaseMixinFields0
+	releaseFields := schema.Release{}.Fields()
+	_ = releaseFields
+	// releaseDescCreatedAt is the schema descriptor for created_at field.
+	releaseDescCreatedAt := releaseMixinFields0[1].Descriptor()
+	// release.DefaultCreatedAt holds the default value on creation for the created_at field.
+	release.DefaultCreatedAt = releaseDescCreatedAt.Default.(func() time.Time)
+	// releaseDescUpdatedAt is the schema descriptor for updated_at field.
+	releaseDescUpdatedAt := releaseMixinFields0[2].Descriptor()
+	// release.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	release.DefaultUpdatedAt = releaseDescUpdatedAt.Default.(func() time.Time)
+	// release.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	release.UpdateDefaultUpdatedAt = releaseDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// releaseDescApplication is the schema descriptor for application field.
+	releaseDescApplication := releaseFields[1].Descriptor()
+	// release.ApplicationValidator is a validator for the "application" field. It is called by the builders before save.
+	release.ApplicationValidator = releaseDescApplication.Validators[0].(func(string) error)
+	// releaseDescVersion is the schema descriptor for version field.
+	releaseDescVersion := releaseFields[2].Descriptor()
+	// release.VersionValidator is a validator for the "version" field. It is called by the builders before save.
+	release.VersionValidator = releaseDescVersion.Validators[0].(func(string) error)
+	// releaseDescCommit is the schema descriptor for commit field.
+	releaseDescCommit := releaseFields[3].Descriptor()
+	// release.DefaultCommit holds the default value on creation for the commit field.
+	release.DefaultCommit = releaseDescCommit.Default.(string)
+	// releaseDescState is the schema descriptor for state field.
+	releaseDescState := releaseFields[11].Descriptor()
+	// release.DefaultState holds the default value on creation for the state field.
+	release.DefaultState = releaseDescState.Default.(string)
+	// releaseDescChanges is the schema descriptor for changes field.
+	releaseDescChanges := releaseFields[12].Descriptor()
+	// release.DefaultChanges holds the default value on creation for the changes field.
+	release.DefaultChanges = releaseDescChanges.Default.(int)
+	// releaseDescCause is the schema descriptor for cause field.
+	releaseDescCause := releaseFields[16].Descriptor()
+	// release.DefaultCause holds the default value on creation for the cause field.
+	release.DefaultCause = releaseDescCause.Default.(string)
+	// releaseDescID is the schema descriptor for id field.
+	releaseDescID := releaseMixinFields0[0].Descriptor()
+	// release.DefaultID holds the default value on creation for the id field.
+	release.DefaultID = releaseDescID.Default.(func() uuid.UUID)
+	releasechangeMixin := schema.ReleaseChange{}.Mixin()
+	releasechange.Policy = privacy.NewPolicies(releasechangeMixin[0], schema.ReleaseChange{})
+	releasechange.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := releasechange.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	releasechangeMixinFields0 := releasechangeMixin[0].Fields()
+	_ = releasechangeMixinFields0
+	releasechangeFields := schema.ReleaseChange{}.Fields()
+	_ = releasechangeFields
+	// releasechangeDescCreatedAt is the schema descriptor for created_at field.
+	releasechangeDescCreatedAt := releasechangeMixinFields0[1].Descriptor()
+	// releasechange.DefaultCreatedAt holds the default value on creation for the created_at field.
+	releasechange.DefaultCreatedAt = releasechangeDescCreatedAt.Default.(func() time.Time)
+	// releasechangeDescUpdatedAt is the schema descriptor for updated_at field.
+	releasechangeDescUpdatedAt := releasechangeMixinFields0[2].Descriptor()
+	// releasechange.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	releasechange.DefaultUpdatedAt = releasechangeDescUpdatedAt.Default.(func() time.Time)
+	// releasechange.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	releasechange.UpdateDefaultUpdatedAt = releasechangeDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// releasechangeDescID is the schema descriptor for id field.
+	releasechangeDescID := releasechangeMixinFields0[0].Descriptor()
+	// releasechange.DefaultID holds the default value on creation for the id field.
+	releasechange.DefaultID = releasechangeDescID.Default.(func() uuid.UUID)
+	releaseexecutionMixin := schema.ReleaseExecution{}.Mixin()
+	releaseexecution.Policy = privacy.NewPolicies(releaseexecutionMixin[0], schema.ReleaseExecution{})
+	releaseexecution.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := releaseexecution.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	releaseexecutionMixinFields0 := releaseexecutionMixin[0].Fields()
+	_ = releaseexecutionMixinFields0
+	releaseexecutionFields := schema.ReleaseExecution{}.Fields()
+	_ = releaseexecutionFields
+	// releaseexecutionDescCreatedAt is the schema descriptor for created_at field.
+	releaseexecutionDescCreatedAt := releaseexecutionMixinFields0[1].Descriptor()
+	// releaseexecution.DefaultCreatedAt holds the default value on creation for the created_at field.
+	releaseexecution.DefaultCreatedAt = releaseexecutionDescCreatedAt.Default.(func() time.Time)
+	// releaseexecutionDescUpdatedAt is the schema descriptor for updated_at field.
+	releaseexecutionDescUpdatedAt := releaseexecutionMixinFields0[2].Descriptor()
+	// releaseexecution.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	releaseexecution.DefaultUpdatedAt = releaseexecutionDescUpdatedAt.Default.(func() time.Time)
+	// releaseexecution.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	releaseexecution.UpdateDefaultUpdatedAt = releaseexecutionDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// releaseexecutionDescID is the schema descriptor for id field.
+	releaseexecutionDescID := releaseexecutionMixinFields0[0].Descriptor()
+	// releaseexecution.DefaultID holds the default value on creation for the id field.
+	releaseexecution.DefaultID = releaseexecutionDescID.Default.(func() uuid.UUID)
 	runMixin := schema.Run{}.Mixin()
 	run.Policy = privacy.NewPolicies(runMixin[0], schema.Run{})
 	run.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -976,10 +1162,82 @@ func init() {
 	testresult.DefaultUpdatedAt = testresultDescUpdatedAt.Default.(func() time.Time)
 	// testresult.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
 	testresult.UpdateDefaultUpdatedAt = testresultDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// testresultDescTestKey is the schema descriptor for test_key field.
+	testresultDescTestKey := testresultFields[9].Descriptor()
+	// testresult.DefaultTestKey holds the default value on creation for the test_key field.
+	testresult.DefaultTestKey = testresultDescTestKey.Default.(string)
+	// testresultDescVariant is the schema descriptor for variant field.
+	testresultDescVariant := testresultFields[10].Descriptor()
+	// testresult.DefaultVariant holds the default value on creation for the variant field.
+	testresult.DefaultVariant = testresultDescVariant.Default.(string)
+	// testresultDescFingerprint is the schema descriptor for fingerprint field.
+	testresultDescFingerprint := testresultFields[11].Descriptor()
+	// testresult.DefaultFingerprint holds the default value on creation for the fingerprint field.
+	testresult.DefaultFingerprint = testresultDescFingerprint.Default.(string)
+	// testresultDescFlags is the schema descriptor for flags field.
+	testresultDescFlags := testresultFields[13].Descriptor()
+	// testresult.DefaultFlags holds the default value on creation for the flags field.
+	testresult.DefaultFlags = testresultDescFlags.Default.(int)
 	// testresultDescID is the schema descriptor for id field.
 	testresultDescID := testresultMixinFields0[0].Descriptor()
 	// testresult.DefaultID holds the default value on creation for the id field.
 	testresult.DefaultID = testresultDescID.Default.(func() uuid.UUID)
+	waiverMixin := schema.Waiver{}.Mixin()
+	waiver.Policy = privacy.NewPolicies(waiverMixin[0], schema.Waiver{})
+	waiver.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := waiver.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	waiverMixinFields0 := waiverMixin[0].Fields()
+	_ = waiverMixinFields0
+	waiverFields := schema.Waiver{}.Fields()
+	_ = waiverFields
+	// waiverDescCreatedAt is the schema descriptor for created_at field.
+	waiverDescCreatedAt := waiverMixinFields0[1].Descriptor()
+	// waiver.DefaultCreatedAt holds the default value on creation for the created_at field.
+	waiver.DefaultCreatedAt = waiverDescCreatedAt.Default.(func() time.Time)
+	// waiverDescUpdatedAt is the schema descriptor for updated_at field.
+	waiverDescUpdatedAt := waiverMixinFields0[2].Descriptor()
+	// waiver.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	waiver.DefaultUpdatedAt = waiverDescUpdatedAt.Default.(func() time.Time)
+	// waiver.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	waiver.UpdateDefaultUpdatedAt = waiverDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// waiverDescEnvironment is the schema descriptor for environment field.
+	waiverDescEnvironment := waiverFields[2].Descriptor()
+	// waiver.DefaultEnvironment holds the default value on creation for the environment field.
+	waiver.DefaultEnvironment = waiverDescEnvironment.Default.(string)
+	// waiverDescSuite is the schema descriptor for suite field.
+	waiverDescSuite := waiverFields[3].Descriptor()
+	// waiver.DefaultSuite holds the default value on creation for the suite field.
+	waiver.DefaultSuite = waiverDescSuite.Default.(string)
+	// waiverDescTest is the schema descriptor for test field.
+	waiverDescTest := waiverFields[4].Descriptor()
+	// waiver.DefaultTest holds the default value on creation for the test field.
+	waiver.DefaultTest = waiverDescTest.Default.(string)
+	// waiverDescTestName is the schema descriptor for test_name field.
+	waiverDescTestName := waiverFields[5].Descriptor()
+	// waiver.DefaultTestName holds the default value on creation for the test_name field.
+	waiver.DefaultTestName = waiverDescTestName.Default.(string)
+	// waiverDescVariant is the schema descriptor for variant field.
+	waiverDescVariant := waiverFields[6].Descriptor()
+	// waiver.DefaultVariant holds the default value on creation for the variant field.
+	waiver.DefaultVariant = waiverDescVariant.Default.(string)
+	// waiverDescFingerprint is the schema descriptor for fingerprint field.
+	waiverDescFingerprint := waiverFields[7].Descriptor()
+	// waiver.DefaultFingerprint holds the default value on creation for the fingerprint field.
+	waiver.DefaultFingerprint = waiverDescFingerprint.Default.(string)
+	// waiverDescRevokedBy is the schema descriptor for revoked_by field.
+	waiverDescRevokedBy := waiverFields[12].Descriptor()
+	// waiver.DefaultRevokedBy holds the default value on creation for the revoked_by field.
+	waiver.DefaultRevokedBy = waiverDescRevokedBy.Default.(string)
+	// waiverDescID is the schema descriptor for id field.
+	waiverDescID := waiverMixinFields0[0].Descriptor()
+	// waiver.DefaultID holds the default value on creation for the id field.
+	waiver.DefaultID = waiverDescID.Default.(func() uuid.UUID)
 	workflowMixin := schema.Workflow{}.Mixin()
 	workflow.Policy = privacy.NewPolicies(workflowMixin[0], schema.Workflow{})
 	workflow.Hooks[0] = func(next ent.Mutator) ent.Mutator {

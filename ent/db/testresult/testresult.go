@@ -40,6 +40,16 @@ const (
 	FieldName = "name"
 	// FieldSource holds the string denoting the source field in the database.
 	FieldSource = "source"
+	// FieldTestKey holds the string denoting the test_key field in the database.
+	FieldTestKey = "test_key"
+	// FieldVariant holds the string denoting the variant field in the database.
+	FieldVariant = "variant"
+	// FieldFingerprint holds the string denoting the fingerprint field in the database.
+	FieldFingerprint = "fingerprint"
+	// FieldEarlier holds the string denoting the earlier field in the database.
+	FieldEarlier = "earlier"
+	// FieldFlags holds the string denoting the flags field in the database.
+	FieldFlags = "flags"
 	// FieldOutcome holds the string denoting the outcome field in the database.
 	FieldOutcome = "outcome"
 	// FieldDuration holds the string denoting the duration field in the database.
@@ -103,6 +113,11 @@ var Columns = []string{
 	FieldSuite,
 	FieldName,
 	FieldSource,
+	FieldTestKey,
+	FieldVariant,
+	FieldFingerprint,
+	FieldEarlier,
+	FieldFlags,
 	FieldOutcome,
 	FieldDuration,
 	FieldMessage,
@@ -133,6 +148,14 @@ var (
 	DefaultUpdatedAt func() time.Time
 	// UpdateDefaultUpdatedAt holds the default value on update for the "updated_at" field.
 	UpdateDefaultUpdatedAt func() time.Time
+	// DefaultTestKey holds the default value on creation for the "test_key" field.
+	DefaultTestKey string
+	// DefaultVariant holds the default value on creation for the "variant" field.
+	DefaultVariant string
+	// DefaultFingerprint holds the default value on creation for the "fingerprint" field.
+	DefaultFingerprint string
+	// DefaultFlags holds the default value on creation for the "flags" field.
+	DefaultFlags int
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -203,6 +226,26 @@ func ByName(opts ...sql.OrderTermOption) OrderOption {
 // BySource orders the results by the source field.
 func BySource(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldSource, opts...).ToFunc()
+}
+
+// ByTestKey orders the results by the test_key field.
+func ByTestKey(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldTestKey, opts...).ToFunc()
+}
+
+// ByVariant orders the results by the variant field.
+func ByVariant(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldVariant, opts...).ToFunc()
+}
+
+// ByFingerprint orders the results by the fingerprint field.
+func ByFingerprint(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldFingerprint, opts...).ToFunc()
+}
+
+// ByFlags orders the results by the flags field.
+func ByFlags(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldFlags, opts...).ToFunc()
 }
 
 // ByOutcome orders the results by the outcome field.

@@ -116,6 +116,26 @@ func Source(v string) predicate.TestResult {
 	return predicate.TestResult(sql.FieldEQ(FieldSource, v))
 }
 
+// TestKey applies equality check predicate on the "test_key" field. It's identical to TestKeyEQ.
+func TestKey(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldEQ(FieldTestKey, v))
+}
+
+// Variant applies equality check predicate on the "variant" field. It's identical to VariantEQ.
+func Variant(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldEQ(FieldVariant, v))
+}
+
+// Fingerprint applies equality check predicate on the "fingerprint" field. It's identical to FingerprintEQ.
+func Fingerprint(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldEQ(FieldFingerprint, v))
+}
+
+// Flags applies equality check predicate on the "flags" field. It's identical to FlagsEQ.
+func Flags(v int) predicate.TestResult {
+	return predicate.TestResult(sql.FieldEQ(FieldFlags, v))
+}
+
 // Outcome applies equality check predicate on the "outcome" field. It's identical to OutcomeEQ.
 func Outcome(v string) predicate.TestResult {
 	return predicate.TestResult(sql.FieldEQ(FieldOutcome, v))
@@ -634,6 +654,251 @@ func SourceEqualFold(v string) predicate.TestResult {
 // SourceContainsFold applies the ContainsFold predicate on the "source" field.
 func SourceContainsFold(v string) predicate.TestResult {
 	return predicate.TestResult(sql.FieldContainsFold(FieldSource, v))
+}
+
+// TestKeyEQ applies the EQ predicate on the "test_key" field.
+func TestKeyEQ(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldEQ(FieldTestKey, v))
+}
+
+// TestKeyNEQ applies the NEQ predicate on the "test_key" field.
+func TestKeyNEQ(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldNEQ(FieldTestKey, v))
+}
+
+// TestKeyIn applies the In predicate on the "test_key" field.
+func TestKeyIn(vs ...string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldIn(FieldTestKey, vs...))
+}
+
+// TestKeyNotIn applies the NotIn predicate on the "test_key" field.
+func TestKeyNotIn(vs ...string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldNotIn(FieldTestKey, vs...))
+}
+
+// TestKeyGT applies the GT predicate on the "test_key" field.
+func TestKeyGT(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldGT(FieldTestKey, v))
+}
+
+// TestKeyGTE applies the GTE predicate on the "test_key" field.
+func TestKeyGTE(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldGTE(FieldTestKey, v))
+}
+
+// TestKeyLT applies the LT predicate on the "test_key" field.
+func TestKeyLT(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldLT(FieldTestKey, v))
+}
+
+// TestKeyLTE applies the LTE predicate on the "test_key" field.
+func TestKeyLTE(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldLTE(FieldTestKey, v))
+}
+
+// TestKeyContains applies the Contains predicate on the "test_key" field.
+func TestKeyContains(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldContains(FieldTestKey, v))
+}
+
+// TestKeyHasPrefix applies the HasPrefix predicate on the "test_key" field.
+func TestKeyHasPrefix(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldHasPrefix(FieldTestKey, v))
+}
+
+// TestKeyHasSuffix applies the HasSuffix predicate on the "test_key" field.
+func TestKeyHasSuffix(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldHasSuffix(FieldTestKey, v))
+}
+
+// TestKeyEqualFold applies the EqualFold predicate on the "test_key" field.
+func TestKeyEqualFold(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldEqualFold(FieldTestKey, v))
+}
+
+// TestKeyContainsFold applies the ContainsFold predicate on the "test_key" field.
+func TestKeyContainsFold(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldContainsFold(FieldTestKey, v))
+}
+
+// VariantEQ applies the EQ predicate on the "variant" field.
+func VariantEQ(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldEQ(FieldVariant, v))
+}
+
+// VariantNEQ applies the NEQ predicate on the "variant" field.
+func VariantNEQ(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldNEQ(FieldVariant, v))
+}
+
+// VariantIn applies the In predicate on the "variant" field.
+func VariantIn(vs ...string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldIn(FieldVariant, vs...))
+}
+
+// VariantNotIn applies the NotIn predicate on the "variant" field.
+func VariantNotIn(vs ...string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldNotIn(FieldVariant, vs...))
+}
+
+// VariantGT applies the GT predicate on the "variant" field.
+func VariantGT(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldGT(FieldVariant, v))
+}
+
+// VariantGTE applies the GTE predicate on the "variant" field.
+func VariantGTE(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldGTE(FieldVariant, v))
+}
+
+// VariantLT applies the LT predicate on the "variant" field.
+func VariantLT(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldLT(FieldVariant, v))
+}
+
+// VariantLTE applies the LTE predicate on the "variant" field.
+func VariantLTE(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldLTE(FieldVariant, v))
+}
+
+// VariantContains applies the Contains predicate on the "variant" field.
+func VariantContains(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldContains(FieldVariant, v))
+}
+
+// VariantHasPrefix applies the HasPrefix predicate on the "variant" field.
+func VariantHasPrefix(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldHasPrefix(FieldVariant, v))
+}
+
+// VariantHasSuffix applies the HasSuffix predicate on the "variant" field.
+func VariantHasSuffix(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldHasSuffix(FieldVariant, v))
+}
+
+// VariantEqualFold applies the EqualFold predicate on the "variant" field.
+func VariantEqualFold(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldEqualFold(FieldVariant, v))
+}
+
+// VariantContainsFold applies the ContainsFold predicate on the "variant" field.
+func VariantContainsFold(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldContainsFold(FieldVariant, v))
+}
+
+// FingerprintEQ applies the EQ predicate on the "fingerprint" field.
+func FingerprintEQ(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldEQ(FieldFingerprint, v))
+}
+
+// FingerprintNEQ applies the NEQ predicate on the "fingerprint" field.
+func FingerprintNEQ(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldNEQ(FieldFingerprint, v))
+}
+
+// FingerprintIn applies the In predicate on the "fingerprint" field.
+func FingerprintIn(vs ...string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldIn(FieldFingerprint, vs...))
+}
+
+// FingerprintNotIn applies the NotIn predicate on the "fingerprint" field.
+func FingerprintNotIn(vs ...string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldNotIn(FieldFingerprint, vs...))
+}
+
+// FingerprintGT applies the GT predicate on the "fingerprint" field.
+func FingerprintGT(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldGT(FieldFingerprint, v))
+}
+
+// FingerprintGTE applies the GTE predicate on the "fingerprint" field.
+func FingerprintGTE(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldGTE(FieldFingerprint, v))
+}
+
+// FingerprintLT applies the LT predicate on the "fingerprint" field.
+func FingerprintLT(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldLT(FieldFingerprint, v))
+}
+
+// FingerprintLTE applies the LTE predicate on the "fingerprint" field.
+func FingerprintLTE(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldLTE(FieldFingerprint, v))
+}
+
+// FingerprintContains applies the Contains predicate on the "fingerprint" field.
+func FingerprintContains(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldContains(FieldFingerprint, v))
+}
+
+// FingerprintHasPrefix applies the HasPrefix predicate on the "fingerprint" field.
+func FingerprintHasPrefix(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldHasPrefix(FieldFingerprint, v))
+}
+
+// FingerprintHasSuffix applies the HasSuffix predicate on the "fingerprint" field.
+func FingerprintHasSuffix(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldHasSuffix(FieldFingerprint, v))
+}
+
+// FingerprintEqualFold applies the EqualFold predicate on the "fingerprint" field.
+func FingerprintEqualFold(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldEqualFold(FieldFingerprint, v))
+}
+
+// FingerprintContainsFold applies the ContainsFold predicate on the "fingerprint" field.
+func FingerprintContainsFold(v string) predicate.TestResult {
+	return predicate.TestResult(sql.FieldContainsFold(FieldFingerprint, v))
+}
+
+// EarlierIsNil applies the IsNil predicate on the "earlier" field.
+func EarlierIsNil() predicate.TestResult {
+	return predicate.TestResult(sql.FieldIsNull(FieldEarlier))
+}
+
+// EarlierNotNil applies the NotNil predicate on the "earlier" field.
+func EarlierNotNil() predicate.TestResult {
+	return predicate.TestResult(sql.FieldNotNull(FieldEarlier))
+}
+
+// FlagsEQ applies the EQ predicate on the "flags" field.
+func FlagsEQ(v int) predicate.TestResult {
+	return predicate.TestResult(sql.FieldEQ(FieldFlags, v))
+}
+
+// FlagsNEQ applies the NEQ predicate on the "flags" field.
+func FlagsNEQ(v int) predicate.TestResult {
+	return predicate.TestResult(sql.FieldNEQ(FieldFlags, v))
+}
+
+// FlagsIn applies the In predicate on the "flags" field.
+func FlagsIn(vs ...int) predicate.TestResult {
+	return predicate.TestResult(sql.FieldIn(FieldFlags, vs...))
+}
+
+// FlagsNotIn applies the NotIn predicate on the "flags" field.
+func FlagsNotIn(vs ...int) predicate.TestResult {
+	return predicate.TestResult(sql.FieldNotIn(FieldFlags, vs...))
+}
+
+// FlagsGT applies the GT predicate on the "flags" field.
+func FlagsGT(v int) predicate.TestResult {
+	return predicate.TestResult(sql.FieldGT(FieldFlags, v))
+}
+
+// FlagsGTE applies the GTE predicate on the "flags" field.
+func FlagsGTE(v int) predicate.TestResult {
+	return predicate.TestResult(sql.FieldGTE(FieldFlags, v))
+}
+
+// FlagsLT applies the LT predicate on the "flags" field.
+func FlagsLT(v int) predicate.TestResult {
+	return predicate.TestResult(sql.FieldLT(FieldFlags, v))
+}
+
+// FlagsLTE applies the LTE predicate on the "flags" field.
+func FlagsLTE(v int) predicate.TestResult {
+	return predicate.TestResult(sql.FieldLTE(FieldFlags, v))
 }
 
 // OutcomeEQ applies the EQ predicate on the "outcome" field.
