@@ -70,7 +70,7 @@ func (b *brief) take(containers []corev1.Container, states []corev1.ContainerSta
 			b.unnamed++
 			continue
 		}
-		reference := cmp.Or(c.Image, states[i].Image)
+		reference := cmp.Or(c.Image, states[i].Image, digest)
 		reference = strings.ToValidUTF8(reference[:min(len(reference), maxReference)], "") // nothing else can be sent
 		b.images = append(b.images, unique.Make(image{c.Name, reference, digest}))
 	}
