@@ -27,6 +27,7 @@ import (
 	"github.com/seatrial/seatrial/agent/launch"
 	"github.com/seatrial/seatrial/agent/link"
 	"github.com/seatrial/seatrial/agent/outbox"
+	"github.com/seatrial/seatrial/agent/subject"
 	"github.com/seatrial/seatrial/agent/tail"
 	"github.com/seatrial/seatrial/agent/watch"
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
@@ -58,6 +59,7 @@ func Main(args []string, version string) int {
 // stages are what runs once the agent is enrolled.
 type stages struct {
 	link    *link.Link
+	subject *subject.Observer
 	watch   *watch.Watcher
 	outbox  *outbox.Outbox
 	launch  *launch.Launcher
@@ -122,6 +124,7 @@ func Run(ctx context.Context, cfg config.Config, version string, log *slog.Logge
 //	│ Job, pod ──► watch ───────────────╮                                                   │
 //	│ runner ──► collect ──► (states) ──┴──► outbox ──► link ══► control plane (snapshots)  │
 //	│                ╰─────► (logs, files) ───────────► link ══► control plane              │
+//	│ pods under test ──► subject ──► outbox                               (their images)   │
 //	│ pods/log ──► tail ──── (logs, when the runner could not) ─► link ══► control plane    │
 //	│ pods/log ──► follow ── (logs of services) ────────────────► link ══► control plane    │
 //	└───────────────────────────────────────────────────────────────────────────────────────┘
@@ -129,6 +132,10 @@ func build(
 	cfg config.Config, client *kube.Client, identity link.Identity, settings jobspec.Settings, dial link.Options, log *slog.Logger,
 ) (*stages, error) {
 	s := &stages{link: link.New(dial, identity)}
+	var err error
+	if s.subject, err = observer(cfg, client, log); err != nil {
+		return nil, err
+	}
 	locator := &late{}
 	s.launch = launch.New(launch.Options{
 		Log: log.With("component", "launch"), Client: client, Namespaces: cfg.RunNamespaces, Settings: settings,
@@ -138,8 +145,8 @@ func build(
 		Log: log.With("component", "outbox"), Reporter: s.link, Stopper: s.launch,
 		Tailer:   &tail.Tailer{Log: log.With("component", "tail"), Uplink: s.link, Source: tail.Cluster{Client: client}},
 		Follower: &follow.Follower{Log: log.With("component", "follow"), Uplink: s.link, Source: follow.Cluster{Client: client}},
+		Observer: s.subject,
 	})
-	var err error
 	s.watch, err = watch.New(watch.Options{
 		Log: log.With("component", "watch"), Client: client, Namespaces: cfg.RunNamespaces, Agent: identity.ClusterID,
 		Sink: s.outbox, ImageGrace: cfg.ImageGrace,
@@ -155,6 +162,18 @@ func build(
 	return s, nil
 }
 
+func observer(cfg config.Config, client *kube.Client, log *slog.Logger) (*subject.Observer, error) {
+	o := subject.Options{Log: log.With("component", "subject"), Client: client, RunNamespaces: cfg.RunNamespaces}
+	for _, s := range cfg.Subjects {
+		o.Scopes = append(o.Scopes, subject.Scope(s))
+	}
+	out, err := subject.New(o)
+	if err != nil {
+		return nil, fmt.Errorf("watch what is under test: %w", err)
+	}
+	return out, nil
+}
+
 // late is a launch.Locator that is known after the launcher: the watcher's findings may stop what the launcher made.
 type late struct{ launch.Locator }
 
@@ -168,6 +187,8 @@ func (s *stages) serve(ctx context.Context) error {
 			stop()
 		}
 	}()
+	s.subject.Start(base)
+	stops = append(stops, s.subject.Stop)
 	s.outbox.Start(base, s.collect)
 	stops = append(stops, s.outbox.Stop)
 	s.watch.Start(base)

@@ -141,6 +141,20 @@ func (w world) play(t *testing.T, job *batchv1.Job, words *termination.Message) 
 	w.cluster.Put(pod)
 }
 
+func digest(hex string) string { return "sha256:" + strings.Repeat(hex, 64) }
+
+// deploy runs another release of the application under test.
+func (w world) deploy(hex string) {
+	w.cluster.Put(&corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop", Labels: map[string]string{"app": "shop"}},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "shop:1"}}},
+		Status: corev1.PodStatus{
+			Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+			ContainerStatuses: []corev1.ContainerStatus{{Name: "web", ImageID: "docker.io/shop@" + digest(hex)}},
+		},
+	})
+}
+
 func (w world) creates() int {
 	n := 0
 	for _, c := range w.cluster.Calls() {
@@ -156,6 +170,8 @@ func TestRun_FromCommandToJobAndBackOverARestart(t *testing.T) {
 	w := setup(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
+	w.cfg.Subjects = []config.Subject{{Namespace: "shop", Selector: "app=shop"}}
+	w.deploy("1")
 	name, err := jobspec.Name(attempt)
 	if err != nil {
 		t.Fatal(err)
@@ -172,9 +188,12 @@ func TestRun_FromCommandToJobAndBackOverARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.play(t, job, nil)
-	w.plane.Report(t, func(r *agentv1.AttemptReport) bool {
-		return r.GetStatus() == agentv1.AttemptStatus_ATTEMPT_STATUS_RUNNING
+	r := w.plane.Report(t, func(r *agentv1.AttemptReport) bool {
+		return r.GetStatus() == agentv1.AttemptStatus_ATTEMPT_STATUS_RUNNING && r.GetSubjectStart() != nil
 	})
+	if i := r.GetSubjectStart().GetImages(); len(i) != 1 || i[0].GetDigest() != digest("1") || r.GetSubjectEnd() != nil {
+		t.Errorf("under test at the start: %v", r)
+	}
 	if code, body := w.get(t, "/readyz"); code != http.StatusOK || !strings.HasPrefix(body, "connected") {
 		t.Errorf("ready: %d %q", code, body)
 	}
@@ -186,10 +205,14 @@ func TestRun_FromCommandToJobAndBackOverARestart(t *testing.T) {
 
 	// The test ends while no agent is there; the next one finds out.
 	w.cluster.SetLog(name+"-x", "c", "hello\n")
+	w.deploy("2")
 	w.play(t, job, &termination.Message{Status: "passed", Steps: []termination.Step{{Status: "passed", Bytes: 6, Lines: 1, Started: 1}}})
 	stop = w.run(t)
 	s = w.plane.NextSession(t)
-	r := w.plane.Report(t, func(r *agentv1.AttemptReport) bool { return r.GetDelivered() })
+	r = w.plane.Report(t, func(r *agentv1.AttemptReport) bool { return r.GetDelivered() })
+	if i := r.GetSubjectEnd().GetImages(); len(i) != 1 || i[0].GetDigest() != digest("2") {
+		t.Errorf("under test at the end: %v", r)
+	}
 	if r.GetStatus() != agentv1.AttemptStatus_ATTEMPT_STATUS_PASSED || len(r.GetNotes()) != 1 {
 		t.Errorf("reported %v", r)
 	}

@@ -34,6 +34,8 @@ type Config struct {
 	// Namespace is the agent's own; RunNamespaces those in which it may create Jobs.
 	Namespace     string
 	RunNamespaces []string
+	// Subjects say which pods are under test; a run namespace without any is observed itself.
+	Subjects []Subject
 	// SecretName names the Secret that holds the agent's key and certificate.
 	SecretName string
 	// Service is the host, with an optional port, at which runners reach the agent.
@@ -60,7 +62,7 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	fs := flag.NewFlagSet("seatrial-agent", flag.ContinueOnError)
 	fs.SetOutput(usage)
 	var c Config
-	var caFile, tokenFile, namespaces string
+	var caFile, tokenFile, namespaces, subjects string
 	r.text(fs, &c.ControlPlane, "control-plane", "", "host:port of the control plane's agent endpoint")
 	r.text(fs, &c.CA, "ca", "", "PEM of the control plane's certificate authority")
 	r.text(fs, &caFile, "ca-file", "", "file with that PEM")
@@ -69,6 +71,7 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	r.text(fs, &tokenFile, "bootstrap-token-file", "", "file with that token")
 	r.text(fs, &c.Namespace, "namespace", "", "the agent's own namespace")
 	r.text(fs, &namespaces, "run-namespaces", "", "namespaces in which Jobs may be created, separated by commas")
+	r.text(fs, &subjects, "subjects", "", "which pods are under test, as JSON: "+subjectExample)
 	r.text(fs, &c.SecretName, "secret-name", "seatrial-agent", "Secret for the agent's key and certificate")
 	r.text(fs, &c.Service, "service", "", "host at which runners reach the agent")
 	r.text(fs, &c.Listen, "listen", ":9444", "address of the runners' endpoint")
@@ -84,6 +87,7 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 		return Config{}, err //nolint:wrapcheck // the flag package has told the user already
 	}
 	c.RunNamespaces = split(namespaces)
+	c.Subjects = r.subjects(subjects)
 	r.file(caFile, &c.CA, "CA")
 	r.file(tokenFile, &c.BootstrapToken, "bootstrap token")
 	c.BootstrapToken = strings.TrimSpace(c.BootstrapToken)
@@ -114,6 +118,7 @@ func (c Config) Validate() error {
 	if len(c.RunNamespaces) == 0 {
 		faults = append(faults, fmt.Errorf("%s is not set: name at least one namespace for tests", envName("run-namespaces")))
 	}
+	faults = append(faults, c.subjectFaults()...)
 	if c.ControlPlane != "" {
 		if _, _, err := net.SplitHostPort(c.ControlPlane); err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w; give host:port", envName("control-plane"), err))

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/seatrial/seatrial/agent/config"
 )
 
@@ -58,5 +60,51 @@ func TestConfig_EndpointKeepsANamedPort(t *testing.T) {
 	t.Parallel()
 	if got := (config.Config{Service: "10.0.0.1:443", Listen: ":9444"}).Endpoint(); got != "10.0.0.1:443" {
 		t.Errorf("endpoint %q", got)
+	}
+}
+
+func TestParse_Subjects(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		text   string
+		want   []config.Subject
+		faults []string
+		reason string
+	}{
+		"None":  {text: " ", reason: "the run namespaces are observed themselves"},
+		"Empty": {text: "[]", want: []config.Subject{}, reason: "so they are"},
+		"Several": {
+			text: `[{"runNamespace":"a","namespace":"shop","selector":"app in (shop),tier!=cache"},{"namespace":"a"}]`,
+			want: []config.Subject{{RunNamespace: "a", Namespace: "shop", Selector: "app in (shop),tier!=cache"}, {Namespace: "a"}}, reason: "as the chart writes it",
+		},
+		"NotJSON":  {text: "shop", faults: []string{"SEATRIAL_SUBJECTS is no list of subjects"}, reason: "a name alone does not say of what"},
+		"Followed": {text: `[] []`, faults: []string{"something follows the list"}, reason: "half of it would be left out"},
+		"Unknown":  {text: `[{"namespace":"shop","labels":"app=shop"}]`, faults: []string{"labels"}, reason: "it would observe more than was meant"},
+		"Every": {
+			text: `[{"namespace":""},{"namespace":"Shop","runNamespace":"c","selector":"app=("}]`,
+			faults: []string{
+				`SEATRIAL_SUBJECTS[0]: namespace is ""`, `[1]: namespace is "Shop"`, `[1]: runNamespace is "c"`, "[1]: selector",
+			},
+			reason: "all faults at once",
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			env := complete()
+			env["SEATRIAL_SUBJECTS"] = tc.text
+			c, err := config.Parse(nil, func(k string) string { return env[k] }, io.Discard)
+			if (err != nil) != (len(tc.faults) > 0) {
+				t.Fatalf("%v: %s", err, tc.reason)
+			}
+			for _, want := range tc.faults {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q is missing from:\n%v\n%s", want, err, tc.reason)
+				}
+			}
+			if d := cmp.Diff(tc.want, c.Subjects); d != "" {
+				t.Errorf("%s: %s", tc.reason, d)
+			}
+		})
 	}
 }

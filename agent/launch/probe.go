@@ -60,16 +60,14 @@ func (p Probe) Run(ctx context.Context) (works, known bool) {
 
 func (p Probe) job(name string) *batchv1.Job {
 	const bin = "seatrial-bin"
+	labels := map[string]string{"app.kubernetes.io/managed-by": "seatrial", "app.kubernetes.io/component": "probe"}
 	policy := corev1.PullPolicy(p.Settings.RunnerPullPolicy)
 	return &batchv1.Job{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: name, Namespace: p.Namespace,
-			Labels: map[string]string{"app.kubernetes.io/managed-by": "seatrial", "app.kubernetes.io/component": "probe"},
-		},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: p.Namespace, Labels: labels},
 		Spec: batchv1.JobSpec{
 			BackoffLimit: ptr.To[int32](0), TTLSecondsAfterFinished: ptr.To[int32](300),
 			ActiveDeadlineSeconds: ptr.To(int64(2 * probeTimeout / time.Second)),
-			Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{
 				RestartPolicy: corev1.RestartPolicyNever, AutomountServiceAccountToken: ptr.To(false), EnableServiceLinks: ptr.To(false),
 				TerminationGracePeriodSeconds: ptr.To[int64](0),
 				SecurityContext: &corev1.PodSecurityContext{

@@ -19,7 +19,7 @@ func (o *Outbox) settle(r *record) {
 	}
 	o.follow(r)
 	switch {
-	case follows(r): // comes back when it is done; the allowance bounds that
+	case follows(r), r.observing > 0: // comes back when it is done; the allowance bounds that
 	case r.podGone, r.pod == nil && (r.jobGone || r.stopping):
 		o.giveUp(r, "")
 	case r.pod == nil:

@@ -46,6 +46,7 @@ type Options struct {
 	Stopper  Stopper
 	Tailer   Tailer
 	Follower Follower
+	Observer Observer
 	// Allowance is how long after the result logs and files may take to be delivered.
 	Allowance time.Duration
 	// AttachWait is how long a cancellation waits for a runner of a running pod to attach.
@@ -89,6 +90,10 @@ type record struct {
 	tailing   bool
 	over      chan struct{}   // closed when the steps of the pod have ended
 	following map[string]bool // services whose logs are under way (true) or done (false)
+
+	startAsked bool // what is under test was asked for, at the start
+	endAsked   bool // and at the end
+	observing  int  // of these, how many are under way
 
 	version, accepted uint64
 	sending           bool
@@ -258,6 +263,7 @@ func (o *Outbox) Step(attemptID, _ string, state *runnerv1.StepState) {
 	r := o.record(attemptID)
 	if mergeStep(r.report, state) {
 		o.touch(r)
+		o.observe(r)
 	}
 }
 
@@ -318,6 +324,7 @@ func (o *Outbox) Update(u work.Update) {
 	if r.cancelled != "" && !ended(r.report) && r.forceAt.IsZero() {
 		o.tellRunner(r)
 	}
+	o.observe(r)
 	o.settle(r)
 	o.forget(r)
 }
@@ -345,6 +352,7 @@ func (o *Outbox) concluded(r *record) {
 	r.forceAt = time.Time{}
 	r.deliverBy = time.Now().Add(o.o.Allowance)
 	o.touch(r)
+	o.observe(r)
 	o.settle(r)
 }
 

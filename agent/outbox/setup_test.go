@@ -3,6 +3,7 @@ package outbox_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
@@ -52,6 +53,9 @@ type bench struct {
 	follows []string     // services whose logs are read
 	ends    []chan error // of those
 	over    <-chan struct{}
+
+	observed []string // run namespaces that were looked at
+	look     chan struct{}
 }
 
 // bubble runs f with an Outbox that is started, and stops it.
@@ -59,7 +63,7 @@ func bubble(t *testing.T, f func(t *testing.T, b *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{}
-		b.Outbox = outbox.New(outbox.Options{Log: slog.New(slog.DiscardHandler), Reporter: b, Stopper: b, Tailer: b, Follower: b})
+		b.Outbox = outbox.New(outbox.Options{Log: slog.New(slog.DiscardHandler), Reporter: b, Stopper: b, Tailer: b, Follower: b, Observer: b})
 		b.Start(context.WithoutCancel(t.Context()), b)
 		defer b.Outbox.Stop()
 		f(t, b)
@@ -101,6 +105,22 @@ func (b *bench) Tail(context.Context, string, work.Pod, []*runnerv1.StepState) (
 	defer b.mu.Unlock()
 	b.tails++
 	return b.notes, b.noTail
+}
+
+// Observe implements outbox.Observer: each snapshot shows another image. It waits for look while that is not nil.
+func (b *bench) Observe(ctx context.Context, namespace string) *agentv1.Subject {
+	b.mu.Lock()
+	look := b.look
+	b.observed = append(b.observed, namespace)
+	image := fmt.Sprintf("shop:%d", len(b.observed))
+	b.mu.Unlock()
+	if look != nil {
+		select {
+		case <-look:
+		case <-ctx.Done():
+		}
+	}
+	return &agentv1.Subject{ObservedAt: timestamppb.Now(), Images: []*agentv1.SubjectImage{{Container: "web", Image: image}}}
 }
 
 // Resume implements work.Runners; it hides the method of the Outbox.

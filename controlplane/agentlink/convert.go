@@ -112,12 +112,25 @@ func reportFrom(id execution.AttemptID, r *agentv1.AttemptReport) execution.Repo
 		Attempt: id, Status: statuses()[r.GetStatus()], Reason: r.GetReason(), Message: r.GetMessage(), Node: r.GetNode(), Pod: r.GetPod(),
 		StartedAt: timeFrom(r.GetStartedAt()), FinishedAt: timeFrom(r.GetFinishedAt()), ObservedAt: timeFrom(r.GetObservedAt()),
 		Delivered: r.GetDelivered(), FromRunner: r.GetFromRunner(), Notes: r.GetNotes(), Steps: make([]execution.Step, len(r.GetSteps())),
+		SubjectStart: subjectFrom(r.GetSubjectStart()), SubjectEnd: subjectFrom(r.GetSubjectEnd()),
 	}
 	for i, s := range r.GetSteps() {
 		out.Steps[i] = stepFrom(s)
 	}
 	for _, s := range r.GetServices() {
 		out.Services = append(out.Services, serviceFrom(s))
+	}
+	return out
+}
+
+// subjectFrom returns nil for what is absent.
+func subjectFrom(s *agentv1.Subject) *execution.Subject {
+	if s == nil {
+		return nil
+	}
+	out := &execution.Subject{ObservedAt: timeFrom(s.GetObservedAt()), Cut: s.GetCut(), Message: s.GetMessage()}
+	for _, i := range s.GetImages() {
+		out.Images = append(out.Images, execution.SubjectImage{Container: i.GetContainer(), Image: i.GetImage(), Digest: i.GetDigest()})
 	}
 	return out
 }

@@ -105,6 +105,10 @@ func TestServer_ReportAttempt(t *testing.T) {
 			},
 			{Name: "web", Status: 99},
 		},
+		SubjectStart: &agentv1.Subject{
+			Images: []*agentv1.SubjectImage{{Container: "c", Image: "shop:1", Digest: "sha256:1"}}, ObservedAt: timestamppb.New(now), Cut: true, Message: "m",
+		},
+		SubjectEnd: &agentv1.Subject{Message: "nobody knows", ObservedAt: &timestamppb.Timestamp{Nanos: -1}},
 	}})
 	if err != nil || reply.GetStatus() != agentv1.AttemptStatus_ATTEMPT_STATUS_TIMED_OUT {
 		t.Fatalf("reply %v, error %v", reply, err)
@@ -121,6 +125,10 @@ func TestServer_ReportAttempt(t *testing.T) {
 			{Name: "db", Status: execution.ServiceFailed, Message: "m", ExitCode: &exit, Restarts: 2, StartedAt: now, FinishedAt: now},
 			{Name: "web"},
 		},
+		SubjectStart: &execution.Subject{
+			Images: []execution.SubjectImage{{Container: "c", Image: "shop:1", Digest: "sha256:1"}}, ObservedAt: now, Cut: true, Message: "m",
+		},
+		SubjectEnd: &execution.Subject{Message: "nobody knows"},
 	}}
 	if d := cmp.Diff(want, b.intake.reports); d != "" {
 		t.Error(d)

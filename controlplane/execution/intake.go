@@ -72,8 +72,11 @@ type Report struct {
 	Notes      []string
 	Steps      []Step
 	Services   []Service
-	ObservedAt time.Time
-	FromRunner bool // the runner said so itself; otherwise derived from the pod
+	// What was under test when the attempt was first seen running, and when its result was known; nil while that has not come.
+	SubjectStart *Subject
+	SubjectEnd   *Subject
+	ObservedAt   time.Time
+	FromRunner   bool // the runner said so itself; otherwise derived from the pod
 }
 
 // Chunk is a run of bytes of one log stream, as received.

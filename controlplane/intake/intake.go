@@ -125,7 +125,7 @@ func (i *Intake) Report(ctx context.Context, r execution.Report) (execution.Stat
 	return saved.Status, nil
 }
 
-// trimmed bounds the texts of a report.
+// trimmed bounds the texts of a report and what it says of the subject.
 func trimmed(r execution.Report) execution.Report {
 	r.Reason, r.Message = cut(r.Reason), cut(r.Message)
 	r.Node, r.Pod = cut(r.Node), cut(r.Pod)
@@ -140,6 +140,7 @@ func trimmed(r execution.Report) execution.Report {
 		s.Reason = cut(s.Reason)
 		r.Steps[n] = s
 	}
+	r.SubjectStart, r.SubjectEnd = checkedSubject(r.SubjectStart), checkedSubject(r.SubjectEnd)
 	services := r.Services
 	r.Services = make([]execution.Service, 0, len(services))
 	for _, s := range services {

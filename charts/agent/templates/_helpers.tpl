@@ -32,4 +32,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if not .Values.runNamespaces }}
 {{- fail "runNamespaces is empty: name at least one namespace for tests, such as --set runNamespaces={tests}" }}
 {{- end }}
+{{- range .Values.subjects }}
+{{- if and .runNamespace (not (has .runNamespace $.Values.runNamespaces)) }}
+{{- fail (printf "subjects: runNamespace %s is none of runNamespaces: name one of them, or leave it out for all" .runNamespace) }}
+{{- end }}
+{{- end }}
 {{- end }}

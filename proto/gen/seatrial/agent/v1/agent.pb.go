@@ -3346,8 +3346,13 @@ type AttemptReport struct {
 	// All streams are final and all files stored, or the allowance has passed.
 	Delivered bool `protobuf:"varint,12,opt,name=delivered,proto3" json:"delivered,omitempty"`
 	// The runner delivered Finished over its connection (false: derived from the pod).
-	FromRunner    bool            `protobuf:"varint,13,opt,name=from_runner,json=fromRunner,proto3" json:"from_runner,omitempty"`
-	Services      []*ServiceState `protobuf:"bytes,14,rep,name=services,proto3" json:"services,omitempty"`
+	FromRunner bool            `protobuf:"varint,13,opt,name=from_runner,json=fromRunner,proto3" json:"from_runner,omitempty"`
+	Services   []*ServiceState `protobuf:"bytes,14,rep,name=services,proto3" json:"services,omitempty"`
+	// What ran in the environment when the attempt was first seen running, and when its result was known. Absent while that has not
+	// come. A later report may bring another one of the same moment, from an agent that was started anew: the first that was observed
+	// counts.
+	SubjectStart  *Subject `protobuf:"bytes,15,opt,name=subject_start,json=subjectStart,proto3" json:"subject_start,omitempty"`
+	SubjectEnd    *Subject `protobuf:"bytes,16,opt,name=subject_end,json=subjectEnd,proto3" json:"subject_end,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3480,6 +3485,158 @@ func (x *AttemptReport) GetServices() []*ServiceState {
 	return nil
 }
 
+func (x *AttemptReport) GetSubjectStart() *Subject {
+	if x != nil {
+		return x.SubjectStart
+	}
+	return nil
+}
+
+func (x *AttemptReport) GetSubjectEnd() *Subject {
+	if x != nil {
+		return x.SubjectEnd
+	}
+	return nil
+}
+
+// Subject is what was under test at one moment: the images of the pods that were ready in the environment.
+type Subject struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sorted by container, image and digest, each once; at most 500.
+	Images []*SubjectImage `protobuf:"bytes,1,rep,name=images,proto3" json:"images,omitempty"`
+	// Absent when nothing could be observed: the list is empty then, and the message says why.
+	ObservedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=observed_at,json=observedAt,proto3" json:"observed_at,omitempty"`
+	// There were more images than the list holds.
+	Cut bool `protobuf:"varint,3,opt,name=cut,proto3" json:"cut,omitempty"`
+	// A sentence for a person: why nothing was observed, or what is not in the list.
+	Message       string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Subject) Reset() {
+	*x = Subject{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Subject) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Subject) ProtoMessage() {}
+
+func (x *Subject) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Subject.ProtoReflect.Descriptor instead.
+func (*Subject) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *Subject) GetImages() []*SubjectImage {
+	if x != nil {
+		return x.Images
+	}
+	return nil
+}
+
+func (x *Subject) GetObservedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ObservedAt
+	}
+	return nil
+}
+
+func (x *Subject) GetCut() bool {
+	if x != nil {
+		return x.Cut
+	}
+	return false
+}
+
+func (x *Subject) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+// SubjectImage is an image that a container ran.
+type SubjectImage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the container in its pod.
+	Container string `protobuf:"bytes,1,opt,name=container,proto3" json:"container,omitempty"`
+	// As the pod names it.
+	Image string `protobuf:"bytes,2,opt,name=image,proto3" json:"image,omitempty"`
+	// "sha256:" and 64 hex digits, as the cluster reports it: of the index or manifest that was pulled, or of the image's configuration
+	// when it was loaded without a registry.
+	Digest        string `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubjectImage) Reset() {
+	*x = SubjectImage{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubjectImage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubjectImage) ProtoMessage() {}
+
+func (x *SubjectImage) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubjectImage.ProtoReflect.Descriptor instead.
+func (*SubjectImage) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *SubjectImage) GetContainer() string {
+	if x != nil {
+		return x.Container
+	}
+	return ""
+}
+
+func (x *SubjectImage) GetImage() string {
+	if x != nil {
+		return x.Image
+	}
+	return ""
+}
+
+func (x *SubjectImage) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
 type ReportAttemptRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Report        *AttemptReport         `protobuf:"bytes,1,opt,name=report,proto3" json:"report,omitempty"`
@@ -3489,7 +3646,7 @@ type ReportAttemptRequest struct {
 
 func (x *ReportAttemptRequest) Reset() {
 	*x = ReportAttemptRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3501,7 +3658,7 @@ func (x *ReportAttemptRequest) String() string {
 func (*ReportAttemptRequest) ProtoMessage() {}
 
 func (x *ReportAttemptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3514,7 +3671,7 @@ func (x *ReportAttemptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAttemptRequest.ProtoReflect.Descriptor instead.
 func (*ReportAttemptRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{42}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ReportAttemptRequest) GetReport() *AttemptReport {
@@ -3534,7 +3691,7 @@ type ReportAttemptResponse struct {
 
 func (x *ReportAttemptResponse) Reset() {
 	*x = ReportAttemptResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3546,7 +3703,7 @@ func (x *ReportAttemptResponse) String() string {
 func (*ReportAttemptResponse) ProtoMessage() {}
 
 func (x *ReportAttemptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3559,7 +3716,7 @@ func (x *ReportAttemptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAttemptResponse.ProtoReflect.Descriptor instead.
 func (*ReportAttemptResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{43}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ReportAttemptResponse) GetStatus() AttemptStatus {
@@ -3579,7 +3736,7 @@ type AppendLogsRequest struct {
 
 func (x *AppendLogsRequest) Reset() {
 	*x = AppendLogsRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3591,7 +3748,7 @@ func (x *AppendLogsRequest) String() string {
 func (*AppendLogsRequest) ProtoMessage() {}
 
 func (x *AppendLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3604,7 +3761,7 @@ func (x *AppendLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogsRequest.ProtoReflect.Descriptor instead.
 func (*AppendLogsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{44}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *AppendLogsRequest) GetAttemptId() string {
@@ -3636,7 +3793,7 @@ type AppendLogsResponse struct {
 
 func (x *AppendLogsResponse) Reset() {
 	*x = AppendLogsResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3648,7 +3805,7 @@ func (x *AppendLogsResponse) String() string {
 func (*AppendLogsResponse) ProtoMessage() {}
 
 func (x *AppendLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3661,7 +3818,7 @@ func (x *AppendLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogsResponse.ProtoReflect.Descriptor instead.
 func (*AppendLogsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{45}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *AppendLogsResponse) GetAttemptId() string {
@@ -3708,7 +3865,7 @@ type StreamStateRequest struct {
 
 func (x *StreamStateRequest) Reset() {
 	*x = StreamStateRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3720,7 +3877,7 @@ func (x *StreamStateRequest) String() string {
 func (*StreamStateRequest) ProtoMessage() {}
 
 func (x *StreamStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3733,7 +3890,7 @@ func (x *StreamStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamStateRequest.ProtoReflect.Descriptor instead.
 func (*StreamStateRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{46}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *StreamStateRequest) GetAttemptId() string {
@@ -3755,7 +3912,7 @@ type StreamStateResponse struct {
 
 func (x *StreamStateResponse) Reset() {
 	*x = StreamStateResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3767,7 +3924,7 @@ func (x *StreamStateResponse) String() string {
 func (*StreamStateResponse) ProtoMessage() {}
 
 func (x *StreamStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3780,7 +3937,7 @@ func (x *StreamStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamStateResponse.ProtoReflect.Descriptor instead.
 func (*StreamStateResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{47}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *StreamStateResponse) GetCommitted() map[string]int64 {
@@ -3817,7 +3974,7 @@ type StreamCursor struct {
 
 func (x *StreamCursor) Reset() {
 	*x = StreamCursor{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3829,7 +3986,7 @@ func (x *StreamCursor) String() string {
 func (*StreamCursor) ProtoMessage() {}
 
 func (x *StreamCursor) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3842,7 +3999,7 @@ func (x *StreamCursor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamCursor.ProtoReflect.Descriptor instead.
 func (*StreamCursor) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{48}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *StreamCursor) GetLastTime() *timestamppb.Timestamp {
@@ -3879,7 +4036,7 @@ type PutFileRequest struct {
 
 func (x *PutFileRequest) Reset() {
 	*x = PutFileRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3891,7 +4048,7 @@ func (x *PutFileRequest) String() string {
 func (*PutFileRequest) ProtoMessage() {}
 
 func (x *PutFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3904,7 +4061,7 @@ func (x *PutFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFileRequest.ProtoReflect.Descriptor instead.
 func (*PutFileRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{49}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *PutFileRequest) GetMessage() isPutFileRequest_Message {
@@ -3957,7 +4114,7 @@ type PutFileResponse struct {
 
 func (x *PutFileResponse) Reset() {
 	*x = PutFileResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3969,7 +4126,7 @@ func (x *PutFileResponse) String() string {
 func (*PutFileResponse) ProtoMessage() {}
 
 func (x *PutFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3982,7 +4139,7 @@ func (x *PutFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFileResponse.ProtoReflect.Descriptor instead.
 func (*PutFileResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{50}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *PutFileResponse) GetSize() int64 {
@@ -4281,7 +4438,7 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\vfinished_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"finishedAtB\f\n" +
 	"\n" +
-	"_exit_code\"\xbc\x04\n" +
+	"_exit_code\"\xba\x05\n" +
 	"\rAttemptReport\x12\x1d\n" +
 	"\n" +
 	"attempt_id\x18\x01 \x01(\tR\tattemptId\x128\n" +
@@ -4302,7 +4459,20 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\tdelivered\x18\f \x01(\bR\tdelivered\x12\x1f\n" +
 	"\vfrom_runner\x18\r \x01(\bR\n" +
 	"fromRunner\x12;\n" +
-	"\bservices\x18\x0e \x03(\v2\x1f.seatrial.agent.v1.ServiceStateR\bservices\"P\n" +
+	"\bservices\x18\x0e \x03(\v2\x1f.seatrial.agent.v1.ServiceStateR\bservices\x12?\n" +
+	"\rsubject_start\x18\x0f \x01(\v2\x1a.seatrial.agent.v1.SubjectR\fsubjectStart\x12;\n" +
+	"\vsubject_end\x18\x10 \x01(\v2\x1a.seatrial.agent.v1.SubjectR\n" +
+	"subjectEnd\"\xab\x01\n" +
+	"\aSubject\x127\n" +
+	"\x06images\x18\x01 \x03(\v2\x1f.seatrial.agent.v1.SubjectImageR\x06images\x12;\n" +
+	"\vobserved_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"observedAt\x12\x10\n" +
+	"\x03cut\x18\x03 \x01(\bR\x03cut\x12\x18\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\"Z\n" +
+	"\fSubjectImage\x12\x1c\n" +
+	"\tcontainer\x18\x01 \x01(\tR\tcontainer\x12\x14\n" +
+	"\x05image\x18\x02 \x01(\tR\x05image\x12\x16\n" +
+	"\x06digest\x18\x03 \x01(\tR\x06digest\"P\n" +
 	"\x14ReportAttemptRequest\x128\n" +
 	"\x06report\x18\x01 \x01(\v2 .seatrial.agent.v1.AttemptReportR\x06report\"Q\n" +
 	"\x15ReportAttemptResponse\x128\n" +
@@ -4394,7 +4564,7 @@ func file_seatrial_agent_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
+var file_seatrial_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
 var file_seatrial_agent_v1_agent_proto_goTypes = []any{
 	(CommandOutcome)(0),           // 0: seatrial.agent.v1.CommandOutcome
 	(AttemptStatus)(0),            // 1: seatrial.agent.v1.AttemptStatus
@@ -4441,35 +4611,37 @@ var file_seatrial_agent_v1_agent_proto_goTypes = []any{
 	(*FetchAttemptResponse)(nil),  // 42: seatrial.agent.v1.FetchAttemptResponse
 	(*ServiceState)(nil),          // 43: seatrial.agent.v1.ServiceState
 	(*AttemptReport)(nil),         // 44: seatrial.agent.v1.AttemptReport
-	(*ReportAttemptRequest)(nil),  // 45: seatrial.agent.v1.ReportAttemptRequest
-	(*ReportAttemptResponse)(nil), // 46: seatrial.agent.v1.ReportAttemptResponse
-	(*AppendLogsRequest)(nil),     // 47: seatrial.agent.v1.AppendLogsRequest
-	(*AppendLogsResponse)(nil),    // 48: seatrial.agent.v1.AppendLogsResponse
-	(*StreamStateRequest)(nil),    // 49: seatrial.agent.v1.StreamStateRequest
-	(*StreamStateResponse)(nil),   // 50: seatrial.agent.v1.StreamStateResponse
-	(*StreamCursor)(nil),          // 51: seatrial.agent.v1.StreamCursor
-	(*PutFileRequest)(nil),        // 52: seatrial.agent.v1.PutFileRequest
-	(*PutFileResponse)(nil),       // 53: seatrial.agent.v1.PutFileResponse
-	nil,                           // 54: seatrial.agent.v1.Service.RequestsEntry
-	nil,                           // 55: seatrial.agent.v1.Service.LimitsEntry
-	nil,                           // 56: seatrial.agent.v1.Pod.NodeSelectorEntry
-	nil,                           // 57: seatrial.agent.v1.Pod.LabelsEntry
-	nil,                           // 58: seatrial.agent.v1.Pod.AnnotationsEntry
-	nil,                           // 59: seatrial.agent.v1.Container.RequestsEntry
-	nil,                           // 60: seatrial.agent.v1.Container.LimitsEntry
-	nil,                           // 61: seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	nil,                           // 62: seatrial.agent.v1.StreamStateResponse.CursorsEntry
-	(*timestamppb.Timestamp)(nil), // 63: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 64: google.protobuf.Duration
-	(v1.StepStatus)(0),            // 65: seatrial.runner.v1.StepStatus
-	(*v1.Plan)(nil),               // 66: seatrial.runner.v1.Plan
-	(*v1.StepState)(nil),          // 67: seatrial.runner.v1.StepState
-	(*v1.LogChunk)(nil),           // 68: seatrial.runner.v1.LogChunk
-	(*v1.FileHeader)(nil),         // 69: seatrial.runner.v1.FileHeader
+	(*Subject)(nil),               // 45: seatrial.agent.v1.Subject
+	(*SubjectImage)(nil),          // 46: seatrial.agent.v1.SubjectImage
+	(*ReportAttemptRequest)(nil),  // 47: seatrial.agent.v1.ReportAttemptRequest
+	(*ReportAttemptResponse)(nil), // 48: seatrial.agent.v1.ReportAttemptResponse
+	(*AppendLogsRequest)(nil),     // 49: seatrial.agent.v1.AppendLogsRequest
+	(*AppendLogsResponse)(nil),    // 50: seatrial.agent.v1.AppendLogsResponse
+	(*StreamStateRequest)(nil),    // 51: seatrial.agent.v1.StreamStateRequest
+	(*StreamStateResponse)(nil),   // 52: seatrial.agent.v1.StreamStateResponse
+	(*StreamCursor)(nil),          // 53: seatrial.agent.v1.StreamCursor
+	(*PutFileRequest)(nil),        // 54: seatrial.agent.v1.PutFileRequest
+	(*PutFileResponse)(nil),       // 55: seatrial.agent.v1.PutFileResponse
+	nil,                           // 56: seatrial.agent.v1.Service.RequestsEntry
+	nil,                           // 57: seatrial.agent.v1.Service.LimitsEntry
+	nil,                           // 58: seatrial.agent.v1.Pod.NodeSelectorEntry
+	nil,                           // 59: seatrial.agent.v1.Pod.LabelsEntry
+	nil,                           // 60: seatrial.agent.v1.Pod.AnnotationsEntry
+	nil,                           // 61: seatrial.agent.v1.Container.RequestsEntry
+	nil,                           // 62: seatrial.agent.v1.Container.LimitsEntry
+	nil,                           // 63: seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	nil,                           // 64: seatrial.agent.v1.StreamStateResponse.CursorsEntry
+	(*timestamppb.Timestamp)(nil), // 65: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 66: google.protobuf.Duration
+	(v1.StepStatus)(0),            // 67: seatrial.runner.v1.StepStatus
+	(*v1.Plan)(nil),               // 68: seatrial.runner.v1.Plan
+	(*v1.StepState)(nil),          // 69: seatrial.runner.v1.StepState
+	(*v1.LogChunk)(nil),           // 70: seatrial.runner.v1.LogChunk
+	(*v1.FileHeader)(nil),         // 71: seatrial.runner.v1.FileHeader
 }
 var file_seatrial_agent_v1_agent_proto_depIdxs = []int32{
-	63, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
-	63, // 1: seatrial.agent.v1.RenewResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	65, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	65, // 1: seatrial.agent.v1.RenewResponse.token_expires_at:type_name -> google.protobuf.Timestamp
 	11, // 2: seatrial.agent.v1.AgentFrame.hello:type_name -> seatrial.agent.v1.Hello
 	13, // 3: seatrial.agent.v1.AgentFrame.inventory:type_name -> seatrial.agent.v1.Inventory
 	21, // 4: seatrial.agent.v1.AgentFrame.command_ack:type_name -> seatrial.agent.v1.CommandAck
@@ -4481,90 +4653,94 @@ var file_seatrial_agent_v1_agent_proto_depIdxs = []int32{
 	15, // 10: seatrial.agent.v1.ServerFrame.inventory_reply:type_name -> seatrial.agent.v1.InventoryReply
 	26, // 11: seatrial.agent.v1.ServerFrame.go_away:type_name -> seatrial.agent.v1.GoAway
 	23, // 12: seatrial.agent.v1.ServerFrame.pong:type_name -> seatrial.agent.v1.Pong
-	63, // 13: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
-	64, // 14: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
-	64, // 15: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
+	65, // 13: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
+	66, // 14: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
+	66, // 15: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
 	14, // 16: seatrial.agent.v1.Inventory.attempts:type_name -> seatrial.agent.v1.InventoryItem
-	63, // 17: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
+	65, // 17: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
 	17, // 18: seatrial.agent.v1.Command.start:type_name -> seatrial.agent.v1.Start
 	18, // 19: seatrial.agent.v1.Command.cancel:type_name -> seatrial.agent.v1.Cancel
 	20, // 20: seatrial.agent.v1.Command.release:type_name -> seatrial.agent.v1.Release
 	19, // 21: seatrial.agent.v1.Command.resume:type_name -> seatrial.agent.v1.Resume
 	27, // 22: seatrial.agent.v1.Start.assignment:type_name -> seatrial.agent.v1.Assignment
-	65, // 23: seatrial.agent.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
+	67, // 23: seatrial.agent.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
 	0,  // 24: seatrial.agent.v1.CommandAck.outcome:type_name -> seatrial.agent.v1.CommandOutcome
-	63, // 25: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
-	63, // 26: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
-	64, // 27: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
-	64, // 28: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
+	65, // 25: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
+	65, // 26: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
+	66, // 27: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
+	66, // 28: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
 	32, // 29: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
 	38, // 30: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
-	66, // 31: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
+	68, // 31: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
 	28, // 32: seatrial.agent.v1.Assignment.services:type_name -> seatrial.agent.v1.Service
 	39, // 33: seatrial.agent.v1.Service.env:type_name -> seatrial.agent.v1.ContainerEnv
-	54, // 34: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
-	55, // 35: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
+	56, // 34: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
+	57, // 35: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
 	29, // 36: seatrial.agent.v1.Service.ready:type_name -> seatrial.agent.v1.Ready
 	30, // 37: seatrial.agent.v1.Ready.exec:type_name -> seatrial.agent.v1.ExecCheck
 	31, // 38: seatrial.agent.v1.Ready.http:type_name -> seatrial.agent.v1.HTTPCheck
-	64, // 39: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
-	64, // 40: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
-	56, // 41: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
+	66, // 39: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
+	66, // 40: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
+	58, // 41: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
 	36, // 42: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
 	37, // 43: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
-	57, // 44: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
-	58, // 45: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
+	59, // 44: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
+	60, // 45: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
 	33, // 46: seatrial.agent.v1.Pod.volumes:type_name -> seatrial.agent.v1.Volume
 	34, // 47: seatrial.agent.v1.Volume.empty_dir:type_name -> seatrial.agent.v1.EmptyDir
 	35, // 48: seatrial.agent.v1.Volume.config_map:type_name -> seatrial.agent.v1.ObjectVolume
 	35, // 49: seatrial.agent.v1.Volume.secret:type_name -> seatrial.agent.v1.ObjectVolume
 	39, // 50: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
-	59, // 51: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
-	60, // 52: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
+	61, // 51: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
+	62, // 52: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
 	33, // 53: seatrial.agent.v1.Container.volumes:type_name -> seatrial.agent.v1.Volume
 	40, // 54: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
 	40, // 55: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
 	27, // 56: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
 	2,  // 57: seatrial.agent.v1.ServiceState.status:type_name -> seatrial.agent.v1.ServiceStatus
-	63, // 58: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
-	63, // 59: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
+	65, // 58: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
+	65, // 59: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
 	1,  // 60: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
-	67, // 61: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
-	63, // 62: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
-	63, // 63: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
-	63, // 64: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
+	69, // 61: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
+	65, // 62: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
+	65, // 63: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
+	65, // 64: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
 	43, // 65: seatrial.agent.v1.AttemptReport.services:type_name -> seatrial.agent.v1.ServiceState
-	44, // 66: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
-	1,  // 67: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
-	68, // 68: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
-	61, // 69: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	62, // 70: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
-	63, // 71: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
-	69, // 72: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
-	51, // 73: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
-	3,  // 74: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
-	5,  // 75: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
-	7,  // 76: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
-	9,  // 77: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
-	47, // 78: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
-	41, // 79: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
-	45, // 80: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
-	49, // 81: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
-	52, // 82: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
-	4,  // 83: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
-	6,  // 84: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
-	8,  // 85: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
-	10, // 86: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
-	48, // 87: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
-	42, // 88: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
-	46, // 89: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
-	50, // 90: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
-	53, // 91: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
-	83, // [83:92] is the sub-list for method output_type
-	74, // [74:83] is the sub-list for method input_type
-	74, // [74:74] is the sub-list for extension type_name
-	74, // [74:74] is the sub-list for extension extendee
-	0,  // [0:74] is the sub-list for field type_name
+	45, // 66: seatrial.agent.v1.AttemptReport.subject_start:type_name -> seatrial.agent.v1.Subject
+	45, // 67: seatrial.agent.v1.AttemptReport.subject_end:type_name -> seatrial.agent.v1.Subject
+	46, // 68: seatrial.agent.v1.Subject.images:type_name -> seatrial.agent.v1.SubjectImage
+	65, // 69: seatrial.agent.v1.Subject.observed_at:type_name -> google.protobuf.Timestamp
+	44, // 70: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
+	1,  // 71: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
+	70, // 72: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
+	63, // 73: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	64, // 74: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
+	65, // 75: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
+	71, // 76: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
+	53, // 77: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
+	3,  // 78: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
+	5,  // 79: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
+	7,  // 80: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
+	9,  // 81: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
+	49, // 82: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
+	41, // 83: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
+	47, // 84: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
+	51, // 85: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
+	54, // 86: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
+	4,  // 87: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
+	6,  // 88: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
+	8,  // 89: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
+	10, // 90: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
+	50, // 91: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
+	42, // 92: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
+	48, // 93: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
+	52, // 94: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
+	55, // 95: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
+	87, // [87:96] is the sub-list for method output_type
+	78, // [78:87] is the sub-list for method input_type
+	78, // [78:78] is the sub-list for extension type_name
+	78, // [78:78] is the sub-list for extension extendee
+	0,  // [0:78] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_agent_v1_agent_proto_init() }
@@ -4613,7 +4789,7 @@ func file_seatrial_agent_v1_agent_proto_init() {
 		(*ContainerEnv_ConfigMap)(nil),
 	}
 	file_seatrial_agent_v1_agent_proto_msgTypes[40].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[49].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[51].OneofWrappers = []any{
 		(*PutFileRequest_Header)(nil),
 		(*PutFileRequest_Data)(nil),
 	}
@@ -4623,7 +4799,7 @@ func file_seatrial_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_agent_v1_agent_proto_rawDesc), len(file_seatrial_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   60,
+			NumMessages:   62,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
