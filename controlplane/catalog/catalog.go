@@ -19,6 +19,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
+	"github.com/seatrial/seatrial/controlplane/workflow/parse"
 )
 
 // maxTries bounds how often a document is checked anew because another one was applied meanwhile.
@@ -78,6 +79,9 @@ type Applied struct {
 // Apply checks a document and, unless it is a dry run, stores it. Errors are faults: Invalid with every fault in Places, Unsupported
 // for what this version cannot execute.
 func (c *Catalog) Apply(ctx context.Context, r Request) (Applied, error) {
+	if err := notYet(r); err != nil {
+		return Applied{}, err
+	}
 	doc, err := workflow.Load(r.File, []byte(r.Source))
 	if err != nil {
 		return Applied{}, err //nolint:wrapcheck // a fault that speaks for itself
@@ -97,6 +101,17 @@ func (c *Catalog) Apply(ctx context.Context, r Request) (Applied, error) {
 		}
 	}
 	return Applied{}, err
+}
+
+// notYet refuses documents that the language knows and the catalog does not keep yet. One with faults is told those first.
+func notYet(r Request) error {
+	read := parse.Read([]byte(r.Source))
+	if read.Kind != document.ReadinessPolicyKind || len(read.Faults) > 0 {
+		return nil
+	}
+	place := read.At("kind")
+	place.Message = read.Kind + " is not supported yet"
+	return parse.Error(r.File, fault.Unsupported, []fault.Place{place})
 }
 
 type key struct{ kind, name string }

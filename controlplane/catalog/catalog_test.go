@@ -153,11 +153,12 @@ func TestApply_Refused(t *testing.T) {
 		hint   string
 		reason string
 	}{
-		"Missing":     {nil, shop, nil, false, fault.Invalid, `no template "base"`, "Apply base first", "what it uses has to be there"},
-		"NotYetThere": {nil, "apiVersion: seatrial.dev/v1\nkind: Schedule\nmetadata: {name: s}\nspec: {cron: \"0 2 * * *\", workflows: [{name: a}]}\n", nil, false, fault.Unsupported, "not supported yet", "", "no other kind can be applied"},
-		"Breaks":      {[]string{base, shop}, renamed, nil, false, fault.Invalid, "breaks workflow shop", "Change shop in the same command", "others rely on it"},
-		"BreaksDry":   {[]string{base, shop}, renamed, nil, true, fault.Invalid, "breaks workflow shop", "", "a dry run says the same"},
-		"WrongAlong":  {[]string{base, shop}, renamed, []string{shop}, false, fault.Invalid, "breaks workflow shop", "", "what goes along is as bad"},
+		"Missing":       {nil, shop, nil, false, fault.Invalid, `no template "base"`, "Apply base first", "what it uses has to be there"},
+		"NoPoliciesYet": {nil, "apiVersion: seatrial.dev/v1\nkind: ReadinessPolicy\nmetadata: {name: p}\nspec: {appliesTo: {applications: [a]}, require: [{suites: [a], environments: [b]}]}\n", nil, false, fault.Unsupported, "ReadinessPolicy is not supported yet", "", "the language knows it, the catalog does not keep it"},
+		"NotYetThere":   {nil, "apiVersion: seatrial.dev/v1\nkind: Schedule\nmetadata: {name: s}\nspec: {cron: \"0 2 * * *\", workflows: [{name: a}]}\n", nil, false, fault.Unsupported, "not supported yet", "", "no other kind can be applied"},
+		"Breaks":        {[]string{base, shop}, renamed, nil, false, fault.Invalid, "breaks workflow shop", "Change shop in the same command", "others rely on it"},
+		"BreaksDry":     {[]string{base, shop}, renamed, nil, true, fault.Invalid, "breaks workflow shop", "", "a dry run says the same"},
+		"WrongAlong":    {[]string{base, shop}, renamed, []string{shop}, false, fault.Invalid, "breaks workflow shop", "", "what goes along is as bad"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

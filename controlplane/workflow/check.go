@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/controlplane/workflow/merge"
 	"github.com/seatrial/seatrial/controlplane/workflow/parse"
 )
@@ -15,14 +16,15 @@ type Source struct {
 // Checked is what there is to say of a document.
 type Checked struct {
 	Kind     string
-	Name     string // of workflows and templates
+	Name     string // of workflows, templates and policies
 	Faults   []fault.Place
 	Warnings []fault.Place // what the system cannot execute yet, and what could not be checked
 }
 
 // Check reads documents without applying them. A workflow that uses templates is checked with them when they are among the
-// documents. The result has one entry for each source.
-func Check(sources []Source) []Checked {
+// documents. The result has one entry for each source. Whoever knows more of a kind than the language does, such as what the rules of
+// a policy may say, adds checks: each is asked for every document, those with faults among them.
+func Check(sources []Source, more ...func(parse.Result) []fault.Place) []Checked {
 	reads := make([]parse.Result, len(sources))
 	templates := shelf{}
 	for i, s := range sources {
@@ -34,6 +36,12 @@ func Check(sources []Source) []Checked {
 	out := make([]Checked, len(sources))
 	for i, read := range reads {
 		out[i] = Checked{Kind: read.Kind, Faults: read.Faults, Warnings: Unsupported(read)}
+		for _, check := range more {
+			out[i].Faults = inOrder(append(out[i].Faults, check(read)...))
+		}
+		if policy, ok := read.Value.(*document.ReadinessPolicyDocument); ok {
+			out[i].Name = policy.Metadata.Name
+		}
 		doc := read.Workflow()
 		if doc == nil {
 			continue

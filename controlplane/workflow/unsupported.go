@@ -16,7 +16,6 @@ func notYet() []string {
 		"kind=Schedule",
 		"kind=Trigger",
 		"kind=Environment",
-		"kind=ReadinessPolicy",
 		"kind=Webhook",
 
 		"spec.triggers",

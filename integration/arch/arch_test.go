@@ -94,13 +94,21 @@ func walls() map[string]wall {
 		"Leaves": {
 			from: []string{
 				"controlplane/fault", "controlplane/tenant", "controlplane/cluster", "controlplane/execution", "controlplane/workflow",
-				"controlplane/results",
+				"controlplane/results", "controlplane/release/verdict", "controlplane/release/policy",
 			},
 			deny: []string{
 				module + "/controlplane/store", module + "/controlplane/api", module + "/controlplane/dispatch",
 				module + "/controlplane/intake", module + "/controlplane/agentlink", module + "/proto", module + "/ent", grpc, connect,
 			},
 			deep: true, reason: "leaves import the libraries of their own format and other leaves",
+		},
+		"LanguageKnowsNoReleases": {
+			from: []string{"controlplane/workflow", "controlplane/results"}, deny: []string{module + "/controlplane/release"}, deep: true,
+			reason: "releases build upon the language and the results, not the other way round",
+		},
+		"VerdictStandsAlone": {
+			from: []string{"controlplane/release/verdict"}, deny: []string{module + "/controlplane/workflow"}, deep: true,
+			reason: "a verdict is recomputed from a bundle, for which nobody needs the language",
 		},
 		"RedisDoor": {
 			from: halves, except: []string{"controlplane/bus", "controlplane/app", "controlplane"},
@@ -119,8 +127,8 @@ func walls() map[string]wall {
 			deny: []string{connect}, reason: "Connect is the API, and what runner and agent speak",
 		},
 		"CELDoor": {
-			from: halves, except: []string{"controlplane/workflow"},
-			deny: []string{"cel.dev", "github.com/google/cel-go"}, reason: "expressions are compiled by the language",
+			from: halves, except: []string{"controlplane/workflow", "controlplane/release/verdict", "controlplane/release/policy"},
+			deny: []string{"cel.dev", "github.com/google/cel-go"}, reason: "expressions are compiled by the language and by policies",
 		},
 		"TemplDoor": {
 			from: halves, except: []string{"ui/web"}, deny: []string{"github.com/a-h/templ"}, reason: "pages live in ui/web",

@@ -36,14 +36,18 @@ type Document struct {
 func (d *Document) IsTemplate() bool { return d.Kind == TemplateKind }
 
 // Seal sets the digest.
-func (d *Document) Seal() error {
-	canonical, err := json.Marshal(d)
+func (d *Document) Seal() (err error) {
+	d.Digest, err = digest(d)
+	return err
+}
+
+func digest(doc any) (string, error) {
+	canonical, err := json.Marshal(doc)
 	if err != nil {
-		return fmt.Errorf("encode the document: %w", err)
+		return "", fmt.Errorf("encode the document: %w", err)
 	}
 	sum := sha256.Sum256(canonical)
-	d.Digest = hex.EncodeToString(sum[:])
-	return nil
+	return hex.EncodeToString(sum[:]), nil
 }
 
 // Metadata names and labels a document.

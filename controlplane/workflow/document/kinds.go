@@ -104,48 +104,61 @@ type ReadinessPolicyDocument struct {
 	Metadata Metadata `json:"metadata" rule:"required"`
 	// What is required.
 	Spec ReadinessPolicySpec `json:"spec" rule:"required"`
+	// Digest is the hex SHA-256 of the canonical JSON.
+	Digest string `json:"-"`
+}
+
+// Seal sets the digest.
+func (d *ReadinessPolicyDocument) Seal() (err error) {
+	d.Digest, err = digest(d)
+	return err
 }
 
 // ReadinessPolicySpec is what is required of a release.
 type ReadinessPolicySpec struct {
+	// What the policy is for.
+	Description string `json:"description,omitempty"`
 	// Releases that the policy is for.
 	AppliesTo AppliesTo `json:"appliesTo" rule:"required"`
 	// What has to be tested where; frozen with the release.
 	Require []Requirement `json:"require" rule:"required,max=100"`
-	// Rules, each of which has to hold.
-	Rules []Rule `json:"rules" rule:"required,max=100"`
-	// Who may approve exceptions.
+	// Rules, each of which has to hold in every cell. Without any, the default rules apply: complete evidence of the release itself, not
+	// older than a day, no failure, few flaky and few skipped tests.
+	Rules []Rule `json:"rules,omitempty" rule:"max=100"`
+	// Who may approve exceptions. Without it there are none.
 	Waivers *Waivers `json:"waivers,omitempty"`
 }
 
 // AppliesTo selects releases.
 type AppliesTo struct {
-	// Applications, as patterns.
-	Apps []string `json:"apps" rule:"required,rule=pattern,max=100"`
+	// Applications, as patterns: * stops at a slash, ** does not.
+	Applications []string `json:"applications" rule:"required,rule=glob,max=100"`
 	// Targets of the release, such as production.
 	Targets []string `json:"targets,omitempty" rule:"rule=label,max=100"`
 }
 
 // Requirement is tests in environments. Exactly one of suites and selector is set.
 type Requirement struct {
-	// Values of the label suite.
-	Suites []string `json:"suites,omitempty" rule:"rule=labelValue,max=100"`
-	// CEL over the labels of workflows, such as tier == "critical".
+	// Workflows, by their names or by the values of their label suite.
+	Suites []string `json:"suites,omitempty" rule:"rule=suite,max=100"`
+	// CEL over the labels of workflows by their names, such as tier == "critical". A label that a workflow lacks is "".
 	Selector string `json:"selector,omitempty" rule:"rule=notBlank"`
-	// Environments by name, as patterns.
-	Environments []string `json:"environments" rule:"required,rule=pattern,max=100"`
+	// Environments by name, as patterns: * is any.
+	Environments []string `json:"environments" rule:"required,rule=glob,max=100"`
 }
 
 // Rule is a condition on what is known of a release.
 type Rule struct {
-	// Name of the rule.
+	// Name of the rule, by which waivers call it.
 	ID string `json:"id" rule:"required,rule=label"`
 	// What a broken rule means: negative is bad evidence, missing is no evidence.
 	Kind string `json:"kind" rule:"required,enum=negative|missing"`
 	// Whether an exception may be approved. Missing evidence cannot be waived.
 	Waivable bool `json:"waivable,omitempty" rule:"default=false"`
-	// CEL that has to be true.
+	// CEL over cell, release and now that has to be true of every cell, such as cell.never_ran == 0.
 	Expr string `json:"expr" rule:"required,rule=notBlank"`
+	// What the rule is for, for whoever sees it broken.
+	Description string `json:"description,omitempty"`
 }
 
 // Waivers says who may approve exceptions.
@@ -158,7 +171,7 @@ type Waivers struct {
 	SelfApproval bool `json:"selfApproval,omitempty" rule:"default=false"`
 	// How long an exception holds at most.
 	MaxAge Duration `json:"maxAge,omitempty" rule:"max=8760h,default=72h"`
-	// What an exception is bound to.
+	// What an exception is bound to: to one failure by its fingerprint, or to a test however it fails.
 	BindTo string `json:"bindTo,omitempty" rule:"enum=fingerprint|test,default=fingerprint"`
 }
 

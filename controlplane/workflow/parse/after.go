@@ -46,11 +46,17 @@ func (r *reader) after(at node, v any) {
 		r.exactlyOne(at, "schedule", "kubernetes", "git", "workflow")
 	case *document.TriggerSpec:
 		r.exactlyOne(at, "kubernetes", "git", "workflow")
+	case *document.ReadinessPolicySpec:
+		r.ruleIDs(at, v.Rules)
 	case *document.Requirement:
 		r.exactlyOne(at, "suites", "selector")
+		if r.has(at, "suites") && len(v.Suites) == 0 {
+			r.fault(at.under("suites"), "is empty and would require nothing: name a suite")
+		}
 	case *document.Rule:
 		if v.Kind == "missing" && v.Waivable {
-			r.fault(at.under("waivable"), "missing evidence cannot be waived")
+			path := at.under("waivable").path
+			r.fault(node{r.given[path].Node, path}, "missing evidence cannot be waived")
 		}
 	case *document.StartRef:
 		r.exactlyOne(at, "name", "selector")
@@ -76,6 +82,19 @@ func (r *reader) exactlyOne(at node, names ...string) {
 		r.fault(at, "needs exactly one of %s", all)
 	case len(set) > 1:
 		r.fault(at, "needs exactly one of %s; %s exclude each other", all, strings.Join(set, " and "))
+	}
+}
+
+// ruleIDs demands that rules can be told apart: waivers name them.
+func (r *reader) ruleIDs(at node, rules []document.Rule) {
+	first := map[string]int{}
+	for i, rule := range rules {
+		path := at.child("rules["+itoa(i)+"].id", nil).path
+		if n, taken := first[rule.ID]; taken && rule.ID != "" {
+			r.fault(node{r.given[path].Node, path}, "is that of rules[%d] already", n)
+			continue
+		}
+		first[rule.ID] = i
 	}
 }
 

@@ -90,7 +90,7 @@ func Read(src []byte) Result {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	out.Faults, out.Uses = r.places, r.uses
-	if doc := out.Workflow(); doc != nil {
+	if doc, ok := out.Value.(interface{ Seal() error }); ok && len(out.Faults) == 0 {
 		if err := doc.Seal(); err != nil {
 			r.fault(node{}, "%v", err)
 			out.Faults = r.places

@@ -11,6 +11,8 @@ import (
 	"time"
 	_ "time/tzdata" // so that a workflow is as valid on a machine without time zones
 
+	"github.com/bmatcuk/doublestar/v4"
+
 	"github.com/seatrial/seatrial/controlplane/workflow/say"
 )
 
@@ -22,6 +24,22 @@ var (
 func notBlank(s string) string {
 	if strings.TrimSpace(s) == "" {
 		return "is empty"
+	}
+	return ""
+}
+
+// isSuite accepts what a workflow can be named by: its name, or a value of its label.
+func isSuite(s string) string {
+	if s == "" {
+		return "is empty"
+	}
+	return isLabelValue(s)
+}
+
+// isGlob accepts patterns of names.
+func isGlob(s string) string {
+	if s == "" || len(s) > 253 || strings.ContainsAny(s, " \t\n\x00") || !doublestar.ValidatePattern(s) {
+		return fmt.Sprintf(`%q is not a pattern of names; use names, "*", "?", "[a-z]" and "{a,b}"`, say.Shorten(s))
 	}
 	return ""
 }

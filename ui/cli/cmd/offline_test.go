@@ -15,6 +15,7 @@ func TestOffline(t *testing.T) {
 		"validate-templates": {"validate", "testdata/validate/templates.yaml"},
 		"validate-valid":     {"validate", "-f", "../../../deploy/demo/workflows"},
 		"validate-strict":    {"validate", "--strict", "../../../controlplane/workflow/testdata/language/webhook.yaml"},
+		"validate-policy":    {"validate", "testdata/validate/policy.yaml"},
 		"import-two":         {"import", "testkube", "testdata/import/two.yaml"},
 		"import-other":       {"import", "testkube", "testdata/import/other.yaml"},
 		"import-strict":      {"import", "testkube", "--strict", "testdata/import/two.yaml"},
@@ -25,6 +26,7 @@ func TestOffline(t *testing.T) {
 		"explain-number":     {"explain", "spec.priority"},
 		"explain-expr":       {"explain", "spec.shards.count"},
 		"explain-kind":       {"explain", "Schedule.spec"},
+		"explain-policy":     {"explain", "ReadinessPolicy.spec.rules"},
 		"explain-typo":       {"explain", "spec.steps.rety"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/release/policy"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/ui/cli/exitcode"
 	"github.com/seatrial/seatrial/ui/cli/render"
@@ -42,7 +43,7 @@ func (a *app) validateAll(docs []document, strict bool) error {
 		sources[i] = workflow.Source{File: d.file, Text: []byte(d.text)}
 	}
 	bad := 0
-	for i, checked := range workflow.Check(sources) {
+	for i, checked := range workflow.Check(sources, policy.Check) {
 		a.places(docs[i], "", checked.Faults)
 		a.places(docs[i], "warning: ", checked.Warnings)
 		if len(checked.Faults) > 0 || strict && len(checked.Warnings) > 0 {
