@@ -173,17 +173,22 @@ func (c *writer) object(depth int) error {
 // writeString does not leave escaping to encoding/json, whose choice of escapes has changed between releases of Go.
 func writeString(b *bytes.Buffer, s string) {
 	b.WriteByte('"')
-	for _, r := range s {
-		switch short := strings.IndexRune("\b\t\n\f\r\"\\", r); {
-		case short >= 0:
+	plain := 0 // where what needs no escape begins
+	for i := range len(s) {
+		c := s[i] // every byte that needs an escape is ASCII
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		b.WriteString(s[plain:i])
+		plain = i + 1
+		if short := strings.IndexByte("\b\t\n\f\r\"\\", c); short >= 0 {
 			b.WriteByte('\\')
 			b.WriteByte(`btnfr"\`[short])
-		case r < ' ':
-			fmt.Fprintf(b, `\u%04x`, r)
-		default:
-			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(b, `\u%04x`, c)
 		}
 	}
+	b.WriteString(s[plain:])
 	b.WriteByte('"')
 }
 
