@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"strings"
 	"time"
@@ -34,7 +35,7 @@ const (
 
 // Private signs. It never shows its secret when it is printed.
 type Private struct {
-	key    ed25519.PrivateKey
+	secret func() ed25519.PrivateKey // nothing that fmt follows: it does not ask a field of another struct how to print it
 	public Public
 }
 
@@ -81,15 +82,21 @@ func ParsePrivate(text []byte) (Private, error) {
 
 func newPrivate(key ed25519.PrivateKey) (Private, error) {
 	public, err := newPublic(key.Public())
-	return Private{key: key, public: public}, err
+	if err != nil {
+		return Private{}, err
+	}
+	return Private{secret: func() ed25519.PrivateKey { return key }, public: public}, nil
 }
 
 // Public returns the key that verifies, without times.
 func (k Private) Public() Public { return k.public }
 
-// PEM returns the secret, in PKCS#8.
+// PEM returns the secret, in PKCS#8. An empty key is Invalid.
 func (k Private) PEM() ([]byte, error) {
-	der, err := x509.MarshalPKCS8PrivateKey(k.key)
+	if k.secret == nil {
+		return nil, errEmpty()
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(k.secret())
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "write a signing key")
 	}
@@ -101,17 +108,22 @@ func (k Private) Format(f fmt.State, _ rune) {
 	_, _ = f.Write([]byte("signing key " + k.public.id)) // a printer has nobody to tell
 }
 
+// LogValue is the id, too.
+func (k Private) LogValue() slog.Value { return slog.StringValue("signing key " + k.public.id) }
+
 // MarshalText refuses: a secret is written by PEM only, and on purpose.
 func (k Private) MarshalText() ([]byte, error) {
 	return nil, fault.New(fault.Internal, "a signing key is not written along with other things")
 }
 
+func errEmpty() error { return fault.New(fault.Invalid, "the signing key is empty") }
+
 // Sign returns the signature of a message: 64 bytes, the same each time. An empty key is Invalid.
 func (k Private) Sign(message []byte) ([]byte, error) {
-	if len(k.key) != ed25519.PrivateKeySize {
-		return nil, fault.New(fault.Invalid, "the signing key is empty")
+	if k.secret == nil {
+		return nil, errEmpty()
 	}
-	return ed25519.Sign(k.key, message), nil
+	return ed25519.Sign(k.secret(), message), nil
 }
 
 // ParsePublic reads an Ed25519 or ECDSA-P256 key in PEM (PKIX). Anything else is Invalid.

@@ -13,11 +13,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
 	"math/big"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -140,7 +142,7 @@ func TestPrivate_IsNeverPrinted(t *testing.T) {
 	_, err = json.Marshal(map[string]any{"k": k})
 	shown := log.String()
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
-		shown += fmt.Sprintf(verb+verb, k, []any{k})
+		shown += fmt.Sprintf(verb+verb+verb, k, []any{k}, struct{ k key.Private }{k})
 	}
 	block, _ := pem.Decode(secret)
 	for _, form := range []string{string(secret[30:60]), seed1[:16], "157, 97, 177", "[157 97 177", fmt.Sprintf("%x", block.Bytes[16:24])} {
@@ -184,6 +186,9 @@ func TestParsePrivate_Err(t *testing.T) {
 	}
 	if _, err := (key.Private{}).Sign(nil); !fault.Is(err, fault.Invalid) {
 		t.Errorf("%v: an empty key signs nothing", err)
+	}
+	if _, err := (key.Private{}).PEM(); !fault.Is(err, fault.Invalid) {
+		t.Errorf("%v: an empty key has no secret", err)
 	}
 }
 
@@ -245,7 +250,7 @@ func TestPublic_VerifiesExampleOfDSSE(t *testing.T) {
 	t.Parallel()
 	x, _ := new(big.Int).SetString("46950820868899156662930047687818585632848591499744589407958293238635476079160", 10)
 	y, _ := new(big.Int).SetString("5640078356564379163099075877009565129882514886557779369047442380624545832820", 10)
-	point := append([]byte{4}, append(x.FillBytes(make([]byte, 32)), y.FillBytes(make([]byte, 32))...)...)
+	point := slices.Concat([]byte{4}, x.FillBytes(make([]byte, 32)), y.FillBytes(make([]byte, 32)))
 	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
 	if err != nil {
 		t.Fatal(err)
@@ -391,7 +396,7 @@ func TestParseRing_Err(t *testing.T) {
 			if !fault.Is(err, tc.kind) {
 				t.Fatalf("%v, want %s: %s", err, tc.kind, tc.reason)
 			}
-			if f, ok := err.(*fault.Error); ok && f.Field != tc.field { //nolint:errorlint // the outermost one names the field
+			if f := (*fault.Error)(nil); errors.As(err, &f) && f.Field != tc.field {
 				t.Errorf("field %q, want %q", f.Field, tc.field)
 			}
 		})
