@@ -94,7 +94,7 @@ func walls() map[string]wall {
 		"Leaves": {
 			from: []string{
 				"controlplane/fault", "controlplane/tenant", "controlplane/cluster", "controlplane/execution", "controlplane/workflow",
-				"controlplane/results", "controlplane/release/verdict", "controlplane/release/policy",
+				"controlplane/results", "controlplane/release/verdict", "controlplane/release/policy", "controlplane/release/attest",
 			},
 			deny: []string{
 				module + "/controlplane/store", module + "/controlplane/api", module + "/controlplane/dispatch",
