@@ -117,4 +117,7 @@ func (s *Server) tell(ctx context.Context, ss *session, effects execution.Effect
 	if effects.Calls {
 		s.o.Bus.Publish(ctx, execution.CallsTopic)
 	}
+	if effects.Judge {
+		s.o.Bus.Publish(ctx, execution.EvidenceTopic)
+	}
 }

@@ -21,6 +21,7 @@ type Options struct {
 	Fleet    Fleet
 	Enroller Enroller
 	Runner   Runner
+	Releases Releases
 	Accounts Accounts
 	Bus      Bus
 	Blobs    Blobs
@@ -53,7 +54,7 @@ func (t Timing) withDefaults() Timing {
 // maxRequest bounds a request: a workflow has at most 1 MiB.
 const maxRequest = 2 << 20
 
-// server implements the four services; each has a file of its own.
+// server implements the five services; each has a file of its own.
 type server struct {
 	Options
 	logs *logchunk.Reader
@@ -83,6 +84,7 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle(apiv1connect.NewExecutionServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewClusterServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewIdentityServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewReleaseServiceHandler(s, options...))
 	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a))
 	// A browser's cookie must not be usable from another site's page.
 	return http.NewCrossOriginProtection().Handler(mux), nil
@@ -94,6 +96,7 @@ const filesPath = "/files/"
 func Paths() []string {
 	return []string{
 		"/" + apiv1connect.WorkflowServiceName + "/", "/" + apiv1connect.ExecutionServiceName + "/",
-		"/" + apiv1connect.ClusterServiceName + "/", "/" + apiv1connect.IdentityServiceName + "/", filesPath,
+		"/" + apiv1connect.ClusterServiceName + "/", "/" + apiv1connect.IdentityServiceName + "/",
+		"/" + apiv1connect.ReleaseServiceName + "/", filesPath,
 	}
 }

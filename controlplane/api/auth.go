@@ -23,6 +23,9 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 	case apiv1connect.ExecutionServiceRunWorkflowProcedure, apiv1connect.ExecutionServiceCancelExecutionProcedure,
 		apiv1connect.ExecutionServiceResumeExecutionProcedure:
 		return tenant.ScopeRun, true
+	case apiv1connect.ReleaseServiceCreateReleaseProcedure, apiv1connect.ReleaseServiceRequestWaiverProcedure,
+		apiv1connect.ReleaseServiceApproveWaiverProcedure, apiv1connect.ReleaseServiceRevokeWaiverProcedure:
+		return tenant.ScopeRelease, true
 	case apiv1connect.ClusterServiceEnrollClusterProcedure, apiv1connect.IdentityServiceCreateTokenProcedure:
 		return tenant.ScopeAdmin, true
 	case apiv1connect.IdentityServiceWhoAmIProcedure:
@@ -32,6 +35,8 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.ExecutionServiceGetExecutionProcedure, apiv1connect.ExecutionServiceListExecutionsProcedure,
 		apiv1connect.ExecutionServiceWatchExecutionProcedure, apiv1connect.ExecutionServiceStreamLogProcedure,
 		apiv1connect.ExecutionServiceListTestResultsProcedure, apiv1connect.ExecutionServiceListFilesProcedure,
+		apiv1connect.ReleaseServiceGetReleaseProcedure, apiv1connect.ReleaseServiceListReleasesProcedure,
+		apiv1connect.ReleaseServiceWatchReleaseProcedure, apiv1connect.ReleaseServiceListPoliciesProcedure,
 		apiv1connect.ClusterServiceListClustersProcedure, apiv1connect.ClusterServiceListEnvironmentsProcedure:
 		return tenant.ScopeRead, true
 	}

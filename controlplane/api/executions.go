@@ -27,6 +27,7 @@ func idOf(text, field string) (uuid.UUID, error) {
 func (s *server) RunWorkflow(ctx context.Context, r *apiv1.RunWorkflowRequest) (*apiv1.RunWorkflowResponse, error) {
 	e, existed, err := s.Runner.Start(ctx, execution.Request{
 		Workflow: r.GetWorkflow(), Params: r.GetParams(), Environments: r.GetEnvironments(), IdempotencyKey: r.GetIdempotencyKey(), Trigger: "api",
+		Commit: r.GetCommit(), Application: r.GetRelease().GetApplication(), Version: r.GetRelease().GetVersion(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("run workflow %s: %w", r.GetWorkflow(), err)

@@ -14,6 +14,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/release"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 )
@@ -25,6 +26,9 @@ type world struct {
 	workflows map[string]workflow.Record
 	templates map[string]workflow.Record
 	execution execution.Execution
+	release   release.Release
+	freeze    release.Request
+	waived    release.Ask
 	log       string // that was read last
 	chunks    []execution.Chunk
 	stream    execution.StreamState
@@ -89,6 +93,18 @@ func (w *world) put(ctx context.Context, into map[string]workflow.Record, r work
 	}
 	into[r.Name] = r
 	return r, !ok, ok, nil
+}
+
+func (w *world) Policy(ctx context.Context, name string) (workflow.Record, error) {
+	return workflow.Record{}, errors.Join(w.check(ctx), fault.New(fault.NotFound, "there is no policy %q", name))
+}
+
+func (w *world) ApplyPolicy(ctx context.Context, r workflow.Record, team string) (workflow.Record, bool, bool, error) {
+	return w.put(ctx, map[string]workflow.Record{}, r, team)
+}
+
+func (w *world) Policies(ctx context.Context) ([]workflow.Record, error) {
+	return []workflow.Record{{Kind: "ReadinessPolicy", Name: "gate", Revision: 7, Digest: "d"}}, w.check(ctx)
 }
 
 func (w *world) Template(ctx context.Context, name string) (workflow.Record, error) {

@@ -20,7 +20,7 @@ const (
 )
 
 func scopes() []tenant.Scope {
-	return []tenant.Scope{tenant.ScopeRead, tenant.ScopeRun, tenant.ScopeCatalog, tenant.ScopeAdmin}
+	return []tenant.Scope{tenant.ScopeRead, tenant.ScopeRun, tenant.ScopeCatalog, tenant.ScopeRelease, tenant.ScopeAdmin}
 }
 
 // held returns the scopes that a viewer may use.

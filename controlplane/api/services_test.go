@@ -256,7 +256,7 @@ func TestAPI_SignIn(t *testing.T) {
 	if err != nil || res.GetToken() != "st_new" || res.GetOrganization() != "acme" {
 		t.Fatalf("%v, error %v", res, err)
 	}
-	if d := cmp.Diff([]tenant.Scope{"read", "run", "catalog"}, b.world.made); d != "" {
+	if d := cmp.Diff([]tenant.Scope{"read", "run", "catalog", "release"}, b.world.made); d != "" {
 		t.Errorf("a maintainer's token: %s", d)
 	}
 	if _, err := b.identity.SignIn(t.Context(), &apiv1.SignInRequest{Email: "a@b", Password: "wrong"}); connect.CodeOf(err) != connect.CodeUnauthenticated {

@@ -29,6 +29,7 @@ type bench struct {
 	executions apiv1connect.ExecutionServiceClient
 	clusters   apiv1connect.ClusterServiceClient
 	identity   apiv1connect.IdentityServiceClient
+	releases   apiv1connect.ReleaseServiceClient
 }
 
 // credential adds a header to every request.
@@ -49,9 +50,9 @@ func newWorld() *world {
 	viewer := func(kind tenant.Kind, org uuid.UUID, role tenant.Role, scopes ...tenant.Scope) tenant.Viewer {
 		return tenant.Viewer{Kind: kind, Organization: org, Name: "ann", Role: role, Scopes: scopes}
 	}
-	all := []tenant.Scope{tenant.ScopeRead, tenant.ScopeRun, tenant.ScopeCatalog, tenant.ScopeAdmin}
+	all := []tenant.Scope{tenant.ScopeRead, tenant.ScopeRun, tenant.ScopeCatalog, tenant.ScopeRelease, tenant.ScopeAdmin}
 	return &world{
-		org: org, workflows: map[string]workflow.Record{}, templates: map[string]workflow.Record{}, blobs: map[string]string{},
+		org: org, release: sample(), workflows: map[string]workflow.Record{}, templates: map[string]workflow.Record{}, blobs: map[string]string{},
 		execution: execution.Execution{
 			ID: uuid.New(), Workflow: "checkout", Status: execution.Running, CreatedAt: time.Unix(5, 0).UTC(),
 			Runs: []execution.Run{{ID: uuid.New(), Environment: "staging", Status: execution.Running, Attempts: []execution.Attempt{{
@@ -72,7 +73,7 @@ func setup(t *testing.T, token string, timing api.Timing) *bench {
 	t.Helper()
 	b := &bench{world: newWorld(), bus: &bus{subs: map[string][]chan struct{}{}, subscribed: make(chan []string, 100)}, draining: make(chan struct{})}
 	handler, err := api.New(api.Options{
-		Catalog: b.world, Applier: catalog.New(b.world), History: b.world, Fleet: b.world, Enroller: b.world, Runner: b.world, Accounts: b.world, Bus: b.bus,
+		Catalog: b.world, Applier: catalog.New(b.world), History: b.world, Fleet: b.world, Enroller: b.world, Runner: b.world, Releases: releases{b.world}, Accounts: b.world, Bus: b.bus,
 		Blobs: b.world, Log: slog.New(slog.DiscardHandler), Cookie: "session", PublicURL: "https://seatrial.test", Version: "v9",
 		Install: api.Install{Chart: "charts/agent", Address: "cp.test:9443", CA: "-----BEGIN CERTIFICATE-----\nAA==\n"}, Draining: b.draining, Timing: timing,
 	})
@@ -91,6 +92,7 @@ func setup(t *testing.T, token string, timing api.Timing) *bench {
 	b.executions = apiv1connect.NewExecutionServiceClient(b.http, b.url)
 	b.clusters = apiv1connect.NewClusterServiceClient(b.http, b.url)
 	b.identity = apiv1connect.NewIdentityServiceClient(b.http, b.url)
+	b.releases = apiv1connect.NewReleaseServiceClient(b.http, b.url)
 	return b
 }
 

@@ -10,6 +10,8 @@ import (
 	"github.com/seatrial/seatrial/controlplane/catalog"
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/release"
+	"github.com/seatrial/seatrial/controlplane/release/verdict"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 )
@@ -24,6 +26,20 @@ type Catalog interface {
 	Templates(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error)
 	// TemplateUsers returns the workflows and templates that use a template, directly or through others.
 	TemplateUsers(ctx context.Context, name string) ([]workflow.Record, error)
+	// Policies returns all readiness policies with their sources, by name.
+	Policies(ctx context.Context) ([]workflow.Record, error)
+}
+
+// Releases keeps releases for the viewer of the context. Implemented by assess.
+type Releases interface {
+	// Create returns the release that is there already, and true, when it has the same commit and images.
+	Create(ctx context.Context, r release.Request) (created release.Release, existed bool, err error)
+	// Get returns a release with a verdict that knows everything that has come in.
+	Get(ctx context.Context, application, version string) (release.Release, error)
+	List(ctx context.Context, application string, size int, after string) (list []release.Release, next string, err error)
+	Waive(ctx context.Context, application, version string, a release.Ask) (verdict.Waiver, error)
+	Approve(ctx context.Context, application, version, waiver string) error
+	Revoke(ctx context.Context, application, version, waiver string) error
 }
 
 // Applier checks documents and stores them for the viewer of the context. Implemented by catalog.

@@ -22,9 +22,13 @@ func (s *server) ApplyWorkflow(ctx context.Context, r *apiv1.ApplyWorkflowReques
 		catalog.Unchanged: apiv1.ApplyOutcome_APPLY_OUTCOME_UNCHANGED, catalog.Created: apiv1.ApplyOutcome_APPLY_OUTCOME_CREATED,
 		catalog.Changed: apiv1.ApplyOutcome_APPLY_OUTCOME_CHANGED,
 	}[applied.Outcome]}
-	if applied.Record.Kind == document.TemplateKind {
+	switch applied.Record.Kind {
+	case document.TemplateKind:
 		out.Template = templateOf(applied.Record)
 		out.Template.Params = paramsOf(applied.Params)
+		return out, nil
+	case document.ReadinessPolicyKind:
+		out.Policy = policyOf(applied.Record)
 		return out, nil
 	}
 	out.Workflow = workflowOf(applied.Record)

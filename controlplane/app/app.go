@@ -22,6 +22,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/config"
 	"github.com/seatrial/seatrial/controlplane/dispatch"
 	"github.com/seatrial/seatrial/controlplane/intake"
+	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/store"
 	"github.com/seatrial/seatrial/controlplane/telemetry"
 )
@@ -53,6 +54,7 @@ type parts struct {
 	port     agentPort
 	link     *agentlink.Server
 	run      *dispatch.Dispatcher
+	releases *assess.Service
 	draining chan struct{}
 	failed   chan error // of what serves; room for each
 	serving  sync.WaitGroup
@@ -86,7 +88,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		p.records,    // store, auth; at the first start the first organization
 		p.surrounds,  // bus, blobs, certificate of the agents' port
 		p.serveAgent, // intake, agentlink
-		p.sweep,      // dispatch; what makes up for lost hints
+		p.sweep,      // dispatch, releases; what makes up for lost hints
 		p.serveHTTP,  // api, web, health, metrics
 	} {
 		if err := step(ctx); err != nil {

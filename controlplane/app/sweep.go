@@ -8,22 +8,26 @@ import (
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/dispatch"
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/release/assess"
 )
 
 // sweepEvery is the pause between two sweeps: how late something is at most when a hint was lost or a replica died.
 const sweepEvery = 5 * time.Second
 
 // sweep starts the one thing of a replica that asks the store without having been told that something happened. What may take long is
-// carried out beside it: the executions that steps ask for are started one after the other.
+// carried out beside it: the executions that steps ask for are started, and releases decided, one after the other.
 func (p *parts) sweep(ctx context.Context) error {
 	p.run = dispatch.New(dispatch.Config{
 		Store: p.store, Bus: p.bus, Log: p.log, Topics: dispatch.Topics{Agent: cluster.Topic, Execution: execution.Topic},
 	})
+	p.releases = assess.NewService(assess.Config{Store: p.store, Bus: p.bus, Log: p.log})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	due := make(chan struct{}, 1)
+	calls := longer{topic: execution.CallsTopic, due: make(chan struct{}, 1), what: "calls", do: p.run.Calls}
+	releases := longer{topic: execution.EvidenceTopic, due: make(chan struct{}, 1), what: "releases", do: p.releases.Settle}
 	var over sync.WaitGroup
-	over.Go(func() { p.everyNowAndThen(ctx, due) })
-	over.Go(func() { p.calls(ctx, due) })
+	over.Go(func() { p.everyNowAndThen(ctx, calls, releases) })
+	over.Go(func() { p.carryOut(ctx, calls) })
+	over.Go(func() { p.carryOut(ctx, releases) })
 	p.later("the sweep", func(context.Context) error {
 		cancel()
 		over.Wait()
@@ -32,8 +36,16 @@ func (p *parts) sweep(ctx context.Context) error {
 	return nil
 }
 
-// everyNowAndThen does what is quick, and says when it is time to look for calls.
-func (p *parts) everyNowAndThen(ctx context.Context, due chan<- struct{}) {
+// longer is what may take long, and is carried out after a hint and when it is due.
+type longer struct {
+	topic string // of the hints
+	due   chan struct{}
+	what  string
+	do    func(context.Context) error
+}
+
+// everyNowAndThen does what is quick, and says when it is time for the rest.
+func (p *parts) everyNowAndThen(ctx context.Context, rest ...longer) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {
@@ -44,25 +56,27 @@ func (p *parts) everyNowAndThen(ctx context.Context, due chan<- struct{}) {
 		}
 		p.try(ctx, "commands", p.link.Sweep)
 		p.try(ctx, "concurrency groups", p.run.Sweep)
-		select {
-		case due <- struct{}{}:
-		default: // it is still busy
+		for _, l := range rest {
+			select {
+			case l.due <- struct{}{}:
+			default: // it is still busy
+			}
 		}
 	}
 }
 
-// calls begins what steps ask for, after a hint and when it is due.
-func (p *parts) calls(ctx context.Context, due <-chan struct{}) {
-	hints, forget := p.bus.Subscribe(ctx, execution.CallsTopic)
+// carryOut does what may take long, one after the other.
+func (p *parts) carryOut(ctx context.Context, l longer) {
+	hints, forget := p.bus.Subscribe(ctx, l.topic)
 	defer forget()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-hints:
-		case <-due:
+		case <-l.due:
 		}
-		p.try(ctx, "calls", p.run.Calls)
+		p.try(ctx, l.what, l.do)
 	}
 }
 

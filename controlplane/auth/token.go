@@ -105,9 +105,9 @@ func (a *Auth) CreateToken(ctx context.Context, team, name string, scopes []tena
 
 func mayGrant(v tenant.Viewer, s tenant.Scope) error {
 	switch s {
-	case tenant.ScopeRead, tenant.ScopeRun, tenant.ScopeCatalog, tenant.ScopeAdmin:
+	case tenant.ScopeRead, tenant.ScopeRun, tenant.ScopeCatalog, tenant.ScopeRelease, tenant.ScopeAdmin:
 	default:
-		return fault.New(fault.Invalid, "there is no scope %q", s).WithField("scopes").WithHint("Scopes are read, run, catalog and admin.")
+		return fault.New(fault.Invalid, "there is no scope %q", s).WithField("scopes").WithHint("Scopes are read, run, catalog, release and admin.")
 	}
 	if !v.Allows(s) {
 		return fault.New(fault.Forbidden, "you do not have the scope %q yourself", s).WithField("scopes").

@@ -51,6 +51,10 @@ type Store interface {
 	// ApplyTemplate does the same for a template; users are those that it was checked with. fault.Conflict when there are others
 	// by now.
 	ApplyTemplate(ctx context.Context, t workflow.Record, users []workflow.Ref, team string) (rec workflow.Record, created, changed bool, err error)
+	// Policy returns a readiness policy with its source, or fault.NotFound.
+	Policy(ctx context.Context, name string) (workflow.Record, error)
+	// ApplyPolicy creates the readiness policy or makes a new revision when the digest differs.
+	ApplyPolicy(ctx context.Context, p workflow.Record, team string) (rec workflow.Record, created, changed bool, err error)
 }
 
 // Catalog applies documents. It holds no state of its own.
@@ -79,8 +83,8 @@ type Applied struct {
 // Apply checks a document and, unless it is a dry run, stores it. Errors are faults: Invalid with every fault in Places, Unsupported
 // for what this version cannot execute.
 func (c *Catalog) Apply(ctx context.Context, r Request) (Applied, error) {
-	if err := notYet(r); err != nil {
-		return Applied{}, err
+	if read := parse.Read([]byte(r.Source)); read.Kind == document.ReadinessPolicyKind {
+		return c.applyPolicy(ctx, r, read)
 	}
 	doc, err := workflow.Load(r.File, []byte(r.Source))
 	if err != nil {
@@ -101,17 +105,6 @@ func (c *Catalog) Apply(ctx context.Context, r Request) (Applied, error) {
 		}
 	}
 	return Applied{}, err
-}
-
-// notYet refuses documents that the language knows and the catalog does not keep yet. One with faults is told those first.
-func notYet(r Request) error {
-	read := parse.Read([]byte(r.Source))
-	if read.Kind != document.ReadinessPolicyKind || len(read.Faults) > 0 {
-		return nil
-	}
-	place := read.At("kind")
-	place.Message = read.Kind + " is not supported yet"
-	return parse.Error(r.File, fault.Unsupported, []fault.Place{place})
 }
 
 type key struct{ kind, name string }
@@ -164,22 +157,28 @@ func (a *application) keep(ctx context.Context, record workflow.Record, users []
 	if err != nil {
 		return Applied{}, fmt.Errorf("apply %s: %w", a.doc.Metadata.Name, err)
 	}
-	out := Applied{Record: record}
+	return Applied{Record: record, Outcome: outcome(created, changed)}, nil
+}
+
+func outcome(created, changed bool) Outcome {
 	switch {
 	case created:
-		out.Outcome = Created
+		return Created
 	case changed:
-		out.Outcome = Changed
+		return Changed
 	}
-	return out, nil
+	return Unchanged
 }
 
 // would says what applying would do.
 func (a *application) would(ctx context.Context, record workflow.Record) (Applied, error) {
-	read := a.store.Workflow
 	if a.doc.IsTemplate() {
-		read = a.store.Template
+		return would(ctx, record, a.store.Template)
 	}
+	return would(ctx, record, a.store.Workflow)
+}
+
+func would(ctx context.Context, record workflow.Record, read func(context.Context, string) (workflow.Record, error)) (Applied, error) {
 	known, err := read(ctx, record.Name)
 	switch {
 	case fault.Is(err, fault.NotFound):

@@ -17,6 +17,7 @@ import (
 type memory struct {
 	workflows map[string]workflow.Record
 	templates map[string]workflow.Record
+	policies  map[string]workflow.Record
 	conflicts int // how many times applying is told to try again
 	checked   []workflow.Ref
 	users     []workflow.Ref
@@ -69,6 +70,14 @@ func (m *memory) ApplyTemplate(_ context.Context, t workflow.Record, users []wor
 	return m.put(m.templates, t)
 }
 
+func (m *memory) Policy(_ context.Context, name string) (workflow.Record, error) {
+	return get(m.policies, name)
+}
+
+func (m *memory) ApplyPolicy(_ context.Context, p workflow.Record, _ string) (workflow.Record, bool, bool, error) {
+	return m.put(m.policies, p)
+}
+
 func (m *memory) put(into map[string]workflow.Record, r workflow.Record) (workflow.Record, bool, bool, error) {
 	if m.conflicts--; m.conflicts >= 0 {
 		return r, false, false, fault.New(fault.Conflict, "changed meanwhile")
@@ -87,13 +96,14 @@ const (
 	renamed   = "apiVersion: seatrial.dev/v1\nkind: TestWorkflowTemplate\nmetadata: {name: base}\nspec: {params: {m: {type: integer}}, container: {image: a}}\n"
 	shop      = "apiVersion: seatrial.dev/v1\nkind: TestWorkflow\nmetadata: {name: shop}\nspec: {use: [{template: base, with: {n: 2}}], steps: [{run: x}]}\n"
 	shopAnew  = "apiVersion: seatrial.dev/v1\nkind: TestWorkflow\nmetadata: {name: shop}\nspec: {use: [{template: base, with: {m: 2}}], steps: [{run: x}]}\n"
+	policy    = "apiVersion: seatrial.dev/v1\nkind: ReadinessPolicy\nmetadata: {name: gate}\nspec: {description: d, appliesTo: {applications: [shop]}, require: [{suites: [a], environments: [b]}], rules: []}\n"
 	plainFlow = "apiVersion: seatrial.dev/v1\nkind: TestWorkflow\nmetadata: {name: plain}\nspec: {steps: [{run: x, image: a}]}\n"
 )
 
 // setup returns a catalog with the documents in it.
 func setup(t *testing.T, sources ...string) (*catalog.Catalog, *memory) {
 	t.Helper()
-	m := &memory{workflows: map[string]workflow.Record{}, templates: map[string]workflow.Record{}}
+	m := &memory{workflows: map[string]workflow.Record{}, templates: map[string]workflow.Record{}, policies: map[string]workflow.Record{}}
 	c := catalog.New(m)
 	for _, source := range sources {
 		if _, err := c.Apply(t.Context(), catalog.Request{Source: source}); err != nil {
@@ -153,12 +163,13 @@ func TestApply_Refused(t *testing.T) {
 		hint   string
 		reason string
 	}{
-		"Missing":       {nil, shop, nil, false, fault.Invalid, `no template "base"`, "Apply base first", "what it uses has to be there"},
-		"NoPoliciesYet": {nil, "apiVersion: seatrial.dev/v1\nkind: ReadinessPolicy\nmetadata: {name: p}\nspec: {appliesTo: {applications: [a]}, require: [{suites: [a], environments: [b]}]}\n", nil, false, fault.Unsupported, "ReadinessPolicy is not supported yet", "", "the language knows it, the catalog does not keep it"},
-		"NotYetThere":   {nil, "apiVersion: seatrial.dev/v1\nkind: Schedule\nmetadata: {name: s}\nspec: {cron: \"0 2 * * *\", workflows: [{name: a}]}\n", nil, false, fault.Unsupported, "not supported yet", "", "no other kind can be applied"},
-		"Breaks":        {[]string{base, shop}, renamed, nil, false, fault.Invalid, "breaks workflow shop", "Change shop in the same command", "others rely on it"},
-		"BreaksDry":     {[]string{base, shop}, renamed, nil, true, fault.Invalid, "breaks workflow shop", "", "a dry run says the same"},
-		"WrongAlong":    {[]string{base, shop}, renamed, []string{shop}, false, fault.Invalid, "breaks workflow shop", "", "what goes along is as bad"},
+		"Missing":     {nil, shop, nil, false, fault.Invalid, `no template "base"`, "Apply base first", "what it uses has to be there"},
+		"PolicyRule":  {nil, strings.Replace(policy, "rules: []", "rules: [{id: r, kind: negative, expr: cell.nope == 0}]", 1), nil, false, fault.Invalid, "nope", "", "the rules of a policy are compiled"},
+		"PolicyFault": {nil, strings.Replace(policy, "suites", "suite", 1), nil, false, fault.Invalid, "suite", "", "a policy is checked as all documents are"},
+		"NotYetThere": {nil, "apiVersion: seatrial.dev/v1\nkind: Schedule\nmetadata: {name: s}\nspec: {cron: \"0 2 * * *\", workflows: [{name: a}]}\n", nil, false, fault.Unsupported, "not supported yet", "", "no other kind can be applied"},
+		"Breaks":      {[]string{base, shop}, renamed, nil, false, fault.Invalid, "breaks workflow shop", "Change shop in the same command", "others rely on it"},
+		"BreaksDry":   {[]string{base, shop}, renamed, nil, true, fault.Invalid, "breaks workflow shop", "", "a dry run says the same"},
+		"WrongAlong":  {[]string{base, shop}, renamed, []string{shop}, false, fault.Invalid, "breaks workflow shop", "", "what goes along is as bad"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -205,5 +216,35 @@ func TestApply_Checked(t *testing.T) {
 	m.conflicts = 1000
 	if _, err := c.Apply(t.Context(), catalog.Request{Source: base}); !fault.Is(err, fault.Conflict) {
 		t.Errorf("err = %v, want an end of trying", err)
+	}
+}
+
+// TestApply_Policy holds that a readiness policy gets revisions as other documents do.
+func TestApply_Policy(t *testing.T) {
+	t.Parallel()
+	c, m := setup(t)
+	stricter := strings.Replace(policy, "suites: [a]", "suites: [a, c]", 1)
+	for i, step := range []struct {
+		source   string
+		dry      bool
+		want     catalog.Outcome
+		revision int
+	}{
+		{policy, true, catalog.Created, 1},
+		{policy, false, catalog.Created, 1},
+		{policy + "# a comment\n", false, catalog.Unchanged, 1},
+		{stricter, true, catalog.Changed, 2},
+		{stricter, false, catalog.Changed, 2},
+	} {
+		got, err := c.Apply(t.Context(), catalog.Request{Source: step.source, DryRun: step.dry})
+		if err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+		if got.Outcome != step.want || got.Record.Revision != step.revision || got.Record.Source != "" || got.Record.Kind != document.ReadinessPolicyKind {
+			t.Errorf("step %d: %+v, want outcome %d of revision %d without source", i, got, step.want, step.revision)
+		}
+	}
+	if kept := m.policies["gate"]; kept.Description != "d" || kept.Source != stricter {
+		t.Errorf("kept %+v", kept)
 	}
 }

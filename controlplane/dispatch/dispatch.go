@@ -166,6 +166,9 @@ func (d *Dispatcher) tell(ctx context.Context, org tenant.ID, effects execution.
 	if effects.Calls {
 		d.bus.Publish(ctx, execution.CallsTopic)
 	}
+	if effects.Judge {
+		d.bus.Publish(ctx, execution.EvidenceTopic)
+	}
 }
 
 func grouped(runs []execution.NewRun) bool {

@@ -47,9 +47,9 @@ func (d *Dispatcher) prepare(ctx context.Context, viewer tenant.Viewer, req exec
 		Execution: execution.Execution{
 			ID: id, Workflow: record.Name, Revision: record.Revision, Digest: record.Digest, Status: execution.Queued,
 			Templates: templates, Priority: priority(doc), Params: values.Strings(), Trigger: or(req.Trigger, "api"), Actor: or(req.Actor, viewer.Name), CreatedAt: d.now().UTC(),
-			Parent: req.Parent,
+			Parent: req.Parent, Commit: req.Commit,
 		},
-		RevisionID: record.RevisionID, Idempotency: req.IdempotencyKey,
+		RevisionID: record.RevisionID, Idempotency: req.IdempotencyKey, Application: req.Application, Version: req.Version,
 		FailFast: doc.Spec.FailFast != nil && *doc.Spec.FailFast, MaxParallel: int(doc.Spec.MaxParallel),
 	}
 	took, err := d.took(ctx, doc, record.Name)

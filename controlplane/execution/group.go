@@ -137,6 +137,7 @@ type Effects struct {
 	Wake    []cluster.ID // whose agents have something to do
 	Changed []ID         // executions that look different now
 	Calls   bool         // steps may have calls to begin or to tell of
+	Judge   bool         // releases have to be decided anew that this is evidence for
 	// Undecided is why it is still open who may begin in a concurrency group. The change itself is stored, and the sweep decides later:
 	// whoever asked for it logs this and does not answer with it.
 	Undecided error
@@ -155,5 +156,6 @@ func (e *Effects) Add(more Effects) {
 		}
 	}
 	e.Calls = e.Calls || more.Calls
+	e.Judge = e.Judge || more.Judge
 	e.Undecided = errors.Join(e.Undecided, more.Undecided)
 }

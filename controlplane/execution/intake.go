@@ -18,6 +18,8 @@ type New struct {
 	FailFast    bool     // the first run that does not pass ends the others
 	MaxParallel int      // runs under way at a time; 0 for no limit
 	Idempotency string   // key; empty for none
+	Application string   // with Version: the release that it is evidence for; empty for none
+	Version     string
 }
 
 // Calls reports whether a step of it executes other workflows.

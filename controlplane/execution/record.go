@@ -22,6 +22,9 @@ type Request struct {
 	Trigger        string   // "api", "web", "workflow"
 	Actor          string   // name of the viewer, for people
 	Parent         *Parent  // the step that asks for it; nil for a person or a pipeline
+	Commit         string   // of the application, if the trigger knows it
+	Application    string   // with Version: the release that it is evidence for; empty for none
+	Version        string
 }
 
 // Execution is one trigger of one workflow revision.
@@ -38,6 +41,7 @@ type Execution struct {
 	Priority   int // of what waits for a cluster, the higher goes first
 	Trigger    string
 	Actor      string
+	Commit     string // of the application, as the trigger says; empty when it does not
 	CreatedAt  time.Time
 	StartedAt  time.Time // zero until it starts
 	FinishedAt time.Time // zero until it ends
@@ -87,6 +91,7 @@ type Attempt struct {
 	Notes      []string
 	Steps      []Step
 	Services   []Service // in the order in which they start
+	Start, End *Subject  // what was under test when it began and ended; nil when that was not observed
 }
 
 // Step is one command of an attempt.

@@ -12,3 +12,6 @@ func Topic(organization uuid.UUID, id ID) string {
 func LogTopic(organization uuid.UUID, id AttemptID, stream string) string {
 	return organization.String() + "/log/" + id.String() + "/" + stream
 }
+
+// EvidenceTopic is what is published when releases have to be decided anew, because something has come in that is evidence for them.
+const EvidenceTopic = "evidence"

@@ -115,6 +115,9 @@ func (i *Intake) Report(ctx context.Context, r execution.Report) (execution.Stat
 	if saved.Calls {
 		i.bus.Publish(ctx, execution.CallsTopic)
 	}
+	if saved.Judge {
+		i.bus.Publish(ctx, execution.EvidenceTopic)
+	}
 	wake := saved.Wake
 	if r.Delivered && !slices.Contains(wake, viewer.Cluster) {
 		wake = append(wake, viewer.Cluster) // the release waits to be sent

@@ -29,7 +29,7 @@ func executionRecord(row *db.Execution, runs []record.Run) record.Execution {
 	}
 	return record.Execution{
 		Parent: parent, ID: row.ID, Templates: templates, Workflow: row.Workflow, Revision: row.RevisionNumber, Digest: row.Digest, Status: record.Status(row.Status),
-		Reason: row.Reason, Message: row.Message, Params: row.Params, Priority: row.Priority, Trigger: row.Trigger, Actor: row.Actor,
+		Reason: row.Reason, Message: row.Message, Params: row.Params, Priority: row.Priority, Trigger: row.Trigger, Actor: row.Actor, Commit: row.Commit,
 		CreatedAt: row.CreatedAt.UTC(), StartedAt: timeOf(row.StartedAt), FinishedAt: timeOf(row.FinishedAt), Tests: counts, Runs: runs,
 	}
 }
@@ -46,7 +46,7 @@ func attemptRecord(row *db.Attempt, in details) record.Attempt {
 	return record.Attempt{
 		ID: row.ID, Number: row.Number, Status: record.Status(row.Status), Reason: row.Reason, Message: row.Message, Node: row.Node,
 		Pod: row.Pod, StartedAt: timeOf(row.StartedAt), FinishedAt: timeOf(row.FinishedAt), Delivered: row.Delivered,
-		Notes: row.Notes, Steps: in.steps[row.ID], Services: in.services[row.ID],
+		Notes: row.Notes, Steps: in.steps[row.ID], Services: in.services[row.ID], Start: subjectRecord(row.SubjectStart), End: subjectRecord(row.SubjectEnd),
 	}
 }
 
@@ -107,4 +107,13 @@ func environmentRecord(row *db.Environment) cluster.Environment {
 		out.ClusterName = row.Edges.Cluster.Name
 	}
 	return out
+}
+
+// subjectRecord returns nil for what was not observed, and for what a version has written that is not known.
+func subjectRecord(text json.RawMessage) *record.Subject {
+	var subject *record.Subject
+	if len(text) == 0 || json.Unmarshal(text, &subject) != nil {
+		return nil
+	}
+	return subject
 }

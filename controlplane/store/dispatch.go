@@ -65,7 +65,7 @@ func (s *Store) CreateExecution(ctx context.Context, n record.New) (id record.ID
 				return err
 			}
 		}
-		return create(ctx, tx, n)
+		return s.create(ctx, tx, n)
 	})
 	if err == nil {
 		return n.Execution.ID, false, nil
@@ -90,7 +90,7 @@ func (s *Store) startedBefore(ctx context.Context, key string) (uuid.UUID, error
 	return id, database.Fault(err)
 }
 
-func create(ctx context.Context, tx *db.Tx, n record.New) error {
+func (s *Store) create(ctx context.Context, tx *db.Tx, n record.New) error {
 	// Reading the revision and the environments for the viewer proves that they are of this organization: a foreign key alone
 	// would take any.
 	revision, err := tx.WorkflowRevision.Get(ctx, n.RevisionID)
@@ -98,10 +98,17 @@ func create(ctx context.Context, tx *db.Tx, n record.New) error {
 		return fmt.Errorf("revision of the execution: %w", err)
 	}
 	e := n.Execution
+	asked, err := askedRelease(ctx, tx, n)
+	if err != nil {
+		return err
+	}
+	if asked != nil && e.Commit == "" {
+		e.Commit = asked.Commit // whoever names the release says so
+	}
 	row := tx.Execution.Create().SetID(e.ID).SetOrganizationID(revision.OrganizationID).SetRevisionID(revision.ID).
 		SetWorkflow(e.Workflow).SetRevisionNumber(e.Revision).SetDigest(e.Digest).SetStatus(string(record.Queued)).
 		SetParams(e.Params).SetTrigger(e.Trigger).SetActor(e.Actor).SetFailFast(n.FailFast).SetMaxParallel(n.MaxParallel).
-		SetPriority(e.Priority).SetCalls(n.Calls())
+		SetPriority(e.Priority).SetCalls(n.Calls()).SetCommit(e.Commit)
 	if len(e.Templates) > 0 {
 		templates, err := json.Marshal(e.Templates)
 		if err != nil {
@@ -123,6 +130,9 @@ func create(ctx context.Context, tx *db.Tx, n record.New) error {
 		row.SetIdempotencyKey(n.Idempotency)
 	}
 	if err := row.Exec(ctx); err != nil {
+		return err
+	}
+	if err := s.linkStarted(ctx, tx, asked, e); err != nil {
 		return err
 	}
 	return createRuns(ctx, tx, n)

@@ -75,7 +75,11 @@ func (s *Store) SaveFile(ctx context.Context, f execution.File, list []execution
 		if f.Kind != execution.FileReport {
 			return nil
 		}
-		return judgeReport(ctx, tx, a, f)
+		if err := judgeReport(ctx, tx, a, f); err != nil {
+			return err
+		}
+		_, err = s.evidenceFor(ctx, tx, head, "A report of "+head.Workflow+" came in.")
+		return err
 	})
 	return existed, err
 }

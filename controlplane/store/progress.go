@@ -82,6 +82,7 @@ type consequences struct {
 	execution    record.ID    // that was changed
 	wake         []cluster.ID // whose agents have something to do
 	calls        bool         // steps have calls to begin or to tell of
+	judge        bool         // it is evidence for releases, and says something new
 	groups       []string     // concurrency groups in which somebody may begin; see admitAfter
 }
 
@@ -109,6 +110,11 @@ func (s *Store) derive(ctx context.Context, tx *db.Tx, head *db.Execution) (afte
 		}
 	}
 	after.wake, after.groups = wake, freed(head, runs, states)
+	if moved(runs, states) {
+		if after.judge, err = s.newEvidence(ctx, tx, head, states); err != nil {
+			return after, err
+		}
+	}
 	for i, r := range runs {
 		if err := states[i].saveRun(ctx, r); err != nil {
 			return after, err
@@ -123,6 +129,16 @@ func (s *Store) derive(ctx context.Context, tx *db.Tx, head *db.Execution) (afte
 	}
 	after.calls = after.calls || head.Calls && now.status.Terminal()
 	return after, now.saveExecution(ctx, head)
+}
+
+// moved reports whether a run has another status now.
+func moved(runs []*db.Run, states []state) bool {
+	for i, r := range runs {
+		if r.Status != string(states[i].status) {
+			return true
+		}
+	}
+	return false
 }
 
 // freed returns the groups in which the end of a run may let others begin: its own, and with maxParallel those of its siblings.
@@ -146,7 +162,7 @@ func freed(head *db.Execution, runs []*db.Run, states []state) []string {
 
 // admitAfter lets begin what waited for the end of a run, once that is stored. What cannot be decided now is left to the sweep.
 func (s *Store) admitAfter(ctx context.Context, after consequences) record.Effects {
-	effects := record.Effects{Wake: after.wake, Calls: after.calls}
+	effects := record.Effects{Wake: after.wake, Calls: after.calls, Judge: after.judge}
 	if after.execution != uuid.Nil {
 		effects.Changed = []record.ID{after.execution}
 	}

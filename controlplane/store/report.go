@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/google/uuid"
@@ -51,6 +53,11 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.S
 		// allows it to delete the Job.
 		if status.Terminal() && r.Delivered {
 			if err := queueRelease(ctx, tx, a); err != nil {
+				return err
+			}
+		}
+		for _, subject := range []*record.Subject{r.SubjectStart, r.SubjectEnd} {
+			if err := s.linkObserved(ctx, tx, head, subject); err != nil {
 				return err
 			}
 		}
@@ -110,7 +117,29 @@ func (s *Store) mergeAttempt(ctx context.Context, a *db.Attempt, status record.S
 	if a.AssignedAt == nil && status != record.Queued {
 		change.SetAssignedAt(s.now()) // the report overtook the answer to the start command
 	}
+	if err := mergeSubject(a, change, r); err != nil {
+		return nil, err
+	}
 	return change.SetNotes(mergeNotes(a.Notes, r.Notes)).SetDelivered(a.Delivered || r.Delivered).Save(ctx)
+}
+
+// mergeSubject keeps what was observed first of the beginning and of the end: what is told again later may be another observation.
+func mergeSubject(a *db.Attempt, change *db.AttemptUpdateOne, r record.Report) error {
+	if start := record.FirstObserved(subjectRecord(a.SubjectStart), r.SubjectStart); start != nil {
+		text, err := json.Marshal(start)
+		if err != nil {
+			return fmt.Errorf("encode what was under test at the start: %w", err)
+		}
+		change.SetSubjectStart(text)
+	}
+	if end := record.FirstObserved(subjectRecord(a.SubjectEnd), r.SubjectEnd); end != nil {
+		text, err := json.Marshal(end)
+		if err != nil {
+			return fmt.Errorf("encode what was under test at the end: %w", err)
+		}
+		change.SetSubjectEnd(text)
+	}
+	return nil
 }
 
 const (

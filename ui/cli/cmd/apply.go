@@ -33,8 +33,8 @@ func (a *app) apply() *cobra.Command {
 	var team string
 	var dry bool
 	c := &cobra.Command{
-		Use: "apply -f FILE|DIR|-", Short: "Store workflows and templates in the catalog", Args: cobra.NoArgs,
-		Long: "Store workflows and templates in the catalog. Templates are stored before what uses them, in whatever order they are given.\n" +
+		Use: "apply -f FILE|DIR|-", Short: "Store workflows, templates and readiness policies in the catalog", Args: cobra.NoArgs,
+		Long: "Store workflows, templates and readiness policies in the catalog. Templates are stored before what uses them, in whatever order they are given.\n" +
 			"A template that would break a workflow which uses it is refused, unless that workflow changes in the same command.",
 	}
 	c.Flags().StringSliceVarP(&files, "file", "f", nil, "file, folder, or - for standard input; several are allowed")
@@ -132,6 +132,9 @@ func (a *app) applied(m *apiv1.ApplyWorkflowResponse) error {
 	what, name, revision := "workflow", m.GetWorkflow().GetName(), m.GetWorkflow().GetRevision()
 	if t := m.GetTemplate(); t != nil {
 		what, name, revision = "template", t.GetName(), t.GetRevision()
+	}
+	if p := m.GetPolicy(); p != nil {
+		what, name, revision = "policy", p.GetName(), p.GetRevision()
 	}
 	word := strings.ToLower(strings.TrimPrefix(m.GetOutcome().String(), "APPLY_OUTCOME_"))
 	return a.print("%s %s %s (revision %d)", what, render.Line(name), word, revision)

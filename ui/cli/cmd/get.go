@@ -14,12 +14,13 @@ import (
 )
 
 func (a *app) get() *cobra.Command {
-	c := &cobra.Command{Use: "get", Short: "Show workflows, templates, executions, tests, files, clusters, environments"}
+	c := &cobra.Command{Use: "get", Short: "Show workflows, templates, policies, executions, tests, files, clusters, environments"}
 	c.AddCommand(
 		a.getter("workflows", []string{"wf"}, 0, a.getWorkflows),
 		a.getter("workflow NAME", nil, 1, a.getWorkflow),
 		a.getter("templates", nil, 0, a.getTemplates),
 		a.getter("template NAME", nil, 1, a.getTemplate),
+		a.getter("policies", []string{"policy"}, 0, a.getPolicies),
 		a.getter("executions", []string{"ex"}, 0, a.getExecutions),
 		a.getter("execution ID", nil, 1, a.getExecution),
 		a.getter("tests EXECUTION", []string{"test", "results"}, 1, a.getTests),
@@ -124,6 +125,18 @@ func (a *app) getTemplate(ctx context.Context, cl clients, name string) (table, 
 		}
 	}
 	return table{message: t, text: strings.TrimRight(t.GetSource(), "\n")}, nil
+}
+
+func (a *app) getPolicies(ctx context.Context, cl clients, _ string) (table, error) {
+	res, err := cl.releases.ListPolicies(ctx, &apiv1.ListPoliciesRequest{})
+	if err != nil {
+		return table{}, err
+	}
+	t := table{message: res, header: []string{"NAME", "TEAM", "REVISION", "UPDATED", "DESCRIPTION"}}
+	for _, p := range res.GetPolicies() {
+		t.rows = append(t.rows, []string{p.GetName(), p.GetTeam(), strconv.Itoa(int(p.GetRevision())), render.Time(p.GetUpdatedAt()), p.GetDescription()})
+	}
+	return t, nil
 }
 
 func (a *app) getExecutions(ctx context.Context, cl clients, _ string) (table, error) {

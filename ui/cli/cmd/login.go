@@ -114,7 +114,7 @@ func (a *app) token() *cobra.Command {
 	var lifetime time.Duration
 	create := &cobra.Command{Use: "create NAME", Short: "Make an API token; it is shown once", Args: cobra.ExactArgs(1)}
 	create.Flags().StringVar(&team, "team", "", "team that owns it")
-	create.Flags().StringSliceVar(&scopes, "scope", nil, "read, run, catalog or admin; read and run when not given")
+	create.Flags().StringSliceVar(&scopes, "scope", nil, "read, run, catalog, release or admin; read and run when not given")
 	create.Flags().DurationVar(&lifetime, "lifetime", 0, "how long it is valid; 90 days when not given")
 	create.RunE = func(c *cobra.Command, args []string) error {
 		cl, err := a.connect()

@@ -82,7 +82,7 @@ func (a *app) root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Long: "Exit codes: 0 passed · 1 failed · 2 wrong usage or input · 3 errored, unreachable or refused · " +
-			"4 timed out, cancelled or no longer watched.",
+			"4 timed out, cancelled or no longer watched · 5 evidence of a release is missing.",
 		PersistentPreRunE: func(*cobra.Command, []string) (err error) {
 			a.format, err = render.ParseFormat(a.output)
 			return err
@@ -90,7 +90,7 @@ func (a *app) root() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&a.context, "context", "", "context of the configuration to use")
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml")
-	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.token(), a.version(),
+	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.token(), a.version(), a.release(),
 		a.validate(), a.explainField(), a.importing(), a.results(), a.local())
 	return root
 }
@@ -101,6 +101,7 @@ type clients struct {
 	executions apiv1connect.ExecutionServiceClient
 	clusters   apiv1connect.ClusterServiceClient
 	identity   apiv1connect.IdentityServiceClient
+	releases   apiv1connect.ReleaseServiceClient
 }
 
 // connect resolves the target and returns clients for it.
@@ -124,6 +125,7 @@ func (a *app) dial(t config.Context) clients {
 		executions: apiv1connect.NewExecutionServiceClient(a.HTTP, server, opt),
 		clusters:   apiv1connect.NewClusterServiceClient(a.HTTP, server, opt),
 		identity:   apiv1connect.NewIdentityServiceClient(a.HTTP, server, opt),
+		releases:   apiv1connect.NewReleaseServiceClient(a.HTTP, server, opt),
 	}
 }
 

@@ -16,18 +16,24 @@ import (
 
 func (a *app) run() *cobra.Command {
 	var params []string
+	var release string
 	var how waiting
 	req := &apiv1.RunWorkflowRequest{}
 	c := &cobra.Command{Use: "run NAME", Short: "Start a workflow", Args: cobra.ExactArgs(1)}
 	c.Flags().StringArrayVarP(&params, "param", "p", nil, "parameter as name=value; several are allowed")
 	c.Flags().StringSliceVar(&req.Environments, "env", nil, "environment to run in, instead of those that the workflow names; several are allowed")
 	c.Flags().StringVar(&req.IdempotencyKey, "idempotency-key", "", "the same key never starts twice")
+	c.Flags().StringVar(&req.Commit, "commit", "", "commit of the application under test")
+	c.Flags().StringVar(&release, "release", "", "release that it is evidence for, as APPLICATION@VERSION")
 	c.Flags().BoolVar(&how.wait, "wait", false, "wait for the end; the exit code is the outcome")
 	c.Flags().BoolVar(&how.follow, "follow", false, "show the log until the end; implies --wait")
 	c.Flags().DurationVar(&how.timeout, "timeout", 0, "with --wait: stop waiting after this long with exit code 4; the execution goes on")
 	c.RunE = func(c *cobra.Command, args []string) (err error) {
 		req.Workflow = args[0]
 		if req.Params, err = pairs(params); err != nil {
+			return err
+		}
+		if req.Release, err = releaseName(release); err != nil {
 			return err
 		}
 		how.wait = how.wait || how.follow

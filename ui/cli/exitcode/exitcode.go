@@ -17,6 +17,7 @@ const (
 	Usage   = 2 // the command line or the input is wrong
 	Errored = 3 // the infrastructure failed, or the control plane is unreachable or refuses
 	Stopped = 4 // timed out, cancelled, or no longer watched
+	Missing = 5 // evidence is missing: a release is neither ready nor not ready
 )
 
 // Error is an error with its exit code.
@@ -71,4 +72,18 @@ func OfStatus(s apiv1.Status) int {
 	default:
 		return Errored
 	}
+}
+
+// OfState returns the code for the verdict on a release.
+func OfState(s apiv1.State) int {
+	switch s {
+	case apiv1.State_STATE_READY, apiv1.State_STATE_READY_WITH_WAIVERS:
+		return Passed
+	case apiv1.State_STATE_NOT_READY:
+		return Failed
+	case apiv1.State_STATE_INCOMPLETE:
+		return Missing
+	case apiv1.State_STATE_UNSPECIFIED:
+	}
+	return Errored
 }

@@ -96,6 +96,11 @@ func Status(s apiv1.Status) string {
 	return strings.ToLower(strings.TrimPrefix(s.String(), "STATUS_"))
 }
 
+// State returns the word for the verdict on a release, as policies and pipelines spell it.
+func State(s apiv1.State) string {
+	return strings.TrimPrefix(s.String(), "STATE_")
+}
+
 // ServiceStatus returns the word for how a service stands.
 func ServiceStatus(s apiv1.ServiceStatus) string {
 	return strings.ToLower(strings.TrimPrefix(s.String(), "SERVICE_STATUS_"))

@@ -710,7 +710,7 @@ func (x *Param) GetEnum() []string {
 
 type ApplyWorkflowRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One YAML or JSON document of kind TestWorkflow or TestWorkflowTemplate.
+	// One YAML or JSON document of kind TestWorkflow, TestWorkflowTemplate or ReadinessPolicy.
 	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
 	// Name of the file, for messages.
 	File   string `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
@@ -791,10 +791,11 @@ func (x *ApplyWorkflowRequest) GetAlong() []string {
 
 type ApplyWorkflowResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What was applied: one of workflow and template.
-	Workflow      *Workflow    `protobuf:"bytes,1,opt,name=workflow,proto3" json:"workflow,omitempty"`
-	Outcome       ApplyOutcome `protobuf:"varint,2,opt,name=outcome,proto3,enum=seatrial.api.v1.ApplyOutcome" json:"outcome,omitempty"`
-	Template      *Template    `protobuf:"bytes,3,opt,name=template,proto3" json:"template,omitempty"`
+	// What was applied: one of workflow, template and policy.
+	Workflow      *Workflow        `protobuf:"bytes,1,opt,name=workflow,proto3" json:"workflow,omitempty"`
+	Outcome       ApplyOutcome     `protobuf:"varint,2,opt,name=outcome,proto3,enum=seatrial.api.v1.ApplyOutcome" json:"outcome,omitempty"`
+	Template      *Template        `protobuf:"bytes,3,opt,name=template,proto3" json:"template,omitempty"`
+	Policy        *ReadinessPolicy `protobuf:"bytes,4,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -850,6 +851,106 @@ func (x *ApplyWorkflowResponse) GetTemplate() *Template {
 	return nil
 }
 
+func (x *ApplyWorkflowResponse) GetPolicy() *ReadinessPolicy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+// ReadinessPolicy is what a release has to show.
+type ReadinessPolicy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Team          string                 `protobuf:"bytes,2,opt,name=team,proto3" json:"team,omitempty"`
+	Description   string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	Revision      int32                  `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	Digest        string                 `protobuf:"bytes,5,opt,name=digest,proto3" json:"digest,omitempty"`
+	Source        string                 `protobuf:"bytes,6,opt,name=source,proto3" json:"source,omitempty"`
+	UpdatedAt     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadinessPolicy) Reset() {
+	*x = ReadinessPolicy{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadinessPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadinessPolicy) ProtoMessage() {}
+
+func (x *ReadinessPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadinessPolicy.ProtoReflect.Descriptor instead.
+func (*ReadinessPolicy) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ReadinessPolicy) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ReadinessPolicy) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *ReadinessPolicy) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *ReadinessPolicy) GetRevision() int32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *ReadinessPolicy) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *ReadinessPolicy) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *ReadinessPolicy) GetUpdatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UpdatedAt
+	}
+	return nil
+}
+
 type GetWorkflowRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -859,7 +960,7 @@ type GetWorkflowRequest struct {
 
 func (x *GetWorkflowRequest) Reset() {
 	*x = GetWorkflowRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[7]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -871,7 +972,7 @@ func (x *GetWorkflowRequest) String() string {
 func (*GetWorkflowRequest) ProtoMessage() {}
 
 func (x *GetWorkflowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[7]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -884,7 +985,7 @@ func (x *GetWorkflowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetWorkflowRequest.ProtoReflect.Descriptor instead.
 func (*GetWorkflowRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{7}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetWorkflowRequest) GetName() string {
@@ -903,7 +1004,7 @@ type GetWorkflowResponse struct {
 
 func (x *GetWorkflowResponse) Reset() {
 	*x = GetWorkflowResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[8]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -915,7 +1016,7 @@ func (x *GetWorkflowResponse) String() string {
 func (*GetWorkflowResponse) ProtoMessage() {}
 
 func (x *GetWorkflowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[8]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -928,7 +1029,7 @@ func (x *GetWorkflowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetWorkflowResponse.ProtoReflect.Descriptor instead.
 func (*GetWorkflowResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{8}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetWorkflowResponse) GetWorkflow() *Workflow {
@@ -948,7 +1049,7 @@ type ListWorkflowsRequest struct {
 
 func (x *ListWorkflowsRequest) Reset() {
 	*x = ListWorkflowsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[9]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -960,7 +1061,7 @@ func (x *ListWorkflowsRequest) String() string {
 func (*ListWorkflowsRequest) ProtoMessage() {}
 
 func (x *ListWorkflowsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[9]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -973,7 +1074,7 @@ func (x *ListWorkflowsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWorkflowsRequest.ProtoReflect.Descriptor instead.
 func (*ListWorkflowsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{9}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListWorkflowsRequest) GetPageSize() int32 {
@@ -1000,7 +1101,7 @@ type ListWorkflowsResponse struct {
 
 func (x *ListWorkflowsResponse) Reset() {
 	*x = ListWorkflowsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[10]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1012,7 +1113,7 @@ func (x *ListWorkflowsResponse) String() string {
 func (*ListWorkflowsResponse) ProtoMessage() {}
 
 func (x *ListWorkflowsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[10]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1025,7 +1126,7 @@ func (x *ListWorkflowsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWorkflowsResponse.ProtoReflect.Descriptor instead.
 func (*ListWorkflowsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{10}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListWorkflowsResponse) GetWorkflows() []*Workflow {
@@ -1051,7 +1152,7 @@ type GetTemplateRequest struct {
 
 func (x *GetTemplateRequest) Reset() {
 	*x = GetTemplateRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[11]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1063,7 +1164,7 @@ func (x *GetTemplateRequest) String() string {
 func (*GetTemplateRequest) ProtoMessage() {}
 
 func (x *GetTemplateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[11]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1076,7 +1177,7 @@ func (x *GetTemplateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTemplateRequest.ProtoReflect.Descriptor instead.
 func (*GetTemplateRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{11}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetTemplateRequest) GetName() string {
@@ -1095,7 +1196,7 @@ type GetTemplateResponse struct {
 
 func (x *GetTemplateResponse) Reset() {
 	*x = GetTemplateResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[12]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1107,7 +1208,7 @@ func (x *GetTemplateResponse) String() string {
 func (*GetTemplateResponse) ProtoMessage() {}
 
 func (x *GetTemplateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[12]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1120,7 +1221,7 @@ func (x *GetTemplateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTemplateResponse.ProtoReflect.Descriptor instead.
 func (*GetTemplateResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{12}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetTemplateResponse) GetTemplate() *Template {
@@ -1140,7 +1241,7 @@ type ListTemplatesRequest struct {
 
 func (x *ListTemplatesRequest) Reset() {
 	*x = ListTemplatesRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[13]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1152,7 +1253,7 @@ func (x *ListTemplatesRequest) String() string {
 func (*ListTemplatesRequest) ProtoMessage() {}
 
 func (x *ListTemplatesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[13]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1165,7 +1266,7 @@ func (x *ListTemplatesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTemplatesRequest.ProtoReflect.Descriptor instead.
 func (*ListTemplatesRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{13}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListTemplatesRequest) GetPageSize() int32 {
@@ -1192,7 +1293,7 @@ type ListTemplatesResponse struct {
 
 func (x *ListTemplatesResponse) Reset() {
 	*x = ListTemplatesResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[14]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1204,7 +1305,7 @@ func (x *ListTemplatesResponse) String() string {
 func (*ListTemplatesResponse) ProtoMessage() {}
 
 func (x *ListTemplatesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[14]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1217,7 +1318,7 @@ func (x *ListTemplatesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTemplatesResponse.ProtoReflect.Descriptor instead.
 func (*ListTemplatesResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{14}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListTemplatesResponse) GetTemplates() []*Template {
@@ -1264,7 +1365,7 @@ type Execution struct {
 
 func (x *Execution) Reset() {
 	*x = Execution{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[15]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1276,7 +1377,7 @@ func (x *Execution) String() string {
 func (*Execution) ProtoMessage() {}
 
 func (x *Execution) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[15]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1289,7 +1390,7 @@ func (x *Execution) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Execution.ProtoReflect.Descriptor instead.
 func (*Execution) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{15}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Execution) GetId() string {
@@ -1430,7 +1531,7 @@ type Parent struct {
 
 func (x *Parent) Reset() {
 	*x = Parent{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[16]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1442,7 +1543,7 @@ func (x *Parent) String() string {
 func (*Parent) ProtoMessage() {}
 
 func (x *Parent) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[16]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1455,7 +1556,7 @@ func (x *Parent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Parent.ProtoReflect.Descriptor instead.
 func (*Parent) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{16}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Parent) GetExecutionId() string {
@@ -1490,7 +1591,7 @@ type TemplateRevision struct {
 
 func (x *TemplateRevision) Reset() {
 	*x = TemplateRevision{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[17]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1502,7 +1603,7 @@ func (x *TemplateRevision) String() string {
 func (*TemplateRevision) ProtoMessage() {}
 
 func (x *TemplateRevision) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[17]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1515,7 +1616,7 @@ func (x *TemplateRevision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TemplateRevision.ProtoReflect.Descriptor instead.
 func (*TemplateRevision) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{17}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TemplateRevision) GetName() string {
@@ -1554,7 +1655,7 @@ type TestCounts struct {
 
 func (x *TestCounts) Reset() {
 	*x = TestCounts{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[18]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1566,7 +1667,7 @@ func (x *TestCounts) String() string {
 func (*TestCounts) ProtoMessage() {}
 
 func (x *TestCounts) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[18]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1579,7 +1680,7 @@ func (x *TestCounts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestCounts.ProtoReflect.Descriptor instead.
 func (*TestCounts) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{18}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TestCounts) GetTotal() int32 {
@@ -1643,7 +1744,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[19]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1655,7 +1756,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[19]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1668,7 +1769,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{19}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Run) GetId() string {
@@ -1777,7 +1878,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[20]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1789,7 +1890,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[20]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1802,7 +1903,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{20}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Attempt) GetId() string {
@@ -1919,7 +2020,7 @@ type Service struct {
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[21]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1931,7 +2032,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[21]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1944,7 +2045,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{21}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Service) GetName() string {
@@ -2030,7 +2131,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[22]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2042,7 +2143,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[22]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2055,7 +2156,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{22}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Step) GetIndex() int32 {
@@ -2145,7 +2246,7 @@ type Call struct {
 
 func (x *Call) Reset() {
 	*x = Call{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[23]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2157,7 +2258,7 @@ func (x *Call) String() string {
 func (*Call) ProtoMessage() {}
 
 func (x *Call) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[23]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2170,7 +2271,7 @@ func (x *Call) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Call.ProtoReflect.Descriptor instead.
 func (*Call) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{23}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Call) GetWorkflow() string {
@@ -2215,7 +2316,7 @@ type Log struct {
 
 func (x *Log) Reset() {
 	*x = Log{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[24]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2227,7 +2328,7 @@ func (x *Log) String() string {
 func (*Log) ProtoMessage() {}
 
 func (x *Log) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[24]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2240,7 +2341,7 @@ func (x *Log) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Log.ProtoReflect.Descriptor instead.
 func (*Log) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{24}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Log) GetBytes() int64 {
@@ -2285,13 +2386,17 @@ type RunWorkflowRequest struct {
 	// Names of the environments to run in. None: those that the workflow names, else the only one that the organization has.
 	Environments   []string `protobuf:"bytes,3,rep,name=environments,proto3" json:"environments,omitempty"`
 	IdempotencyKey string   `protobuf:"bytes,4,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Commit of the application under test, as the pipeline knows it.
+	Commit string `protobuf:"bytes,5,opt,name=commit,proto3" json:"commit,omitempty"`
+	// The release that the execution is evidence for.
+	Release       *ReleaseName `protobuf:"bytes,6,opt,name=release,proto3" json:"release,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RunWorkflowRequest) Reset() {
 	*x = RunWorkflowRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[25]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2303,7 +2408,7 @@ func (x *RunWorkflowRequest) String() string {
 func (*RunWorkflowRequest) ProtoMessage() {}
 
 func (x *RunWorkflowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[25]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2316,7 +2421,7 @@ func (x *RunWorkflowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunWorkflowRequest.ProtoReflect.Descriptor instead.
 func (*RunWorkflowRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{25}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RunWorkflowRequest) GetWorkflow() string {
@@ -2347,6 +2452,73 @@ func (x *RunWorkflowRequest) GetIdempotencyKey() string {
 	return ""
 }
 
+func (x *RunWorkflowRequest) GetCommit() string {
+	if x != nil {
+		return x.Commit
+	}
+	return ""
+}
+
+func (x *RunWorkflowRequest) GetRelease() *ReleaseName {
+	if x != nil {
+		return x.Release
+	}
+	return nil
+}
+
+// ReleaseName names a release.
+type ReleaseName struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Application   string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	Version       string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseName) Reset() {
+	*x = ReleaseName{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseName) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseName) ProtoMessage() {}
+
+func (x *ReleaseName) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseName.ProtoReflect.Descriptor instead.
+func (*ReleaseName) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ReleaseName) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *ReleaseName) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
 type RunWorkflowResponse struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Execution *Execution             `protobuf:"bytes,1,opt,name=execution,proto3" json:"execution,omitempty"`
@@ -2360,7 +2532,7 @@ type RunWorkflowResponse struct {
 
 func (x *RunWorkflowResponse) Reset() {
 	*x = RunWorkflowResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2372,7 +2544,7 @@ func (x *RunWorkflowResponse) String() string {
 func (*RunWorkflowResponse) ProtoMessage() {}
 
 func (x *RunWorkflowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2385,7 +2557,7 @@ func (x *RunWorkflowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunWorkflowResponse.ProtoReflect.Descriptor instead.
 func (*RunWorkflowResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{26}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RunWorkflowResponse) GetExecution() *Execution {
@@ -2418,7 +2590,7 @@ type GetExecutionRequest struct {
 
 func (x *GetExecutionRequest) Reset() {
 	*x = GetExecutionRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2430,7 +2602,7 @@ func (x *GetExecutionRequest) String() string {
 func (*GetExecutionRequest) ProtoMessage() {}
 
 func (x *GetExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2443,7 +2615,7 @@ func (x *GetExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExecutionRequest.ProtoReflect.Descriptor instead.
 func (*GetExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{27}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetExecutionRequest) GetId() string {
@@ -2462,7 +2634,7 @@ type GetExecutionResponse struct {
 
 func (x *GetExecutionResponse) Reset() {
 	*x = GetExecutionResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2474,7 +2646,7 @@ func (x *GetExecutionResponse) String() string {
 func (*GetExecutionResponse) ProtoMessage() {}
 
 func (x *GetExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2487,7 +2659,7 @@ func (x *GetExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExecutionResponse.ProtoReflect.Descriptor instead.
 func (*GetExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{28}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetExecutionResponse) GetExecution() *Execution {
@@ -2509,7 +2681,7 @@ type ListExecutionsRequest struct {
 
 func (x *ListExecutionsRequest) Reset() {
 	*x = ListExecutionsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2521,7 +2693,7 @@ func (x *ListExecutionsRequest) String() string {
 func (*ListExecutionsRequest) ProtoMessage() {}
 
 func (x *ListExecutionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2534,7 +2706,7 @@ func (x *ListExecutionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListExecutionsRequest.ProtoReflect.Descriptor instead.
 func (*ListExecutionsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{29}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListExecutionsRequest) GetPageSize() int32 {
@@ -2576,7 +2748,7 @@ type ListExecutionsResponse struct {
 
 func (x *ListExecutionsResponse) Reset() {
 	*x = ListExecutionsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2588,7 +2760,7 @@ func (x *ListExecutionsResponse) String() string {
 func (*ListExecutionsResponse) ProtoMessage() {}
 
 func (x *ListExecutionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2601,7 +2773,7 @@ func (x *ListExecutionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListExecutionsResponse.ProtoReflect.Descriptor instead.
 func (*ListExecutionsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{30}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListExecutionsResponse) GetExecutions() []*Execution {
@@ -2627,7 +2799,7 @@ type WatchExecutionRequest struct {
 
 func (x *WatchExecutionRequest) Reset() {
 	*x = WatchExecutionRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2639,7 +2811,7 @@ func (x *WatchExecutionRequest) String() string {
 func (*WatchExecutionRequest) ProtoMessage() {}
 
 func (x *WatchExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2652,7 +2824,7 @@ func (x *WatchExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchExecutionRequest.ProtoReflect.Descriptor instead.
 func (*WatchExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{31}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WatchExecutionRequest) GetId() string {
@@ -2671,7 +2843,7 @@ type WatchExecutionResponse struct {
 
 func (x *WatchExecutionResponse) Reset() {
 	*x = WatchExecutionResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2683,7 +2855,7 @@ func (x *WatchExecutionResponse) String() string {
 func (*WatchExecutionResponse) ProtoMessage() {}
 
 func (x *WatchExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2696,7 +2868,7 @@ func (x *WatchExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchExecutionResponse.ProtoReflect.Descriptor instead.
 func (*WatchExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{32}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WatchExecutionResponse) GetExecution() *Execution {
@@ -2716,7 +2888,7 @@ type CancelExecutionRequest struct {
 
 func (x *CancelExecutionRequest) Reset() {
 	*x = CancelExecutionRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2728,7 +2900,7 @@ func (x *CancelExecutionRequest) String() string {
 func (*CancelExecutionRequest) ProtoMessage() {}
 
 func (x *CancelExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2741,7 +2913,7 @@ func (x *CancelExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelExecutionRequest.ProtoReflect.Descriptor instead.
 func (*CancelExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{33}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *CancelExecutionRequest) GetId() string {
@@ -2767,7 +2939,7 @@ type CancelExecutionResponse struct {
 
 func (x *CancelExecutionResponse) Reset() {
 	*x = CancelExecutionResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2779,7 +2951,7 @@ func (x *CancelExecutionResponse) String() string {
 func (*CancelExecutionResponse) ProtoMessage() {}
 
 func (x *CancelExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2792,7 +2964,7 @@ func (x *CancelExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelExecutionResponse.ProtoReflect.Descriptor instead.
 func (*CancelExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{34}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CancelExecutionResponse) GetExecution() *Execution {
@@ -2817,7 +2989,7 @@ type ResumeExecutionRequest struct {
 
 func (x *ResumeExecutionRequest) Reset() {
 	*x = ResumeExecutionRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2829,7 +3001,7 @@ func (x *ResumeExecutionRequest) String() string {
 func (*ResumeExecutionRequest) ProtoMessage() {}
 
 func (x *ResumeExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2842,7 +3014,7 @@ func (x *ResumeExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeExecutionRequest.ProtoReflect.Descriptor instead.
 func (*ResumeExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{35}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ResumeExecutionRequest) GetId() string {
@@ -2884,7 +3056,7 @@ type ResumeExecutionResponse struct {
 
 func (x *ResumeExecutionResponse) Reset() {
 	*x = ResumeExecutionResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2896,7 +3068,7 @@ func (x *ResumeExecutionResponse) String() string {
 func (*ResumeExecutionResponse) ProtoMessage() {}
 
 func (x *ResumeExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2909,7 +3081,7 @@ func (x *ResumeExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeExecutionResponse.ProtoReflect.Descriptor instead.
 func (*ResumeExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{36}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ResumeExecutionResponse) GetExecution() *Execution {
@@ -2940,7 +3112,7 @@ type StreamLogRequest struct {
 
 func (x *StreamLogRequest) Reset() {
 	*x = StreamLogRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2952,7 +3124,7 @@ func (x *StreamLogRequest) String() string {
 func (*StreamLogRequest) ProtoMessage() {}
 
 func (x *StreamLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2965,7 +3137,7 @@ func (x *StreamLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLogRequest.ProtoReflect.Descriptor instead.
 func (*StreamLogRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{37}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *StreamLogRequest) GetAttemptId() string {
@@ -3016,7 +3188,7 @@ type StreamLogResponse struct {
 
 func (x *StreamLogResponse) Reset() {
 	*x = StreamLogResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3028,7 +3200,7 @@ func (x *StreamLogResponse) String() string {
 func (*StreamLogResponse) ProtoMessage() {}
 
 func (x *StreamLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3041,7 +3213,7 @@ func (x *StreamLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLogResponse.ProtoReflect.Descriptor instead.
 func (*StreamLogResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{38}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *StreamLogResponse) GetOffset() int64 {
@@ -3085,7 +3257,7 @@ type ListTestResultsRequest struct {
 
 func (x *ListTestResultsRequest) Reset() {
 	*x = ListTestResultsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3097,7 +3269,7 @@ func (x *ListTestResultsRequest) String() string {
 func (*ListTestResultsRequest) ProtoMessage() {}
 
 func (x *ListTestResultsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3110,7 +3282,7 @@ func (x *ListTestResultsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTestResultsRequest.ProtoReflect.Descriptor instead.
 func (*ListTestResultsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{39}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListTestResultsRequest) GetExecutionId() string {
@@ -3164,7 +3336,7 @@ type TestResult struct {
 
 func (x *TestResult) Reset() {
 	*x = TestResult{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3176,7 +3348,7 @@ func (x *TestResult) String() string {
 func (*TestResult) ProtoMessage() {}
 
 func (x *TestResult) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3189,7 +3361,7 @@ func (x *TestResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestResult.ProtoReflect.Descriptor instead.
 func (*TestResult) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{40}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *TestResult) GetId() string {
@@ -3288,7 +3460,7 @@ type ListTestResultsResponse struct {
 
 func (x *ListTestResultsResponse) Reset() {
 	*x = ListTestResultsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3300,7 +3472,7 @@ func (x *ListTestResultsResponse) String() string {
 func (*ListTestResultsResponse) ProtoMessage() {}
 
 func (x *ListTestResultsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3313,7 +3485,7 @@ func (x *ListTestResultsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTestResultsResponse.ProtoReflect.Descriptor instead.
 func (*ListTestResultsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{41}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListTestResultsResponse) GetResults() []*TestResult {
@@ -3339,7 +3511,7 @@ type ListFilesRequest struct {
 
 func (x *ListFilesRequest) Reset() {
 	*x = ListFilesRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3351,7 +3523,7 @@ func (x *ListFilesRequest) String() string {
 func (*ListFilesRequest) ProtoMessage() {}
 
 func (x *ListFilesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3364,7 +3536,7 @@ func (x *ListFilesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFilesRequest.ProtoReflect.Descriptor instead.
 func (*ListFilesRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{42}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListFilesRequest) GetExecutionId() string {
@@ -3398,7 +3570,7 @@ type File struct {
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3410,7 +3582,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3423,7 +3595,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{43}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *File) GetId() string {
@@ -3519,7 +3691,7 @@ type ListFilesResponse struct {
 
 func (x *ListFilesResponse) Reset() {
 	*x = ListFilesResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3531,7 +3703,7 @@ func (x *ListFilesResponse) String() string {
 func (*ListFilesResponse) ProtoMessage() {}
 
 func (x *ListFilesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3544,7 +3716,7 @@ func (x *ListFilesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFilesResponse.ProtoReflect.Descriptor instead.
 func (*ListFilesResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{44}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ListFilesResponse) GetFiles() []*File {
@@ -3572,7 +3744,7 @@ type Cluster struct {
 
 func (x *Cluster) Reset() {
 	*x = Cluster{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3584,7 +3756,7 @@ func (x *Cluster) String() string {
 func (*Cluster) ProtoMessage() {}
 
 func (x *Cluster) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3597,7 +3769,7 @@ func (x *Cluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster.ProtoReflect.Descriptor instead.
 func (*Cluster) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{45}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Cluster) GetId() string {
@@ -3682,7 +3854,7 @@ type Environment struct {
 
 func (x *Environment) Reset() {
 	*x = Environment{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3694,7 +3866,7 @@ func (x *Environment) String() string {
 func (*Environment) ProtoMessage() {}
 
 func (x *Environment) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3707,7 +3879,7 @@ func (x *Environment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Environment.ProtoReflect.Descriptor instead.
 func (*Environment) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{46}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Environment) GetId() string {
@@ -3751,7 +3923,7 @@ type EnrollClusterRequest struct {
 
 func (x *EnrollClusterRequest) Reset() {
 	*x = EnrollClusterRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3763,7 +3935,7 @@ func (x *EnrollClusterRequest) String() string {
 func (*EnrollClusterRequest) ProtoMessage() {}
 
 func (x *EnrollClusterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3776,7 +3948,7 @@ func (x *EnrollClusterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollClusterRequest.ProtoReflect.Descriptor instead.
 func (*EnrollClusterRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{47}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *EnrollClusterRequest) GetName() string {
@@ -3817,7 +3989,7 @@ type EnrollClusterResponse struct {
 
 func (x *EnrollClusterResponse) Reset() {
 	*x = EnrollClusterResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3829,7 +4001,7 @@ func (x *EnrollClusterResponse) String() string {
 func (*EnrollClusterResponse) ProtoMessage() {}
 
 func (x *EnrollClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3842,7 +4014,7 @@ func (x *EnrollClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollClusterResponse.ProtoReflect.Descriptor instead.
 func (*EnrollClusterResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{48}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *EnrollClusterResponse) GetCluster() *Cluster {
@@ -3902,7 +4074,7 @@ type ListClustersRequest struct {
 
 func (x *ListClustersRequest) Reset() {
 	*x = ListClustersRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3914,7 +4086,7 @@ func (x *ListClustersRequest) String() string {
 func (*ListClustersRequest) ProtoMessage() {}
 
 func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3927,7 +4099,7 @@ func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersRequest.ProtoReflect.Descriptor instead.
 func (*ListClustersRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{49}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{51}
 }
 
 type ListClustersResponse struct {
@@ -3939,7 +4111,7 @@ type ListClustersResponse struct {
 
 func (x *ListClustersResponse) Reset() {
 	*x = ListClustersResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3951,7 +4123,7 @@ func (x *ListClustersResponse) String() string {
 func (*ListClustersResponse) ProtoMessage() {}
 
 func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3964,7 +4136,7 @@ func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersResponse.ProtoReflect.Descriptor instead.
 func (*ListClustersResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{50}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ListClustersResponse) GetClusters() []*Cluster {
@@ -3982,7 +4154,7 @@ type ListEnvironmentsRequest struct {
 
 func (x *ListEnvironmentsRequest) Reset() {
 	*x = ListEnvironmentsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3994,7 +4166,7 @@ func (x *ListEnvironmentsRequest) String() string {
 func (*ListEnvironmentsRequest) ProtoMessage() {}
 
 func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4007,7 +4179,7 @@ func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsRequest.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{51}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{53}
 }
 
 type ListEnvironmentsResponse struct {
@@ -4019,7 +4191,7 @@ type ListEnvironmentsResponse struct {
 
 func (x *ListEnvironmentsResponse) Reset() {
 	*x = ListEnvironmentsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4031,7 +4203,7 @@ func (x *ListEnvironmentsResponse) String() string {
 func (*ListEnvironmentsResponse) ProtoMessage() {}
 
 func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4044,7 +4216,7 @@ func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsResponse.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{52}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ListEnvironmentsResponse) GetEnvironments() []*Environment {
@@ -4062,7 +4234,7 @@ type WhoAmIRequest struct {
 
 func (x *WhoAmIRequest) Reset() {
 	*x = WhoAmIRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4074,7 +4246,7 @@ func (x *WhoAmIRequest) String() string {
 func (*WhoAmIRequest) ProtoMessage() {}
 
 func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4087,7 +4259,7 @@ func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIRequest.ProtoReflect.Descriptor instead.
 func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{53}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{55}
 }
 
 type WhoAmIResponse struct {
@@ -4105,7 +4277,7 @@ type WhoAmIResponse struct {
 
 func (x *WhoAmIResponse) Reset() {
 	*x = WhoAmIResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4117,7 +4289,7 @@ func (x *WhoAmIResponse) String() string {
 func (*WhoAmIResponse) ProtoMessage() {}
 
 func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4130,7 +4302,7 @@ func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIResponse.ProtoReflect.Descriptor instead.
 func (*WhoAmIResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{54}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *WhoAmIResponse) GetOrganization() string {
@@ -4186,7 +4358,7 @@ type CreateTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Team  string                 `protobuf:"bytes,1,opt,name=team,proto3" json:"team,omitempty"`
 	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// Any of read, run, catalog, admin; empty means read and run.
+	// Any of read, run, catalog, release, admin; empty means read and run.
 	Scopes []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	// Zero means 90 days.
 	Lifetime      *durationpb.Duration `protobuf:"bytes,4,opt,name=lifetime,proto3" json:"lifetime,omitempty"`
@@ -4196,7 +4368,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4208,7 +4380,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4221,7 +4393,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{55}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *CreateTokenRequest) GetTeam() string {
@@ -4262,7 +4434,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4274,7 +4446,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4287,7 +4459,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{56}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *CreateTokenResponse) GetToken() string {
@@ -4315,7 +4487,7 @@ type SignInRequest struct {
 
 func (x *SignInRequest) Reset() {
 	*x = SignInRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4327,7 +4499,7 @@ func (x *SignInRequest) String() string {
 func (*SignInRequest) ProtoMessage() {}
 
 func (x *SignInRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4340,7 +4512,7 @@ func (x *SignInRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInRequest.ProtoReflect.Descriptor instead.
 func (*SignInRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{57}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *SignInRequest) GetEmail() string {
@@ -4375,7 +4547,7 @@ type SignInResponse struct {
 
 func (x *SignInResponse) Reset() {
 	*x = SignInResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4387,7 +4559,7 @@ func (x *SignInResponse) String() string {
 func (*SignInResponse) ProtoMessage() {}
 
 func (x *SignInResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4400,7 +4572,7 @@ func (x *SignInResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInResponse.ProtoReflect.Descriptor instead.
 func (*SignInResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{58}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *SignInResponse) GetToken() string {
@@ -4486,11 +4658,21 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x17\n" +
 	"\adry_run\x18\x03 \x01(\bR\x06dryRun\x12\x12\n" +
 	"\x04team\x18\x04 \x01(\tR\x04team\x12\x1f\n" +
-	"\x05along\x18\x05 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\x05along\"\xbe\x01\n" +
+	"\x05along\x18\x05 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\x05along\"\xf8\x01\n" +
 	"\x15ApplyWorkflowResponse\x125\n" +
 	"\bworkflow\x18\x01 \x01(\v2\x19.seatrial.api.v1.WorkflowR\bworkflow\x127\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1d.seatrial.api.v1.ApplyOutcomeR\aoutcome\x125\n" +
-	"\btemplate\x18\x03 \x01(\v2\x19.seatrial.api.v1.TemplateR\btemplate\"1\n" +
+	"\btemplate\x18\x03 \x01(\v2\x19.seatrial.api.v1.TemplateR\btemplate\x128\n" +
+	"\x06policy\x18\x04 \x01(\v2 .seatrial.api.v1.ReadinessPolicyR\x06policy\"\xe2\x01\n" +
+	"\x0fReadinessPolicy\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04team\x18\x02 \x01(\tR\x04team\x12 \n" +
+	"\vdescription\x18\x03 \x01(\tR\vdescription\x12\x1a\n" +
+	"\brevision\x18\x04 \x01(\x05R\brevision\x12\x16\n" +
+	"\x06digest\x18\x05 \x01(\tR\x06digest\x12\x16\n" +
+	"\x06source\x18\x06 \x01(\tR\x06source\x129\n" +
+	"\n" +
+	"updated_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\"1\n" +
 	"\x12GetWorkflowRequest\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\"L\n" +
 	"\x13GetWorkflowResponse\x125\n" +
@@ -4631,15 +4813,20 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\tgap_bytes\x18\x03 \x01(\x03R\bgapBytes\x12\x1a\n" +
 	"\bcomplete\x18\x04 \x01(\bR\bcomplete\x12 \n" +
 	"\fvia_kube_api\x18\x05 \x01(\bR\n" +
-	"viaKubeApi\"\xa4\x02\n" +
+	"viaKubeApi\"\xfd\x02\n" +
 	"\x12RunWorkflowRequest\x12#\n" +
 	"\bworkflow\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bworkflow\x12G\n" +
 	"\x06params\x18\x02 \x03(\v2/.seatrial.api.v1.RunWorkflowRequest.ParamsEntryR\x06params\x122\n" +
 	"\fenvironments\x18\x03 \x03(\tB\x0e\xbaH\v\x92\x01\b\x10d\"\x04r\x02\x10\x01R\fenvironments\x121\n" +
-	"\x0fidempotency_key\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x0eidempotencyKey\x1a9\n" +
+	"\x0fidempotency_key\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x0eidempotencyKey\x12\x1f\n" +
+	"\x06commit\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06commit\x126\n" +
+	"\arelease\x18\x06 \x01(\v2\x1c.seatrial.api.v1.ReleaseNameR\arelease\x1a9\n" +
 	"\vParamsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"{\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"[\n" +
+	"\vReleaseName\x12)\n" +
+	"\vapplication\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\vapplication\x12!\n" +
+	"\aversion\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aversion\"{\n" +
 	"\x13RunWorkflowResponse\x128\n" +
 	"\texecution\x18\x01 \x01(\v2\x1a.seatrial.api.v1.ExecutionR\texecution\x12\x18\n" +
 	"\aexisted\x18\x02 \x01(\bR\aexisted\x12\x10\n" +
@@ -4872,7 +5059,7 @@ func file_seatrial_api_v1_api_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_api_v1_api_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 64)
+var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 66)
 var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(ApplyOutcome)(0),                // 0: seatrial.api.v1.ApplyOutcome
 	(Status)(0),                      // 1: seatrial.api.v1.Status
@@ -4884,175 +5071,180 @@ var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(*Param)(nil),                    // 7: seatrial.api.v1.Param
 	(*ApplyWorkflowRequest)(nil),     // 8: seatrial.api.v1.ApplyWorkflowRequest
 	(*ApplyWorkflowResponse)(nil),    // 9: seatrial.api.v1.ApplyWorkflowResponse
-	(*GetWorkflowRequest)(nil),       // 10: seatrial.api.v1.GetWorkflowRequest
-	(*GetWorkflowResponse)(nil),      // 11: seatrial.api.v1.GetWorkflowResponse
-	(*ListWorkflowsRequest)(nil),     // 12: seatrial.api.v1.ListWorkflowsRequest
-	(*ListWorkflowsResponse)(nil),    // 13: seatrial.api.v1.ListWorkflowsResponse
-	(*GetTemplateRequest)(nil),       // 14: seatrial.api.v1.GetTemplateRequest
-	(*GetTemplateResponse)(nil),      // 15: seatrial.api.v1.GetTemplateResponse
-	(*ListTemplatesRequest)(nil),     // 16: seatrial.api.v1.ListTemplatesRequest
-	(*ListTemplatesResponse)(nil),    // 17: seatrial.api.v1.ListTemplatesResponse
-	(*Execution)(nil),                // 18: seatrial.api.v1.Execution
-	(*Parent)(nil),                   // 19: seatrial.api.v1.Parent
-	(*TemplateRevision)(nil),         // 20: seatrial.api.v1.TemplateRevision
-	(*TestCounts)(nil),               // 21: seatrial.api.v1.TestCounts
-	(*Run)(nil),                      // 22: seatrial.api.v1.Run
-	(*Attempt)(nil),                  // 23: seatrial.api.v1.Attempt
-	(*Service)(nil),                  // 24: seatrial.api.v1.Service
-	(*Step)(nil),                     // 25: seatrial.api.v1.Step
-	(*Call)(nil),                     // 26: seatrial.api.v1.Call
-	(*Log)(nil),                      // 27: seatrial.api.v1.Log
-	(*RunWorkflowRequest)(nil),       // 28: seatrial.api.v1.RunWorkflowRequest
-	(*RunWorkflowResponse)(nil),      // 29: seatrial.api.v1.RunWorkflowResponse
-	(*GetExecutionRequest)(nil),      // 30: seatrial.api.v1.GetExecutionRequest
-	(*GetExecutionResponse)(nil),     // 31: seatrial.api.v1.GetExecutionResponse
-	(*ListExecutionsRequest)(nil),    // 32: seatrial.api.v1.ListExecutionsRequest
-	(*ListExecutionsResponse)(nil),   // 33: seatrial.api.v1.ListExecutionsResponse
-	(*WatchExecutionRequest)(nil),    // 34: seatrial.api.v1.WatchExecutionRequest
-	(*WatchExecutionResponse)(nil),   // 35: seatrial.api.v1.WatchExecutionResponse
-	(*CancelExecutionRequest)(nil),   // 36: seatrial.api.v1.CancelExecutionRequest
-	(*CancelExecutionResponse)(nil),  // 37: seatrial.api.v1.CancelExecutionResponse
-	(*ResumeExecutionRequest)(nil),   // 38: seatrial.api.v1.ResumeExecutionRequest
-	(*ResumeExecutionResponse)(nil),  // 39: seatrial.api.v1.ResumeExecutionResponse
-	(*StreamLogRequest)(nil),         // 40: seatrial.api.v1.StreamLogRequest
-	(*StreamLogResponse)(nil),        // 41: seatrial.api.v1.StreamLogResponse
-	(*ListTestResultsRequest)(nil),   // 42: seatrial.api.v1.ListTestResultsRequest
-	(*TestResult)(nil),               // 43: seatrial.api.v1.TestResult
-	(*ListTestResultsResponse)(nil),  // 44: seatrial.api.v1.ListTestResultsResponse
-	(*ListFilesRequest)(nil),         // 45: seatrial.api.v1.ListFilesRequest
-	(*File)(nil),                     // 46: seatrial.api.v1.File
-	(*ListFilesResponse)(nil),        // 47: seatrial.api.v1.ListFilesResponse
-	(*Cluster)(nil),                  // 48: seatrial.api.v1.Cluster
-	(*Environment)(nil),              // 49: seatrial.api.v1.Environment
-	(*EnrollClusterRequest)(nil),     // 50: seatrial.api.v1.EnrollClusterRequest
-	(*EnrollClusterResponse)(nil),    // 51: seatrial.api.v1.EnrollClusterResponse
-	(*ListClustersRequest)(nil),      // 52: seatrial.api.v1.ListClustersRequest
-	(*ListClustersResponse)(nil),     // 53: seatrial.api.v1.ListClustersResponse
-	(*ListEnvironmentsRequest)(nil),  // 54: seatrial.api.v1.ListEnvironmentsRequest
-	(*ListEnvironmentsResponse)(nil), // 55: seatrial.api.v1.ListEnvironmentsResponse
-	(*WhoAmIRequest)(nil),            // 56: seatrial.api.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil),           // 57: seatrial.api.v1.WhoAmIResponse
-	(*CreateTokenRequest)(nil),       // 58: seatrial.api.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),      // 59: seatrial.api.v1.CreateTokenResponse
-	(*SignInRequest)(nil),            // 60: seatrial.api.v1.SignInRequest
-	(*SignInResponse)(nil),           // 61: seatrial.api.v1.SignInResponse
-	nil,                              // 62: seatrial.api.v1.Workflow.LabelsEntry
-	nil,                              // 63: seatrial.api.v1.Template.LabelsEntry
-	nil,                              // 64: seatrial.api.v1.Execution.ParamsEntry
-	nil,                              // 65: seatrial.api.v1.Run.MatrixEntry
-	nil,                              // 66: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	(*timestamppb.Timestamp)(nil),    // 67: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 68: google.protobuf.Duration
+	(*ReadinessPolicy)(nil),          // 10: seatrial.api.v1.ReadinessPolicy
+	(*GetWorkflowRequest)(nil),       // 11: seatrial.api.v1.GetWorkflowRequest
+	(*GetWorkflowResponse)(nil),      // 12: seatrial.api.v1.GetWorkflowResponse
+	(*ListWorkflowsRequest)(nil),     // 13: seatrial.api.v1.ListWorkflowsRequest
+	(*ListWorkflowsResponse)(nil),    // 14: seatrial.api.v1.ListWorkflowsResponse
+	(*GetTemplateRequest)(nil),       // 15: seatrial.api.v1.GetTemplateRequest
+	(*GetTemplateResponse)(nil),      // 16: seatrial.api.v1.GetTemplateResponse
+	(*ListTemplatesRequest)(nil),     // 17: seatrial.api.v1.ListTemplatesRequest
+	(*ListTemplatesResponse)(nil),    // 18: seatrial.api.v1.ListTemplatesResponse
+	(*Execution)(nil),                // 19: seatrial.api.v1.Execution
+	(*Parent)(nil),                   // 20: seatrial.api.v1.Parent
+	(*TemplateRevision)(nil),         // 21: seatrial.api.v1.TemplateRevision
+	(*TestCounts)(nil),               // 22: seatrial.api.v1.TestCounts
+	(*Run)(nil),                      // 23: seatrial.api.v1.Run
+	(*Attempt)(nil),                  // 24: seatrial.api.v1.Attempt
+	(*Service)(nil),                  // 25: seatrial.api.v1.Service
+	(*Step)(nil),                     // 26: seatrial.api.v1.Step
+	(*Call)(nil),                     // 27: seatrial.api.v1.Call
+	(*Log)(nil),                      // 28: seatrial.api.v1.Log
+	(*RunWorkflowRequest)(nil),       // 29: seatrial.api.v1.RunWorkflowRequest
+	(*ReleaseName)(nil),              // 30: seatrial.api.v1.ReleaseName
+	(*RunWorkflowResponse)(nil),      // 31: seatrial.api.v1.RunWorkflowResponse
+	(*GetExecutionRequest)(nil),      // 32: seatrial.api.v1.GetExecutionRequest
+	(*GetExecutionResponse)(nil),     // 33: seatrial.api.v1.GetExecutionResponse
+	(*ListExecutionsRequest)(nil),    // 34: seatrial.api.v1.ListExecutionsRequest
+	(*ListExecutionsResponse)(nil),   // 35: seatrial.api.v1.ListExecutionsResponse
+	(*WatchExecutionRequest)(nil),    // 36: seatrial.api.v1.WatchExecutionRequest
+	(*WatchExecutionResponse)(nil),   // 37: seatrial.api.v1.WatchExecutionResponse
+	(*CancelExecutionRequest)(nil),   // 38: seatrial.api.v1.CancelExecutionRequest
+	(*CancelExecutionResponse)(nil),  // 39: seatrial.api.v1.CancelExecutionResponse
+	(*ResumeExecutionRequest)(nil),   // 40: seatrial.api.v1.ResumeExecutionRequest
+	(*ResumeExecutionResponse)(nil),  // 41: seatrial.api.v1.ResumeExecutionResponse
+	(*StreamLogRequest)(nil),         // 42: seatrial.api.v1.StreamLogRequest
+	(*StreamLogResponse)(nil),        // 43: seatrial.api.v1.StreamLogResponse
+	(*ListTestResultsRequest)(nil),   // 44: seatrial.api.v1.ListTestResultsRequest
+	(*TestResult)(nil),               // 45: seatrial.api.v1.TestResult
+	(*ListTestResultsResponse)(nil),  // 46: seatrial.api.v1.ListTestResultsResponse
+	(*ListFilesRequest)(nil),         // 47: seatrial.api.v1.ListFilesRequest
+	(*File)(nil),                     // 48: seatrial.api.v1.File
+	(*ListFilesResponse)(nil),        // 49: seatrial.api.v1.ListFilesResponse
+	(*Cluster)(nil),                  // 50: seatrial.api.v1.Cluster
+	(*Environment)(nil),              // 51: seatrial.api.v1.Environment
+	(*EnrollClusterRequest)(nil),     // 52: seatrial.api.v1.EnrollClusterRequest
+	(*EnrollClusterResponse)(nil),    // 53: seatrial.api.v1.EnrollClusterResponse
+	(*ListClustersRequest)(nil),      // 54: seatrial.api.v1.ListClustersRequest
+	(*ListClustersResponse)(nil),     // 55: seatrial.api.v1.ListClustersResponse
+	(*ListEnvironmentsRequest)(nil),  // 56: seatrial.api.v1.ListEnvironmentsRequest
+	(*ListEnvironmentsResponse)(nil), // 57: seatrial.api.v1.ListEnvironmentsResponse
+	(*WhoAmIRequest)(nil),            // 58: seatrial.api.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),           // 59: seatrial.api.v1.WhoAmIResponse
+	(*CreateTokenRequest)(nil),       // 60: seatrial.api.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),      // 61: seatrial.api.v1.CreateTokenResponse
+	(*SignInRequest)(nil),            // 62: seatrial.api.v1.SignInRequest
+	(*SignInResponse)(nil),           // 63: seatrial.api.v1.SignInResponse
+	nil,                              // 64: seatrial.api.v1.Workflow.LabelsEntry
+	nil,                              // 65: seatrial.api.v1.Template.LabelsEntry
+	nil,                              // 66: seatrial.api.v1.Execution.ParamsEntry
+	nil,                              // 67: seatrial.api.v1.Run.MatrixEntry
+	nil,                              // 68: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	(*timestamppb.Timestamp)(nil),    // 69: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 70: google.protobuf.Duration
 }
 var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	4,  // 0: seatrial.api.v1.ErrorDetail.faults:type_name -> seatrial.api.v1.Fault
-	62, // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
-	67, // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
+	64, // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
+	69, // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
 	7,  // 3: seatrial.api.v1.Workflow.params:type_name -> seatrial.api.v1.Param
-	63, // 4: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
-	67, // 5: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
+	65, // 4: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
+	69, // 5: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
 	7,  // 6: seatrial.api.v1.Template.params:type_name -> seatrial.api.v1.Param
 	5,  // 7: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
 	0,  // 8: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
 	6,  // 9: seatrial.api.v1.ApplyWorkflowResponse.template:type_name -> seatrial.api.v1.Template
-	5,  // 10: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
-	5,  // 11: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
-	6,  // 12: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
-	6,  // 13: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
-	1,  // 14: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
-	64, // 15: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
-	67, // 16: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
-	67, // 17: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
-	67, // 18: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
-	22, // 19: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
-	21, // 20: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
-	20, // 21: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
-	19, // 22: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
-	1,  // 23: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
-	23, // 24: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
-	65, // 25: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
-	1,  // 26: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
-	67, // 27: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	67, // 28: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
-	25, // 29: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
-	24, // 30: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
-	2,  // 31: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
-	67, // 32: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
-	67, // 33: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
-	27, // 34: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
-	1,  // 35: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
-	67, // 36: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	67, // 37: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
-	27, // 38: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
-	26, // 39: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
-	1,  // 40: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
-	66, // 41: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	18, // 42: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
-	18, // 43: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	1,  // 44: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
-	18, // 45: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
-	18, // 46: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	18, // 47: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	18, // 48: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	68, // 49: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
-	43, // 50: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
-	46, // 51: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
-	67, // 52: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
-	67, // 53: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
-	48, // 54: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	49, // 55: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
-	67, // 56: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
-	48, // 57: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
-	49, // 58: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
-	67, // 59: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	68, // 60: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
-	67, // 61: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	67, // 62: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
-	8,  // 63: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
-	10, // 64: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
-	12, // 65: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
-	14, // 66: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
-	16, // 67: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
-	28, // 68: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
-	30, // 69: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
-	32, // 70: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
-	34, // 71: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
-	36, // 72: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
-	38, // 73: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
-	40, // 74: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
-	42, // 75: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
-	45, // 76: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
-	50, // 77: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
-	52, // 78: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
-	54, // 79: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
-	56, // 80: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
-	58, // 81: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
-	60, // 82: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
-	9,  // 83: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
-	11, // 84: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
-	13, // 85: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
-	15, // 86: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
-	17, // 87: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
-	29, // 88: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
-	31, // 89: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
-	33, // 90: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
-	35, // 91: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
-	37, // 92: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
-	39, // 93: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
-	41, // 94: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
-	44, // 95: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
-	47, // 96: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
-	51, // 97: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
-	53, // 98: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
-	55, // 99: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
-	57, // 100: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
-	59, // 101: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
-	61, // 102: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
-	83, // [83:103] is the sub-list for method output_type
-	63, // [63:83] is the sub-list for method input_type
-	63, // [63:63] is the sub-list for extension type_name
-	63, // [63:63] is the sub-list for extension extendee
-	0,  // [0:63] is the sub-list for field type_name
+	10, // 10: seatrial.api.v1.ApplyWorkflowResponse.policy:type_name -> seatrial.api.v1.ReadinessPolicy
+	69, // 11: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
+	5,  // 12: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
+	5,  // 13: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
+	6,  // 14: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
+	6,  // 15: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
+	1,  // 16: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
+	66, // 17: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
+	69, // 18: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
+	69, // 19: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
+	69, // 20: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
+	23, // 21: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
+	22, // 22: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
+	21, // 23: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
+	20, // 24: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
+	1,  // 25: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
+	24, // 26: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
+	67, // 27: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
+	1,  // 28: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
+	69, // 29: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	69, // 30: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
+	26, // 31: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
+	25, // 32: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
+	2,  // 33: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
+	69, // 34: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
+	69, // 35: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
+	28, // 36: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
+	1,  // 37: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
+	69, // 38: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	69, // 39: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	28, // 40: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
+	27, // 41: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
+	1,  // 42: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
+	68, // 43: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	30, // 44: seatrial.api.v1.RunWorkflowRequest.release:type_name -> seatrial.api.v1.ReleaseName
+	19, // 45: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
+	19, // 46: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	1,  // 47: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
+	19, // 48: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
+	19, // 49: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	19, // 50: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	19, // 51: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	70, // 52: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
+	45, // 53: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
+	48, // 54: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
+	69, // 55: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
+	69, // 56: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
+	50, // 57: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	51, // 58: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
+	69, // 59: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
+	50, // 60: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
+	51, // 61: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
+	69, // 62: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	70, // 63: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
+	69, // 64: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	69, // 65: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
+	8,  // 66: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
+	11, // 67: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
+	13, // 68: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
+	15, // 69: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
+	17, // 70: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
+	29, // 71: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
+	32, // 72: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
+	34, // 73: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
+	36, // 74: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
+	38, // 75: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
+	40, // 76: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
+	42, // 77: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
+	44, // 78: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
+	47, // 79: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
+	52, // 80: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
+	54, // 81: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
+	56, // 82: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
+	58, // 83: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
+	60, // 84: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
+	62, // 85: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
+	9,  // 86: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
+	12, // 87: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
+	14, // 88: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
+	16, // 89: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
+	18, // 90: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
+	31, // 91: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
+	33, // 92: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
+	35, // 93: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
+	37, // 94: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
+	39, // 95: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
+	41, // 96: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
+	43, // 97: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
+	46, // 98: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
+	49, // 99: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
+	53, // 100: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
+	55, // 101: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
+	57, // 102: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
+	59, // 103: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
+	61, // 104: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
+	63, // 105: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
+	86, // [86:106] is the sub-list for method output_type
+	66, // [66:86] is the sub-list for method input_type
+	66, // [66:66] is the sub-list for extension type_name
+	66, // [66:66] is the sub-list for extension extendee
+	0,  // [0:66] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_api_proto_init() }
@@ -5060,15 +5252,15 @@ func file_seatrial_api_v1_api_proto_init() {
 	if File_seatrial_api_v1_api_proto != nil {
 		return
 	}
-	file_seatrial_api_v1_api_proto_msgTypes[21].OneofWrappers = []any{}
 	file_seatrial_api_v1_api_proto_msgTypes[22].OneofWrappers = []any{}
+	file_seatrial_api_v1_api_proto_msgTypes[23].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_api_proto_rawDesc), len(file_seatrial_api_v1_api_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   64,
+			NumMessages:   66,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

@@ -1,0 +1,196 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/api"
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/release"
+	"github.com/seatrial/seatrial/controlplane/release/verdict"
+	tests "github.com/seatrial/seatrial/controlplane/results/verdict"
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
+)
+
+const digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+// sample is a release that is not ready because of one test.
+func sample() release.Release {
+	out := verdict.Output{
+		State: verdict.NotReady, Gaps: []string{"nothing speaks in us/load"},
+		Rules: []verdict.RuleResult{{ID: "no-unwaived-failures", Kind: verdict.Negative, Waivable: true, Failing: []verdict.FailingCell{{
+			Environment: "eu", Suite: "smoke", AtFault: 30, Tests: []verdict.AtFault{{Test: "k", Name: "pays", Verdict: tests.Failed}},
+		}}}},
+		Cells: []verdict.CellResult{{Environment: "eu", Suite: "smoke", Required: 2, Passed: 1, Failed: 1, Integrity: "contradictory", Results: []verdict.TestResult{
+			{Test: "k", Name: "pays", Required: true, Verdict: tests.Failed, Override: tests.Waived, SubjectOK: true, Fingerprints: []string{"fp1:1"}, Attempts: 2},
+		}}},
+		Waivers: []verdict.WaiverResult{{ID: "w", Why: "nobody has approved it"}},
+	}
+	text, err := json.Marshal(out)
+	if err != nil {
+		text = nil
+	}
+	at := time.Unix(100, 0).UTC()
+	return release.Release{
+		ID: uuid.New(), Application: "shop/cart", Version: "1.42.0", Commit: "0123abc", Images: []verdict.Image{{Name: "shop", Digest: digest}},
+		Actor: "ann", CreatedAt: at, Policy: verdict.Policy{Name: "gate", Revision: 7}, State: verdict.NotReady, Decided: at, Verdict: text,
+		Waivers:    []verdict.Waiver{{ID: "w", Rule: "no-unwaived-failures", Requester: "ann", Approvals: []verdict.Approval{{By: "bob", At: at}}}},
+		Changes:    []release.Change{{Number: 1, After: verdict.NotReady, Cause: "Broken.", At: at}},
+		Executions: []release.Linked{{Execution: execution.Execution{ID: uuid.New(), Workflow: "smoke", Status: execution.Failed}, Link: release.Observed}},
+	}
+}
+
+// releases is the world's one release.
+type releases struct{ w *world }
+
+func (r releases) Create(ctx context.Context, asked release.Request) (release.Release, bool, error) {
+	r.w.freeze = asked
+	return r.w.release, true, r.w.check(ctx)
+}
+
+func (r releases) Get(ctx context.Context, application, version string) (release.Release, error) {
+	if err := r.w.check(ctx); err != nil {
+		return release.Release{}, err
+	}
+	if application != r.w.release.Application || version != r.w.release.Version {
+		return release.Release{}, fault.New(fault.NotFound, "there is no release %s %s", application, version)
+	}
+	r.w.mu.Lock()
+	defer r.w.mu.Unlock()
+	return r.w.release, nil
+}
+
+func (r releases) List(ctx context.Context, _ string, size int, after string) ([]release.Release, string, error) {
+	r.w.size, r.w.after = size, after
+	return []release.Release{r.w.release}, "next", r.w.check(ctx)
+}
+
+func (r releases) Waive(ctx context.Context, _, _ string, a release.Ask) (verdict.Waiver, error) {
+	r.w.waived = a
+	return verdict.Waiver{ID: "new", Rule: a.Rule}, r.w.check(ctx)
+}
+
+func (r releases) Approve(ctx context.Context, _, _, waiver string) error {
+	r.w.reason = waiver
+	return r.w.check(ctx)
+}
+
+func (r releases) Revoke(ctx context.Context, _, _, waiver string) error {
+	r.w.reason = waiver
+	return r.w.check(ctx)
+}
+
+// releaseCalls makes every call of the service once.
+func releaseCalls() map[string]call {
+	const application, version = "shop/cart", "1.42.0"
+	return map[string]call{
+		"CreateRelease": {"release", func(ctx context.Context, b *bench) error {
+			_, err := b.releases.CreateRelease(ctx, &apiv1.CreateReleaseRequest{Application: application, Version: version})
+			return err
+		}},
+		"GetRelease": {"read", func(ctx context.Context, b *bench) error {
+			_, err := b.releases.GetRelease(ctx, &apiv1.GetReleaseRequest{Application: application, Version: version})
+			return err
+		}},
+		"ListReleases": {"read", func(ctx context.Context, b *bench) error {
+			_, err := b.releases.ListReleases(ctx, &apiv1.ListReleasesRequest{})
+			return err
+		}},
+		"WatchRelease": {"read", func(ctx context.Context, b *bench) error {
+			s, err := b.releases.WatchRelease(ctx, &apiv1.WatchReleaseRequest{Application: application, Version: version})
+			if err == nil {
+				s.Receive()
+				err = s.Err()
+			}
+			return err
+		}},
+		"RequestWaiver": {"release", func(ctx context.Context, b *bench) error {
+			_, err := b.releases.RequestWaiver(ctx, &apiv1.RequestWaiverRequest{Application: application, Version: version, Rule: "r", Reason: "why"})
+			return err
+		}},
+		"ApproveWaiver": {"release", func(ctx context.Context, b *bench) error {
+			_, err := b.releases.ApproveWaiver(ctx, &apiv1.ApproveWaiverRequest{Application: application, Version: version, Id: "w"})
+			return err
+		}},
+		"RevokeWaiver": {"release", func(ctx context.Context, b *bench) error {
+			_, err := b.releases.RevokeWaiver(ctx, &apiv1.RevokeWaiverRequest{Application: application, Version: version, Id: "w"})
+			return err
+		}},
+		"ListPolicies": {"read", func(ctx context.Context, b *bench) error {
+			_, err := b.releases.ListPolicies(ctx, &apiv1.ListPoliciesRequest{})
+			return err
+		}},
+	}
+}
+
+func TestReleaseService_Get(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "read", api.Timing{})
+	res, err := b.releases.GetRelease(t.Context(), &apiv1.GetReleaseRequest{Application: "shop/cart", Version: "1.42.0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := res.GetRelease()
+	if r.GetState() != apiv1.State_STATE_NOT_READY || r.GetPolicy().GetRevision() != 7 || r.GetImages()[0].GetDigest() != digest {
+		t.Errorf("head %v", r)
+	}
+	if !strings.HasSuffix(r.GetUrl(), "/releases/shop%2Fcart/1.42.0") {
+		t.Errorf("page %s: a slash in the name is none of the address", r.GetUrl())
+	}
+	if f := r.GetRules()[0].GetFailing()[0]; f.GetAtFault() != 30 || f.GetTests()[0].GetVerdict() != "failed" {
+		t.Errorf("failing %v", f)
+	}
+	if c := r.GetCells()[0]; !c.GetContradictory() || c.GetFailed() != 1 || c.GetResults()[0].GetOverride() != "waived" {
+		t.Errorf("cell %v", c)
+	}
+	if w := r.GetWaivers()[0]; w.GetWhy() == "" || w.GetApprovals()[0].GetBy() != "bob" {
+		t.Errorf("waiver %v", w)
+	}
+	if r.GetChanges()[0].GetAfter() != apiv1.State_STATE_NOT_READY || r.GetExecutions()[0].GetLink() != "observed" || len(r.GetGaps()) != 1 {
+		t.Errorf("rest %v", r)
+	}
+}
+
+func TestReleaseService_Create(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "all", api.Timing{})
+	res, err := b.releases.CreateRelease(t.Context(), &apiv1.CreateReleaseRequest{
+		Application: "shop", Version: "1", Images: []string{"registry.example.test:5000/shop:1.42@" + digest}, Policy: "gate",
+	})
+	if err != nil || !res.GetExisted() {
+		t.Fatalf("%v, %v", res, err)
+	}
+	if got := b.world.freeze; got.Images[0] != (verdict.Image{Name: "registry.example.test:5000/shop", Digest: digest}) || got.Policy != "gate" {
+		t.Errorf("asked for %+v", got)
+	}
+	_, err = b.releases.CreateRelease(t.Context(), &apiv1.CreateReleaseRequest{Application: "shop", Version: "1", Images: []string{"shop:1.42"}})
+	if connect.CodeOf(err) != connect.CodeInvalidArgument || detail(t, err).GetHint() == "" {
+		t.Errorf("a tag gave %v: want to be told about digests", err)
+	}
+}
+
+// TestReleaseService_Watch holds that a watcher is told of changes, and not of a verdict that was only made again.
+func TestReleaseService_Watch(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "read", api.Timing{Safety: time.Millisecond})
+	s, err := b.releases.WatchRelease(t.Context(), &apiv1.WatchReleaseRequest{Application: "shop/cart", Version: "1.42.0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close() //nolint:errcheck // the test ends
+	if !s.Receive() || s.Msg().GetRelease().GetState() != apiv1.State_STATE_NOT_READY {
+		t.Fatalf("first %v, %v", s.Msg(), s.Err())
+	}
+	b.world.change(func(w *world) { w.release.Decided = w.release.Decided.Add(time.Hour) })
+	b.world.change(func(w *world) { w.release.State = verdict.Ready })
+	if !s.Receive() || s.Msg().GetRelease().GetState() != apiv1.State_STATE_READY {
+		t.Fatalf("second %v, %v", s.Msg(), s.Err())
+	}
+}

@@ -1,0 +1,125 @@
+package assess
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/release"
+	"github.com/seatrial/seatrial/controlplane/release/verdict"
+	"github.com/seatrial/seatrial/controlplane/results"
+	"github.com/seatrial/seatrial/controlplane/results/fingerprint"
+)
+
+// input puts together what a verdict is made of.
+func input(r release.Release, attempts []release.Attempt, approvers []string, now time.Time) verdict.Input {
+	in := verdict.Input{Release: r.Subject(), Policy: r.Policy, Waivers: r.Waivers, Approvers: approvers, Now: now}
+	type place struct{ environment, suite string }
+	at := map[place]int{}
+	for i, c := range r.Cells {
+		at[place{c.Environment, c.Suite}] = i
+		in.Cells = append(in.Cells, verdict.Cell{Environment: c.Environment, Suite: c.Suite, Labels: c.Labels, Required: c.Required})
+	}
+	for _, a := range attempts {
+		i, required := at[place{a.Environment, a.Workflow}]
+		if !required || a.Status == execution.Skipped { // a condition said not to run it: it speaks for nothing
+			continue
+		}
+		in.Runs = append(in.Runs, runOf(a))
+		in.Cells[i].Evidence = append(in.Cells[i].Evidence, evidenceOf(a, in.Cells[i].Required)...)
+	}
+	return in
+}
+
+func runOf(a release.Attempt) verdict.Run {
+	r := verdict.Run{
+		ID: a.ID.String(), Execution: a.Execution.String(), Workflow: a.Workflow, Environment: a.Environment, Status: string(a.Status),
+		Running: !a.Status.Terminal(), FinishedAt: a.FinishedAt, Subject: verdict.Subject{Commit: a.Commit},
+	}
+	r.Subject.Start, r.Subject.End = imagesOf(a.Start), imagesOf(a.End)
+	return r
+}
+
+// imagesOf returns what was observed. What was cut is not all, so it is as good as nothing.
+func imagesOf(s *execution.Subject) []verdict.Image {
+	if !s.Observed() || s.Cut {
+		return nil
+	}
+	var out []verdict.Image
+	for _, image := range s.Images {
+		out = append(out, verdict.Image{Name: image.Container, Digest: image.Digest})
+	}
+	return out
+}
+
+// evidenceOf returns what an attempt says of tests. What it says of the workflow as a whole counts where no test says it.
+func evidenceOf(a release.Attempt, required []verdict.Test) []verdict.Evidence {
+	variant := variantOf(a.Matrix)
+	var out []verdict.Evidence
+	bad := false
+	for _, r := range a.Results {
+		outcome := results.Outcome(r.Outcome)
+		bad = bad || outcome.Bad()
+		e := verdict.Evidence{
+			Test: cmp.Or(r.Key, nameOf(r)), Name: nameOf(r), Variant: strings.Join(filled(variant, r.Variant), " "), Run: a.ID.String(),
+			Contradictory: a.Contradictory[r.ID], FinishedAt: a.FinishedAt, Synthetic: r.Flags.Has(execution.Synthetic),
+		}
+		for i, earlier := range r.Earlier {
+			e.Outcome, e.FromRetry = results.Outcome(earlier), i > 0
+			out = append(out, e)
+		}
+		e.Outcome, e.FromRetry, e.Fingerprint = outcome, len(r.Earlier) > 0, r.Fingerprint
+		e.ExpectedFail, e.UnexpectedPass = r.Flags.Has(execution.ExpectedFail), r.Flags.Has(execution.UnexpectedPass)
+		out = append(out, e)
+	}
+	alone := len(a.Results) == 0 && slices.ContainsFunc(required, func(t verdict.Test) bool { return t.Key == release.Itself })
+	if outcome := outcomeOf(a.Status); !a.Status.Terminal() || alone || outcome != results.Passed && !bad {
+		e := verdict.Evidence{
+			Test: release.Itself, Name: release.ItselfName, Variant: variant, Outcome: outcome, Running: !a.Status.Terminal(), Run: a.ID.String(), FinishedAt: a.FinishedAt,
+		}
+		if outcome.Bad() {
+			e.Fingerprint = fingerprint.Of(string(a.Status), a.Reason+" "+a.Message, "")
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+func filled(parts ...string) []string {
+	return slices.DeleteFunc(parts, func(s string) bool { return s == "" })
+}
+
+// nameOf is what people call a test.
+func nameOf(r execution.TestResult) string {
+	return strings.Join(filled(r.Suite, r.Name), results.Separator)
+}
+
+// variantOf writes a cell of a matrix. The shard is none of it: where a test ran among its siblings says nothing of it.
+func variantOf(matrix map[string]string) string {
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(matrix)) {
+		parts = append(parts, k+"="+matrix[k])
+	}
+	return strings.Join(parts, " ")
+}
+
+// outcomeOf is how a workflow as a whole ended. What the infrastructure broke and what somebody stopped is no evidence.
+func outcomeOf(s execution.Status) results.Outcome {
+	switch s {
+	case execution.Passed:
+		return results.Passed
+	case execution.Failed:
+		return results.Failed
+	case execution.TimedOut:
+		return results.TimedOut
+	case execution.Cancelled:
+		return results.Cancelled
+	case execution.Skipped:
+		return results.Skipped
+	case execution.Errored, execution.Waiting, execution.Queued, execution.Assigned, execution.Pending, execution.Running, execution.Paused:
+	}
+	return results.InfraError
+}

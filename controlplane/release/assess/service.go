@@ -1,0 +1,345 @@
+package assess
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/release"
+	"github.com/seatrial/seatrial/controlplane/release/policy"
+	"github.com/seatrial/seatrial/controlplane/release/verdict"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/workflow"
+	"github.com/seatrial/seatrial/controlplane/workflow/document"
+	"github.com/seatrial/seatrial/controlplane/workflow/parse"
+)
+
+const (
+	// lookBack is how old an execution may be that is found to have run against the images of a new release. Policies ask for fresher
+	// evidence anyway.
+	lookBack = 7 * 24 * time.Hour
+	// fresh is how old a verdict may be that is shown: waivers expire and evidence grows old without anything coming in.
+	fresh = 30 * time.Second
+	// again is when a verdict is made anew although nothing has come in.
+	again = 10 * time.Minute
+	// open is how long that goes on after a release was created.
+	open = 30 * 24 * time.Hour
+	// atOnce is how many releases one sweep decides.
+	atOnce = 100
+)
+
+// Config is what the service needs. Clock may be nil.
+type Config struct {
+	Store Store
+	Bus   Bus
+	Log   *slog.Logger
+	Clock func() time.Time
+}
+
+// Service keeps releases. It holds no state of its own.
+type Service struct {
+	store Store
+	bus   Bus
+	log   *slog.Logger
+	clock func() time.Time
+}
+
+// NewService returns a service.
+func NewService(c Config) *Service {
+	s := &Service{store: c.Store, bus: c.Bus, log: c.Log.With("component", "release"), clock: c.Clock}
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	return s
+}
+
+func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
+
+// allowed returns the viewer if it may do something with releases.
+func allowed(ctx context.Context, scope tenant.Scope) (tenant.Viewer, error) {
+	v, ok := tenant.FromContext(ctx)
+	if !ok || !v.Allows(scope) {
+		return v, fault.New(fault.Forbidden, "this needs the scope %s", scope).WithHint("Ask for a token with it, or for another role.")
+	}
+	return v, nil
+}
+
+// Create freezes what a release has to show and decides on it for the first time. When the application has the version already with
+// the same commit and images it returns that one and true, and fault.Conflict when they differ.
+func (s *Service) Create(ctx context.Context, r release.Request) (created release.Release, existed bool, err error) {
+	viewer, err := allowed(ctx, tenant.ScopeRelease)
+	if err != nil {
+		return created, false, err
+	}
+	if err := r.Check(); err != nil {
+		return created, false, err
+	}
+	created, existed, err = s.create(ctx, viewer, r)
+	if err != nil {
+		return release.Release{}, false, err
+	}
+	if existed && !same(created, r) {
+		return release.Release{}, false, fault.New(fault.Conflict, "%s %s exists with another commit or other images", r.Application, r.Version).
+			WithField("version").WithHint("A release never changes: give what was built anew a version of its own.")
+	}
+	if !existed {
+		s.log.InfoContext(ctx, "release created", "release", created.ID, "application", r.Application, "version", r.Version, "actor", viewer.Name)
+	}
+	created, err = s.Get(ctx, r.Application, r.Version)
+	return created, existed, err
+}
+
+func (s *Service) create(ctx context.Context, viewer tenant.Viewer, r release.Request) (created release.Release, existed bool, err error) {
+	doc, frozen, err := s.policyFor(ctx, r)
+	if err != nil {
+		return created, false, err
+	}
+	cells, err := s.cells(ctx, doc)
+	if err != nil {
+		return created, false, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return created, false, fmt.Errorf("id of release: %w", err)
+	}
+	created, existed, err = s.store.CreateRelease(ctx, release.New{
+		Release: release.Release{
+			ID: id, Application: r.Application, Version: r.Version, Commit: r.Commit, Images: r.Images, Team: r.Team, Actor: viewer.Name,
+			Policy: frozen, Cells: cells, State: verdict.Incomplete,
+		},
+		Since: s.now().Add(-lookBack),
+	})
+	if err != nil {
+		return created, false, fmt.Errorf("store release %s %s: %w", r.Application, r.Version, err)
+	}
+	return created, existed, nil
+}
+
+// same reports whether a release is what is asked for, whatever the names and the order of its images.
+func same(known release.Release, asked release.Request) bool {
+	digests := func(images []verdict.Image) []string {
+		var out []string
+		for _, image := range images {
+			out = append(out, image.Digest)
+		}
+		slices.Sort(out)
+		return out
+	}
+	return known.Commit == asked.Commit && slices.Equal(digests(known.Images), digests(asked.Images))
+}
+
+// Get returns a release with a verdict that knows everything that has come in. ScopeRead is enough.
+func (s *Service) Get(ctx context.Context, application, version string) (release.Release, error) {
+	r, err := s.store.Release(ctx, application, version)
+	if err != nil {
+		return release.Release{}, fmt.Errorf("get release %s %s: %w", application, version, err)
+	}
+	if !r.Stale && s.now().Sub(r.Decided) < fresh {
+		return r, nil
+	}
+	if err := s.decide(ctx, r); err != nil {
+		return release.Release{}, err
+	}
+	if r, err = s.store.ReleaseByID(ctx, r.ID); err != nil {
+		return release.Release{}, fmt.Errorf("get release %s %s: %w", application, version, err)
+	}
+	return r, nil
+}
+
+// List returns heads, newest first; application may be empty.
+func (s *Service) List(ctx context.Context, application string, size int, after string) (list []release.Release, next string, err error) {
+	if list, next, err = s.store.Releases(ctx, application, size, after); err != nil {
+		return nil, "", fmt.Errorf("list releases: %w", err)
+	}
+	return list, next, nil
+}
+
+// Settle decides anew on whatever is stale, in all organizations. One that cannot be decided does not keep the others waiting.
+func (s *Service) Settle(ctx context.Context) error {
+	now := s.now()
+	list, err := s.store.StaleReleases(ctx, now.Add(-again), now.Add(-open), atOnce)
+	if err != nil {
+		return fmt.Errorf("list stale releases: %w", err)
+	}
+	for _, one := range list {
+		inside := tenant.WithViewer(ctx, tenant.Viewer{Kind: tenant.KindMember, Organization: one.Organization, Name: "system"}) // no role: it sees, and no more
+		r, err := s.store.ReleaseByID(inside, one.ID)
+		if err == nil {
+			err = s.decide(inside, r)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.log.ErrorContext(ctx, "release not decided", "release", one.ID, "error", err)
+		}
+	}
+	return ctx.Err() //nolint:wrapcheck // the end of the caller's own work
+}
+
+// decide makes the verdict on what is known now and stores it.
+func (s *Service) decide(ctx context.Context, r release.Release) error {
+	in, at, err := s.input(ctx, r)
+	if err != nil {
+		return err
+	}
+	out, err := Judge(ctx, in)
+	if err != nil {
+		return fmt.Errorf("judge release %s: %w", r.ID, err)
+	}
+	text, err := json.Marshal(out)
+	if err != nil {
+		return fmt.Errorf("encode the verdict on release %s: %w", r.ID, err)
+	}
+	changed, err := s.store.SaveVerdict(ctx, r.ID, release.Decision{State: out.State, Output: text, At: in.Now, Mark: at, Cause: causeOf(r, out)})
+	if err != nil {
+		return fmt.Errorf("store the verdict on release %s: %w", r.ID, err)
+	}
+	if v, ok := tenant.FromContext(ctx); ok {
+		s.bus.Publish(ctx, release.Topic(v.Organization, r.ID))
+	}
+	if changed {
+		s.log.InfoContext(ctx, "verdict changed", "release", r.ID, "application", r.Application, "version", r.Version, "before", r.State, "after", out.State)
+	}
+	return nil
+}
+
+// input reads all that a verdict rests upon, and says until when evidence is in it for sure.
+func (s *Service) input(ctx context.Context, r release.Release) (in verdict.Input, mark time.Time, err error) {
+	mark = s.now()
+	attempts, err := s.store.Evidence(ctx, r.ID)
+	if err != nil {
+		return in, mark, fmt.Errorf("read the evidence of release %s: %w", r.ID, err)
+	}
+	approvers, err := s.store.Approvers(ctx, r.Policy.Waivers.Approvers)
+	if err != nil {
+		return in, mark, fmt.Errorf("read the approvers of release %s: %w", r.ID, err)
+	}
+	return input(r, attempts, approvers, mark), mark, nil
+}
+
+// Input returns what the verdict on a release rests upon now, for a bundle.
+func (s *Service) Input(ctx context.Context, application, version string) (verdict.Input, error) {
+	r, err := s.store.Release(ctx, application, version)
+	if err != nil {
+		return verdict.Input{}, fmt.Errorf("get release %s %s: %w", application, version, err)
+	}
+	in, _, err := s.input(ctx, r)
+	return in, err
+}
+
+// Judge makes the verdict on an input with the rules that are in it.
+func Judge(ctx context.Context, in verdict.Input) (verdict.Output, error) {
+	rules, err := verdict.Compile(in.Policy)
+	if err != nil {
+		return verdict.Output{}, fmt.Errorf("compile the rules: %w", err)
+	}
+	out, err := verdict.Decide(ctx, rules, in)
+	if err != nil {
+		return verdict.Output{}, fmt.Errorf("decide: %w", err)
+	}
+	return out, nil
+}
+
+// policyFor returns the policy that a release is held to.
+func (s *Service) policyFor(ctx context.Context, r release.Request) (*document.ReadinessPolicyDocument, verdict.Policy, error) {
+	records, err := s.store.Policies(ctx)
+	if err != nil {
+		return nil, verdict.Policy{}, fmt.Errorf("read policies: %w", err)
+	}
+	var found []*document.ReadinessPolicyDocument
+	var from []workflow.Record
+	for _, record := range records {
+		if r.Policy != "" && record.Name != r.Policy {
+			continue
+		}
+		read := parse.Read([]byte(record.Source))
+		doc, ok := read.Value.(*document.ReadinessPolicyDocument)
+		if !ok || len(read.Faults) > 0 {
+			return nil, verdict.Policy{}, fault.New(fault.Invalid, "this version cannot read the policy %s", record.Name).
+				WithField("policy").WithHint("Apply it again to see what is wrong with it.")
+		}
+		if r.Policy != "" || policy.Match(doc, r.Application) {
+			found, from = append(found, doc), append(from, record)
+		}
+	}
+	if err := one(r, from); err != nil {
+		return nil, verdict.Policy{}, err
+	}
+	frozen := policy.FromDocument(found[0])
+	frozen.Revision, frozen.Digest = from[0].Revision, from[0].Digest
+	return found[0], frozen, nil
+}
+
+// one says what to do when there is not exactly one policy.
+func one(r release.Request, found []workflow.Record) error {
+	switch {
+	case len(found) == 1:
+		return nil
+	case len(found) > 1:
+		var names []string
+		for _, record := range found {
+			names = append(names, record.Name)
+		}
+		return fault.New(fault.Invalid, "the policies %s all apply to %s", strings.Join(names, ", "), r.Application).WithField("policy").
+			WithHint("Name the one that the release is held to: --policy %s.", names[0])
+	case r.Policy != "":
+		return fault.New(fault.NotFound, "there is no readiness policy %q", r.Policy).WithField("policy").
+			WithHint("List what there is with: seatrial get policies.")
+	}
+	return fault.New(fault.NotFound, "no readiness policy applies to %s", r.Application).WithField("application").
+		WithHint("Say what a release of it has to show, in a document of kind ReadinessPolicy, and apply it with: seatrial apply -f policy.yaml.")
+}
+
+// cells resolves the requirements of a policy against the catalog and the history.
+func (s *Service) cells(ctx context.Context, doc *document.ReadinessPolicyDocument) ([]release.Cell, error) {
+	suites, err := s.store.Suites(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the catalog: %w", err)
+	}
+	environments, err := s.store.EnvironmentNames(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read environments: %w", err)
+	}
+	required, err := policy.Resolve(doc, suites, environments)
+	if err != nil {
+		return nil, fmt.Errorf("resolve policy %s: %w", doc.Metadata.Name, err)
+	}
+	labels := map[string]map[string]string{}
+	for _, w := range suites {
+		labels[w.Name] = w.Labels
+	}
+	var cells []release.Cell
+	for _, place := range required {
+		tests, err := s.store.KnownTests(ctx, place.Workflow, place.Environment)
+		if err != nil {
+			return nil, fmt.Errorf("read the tests of %s: %w", place.Workflow, err)
+		}
+		if len(tests) == 0 {
+			tests = []verdict.Test{{Key: release.Itself, Name: release.ItselfName}}
+		}
+		texts := labelsOf(labels[place.Workflow])
+		for i := range tests {
+			tests[i].Labels = texts
+		}
+		cells = append(cells, release.Cell{Environment: place.Environment, Suite: place.Workflow, Labels: labels[place.Workflow], Required: tests})
+	}
+	return cells, nil
+}
+
+// labelsOf writes labels as rules compare them: each as "tier=critical", and its value alone.
+func labelsOf(labels map[string]string) []string {
+	var out []string
+	for name, value := range labels {
+		out = append(out, name+"="+value)
+		if value != "" {
+			out = append(out, value)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

@@ -1,0 +1,66 @@
+package release
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/release/verdict"
+)
+
+// What a release may be called: names that stand in addresses, and what version schemes and commits look like.
+const (
+	applicationPattern = `^[a-z0-9]([a-z0-9._/-]{0,198}[a-z0-9])?$`
+	versionPattern     = `^[A-Za-z0-9]([A-Za-z0-9._+-]{0,126}[A-Za-z0-9])?$`
+	commitPattern      = `^[0-9a-f]{7,64}$`
+	imagePattern       = `^(?:(.+?)[=@])?(sha256:[0-9a-f]{64})$`
+)
+
+const maxImages = 100 // of a release
+
+// ParseImage reads an image with its digest: "shop=sha256:…", "registry.example.test/shop@sha256:…", "shop:1.42@sha256:…" or the digest
+// alone.
+func ParseImage(text string) (verdict.Image, error) {
+	m := regexp.MustCompile(imagePattern).FindStringSubmatch(text)
+	if m == nil {
+		return verdict.Image{}, fault.New(fault.Invalid, "%q is no image with a digest", text).WithField("images").
+			WithHint("Name it by what it is, such as shop@sha256:…, with 64 hexadecimal digits: a tag can be moved to another image.")
+	}
+	name := m[1]
+	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') { // a tag says nothing beside a digest
+		name = name[:i]
+	}
+	return verdict.Image{Name: name, Digest: m[2]}, nil
+}
+
+// Check refuses what cannot be a release, with fault.Invalid.
+func (r Request) Check() error {
+	invalid := func(field, format string, args ...any) *fault.Error {
+		return fault.New(fault.Invalid, format, args...).WithField(field)
+	}
+	switch {
+	case !regexp.MustCompile(applicationPattern).MatchString(r.Application):
+		return invalid("application", "%q is no name of an application", r.Application).
+			WithHint("Lower-case letters, digits and ._-/ in between, such as shop or shop/checkout.")
+	case !regexp.MustCompile(versionPattern).MatchString(r.Version):
+		return invalid("version", "%q is no version", r.Version).WithHint("Letters, digits and ._+- in between, such as 1.42.0.")
+	case r.Commit != "" && !regexp.MustCompile(commitPattern).MatchString(r.Commit):
+		return invalid("commit", "%q is no commit", r.Commit).WithHint("Give the whole hash, as `git rev-parse HEAD` prints it.")
+	case r.Commit == "" && len(r.Images) == 0:
+		return invalid("images", "nothing says what the release consists of").
+			WithHint("Give --image NAME@sha256:… for each image of it, or at least --commit; evidence is matched by them.")
+	case len(r.Images) > maxImages:
+		return invalid("images", "the release has %d images, at most %d are compared", len(r.Images), maxImages)
+	}
+	seen := map[string]bool{}
+	for _, image := range r.Images {
+		if parsed, err := ParseImage(image.Digest); err != nil || parsed.Digest != image.Digest {
+			return invalid("images", "%q is no digest of an image", image.Digest).WithHint("Digests look like sha256: with 64 hexadecimal digits.")
+		}
+		if seen[image.Digest] {
+			return invalid("images", "the image %s is given twice", image.Digest)
+		}
+		seen[image.Digest] = true
+	}
+	return nil
+}

@@ -1,0 +1,247 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	record "github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
+	releases "github.com/seatrial/seatrial/controlplane/release"
+	"github.com/seatrial/seatrial/controlplane/release/policy"
+	"github.com/seatrial/seatrial/controlplane/release/verdict"
+	"github.com/seatrial/seatrial/controlplane/results"
+	"github.com/seatrial/seatrial/controlplane/store/database"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/attempt"
+	"github.com/seatrial/seatrial/ent/db/environment"
+	"github.com/seatrial/seatrial/ent/db/execution"
+	"github.com/seatrial/seatrial/ent/db/file"
+	"github.com/seatrial/seatrial/ent/db/member"
+	"github.com/seatrial/seatrial/ent/db/releaseexecution"
+	"github.com/seatrial/seatrial/ent/db/run"
+	"github.com/seatrial/seatrial/ent/db/team"
+	"github.com/seatrial/seatrial/ent/db/testresult"
+	"github.com/seatrial/seatrial/ent/db/workflow"
+)
+
+// maxEvidence bounds the results that one verdict rests upon.
+const maxEvidence = 1_000_000
+
+// Evidence returns the latest attempts of all runs of the executions that are linked to a release, and of those that they have
+// started, with their results.
+func (s *Store) Evidence(ctx context.Context, id releases.ID) ([]releases.Attempt, error) {
+	linked, err := s.db.Read().ReleaseExecution.Query().Where(releaseexecution.ReleaseID(id)).Select(releaseexecution.FieldExecutionID).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	ids := make([]uuid.UUID, len(linked))
+	for i, row := range linked {
+		ids[i] = row.ExecutionID
+	}
+	e := evidence{s: s, at: map[uuid.UUID]int{}}
+	for part := range slices.Chunk(ids, batch) {
+		if err := e.add(ctx, part); err != nil {
+			return nil, database.Fault(err)
+		}
+	}
+	return e.attempts, nil
+}
+
+// evidence is gathered part by part.
+type evidence struct {
+	s        *Store
+	attempts []releases.Attempt
+	at       map[uuid.UUID]int // place of an attempt
+	results  int
+}
+
+func (e *evidence) add(ctx context.Context, ids []uuid.UUID) error {
+	heads, err := e.s.db.Read().Execution.Query().Where(execution.Or(execution.IDIn(ids...), execution.RootIDIn(ids...))).
+		Select(execution.FieldID, execution.FieldWorkflow, execution.FieldCommit).All(ctx)
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(heads, batch) {
+		if err := e.addAttempts(ctx, part); err != nil {
+			return err
+		}
+		if err := e.addResults(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addAttempts adds the latest attempt of each run.
+func (e *evidence) addAttempts(ctx context.Context, heads []*db.Execution) error {
+	byID := map[uuid.UUID]*db.Execution{}
+	for _, head := range heads {
+		byID[head.ID] = head
+	}
+	of := idsOfExecutions(heads)
+	runs, err := e.s.db.Read().Run.Query().Where(run.ExecutionIDIn(of...)).All(ctx)
+	if err != nil {
+		return err
+	}
+	attempts, err := e.s.db.Read().Attempt.Query().Where(attempt.ExecutionIDIn(of...)).Order(attempt.ByNumber()).
+		Select(attempt.FieldID, attempt.FieldExecutionID, attempt.FieldRunID, attempt.FieldStatus, attempt.FieldReason, attempt.FieldMessage,
+			attempt.FieldFinishedAt, attempt.FieldSubjectStart, attempt.FieldSubjectEnd).All(ctx)
+	if err != nil {
+		return err
+	}
+	latest := map[uuid.UUID]*db.Attempt{}
+	for _, a := range attempts {
+		latest[a.RunID] = a
+	}
+	for _, r := range runs {
+		a, head := latest[r.ID], byID[r.ExecutionID]
+		if a == nil || e.known(a.ID) {
+			continue
+		}
+		e.at[a.ID] = len(e.attempts)
+		e.attempts = append(e.attempts, releases.Attempt{
+			ID: a.ID, Execution: a.ExecutionID, Workflow: head.Workflow, Environment: r.EnvironmentName, Matrix: r.Matrix,
+			Status: record.Status(a.Status), Reason: a.Reason, Message: a.Message, FinishedAt: timeOf(a.FinishedAt), Commit: head.Commit,
+			Start: subjectRecord(a.SubjectStart), End: subjectRecord(a.SubjectEnd), Contradictory: map[uuid.UUID]bool{},
+		})
+	}
+	return nil
+}
+
+func (e *evidence) known(id uuid.UUID) bool {
+	_, known := e.at[id]
+	return known
+}
+
+func idsOfExecutions(rows []*db.Execution) []uuid.UUID {
+	ids := make([]uuid.UUID, len(rows))
+	for i, row := range rows {
+		ids[i] = row.ID
+	}
+	return ids
+}
+
+// addResults adds the results of the executions to their attempts.
+func (e *evidence) addResults(ctx context.Context, heads []*db.Execution) error {
+	of := idsOfExecutions(heads)
+	files, err := e.s.db.Read().File.Query().Where(file.ExecutionIDIn(of...), file.Kind(string(record.FileReport)),
+		file.Or(file.GradeIn(string(results.Contradictory), string(results.Unreadable)), file.ExitReasonNEQ(""))).IDs(ctx)
+	if err != nil {
+		return err
+	}
+	rows, err := e.s.db.Read().TestResult.Query().Where(testresult.ExecutionIDIn(of...), testresult.SeverityLT(supersededSeverity)).
+		Order(testresult.ByID()).Limit(maxEvidence+1-e.results).
+		Select(testresult.FieldID, testresult.FieldAttemptID, testresult.FieldFileID, testresult.FieldSuite, testresult.FieldName,
+			testresult.FieldTestKey, testresult.FieldVariant, testresult.FieldFingerprint, testresult.FieldEarlier, testresult.FieldFlags,
+			testresult.FieldOutcome).All(ctx)
+	if err != nil {
+		return err
+	}
+	if e.results += len(rows); e.results > maxEvidence {
+		return fault.New(fault.Exhausted, "more than %d test results are evidence for the release", maxEvidence).
+			WithHint("Narrow what its policy requires, or run the suites less often against it.")
+	}
+	for _, row := range rows {
+		i, known := e.at[row.AttemptID]
+		if !known {
+			continue // of an attempt that was tried anew since
+		}
+		e.attempts[i].Results = append(e.attempts[i].Results, resultRecord(row))
+		if slices.Contains(files, row.FileID) {
+			e.attempts[i].Contradictory[row.ID] = true
+		}
+	}
+	return nil
+}
+
+// Suites returns all workflows with their labels, by name.
+func (s *Store) Suites(ctx context.Context) ([]policy.Workflow, error) {
+	rows, err := s.db.Read().Workflow.Query().Order(workflow.ByName()).Select(workflow.FieldName, workflow.FieldLabels).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	out := make([]policy.Workflow, len(rows))
+	for i, row := range rows {
+		out[i] = policy.Workflow{Name: row.Name, Labels: row.Labels}
+	}
+	return out, nil
+}
+
+// EnvironmentNames returns all environments by name.
+func (s *Store) EnvironmentNames(ctx context.Context) ([]string, error) {
+	var names []string
+	if err := s.db.Read().Environment.Query().Order(environment.ByName()).Select(environment.FieldName).Scan(ctx, &names); err != nil {
+		return nil, database.Fault(err)
+	}
+	return names, nil
+}
+
+// KnownTests returns the tests that the last finished execution of a workflow with results listed in an environment, or in any when
+// there was none in that one. What stands for something else, such as for an exit code, is no test.
+func (s *Store) KnownTests(ctx context.Context, name, environment string) ([]verdict.Test, error) {
+	ids, err := s.db.Read().Execution.Query().
+		Where(execution.Workflow(name), execution.StatusIn(string(record.Passed), string(record.Failed))).
+		Order(db.Desc(execution.FieldID)).Limit(recentExecutions).IDs(ctx)
+	if err != nil || len(ids) == 0 {
+		return nil, database.Fault(err)
+	}
+	var elsewhere []verdict.Test
+	for _, id := range ids {
+		rows, err := s.db.Read().TestResult.Query().
+			Where(testresult.ExecutionID(id), testresult.SeverityLT(supersededSeverity), testresult.TestKeyNEQ("")).
+			Select(testresult.FieldTestKey, testresult.FieldSuite, testresult.FieldName, testresult.FieldFlags, testresult.FieldEnvironmentName).All(ctx)
+		if err != nil {
+			return nil, database.Fault(err)
+		}
+		if here := testsIn(rows, environment); len(here) > 0 {
+			return here, nil
+		}
+		if elsewhere == nil {
+			elsewhere = testsIn(rows, "")
+		}
+	}
+	return elsewhere, nil
+}
+
+// testsIn returns the tests of an environment, or of all, each once.
+func testsIn(rows []*db.TestResult, environment string) []verdict.Test {
+	var out []verdict.Test
+	seen := map[string]bool{}
+	for _, row := range rows {
+		if seen[row.TestKey] || environment != "" && row.EnvironmentName != environment || record.Flag(row.Flags).Has(record.Synthetic) {
+			continue
+		}
+		seen[row.TestKey] = true
+		name := row.Name
+		if row.Suite != "" {
+			name = row.Suite + results.Separator + row.Name
+		}
+		out = append(out, verdict.Test{Key: row.TestKey, Name: name})
+	}
+	slices.SortFunc(out, func(a, b verdict.Test) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Key, b.Key)) })
+	return out
+}
+
+// Approvers returns the e-mails of the members of a team ("team:NAME") who may have to do with releases.
+func (s *Store) Approvers(ctx context.Context, group string) ([]string, error) {
+	name, ok := strings.CutPrefix(group, "team:")
+	if !ok {
+		return nil, nil // a group of a kind that is not known has nobody
+	}
+	rows, err := s.db.Read().Member.Query().Where(member.HasTeamWith(team.Name(name))).Order(member.ByEmail()).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	var out []string
+	for _, row := range rows {
+		if (tenant.Viewer{Kind: tenant.KindMember, Role: tenant.Role(row.Role)}).Allows(tenant.ScopeRelease) {
+			out = append(out, row.Email)
+		}
+	}
+	return out, nil
+}

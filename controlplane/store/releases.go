@@ -1,0 +1,247 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/fault"
+	record "github.com/seatrial/seatrial/controlplane/release"
+	"github.com/seatrial/seatrial/controlplane/release/verdict"
+	"github.com/seatrial/seatrial/controlplane/store/database"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/predicate"
+	"github.com/seatrial/seatrial/ent/db/release"
+	"github.com/seatrial/seatrial/ent/db/releasechange"
+	"github.com/seatrial/seatrial/ent/db/releaseexecution"
+)
+
+// CreateRelease stores a release and links what ran against its images before. When the application has this version already it stores
+// nothing and returns that one and true.
+func (s *Store) CreateRelease(ctx context.Context, n record.New) (r record.Release, existed bool, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		existed = false
+		known, err := tx.Release.Query().Where(release.Application(n.Release.Application), release.Version(n.Release.Version)).Only(ctx)
+		if err == nil {
+			existed = true
+			r, err = releaseRecord(known)
+			return err
+		}
+		if !db.IsNotFound(err) {
+			return err
+		}
+		row, err := s.insertRelease(ctx, tx, n.Release)
+		if database.Unique(err) {
+			return database.ErrRetry // somebody was faster
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.linkEarlier(ctx, tx, row, n); err != nil {
+			return err
+		}
+		r, err = releaseRecord(row)
+		return err
+	})
+	return r, existed, err
+}
+
+func (s *Store) insertRelease(ctx context.Context, tx *db.Tx, r record.Release) (*db.Release, error) {
+	team, err := teamFor(ctx, tx.Team.Query(), r.Team)
+	if err != nil {
+		return nil, err
+	}
+	images, err := json.Marshal(r.Images)
+	if err != nil {
+		return nil, fmt.Errorf("encode images: %w", err)
+	}
+	policy, err := json.Marshal(r.Policy)
+	if err != nil {
+		return nil, fmt.Errorf("encode policy: %w", err)
+	}
+	cells, err := json.Marshal(r.Cells)
+	if err != nil {
+		return nil, fmt.Errorf("encode cells: %w", err)
+	}
+	return tx.Release.Create().SetID(r.ID).SetOrganizationID(team.OrganizationID).SetTeamID(team.ID).SetApplication(r.Application).
+		SetVersion(r.Version).SetCommit(r.Commit).SetImages(images).SetActor(r.Actor).SetPolicy(policy).SetPolicyName(r.Policy.Name).
+		SetPolicyRevision(r.Policy.Revision).SetPolicyDigest(r.Policy.Digest).SetCells(cells).SetState(string(r.State)).
+		SetStaleAt(s.now()).SetCause("The release was created by " + r.Actor + ".").Save(ctx)
+}
+
+// Release returns a release with everything.
+func (s *Store) Release(ctx context.Context, application, version string) (record.Release, error) {
+	r, err := s.wholeRelease(ctx, release.Application(application), release.Version(version))
+	if fault.Is(err, fault.NotFound) {
+		return r, fault.New(fault.NotFound, "there is no release %s %s", application, version).
+			WithHint("List what there is with: seatrial release list.")
+	}
+	return r, err
+}
+
+// ReleaseByID does the same.
+func (s *Store) ReleaseByID(ctx context.Context, id record.ID) (record.Release, error) {
+	return s.wholeRelease(ctx, release.ID(id))
+}
+
+func (s *Store) wholeRelease(ctx context.Context, where ...predicate.Release) (r record.Release, err error) {
+	row, err := s.db.Read().Release.Query().Where(where...).WithTeam().Only(ctx)
+	if err != nil {
+		return r, database.Fault(err)
+	}
+	if r, err = releaseRecord(row); err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(row.Cells, &r.Cells); err != nil {
+		return r, fmt.Errorf("read the cells of release %s: %w", row.ID, err)
+	}
+	r.Verdict = row.Verdict
+	if r.Changes, err = s.releaseChanges(ctx, row.ID); err != nil {
+		return r, err
+	}
+	if r.Waivers, err = s.waivers(ctx, row); err != nil {
+		return r, err
+	}
+	r.Executions, err = s.linkedExecutions(ctx, row.ID)
+	return r, err
+}
+
+func (s *Store) releaseChanges(ctx context.Context, id uuid.UUID) ([]record.Change, error) {
+	rows, err := s.db.Read().ReleaseChange.Query().Where(releasechange.ReleaseID(id)).Order(releasechange.ByNumber()).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	out := make([]record.Change, len(rows))
+	for i, row := range rows {
+		out[i] = record.Change{
+			Number: row.Number, Before: verdict.State(row.Before), After: verdict.State(row.After), Cause: row.Cause, At: row.CreatedAt.UTC(),
+		}
+	}
+	return out, nil
+}
+
+// maxLinked is how many executions a release lists; all of them are evidence.
+const maxLinked = 200
+
+func (s *Store) linkedExecutions(ctx context.Context, id uuid.UUID) ([]record.Linked, error) {
+	rows, err := s.db.Read().ReleaseExecution.Query().Where(releaseexecution.ReleaseID(id)).WithExecution().
+		Order(releaseexecution.ByExecutionID(entsql.OrderDesc())).Limit(maxLinked).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	out := make([]record.Linked, len(rows))
+	for i, row := range rows {
+		out[i] = record.Linked{Execution: executionRecord(row.Edges.Execution, nil), Link: record.Link(row.Reason)}
+	}
+	return out, nil
+}
+
+// Releases lists newest first without what is required and without evidence.
+func (s *Store) Releases(ctx context.Context, application string, size int, after string) (list []record.Release, next string, err error) {
+	place, more, err := decodeCursor[uuid.UUID](after)
+	if err != nil {
+		return nil, "", err
+	}
+	size = pageSize(size)
+	q := s.db.Read().Release.Query().WithTeam().Order(db.Desc(release.FieldID)).Limit(size + 1)
+	if application != "" {
+		q = q.Where(release.Application(application))
+	}
+	if more {
+		q = q.Where(release.IDLT(place))
+	}
+	rows, err := q.All(ctx)
+	if err != nil {
+		return nil, "", database.Fault(err)
+	}
+	if rows, next, err = cut(rows, size, func(r *db.Release) uuid.UUID { return r.ID }); err != nil {
+		return nil, "", err
+	}
+	for _, row := range rows {
+		r, err := releaseRecord(row)
+		if err != nil {
+			return nil, "", err
+		}
+		list = append(list, r)
+	}
+	return list, next, nil
+}
+
+// SaveVerdict stores a decision and records a change of the state.
+func (s *Store) SaveVerdict(ctx context.Context, id record.ID, d record.Decision) (changed bool, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		changed = false
+		row, err := locked(s, tx.Release.Query().Where(release.ID(id))).Only(ctx)
+		if err != nil {
+			return err
+		}
+		if row.DecidedAt != nil && row.DecidedAt.After(d.At) {
+			return nil // another replica has decided on what came in later
+		}
+		change := row.Update().SetState(string(d.State)).SetVerdict(d.Output).SetDecidedAt(d.At)
+		if row.StaleAt != nil && !row.StaleAt.After(d.Mark) {
+			change.ClearStaleAt().SetCause("")
+		}
+		before := row.State
+		if row.Changes == 0 {
+			before = ""
+		}
+		if changed = before != string(d.State); changed {
+			change.AddChanges(1)
+			if err := tx.ReleaseChange.Create().SetOrganizationID(row.OrganizationID).SetReleaseID(row.ID).SetNumber(row.Changes + 1).
+				SetBefore(before).SetAfter(string(d.State)).SetCause(strings.TrimSpace(row.Cause + " " + clean(d.Cause))).Exec(ctx); err != nil {
+				return err
+			}
+		}
+		return change.Exec(ctx)
+	})
+	return changed, err
+}
+
+// StaleReleases lists what is to be decided anew in all organizations, longest waiting first. It runs as system.
+func (s *Store) StaleReleases(ctx context.Context, decidedBefore, createdAfter time.Time, limit int) ([]record.Stale, error) {
+	var out []record.Stale
+	for _, which := range []predicate.Release{
+		release.StaleAtNotNil(),
+		release.And(release.StaleAtIsNil(), release.DecidedAtLT(decidedBefore), release.CreatedAtGT(createdAfter)),
+	} {
+		var rows []struct {
+			ID             uuid.UUID `json:"id"`
+			OrganizationID uuid.UUID `json:"organization_id"`
+		}
+		err := s.db.Read().Release.Query().Where(which).Order(release.ByDecidedAt(), release.ByID()).Limit(limit).
+			Select(release.FieldID, release.FieldOrganizationID).Scan(tenant.System(ctx), &rows)
+		if err != nil {
+			return nil, database.Fault(err)
+		}
+		for _, row := range rows {
+			out = append(out, record.Stale{Organization: row.OrganizationID, ID: row.ID})
+		}
+	}
+	return out[:min(len(out), limit)], nil
+}
+
+func releaseRecord(row *db.Release) (record.Release, error) {
+	r := record.Release{
+		ID: row.ID, Application: row.Application, Version: row.Version, Commit: row.Commit, Actor: row.Actor, CreatedAt: row.CreatedAt.UTC(),
+		State: verdict.State(row.State), Decided: timeOf(row.DecidedAt), Stale: row.StaleAt != nil,
+	}
+	if row.Edges.Team != nil {
+		r.Team = row.Edges.Team.Name
+	}
+	if len(row.Images) > 0 {
+		if err := json.Unmarshal(row.Images, &r.Images); err != nil {
+			return r, fmt.Errorf("read the images of release %s: %w", row.ID, err)
+		}
+	}
+	if err := json.Unmarshal(row.Policy, &r.Policy); err != nil {
+		return r, fmt.Errorf("read the policy of release %s: %w", row.ID, err)
+	}
+	return r, nil
+}

@@ -1,0 +1,103 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
+	"github.com/seatrial/seatrial/ui/cli/exitcode"
+	"github.com/seatrial/seatrial/ui/cli/render"
+)
+
+func (a *app) releaseGate() *cobra.Command {
+	var wait bool
+	var timeout time.Duration
+	c := &cobra.Command{
+		Use: "gate APPLICATION VERSION", Short: "Let a pipeline go on only when the release is ready", Args: cobra.ExactArgs(2),
+		Long: "Exit codes: 0 READY or READY_WITH_WAIVERS · 1 NOT_READY · 5 INCOMPLETE · 2 wrong usage · 3 unreachable or refused.\n\n" +
+			"With --wait it goes on looking until the release is ready or not ready; when the time is over it ends with what it is then.",
+		Example: "  seatrial release gate shop 1.42.0 --wait --timeout 30m",
+	}
+	c.Flags().BoolVar(&wait, "wait", false, "wait while evidence is missing")
+	c.Flags().DurationVar(&timeout, "timeout", 0, "with --wait: how long at most; no limit when not given")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		switch {
+		case timeout != 0 && !wait:
+			return errors.New("--timeout limits the waiting: use it with --wait")
+		case timeout < 0:
+			return fmt.Errorf("--timeout %s: write a duration such as 30m", timeout)
+		}
+		cl, err := a.connect()
+		if err != nil {
+			return err
+		}
+		r, err := a.gated(c.Context(), cl, args[0], args[1], wait, timeout)
+		if err != nil {
+			return err
+		}
+		return a.gate(r)
+	}
+	return c
+}
+
+// gated returns the release, with wait only once evidence is complete or the time is over.
+func (a *app) gated(ctx context.Context, cl clients, application, version string, wait bool, timeout time.Duration) (*apiv1.Release, error) {
+	res, err := cl.releases.GetRelease(ctx, &apiv1.GetReleaseRequest{Application: application, Version: version})
+	if err != nil || !wait || settled(res.GetRelease()) {
+		return res.GetRelease(), err
+	}
+	watching, stop := ctx, func() {}
+	if timeout > 0 {
+		watching, stop = context.WithTimeout(ctx, timeout)
+	}
+	defer stop()
+	last := res.GetRelease()
+	a.say("%s is %s; waiting for evidence", nameOf(last), render.State(last.GetState()))
+	err = a.persist(watching, func(progress func()) error {
+		stream, err := cl.releases.WatchRelease(watching, &apiv1.WatchReleaseRequest{Application: application, Version: version})
+		if err != nil {
+			return err
+		}
+		defer stream.Close() //nolint:errcheck // it was only read
+		for stream.Receive() {
+			progress()
+			if last = stream.Msg().GetRelease(); settled(last) {
+				return nil
+			}
+		}
+		if err := stream.Err(); err != nil {
+			return err
+		}
+		return errCut
+	})
+	if watching.Err() != nil && ctx.Err() == nil {
+		a.say("No verdict within %s", timeout)
+		return last, nil
+	}
+	return last, err
+}
+
+// settled reports whether the evidence suffices for an answer.
+func settled(r *apiv1.Release) bool {
+	return !r.GetStale() && r.GetState() != apiv1.State_STATE_INCOMPLETE && r.GetState() != apiv1.State_STATE_UNSPECIFIED
+}
+
+// gate prints the release and returns its verdict as an exit code.
+func (a *app) gate(r *apiv1.Release) error {
+	if a.format != render.Table {
+		if err := render.Message(a.Out, a.format, r); err != nil {
+			return err
+		}
+	} else if err := a.showRelease(r); err != nil {
+		return err
+	}
+	code := exitcode.OfState(r.GetState())
+	if code == exitcode.Passed {
+		return nil
+	}
+	return coded(code, &toldError{nameOf(r) + " is " + render.State(r.GetState())})
+}
