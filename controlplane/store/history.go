@@ -102,7 +102,11 @@ func (s *Store) withRuns(ctx context.Context, rows []*db.Execution, withSteps bo
 	if err != nil {
 		return nil, database.Fault(err)
 	}
-	attempts, err := heads(s.db.Read().Attempt.Query().Where(attempt.ExecutionIDIn(ids...)).Order(attempt.ByNumber())).All(ctx)
+	q := heads(s.db.Read().Attempt.Query().Where(attempt.ExecutionIDIn(ids...)).Order(attempt.ByNumber()))
+	if withSteps {
+		q.Select(attempt.FieldSubjectStart, attempt.FieldSubjectEnd)
+	}
+	attempts, err := q.All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
 	}
