@@ -102,10 +102,17 @@ SEATRIAL_TOKEN=$(credential 'API token')
 export SEATRIAL_SERVER=$server SEATRIAL_TOKEN
 seatrial() { "$state/bin/seatrial" "$@"; }
 
+say "deploying the shop, the application under test"
+kubectl apply -f deploy/demo/shop.yaml >/dev/null
+kubectl -n seatrial-shop patch deployment shop --type merge -p \
+  "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{\"demo-image\":\"$(sha256sum <"$state/shop.tar" | cut -c1-16)\"}}}}}" >/dev/null
+kubectl -n seatrial-shop rollout status deployment/shop --timeout=120s >/dev/null
+
 say "installing the agent by its chart"
 images=(--set image=docker.io/seatrial/agent:local --set runner.image=docker.io/seatrial/runner:local
   --set imagePullPolicy=Never --set runner.imagePullPolicy=Never --set linger=2m
-  --set "podAnnotations.demo-image=$(sha256sum <"$state/agent.tar" | cut -c1-16)")
+  --set "podAnnotations.demo-image=$(sha256sum <"$state/agent.tar" | cut -c1-16)"
+  --set-json 'subjects=[{"namespace":"seatrial-shop","selector":"app=shop"}]') # what is under test: its images are evidence
 if seatrial cluster list 2>/dev/null | grep -qE "^$name +connected"; then
   helm upgrade "seatrial-$name" charts/agent --namespace seatrial --reuse-values "${images[@]}" >/dev/null
 else
@@ -115,14 +122,8 @@ fi
 kubectl -n seatrial rollout status "deployment/seatrial-$name" --timeout=120s >/dev/null ||
   { kubectl -n seatrial logs "deployment/seatrial-$name" --tail=5 >&2; die "the agent did not connect"; }
 
-say "deploying the shop, the application under test"
-kubectl apply -f deploy/demo/shop.yaml >/dev/null
-kubectl -n seatrial-shop patch deployment shop --type merge -p \
-  "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{\"demo-image\":\"$(sha256sum <"$state/shop.tar" | cut -c1-16)\"}}}}}" >/dev/null
-kubectl -n seatrial-shop rollout status deployment/shop --timeout=120s >/dev/null
-
 say "applying and running three workflows"
-seatrial apply -f deploy/demo/workflows
+seatrial apply -f deploy/demo/workflows -f deploy/demo/policy.yaml
 wrong=0
 expect() { # expect EXIT_CODE WORKFLOW WHY
   echo
@@ -133,6 +134,15 @@ expect() { # expect EXIT_CODE WORKFLOW WHY
 expect 0 shop-alive "a shell check that passes"
 expect 1 shop-api "a pytest suite with one test that fails on purpose"
 expect 0 shop-browser "a Playwright test in Debian's Chromium"
+
+say "asking whether the release is ready"
+digest=$(kubectl -n seatrial-shop get pods -l app=shop --sort-by=.metadata.creationTimestamp \
+  -o jsonpath='{.items[-1:].status.containerStatuses[0].imageID}' | grep -oE 'sha256:[0-9a-f]{64}') || die "the shop has no image"
+release=1.0.0+${digest:7:8}
+seatrial release create shop "$release" --image "shop=$digest" >/dev/null
+code=0
+seatrial release gate shop "$release" || code=$?
+if [ $code = 1 ]; then echo "→ as meant: the test that fails on purpose keeps it from being ready"; else wrong=1; echo "→ NOT as meant: exit code $code instead of 1"; fi
 [ $wrong = 0 ] || die "an example did not end as it is meant to"
 
 cat <<TXT
@@ -142,6 +152,7 @@ Seatrial is running at $server (took $((SECONDS - begun)) s).
   command      export PATH=$state/bin:\$PATH SEATRIAL_SERVER=$server SEATRIAL_TOKEN=$SEATRIAL_TOKEN
   try          seatrial get executions
                seatrial run shop-api --follow
+               seatrial release status shop $release
   your own     seatrial apply -f FILE.yaml && seatrial run NAME --follow
   kubectl      export KUBECONFIG=$KUBECONFIG
   remove       make demo-down

@@ -23,15 +23,34 @@ func input(r release.Release, attempts []release.Attempt, approvers []string, no
 		at[place{c.Environment, c.Suite}] = i
 		in.Cells = append(in.Cells, verdict.Cell{Environment: c.Environment, Suite: c.Suite, Labels: c.Labels, Required: c.Required})
 	}
+	of := make([][]release.Attempt, len(in.Cells))
 	for _, a := range attempts {
 		i, required := at[place{a.Environment, a.Workflow}]
 		if !required || a.Status == execution.Skipped { // a condition said not to run it: it speaks for nothing
 			continue
 		}
 		in.Runs = append(in.Runs, runOf(a))
-		in.Cells[i].Evidence = append(in.Cells[i].Evidence, evidenceOf(a, in.Cells[i].Required)...)
+		of[i] = append(of[i], a)
+	}
+	for i := range in.Cells {
+		in.Cells[i].Evidence = cellEvidence(of[i], in.Cells[i].Required)
 	}
 	return in
+}
+
+// cellEvidence returns what all attempts in a cell say. When one of them says something of its workflow as a whole that no test says, all
+// of them do: what failed once and passed once is flaky there, too.
+func cellEvidence(attempts []release.Attempt, required []verdict.Test) []verdict.Evidence {
+	whole := slices.ContainsFunc(required, func(t verdict.Test) bool { return t.Key == release.Itself }) ||
+		slices.ContainsFunc(attempts, func(a release.Attempt) bool { return !a.Status.Terminal() || itself(a) != results.Passed })
+	var out []verdict.Evidence
+	for _, a := range attempts {
+		out = append(out, evidenceOf(a)...)
+		if whole {
+			out = append(out, wholeOf(a))
+		}
+	}
+	return out
 }
 
 func runOf(a release.Attempt) verdict.Run {
@@ -55,14 +74,11 @@ func imagesOf(s *execution.Subject) []verdict.Image {
 	return out
 }
 
-// evidenceOf returns what an attempt says of tests. What it says of the workflow as a whole counts where no test says it.
-func evidenceOf(a release.Attempt, required []verdict.Test) []verdict.Evidence {
+// evidenceOf returns what an attempt says of tests.
+func evidenceOf(a release.Attempt) []verdict.Evidence {
 	variant := variantOf(a.Matrix)
 	var out []verdict.Evidence
-	bad := false
 	for _, r := range a.Results {
-		outcome := results.Outcome(r.Outcome)
-		bad = bad || outcome.Bad()
 		e := verdict.Evidence{
 			Test: cmp.Or(r.Key, nameOf(r)), Name: nameOf(r), Variant: strings.Join(filled(variant, r.Variant), " "), Run: a.ID.String(),
 			Contradictory: a.Contradictory[r.ID], FinishedAt: a.FinishedAt, Synthetic: r.Flags.Has(execution.Synthetic),
@@ -71,21 +87,32 @@ func evidenceOf(a release.Attempt, required []verdict.Test) []verdict.Evidence {
 			e.Outcome, e.FromRetry = results.Outcome(earlier), i > 0
 			out = append(out, e)
 		}
-		e.Outcome, e.FromRetry, e.Fingerprint = outcome, len(r.Earlier) > 0, r.Fingerprint
+		e.Outcome, e.FromRetry, e.Fingerprint = results.Outcome(r.Outcome), len(r.Earlier) > 0, r.Fingerprint
 		e.ExpectedFail, e.UnexpectedPass = r.Flags.Has(execution.ExpectedFail), r.Flags.Has(execution.UnexpectedPass)
 		out = append(out, e)
 	}
-	alone := len(a.Results) == 0 && slices.ContainsFunc(required, func(t verdict.Test) bool { return t.Key == release.Itself })
-	if outcome := outcomeOf(a.Status); !a.Status.Terminal() || alone || outcome != results.Passed && !bad {
-		e := verdict.Evidence{
-			Test: release.Itself, Name: release.ItselfName, Variant: variant, Outcome: outcome, Running: !a.Status.Terminal(), Run: a.ID.String(), FinishedAt: a.FinishedAt,
-		}
-		if outcome.Bad() {
-			e.Fingerprint = fingerprint.Of(string(a.Status), a.Reason+" "+a.Message, "")
-		}
-		out = append(out, e)
-	}
 	return out
+}
+
+// wholeOf returns what an attempt says of its workflow as a whole.
+func wholeOf(a release.Attempt) verdict.Evidence {
+	e := verdict.Evidence{
+		Test: release.Itself, Name: release.ItselfName, Variant: variantOf(a.Matrix), Outcome: itself(a), Running: !a.Status.Terminal(),
+		Run: a.ID.String(), FinishedAt: a.FinishedAt,
+	}
+	if e.Outcome.Bad() {
+		e.Fingerprint = fingerprint.Of(string(a.Status), a.Reason+" "+a.Message, "")
+	}
+	return e
+}
+
+// itself is how a workflow as a whole ended. A failure that its tests account for is not repeated.
+func itself(a release.Attempt) results.Outcome {
+	bad := slices.ContainsFunc(a.Results, func(r execution.TestResult) bool { return results.Outcome(r.Outcome).Bad() })
+	if a.Status == execution.Failed && bad {
+		return results.Passed
+	}
+	return outcomeOf(a.Status)
 }
 
 func filled(parts ...string) []string {
