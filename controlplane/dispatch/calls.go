@@ -88,7 +88,7 @@ func (d *Dispatcher) begin(ctx context.Context, of execution.CallStep, b executi
 	if problem == "" {
 		_, _, err := d.Start(ctx, execution.Request{
 			Workflow: b.Workflow, Params: b.Params, Environments: []string{b.Environment}, IdempotencyKey: "call " + b.Call.String(),
-			Trigger: "workflow", Actor: b.Actor, Parent: &b.Parent,
+			Trigger: "workflow", Actor: b.Actor, Parent: &b.Parent, Commit: b.Commit, Application: b.Application, Version: b.Version,
 		})
 		switch fault.KindOf(err) {
 		case fault.NotFound, fault.Invalid, fault.Forbidden, fault.Conflict, fault.Exhausted, fault.Unsupported:

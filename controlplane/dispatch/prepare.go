@@ -60,7 +60,10 @@ func (d *Dispatcher) prepare(ctx context.Context, viewer tenant.Viewer, req exec
 	if err != nil {
 		return n, err
 	}
-	n.Runs, err = d.runs(doc, n.Execution, deal, workflow.Inputs{Params: values, ExecutionID: id.String(), Took: took})
+	n.Runs, err = d.runs(doc, n.Execution, deal, workflow.Inputs{
+		Params: values, ExecutionID: id.String(), Took: took, Release: workflow.Release{Application: req.Application, Version: req.Version},
+		Trigger: workflow.Trigger{Kind: n.Execution.Trigger, Name: caller(req.Parent), Actor: n.Execution.Actor, Commit: req.Commit},
+	})
 	return n, err
 }
 
@@ -203,4 +206,12 @@ func (d *Dispatcher) id() (uuid.UUID, error) {
 		return id, fmt.Errorf("make an id: %w", err)
 	}
 	return id, nil
+}
+
+// caller is the workflow whose step has started an execution; empty for one that a person or a pipeline has.
+func caller(p *execution.Parent) string {
+	if p == nil {
+		return ""
+	}
+	return p.Workflow
 }

@@ -79,7 +79,10 @@ type Beginning struct {
 	Workflow    string
 	Params      map[string]string
 	Environment string // of the run whose step calls
-	Actor       string // of the execution whose step calls
+	Actor       string // of the execution whose step calls, as all below
+	Commit      string
+	Application string // with Version: the release that its trigger has named
+	Version     string
 	Parent      Parent
 }
 

@@ -39,6 +39,19 @@ func askedRelease(ctx context.Context, tx *db.Tx, n record.New) (*db.Release, er
 	return row, err
 }
 
+// namedRelease returns application and version of the release that the trigger of an execution has named; none when it named none.
+func namedRelease(ctx context.Context, tx *db.Tx, id record.ID) (application, version string, err error) {
+	row, err := tx.ReleaseExecution.Query().Where(releaseexecution.ExecutionID(id), releaseexecution.Reason(string(releases.Asked))).
+		WithRelease().First(ctx)
+	if db.IsNotFound(err) {
+		return "", "", nil
+	}
+	if err != nil {
+		return "", "", err
+	}
+	return row.Edges.Release.Application, row.Edges.Release.Version, nil
+}
+
 // linkStarted links an execution with the release that its trigger names, and with those that consist of the commit alone that it
 // names.
 func (s *Store) linkStarted(ctx context.Context, tx *db.Tx, asked *db.Release, e record.Execution) error {

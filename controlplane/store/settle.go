@@ -179,10 +179,14 @@ func (q *settling) begin(ctx context.Context) ([]record.Beginning, error) {
 	if err != nil {
 		return nil, err
 	}
+	application, version, err := namedRelease(ctx, q.tx, q.head.ID)
+	if err != nil {
+		return nil, err
+	}
 	var out []record.Beginning
 	for _, row := range rows {
 		out = append(out, record.Beginning{
-			Call: row.ID, Workflow: row.Workflow, Params: row.Params, Environment: q.attempt.Edges.Run.EnvironmentName,
+			Commit: q.head.Commit, Application: application, Version: version, Call: row.ID, Workflow: row.Workflow, Params: row.Params, Environment: q.attempt.Edges.Run.EnvironmentName,
 			Actor: q.head.Actor,
 			Parent: record.Parent{
 				Execution: q.head.ID, Workflow: q.head.Workflow, Step: q.step.Name, Above: above, Call: row.ID,

@@ -23,9 +23,6 @@ func notYet() []string {
 
 		"spec.steps[].metrics",
 		"spec.steps[].artifacts.compress",
-
-		"${{ release }}",
-		"${{ trigger }}",
 	}
 }
 

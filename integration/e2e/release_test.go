@@ -32,6 +32,7 @@ spec:
     - name: test
       env: [{name: TESTS, value: "${{ params.tests }}"}, {name: BAD, value: "${{ params.bad }}"}]
       run: |
+        echo "testing ${{ release.application }} ${{ release.version }} at ${{ trigger.commit }}, asked by ${{ trigger.kind }}"
         python3 - <<'PY'
         import os, sys
         bad = os.environ["BAD"].split()
@@ -151,7 +152,10 @@ func (p *plane) replaced(t *testing.T, one *agent) {
 func (p *plane) shrunk(t *testing.T, one *agent) {
 	t.Helper()
 	p.must(t, "release", "create", "shop", "3.0", "--commit", "4567def")
-	p.tests(t, one, nil, apiv1.Status_STATUS_PASSED, "--param", "tests=adds pays ships", "--commit", "4567def")
+	id := p.tests(t, one, nil, apiv1.Status_STATUS_PASSED, "--param", "tests=adds pays ships", "--commit", "4567def", "--release", "shop@3.0")
+	if got := p.must(t, "logs", id); !strings.Contains(got, "testing shop 3.0 at 4567def, asked by api") {
+		t.Errorf("a workflow that names its release says %q", got)
+	}
 	r := p.gated(t, "3.0", 5, "INCOMPLETE", one.cluster+"/smoke: shop › test_shop › returns never ran")
 	cell := cellIn(t, r, one.cluster)
 	if got := resultOf(t, cell, "pays"); !got.GetSubjectOk() || got.GetVerdict() != "passed" {
@@ -163,16 +167,18 @@ func (p *plane) shrunk(t *testing.T, one *agent) {
 }
 
 // tests runs the suite where an agent is given, and waits for its end.
-func (p *plane) tests(t *testing.T, one, other *agent, want apiv1.Status, args ...string) {
+func (p *plane) tests(t *testing.T, one, other *agent, want apiv1.Status, args ...string) (id string) {
 	t.Helper()
 	for _, a := range []*agent{one, other} {
 		if a != nil {
 			args = append(args, "--env", a.cluster)
 		}
 	}
-	if e := p.ended(t, p.run(t, "smoke", args...)); e.GetStatus() != want {
+	id = p.run(t, "smoke", args...)
+	if e := p.ended(t, id); e.GetStatus() != want {
 		t.Fatalf("smoke %v %s: %s", args, e.GetStatus(), e.GetMessage())
 	}
+	return id
 }
 
 // deploy runs an image as the application under test and returns the digest that the runtime knows it by.

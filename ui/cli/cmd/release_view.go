@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,24 +32,32 @@ func (a *app) showRelease(r *apiv1.Release) error {
 	return a.print("%s", strings.TrimRight(b.String(), "\n"))
 }
 
-// matrix lists the cells with their counts.
+// matrix lists the cells with their counts, and a note where a report hides failures.
 func matrix(b *strings.Builder, r *apiv1.Release) error {
 	if len(r.GetCells()) == 0 {
 		return nil
 	}
+	header := []string{"ENVIRONMENT", "SUITE", "REQUIRED", "PASSED", "FAILED", "FLAKY", "SKIPPED", "NO EVIDENCE", "NEVER RAN", "RUNNING"}
+	noted := slices.ContainsFunc(r.GetCells(), (*apiv1.ReleaseCell).GetContradictory)
+	if noted {
+		header = append(header, "REPORTS")
+	}
 	var rows [][]string
 	for _, c := range r.GetCells() {
-		note := ""
-		if c.GetContradictory() {
-			note = "a report contradicts itself"
-		}
-		rows = append(rows, []string{
+		row := []string{
 			c.GetEnvironment(), c.GetSuite(), number(c.GetRequired()), number(c.GetPassed()), number(c.GetFailed()), number(c.GetFlaky()),
-			number(c.GetSkipped()), number(c.GetBlocked() + c.GetInfraError()), number(c.GetNeverRan()), number(c.GetRunning()), note,
-		})
+			number(c.GetSkipped()), number(c.GetBlocked() + c.GetInfraError()), number(c.GetNeverRan()), number(c.GetRunning()),
+		}
+		switch {
+		case c.GetContradictory():
+			row = append(row, "contradictory")
+		case noted:
+			row = append(row, "consistent")
+		}
+		rows = append(rows, row)
 	}
 	b.WriteString("\n")
-	return render.Rows(b, []string{"ENVIRONMENT", "SUITE", "REQUIRED", "PASSED", "FAILED", "FLAKY", "SKIPPED", "NO EVIDENCE", "NEVER RAN", "RUNNING", ""}, rows)
+	return render.Rows(b, header, rows)
 }
 
 // number leaves zeros out, so that what is there stands out.
