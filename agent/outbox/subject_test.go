@@ -23,6 +23,7 @@ func told(s *agentv1.Subject) string {
 func TestOutbox_ObservesWhatIsUnderTestAtStartAndEnd(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, b *bench) {
+		t.Helper()
 		b.Update(seen(pending, "", pod()))
 		if r := b.last(t); r.GetSubjectStart() != nil || len(b.observed) != 0 {
 			t.Errorf("reported %v: nothing runs yet", r)
@@ -49,6 +50,7 @@ func TestOutbox_ObservesWhatIsUnderTestAtStartAndEnd(t *testing.T) {
 func TestOutbox_ARunnerThatIsQuickerThanTheInformer(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, b *bench) {
+		t.Helper()
 		b.Step(attempt, "c", step(0, runnerv1.StepStatus_STEP_STATUS_RUNNING))
 		finish(t, b, runnerv1.StepStatus_STEP_STATUS_PASSED)
 		if r := b.last(t); r.GetSubjectStart() != nil {
@@ -82,6 +84,7 @@ func TestOutbox_WhatIsUnderTestBelongsToTheMoment(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bubble(t, func(t *testing.T, b *bench) {
+				t.Helper()
 				u := seen(errored, "OOMKilled", over(dead(t, "c", nil)))
 				u.Report.StartedAt, u.Report.FinishedAt = ago(c.started), ago(c.finished)
 				b.Update(u)
@@ -98,6 +101,7 @@ func TestOutbox_WhatIsUnderTestBelongsToTheMoment(t *testing.T) {
 func TestOutbox_WhatNeverRanHasTestedNothing(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, b *bench) {
+		t.Helper()
 		u := seen(errored, "ImagePull", pod(work.Container{Name: "c"}))
 		u.Stop = true
 		b.Update(u)
@@ -110,6 +114,7 @@ func TestOutbox_WhatNeverRanHasTestedNothing(t *testing.T) {
 func TestOutbox_TheResultDoesNotWaitForWhatIsUnderTest(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, b *bench) {
+		t.Helper()
 		look := make(chan struct{})
 		b.set(func() { b.look = look })
 		b.Update(seen(running, "", pod(alive("c"))))

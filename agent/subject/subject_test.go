@@ -70,7 +70,7 @@ func setup(t *testing.T, cluster *workfake.Cluster, scopes ...subject.Scope) bun
 }
 
 // until waits for a snapshot that is as wanted: the caches follow the API server in their own time.
-func (b bundle) until(t *testing.T, what string, match func(*agentv1.Subject) bool) *agentv1.Subject {
+func (b bundle) until(t *testing.T, what string, match func(*agentv1.Subject) bool) {
 	t.Helper()
 	deadline := time.After(time.Minute)
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -78,7 +78,7 @@ func (b bundle) until(t *testing.T, what string, match func(*agentv1.Subject) bo
 	for {
 		got := b.Observe(t.Context(), "tests")
 		if match(got) {
-			return got
+			return
 		}
 		select {
 		case <-deadline:
@@ -205,10 +205,13 @@ func TestObserver_Observe_Scopes(t *testing.T) {
 		"Selector": {[]subject.Scope{{Namespace: "shop", Selector: "app in (shop), tier!=cache"}}, []string{"web shop:1 sha256:2"}, "", "some of them"},
 		"Several": {
 			[]subject.Scope{{Namespace: "shop", Selector: "tier=cache"}, {RunNamespace: "tests", Namespace: "tests"}, {Namespace: "shop", Selector: "tier=cache"}},
-			[]string{"web shop:1 sha256:1", "web shop:1 sha256:3"}, "", "they add up",
+			[]string{"web shop:1 sha256:1", "web shop:1 sha256:3"},
+			"", "they add up",
 		},
 		"Nothing": {
-			[]subject.Scope{{Namespace: "shop", Selector: "app=none"}}, []string{}, "No pod runs in namespace shop that matches app=none.",
+			[]subject.Scope{{Namespace: "shop", Selector: "app=none"}},
+			[]string{},
+			"No pod runs in namespace shop that matches app=none.",
 			"a selector that matches nothing is said",
 		},
 		"Empty": {[]subject.Scope{{Namespace: "void"}}, []string{}, "No pod runs in namespace void.", "so is an empty namespace"},

@@ -22,6 +22,7 @@ type Options struct {
 	Enroller Enroller
 	Runner   Runner
 	Releases Releases
+	Tests    Tests
 	Accounts Accounts
 	Bus      Bus
 	Blobs    Blobs
@@ -54,7 +55,7 @@ func (t Timing) withDefaults() Timing {
 // maxRequest bounds a request: a workflow has at most 1 MiB.
 const maxRequest = 2 << 20
 
-// server implements the five services; each has a file of its own.
+// server implements the six services; each has a file of its own.
 type server struct {
 	Options
 	logs *logchunk.Reader
@@ -85,6 +86,7 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle(apiv1connect.NewClusterServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewIdentityServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewReleaseServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewTestServiceHandler(s, options...))
 	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a))
 	// A browser's cookie must not be usable from another site's page.
 	return http.NewCrossOriginProtection().Handler(mux), nil
@@ -97,6 +99,6 @@ func Paths() []string {
 	return []string{
 		"/" + apiv1connect.WorkflowServiceName + "/", "/" + apiv1connect.ExecutionServiceName + "/",
 		"/" + apiv1connect.ClusterServiceName + "/", "/" + apiv1connect.IdentityServiceName + "/",
-		"/" + apiv1connect.ReleaseServiceName + "/", filesPath,
+		"/" + apiv1connect.ReleaseServiceName + "/", "/" + apiv1connect.TestServiceName + "/", filesPath,
 	}
 }

@@ -168,7 +168,7 @@ func resultOf(r execution.TestResult) *apiv1.TestResult {
 	return &apiv1.TestResult{
 		Id: r.ID.String(), Suite: r.Suite, Name: r.Name, File: r.File, Outcome: r.Outcome, Duration: durationpb.New(r.Duration),
 		Message: r.Message, Detail: r.Detail, StepIndex: int32Of(r.Step), AttemptId: r.Attempt.String(), Environment: r.Environment,
-		Superseded: r.Superseded,
+		Superseded: r.Superseded, Key: r.Key, Variant: r.Variant, Fingerprint: r.Fingerprint, Earlier: r.Earlier,
 	}
 }
 

@@ -184,7 +184,7 @@ func TestReleaseService_Watch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close() //nolint:errcheck // the test ends
+	defer s.Close()
 	if !s.Receive() || s.Msg().GetRelease().GetState() != apiv1.State_STATE_NOT_READY {
 		t.Fatalf("first %v, %v", s.Msg(), s.Err())
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/seatrial/seatrial/controlplane/release"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
 	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/testcase"
+	"github.com/seatrial/seatrial/controlplane/testcase/board"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 )
 
@@ -85,6 +87,16 @@ type Runner interface {
 	Cancel(ctx context.Context, id execution.ID, reason string) error
 	// Resume returns how many steps go on that waited for a person, or fault.Conflict when none did.
 	Resume(ctx context.Context, id execution.ID, which execution.Resume) (steps int, err error)
+}
+
+// Tests says how tests behave, for the viewer of the context. Implemented by board.
+type Tests interface {
+	// Unreliable returns the tests that cannot be relied on; workflow may be empty.
+	Unreliable(ctx context.Context, workflow string) ([]testcase.History, error)
+	Test(ctx context.Context, key string) (testcase.History, error)
+	Quarantine(ctx context.Context, a board.Ask) (testcase.Quarantine, error)
+	// Release ends the quarantine of a test.
+	Release(ctx context.Context, test string) error
 }
 
 // Accounts checks credentials and makes tokens. Implemented by auth.

@@ -17,6 +17,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/catalog"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/telemetry"
+	"github.com/seatrial/seatrial/controlplane/testcase/board"
 	"github.com/seatrial/seatrial/controlplane/workflow/schema"
 	"github.com/seatrial/seatrial/ui/web"
 	"github.com/seatrial/seatrial/ui/web/view"
@@ -98,7 +99,7 @@ func (p *parts) listenHTTP(ctx context.Context, h http.Handler, address, flag st
 func (p *parts) handler() (http.Handler, error) {
 	run := p.run
 	calls, err := api.New(api.Options{
-		Catalog: p.store, Applier: catalog.New(p.store), History: p.store, Fleet: p.store, Enroller: p.auth, Runner: run, Releases: p.releases, Accounts: p.auth, Bus: p.bus, Blobs: p.blobs,
+		Catalog: p.store, Applier: catalog.New(p.store), History: p.store, Fleet: p.store, Enroller: p.auth, Runner: run, Releases: p.releases, Tests: board.New(p.store, p.bus, p.log, nil), Accounts: p.auth, Bus: p.bus, Blobs: p.blobs,
 		Log: p.log, Cookie: view.SessionCookie, PublicURL: p.Config.PublicURL, Version: p.Version, Install: p.install(), Draining: p.draining,
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/release/policy"
@@ -14,7 +15,7 @@ import (
 // applyPolicy checks a readiness policy with its expressions and, unless it is a dry run, stores it. What it requires is looked for when
 // a release is created: suites and environments come and go.
 func (c *Catalog) applyPolicy(ctx context.Context, r Request, read parse.Result) (Applied, error) {
-	if faults := append(read.Faults, policy.Check(read)...); len(faults) > 0 {
+	if faults := slices.Concat(read.Faults, policy.Check(read)); len(faults) > 0 {
 		return Applied{}, parse.Error(r.File, fault.Invalid, faults) //nolint:wrapcheck // a fault that speaks for itself
 	}
 	doc, ok := read.Value.(*document.ReadinessPolicyDocument)

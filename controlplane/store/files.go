@@ -98,8 +98,11 @@ func createResults(ctx context.Context, tx *db.Tx, a *db.Attempt, environment st
 			rows[i] = tx.TestResult.Create().SetOrganizationID(a.OrganizationID).SetExecutionID(a.ExecutionID).SetAttemptID(a.ID).
 				SetFileID(f.ID).SetEnvironmentName(environment).SetStepIndex(f.Step).SetSeverity(severity(results.Outcome(r.Outcome), superseded)).
 				SetSuite(clean(r.Suite)).SetName(clean(r.Name)).SetSource(clean(r.File)).SetTestKey(r.Key).SetVariant(clean(r.Variant)).
-				SetFingerprint(r.Fingerprint).SetEarlier(r.Earlier).SetFlags(int(r.Flags)).SetOutcome(r.Outcome).
+				SetFingerprint(r.Fingerprint).SetFlags(int(r.Flags)).SetOutcome(r.Outcome).
 				SetDuration(int64(r.Duration)).SetMessage(clean(r.Message)).SetDetail(clean(r.Detail))
+			if len(r.Earlier) > 0 { // null for most: so those that were tried again are found
+				rows[i].SetEarlier(r.Earlier)
+			}
 		}
 		if err := tx.TestResult.CreateBulk(rows...).Exec(ctx); err != nil {
 			return err

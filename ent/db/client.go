@@ -31,6 +31,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/member"
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
+	"github.com/seatrial/seatrial/ent/db/quarantine"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicyrevision"
 	"github.com/seatrial/seatrial/ent/db/release"
@@ -87,6 +88,8 @@ type Client struct {
 	MemberSession *MemberSessionClient
 	// Organization is the client for interacting with the Organization builders.
 	Organization *OrganizationClient
+	// Quarantine is the client for interacting with the Quarantine builders.
+	Quarantine *QuarantineClient
 	// ReadinessPolicy is the client for interacting with the ReadinessPolicy builders.
 	ReadinessPolicy *ReadinessPolicyClient
 	// ReadinessPolicyRevision is the client for interacting with the ReadinessPolicyRevision builders.
@@ -147,6 +150,7 @@ func (c *Client) init() {
 	c.Member = NewMemberClient(c.config)
 	c.MemberSession = NewMemberSessionClient(c.config)
 	c.Organization = NewOrganizationClient(c.config)
+	c.Quarantine = NewQuarantineClient(c.config)
 	c.ReadinessPolicy = NewReadinessPolicyClient(c.config)
 	c.ReadinessPolicyRevision = NewReadinessPolicyRevisionClient(c.config)
 	c.Release = NewReleaseClient(c.config)
@@ -271,6 +275,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Member:                  NewMemberClient(cfg),
 		MemberSession:           NewMemberSessionClient(cfg),
 		Organization:            NewOrganizationClient(cfg),
+		Quarantine:              NewQuarantineClient(cfg),
 		ReadinessPolicy:         NewReadinessPolicyClient(cfg),
 		ReadinessPolicyRevision: NewReadinessPolicyRevisionClient(cfg),
 		Release:                 NewReleaseClient(cfg),
@@ -322,6 +327,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Member:                  NewMemberClient(cfg),
 		MemberSession:           NewMemberSessionClient(cfg),
 		Organization:            NewOrganizationClient(cfg),
+		Quarantine:              NewQuarantineClient(cfg),
 		ReadinessPolicy:         NewReadinessPolicyClient(cfg),
 		ReadinessPolicyRevision: NewReadinessPolicyRevisionClient(cfg),
 		Release:                 NewReleaseClient(cfg),
@@ -370,10 +376,11 @@ func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIToken, c.AgentCommand, c.Attempt, c.BootstrapToken, c.Call, c.Cluster,
 		c.ConcurrencyGroup, c.Environment, c.Execution, c.File, c.LogChunk,
-		c.LogStream, c.Member, c.MemberSession, c.Organization, c.ReadinessPolicy,
-		c.ReadinessPolicyRevision, c.Release, c.ReleaseChange, c.ReleaseExecution,
-		c.Run, c.Service, c.Setting, c.Step, c.Team, c.Template, c.TemplateRevision,
-		c.TemplateUse, c.TestResult, c.Waiver, c.Workflow, c.WorkflowRevision,
+		c.LogStream, c.Member, c.MemberSession, c.Organization, c.Quarantine,
+		c.ReadinessPolicy, c.ReadinessPolicyRevision, c.Release, c.ReleaseChange,
+		c.ReleaseExecution, c.Run, c.Service, c.Setting, c.Step, c.Team, c.Template,
+		c.TemplateRevision, c.TemplateUse, c.TestResult, c.Waiver, c.Workflow,
+		c.WorkflowRevision,
 	} {
 		n.Use(hooks...)
 	}
@@ -385,10 +392,11 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIToken, c.AgentCommand, c.Attempt, c.BootstrapToken, c.Call, c.Cluster,
 		c.ConcurrencyGroup, c.Environment, c.Execution, c.File, c.LogChunk,
-		c.LogStream, c.Member, c.MemberSession, c.Organization, c.ReadinessPolicy,
-		c.ReadinessPolicyRevision, c.Release, c.ReleaseChange, c.ReleaseExecution,
-		c.Run, c.Service, c.Setting, c.Step, c.Team, c.Template, c.TemplateRevision,
-		c.TemplateUse, c.TestResult, c.Waiver, c.Workflow, c.WorkflowRevision,
+		c.LogStream, c.Member, c.MemberSession, c.Organization, c.Quarantine,
+		c.ReadinessPolicy, c.ReadinessPolicyRevision, c.Release, c.ReleaseChange,
+		c.ReleaseExecution, c.Run, c.Service, c.Setting, c.Step, c.Team, c.Template,
+		c.TemplateRevision, c.TemplateUse, c.TestResult, c.Waiver, c.Workflow,
+		c.WorkflowRevision,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -427,6 +435,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.MemberSession.mutate(ctx, m)
 	case *OrganizationMutation:
 		return c.Organization.mutate(ctx, m)
+	case *QuarantineMutation:
+		return c.Quarantine.mutate(ctx, m)
 	case *ReadinessPolicyMutation:
 		return c.ReadinessPolicy.mutate(ctx, m)
 	case *ReadinessPolicyRevisionMutation:
@@ -2969,6 +2979,156 @@ func (c *OrganizationClient) mutate(ctx context.Context, m *OrganizationMutation
 		return (&OrganizationDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("db: unknown Organization mutation op: %q", m.Op())
+	}
+}
+
+// QuarantineClient is a client for the Quarantine schema.
+type QuarantineClient struct {
+	config
+}
+
+// NewQuarantineClient returns a client for the Quarantine from the given config.
+func NewQuarantineClient(c config) *QuarantineClient {
+	return &QuarantineClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `quarantine.Hooks(f(g(h())))`.
+func (c *QuarantineClient) Use(hooks ...Hook) {
+	c.hooks.Quarantine = append(c.hooks.Quarantine, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `quarantine.Intercept(f(g(h())))`.
+func (c *QuarantineClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Quarantine = append(c.inters.Quarantine, interceptors...)
+}
+
+// Create returns a builder for creating a Quarantine entity.
+func (c *QuarantineClient) Create() *QuarantineCreate {
+	mutation := newQuarantineMutation(c.config, OpCreate)
+	return &QuarantineCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Quarantine entities.
+func (c *QuarantineClient) CreateBulk(builders ...*QuarantineCreate) *QuarantineCreateBulk {
+	return &QuarantineCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *QuarantineClient) MapCreateBulk(slice any, setFunc func(*QuarantineCreate, int)) *QuarantineCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &QuarantineCreateBulk{err: fmt.Errorf("calling to QuarantineClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*QuarantineCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &QuarantineCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Quarantine.
+func (c *QuarantineClient) Update() *QuarantineUpdate {
+	mutation := newQuarantineMutation(c.config, OpUpdate)
+	return &QuarantineUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *QuarantineClient) UpdateOne(_m *Quarantine) *QuarantineUpdateOne {
+	mutation := newQuarantineMutation(c.config, OpUpdateOne, withQuarantine(_m))
+	return &QuarantineUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *QuarantineClient) UpdateOneID(id uuid.UUID) *QuarantineUpdateOne {
+	mutation := newQuarantineMutation(c.config, OpUpdateOne, withQuarantineID(id))
+	return &QuarantineUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Quarantine.
+func (c *QuarantineClient) Delete() *QuarantineDelete {
+	mutation := newQuarantineMutation(c.config, OpDelete)
+	return &QuarantineDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *QuarantineClient) DeleteOne(_m *Quarantine) *QuarantineDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *QuarantineClient) DeleteOneID(id uuid.UUID) *QuarantineDeleteOne {
+	builder := c.Delete().Where(quarantine.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &QuarantineDeleteOne{builder}
+}
+
+// Query returns a query builder for Quarantine.
+func (c *QuarantineClient) Query() *QuarantineQuery {
+	return &QuarantineQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeQuarantine},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Quarantine entity by its id.
+func (c *QuarantineClient) Get(ctx context.Context, id uuid.UUID) (*Quarantine, error) {
+	return c.Query().Where(quarantine.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *QuarantineClient) GetX(ctx context.Context, id uuid.UUID) *Quarantine {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Quarantine.
+func (c *QuarantineClient) QueryOrganization(_m *Quarantine) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(quarantine.Table, quarantine.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, quarantine.OrganizationTable, quarantine.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *QuarantineClient) Hooks() []Hook {
+	hooks := c.hooks.Quarantine
+	return append(hooks[:len(hooks):len(hooks)], quarantine.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *QuarantineClient) Interceptors() []Interceptor {
+	return c.inters.Quarantine
+}
+
+func (c *QuarantineClient) mutate(ctx context.Context, m *QuarantineMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&QuarantineCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&QuarantineUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&QuarantineUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&QuarantineDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Quarantine mutation op: %q", m.Op())
 	}
 }
 
@@ -5815,18 +5975,18 @@ type (
 	hooks struct {
 		APIToken, AgentCommand, Attempt, BootstrapToken, Call, Cluster,
 		ConcurrencyGroup, Environment, Execution, File, LogChunk, LogStream, Member,
-		MemberSession, Organization, ReadinessPolicy, ReadinessPolicyRevision, Release,
-		ReleaseChange, ReleaseExecution, Run, Service, Setting, Step, Team, Template,
-		TemplateRevision, TemplateUse, TestResult, Waiver, Workflow,
-		WorkflowRevision []ent.Hook
+		MemberSession, Organization, Quarantine, ReadinessPolicy,
+		ReadinessPolicyRevision, Release, ReleaseChange, ReleaseExecution, Run,
+		Service, Setting, Step, Team, Template, TemplateRevision, TemplateUse,
+		TestResult, Waiver, Workflow, WorkflowRevision []ent.Hook
 	}
 	inters struct {
 		APIToken, AgentCommand, Attempt, BootstrapToken, Call, Cluster,
 		ConcurrencyGroup, Environment, Execution, File, LogChunk, LogStream, Member,
-		MemberSession, Organization, ReadinessPolicy, ReadinessPolicyRevision, Release,
-		ReleaseChange, ReleaseExecution, Run, Service, Setting, Step, Team, Template,
-		TemplateRevision, TemplateUse, TestResult, Waiver, Workflow,
-		WorkflowRevision []ent.Interceptor
+		MemberSession, Organization, Quarantine, ReadinessPolicy,
+		ReadinessPolicyRevision, Release, ReleaseChange, ReleaseExecution, Run,
+		Service, Setting, Step, Team, Template, TemplateRevision, TemplateUse,
+		TestResult, Waiver, Workflow, WorkflowRevision []ent.Interceptor
 	}
 )
 

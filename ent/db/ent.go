@@ -27,6 +27,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/member"
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
+	"github.com/seatrial/seatrial/ent/db/quarantine"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicyrevision"
 	"github.com/seatrial/seatrial/ent/db/release"
@@ -119,6 +120,7 @@ func checkColumn(t, c string) error {
 			member.Table:                  member.ValidColumn,
 			membersession.Table:           membersession.ValidColumn,
 			organization.Table:            organization.ValidColumn,
+			quarantine.Table:              quarantine.ValidColumn,
 			readinesspolicy.Table:         readinesspolicy.ValidColumn,
 			readinesspolicyrevision.Table: readinesspolicyrevision.ValidColumn,
 			release.Table:                 release.ValidColumn,

@@ -44,6 +44,8 @@ type Tx struct {
 	MemberSession *MemberSessionClient
 	// Organization is the client for interacting with the Organization builders.
 	Organization *OrganizationClient
+	// Quarantine is the client for interacting with the Quarantine builders.
+	Quarantine *QuarantineClient
 	// ReadinessPolicy is the client for interacting with the ReadinessPolicy builders.
 	ReadinessPolicy *ReadinessPolicyClient
 	// ReadinessPolicyRevision is the client for interacting with the ReadinessPolicyRevision builders.
@@ -224,6 +226,7 @@ func (tx *Tx) init() {
 	tx.Member = NewMemberClient(tx.config)
 	tx.MemberSession = NewMemberSessionClient(tx.config)
 	tx.Organization = NewOrganizationClient(tx.config)
+	tx.Quarantine = NewQuarantineClient(tx.config)
 	tx.ReadinessPolicy = NewReadinessPolicyClient(tx.config)
 	tx.ReadinessPolicyRevision = NewReadinessPolicyRevisionClient(tx.config)
 	tx.Release = NewReleaseClient(tx.config)

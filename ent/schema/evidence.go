@@ -148,5 +148,36 @@ func (TestResult) Edges() []ent.Edge {
 
 // Indexes of the table.
 func (TestResult) Indexes() []ent.Index {
-	return []ent.Index{index.Fields("execution_id", "severity", "id")}
+	return []ent.Index{
+		index.Fields("execution_id", "severity", "id"),
+		index.Fields("organization_id", "test_key", "id"),
+		index.Fields("organization_id", "outcome", "id"),
+	}
+}
+
+// Quarantine lets a test run without its failures counting against a release, for a while. The newest of a test that has not ended
+// counts.
+type Quarantine struct{ ent.Schema }
+
+// Mixin of the table.
+func (Quarantine) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table.
+func (Quarantine) Fields() []ent.Field {
+	return []ent.Field{
+		field.String("test_key").NotEmpty().Immutable(),
+		field.Text("test_name").Immutable(), // suite and name at the time
+		field.String("owner").Immutable(),   // who is to mend it
+		field.Text("reason").Immutable(),
+		field.String("ticket").Default("").Immutable(),
+		field.String("actor").Immutable(),
+		field.Time("until").Immutable(),
+		field.String("ended_by").Default(""),
+		field.Time("ended_at").Optional().Nillable(),
+	}
+}
+
+// Indexes of the table.
+func (Quarantine) Indexes() []ent.Index {
+	return []ent.Index{index.Fields("organization_id", "test_key", "id")}
 }

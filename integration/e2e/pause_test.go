@@ -37,7 +37,7 @@ func TestPause(t *testing.T) {
 	p.apply(t, pausing)
 
 	id := p.run(t, "pausing")
-	p.until(t, id, apiv1.Status_STATUS_PAUSED)
+	p.paused(t, id)
 	if got := p.must(t, "get", "execution", id); !strings.Contains(got, "Is 42 fine?") {
 		t.Errorf("nobody is told what is asked:\n%s", got)
 	}
@@ -55,7 +55,7 @@ func TestPause(t *testing.T) {
 	}
 
 	id = p.run(t, "pausing")
-	p.until(t, id, apiv1.Status_STATUS_PAUSED)
+	p.paused(t, id)
 	pod := a.pod(t, id)
 	a.kill(t)
 	p.must(t, "resume", id) // while nobody listens
@@ -64,7 +64,7 @@ func TestPause(t *testing.T) {
 	}
 
 	id = p.run(t, "pausing")
-	p.until(t, id, apiv1.Status_STATUS_PAUSED)
+	p.paused(t, id)
 	p.stop(t, syscall.SIGKILL)
 	p.start(t)
 	a.connected(t)
@@ -74,9 +74,10 @@ func TestPause(t *testing.T) {
 	}
 }
 
-// until waits until an execution has a status.
-func (p *plane) until(t *testing.T, id string, want apiv1.Status) {
+// paused waits until an execution waits for a person.
+func (p *plane) paused(t *testing.T, id string) {
 	t.Helper()
+	const want = apiv1.Status_STATUS_PAUSED
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	client := apiv1connect.NewExecutionServiceClient(http.DefaultClient, p.url, connect.WithGRPCWeb())

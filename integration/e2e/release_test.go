@@ -108,13 +108,13 @@ func TestRelease(t *testing.T) {
 	p.tests(t, nil, other, apiv1.Status_STATUS_FAILED, "--param", "bad=pays")
 	r = p.gated(t, "1.0", 1, "NOT_READY", "no-unwaived-failures", "pays failed")
 
-	failed := resultOf(t, cellIn(t, r, other.cluster), "pays")
+	failed := paying(t, cellIn(t, r, other.cluster))
 	p.waive(t, failed, other.cluster)
 	p.gated(t, "1.0", 0, "READY_WITH_WAIVERS", "used")
 
 	p.tests(t, nil, other, apiv1.Status_STATUS_PASSED) // again, until it is green
 	r = p.gated(t, "1.0", 0, "READY")
-	if got := resultOf(t, cellIn(t, r, other.cluster), "pays"); got.GetVerdict() != "flaky" || got.GetAttempts() != 2 {
+	if got := paying(t, cellIn(t, r, other.cluster)); got.GetVerdict() != "flaky" || got.GetAttempts() != 2 {
 		t.Errorf("what failed and passed on the same images is %s of %d attempts", got.GetVerdict(), got.GetAttempts())
 	}
 	var states []apiv1.State
@@ -135,7 +135,7 @@ func TestRelease(t *testing.T) {
 func (p *plane) replaced(t *testing.T, one *agent) {
 	t.Helper()
 	id := p.run(t, "smoke", "--env", one.cluster, "--param", "hold=true")
-	p.until(t, id, apiv1.Status_STATUS_PAUSED)
+	p.paused(t, id)
 	second := one.deploy(t, database)
 	p.must(t, "release", "create", "shop", "2.0", "--image", "shop="+second)
 	p.must(t, "resume", id)
@@ -143,7 +143,7 @@ func (p *plane) replaced(t *testing.T, one *agent) {
 		t.Fatalf("%s: %s", e.GetStatus(), e.GetMessage())
 	}
 	r := p.gated(t, "2.0", 5, "INCOMPLETE", "evidence-matches-digest")
-	if got := resultOf(t, cellIn(t, r, one.cluster), "pays"); got.GetSubjectOk() || got.GetVerdict() != "passed" {
+	if got := paying(t, cellIn(t, r, one.cluster)); got.GetSubjectOk() || got.GetVerdict() != "passed" {
 		t.Errorf("tested while the image was replaced: %v", got)
 	}
 }
@@ -158,7 +158,7 @@ func (p *plane) shrunk(t *testing.T, one *agent) {
 	}
 	r := p.gated(t, "3.0", 5, "INCOMPLETE", one.cluster+"/smoke: shop › test_shop › returns never ran")
 	cell := cellIn(t, r, one.cluster)
-	if got := resultOf(t, cell, "pays"); !got.GetSubjectOk() || got.GetVerdict() != "passed" {
+	if got := paying(t, cell); !got.GetSubjectOk() || got.GetVerdict() != "passed" {
 		t.Errorf("tested on the commit: %v", got)
 	}
 	if cell.GetNeverRan() != 1 || cell.GetPassed() != 3 {
@@ -271,13 +271,14 @@ func cellIn(t *testing.T, r *apiv1.Release, environment string) *apiv1.ReleaseCe
 	return nil
 }
 
-func resultOf(t *testing.T, c *apiv1.ReleaseCell, name string) *apiv1.TestVerdict {
+// paying is the result of the test that fails once.
+func paying(t *testing.T, c *apiv1.ReleaseCell) *apiv1.TestVerdict {
 	t.Helper()
 	for _, r := range c.GetResults() {
-		if strings.HasSuffix(r.GetName(), name) {
+		if strings.HasSuffix(r.GetName(), "pays") {
 			return r
 		}
 	}
-	t.Fatalf("no result of %s in %v", name, c)
+	t.Fatalf("no result of pays in %v", c)
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/release/policy"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
 	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/testcase"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 )
 
@@ -34,6 +35,8 @@ type world struct {
 	approvers []string
 	decisions []release.Decision
 	topics    []string
+
+	quarantines []testcase.Quarantine
 }
 
 func (w *world) Policies(context.Context) ([]workflow.Record, error) { return w.policies, nil }
@@ -53,6 +56,10 @@ func (w *world) Approvers(_ context.Context, group string) ([]string, error) {
 		return nil, nil
 	}
 	return w.approvers, nil
+}
+
+func (w *world) Quarantines(context.Context, time.Time) ([]testcase.Quarantine, error) {
+	return w.quarantines, nil
 }
 
 func (w *world) CreateRelease(_ context.Context, n release.New) (release.Release, bool, error) {
@@ -310,6 +317,10 @@ func TestService_Evidence(t *testing.T) {
 			b.ran("moon", execution.Failed, "failed", "failed")
 			b.ran("eu", execution.Passed, "passed", "passed")
 		}, "a:passed p:passed", verdict.Ready, "nobody requires it there"},
+		"Quarantined": {func(b *bench) {
+			b.ran("eu", execution.Failed, "passed", "failed")
+			b.world.quarantines = []testcase.Quarantine{{Test: "p"}}
+		}, "a:passed p:failed", verdict.Ready, "it runs, is shown, and does not count"},
 		"Matrix": {func(b *bench) {
 			for _, browser := range []string{"chromium", "firefox"} {
 				b.ran("eu", execution.Passed, "passed", "passed").Matrix = map[string]string{"browser": browser}

@@ -12,11 +12,27 @@ import (
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
 	"github.com/seatrial/seatrial/controlplane/results"
 	"github.com/seatrial/seatrial/controlplane/results/fingerprint"
+	"github.com/seatrial/seatrial/controlplane/testcase"
 )
 
+// evidence is what a verdict rests upon beside the release.
+type evidence struct {
+	attempts    []release.Attempt
+	approvers   []string
+	quarantined map[string]bool // tests by their keys
+}
+
+func quarantined(list []testcase.Quarantine) map[string]bool {
+	keys := map[string]bool{}
+	for _, q := range list {
+		keys[q.Test] = true
+	}
+	return keys
+}
+
 // input puts together what a verdict is made of.
-func input(r release.Release, attempts []release.Attempt, approvers []string, now time.Time) verdict.Input {
-	in := verdict.Input{Release: r.Subject(), Policy: r.Policy, Waivers: r.Waivers, Approvers: approvers, Now: now}
+func input(r release.Release, known evidence, now time.Time) verdict.Input {
+	in := verdict.Input{Release: r.Subject(), Policy: r.Policy, Waivers: r.Waivers, Approvers: known.approvers, Now: now}
 	type place struct{ environment, suite string }
 	at := map[place]int{}
 	for i, c := range r.Cells {
@@ -24,7 +40,7 @@ func input(r release.Release, attempts []release.Attempt, approvers []string, no
 		in.Cells = append(in.Cells, verdict.Cell{Environment: c.Environment, Suite: c.Suite, Labels: c.Labels, Required: c.Required})
 	}
 	of := make([][]release.Attempt, len(in.Cells))
-	for _, a := range attempts {
+	for _, a := range known.attempts {
 		i, required := at[place{a.Environment, a.Workflow}]
 		if !required || a.Status == execution.Skipped { // a condition said not to run it: it speaks for nothing
 			continue
@@ -34,6 +50,9 @@ func input(r release.Release, attempts []release.Attempt, approvers []string, no
 	}
 	for i := range in.Cells {
 		in.Cells[i].Evidence = cellEvidence(of[i], in.Cells[i].Required)
+		for n, e := range in.Cells[i].Evidence {
+			in.Cells[i].Evidence[n].Quarantined = known.quarantined[e.Test]
+		}
 	}
 	return in
 }

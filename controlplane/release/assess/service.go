@@ -63,10 +63,10 @@ func NewService(c Config) *Service {
 func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
 
 // allowed returns the viewer if it may do something with releases.
-func allowed(ctx context.Context, scope tenant.Scope) (tenant.Viewer, error) {
+func allowed(ctx context.Context) (tenant.Viewer, error) {
 	v, ok := tenant.FromContext(ctx)
-	if !ok || !v.Allows(scope) {
-		return v, fault.New(fault.Forbidden, "this needs the scope %s", scope).WithHint("Ask for a token with it, or for another role.")
+	if !ok || !v.Allows(tenant.ScopeRelease) {
+		return v, fault.New(fault.Forbidden, "this needs the scope %s", tenant.ScopeRelease).WithHint("Ask for a token with it, or for another role.")
 	}
 	return v, nil
 }
@@ -74,7 +74,7 @@ func allowed(ctx context.Context, scope tenant.Scope) (tenant.Viewer, error) {
 // Create freezes what a release has to show and decides on it for the first time. When the application has the version already with
 // the same commit and images it returns that one and true, and fault.Conflict when they differ.
 func (s *Service) Create(ctx context.Context, r release.Request) (created release.Release, existed bool, err error) {
-	viewer, err := allowed(ctx, tenant.ScopeRelease)
+	viewer, err := allowed(ctx)
 	if err != nil {
 		return created, false, err
 	}
@@ -219,7 +219,11 @@ func (s *Service) input(ctx context.Context, r release.Release) (in verdict.Inpu
 	if err != nil {
 		return in, mark, fmt.Errorf("read the approvers of release %s: %w", r.ID, err)
 	}
-	return input(r, attempts, approvers, mark), mark, nil
+	inside, err := s.store.Quarantines(ctx, mark)
+	if err != nil {
+		return in, mark, fmt.Errorf("read the quarantines: %w", err)
+	}
+	return input(r, evidence{attempts, approvers, quarantined(inside)}, mark), mark, nil
 }
 
 // Input returns what the verdict on a release rests upon now, for a bundle.

@@ -7,6 +7,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/release"
 	"github.com/seatrial/seatrial/controlplane/release/policy"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
+	"github.com/seatrial/seatrial/controlplane/testcase"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 )
 
@@ -51,6 +52,8 @@ type Catalog interface {
 	KnownTests(ctx context.Context, workflow, environment string) ([]verdict.Test, error)
 	// Approvers returns the names of the members of a group, "team:NAME", who may have to do with releases. No other group has any.
 	Approvers(ctx context.Context, group string) ([]string, error)
+	// Quarantines returns the quarantines of tests that are active at a time.
+	Quarantines(ctx context.Context, at time.Time) ([]testcase.Quarantine, error)
 }
 
 // Bus carries hints; losing one costs latency only.

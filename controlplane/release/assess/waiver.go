@@ -20,7 +20,7 @@ const maxReason = 2000 // bytes of why a waiver is asked for
 // Waive asks for a waiver. It counts for nothing until enough others have approved it. The waivers of what the policy does not let
 // anybody waive are refused at once.
 func (s *Service) Waive(ctx context.Context, application, version string, a release.Ask) (verdict.Waiver, error) {
-	viewer, err := allowed(ctx, tenant.ScopeRelease)
+	viewer, err := allowed(ctx)
 	if err != nil {
 		return verdict.Waiver{}, err
 	}
@@ -46,7 +46,8 @@ func (s *Service) Waive(ctx context.Context, application, version string, a rele
 	if err := s.store.SaveWaiver(ctx, r.ID, w); err != nil {
 		return verdict.Waiver{}, fmt.Errorf("store waiver: %w", err)
 	}
-	s.stale(ctx, r, "waiver asked for", viewer, w.ID)
+	s.log.InfoContext(ctx, "waiver asked for", "release", r.ID, "waiver", w.ID, "actor", viewer.Name)
+	s.bus.Publish(ctx, execution.EvidenceTopic)
 	return w, nil
 }
 
@@ -114,13 +115,14 @@ func (s *Service) Approve(ctx context.Context, application, version, waiver stri
 	if err != nil {
 		return fmt.Errorf("approve waiver: %w", err)
 	}
-	s.stale(ctx, r, "waiver approved", viewer, waiver)
+	s.log.InfoContext(ctx, "waiver approved", "release", r.ID, "waiver", waiver, "actor", viewer.Name)
+	s.bus.Publish(ctx, execution.EvidenceTopic)
 	return nil
 }
 
 // Revoke ends a waiver.
 func (s *Service) Revoke(ctx context.Context, application, version, waiver string) error {
-	viewer, err := allowed(ctx, tenant.ScopeRelease)
+	viewer, err := allowed(ctx)
 	if err != nil {
 		return err
 	}
@@ -134,13 +136,14 @@ func (s *Service) Revoke(ctx context.Context, application, version, waiver strin
 	}); err != nil {
 		return fmt.Errorf("revoke waiver: %w", err)
 	}
-	s.stale(ctx, r, "waiver revoked", viewer, waiver)
+	s.log.InfoContext(ctx, "waiver revoked", "release", r.ID, "waiver", waiver, "actor", viewer.Name)
+	s.bus.Publish(ctx, execution.EvidenceTopic)
 	return nil
 }
 
 // person returns the viewer if it is a person who may have to do with a release.
 func (s *Service) person(ctx context.Context, application, version string) (tenant.Viewer, release.Release, error) {
-	viewer, err := allowed(ctx, tenant.ScopeRelease)
+	viewer, err := allowed(ctx)
 	if err != nil {
 		return viewer, release.Release{}, err
 	}
@@ -153,10 +156,4 @@ func (s *Service) person(ctx context.Context, application, version string) (tena
 		return viewer, r, fmt.Errorf("get release %s %s: %w", application, version, err)
 	}
 	return viewer, r, nil
-}
-
-// stale has a release decided anew soon.
-func (s *Service) stale(ctx context.Context, r release.Release, what string, viewer tenant.Viewer, waiver string) {
-	s.log.InfoContext(ctx, what, "release", r.ID, "waiver", waiver, "actor", viewer.Name)
-	s.bus.Publish(ctx, execution.EvidenceTopic)
 }

@@ -130,8 +130,10 @@ func TestMatch(t *testing.T) {
 
 func catalog() []policy.Workflow {
 	return []policy.Workflow{
-		{Name: "smoke", Labels: map[string]string{"tier": "critical"}}, {Name: "shop-api", Labels: map[string]string{"suite": "api", "team": "shop"}},
-		{Name: "bank-api", Labels: map[string]string{"suite": "api", "tier": "critical"}}, {Name: "load"},
+		{Name: "smoke", Labels: map[string]string{"tier": "critical"}},
+		{Name: "shop-api", Labels: map[string]string{"suite": "api", "team": "shop"}},
+		{Name: "bank-api", Labels: map[string]string{"suite": "api", "tier": "critical"}},
+		{Name: "load"},
 	}
 }
 

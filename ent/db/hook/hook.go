@@ -189,6 +189,18 @@ func (f OrganizationFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, 
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.OrganizationMutation", m)
 }
 
+// The QuarantineFunc type is an adapter to allow the use of ordinary
+// function as Quarantine mutator.
+type QuarantineFunc func(context.Context, *db.QuarantineMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f QuarantineFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.QuarantineMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.QuarantineMutation", m)
+}
+
 // The ReadinessPolicyFunc type is an adapter to allow the use of ordinary
 // function as ReadinessPolicy mutator.
 type ReadinessPolicyFunc func(context.Context, *db.ReadinessPolicyMutation) (db.Value, error)

@@ -731,6 +731,43 @@ var (
 		Columns:    OrganizationsColumns,
 		PrimaryKey: []*schema.Column{OrganizationsColumns[0]},
 	}
+	// QuarantinesColumns holds the columns for the "quarantines" table.
+	QuarantinesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "test_key", Type: field.TypeString},
+		{Name: "test_name", Type: field.TypeString, Size: 2147483647},
+		{Name: "owner", Type: field.TypeString},
+		{Name: "reason", Type: field.TypeString, Size: 2147483647},
+		{Name: "ticket", Type: field.TypeString, Default: ""},
+		{Name: "actor", Type: field.TypeString},
+		{Name: "until", Type: field.TypeTime},
+		{Name: "ended_by", Type: field.TypeString, Default: ""},
+		{Name: "ended_at", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+	}
+	// QuarantinesTable holds the schema information for the "quarantines" table.
+	QuarantinesTable = &schema.Table{
+		Name:       "quarantines",
+		Columns:    QuarantinesColumns,
+		PrimaryKey: []*schema.Column{QuarantinesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "quarantines_organizations_organization",
+				Columns:    []*schema.Column{QuarantinesColumns[12]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "quarantine_organization_id_test_key_id",
+				Unique:  false,
+				Columns: []*schema.Column{QuarantinesColumns[12], QuarantinesColumns[3], QuarantinesColumns[0]},
+			},
+		},
+	}
 	// ReadinessPoliciesColumns holds the columns for the "readiness_policies" table.
 	ReadinessPoliciesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -1355,6 +1392,16 @@ var (
 				Unique:  false,
 				Columns: []*schema.Column{TestResultsColumns[19], TestResultsColumns[5], TestResultsColumns[0]},
 			},
+			{
+				Name:    "testresult_organization_id_test_key_id",
+				Unique:  false,
+				Columns: []*schema.Column{TestResultsColumns[18], TestResultsColumns[9], TestResultsColumns[0]},
+			},
+			{
+				Name:    "testresult_organization_id_outcome_id",
+				Unique:  false,
+				Columns: []*schema.Column{TestResultsColumns[18], TestResultsColumns[14], TestResultsColumns[0]},
+			},
 		},
 	}
 	// WaiversColumns holds the columns for the "waivers" table.
@@ -1499,6 +1546,7 @@ var (
 		MembersTable,
 		MemberSessionsTable,
 		OrganizationsTable,
+		QuarantinesTable,
 		ReadinessPoliciesTable,
 		ReadinessPolicyRevisionsTable,
 		ReleasesTable,
@@ -1551,6 +1599,7 @@ func init() {
 	MembersTable.ForeignKeys[1].RefTable = TeamsTable
 	MemberSessionsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	MemberSessionsTable.ForeignKeys[1].RefTable = MembersTable
+	QuarantinesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ReadinessPoliciesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ReadinessPoliciesTable.ForeignKeys[1].RefTable = TeamsTable
 	ReadinessPolicyRevisionsTable.ForeignKeys[0].RefTable = OrganizationsTable

@@ -51,6 +51,9 @@ type MemberSession func(*sql.Selector)
 // Organization is the predicate function for organization builders.
 type Organization func(*sql.Selector)
 
+// Quarantine is the predicate function for quarantine builders.
+type Quarantine func(*sql.Selector)
+
 // ReadinessPolicy is the predicate function for readinesspolicy builders.
 type ReadinessPolicy func(*sql.Selector)
 

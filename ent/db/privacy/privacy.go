@@ -471,6 +471,30 @@ func (f OrganizationMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mut
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.OrganizationMutation", m)
 }
 
+// The QuarantineQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type QuarantineQueryRuleFunc func(context.Context, *db.QuarantineQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f QuarantineQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.QuarantineQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.QuarantineQuery", q)
+}
+
+// The QuarantineMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type QuarantineMutationRuleFunc func(context.Context, *db.QuarantineMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f QuarantineMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.QuarantineMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.QuarantineMutation", m)
+}
+
 // The ReadinessPolicyQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type ReadinessPolicyQueryRuleFunc func(context.Context, *db.ReadinessPolicyQuery) error
@@ -944,6 +968,8 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.OrganizationQuery:
 		return q.Filter(), nil
+	case *db.QuarantineQuery:
+		return q.Filter(), nil
 	case *db.ReadinessPolicyQuery:
 		return q.Filter(), nil
 	case *db.ReadinessPolicyRevisionQuery:
@@ -1014,6 +1040,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 	case *db.MemberSessionMutation:
 		return m.Filter(), nil
 	case *db.OrganizationMutation:
+		return m.Filter(), nil
+	case *db.QuarantineMutation:
 		return m.Filter(), nil
 	case *db.ReadinessPolicyMutation:
 		return m.Filter(), nil

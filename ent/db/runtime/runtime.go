@@ -22,6 +22,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/member"
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
+	"github.com/seatrial/seatrial/ent/db/quarantine"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicyrevision"
 	"github.com/seatrial/seatrial/ent/db/release"
@@ -663,6 +664,46 @@ func init() {
 	organizationDescID := organizationMixinFields0[0].Descriptor()
 	// organization.DefaultID holds the default value on creation for the id field.
 	organization.DefaultID = organizationDescID.Default.(func() uuid.UUID)
+	quarantineMixin := schema.Quarantine{}.Mixin()
+	quarantine.Policy = privacy.NewPolicies(quarantineMixin[0], schema.Quarantine{})
+	quarantine.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := quarantine.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	quarantineMixinFields0 := quarantineMixin[0].Fields()
+	_ = quarantineMixinFields0
+	quarantineFields := schema.Quarantine{}.Fields()
+	_ = quarantineFields
+	// quarantineDescCreatedAt is the schema descriptor for created_at field.
+	quarantineDescCreatedAt := quarantineMixinFields0[1].Descriptor()
+	// quarantine.DefaultCreatedAt holds the default value on creation for the created_at field.
+	quarantine.DefaultCreatedAt = quarantineDescCreatedAt.Default.(func() time.Time)
+	// quarantineDescUpdatedAt is the schema descriptor for updated_at field.
+	quarantineDescUpdatedAt := quarantineMixinFields0[2].Descriptor()
+	// quarantine.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	quarantine.DefaultUpdatedAt = quarantineDescUpdatedAt.Default.(func() time.Time)
+	// quarantine.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	quarantine.UpdateDefaultUpdatedAt = quarantineDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// quarantineDescTestKey is the schema descriptor for test_key field.
+	quarantineDescTestKey := quarantineFields[0].Descriptor()
+	// quarantine.TestKeyValidator is a validator for the "test_key" field. It is called by the builders before save.
+	quarantine.TestKeyValidator = quarantineDescTestKey.Validators[0].(func(string) error)
+	// quarantineDescTicket is the schema descriptor for ticket field.
+	quarantineDescTicket := quarantineFields[4].Descriptor()
+	// quarantine.DefaultTicket holds the default value on creation for the ticket field.
+	quarantine.DefaultTicket = quarantineDescTicket.Default.(string)
+	// quarantineDescEndedBy is the schema descriptor for ended_by field.
+	quarantineDescEndedBy := quarantineFields[7].Descriptor()
+	// quarantine.DefaultEndedBy holds the default value on creation for the ended_by field.
+	quarantine.DefaultEndedBy = quarantineDescEndedBy.Default.(string)
+	// quarantineDescID is the schema descriptor for id field.
+	quarantineDescID := quarantineMixinFields0[0].Descriptor()
+	// quarantine.DefaultID holds the default value on creation for the id field.
+	quarantine.DefaultID = quarantineDescID.Default.(func() uuid.UUID)
 	readinesspolicyMixin := schema.ReadinessPolicy{}.Mixin()
 	readinesspolicy.Policy = privacy.NewPolicies(readinesspolicyMixin[0], schema.ReadinessPolicy{})
 	readinesspolicy.Hooks[0] = func(next ent.Mutator) ent.Mutator {

@@ -90,7 +90,7 @@ func (a *app) root() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&a.context, "context", "", "context of the configuration to use")
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml")
-	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.token(), a.version(), a.release(),
+	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.token(), a.version(), a.release(), a.tests(),
 		a.validate(), a.explainField(), a.importing(), a.results(), a.local())
 	return root
 }
@@ -102,6 +102,7 @@ type clients struct {
 	clusters   apiv1connect.ClusterServiceClient
 	identity   apiv1connect.IdentityServiceClient
 	releases   apiv1connect.ReleaseServiceClient
+	tests      apiv1connect.TestServiceClient
 }
 
 // connect resolves the target and returns clients for it.
@@ -126,6 +127,7 @@ func (a *app) dial(t config.Context) clients {
 		clusters:   apiv1connect.NewClusterServiceClient(a.HTTP, server, opt),
 		identity:   apiv1connect.NewIdentityServiceClient(a.HTTP, server, opt),
 		releases:   apiv1connect.NewReleaseServiceClient(a.HTTP, server, opt),
+		tests:      apiv1connect.NewTestServiceClient(a.HTTP, server, opt),
 	}
 }
 

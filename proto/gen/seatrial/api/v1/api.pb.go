@@ -3329,7 +3329,15 @@ type TestResult struct {
 	AttemptId   string               `protobuf:"bytes,10,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
 	Environment string               `protobuf:"bytes,11,opt,name=environment,proto3" json:"environment,omitempty"`
 	// It is of an attempt that was lost and tried anew: kept as evidence, and counted nowhere.
-	Superseded    bool `protobuf:"varint,12,opt,name=superseded,proto3" json:"superseded,omitempty"`
+	Superseded bool `protobuf:"varint,12,opt,name=superseded,proto3" json:"superseded,omitempty"`
+	// Identity of the test over time.
+	Key string `protobuf:"bytes,13,opt,name=key,proto3" json:"key,omitempty"`
+	// What it ran on, such as a browser; no part of its identity.
+	Variant string `protobuf:"bytes,14,opt,name=variant,proto3" json:"variant,omitempty"`
+	// Of what went wrong; empty unless it failed.
+	Fingerprint string `protobuf:"bytes,15,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
+	// Outcomes of earlier tries that the tool listed beside the result.
+	Earlier       []string `protobuf:"bytes,16,rep,name=earlier,proto3" json:"earlier,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3446,6 +3454,34 @@ func (x *TestResult) GetSuperseded() bool {
 		return x.Superseded
 	}
 	return false
+}
+
+func (x *TestResult) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *TestResult) GetVariant() string {
+	if x != nil {
+		return x.Variant
+	}
+	return ""
+}
+
+func (x *TestResult) GetFingerprint() string {
+	if x != nil {
+		return x.Fingerprint
+	}
+	return ""
+}
+
+func (x *TestResult) GetEarlier() []string {
+	if x != nil {
+		return x.Earlier
+	}
+	return nil
 }
 
 type ListTestResultsResponse struct {
@@ -4883,7 +4919,7 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\tpage_size\x18\x03 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x04 \x01(\tR\tpageToken\"\xdd\x02\n" +
+	"page_token\x18\x04 \x01(\tR\tpageToken\"\xc5\x03\n" +
 	"\n" +
 	"TestResult\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
@@ -4902,7 +4938,11 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\venvironment\x18\v \x01(\tR\venvironment\x12\x1e\n" +
 	"\n" +
 	"superseded\x18\f \x01(\bR\n" +
-	"superseded\"x\n" +
+	"superseded\x12\x10\n" +
+	"\x03key\x18\r \x01(\tR\x03key\x12\x18\n" +
+	"\avariant\x18\x0e \x01(\tR\avariant\x12 \n" +
+	"\vfingerprint\x18\x0f \x01(\tR\vfingerprint\x12\x18\n" +
+	"\aearlier\x18\x10 \x03(\tR\aearlier\"x\n" +
 	"\x17ListTestResultsResponse\x125\n" +
 	"\aresults\x18\x01 \x03(\v2\x1b.seatrial.api.v1.TestResultR\aresults\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\">\n" +

@@ -1,0 +1,213 @@
+// Package board shows which tests cannot be relied on, and keeps quarantines.
+package board
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/results/flaky"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/testcase"
+)
+
+const (
+	maxTests = 200 // on the board
+	maxRuns  = flaky.MaxAttempts
+	maxText  = 1000 // bytes of a reason, an owner or a ticket
+)
+
+// Store is what the board needs of the database. Calls act for the viewer of the context.
+type Store interface {
+	// UnreliableTests returns the keys of tests that failed, or passed only when they were tried again, since a time: those that did most
+	// often first. Workflow may be empty.
+	UnreliableTests(ctx context.Context, workflow string, since time.Time, limit int) ([]string, error)
+	// TestRuns returns tests with their latest runs since a time, at most each of every one. Keys that nobody knows are left out.
+	TestRuns(ctx context.Context, keys []string, since time.Time, each int) ([]Known, error)
+	// Quarantines returns those that are active at a time, newest first.
+	Quarantines(ctx context.Context, at time.Time) ([]testcase.Quarantine, error)
+	// SaveQuarantine stores one, ends an earlier one of the same test, and has all releases decided anew that may be concerned.
+	SaveQuarantine(ctx context.Context, q testcase.Quarantine) error
+	// EndQuarantine ends that of a test at a time, or fault.NotFound.
+	EndQuarantine(ctx context.Context, test, by string, at time.Time) error
+}
+
+// Known is a test with its runs.
+type Known struct {
+	testcase.Case
+	Runs []testcase.Run
+}
+
+// Bus carries hints; losing one costs latency only.
+type Bus interface {
+	Publish(ctx context.Context, topic string)
+}
+
+// Board answers questions about tests. It holds no state of its own.
+type Board struct {
+	store Store
+	bus   Bus
+	log   *slog.Logger
+	clock func() time.Time
+}
+
+// New returns a board. A nil clock is the time of day.
+func New(store Store, bus Bus, log *slog.Logger, clock func() time.Time) *Board {
+	if clock == nil {
+		clock = time.Now
+	}
+	return &Board{store: store, bus: bus, log: log.With("component", "tests"), clock: clock}
+}
+
+func (b *Board) now() time.Time { return b.clock().UTC().Truncate(time.Microsecond) }
+
+// Unreliable returns the tests that cannot be relied on: those that waste most time first, then broken ones, and those that are in
+// quarantine however they behave. Workflow may be empty.
+func (b *Board) Unreliable(ctx context.Context, workflow string) ([]testcase.History, error) {
+	now := b.now()
+	keys, err := b.store.UnreliableTests(ctx, workflow, now.Add(-flaky.Span), maxTests)
+	if err != nil {
+		return nil, fmt.Errorf("find unreliable tests: %w", err)
+	}
+	inside, err := b.store.Quarantines(ctx, now)
+	if err != nil {
+		return nil, fmt.Errorf("read quarantines: %w", err)
+	}
+	for _, q := range inside {
+		if !slices.Contains(keys, q.Test) {
+			keys = append(keys, q.Test)
+		}
+	}
+	known, err := b.store.TestRuns(ctx, keys, now.Add(-flaky.Span), maxRuns)
+	if err != nil {
+		return nil, fmt.Errorf("read the runs of tests: %w", err)
+	}
+	var out []testcase.History
+	for _, k := range known {
+		h := testcase.Judge(k.Case, k.Runs, now)
+		h.Quarantine = of(inside, k.Key)
+		if workflow != "" && h.Workflow != workflow || h.Quarantine == nil && (h.Score.Class == flaky.Healthy || h.Score.Class == flaky.Unknown) {
+			continue
+		}
+		out = append(out, h)
+	}
+	slices.SortFunc(out, func(a, b testcase.History) int {
+		return cmp.Or(cmp.Compare(b.Cost, a.Cost), cmp.Compare(b.Since.InARow, a.Since.InARow), cmp.Compare(a.Name, b.Name))
+	})
+	return out, nil
+}
+
+func of(list []testcase.Quarantine, key string) *testcase.Quarantine {
+	for _, q := range list {
+		if q.Test == key {
+			return &q
+		}
+	}
+	return nil
+}
+
+// Test returns how a test has behaved, or fault.NotFound.
+func (b *Board) Test(ctx context.Context, key string) (testcase.History, error) {
+	now := b.now()
+	known, err := b.store.TestRuns(ctx, []string{key}, time.Time{}, maxRuns)
+	if err != nil {
+		return testcase.History{}, fmt.Errorf("read the runs of test %s: %w", key, err)
+	}
+	if len(known) == 0 {
+		return testcase.History{}, fault.New(fault.NotFound, "there is no test %q", key).
+			WithHint("Keys stand in `seatrial get tests EXECUTION -o json`.")
+	}
+	inside, err := b.store.Quarantines(ctx, now)
+	if err != nil {
+		return testcase.History{}, fmt.Errorf("read quarantines: %w", err)
+	}
+	h := testcase.Judge(known[0].Case, known[0].Runs, now)
+	h.Quarantine = of(inside, key)
+	return h, nil
+}
+
+// Ask asks for a quarantine.
+type Ask struct {
+	Test   string // key
+	Owner  string // who is to mend it; empty for the viewer
+	Reason string
+	Ticket string
+	For    time.Duration // 0 for testcase.MaxQuarantine
+}
+
+// Quarantine puts a test into quarantine: it runs, and its failures do not count against a release. An earlier quarantine of it ends.
+func (b *Board) Quarantine(ctx context.Context, a Ask) (testcase.Quarantine, error) {
+	viewer, err := allowed(ctx)
+	if err != nil {
+		return testcase.Quarantine{}, err
+	}
+	if err := a.check(); err != nil {
+		return testcase.Quarantine{}, err
+	}
+	h, err := b.Test(ctx, a.Test)
+	if err != nil {
+		return testcase.Quarantine{}, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return testcase.Quarantine{}, fmt.Errorf("id of quarantine: %w", err)
+	}
+	now := b.now()
+	q := testcase.Quarantine{
+		ID: id.String(), Test: a.Test, Name: h.Name, Owner: cmp.Or(a.Owner, viewer.Name), Reason: a.Reason, Ticket: a.Ticket, Actor: viewer.Name,
+		CreatedAt: now, Until: now.Add(cmp.Or(a.For, testcase.MaxQuarantine)),
+	}
+	if err := b.store.SaveQuarantine(ctx, q); err != nil {
+		return testcase.Quarantine{}, fmt.Errorf("store quarantine: %w", err)
+	}
+	b.log.InfoContext(ctx, "test put into quarantine", "test", q.Test, "name", q.Name, "until", q.Until, "actor", viewer.Name)
+	b.bus.Publish(ctx, execution.EvidenceTopic)
+	return q, nil
+}
+
+func (a Ask) check() error {
+	link := regexp.MustCompile(`^https?://\S+$`)
+	switch {
+	case a.Reason == "":
+		return fault.New(fault.Invalid, "a quarantine needs a reason").WithField("reason").WithHint("Say what is known, for whoever is to mend it.")
+	case max(len(a.Reason), len(a.Owner), len(a.Ticket)) > maxText:
+		return fault.New(fault.Invalid, "reason, owner and ticket have at most %d bytes", maxText).WithField("reason")
+	case a.Ticket != "" && !link.MatchString(a.Ticket):
+		return fault.New(fault.Invalid, "the ticket %q is no address", a.Ticket).WithField("ticket").WithHint("Give a link such as https://tickets.example.test/42.")
+	case a.For < 0 || a.For > testcase.MaxQuarantine:
+		return fault.New(fault.Invalid, "a quarantine lasts at most %d days", int(testcase.MaxQuarantine.Hours()/24)).WithField("for").
+			WithHint("Then it blocks again, or somebody looks at it once more.")
+	}
+	return nil
+}
+
+// Release ends the quarantine of a test, or fault.NotFound.
+func (b *Board) Release(ctx context.Context, test string) error {
+	viewer, err := allowed(ctx)
+	if err != nil {
+		return err
+	}
+	if err := b.store.EndQuarantine(ctx, test, viewer.Name, b.now()); err != nil {
+		return fmt.Errorf("end quarantine of test %s: %w", test, err)
+	}
+	b.log.InfoContext(ctx, "quarantine ended", "test", test, "actor", viewer.Name)
+	b.bus.Publish(ctx, execution.EvidenceTopic)
+	return nil
+}
+
+// allowed returns the viewer if it may change what counts.
+func allowed(ctx context.Context) (tenant.Viewer, error) {
+	v, ok := tenant.FromContext(ctx)
+	if !ok || !v.Allows(tenant.ScopeCatalog) {
+		return v, fault.New(fault.Forbidden, "this needs the scope %s", tenant.ScopeCatalog).WithHint("Ask for a token with it, or for another role.")
+	}
+	return v, nil
+}

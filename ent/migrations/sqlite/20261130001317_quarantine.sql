@@ -1,0 +1,35 @@
+-- +goose Up
+-- create index "testresult_organization_id_test_key_id" to table: "test_results"
+CREATE INDEX `testresult_organization_id_test_key_id` ON `test_results` (`organization_id`, `test_key`, `id`);
+-- create index "testresult_organization_id_outcome_id" to table: "test_results"
+CREATE INDEX `testresult_organization_id_outcome_id` ON `test_results` (`organization_id`, `outcome`, `id`);
+-- create "quarantines" table
+CREATE TABLE `quarantines` (
+  `id` uuid NOT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime NOT NULL,
+  `test_key` text NOT NULL,
+  `test_name` text NOT NULL,
+  `owner` text NOT NULL,
+  `reason` text NOT NULL,
+  `ticket` text NOT NULL DEFAULT (''),
+  `actor` text NOT NULL,
+  `until` datetime NOT NULL,
+  `ended_by` text NOT NULL DEFAULT (''),
+  `ended_at` datetime NULL,
+  `organization_id` uuid NOT NULL,
+  PRIMARY KEY (`id`),
+  CONSTRAINT `quarantines_organizations_organization` FOREIGN KEY (`organization_id`) REFERENCES `organizations` (`id`) ON DELETE NO ACTION
+);
+-- create index "quarantine_organization_id_test_key_id" to table: "quarantines"
+CREATE INDEX `quarantine_organization_id_test_key_id` ON `quarantines` (`organization_id`, `test_key`, `id`);
+
+-- +goose Down
+-- reverse: create index "quarantine_organization_id_test_key_id" to table: "quarantines"
+DROP INDEX `quarantine_organization_id_test_key_id`;
+-- reverse: create "quarantines" table
+DROP TABLE `quarantines`;
+-- reverse: create index "testresult_organization_id_outcome_id" to table: "test_results"
+DROP INDEX `testresult_organization_id_outcome_id`;
+-- reverse: create index "testresult_organization_id_test_key_id" to table: "test_results"
+DROP INDEX `testresult_organization_id_test_key_id`;
