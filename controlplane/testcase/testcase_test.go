@@ -58,7 +58,6 @@ func TestJudge(t *testing.T) {
 		"Retried":    {"PPPRPPPPPR", flaky.Flaky, 12, 2, 0, 0, false, "what the tool hid counts"},
 		"Regression": {"PPPPPPPPPP FFFFFFFFFF", flaky.Broken, 10, 0, 10, 10, true, "another subject fails: no flake, and sure to be since then"},
 		"Fixed":      {"FFFFF PPPPP", flaky.Healthy, 5, 0, 5, 0, false, "it was mended"},
-		"Unobserved": {"", flaky.Unknown, 0, 0, 0, 0, false, "see below"},
 		"Storm":      {"PPPPPW", flaky.Healthy, 5, 0, 0, 0, false, "when all fails, no test is at fault"},
 		"Skipped":    {"PPPPPSF", flaky.Flaky, 6, 1, 0, 1, false, "a skipped one says nothing"},
 	}
