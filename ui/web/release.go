@@ -118,9 +118,6 @@ func (s *site) waive(w http.ResponseWriter, r *http.Request, m view.Member) erro
 	if !ok {
 		return err
 	}
-	if wrong.Field == "reason" || wrong.Field == "for" {
-		wrong.Field = form.Fault + "-" + wrong.Field
-	}
 	form.Wrong = wrong
 	return s.showRelease(w, r, m, statusOf(fault.KindOf(err)), found, pages.ReleaseProps{Form: form})
 }

@@ -102,6 +102,11 @@ func signed(r *http.Request) *http.Request {
 // at is the address of an execution of the sample.
 func at(name string) string { return "/o/acme/executions/" + viewfake.ExecutionID(name).String() }
 
+// of is the address of a release.
+func of(application, version string) string {
+	return "/o/acme/releases/" + url.PathEscape(application) + "/" + url.PathEscape(version)
+}
+
 // serve lets everybody in and returns where.
 func (s *site) serve(t *testing.T) string {
 	t.Helper()

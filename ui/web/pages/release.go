@@ -2,8 +2,8 @@ package pages
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/seatrial/seatrial/controlplane/release"
@@ -68,6 +68,14 @@ func releasesPath(f parts.Frame, application string) string {
 
 func waiverPath(p ReleaseProps, w readiness.Waiver, verb string) string {
 	return releasePath(p.Frame, p.Release) + "/waivers/" + url.PathEscape(w.ID) + "/" + verb + "#waivers"
+}
+
+// mayOthers reports whether people of another role than the viewer's could ask for a waiver.
+func (p ReleaseProps) mayOthers() bool {
+	if p.MayWaive {
+		return false
+	}
+	return slices.ContainsFunc(p.Report.Broken, func(r readiness.Rule) bool { return r.Waivable })
 }
 
 // lost reports whether a form has a fault that no form on the page could show: what it was about is gone.
@@ -322,11 +330,6 @@ func image(i verdict.Image) string {
 		return i.Digest
 	}
 	return i.Name + "@" + i.Digest
-}
-
-// shortDigest is the beginning of a digest of an image, without its kind.
-func shortDigest(digest string) string {
-	return words.Short(strings.TrimPrefix(digest, "sha256:"))
 }
 
 // minimalPolicy is a document to begin with.

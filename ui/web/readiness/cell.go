@@ -35,9 +35,6 @@ type Cell struct {
 	Good    []verdict.TestResult // that passed on the release's images, by name
 }
 
-// Place is where the cell is.
-func (c Cell) Place() Place { return Place{c.Environment, c.Suite} }
-
 // Open reports whether the cell keeps the release from being ready.
 func (c Cell) Open() bool { return c.State != Ready && c.State != Waived }
 
