@@ -188,6 +188,9 @@ func tallies(c readiness.Cell) []tally {
 	if c.Waived > 0 {
 		out = append(out, tally{"waived", words.Number(int64(c.Waived)) + " waived"})
 	}
+	if c.Apart > 0 {
+		out = append(out, tally{"waived", words.Number(int64(c.Apart)) + " in quarantine"})
+	}
 	return out
 }
 

@@ -31,6 +31,7 @@ type Cell struct {
 	State   State
 	Lacking int                  // required tests for which evidence is missing
 	Waived  int                  // results
+	Apart   int                  // results of tests in quarantine that did not pass
 	Bad     []verdict.TestResult // that did not pass, worst first
 	Good    []verdict.TestResult // that passed on the release's images, by name
 }
@@ -51,8 +52,11 @@ func (a *arranger) cell(c verdict.CellResult) Cell {
 	at := Place{c.Environment, c.Suite}
 	out := Cell{CellResult: c, Anchor: a.anchors[at]}
 	for _, t := range c.Results {
-		if t.Override == tests.Waived {
+		switch {
+		case t.Override == tests.Waived:
 			out.Waived++
+		case t.Override == tests.Quarantined && t.Verdict != tests.Passed:
+			out.Apart++
 		}
 		if t.Verdict == tests.Passed && t.SubjectOK {
 			out.Good = append(out.Good, t)

@@ -19,8 +19,8 @@ const (
 
 func (w *World) sampleReleases() {
 	w.Policies = []workflow.Record{{ID: ID("policy"), Name: "prod-gate", Revision: 3, Digest: Digest("prod-gate"), UpdatedAt: ago(9 * 24 * time.Hour)}}
-	for _, make := range []func() (release.Release, verdict.Input){ready, withWaivers, neverRan, underWay, harbour, notReady} {
-		w.PutRelease(make())
+	for _, one := range []func() (release.Release, verdict.Input){ready, withWaivers, neverRan, underWay, harbour, notReady} {
+		w.PutRelease(one())
 	}
 }
 
@@ -77,7 +77,7 @@ func withWaivers() (release.Release, verdict.Input) {
 	in := evidence(&r, map[spot]string{
 		at("staging-eu", "api"): "PPFPPPPP", at("staging-eu", "smoke"): "PPPP", at("staging-us", "api"): "PPPPPPSP", at("staging-us", "smoke"): "PPQP",
 	})
-	w := waiver(r, "approved", "no-unwaived-failures", in.Cells[0], 2)
+	w := waiver(r, "approved", in.Cells[0], 2)
 	w.Reason = "The voucher service of staging is being moved; vouchers are off in production until Thursday."
 	w.Approvals = []verdict.Approval{{By: "ada@acme.example", At: ago(5 * time.Hour)}}
 	r.Waivers = []verdict.Waiver{w}
@@ -118,9 +118,9 @@ func notReady() (release.Release, verdict.Input) {
 		linkedTo(release.Observed, ran("checkout eu", "api", execution.Failed, ago(50*time.Minute), execution.Counts{Total: 8, Passed: 7, Failed: 1})),
 		linkedTo(release.Observed, ran("checkout smoke", "smoke", execution.Passed, ago(80*time.Minute), execution.Counts{Total: 4, Passed: 4})),
 	}
-	asked := waiver(r, "asked", "no-unwaived-failures", in.Cells[0], 2)
+	asked := waiver(r, "asked", in.Cells[0], 2)
 	asked.Requester, asked.Reason = "grace@acme.example", "Vouchers are off in production this week."
-	old := waiver(r, "over", "no-unwaived-failures", in.Cells[2], 2)
+	old := waiver(r, "over", in.Cells[2], 2)
 	old.CreatedAt, old.ExpiresAt, old.Reason = ago(90*time.Minute), ago(20*time.Minute), "Until the fixture is back."
 	r.Waivers = []verdict.Waiver{old, asked}
 	r.Changes = append(r.Changes, release.Change{
@@ -137,7 +137,7 @@ func harbour() (release.Release, verdict.Input) {
 		at("staging-eu", "api"): "PPFPPKKK", at("staging-eu", "browser"): "PPKPP", at("staging-eu", "load"): "RRP", at("staging-eu", "smoke"): "PPPP",
 		at("staging-us", "api"): "PPPPPPCC", at("staging-us", "browser"): ".....", at("staging-us", "load"): "PoB", at("staging-us", "smoke"): "PFPP",
 	})
-	given := waiver(r, "given", "no-unwaived-failures", in.Cells[11], 1)
+	given := waiver(r, "given", in.Cells[11], 1)
 	given.Approvals = []verdict.Approval{{By: "grace@acme.example", At: ago(time.Hour)}}
 	given.Reason = "The pilot of the smoke test is on shore leave."
 	r.Waivers = []verdict.Waiver{given}

@@ -80,22 +80,17 @@ func atFault(rules []readiness.Rule) (n int, environments []string) {
 
 // missing says how much evidence is missing, as the rest of a sentence; nothing when none is.
 func missing(r readiness.Report) string {
-	lacking, never := 0, 0
+	lacking, never, running := 0, 0, 0
 	for _, c := range r.Cells {
-		lacking += c.Lacking
 		if c.Lacking > 0 {
-			never += c.NeverRan
+			lacking, never, running = lacking+c.Lacking, never+c.NeverRan, running+min(c.Running, c.Lacking)
 		}
 	}
 	switch required := r.Required(); {
 	case lacking > 0 && never == lacking:
 		return fmt.Sprintf("%d of %s never ran.", lacking, Count(int64(required), "required test"))
 	case lacking > 0:
-		text := fmt.Sprintf("evidence is missing for %d of %s", lacking, Count(int64(required), "required test"))
-		if never > 0 {
-			text += fmt.Sprintf(", of which %d never ran", never)
-		}
-		return text + "."
+		return fmt.Sprintf("evidence is missing for %d of %s", lacking, Count(int64(required), "required test")) + ofWhich(never, running) + "."
 	case len(r.Missing) > 0:
 		_, places := atFault(r.Missing)
 		return "evidence is missing in " + someOf(places, "environment") + "."
@@ -103,6 +98,21 @@ func missing(r readiness.Report) string {
 		return "evidence is missing: " + lowered(r.Gaps[0])
 	}
 	return ""
+}
+
+// ofWhich tells apart, of what is missing, what nobody has begun and what is on its way.
+func ofWhich(never, running int) string {
+	var parts []string
+	if never > 0 {
+		parts = append(parts, fmt.Sprintf("%d never ran", never))
+	}
+	if running > 0 {
+		parts = append(parts, fmt.Sprintf("%d %s running", running, isAre(running)))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ", of which " + Join(parts)
 }
 
 // holds says that every rule does, and for how much.

@@ -33,7 +33,7 @@ func TestBecause(t *testing.T) {
 		},
 		"Running": {
 			viewfake.Cart, "0.9.1", "shop/cart 0.9.1 is incomplete.",
-			"Nothing that is known speaks against it, but evidence is missing for 8 of 16 required tests.",
+			"Nothing that is known speaks against it, but evidence is missing for 8 of 16 required tests, of which 8 are running.",
 		},
 	}
 	for name, tc := range tests {
