@@ -136,7 +136,7 @@ func (p *parts) pages(run runner) (http.Handler, error) {
 		return nil, err
 	}
 	return web.New(web.Options{ //nolint:wrapcheck // the caller says what for
-		Sessions: a, History: a, Launcher: a, Catalog: a, Fleet: a, Logs: a, Events: p.bus, Log: p.log,
+		Sessions: a, History: a, Launcher: a, Catalog: a, Fleet: a, Releases: p.releases, Logs: a, Events: p.bus, Log: p.log,
 		PublicURL: p.Config.PublicURL, Draining: p.draining,
 	})
 }

@@ -215,6 +215,11 @@ func (a *pages) Template(ctx context.Context, name string) (view.Template, error
 	return out, nil
 }
 
+// Policies implements view.Catalog.
+func (a *pages) Policies(ctx context.Context) ([]workflow.Record, error) {
+	return a.records.Policies(ctx) //nolint:wrapcheck // transparent
+}
+
 // Clusters implements view.Fleet.
 func (a *pages) Clusters(ctx context.Context) ([]cluster.Cluster, error) {
 	return a.records.Clusters(ctx) //nolint:wrapcheck // transparent

@@ -152,6 +152,49 @@ func TestBrowser_Widths(t *testing.T) {
 	}
 }
 
+// TestBrowser_LongNames proves that names which are long, or written from right to left, neither widen a page nor turn it round.
+func TestBrowser_LongNames(t *testing.T) {
+	t.Parallel()
+	ctx := browser(t)
+	s := setup(t, viewfake.Sample())
+	base := s.serve(t)
+	for _, name := range []string{strings.Repeat("x", 190), strings.Repeat("שלום-", 30), strings.Repeat("long name ", 18)} {
+		s.world.PutRelease(poisonedRelease(name))
+		for _, path := range []string{of(name, name), "/o/acme/releases", "/o/acme"} {
+			show(ctx, t, base+path)
+			for _, width := range []int64{320, 1280} {
+				look(ctx, t, "light", width)
+				if wide := eval[int64](ctx, t, `document.documentElement.scrollWidth`); wide > width {
+					t.Errorf("%s is %d pixels wide on a screen of %d", path, wide, width)
+				}
+			}
+		}
+	}
+}
+
+// TestBrowser_FollowsARelease proves that a verdict which changes shows on an open page, and that a form in use stays.
+func TestBrowser_FollowsARelease(t *testing.T) {
+	t.Parallel()
+	ctx := browser(t)
+	s := setup(t, viewfake.Sample())
+	path := of(viewfake.Checkout, "1.42.0")
+	open(ctx, t, s.serve(t)+path)
+	eval[bool](ctx, t, `(() => { const d = document.querySelector("details[id$=-waive]"); d.open = true; const a = d.querySelector("textarea"); a.value = "half"; a.focus(); return true; })()`)
+	s.post(t, path+"/waivers/"+waiverOf("asked")+"/approve", nil)
+	until(ctx, t, `document.querySelector("#waivers").innerText.includes("in use")`)
+	if got := eval[string](ctx, t, `document.querySelector("details[id$=-waive] textarea").value`); got != "half" {
+		t.Errorf("what was written became %q", got)
+	}
+	in, _ := s.world.Input(viewfake.Checkout, "1.42.0")
+	r, err := s.world.Releases().Get(member(t, s), viewfake.Checkout, "1.42.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Verdict, in.Cells = nil, in.Cells[1:2]
+	s.world.PutRelease(r, in)
+	until(ctx, t, `document.querySelector("#sentence").innerText.includes("is ready") && document.querySelector("#said").textContent.includes("is ready")`)
+}
+
 // show opens a page.
 func show(ctx context.Context, t *testing.T, address string) {
 	t.Helper()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/release"
 	"github.com/seatrial/seatrial/ui/web/pages"
 	"github.com/seatrial/seatrial/ui/web/view"
 	"github.com/seatrial/seatrial/ui/web/words"
@@ -17,14 +18,14 @@ import (
 
 // stateEvent is what a status event carries.
 type stateEvent struct {
-	Status   execution.Status `json:"status"`
-	Sentence string           `json:"sentence"`
-	Version  string           `json:"version"` // differs when anything about the execution does
+	Status   string `json:"status"`
+	Sentence string `json:"sentence"`
+	Version  string `json:"version"` // differs when anything that the page shows does
 }
 
-// version identifies the state of an execution.
-func version(e execution.Execution) string {
-	raw, err := json.Marshal(e)
+// version identifies the state of an execution or a release.
+func version(state any) string {
+	raw, err := json.Marshal(state)
 	if err != nil {
 		return ""
 	}
@@ -54,7 +55,39 @@ func (s *site) executionEvents(w http.ResponseWriter, r *http.Request, m view.Me
 	if err != nil {
 		return nil // the browser went away
 	}
-	f := &follower{site: s, stream: st, id: e.ID}
+	f := &follower{site: s, stream: st, see: s.lookAt(e.ID)}
+	f.follow(r.Context(), wake, nil)
+	return nil
+}
+
+// lookAt returns how to see an execution as it is now.
+func (s *site) lookAt(id execution.ID) looking {
+	return func(ctx context.Context) (now stateEvent, over bool, err error) {
+		e, err := s.History.Execution(ctx, id)
+		if err != nil {
+			return now, true, err
+		}
+		return stateEvent{Status: string(e.Status), Sentence: words.Verdict(e), Version: version(e)}, pages.Over(e, s.Now()), nil
+	}
+}
+
+// releaseEvents tells of every change of a release. It has no end: a waiver may expire, and evidence grow old, at any time.
+func (s *site) releaseEvents(w http.ResponseWriter, r *http.Request, m view.Member) error {
+	found, err := s.findRelease(r)
+	if err != nil {
+		return err
+	}
+	wake, cancel := s.Events.Subscribe(r.Context(), release.Topic(m.Viewer.Organization, found.ID))
+	defer cancel()
+	st, err := s.startStream(w)
+	if err != nil {
+		return nil // the browser went away
+	}
+	look := func(ctx context.Context) (now stateEvent, over bool, err error) {
+		found, err := s.Releases.Get(ctx, found.Application, found.Version)
+		return stateEvent{Status: string(found.State), Sentence: words.Release(found), Version: releaseVersion(found)}, false, err
+	}
+	f := &follower{site: s, stream: st, see: look}
 	f.follow(r.Context(), wake, nil)
 	return nil
 }
@@ -74,7 +107,7 @@ func (s *site) logEvents(w http.ResponseWriter, r *http.Request, m view.Member) 
 		return nil // the browser went away
 	}
 	l := newLogFeed(s, st, at, offset(r), r.URL.Query().Has("window"))
-	f := &follower{site: s, stream: st, id: at.execution.ID, log: l}
+	f := &follower{site: s, stream: st, see: s.lookAt(at.execution.ID), log: l}
 	f.follow(r.Context(), changes, growth)
 	return nil
 }
@@ -89,11 +122,14 @@ func offset(r *http.Request) int64 {
 	return 0
 }
 
+// looking sees the state that is followed, and whether it changes no more.
+type looking func(ctx context.Context) (now stateEvent, over bool, err error)
+
 // follower sends events until there is nothing more to tell, the reader has gone, or the program stops.
 type follower struct {
 	*site
 	stream *stream
-	id     execution.ID
+	see    looking
 	log    *logFeed // nil when only the state is followed
 	told   string   // version of the state that was sent last
 }
@@ -160,17 +196,17 @@ func (f *follower) follow(ctx context.Context, changes, growth <-chan struct{}) 
 
 // change sends the state and reports whether the stream is over.
 func (f *follower) change(ctx context.Context) bool {
-	e, err := f.History.Execution(ctx, f.id)
+	now, ended, err := f.see(ctx)
 	if err != nil {
 		return true // the browser connects again and sees the error as a page
 	}
-	if now := version(e); now == "" || now != f.told {
-		if err := f.stream.send("status", -1, stateEvent{Status: e.Status, Sentence: words.Verdict(e), Version: now}); err != nil {
+	if now.Version == "" || now.Version != f.told {
+		if err := f.stream.send("status", -1, now); err != nil {
 			return true
 		}
-		f.told = now
+		f.told = now.Version
 	}
-	if !pages.Over(e, f.Now()) {
+	if !ended {
 		return false
 	}
 	if f.log != nil && !f.log.finish(ctx) {

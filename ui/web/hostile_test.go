@@ -4,10 +4,14 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/release"
+	"github.com/seatrial/seatrial/controlplane/release/verdict"
+	"github.com/seatrial/seatrial/controlplane/results"
 	"github.com/seatrial/seatrial/ui/web/viewfake"
 )
 
@@ -25,11 +29,12 @@ func hostile() []string {
 // comes from outside becomes markup.
 func TestHostileTexts(t *testing.T) {
 	t.Parallel()
-	pages := []string{"/o/acme", "/o/acme/executions", "/o/acme/catalog", "/o/acme/clusters", at(viewfake.Failed), at(viewfake.Failed) + "/log/1", "/o/acme/workflows/nightly-load"}
+	pages := []string{"/o/acme", "/o/acme/executions", "/o/acme/catalog", "/o/acme/clusters", at(viewfake.Failed), at(viewfake.Failed) + "/log/1", "/o/acme/workflows/nightly-load", "/o/acme/releases"}
 	harmless := map[string]string{}
 	for _, p := range pages {
 		harmless[p] = skeleton(t, setup(t, poisoned("harmless")).get(t, p))
 	}
+	harmlessRelease := skeleton(t, setup(t, poisoned("harmless")).get(t, of("harmless", "harmless")))
 	for _, text := range hostile() {
 		t.Run(text, func(t *testing.T) {
 			t.Parallel()
@@ -39,6 +44,10 @@ func TestHostileTexts(t *testing.T) {
 				if skeleton(t, got) != harmless[p] {
 					t.Errorf("%s has other elements with %q: %s", p, text, got.body)
 				}
+			}
+			name := strings.ToValidUTF8(text, "?")
+			if got := s.get(t, of(name, name)); skeleton(t, got) != harmlessRelease {
+				t.Errorf("the release has other elements with %q: %s", text, got.body)
 			}
 		})
 	}
@@ -76,7 +85,34 @@ func poisoned(text string) *viewfake.World {
 	for i := range w.Places {
 		w.Places[i].Name, w.Places[i].ClusterName, w.Places[i].Namespace = text, text, text
 	}
+	w.PutRelease(poisonedRelease(strings.ToValidUTF8(text, "?")))
 	return w
+}
+
+// poisonedRelease has the text wherever a release shows one. What is stored is valid UTF-8.
+func poisonedRelease(text string) (release.Release, verdict.Input) {
+	test := verdict.Test{Key: text, Name: text, Labels: []string{text}}
+	r := release.Release{
+		ID: viewfake.ID("poisoned release"), Application: text, Version: text, Commit: text, Team: text, Actor: text, CreatedAt: viewfake.Now(),
+		Images: []verdict.Image{{Name: text, Digest: text}},
+		Policy: verdict.Policy{Name: text, Digest: text, Waivers: verdict.WaiverTerms{Approvers: text, MaxAge: verdict.Duration(time.Hour)}, Rules: []verdict.Rule{
+			{ID: "complete", Kind: verdict.Missing, Expr: "cell.never_ran == 0", Description: text},
+			{ID: "good", Kind: verdict.Negative, Waivable: true, Expr: "cell.failed == 0", Description: text},
+			{ID: "holds", Kind: verdict.Negative, Expr: "true", Description: text},
+		}},
+		Changes: []release.Change{{Number: 1, After: verdict.NotReady, Cause: text, At: viewfake.Now()}},
+		Executions: []release.Linked{{Link: release.Link(text), Execution: execution.Execution{
+			ID: viewfake.ID("poisoned"), Workflow: text, Status: execution.Failed, Actor: text, CreatedAt: viewfake.Now(),
+		}}},
+	}
+	r.Waivers = []verdict.Waiver{{
+		ID: text, Application: text, Version: text, Rule: "good", Environment: text, Suite: text, Test: text, Variant: text, Fingerprint: text, Reason: text,
+		Requester: text, Approvals: []verdict.Approval{{By: text, At: viewfake.Now()}}, CreatedAt: viewfake.Now(), ExpiresAt: viewfake.Now().Add(time.Hour),
+	}}
+	failed := verdict.Evidence{Test: text, Name: text, Variant: "of " + text, Outcome: results.Failed, Fingerprint: text}
+	return r, verdict.Input{Cells: []verdict.Cell{{
+		Environment: text, Suite: text, Required: []verdict.Test{test, {Key: "never", Name: text}}, Evidence: []verdict.Evidence{failed},
+	}}}
 }
 
 // skeleton lists the elements of a page with the names of their attributes; links in logs are checked and left out, as is the

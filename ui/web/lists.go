@@ -13,6 +13,7 @@ import (
 
 const (
 	recent       = 20 // executions on the page of an organization
+	newReleases  = 5  // releases above them
 	fewRuns      = 10 // executions on the page of a workflow
 	fewTemplates = 20 // templates below the workflows of the catalog
 	pageSize     = 50 // rows on a list
@@ -20,6 +21,10 @@ const (
 
 func (s *site) overview(w http.ResponseWriter, r *http.Request, m view.Member) error {
 	list, next, err := s.History.Executions(r.Context(), view.ExecutionQuery{Size: recent})
+	if err != nil {
+		return err
+	}
+	releases, older, err := s.Releases.List(r.Context(), "", newReleases, "")
 	if err != nil {
 		return err
 	}
@@ -33,6 +38,7 @@ func (s *site) overview(w http.ResponseWriter, r *http.Request, m view.Member) e
 	}
 	p := pages.OverviewProps{
 		Frame: s.frame(r, "Overview of "+m.Organization, parts.Overview), Recent: list, More: next != "",
+		Releases: releases, MoreReleases: older != "",
 		Clusters: clusters, Workflows: len(flows) > 0, MayEnroll: m.Viewer.Allows(tenant.ScopeAdmin),
 	}
 	return render(r.Context(), w, http.StatusOK, pages.Overview, p)

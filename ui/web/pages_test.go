@@ -29,7 +29,10 @@ func everyPage() map[string]string {
 		"executions": "/o/acme/executions?status=failed", "failed": at(viewfake.Failed), "live": at(viewfake.Live), "paused": at(viewfake.Paused), "passed": at(viewfake.Passed),
 		"errored": at(viewfake.Errored), "timed-out": at(viewfake.TimedOut), "cancelled": at(viewfake.Stopped), "queued": at(viewfake.Queued),
 		"matrix": at(viewfake.Matrix), "suite": at(viewfake.Suite), "bad-step": at(viewfake.BadStep), "log": at(viewfake.TimedOut) + "/log/1?l=299-301", "live-log": at(viewfake.Live) + "/log/1",
-		"templates": "/o/acme/templates", "template": "/o/acme/templates/playwright", "absent": "/o/acme/nothing",
+		"templates": "/o/acme/templates", "template": "/o/acme/templates/playwright", "releases": "/o/acme/releases",
+		"release-ready": of(viewfake.Checkout, "1.40.0"), "release-waived": of(viewfake.Checkout, "1.41.0"), "release-not-ready": of(viewfake.Checkout, "1.42.0"),
+		"release-never-ran": of(viewfake.Cart, "0.9.0"), "release-running": of(viewfake.Cart, "0.9.1"), "release-matrix": of(viewfake.Harbour, "2026.11.0"),
+		"absent": "/o/acme/nothing",
 	}
 }
 
@@ -78,6 +81,8 @@ func TestPages_Empty(t *testing.T) {
 		"Catalog":    {"/o/acme/catalog", "no workflow yet", "seatrial apply -f workflow.yaml"},
 		"Templates":  {"/o/acme/templates", "There is no template yet", "seatrial apply -f template.yaml"},
 		"Executions": {"/o/acme/executions", "Nothing has run yet", "/o/acme/catalog"},
+		"Releases":   {"/o/acme/releases", "no readiness policy that would say what one has to show", "ReadinessPolicy"},
+		"NoSuch":     {"/o/acme/releases?application=x", "No release is of the application x.", `href="/o/acme/releases"`},
 		"Filtered":   {"/o/acme/executions?workflow=x", "No execution matches", `href="/o/acme/executions"`},
 		"Clusters":   {"/o/acme/clusters", "No cluster is enrolled yet", `action="/o/acme/clusters"`},
 	} {

@@ -118,13 +118,15 @@ func parse(r *http.Request) error {
 	return nil
 }
 
-// sentence makes a sentence of a message.
+// sentence makes a sentence of a message. One that begins with an address keeps it as it is.
 func sentence(s string) string {
 	if s == "" {
 		return ""
 	}
-	first, size := utf8.DecodeRuneInString(s)
-	s = string(unicode.ToUpper(first)) + s[size:]
+	if word, _, _ := strings.Cut(s, " "); !strings.Contains(word, "@") {
+		first, size := utf8.DecodeRuneInString(s)
+		s = string(unicode.ToUpper(first)) + s[size:]
+	}
 	if strings.ContainsRune(".!?", rune(s[len(s)-1])) {
 		return s
 	}

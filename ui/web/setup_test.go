@@ -49,7 +49,7 @@ func setup(t *testing.T, world *viewfake.World) *site {
 func options(w *viewfake.World, address string) web.Options {
 	var ids atomic.Int64
 	return web.Options{
-		Sessions: w, History: w, Launcher: w, Catalog: w.Catalog(), Fleet: w, Logs: w, Events: w,
+		Sessions: w, History: w, Launcher: w, Catalog: w.Catalog(), Fleet: w, Releases: w.Releases(), Logs: w, Events: w,
 		Log: slog.New(slog.DiscardHandler), Now: viewfake.Now, PublicURL: address,
 		NewID:     func() string { return fmt.Sprintf("id-%d", ids.Add(1)) },
 		Heartbeat: 50 * time.Millisecond,
@@ -101,6 +101,11 @@ func signed(r *http.Request) *http.Request {
 
 // at is the address of an execution of the sample.
 func at(name string) string { return "/o/acme/executions/" + viewfake.ExecutionID(name).String() }
+
+// of is the address of a release.
+func of(application, version string) string {
+	return "/o/acme/releases/" + url.PathEscape(application) + "/" + url.PathEscape(version)
+}
 
 // serve lets everybody in and returns where.
 func (s *site) serve(t *testing.T) string {

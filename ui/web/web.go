@@ -24,6 +24,7 @@ type Options struct {
 	Launcher view.Launcher
 	Catalog  view.Catalog
 	Fleet    view.Fleet
+	Releases view.Releases
 	Logs     view.Logs
 	Events   view.Events
 	Log      *slog.Logger
@@ -41,6 +42,12 @@ type Options struct {
 	Lifetime  time.Duration    // how long a stream lasts before it must sign in anew; zero means 10 min
 }
 
+// incomplete reports whether a required option is missing.
+func (o Options) incomplete() bool {
+	return o.Sessions == nil || o.History == nil || o.Launcher == nil || o.Catalog == nil || o.Fleet == nil || o.Releases == nil ||
+		o.Logs == nil || o.Events == nil || o.Log == nil
+}
+
 // site is the handler with what it was given.
 type site struct {
 	Options
@@ -50,7 +57,7 @@ type site struct {
 
 // New returns the handler of all pages.
 func New(o Options) (http.Handler, error) {
-	if o.Sessions == nil || o.History == nil || o.Launcher == nil || o.Catalog == nil || o.Fleet == nil || o.Logs == nil || o.Events == nil || o.Log == nil {
+	if o.incomplete() {
 		return nil, errors.New("web: a required option is missing")
 	}
 	if o.Now == nil {
@@ -96,28 +103,34 @@ func (s *site) routes() http.Handler {
 	mux.HandleFunc("POST /logout", s.open(s.signOut))
 	mux.HandleFunc("POST /theme", s.open(s.setTheme))
 	for pattern, page := range map[string]memberPage{
-		"GET /{$}":                                                  s.start,
-		"GET /o/{org}":                                              s.overview,
-		"GET /o/{org}/catalog":                                      s.catalog,
-		"GET /o/{org}/workflows/{name}":                             s.workflow,
-		"GET /o/{org}/templates":                                    s.templates,
-		"GET /o/{org}/templates/{name}":                             s.template,
-		"POST /o/{org}/workflows/{name}/runs":                       s.run,
-		"GET /o/{org}/executions":                                   s.executions,
-		"GET /o/{org}/executions/{id}":                              s.execution,
-		"POST /o/{org}/executions/{id}/cancel":                      s.cancel,
-		"POST /o/{org}/executions/{id}/resume":                      s.resume,
-		"GET /o/{org}/executions/{id}/events":                       s.executionEvents,
-		"GET /o/{org}/executions/{id}/log/{step}":                   s.logPage,
-		"GET /o/{org}/executions/{id}/log/{step}/raw":               s.rawLog,
-		"GET /o/{org}/executions/{id}/log/{step}/events":            s.logEvents,
-		"GET /o/{org}/executions/{id}/service-log/{service}":        s.logPage,
-		"GET /o/{org}/executions/{id}/service-log/{service}/raw":    s.rawLog,
-		"GET /o/{org}/executions/{id}/service-log/{service}/events": s.logEvents,
-		"GET /o/{org}/executions/{id}/files/{file}/{name}":          s.file,
-		"GET /o/{org}/clusters":                                     s.clusters,
-		"POST /o/{org}/clusters":                                    s.enroll,
-		"/":                                                         s.absent,
+		"GET /{$}":                                                                s.start,
+		"GET /o/{org}":                                                            s.overview,
+		"GET /o/{org}/catalog":                                                    s.catalog,
+		"GET /o/{org}/workflows/{name}":                                           s.workflow,
+		"GET /o/{org}/templates":                                                  s.templates,
+		"GET /o/{org}/templates/{name}":                                           s.template,
+		"POST /o/{org}/workflows/{name}/runs":                                     s.run,
+		"GET /o/{org}/executions":                                                 s.executions,
+		"GET /o/{org}/executions/{id}":                                            s.execution,
+		"POST /o/{org}/executions/{id}/cancel":                                    s.cancel,
+		"POST /o/{org}/executions/{id}/resume":                                    s.resume,
+		"GET /o/{org}/executions/{id}/events":                                     s.executionEvents,
+		"GET /o/{org}/executions/{id}/log/{step}":                                 s.logPage,
+		"GET /o/{org}/executions/{id}/log/{step}/raw":                             s.rawLog,
+		"GET /o/{org}/executions/{id}/log/{step}/events":                          s.logEvents,
+		"GET /o/{org}/executions/{id}/service-log/{service}":                      s.logPage,
+		"GET /o/{org}/executions/{id}/service-log/{service}/raw":                  s.rawLog,
+		"GET /o/{org}/executions/{id}/service-log/{service}/events":               s.logEvents,
+		"GET /o/{org}/executions/{id}/files/{file}/{name}":                        s.file,
+		"GET /o/{org}/releases":                                                   s.releases,
+		"GET /o/{org}/releases/{application}/{version}":                           s.release,
+		"GET /o/{org}/releases/{application}/{version}/events":                    s.releaseEvents,
+		"POST /o/{org}/releases/{application}/{version}/waivers":                  s.waive,
+		"POST /o/{org}/releases/{application}/{version}/waivers/{waiver}/approve": s.approve,
+		"POST /o/{org}/releases/{application}/{version}/waivers/{waiver}/revoke":  s.revoke,
+		"GET /o/{org}/clusters":                                                   s.clusters,
+		"POST /o/{org}/clusters":                                                  s.enroll,
+		"/":                                                                       s.absent,
 	} {
 		mux.HandleFunc(pattern, s.member(page))
 	}

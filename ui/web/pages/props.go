@@ -7,6 +7,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/release"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/ui/web/parts"
 	"github.com/seatrial/seatrial/ui/web/view"
@@ -43,6 +44,9 @@ type OverviewProps struct {
 	Clusters  []cluster.Cluster
 	Workflows bool // the catalog has any
 	MayEnroll bool
+
+	Releases     []release.Release // heads of the newest
+	MoreReleases bool              // there are older ones
 }
 
 // CatalogProps are what the catalog shows.
@@ -150,8 +154,8 @@ func executionsPath(f parts.Frame, flow string) string {
 	return home(f) + "/executions?" + url.Values{"workflow": {flow}}.Encode()
 }
 
-// tests says how many of the tests passed.
-func tests(c execution.Counts) string {
+// passedOf says how many of the tests passed.
+func passedOf(c execution.Counts) string {
 	if c.Total == 0 {
 		return "–"
 	}

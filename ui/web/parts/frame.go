@@ -27,6 +27,7 @@ type Area string
 // The areas.
 const (
 	Overview   Area = "overview"
+	Releases   Area = "releases"
 	Catalog    Area = "catalog"
 	Executions Area = "executions"
 	Clusters   Area = "clusters"
@@ -42,6 +43,7 @@ func (f Frame) areas() []struct {
 		Path, A string
 	}{
 		{Overview, home, "Overview"},
+		{Releases, home + "/releases", "Releases"},
 		{Catalog, home + "/catalog", "Catalog"},
 		{Executions, home + "/executions", "Executions"},
 		{Clusters, home + "/clusters", "Clusters"},

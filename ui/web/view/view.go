@@ -67,12 +67,14 @@ type Launcher interface {
 	Resume(ctx context.Context, id execution.ID, which execution.Resume) (steps int, err error)
 }
 
-// Catalog reads workflows and templates for the viewer of the context.
+// Catalog reads workflows, templates and readiness policies for the viewer of the context.
 type Catalog interface {
 	Workflows(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error)
 	Workflow(ctx context.Context, name string) (Workflow, error)
 	Templates(ctx context.Context, size int, after string) (list []workflow.Record, next string, err error)
 	Template(ctx context.Context, name string) (Template, error)
+	// Policies returns the heads of all readiness policies by name.
+	Policies(ctx context.Context) ([]workflow.Record, error)
 }
 
 // Template is a template with its source, the parameters it declares, and the names of the workflows that use it.

@@ -36,6 +36,7 @@ func Sample() *World {
 	w.Workflows = sampleWorkflows()
 	w.Templates = sampleTemplates()
 	w.sampleExecutions()
+	w.sampleReleases()
 	return w
 }
 

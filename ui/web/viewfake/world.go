@@ -26,6 +26,7 @@ type World struct {
 	Password   string
 	Workflows  []view.Workflow
 	Templates  []view.Template
+	Policies   []workflow.Record
 	Places     []cluster.Environment
 	Fleet      []cluster.Cluster
 	Tests      map[execution.ID][]execution.TestResult
@@ -33,10 +34,12 @@ type World struct {
 	Contents   map[uuid.UUID][]byte
 	Err        error // what every read answers when set
 	RunErr     error // what Run answers when set
+	WaiveErr   error // what Waive answers when set
 	Now        func() time.Time
 	mu         sync.Mutex
 	cookies    map[string]bool
 	executions []execution.Execution // newest first
+	released   []kept                // newest first
 	logs       map[string]*stored
 	listeners  map[string][]chan struct{}
 	keys       map[string]execution.ID
