@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -74,6 +75,19 @@ func Check(ctx context.Context, b Bundle, ring key.Ring, recompute Recompute) (F
 	return Finding{Verified: v, Points: []Point{v.signatures(), v.checkDigests(), v.checkSubjects(), last}}, nil
 }
 
+// Examine reads a bundle and checks it. That it is not whole is a finding, too: whoever gets a file wants one answer. An error is one
+// of Check, Exhausted when the bundle is too large, or Unavailable when the reader fails.
+func Examine(ctx context.Context, r io.Reader, ring key.Ring, recompute Recompute) (Finding, error) {
+	b, err := Read(r)
+	switch {
+	case fault.Is(err, fault.Invalid):
+		return unsigned(err), nil
+	case err != nil:
+		return Finding{}, err
+	}
+	return Check(ctx, b, ring, recompute)
+}
+
 // unsigned is the finding on a bundle that is not signed throughout.
 func unsigned(cause error) Finding {
 	f := Finding{Points: []Point{{Signatures, Fails, sentence(cause.Error())}}}
@@ -101,6 +115,9 @@ func (v Verified) checkDigests() Point {
 	}
 	if Digest(r.Output) != r.OutputSHA256 {
 		wrong = append(wrong, "the verdict is not the one whose digest stands beside it")
+	}
+	if err := r.agrees(v.subject); err != nil {
+		wrong = append(wrong, err.Error())
 	}
 	for _, e := range r.Evidence {
 		if !slices.Contains(v.digests, e.Digest[SHA256]) {
