@@ -40,12 +40,12 @@ func TestRecompute_Err(t *testing.T) {
 		says   string
 		reason string
 	}{
-		"Text":     {"READY", "cannot be read", "no JSON"},
-		"Cut":      {good[:len(good)/2], "cannot be read", "a part of one"},
-		"Twice":    {good + good, "something follows", "which one?"},
-		"Later":    {strings.Replace(good, `"now"`, `"mood": "good", "now"`, 1), `unknown field "mood"`, "a later version may judge by it"},
-		"NoRules":  {`{"now":"2026-10-20T12:00:00Z"}`, "0 rules", "every release would be ready"},
-		"NoTime":   {strings.Replace(good, `"2026-10-20T12:00:00Z"`, `"0001-01-01T00:00:00Z"`, 1), "", "fresh since when?"},
+		"Text":    {"READY", "cannot be read", "no JSON"},
+		"Cut":     {good[:len(good)/2], "cannot be read", "a part of one"},
+		"Twice":   {good + good, "something follows", "which one?"},
+		"Later":   {strings.Replace(good, `"now"`, `"mood": "good", "now"`, 1), `unknown field "mood"`, "a later version may judge by it"},
+		"NoRules": {`{"now":"2026-10-20T12:00:00Z"}`, "0 rules", "every release would be ready"},
+		"NoTime":  {strings.Replace(good, `"2026-10-20T12:00:00Z"`, `"0001-01-01T00:00:00Z"`, 1), "", "fresh since when?"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
