@@ -22,6 +22,7 @@ type Options struct {
 	Enroller Enroller
 	Runner   Runner
 	Releases Releases
+	Bundles  Bundles
 	Accounts Accounts
 	Bus      Bus
 	Blobs    Blobs
