@@ -102,7 +102,7 @@ func (v Verified) signatures() Point {
 	for i, k := range v.Keys {
 		ids[i] = k.ID()
 	}
-	text := fmt.Sprintf("The bundle and its %d statements are signed by %s.", len(v.Statements), strings.Join(ids, ", "))
+	text := fmt.Sprintf("The bundle and its %s are signed by %s.", count(len(v.Statements), "statement"), strings.Join(ids, ", "))
 	return Point{Signatures, Holds, text}
 }
 
@@ -138,7 +138,7 @@ func (v Verified) checkDigests() Point {
 			wrong = append(wrong, err.Error())
 		}
 	}
-	return point(Digests, wrong, fmt.Sprintf("Input, verdict, policy and %d test results are those whose digests were signed.", results))
+	return point(Digests, wrong, fmt.Sprintf("Input, verdict, policy and %s are those whose digests were signed.", count(results, "test result")))
 }
 
 // isEvidence reports a test result that the verdict does not rest on, or that contradicts itself.
@@ -177,7 +177,7 @@ func (v Verified) checkSubjects() Point {
 			wrong = append(wrong, fmt.Sprintf("%s is about %s, which is not in the release", s.what(), name))
 		}
 	}
-	return point(Subjects, wrong, fmt.Sprintf("All %d statements are about the same images and commit.", len(v.Statements)))
+	return point(Subjects, wrong, "Every statement is about the images and the commit of the release.")
 }
 
 // strangers returns the subjects of a statement that are not of a release. The digests of one name are an image's index and its
@@ -294,6 +294,13 @@ func point(part Part, wrong []string, holds string) Point {
 		return Point{part, Fails, sentence(strings.Join(wrong, "; "))}
 	}
 	return Point{part, Holds, holds}
+}
+
+func count(n int, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
 }
 
 // sentence makes a sentence of a fault's message.
