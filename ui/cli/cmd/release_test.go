@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/seatrial/seatrial/controlplane/results"
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 	"github.com/seatrial/seatrial/ui/cli/exitcode"
 )
 
@@ -171,5 +172,73 @@ func TestReleaseKeys(t *testing.T) {
 	s.releases.keys = keyList(t)
 	if got := s.run(t, "release", "keys"); got.code != exitcode.Passed || !strings.Contains(got.err, "None yet") {
 		t.Errorf("before the first bundle: %v", got)
+	}
+}
+
+// told is a release as the API tells it, with one test of each kind.
+func told(version string, state apiv1.State, verdicts ...string) *apiv1.Release {
+	cell := &apiv1.ReleaseCell{Environment: "eu", Suite: "smoke", Required: 3, Passed: 1, Failed: 1, InfraError: 1, Contradictory: true}
+	for i, v := range verdicts {
+		cell.Results = append(cell.Results, &apiv1.TestVerdict{
+			Key: string(rune('a' + i)), Name: "pays " + string(rune('a'+i)) + "\x1b[2J<b>|", Verdict: v, Required: true, SubjectOk: true, FinishedAt: instant(1),
+		})
+	}
+	return &apiv1.Release{
+		Application: "shop/cart", Version: version, Images: []*apiv1.Image{{Name: "shop", Digest: "sha256:01"}}, Actor: "ann", CreatedAt: instant(0),
+		Policy: &apiv1.PolicyRevision{Name: "gate", Revision: 7}, State: state, DecidedAt: instant(2), Gaps: []string{"Nothing is known of us/load."},
+		Rules: []*apiv1.ReleaseRule{
+			{Id: "good", Kind: "negative", Holds: state == apiv1.State_STATE_READY, Failing: []*apiv1.FailingCell{
+				{Environment: "eu", Suite: "smoke", AtFault: 21, Tests: []*apiv1.TestAtFault{{Key: "a", Name: "pays a", Verdict: "failed"}}},
+			}},
+			{Id: "complete", Kind: "missing", Holds: true},
+		},
+		Cells: []*apiv1.ReleaseCell{cell},
+		Waivers: []*apiv1.Waiver{{
+			Id: "w", Rule: "good", Reason: "known", Requester: "ann", Approvals: []*apiv1.Approval{{By: "bob", At: instant(1)}},
+			CreatedAt: instant(0), ExpiresAt: instant(9), Why: "It has expired.",
+		}},
+		Url: "https://seatrial.test/o/acme/releases/shop%2Fcart/" + version,
+	}
+}
+
+func TestReleaseDocuments(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{
+		"report":          {"report", "shop/cart", "2"},
+		"report-html":     {"report", "shop/cart", "2", "--format", "html"},
+		"report-json":     {"report", "shop/cart", "2", "--format", "json"},
+		"report-pdf":      {"report", "shop/cart", "2", "--format", "pdf"},
+		"report-none":     {"report", "shop/cart", "9"},
+		"compare":         {"compare", "shop/cart", "1", "2"},
+		"compare-json":    {"compare", "shop/cart", "1", "2", "-o", "json"},
+		"compare-same":    {"compare", "shop/cart", "1", "1"},
+		"compare-unknown": {"compare", "shop/cart", "1", "9"},
+		"status":          {"status", "shop/cart", "2"},
+		"gate":            {"gate", "shop/cart", "2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := setup(t)
+			s.releases.list = map[string]*apiv1.Release{
+				"1": told("1", apiv1.State_STATE_READY, "passed", "failed", "passed", "passed"),
+				"2": told("2", apiv1.State_STATE_NOT_READY, "failed", "passed", "flaky", "infra_error", "failed"),
+			}
+			golden(t, "release-"+name, s.run(t, append([]string{"release"}, args...)...))
+		})
+	}
+}
+
+func TestReleaseReport_File(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	s.releases.list = map[string]*apiv1.Release{"1": told("1", apiv1.State_STATE_READY)}
+	path := filepath.Join(t.TempDir(), "report.html")
+	for i, code := range []int{exitcode.Passed, exitcode.Usage} {
+		if got := s.run(t, "release", "report", "shop/cart", "1", "--format", "html", "--out", path); got.code != code || got.out != "" {
+			t.Errorf("call %d: %v", i, got)
+		}
+	}
+	if text, err := os.ReadFile(path); err != nil || !bytes.HasPrefix(text, []byte("<!doctype html>")) {
+		t.Errorf("%.40s, %v", text, err)
 	}
 }

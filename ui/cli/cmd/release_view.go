@@ -48,7 +48,7 @@ func matrix(b *strings.Builder, r *apiv1.Release) error {
 		})
 	}
 	b.WriteString("\n")
-	return render.Rows(b, []string{"ENVIRONMENT", "SUITE", "REQUIRED", "PASSED", "FAILED", "FLAKY", "SKIPPED", "NO EVIDENCE", "NEVER RAN", "RUNNING", ""}, rows)
+	return render.Rows(b, []string{"ENVIRONMENT", "SUITE", "REQUIRED", "PASSED", "FAILED", "FLAKY", "SKIPPED", "NO EVIDENCE", "NEVER RAN", "RUNNING", "NOTE"}, rows)
 }
 
 // number leaves zeros out, so that what is there stands out.

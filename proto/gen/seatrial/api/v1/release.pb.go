@@ -637,6 +637,8 @@ type ReleaseCell struct {
 	// A report hides failures.
 	Contradictory bool           `protobuf:"varint,12,opt,name=contradictory,proto3" json:"contradictory,omitempty"`
 	Results       []*TestVerdict `protobuf:"bytes,13,rep,name=results,proto3" json:"results,omitempty"`
+	// Required tests that never ran, or of which a variant was blocked or lost to the infrastructure: cell.never_ran of the rules.
+	Unproven      int32 `protobuf:"varint,14,opt,name=unproven,proto3" json:"unproven,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -760,6 +762,13 @@ func (x *ReleaseCell) GetResults() []*TestVerdict {
 		return x.Results
 	}
 	return nil
+}
+
+func (x *ReleaseCell) GetUnproven() int32 {
+	if x != nil {
+		return x.Unproven
+	}
+	return 0
 }
 
 // TestVerdict is what all attempts at a test amount to.
@@ -2377,7 +2386,7 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
 	"\avariant\x18\x03 \x01(\tR\avariant\x12\x18\n" +
-	"\averdict\x18\x04 \x01(\tR\averdict\"\x91\x03\n" +
+	"\averdict\x18\x04 \x01(\tR\averdict\"\xad\x03\n" +
 	"\vReleaseCell\x12 \n" +
 	"\venvironment\x18\x01 \x01(\tR\venvironment\x12\x14\n" +
 	"\x05suite\x18\x02 \x01(\tR\x05suite\x12\x1a\n" +
@@ -2393,7 +2402,8 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	" \x01(\x05R\bneverRan\x12\x18\n" +
 	"\arunning\x18\v \x01(\x05R\arunning\x12$\n" +
 	"\rcontradictory\x18\f \x01(\bR\rcontradictory\x126\n" +
-	"\aresults\x18\r \x03(\v2\x1c.seatrial.api.v1.TestVerdictR\aresults\"\xbb\x02\n" +
+	"\aresults\x18\r \x03(\v2\x1c.seatrial.api.v1.TestVerdictR\aresults\x12\x1a\n" +
+	"\bunproven\x18\x0e \x01(\x05R\bunproven\"\xbb\x02\n" +
 	"\vTestVerdict\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
