@@ -23,6 +23,7 @@ type Options struct {
 	Runner   Runner
 	Releases Releases
 	Tests    Tests
+	Bundles  Bundles
 	Accounts Accounts
 	Bus      Bus
 	Blobs    Blobs

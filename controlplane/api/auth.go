@@ -27,7 +27,8 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 	case apiv1connect.ReleaseServiceCreateReleaseProcedure, apiv1connect.ReleaseServiceRequestWaiverProcedure,
 		apiv1connect.ReleaseServiceApproveWaiverProcedure, apiv1connect.ReleaseServiceRevokeWaiverProcedure:
 		return tenant.ScopeRelease, true
-	case apiv1connect.ClusterServiceEnrollClusterProcedure, apiv1connect.IdentityServiceCreateTokenProcedure:
+	case apiv1connect.ClusterServiceEnrollClusterProcedure, apiv1connect.IdentityServiceCreateTokenProcedure,
+		apiv1connect.ReleaseServiceRotateSigningKeyProcedure:
 		return tenant.ScopeAdmin, true
 	case apiv1connect.IdentityServiceWhoAmIProcedure:
 		return "", true
@@ -38,7 +39,7 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.ExecutionServiceListTestResultsProcedure, apiv1connect.ExecutionServiceListFilesProcedure,
 		apiv1connect.TestServiceListUnreliableTestsProcedure, apiv1connect.TestServiceGetTestProcedure,
 		apiv1connect.ReleaseServiceGetReleaseProcedure, apiv1connect.ReleaseServiceListReleasesProcedure,
-		apiv1connect.ReleaseServiceWatchReleaseProcedure, apiv1connect.ReleaseServiceListPoliciesProcedure,
+		apiv1connect.ReleaseServiceWatchReleaseProcedure, apiv1connect.ReleaseServiceGetReleaseBundleProcedure, apiv1connect.ReleaseServiceListPoliciesProcedure,
 		apiv1connect.ClusterServiceListClustersProcedure, apiv1connect.ClusterServiceListEnvironmentsProcedure:
 		return tenant.ScopeRead, true
 	}

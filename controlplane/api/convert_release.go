@@ -79,6 +79,7 @@ func fillVerdict(out *apiv1.Release, known verdict.Output) {
 			Environment: c.Environment, Suite: c.Suite, Required: int32Of(c.Required), Passed: int32Of(c.Passed), Failed: int32Of(c.Failed),
 			Flaky: int32Of(c.Flaky), Skipped: int32Of(c.Skipped), Blocked: int32Of(c.Blocked), InfraError: int32Of(c.InfraError),
 			NeverRan: int32Of(c.NeverRan), Running: int32Of(c.Running), Contradictory: c.Integrity == results.Contradictory,
+			Unproven: int32Of(c.Unproven),
 		}
 		for _, t := range c.Results {
 			cell.Results = append(cell.Results, &apiv1.TestVerdict{

@@ -1,8 +1,10 @@
 package api_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/release"
+	"github.com/seatrial/seatrial/controlplane/release/attest/key"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
 	tests "github.com/seatrial/seatrial/controlplane/results/verdict"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
@@ -87,6 +90,26 @@ func (r releases) Revoke(ctx context.Context, _, _, waiver string) error {
 	return r.w.check(ctx)
 }
 
+// Bundle writes as many bytes as the test asks for.
+func (r releases) Bundle(ctx context.Context, _, _ string, w io.Writer) error {
+	if err := r.w.check(ctx); err != nil {
+		return err
+	}
+	_, err := w.Write(bytes.Repeat([]byte("x"), r.w.size))
+	return err
+}
+
+func (r releases) Rotate(ctx context.Context) (key.Ring, error) {
+	if err := r.w.check(ctx); err != nil {
+		return key.Ring{}, err
+	}
+	fresh, err := key.Generate()
+	if err != nil {
+		return key.Ring{}, err
+	}
+	return key.NewRing(fresh.Public())
+}
+
 // releaseCalls makes every call of the service once.
 func releaseCalls() map[string]call {
 	const application, version = "shop/cart", "1.42.0"
@@ -121,6 +144,18 @@ func releaseCalls() map[string]call {
 		}},
 		"RevokeWaiver": {"release", func(ctx context.Context, b *bench) error {
 			_, err := b.releases.RevokeWaiver(ctx, &apiv1.RevokeWaiverRequest{Application: application, Version: version, Id: "w"})
+			return err
+		}},
+		"GetReleaseBundle": {"read", func(ctx context.Context, b *bench) error {
+			s, err := b.releases.GetReleaseBundle(ctx, &apiv1.GetReleaseBundleRequest{Application: application, Version: version})
+			if err == nil {
+				s.Receive()
+				err = s.Err()
+			}
+			return err
+		}},
+		"RotateSigningKey": {"admin", func(ctx context.Context, b *bench) error {
+			_, err := b.releases.RotateSigningKey(ctx, &apiv1.RotateSigningKeyRequest{})
 			return err
 		}},
 		"ListPolicies": {"read", func(ctx context.Context, b *bench) error {
@@ -192,5 +227,43 @@ func TestReleaseService_Watch(t *testing.T) {
 	b.world.change(func(w *world) { w.release.State = verdict.Ready })
 	if !s.Receive() || s.Msg().GetRelease().GetState() != apiv1.State_STATE_READY {
 		t.Fatalf("second %v, %v", s.Msg(), s.Err())
+	}
+}
+
+// TestReleaseService_Bundle holds that a bundle of any size arrives whole, in messages that clients take.
+func TestReleaseService_Bundle(t *testing.T) {
+	t.Parallel()
+	for name, size := range map[string]int{"Empty": 0, "Small": 1, "Full": 256 << 10, "Large": 1<<20 + 7} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, "read", api.Timing{})
+			b.world.size = size
+			s, err := b.releases.GetReleaseBundle(t.Context(), &apiv1.GetReleaseBundleRequest{Application: "shop/cart", Version: "1.42.0"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := 0
+			for s.Receive() {
+				if n := len(s.Msg().GetData()); n == 0 || n > 256<<10 {
+					t.Errorf("a part of %d bytes", n)
+				}
+				got += len(s.Msg().GetData())
+			}
+			if err := s.Err(); err != nil || got != size {
+				t.Errorf("%d of %d bytes, %v", got, size, err)
+			}
+		})
+	}
+}
+
+func TestReleaseService_Rotate(t *testing.T) {
+	t.Parallel()
+	res, err := setup(t, "owner", api.Timing{}).releases.RotateSigningKey(t.Context(), &apiv1.RotateSigningKeyRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err := key.ParseRing(res.GetKeyList())
+	if err != nil || len(ring.Keys()) != 1 || ring.Keys()[0].ID() != res.GetKeyId() {
+		t.Errorf("%v, %v", res, err)
 	}
 }

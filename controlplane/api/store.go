@@ -11,6 +11,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/release"
+	"github.com/seatrial/seatrial/controlplane/release/attest/key"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/testcase"
@@ -42,6 +43,14 @@ type Releases interface {
 	Waive(ctx context.Context, application, version string, a release.Ask) (verdict.Waiver, error)
 	Approve(ctx context.Context, application, version, waiver string) error
 	Revoke(ctx context.Context, application, version, waiver string) error
+}
+
+// Bundles signs for the viewer's organization. Implemented by sign.
+type Bundles interface {
+	// Bundle writes the signed bundle of a release on what is known now, and nothing at all when it cannot be made.
+	Bundle(ctx context.Context, application, version string, w io.Writer) error
+	// Rotate makes a new key that signs, and returns all public keys with it before the others.
+	Rotate(ctx context.Context) (key.Ring, error)
 }
 
 // Applier checks documents and stores them for the viewer of the context. Implemented by catalog.

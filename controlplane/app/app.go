@@ -23,6 +23,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/dispatch"
 	"github.com/seatrial/seatrial/controlplane/intake"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
+	"github.com/seatrial/seatrial/controlplane/release/sign"
 	"github.com/seatrial/seatrial/controlplane/store"
 	"github.com/seatrial/seatrial/controlplane/telemetry"
 )
@@ -55,6 +56,7 @@ type parts struct {
 	link     *agentlink.Server
 	run      *dispatch.Dispatcher
 	releases *assess.Service
+	bundles  *sign.Service
 	draining chan struct{}
 	failed   chan error // of what serves; room for each
 	serving  sync.WaitGroup

@@ -16,6 +16,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/api"
 	"github.com/seatrial/seatrial/controlplane/catalog"
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/release/attest/key"
 	"github.com/seatrial/seatrial/controlplane/telemetry"
 	"github.com/seatrial/seatrial/controlplane/testcase/board"
 	"github.com/seatrial/seatrial/controlplane/workflow/schema"
@@ -99,7 +100,7 @@ func (p *parts) listenHTTP(ctx context.Context, h http.Handler, address, flag st
 func (p *parts) handler() (http.Handler, error) {
 	run := p.run
 	calls, err := api.New(api.Options{
-		Catalog: p.store, Applier: catalog.New(p.store), History: p.store, Fleet: p.store, Enroller: p.auth, Runner: run, Releases: p.releases, Tests: board.New(p.store, p.bus, p.log, nil), Accounts: p.auth, Bus: p.bus, Blobs: p.blobs,
+		Catalog: p.store, Applier: catalog.New(p.store), History: p.store, Fleet: p.store, Enroller: p.auth, Runner: run, Releases: p.releases, Bundles: p.bundles, Tests: board.New(p.store, p.bus, p.log, nil), Accounts: p.auth, Bus: p.bus, Blobs: p.blobs,
 		Log: p.log, Cookie: view.SessionCookie, PublicURL: p.Config.PublicURL, Version: p.Version, Install: p.install(), Draining: p.draining,
 	})
 	if err != nil {
@@ -118,6 +119,7 @@ func (p *parts) handler() (http.Handler, error) {
 		return nil, err
 	}
 	mux.Handle("GET "+schema.Path, documents)
+	mux.Handle("GET "+key.Path+"{organization}", publicKeys(p.bundles, p.log))
 	mux.Handle("/", pages)
 	observed := telemetry.HTTP(mux, p.metrics, p.traces)
 	outer := http.NewServeMux()

@@ -9,6 +9,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/dispatch"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
+	"github.com/seatrial/seatrial/controlplane/release/sign"
 )
 
 // sweepEvery is the pause between two sweeps: how late something is at most when a hint was lost or a replica died.
@@ -21,6 +22,9 @@ func (p *parts) sweep(ctx context.Context) error {
 		Store: p.store, Bus: p.bus, Log: p.log, Topics: dispatch.Topics{Agent: cluster.Topic, Execution: execution.Topic},
 	})
 	p.releases = assess.NewService(assess.Config{Store: p.store, Bus: p.bus, Log: p.log})
+	p.bundles = sign.NewService(sign.Config{
+		Store: p.store, Releases: p.releases, Log: p.log, PublicURL: p.Config.PublicURL, Version: p.Version,
+	})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	calls := longer{topic: execution.CallsTopic, due: make(chan struct{}, 1), what: "calls", do: p.run.Calls}
 	releases := longer{topic: execution.EvidenceTopic, due: make(chan struct{}, 1), what: "releases", do: p.releases.Settle}

@@ -43,6 +43,9 @@ type Bundle struct {
 // Envelopes returns the envelopes, in the order of the file. Nothing about them is verified.
 func (b Bundle) Envelopes() []Envelope { return slices.Clone(b.envelopes) }
 
+// Subject returns what the release consists of: its images and its commit, as they were signed.
+func (v Verified) Subject() []Resource { return slices.Clone(v.subject) }
+
 // Verified is what a bundle says, by the signatures of trusted keys.
 type Verified struct {
 	CreatedAt  time.Time    // of the bundle

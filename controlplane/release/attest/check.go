@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -74,6 +75,19 @@ func Check(ctx context.Context, b Bundle, ring key.Ring, recompute Recompute) (F
 	return Finding{Verified: v, Points: []Point{v.signatures(), v.checkDigests(), v.checkSubjects(), last}}, nil
 }
 
+// Examine reads a bundle and checks it. That it is not whole is a finding, too: whoever gets a file wants one answer. An error is one
+// of Check, Exhausted when the bundle is too large, or Unavailable when the reader fails.
+func Examine(ctx context.Context, r io.Reader, ring key.Ring, recompute Recompute) (Finding, error) {
+	b, err := Read(r)
+	switch {
+	case fault.Is(err, fault.Invalid):
+		return unsigned(err), nil
+	case err != nil:
+		return Finding{}, err
+	}
+	return Check(ctx, b, ring, recompute)
+}
+
 // unsigned is the finding on a bundle that is not signed throughout.
 func unsigned(cause error) Finding {
 	f := Finding{Points: []Point{{Signatures, Fails, sentence(cause.Error())}}}
@@ -88,7 +102,7 @@ func (v Verified) signatures() Point {
 	for i, k := range v.Keys {
 		ids[i] = k.ID()
 	}
-	text := fmt.Sprintf("The bundle and its %d statements are signed by %s.", len(v.Statements), strings.Join(ids, ", "))
+	text := fmt.Sprintf("The bundle and its %s are signed by %s.", count(len(v.Statements), "statement"), strings.Join(ids, ", "))
 	return Point{Signatures, Holds, text}
 }
 
@@ -101,6 +115,9 @@ func (v Verified) checkDigests() Point {
 	}
 	if Digest(r.Output) != r.OutputSHA256 {
 		wrong = append(wrong, "the verdict is not the one whose digest stands beside it")
+	}
+	if err := r.agrees(v.subject); err != nil {
+		wrong = append(wrong, err.Error())
 	}
 	for _, e := range r.Evidence {
 		if !slices.Contains(v.digests, e.Digest[SHA256]) {
@@ -121,7 +138,7 @@ func (v Verified) checkDigests() Point {
 			wrong = append(wrong, err.Error())
 		}
 	}
-	return point(Digests, wrong, fmt.Sprintf("Input, verdict, policy and %d test results are those whose digests were signed.", results))
+	return point(Digests, wrong, fmt.Sprintf("Input, verdict, policy and %s are those whose digests were signed.", count(results, "test result")))
 }
 
 // isEvidence reports a test result that the verdict does not rest on, or that contradicts itself.
@@ -160,7 +177,7 @@ func (v Verified) checkSubjects() Point {
 			wrong = append(wrong, fmt.Sprintf("%s is about %s, which is not in the release", s.what(), name))
 		}
 	}
-	return point(Subjects, wrong, fmt.Sprintf("All %d statements are about the same images and commit.", len(v.Statements)))
+	return point(Subjects, wrong, "Every statement is about the images and the commit of the release.")
 }
 
 // strangers returns the subjects of a statement that are not of a release. The digests of one name are an image's index and its
@@ -277,6 +294,13 @@ func point(part Part, wrong []string, holds string) Point {
 		return Point{part, Fails, sentence(strings.Join(wrong, "; "))}
 	}
 	return Point{part, Holds, holds}
+}
+
+func count(n int, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
 }
 
 // sentence makes a sentence of a fault's message.

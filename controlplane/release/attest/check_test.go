@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -76,16 +78,17 @@ func TestCheck(t *testing.T) {
 		"OK":         {good, same, "hhhh", "Computed again from its input, the verdict is READY_WITH_WAIVERS, byte for byte.", "all of it"},
 		"AnyOrder":   {[]attest.Envelope{good[2], good[1], good[0]}, same, "hhhh", "Computed again from its input, the verdict is READY_WITH_WAIVERS, byte for byte.", "order means nothing"},
 		"NoSVR":      {without(2), same, "hhhh", "Computed again from its input, the verdict is READY_WITH_WAIVERS, byte for byte.", "only for other tools"},
-		"OtherForm":  {good, gives(`{"reasons":["policy"],"verdict":"READY_WITH_WAIVERS"}`, nil), "hhhh", "Computed again from its input, the verdict is READY_WITH_WAIVERS, byte for byte.", "order of members is no difference"},
+		"OtherForm":  {good, gives(`{"reasons":["policy"],"state":"READY_WITH_WAIVERS"}`, nil), "hhhh", "Computed again from its input, the verdict is READY_WITH_WAIVERS, byte for byte.", "order of members is no difference"},
 		"NoHook":     {good, nil, "hhhu", "The verdict was not computed again.", "who cannot compute it is told so"},
 		"Cannot":     {good, gives("", errors.New("the policy is of a later version")), "hhhu", "The verdict could not be computed again: the policy is of a later version.", "nothing is refuted"},
 		"NoJSON":     {good, gives("READY", nil), "hhhu", "The verdict could not be computed again: JSON cannot be read: invalid character 'R' looking for beginning of value.", "nothing is refuted"},
 		"Differs":    {good, gives(string(output(attest.NotReady, "policy")), nil), "hhhf", `Computed again from its input, the verdict is "NOT_READY", not READY_WITH_WAIVERS as was signed.`, "somebody signed another verdict"},
 		"OtherWhy":   {good, gives(string(output(attest.ReadyWithWaivers, "luck")), nil), "hhhf", "Computed again from its input, the verdict is READY_WITH_WAIVERS too, but for other reasons than were signed.", "the reasons are part of it"},
 		"Input":      {with(1, inPredicate(t, `"required":3`, `"required":2`)), same, "hfhh", "The input of the verdict is not the one whose digest stands beside it.", "the signer's own digest"},
+		"Release":    {with(1, inPredicate(t, `"version":"1.4.0"},"timeCreated"`, `"version":"1.5.0"},"timeCreated"`)), same, "hfhh", `The verdict is on "shop/web 1.4.0", not on "shop/web 1.5.0".`, "signed under another name"},
 		"Output":     {with(1, inPredicate(t, `["policy"]`, `["luck"]`)), gives(string(output(attest.ReadyWithWaivers, "luck")), nil), "hfhh", "The verdict is not the one whose digest stands beside it.", "the signer's own digest"},
-		"NoEvidence": {without(0), same, "hfhh", "Evidence staging-eu/smoke/e-1 is not in the bundle.", "the verdict rests on what nobody can see"},
-		"OtherTests": {with(0, inPredicate(t, `"execution":"e-1"`, `"execution":"e-2"`)), same, "hfhh", "Evidence staging-eu/smoke/e-1 is not in the bundle; the test result of smoke in staging-eu is none that the verdict rests on.", "exchanged for another run"},
+		"NoEvidence": {without(0), same, "hfhh", "Evidence staging-eu/smoke is not in the bundle.", "the verdict rests on what nobody can see"},
+		"OtherTests": {with(0, inPredicate(t, `"executions":["e-1"]`, `"executions":["e-2"]`)), same, "hfhh", "Evidence staging-eu/smoke is not in the bundle; the test result of smoke in staging-eu is none that the verdict rests on.", "exchanged for another run"},
 		"Claims":     {relied(inPredicate(t, `"result":"WARNED"`, `"result":"PASSED"`)), same, "hfhh", "PASSED is not what the tests of smoke in staging-eu amount to.", "it contradicts itself"},
 		"Policy":     {with(2, inPredicate(t, sum("prod-gate v7"), sum("prod-gate v8"))), same, "hfhh", "The verification result names another policy than the verdict.", "another policy may allow more"},
 		"Asserts":    {with(2, inPredicate(t, attest.PropertyReadyWithWaivers, attest.PropertyReady)), same, "hhhf", "The verification result asserts X_RELEASE_READY, but the verdict is READY_WITH_WAIVERS.", "waivers were kept quiet"},
@@ -166,5 +169,22 @@ func TestCheck_Err(t *testing.T) {
 	})
 	if !fault.Is(err, fault.Unavailable) || !errors.Is(err, context.Canceled) {
 		t.Errorf("%v: whoever stopped it gets no finding", err)
+	}
+}
+
+func TestExamine(t *testing.T) {
+	t.Parallel()
+	file := write(t, envelopes(t))
+	f, err := attest.Examine(t.Context(), bytes.NewReader(file), trusted(t), same)
+	if err != nil || !f.Holds() || len(f.Verified.Subject()) != 4 {
+		t.Errorf("%v, %v", f, err)
+	}
+	file[len(file)/2] ^= 1
+	f, err = attest.Examine(t.Context(), bytes.NewReader(file), trusted(t), same)
+	if err != nil || outcomes(f) != "fuuu" || !strings.HasPrefix(f.Points[0].Text, "Line ") {
+		t.Errorf("%v, %v: the line is named", f, err)
+	}
+	if _, err := attest.Examine(t.Context(), iotest.ErrReader(errors.New("gone")), trusted(t), same); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("%v: a file that cannot be read is none that was changed", err)
 	}
 }

@@ -1,8 +1,10 @@
 package attest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -33,8 +35,9 @@ type Readiness struct {
 	TimeCreated time.Time `json:"timeCreated"`
 	Release     Release   `json:"release"`
 	Policy      Resource  `json:"policy"` // name with version, and sha256
-	// Input is what the verdict was computed from, and Output the verdict: an object whose member "verdict" is a Verdict. Both are
-	// in canonical form, so that a digest can be taken of the bytes as they stand in the statement.
+	// Input is what the verdict was computed from, and Output the verdict: an object whose member "state" is a Verdict. The input
+	// names the release with its images, and the digest of the policy, as the statement does. Both are in canonical form, so that a
+	// digest can be taken of the bytes as they stand in the statement.
 	Input        json.RawMessage `json:"input"`
 	InputSHA256  string          `json:"inputSHA256"`
 	Output       json.RawMessage `json:"output"`
@@ -64,8 +67,8 @@ type Waiver struct {
 }
 
 // NewReadiness returns the statement on a release. The subject is that of the release, with all of its images. Input and Output are
-// brought into canonical form and their digests set. An output without a verdict, or one that is ready with waivers of which none
-// is named, is Invalid.
+// brought into canonical form and their digests set. An output without a verdict, one that is ready with waivers of which none is
+// named, and an input of another release or policy are Invalid.
 func NewReadiness(subject []Resource, r Readiness) (Statement, error) {
 	if err := r.check(); err != nil {
 		return Statement{}, err
@@ -79,6 +82,9 @@ func NewReadiness(subject []Resource, r Readiness) (Statement, error) {
 	}
 	verdict, err := r.Verdict()
 	if err != nil {
+		return Statement{}, err
+	}
+	if err := r.agrees(subject); err != nil {
 		return Statement{}, err
 	}
 	if verdict == ReadyWithWaivers && len(r.Waivers) == 0 {
@@ -118,19 +124,63 @@ func (r Readiness) check() error {
 	return nil
 }
 
+// agrees reports an input that is of another release, of other images or of another policy than the statement: the verdict would be
+// right, but on something else. A commit may be shortened in the input, and is then none of the subject.
+func (r Readiness) agrees(subject []Resource) error {
+	var in struct {
+		Release struct {
+			Release
+
+			Commit string `json:"commit"`
+			Images []struct {
+				Digest string `json:"digest"`
+			} `json:"images"`
+		} `json:"release"`
+		Policy struct {
+			Digest string `json:"digest"`
+		} `json:"policy"`
+	}
+	if err := json.Unmarshal(r.Input, &in); err != nil {
+		return fault.Wrap(fault.Invalid, err, "input of the verdict").WithField("input")
+	}
+	judged, signed := map[string]bool{}, map[string]bool{}
+	for _, image := range in.Release.Images {
+		judged[strings.TrimPrefix(image.Digest, "sha256:")] = true
+	}
+	commit := ""
+	for _, s := range subject {
+		if sum := s.Digest[SHA256]; sum != "" {
+			signed[sum] = true
+		}
+		commit = cmp.Or(commit, s.Digest[GitCommit])
+	}
+	switch {
+	case in.Release.Release != r.Release:
+		return fault.New(fault.Invalid, "the verdict is on %.200q, not on %.200q", in.Release.String(), r.Release.String()).WithField("input.release")
+	case in.Policy.Digest != r.Policy.Digest[SHA256]:
+		return fault.New(fault.Invalid, "the verdict is by another policy than %.200q", r.Policy.Name).WithField("input.policy")
+	case !maps.Equal(judged, signed) || commit != "" && commit != in.Release.Commit:
+		return fault.New(fault.Invalid, "the verdict is on other images or another commit than the statement").WithField("subject")
+	}
+	return nil
+}
+
+// String returns the release as people write it.
+func (r Release) String() string { return r.Application + " " + r.Version }
+
 // Verdict reads the verdict out of the output. An output without a known one is Invalid.
 func (r Readiness) Verdict() (Verdict, error) {
 	var o struct {
-		Verdict Verdict `json:"verdict"`
+		State Verdict `json:"state"`
 	}
 	if err := json.Unmarshal(r.Output, &o); err != nil {
 		return "", fault.Wrap(fault.Invalid, err, "output of the verdict").WithField("output")
 	}
-	switch o.Verdict {
+	switch o.State {
 	case Ready, ReadyWithWaivers, NotReady, Incomplete:
-		return o.Verdict, nil
+		return o.State, nil
 	}
-	return "", fault.New(fault.Invalid, "%.40q is no verdict", o.Verdict).WithField("output.verdict")
+	return "", fault.New(fault.Invalid, "%.40q is no verdict", o.State).WithField("output.state")
 }
 
 // Readiness reads the predicate. It is Invalid when the statement is of another type.
@@ -155,6 +205,5 @@ func Evidence(e Envelope) (Resource, error) {
 	if err != nil {
 		return Resource{}, err
 	}
-	name := strings.Join([]string{p.Extension.Environment, p.Extension.Suite, p.Extension.Execution}, "/")
-	return Resource{Name: name, Digest: map[string]string{SHA256: Digest(e.Payload)}}, nil
+	return Resource{Name: p.Extension.Environment + "/" + p.Extension.Suite, Digest: map[string]string{SHA256: Digest(e.Payload)}}, nil
 }

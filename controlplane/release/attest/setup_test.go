@@ -118,15 +118,15 @@ func subject(tb testing.TB) []attest.Resource {
 
 func smoke() attest.TestRun {
 	return attest.TestRun{
-		Execution: "e-1", Suite: "smoke", Environment: "staging-eu", TimeCreated: day(2), URL: "https://seatrial.example.com/executions/e-1",
-		Definition: named("shop-smoke"), Passed: []string{"pays by card", "logs in"}, Warned: []string{"searches <fast> & right"},
+		Executions: []string{"e-1"}, Suite: "smoke", Environment: "staging-eu", TimeCreated: day(2), URL: "https://seatrial.example.com/executions/e-1",
+		Definitions: []attest.Resource{named("shop-smoke")}, Passed: []string{"pays by card", "logs in"}, Warned: []string{"searches <fast> & right"},
 	}
 }
 
 func readiness(verdict attest.Verdict) attest.Readiness {
 	r := attest.Readiness{
 		TimeCreated: day(3), Release: attest.Release{Application: "shop/web", Version: "1.4.0"}, Policy: named("prod-gate v7"),
-		Input: []byte(`{"now": "2026-10-03T12:00:00Z", "cells": [{"suite": "smoke", "required": 3}]}`), Output: output(verdict, "policy"),
+		Input: input(`{"suite": "smoke", "required": 3}`), Output: output(verdict, "policy"),
 	}
 	if verdict == attest.ReadyWithWaivers {
 		r.Waivers = []attest.Waiver{{
@@ -137,8 +137,15 @@ func readiness(verdict attest.Verdict) attest.Readiness {
 	return r
 }
 
+// input is that of the tests' release.
+func input(cell string) []byte {
+	return fmt.Appendf(nil, `{"now": "2026-10-03T12:00:00Z", "cells": [%s], "policy": {"digest": %q}, "release": {"application": "shop/web",
+		"version": "1.4.0", "commit": %q, "images": [{"digest": "sha256:%s"}, {"digest": "sha256:%s"}, {"digest": "sha256:%s"}]}}`,
+		cell, sum("prod-gate v7"), strings.Repeat("a", 40), sum("web index"), sum("web amd64"), sum("api index"))
+}
+
 func output(verdict attest.Verdict, why string) []byte {
-	return fmt.Appendf(nil, `{"verdict": %q, "reasons": [%q]}`, verdict, why)
+	return fmt.Appendf(nil, `{"state": %q, "reasons": [%q]}`, verdict, why)
 }
 
 func signed(tb testing.TB, s attest.Statement, keys ...key.Private) attest.Envelope {

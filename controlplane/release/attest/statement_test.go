@@ -75,7 +75,7 @@ func TestStatement_SameValueSameBytes(t *testing.T) {
 		t.Errorf("%s\n%s", a, b)
 	}
 	r, same := readiness(attest.Ready), readiness(attest.Ready)
-	same.Input = json.RawMessage(`{"cells":[{"required":3.0,"suite":"smoke"}],"now":"2026-10-03T12:00:00Z"}`)
+	same.Input = input(`{"required":3.0,"suite":"smoke"}`)
 	if a, b := encode(made(t)(attest.NewReadiness(subject(t), r))), encode(made(t)(attest.NewReadiness(reversed, same))); !bytes.Equal(a, b) {
 		t.Errorf("%s\n%s", a, b)
 	}
@@ -142,9 +142,11 @@ func TestNewTestResult_Err(t *testing.T) {
 		"Twice":       {func(r *attest.TestRun) { r.Passed = []string{"a", "a"} }, "it would count twice"},
 		"NoName":      {func(r *attest.TestRun) { r.Passed = []string{""} }, "which test?"},
 		"NoSuite":     {func(r *attest.TestRun) { r.Suite = "" }, "which suite?"},
+		"NoRun":       {func(r *attest.TestRun) { r.Executions = nil }, "which execution?"},
+		"NoRevision":  {func(r *attest.TestRun) { r.Definitions = nil }, "which workflow?"},
 		"NoTime":      {func(r *attest.TestRun) { r.TimeCreated = time.Time{} }, "nobody could say whether the key was in use"},
-		"NoDigest":    {func(r *attest.TestRun) { r.Definition.Digest = nil }, "which revision?"},
-		"NoHex":       {func(r *attest.TestRun) { r.Definition.Digest = map[string]string{attest.SHA256: "x"} }, "no digest"},
+		"NoDigest":    {func(r *attest.TestRun) { r.Definitions[0].Digest = nil }, "which revision?"},
+		"NoHex":       {func(r *attest.TestRun) { r.Definitions[0].Digest = map[string]string{attest.SHA256: "x"} }, "no digest"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -215,18 +217,25 @@ func TestNewReadiness_Err(t *testing.T) {
 		change func(*attest.Readiness)
 		reason string
 	}{
-		"NoVersion":  {func(r *attest.Readiness) { r.Release.Version = "" }, "which release?"},
-		"NoTime":     {func(r *attest.Readiness) { r.TimeCreated = time.Time{} }, "when?"},
-		"NoPolicy":   {func(r *attest.Readiness) { r.Policy = attest.Resource{Name: "prod-gate"} }, "a name is not bound to bytes"},
-		"NoInput":    {func(r *attest.Readiness) { r.Input = nil }, "nobody could compute it again"},
-		"InputTwice": {func(r *attest.Readiness) { r.Input = []byte(`{"a":1,"a":2}`) }, "two readers would see two values"},
-		"NoOutput":   {func(r *attest.Readiness) { r.Output = nil }, "no verdict"},
-		"NoVerdict":  {func(r *attest.Readiness) { r.Output = []byte(`{"reasons":[]}`) }, "no verdict"},
-		"Verdict":    {func(r *attest.Readiness) { r.Output = []byte(`{"verdict":"FINE"}`) }, "none of the verdicts"},
-		"NoWaiver":   {func(r *attest.Readiness) { r.Waivers = nil }, "waivers belong inside of what is signed"},
-		"Approver":   {func(r *attest.Readiness) { r.Waivers[0].Approvers = nil }, "nobody approved it"},
-		"Forever":    {func(r *attest.Readiness) { r.Waivers[0].ExpiresAt = time.Time{} }, "every waiver expires"},
-		"Evidence":   {func(r *attest.Readiness) { r.Evidence = []attest.Resource{{Name: "x"}} }, "a name is not bound to bytes"},
+		"NoVersion":    {func(r *attest.Readiness) { r.Release.Version = "" }, "which release?"},
+		"NoTime":       {func(r *attest.Readiness) { r.TimeCreated = time.Time{} }, "when?"},
+		"NoPolicy":     {func(r *attest.Readiness) { r.Policy = attest.Resource{Name: "prod-gate"} }, "a name is not bound to bytes"},
+		"NoInput":      {func(r *attest.Readiness) { r.Input = nil }, "nobody could compute it again"},
+		"OtherVersion": {func(r *attest.Readiness) { r.Release.Version = "1.5.0" }, "judged was another release"},
+		"OtherPolicy":  {func(r *attest.Readiness) { r.Policy = named("prod-gate v8") }, "judged by other rules"},
+		"OtherImages": {func(r *attest.Readiness) {
+			r.Input = bytes.ReplaceAll(r.Input, []byte(sum("api index")), []byte(sum("other")))
+		}, "judged were other images"},
+		"OtherCommit": {func(r *attest.Readiness) { r.Input = bytes.ReplaceAll(r.Input, []byte("aaaa"), []byte("bbbb")) }, "judged was another commit"},
+		"InputText":   {func(r *attest.Readiness) { r.Input = []byte(`"a"`) }, "it names no release"},
+		"InputTwice":  {func(r *attest.Readiness) { r.Input = []byte(`{"a":1,"a":2}`) }, "two readers would see two values"},
+		"NoOutput":    {func(r *attest.Readiness) { r.Output = nil }, "no verdict"},
+		"NoVerdict":   {func(r *attest.Readiness) { r.Output = []byte(`{"reasons":[]}`) }, "no verdict"},
+		"Verdict":     {func(r *attest.Readiness) { r.Output = []byte(`{"state":"FINE"}`) }, "none of the verdicts"},
+		"NoWaiver":    {func(r *attest.Readiness) { r.Waivers = nil }, "waivers belong inside of what is signed"},
+		"Approver":    {func(r *attest.Readiness) { r.Waivers[0].Approvers = nil }, "nobody approved it"},
+		"Forever":     {func(r *attest.Readiness) { r.Waivers[0].ExpiresAt = time.Time{} }, "every waiver expires"},
+		"Evidence":    {func(r *attest.Readiness) { r.Evidence = []attest.Resource{{Name: "x"}} }, "a name is not bound to bytes"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -26,26 +26,27 @@ const MaxNames = 2_000
 // fullResult is the name of that file in the configuration.
 const fullResult = "full result"
 
-// TestRun is one suite in one execution: the input of a test-result statement.
+// TestRun is one suite in one environment, as all executions against the same subject show it: the input of a test-result statement.
 type TestRun struct {
-	Execution   string // its id
+	Executions  []string // their ids; at least one
 	Suite       string
 	Environment string
 	TimeCreated time.Time // of the statement
-	URL         string    // of the execution's page; may be empty
+	URL         string    // of a page that shows them; may be empty
 
-	Definition Resource // the workflow revision: name and sha256
-	// Full is the file with the full result: downloadLocation and sha256. It is needed with more than MaxNames tests.
+	Definitions []Resource // the workflow revisions that ran: name and sha256; at least one
+	// Full is where the full result is: sha256, and downloadLocation unless it is in the same bundle. It is needed with more than
+	// MaxNames tests.
 	Full Resource
 
-	// Names of the required tests, by verdict. Flaky and waived ones are warned of.
+	// Names of the required tests by verdict, and of others that speak against the subject. Flaky and waived ones are warned of.
 	Passed, Warned, Failed, Skipped, NeverRan []string
 }
 
 // TestResult is the predicate https://in-toto.io/attestation/test-result/v0.1 with our extension.
 type TestResult struct {
 	Result        Result        `json:"result"`
-	Configuration []Resource    `json:"configuration"` // the workflow revision; then the full result when names are left out
+	Configuration []Resource    `json:"configuration"` // the workflow revisions; then the full result when names are left out
 	URL           string        `json:"url,omitempty"`
 	PassedTests   []string      `json:"passedTests,omitempty"`
 	WarnedTests   []string      `json:"warnedTests,omitempty"`
@@ -55,7 +56,7 @@ type TestResult struct {
 
 // TestExtension is what the predicate has no place for. It adds to the other members and changes the meaning of none.
 type TestExtension struct {
-	Execution     string    `json:"execution"`
+	Executions    []string  `json:"executions"`
 	Suite         string    `json:"suite"`
 	Environment   string    `json:"environment"`
 	TimeCreated   time.Time `json:"timeCreated"`
@@ -65,7 +66,7 @@ type TestExtension struct {
 	NeverRanTests []string  `json:"neverRanTests,omitempty"`
 }
 
-// Counts are the required tests by verdict, be they listed or not.
+// Counts are the tests by verdict, be they listed or not.
 type Counts struct {
 	Passed   int `json:"passed"`
 	Warned   int `json:"warned"`
@@ -86,7 +87,7 @@ func (c Counts) result() Result {
 	return ResultPassed
 }
 
-// NewTestResult returns the statement on one suite in one execution. The subject is what was under test: images and, when it is
+// NewTestResult returns the statement on one suite in one environment. The subject is what was under test: images and, when it is
 // known, the commit. A test that is listed twice is Invalid, since it would have two verdicts.
 func NewTestResult(subject []Resource, run TestRun) (Statement, error) {
 	if err := run.check(); err != nil {
@@ -94,10 +95,11 @@ func NewTestResult(subject []Resource, run TestRun) (Statement, error) {
 	}
 	counts := Counts{len(run.Passed), len(run.Warned), len(run.Failed), len(run.Skipped), len(run.NeverRan)}
 	p := TestResult{
-		Result: counts.result(), Configuration: []Resource{run.Definition}, URL: run.URL,
+		Result: counts.result(), Configuration: sorted(run.Definitions), URL: run.URL,
 		WarnedTests: names(run.Warned), FailedTests: names(run.Failed),
 		Extension: TestExtension{
-			Execution: run.Execution, Suite: run.Suite, Environment: run.Environment, TimeCreated: run.TimeCreated.UTC(), Counts: counts,
+			Executions: slices.Sorted(slices.Values(run.Executions)), Suite: run.Suite, Environment: run.Environment,
+			TimeCreated: run.TimeCreated.UTC(), Counts: counts,
 		},
 	}
 	if counts.total() > MaxNames {
@@ -117,13 +119,17 @@ func names(tests []string) []string { return slices.Sorted(slices.Values(tests))
 
 func (t TestRun) check() error {
 	switch {
-	case t.Execution == "" || t.Suite == "" || t.Environment == "":
-		return fault.New(fault.Invalid, "a test result names its execution, suite and environment: one is missing")
+	case len(t.Executions) == 0 || slices.Contains(t.Executions, "") || t.Suite == "" || t.Environment == "":
+		return fault.New(fault.Invalid, "a test result names its executions, suite and environment: one is missing")
+	case len(t.Definitions) == 0:
+		return fault.New(fault.Invalid, "a test result does not say which revision of the workflow ran").WithField("definitions")
 	case t.TimeCreated.IsZero():
 		return fault.New(fault.Invalid, "a test result does not say when it was made").WithField("timeCreated")
 	}
-	if err := t.Definition.checkDigest(); err != nil {
-		return err.WithField("definition.digest")
+	for i, d := range t.Definitions {
+		if err := d.checkDigest(); err != nil {
+			return err.WithField(fmt.Sprintf("definitions[%d].digest", i))
+		}
 	}
 	all := slices.Sorted(slices.Values(slices.Concat(t.Passed, t.Warned, t.Failed, t.Skipped, t.NeverRan)))
 	for i, name := range all {
@@ -150,7 +156,7 @@ func (s Statement) TestResult() (TestResult, error) {
 	default:
 		return TestResult{}, fault.New(fault.Invalid, "result %.40q is none of a test-result predicate", p.Result).WithField("result")
 	}
-	if e := p.Extension; e.Execution != "" && (e.Counts.result() != p.Result || !p.counted()) {
+	if e := p.Extension; len(e.Executions) > 0 && (e.Counts.result() != p.Result || !p.counted()) {
 		return TestResult{}, fault.New(fault.Invalid, "%s is not what the tests of %s in %s amount to", p.Result, e.Suite, e.Environment).
 			WithField("result")
 	}
@@ -169,7 +175,7 @@ func (p TestResult) counted() bool {
 
 // String returns suite and environment, for sentences.
 func (p TestResult) String() string {
-	if p.Extension.Execution == "" {
+	if len(p.Extension.Executions) == 0 {
 		return "a test result of another tool"
 	}
 	return fmt.Sprintf("the test result of %s in %s", p.Extension.Suite, p.Extension.Environment)

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/seatrial/seatrial/controlplane/release/attest/key"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 	"github.com/seatrial/seatrial/proto/gen/seatrial/api/v1/apiv1connect"
 	"github.com/seatrial/seatrial/ui/cli/cmd"
@@ -119,18 +120,22 @@ type shell struct {
 	term   bool
 	plane  *plane
 	runs   *runs
-	runner []string // of local runs
-	steps  []string // variables of their steps
+
+	releases *releases
+	runner   []string // of local runs
+	steps    []string // variables of their steps
 }
 
 func setup(t *testing.T) *shell {
 	t.Helper()
-	s := &shell{plane: &plane{}, runs: newRuns()}
+	s := &shell{plane: &plane{}, runs: newRuns(), releases: &releases{}}
 	mux := http.NewServeMux()
 	mux.Handle(apiv1connect.NewWorkflowServiceHandler(s.plane))
 	mux.Handle(apiv1connect.NewClusterServiceHandler(s.plane))
 	mux.Handle(apiv1connect.NewIdentityServiceHandler(s.plane))
 	mux.Handle(apiv1connect.NewExecutionServiceHandler(s.runs))
+	mux.Handle(apiv1connect.NewReleaseServiceHandler(s.releases))
+	mux.HandleFunc("GET "+key.Path, s.releases.served)
 	s.server = httptest.NewServer(mux)
 	t.Cleanup(s.server.Close)
 	s.env = map[string]string{"SEATRIAL_SERVER": s.server.URL, "SEATRIAL_TOKEN": "secret", "XDG_CONFIG_HOME": t.TempDir()}

@@ -45,6 +45,20 @@ func Message(w io.Writer, f Format, m proto.Message) error {
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
+	return Text(w, f, raw)
+}
+
+// Value writes v, which is no message of the API, as JSON or YAML.
+func Value(w io.Writer, f Format, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	return Text(w, f, raw)
+}
+
+// Text writes a JSON text as JSON with indents or as YAML.
+func Text(w io.Writer, f Format, raw []byte) (err error) {
 	if f == YAML {
 		raw, err = yaml.JSONToYAML(raw)
 		if err != nil {

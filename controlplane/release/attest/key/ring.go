@@ -10,8 +10,11 @@ import (
 	"github.com/seatrial/seatrial/controlplane/release/attest/canonical"
 )
 
-// Format is the format of a key list, as served under /.well-known/seatrial/keys/.
+// Format is the format of a key list.
 const Format = "https://seatrial.dev/keys/v1"
+
+// Path is where a control plane serves the key list of an organization, whose name follows.
+const Path = "/.well-known/seatrial/keys/"
 
 // Limits of a key list.
 const (

@@ -637,6 +637,8 @@ type ReleaseCell struct {
 	// A report hides failures.
 	Contradictory bool           `protobuf:"varint,12,opt,name=contradictory,proto3" json:"contradictory,omitempty"`
 	Results       []*TestVerdict `protobuf:"bytes,13,rep,name=results,proto3" json:"results,omitempty"`
+	// Required tests that never ran, or of which a variant was blocked or lost to the infrastructure: cell.never_ran of the rules.
+	Unproven      int32 `protobuf:"varint,14,opt,name=unproven,proto3" json:"unproven,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -760,6 +762,13 @@ func (x *ReleaseCell) GetResults() []*TestVerdict {
 		return x.Results
 	}
 	return nil
+}
+
+func (x *ReleaseCell) GetUnproven() int32 {
+	if x != nil {
+		return x.Unproven
+	}
+	return 0
 }
 
 // TestVerdict is what all attempts at a test amount to.
@@ -2056,6 +2065,193 @@ func (*RevokeWaiverResponse) Descriptor() ([]byte, []int) {
 	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{25}
 }
 
+type GetReleaseBundleRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Application   string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	Version       string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetReleaseBundleRequest) Reset() {
+	*x = GetReleaseBundleRequest{}
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetReleaseBundleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetReleaseBundleRequest) ProtoMessage() {}
+
+func (x *GetReleaseBundleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetReleaseBundleRequest.ProtoReflect.Descriptor instead.
+func (*GetReleaseBundleRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *GetReleaseBundleRequest) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *GetReleaseBundleRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+type GetReleaseBundleResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 256 KiB; the last one may be shorter.
+	Data          []byte `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetReleaseBundleResponse) Reset() {
+	*x = GetReleaseBundleResponse{}
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetReleaseBundleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetReleaseBundleResponse) ProtoMessage() {}
+
+func (x *GetReleaseBundleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetReleaseBundleResponse.ProtoReflect.Descriptor instead.
+func (*GetReleaseBundleResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *GetReleaseBundleResponse) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+type RotateSigningKeyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateSigningKeyRequest) Reset() {
+	*x = RotateSigningKeyRequest{}
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateSigningKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateSigningKeyRequest) ProtoMessage() {}
+
+func (x *RotateSigningKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateSigningKeyRequest.ProtoReflect.Descriptor instead.
+func (*RotateSigningKeyRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{28}
+}
+
+type RotateSigningKeyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ID of the key that signs from now on.
+	KeyId string `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	// The key list as JSON, in the form in which it is served.
+	KeyList       []byte `protobuf:"bytes,2,opt,name=key_list,json=keyList,proto3" json:"key_list,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateSigningKeyResponse) Reset() {
+	*x = RotateSigningKeyResponse{}
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateSigningKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateSigningKeyResponse) ProtoMessage() {}
+
+func (x *RotateSigningKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateSigningKeyResponse.ProtoReflect.Descriptor instead.
+func (*RotateSigningKeyResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *RotateSigningKeyResponse) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *RotateSigningKeyResponse) GetKeyList() []byte {
+	if x != nil {
+		return x.KeyList
+	}
+	return nil
+}
+
 type ListPoliciesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2064,7 +2260,7 @@ type ListPoliciesRequest struct {
 
 func (x *ListPoliciesRequest) Reset() {
 	*x = ListPoliciesRequest{}
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[26]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2076,7 +2272,7 @@ func (x *ListPoliciesRequest) String() string {
 func (*ListPoliciesRequest) ProtoMessage() {}
 
 func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[26]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2089,7 +2285,7 @@ func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
 func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{26}
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{30}
 }
 
 type ListPoliciesResponse struct {
@@ -2101,7 +2297,7 @@ type ListPoliciesResponse struct {
 
 func (x *ListPoliciesResponse) Reset() {
 	*x = ListPoliciesResponse{}
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[27]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2113,7 +2309,7 @@ func (x *ListPoliciesResponse) String() string {
 func (*ListPoliciesResponse) ProtoMessage() {}
 
 func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[27]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2126,7 +2322,7 @@ func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
 func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{27}
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListPoliciesResponse) GetPolicies() []*ReadinessPolicy {
@@ -2190,7 +2386,7 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
 	"\avariant\x18\x03 \x01(\tR\avariant\x12\x18\n" +
-	"\averdict\x18\x04 \x01(\tR\averdict\"\x91\x03\n" +
+	"\averdict\x18\x04 \x01(\tR\averdict\"\xad\x03\n" +
 	"\vReleaseCell\x12 \n" +
 	"\venvironment\x18\x01 \x01(\tR\venvironment\x12\x14\n" +
 	"\x05suite\x18\x02 \x01(\tR\x05suite\x12\x1a\n" +
@@ -2206,7 +2402,8 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	" \x01(\x05R\bneverRan\x12\x18\n" +
 	"\arunning\x18\v \x01(\x05R\arunning\x12$\n" +
 	"\rcontradictory\x18\f \x01(\bR\rcontradictory\x126\n" +
-	"\aresults\x18\r \x03(\v2\x1c.seatrial.api.v1.TestVerdictR\aresults\"\xbb\x02\n" +
+	"\aresults\x18\r \x03(\v2\x1c.seatrial.api.v1.TestVerdictR\aresults\x12\x1a\n" +
+	"\bunproven\x18\x0e \x01(\x05R\bunproven\"\xbb\x02\n" +
 	"\vTestVerdict\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -2312,7 +2509,16 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\vapplication\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\vapplication\x12!\n" +
 	"\aversion\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aversion\x12\x17\n" +
 	"\x02id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\"\x16\n" +
-	"\x14RevokeWaiverResponse\"\x15\n" +
+	"\x14RevokeWaiverResponse\"g\n" +
+	"\x17GetReleaseBundleRequest\x12)\n" +
+	"\vapplication\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\vapplication\x12!\n" +
+	"\aversion\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aversion\".\n" +
+	"\x18GetReleaseBundleResponse\x12\x12\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\"\x19\n" +
+	"\x17RotateSigningKeyRequest\"L\n" +
+	"\x18RotateSigningKeyResponse\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x19\n" +
+	"\bkey_list\x18\x02 \x01(\fR\akeyList\"\x15\n" +
 	"\x13ListPoliciesRequest\"T\n" +
 	"\x14ListPoliciesResponse\x12<\n" +
 	"\bpolicies\x18\x01 \x03(\v2 .seatrial.api.v1.ReadinessPolicyR\bpolicies*x\n" +
@@ -2321,7 +2527,7 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\x0fSTATE_NOT_READY\x10\x01\x12\x14\n" +
 	"\x10STATE_INCOMPLETE\x10\x02\x12\x1c\n" +
 	"\x18STATE_READY_WITH_WAIVERS\x10\x03\x12\x0f\n" +
-	"\vSTATE_READY\x10\x042\x8c\x06\n" +
+	"\vSTATE_READY\x10\x042\xe0\a\n" +
 	"\x0eReleaseService\x12^\n" +
 	"\rCreateRelease\x12%.seatrial.api.v1.CreateReleaseRequest\x1a&.seatrial.api.v1.CreateReleaseResponse\x12Z\n" +
 	"\n" +
@@ -2330,7 +2536,9 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\fWatchRelease\x12$.seatrial.api.v1.WatchReleaseRequest\x1a%.seatrial.api.v1.WatchReleaseResponse0\x01\x12^\n" +
 	"\rRequestWaiver\x12%.seatrial.api.v1.RequestWaiverRequest\x1a&.seatrial.api.v1.RequestWaiverResponse\x12^\n" +
 	"\rApproveWaiver\x12%.seatrial.api.v1.ApproveWaiverRequest\x1a&.seatrial.api.v1.ApproveWaiverResponse\x12[\n" +
-	"\fRevokeWaiver\x12$.seatrial.api.v1.RevokeWaiverRequest\x1a%.seatrial.api.v1.RevokeWaiverResponse\x12`\n" +
+	"\fRevokeWaiver\x12$.seatrial.api.v1.RevokeWaiverRequest\x1a%.seatrial.api.v1.RevokeWaiverResponse\x12i\n" +
+	"\x10GetReleaseBundle\x12(.seatrial.api.v1.GetReleaseBundleRequest\x1a).seatrial.api.v1.GetReleaseBundleResponse0\x01\x12g\n" +
+	"\x10RotateSigningKey\x12(.seatrial.api.v1.RotateSigningKeyRequest\x1a).seatrial.api.v1.RotateSigningKeyResponse\x12`\n" +
 	"\fListPolicies\x12$.seatrial.api.v1.ListPoliciesRequest\x1a%.seatrial.api.v1.ListPoliciesResponse\"\x03\x90\x02\x01B\xbf\x01\n" +
 	"\x13com.seatrial.api.v1B\fReleaseProtoP\x01Z<github.com/seatrial/seatrial/proto/gen/seatrial/api/v1;apiv1\xa2\x02\x03SAX\xaa\x02\x0fSeatrial.Api.V1\xca\x02\x0fSeatrial\\Api\\V1\xe2\x02\x1bSeatrial\\Api\\V1\\GPBMetadata\xea\x02\x11Seatrial::Api::V1b\x06proto3"
 
@@ -2347,48 +2555,52 @@ func file_seatrial_api_v1_release_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_api_v1_release_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_seatrial_api_v1_release_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_seatrial_api_v1_release_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_seatrial_api_v1_release_proto_goTypes = []any{
-	(State)(0),                    // 0: seatrial.api.v1.State
-	(*Release)(nil),               // 1: seatrial.api.v1.Release
-	(*Image)(nil),                 // 2: seatrial.api.v1.Image
-	(*PolicyRevision)(nil),        // 3: seatrial.api.v1.PolicyRevision
-	(*ReleaseRule)(nil),           // 4: seatrial.api.v1.ReleaseRule
-	(*FailingCell)(nil),           // 5: seatrial.api.v1.FailingCell
-	(*TestAtFault)(nil),           // 6: seatrial.api.v1.TestAtFault
-	(*ReleaseCell)(nil),           // 7: seatrial.api.v1.ReleaseCell
-	(*TestVerdict)(nil),           // 8: seatrial.api.v1.TestVerdict
-	(*Waiver)(nil),                // 9: seatrial.api.v1.Waiver
-	(*Approval)(nil),              // 10: seatrial.api.v1.Approval
-	(*ReleaseChange)(nil),         // 11: seatrial.api.v1.ReleaseChange
-	(*ReleaseExecution)(nil),      // 12: seatrial.api.v1.ReleaseExecution
-	(*CreateReleaseRequest)(nil),  // 13: seatrial.api.v1.CreateReleaseRequest
-	(*CreateReleaseResponse)(nil), // 14: seatrial.api.v1.CreateReleaseResponse
-	(*GetReleaseRequest)(nil),     // 15: seatrial.api.v1.GetReleaseRequest
-	(*GetReleaseResponse)(nil),    // 16: seatrial.api.v1.GetReleaseResponse
-	(*ListReleasesRequest)(nil),   // 17: seatrial.api.v1.ListReleasesRequest
-	(*ListReleasesResponse)(nil),  // 18: seatrial.api.v1.ListReleasesResponse
-	(*WatchReleaseRequest)(nil),   // 19: seatrial.api.v1.WatchReleaseRequest
-	(*WatchReleaseResponse)(nil),  // 20: seatrial.api.v1.WatchReleaseResponse
-	(*RequestWaiverRequest)(nil),  // 21: seatrial.api.v1.RequestWaiverRequest
-	(*RequestWaiverResponse)(nil), // 22: seatrial.api.v1.RequestWaiverResponse
-	(*ApproveWaiverRequest)(nil),  // 23: seatrial.api.v1.ApproveWaiverRequest
-	(*ApproveWaiverResponse)(nil), // 24: seatrial.api.v1.ApproveWaiverResponse
-	(*RevokeWaiverRequest)(nil),   // 25: seatrial.api.v1.RevokeWaiverRequest
-	(*RevokeWaiverResponse)(nil),  // 26: seatrial.api.v1.RevokeWaiverResponse
-	(*ListPoliciesRequest)(nil),   // 27: seatrial.api.v1.ListPoliciesRequest
-	(*ListPoliciesResponse)(nil),  // 28: seatrial.api.v1.ListPoliciesResponse
-	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
-	(Status)(0),                   // 30: seatrial.api.v1.Status
-	(*durationpb.Duration)(nil),   // 31: google.protobuf.Duration
-	(*ReadinessPolicy)(nil),       // 32: seatrial.api.v1.ReadinessPolicy
+	(State)(0),                       // 0: seatrial.api.v1.State
+	(*Release)(nil),                  // 1: seatrial.api.v1.Release
+	(*Image)(nil),                    // 2: seatrial.api.v1.Image
+	(*PolicyRevision)(nil),           // 3: seatrial.api.v1.PolicyRevision
+	(*ReleaseRule)(nil),              // 4: seatrial.api.v1.ReleaseRule
+	(*FailingCell)(nil),              // 5: seatrial.api.v1.FailingCell
+	(*TestAtFault)(nil),              // 6: seatrial.api.v1.TestAtFault
+	(*ReleaseCell)(nil),              // 7: seatrial.api.v1.ReleaseCell
+	(*TestVerdict)(nil),              // 8: seatrial.api.v1.TestVerdict
+	(*Waiver)(nil),                   // 9: seatrial.api.v1.Waiver
+	(*Approval)(nil),                 // 10: seatrial.api.v1.Approval
+	(*ReleaseChange)(nil),            // 11: seatrial.api.v1.ReleaseChange
+	(*ReleaseExecution)(nil),         // 12: seatrial.api.v1.ReleaseExecution
+	(*CreateReleaseRequest)(nil),     // 13: seatrial.api.v1.CreateReleaseRequest
+	(*CreateReleaseResponse)(nil),    // 14: seatrial.api.v1.CreateReleaseResponse
+	(*GetReleaseRequest)(nil),        // 15: seatrial.api.v1.GetReleaseRequest
+	(*GetReleaseResponse)(nil),       // 16: seatrial.api.v1.GetReleaseResponse
+	(*ListReleasesRequest)(nil),      // 17: seatrial.api.v1.ListReleasesRequest
+	(*ListReleasesResponse)(nil),     // 18: seatrial.api.v1.ListReleasesResponse
+	(*WatchReleaseRequest)(nil),      // 19: seatrial.api.v1.WatchReleaseRequest
+	(*WatchReleaseResponse)(nil),     // 20: seatrial.api.v1.WatchReleaseResponse
+	(*RequestWaiverRequest)(nil),     // 21: seatrial.api.v1.RequestWaiverRequest
+	(*RequestWaiverResponse)(nil),    // 22: seatrial.api.v1.RequestWaiverResponse
+	(*ApproveWaiverRequest)(nil),     // 23: seatrial.api.v1.ApproveWaiverRequest
+	(*ApproveWaiverResponse)(nil),    // 24: seatrial.api.v1.ApproveWaiverResponse
+	(*RevokeWaiverRequest)(nil),      // 25: seatrial.api.v1.RevokeWaiverRequest
+	(*RevokeWaiverResponse)(nil),     // 26: seatrial.api.v1.RevokeWaiverResponse
+	(*GetReleaseBundleRequest)(nil),  // 27: seatrial.api.v1.GetReleaseBundleRequest
+	(*GetReleaseBundleResponse)(nil), // 28: seatrial.api.v1.GetReleaseBundleResponse
+	(*RotateSigningKeyRequest)(nil),  // 29: seatrial.api.v1.RotateSigningKeyRequest
+	(*RotateSigningKeyResponse)(nil), // 30: seatrial.api.v1.RotateSigningKeyResponse
+	(*ListPoliciesRequest)(nil),      // 31: seatrial.api.v1.ListPoliciesRequest
+	(*ListPoliciesResponse)(nil),     // 32: seatrial.api.v1.ListPoliciesResponse
+	(*timestamppb.Timestamp)(nil),    // 33: google.protobuf.Timestamp
+	(Status)(0),                      // 34: seatrial.api.v1.Status
+	(*durationpb.Duration)(nil),      // 35: google.protobuf.Duration
+	(*ReadinessPolicy)(nil),          // 36: seatrial.api.v1.ReadinessPolicy
 }
 var file_seatrial_api_v1_release_proto_depIdxs = []int32{
 	2,  // 0: seatrial.api.v1.Release.images:type_name -> seatrial.api.v1.Image
-	29, // 1: seatrial.api.v1.Release.created_at:type_name -> google.protobuf.Timestamp
+	33, // 1: seatrial.api.v1.Release.created_at:type_name -> google.protobuf.Timestamp
 	3,  // 2: seatrial.api.v1.Release.policy:type_name -> seatrial.api.v1.PolicyRevision
 	0,  // 3: seatrial.api.v1.Release.state:type_name -> seatrial.api.v1.State
-	29, // 4: seatrial.api.v1.Release.decided_at:type_name -> google.protobuf.Timestamp
+	33, // 4: seatrial.api.v1.Release.decided_at:type_name -> google.protobuf.Timestamp
 	4,  // 5: seatrial.api.v1.Release.rules:type_name -> seatrial.api.v1.ReleaseRule
 	7,  // 6: seatrial.api.v1.Release.cells:type_name -> seatrial.api.v1.ReleaseCell
 	9,  // 7: seatrial.api.v1.Release.waivers:type_name -> seatrial.api.v1.Waiver
@@ -2397,23 +2609,23 @@ var file_seatrial_api_v1_release_proto_depIdxs = []int32{
 	5,  // 10: seatrial.api.v1.ReleaseRule.failing:type_name -> seatrial.api.v1.FailingCell
 	6,  // 11: seatrial.api.v1.FailingCell.tests:type_name -> seatrial.api.v1.TestAtFault
 	8,  // 12: seatrial.api.v1.ReleaseCell.results:type_name -> seatrial.api.v1.TestVerdict
-	29, // 13: seatrial.api.v1.TestVerdict.finished_at:type_name -> google.protobuf.Timestamp
+	33, // 13: seatrial.api.v1.TestVerdict.finished_at:type_name -> google.protobuf.Timestamp
 	10, // 14: seatrial.api.v1.Waiver.approvals:type_name -> seatrial.api.v1.Approval
-	29, // 15: seatrial.api.v1.Waiver.created_at:type_name -> google.protobuf.Timestamp
-	29, // 16: seatrial.api.v1.Waiver.expires_at:type_name -> google.protobuf.Timestamp
-	29, // 17: seatrial.api.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	33, // 15: seatrial.api.v1.Waiver.created_at:type_name -> google.protobuf.Timestamp
+	33, // 16: seatrial.api.v1.Waiver.expires_at:type_name -> google.protobuf.Timestamp
+	33, // 17: seatrial.api.v1.Approval.at:type_name -> google.protobuf.Timestamp
 	0,  // 18: seatrial.api.v1.ReleaseChange.before:type_name -> seatrial.api.v1.State
 	0,  // 19: seatrial.api.v1.ReleaseChange.after:type_name -> seatrial.api.v1.State
-	29, // 20: seatrial.api.v1.ReleaseChange.at:type_name -> google.protobuf.Timestamp
-	30, // 21: seatrial.api.v1.ReleaseExecution.status:type_name -> seatrial.api.v1.Status
-	29, // 22: seatrial.api.v1.ReleaseExecution.created_at:type_name -> google.protobuf.Timestamp
+	33, // 20: seatrial.api.v1.ReleaseChange.at:type_name -> google.protobuf.Timestamp
+	34, // 21: seatrial.api.v1.ReleaseExecution.status:type_name -> seatrial.api.v1.Status
+	33, // 22: seatrial.api.v1.ReleaseExecution.created_at:type_name -> google.protobuf.Timestamp
 	1,  // 23: seatrial.api.v1.CreateReleaseResponse.release:type_name -> seatrial.api.v1.Release
 	1,  // 24: seatrial.api.v1.GetReleaseResponse.release:type_name -> seatrial.api.v1.Release
 	1,  // 25: seatrial.api.v1.ListReleasesResponse.releases:type_name -> seatrial.api.v1.Release
 	1,  // 26: seatrial.api.v1.WatchReleaseResponse.release:type_name -> seatrial.api.v1.Release
-	31, // 27: seatrial.api.v1.RequestWaiverRequest.lifetime:type_name -> google.protobuf.Duration
+	35, // 27: seatrial.api.v1.RequestWaiverRequest.lifetime:type_name -> google.protobuf.Duration
 	9,  // 28: seatrial.api.v1.RequestWaiverResponse.waiver:type_name -> seatrial.api.v1.Waiver
-	32, // 29: seatrial.api.v1.ListPoliciesResponse.policies:type_name -> seatrial.api.v1.ReadinessPolicy
+	36, // 29: seatrial.api.v1.ListPoliciesResponse.policies:type_name -> seatrial.api.v1.ReadinessPolicy
 	13, // 30: seatrial.api.v1.ReleaseService.CreateRelease:input_type -> seatrial.api.v1.CreateReleaseRequest
 	15, // 31: seatrial.api.v1.ReleaseService.GetRelease:input_type -> seatrial.api.v1.GetReleaseRequest
 	17, // 32: seatrial.api.v1.ReleaseService.ListReleases:input_type -> seatrial.api.v1.ListReleasesRequest
@@ -2421,17 +2633,21 @@ var file_seatrial_api_v1_release_proto_depIdxs = []int32{
 	21, // 34: seatrial.api.v1.ReleaseService.RequestWaiver:input_type -> seatrial.api.v1.RequestWaiverRequest
 	23, // 35: seatrial.api.v1.ReleaseService.ApproveWaiver:input_type -> seatrial.api.v1.ApproveWaiverRequest
 	25, // 36: seatrial.api.v1.ReleaseService.RevokeWaiver:input_type -> seatrial.api.v1.RevokeWaiverRequest
-	27, // 37: seatrial.api.v1.ReleaseService.ListPolicies:input_type -> seatrial.api.v1.ListPoliciesRequest
-	14, // 38: seatrial.api.v1.ReleaseService.CreateRelease:output_type -> seatrial.api.v1.CreateReleaseResponse
-	16, // 39: seatrial.api.v1.ReleaseService.GetRelease:output_type -> seatrial.api.v1.GetReleaseResponse
-	18, // 40: seatrial.api.v1.ReleaseService.ListReleases:output_type -> seatrial.api.v1.ListReleasesResponse
-	20, // 41: seatrial.api.v1.ReleaseService.WatchRelease:output_type -> seatrial.api.v1.WatchReleaseResponse
-	22, // 42: seatrial.api.v1.ReleaseService.RequestWaiver:output_type -> seatrial.api.v1.RequestWaiverResponse
-	24, // 43: seatrial.api.v1.ReleaseService.ApproveWaiver:output_type -> seatrial.api.v1.ApproveWaiverResponse
-	26, // 44: seatrial.api.v1.ReleaseService.RevokeWaiver:output_type -> seatrial.api.v1.RevokeWaiverResponse
-	28, // 45: seatrial.api.v1.ReleaseService.ListPolicies:output_type -> seatrial.api.v1.ListPoliciesResponse
-	38, // [38:46] is the sub-list for method output_type
-	30, // [30:38] is the sub-list for method input_type
+	27, // 37: seatrial.api.v1.ReleaseService.GetReleaseBundle:input_type -> seatrial.api.v1.GetReleaseBundleRequest
+	29, // 38: seatrial.api.v1.ReleaseService.RotateSigningKey:input_type -> seatrial.api.v1.RotateSigningKeyRequest
+	31, // 39: seatrial.api.v1.ReleaseService.ListPolicies:input_type -> seatrial.api.v1.ListPoliciesRequest
+	14, // 40: seatrial.api.v1.ReleaseService.CreateRelease:output_type -> seatrial.api.v1.CreateReleaseResponse
+	16, // 41: seatrial.api.v1.ReleaseService.GetRelease:output_type -> seatrial.api.v1.GetReleaseResponse
+	18, // 42: seatrial.api.v1.ReleaseService.ListReleases:output_type -> seatrial.api.v1.ListReleasesResponse
+	20, // 43: seatrial.api.v1.ReleaseService.WatchRelease:output_type -> seatrial.api.v1.WatchReleaseResponse
+	22, // 44: seatrial.api.v1.ReleaseService.RequestWaiver:output_type -> seatrial.api.v1.RequestWaiverResponse
+	24, // 45: seatrial.api.v1.ReleaseService.ApproveWaiver:output_type -> seatrial.api.v1.ApproveWaiverResponse
+	26, // 46: seatrial.api.v1.ReleaseService.RevokeWaiver:output_type -> seatrial.api.v1.RevokeWaiverResponse
+	28, // 47: seatrial.api.v1.ReleaseService.GetReleaseBundle:output_type -> seatrial.api.v1.GetReleaseBundleResponse
+	30, // 48: seatrial.api.v1.ReleaseService.RotateSigningKey:output_type -> seatrial.api.v1.RotateSigningKeyResponse
+	32, // 49: seatrial.api.v1.ReleaseService.ListPolicies:output_type -> seatrial.api.v1.ListPoliciesResponse
+	40, // [40:50] is the sub-list for method output_type
+	30, // [30:40] is the sub-list for method input_type
 	30, // [30:30] is the sub-list for extension type_name
 	30, // [30:30] is the sub-list for extension extendee
 	0,  // [0:30] is the sub-list for field type_name
@@ -2449,7 +2665,7 @@ func file_seatrial_api_v1_release_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_release_proto_rawDesc), len(file_seatrial_api_v1_release_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   28,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

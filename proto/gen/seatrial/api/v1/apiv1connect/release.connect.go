@@ -54,6 +54,12 @@ const (
 	// ReleaseServiceRevokeWaiverProcedure is the fully-qualified name of the ReleaseService's
 	// RevokeWaiver RPC.
 	ReleaseServiceRevokeWaiverProcedure = "/seatrial.api.v1.ReleaseService/RevokeWaiver"
+	// ReleaseServiceGetReleaseBundleProcedure is the fully-qualified name of the ReleaseService's
+	// GetReleaseBundle RPC.
+	ReleaseServiceGetReleaseBundleProcedure = "/seatrial.api.v1.ReleaseService/GetReleaseBundle"
+	// ReleaseServiceRotateSigningKeyProcedure is the fully-qualified name of the ReleaseService's
+	// RotateSigningKey RPC.
+	ReleaseServiceRotateSigningKeyProcedure = "/seatrial.api.v1.ReleaseService/RotateSigningKey"
 	// ReleaseServiceListPoliciesProcedure is the fully-qualified name of the ReleaseService's
 	// ListPolicies RPC.
 	ReleaseServiceListPoliciesProcedure = "/seatrial.api.v1.ReleaseService/ListPolicies"
@@ -73,6 +79,11 @@ type ReleaseServiceClient interface {
 	ApproveWaiver(context.Context, *v1.ApproveWaiverRequest) (*v1.ApproveWaiverResponse, error)
 	// RevokeWaiver ends a waiver.
 	RevokeWaiver(context.Context, *v1.RevokeWaiverRequest) (*v1.RevokeWaiverResponse, error)
+	// GetReleaseBundle sends the signed bundle of a release on what is known now, in parts that are joined to one file. Whoever has it and
+	// the keys of the organization can compute the verdict again. The keys are served under /.well-known/seatrial/keys/ORGANIZATION.
+	GetReleaseBundle(context.Context, *v1.GetReleaseBundleRequest) (*connect.ServerStreamForClient[v1.GetReleaseBundleResponse], error)
+	// RotateSigningKey retires the key that signs and makes a new one. What the old one signed stays good.
+	RotateSigningKey(context.Context, *v1.RotateSigningKeyRequest) (*v1.RotateSigningKeyResponse, error)
 	// ListPolicies returns all readiness policies by name.
 	ListPolicies(context.Context, *v1.ListPoliciesRequest) (*v1.ListPoliciesResponse, error)
 }
@@ -132,6 +143,18 @@ func NewReleaseServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(releaseServiceMethods.ByName("RevokeWaiver")),
 			connect.WithClientOptions(opts...),
 		),
+		getReleaseBundle: connect.NewClient[v1.GetReleaseBundleRequest, v1.GetReleaseBundleResponse](
+			httpClient,
+			baseURL+ReleaseServiceGetReleaseBundleProcedure,
+			connect.WithSchema(releaseServiceMethods.ByName("GetReleaseBundle")),
+			connect.WithClientOptions(opts...),
+		),
+		rotateSigningKey: connect.NewClient[v1.RotateSigningKeyRequest, v1.RotateSigningKeyResponse](
+			httpClient,
+			baseURL+ReleaseServiceRotateSigningKeyProcedure,
+			connect.WithSchema(releaseServiceMethods.ByName("RotateSigningKey")),
+			connect.WithClientOptions(opts...),
+		),
 		listPolicies: connect.NewClient[v1.ListPoliciesRequest, v1.ListPoliciesResponse](
 			httpClient,
 			baseURL+ReleaseServiceListPoliciesProcedure,
@@ -144,14 +167,16 @@ func NewReleaseServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 
 // releaseServiceClient implements ReleaseServiceClient.
 type releaseServiceClient struct {
-	createRelease *connect.Client[v1.CreateReleaseRequest, v1.CreateReleaseResponse]
-	getRelease    *connect.Client[v1.GetReleaseRequest, v1.GetReleaseResponse]
-	listReleases  *connect.Client[v1.ListReleasesRequest, v1.ListReleasesResponse]
-	watchRelease  *connect.Client[v1.WatchReleaseRequest, v1.WatchReleaseResponse]
-	requestWaiver *connect.Client[v1.RequestWaiverRequest, v1.RequestWaiverResponse]
-	approveWaiver *connect.Client[v1.ApproveWaiverRequest, v1.ApproveWaiverResponse]
-	revokeWaiver  *connect.Client[v1.RevokeWaiverRequest, v1.RevokeWaiverResponse]
-	listPolicies  *connect.Client[v1.ListPoliciesRequest, v1.ListPoliciesResponse]
+	createRelease    *connect.Client[v1.CreateReleaseRequest, v1.CreateReleaseResponse]
+	getRelease       *connect.Client[v1.GetReleaseRequest, v1.GetReleaseResponse]
+	listReleases     *connect.Client[v1.ListReleasesRequest, v1.ListReleasesResponse]
+	watchRelease     *connect.Client[v1.WatchReleaseRequest, v1.WatchReleaseResponse]
+	requestWaiver    *connect.Client[v1.RequestWaiverRequest, v1.RequestWaiverResponse]
+	approveWaiver    *connect.Client[v1.ApproveWaiverRequest, v1.ApproveWaiverResponse]
+	revokeWaiver     *connect.Client[v1.RevokeWaiverRequest, v1.RevokeWaiverResponse]
+	getReleaseBundle *connect.Client[v1.GetReleaseBundleRequest, v1.GetReleaseBundleResponse]
+	rotateSigningKey *connect.Client[v1.RotateSigningKeyRequest, v1.RotateSigningKeyResponse]
+	listPolicies     *connect.Client[v1.ListPoliciesRequest, v1.ListPoliciesResponse]
 }
 
 // CreateRelease calls seatrial.api.v1.ReleaseService.CreateRelease.
@@ -213,6 +238,20 @@ func (c *releaseServiceClient) RevokeWaiver(ctx context.Context, req *v1.RevokeW
 	return nil, err
 }
 
+// GetReleaseBundle calls seatrial.api.v1.ReleaseService.GetReleaseBundle.
+func (c *releaseServiceClient) GetReleaseBundle(ctx context.Context, req *v1.GetReleaseBundleRequest) (*connect.ServerStreamForClient[v1.GetReleaseBundleResponse], error) {
+	return c.getReleaseBundle.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// RotateSigningKey calls seatrial.api.v1.ReleaseService.RotateSigningKey.
+func (c *releaseServiceClient) RotateSigningKey(ctx context.Context, req *v1.RotateSigningKeyRequest) (*v1.RotateSigningKeyResponse, error) {
+	response, err := c.rotateSigningKey.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // ListPolicies calls seatrial.api.v1.ReleaseService.ListPolicies.
 func (c *releaseServiceClient) ListPolicies(ctx context.Context, req *v1.ListPoliciesRequest) (*v1.ListPoliciesResponse, error) {
 	response, err := c.listPolicies.CallUnary(ctx, connect.NewRequest(req))
@@ -236,6 +275,11 @@ type ReleaseServiceHandler interface {
 	ApproveWaiver(context.Context, *v1.ApproveWaiverRequest) (*v1.ApproveWaiverResponse, error)
 	// RevokeWaiver ends a waiver.
 	RevokeWaiver(context.Context, *v1.RevokeWaiverRequest) (*v1.RevokeWaiverResponse, error)
+	// GetReleaseBundle sends the signed bundle of a release on what is known now, in parts that are joined to one file. Whoever has it and
+	// the keys of the organization can compute the verdict again. The keys are served under /.well-known/seatrial/keys/ORGANIZATION.
+	GetReleaseBundle(context.Context, *v1.GetReleaseBundleRequest, *connect.ServerStream[v1.GetReleaseBundleResponse]) error
+	// RotateSigningKey retires the key that signs and makes a new one. What the old one signed stays good.
+	RotateSigningKey(context.Context, *v1.RotateSigningKeyRequest) (*v1.RotateSigningKeyResponse, error)
 	// ListPolicies returns all readiness policies by name.
 	ListPolicies(context.Context, *v1.ListPoliciesRequest) (*v1.ListPoliciesResponse, error)
 }
@@ -291,6 +335,18 @@ func NewReleaseServiceHandler(svc ReleaseServiceHandler, opts ...connect.Handler
 		connect.WithSchema(releaseServiceMethods.ByName("RevokeWaiver")),
 		connect.WithHandlerOptions(opts...),
 	)
+	releaseServiceGetReleaseBundleHandler := connect.NewServerStreamHandlerSimple(
+		ReleaseServiceGetReleaseBundleProcedure,
+		svc.GetReleaseBundle,
+		connect.WithSchema(releaseServiceMethods.ByName("GetReleaseBundle")),
+		connect.WithHandlerOptions(opts...),
+	)
+	releaseServiceRotateSigningKeyHandler := connect.NewUnaryHandlerSimple(
+		ReleaseServiceRotateSigningKeyProcedure,
+		svc.RotateSigningKey,
+		connect.WithSchema(releaseServiceMethods.ByName("RotateSigningKey")),
+		connect.WithHandlerOptions(opts...),
+	)
 	releaseServiceListPoliciesHandler := connect.NewUnaryHandlerSimple(
 		ReleaseServiceListPoliciesProcedure,
 		svc.ListPolicies,
@@ -314,6 +370,10 @@ func NewReleaseServiceHandler(svc ReleaseServiceHandler, opts ...connect.Handler
 			releaseServiceApproveWaiverHandler.ServeHTTP(w, r)
 		case ReleaseServiceRevokeWaiverProcedure:
 			releaseServiceRevokeWaiverHandler.ServeHTTP(w, r)
+		case ReleaseServiceGetReleaseBundleProcedure:
+			releaseServiceGetReleaseBundleHandler.ServeHTTP(w, r)
+		case ReleaseServiceRotateSigningKeyProcedure:
+			releaseServiceRotateSigningKeyHandler.ServeHTTP(w, r)
 		case ReleaseServiceListPoliciesProcedure:
 			releaseServiceListPoliciesHandler.ServeHTTP(w, r)
 		default:
@@ -351,6 +411,14 @@ func (UnimplementedReleaseServiceHandler) ApproveWaiver(context.Context, *v1.App
 
 func (UnimplementedReleaseServiceHandler) RevokeWaiver(context.Context, *v1.RevokeWaiverRequest) (*v1.RevokeWaiverResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ReleaseService.RevokeWaiver is not implemented"))
+}
+
+func (UnimplementedReleaseServiceHandler) GetReleaseBundle(context.Context, *v1.GetReleaseBundleRequest, *connect.ServerStream[v1.GetReleaseBundleResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ReleaseService.GetReleaseBundle is not implemented"))
+}
+
+func (UnimplementedReleaseServiceHandler) RotateSigningKey(context.Context, *v1.RotateSigningKeyRequest) (*v1.RotateSigningKeyResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ReleaseService.RotateSigningKey is not implemented"))
 }
 
 func (UnimplementedReleaseServiceHandler) ListPolicies(context.Context, *v1.ListPoliciesRequest) (*v1.ListPoliciesResponse, error) {
