@@ -9,6 +9,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/release"
 	"github.com/seatrial/seatrial/controlplane/results"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 )
@@ -25,6 +26,9 @@ func idOf(text, field string) (uuid.UUID, error) {
 
 // RunWorkflow implements ExecutionServiceHandler.
 func (s *server) RunWorkflow(ctx context.Context, r *apiv1.RunWorkflowRequest) (*apiv1.RunWorkflowResponse, error) {
+	if err := release.CheckCommit(r.GetCommit()); err != nil {
+		return nil, err //nolint:wrapcheck // a fault that speaks for itself
+	}
 	e, existed, err := s.Runner.Start(ctx, execution.Request{
 		Workflow: r.GetWorkflow(), Params: r.GetParams(), Environments: r.GetEnvironments(), IdempotencyKey: r.GetIdempotencyKey(), Trigger: "api",
 		Commit: r.GetCommit(), Application: r.GetRelease().GetApplication(), Version: r.GetRelease().GetVersion(),

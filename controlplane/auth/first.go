@@ -41,7 +41,7 @@ func (a *Auth) Bootstrap(ctx context.Context, email, password string) (first Fir
 		Organization: "default", Team: "default",
 		Admin: tenant.Member{Email: email, PasswordHash: hash, Role: tenant.RoleOwner},
 		Token: tenant.Token{
-			Name: "first", Hash: sum, ExpiresAt: a.now().Add(defaultLifetime),
+			Name: "first", Maker: email, Hash: sum, ExpiresAt: a.now().Add(defaultLifetime),
 			Scopes: []tenant.Scope{tenant.ScopeRead, tenant.ScopeRun, tenant.ScopeCatalog, tenant.ScopeRelease, tenant.ScopeAdmin},
 		},
 	})

@@ -66,7 +66,7 @@ func (a *Auth) Bearer(ctx context.Context, token string) (tenant.Viewer, error) 
 		a.log.WarnContext(ctx, "the use of a token was not noted", "token", t.ID, "error", err) // no reason to refuse it
 	}
 	return tenant.Viewer{
-		Kind: tenant.KindToken, Organization: t.Organization, Team: t.Team, Subject: t.ID, Name: t.Name, Scopes: t.Scopes,
+		Kind: tenant.KindToken, Organization: t.Organization, Team: t.Team, Subject: t.ID, Name: t.Name, Maker: t.Maker, Scopes: t.Scopes,
 	}, nil
 }
 
@@ -95,7 +95,7 @@ func (a *Auth) CreateToken(ctx context.Context, team, name string, scopes []tena
 		return "", time.Time{}, err
 	}
 	made, err := a.accounts.CreateToken(ctx, tenant.Token{
-		TeamName: team, Name: name, Hash: hash, Scopes: scopes, ExpiresAt: a.now().Add(lifetime),
+		TeamName: team, Name: name, Maker: v.Person(), Hash: hash, Scopes: scopes, ExpiresAt: a.now().Add(lifetime),
 	})
 	if err != nil {
 		return "", time.Time{}, err

@@ -29,6 +29,7 @@ type Release struct {
 	State       verdict.State
 	Decided     time.Time        // zero until the first decision
 	Stale       bool             // something has come in that the verdict does not know yet
+	Arrivals    int              // how often something has come in
 	Verdict     json.RawMessage  // verdict.Output of the last decision as it was written; not filled in lists
 	Changes     []Change         // oldest first; not filled in lists
 	Waivers     []verdict.Waiver // oldest first; not filled in lists
@@ -114,6 +115,7 @@ type Attempt struct {
 	Environment   string
 	Matrix        map[string]string
 	Status        execution.Status
+	Delivered     bool // its reports are all there
 	Reason        string
 	Message       string
 	FinishedAt    time.Time
@@ -125,11 +127,11 @@ type Attempt struct {
 
 // Decision is a verdict to be stored.
 type Decision struct {
-	State  verdict.State
-	Output []byte
-	At     time.Time
-	Mark   time.Time // evidence that came in until then is in it
-	Cause  string
+	State    verdict.State
+	Output   []byte
+	At       time.Time
+	Arrivals int // of the release when it was read, before anything that the verdict rests upon
+	Cause    string
 }
 
 // Itself is the key of a test that stands for a workflow as a whole: of one whose steps write no reports, and of one that ended badly

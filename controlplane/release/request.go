@@ -33,6 +33,15 @@ func ParseImage(text string) (verdict.Image, error) {
 	return verdict.Image{Name: name, Digest: m[2]}, nil
 }
 
+// CheckCommit refuses what is no commit. Commits are compared as whole texts, so a branch or another spelling would match nothing.
+func CheckCommit(commit string) error {
+	if commit == "" || regexp.MustCompile(commitPattern).MatchString(commit) {
+		return nil
+	}
+	return fault.New(fault.Invalid, "%q is no commit", commit).WithField("commit").
+		WithHint("Give the whole hash in lower case, as `git rev-parse HEAD` prints it, for the release and for what runs against it.")
+}
+
 // Check refuses what cannot be a release, with fault.Invalid.
 func (r Request) Check() error {
 	invalid := func(field, format string, args ...any) *fault.Error {
@@ -44,8 +53,8 @@ func (r Request) Check() error {
 			WithHint("Lower-case letters, digits and ._-/ in between, such as shop or shop/checkout.")
 	case !regexp.MustCompile(versionPattern).MatchString(r.Version):
 		return invalid("version", "%q is no version", r.Version).WithHint("Letters, digits and ._+- in between, such as 1.42.0.")
-	case r.Commit != "" && !regexp.MustCompile(commitPattern).MatchString(r.Commit):
-		return invalid("commit", "%q is no commit", r.Commit).WithHint("Give the whole hash, as `git rev-parse HEAD` prints it.")
+	case CheckCommit(r.Commit) != nil:
+		return CheckCommit(r.Commit)
 	case r.Commit == "" && len(r.Images) == 0:
 		return invalid("images", "nothing says what the release consists of").
 			WithHint("Give --image NAME@sha256:… for each image of it, or at least --commit; evidence is matched by them.")

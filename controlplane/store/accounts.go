@@ -91,7 +91,7 @@ func createToken(ctx context.Context, tx *db.Tx, owner *db.Team, t tenant.Token)
 	for i, scope := range t.Scopes {
 		scopes[i] = string(scope)
 	}
-	return tx.APIToken.Create().SetOrganizationID(owner.OrganizationID).SetTeamID(owner.ID).SetName(t.Name).SetHash(t.Hash).
+	return tx.APIToken.Create().SetOrganizationID(owner.OrganizationID).SetTeamID(owner.ID).SetName(t.Name).SetMaker(t.Maker).SetHash(t.Hash).
 		SetScopes(scopes).SetExpiresAt(t.ExpiresAt.UTC().Truncate(time.Microsecond)).Save(ctx)
 }
 
@@ -124,7 +124,7 @@ func tokenRecord(row *db.APIToken, owner string) tenant.Token {
 		scopes[i] = tenant.Scope(scope)
 	}
 	return tenant.Token{
-		ID: row.ID, Organization: row.OrganizationID, Team: row.TeamID, TeamName: owner, Name: row.Name, Hash: row.Hash, Scopes: scopes,
+		ID: row.ID, Organization: row.OrganizationID, Team: row.TeamID, TeamName: owner, Name: row.Name, Maker: row.Maker, Hash: row.Hash, Scopes: scopes,
 		CreatedAt: row.CreatedAt.UTC(), ExpiresAt: row.ExpiresAt.UTC(), LastUsedAt: timeOf(row.LastUsedAt),
 	}
 }

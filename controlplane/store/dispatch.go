@@ -102,9 +102,6 @@ func (s *Store) create(ctx context.Context, tx *db.Tx, n record.New) error {
 	if err != nil {
 		return err
 	}
-	if asked != nil && e.Commit == "" {
-		e.Commit = asked.Commit // whoever names the release says so
-	}
 	row := tx.Execution.Create().SetID(e.ID).SetOrganizationID(revision.OrganizationID).SetRevisionID(revision.ID).
 		SetWorkflow(e.Workflow).SetRevisionNumber(e.Revision).SetDigest(e.Digest).SetStatus(string(record.Queued)).
 		SetParams(e.Params).SetTrigger(e.Trigger).SetActor(e.Actor).SetFailFast(n.FailFast).SetMaxParallel(n.MaxParallel).

@@ -3,9 +3,11 @@ package store
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
+	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	record "github.com/seatrial/seatrial/controlplane/execution"
@@ -32,8 +34,8 @@ import (
 // maxEvidence bounds the results that one verdict rests upon.
 const maxEvidence = 1_000_000
 
-// Evidence returns the latest attempts of all runs of the executions that are linked to a release, and of those that they have
-// started, with their results.
+// Evidence returns the latest attempts of all runs of the executions that are linked to a release, and of all below those that a person
+// or a pipeline has started, with their results.
 func (s *Store) Evidence(ctx context.Context, id releases.ID) ([]releases.Attempt, error) {
 	linked, err := s.db.Read().ReleaseExecution.Query().Where(releaseexecution.ReleaseID(id)).Select(releaseexecution.FieldExecutionID).All(ctx)
 	if err != nil {
@@ -90,7 +92,7 @@ func (e *evidence) addAttempts(ctx context.Context, heads []*db.Execution) error
 	}
 	attempts, err := e.s.db.Read().Attempt.Query().Where(attempt.ExecutionIDIn(of...)).Order(attempt.ByNumber()).
 		Select(attempt.FieldID, attempt.FieldExecutionID, attempt.FieldRunID, attempt.FieldStatus, attempt.FieldReason, attempt.FieldMessage,
-			attempt.FieldFinishedAt, attempt.FieldSubjectStart, attempt.FieldSubjectEnd).All(ctx)
+			attempt.FieldFinishedAt, attempt.FieldDelivered, attempt.FieldSubjectStart, attempt.FieldSubjectEnd).All(ctx)
 	if err != nil {
 		return err
 	}
@@ -106,7 +108,7 @@ func (e *evidence) addAttempts(ctx context.Context, heads []*db.Execution) error
 		e.at[a.ID] = len(e.attempts)
 		e.attempts = append(e.attempts, releases.Attempt{
 			ID: a.ID, Execution: a.ExecutionID, Workflow: head.Workflow, Environment: r.EnvironmentName, Matrix: r.Matrix,
-			Status: record.Status(a.Status), Reason: a.Reason, Message: a.Message, FinishedAt: timeOf(a.FinishedAt), Commit: head.Commit,
+			Status: record.Status(a.Status), Delivered: a.Delivered, Reason: a.Reason, Message: a.Message, FinishedAt: timeOf(a.FinishedAt), Commit: head.Commit,
 			Start: subjectRecord(a.SubjectStart), End: subjectRecord(a.SubjectEnd), Contradictory: map[uuid.UUID]bool{},
 		})
 	}
@@ -134,10 +136,14 @@ func (e *evidence) addResults(ctx context.Context, heads []*db.Execution) error 
 	if err != nil {
 		return err
 	}
+	bad := make(map[uuid.UUID]bool, len(files))
+	for _, id := range files {
+		bad[id] = true
+	}
 	rows, err := e.s.db.Read().TestResult.Query().Where(testresult.ExecutionIDIn(of...), testresult.SeverityLT(supersededSeverity)).
 		Order(testresult.ByID()).Limit(maxEvidence+1-e.results).
 		Select(testresult.FieldID, testresult.FieldAttemptID, testresult.FieldFileID, testresult.FieldSuite, testresult.FieldName,
-			testresult.FieldTestKey, testresult.FieldVariant, testresult.FieldFingerprint, testresult.FieldEarlier, testresult.FieldFlags,
+			testresult.FieldTestKey, testresult.FieldVariant, testresult.FieldFingerprint, testresult.FieldMessage, testresult.FieldEarlier, testresult.FieldFlags,
 			testresult.FieldOutcome).All(ctx)
 	if err != nil {
 		return err
@@ -152,7 +158,7 @@ func (e *evidence) addResults(ctx context.Context, heads []*db.Execution) error 
 			continue // of an attempt that was tried anew since
 		}
 		e.attempts[i].Results = append(e.attempts[i].Results, resultRecord(row))
-		if slices.Contains(files, row.FileID) {
+		if bad[row.FileID] {
 			e.attempts[i].Contradictory[row.ID] = true
 		}
 	}
@@ -181,8 +187,9 @@ func (s *Store) EnvironmentNames(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// KnownTests returns the tests that the last finished execution of a workflow with results listed in an environment, or in any when
-// there was none in that one. What stands for something else, such as for an exit code, is no test.
+// KnownTests returns the tests that the last finished executions of a workflow listed in an environment, or in any when there were none
+// in that one: all of them together, so that one execution that listed less makes nothing disappear. What stands for something else,
+// such as for an exit code, is no test.
 func (s *Store) KnownTests(ctx context.Context, name, environment string) ([]verdict.Test, error) {
 	ids, err := s.db.Read().Execution.Query().
 		Where(execution.Workflow(name), execution.StatusIn(string(record.Passed), string(record.Failed))).
@@ -190,41 +197,35 @@ func (s *Store) KnownTests(ctx context.Context, name, environment string) ([]ver
 	if err != nil || len(ids) == 0 {
 		return nil, database.Fault(err)
 	}
-	var elsewhere []verdict.Test
-	for _, id := range ids {
-		rows, err := s.db.Read().TestResult.Query().
-			Where(testresult.ExecutionID(id), testresult.SeverityLT(supersededSeverity), testresult.TestKeyNEQ("")).
-			Select(testresult.FieldTestKey, testresult.FieldSuite, testresult.FieldName, testresult.FieldFlags, testresult.FieldEnvironmentName).All(ctx)
-		if err != nil {
-			return nil, database.Fault(err)
-		}
-		if here := testsIn(rows, environment); len(here) > 0 {
-			return here, nil
-		}
-		if elsewhere == nil {
-			elsewhere = testsIn(rows, "")
-		}
+	listed := s.db.Read().TestResult.Query().Where(testresult.ExecutionIDIn(ids...), testresult.SeverityLT(supersededSeverity), testresult.TestKeyNEQ(""),
+		func(sel *entsql.Selector) { // flags are a sum, of which this is one
+			sel.Where(entsql.ExprP(fmt.Sprintf("(%s & %d) = 0", sel.C(testresult.FieldFlags), record.Synthetic)))
+		})
+	here, err := distinctTests(ctx, listed.Clone().Where(testresult.EnvironmentName(environment)))
+	if err != nil || len(here) > 0 {
+		return here, err
 	}
-	return elsewhere, nil
+	return distinctTests(ctx, listed)
 }
 
-// testsIn returns the tests of an environment, or of all, each once.
-func testsIn(rows []*db.TestResult, environment string) []verdict.Test {
-	var out []verdict.Test
-	seen := map[string]bool{}
-	for _, row := range rows {
-		if seen[row.TestKey] || environment != "" && row.EnvironmentName != environment || record.Flag(row.Flags).Has(record.Synthetic) {
-			continue
-		}
-		seen[row.TestKey] = true
-		name := row.Name
-		if row.Suite != "" {
-			name = row.Suite + results.Separator + row.Name
-		}
-		out = append(out, verdict.Test{Key: row.TestKey, Name: name})
+// distinctTests returns each test once, by name.
+func distinctTests(ctx context.Context, q *db.TestResultQuery) ([]verdict.Test, error) {
+	var rows []struct {
+		TestKey string `json:"test_key"`
+		Suite   string `json:"suite"`
+		Name    string `json:"name"`
+	}
+	err := q.GroupBy(testresult.FieldTestKey).
+		Aggregate(db.As(db.Max(testresult.FieldSuite), "suite"), db.As(db.Max(testresult.FieldName), "name")).Scan(ctx, &rows)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	out := make([]verdict.Test, len(rows))
+	for i, row := range rows {
+		out[i] = verdict.Test{Key: row.TestKey, Name: title(row.Suite, row.Name)}
 	}
 	slices.SortFunc(out, func(a, b verdict.Test) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Key, b.Key)) })
-	return out
+	return out, nil
 }
 
 // Approvers returns the e-mails of the members of a team ("team:NAME") who may have to do with releases.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,6 +15,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/fault"
 	releases "github.com/seatrial/seatrial/controlplane/release"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
+	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/attempt"
 	"github.com/seatrial/seatrial/ent/db/execution"
@@ -20,8 +23,8 @@ import (
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
 )
 
-// An execution is evidence for the releases that it is linked with. What changes one makes those stale in the same transaction, so
-// that no verdict can miss it. An execution that a step has started is evidence for what the outermost one above it is.
+// An execution is evidence for the releases that it is linked with. What changes one counts as an arrival at those in the same
+// transaction; a verdict says how many arrivals it was made with, so that none can be missed. An execution that a step has started is evidence for what the outermost one above it is.
 
 // openFor is how long after its creation a release takes what is found to have run against its images.
 const openFor = 90 * 24 * time.Hour
@@ -58,12 +61,12 @@ func (s *Store) linkStarted(ctx context.Context, tx *db.Tx, asked *db.Release, e
 	var ids []uuid.UUID
 	if asked != nil {
 		ids = append(ids, asked.ID)
-		if err := s.link(ctx, tx, asked, e.ID, releases.Asked); err != nil {
+		if _, err := s.link(ctx, tx, asked, e.ID, releases.Asked); err != nil {
 			return err
 		}
 	}
 	if e.Commit != "" {
-		rows, err := tx.Release.Query().Where(release.Commit(e.Commit), release.CreatedAtGT(s.now().Add(-openFor))).All(ctx)
+		rows, err := tx.Release.Query().Where(release.Commit(e.Commit), release.CreatedAtGT(s.now().Add(-openFor))).Select(slimRelease()...).All(ctx)
 		if err != nil {
 			return err
 		}
@@ -72,7 +75,7 @@ func (s *Store) linkStarted(ctx context.Context, tx *db.Tx, asked *db.Release, e
 				continue
 			}
 			ids = append(ids, row.ID)
-			if err := s.link(ctx, tx, row, e.ID, releases.Observed); err != nil {
+			if _, err := s.link(ctx, tx, row, e.ID, releases.Observed); err != nil {
 				return err
 			}
 		}
@@ -85,8 +88,8 @@ func (s *Store) linkObserved(ctx context.Context, tx *db.Tx, head *db.Execution,
 	if subject == nil || len(subject.Images) == 0 {
 		return nil
 	}
-	ctx = insider(ctx, head.OrganizationID) // an agent sees no releases
-	rows, err := tx.Release.Query().Where(release.CreatedAtGT(s.now().Add(-openFor))).All(ctx)
+	ctx = insider(ctx, head.OrganizationID) // what an agent reports is evidence for the whole organization
+	rows, err := tx.Release.Query().Where(release.CreatedAtGT(s.now().Add(-openFor))).Select(slimRelease()...).All(ctx)
 	if err != nil {
 		return err
 	}
@@ -94,51 +97,75 @@ func (s *Store) linkObserved(ctx context.Context, tx *db.Tx, head *db.Execution,
 		if !within(digestsOf(row), *subject) {
 			continue
 		}
-		if err := s.link(ctx, tx, row, head.ID, releases.Observed); err != nil {
+		if _, err := s.link(ctx, tx, row, head.ID, releases.Observed); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// link stores that an execution is evidence for a release. The first reason stays.
-func (s *Store) link(ctx context.Context, tx *db.Tx, row *db.Release, id record.ID, why releases.Link) error {
+// link stores that an execution is evidence for a release, and reports whether it was not known before. The first reason stays.
+func (s *Store) link(ctx context.Context, tx *db.Tx, row *db.Release, id record.ID, why releases.Link) (fresh bool, err error) {
 	known, err := tx.ReleaseExecution.Query().Where(releaseexecution.ReleaseID(row.ID), releaseexecution.ExecutionID(id)).Exist(ctx)
 	if err != nil || known {
-		return err
+		return false, err
 	}
-	return tx.ReleaseExecution.Create().SetOrganizationID(row.OrganizationID).SetReleaseID(row.ID).SetExecutionID(id).
+	return true, tx.ReleaseExecution.Create().SetOrganizationID(row.OrganizationID).SetReleaseID(row.ID).SetExecutionID(id).
 		SetReason(string(why)).Exec(ctx)
 }
 
-// linkEarlier links what ran against the images of a new release before it was created.
-func (s *Store) linkEarlier(ctx context.Context, tx *db.Tx, row *db.Release, n releases.New) error {
+// LinkEvidence links what has run against the images of a release, or names its commit, since a time.
+func (s *Store) LinkEvidence(ctx context.Context, id releases.ID, since time.Time) error {
+	row, err := s.db.Read().Release.Query().Where(release.ID(id)).Select(slimRelease()...).Only(ctx)
+	if err != nil {
+		return database.Fault(err)
+	}
+	ids, err := s.ranAgainst(ctx, row, since)
+	if err != nil || len(ids) == 0 {
+		return database.Fault(err)
+	}
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		linked := false
+		for _, id := range ids {
+			fresh, err := s.link(ctx, tx, row, id, releases.Observed)
+			if err != nil {
+				return err
+			}
+			linked = linked || fresh
+		}
+		if !linked {
+			return nil
+		}
+		return s.makeStale(ctx, tx, []uuid.UUID{row.ID}, "Executions ran against it before.")
+	})
+}
+
+// ranAgainst returns the executions that ran against the images of a release, or name its commit when it has none, by their ids.
+func (s *Store) ranAgainst(ctx context.Context, row *db.Release, since time.Time) ([]uuid.UUID, error) {
 	want := digestsOf(row)
-	var ids []uuid.UUID
 	if len(want) == 0 {
-		found, err := tx.Execution.Query().Where(execution.Commit(row.Commit), execution.CreatedAtGT(n.Since)).IDs(ctx)
-		if err != nil {
-			return err
-		}
-		ids = found
-	} else {
-		attempts, err := tx.Attempt.Query().Where(attempt.SubjectEndNotNil(), attempt.CreatedAtGT(n.Since)).
-			Select(attempt.FieldExecutionID, attempt.FieldSubjectEnd).All(ctx)
-		if err != nil {
-			return err
-		}
-		for _, a := range attempts {
-			if subject := subjectRecord(a.SubjectEnd); subject != nil && within(want, *subject) && !slices.Contains(ids, a.ExecutionID) {
-				ids = append(ids, a.ExecutionID)
+		return s.db.Read().Execution.Query().Where(execution.Commit(row.Commit), execution.CreatedAtGT(since)).Order(execution.ByID()).IDs(ctx)
+	}
+	attempts, err := s.db.Read().Attempt.Query().
+		Where(attempt.Or(attempt.SubjectStartNotNil(), attempt.SubjectEndNotNil()), attempt.CreatedAtGT(since)).
+		Select(attempt.FieldExecutionID, attempt.FieldSubjectStart, attempt.FieldSubjectEnd).All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := map[uuid.UUID]bool{}
+	for _, a := range attempts {
+		for _, subject := range []*record.Subject{subjectRecord(a.SubjectStart), subjectRecord(a.SubjectEnd)} {
+			if subject != nil && within(want, *subject) {
+				found[a.ExecutionID] = true
 			}
 		}
 	}
-	for _, id := range ids {
-		if err := s.link(ctx, tx, row, id, releases.Observed); err != nil {
-			return err
-		}
-	}
-	return nil
+	return slices.SortedFunc(maps.Keys(found), func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) }), nil
+}
+
+// slimRelease is what links need of a release: policy, requirements and verdict may be big.
+func slimRelease() []string {
+	return []string{release.FieldID, release.FieldOrganizationID, release.FieldCommit, release.FieldImages}
 }
 
 // within reports whether all digests were observed. Without any there is nothing to be recognized by.
@@ -199,9 +226,31 @@ func (s *Store) makeStale(ctx context.Context, tx *db.Tx, ids []uuid.UUID, cause
 	}
 	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
 	for _, id := range slices.Compact(ids) {
-		if err := tx.Release.Update().Where(release.ID(id)).SetStaleAt(s.now()).SetCause(clean(cause)).Exec(ctx); err != nil {
+		row, err := locked(s, tx.Release.Query().Where(release.ID(id))).Select(release.FieldID, release.FieldCause, release.FieldStaleAt).Only(ctx)
+		if err != nil {
+			return err
+		}
+		change := tx.Release.UpdateOneID(id).AddArrivals(1).SetCause(causes(row.Cause, clean(cause)))
+		if row.StaleAt == nil {
+			change.SetStaleAt(s.now())
+		}
+		if err := change.Exec(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// maxCause bounds in bytes what is said of all that came in between two verdicts.
+const maxCause = 500
+
+// causes adds a sentence to those that are there, each once. What comes when they are many is left out: the evidence itself is not.
+func causes(known, more string) string {
+	switch {
+	case known == "":
+		return more
+	case strings.Contains(known, more) || len(known)+len(more) > maxCause:
+		return known
+	}
+	return known + " " + more
 }

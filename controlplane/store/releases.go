@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,12 +44,13 @@ func (s *Store) CreateRelease(ctx context.Context, n record.New) (r record.Relea
 		if err != nil {
 			return err
 		}
-		if err := s.linkEarlier(ctx, tx, row, n); err != nil {
-			return err
-		}
 		r, err = releaseRecord(row)
 		return err
 	})
+	if err == nil && !existed {
+		// Only now do those see the release whose reports come in; what they had not told before is found here.
+		err = s.LinkEvidence(ctx, r.ID, n.Since)
+	}
 	return r, existed, err
 }
 
@@ -150,6 +152,7 @@ func (s *Store) Releases(ctx context.Context, application string, size int, afte
 	}
 	size = pageSize(size)
 	q := s.db.Read().Release.Query().WithTeam().Order(db.Desc(release.FieldID)).Limit(size + 1)
+	q.Select(slices.DeleteFunc(slices.Clone(release.Columns), func(c string) bool { return c == release.FieldCells || c == release.FieldVerdict })...)
 	if application != "" {
 		q = q.Where(release.Application(application))
 	}
@@ -181,11 +184,11 @@ func (s *Store) SaveVerdict(ctx context.Context, id record.ID, d record.Decision
 		if err != nil {
 			return err
 		}
-		if row.DecidedAt != nil && row.DecidedAt.After(d.At) {
-			return nil // another replica has decided on what came in later
+		if row.Judged > d.Arrivals || row.Judged == d.Arrivals && row.DecidedAt != nil && row.DecidedAt.After(d.At) {
+			return nil // another one has decided who knew more
 		}
-		change := row.Update().SetState(string(d.State)).SetVerdict(d.Output).SetDecidedAt(d.At)
-		if row.StaleAt != nil && !row.StaleAt.After(d.Mark) {
+		change := row.Update().SetState(string(d.State)).SetVerdict(d.Output).SetDecidedAt(d.At).SetJudged(d.Arrivals)
+		if row.Arrivals == d.Arrivals {
 			change.ClearStaleAt().SetCause("")
 		}
 		before := row.State
@@ -215,7 +218,7 @@ func (s *Store) StaleReleases(ctx context.Context, decidedBefore, createdAfter t
 			ID             uuid.UUID `json:"id"`
 			OrganizationID uuid.UUID `json:"organization_id"`
 		}
-		err := s.db.Read().Release.Query().Where(which).Order(release.ByDecidedAt(), release.ByID()).Limit(limit).
+		err := s.db.Read().Release.Query().Where(which).Order(release.ByStaleAt(), release.ByDecidedAt(), release.ByID()).Limit(limit).
 			Select(release.FieldID, release.FieldOrganizationID).Scan(tenant.System(ctx), &rows)
 		if err != nil {
 			return nil, database.Fault(err)
@@ -230,7 +233,7 @@ func (s *Store) StaleReleases(ctx context.Context, decidedBefore, createdAfter t
 func releaseRecord(row *db.Release) (record.Release, error) {
 	r := record.Release{
 		ID: row.ID, Application: row.Application, Version: row.Version, Commit: row.Commit, Actor: row.Actor, CreatedAt: row.CreatedAt.UTC(),
-		State: verdict.State(row.State), Decided: timeOf(row.DecidedAt), Stale: row.StaleAt != nil,
+		State: verdict.State(row.State), Decided: timeOf(row.DecidedAt), Stale: row.StaleAt != nil, Arrivals: row.Arrivals,
 	}
 	if row.Edges.Team != nil {
 		r.Team = row.Edges.Team.Name

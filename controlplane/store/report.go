@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -29,12 +30,13 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.S
 		if err != nil {
 			return err
 		}
+		before := a
 		ended := record.Status(a.Status).Terminal()
 		status := record.Next(record.Status(a.Status), r.Status)
 		if a, err = s.mergeAttempt(ctx, a, status, r); err != nil {
 			return err
 		}
-		asks, err := mergeSteps(ctx, tx, a, r.Steps)
+		found, err := mergeSteps(ctx, tx, a, r.Steps)
 		if err != nil {
 			return err
 		}
@@ -56,13 +58,12 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.S
 				return err
 			}
 		}
-		for _, subject := range []*record.Subject{r.SubjectStart, r.SubjectEnd} {
-			if err := s.linkObserved(ctx, tx, head, subject); err != nil {
-				return err
-			}
+		judge, err := s.attemptTold(ctx, tx, head, before, a, found)
+		if err != nil {
+			return err
 		}
 		after, err = s.derive(ctx, tx, head)
-		after.calls = after.calls || asks
+		after.calls, after.judge = after.calls || found.asks, after.judge || judge
 		saved = record.Saved{Status: status}
 		if record.Lost(status, a.Reason) {
 			after.wake = union(after.wake, []cluster.ID{a.ClusterID}) // a new attempt may be its to start
@@ -73,6 +74,26 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.S
 		saved.Effects = s.admitAfter(ctx, after)
 	}
 	return saved, err
+}
+
+// attemptTold links an execution with the releases that one of its attempts is seen to run against, and makes its releases stale when the
+// attempt says something new beside its status: what it ran against, that its reports are complete, or an exit code, which may
+// contradict them.
+func (s *Store) attemptTold(ctx context.Context, tx *db.Tx, head *db.Execution, before, a *db.Attempt, found found) (judge bool, err error) {
+	news := found.learned || a.Delivered != before.Delivered
+	for _, subject := range []struct{ before, now json.RawMessage }{{before.SubjectStart, a.SubjectStart}, {before.SubjectEnd, a.SubjectEnd}} {
+		if bytes.Equal(subject.before, subject.now) {
+			continue
+		}
+		news = true
+		if err := s.linkObserved(ctx, tx, head, subjectRecord(subject.now)); err != nil {
+			return false, err
+		}
+	}
+	if !news {
+		return false, nil
+	}
+	return s.evidenceFor(ctx, tx, head, "An execution of "+head.Workflow+" told what it ran against.")
 }
 
 // lockAttempt finds an attempt of the calling agent and locks its execution; what it returns was read under the lock.
@@ -165,15 +186,20 @@ func mergeNotes(notes, more []string) []string {
 	return notes
 }
 
+// found is what a report says of steps that has consequences.
+type found struct {
+	asks    bool // there is something to decide about what they execute
+	learned bool // an exit code
+}
+
 // mergeSteps moves the steps forward. Facts that are missing are filled in even after a step has ended.
-// It reports whether there is something to decide about what they execute.
-func mergeSteps(ctx context.Context, tx *db.Tx, a *db.Attempt, steps []record.Step) (asks bool, err error) {
+func mergeSteps(ctx context.Context, tx *db.Tx, a *db.Attempt, steps []record.Step) (out found, err error) {
 	if len(steps) == 0 {
-		return false, nil
+		return out, nil
 	}
 	rows, err := tx.Step.Query().Where(step.AttemptID(a.ID)).All(ctx)
 	if err != nil {
-		return false, err
+		return out, err
 	}
 	for _, reported := range steps {
 		i := slices.IndexFunc(rows, func(row *db.Step) bool { return row.Index == reported.Index })
@@ -181,27 +207,30 @@ func mergeSteps(ctx context.Context, tx *db.Tx, a *db.Attempt, steps []record.St
 			continue // not in the plan: nothing to keep it under
 		}
 		row := rows[i]
-		if err := mergeStep(ctx, tx, a, row, reported); err != nil {
-			return false, err
+		learned, err := mergeStep(ctx, tx, a, row, reported)
+		if err != nil {
+			return out, err
 		}
+		out.learned = out.learned || learned
 		if reported.Params != nil && row.Execute != nil && !record.Status(row.Status).Terminal() && !record.Status(a.Status).Terminal() {
 			made, err := makeCalls(ctx, tx, a, row, reported.Params)
 			if err != nil {
-				return false, err
+				return out, err
 			}
-			asks = asks || made
+			out.asks = out.asks || made
 		}
 		if row.Execute != nil && !record.Status(row.Status).Terminal() && reported.Status.Terminal() {
-			asks = true
+			out.asks = true
 			if err := callsWithout(ctx, tx, call.AttemptID(a.ID), call.StepIndex(row.Index)); err != nil {
-				return false, err
+				return out, err
 			}
 		}
 	}
-	return asks, nil
+	return out, nil
 }
 
-func mergeStep(ctx context.Context, tx *db.Tx, a *db.Attempt, row *db.Step, reported record.Step) error {
+// mergeStep moves a step forward and reports whether its exit code became known.
+func mergeStep(ctx context.Context, tx *db.Tx, a *db.Attempt, row *db.Step, reported record.Step) (learned bool, err error) {
 	from := record.Status(row.Status)
 	status := record.Next(from, reported.Status)
 	change := row.Update().SetStatus(string(status)).SetAllowed(row.Allowed || reported.Allowed)
@@ -217,12 +246,11 @@ func mergeStep(ctx context.Context, tx *db.Tx, a *db.Attempt, row *db.Step, repo
 	if row.FinishedAt == nil && status.Terminal() {
 		change.SetNillableFinishedAt(nullable(reported.FinishedAt))
 	}
-	learned := row.ExitCode == nil && reported.ExitCode != nil
-	row, err := change.Save(ctx)
-	if err != nil || !learned {
-		return err
+	learned = row.ExitCode == nil && reported.ExitCode != nil
+	if row, err = change.Save(ctx); err != nil || !learned {
+		return false, err
 	}
-	return judgeExit(ctx, tx, a, row)
+	return true, judgeExit(ctx, tx, a, row)
 }
 
 // queueRelease allows the agent to delete the Job, once.

@@ -38,7 +38,7 @@ func (s *Store) SaveWaiver(ctx context.Context, id record.ID, w verdict.Waiver) 
 }
 
 // ChangeWaiver changes approvals or revocation of a waiver and has its release decided anew.
-func (s *Store) ChangeWaiver(ctx context.Context, id record.ID, which string, change func(*verdict.Waiver) error) error {
+func (s *Store) ChangeWaiver(ctx context.Context, id record.ID, which, by string, change func(*verdict.Waiver) error) error {
 	key, err := uuid.Parse(which)
 	if err != nil {
 		return fault.New(fault.NotFound, "the release has no waiver %q", which)
@@ -63,11 +63,11 @@ func (s *Store) ChangeWaiver(ctx context.Context, id record.ID, which string, ch
 		if err := change(&w); err != nil {
 			return err
 		}
-		return s.keepWaiver(ctx, tx, row, before, w)
+		return s.keepWaiver(ctx, tx, row, by, before, w)
 	})
 }
 
-func (s *Store) keepWaiver(ctx context.Context, tx *db.Tx, row *db.Waiver, before, after verdict.Waiver) error {
+func (s *Store) keepWaiver(ctx context.Context, tx *db.Tx, row *db.Waiver, by string, before, after verdict.Waiver) error {
 	approvals, err := json.Marshal(after.Approvals)
 	if err != nil {
 		return fmt.Errorf("encode approvals: %w", err)
@@ -78,8 +78,8 @@ func (s *Store) keepWaiver(ctx context.Context, tx *db.Tx, row *db.Waiver, befor
 		cause = after.Approvals[n-1].By + " approved a waiver of " + after.Rule + "."
 	}
 	if after.Revoked && !before.Revoked {
-		update.SetRevokedAt(s.now())
-		cause = "A waiver of " + after.Rule + " was revoked."
+		update.SetRevokedAt(s.now()).SetRevokedBy(by)
+		cause = by + " revoked a waiver of " + after.Rule + "."
 	}
 	if cause == "" {
 		return nil

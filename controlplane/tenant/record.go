@@ -23,6 +23,7 @@ type Token struct {
 	Team         uuid.UUID
 	TeamName     string
 	Name         string
+	Maker        string // e-mail of the member who made it; empty when nobody knows
 	Hash         []byte // SHA-256 of the secret
 	Scopes       []Scope
 	CreatedAt    time.Time

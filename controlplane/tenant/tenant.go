@@ -53,6 +53,7 @@ type Viewer struct {
 	Subject      uuid.UUID // id of the member, token or agent
 	Cluster      uuid.UUID // agents only
 	Name         string    // for people: e-mail, token name or cluster name
+	Maker        string    // tokens only: e-mail of the member who made it; empty when nobody knows
 	Role         Role
 	Scopes       []Scope
 }
@@ -74,6 +75,14 @@ func (v Viewer) Allows(s Scope) bool {
 		return s == ScopeRead
 	}
 	return false
+}
+
+// Person returns the e-mail of the member who is behind a viewer: the member, or who made the token. Empty when nobody knows.
+func (v Viewer) Person() string {
+	if v.Kind == KindMember {
+		return v.Name
+	}
+	return v.Maker
 }
 
 type viewerKey struct{}

@@ -84,6 +84,20 @@ func (_c *APITokenCreate) SetScopes(v []string) *APITokenCreate {
 	return _c
 }
 
+// SetMaker sets the "maker" field.
+func (_c *APITokenCreate) SetMaker(v string) *APITokenCreate {
+	_c.mutation.SetMaker(v)
+	return _c
+}
+
+// SetNillableMaker sets the "maker" field if the given value is not nil.
+func (_c *APITokenCreate) SetNillableMaker(v *string) *APITokenCreate {
+	if v != nil {
+		_c.SetMaker(*v)
+	}
+	return _c
+}
+
 // SetExpiresAt sets the "expires_at" field.
 func (_c *APITokenCreate) SetExpiresAt(v time.Time) *APITokenCreate {
 	_c.mutation.SetExpiresAt(v)
@@ -179,6 +193,10 @@ func (_c *APITokenCreate) defaults() error {
 		v := apitoken.DefaultUpdatedAt()
 		_c.mutation.SetUpdatedAt(v)
 	}
+	if _, ok := _c.mutation.Maker(); !ok {
+		v := apitoken.DefaultMaker
+		_c.mutation.SetMaker(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if apitoken.DefaultID == nil {
 			return fmt.Errorf("db: uninitialized apitoken.DefaultID (forgotten import db/runtime?)")
@@ -216,6 +234,9 @@ func (_c *APITokenCreate) check() error {
 	}
 	if _, ok := _c.mutation.Scopes(); !ok {
 		return &ValidationError{Name: "scopes", err: errors.New(`db: missing required field "APIToken.scopes"`)}
+	}
+	if _, ok := _c.mutation.Maker(); !ok {
+		return &ValidationError{Name: "maker", err: errors.New(`db: missing required field "APIToken.maker"`)}
 	}
 	if _, ok := _c.mutation.ExpiresAt(); !ok {
 		return &ValidationError{Name: "expires_at", err: errors.New(`db: missing required field "APIToken.expires_at"`)}
@@ -281,6 +302,10 @@ func (_c *APITokenCreate) createSpec() (*APIToken, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Scopes(); ok {
 		_spec.SetField(apitoken.FieldScopes, field.TypeJSON, value)
 		_node.Scopes = value
+	}
+	if value, ok := _c.mutation.Maker(); ok {
+		_spec.SetField(apitoken.FieldMaker, field.TypeString, value)
+		_node.Maker = value
 	}
 	if value, ok := _c.mutation.ExpiresAt(); ok {
 		_spec.SetField(apitoken.FieldExpiresAt, field.TypeTime, value)
@@ -458,6 +483,9 @@ func (u *APITokenUpsertOne) UpdateNewValues() *APITokenUpsertOne {
 		}
 		if _, exists := u.create.mutation.Hash(); exists {
 			s.SetIgnore(apitoken.FieldHash)
+		}
+		if _, exists := u.create.mutation.Maker(); exists {
+			s.SetIgnore(apitoken.FieldMaker)
 		}
 		if _, exists := u.create.mutation.ExpiresAt(); exists {
 			s.SetIgnore(apitoken.FieldExpiresAt)
@@ -750,6 +778,9 @@ func (u *APITokenUpsertBulk) UpdateNewValues() *APITokenUpsertBulk {
 			}
 			if _, exists := b.mutation.Hash(); exists {
 				s.SetIgnore(apitoken.FieldHash)
+			}
+			if _, exists := b.mutation.Maker(); exists {
+				s.SetIgnore(apitoken.FieldMaker)
 			}
 			if _, exists := b.mutation.ExpiresAt(); exists {
 				s.SetIgnore(apitoken.FieldExpiresAt)

@@ -65,6 +65,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			apitoken.FieldName:           {Type: field.TypeString, Column: apitoken.FieldName},
 			apitoken.FieldHash:           {Type: field.TypeBytes, Column: apitoken.FieldHash},
 			apitoken.FieldScopes:         {Type: field.TypeJSON, Column: apitoken.FieldScopes},
+			apitoken.FieldMaker:          {Type: field.TypeString, Column: apitoken.FieldMaker},
 			apitoken.FieldExpiresAt:      {Type: field.TypeTime, Column: apitoken.FieldExpiresAt},
 			apitoken.FieldLastUsedAt:     {Type: field.TypeTime, Column: apitoken.FieldLastUsedAt},
 		},
@@ -525,6 +526,8 @@ var schemaGraph = func() *sqlgraph.Schema {
 			release.FieldChanges:        {Type: field.TypeInt, Column: release.FieldChanges},
 			release.FieldVerdict:        {Type: field.TypeJSON, Column: release.FieldVerdict},
 			release.FieldDecidedAt:      {Type: field.TypeTime, Column: release.FieldDecidedAt},
+			release.FieldArrivals:       {Type: field.TypeInt, Column: release.FieldArrivals},
+			release.FieldJudged:         {Type: field.TypeInt, Column: release.FieldJudged},
 			release.FieldStaleAt:        {Type: field.TypeTime, Column: release.FieldStaleAt},
 			release.FieldCause:          {Type: field.TypeString, Column: release.FieldCause},
 		},
@@ -1744,6 +1747,11 @@ func (f *APITokenFilter) WhereHash(p entql.BytesP) {
 // WhereScopes applies the entql json.RawMessage predicate on the scopes field.
 func (f *APITokenFilter) WhereScopes(p entql.BytesP) {
 	f.Where(p.Field(apitoken.FieldScopes))
+}
+
+// WhereMaker applies the entql string predicate on the maker field.
+func (f *APITokenFilter) WhereMaker(p entql.StringP) {
+	f.Where(p.Field(apitoken.FieldMaker))
 }
 
 // WhereExpiresAt applies the entql time.Time predicate on the expires_at field.
@@ -4098,6 +4106,16 @@ func (f *ReleaseFilter) WhereVerdict(p entql.BytesP) {
 // WhereDecidedAt applies the entql time.Time predicate on the decided_at field.
 func (f *ReleaseFilter) WhereDecidedAt(p entql.TimeP) {
 	f.Where(p.Field(release.FieldDecidedAt))
+}
+
+// WhereArrivals applies the entql int predicate on the arrivals field.
+func (f *ReleaseFilter) WhereArrivals(p entql.IntP) {
+	f.Where(p.Field(release.FieldArrivals))
+}
+
+// WhereJudged applies the entql int predicate on the judged field.
+func (f *ReleaseFilter) WhereJudged(p entql.IntP) {
+	f.Where(p.Field(release.FieldJudged))
 }
 
 // WhereStaleAt applies the entql time.Time predicate on the stale_at field.

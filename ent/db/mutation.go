@@ -105,6 +105,7 @@ type APITokenMutation struct {
 	hash                *[]byte
 	scopes              *[]string
 	appendscopes        []string
+	maker               *string
 	expires_at          *time.Time
 	last_used_at        *time.Time
 	clearedFields       map[string]struct{}
@@ -488,6 +489,42 @@ func (m *APITokenMutation) ResetScopes() {
 	m.appendscopes = nil
 }
 
+// SetMaker sets the "maker" field.
+func (m *APITokenMutation) SetMaker(s string) {
+	m.maker = &s
+}
+
+// Maker returns the value of the "maker" field in the mutation.
+func (m *APITokenMutation) Maker() (r string, exists bool) {
+	v := m.maker
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMaker returns the old "maker" field's value of the APIToken entity.
+// If the APIToken object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *APITokenMutation) OldMaker(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMaker is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMaker requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMaker: %w", err)
+	}
+	return oldValue.Maker, nil
+}
+
+// ResetMaker resets all changes to the "maker" field.
+func (m *APITokenMutation) ResetMaker() {
+	m.maker = nil
+}
+
 // SetExpiresAt sets the "expires_at" field.
 func (m *APITokenMutation) SetExpiresAt(t time.Time) {
 	m.expires_at = &t
@@ -661,7 +698,7 @@ func (m *APITokenMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *APITokenMutation) Fields() []string {
-	fields := make([]string, 0, 9)
+	fields := make([]string, 0, 10)
 	if m.created_at != nil {
 		fields = append(fields, apitoken.FieldCreatedAt)
 	}
@@ -682,6 +719,9 @@ func (m *APITokenMutation) Fields() []string {
 	}
 	if m.scopes != nil {
 		fields = append(fields, apitoken.FieldScopes)
+	}
+	if m.maker != nil {
+		fields = append(fields, apitoken.FieldMaker)
 	}
 	if m.expires_at != nil {
 		fields = append(fields, apitoken.FieldExpiresAt)
@@ -711,6 +751,8 @@ func (m *APITokenMutation) Field(name string) (ent.Value, bool) {
 		return m.Hash()
 	case apitoken.FieldScopes:
 		return m.Scopes()
+	case apitoken.FieldMaker:
+		return m.Maker()
 	case apitoken.FieldExpiresAt:
 		return m.ExpiresAt()
 	case apitoken.FieldLastUsedAt:
@@ -738,6 +780,8 @@ func (m *APITokenMutation) OldField(ctx context.Context, name string) (ent.Value
 		return m.OldHash(ctx)
 	case apitoken.FieldScopes:
 		return m.OldScopes(ctx)
+	case apitoken.FieldMaker:
+		return m.OldMaker(ctx)
 	case apitoken.FieldExpiresAt:
 		return m.OldExpiresAt(ctx)
 	case apitoken.FieldLastUsedAt:
@@ -799,6 +843,13 @@ func (m *APITokenMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetScopes(v)
+		return nil
+	case apitoken.FieldMaker:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMaker(v)
 		return nil
 	case apitoken.FieldExpiresAt:
 		v, ok := value.(time.Time)
@@ -892,6 +943,9 @@ func (m *APITokenMutation) ResetField(name string) error {
 		return nil
 	case apitoken.FieldScopes:
 		m.ResetScopes()
+		return nil
+	case apitoken.FieldMaker:
+		m.ResetMaker()
 		return nil
 	case apitoken.FieldExpiresAt:
 		m.ResetExpiresAt()
@@ -20592,6 +20646,10 @@ type ReleaseMutation struct {
 	verdict             *json.RawMessage
 	appendverdict       json.RawMessage
 	decided_at          *time.Time
+	arrivals            *int
+	addarrivals         *int
+	judged              *int
+	addjudged           *int
 	stale_at            *time.Time
 	cause               *string
 	clearedFields       map[string]struct{}
@@ -21497,6 +21555,118 @@ func (m *ReleaseMutation) ResetDecidedAt() {
 	delete(m.clearedFields, release.FieldDecidedAt)
 }
 
+// SetArrivals sets the "arrivals" field.
+func (m *ReleaseMutation) SetArrivals(i int) {
+	m.arrivals = &i
+	m.addarrivals = nil
+}
+
+// Arrivals returns the value of the "arrivals" field in the mutation.
+func (m *ReleaseMutation) Arrivals() (r int, exists bool) {
+	v := m.arrivals
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldArrivals returns the old "arrivals" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldArrivals(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldArrivals is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldArrivals requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldArrivals: %w", err)
+	}
+	return oldValue.Arrivals, nil
+}
+
+// AddArrivals adds i to the "arrivals" field.
+func (m *ReleaseMutation) AddArrivals(i int) {
+	if m.addarrivals != nil {
+		*m.addarrivals += i
+	} else {
+		m.addarrivals = &i
+	}
+}
+
+// AddedArrivals returns the value that was added to the "arrivals" field in this mutation.
+func (m *ReleaseMutation) AddedArrivals() (r int, exists bool) {
+	v := m.addarrivals
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetArrivals resets all changes to the "arrivals" field.
+func (m *ReleaseMutation) ResetArrivals() {
+	m.arrivals = nil
+	m.addarrivals = nil
+}
+
+// SetJudged sets the "judged" field.
+func (m *ReleaseMutation) SetJudged(i int) {
+	m.judged = &i
+	m.addjudged = nil
+}
+
+// Judged returns the value of the "judged" field in the mutation.
+func (m *ReleaseMutation) Judged() (r int, exists bool) {
+	v := m.judged
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldJudged returns the old "judged" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldJudged(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldJudged is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldJudged requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldJudged: %w", err)
+	}
+	return oldValue.Judged, nil
+}
+
+// AddJudged adds i to the "judged" field.
+func (m *ReleaseMutation) AddJudged(i int) {
+	if m.addjudged != nil {
+		*m.addjudged += i
+	} else {
+		m.addjudged = &i
+	}
+}
+
+// AddedJudged returns the value that was added to the "judged" field in this mutation.
+func (m *ReleaseMutation) AddedJudged() (r int, exists bool) {
+	v := m.addjudged
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetJudged resets all changes to the "judged" field.
+func (m *ReleaseMutation) ResetJudged() {
+	m.judged = nil
+	m.addjudged = nil
+}
+
 // SetStaleAt sets the "stale_at" field.
 func (m *ReleaseMutation) SetStaleAt(t time.Time) {
 	m.stale_at = &t
@@ -21670,7 +21840,7 @@ func (m *ReleaseMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ReleaseMutation) Fields() []string {
-	fields := make([]string, 0, 20)
+	fields := make([]string, 0, 22)
 	if m.created_at != nil {
 		fields = append(fields, release.FieldCreatedAt)
 	}
@@ -21725,6 +21895,12 @@ func (m *ReleaseMutation) Fields() []string {
 	if m.decided_at != nil {
 		fields = append(fields, release.FieldDecidedAt)
 	}
+	if m.arrivals != nil {
+		fields = append(fields, release.FieldArrivals)
+	}
+	if m.judged != nil {
+		fields = append(fields, release.FieldJudged)
+	}
 	if m.stale_at != nil {
 		fields = append(fields, release.FieldStaleAt)
 	}
@@ -21775,6 +21951,10 @@ func (m *ReleaseMutation) Field(name string) (ent.Value, bool) {
 		return m.Verdict()
 	case release.FieldDecidedAt:
 		return m.DecidedAt()
+	case release.FieldArrivals:
+		return m.Arrivals()
+	case release.FieldJudged:
+		return m.Judged()
 	case release.FieldStaleAt:
 		return m.StaleAt()
 	case release.FieldCause:
@@ -21824,6 +22004,10 @@ func (m *ReleaseMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldVerdict(ctx)
 	case release.FieldDecidedAt:
 		return m.OldDecidedAt(ctx)
+	case release.FieldArrivals:
+		return m.OldArrivals(ctx)
+	case release.FieldJudged:
+		return m.OldJudged(ctx)
 	case release.FieldStaleAt:
 		return m.OldStaleAt(ctx)
 	case release.FieldCause:
@@ -21963,6 +22147,20 @@ func (m *ReleaseMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetDecidedAt(v)
 		return nil
+	case release.FieldArrivals:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetArrivals(v)
+		return nil
+	case release.FieldJudged:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetJudged(v)
+		return nil
 	case release.FieldStaleAt:
 		v, ok := value.(time.Time)
 		if !ok {
@@ -21991,6 +22189,12 @@ func (m *ReleaseMutation) AddedFields() []string {
 	if m.addchanges != nil {
 		fields = append(fields, release.FieldChanges)
 	}
+	if m.addarrivals != nil {
+		fields = append(fields, release.FieldArrivals)
+	}
+	if m.addjudged != nil {
+		fields = append(fields, release.FieldJudged)
+	}
 	return fields
 }
 
@@ -22003,6 +22207,10 @@ func (m *ReleaseMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedPolicyRevision()
 	case release.FieldChanges:
 		return m.AddedChanges()
+	case release.FieldArrivals:
+		return m.AddedArrivals()
+	case release.FieldJudged:
+		return m.AddedJudged()
 	}
 	return nil, false
 }
@@ -22025,6 +22233,20 @@ func (m *ReleaseMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddChanges(v)
+		return nil
+	case release.FieldArrivals:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddArrivals(v)
+		return nil
+	case release.FieldJudged:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddJudged(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Release numeric field %s", name)
@@ -22133,6 +22355,12 @@ func (m *ReleaseMutation) ResetField(name string) error {
 		return nil
 	case release.FieldDecidedAt:
 		m.ResetDecidedAt()
+		return nil
+	case release.FieldArrivals:
+		m.ResetArrivals()
+		return nil
+	case release.FieldJudged:
+		m.ResetJudged()
 		return nil
 	case release.FieldStaleAt:
 		m.ResetStaleAt()

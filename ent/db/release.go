@@ -57,6 +57,10 @@ type Release struct {
 	Verdict json.RawMessage `json:"verdict,omitempty"`
 	// DecidedAt holds the value of the "decided_at" field.
 	DecidedAt *time.Time `json:"decided_at,omitempty"`
+	// Arrivals holds the value of the "arrivals" field.
+	Arrivals int `json:"arrivals,omitempty"`
+	// Judged holds the value of the "judged" field.
+	Judged int `json:"judged,omitempty"`
 	// StaleAt holds the value of the "stale_at" field.
 	StaleAt *time.Time `json:"stale_at,omitempty"`
 	// Cause holds the value of the "cause" field.
@@ -107,7 +111,7 @@ func (*Release) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case release.FieldImages, release.FieldPolicy, release.FieldCells, release.FieldVerdict:
 			values[i] = new([]byte)
-		case release.FieldPolicyRevision, release.FieldChanges:
+		case release.FieldPolicyRevision, release.FieldChanges, release.FieldArrivals, release.FieldJudged:
 			values[i] = new(sql.NullInt64)
 		case release.FieldApplication, release.FieldVersion, release.FieldCommit, release.FieldActor, release.FieldPolicyName, release.FieldPolicyDigest, release.FieldState, release.FieldCause:
 			values[i] = new(sql.NullString)
@@ -253,6 +257,18 @@ func (_m *Release) assignValues(columns []string, values []any) error {
 				_m.DecidedAt = new(time.Time)
 				*_m.DecidedAt = value.Time
 			}
+		case release.FieldArrivals:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field arrivals", values[i])
+			} else if value.Valid {
+				_m.Arrivals = int(value.Int64)
+			}
+		case release.FieldJudged:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field judged", values[i])
+			} else if value.Valid {
+				_m.Judged = int(value.Int64)
+			}
 		case release.FieldStaleAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
 				return fmt.Errorf("unexpected type %T for field stale_at", values[i])
@@ -367,6 +383,12 @@ func (_m *Release) String() string {
 		builder.WriteString("decided_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
+	builder.WriteString(", ")
+	builder.WriteString("arrivals=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Arrivals))
+	builder.WriteString(", ")
+	builder.WriteString("judged=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Judged))
 	builder.WriteString(", ")
 	if v := _m.StaleAt; v != nil {
 		builder.WriteString("stale_at=")

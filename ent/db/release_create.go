@@ -183,6 +183,34 @@ func (_c *ReleaseCreate) SetNillableDecidedAt(v *time.Time) *ReleaseCreate {
 	return _c
 }
 
+// SetArrivals sets the "arrivals" field.
+func (_c *ReleaseCreate) SetArrivals(v int) *ReleaseCreate {
+	_c.mutation.SetArrivals(v)
+	return _c
+}
+
+// SetNillableArrivals sets the "arrivals" field if the given value is not nil.
+func (_c *ReleaseCreate) SetNillableArrivals(v *int) *ReleaseCreate {
+	if v != nil {
+		_c.SetArrivals(*v)
+	}
+	return _c
+}
+
+// SetJudged sets the "judged" field.
+func (_c *ReleaseCreate) SetJudged(v int) *ReleaseCreate {
+	_c.mutation.SetJudged(v)
+	return _c
+}
+
+// SetNillableJudged sets the "judged" field if the given value is not nil.
+func (_c *ReleaseCreate) SetNillableJudged(v *int) *ReleaseCreate {
+	if v != nil {
+		_c.SetJudged(*v)
+	}
+	return _c
+}
+
 // SetStaleAt sets the "stale_at" field.
 func (_c *ReleaseCreate) SetStaleAt(v time.Time) *ReleaseCreate {
 	_c.mutation.SetStaleAt(v)
@@ -298,6 +326,14 @@ func (_c *ReleaseCreate) defaults() error {
 		v := release.DefaultChanges
 		_c.mutation.SetChanges(v)
 	}
+	if _, ok := _c.mutation.Arrivals(); !ok {
+		v := release.DefaultArrivals
+		_c.mutation.SetArrivals(v)
+	}
+	if _, ok := _c.mutation.Judged(); !ok {
+		v := release.DefaultJudged
+		_c.mutation.SetJudged(v)
+	}
 	if _, ok := _c.mutation.Cause(); !ok {
 		v := release.DefaultCause
 		_c.mutation.SetCause(v)
@@ -368,6 +404,12 @@ func (_c *ReleaseCreate) check() error {
 	}
 	if _, ok := _c.mutation.Changes(); !ok {
 		return &ValidationError{Name: "changes", err: errors.New(`db: missing required field "Release.changes"`)}
+	}
+	if _, ok := _c.mutation.Arrivals(); !ok {
+		return &ValidationError{Name: "arrivals", err: errors.New(`db: missing required field "Release.arrivals"`)}
+	}
+	if _, ok := _c.mutation.Judged(); !ok {
+		return &ValidationError{Name: "judged", err: errors.New(`db: missing required field "Release.judged"`)}
 	}
 	if _, ok := _c.mutation.Cause(); !ok {
 		return &ValidationError{Name: "cause", err: errors.New(`db: missing required field "Release.cause"`)}
@@ -477,6 +519,14 @@ func (_c *ReleaseCreate) createSpec() (*Release, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.DecidedAt(); ok {
 		_spec.SetField(release.FieldDecidedAt, field.TypeTime, value)
 		_node.DecidedAt = &value
+	}
+	if value, ok := _c.mutation.Arrivals(); ok {
+		_spec.SetField(release.FieldArrivals, field.TypeInt, value)
+		_node.Arrivals = value
+	}
+	if value, ok := _c.mutation.Judged(); ok {
+		_spec.SetField(release.FieldJudged, field.TypeInt, value)
+		_node.Judged = value
 	}
 	if value, ok := _c.mutation.StaleAt(); ok {
 		_spec.SetField(release.FieldStaleAt, field.TypeTime, value)
@@ -647,6 +697,42 @@ func (u *ReleaseUpsert) UpdateDecidedAt() *ReleaseUpsert {
 // ClearDecidedAt clears the value of the "decided_at" field.
 func (u *ReleaseUpsert) ClearDecidedAt() *ReleaseUpsert {
 	u.SetNull(release.FieldDecidedAt)
+	return u
+}
+
+// SetArrivals sets the "arrivals" field.
+func (u *ReleaseUpsert) SetArrivals(v int) *ReleaseUpsert {
+	u.Set(release.FieldArrivals, v)
+	return u
+}
+
+// UpdateArrivals sets the "arrivals" field to the value that was provided on create.
+func (u *ReleaseUpsert) UpdateArrivals() *ReleaseUpsert {
+	u.SetExcluded(release.FieldArrivals)
+	return u
+}
+
+// AddArrivals adds v to the "arrivals" field.
+func (u *ReleaseUpsert) AddArrivals(v int) *ReleaseUpsert {
+	u.Add(release.FieldArrivals, v)
+	return u
+}
+
+// SetJudged sets the "judged" field.
+func (u *ReleaseUpsert) SetJudged(v int) *ReleaseUpsert {
+	u.Set(release.FieldJudged, v)
+	return u
+}
+
+// UpdateJudged sets the "judged" field to the value that was provided on create.
+func (u *ReleaseUpsert) UpdateJudged() *ReleaseUpsert {
+	u.SetExcluded(release.FieldJudged)
+	return u
+}
+
+// AddJudged adds v to the "judged" field.
+func (u *ReleaseUpsert) AddJudged(v int) *ReleaseUpsert {
+	u.Add(release.FieldJudged, v)
 	return u
 }
 
@@ -855,6 +941,48 @@ func (u *ReleaseUpsertOne) UpdateDecidedAt() *ReleaseUpsertOne {
 func (u *ReleaseUpsertOne) ClearDecidedAt() *ReleaseUpsertOne {
 	return u.Update(func(s *ReleaseUpsert) {
 		s.ClearDecidedAt()
+	})
+}
+
+// SetArrivals sets the "arrivals" field.
+func (u *ReleaseUpsertOne) SetArrivals(v int) *ReleaseUpsertOne {
+	return u.Update(func(s *ReleaseUpsert) {
+		s.SetArrivals(v)
+	})
+}
+
+// AddArrivals adds v to the "arrivals" field.
+func (u *ReleaseUpsertOne) AddArrivals(v int) *ReleaseUpsertOne {
+	return u.Update(func(s *ReleaseUpsert) {
+		s.AddArrivals(v)
+	})
+}
+
+// UpdateArrivals sets the "arrivals" field to the value that was provided on create.
+func (u *ReleaseUpsertOne) UpdateArrivals() *ReleaseUpsertOne {
+	return u.Update(func(s *ReleaseUpsert) {
+		s.UpdateArrivals()
+	})
+}
+
+// SetJudged sets the "judged" field.
+func (u *ReleaseUpsertOne) SetJudged(v int) *ReleaseUpsertOne {
+	return u.Update(func(s *ReleaseUpsert) {
+		s.SetJudged(v)
+	})
+}
+
+// AddJudged adds v to the "judged" field.
+func (u *ReleaseUpsertOne) AddJudged(v int) *ReleaseUpsertOne {
+	return u.Update(func(s *ReleaseUpsert) {
+		s.AddJudged(v)
+	})
+}
+
+// UpdateJudged sets the "judged" field to the value that was provided on create.
+func (u *ReleaseUpsertOne) UpdateJudged() *ReleaseUpsertOne {
+	return u.Update(func(s *ReleaseUpsert) {
+		s.UpdateJudged()
 	})
 }
 
@@ -1235,6 +1363,48 @@ func (u *ReleaseUpsertBulk) UpdateDecidedAt() *ReleaseUpsertBulk {
 func (u *ReleaseUpsertBulk) ClearDecidedAt() *ReleaseUpsertBulk {
 	return u.Update(func(s *ReleaseUpsert) {
 		s.ClearDecidedAt()
+	})
+}
+
+// SetArrivals sets the "arrivals" field.
+func (u *ReleaseUpsertBulk) SetArrivals(v int) *ReleaseUpsertBulk {
+	return u.Update(func(s *ReleaseUpsert) {
+		s.SetArrivals(v)
+	})
+}
+
+// AddArrivals adds v to the "arrivals" field.
+func (u *ReleaseUpsertBulk) AddArrivals(v int) *ReleaseUpsertBulk {
+	return u.Update(func(s *ReleaseUpsert) {
+		s.AddArrivals(v)
+	})
+}
+
+// UpdateArrivals sets the "arrivals" field to the value that was provided on create.
+func (u *ReleaseUpsertBulk) UpdateArrivals() *ReleaseUpsertBulk {
+	return u.Update(func(s *ReleaseUpsert) {
+		s.UpdateArrivals()
+	})
+}
+
+// SetJudged sets the "judged" field.
+func (u *ReleaseUpsertBulk) SetJudged(v int) *ReleaseUpsertBulk {
+	return u.Update(func(s *ReleaseUpsert) {
+		s.SetJudged(v)
+	})
+}
+
+// AddJudged adds v to the "judged" field.
+func (u *ReleaseUpsertBulk) AddJudged(v int) *ReleaseUpsertBulk {
+	return u.Update(func(s *ReleaseUpsert) {
+		s.AddJudged(v)
+	})
+}
+
+// UpdateJudged sets the "judged" field to the value that was provided on create.
+func (u *ReleaseUpsertBulk) UpdateJudged() *ReleaseUpsertBulk {
+	return u.Update(func(s *ReleaseUpsert) {
+		s.UpdateJudged()
 	})
 }
 

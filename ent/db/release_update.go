@@ -110,6 +110,48 @@ func (_u *ReleaseUpdate) ClearDecidedAt() *ReleaseUpdate {
 	return _u
 }
 
+// SetArrivals sets the "arrivals" field.
+func (_u *ReleaseUpdate) SetArrivals(v int) *ReleaseUpdate {
+	_u.mutation.ResetArrivals()
+	_u.mutation.SetArrivals(v)
+	return _u
+}
+
+// SetNillableArrivals sets the "arrivals" field if the given value is not nil.
+func (_u *ReleaseUpdate) SetNillableArrivals(v *int) *ReleaseUpdate {
+	if v != nil {
+		_u.SetArrivals(*v)
+	}
+	return _u
+}
+
+// AddArrivals adds value to the "arrivals" field.
+func (_u *ReleaseUpdate) AddArrivals(v int) *ReleaseUpdate {
+	_u.mutation.AddArrivals(v)
+	return _u
+}
+
+// SetJudged sets the "judged" field.
+func (_u *ReleaseUpdate) SetJudged(v int) *ReleaseUpdate {
+	_u.mutation.ResetJudged()
+	_u.mutation.SetJudged(v)
+	return _u
+}
+
+// SetNillableJudged sets the "judged" field if the given value is not nil.
+func (_u *ReleaseUpdate) SetNillableJudged(v *int) *ReleaseUpdate {
+	if v != nil {
+		_u.SetJudged(*v)
+	}
+	return _u
+}
+
+// AddJudged adds value to the "judged" field.
+func (_u *ReleaseUpdate) AddJudged(v int) *ReleaseUpdate {
+	_u.mutation.AddJudged(v)
+	return _u
+}
+
 // SetStaleAt sets the "stale_at" field.
 func (_u *ReleaseUpdate) SetStaleAt(v time.Time) *ReleaseUpdate {
 	_u.mutation.SetStaleAt(v)
@@ -252,6 +294,18 @@ func (_u *ReleaseUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.DecidedAtCleared() {
 		_spec.ClearField(release.FieldDecidedAt, field.TypeTime)
 	}
+	if value, ok := _u.mutation.Arrivals(); ok {
+		_spec.SetField(release.FieldArrivals, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedArrivals(); ok {
+		_spec.AddField(release.FieldArrivals, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Judged(); ok {
+		_spec.SetField(release.FieldJudged, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedJudged(); ok {
+		_spec.AddField(release.FieldJudged, field.TypeInt, value)
+	}
 	if value, ok := _u.mutation.StaleAt(); ok {
 		_spec.SetField(release.FieldStaleAt, field.TypeTime, value)
 	}
@@ -359,6 +413,48 @@ func (_u *ReleaseUpdateOne) SetNillableDecidedAt(v *time.Time) *ReleaseUpdateOne
 // ClearDecidedAt clears the value of the "decided_at" field.
 func (_u *ReleaseUpdateOne) ClearDecidedAt() *ReleaseUpdateOne {
 	_u.mutation.ClearDecidedAt()
+	return _u
+}
+
+// SetArrivals sets the "arrivals" field.
+func (_u *ReleaseUpdateOne) SetArrivals(v int) *ReleaseUpdateOne {
+	_u.mutation.ResetArrivals()
+	_u.mutation.SetArrivals(v)
+	return _u
+}
+
+// SetNillableArrivals sets the "arrivals" field if the given value is not nil.
+func (_u *ReleaseUpdateOne) SetNillableArrivals(v *int) *ReleaseUpdateOne {
+	if v != nil {
+		_u.SetArrivals(*v)
+	}
+	return _u
+}
+
+// AddArrivals adds value to the "arrivals" field.
+func (_u *ReleaseUpdateOne) AddArrivals(v int) *ReleaseUpdateOne {
+	_u.mutation.AddArrivals(v)
+	return _u
+}
+
+// SetJudged sets the "judged" field.
+func (_u *ReleaseUpdateOne) SetJudged(v int) *ReleaseUpdateOne {
+	_u.mutation.ResetJudged()
+	_u.mutation.SetJudged(v)
+	return _u
+}
+
+// SetNillableJudged sets the "judged" field if the given value is not nil.
+func (_u *ReleaseUpdateOne) SetNillableJudged(v *int) *ReleaseUpdateOne {
+	if v != nil {
+		_u.SetJudged(*v)
+	}
+	return _u
+}
+
+// AddJudged adds value to the "judged" field.
+func (_u *ReleaseUpdateOne) AddJudged(v int) *ReleaseUpdateOne {
+	_u.mutation.AddJudged(v)
 	return _u
 }
 
@@ -533,6 +629,18 @@ func (_u *ReleaseUpdateOne) sqlSave(ctx context.Context) (_node *Release, err er
 	}
 	if _u.mutation.DecidedAtCleared() {
 		_spec.ClearField(release.FieldDecidedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Arrivals(); ok {
+		_spec.SetField(release.FieldArrivals, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedArrivals(); ok {
+		_spec.AddField(release.FieldArrivals, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Judged(); ok {
+		_spec.SetField(release.FieldJudged, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedJudged(); ok {
+		_spec.AddField(release.FieldJudged, field.TypeInt, value)
 	}
 	if value, ok := _u.mutation.StaleAt(); ok {
 		_spec.SetField(release.FieldStaleAt, field.TypeTime, value)

@@ -71,6 +71,7 @@ func (APIToken) Fields() []ent.Field {
 		field.String("name").NotEmpty(),
 		field.Bytes("hash").Immutable().Sensitive(),
 		field.Strings("scopes"),
+		field.String("maker").Default("").Immutable(), // e-mail of the member who made it; empty when nobody knows
 		field.Time("expires_at").Immutable(),
 		field.Time("last_used_at").Optional().Nillable(),
 	}

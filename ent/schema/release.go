@@ -82,8 +82,10 @@ func (Release) Fields() []ent.Field {
 		field.Int("changes").Default(0),                     // of the state, the first one included
 		field.JSON("verdict", json.RawMessage{}).Optional(), // verdict.Output of the last decision
 		field.Time("decided_at").Optional().Nillable(),
-		field.Time("stale_at").Optional().Nillable(), // something has come in that the verdict does not know; null when it knows all
-		field.Text("cause").Default(""),              // what that was
+		field.Int("arrivals").Default(0),             // how often something has come in
+		field.Int("judged").Default(0),               // how many of them the verdict knows for sure
+		field.Time("stale_at").Optional().Nillable(), // when the first came in that it does not know; null when it knows all
+		field.Text("cause").Default(""),              // what those were
 	}
 }
 

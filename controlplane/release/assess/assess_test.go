@@ -37,6 +37,8 @@ type world struct {
 	topics    []string
 
 	quarantines []testcase.Quarantine
+	linked      int
+	broken      error // of reading evidence
 }
 
 func (w *world) Policies(context.Context) ([]workflow.Record, error) { return w.policies, nil }
@@ -67,7 +69,7 @@ func (w *world) CreateRelease(_ context.Context, n release.New) (release.Release
 		return *w.release, true, nil
 	}
 	r := n.Release
-	r.Stale = true
+	r.Stale, r.CreatedAt = true, n.Since.Add(7*24*time.Hour)
 	w.release = &r
 	return r, false, nil
 }
@@ -83,12 +85,17 @@ func (w *world) ReleaseByID(context.Context, release.ID) (release.Release, error
 	return *w.release, nil
 }
 
+func (w *world) LinkEvidence(context.Context, release.ID, time.Time) error {
+	w.linked++
+	return nil
+}
+
 func (w *world) Releases(context.Context, string, int, string) ([]release.Release, string, error) {
 	return []release.Release{*w.release}, "", nil
 }
 
 func (w *world) Evidence(context.Context, release.ID) ([]release.Attempt, error) {
-	return w.attempts, nil
+	return w.attempts, w.broken
 }
 
 func (w *world) SaveVerdict(_ context.Context, _ release.ID, d release.Decision) (bool, error) {
@@ -107,7 +114,7 @@ func (w *world) SaveWaiver(_ context.Context, _ release.ID, waiver verdict.Waive
 	return nil
 }
 
-func (w *world) ChangeWaiver(_ context.Context, _ release.ID, id string, change func(*verdict.Waiver) error) error {
+func (w *world) ChangeWaiver(_ context.Context, _ release.ID, id, _ string, change func(*verdict.Waiver) error) error {
 	i := slices.IndexFunc(w.release.Waivers, func(w verdict.Waiver) bool { return w.ID == id })
 	if i < 0 {
 		return fault.New(fault.NotFound, "no waiver")
@@ -150,7 +157,7 @@ func setup(t *testing.T) *bench {
 func as(t *testing.T, name string, kind tenant.Kind) context.Context {
 	t.Helper()
 	return tenant.WithViewer(t.Context(), tenant.Viewer{
-		Kind: kind, Organization: uuid.New(), Name: name, Role: tenant.RoleMaintainer, Scopes: []tenant.Scope{tenant.ScopeRead, tenant.ScopeRelease},
+		Kind: kind, Organization: uuid.New(), Name: name, Maker: name, Role: tenant.RoleMaintainer, Scopes: []tenant.Scope{tenant.ScopeRead, tenant.ScopeRelease},
 	})
 }
 
@@ -171,7 +178,7 @@ func (b *bench) create(t *testing.T) release.Release {
 func (b *bench) ran(environment string, status execution.Status, outcomes ...string) *release.Attempt {
 	subject := &execution.Subject{ObservedAt: b.now, Images: []execution.SubjectImage{{Container: "web", Digest: image}}}
 	a := release.Attempt{
-		ID: uuid.New(), Execution: uuid.New(), Workflow: "smoke", Environment: environment, Status: status, FinishedAt: b.now, Start: subject, End: subject,
+		ID: uuid.New(), Execution: uuid.New(), Workflow: "smoke", Environment: environment, Status: status, Delivered: true, FinishedAt: b.now, Start: subject, End: subject,
 		Contradictory: map[uuid.UUID]bool{},
 	}
 	for i, outcome := range outcomes {
@@ -216,8 +223,14 @@ func TestService_Create(t *testing.T) {
 	if got := r.Cells[1].Required; len(got) != 1 || got[0].Key != release.Itself {
 		t.Errorf("where nothing is known the workflow itself is required: %+v", got)
 	}
+	b.world.policies = nil
 	if _, existed, err := b.Create(as(t, "ann", tenant.KindToken), asked()); err != nil || !existed {
-		t.Errorf("the same again: existed %t, %v", existed, err)
+		t.Errorf("the same again, whatever has become of the policy: existed %t, %v", existed, err)
+	}
+	named := asked()
+	named.Policy = "another"
+	if _, _, err := b.Create(as(t, "ann", tenant.KindToken), named); !fault.Is(err, fault.Conflict) {
+		t.Errorf("held to another policy: %v", err)
 	}
 	other := asked()
 	other.Commit = "0123abc"
@@ -246,6 +259,7 @@ func TestService_CreateRefuses(t *testing.T) {
 		"Commit":      {func(_ *bench, r *release.Request) { r.Commit = "main" }, fault.Invalid, "no commit", "a branch moves"},
 		"Digest":      {func(_ *bench, r *release.Request) { r.Images[0].Digest = "sha256:1" }, fault.Invalid, "no digest", "it would match nothing"},
 		"Twice":       {func(_ *bench, r *release.Request) { r.Images = append(r.Images, r.Images[0]) }, fault.Invalid, "given twice", "a slip of the pen"},
+		"NotFor":      {func(b *bench, r *release.Request) { r.Application, r.Policy = "cart", "gate" }, fault.Invalid, "does not apply to cart", "a laxer policy must not be borrowed"},
 		"NoSuite": {func(b *bench, _ *release.Request) {
 			b.world.policies[0].Source = strings.Replace(gate, "critical", "none", 1)
 		}, fault.Invalid, "none", "what matches nothing would vanish"},
@@ -285,7 +299,7 @@ func TestService_Evidence(t *testing.T) {
 		"Failed":   {func(b *bench) { b.ran("eu", execution.Failed, "passed", "failed") }, "a:passed p:failed", verdict.NotReady, "its tests account for the failure"},
 		"Silent":   {func(b *bench) { b.ran("eu", execution.Failed, "passed", "passed") }, "a:passed p:passed workflow:failed", verdict.NotReady, "a failure that no test accounts for"},
 		"TimedOut": {func(b *bench) { b.ran("eu", execution.TimedOut, "passed", "failed") }, "a:passed p:failed workflow:failed", verdict.NotReady, "no test accounts for a time limit"},
-		"Errored":  {func(b *bench) { b.ran("eu", execution.Errored, "passed", "passed") }, "a:passed p:passed workflow:infra_error", verdict.Ready, "the infrastructure speaks for nothing"},
+		"Errored":  {func(b *bench) { b.ran("eu", execution.Errored, "passed", "passed") }, "a:passed p:passed workflow:infra_error", verdict.Incomplete, "nobody knows what it would have said"},
 		"Lost":     {func(b *bench) { b.ran("eu", execution.Errored) }, "a:never_ran p:never_ran workflow:infra_error", verdict.Incomplete, "a lost pod is no evidence"},
 		"Running":  {func(b *bench) { b.ran("eu", execution.Running).End = nil }, "a:never_ran p:never_ran workflow:running", verdict.Incomplete, "it is under way"},
 		"Skipped":  {func(b *bench) { b.ran("eu", execution.Skipped) }, "a:never_ran p:never_ran", verdict.Incomplete, "it says nothing"},
@@ -321,6 +335,28 @@ func TestService_Evidence(t *testing.T) {
 			b.ran("eu", execution.Failed, "passed", "failed")
 			b.world.quarantines = []testcase.Quarantine{{Test: "p"}}
 		}, "a:passed p:failed", verdict.Ready, "it runs, is shown, and does not count"},
+		"MadeUp": {func(b *bench) {
+			b.ran("eu", execution.Errored, "passed", "passed")
+			b.ran("eu", execution.Passed, "passed", "passed")
+		}, "a:passed p:passed workflow:passed", verdict.Ready, "it ran once more, to its end"},
+		"Cell": {func(b *bench) {
+			b.ran("eu", execution.Passed, "passed", "passed").Matrix = map[string]string{"browser": "chromium"}
+			b.ran("eu", execution.Cancelled).Matrix = map[string]string{"browser": "firefox"}
+		}, "a:passed p:passed workflow:passed workflow:infra_error", verdict.Incomplete, "whoever stops a cell does not make it pass"},
+		"Undelivered": {func(b *bench) { b.ran("eu", execution.Passed, "passed", "passed").Delivered = false }, "a:passed p:passed workflow:running", verdict.Incomplete, "a report may still be on its way"},
+		"NeverDelivered": {func(b *bench) {
+			a := b.ran("eu", execution.Passed, "passed", "passed")
+			a.Delivered, a.FinishedAt = false, b.now.Add(-time.Hour)
+		}, "a:passed p:passed", verdict.Ready, "it is not waited for for ever"},
+		"ExitCode": {func(b *bench) {
+			a := b.ran("eu", execution.Failed, "passed", "passed", "errored")
+			a.Results[2].Key, a.Results[2].Name = "", "«runner exit code»"
+		}, "a:passed p:passed «runner exit code»:failed", verdict.NotReady, "what stands for an exit code"},
+		"ExitCodeAgain": {func(b *bench) {
+			a := b.ran("eu", execution.Failed, "passed", "passed", "errored")
+			a.Results[2].Key, a.Results[2].Name = "", "«runner exit code»"
+			b.ran("eu", execution.Passed, "passed", "passed")
+		}, "a:passed p:passed «runner exit code»:flaky", verdict.NotReady, "an attempt without it speaks against it"},
 		"Matrix": {func(b *bench) {
 			for _, browser := range []string{"chromium", "firefox"} {
 				b.ran("eu", execution.Passed, "passed", "passed").Matrix = map[string]string{"browser": browser}
@@ -417,6 +453,10 @@ func TestService_Waivers(t *testing.T) {
 			t.Errorf("approved by %s with a %s: %v", by.name, by.kind, err)
 		}
 	}
+	unknown := tenant.WithViewer(t.Context(), tenant.Viewer{Kind: tenant.KindToken, Name: "old", Scopes: []tenant.Scope{tenant.ScopeRelease}})
+	if _, err := b.Waive(unknown, "shop", "1.0", release.Ask{Rule: rule, Reason: "known", Fingerprint: "fp1:1"}); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("asked by a token of nobody knows whom: %v", err)
+	}
 	b.world.release.Waivers[0].Requester = "bob"
 	if err := b.Approve(as(t, "bob", tenant.KindMember), "shop", "1.0", w.ID); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("approved by who has asked: %v", err)
@@ -444,5 +484,20 @@ func TestService_Waivers(t *testing.T) {
 	}
 	if err := b.Revoke(as(t, "ann", tenant.KindToken), "shop", "1.0", w.ID); err != nil || !b.world.release.Waivers[0].Revoked {
 		t.Errorf("revoked: %v", err)
+	}
+}
+
+// TestService_Undecidable holds that a release whose evidence is too much to be judged does not stay as it was.
+func TestService_Undecidable(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.create(t)
+	b.world.broken = fault.New(fault.Exhausted, "more than a million results")
+	r, out := b.get(t)
+	if r.State != verdict.Incomplete || len(out.Gaps) != 1 || !strings.Contains(out.Gaps[0], "more than a million results") {
+		t.Errorf("%s, gaps %q", r.State, out.Gaps)
+	}
+	if b.world.linked == 0 {
+		t.Error("while it is young, it is looked for what ran against it meanwhile")
 	}
 }

@@ -45,11 +45,11 @@ func input(r release.Release, known evidence, now time.Time) verdict.Input {
 		if !required || a.Status == execution.Skipped { // a condition said not to run it: it speaks for nothing
 			continue
 		}
-		in.Runs = append(in.Runs, runOf(a))
+		in.Runs = append(in.Runs, runOf(a, now))
 		of[i] = append(of[i], a)
 	}
 	for i := range in.Cells {
-		in.Cells[i].Evidence = cellEvidence(of[i], in.Cells[i].Required)
+		in.Cells[i].Evidence, in.Cells[i].Required = cellEvidence(of[i], in.Cells[i].Required, now)
 		for n, e := range in.Cells[i].Evidence {
 			in.Cells[i].Evidence[n].Quarantined = known.quarantined[e.Test]
 		}
@@ -57,25 +57,76 @@ func input(r release.Release, known evidence, now time.Time) verdict.Input {
 	return in
 }
 
-// cellEvidence returns what all attempts in a cell say. When one of them says something of its workflow as a whole that no test says, all
-// of them do: what failed once and passed once is flaky there, too.
-func cellEvidence(attempts []release.Attempt, required []verdict.Test) []verdict.Evidence {
-	whole := slices.ContainsFunc(required, func(t verdict.Test) bool { return t.Key == release.Itself }) ||
-		slices.ContainsFunc(attempts, func(a release.Attempt) bool { return !a.Status.Terminal() || itself(a) != results.Passed })
+// late is how long the reports of an attempt are waited for after its end. Then it speaks with what is there.
+const late = 10 * time.Minute
+
+// underWay reports whether an attempt may still say something: it has not ended, or not everything of it has been delivered.
+func underWay(a release.Attempt, now time.Time) bool {
+	return !a.Status.Terminal() || !a.Delivered && now.Sub(a.FinishedAt) < late
+}
+
+// cellEvidence returns what all attempts in a cell say, and what is required of it by them. When one of them says something of its
+// workflow as a whole that no test says, all of them do: what failed once and passed once is flaky there, too. An attempt that was lost
+// to the infrastructure, or that somebody stopped, must be made up for: nobody knows what it would have said.
+func cellEvidence(attempts []release.Attempt, required []verdict.Test, now time.Time) ([]verdict.Evidence, []verdict.Test) {
+	asked := slices.ContainsFunc(required, func(t verdict.Test) bool { return t.Key == release.Itself })
+	lost := slices.ContainsFunc(attempts, func(a release.Attempt) bool { return a.Status.Terminal() && !itself(a).Conclusive() })
+	whole := asked || slices.ContainsFunc(attempts, func(a release.Attempt) bool { return underWay(a, now) || itself(a) != results.Passed })
+	if lost && !asked {
+		required = append(slices.Clone(required), verdict.Test{Key: release.Itself, Name: release.ItselfName})
+	}
+	made := standIns{}
+	for _, a := range attempts {
+		maps.Copy(made, standInsOf(a))
+	}
 	var out []verdict.Evidence
 	for _, a := range attempts {
 		out = append(out, evidenceOf(a)...)
+		out = append(out, made.counterparts(a)...)
 		if whole {
-			out = append(out, wholeOf(a))
+			out = append(out, wholeOf(a, now))
+		}
+	}
+	return out, required
+}
+
+// standIns are failures that stand for what no report lists, such as an exit code: their names by their keys.
+type standIns map[string]string
+
+// keyOf identifies a test. What the control plane itself has made has no key but its name.
+func keyOf(r execution.TestResult) string { return cmp.Or(r.Key, nameOf(r)) }
+
+func standInsOf(a release.Attempt) standIns {
+	found := standIns{}
+	for _, r := range a.Results {
+		if r.Flags.Has(execution.Synthetic) || r.Key == "" {
+			found[keyOf(r)] = nameOf(r)
+		}
+	}
+	return found
+}
+
+// counterparts says of an attempt that has passed without such a failure that it has: otherwise nothing could ever speak against it.
+func (s standIns) counterparts(a release.Attempt) []verdict.Evidence {
+	if a.Status != execution.Passed {
+		return nil
+	}
+	own := standInsOf(a)
+	var out []verdict.Evidence
+	for _, key := range slices.Sorted(maps.Keys(s)) {
+		if _, has := own[key]; !has {
+			out = append(out, verdict.Evidence{
+				Test: key, Name: s[key], Variant: variantOf(a.Matrix), Outcome: results.Passed, Synthetic: true, Run: a.ID.String(), FinishedAt: a.FinishedAt,
+			})
 		}
 	}
 	return out
 }
 
-func runOf(a release.Attempt) verdict.Run {
+func runOf(a release.Attempt, now time.Time) verdict.Run {
 	r := verdict.Run{
 		ID: a.ID.String(), Execution: a.Execution.String(), Workflow: a.Workflow, Environment: a.Environment, Status: string(a.Status),
-		Running: !a.Status.Terminal(), FinishedAt: a.FinishedAt, Subject: verdict.Subject{Commit: a.Commit},
+		Running: underWay(a, now), FinishedAt: a.FinishedAt, Subject: verdict.Subject{Commit: a.Commit},
 	}
 	r.Subject.Start, r.Subject.End = imagesOf(a.Start), imagesOf(a.End)
 	return r
@@ -88,7 +139,7 @@ func imagesOf(s *execution.Subject) []verdict.Image {
 	}
 	var out []verdict.Image
 	for _, image := range s.Images {
-		out = append(out, verdict.Image{Name: image.Container, Digest: image.Digest})
+		out = append(out, verdict.Image{Name: repository(image.Image), Digest: image.Digest})
 	}
 	return out
 }
@@ -99,24 +150,35 @@ func evidenceOf(a release.Attempt) []verdict.Evidence {
 	var out []verdict.Evidence
 	for _, r := range a.Results {
 		e := verdict.Evidence{
-			Test: cmp.Or(r.Key, nameOf(r)), Name: nameOf(r), Variant: strings.Join(filled(variant, r.Variant), " "), Run: a.ID.String(),
+			Test: keyOf(r), Name: nameOf(r), Variant: strings.Join(filled(variant, r.Variant), " "), Run: a.ID.String(),
 			Contradictory: a.Contradictory[r.ID], FinishedAt: a.FinishedAt, Synthetic: r.Flags.Has(execution.Synthetic),
 		}
 		for i, earlier := range r.Earlier {
-			e.Outcome, e.FromRetry = results.Outcome(earlier), i > 0
+			e.Outcome, e.FromRetry, e.Fingerprint = results.Outcome(earlier), i > 0, ""
+			if e.Outcome.Bad() { // the tool does not say what went wrong: most likely the same
+				e.Fingerprint = cmp.Or(printOf(r), fingerprint.Of("retried", nameOf(r), ""))
+			}
 			out = append(out, e)
 		}
-		e.Outcome, e.FromRetry, e.Fingerprint = results.Outcome(r.Outcome), len(r.Earlier) > 0, r.Fingerprint
+		e.Outcome, e.FromRetry, e.Fingerprint = results.Outcome(r.Outcome), len(r.Earlier) > 0, printOf(r)
 		e.ExpectedFail, e.UnexpectedPass = r.Flags.Has(execution.ExpectedFail), r.Flags.Has(execution.UnexpectedPass)
 		out = append(out, e)
 	}
 	return out
 }
 
+// printOf is the fingerprint of a failure. What the control plane itself has made was stored without.
+func printOf(r execution.TestResult) string {
+	if r.Fingerprint != "" || !results.Outcome(r.Outcome).Bad() {
+		return r.Fingerprint
+	}
+	return fingerprint.Of(fingerprint.Kind(results.Outcome(r.Outcome)), r.Message, "")
+}
+
 // wholeOf returns what an attempt says of its workflow as a whole.
-func wholeOf(a release.Attempt) verdict.Evidence {
+func wholeOf(a release.Attempt, now time.Time) verdict.Evidence {
 	e := verdict.Evidence{
-		Test: release.Itself, Name: release.ItselfName, Variant: variantOf(a.Matrix), Outcome: itself(a), Running: !a.Status.Terminal(),
+		Test: release.Itself, Name: release.ItselfName, Variant: variantOf(a.Matrix), Outcome: itself(a), Running: underWay(a, now),
 		Run: a.ID.String(), FinishedAt: a.FinishedAt,
 	}
 	if e.Outcome.Bad() {
@@ -132,6 +194,15 @@ func itself(a release.Attempt) results.Outcome {
 		return results.Passed
 	}
 	return outcomeOf(a.Status)
+}
+
+// repository is the name of an image without its tag and digest.
+func repository(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') {
+		image = image[:i]
+	}
+	return image
 }
 
 func filled(parts ...string) []string {

@@ -33,6 +33,10 @@ const (
 	open = 30 * 24 * time.Hour
 	// atOnce is how many releases one sweep decides.
 	atOnce = 100
+	// decideTimeout keeps one release from holding up all others.
+	decideTimeout = 2 * time.Minute
+	// settling is how long after its creation it is looked again for what ran against a release meanwhile.
+	settling = 15 * time.Minute
 )
 
 // Config is what the service needs. Clock may be nil.
@@ -81,9 +85,16 @@ func (s *Service) Create(ctx context.Context, r release.Request) (created releas
 	if err := r.Check(); err != nil {
 		return created, false, err
 	}
-	created, existed, err = s.create(ctx, viewer, r)
+	created, err = s.store.Release(ctx, r.Application, r.Version)
+	if existed = err == nil; fault.Is(err, fault.NotFound) {
+		created, existed, err = s.create(ctx, viewer, r)
+	}
 	if err != nil {
-		return release.Release{}, false, err
+		return release.Release{}, false, fmt.Errorf("create release: %w", err)
+	}
+	if existed && r.Policy != "" && r.Policy != created.Policy.Name {
+		return release.Release{}, false, fault.New(fault.Conflict, "%s %s is held to the policy %s", r.Application, r.Version, created.Policy.Name).
+			WithField("policy").WithHint("A release never changes: give it a version of its own.")
 	}
 	if existed && !same(created, r) {
 		return release.Release{}, false, fault.New(fault.Conflict, "%s %s exists with another commit or other images", r.Application, r.Version).
@@ -169,7 +180,7 @@ func (s *Service) Settle(ctx context.Context) error {
 		return fmt.Errorf("list stale releases: %w", err)
 	}
 	for _, one := range list {
-		inside := tenant.WithViewer(ctx, tenant.Viewer{Kind: tenant.KindMember, Organization: one.Organization, Name: "system"}) // no role: it sees, and no more
+		inside := tenant.WithViewer(ctx, tenant.Viewer{Kind: tenant.KindMember, Organization: one.Organization, Name: "system"}) // no role: it may only read, and store the verdict
 		r, err := s.store.ReleaseByID(inside, one.ID)
 		if err == nil {
 			err = s.decide(inside, r)
@@ -183,19 +194,23 @@ func (s *Service) Settle(ctx context.Context) error {
 
 // decide makes the verdict on what is known now and stores it.
 func (s *Service) decide(ctx context.Context, r release.Release) error {
-	in, at, err := s.input(ctx, r)
+	ctx, cancel := context.WithTimeout(ctx, decideTimeout)
+	defer cancel()
+	if now := s.now(); now.Sub(r.CreatedAt) < settling {
+		// A report that came in while it was created did not see it.
+		if err := s.store.LinkEvidence(ctx, r.ID, r.CreatedAt.Add(-settling)); err != nil {
+			return fmt.Errorf("link what ran against release %s: %w", r.ID, err)
+		}
+	}
+	out, at, err := s.judge(ctx, r)
 	if err != nil {
 		return err
-	}
-	out, err := Judge(ctx, in)
-	if err != nil {
-		return fmt.Errorf("judge release %s: %w", r.ID, err)
 	}
 	text, err := json.Marshal(out)
 	if err != nil {
 		return fmt.Errorf("encode the verdict on release %s: %w", r.ID, err)
 	}
-	changed, err := s.store.SaveVerdict(ctx, r.ID, release.Decision{State: out.State, Output: text, At: in.Now, Mark: at, Cause: causeOf(r, out)})
+	changed, err := s.store.SaveVerdict(ctx, r.ID, release.Decision{State: out.State, Output: text, At: at, Arrivals: r.Arrivals, Cause: causeOf(r, out)})
 	if err != nil {
 		return fmt.Errorf("store the verdict on release %s: %w", r.ID, err)
 	}
@@ -208,22 +223,38 @@ func (s *Service) decide(ctx context.Context, r release.Release) error {
 	return nil
 }
 
-// input reads all that a verdict rests upon, and says until when evidence is in it for sure.
-func (s *Service) input(ctx context.Context, r release.Release) (in verdict.Input, mark time.Time, err error) {
-	mark = s.now()
+// judge makes the verdict on what is known now. What cannot be judged is not ready: it says why in place of the rules.
+func (s *Service) judge(ctx context.Context, r release.Release) (out verdict.Output, at time.Time, err error) {
+	in, err := s.input(ctx, r)
+	if fault.Is(err, fault.Exhausted) {
+		return verdict.Output{State: verdict.Incomplete, Gaps: []string{"The evidence cannot be judged: " + err.Error() + "."}}, s.now(), nil
+	}
+	if err != nil {
+		return out, at, err
+	}
+	if out, err = Judge(ctx, in); err != nil {
+		return out, at, fmt.Errorf("judge release %s: %w", r.ID, err)
+	}
+	return out, in.Now, nil
+}
+
+// input reads all that a verdict rests upon. The release was read before, so that whatever comes in from then on is an arrival that the
+// verdict does not count.
+func (s *Service) input(ctx context.Context, r release.Release) (in verdict.Input, err error) {
+	now := s.now()
 	attempts, err := s.store.Evidence(ctx, r.ID)
 	if err != nil {
-		return in, mark, fmt.Errorf("read the evidence of release %s: %w", r.ID, err)
+		return in, fmt.Errorf("read the evidence of release %s: %w", r.ID, err)
 	}
 	approvers, err := s.store.Approvers(ctx, r.Policy.Waivers.Approvers)
 	if err != nil {
-		return in, mark, fmt.Errorf("read the approvers of release %s: %w", r.ID, err)
+		return in, fmt.Errorf("read the approvers of release %s: %w", r.ID, err)
 	}
-	inside, err := s.store.Quarantines(ctx, mark)
+	inside, err := s.store.Quarantines(ctx, now)
 	if err != nil {
-		return in, mark, fmt.Errorf("read the quarantines: %w", err)
+		return in, fmt.Errorf("read the quarantines: %w", err)
 	}
-	return input(r, evidence{attempts, approvers, quarantined(inside)}, mark), mark, nil
+	return input(r, evidence{attempts, approvers, quarantined(inside)}, now), nil
 }
 
 // Input returns what the verdict on a release rests upon now, for a bundle.
@@ -232,8 +263,7 @@ func (s *Service) Input(ctx context.Context, application, version string) (verdi
 	if err != nil {
 		return verdict.Input{}, fmt.Errorf("get release %s %s: %w", application, version, err)
 	}
-	in, _, err := s.input(ctx, r)
-	return in, err
+	return s.input(ctx, r)
 }
 
 // Judge makes the verdict on an input with the rules that are in it.
@@ -267,8 +297,12 @@ func (s *Service) policyFor(ctx context.Context, r release.Request) (*document.R
 			return nil, verdict.Policy{}, fault.New(fault.Invalid, "this version cannot read the policy %s", record.Name).
 				WithField("policy").WithHint("Apply it again to see what is wrong with it.")
 		}
-		if r.Policy != "" || policy.Match(doc, r.Application) {
+		switch {
+		case policy.Match(doc, r.Application):
 			found, from = append(found, doc), append(from, record)
+		case r.Policy != "":
+			return nil, verdict.Policy{}, fault.New(fault.Invalid, "the policy %s does not apply to %s", r.Policy, r.Application).WithField("policy").
+				WithHint("It says in spec.appliesTo which releases it is for.")
 		}
 	}
 	if err := one(r, from); err != nil {

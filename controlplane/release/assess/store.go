@@ -15,8 +15,8 @@ import (
 // fault.NotFound.
 type Store interface {
 	Catalog
-	// CreateRelease stores a release, links executions since n.Since that ran against its images, and marks it as stale. When the
-	// application has this version already it stores nothing and returns that one and true.
+	// CreateRelease stores a release, which is stale then, and links executions since n.Since as LinkEvidence does. When the application
+	// has this version already it stores nothing and returns that one and true.
 	CreateRelease(ctx context.Context, n release.New) (r release.Release, existed bool, err error)
 	// Release returns a release with everything, or fault.NotFound.
 	Release(ctx context.Context, application, version string) (release.Release, error)
@@ -27,8 +27,10 @@ type Store interface {
 	// Evidence returns the attempts of all executions that are linked to a release, and of those that they have started, with their
 	// results. Attempts that were lost and tried anew are left out.
 	Evidence(ctx context.Context, id release.ID) ([]release.Attempt, error)
-	// SaveVerdict stores a decision. Unless the release was made stale after mark it is no longer stale. A change of the state is
-	// recorded with the cause; it returns whether there was one.
+	// LinkEvidence links what has run against the images of a release, or names its commit, since a time.
+	LinkEvidence(ctx context.Context, id release.ID, since time.Time) error
+	// SaveVerdict stores a decision, unless one is there that knows more. The release is no longer stale when nothing has come in that the
+	// decision does not know. A change of the state is recorded with the cause; it returns whether there was one.
 	SaveVerdict(ctx context.Context, id release.ID, d release.Decision) (changed bool, err error)
 	// StaleReleases lists what is to be decided anew in all organizations: what is stale, and what was decided before a time, unless
 	// it was created before another one. It runs as system.
@@ -36,7 +38,7 @@ type Store interface {
 	// SaveWaiver stores a waiver and marks its release as stale.
 	SaveWaiver(ctx context.Context, id release.ID, w verdict.Waiver) error
 	// ChangeWaiver changes approvals or revocation of a waiver in one transaction and marks its release as stale.
-	ChangeWaiver(ctx context.Context, id release.ID, waiver string, change func(*verdict.Waiver) error) error
+	ChangeWaiver(ctx context.Context, id release.ID, waiver, by string, change func(*verdict.Waiver) error) error
 }
 
 // Catalog is what can be required of a release.
@@ -47,8 +49,8 @@ type Catalog interface {
 	Suites(ctx context.Context) ([]policy.Workflow, error)
 	// EnvironmentNames returns all environments by name.
 	EnvironmentNames(ctx context.Context) ([]string, error)
-	// KnownTests returns the tests that the last finished execution of a workflow with results listed in an environment, or in any
-	// when there was none in that one. None when no execution has listed tests.
+	// KnownTests returns the tests that the last finished executions of a workflow listed in an environment, or in any when there were none
+	// in that one. None when no execution has listed tests.
 	KnownTests(ctx context.Context, workflow, environment string) ([]verdict.Test, error)
 	// Approvers returns the names of the members of a group, "team:NAME", who may have to do with releases. No other group has any.
 	Approvers(ctx context.Context, group string) ([]string, error)

@@ -1,6 +1,7 @@
 package assess
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -39,9 +40,14 @@ func (s *Service) Waive(ctx context.Context, application, version string, a rele
 	if a.For == 0 {
 		a.For = time.Duration(r.Policy.Waivers.MaxAge)
 	}
+	asker := viewer.Person()
+	if asker == "" && !r.Policy.Waivers.SelfApproval {
+		return verdict.Waiver{}, fault.New(fault.Forbidden, "nobody knows who holds the token %q", viewer.Name).
+			WithHint("Whoever asks must not approve: use a token that you have made, or the page of the release.")
+	}
 	w := verdict.Waiver{
 		ID: id.String(), Application: application, Version: version, Rule: a.Rule, Environment: a.Environment, Suite: a.Suite, Test: a.Test,
-		Variant: a.Variant, Fingerprint: a.Fingerprint, Reason: a.Reason, Requester: viewer.Name, CreatedAt: now, ExpiresAt: now.Add(a.For),
+		Variant: a.Variant, Fingerprint: a.Fingerprint, Reason: a.Reason, Requester: cmp.Or(asker, viewer.Name), CreatedAt: now, ExpiresAt: now.Add(a.For),
 	}
 	if err := s.store.SaveWaiver(ctx, r.ID, w); err != nil {
 		return verdict.Waiver{}, fmt.Errorf("store waiver: %w", err)
@@ -68,6 +74,9 @@ func check(a release.Ask, r release.Release) error {
 		return fault.New(fault.Invalid, "the reason is longer than %d bytes", maxReason).WithField("reason")
 	case a.For < 0 || a.For > time.Duration(terms.MaxAge):
 		return fault.New(fault.Invalid, "a waiver may hold for at most %s", time.Duration(terms.MaxAge)).WithField("for")
+	case terms.BindTo != verdict.BindFingerprint && (a.Test == "" || a.Suite == ""):
+		return fault.New(fault.Invalid, "the policy binds waivers to a test").WithField("test").
+			WithHint("Give the suite and the key of the test; the page and `seatrial release status` show them.")
 	case terms.BindTo == verdict.BindFingerprint && a.Fingerprint == "":
 		return fault.New(fault.Invalid, "the policy binds waivers to a failure").WithField("fingerprint").
 			WithHint("Give the fingerprint of the failure; the page and `seatrial release status` show it.")
@@ -98,7 +107,7 @@ func (s *Service) Approve(ctx context.Context, application, version, waiver stri
 			WithHint("The policy %s lets %s approve.", r.Policy.Name, r.Policy.Waivers.Approvers)
 	}
 	now := s.now()
-	err = s.store.ChangeWaiver(ctx, r.ID, waiver, func(w *verdict.Waiver) error {
+	err = s.store.ChangeWaiver(ctx, r.ID, waiver, viewer.Name, func(w *verdict.Waiver) error {
 		switch {
 		case w.Revoked:
 			return fault.New(fault.Conflict, "the waiver was revoked").WithHint("Ask for a new one.")
@@ -130,7 +139,7 @@ func (s *Service) Revoke(ctx context.Context, application, version, waiver strin
 	if err != nil {
 		return fmt.Errorf("get release %s %s: %w", application, version, err)
 	}
-	if err := s.store.ChangeWaiver(ctx, r.ID, waiver, func(w *verdict.Waiver) error {
+	if err := s.store.ChangeWaiver(ctx, r.ID, waiver, viewer.Name, func(w *verdict.Waiver) error {
 		w.Revoked = true
 		return nil
 	}); err != nil {

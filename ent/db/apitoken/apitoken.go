@@ -30,6 +30,8 @@ const (
 	FieldHash = "hash"
 	// FieldScopes holds the string denoting the scopes field in the database.
 	FieldScopes = "scopes"
+	// FieldMaker holds the string denoting the maker field in the database.
+	FieldMaker = "maker"
 	// FieldExpiresAt holds the string denoting the expires_at field in the database.
 	FieldExpiresAt = "expires_at"
 	// FieldLastUsedAt holds the string denoting the last_used_at field in the database.
@@ -66,6 +68,7 @@ var Columns = []string{
 	FieldName,
 	FieldHash,
 	FieldScopes,
+	FieldMaker,
 	FieldExpiresAt,
 	FieldLastUsedAt,
 }
@@ -96,6 +99,8 @@ var (
 	UpdateDefaultUpdatedAt func() time.Time
 	// NameValidator is a validator for the "name" field. It is called by the builders before save.
 	NameValidator func(string) error
+	// DefaultMaker holds the default value on creation for the "maker" field.
+	DefaultMaker string
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -131,6 +136,11 @@ func ByTeamID(opts ...sql.OrderTermOption) OrderOption {
 // ByName orders the results by the name field.
 func ByName(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldName, opts...).ToFunc()
+}
+
+// ByMaker orders the results by the maker field.
+func ByMaker(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMaker, opts...).ToFunc()
 }
 
 // ByExpiresAt orders the results by the expires_at field.

@@ -86,6 +86,11 @@ func Hash(v []byte) predicate.APIToken {
 	return predicate.APIToken(sql.FieldEQ(FieldHash, v))
 }
 
+// Maker applies equality check predicate on the "maker" field. It's identical to MakerEQ.
+func Maker(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldEQ(FieldMaker, v))
+}
+
 // ExpiresAt applies equality check predicate on the "expires_at" field. It's identical to ExpiresAtEQ.
 func ExpiresAt(v time.Time) predicate.APIToken {
 	return predicate.APIToken(sql.FieldEQ(FieldExpiresAt, v))
@@ -319,6 +324,71 @@ func HashLT(v []byte) predicate.APIToken {
 // HashLTE applies the LTE predicate on the "hash" field.
 func HashLTE(v []byte) predicate.APIToken {
 	return predicate.APIToken(sql.FieldLTE(FieldHash, v))
+}
+
+// MakerEQ applies the EQ predicate on the "maker" field.
+func MakerEQ(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldEQ(FieldMaker, v))
+}
+
+// MakerNEQ applies the NEQ predicate on the "maker" field.
+func MakerNEQ(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldNEQ(FieldMaker, v))
+}
+
+// MakerIn applies the In predicate on the "maker" field.
+func MakerIn(vs ...string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldIn(FieldMaker, vs...))
+}
+
+// MakerNotIn applies the NotIn predicate on the "maker" field.
+func MakerNotIn(vs ...string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldNotIn(FieldMaker, vs...))
+}
+
+// MakerGT applies the GT predicate on the "maker" field.
+func MakerGT(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldGT(FieldMaker, v))
+}
+
+// MakerGTE applies the GTE predicate on the "maker" field.
+func MakerGTE(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldGTE(FieldMaker, v))
+}
+
+// MakerLT applies the LT predicate on the "maker" field.
+func MakerLT(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldLT(FieldMaker, v))
+}
+
+// MakerLTE applies the LTE predicate on the "maker" field.
+func MakerLTE(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldLTE(FieldMaker, v))
+}
+
+// MakerContains applies the Contains predicate on the "maker" field.
+func MakerContains(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldContains(FieldMaker, v))
+}
+
+// MakerHasPrefix applies the HasPrefix predicate on the "maker" field.
+func MakerHasPrefix(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldHasPrefix(FieldMaker, v))
+}
+
+// MakerHasSuffix applies the HasSuffix predicate on the "maker" field.
+func MakerHasSuffix(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldHasSuffix(FieldMaker, v))
+}
+
+// MakerEqualFold applies the EqualFold predicate on the "maker" field.
+func MakerEqualFold(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldEqualFold(FieldMaker, v))
+}
+
+// MakerContainsFold applies the ContainsFold predicate on the "maker" field.
+func MakerContainsFold(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldContainsFold(FieldMaker, v))
 }
 
 // ExpiresAtEQ applies the EQ predicate on the "expires_at" field.

@@ -16,6 +16,7 @@ var (
 		{Name: "name", Type: field.TypeString},
 		{Name: "hash", Type: field.TypeBytes},
 		{Name: "scopes", Type: field.TypeJSON},
+		{Name: "maker", Type: field.TypeString, Default: ""},
 		{Name: "expires_at", Type: field.TypeTime},
 		{Name: "last_used_at", Type: field.TypeTime, Nullable: true},
 		{Name: "organization_id", Type: field.TypeUUID},
@@ -29,13 +30,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "api_tokens_organizations_organization",
-				Columns:    []*schema.Column{APITokensColumns[8]},
+				Columns:    []*schema.Column{APITokensColumns[9]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "api_tokens_teams_team",
-				Columns:    []*schema.Column{APITokensColumns[9]},
+				Columns:    []*schema.Column{APITokensColumns[10]},
 				RefColumns: []*schema.Column{TeamsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -44,7 +45,7 @@ var (
 			{
 				Name:    "apitoken_organization_id_hash",
 				Unique:  true,
-				Columns: []*schema.Column{APITokensColumns[8], APITokensColumns[4]},
+				Columns: []*schema.Column{APITokensColumns[9], APITokensColumns[4]},
 			},
 			{
 				Name:    "apitoken_hash",
@@ -864,6 +865,8 @@ var (
 		{Name: "changes", Type: field.TypeInt, Default: 0},
 		{Name: "verdict", Type: field.TypeJSON, Nullable: true},
 		{Name: "decided_at", Type: field.TypeTime, Nullable: true},
+		{Name: "arrivals", Type: field.TypeInt, Default: 0},
+		{Name: "judged", Type: field.TypeInt, Default: 0},
 		{Name: "stale_at", Type: field.TypeTime, Nullable: true},
 		{Name: "cause", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "organization_id", Type: field.TypeUUID},
@@ -877,13 +880,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "releases_organizations_organization",
-				Columns:    []*schema.Column{ReleasesColumns[19]},
+				Columns:    []*schema.Column{ReleasesColumns[21]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "releases_teams_team",
-				Columns:    []*schema.Column{ReleasesColumns[20]},
+				Columns:    []*schema.Column{ReleasesColumns[22]},
 				RefColumns: []*schema.Column{TeamsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -892,17 +895,17 @@ var (
 			{
 				Name:    "release_organization_id_application_version",
 				Unique:  true,
-				Columns: []*schema.Column{ReleasesColumns[19], ReleasesColumns[3], ReleasesColumns[4]},
+				Columns: []*schema.Column{ReleasesColumns[21], ReleasesColumns[3], ReleasesColumns[4]},
 			},
 			{
 				Name:    "release_organization_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{ReleasesColumns[19], ReleasesColumns[0]},
+				Columns: []*schema.Column{ReleasesColumns[21], ReleasesColumns[0]},
 			},
 			{
 				Name:    "release_stale_at",
 				Unique:  false,
-				Columns: []*schema.Column{ReleasesColumns[17]},
+				Columns: []*schema.Column{ReleasesColumns[19]},
 			},
 		},
 	}

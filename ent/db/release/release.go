@@ -52,6 +52,10 @@ const (
 	FieldVerdict = "verdict"
 	// FieldDecidedAt holds the string denoting the decided_at field in the database.
 	FieldDecidedAt = "decided_at"
+	// FieldArrivals holds the string denoting the arrivals field in the database.
+	FieldArrivals = "arrivals"
+	// FieldJudged holds the string denoting the judged field in the database.
+	FieldJudged = "judged"
 	// FieldStaleAt holds the string denoting the stale_at field in the database.
 	FieldStaleAt = "stale_at"
 	// FieldCause holds the string denoting the cause field in the database.
@@ -99,6 +103,8 @@ var Columns = []string{
 	FieldChanges,
 	FieldVerdict,
 	FieldDecidedAt,
+	FieldArrivals,
+	FieldJudged,
 	FieldStaleAt,
 	FieldCause,
 }
@@ -137,6 +143,10 @@ var (
 	DefaultState string
 	// DefaultChanges holds the default value on creation for the "changes" field.
 	DefaultChanges int
+	// DefaultArrivals holds the default value on creation for the "arrivals" field.
+	DefaultArrivals int
+	// DefaultJudged holds the default value on creation for the "judged" field.
+	DefaultJudged int
 	// DefaultCause holds the default value on creation for the "cause" field.
 	DefaultCause string
 	// DefaultID holds the default value on creation for the "id" field.
@@ -219,6 +229,16 @@ func ByChanges(opts ...sql.OrderTermOption) OrderOption {
 // ByDecidedAt orders the results by the decided_at field.
 func ByDecidedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldDecidedAt, opts...).ToFunc()
+}
+
+// ByArrivals orders the results by the arrivals field.
+func ByArrivals(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldArrivals, opts...).ToFunc()
+}
+
+// ByJudged orders the results by the judged field.
+func ByJudged(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldJudged, opts...).ToFunc()
 }
 
 // ByStaleAt orders the results by the stale_at field.

@@ -126,6 +126,16 @@ func DecidedAt(v time.Time) predicate.Release {
 	return predicate.Release(sql.FieldEQ(FieldDecidedAt, v))
 }
 
+// Arrivals applies equality check predicate on the "arrivals" field. It's identical to ArrivalsEQ.
+func Arrivals(v int) predicate.Release {
+	return predicate.Release(sql.FieldEQ(FieldArrivals, v))
+}
+
+// Judged applies equality check predicate on the "judged" field. It's identical to JudgedEQ.
+func Judged(v int) predicate.Release {
+	return predicate.Release(sql.FieldEQ(FieldJudged, v))
+}
+
 // StaleAt applies equality check predicate on the "stale_at" field. It's identical to StaleAtEQ.
 func StaleAt(v time.Time) predicate.Release {
 	return predicate.Release(sql.FieldEQ(FieldStaleAt, v))
@@ -859,6 +869,86 @@ func DecidedAtIsNil() predicate.Release {
 // DecidedAtNotNil applies the NotNil predicate on the "decided_at" field.
 func DecidedAtNotNil() predicate.Release {
 	return predicate.Release(sql.FieldNotNull(FieldDecidedAt))
+}
+
+// ArrivalsEQ applies the EQ predicate on the "arrivals" field.
+func ArrivalsEQ(v int) predicate.Release {
+	return predicate.Release(sql.FieldEQ(FieldArrivals, v))
+}
+
+// ArrivalsNEQ applies the NEQ predicate on the "arrivals" field.
+func ArrivalsNEQ(v int) predicate.Release {
+	return predicate.Release(sql.FieldNEQ(FieldArrivals, v))
+}
+
+// ArrivalsIn applies the In predicate on the "arrivals" field.
+func ArrivalsIn(vs ...int) predicate.Release {
+	return predicate.Release(sql.FieldIn(FieldArrivals, vs...))
+}
+
+// ArrivalsNotIn applies the NotIn predicate on the "arrivals" field.
+func ArrivalsNotIn(vs ...int) predicate.Release {
+	return predicate.Release(sql.FieldNotIn(FieldArrivals, vs...))
+}
+
+// ArrivalsGT applies the GT predicate on the "arrivals" field.
+func ArrivalsGT(v int) predicate.Release {
+	return predicate.Release(sql.FieldGT(FieldArrivals, v))
+}
+
+// ArrivalsGTE applies the GTE predicate on the "arrivals" field.
+func ArrivalsGTE(v int) predicate.Release {
+	return predicate.Release(sql.FieldGTE(FieldArrivals, v))
+}
+
+// ArrivalsLT applies the LT predicate on the "arrivals" field.
+func ArrivalsLT(v int) predicate.Release {
+	return predicate.Release(sql.FieldLT(FieldArrivals, v))
+}
+
+// ArrivalsLTE applies the LTE predicate on the "arrivals" field.
+func ArrivalsLTE(v int) predicate.Release {
+	return predicate.Release(sql.FieldLTE(FieldArrivals, v))
+}
+
+// JudgedEQ applies the EQ predicate on the "judged" field.
+func JudgedEQ(v int) predicate.Release {
+	return predicate.Release(sql.FieldEQ(FieldJudged, v))
+}
+
+// JudgedNEQ applies the NEQ predicate on the "judged" field.
+func JudgedNEQ(v int) predicate.Release {
+	return predicate.Release(sql.FieldNEQ(FieldJudged, v))
+}
+
+// JudgedIn applies the In predicate on the "judged" field.
+func JudgedIn(vs ...int) predicate.Release {
+	return predicate.Release(sql.FieldIn(FieldJudged, vs...))
+}
+
+// JudgedNotIn applies the NotIn predicate on the "judged" field.
+func JudgedNotIn(vs ...int) predicate.Release {
+	return predicate.Release(sql.FieldNotIn(FieldJudged, vs...))
+}
+
+// JudgedGT applies the GT predicate on the "judged" field.
+func JudgedGT(v int) predicate.Release {
+	return predicate.Release(sql.FieldGT(FieldJudged, v))
+}
+
+// JudgedGTE applies the GTE predicate on the "judged" field.
+func JudgedGTE(v int) predicate.Release {
+	return predicate.Release(sql.FieldGTE(FieldJudged, v))
+}
+
+// JudgedLT applies the LT predicate on the "judged" field.
+func JudgedLT(v int) predicate.Release {
+	return predicate.Release(sql.FieldLT(FieldJudged, v))
+}
+
+// JudgedLTE applies the LTE predicate on the "judged" field.
+func JudgedLTE(v int) predicate.Release {
+	return predicate.Release(sql.FieldLTE(FieldJudged, v))
 }
 
 // StaleAtEQ applies the EQ predicate on the "stale_at" field.

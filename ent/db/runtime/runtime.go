@@ -78,6 +78,10 @@ func init() {
 	apitokenDescName := apitokenFields[1].Descriptor()
 	// apitoken.NameValidator is a validator for the "name" field. It is called by the builders before save.
 	apitoken.NameValidator = apitokenDescName.Validators[0].(func(string) error)
+	// apitokenDescMaker is the schema descriptor for maker field.
+	apitokenDescMaker := apitokenFields[4].Descriptor()
+	// apitoken.DefaultMaker holds the default value on creation for the maker field.
+	apitoken.DefaultMaker = apitokenDescMaker.Default.(string)
 	// apitokenDescID is the schema descriptor for id field.
 	apitokenDescID := apitokenMixinFields0[0].Descriptor()
 	// apitoken.DefaultID holds the default value on creation for the id field.
@@ -816,8 +820,16 @@ func init() {
 	releaseDescChanges := releaseFields[12].Descriptor()
 	// release.DefaultChanges holds the default value on creation for the changes field.
 	release.DefaultChanges = releaseDescChanges.Default.(int)
+	// releaseDescArrivals is the schema descriptor for arrivals field.
+	releaseDescArrivals := releaseFields[15].Descriptor()
+	// release.DefaultArrivals holds the default value on creation for the arrivals field.
+	release.DefaultArrivals = releaseDescArrivals.Default.(int)
+	// releaseDescJudged is the schema descriptor for judged field.
+	releaseDescJudged := releaseFields[16].Descriptor()
+	// release.DefaultJudged holds the default value on creation for the judged field.
+	release.DefaultJudged = releaseDescJudged.Default.(int)
 	// releaseDescCause is the schema descriptor for cause field.
-	releaseDescCause := releaseFields[16].Descriptor()
+	releaseDescCause := releaseFields[18].Descriptor()
 	// release.DefaultCause holds the default value on creation for the cause field.
 	release.DefaultCause = releaseDescCause.Default.(string)
 	// releaseDescID is the schema descriptor for id field.

@@ -103,8 +103,12 @@ func (a *app) releaseList() *cobra.Command {
 		}
 		var rows [][]string
 		for _, r := range res.GetReleases() {
+			state := render.State(r.GetState())
+			if r.GetStale() {
+				state += " (more came in)"
+			}
 			rows = append(rows, []string{
-				r.GetApplication(), r.GetVersion(), render.State(r.GetState()), r.GetPolicy().GetName(), render.Time(r.GetCreatedAt()), r.GetActor(),
+				r.GetApplication(), r.GetVersion(), state, r.GetPolicy().GetName(), render.Time(r.GetCreatedAt()), r.GetActor(),
 			})
 		}
 		if len(rows) == 0 {

@@ -46,15 +46,15 @@ func (a *app) releaseGate() *cobra.Command {
 
 // gated returns the release, with wait only once evidence is complete or the time is over.
 func (a *app) gated(ctx context.Context, cl clients, application, version string, wait bool, timeout time.Duration) (*apiv1.Release, error) {
-	res, err := cl.releases.GetRelease(ctx, &apiv1.GetReleaseRequest{Application: application, Version: version})
-	if err != nil || !wait || settled(res.GetRelease()) {
-		return res.GetRelease(), err
-	}
 	watching, stop := ctx, func() {}
 	if timeout > 0 {
 		watching, stop = context.WithTimeout(ctx, timeout)
 	}
 	defer stop()
+	res, err := cl.releases.GetRelease(watching, &apiv1.GetReleaseRequest{Application: application, Version: version})
+	if err != nil || !wait || settled(res.GetRelease()) {
+		return res.GetRelease(), err
+	}
 	last := res.GetRelease()
 	a.say("%s is %s; waiting for evidence", nameOf(last), render.State(last.GetState()))
 	err = a.persist(watching, func(progress func()) error {
@@ -96,6 +96,9 @@ func (a *app) gate(r *apiv1.Release) error {
 		return err
 	}
 	code := exitcode.OfState(r.GetState())
+	if code == exitcode.Passed && r.GetStale() {
+		return coded(exitcode.Missing, &toldError{nameOf(r) + " was " + render.State(r.GetState()) + " before more evidence came in; ask again"})
+	}
 	if code == exitcode.Passed {
 		return nil
 	}

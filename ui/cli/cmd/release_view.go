@@ -87,19 +87,23 @@ func broken(b *strings.Builder, r *apiv1.Release) error {
 		}
 		b.WriteString("\n")
 		for _, f := range rule.GetFailing() {
-			atFault(b, f)
+			atFault(b, r, f)
 		}
 	}
 	return nil
 }
 
-func atFault(b *strings.Builder, f *apiv1.FailingCell) {
+// atFault names the tests that break a rule in a cell, with what a waiver is asked for by.
+func atFault(b *strings.Builder, r *apiv1.Release, f *apiv1.FailingCell) {
 	where := render.Line(f.GetEnvironment()) + "/" + render.Line(f.GetSuite())
 	if f.GetError() != "" {
 		fmt.Fprintf(b, "      %s: %s\n", where, render.Line(f.GetError()))
 	}
 	for _, t := range f.GetTests() {
 		fmt.Fprintf(b, "      %s: %s %s\n", where, render.Line(strings.TrimSpace(t.GetName()+" "+t.GetVariant())), strings.ReplaceAll(render.Line(t.GetVerdict()), "_", " "))
+		if prints := printsOf(r, f, t); len(prints) > 0 {
+			fmt.Fprintf(b, "        test %s, failure %s\n", render.Line(t.GetKey()), render.Line(strings.Join(prints, ", ")))
+		}
 	}
 	if more := int(f.GetAtFault()) - len(f.GetTests()); more > 0 {
 		fmt.Fprintf(b, "      %s: %d more\n", where, more)
@@ -107,6 +111,21 @@ func atFault(b *strings.Builder, f *apiv1.FailingCell) {
 	if f.GetError() == "" && len(f.GetTests()) == 0 {
 		fmt.Fprintf(b, "      %s\n", where)
 	}
+}
+
+// printsOf are the fingerprints of the failures of a test in a cell.
+func printsOf(r *apiv1.Release, f *apiv1.FailingCell, t *apiv1.TestAtFault) []string {
+	for _, c := range r.GetCells() {
+		if c.GetEnvironment() != f.GetEnvironment() || c.GetSuite() != f.GetSuite() {
+			continue
+		}
+		for _, result := range c.GetResults() {
+			if result.GetKey() == t.GetKey() && result.GetVariant() == t.GetVariant() {
+				return result.GetFingerprints()
+			}
+		}
+	}
+	return nil
 }
 
 func waivers(b *strings.Builder, r *apiv1.Release) error {
