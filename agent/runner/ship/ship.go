@@ -63,7 +63,8 @@ type Shipper struct {
 	finished *runnerv1.Finished
 	done     bool // the control plane has stored finished
 	queue    []gather.File
-	busy     int // files being uploaded
+	busy     int            // files being uploaded
+	copies   map[string]int // copies on disk, by how many of the files that are not over yet they are of
 	notes    []string
 	complete bool
 	progress bool // something was acknowledged in this session
@@ -92,7 +93,7 @@ func New(o Options) (*Shipper, error) {
 		return nil, fmt.Errorf("make encoder: %w", err)
 	}
 	return &Shipper{
-		opts: o, client: client, transport: transport, encoder: enc, steps: map[int32]*stepState{},
+		opts: o, client: client, transport: transport, encoder: enc, steps: map[int32]*stepState{}, copies: map[string]int{},
 		wake: make(chan struct{}, 1), more: make(chan struct{}, uploaders),
 	}, nil
 }
@@ -133,10 +134,14 @@ func (s *Shipper) Result() *runnerv1.Finished {
 	return s.finished
 }
 
-// Files uploads copies in the background.
+// Files uploads copies in the background. Files may share a copy, such as a report that is an artifact, too: it is removed after the
+// last of those that were given together.
 func (s *Shipper) Files(files []gather.File) {
 	s.mu.Lock()
 	s.queue = append(s.queue, files...)
+	for _, f := range files {
+		s.copies[f.Copy]++
+	}
 	s.mu.Unlock()
 	for range min(len(files), uploaders) {
 		signal(s.more)

@@ -5,10 +5,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/seatrial/seatrial/agent/runner/gather"
 	"github.com/seatrial/seatrial/agent/runner/pin"
@@ -222,6 +225,32 @@ func TestShipper_Files(t *testing.T) {
 	}
 	if n := strings.Count(notes, "something for people"); n != 1 {
 		t.Errorf("a note is told %d times", n)
+	}
+}
+
+// TestShipper_Files_Shared uploads a report that is an artifact, too: both are of one copy, which has to last for both.
+func TestShipper_Files_Shared(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.run(t)
+	var files []gather.File
+	for range 50 {
+		report := b.file(t, fmt.Sprintf("r%d.xml", len(files)), "x")
+		artifact := report
+		artifact.Header = proto.CloneOf(report.Header)
+		artifact.Header.Kind = runnerv1.FileKind_FILE_KIND_ARTIFACT
+		files = append(files, report, artifact)
+	}
+	b.ship.Files(files)
+	b.ship.Complete()
+	b.delivered(t)
+	if n := len(b.uplink.Files()); n != len(files) {
+		t.Errorf("%d of %d files arrived; notes %q", n, len(files), b.attempts.View().Delivered["c0"])
+	}
+	for _, f := range files {
+		if _, err := os.Stat(f.Copy); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is left: %v", f.Copy, err)
+		}
 	}
 }
 

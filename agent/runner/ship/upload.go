@@ -26,9 +26,7 @@ func (s *Shipper) upload(ctx context.Context) {
 			}
 		}
 		s.put(ctx, f)
-		s.mu.Lock()
-		s.busy--
-		s.mu.Unlock()
+		s.over(f)
 		s.Wake()
 	}
 }
@@ -50,7 +48,6 @@ func (s *Shipper) put(ctx context.Context, f gather.File) {
 	for tries := 0; ; tries++ {
 		err := s.putOnce(ctx, f)
 		if err == nil {
-			_ = os.Remove(f.Copy) // the volume goes with the pod anyway
 			return
 		}
 		if permanent(err) {
@@ -60,6 +57,17 @@ func (s *Shipper) put(ctx context.Context, f gather.File) {
 		if !pause(ctx, tries) {
 			return
 		}
+	}
+}
+
+// over gives up the copy of a file unless another file needs it still.
+func (s *Shipper) over(f gather.File) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy--
+	if s.copies[f.Copy]--; s.copies[f.Copy] <= 0 {
+		delete(s.copies, f.Copy)
+		_ = os.Remove(f.Copy) // the volume goes with the pod anyway
 	}
 }
 

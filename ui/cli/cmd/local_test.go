@@ -193,7 +193,7 @@ func TestLocal_Files(t *testing.T) {
 	}
 	for name, want := range map[string]string{"bad/reports/r.xml": "removes", "bad/artifacts/r.xml": "removes", "good/reports/r.xml": "name='y'"} {
 		if b, err := os.ReadFile(filepath.Join(files, name)); err != nil || !strings.Contains(string(b), want) {
-			t.Errorf("%s is %q, %v", name, b, err)
+			t.Errorf("%s is %q, %v; the run said:\n%s%s", name, b, err, got.out, got.err)
 		}
 	}
 	if got := trial(t, "  steps: [{run: x}]\n", "--files", filepath.Join(files, "bad/reports/r.xml")); got.code != exitcode.Usage || !strings.Contains(got.err, "the folder for files") {
@@ -218,7 +218,7 @@ func TestLocal_Workspace(t *testing.T) {
 	inOrder(t, "messages", got.err, []string{"Runs on this machine, in " + dir, "the source is not fetched", "mine.txt of your workspace is used", "── 1/1 step-1"})
 	for name, want := range map[string]string{"mine.txt": "mine\n", "made.txt": "made\n", "more.txt": "more\n"} {
 		if b, err := os.ReadFile(filepath.Join(files, "step-1/artifacts", name)); err != nil || string(b) != want {
-			t.Errorf("%s is %q, %v", name, b, err)
+			t.Errorf("%s is %q, %v; the run said:\n%s%s", name, b, err, got.out, got.err)
 		}
 	}
 }
