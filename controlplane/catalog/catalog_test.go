@@ -163,13 +163,14 @@ func TestApply_Refused(t *testing.T) {
 		hint   string
 		reason string
 	}{
-		"Missing":     {nil, shop, nil, false, fault.Invalid, `no template "base"`, "Apply base first", "what it uses has to be there"},
-		"PolicyRule":  {nil, strings.Replace(policy, "rules: []", "rules: [{id: r, kind: negative, expr: cell.nope == 0}]", 1), nil, false, fault.Invalid, "nope", "", "the rules of a policy are compiled"},
-		"PolicyFault": {nil, strings.Replace(policy, "suites", "suite", 1), nil, false, fault.Invalid, "suite", "", "a policy is checked as all documents are"},
-		"NotYetThere": {nil, "apiVersion: seatrial.dev/v1\nkind: Schedule\nmetadata: {name: s}\nspec: {cron: \"0 2 * * *\", workflows: [{name: a}]}\n", nil, false, fault.Unsupported, "not supported yet", "", "no other kind can be applied"},
-		"Breaks":      {[]string{base, shop}, renamed, nil, false, fault.Invalid, "breaks workflow shop", "Change shop in the same command", "others rely on it"},
-		"BreaksDry":   {[]string{base, shop}, renamed, nil, true, fault.Invalid, "breaks workflow shop", "", "a dry run says the same"},
-		"WrongAlong":  {[]string{base, shop}, renamed, []string{shop}, false, fault.Invalid, "breaks workflow shop", "", "what goes along is as bad"},
+		"Missing":      {nil, shop, nil, false, fault.Invalid, `no template "base"`, "Apply base first", "what it uses has to be there"},
+		"PolicyRule":   {nil, strings.Replace(policy, "rules: []", "rules: [{id: r, kind: negative, expr: cell.nope == 0}]", 1), nil, false, fault.Invalid, "nope", "", "the rules of a policy are compiled"},
+		"PolicyTarget": {nil, strings.Replace(policy, "applications: [shop]", "applications: [shop], targets: [production]", 1), nil, false, fault.Unsupported, "targets is not supported yet", "", "nothing would heed it"},
+		"PolicyFault":  {nil, strings.Replace(policy, "suites", "suite", 1), nil, false, fault.Invalid, "suite", "", "a policy is checked as all documents are"},
+		"NotYetThere":  {nil, "apiVersion: seatrial.dev/v1\nkind: Schedule\nmetadata: {name: s}\nspec: {cron: \"0 2 * * *\", workflows: [{name: a}]}\n", nil, false, fault.Unsupported, "not supported yet", "", "no other kind can be applied"},
+		"Breaks":       {[]string{base, shop}, renamed, nil, false, fault.Invalid, "breaks workflow shop", "Change shop in the same command", "others rely on it"},
+		"BreaksDry":    {[]string{base, shop}, renamed, nil, true, fault.Invalid, "breaks workflow shop", "", "a dry run says the same"},
+		"WrongAlong":   {[]string{base, shop}, renamed, []string{shop}, false, fault.Invalid, "breaks workflow shop", "", "what goes along is as bad"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

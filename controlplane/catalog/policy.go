@@ -18,6 +18,9 @@ func (c *Catalog) applyPolicy(ctx context.Context, r Request, read parse.Result)
 	if faults := slices.Concat(read.Faults, policy.Check(read)); len(faults) > 0 {
 		return Applied{}, parse.Error(r.File, fault.Invalid, faults) //nolint:wrapcheck // a fault that speaks for itself
 	}
+	if places := workflow.Unsupported(read); len(places) > 0 {
+		return Applied{}, parse.Error(r.File, fault.Unsupported, places) //nolint:wrapcheck // a fault that speaks for itself
+	}
 	doc, ok := read.Value.(*document.ReadinessPolicyDocument)
 	if !ok {
 		return Applied{}, fault.New(fault.Internal, "a document of kind %s is none", read.Kind)

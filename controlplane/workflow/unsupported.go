@@ -23,6 +23,8 @@ func notYet() []string {
 
 		"spec.steps[].metrics",
 		"spec.steps[].artifacts.compress",
+
+		"spec.appliesTo.targets",
 	}
 }
 

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/cookiejar"
@@ -127,8 +128,43 @@ func TestRelease(t *testing.T) {
 	if !slices.Equal(states, want) {
 		t.Errorf("history %v, want %v", states, want)
 	}
+	p.proven(t)
 	p.replaced(t, one)
 	p.shrunk(t, one)
+}
+
+// proven takes the evidence away and checks it without the control plane; one other byte, and it does not hold.
+func (p *plane) proven(t *testing.T) {
+	t.Helper()
+	dir := t.TempDir()
+	bundle, keys := filepath.Join(dir, "bundle.jsonl"), filepath.Join(dir, "keys.json")
+	p.must(t, "release", "bundle", "shop", "1.0", "--out", bundle)
+	p.must(t, "release", "keys", "--out", keys)
+	verify := func() said {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		cmd := p.command(ctx, "", "release", "verify", bundle, "--key", keys)
+		cmd.Env = append(cmd.Env, "SEATRIAL_SERVER=http://127.0.0.1:1") // nobody is there
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState == nil {
+			t.Fatal(err)
+		}
+		return said{code: cmd.ProcessState.ExitCode(), out: string(out)}
+	}
+	if got := verify(); got.code != 0 || !strings.Contains(got.out, "READY") {
+		t.Errorf("the bundle does not hold: exit %d\n%s", got.code, got.out)
+	}
+	text, err := os.ReadFile(bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[len(text)/2] ^= 1
+	if err := os.WriteFile(bundle, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := verify(); got.code != 1 {
+		t.Errorf("another byte in the middle: exit %d\n%s", got.code, got.out)
+	}
 }
 
 // replaced replaces the image while a test runs: that is evidence for neither.
