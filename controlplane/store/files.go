@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"slices"
 
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
@@ -64,7 +63,7 @@ func (s *Store) SaveFile(ctx context.Context, f execution.File, list []execution
 		if err != nil {
 			return err
 		}
-		if err := createResults(ctx, tx, a, r.EnvironmentName, f, list, old); err != nil {
+		if err := s.createResults(ctx, tx, resultsOf{a, f, r.EnvironmentName, old}, list); err != nil {
 			return err
 		}
 		if !old {
@@ -89,26 +88,6 @@ func createFile(ctx context.Context, tx *db.Tx, a *db.Attempt, environment strin
 		SetEnvironmentName(environment).SetStepIndex(f.Step).SetKind(string(f.Kind)).SetPath(clean(f.Path)).SetSize(f.Size).
 		SetSha256(f.SHA256).SetContentType(clean(f.ContentType)).SetFormat(f.Format).SetGrade(f.Grade).
 		SetGradeReason(clean(f.GradeReason)).SetBlob(f.Blob).Exec(ctx)
-}
-
-func createResults(ctx context.Context, tx *db.Tx, a *db.Attempt, environment string, f execution.File, list []execution.TestResult, superseded bool) error {
-	for part := range slices.Chunk(list, batch) {
-		rows := make([]*db.TestResultCreate, len(part))
-		for i, r := range part {
-			rows[i] = tx.TestResult.Create().SetOrganizationID(a.OrganizationID).SetExecutionID(a.ExecutionID).SetAttemptID(a.ID).
-				SetFileID(f.ID).SetEnvironmentName(environment).SetStepIndex(f.Step).SetSeverity(severity(results.Outcome(r.Outcome), superseded)).
-				SetSuite(clean(r.Suite)).SetName(clean(r.Name)).SetSource(clean(r.File)).SetTestKey(r.Key).SetVariant(clean(r.Variant)).
-				SetFingerprint(r.Fingerprint).SetFlags(int(r.Flags)).SetOutcome(r.Outcome).
-				SetDuration(int64(r.Duration)).SetMessage(clean(r.Message)).SetDetail(clean(r.Detail))
-			if len(r.Earlier) > 0 { // null for most: so those that were tried again are found
-				rows[i].SetEarlier(r.Earlier)
-			}
-		}
-		if err := tx.TestResult.CreateBulk(rows...).Exec(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func addCounts(ctx context.Context, head *db.Execution, list []execution.TestResult) error {
