@@ -12,6 +12,7 @@
 //	waiver   which exceptions hold
 //	decide   rules × cells → state
 //	blame    which tests break a rule
+//	reading  what a rule can tell results apart by
 //
 // Whatever is not known speaks against the release: a rule that cannot be evaluated is broken, evidence of another subject is not
 // evidence, and what never ran cannot be waived. So a pass has to prove what it was made on, while a failure stays when its crash took
