@@ -88,6 +88,8 @@ func TestDecide_SameToARule(t *testing.T) {
 		"Compared": {`cell.results.all(a, cell.results.all(b, a != b))`, [][]verdict.Evidence{many("p", "passed", 600)}, 20, true, "compared as wholes"},
 		"Dyn":      {`cell.results.all(r, dyn(r).test == "")`, mixed, 20, true, "of no known type"},
 		"Spread":   {`[cell].all(c, c.results.all(r, r.test == ""))`, [][]verdict.Evidence{many("p", "passed", 600)}, 20, true, "a list of cells"},
+		"DynList":  {`size(cell.results) == 0 || dyn(cell.results)[0].test == ""`, mixed, 20, true, "a list of no known type"},
+		"DynCell":  {`size(cell.results) == 0 || dyn(cell).results[0].test == ""`, mixed, 20, true, "a cell of no known type"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
