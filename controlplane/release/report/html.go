@@ -92,10 +92,11 @@ tr { break-inside: avoid; }
 {{define "rules"}}<ul>
 {{range .}}<li><strong>{{.ID}}</strong>{{with .Description}}: {{.}}{{end}}{{if .Waived}} (by waivers){{end}}{{with .Cells}}
 <ul>
-{{range .}}<li>{{.Place}}{{with .Error}}: {{.}}{{end}}{{if or .Tests .More}}
+{{range .}}<li>{{.Place}}{{with .Error}}: {{.}}{{end}}{{if or .Tests .More .Open}}
 <ul>
 {{range .Tests}}<li>{{.Name}}: {{.Verdict}}</li>
 {{end}}{{if .More}}<li>and {{.More}} more</li>
+{{end}}{{if .Open}}<li>and perhaps others: not every test was looked at</li>
 {{end}}</ul>{{end}}</li>
 {{end}}</ul>{{end}}</li>
 {{end}}</ul>

@@ -77,6 +77,9 @@ func markdownCell(b *bytes.Buffer, c cell) {
 	if c.More > 0 {
 		fmt.Fprintf(b, "    - and %d more\n", c.More)
 	}
+	if c.Open {
+		b.WriteString("    - and perhaps others: not every test was looked at\n")
+	}
 }
 
 func markdownTable(b *bytes.Buffer, header []string, rows [][]string) {

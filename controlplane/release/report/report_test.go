@@ -44,7 +44,7 @@ func sample(name string) (report.Release, verdict.Output) {
 		Rules: []verdict.RuleResult{
 			{ID: "complete", Kind: verdict.Missing, Description: name, Failing: []verdict.FailingCell{{Environment: name, Suite: "load"}}},
 			{ID: "no-failures", Kind: verdict.Negative, Waivable: true, Failing: []verdict.FailingCell{
-				{Environment: "eu", Suite: name, AtFault: 30, Tests: []verdict.AtFault{
+				{Environment: "eu", Suite: name, AtFault: 30, AtLeast: true, Tests: []verdict.AtFault{
 					{Test: "k1", Name: name, Variant: name, Verdict: tests.Failed}, {Test: "k2", Verdict: tests.InfraError},
 				}},
 				{Environment: "us", Suite: "smoke", Error: name},

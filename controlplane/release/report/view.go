@@ -39,7 +39,8 @@ type cell struct {
 	Place string
 	Error string
 	Tests []test
-	More  int // tests at fault that are not listed
+	More  int  // tests at fault that are not listed
+	Open  bool // more than that may be
 }
 
 type test struct{ Name, Verdict string }
@@ -128,7 +129,7 @@ func instant(t time.Time) string {
 func ruleOf(r verdict.RuleResult) rule {
 	out := rule{ID: line(r.ID), Description: line(r.Description), Waived: r.Waived}
 	for _, f := range r.Failing {
-		c := cell{Place: line(f.Environment + "/" + f.Suite), Error: line(f.Error), More: max(0, f.AtFault-len(f.Tests))}
+		c := cell{Place: line(f.Environment + "/" + f.Suite), Error: line(f.Error), More: max(0, f.AtFault-len(f.Tests)), Open: f.AtLeast}
 		for _, t := range f.Tests {
 			c.Tests = append(c.Tests, test{line(cmp.Or(t.Name, t.Test) + " " + t.Variant), words(string(t.Verdict))})
 		}

@@ -30,7 +30,7 @@ func waived(w *world) {
 	failing(w)
 	w.in.Waivers = []verdict.Waiver{
 		{
-			ID: "w1", Application: "shop/cart", Version: "1.42.0", Rule: "no-unwaived-failures", Reason: "known", Requester: "ann",
+			ID: "w1", Application: "shop/cart", Version: "1.42.0", Rule: "no-unwaived-failures", Suite: "smoke", Test: "k3", Reason: "known", Requester: "ann",
 			Approvals: []verdict.Approval{{By: "bob", At: w.now.Add(-time.Minute)}}, CreatedAt: w.now.Add(-time.Hour), ExpiresAt: w.now.Add(time.Hour),
 		},
 		{ID: "w2", Application: "shop/cart", Version: "1.42.0", Rule: "no-unwaived-failures", Requester: "ann", CreatedAt: w.now, ExpiresAt: w.now.Add(time.Hour)},

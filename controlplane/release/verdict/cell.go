@@ -34,7 +34,7 @@ type result struct {
 	quarantined bool
 	// unnamed says that a failure of it has no fingerprint: what is bound to one cannot cover it.
 	unnamed bool
-	waivers []int // those that cover it, of decision.waivers
+	waivers []int // active ones that fit it, of decision.waivers; bound ones may cover it only together
 }
 
 func (r result) bad() bool { return r.Verdict == tests.Failed || r.Verdict == tests.Flaky }
@@ -73,7 +73,7 @@ func arrange(in Input) (grid, error) {
 	})
 	g := grid{release: release, now: in.Now.UTC()}
 	for _, c := range in.Cells {
-		a := arranger{in: c, runs: runs, sees: map[string]bool{}, release: release}
+		a := arranger{in: c, runs: runs, sights: map[string]sight{}, release: release}
 		done, err := a.cell()
 		if err != nil {
 			return grid{}, err
@@ -106,7 +106,7 @@ func runsByID(all []Run) (map[string]Run, error) {
 type arranger struct {
 	in      Cell
 	runs    map[string]Run
-	sees    map[string]bool // run → whether it saw the release
+	sights  map[string]sight // run → what it saw of the release
 	release Release
 }
 
@@ -162,8 +162,9 @@ func (a *arranger) groups() (map[testVariant][]Evidence, error) {
 			return nil, a.wrong("has evidence of the run %q, which is not among the runs", e.Run)
 		case run.Environment != "" && run.Environment != a.in.Environment:
 			return nil, a.wrong("has evidence of the run %q, which was in %s", e.Run, run.Environment)
-		default:
-			a.sees[e.Run] = a.release.sees(run)
+		}
+		if _, judged := a.sights[e.Run]; !judged {
+			a.sights[e.Run] = a.release.sight(run)
 		}
 		if e.FinishedAt.IsZero() && !e.Running {
 			e.FinishedAt = run.FinishedAt
@@ -187,11 +188,12 @@ func (r *result) about(key testVariant, required map[string]Test, evidence []Evi
 	}
 }
 
-// result judges the attempts on the release, or all others when there is none on it.
+// result judges the attempts on the release, or all others when there is none on it. Which are on it is asked for each attempt: of one
+// run a failure may speak, and a pass not.
 func (a *arranger) result(evidence []Evidence) result {
 	var on, off []Evidence
 	for _, e := range evidence {
-		if a.sees[e.Run] {
+		if a.sights[e.Run].of(e) {
 			on = append(on, e)
 		} else {
 			off = append(off, e)

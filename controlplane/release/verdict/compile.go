@@ -42,6 +42,7 @@ type compiledRule struct {
 
 	program cel.Program
 	totals  []string // fields of cell that it reads
+	reading reading  // of results
 }
 
 // Compile checks the rules of a policy. The error is a *fault.Error, Invalid, with every fault of every rule in Places: Field is
@@ -62,7 +63,7 @@ func Compile(p Policy) (Compiled, error) {
 		}
 	}
 	if b := p.Waivers.BindTo; b != "" && b != BindFingerprint {
-		c.fault("waivers.bindTo", "is %q: waivers are bound to %q, or to nothing if it is empty", b, BindFingerprint)
+		c.fault("waivers.bindTo", "is %q: waivers are bound to %q, or to tests if it is empty", b, BindFingerprint)
 	}
 	if len(c.places) > 0 {
 		first := c.places[0]
@@ -137,7 +138,7 @@ func (c *compiler) compile(at string, r *compiledRule) {
 		c.fault(at, `goes through a mapping, which has no order: ask for one value by its name, as in cell.labels["tier"]`)
 		return
 	}
-	r.totals = totals(tree)
+	r.totals, r.reading = totals(tree), readingOf(tree)
 	var err error
 	r.program, err = c.env.Program(checked, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(checkEvery))
 	if err != nil {

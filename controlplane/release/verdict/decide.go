@@ -41,7 +41,7 @@ func Decide(ctx context.Context, c Compiled, in Input) (Output, error) {
 	if d.waivers, err = judge(c.policy, in); err != nil {
 		return Output{}, err
 	}
-	d.cover()
+	d.fit()
 	out := Output{Rules: []RuleResult{}, Cells: []CellResult{}}
 	for _, r := range c.rules {
 		result, err := d.rule(ctx, r)
@@ -79,14 +79,15 @@ type decision struct {
 	grid
 
 	waivers []standing
+	asked   int // results that rules were asked about by themselves
 }
 
-// cover notes which waivers cover which results.
-func (d *decision) cover() {
+// fit notes which waivers fit which results.
+func (d *decision) fit() {
 	for _, c := range d.cells {
 		for i := range c.results {
 			for w := range d.waivers {
-				if d.waivers[w].covers(c, c.results[i]) {
+				if d.waivers[w].fits(c, c.results[i]) {
 					c.results[i].waivers = append(c.results[i].waivers, w)
 				}
 			}
@@ -96,9 +97,7 @@ func (d *decision) cover() {
 
 // waived returns which results of a cell a rule sees as waived.
 func (d *decision) waived(r Rule, c cell) func(i int) bool {
-	return func(i int) bool {
-		return slices.ContainsFunc(c.results[i].waivers, func(w int) bool { return d.waivers[w].of(r) })
-	}
+	return func(i int) bool { return len(d.excuse(r, c.results[i])) > 0 }
 }
 
 func (d *decision) rule(ctx context.Context, r compiledRule) (RuleResult, error) {
@@ -130,11 +129,7 @@ func (d *decision) rule(ctx context.Context, r compiledRule) (RuleResult, error)
 func (d *decision) use(ctx context.Context, r compiledRule, c cell) (bool, error) {
 	var covering []int
 	for _, res := range c.results {
-		for _, w := range res.waivers {
-			if d.waivers[w].of(r.Rule) {
-				covering = append(covering, w)
-			}
-		}
+		covering = append(covering, d.excuse(r.Rule, res)...)
 	}
 	if len(covering) == 0 {
 		return false, nil
@@ -198,14 +193,12 @@ func (d *decision) report(out *Output, p Policy) {
 	}
 }
 
-// override says what people decided about a result: a waiver of any rule counts.
+// override says what people decided about a result: it is waived when waivers cover it for any rule.
 func (d *decision) override(p Policy, r result) tests.Override {
-	for _, w := range r.waivers {
-		if slices.ContainsFunc(p.Rules, d.waivers[w].of) {
-			return tests.Waived
-		}
-	}
-	if r.quarantined {
+	switch {
+	case slices.ContainsFunc(p.Rules, func(rule Rule) bool { return len(d.excuse(rule, r)) > 0 }):
+		return tests.Waived
+	case r.quarantined:
 		return tests.Quarantined
 	}
 	return tests.None

@@ -6,13 +6,15 @@
 //
 //	input    what is asked: release, policy, runs, cells with their evidence, waivers, now
 //	compile  the rules of a policy, checked once
-//	subject  whether a run saw the release
+//	subject  which evidence of a run speaks on the release
 //	cell     the evidence of an environment and a suite, as one verdict for each test and variant
 //	view     what of a cell the rules can see
 //	waiver   which exceptions hold
 //	decide   rules × cells → state
 //	blame    which tests break a rule
+//	reading  what a rule can tell results apart by
 //
 // Whatever is not known speaks against the release: a rule that cannot be evaluated is broken, evidence of another subject is not
-// evidence, and what never ran cannot be waived.
+// evidence, and what never ran cannot be waived. So a pass has to prove what it was made on, while a failure stays when its crash took
+// the proof away, and what is not over yet stands in the way of older verdicts.
 package verdict

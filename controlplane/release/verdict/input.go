@@ -35,7 +35,8 @@ type Release struct {
 
 // Image is a container image.
 type Image struct {
-	// Name is its repository without tag and digest; "" when it is not known.
+	// Name is its repository without tag and digest, in observed images, too: the place of the image, in which no other may be while the
+	// release is tested. "" when it is not known: then the image is there or not, and stands in no other's place.
 	Name string `json:"name,omitempty" cel:"name"`
 	// Digest such as "sha256:…". Digests are compared as full texts.
 	Digest string `json:"digest" cel:"digest"`
@@ -78,11 +79,13 @@ type WaiverTerms struct {
 	SelfApproval bool `json:"selfApproval,omitempty"`
 	// MaxAge is how long a waiver holds at most after it was created.
 	MaxAge Duration `json:"maxAge,omitempty"`
-	// BindTo is BindFingerprint or "".
+	// BindTo is BindFingerprint or "". With "" waivers are bound to tests: one counts only if it names Suite and Test, or it would excuse
+	// failures that nobody knew of when it was approved.
 	BindTo string `json:"bindTo,omitempty"`
 }
 
-// BindFingerprint makes waivers hold for one failure only: another failure of the same test is not waived.
+// BindFingerprint makes waivers hold for one failure only: another failure of the same test is not waived. A test that failed in several
+// ways needs a waiver of each.
 const BindFingerprint = "fingerprint"
 
 // Duration is a time.Duration that is written as text, such as "72h".
@@ -119,7 +122,8 @@ type Run struct {
 	Subject    Subject   `json:"subject,omitzero"`
 }
 
-// Subject is what was under test, as observed in the environment.
+// Subject is what was under test, as observed in the environment. An empty list says that nothing was observed, or that nothing was there:
+// a verdict takes both as unknown.
 type Subject struct {
 	Start  []Image `json:"start,omitempty"`
 	End    []Image `json:"end,omitempty"`
@@ -157,11 +161,12 @@ type Evidence struct {
 	Contradictory bool      `json:"contradictory,omitempty"`
 	Fingerprint   string    `json:"fingerprint,omitempty"` // of the failure
 	Run           string    `json:"run,omitempty"`         // ID in Input.Runs; evidence without a run is of no known subject
-	FinishedAt    time.Time `json:"finishedAt,omitzero"`
+	FinishedAt    time.Time `json:"finishedAt,omitzero"`   // one after Input.Now counts as Input.Now for freshness
 	Quarantined   bool      `json:"quarantined,omitempty"` // whether the test is in quarantine there at Input.Now
 }
 
-// Waiver is an exception that somebody asked for. Rule, Environment, Suite, Test, Variant and Fingerprint narrow it; "" is any.
+// Waiver is an exception that somebody asked for. Rule, Environment, Suite, Test, Variant and Fingerprint narrow it; "" is any. Which of them
+// it has to name is for WaiverTerms.BindTo to say.
 type Waiver struct {
 	ID          string     `json:"id"`
 	Application string     `json:"application"`

@@ -46,10 +46,13 @@ type FailingCell struct {
 	Suite       string `json:"suite"`
 	// Error says why the rule could not be evaluated; "" when it was, and is false.
 	Error string `json:"error,omitempty"`
-	// Tests at fault, at most MaxAtFault of AtFault. Rules on totals name those that are counted in them. There are none when no
-	// test by itself is at fault.
+	// Tests at fault, at most MaxAtFault of AtFault, by key and variant. Rules on totals name those that are counted in them. There are
+	// none when no test by itself is at fault.
 	Tests   []AtFault `json:"tests,omitempty"`
-	AtFault int       `json:"atFault"`
+	AtFault int       `json:"atFault"` // how many were found
+	// AtLeast says that the rule was not asked about all that it can tell apart, since enough was found or too much asked: more than
+	// AtFault may be at fault, also when that is 0.
+	AtLeast bool `json:"atLeast,omitempty"`
 }
 
 // MaxAtFault is how many tests a broken rule names in a cell. Nobody reads more there, and CellResult has them all.
@@ -94,7 +97,7 @@ type TestResult struct {
 	Required bool           `json:"required"`
 	Verdict  tests.Verdict  `json:"verdict"`
 	Override tests.Override `json:"override,omitempty"` // Waived before Quarantined
-	// SubjectOK says that the attempts were made on the release.
+	// SubjectOK says that the attempts were made on the release, or, of those that are not over, that they may prove to be.
 	SubjectOK bool `json:"subjectOK"`
 	// FinishedAt is the end of the newest conclusive attempt, else of the newest attempt; zero while there is none.
 	FinishedAt time.Time `json:"finishedAt,omitzero"`

@@ -83,6 +83,12 @@ func waiver(edits ...func(*verdict.Waiver)) verdict.Waiver {
 	return w
 }
 
+// second is a waiver of another failure.
+func second(edits ...func(*verdict.Waiver)) verdict.Waiver {
+	other := func(w *verdict.Waiver) { w.ID, w.Fingerprint = "w2", "fp1:54df579c0435a606" }
+	return waiver(append([]func(*verdict.Waiver){other}, edits...)...)
+}
+
 // input is a release of one image under the default rules.
 func input(cells ...verdict.Cell) verdict.Input {
 	on, other := images("shop/cart@sha256:aa", "proxy@sha256:01"), images("shop/cart@sha256:bb")

@@ -131,6 +131,12 @@ func edges() map[string]decided {
 		"TwoFailures": {with(input(cell("eu", "a", attempts("a:failed"), attempts("a:failed", failedAs("fp1:54df579c0435a606")))), waiver()), verdict.NotReady, "no-unwaived-failures@eu", "", "the second failure does not hide behind the first"},
 		"FirstOfTwo":  {with(input(cell("eu", "a", attempts("a:failed"), attempts("a:failed", failedAs("fp1:54df579c0435a606")))), waiver(func(w *verdict.Waiver) { w.Fingerprint = "fp1:54df579c0435a606" })), verdict.NotReady, "no-unwaived-failures@eu", "", "nor the first behind the second"},
 		"NotWaivable": {with(unwaivable(input(cell("eu", "a", attempts("a:failed")))), waiver()), verdict.NotReady, "strict@eu", "w1", "a waiver of every rule is one of those that can be waived"},
+		"BothWaived":  {with(input(cell("eu", "a", attempts("a:failed"), attempts("a:failed", failedAs("fp1:54df579c0435a606")))), waiver(), second()), verdict.ReadyWithWaivers, "", "w1 w2", "each failure is waived by one of them"},
+		"ThreeBad":    {with(input(cell("eu", "a", attempts("a:failed"), attempts("a:failed", failedAs("fp1:54df579c0435a606")), attempts("a:failed", failedAs("fp1:0")))), waiver(), second()), verdict.NotReady, "no-unwaived-failures@eu", "", "the third failure does not hide behind the others"},
+		"OneEnded":    {with(input(cell("eu", "a", attempts("a:failed"), attempts("a:failed", failedAs("fp1:54df579c0435a606")))), waiver(), second(func(w *verdict.Waiver) { w.Revoked = true })), verdict.NotReady, "no-unwaived-failures@eu", "", "one that is not active covers nothing"},
+		"OtherRules":  {with(input(cell("eu", "a", attempts("a:failed"), attempts("a:failed", failedAs("fp1:54df579c0435a606")))), waiver(), second(rule("flaky-budget"))), verdict.NotReady, "no-unwaived-failures@eu", "", "one of another rule covers nothing of this one"},
+		"NoneNamed":   {with(input(cell("eu", "a", attempts("a:failed"), attempts("a:failed", failedAs("fp1:54df579c0435a606")), attempts("a:failed", failedAs("")))), waiver(), second()), verdict.NotReady, "no-unwaived-failures@eu", "", "a failure that nobody can name is covered by nobody"},
+		"BothFlaky":   {with(input(cell("eu", "a!", attempts("a:failed a:passed"), attempts("a:failed", failedAs("fp1:54df579c0435a606")))), waiver(), second()), verdict.ReadyWithWaivers, "", "w1 w2", "each way in which it is flaky is waived"},
 		"NoPrint":     {with(input(cell("eu", "a", attempts("a:failed"), attempts("a:failed", failedAs("")))), waiver()), verdict.NotReady, "no-unwaived-failures@eu", "", "a failure that nobody can name neither"},
 		"ByPlace":     {with(input(cell("eu", "a", attempts("a:failed")), cell("us", "a", attempts("a:failed"))), waiver(func(w *verdict.Waiver) { w.Environment = "us" })), verdict.NotReady, "no-unwaived-failures@eu", "w1", "in one environment only"},
 		"BySuite":     {with(input(cell("eu", "a", attempts("a:failed"))), waiver(func(w *verdict.Waiver) { w.Suite = "other" })), verdict.NotReady, "no-unwaived-failures@eu", "", "of another suite"},
@@ -224,11 +230,15 @@ func mix[T any](random *rand.Rand, list []T) {
 // full is an input with something of everything.
 func full() verdict.Input {
 	other := waiver(func(w *verdict.Waiver) { w.ID, w.Revoked = "w2", true })
-	eu := cell("eu", "a! b c d e f", attempts("a/chromium:failed a/chromium:passed a/firefox:passed b:failed c:skipped d:blocked e:running new:passed"),
-		attempts("b:failed", from("on2"), aged(2*time.Hour)), attempts("f:passed", from("off")), attempts("«listed:errored", contradictory))
+	eu := cell("eu", "a! b c d e f g h i", attempts("a/chromium:failed a/chromium:passed a/firefox:passed b:failed c:skipped d:blocked e:running new:passed"),
+		attempts("b:failed", from("on2"), aged(2*time.Hour)), attempts("f:passed", from("off")), attempts("«listed:errored", contradictory),
+		attempts("g:failed", from("crashed")), attempts("h:running", from("unseen")), attempts("i:failed"), attempts("i:failed", failedAs("fp1:54df579c0435a606")))
 	eu.Required[0].Labels = []string{"slow", "critical"}
 	in := with(input(eu, cell("us", "a b", attempts("a:passed b:failed"))), other, waiver(func(w *verdict.Waiver) { w.Environment = "us" }))
 	in.Policy.Rules = append(in.Policy.Rules, verdict.Rule{ID: "own", Kind: verdict.Negative, Expr: "6 / cell.running < 100"})
+	in.Runs = append(in.Runs, verdict.Run{ID: "crashed", Subject: verdict.Subject{Start: images("shop/cart@sha256:aa")}}, verdict.Run{ID: "unseen", Running: true})
+	byTest := func(w *verdict.Waiver) { w.Environment, w.Suite, w.Test = "eu", "smoke", "i" }
+	in.Waivers = append(in.Waivers, waiver(byTest, func(w *verdict.Waiver) { w.ID = "w3" }), second(byTest, func(w *verdict.Waiver) { w.ID = "w4" }))
 	return in
 }
 
@@ -282,10 +292,6 @@ func TestDecide_Results(t *testing.T) {
 
 func TestDecide_AtFault(t *testing.T) {
 	t.Parallel()
-	many := make([]string, 30)
-	for i := range many {
-		many[i] = fmt.Sprintf("t%02d:failed", i)
-	}
 	tests := map[string]struct {
 		in     verdict.Input
 		want   string
@@ -302,7 +308,7 @@ func TestDecide_AtFault(t *testing.T) {
 		"Budget":   {with(ruled(input(cell("eu", "a b c d", attempts("a:failed a:passed b:failed b:passed c:failed c:passed d:failed d:passed"))), verdict.Negative, "cell.flaky <= 2"), waiver(func(w *verdict.Waiver) { w.Test = "a" })), "b c d", 3, "the waived one is not counted"},
 		"Error":    {ruled(input(cell("eu", "a b", attempts("a:failed b:failed"))), verdict.Negative, "cell.failed < 2 || 1 / cell.passed > 5"), "", 0, "an error is nobody's fault that it does not come from"},
 		"ItsError": {ruled(input(cell("eu", "x 1", attempts("x:passed 1:passed"))), verdict.Negative, "cell.results.all(r, int(r.test) > 0)"), "x", 1, "the one that cannot be evaluated"},
-		"Many":     {input(cell("eu", "", attempts(strings.Join(many, " ")))), "t00 t01 t02 t03 t04 t05 t06 t07 t08 t09 t10 t11 t12 t13 t14 t15 t16 t17 t18 t19", 30, "the list is short, the count is not"},
+		"Many":     {input(cell("eu", "", many("t", "failed", 30))), "t0000 t0001 t0002 t0003 t0004 t0005 t0006 t0007 t0008 t0009 t0010 t0011 t0012 t0013 t0014 t0015 t0016 t0017 t0018 t0019", 30, "the list is short, the count is not"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

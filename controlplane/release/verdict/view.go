@@ -81,9 +81,12 @@ func (c *ruleCell) add(r result, now time.Time, waived bool) {
 }
 
 // seenAt is the time that a rule sees. What is running is not stale: it is incomplete, which is for another rule to say. What has no
-// time is as old as times get in CEL's arithmetic, in which a difference to the year 1 is an error and not a long time.
+// time is as old as times get in CEL's arithmetic, in which a difference to the year 1 is an error and not a long time. What ended after
+// now did so by a clock that is wrong, and is no fresher than what ends now.
 func (r result) seenAt(now time.Time) time.Time {
 	switch {
+	case r.FinishedAt.After(now):
+		return now
 	case !r.FinishedAt.IsZero():
 		return r.FinishedAt
 	case r.Verdict == tests.Running:

@@ -58,6 +58,8 @@ func (j judging) why(w Waiver) string {
 		return "It has expired."
 	case w.ExpiresAt.After(w.CreatedAt.Add(time.Duration(terms.MaxAge))):
 		return "It would hold longer than the policy allows."
+	case terms.BindTo != BindFingerprint && (w.Test == "" || w.Suite == ""):
+		return "It does not name a suite and a test, and the policy binds waivers to one test of a suite."
 	}
 	return cmp.Or(j.rule(w), j.approval(w))
 }
@@ -100,16 +102,33 @@ func (j judging) approval(w Waiver) string {
 	return ""
 }
 
-// covers reports whether an active waiver excuses a result in a cell. It excuses bad and flaky ones only, and of a result with several
-// failures none when it is bound to one of them: the others would hide behind it.
-func (s standing) covers(c cell, r result) bool {
-	fits := func(want, have string) bool { return want == "" || want == have }
-	if s.why != "" || !r.bad() || !fits(s.Environment, c.environment) || !fits(s.Suite, c.suite) ||
-		!fits(s.Test, r.Test) || !fits(s.Variant, r.Variant) {
+// fits reports whether an active waiver has to do with a result in a cell: with all of it, or with one of its failures when it is bound
+// to that. Only bad and flaky results need one.
+func (s standing) fits(c cell, r result) bool {
+	in := func(want, have string) bool { return want == "" || want == have }
+	if s.why != "" || !r.bad() || !in(s.Environment, c.environment) || !in(s.Suite, c.suite) || !in(s.Test, r.Test) || !in(s.Variant, r.Variant) {
 		return false
 	}
-	return s.Fingerprint == "" || !r.unnamed && len(r.Fingerprints) == 1 && r.Fingerprints[0] == s.Fingerprint
+	return s.Fingerprint == "" || slices.Contains(r.Fingerprints, s.Fingerprint)
 }
 
 // of reports whether the waiver is about a rule.
 func (s standing) of(r Rule) bool { return r.Waivable && (s.Rule == "" || s.Rule == r.ID) }
+
+// excuse returns the waivers that together cover a result when a rule asks, as indexes of d.waivers; none unless all of its failures are
+// covered. Each has to be named by one of them, or the failure that nobody waived would hide behind those that somebody did. A failure
+// without a fingerprint is named by none: only a waiver of the whole result covers it.
+func (d *decision) excuse(rule Rule, r result) []int {
+	var by []int
+	whole, named := false, map[string]bool{}
+	for _, i := range r.waivers {
+		if w := d.waivers[i]; w.of(rule) {
+			by, whole, named[w.Fingerprint] = append(by, i), whole || w.Fingerprint == "", true
+		}
+	}
+	open := func(fingerprint string) bool { return !named[fingerprint] }
+	if whole || len(by) > 0 && !r.unnamed && !slices.ContainsFunc(r.Fingerprints, open) {
+		return by
+	}
+	return nil
+}

@@ -33,8 +33,11 @@ func TestDecide_Waivers(t *testing.T) {
 		"Version":       {func(w *verdict.Waiver) { w.Version = "1.4.1" }, nil, "another release", "of another version"},
 		"NoVersion":     {func(w *verdict.Waiver) { w.Version = "" }, nil, "another release", "never of all"},
 		"NoFingerprint": {func(w *verdict.Waiver) { w.Fingerprint = "" }, nil, "names no failure", "bound to nothing"},
-		"Free":          {func(w *verdict.Waiver) { w.Fingerprint = "" }, free, "", "the policy binds to tests"},
-		"FreeBound":     {func(w *verdict.Waiver) { w.Fingerprint = "fp1:0" }, free, "", "a waiver may bind itself"},
+		"Free":          {func(w *verdict.Waiver) { w.Fingerprint, w.Suite, w.Test = "", "smoke", "a" }, free, "", "the policy binds to tests"},
+		"FreeBound":     {func(w *verdict.Waiver) { w.Fingerprint, w.Suite, w.Test = "fp1:0", "smoke", "a" }, free, "", "a waiver may bind itself further"},
+		"FreeNoTest":    {func(w *verdict.Waiver) { w.Fingerprint, w.Suite = "", "smoke" }, free, "does not name a suite and a test", "of all tests there are and will be"},
+		"FreeNoSuite":   {func(w *verdict.Waiver) { w.Fingerprint, w.Test = "", "a" }, free, "does not name a suite and a test", "the key may be another's in another suite"},
+		"FreeOnlyPrint": {func(*verdict.Waiver) {}, free, "does not name a suite and a test", "a failure is no test"},
 		"Future":        {func(w *verdict.Waiver) { w.CreatedAt, w.ExpiresAt = noon().Add(1), noon().Add(2) }, nil, "not there yet", "a verdict of the past"},
 		"Expired":       {func(w *verdict.Waiver) { w.ExpiresAt = noon() }, nil, "expired", "the end does not belong to it"},
 		"LastMoment":    {func(w *verdict.Waiver) { w.ExpiresAt = noon().Add(1) }, nil, "", "just before the end"},
@@ -84,10 +87,16 @@ func TestDecide_Override(t *testing.T) {
 			t.Errorf("%s: %q, want %q", r.Test, r.Override, want[i])
 		}
 	}
-	all := with(input(cell("eu", "a b", attempts("a:passed b:failed"))), waiver(func(w *verdict.Waiver) { w.Fingerprint = "" }))
+	all := with(input(cell("eu", "a b", attempts("a:passed b:failed"))), waiver(func(w *verdict.Waiver) { w.Fingerprint, w.Suite, w.Test = "", "smoke", "b" }),
+		waiver(func(w *verdict.Waiver) { w.ID, w.Fingerprint, w.Suite, w.Test = "w2", "", "smoke", "a" }))
 	all.Policy.Waivers.BindTo = ""
 	if got := decide(t, all).Cells[0].Results; got[0].Override != "" || got[1].Override != "waived" {
 		t.Errorf("%+v: what passed needs no waiver", got)
+	}
+	half := with(input(cell("eu", "a", attempts("a:failed"), attempts("a:failed", failedAs("fp1:54df579c0435a606")))),
+		waiver(func(w *verdict.Waiver) { w.Rule = "no-unwaived-failures" }), second(func(w *verdict.Waiver) { w.Rule = "flaky-budget" }))
+	if got := decide(t, half).Cells[0].Results[0]; got.Override != "" {
+		t.Errorf("%+v: no rule sees all of it waived", got)
 	}
 	if out.Cells[0].Failed != 3 {
 		t.Errorf("%+v: an override stands beside the verdict", out.Cells[0])

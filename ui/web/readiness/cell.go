@@ -133,7 +133,7 @@ func (a *arranger) missing(at Place) lack {
 				others, known := l.tests[t.Test]
 				l.tests[t.Test] = t.Verdict == tests.Running && (others || !known)
 			}
-			if f.AtFault > len(f.Tests) {
+			if f.AtFault > len(f.Tests) || f.AtLeast { // who is not named may never have been started
 				l.most = max(l.most, f.AtFault)
 			}
 		}

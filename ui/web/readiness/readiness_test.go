@@ -132,6 +132,20 @@ func TestOf_ManyMissing(t *testing.T) {
 	}
 }
 
+// TestOf_AtLeast holds that a cell waits for nothing but what runs only when the rule looked at all of its tests.
+func TestOf_AtLeast(t *testing.T) {
+	t.Parallel()
+	r, out := decide(t, "PRRP")
+	for i := range out.Rules {
+		for n := range out.Rules[i].Failing {
+			out.Rules[i].Failing[n].AtLeast = true
+		}
+	}
+	if c, _ := readiness.Of(r, out, now()).Cell("eu", "api"); c.State != readiness.Lacking {
+		t.Errorf("%s, want %s: others may never have been started", c.State, readiness.Lacking)
+	}
+}
+
 func TestOf_Order(t *testing.T) {
 	t.Parallel()
 	r, out := decide(t, "PPFK.RBo")
