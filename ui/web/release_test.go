@@ -39,7 +39,7 @@ func says(t *testing.T, got answer, wanted, unwanted []string) {
 // asking is the form for a waiver of the failure that nobody has asked about yet.
 func asking() url.Values {
 	return url.Values{
-		"rule": {"no-unwaived-failures"}, "environment": {"staging-us"}, "suite": {"api"}, "test": {"api/2"}, "variant": {""},
+		"rule": {"no-unwaived-failures"}, "environment": {"staging-us"}, "suite": {"api"}, "test": {viewfake.TestKey("api", 2)}, "variant": {""},
 		"fingerprint": {"fp1:6622a0d53850524f"}, "reason": {" Vouchers are off. "}, "for": {"24h0m0s"},
 	}
 }
@@ -89,7 +89,7 @@ func TestRelease_Waive(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := found.Waivers[len(found.Waivers)-1]
-	if w.Rule != "no-unwaived-failures" || w.Environment != "staging-us" || w.Suite != "api" || w.Test != "api/2" || w.Reason != "Vouchers are off." ||
+	if w.Rule != "no-unwaived-failures" || w.Environment != "staging-us" || w.Suite != "api" || w.Test != viewfake.TestKey("api", 2) || w.Reason != "Vouchers are off." ||
 		w.Fingerprint != "fp1:6622a0d53850524f" || w.ExpiresAt.Sub(w.CreatedAt) != 24*time.Hour {
 		t.Errorf("asked for %+v", w)
 	}
