@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,7 +49,7 @@ const (
 	stripRuns   = 60 // runs that a strip shows
 	stripPart   = 20 // of them in one drawing, so that a narrow screen shows them below each other
 	shownRuns   = 60 // runs that a page lists; the rest is one link away
-	maxTextSize = 1000
+	maxTextSize = 1000 // of a reason, an owner or a ticket
 )
 
 // maxDays is how long a quarantine may last.
@@ -71,7 +70,7 @@ func boardPath(f parts.Frame, flow string) string {
 
 // identity is the key of a test that has a history: what a release requires by another name has none.
 func identity(key string) string {
-	if regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(key) {
+	if len(key) == 32 && strings.Trim(key, "0123456789abcdef") == "" {
 		return key
 	}
 	return ""
@@ -102,11 +101,8 @@ func (p TestProps) first() []testcase.Run {
 	return p.History.Runs[:min(shownRuns, len(p.History.Runs))]
 }
 
-// where says in which environment and variant a run was.
-func (r runOf) where() string { return strings.TrimSpace(r.Environment + " " + r.Variant) }
-
-// runOf is a run as a page says it.
-type runOf struct{ testcase.Run }
+// ranIn says in which environment and variant a run was.
+func ranIn(r testcase.Run) string { return strings.TrimSpace(r.Environment + " " + r.Variant) }
 
 // strips are the drawings of the last runs, the oldest left.
 func strips(runs []testcase.Run) []templ.Component {
@@ -117,8 +113,8 @@ func strips(runs []testcase.Run) []templ.Component {
 		var cells []chart.Cell
 		for _, r := range part {
 			title := words.Tries(r) + ", " + words.Instant(r.At)
-			if where := (runOf{r}).where(); where != "" {
-				title += ", " + where
+			if in := ranIn(r); in != "" {
+				title += ", " + in
 			}
 			cells = append(cells, chart.Cell{Kind: string(r.Outcome), Again: len(r.Earlier) > 0, Title: title})
 		}
