@@ -46,9 +46,9 @@ type QuarantineForm struct {
 }
 
 const (
-	stripRuns   = 60 // runs that a strip shows
-	stripPart   = 20 // of them in one drawing, so that a narrow screen shows them below each other
-	shownRuns   = 60 // runs that a page lists; the rest is one link away
+	stripRuns   = 60   // runs that a strip shows
+	stripPart   = 20   // of them in one drawing, so that a narrow screen shows them below each other
+	shownRuns   = 60   // runs that a page lists; the rest is one link away
 	maxTextSize = 1000 // of a reason, an owner or a ticket
 )
 
