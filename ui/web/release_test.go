@@ -111,12 +111,14 @@ func TestRelease_WaiveFaults(t *testing.T) {
 			"the form is open and what was chosen stays",
 		},
 		"NoTime": {
-			nil, func(v url.Values) { v.Set("for", "tomorrow") }, http.StatusUnprocessableEntity, []string{"&#34;tomorrow&#34; is no length of time.", ">Vouchers are off.</textarea>"},
+			nil, func(v url.Values) { v.Set("for", "tomorrow") }, http.StatusUnprocessableEntity,
+			[]string{"&#34;tomorrow&#34; is no length of time.", ">Vouchers are off.</textarea>"},
 			"what is no duration is not sent on",
 		},
 		"Gone": {
 			fault.New(fault.Invalid, "the policy has no rule %q", "x").WithField("rule"), func(v url.Values) { v.Set("rule", "x") }, http.StatusUnprocessableEntity,
-			[]string{"The policy has no rule"}, "no form is about it, so the page says it",
+			[]string{"The policy has no rule"},
+			"no form is about it, so the page says it",
 		},
 		"Away": {fault.New(fault.Unavailable, "the database is away"), nil, http.StatusServiceUnavailable, []string{"The database is away."}, "it can be sent again"},
 	}

@@ -139,17 +139,20 @@ func TestTest_QuarantineFaults(t *testing.T) {
 	}{
 		"NoReason": {
 			nil, func(v url.Values) { v.Set("reason", "  ") }, http.StatusUnprocessableEntity,
-			[]string{"A quarantine needs a reason.", `id="reason-wrong"`, `value="bob"`, `value="7"`, `<details class="noprint" open>`}, "the form is open and what was filled in stays",
+			[]string{"A quarantine needs a reason.", `id="reason-wrong"`, `value="bob"`, `value="7"`, `<details class="noprint" open>`},
+			"the form is open and what was filled in stays",
 		},
 		"Ticket": {
 			nil, func(v url.Values) { v.Set("ticket", "javascript:alert(1)") }, http.StatusUnprocessableEntity,
-			[]string{`id="ticket-wrong"`, `value="javascript:alert(1)"`, "The ledger is slow.</textarea>"}, "an address is asked for",
+			[]string{`id="ticket-wrong"`, `value="javascript:alert(1)"`, "The ledger is slow.</textarea>"},
+			"an address is asked for",
 		},
 		"NoDays":   {nil, func(v url.Values) { v.Set("days", "a week") }, http.StatusUnprocessableEntity, []string{`id="days-wrong"`, "is no number of days."}, "what is no number is not sent on"},
 		"ZeroDays": {nil, func(v url.Values) { v.Set("days", "0") }, http.StatusUnprocessableEntity, []string{`id="days-wrong"`}, "none is not the longest"},
 		"ManyDays": {nil, func(v url.Values) { v.Set("days", "31") }, http.StatusUnprocessableEntity, []string{`id="days-wrong"`, "lasts at most 30 days."}, "the service's word for it is another"},
 		"VeryManyDays": {
-			nil, func(v url.Values) { v.Set("days", "9000000000") }, http.StatusUnprocessableEntity, []string{`id="days-wrong"`, "lasts at most 30 days."},
+			nil, func(v url.Values) { v.Set("days", "9000000000") }, http.StatusUnprocessableEntity,
+			[]string{`id="days-wrong"`, "lasts at most 30 days."},
 			"it must not pass what a duration can hold",
 		},
 		"Away": {fault.New(fault.Unavailable, "the database is away"), nil, http.StatusServiceUnavailable, []string{"The database is away."}, "it can be sent again"},
