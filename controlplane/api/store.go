@@ -15,7 +15,6 @@ import (
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/testcase"
-	"github.com/seatrial/seatrial/controlplane/testcase/board"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 )
 
@@ -103,7 +102,7 @@ type Tests interface {
 	// Unreliable returns the tests that cannot be relied on; workflow may be empty.
 	Unreliable(ctx context.Context, workflow string) ([]testcase.History, error)
 	Test(ctx context.Context, key string) (testcase.History, error)
-	Quarantine(ctx context.Context, a board.Ask) (testcase.Quarantine, error)
+	Quarantine(ctx context.Context, a testcase.Ask) (testcase.Quarantine, error)
 	// Release ends the quarantine of a test.
 	Release(ctx context.Context, test string) error
 }

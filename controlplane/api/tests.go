@@ -7,7 +7,6 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/seatrial/seatrial/controlplane/testcase"
-	"github.com/seatrial/seatrial/controlplane/testcase/board"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 )
 
@@ -36,7 +35,7 @@ func (s *server) GetTest(ctx context.Context, r *apiv1.GetTestRequest) (*apiv1.G
 
 // QuarantineTest implements TestServiceHandler.
 func (s *server) QuarantineTest(ctx context.Context, r *apiv1.QuarantineTestRequest) (*apiv1.QuarantineTestResponse, error) {
-	q, err := s.Tests.Quarantine(ctx, board.Ask{
+	q, err := s.Tests.Quarantine(ctx, testcase.Ask{
 		Test: r.GetKey(), Owner: r.GetOwner(), Reason: r.GetReason(), Ticket: r.GetTicket(), For: r.GetLifetime().AsDuration(),
 	})
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"github.com/seatrial/seatrial/controlplane/results"
 	"github.com/seatrial/seatrial/controlplane/results/flaky"
 	"github.com/seatrial/seatrial/controlplane/testcase"
-	"github.com/seatrial/seatrial/controlplane/testcase/board"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 )
 
@@ -39,7 +38,7 @@ func (c cases) Test(ctx context.Context, _ string) (testcase.History, error) {
 	return known(), c.w.check(ctx)
 }
 
-func (c cases) Quarantine(ctx context.Context, a board.Ask) (testcase.Quarantine, error) {
+func (c cases) Quarantine(ctx context.Context, a testcase.Ask) (testcase.Quarantine, error) {
 	c.w.reason = a.Reason
 	return testcase.Quarantine{Test: a.Test, Owner: a.Owner, Until: time.Unix(0, 0).Add(a.For)}, c.w.check(ctx)
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/release/sign"
 	"github.com/seatrial/seatrial/controlplane/store"
 	"github.com/seatrial/seatrial/controlplane/telemetry"
+	"github.com/seatrial/seatrial/controlplane/testcase/board"
 )
 
 // stopTimeout bounds a stop beyond the time that agents have to move.
@@ -57,6 +58,7 @@ type parts struct {
 	run      *dispatch.Dispatcher
 	releases *assess.Service
 	bundles  *sign.Service
+	tests    *board.Board
 	draining chan struct{}
 	failed   chan error // of what serves; room for each
 	serving  sync.WaitGroup

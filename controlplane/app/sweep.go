@@ -10,6 +10,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/release/sign"
+	"github.com/seatrial/seatrial/controlplane/testcase/board"
 )
 
 // sweepEvery is the pause between two sweeps: how late something is at most when a hint was lost or a replica died.
@@ -25,6 +26,7 @@ func (p *parts) sweep(ctx context.Context) error {
 	p.bundles = sign.NewService(sign.Config{
 		Store: p.store, Releases: p.releases, Log: p.log, PublicURL: p.Config.PublicURL, Version: p.Version,
 	})
+	p.tests = board.New(p.store, p.bus, p.log, nil)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	calls := longer{topic: execution.CallsTopic, due: make(chan struct{}, 1), what: "calls", do: p.run.Calls}
 	releases := longer{topic: execution.EvidenceTopic, due: make(chan struct{}, 1), what: "releases", do: p.releases.Settle}

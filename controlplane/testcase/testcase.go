@@ -51,6 +51,15 @@ type Quarantine struct {
 	EndedAt   time.Time // zero unless somebody ended it
 }
 
+// Ask asks for a quarantine.
+type Ask struct {
+	Test   string // key
+	Owner  string // who is to mend it; empty for the viewer
+	Reason string
+	Ticket string
+	For    time.Duration // 0 for MaxQuarantine
+}
+
 // MaxQuarantine is how long a test may be in quarantine at a time: nothing is forgotten there.
 const MaxQuarantine = 30 * 24 * time.Hour
 

@@ -160,7 +160,8 @@ func TestBrowser_LongNames(t *testing.T) {
 	base := s.serve(t)
 	for _, name := range []string{strings.Repeat("x", 190), strings.Repeat("שלום-", 30), strings.Repeat("long name ", 18)} {
 		s.world.PutRelease(poisonedRelease(name))
-		for _, path := range []string{of(name, name), "/o/acme/releases", "/o/acme"} {
+		poisonTest(s.world, name)
+		for _, path := range []string{of(name, name), "/o/acme/releases", "/o/acme", "/o/acme/tests", story("poisoned", 1)} {
 			show(ctx, t, base+path)
 			for _, width := range []int64{320, 1280} {
 				look(ctx, t, "light", width)

@@ -12,6 +12,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/release"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
 	"github.com/seatrial/seatrial/controlplane/results"
+	"github.com/seatrial/seatrial/controlplane/testcase"
 	"github.com/seatrial/seatrial/ui/web/viewfake"
 )
 
@@ -29,7 +30,10 @@ func hostile() []string {
 // comes from outside becomes markup.
 func TestHostileTexts(t *testing.T) {
 	t.Parallel()
-	pages := []string{"/o/acme", "/o/acme/executions", "/o/acme/catalog", "/o/acme/clusters", at(viewfake.Failed), at(viewfake.Failed) + "/log/1", "/o/acme/workflows/nightly-load", "/o/acme/releases"}
+	pages := []string{
+		"/o/acme", "/o/acme/executions", "/o/acme/catalog", "/o/acme/clusters", at(viewfake.Failed), at(viewfake.Failed) + "/log/1", "/o/acme/workflows/nightly-load", "/o/acme/releases",
+		"/o/acme/tests", story("poisoned", 1),
+	}
 	harmless := map[string]string{}
 	for _, p := range pages {
 		harmless[p] = skeleton(t, setup(t, poisoned("harmless")).get(t, p))
@@ -86,7 +90,23 @@ func poisoned(text string) *viewfake.World {
 		w.Places[i].Name, w.Places[i].ClusterName, w.Places[i].Namespace = text, text, text
 	}
 	w.PutRelease(poisonedRelease(strings.ToValidUTF8(text, "?")))
+	poisonTest(w, text)
 	return w
+}
+
+// poisonTest adds a test with the text wherever its history shows one.
+func poisonTest(w *viewfake.World, text string) {
+	key := viewfake.TestKey("poisoned", 1)
+	runs := viewfake.Runs("PFRFPF", time.Hour)
+	for i := range runs {
+		r := &runs[i]
+		r.Environment, r.Variant, r.Message, r.Fingerprint, r.Commit, r.Subject = text, text, text, text, text, "one"
+	}
+	runs[0].Outcome, runs[2].Earlier = results.Outcome(text), []results.Outcome{results.Outcome(text)}
+	w.PutTest(testcase.Case{Key: key, Workflow: text, Name: text}, runs)
+	w.PutQuarantine(testcase.Quarantine{
+		ID: text, Test: key, Name: text, Owner: text, Reason: text, Ticket: text, Actor: text, CreatedAt: viewfake.Now(), Until: viewfake.Now().Add(time.Hour),
+	})
 }
 
 // poisonedRelease has the text wherever a release shows one. What is stored is valid UTF-8.

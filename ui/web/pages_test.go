@@ -32,6 +32,8 @@ func everyPage() map[string]string {
 		"templates": "/o/acme/templates", "template": "/o/acme/templates/playwright", "releases": "/o/acme/releases",
 		"release-ready": of(viewfake.Checkout, "1.40.0"), "release-waived": of(viewfake.Checkout, "1.41.0"), "release-not-ready": of(viewfake.Checkout, "1.42.0"),
 		"release-never-ran": of(viewfake.Cart, "0.9.0"), "release-running": of(viewfake.Cart, "0.9.1"), "release-matrix": of(viewfake.Harbour, "2026.11.0"),
+		"tests": "/o/acme/tests", "test-flaky": story("api", 5), "test-broken": story("api", 2), "test-suspect": story("api", 4),
+		"test-quarantined": story("browser", 1), "test-unknown": story("smoke", 3),
 		"absent": "/o/acme/nothing",
 	}
 }
@@ -82,6 +84,8 @@ func TestPages_Empty(t *testing.T) {
 		"Templates":  {"/o/acme/templates", "There is no template yet", "seatrial apply -f template.yaml"},
 		"Executions": {"/o/acme/executions", "Nothing has run yet", "/o/acme/catalog"},
 		"Releases":   {"/o/acme/releases", "no readiness policy that would say what one has to show", "ReadinessPolicy"},
+		"Tests":      {"/o/acme/tests", "This page lists the tests whose failures say little", "/o/acme/executions"},
+		"NoTests":    {"/o/acme/tests?workflow=x", "Every test of the workflow x can be relied on", `href="/o/acme/tests"`},
 		"NoSuch":     {"/o/acme/releases?application=x", "No release is of the application x.", `href="/o/acme/releases"`},
 		"Filtered":   {"/o/acme/executions?workflow=x", "No execution matches", `href="/o/acme/executions"`},
 		"Clusters":   {"/o/acme/clusters", "No cluster is enrolled yet", `action="/o/acme/clusters"`},

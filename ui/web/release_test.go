@@ -39,7 +39,7 @@ func says(t *testing.T, got answer, wanted, unwanted []string) {
 // asking is the form for a waiver of the failure that nobody has asked about yet.
 func asking() url.Values {
 	return url.Values{
-		"rule": {"no-unwaived-failures"}, "environment": {"staging-us"}, "suite": {"api"}, "test": {"api/2"}, "variant": {""},
+		"rule": {"no-unwaived-failures"}, "environment": {"staging-us"}, "suite": {"api"}, "test": {viewfake.TestKey("api", 2)}, "variant": {""},
 		"fingerprint": {"fp1:6622a0d53850524f"}, "reason": {" Vouchers are off. "}, "for": {"24h0m0s"},
 	}
 }
@@ -89,7 +89,7 @@ func TestRelease_Waive(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := found.Waivers[len(found.Waivers)-1]
-	if w.Rule != "no-unwaived-failures" || w.Environment != "staging-us" || w.Suite != "api" || w.Test != "api/2" || w.Reason != "Vouchers are off." ||
+	if w.Rule != "no-unwaived-failures" || w.Environment != "staging-us" || w.Suite != "api" || w.Test != viewfake.TestKey("api", 2) || w.Reason != "Vouchers are off." ||
 		w.Fingerprint != "fp1:6622a0d53850524f" || w.ExpiresAt.Sub(w.CreatedAt) != 24*time.Hour {
 		t.Errorf("asked for %+v", w)
 	}
@@ -111,12 +111,14 @@ func TestRelease_WaiveFaults(t *testing.T) {
 			"the form is open and what was chosen stays",
 		},
 		"NoTime": {
-			nil, func(v url.Values) { v.Set("for", "tomorrow") }, http.StatusUnprocessableEntity, []string{"&#34;tomorrow&#34; is no length of time.", ">Vouchers are off.</textarea>"},
+			nil, func(v url.Values) { v.Set("for", "tomorrow") }, http.StatusUnprocessableEntity,
+			[]string{"&#34;tomorrow&#34; is no length of time.", ">Vouchers are off.</textarea>"},
 			"what is no duration is not sent on",
 		},
 		"Gone": {
 			fault.New(fault.Invalid, "the policy has no rule %q", "x").WithField("rule"), func(v url.Values) { v.Set("rule", "x") }, http.StatusUnprocessableEntity,
-			[]string{"The policy has no rule"}, "no form is about it, so the page says it",
+			[]string{"The policy has no rule"},
+			"no form is about it, so the page says it",
 		},
 		"Away": {fault.New(fault.Unavailable, "the database is away"), nil, http.StatusServiceUnavailable, []string{"The database is away."}, "it can be sent again"},
 	}

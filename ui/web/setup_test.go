@@ -49,8 +49,8 @@ func setup(t *testing.T, world *viewfake.World) *site {
 func options(w *viewfake.World, address string) web.Options {
 	var ids atomic.Int64
 	return web.Options{
-		Sessions: w, History: w, Launcher: w, Catalog: w.Catalog(), Fleet: w, Releases: w.Releases(), Logs: w, Events: w,
-		Log: slog.New(slog.DiscardHandler), Now: viewfake.Now, PublicURL: address,
+		Sessions: w, History: w, Launcher: w, Catalog: w.Catalog(), Fleet: w, Releases: w.Releases(), Tests: w.Board(),
+		Logs: w, Events: w, Log: slog.New(slog.DiscardHandler), Now: viewfake.Now, PublicURL: address,
 		NewID:     func() string { return fmt.Sprintf("id-%d", ids.Add(1)) },
 		Heartbeat: 50 * time.Millisecond,
 	}
@@ -106,6 +106,9 @@ func at(name string) string { return "/o/acme/executions/" + viewfake.ExecutionI
 func of(application, version string) string {
 	return "/o/acme/releases/" + url.PathEscape(application) + "/" + url.PathEscape(version)
 }
+
+// story is the address of the history of a test of the sample.
+func story(suite string, n int) string { return "/o/acme/tests/" + viewfake.TestKey(suite, n) }
 
 // serve lets everybody in and returns where.
 func (s *site) serve(t *testing.T) string {

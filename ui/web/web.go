@@ -25,6 +25,7 @@ type Options struct {
 	Catalog  view.Catalog
 	Fleet    view.Fleet
 	Releases view.Releases
+	Tests    view.Tests
 	Logs     view.Logs
 	Events   view.Events
 	Log      *slog.Logger
@@ -45,7 +46,7 @@ type Options struct {
 // incomplete reports whether a required option is missing.
 func (o Options) incomplete() bool {
 	return o.Sessions == nil || o.History == nil || o.Launcher == nil || o.Catalog == nil || o.Fleet == nil || o.Releases == nil ||
-		o.Logs == nil || o.Events == nil || o.Log == nil
+		o.Tests == nil || o.Logs == nil || o.Events == nil || o.Log == nil
 }
 
 // site is the handler with what it was given.
@@ -128,6 +129,10 @@ func (s *site) routes() http.Handler {
 		"POST /o/{org}/releases/{application}/{version}/waivers":                  s.waive,
 		"POST /o/{org}/releases/{application}/{version}/waivers/{waiver}/approve": s.approve,
 		"POST /o/{org}/releases/{application}/{version}/waivers/{waiver}/revoke":  s.revoke,
+		"GET /o/{org}/tests":                                                      s.tests,
+		"GET /o/{org}/tests/{key}":                                                s.test,
+		"POST /o/{org}/tests/{key}/quarantine":                                    s.quarantine,
+		"POST /o/{org}/tests/{key}/quarantine/end":                                s.endQuarantine,
 		"GET /o/{org}/clusters":                                                   s.clusters,
 		"POST /o/{org}/clusters":                                                  s.enroll,
 		"/":                                                                       s.absent,

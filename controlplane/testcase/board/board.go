@@ -134,22 +134,13 @@ func (b *Board) Test(ctx context.Context, key string) (testcase.History, error) 
 	return h, nil
 }
 
-// Ask asks for a quarantine.
-type Ask struct {
-	Test   string // key
-	Owner  string // who is to mend it; empty for the viewer
-	Reason string
-	Ticket string
-	For    time.Duration // 0 for testcase.MaxQuarantine
-}
-
 // Quarantine puts a test into quarantine: it runs, and its failures do not count against a release. An earlier quarantine of it ends.
-func (b *Board) Quarantine(ctx context.Context, a Ask) (testcase.Quarantine, error) {
+func (b *Board) Quarantine(ctx context.Context, a testcase.Ask) (testcase.Quarantine, error) {
 	viewer, err := allowed(ctx)
 	if err != nil {
 		return testcase.Quarantine{}, err
 	}
-	if err := a.check(); err != nil {
+	if err := check(a); err != nil {
 		return testcase.Quarantine{}, err
 	}
 	h, err := b.Test(ctx, a.Test)
@@ -173,7 +164,7 @@ func (b *Board) Quarantine(ctx context.Context, a Ask) (testcase.Quarantine, err
 	return q, nil
 }
 
-func (a Ask) check() error {
+func check(a testcase.Ask) error {
 	link := regexp.MustCompile(`^https?://\S+$`)
 	switch {
 	case a.Reason == "":

@@ -124,17 +124,17 @@ func TestBoard_Unreliable(t *testing.T) {
 func TestBoard_Quarantine(t *testing.T) {
 	t.Parallel()
 	b, w := setup(t, "PFPF")
-	good := board.Ask{Test: "PFPF", Reason: "slow", Ticket: "https://tickets.example.test/1"}
+	good := testcase.Ask{Test: "PFPF", Reason: "slow", Ticket: "https://tickets.example.test/1"}
 	for name, tc := range map[string]struct {
-		change func(*board.Ask)
+		change func(*testcase.Ask)
 		want   fault.Kind
 	}{
-		"NoReason":   {func(a *board.Ask) { a.Reason = "" }, fault.Invalid},
-		"LongReason": {func(a *board.Ask) { a.Reason = strings.Repeat("x", 1001) }, fault.Invalid},
-		"Ticket":     {func(a *board.Ask) { a.Ticket = "javascript:alert(1)" }, fault.Invalid},
-		"TooLong":    {func(a *board.Ask) { a.For = 31 * 24 * time.Hour }, fault.Invalid},
-		"Negative":   {func(a *board.Ask) { a.For = -1 }, fault.Invalid},
-		"Unknown":    {func(a *board.Ask) { a.Test = "none" }, fault.NotFound},
+		"NoReason":   {func(a *testcase.Ask) { a.Reason = "" }, fault.Invalid},
+		"LongReason": {func(a *testcase.Ask) { a.Reason = strings.Repeat("x", 1001) }, fault.Invalid},
+		"Ticket":     {func(a *testcase.Ask) { a.Ticket = "javascript:alert(1)" }, fault.Invalid},
+		"TooLong":    {func(a *testcase.Ask) { a.For = 31 * 24 * time.Hour }, fault.Invalid},
+		"Negative":   {func(a *testcase.Ask) { a.For = -1 }, fault.Invalid},
+		"Unknown":    {func(a *testcase.Ask) { a.Test = "none" }, fault.NotFound},
 	} {
 		a := good
 		tc.change(&a)

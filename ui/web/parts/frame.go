@@ -30,6 +30,7 @@ const (
 	Releases   Area = "releases"
 	Catalog    Area = "catalog"
 	Executions Area = "executions"
+	Tests      Area = "tests"
 	Clusters   Area = "clusters"
 )
 
@@ -46,6 +47,7 @@ func (f Frame) areas() []struct {
 		{Releases, home + "/releases", "Releases"},
 		{Catalog, home + "/catalog", "Catalog"},
 		{Executions, home + "/executions", "Executions"},
+		{Tests, home + "/tests", "Tests"},
 		{Clusters, home + "/clusters", "Clusters"},
 	}
 }

@@ -50,7 +50,7 @@ func evidence(r *release.Release, letters map[spot]string) verdict.Input {
 		in.Runs = append(in.Runs, runs...)
 		cell := verdict.Cell{Environment: s.environment, Suite: s.suite}
 		for i, letter := range letters[s] {
-			test := verdict.Test{Key: fmt.Sprintf("%s/%d", s.suite, i), Name: testNames(s.suite, i)}
+			test := verdict.Test{Key: TestKey(s.suite, i), Name: testNames(s.suite, i)}
 			if letter != 'E' {
 				cell.Required = append(cell.Required, test)
 			}

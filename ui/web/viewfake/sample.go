@@ -37,6 +37,7 @@ func Sample() *World {
 	w.Templates = sampleTemplates()
 	w.sampleExecutions()
 	w.sampleReleases()
+	w.sampleTests()
 	return w
 }
 

@@ -16,38 +16,45 @@ import (
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/testcase"
+	"github.com/seatrial/seatrial/controlplane/testcase/board"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/ui/web/view"
 )
 
 // World holds everything. Fill it before it is served; afterwards use its methods.
 type World struct {
-	Member     view.Member
-	Password   string
-	Workflows  []view.Workflow
-	Templates  []view.Template
-	Policies   []workflow.Record
-	Places     []cluster.Environment
-	Fleet      []cluster.Cluster
-	Tests      map[execution.ID][]execution.TestResult
-	Attached   map[execution.ID][]execution.File
-	Contents   map[uuid.UUID][]byte
-	Err        error // what every read answers when set
-	RunErr     error // what Run answers when set
-	WaiveErr   error // what Waive answers when set
-	Now        func() time.Time
-	mu         sync.Mutex
-	cookies    map[string]bool
-	executions []execution.Execution // newest first
-	released   []kept                // newest first
-	logs       map[string]*stored
-	listeners  map[string][]chan struct{}
-	keys       map[string]execution.ID
-	cancelled  []string
-	resumed    []execution.Resume
-	enrolled   []view.Enrollment
-	requests   []execution.Request
-	readsLeft  int // how many log reads succeed; below zero for all
+	Member    view.Member
+	Password  string
+	Workflows []view.Workflow
+	Templates []view.Template
+	Policies  []workflow.Record
+	Places    []cluster.Environment
+	Fleet     []cluster.Cluster
+	Tests     map[execution.ID][]execution.TestResult
+	Attached  map[execution.ID][]execution.File
+	Contents  map[uuid.UUID][]byte
+	Err       error // what every read answers when set
+	RunErr    error // what Run answers when set
+	WaiveErr  error // what Waive answers when set
+	// QuarantineErr is what changes of a quarantine answer when set.
+	QuarantineErr error
+
+	Now         func() time.Time
+	mu          sync.Mutex
+	cookies     map[string]bool
+	executions  []execution.Execution // newest first
+	released    []kept                // newest first
+	known       []board.Known
+	quarantines []testcase.Quarantine
+	logs        map[string]*stored
+	listeners   map[string][]chan struct{}
+	keys        map[string]execution.ID
+	cancelled   []string
+	resumed     []execution.Resume
+	enrolled    []view.Enrollment
+	requests    []execution.Request
+	readsLeft   int // how many log reads succeed; below zero for all
 }
 
 // New returns an organization without anything but one member, who is an owner and signed in with the cookie "valid".
