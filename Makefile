@@ -78,6 +78,11 @@ FUZZTIME ?= 30s
 fuzz: ## fuzz each parser for FUZZTIME
 	integration/fuzz.sh $(FUZZTIME)
 
+.PHONY: bench-results
+bench-results: ## how fast reports of 100,000 cases are taken in, in cases a second
+	integration/packages.sh postgresql
+	go test ./integration/bench -run none -bench Results -benchtime 5x
+
 .PHONY: demo
 demo: ## the whole of Seatrial on this machine, with examples that are run; left running
 	deploy/demo/up.sh

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"slices"
 	"strings"
 	"time"
@@ -69,10 +70,9 @@ func badOutcomes() []string {
 
 // firstID is before every id that was made since a time, which the first bits of an id are.
 func firstID(since time.Time) (id uuid.UUID) {
-	ms := max(0, since.UnixMilli())
-	for i := range 6 {
-		id[i] = byte(ms >> (8 * (5 - i)))
-	}
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(max(0, since.UnixMilli()))) //nolint:gosec // G115: not negative
+	copy(id[:], ms[2:])
 	return id
 }
 

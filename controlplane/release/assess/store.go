@@ -15,6 +15,7 @@ import (
 // fault.NotFound.
 type Store interface {
 	Catalog
+	Waivers
 	// CreateRelease stores a release, which is stale then, and links executions since n.Since as LinkEvidence does. When the application
 	// has this version already it stores nothing and returns that one and true.
 	CreateRelease(ctx context.Context, n release.New) (r release.Release, existed bool, err error)
@@ -35,6 +36,10 @@ type Store interface {
 	// StaleReleases lists what is to be decided anew in all organizations: what is stale, and what was decided before a time, unless
 	// it was created before another one. It runs as system.
 	StaleReleases(ctx context.Context, decidedBefore, createdAfter time.Time, limit int) ([]release.Stale, error)
+}
+
+// Waivers are the exceptions that were asked for.
+type Waivers interface {
 	// SaveWaiver stores a waiver and marks its release as stale.
 	SaveWaiver(ctx context.Context, id release.ID, w verdict.Waiver) error
 	// ChangeWaiver changes approvals or revocation of a waiver in one transaction and marks its release as stale.

@@ -37,7 +37,8 @@ func TestDecide_AtLeast(t *testing.T) {
 		"LastAsked":  {[][]verdict.Evidence{many("p", "passed", 499), attempts("z:passed", stale)}, "z", 1, 1, false, "the last that is asked for"},
 		"NextOne":    {[][]verdict.Evidence{many("p", "passed", 500), attempts("z:passed", stale)}, "", 0, 0, true, "the first that is not"},
 		"ByKey": {
-			[][]verdict.Evidence{attempts("a:passed", stale), many("p", "passed", 10), attempts("z:passed", stale, from("off"))}, "a", 2, 2, false,
+			[][]verdict.Evidence{attempts("a:passed", stale), many("p", "passed", 10), attempts("z:passed", stale, from("off"))},
+			"a", 2, 2, false,
 			"in the order of the keys, however they were asked for",
 		},
 	}

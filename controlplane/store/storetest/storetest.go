@@ -33,10 +33,15 @@ type Store interface {
 	applying.Store
 	api.History
 	api.Fleet
+	Credentials
+	Evidence
+}
+
+// Credentials is what auth wants.
+type Credentials interface {
 	auth.AccountStore
 	auth.AgentStore
 	auth.KeyStore
-	Evidence
 }
 
 // Evidence is what the stages want that say what the results of tests amount to.

@@ -51,9 +51,9 @@ func broken(r readiness.Report) string {
 	what := Count(int64(len(r.Broken)), "rule") + " " + isAre(len(r.Broken)) + " broken"
 	n, places := atFault(r.Broken)
 	if n == 0 {
-		return what + " in " + someOf(places, "environment") + "."
+		return what + " in " + somePlaces(places) + "."
 	}
-	return fmt.Sprintf("%s by %s in %s.", what, Count(int64(n), "test"), someOf(places, "environment"))
+	return fmt.Sprintf("%s by %s in %s.", what, Count(int64(n), "test"), somePlaces(places))
 }
 
 // atFault counts the tests that break rules, each once in every cell, and names their environments.
@@ -93,7 +93,7 @@ func missing(r readiness.Report) string {
 		return fmt.Sprintf("evidence is missing for %d of %s", lacking, Count(int64(required), "required test")) + ofWhich(never, running) + "."
 	case len(r.Missing) > 0:
 		_, places := atFault(r.Missing)
-		return "evidence is missing in " + someOf(places, "environment") + "."
+		return "evidence is missing in " + somePlaces(places) + "."
 	case len(r.Gaps) > 0:
 		return "evidence is missing: " + lowered(r.Gaps[0])
 	}
@@ -117,7 +117,7 @@ func ofWhich(never, running int) string {
 
 // holds says that every rule does, and for how much.
 func holds(r readiness.Report) string {
-	text := fmt.Sprintf("%s in %s, and every rule holds", Count(int64(r.Required()), "required test"), someOf(r.Environments, "environment"))
+	text := fmt.Sprintf("%s in %s, and every rule holds", Count(int64(r.Required()), "required test"), somePlaces(r.Environments))
 	used := 0
 	for _, w := range r.Waivers {
 		if w.Used {
@@ -130,11 +130,11 @@ func holds(r readiness.Report) string {
 	return text + " without a waiver."
 }
 
-// someOf names a few, and counts many.
-func someOf(names []string, noun string) string {
+// somePlaces names a few environments, and counts many.
+func somePlaces(names []string) string {
 	const few = 3
 	if len(names) > few {
-		return Count(int64(len(names)), noun)
+		return Count(int64(len(names)), "environment")
 	}
 	return Join(names)
 }
