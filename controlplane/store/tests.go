@@ -71,7 +71,7 @@ func badOutcomes() []string {
 // firstID is before every id that was made since a time, which the first bits of an id are.
 func firstID(since time.Time) (id uuid.UUID) {
 	var ms [8]byte
-	binary.BigEndian.PutUint64(ms[:], uint64(max(0, since.UnixMilli()))) //nolint:gosec // G115: not negative
+	binary.BigEndian.PutUint64(ms[:], uint64(max(0, since.UnixMilli())))
 	copy(id[:], ms[2:])
 	return id
 }
