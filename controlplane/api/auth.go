@@ -18,13 +18,13 @@ import (
 // a credential only.
 func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 	switch procedure {
-	case apiv1connect.WorkflowServiceApplyWorkflowProcedure, apiv1connect.TestServiceQuarantineTestProcedure,
-		apiv1connect.TestServiceEndQuarantineProcedure:
+	case apiv1connect.WorkflowServiceApplyWorkflowProcedure:
 		return tenant.ScopeCatalog, true
 	case apiv1connect.ExecutionServiceRunWorkflowProcedure, apiv1connect.ExecutionServiceCancelExecutionProcedure,
 		apiv1connect.ExecutionServiceResumeExecutionProcedure:
 		return tenant.ScopeRun, true
-	case apiv1connect.ReleaseServiceCreateReleaseProcedure, apiv1connect.ReleaseServiceRequestWaiverProcedure,
+	case apiv1connect.TestServiceQuarantineTestProcedure, apiv1connect.TestServiceEndQuarantineProcedure,
+		apiv1connect.ReleaseServiceCreateReleaseProcedure, apiv1connect.ReleaseServiceRequestWaiverProcedure,
 		apiv1connect.ReleaseServiceApproveWaiverProcedure, apiv1connect.ReleaseServiceRevokeWaiverProcedure:
 		return tenant.ScopeRelease, true
 	case apiv1connect.ClusterServiceEnrollClusterProcedure, apiv1connect.IdentityServiceCreateTokenProcedure,

@@ -59,11 +59,11 @@ func testCalls() map[string]call {
 			_, err := b.tests.GetTest(ctx, &apiv1.GetTestRequest{Key: "k"})
 			return err
 		}},
-		"QuarantineTest": {"catalog", func(ctx context.Context, b *bench) error {
+		"QuarantineTest": {"release", func(ctx context.Context, b *bench) error {
 			_, err := b.tests.QuarantineTest(ctx, &apiv1.QuarantineTestRequest{Key: "k", Reason: "why"})
 			return err
 		}},
-		"EndQuarantine": {"catalog", func(ctx context.Context, b *bench) error {
+		"EndQuarantine": {"release", func(ctx context.Context, b *bench) error {
 			_, err := b.tests.EndQuarantine(ctx, &apiv1.EndQuarantineRequest{Key: "k"})
 			return err
 		}},

@@ -24,6 +24,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/quarantine"
 	"github.com/seatrial/seatrial/ent/db/release"
+	"github.com/seatrial/seatrial/ent/db/releaseexecution"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 )
 
@@ -83,6 +84,7 @@ func (s *Store) TestRuns(ctx context.Context, keys []string, since time.Time, ea
 		rows, err := s.db.Read().TestResult.Query().
 			Where(testresult.TestKey(key), testresult.IDGT(firstID(since)), testresult.SeverityLT(supersededSeverity)).
 			Order(testresult.ByID(entsql.OrderDesc())).Limit(each).
+			Select(slices.DeleteFunc(slices.Clone(testresult.Columns), func(c string) bool { return c == testresult.FieldDetail })...).
 			WithExecution(func(q *db.ExecutionQuery) {
 				q.Select(execution.FieldID, execution.FieldWorkflow, execution.FieldCommit, execution.FieldTestsPassed, execution.FieldTestsFailed,
 					execution.FieldTestsErrored, execution.FieldTestsSkipped)
@@ -180,7 +182,7 @@ func (s *Store) SaveQuarantine(ctx context.Context, q testcase.Quarantine) error
 			SetTicket(clean(q.Ticket)).SetActor(q.Actor).SetCreatedAt(q.CreatedAt).SetUntil(q.Until).Exec(ctx); err != nil {
 			return err
 		}
-		return s.staleAll(ctx, tx, q.Actor+" put "+clean(q.Name)+" into quarantine.")
+		return s.staleBy(ctx, tx, q.Test, q.Actor+" put "+clean(q.Name)+" into quarantine.")
 	})
 }
 
@@ -194,7 +196,7 @@ func (s *Store) EndQuarantine(ctx context.Context, test, by string, at time.Time
 		if n == 0 {
 			return fault.New(fault.NotFound, "the test %q is not in quarantine", test)
 		}
-		return s.staleAll(ctx, tx, by+" ended a quarantine.")
+		return s.staleBy(ctx, tx, test, by+" ended a quarantine.")
 	})
 }
 
@@ -202,9 +204,16 @@ func endQuarantines(ctx context.Context, tx *db.Tx, test, by string, at time.Tim
 	return tx.Quarantine.Update().Where(quarantine.TestKey(test), quarantine.EndedAtIsNil(), quarantine.UntilGT(at)).SetEndedAt(at).SetEndedBy(by).Save(ctx)
 }
 
-// staleAll has all releases decided anew that may still be asked for.
-func (s *Store) staleAll(ctx context.Context, tx *db.Tx, cause string) error {
-	ids, err := tx.Release.Query().Where(release.CreatedAtGT(s.now().Add(-openFor))).IDs(ctx)
+// staleBy has the releases decided anew for which results of a test are evidence.
+func (s *Store) staleBy(ctx context.Context, tx *db.Tx, test, cause string) error {
+	ids, err := tx.Release.Query().Where(release.CreatedAtGT(s.now().Add(-openFor)), func(sel *entsql.Selector) {
+		links, runs, found := entsql.Table(releaseexecution.Table), entsql.Table(execution.Table), entsql.Table(testresult.Table)
+		sel.Where(entsql.In(sel.C(release.FieldID), entsql.Select(links.C(releaseexecution.FieldReleaseID)).From(links).
+			Join(runs).OnP(entsql.Or(entsql.ColumnsEQ(links.C(releaseexecution.FieldExecutionID), runs.C(execution.FieldID)),
+			entsql.ColumnsEQ(links.C(releaseexecution.FieldExecutionID), runs.C(execution.FieldRootID)))).
+			Join(found).On(runs.C(execution.FieldID), found.C(testresult.FieldExecutionID)).
+			Where(entsql.EQ(found.C(testresult.FieldTestKey), test))))
+	}).IDs(ctx)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ const (
 	ScopeRead    Scope = "read"    // look at everything of the organization
 	ScopeRun     Scope = "run"     // start and cancel executions
 	ScopeCatalog Scope = "catalog" // apply workflows
-	ScopeRelease Scope = "release" // create releases, ask for waivers
+	ScopeRelease Scope = "release" // create releases, ask for waivers, put tests into quarantine
 	ScopeAdmin   Scope = "admin"   // enroll clusters, create tokens
 )
 

@@ -71,7 +71,7 @@ type History struct {
 	Case
 	Runs  []Run // newest first
 	Score flaky.Score
-	// Failing says since when it fails, in the order of its executions: zero values when it does not, or never passed.
+	// Since is when it began to fail, in the order of its executions: zero values when it does not fail now.
 	Since Since
 	// Cost is how much time a week its failures waste, by the median of what it takes.
 	Cost       time.Duration
@@ -106,7 +106,8 @@ func Judge(c Case, runs []Run, now time.Time) History {
 	return h
 }
 
-// subjectOf groups what was tested. What was not observed is its execution's own: nobody knows whether it was the same as another.
+// subjectOf groups what was tested, by images and commit. Where neither is known it is its execution's own: nobody knows whether it was the
+// same as another.
 func subjectOf(r Run) string {
 	return cmp.Or(r.Subject+r.Commit, "execution "+r.Execution.String())
 }

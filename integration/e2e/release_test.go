@@ -140,10 +140,10 @@ func (p *plane) proven(t *testing.T) {
 	bundle, keys := filepath.Join(dir, "bundle.jsonl"), filepath.Join(dir, "keys.json")
 	p.must(t, "release", "bundle", "shop", "1.0", "--out", bundle)
 	p.must(t, "release", "keys", "--out", keys)
-	verify := func() said {
+	verify := func(version string) said {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
-		cmd := p.command(ctx, "", "release", "verify", bundle, "--key", keys)
+		cmd := p.command(ctx, "", "release", "verify", bundle, "--key", keys, "--release", "shop@"+version, "--ready")
 		cmd.Env = append(cmd.Env, "SEATRIAL_SERVER=http://127.0.0.1:1") // nobody is there
 		out, err := cmd.CombinedOutput()
 		if cmd.ProcessState == nil {
@@ -151,7 +151,10 @@ func (p *plane) proven(t *testing.T) {
 		}
 		return said{code: cmd.ProcessState.ExitCode(), out: string(out)}
 	}
-	if got := verify(); got.code != 0 || !strings.Contains(got.out, "READY") {
+	if got := verify("1.1"); got.code != 1 || !strings.Contains(got.out, "not of shop 1.1") {
+		t.Errorf("taken for another release: exit %d\n%s", got.code, got.out)
+	}
+	if got := verify("1.0"); got.code != 0 || !strings.Contains(got.out, "READY") {
 		t.Errorf("the bundle does not hold: exit %d\n%s", got.code, got.out)
 	}
 	text, err := os.ReadFile(bundle)
@@ -162,7 +165,7 @@ func (p *plane) proven(t *testing.T) {
 	if err := os.WriteFile(bundle, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := verify(); got.code != 1 {
+	if got := verify("1.0"); got.code != 1 {
 		t.Errorf("another byte in the middle: exit %d\n%s", got.code, got.out)
 	}
 }

@@ -37,7 +37,7 @@ func (s *site) showTest(w http.ResponseWriter, r *http.Request, m view.Member, s
 		return err
 	}
 	p.Frame = s.frame(r, p.History.Name+" is "+words.Behaves(p.History.Score.Class), parts.Tests)
-	p.MayQuarantine, p.Role = m.Viewer.Allows(tenant.ScopeCatalog), string(m.Viewer.Role)
+	p.MayQuarantine, p.Role = m.Viewer.Allows(tenant.ScopeRelease), string(m.Viewer.Role)
 	return render(r.Context(), w, status, pages.Test, p)
 }
 
@@ -46,7 +46,7 @@ func (s *site) quarantine(w http.ResponseWriter, r *http.Request, m view.Member)
 	if err := parse(r); err != nil {
 		return err
 	}
-	if err := may(m, tenant.ScopeCatalog, "put tests into quarantine"); err != nil {
+	if err := may(m, tenant.ScopeRelease, "put tests into quarantine"); err != nil {
 		return err
 	}
 	said := func(field string) string { return strings.TrimSpace(r.PostForm.Get(field)) }
@@ -85,7 +85,7 @@ func days(text string) (time.Duration, error) {
 
 // endQuarantine has the failures of a test count again. Somebody else may have been quicker: it has ended then, as was asked for.
 func (s *site) endQuarantine(w http.ResponseWriter, r *http.Request, m view.Member) error {
-	if err := may(m, tenant.ScopeCatalog, "end quarantines"); err != nil {
+	if err := may(m, tenant.ScopeRelease, "end quarantines"); err != nil {
 		return err
 	}
 	key := r.PathValue("key")

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
 	"github.com/seatrial/seatrial/controlplane/results"
+	tests "github.com/seatrial/seatrial/controlplane/results/verdict"
 )
 
 // view is what a person reads, in whatever format. Its texts are foreign: each is one line of visible characters, and not escaped.
@@ -61,7 +63,7 @@ func viewOf(r Release, out verdict.Output) view {
 		list := &v.Holding
 		switch {
 		case result.Holds:
-		case result.Kind == verdict.Missing:
+		case result.Kind == verdict.Missing && !unknown(result):
 			list = &v.Missing
 		default:
 			list = &v.Bad
@@ -79,6 +81,11 @@ func viewOf(r Release, out verdict.Output) view {
 		v.Waivers = append(v.Waivers, waiverOf(w, known[w.ID]))
 	}
 	return v
+}
+
+// unknown reports whether a rule could not be evaluated somewhere, which is bad whatever kind it is of.
+func unknown(r verdict.RuleResult) bool {
+	return slices.ContainsFunc(r.Failing, func(f verdict.FailingCell) bool { return f.Error != "" })
 }
 
 // line makes one line of a text, without what moves a cursor or turns the direction of what stands beside it.
@@ -150,11 +157,28 @@ func row(c verdict.CellResult) []string {
 		}
 		cells = append(cells, text)
 	}
-	note := ""
-	if c.Integrity == results.Contradictory {
-		note = "a report contradicts itself"
+	var notes []string
+	for override, word := range map[tests.Override]string{tests.Quarantined: "in quarantine", tests.Waived: "waived"} {
+		if n := overridden(c, override); n > 0 {
+			notes = append(notes, strconv.Itoa(n)+" "+word)
+		}
 	}
-	return append(cells, note)
+	slices.Sort(notes)
+	if c.Integrity == results.Contradictory {
+		notes = append(notes, "a report contradicts itself")
+	}
+	return append(cells, strings.Join(notes, ", "))
+}
+
+// overridden counts the failures of a cell beside which a decision of people stands.
+func overridden(c verdict.CellResult, override tests.Override) int {
+	n := 0
+	for _, r := range c.Results {
+		if r.Override == override && (r.Verdict == tests.Failed || r.Verdict == tests.Flaky) {
+			n++
+		}
+	}
+	return n
 }
 
 func waiverOf(w verdict.Waiver, known verdict.WaiverResult) waiver {

@@ -78,6 +78,9 @@ func cases() map[string]func(t *testing.T, f *fixture) {
 			if got := ask("", long, 1); !slices.Equal(got, []string{"fails"}) {
 				t.Errorf("the worst %v", got)
 			}
+			if got, err := f.UnreliableTests(foreigner(t), "", long, 10); err != nil || len(got) != 0 {
+				t.Errorf("a stranger is told %v, %v", got, err)
+			}
 			if got := ask("load", long, 10); len(got) != 0 {
 				t.Errorf("of another workflow %v", got)
 			}
@@ -96,8 +99,21 @@ func cases() map[string]func(t *testing.T, f *fixture) {
 			if err := f.SaveQuarantine(f.as(t), q); err != nil {
 				t.Fatal(err)
 			}
+			if f.whole(t, "1.0").Stale {
+				t.Error("no result of the test is evidence for the release")
+			}
+			f.reported(t, execution.TestResult{Key: "k", Name: "pays", Outcome: "failed"}, subject(f.now, shopImage))
+			f.decided(t, r, verdict.NotReady)
+			q.ID, f.now = uuid.NewString(), f.now.Add(time.Second)
+			q.CreatedAt = f.now
+			if err := f.SaveQuarantine(f.as(t), q); err != nil {
+				t.Fatal(err)
+			}
 			if !f.whole(t, "1.0").Stale {
-				t.Error("a release may look different now")
+				t.Error("the release may look different now")
+			}
+			if err := f.EndQuarantine(foreigner(t), "k", "eve", f.now); !fault.Is(err, fault.NotFound) {
+				t.Errorf("a stranger ends it: %v", err)
 			}
 			active := func() []testcase.Quarantine {
 				got, err := f.Quarantines(f.as(t), f.now)

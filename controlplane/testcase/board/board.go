@@ -153,7 +153,7 @@ func (b *Board) Quarantine(ctx context.Context, a testcase.Ask) (testcase.Quaran
 	}
 	now := b.now()
 	q := testcase.Quarantine{
-		ID: id.String(), Test: a.Test, Name: h.Name, Owner: cmp.Or(a.Owner, viewer.Name), Reason: a.Reason, Ticket: a.Ticket, Actor: viewer.Name,
+		ID: id.String(), Test: a.Test, Name: h.Name, Owner: cmp.Or(a.Owner, viewer.Person()), Reason: a.Reason, Ticket: a.Ticket, Actor: viewer.Person(),
 		CreatedAt: now, Until: now.Add(cmp.Or(a.For, testcase.MaxQuarantine)),
 	}
 	if err := b.store.SaveQuarantine(ctx, q); err != nil {
@@ -169,8 +169,12 @@ func check(a testcase.Ask) error {
 	switch {
 	case a.Reason == "":
 		return fault.New(fault.Invalid, "a quarantine needs a reason").WithField("reason").WithHint("Say what is known, for whoever is to mend it.")
-	case max(len(a.Reason), len(a.Owner), len(a.Ticket)) > maxText:
-		return fault.New(fault.Invalid, "reason, owner and ticket have at most %d bytes", maxText).WithField("reason")
+	case len(a.Reason) > maxText:
+		return fault.New(fault.Invalid, "the reason has more than %d bytes", maxText).WithField("reason")
+	case len(a.Owner) > maxText:
+		return fault.New(fault.Invalid, "the owner has more than %d bytes", maxText).WithField("owner")
+	case len(a.Ticket) > maxText:
+		return fault.New(fault.Invalid, "the ticket has more than %d bytes", maxText).WithField("ticket")
 	case a.Ticket != "" && !link.MatchString(a.Ticket):
 		return fault.New(fault.Invalid, "the ticket %q is no address", a.Ticket).WithField("ticket").WithHint("Give a link such as https://tickets.example.test/42.")
 	case a.For < 0 || a.For > testcase.MaxQuarantine:
@@ -186,7 +190,7 @@ func (b *Board) Release(ctx context.Context, test string) error {
 	if err != nil {
 		return err
 	}
-	if err := b.store.EndQuarantine(ctx, test, viewer.Name, b.now()); err != nil {
+	if err := b.store.EndQuarantine(ctx, test, viewer.Person(), b.now()); err != nil {
 		return fmt.Errorf("end quarantine of test %s: %w", test, err)
 	}
 	b.log.InfoContext(ctx, "quarantine ended", "test", test, "actor", viewer.Name)
@@ -194,11 +198,14 @@ func (b *Board) Release(ctx context.Context, test string) error {
 	return nil
 }
 
-// allowed returns the viewer if it may change what counts.
+// allowed returns the viewer if it may change what counts for releases: with their scope, and by a person who stands for it.
 func allowed(ctx context.Context) (tenant.Viewer, error) {
 	v, ok := tenant.FromContext(ctx)
-	if !ok || !v.Allows(tenant.ScopeCatalog) {
-		return v, fault.New(fault.Forbidden, "this needs the scope %s", tenant.ScopeCatalog).WithHint("Ask for a token with it, or for another role.")
+	switch {
+	case !ok || !v.Allows(tenant.ScopeRelease):
+		return v, fault.New(fault.Forbidden, "this needs the scope %s", tenant.ScopeRelease).WithHint("Ask for a token with it, or for another role.")
+	case v.Person() == "":
+		return v, fault.New(fault.Forbidden, "nobody knows who holds the token %q", v.Name).WithHint("Use a token that you have made, or the page of the test.")
 	}
 	return v, nil
 }

@@ -86,7 +86,7 @@ func setup(t *testing.T, keys ...string) (*board.Board, *world) {
 
 func as(t *testing.T, scopes ...tenant.Scope) context.Context {
 	t.Helper()
-	return tenant.WithViewer(t.Context(), tenant.Viewer{Kind: tenant.KindToken, Organization: uuid.New(), Name: "ann", Scopes: scopes})
+	return tenant.WithViewer(t.Context(), tenant.Viewer{Kind: tenant.KindToken, Organization: uuid.New(), Name: "ci", Maker: "ann", Scopes: scopes})
 }
 
 func TestBoard_Unreliable(t *testing.T) {
@@ -138,24 +138,28 @@ func TestBoard_Quarantine(t *testing.T) {
 	} {
 		a := good
 		tc.change(&a)
-		if _, err := b.Quarantine(as(t, tenant.ScopeCatalog), a); !fault.Is(err, tc.want) {
+		if _, err := b.Quarantine(as(t, tenant.ScopeRelease), a); !fault.Is(err, tc.want) {
 			t.Errorf("%s: %v, want %s", name, err, tc.want)
 		}
 	}
 	if _, err := b.Quarantine(as(t, tenant.ScopeRead), good); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("without the scope: %v", err)
 	}
-	q, err := b.Quarantine(as(t, tenant.ScopeCatalog), good)
-	if err != nil || q.Owner != "ann" || q.Name != "test PFPF" || !q.Until.Equal(now().Add(testcase.MaxQuarantine)) {
+	unknown := tenant.WithViewer(t.Context(), tenant.Viewer{Kind: tenant.KindToken, Name: "old", Scopes: []tenant.Scope{tenant.ScopeRelease}})
+	if _, err := b.Quarantine(unknown, good); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("by a token of nobody knows whom: %v", err)
+	}
+	q, err := b.Quarantine(as(t, tenant.ScopeRelease), good)
+	if err != nil || q.Owner != "ann" || q.Actor != "ann" || q.Name != "test PFPF" || !q.Until.Equal(now().Add(testcase.MaxQuarantine)) {
 		t.Fatalf("%+v, %v", q, err)
 	}
 	if !slices.Contains(w.topics, execution.EvidenceTopic) {
 		t.Error("releases have to be decided anew")
 	}
-	if err := b.Release(as(t, tenant.ScopeCatalog), "PFPF"); err != nil || len(w.inside) != 0 {
+	if err := b.Release(as(t, tenant.ScopeRelease), "PFPF"); err != nil || len(w.inside) != 0 {
 		t.Errorf("ended: %v", err)
 	}
-	if err := b.Release(as(t, tenant.ScopeCatalog), "PFPF"); !fault.Is(err, fault.NotFound) {
+	if err := b.Release(as(t, tenant.ScopeRelease), "PFPF"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("ended twice: %v", err)
 	}
 	if err := b.Release(as(t), "PFPF"); !fault.Is(err, fault.Forbidden) {

@@ -3,6 +3,7 @@
 package migrate
 
 import (
+	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/dialect/sql/schema"
 	"entgo.io/ent/schema/field"
 )
@@ -1396,14 +1397,17 @@ var (
 				Columns: []*schema.Column{TestResultsColumns[19], TestResultsColumns[5], TestResultsColumns[0]},
 			},
 			{
-				Name:    "testresult_organization_id_test_key_id",
+				Name:    "testresult_test_key_id",
 				Unique:  false,
-				Columns: []*schema.Column{TestResultsColumns[18], TestResultsColumns[9], TestResultsColumns[0]},
+				Columns: []*schema.Column{TestResultsColumns[9], TestResultsColumns[0]},
 			},
 			{
-				Name:    "testresult_organization_id_outcome_id",
+				Name:    "testresult_organization_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{TestResultsColumns[18], TestResultsColumns[14], TestResultsColumns[0]},
+				Columns: []*schema.Column{TestResultsColumns[18], TestResultsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "outcome IN ('failed', 'errored', 'timed_out') OR earlier IS NOT NULL",
+				},
 			},
 		},
 	}

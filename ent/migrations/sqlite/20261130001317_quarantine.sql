@@ -1,8 +1,8 @@
 -- +goose Up
--- create index "testresult_organization_id_test_key_id" to table: "test_results"
-CREATE INDEX `testresult_organization_id_test_key_id` ON `test_results` (`organization_id`, `test_key`, `id`);
--- create index "testresult_organization_id_outcome_id" to table: "test_results"
-CREATE INDEX `testresult_organization_id_outcome_id` ON `test_results` (`organization_id`, `outcome`, `id`);
+-- create index "testresult_test_key_id" to table: "test_results"
+CREATE INDEX `testresult_test_key_id` ON `test_results` (`test_key`, `id`);
+-- create index "testresult_organization_id_id" to table: "test_results"
+CREATE INDEX `testresult_organization_id_id` ON `test_results` (`organization_id`, `id`) WHERE outcome IN ('failed', 'errored', 'timed_out') OR earlier IS NOT NULL;
 -- create "quarantines" table
 CREATE TABLE `quarantines` (
   `id` uuid NOT NULL,
@@ -29,7 +29,7 @@ CREATE INDEX `quarantine_organization_id_test_key_id` ON `quarantines` (`organiz
 DROP INDEX `quarantine_organization_id_test_key_id`;
 -- reverse: create "quarantines" table
 DROP TABLE `quarantines`;
--- reverse: create index "testresult_organization_id_outcome_id" to table: "test_results"
-DROP INDEX `testresult_organization_id_outcome_id`;
--- reverse: create index "testresult_organization_id_test_key_id" to table: "test_results"
-DROP INDEX `testresult_organization_id_test_key_id`;
+-- reverse: create index "testresult_organization_id_id" to table: "test_results"
+DROP INDEX `testresult_organization_id_id`;
+-- reverse: create index "testresult_test_key_id" to table: "test_results"
+DROP INDEX `testresult_test_key_id`;

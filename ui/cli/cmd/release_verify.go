@@ -10,22 +10,33 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/release/attest"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 	"github.com/seatrial/seatrial/ui/cli/exitcode"
 	"github.com/seatrial/seatrial/ui/cli/render"
 )
 
 func (a *app) releaseVerify() *cobra.Command {
 	var keys []string
+	var of string
+	var ready bool
 	c := &cobra.Command{
 		Use: "verify BUNDLE", Short: "Check the signed evidence of a release, without a control plane", Args: cobra.ExactArgs(1),
 		Long: "Check the signed evidence of a release: that every byte of it is signed by a trusted key, that its parts belong together, and that " +
 			"the same evidence gives the same verdict again, byte for byte. It needs no network, unless a key is given by its address.\n\n" +
-			"Exit codes: 0 all of it holds · 1 something does not hold · 2 wrong usage, or a file that cannot be read.",
-		Example: "  seatrial release verify shop-1.42.0.seatrial.jsonl --key keys.json",
+			"A bundle of a release that is not ready holds as well as any other. Before something is shipped, say what it has to be of: " +
+			"--release APPLICATION@VERSION --ready.\n\n" +
+			"Exit codes: 0 all of it holds · 1 something does not hold, or it is not what was asked for · 2 wrong usage, or a file that cannot be read.",
+		Example: "  seatrial release verify shop-1.42.0.seatrial.jsonl --key keys.json --release shop@1.42.0 --ready",
 	}
 	c.Flags().StringArrayVar(&keys, "key", nil, "public key in PEM, or key list in JSON, by its file or its address; several are allowed (required)")
+	c.Flags().StringVar(&of, "release", "", "release that it has to be of, as APPLICATION@VERSION")
+	c.Flags().BoolVar(&ready, "ready", false, "the release has to be READY or READY_WITH_WAIVERS")
 	_ = c.MarkFlagRequired("key")
 	c.RunE = func(c *cobra.Command, args []string) error {
+		name, err := releaseName(of)
+		if err != nil {
+			return err
+		}
 		ring, err := a.trusted(c.Context(), keys)
 		if err != nil {
 			return err
@@ -39,9 +50,24 @@ func (a *app) releaseVerify() *cobra.Command {
 		if err != nil {
 			return fmt.Errorf("%s: %w", args[0], err)
 		}
-		return a.found(f)
+		if err := a.found(f); err != nil {
+			return err
+		}
+		return asAsked(findingOf(f).Release, name, ready)
 	}
 	return c
+}
+
+// asAsked refuses a bundle that holds and is of something else than what is to be shipped.
+func asAsked(of *findingRelease, name *apiv1.ReleaseName, ready bool) error {
+	switch {
+	case name != nil && (of.Application != name.GetApplication() || of.Version != name.GetVersion()):
+		return coded(exitcode.Failed, fmt.Errorf("the bundle is of %s %s, not of %s %s",
+			render.Line(of.Application), render.Line(of.Version), name.GetApplication(), name.GetVersion()))
+	case ready && of.Verdict != string(verdict.Ready) && of.Verdict != string(verdict.ReadyWithWaivers):
+		return coded(exitcode.Failed, fmt.Errorf("%s %s is %s", render.Line(of.Application), render.Line(of.Version), of.Verdict))
+	}
+	return nil
 }
 
 // input opens a file, or standard input.

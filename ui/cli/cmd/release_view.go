@@ -78,7 +78,8 @@ func broken(b *strings.Builder, r *apiv1.Release) error {
 			continue
 		}
 		mark, what := "✕", "broken"
-		if rule.GetKind() == "missing" {
+		unknown := slices.ContainsFunc(rule.GetFailing(), func(f *apiv1.FailingCell) bool { return f.GetError() != "" })
+		if rule.GetKind() == "missing" && !unknown {
 			mark, what = "○", "evidence is missing"
 		}
 		fmt.Fprintf(b, "\n  %s %s: %s", mark, render.Line(rule.GetId()), what)
