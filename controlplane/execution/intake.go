@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/results"
 )
 
 // New is everything stored in one transaction when an execution is accepted: the execution, its runs with their first attempts and
@@ -172,6 +173,14 @@ type TestResult struct {
 	Message     string // first line of the failure, or why it did not run
 	Detail      string // the rest, at most 64 KiB
 	Superseded  bool   // of an attempt that was lost and tried anew: kept as evidence, counted nowhere; filled when read
+}
+
+// Title is what people call a test: its suites and its name.
+func (r TestResult) Title() string {
+	if r.Suite == "" {
+		return r.Name
+	}
+	return r.Suite + results.Separator + r.Name
 }
 
 // Flag is what is known of a test result beside its outcome. Flags are added up.

@@ -26,11 +26,16 @@ func ParseImage(text string) (verdict.Image, error) {
 		return verdict.Image{}, fault.New(fault.Invalid, "%q is no image with a digest", text).WithField("images").
 			WithHint("Name it by what it is, such as shop@sha256:…, with 64 hexadecimal digits: a tag can be moved to another image.")
 	}
-	name := m[1]
-	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') { // a tag says nothing beside a digest
-		name = name[:i]
+	return verdict.Image{Name: Repository(m[1]), Digest: m[2]}, nil // a tag says nothing beside a digest
+}
+
+// Repository is the name of an image without its tag and digest.
+func Repository(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') {
+		image = image[:i]
 	}
-	return verdict.Image{Name: name, Digest: m[2]}, nil
+	return image
 }
 
 // CheckCommit refuses what is no commit. Commits are compared as whole texts, so a branch or another spelling would match nothing.

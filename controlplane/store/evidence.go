@@ -222,7 +222,7 @@ func distinctTests(ctx context.Context, q *db.TestResultQuery) ([]verdict.Test, 
 	}
 	out := make([]verdict.Test, len(rows))
 	for i, row := range rows {
-		out[i] = verdict.Test{Key: row.TestKey, Name: title(row.Suite, row.Name)}
+		out[i] = verdict.Test{Key: row.TestKey, Name: record.TestResult{Suite: row.Suite, Name: row.Name}.Title()}
 	}
 	slices.SortFunc(out, func(a, b verdict.Test) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Key, b.Key)) })
 	return out, nil

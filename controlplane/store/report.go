@@ -93,7 +93,7 @@ func (s *Store) attemptTold(ctx context.Context, tx *db.Tx, head *db.Execution, 
 	if !news {
 		return false, nil
 	}
-	return s.evidenceFor(ctx, tx, head, "An execution of "+head.Workflow+" told what it ran against.")
+	return s.evidenceFor(ctx, tx, head, "More was told of an execution of "+head.Workflow+".")
 }
 
 // lockAttempt finds an attempt of the calling agent and locks its execution; what it returns was read under the lock.

@@ -105,7 +105,7 @@ func (s *Store) TestRuns(ctx context.Context, keys []string, since time.Time, ea
 // knownTest makes a test of its results, newest first.
 func knownTest(rows []*db.TestResult) board.Known {
 	newest := rows[0]
-	known := board.Known{Case: testcase.Case{Key: newest.TestKey, Workflow: newest.Edges.Execution.Workflow, Name: title(newest.Suite, newest.Name)}}
+	known := board.Known{Case: testcase.Case{Key: newest.TestKey, Workflow: newest.Edges.Execution.Workflow, Name: resultRecord(newest).Title()}}
 	for _, row := range rows {
 		head := row.Edges.Execution
 		run := testcase.Run{
@@ -120,14 +120,6 @@ func knownTest(rows []*db.TestResult) board.Known {
 		known.Runs = append(known.Runs, run)
 	}
 	return known
-}
-
-// title is what people call a test.
-func title(suite, name string) string {
-	if suite == "" {
-		return name
-	}
-	return suite + results.Separator + name
 }
 
 // subjectText names what was under test; empty when it was not observed, or another at the end than at the beginning.

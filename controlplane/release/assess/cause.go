@@ -15,10 +15,9 @@ func causeOf(r release.Release, out verdict.Output) string {
 	var bad, missing []string
 	for _, rule := range out.Rules {
 		switch {
-		case rule.Holds:
-		case rule.Kind == verdict.Negative:
+		case rule.Against():
 			bad = append(bad, ruleText(rule))
-		default:
+		case !rule.Holds:
 			missing = append(missing, ruleText(rule))
 		}
 	}

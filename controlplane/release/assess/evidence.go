@@ -94,13 +94,13 @@ func cellEvidence(attempts []release.Attempt, required []verdict.Test, now time.
 type standIns map[string]string
 
 // keyOf identifies a test. What the control plane itself has made has no key but its name.
-func keyOf(r execution.TestResult) string { return cmp.Or(r.Key, nameOf(r)) }
+func keyOf(r execution.TestResult) string { return cmp.Or(r.Key, r.Title()) }
 
 func standInsOf(a release.Attempt) standIns {
 	found := standIns{}
 	for _, r := range a.Results {
 		if r.Flags.Has(execution.Synthetic) || r.Key == "" {
-			found[keyOf(r)] = nameOf(r)
+			found[keyOf(r)] = r.Title()
 		}
 	}
 	return found
@@ -139,7 +139,7 @@ func imagesOf(s *execution.Subject) []verdict.Image {
 	}
 	var out []verdict.Image
 	for _, image := range s.Images {
-		out = append(out, verdict.Image{Name: repository(image.Image), Digest: image.Digest})
+		out = append(out, verdict.Image{Name: release.Repository(image.Image), Digest: image.Digest})
 	}
 	return out
 }
@@ -150,13 +150,13 @@ func evidenceOf(a release.Attempt) []verdict.Evidence {
 	var out []verdict.Evidence
 	for _, r := range a.Results {
 		e := verdict.Evidence{
-			Test: keyOf(r), Name: nameOf(r), Variant: strings.Join(filled(variant, r.Variant), " "), Run: a.ID.String(),
+			Test: keyOf(r), Name: r.Title(), Variant: strings.Join(filled(variant, r.Variant), " "), Run: a.ID.String(),
 			Contradictory: a.Contradictory[r.ID], FinishedAt: a.FinishedAt, Synthetic: r.Flags.Has(execution.Synthetic),
 		}
 		for i, earlier := range r.Earlier {
 			e.Outcome, e.FromRetry, e.Fingerprint = results.Outcome(earlier), i > 0, ""
 			if e.Outcome.Bad() { // the tool does not say what went wrong: most likely the same
-				e.Fingerprint = cmp.Or(printOf(r), fingerprint.Of("retried", nameOf(r), ""))
+				e.Fingerprint = cmp.Or(printOf(r), fingerprint.Of("retried", r.Title(), ""))
 			}
 			out = append(out, e)
 		}
@@ -196,22 +196,8 @@ func itself(a release.Attempt) results.Outcome {
 	return outcomeOf(a.Status)
 }
 
-// repository is the name of an image without its tag and digest.
-func repository(image string) string {
-	image, _, _ = strings.Cut(image, "@")
-	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') {
-		image = image[:i]
-	}
-	return image
-}
-
 func filled(parts ...string) []string {
 	return slices.DeleteFunc(parts, func(s string) bool { return s == "" })
-}
-
-// nameOf is what people call a test.
-func nameOf(r execution.TestResult) string {
-	return strings.Join(filled(r.Suite, r.Name), results.Separator)
 }
 
 // variantOf writes a cell of a matrix. The shard is none of it: where a test ran among its siblings says nothing of it.

@@ -232,7 +232,7 @@ func (s *Service) judge(ctx context.Context, r release.Release) (out verdict.Out
 	if err != nil {
 		return out, at, err
 	}
-	if out, err = Judge(ctx, in); err != nil {
+	if out, err = verdict.Judge(ctx, in); err != nil {
 		return out, at, fmt.Errorf("judge release %s: %w", r.ID, err)
 	}
 	return out, in.Now, nil
@@ -264,19 +264,6 @@ func (s *Service) Input(ctx context.Context, application, version string) (verdi
 		return verdict.Input{}, fmt.Errorf("get release %s %s: %w", application, version, err)
 	}
 	return s.input(ctx, r)
-}
-
-// Judge makes the verdict on an input with the rules that are in it.
-func Judge(ctx context.Context, in verdict.Input) (verdict.Output, error) {
-	rules, err := verdict.Compile(in.Policy)
-	if err != nil {
-		return verdict.Output{}, fmt.Errorf("compile the rules: %w", err)
-	}
-	out, err := verdict.Decide(ctx, rules, in)
-	if err != nil {
-		return verdict.Output{}, fmt.Errorf("decide: %w", err)
-	}
-	return out, nil
 }
 
 // policyFor returns the policy that a release is held to.

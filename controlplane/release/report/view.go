@@ -62,11 +62,10 @@ func viewOf(r Release, out verdict.Output) view {
 	for _, result := range out.Rules {
 		list := &v.Holding
 		switch {
-		case result.Holds:
-		case result.Kind == verdict.Missing && !unknown(result):
-			list = &v.Missing
-		default:
+		case result.Against():
 			list = &v.Bad
+		case !result.Holds:
+			list = &v.Missing
 		}
 		*list = append(*list, ruleOf(result))
 	}
@@ -81,11 +80,6 @@ func viewOf(r Release, out verdict.Output) view {
 		v.Waivers = append(v.Waivers, waiverOf(w, known[w.ID]))
 	}
 	return v
-}
-
-// unknown reports whether a rule could not be evaluated somewhere, which is bad whatever kind it is of.
-func unknown(r verdict.RuleResult) bool {
-	return slices.ContainsFunc(r.Failing, func(f verdict.FailingCell) bool { return f.Error != "" })
 }
 
 // line makes one line of a text, without what moves a cursor or turns the direction of what stands beside it.

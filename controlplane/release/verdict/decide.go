@@ -59,8 +59,7 @@ func Decide(ctx context.Context, c Compiled, in Input) (Output, error) {
 func state(out Output) State {
 	incomplete, waived := len(out.Gaps) > 0, false
 	for _, r := range out.Rules {
-		unknown := slices.ContainsFunc(r.Failing, func(f FailingCell) bool { return f.Error != "" })
-		if unknown || !r.Holds && r.Kind == Negative {
+		if r.Against() {
 			return NotReady
 		}
 		incomplete, waived = incomplete || !r.Holds, waived || r.Waived

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"slices"
 	"time"
 
 	"github.com/seatrial/seatrial/controlplane/results"
@@ -38,6 +39,13 @@ type RuleResult struct {
 	Holds       bool          `json:"holds"`             // in every cell
 	Waived      bool          `json:"waived,omitempty"`  // it would be broken in a cell but for waivers
 	Failing     []FailingCell `json:"failing,omitempty"` // by environment and suite
+}
+
+// Against reports whether a rule speaks against the release: it is negative and broken, or it could not be evaluated somewhere, whatever
+// kind it is of. A broken rule that does not says that evidence is missing.
+func (r RuleResult) Against() bool {
+	unknown := slices.ContainsFunc(r.Failing, func(f FailingCell) bool { return f.Error != "" })
+	return unknown || !r.Holds && r.Kind == Negative
 }
 
 // FailingCell is a cell that breaks a rule.

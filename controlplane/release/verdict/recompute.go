@@ -20,11 +20,7 @@ func Recompute(ctx context.Context, input []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "the input of the verdict cannot be read")
 	}
-	rules, err := Compile(in.Policy)
-	if err != nil {
-		return nil, err
-	}
-	out, err := Decide(ctx, rules, in)
+	out, err := Judge(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -33,6 +29,15 @@ func Recompute(ctx context.Context, input []byte) ([]byte, error) {
 		return nil, fault.Wrap(fault.Internal, err, "write the verdict")
 	}
 	return text, nil
+}
+
+// Judge makes the verdict on an input with the rules that are in it. Errors are those of Compile and Decide.
+func Judge(ctx context.Context, in Input) (Output, error) {
+	rules, err := Compile(in.Policy)
+	if err != nil {
+		return Output{}, err
+	}
+	return Decide(ctx, rules, in)
 }
 
 func parse(text []byte) (in Input, err error) {

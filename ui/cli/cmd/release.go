@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -120,6 +121,12 @@ func (a *app) releaseList() *cobra.Command {
 	return c
 }
 
+// releaseNamed returns a release with everything.
+func releaseNamed(ctx context.Context, cl clients, application, version string) (*apiv1.Release, error) {
+	res, err := cl.releases.GetRelease(ctx, &apiv1.GetReleaseRequest{Application: application, Version: version})
+	return res.GetRelease(), err
+}
+
 func (a *app) releaseStatus() *cobra.Command {
 	c := &cobra.Command{Use: "status APPLICATION VERSION", Short: "Show the verdict with all of its reasons", Args: cobra.ExactArgs(2)}
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -127,14 +134,14 @@ func (a *app) releaseStatus() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		res, err := cl.releases.GetRelease(c.Context(), &apiv1.GetReleaseRequest{Application: args[0], Version: args[1]})
+		r, err := releaseNamed(c.Context(), cl, args[0], args[1])
 		if err != nil {
 			return err
 		}
 		if a.format != render.Table {
-			return render.Message(a.Out, a.format, res.GetRelease())
+			return render.Message(a.Out, a.format, r)
 		}
-		return a.showRelease(res.GetRelease())
+		return a.showRelease(r)
 	}
 	return c
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/release/compare"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
-	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 	"github.com/seatrial/seatrial/ui/cli/render"
 )
 
@@ -41,8 +40,8 @@ func (a *app) releaseCompare() *cobra.Command {
 }
 
 func judgedAs(ctx context.Context, cl clients, application, version string) (verdict.Output, error) {
-	res, err := cl.releases.GetRelease(ctx, &apiv1.GetReleaseRequest{Application: application, Version: version})
-	return verdictOf(res.GetRelease()), err
+	r, err := releaseNamed(ctx, cl, application, version)
+	return verdictOf(r), err
 }
 
 const maxListed = 20 // tests of a kind in a cell

@@ -51,11 +51,10 @@ func (a *app) gated(ctx context.Context, cl clients, application, version string
 		watching, stop = context.WithTimeout(ctx, timeout)
 	}
 	defer stop()
-	res, err := cl.releases.GetRelease(watching, &apiv1.GetReleaseRequest{Application: application, Version: version})
-	if err != nil || !wait || settled(res.GetRelease()) {
-		return res.GetRelease(), err
+	last, err := releaseNamed(watching, cl, application, version)
+	if err != nil || !wait || settled(last) {
+		return last, err
 	}
-	last := res.GetRelease()
 	a.say("%s is %s; waiting for evidence", nameOf(last), render.State(last.GetState()))
 	err = a.persist(watching, func(progress func()) error {
 		stream, err := cl.releases.WatchRelease(watching, &apiv1.WatchReleaseRequest{Application: application, Version: version})

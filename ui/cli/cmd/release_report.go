@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seatrial/seatrial/controlplane/release/report"
-	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 )
 
 func (a *app) releaseReport() *cobra.Command {
@@ -37,12 +36,12 @@ func (a *app) releaseReport() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		res, err := cl.releases.GetRelease(c.Context(), &apiv1.GetReleaseRequest{Application: args[0], Version: args[1]})
+		r, err := releaseNamed(c.Context(), cl, args[0], args[1])
 		if err != nil {
 			return err
 		}
 		var text bytes.Buffer
-		if err := report.Write(&text, report.Format(format), headOf(res.GetRelease()), verdictOf(res.GetRelease())); err != nil {
+		if err := report.Write(&text, report.Format(format), headOf(r), verdictOf(r)); err != nil {
 			return err
 		}
 		return a.save(to, text.Bytes())

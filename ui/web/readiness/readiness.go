@@ -75,7 +75,7 @@ func Of(r release.Release, out verdict.Output, now time.Time) Report {
 		switch {
 		case rule.Holds:
 			rep.Holding = append(rep.Holding, rule)
-		case rule.Kind == verdict.Negative || unknown(rule):
+		case rule.Against():
 			rep.Broken = append(rep.Broken, a.rule(rule))
 		default:
 			rep.Missing = append(rep.Missing, a.rule(rule))
@@ -105,11 +105,6 @@ func (r Report) Required() int {
 // Running reports whether any test is under way, so that the verdict may change soon.
 func (r Report) Running() bool {
 	return slices.ContainsFunc(r.Cells, func(c Cell) bool { return c.Running > 0 })
-}
-
-// unknown reports whether a rule could not be evaluated somewhere, which speaks against the release whatever its kind.
-func unknown(rule verdict.RuleResult) bool {
-	return slices.ContainsFunc(rule.Failing, func(f verdict.FailingCell) bool { return f.Error != "" })
 }
 
 type testAt struct {
