@@ -71,7 +71,7 @@ func New(c Config) *Dispatcher {
 // that was used before it returns the earlier execution and existed is true. Errors are faults: Forbidden without the scope to
 // run, NotFound, and Invalid for parameters or an environment that do not fit.
 func (d *Dispatcher) Start(ctx context.Context, req execution.Request) (e execution.Execution, existed bool, err error) {
-	viewer, err := allowed(ctx)
+	viewer, err := tenant.Require(ctx, tenant.ScopeRun)
 	if err != nil {
 		return e, false, err
 	}
@@ -107,7 +107,7 @@ func (d *Dispatcher) Start(ctx context.Context, req execution.Request) (e execut
 
 // Cancel asks for the end of an execution. Cancelling what has ended is fault.Conflict.
 func (d *Dispatcher) Cancel(ctx context.Context, id execution.ID, reason string) error {
-	viewer, err := allowed(ctx)
+	viewer, err := tenant.Require(ctx, tenant.ScopeRun)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (d *Dispatcher) Cancel(ctx context.Context, id execution.ID, reason string)
 // Resume has the steps of an execution go on that wait for a person, and returns how many they are. When none waits it is
 // fault.Conflict.
 func (d *Dispatcher) Resume(ctx context.Context, id execution.ID, which execution.Resume) (steps int, err error) {
-	viewer, err := allowed(ctx)
+	viewer, err := tenant.Require(ctx, tenant.ScopeRun)
 	if err != nil {
 		return 0, err
 	}
@@ -173,18 +173,6 @@ func (d *Dispatcher) tell(ctx context.Context, org tenant.ID, effects execution.
 
 func grouped(runs []execution.NewRun) bool {
 	return slices.ContainsFunc(runs, func(r execution.NewRun) bool { return r.Group.Name != "" })
-}
-
-func allowed(ctx context.Context) (tenant.Viewer, error) {
-	viewer, ok := tenant.FromContext(ctx)
-	if !ok {
-		return viewer, fault.New(fault.Unauthenticated, "log in or send an API token first")
-	}
-	if !viewer.Allows(tenant.ScopeRun) {
-		return viewer, fault.New(fault.Forbidden, "%s may not start, resume or cancel executions", viewer.Name).
-			WithHint("Use a token with the scope %q, or ask for the role maintainer.", tenant.ScopeRun)
-	}
-	return viewer, nil
 }
 
 func steps(plan *workflow.Plan) []execution.Step {

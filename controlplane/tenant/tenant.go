@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/fault"
 )
 
 // ID identifies an organization.
@@ -96,6 +98,19 @@ func WithViewer(ctx context.Context, v Viewer) context.Context {
 func FromContext(ctx context.Context) (v Viewer, ok bool) {
 	v, ok = ctx.Value(viewerKey{}).(Viewer)
 	return v, ok
+}
+
+// Require returns the viewer of ctx when it may use a scope: fault.Unauthenticated when there is none, fault.Forbidden when it may not.
+func Require(ctx context.Context, scope Scope) (Viewer, error) {
+	v, ok := FromContext(ctx)
+	switch {
+	case !ok:
+		return v, fault.New(fault.Unauthenticated, "log in or send an API token first")
+	case !v.Allows(scope):
+		return v, fault.New(fault.Forbidden, "%s may not do this: it needs the scope %s", v.Name, scope).
+			WithHint("Use a token with the scope %q, or ask for another role.", scope)
+	}
+	return v, nil
 }
 
 // System returns a context for the control plane's own work across organizations. Call it only where a sweep or start-up needs

@@ -66,19 +66,10 @@ func NewService(c Config) *Service {
 
 func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
 
-// allowed returns the viewer if it may do something with releases.
-func allowed(ctx context.Context) (tenant.Viewer, error) {
-	v, ok := tenant.FromContext(ctx)
-	if !ok || !v.Allows(tenant.ScopeRelease) {
-		return v, fault.New(fault.Forbidden, "this needs the scope %s", tenant.ScopeRelease).WithHint("Ask for a token with it, or for another role.")
-	}
-	return v, nil
-}
-
 // Create freezes what a release has to show and decides on it for the first time. When the application has the version already with
 // the same commit and images it returns that one and true, and fault.Conflict when they differ.
 func (s *Service) Create(ctx context.Context, r release.Request) (created release.Release, existed bool, err error) {
-	viewer, err := allowed(ctx)
+	viewer, err := tenant.Require(ctx, tenant.ScopeRelease)
 	if err != nil {
 		return created, false, err
 	}

@@ -21,7 +21,7 @@ const maxReason = 2000 // bytes of why a waiver is asked for
 // Waive asks for a waiver. It counts for nothing until enough others have approved it. The waivers of what the policy does not let
 // anybody waive are refused at once.
 func (s *Service) Waive(ctx context.Context, application, version string, a release.Ask) (verdict.Waiver, error) {
-	viewer, err := allowed(ctx)
+	viewer, err := tenant.Require(ctx, tenant.ScopeRelease)
 	if err != nil {
 		return verdict.Waiver{}, err
 	}
@@ -131,7 +131,7 @@ func (s *Service) Approve(ctx context.Context, application, version, waiver stri
 
 // Revoke ends a waiver.
 func (s *Service) Revoke(ctx context.Context, application, version, waiver string) error {
-	viewer, err := allowed(ctx)
+	viewer, err := tenant.Require(ctx, tenant.ScopeRelease)
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (s *Service) Revoke(ctx context.Context, application, version, waiver strin
 
 // person returns the viewer if it is a person who may have to do with a release.
 func (s *Service) person(ctx context.Context, application, version string) (tenant.Viewer, release.Release, error) {
-	viewer, err := allowed(ctx)
+	viewer, err := tenant.Require(ctx, tenant.ScopeRelease)
 	if err != nil {
 		return viewer, release.Release{}, err
 	}

@@ -21,7 +21,7 @@ import (
 // could be made. It needs ScopeRead. It is Conflict when the release is not bound to anything that could be attested, Exhausted when it
 // rests on more than a bundle can hold.
 func (s *Service) Bundle(ctx context.Context, application, version string, w io.Writer) error {
-	viewer, err := allowed(ctx, tenant.ScopeRead)
+	viewer, err := tenant.Require(ctx, tenant.ScopeRead)
 	if err != nil {
 		return err
 	}

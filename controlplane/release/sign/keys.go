@@ -59,7 +59,7 @@ func (s *Service) ring(ctx context.Context, organization tenant.ID) (key.Ring, e
 // Rotate retires the key that signs in the viewer's organization and makes a new one. What the old one signed stays good. It needs
 // ScopeAdmin, and is Exhausted when the list of keys is full.
 func (s *Service) Rotate(ctx context.Context) (key.Ring, error) {
-	viewer, err := allowed(ctx, tenant.ScopeAdmin)
+	viewer, err := tenant.Require(ctx, tenant.ScopeAdmin)
 	if err != nil {
 		return key.Ring{}, err
 	}

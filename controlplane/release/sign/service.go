@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
-	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 )
@@ -62,15 +61,6 @@ func (s *Service) now() time.Time { return s.cfg.Clock().UTC().Truncate(time.Mic
 // verifier names this program in verification results, as a URI with its version.
 func (s *Service) verifier() string {
 	return cmp.Or(s.cfg.PublicURL, "https://seatrial.dev") + "/verifiers/release/" + url.PathEscape(cmp.Or(strings.TrimSpace(s.cfg.Version), "unknown"))
-}
-
-// allowed returns the viewer if it may do something.
-func allowed(ctx context.Context, scope tenant.Scope) (tenant.Viewer, error) {
-	v, ok := tenant.FromContext(ctx)
-	if !ok || !v.Allows(scope) {
-		return v, fault.New(fault.Forbidden, "this needs the scope %s", scope).WithHint("Ask for a token with it, or for another role.")
-	}
-	return v, nil
 }
 
 // later returns the later of two times.

@@ -200,11 +200,11 @@ func (b *Board) Release(ctx context.Context, test string) error {
 
 // allowed returns the viewer if it may change what counts for releases: with their scope, and by a person who stands for it.
 func allowed(ctx context.Context) (tenant.Viewer, error) {
-	v, ok := tenant.FromContext(ctx)
-	switch {
-	case !ok || !v.Allows(tenant.ScopeRelease):
-		return v, fault.New(fault.Forbidden, "this needs the scope %s", tenant.ScopeRelease).WithHint("Ask for a token with it, or for another role.")
-	case v.Person() == "":
+	v, err := tenant.Require(ctx, tenant.ScopeRelease)
+	if err != nil {
+		return v, err //nolint:wrapcheck // a fault that speaks for itself
+	}
+	if v.Person() == "" {
 		return v, fault.New(fault.Forbidden, "nobody knows who holds the token %q", v.Name).WithHint("Use a token that you have made, or the page of the test.")
 	}
 	return v, nil
