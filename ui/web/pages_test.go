@@ -85,7 +85,7 @@ func TestPages_Empty(t *testing.T) {
 		"Executions": {"/o/acme/executions", "Nothing has run yet", "/o/acme/catalog"},
 		"Releases":   {"/o/acme/releases", "no readiness policy that would say what one has to show", "ReadinessPolicy"},
 		"Tests":      {"/o/acme/tests", "This page lists the tests whose failures say little", "/o/acme/executions"},
-		"NoTests":    {"/o/acme/tests?workflow=x", "Every test of the workflow x can be relied on", `href="/o/acme/tests"`},
+		"NoTests":    {"/o/acme/tests?workflow=x", "No test of the workflow x is known to be unreliable", `href="/o/acme/tests"`},
 		"NoSuch":     {"/o/acme/releases?application=x", "No release is of the application x.", `href="/o/acme/releases"`},
 		"Filtered":   {"/o/acme/executions?workflow=x", "No execution matches", `href="/o/acme/executions"`},
 		"Clusters":   {"/o/acme/clusters", "No cluster is enrolled yet", `action="/o/acme/clusters"`},

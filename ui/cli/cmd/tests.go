@@ -45,7 +45,7 @@ func (a *app) testsFlaky() *cobra.Command {
 			})
 		}
 		if len(rows) == 0 {
-			a.say("Every test can be relied on, by the last 14 days.")
+			a.say("No test is known to be unreliable, by the last 14 days; what has run a few times only is not judged.")
 			return nil
 		}
 		return render.Rows(a.Out, []string{"CLASS", "FAILS", "COST/WEEK", "WORKFLOW", "TEST", "QUARANTINE", "KEY"}, rows)

@@ -116,7 +116,7 @@ func Board(p BoardProps) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = parts.Empty("Every test of the workflow "+p.Workflow+" can be relied on, as far as is known, and none is in quarantine.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var4), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = parts.Empty("No test of the workflow "+p.Workflow+" is known to be unreliable, and none is in quarantine.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var4), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -152,7 +152,7 @@ func Board(p BoardProps) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = parts.Empty("Every test can be relied on, as far as is known. This page lists the tests whose failures say little, by the last 14 days: flaky ones fail although what they test has passed, suspect ones did so too seldom to be sure, broken ones fail every time. Tests in quarantine are listed as well.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = parts.Empty("No test is known to be unreliable; what has run a few times only is not judged. This page lists the tests whose failures say little, by the last 14 days: flaky ones fail although what they test has passed, suspect ones did so too seldom to be sure, broken ones fail every time. Tests in quarantine are listed as well.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
