@@ -83,6 +83,10 @@ bench-results: ## how fast reports of 100,000 cases are taken in, in cases a sec
 	integration/packages.sh postgresql
 	go test ./integration/bench -run none -bench Results -benchtime 5x
 
+.PHONY: bench-overhead
+bench-overhead: ## from a trigger to its stored result, against a bare Job on the same cluster
+	integration/test.sh ./integration/e2e -run none -bench Overhead -benchtime 30x -timeout 40m
+
 .PHONY: demo
 demo: ## the whole of Seatrial on this machine, with examples that are run; left running
 	deploy/demo/up.sh

@@ -200,7 +200,7 @@ func (s *stages) serve(ctx context.Context) error {
 	stops = append(stops, s.collect.Stop)
 	stops = append(stops, background(base, s.launch.Run))
 	s.link.Start(base, link.Stages{
-		Start: admit.New(s.launch, maxStarts), Cancel: s.outbox.Cancel, Resume: s.outbox.Resume, Release: s.launch.Release, Inventory: s.inventory,
+		Start: s.outbox.Timed(admit.New(s.launch, maxStarts)), Cancel: s.outbox.Cancel, Resume: s.outbox.Resume, Release: s.launch.Release, Inventory: s.inventory,
 	})
 	stops = append(stops, s.link.Stop)
 	select {

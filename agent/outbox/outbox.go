@@ -91,6 +91,8 @@ type record struct {
 	over      chan struct{}   // closed when the steps of the pod have ended
 	following map[string]bool // services whose logs are under way (true) or done (false)
 
+	hops hops
+
 	startAsked bool // what is under test was asked for, at the start
 	endAsked   bool // and at the end
 	observing  int  // of these, how many are under way
@@ -232,6 +234,7 @@ func (o *Outbox) Attached(attemptID, _ string) (cancel *runnerv1.Cancel, resumed
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	r := o.record(attemptID)
+	note(&r.hops.attached)
 	r.attached++
 	resumed = slices.Clone(r.resumed)
 	if r.cancelled == "" {
@@ -272,6 +275,7 @@ func (o *Outbox) Finished(ctx context.Context, attemptID string, f *runnerv1.Fin
 	o.mu.Lock()
 	r := o.record(attemptID)
 	if mergeFinished(r.report, f, true, interrupted(r.pod, r.cancelled != "")) {
+		r.report.Hops = r.hops.report(time.Now())
 		o.concluded(r)
 	}
 	return o.wait(ctx, r)
@@ -308,6 +312,9 @@ func (o *Outbox) Update(u work.Update) {
 				r.delivered[c.Name] = true // before this agent was started, perhaps
 			}
 		}
+	}
+	if u.Report.GetNode() != "" {
+		note(&r.hops.placed)
 	}
 	r.jobGone = u.Gone
 	before := ended(r.report)

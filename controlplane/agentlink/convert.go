@@ -113,6 +113,7 @@ func reportFrom(id execution.AttemptID, r *agentv1.AttemptReport) execution.Repo
 		StartedAt: timeFrom(r.GetStartedAt()), FinishedAt: timeFrom(r.GetFinishedAt()), ObservedAt: timeFrom(r.GetObservedAt()),
 		Delivered: r.GetDelivered(), FromRunner: r.GetFromRunner(), Notes: r.GetNotes(), Steps: make([]execution.Step, len(r.GetSteps())),
 		SubjectStart: subjectFrom(r.GetSubjectStart()), SubjectEnd: subjectFrom(r.GetSubjectEnd()),
+		Hops: hopsFrom(r.GetHops()),
 	}
 	for i, s := range r.GetSteps() {
 		out.Steps[i] = stepFrom(s)
@@ -121,6 +122,16 @@ func reportFrom(id execution.AttemptID, r *agentv1.AttemptReport) execution.Repo
 		out.Services = append(out.Services, serviceFrom(s))
 	}
 	return out
+}
+
+// hopsFrom returns nil for what is absent.
+func hopsFrom(h *agentv1.Hops) *execution.Hops {
+	if h == nil {
+		return nil
+	}
+	return &execution.Hops{
+		Job: h.GetJob().AsDuration(), Schedule: h.GetSchedule().AsDuration(), Container: h.GetContainer().AsDuration(), Run: h.GetRun().AsDuration(),
+	}
 }
 
 // subjectFrom returns nil for what is absent.

@@ -192,7 +192,7 @@ func (p *parts) introduce(first auth.First) error {
 
 // serveAgent starts the port of the agents.
 func (p *parts) serveAgent(ctx context.Context) error {
-	in, err := intake.New(p.store, p.blobs, p.bus, p.log, intake.Limits{})
+	in, err := intake.New(p.store, p.blobs, p.bus, p.log, intake.NewHops(p.metrics), intake.Limits{})
 	if err != nil {
 		return fmt.Errorf("build intake: %w", err)
 	}

@@ -50,6 +50,7 @@ type NewRun struct {
 // Saved is what became of a report.
 type Saved struct {
 	Status  Status // of the attempt
+	Way     *Way   // of the attempt, nil unless this report has ended it and knows its hops
 	Effects        // on its own execution, on runs that waited for this one, or are to end with it
 }
 
@@ -80,6 +81,22 @@ type Report struct {
 	SubjectEnd   *Subject
 	ObservedAt   time.Time
 	FromRunner   bool // the runner said so itself; otherwise derived from the pod
+	Hops         *Hops
+}
+
+// Hops are the parts of the way from a start command to the result, by the agent's clock.
+type Hops struct {
+	Job       time.Duration // until the Job existed
+	Schedule  time.Duration // until its pod had a node
+	Container time.Duration // until a runner in it had attached
+	Run       time.Duration // until the runner's result had arrived
+}
+
+// Way is the time from the creation of an attempt to its stored result, by the clock of the control plane. What of it is neither the
+// queue nor the agent's hops was spent between the two.
+type Way struct {
+	Queue time.Duration // until the start command was sent, for the last time
+	Total time.Duration
 }
 
 // Chunk is a run of bytes of one log stream, as received.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
@@ -24,6 +25,7 @@ type store struct {
 	own       execution.AttemptID
 	execution execution.ID
 	wake      []cluster.ID
+	way       *execution.Way
 	down      error
 	streams   map[string]execution.StreamState
 	reports   []execution.Report
@@ -36,7 +38,7 @@ func (s *store) SaveReport(_ context.Context, r execution.Report) (execution.Sav
 		return execution.Saved{}, s.missing(r.Attempt)
 	}
 	s.reports = append(s.reports, r)
-	return execution.Saved{Status: r.Status, Effects: execution.Effects{Wake: s.wake, Changed: []execution.ID{s.execution}}}, nil
+	return execution.Saved{Status: r.Status, Way: s.way, Effects: execution.Effects{Wake: s.wake, Changed: []execution.ID{s.execution}}}, nil
 }
 
 func (s *store) missing(id execution.AttemptID) error {
@@ -130,24 +132,26 @@ type bus struct{ topics []string }
 func (b *bus) Publish(_ context.Context, topic string) { b.topics = append(b.topics, topic) }
 
 type bench struct {
-	store  *store
-	blobs  *blobs
-	bus    *bus
-	intake *intake.Intake
-	viewer tenant.Viewer
-	ctx    context.Context //nolint:containedctx // the viewer of a test
+	metrics *prometheus.Registry
+	store   *store
+	blobs   *blobs
+	bus     *bus
+	intake  *intake.Intake
+	viewer  tenant.Viewer
+	ctx     context.Context //nolint:containedctx // the viewer of a test
 }
 
 func setup(t *testing.T, limits intake.Limits) *bench {
 	t.Helper()
 	b := &bench{
-		store: &store{own: uuid.New(), execution: uuid.New(), streams: map[string]execution.StreamState{}},
-		blobs: &blobs{kept: map[string][]byte{}}, bus: &bus{},
+		metrics: prometheus.NewRegistry(),
+		store:   &store{own: uuid.New(), execution: uuid.New(), streams: map[string]execution.StreamState{}},
+		blobs:   &blobs{kept: map[string][]byte{}}, bus: &bus{},
 		viewer: tenant.Viewer{Kind: tenant.KindAgent, Organization: uuid.New(), Cluster: uuid.New()},
 	}
 	b.ctx = tenant.WithViewer(t.Context(), b.viewer)
 	var err error
-	if b.intake, err = intake.New(b.store, b.blobs, b.bus, slog.New(slog.DiscardHandler), limits); err != nil {
+	if b.intake, err = intake.New(b.store, b.blobs, b.bus, slog.New(slog.DiscardHandler), intake.NewHops(b.metrics), limits); err != nil {
 		t.Fatal(err)
 	}
 	return b

@@ -46,19 +46,20 @@ type Intake struct {
 	blobs   Blobs
 	bus     Bus
 	log     *slog.Logger
+	hops    *Hops
 	limits  Limits
 	opener  *logchunk.Opener
 	scratch sync.Pool // *[]byte for checking chunks
 }
 
 // New returns an Intake.
-func New(store Store, blobs Blobs, bus Bus, log *slog.Logger, limits Limits) (*Intake, error) {
+func New(store Store, blobs Blobs, bus Bus, log *slog.Logger, hops *Hops, limits Limits) (*Intake, error) {
 	opener, err := logchunk.NewOpener()
 	if err != nil {
 		return nil, fmt.Errorf("intake: %w", err)
 	}
 	return &Intake{
-		store: store, blobs: blobs, bus: bus, log: log.With("component", "intake"), limits: limits.withDefaults(), opener: opener,
+		store: store, blobs: blobs, bus: bus, log: log.With("component", "intake"), hops: hops, limits: limits.withDefaults(), opener: opener,
 		scratch: sync.Pool{New: func() any { b := make([]byte, 0, logchunk.MaxRaw); return &b }},
 	}, nil
 }
@@ -109,6 +110,7 @@ func (i *Intake) Report(ctx context.Context, r execution.Report) (execution.Stat
 	if saved.Undecided != nil {
 		i.log.ErrorContext(ctx, "concurrency groups not decided", "attempt", r.Attempt, "error", saved.Undecided)
 	}
+	i.hops.observe(r.Hops, saved.Way)
 	for _, id := range saved.Changed {
 		i.bus.Publish(ctx, execution.Topic(viewer.Organization, id))
 	}

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/intake"
 	database "github.com/seatrial/seatrial/controlplane/store"
@@ -77,7 +79,7 @@ func TestIntake_File_ReadBack(t *testing.T) {
 			of, attempt := next()
 			t.Run(filepath.Base(path)+"/"+named, func(t *testing.T) {
 				t.Parallel()
-				in, err := intake.New(s, &blobs{kept: map[string][]byte{}}, &bus{}, slog.New(slog.DiscardHandler), intake.Limits{})
+				in, err := intake.New(s, &blobs{kept: map[string][]byte{}}, &bus{}, slog.New(slog.DiscardHandler), intake.NewHops(prometheus.NewRegistry()), intake.Limits{})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -26,6 +26,7 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.S
 	}
 	var after consequences
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		var way *record.Way
 		a, head, err := s.lockAttempt(ctx, tx, r.Attempt)
 		if err != nil {
 			return err
@@ -50,6 +51,9 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.S
 			if err := s.tryAnew(ctx, tx, a, head); err != nil {
 				return err
 			}
+			if way, err = s.way(ctx, tx, a, r.Hops); err != nil {
+				return err
+			}
 		}
 		// What the control plane ended by itself counts as delivered before the agent has sent anything: only the agent's own word
 		// allows it to delete the Job.
@@ -64,7 +68,7 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.S
 		}
 		after, err = s.derive(ctx, tx, head)
 		after.calls, after.judge = after.calls || found.asks, after.judge || judge
-		saved = record.Saved{Status: status}
+		saved = record.Saved{Status: status, Way: way}
 		if record.Lost(status, a.Reason) {
 			after.wake = union(after.wake, []cluster.ID{a.ClusterID}) // a new attempt may be its to start
 		}
@@ -74,6 +78,22 @@ func (s *Store) SaveReport(ctx context.Context, r record.Report) (saved record.S
 		saved.Effects = s.admitAfter(ctx, after)
 	}
 	return saved, err
+}
+
+// way says how long an attempt took whose hops are known, nil for others.
+func (s *Store) way(ctx context.Context, tx *db.Tx, a *db.Attempt, hops *record.Hops) (*record.Way, error) {
+	if hops == nil {
+		return nil, nil
+	}
+	start, err := tx.AgentCommand.Query().Where(agentcommand.AttemptID(a.ID), agentcommand.Kind(string(cluster.Start))).
+		Select(agentcommand.FieldSentAt).Only(ctx)
+	if db.IsNotFound(err) || err == nil && start.SentAt == nil {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &record.Way{Queue: start.SentAt.Sub(a.CreatedAt), Total: s.now().Sub(a.CreatedAt)}, nil
 }
 
 // attemptTold links an execution with the releases that one of its attempts is seen to run against, and makes its releases stale when the

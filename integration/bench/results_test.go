@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seatrial/seatrial/controlplane/blob"
 	"github.com/seatrial/seatrial/controlplane/bus"
@@ -127,7 +128,7 @@ func open(b *testing.B, dsn string) *world {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if w.intake, err = intake.New(s, blobs, bus.NewLocal(), slog.New(slog.DiscardHandler), intake.Limits{}); err != nil {
+	if w.intake, err = intake.New(s, blobs, bus.NewLocal(), slog.New(slog.DiscardHandler), intake.NewHops(prometheus.NewRegistry()), intake.Limits{}); err != nil {
 		b.Fatal(err)
 	}
 	return w

@@ -52,6 +52,25 @@ func dispatching() map[string]func(t *testing.T, f *fixture) {
 				t.Errorf("absent environment: %v", err)
 			}
 		},
+		"WayOfAnAttempt": func(t *testing.T, f *fixture) {
+			n := f.queued(t)
+			hops := &execution.Hops{Job: time.Second}
+			passed := execution.Report{Attempt: n.AttemptID, Status: execution.Passed, Hops: hops}
+			sent := f.now
+			f.take(t)
+			f.now = f.now.Add(time.Minute)
+			saved, err := f.SaveReport(f.agent(t, f.cluster), execution.Report{Attempt: n.AttemptID, Status: execution.Running, Hops: hops})
+			if err != nil || saved.Way != nil {
+				t.Errorf("under way: %+v, %v", saved.Way, err)
+			}
+			saved, err = f.SaveReport(f.agent(t, f.cluster), passed)
+			if err != nil || saved.Way == nil || saved.Way.Total-saved.Way.Queue != f.now.Sub(sent) {
+				t.Errorf("ended: %+v, %v, want %s since the command was sent", saved.Way, err, f.now.Sub(sent))
+			}
+			if saved, err = f.SaveReport(f.agent(t, f.cluster), passed); err != nil || saved.Way != nil {
+				t.Errorf("told again: %+v, %v: it counts once", saved.Way, err)
+			}
+		},
 		"CancelBeforeSent": func(t *testing.T, f *fixture) {
 			n := f.queued(t)
 			effects, err := f.CancelExecution(f.as(t), n.Execution.ID, "no longer needed")

@@ -3351,8 +3351,10 @@ type AttemptReport struct {
 	// What ran in the environment when the attempt was first seen running, and when its result was known. Absent while that has not
 	// come. A later report may bring another one of the same moment, from an agent that was started anew: the first that was observed
 	// counts.
-	SubjectStart  *Subject `protobuf:"bytes,15,opt,name=subject_start,json=subjectStart,proto3" json:"subject_start,omitempty"`
-	SubjectEnd    *Subject `protobuf:"bytes,16,opt,name=subject_end,json=subjectEnd,proto3" json:"subject_end,omitempty"`
+	SubjectStart *Subject `protobuf:"bytes,15,opt,name=subject_start,json=subjectStart,proto3" json:"subject_start,omitempty"`
+	SubjectEnd   *Subject `protobuf:"bytes,16,opt,name=subject_end,json=subjectEnd,proto3" json:"subject_end,omitempty"`
+	// Where the time went between the start command and the result. Absent when the agent has not seen all of it, as after a start anew.
+	Hops          *Hops `protobuf:"bytes,17,opt,name=hops,proto3" json:"hops,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3499,6 +3501,87 @@ func (x *AttemptReport) GetSubjectEnd() *Subject {
 	return nil
 }
 
+func (x *AttemptReport) GetHops() *Hops {
+	if x != nil {
+		return x.Hops
+	}
+	return nil
+}
+
+// Hops are the parts of the way from a start command to the result of the runner, each measured by the agent's clock. Their sum is the
+// time between the arrival of the command and that of the result.
+type Hops struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Until the Job exists, the turn among other starts included.
+	Job *durationpb.Duration `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	// Until its pod has a node.
+	Schedule *durationpb.Duration `protobuf:"bytes,2,opt,name=schedule,proto3" json:"schedule,omitempty"`
+	// Until a runner in it has attached: volumes, images, the start of the container.
+	Container *durationpb.Duration `protobuf:"bytes,3,opt,name=container,proto3" json:"container,omitempty"`
+	// Until the runner's result has arrived: source, steps, reports.
+	Run           *durationpb.Duration `protobuf:"bytes,4,opt,name=run,proto3" json:"run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hops) Reset() {
+	*x = Hops{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hops) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hops) ProtoMessage() {}
+
+func (x *Hops) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hops.ProtoReflect.Descriptor instead.
+func (*Hops) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *Hops) GetJob() *durationpb.Duration {
+	if x != nil {
+		return x.Job
+	}
+	return nil
+}
+
+func (x *Hops) GetSchedule() *durationpb.Duration {
+	if x != nil {
+		return x.Schedule
+	}
+	return nil
+}
+
+func (x *Hops) GetContainer() *durationpb.Duration {
+	if x != nil {
+		return x.Container
+	}
+	return nil
+}
+
+func (x *Hops) GetRun() *durationpb.Duration {
+	if x != nil {
+		return x.Run
+	}
+	return nil
+}
+
 // Subject is what was under test at one moment: the images of the pods that were ready in the environment.
 type Subject struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3516,7 +3599,7 @@ type Subject struct {
 
 func (x *Subject) Reset() {
 	*x = Subject{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3528,7 +3611,7 @@ func (x *Subject) String() string {
 func (*Subject) ProtoMessage() {}
 
 func (x *Subject) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3541,7 +3624,7 @@ func (x *Subject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subject.ProtoReflect.Descriptor instead.
 func (*Subject) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{42}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Subject) GetImages() []*SubjectImage {
@@ -3588,7 +3671,7 @@ type SubjectImage struct {
 
 func (x *SubjectImage) Reset() {
 	*x = SubjectImage{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3600,7 +3683,7 @@ func (x *SubjectImage) String() string {
 func (*SubjectImage) ProtoMessage() {}
 
 func (x *SubjectImage) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3613,7 +3696,7 @@ func (x *SubjectImage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectImage.ProtoReflect.Descriptor instead.
 func (*SubjectImage) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{43}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *SubjectImage) GetContainer() string {
@@ -3646,7 +3729,7 @@ type ReportAttemptRequest struct {
 
 func (x *ReportAttemptRequest) Reset() {
 	*x = ReportAttemptRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3658,7 +3741,7 @@ func (x *ReportAttemptRequest) String() string {
 func (*ReportAttemptRequest) ProtoMessage() {}
 
 func (x *ReportAttemptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3671,7 +3754,7 @@ func (x *ReportAttemptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAttemptRequest.ProtoReflect.Descriptor instead.
 func (*ReportAttemptRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{44}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ReportAttemptRequest) GetReport() *AttemptReport {
@@ -3691,7 +3774,7 @@ type ReportAttemptResponse struct {
 
 func (x *ReportAttemptResponse) Reset() {
 	*x = ReportAttemptResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3703,7 +3786,7 @@ func (x *ReportAttemptResponse) String() string {
 func (*ReportAttemptResponse) ProtoMessage() {}
 
 func (x *ReportAttemptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3716,7 +3799,7 @@ func (x *ReportAttemptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAttemptResponse.ProtoReflect.Descriptor instead.
 func (*ReportAttemptResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{45}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ReportAttemptResponse) GetStatus() AttemptStatus {
@@ -3736,7 +3819,7 @@ type AppendLogsRequest struct {
 
 func (x *AppendLogsRequest) Reset() {
 	*x = AppendLogsRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3748,7 +3831,7 @@ func (x *AppendLogsRequest) String() string {
 func (*AppendLogsRequest) ProtoMessage() {}
 
 func (x *AppendLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3761,7 +3844,7 @@ func (x *AppendLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogsRequest.ProtoReflect.Descriptor instead.
 func (*AppendLogsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{46}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *AppendLogsRequest) GetAttemptId() string {
@@ -3793,7 +3876,7 @@ type AppendLogsResponse struct {
 
 func (x *AppendLogsResponse) Reset() {
 	*x = AppendLogsResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3805,7 +3888,7 @@ func (x *AppendLogsResponse) String() string {
 func (*AppendLogsResponse) ProtoMessage() {}
 
 func (x *AppendLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3818,7 +3901,7 @@ func (x *AppendLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogsResponse.ProtoReflect.Descriptor instead.
 func (*AppendLogsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{47}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *AppendLogsResponse) GetAttemptId() string {
@@ -3865,7 +3948,7 @@ type StreamStateRequest struct {
 
 func (x *StreamStateRequest) Reset() {
 	*x = StreamStateRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3877,7 +3960,7 @@ func (x *StreamStateRequest) String() string {
 func (*StreamStateRequest) ProtoMessage() {}
 
 func (x *StreamStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3890,7 +3973,7 @@ func (x *StreamStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamStateRequest.ProtoReflect.Descriptor instead.
 func (*StreamStateRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{48}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *StreamStateRequest) GetAttemptId() string {
@@ -3912,7 +3995,7 @@ type StreamStateResponse struct {
 
 func (x *StreamStateResponse) Reset() {
 	*x = StreamStateResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3924,7 +4007,7 @@ func (x *StreamStateResponse) String() string {
 func (*StreamStateResponse) ProtoMessage() {}
 
 func (x *StreamStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3937,7 +4020,7 @@ func (x *StreamStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamStateResponse.ProtoReflect.Descriptor instead.
 func (*StreamStateResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{49}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *StreamStateResponse) GetCommitted() map[string]int64 {
@@ -3974,7 +4057,7 @@ type StreamCursor struct {
 
 func (x *StreamCursor) Reset() {
 	*x = StreamCursor{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3986,7 +4069,7 @@ func (x *StreamCursor) String() string {
 func (*StreamCursor) ProtoMessage() {}
 
 func (x *StreamCursor) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3999,7 +4082,7 @@ func (x *StreamCursor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamCursor.ProtoReflect.Descriptor instead.
 func (*StreamCursor) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{50}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *StreamCursor) GetLastTime() *timestamppb.Timestamp {
@@ -4036,7 +4119,7 @@ type PutFileRequest struct {
 
 func (x *PutFileRequest) Reset() {
 	*x = PutFileRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4048,7 +4131,7 @@ func (x *PutFileRequest) String() string {
 func (*PutFileRequest) ProtoMessage() {}
 
 func (x *PutFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4061,7 +4144,7 @@ func (x *PutFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFileRequest.ProtoReflect.Descriptor instead.
 func (*PutFileRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{51}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *PutFileRequest) GetMessage() isPutFileRequest_Message {
@@ -4114,7 +4197,7 @@ type PutFileResponse struct {
 
 func (x *PutFileResponse) Reset() {
 	*x = PutFileResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4126,7 +4209,7 @@ func (x *PutFileResponse) String() string {
 func (*PutFileResponse) ProtoMessage() {}
 
 func (x *PutFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4139,7 +4222,7 @@ func (x *PutFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFileResponse.ProtoReflect.Descriptor instead.
 func (*PutFileResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{52}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *PutFileResponse) GetSize() int64 {
@@ -4438,7 +4521,7 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\vfinished_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"finishedAtB\f\n" +
 	"\n" +
-	"_exit_code\"\xba\x05\n" +
+	"_exit_code\"\xe7\x05\n" +
 	"\rAttemptReport\x12\x1d\n" +
 	"\n" +
 	"attempt_id\x18\x01 \x01(\tR\tattemptId\x128\n" +
@@ -4462,7 +4545,13 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\bservices\x18\x0e \x03(\v2\x1f.seatrial.agent.v1.ServiceStateR\bservices\x12?\n" +
 	"\rsubject_start\x18\x0f \x01(\v2\x1a.seatrial.agent.v1.SubjectR\fsubjectStart\x12;\n" +
 	"\vsubject_end\x18\x10 \x01(\v2\x1a.seatrial.agent.v1.SubjectR\n" +
-	"subjectEnd\"\xab\x01\n" +
+	"subjectEnd\x12+\n" +
+	"\x04hops\x18\x11 \x01(\v2\x17.seatrial.agent.v1.HopsR\x04hops\"\xd0\x01\n" +
+	"\x04Hops\x12+\n" +
+	"\x03job\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x03job\x125\n" +
+	"\bschedule\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bschedule\x127\n" +
+	"\tcontainer\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\tcontainer\x12+\n" +
+	"\x03run\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03run\"\xab\x01\n" +
 	"\aSubject\x127\n" +
 	"\x06images\x18\x01 \x03(\v2\x1f.seatrial.agent.v1.SubjectImageR\x06images\x12;\n" +
 	"\vobserved_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
@@ -4564,7 +4653,7 @@ func file_seatrial_agent_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
+var file_seatrial_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 63)
 var file_seatrial_agent_v1_agent_proto_goTypes = []any{
 	(CommandOutcome)(0),           // 0: seatrial.agent.v1.CommandOutcome
 	(AttemptStatus)(0),            // 1: seatrial.agent.v1.AttemptStatus
@@ -4611,37 +4700,38 @@ var file_seatrial_agent_v1_agent_proto_goTypes = []any{
 	(*FetchAttemptResponse)(nil),  // 42: seatrial.agent.v1.FetchAttemptResponse
 	(*ServiceState)(nil),          // 43: seatrial.agent.v1.ServiceState
 	(*AttemptReport)(nil),         // 44: seatrial.agent.v1.AttemptReport
-	(*Subject)(nil),               // 45: seatrial.agent.v1.Subject
-	(*SubjectImage)(nil),          // 46: seatrial.agent.v1.SubjectImage
-	(*ReportAttemptRequest)(nil),  // 47: seatrial.agent.v1.ReportAttemptRequest
-	(*ReportAttemptResponse)(nil), // 48: seatrial.agent.v1.ReportAttemptResponse
-	(*AppendLogsRequest)(nil),     // 49: seatrial.agent.v1.AppendLogsRequest
-	(*AppendLogsResponse)(nil),    // 50: seatrial.agent.v1.AppendLogsResponse
-	(*StreamStateRequest)(nil),    // 51: seatrial.agent.v1.StreamStateRequest
-	(*StreamStateResponse)(nil),   // 52: seatrial.agent.v1.StreamStateResponse
-	(*StreamCursor)(nil),          // 53: seatrial.agent.v1.StreamCursor
-	(*PutFileRequest)(nil),        // 54: seatrial.agent.v1.PutFileRequest
-	(*PutFileResponse)(nil),       // 55: seatrial.agent.v1.PutFileResponse
-	nil,                           // 56: seatrial.agent.v1.Service.RequestsEntry
-	nil,                           // 57: seatrial.agent.v1.Service.LimitsEntry
-	nil,                           // 58: seatrial.agent.v1.Pod.NodeSelectorEntry
-	nil,                           // 59: seatrial.agent.v1.Pod.LabelsEntry
-	nil,                           // 60: seatrial.agent.v1.Pod.AnnotationsEntry
-	nil,                           // 61: seatrial.agent.v1.Container.RequestsEntry
-	nil,                           // 62: seatrial.agent.v1.Container.LimitsEntry
-	nil,                           // 63: seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	nil,                           // 64: seatrial.agent.v1.StreamStateResponse.CursorsEntry
-	(*timestamppb.Timestamp)(nil), // 65: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 66: google.protobuf.Duration
-	(v1.StepStatus)(0),            // 67: seatrial.runner.v1.StepStatus
-	(*v1.Plan)(nil),               // 68: seatrial.runner.v1.Plan
-	(*v1.StepState)(nil),          // 69: seatrial.runner.v1.StepState
-	(*v1.LogChunk)(nil),           // 70: seatrial.runner.v1.LogChunk
-	(*v1.FileHeader)(nil),         // 71: seatrial.runner.v1.FileHeader
+	(*Hops)(nil),                  // 45: seatrial.agent.v1.Hops
+	(*Subject)(nil),               // 46: seatrial.agent.v1.Subject
+	(*SubjectImage)(nil),          // 47: seatrial.agent.v1.SubjectImage
+	(*ReportAttemptRequest)(nil),  // 48: seatrial.agent.v1.ReportAttemptRequest
+	(*ReportAttemptResponse)(nil), // 49: seatrial.agent.v1.ReportAttemptResponse
+	(*AppendLogsRequest)(nil),     // 50: seatrial.agent.v1.AppendLogsRequest
+	(*AppendLogsResponse)(nil),    // 51: seatrial.agent.v1.AppendLogsResponse
+	(*StreamStateRequest)(nil),    // 52: seatrial.agent.v1.StreamStateRequest
+	(*StreamStateResponse)(nil),   // 53: seatrial.agent.v1.StreamStateResponse
+	(*StreamCursor)(nil),          // 54: seatrial.agent.v1.StreamCursor
+	(*PutFileRequest)(nil),        // 55: seatrial.agent.v1.PutFileRequest
+	(*PutFileResponse)(nil),       // 56: seatrial.agent.v1.PutFileResponse
+	nil,                           // 57: seatrial.agent.v1.Service.RequestsEntry
+	nil,                           // 58: seatrial.agent.v1.Service.LimitsEntry
+	nil,                           // 59: seatrial.agent.v1.Pod.NodeSelectorEntry
+	nil,                           // 60: seatrial.agent.v1.Pod.LabelsEntry
+	nil,                           // 61: seatrial.agent.v1.Pod.AnnotationsEntry
+	nil,                           // 62: seatrial.agent.v1.Container.RequestsEntry
+	nil,                           // 63: seatrial.agent.v1.Container.LimitsEntry
+	nil,                           // 64: seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	nil,                           // 65: seatrial.agent.v1.StreamStateResponse.CursorsEntry
+	(*timestamppb.Timestamp)(nil), // 66: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 67: google.protobuf.Duration
+	(v1.StepStatus)(0),            // 68: seatrial.runner.v1.StepStatus
+	(*v1.Plan)(nil),               // 69: seatrial.runner.v1.Plan
+	(*v1.StepState)(nil),          // 70: seatrial.runner.v1.StepState
+	(*v1.LogChunk)(nil),           // 71: seatrial.runner.v1.LogChunk
+	(*v1.FileHeader)(nil),         // 72: seatrial.runner.v1.FileHeader
 }
 var file_seatrial_agent_v1_agent_proto_depIdxs = []int32{
-	65, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
-	65, // 1: seatrial.agent.v1.RenewResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	66, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	66, // 1: seatrial.agent.v1.RenewResponse.token_expires_at:type_name -> google.protobuf.Timestamp
 	11, // 2: seatrial.agent.v1.AgentFrame.hello:type_name -> seatrial.agent.v1.Hello
 	13, // 3: seatrial.agent.v1.AgentFrame.inventory:type_name -> seatrial.agent.v1.Inventory
 	21, // 4: seatrial.agent.v1.AgentFrame.command_ack:type_name -> seatrial.agent.v1.CommandAck
@@ -4653,94 +4743,99 @@ var file_seatrial_agent_v1_agent_proto_depIdxs = []int32{
 	15, // 10: seatrial.agent.v1.ServerFrame.inventory_reply:type_name -> seatrial.agent.v1.InventoryReply
 	26, // 11: seatrial.agent.v1.ServerFrame.go_away:type_name -> seatrial.agent.v1.GoAway
 	23, // 12: seatrial.agent.v1.ServerFrame.pong:type_name -> seatrial.agent.v1.Pong
-	65, // 13: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
-	66, // 14: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
-	66, // 15: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
+	66, // 13: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
+	67, // 14: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
+	67, // 15: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
 	14, // 16: seatrial.agent.v1.Inventory.attempts:type_name -> seatrial.agent.v1.InventoryItem
-	65, // 17: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
+	66, // 17: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
 	17, // 18: seatrial.agent.v1.Command.start:type_name -> seatrial.agent.v1.Start
 	18, // 19: seatrial.agent.v1.Command.cancel:type_name -> seatrial.agent.v1.Cancel
 	20, // 20: seatrial.agent.v1.Command.release:type_name -> seatrial.agent.v1.Release
 	19, // 21: seatrial.agent.v1.Command.resume:type_name -> seatrial.agent.v1.Resume
 	27, // 22: seatrial.agent.v1.Start.assignment:type_name -> seatrial.agent.v1.Assignment
-	67, // 23: seatrial.agent.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
+	68, // 23: seatrial.agent.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
 	0,  // 24: seatrial.agent.v1.CommandAck.outcome:type_name -> seatrial.agent.v1.CommandOutcome
-	65, // 25: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
-	65, // 26: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
-	66, // 27: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
-	66, // 28: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
+	66, // 25: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
+	66, // 26: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
+	67, // 27: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
+	67, // 28: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
 	32, // 29: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
 	38, // 30: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
-	68, // 31: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
+	69, // 31: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
 	28, // 32: seatrial.agent.v1.Assignment.services:type_name -> seatrial.agent.v1.Service
 	39, // 33: seatrial.agent.v1.Service.env:type_name -> seatrial.agent.v1.ContainerEnv
-	56, // 34: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
-	57, // 35: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
+	57, // 34: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
+	58, // 35: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
 	29, // 36: seatrial.agent.v1.Service.ready:type_name -> seatrial.agent.v1.Ready
 	30, // 37: seatrial.agent.v1.Ready.exec:type_name -> seatrial.agent.v1.ExecCheck
 	31, // 38: seatrial.agent.v1.Ready.http:type_name -> seatrial.agent.v1.HTTPCheck
-	66, // 39: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
-	66, // 40: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
-	58, // 41: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
+	67, // 39: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
+	67, // 40: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
+	59, // 41: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
 	36, // 42: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
 	37, // 43: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
-	59, // 44: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
-	60, // 45: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
+	60, // 44: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
+	61, // 45: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
 	33, // 46: seatrial.agent.v1.Pod.volumes:type_name -> seatrial.agent.v1.Volume
 	34, // 47: seatrial.agent.v1.Volume.empty_dir:type_name -> seatrial.agent.v1.EmptyDir
 	35, // 48: seatrial.agent.v1.Volume.config_map:type_name -> seatrial.agent.v1.ObjectVolume
 	35, // 49: seatrial.agent.v1.Volume.secret:type_name -> seatrial.agent.v1.ObjectVolume
 	39, // 50: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
-	61, // 51: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
-	62, // 52: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
+	62, // 51: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
+	63, // 52: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
 	33, // 53: seatrial.agent.v1.Container.volumes:type_name -> seatrial.agent.v1.Volume
 	40, // 54: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
 	40, // 55: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
 	27, // 56: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
 	2,  // 57: seatrial.agent.v1.ServiceState.status:type_name -> seatrial.agent.v1.ServiceStatus
-	65, // 58: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
-	65, // 59: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
+	66, // 58: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
+	66, // 59: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
 	1,  // 60: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
-	69, // 61: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
-	65, // 62: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
-	65, // 63: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
-	65, // 64: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
+	70, // 61: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
+	66, // 62: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
+	66, // 63: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
+	66, // 64: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
 	43, // 65: seatrial.agent.v1.AttemptReport.services:type_name -> seatrial.agent.v1.ServiceState
-	45, // 66: seatrial.agent.v1.AttemptReport.subject_start:type_name -> seatrial.agent.v1.Subject
-	45, // 67: seatrial.agent.v1.AttemptReport.subject_end:type_name -> seatrial.agent.v1.Subject
-	46, // 68: seatrial.agent.v1.Subject.images:type_name -> seatrial.agent.v1.SubjectImage
-	65, // 69: seatrial.agent.v1.Subject.observed_at:type_name -> google.protobuf.Timestamp
-	44, // 70: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
-	1,  // 71: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
-	70, // 72: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
-	63, // 73: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	64, // 74: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
-	65, // 75: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
-	71, // 76: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
-	53, // 77: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
-	3,  // 78: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
-	5,  // 79: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
-	7,  // 80: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
-	9,  // 81: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
-	49, // 82: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
-	41, // 83: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
-	47, // 84: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
-	51, // 85: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
-	54, // 86: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
-	4,  // 87: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
-	6,  // 88: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
-	8,  // 89: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
-	10, // 90: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
-	50, // 91: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
-	42, // 92: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
-	48, // 93: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
-	52, // 94: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
-	55, // 95: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
-	87, // [87:96] is the sub-list for method output_type
-	78, // [78:87] is the sub-list for method input_type
-	78, // [78:78] is the sub-list for extension type_name
-	78, // [78:78] is the sub-list for extension extendee
-	0,  // [0:78] is the sub-list for field type_name
+	46, // 66: seatrial.agent.v1.AttemptReport.subject_start:type_name -> seatrial.agent.v1.Subject
+	46, // 67: seatrial.agent.v1.AttemptReport.subject_end:type_name -> seatrial.agent.v1.Subject
+	45, // 68: seatrial.agent.v1.AttemptReport.hops:type_name -> seatrial.agent.v1.Hops
+	67, // 69: seatrial.agent.v1.Hops.job:type_name -> google.protobuf.Duration
+	67, // 70: seatrial.agent.v1.Hops.schedule:type_name -> google.protobuf.Duration
+	67, // 71: seatrial.agent.v1.Hops.container:type_name -> google.protobuf.Duration
+	67, // 72: seatrial.agent.v1.Hops.run:type_name -> google.protobuf.Duration
+	47, // 73: seatrial.agent.v1.Subject.images:type_name -> seatrial.agent.v1.SubjectImage
+	66, // 74: seatrial.agent.v1.Subject.observed_at:type_name -> google.protobuf.Timestamp
+	44, // 75: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
+	1,  // 76: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
+	71, // 77: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
+	64, // 78: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	65, // 79: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
+	66, // 80: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
+	72, // 81: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
+	54, // 82: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
+	3,  // 83: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
+	5,  // 84: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
+	7,  // 85: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
+	9,  // 86: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
+	50, // 87: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
+	41, // 88: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
+	48, // 89: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
+	52, // 90: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
+	55, // 91: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
+	4,  // 92: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
+	6,  // 93: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
+	8,  // 94: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
+	10, // 95: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
+	51, // 96: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
+	42, // 97: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
+	49, // 98: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
+	53, // 99: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
+	56, // 100: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
+	92, // [92:101] is the sub-list for method output_type
+	83, // [83:92] is the sub-list for method input_type
+	83, // [83:83] is the sub-list for extension type_name
+	83, // [83:83] is the sub-list for extension extendee
+	0,  // [0:83] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_agent_v1_agent_proto_init() }
@@ -4789,7 +4884,7 @@ func file_seatrial_agent_v1_agent_proto_init() {
 		(*ContainerEnv_ConfigMap)(nil),
 	}
 	file_seatrial_agent_v1_agent_proto_msgTypes[40].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[51].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[52].OneofWrappers = []any{
 		(*PutFileRequest_Header)(nil),
 		(*PutFileRequest_Data)(nil),
 	}
@@ -4799,7 +4894,7 @@ func file_seatrial_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_agent_v1_agent_proto_rawDesc), len(file_seatrial_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   62,
+			NumMessages:   63,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
