@@ -66,7 +66,12 @@ for package in modernc.org/sqlite/lib golang.org/x/crypto/{argon2,blake2b}; do l
 say "running the tests"
 go build "${lean[@]}" -o "$cache/servers" ./integration/servers
 # The compiler may hold more garbage, for speed; the tests may not. What is skipped is listed at the end, with the reason.
-run=("$gotestsum" --format pkgname --format-hide-empty-pkg --)
+run=("$gotestsum" --format pkgname --format-hide-empty-pkg --jsonfile "$cache/test/tests.json" --)
 case " $* " in *" -bench "*) run=(go test) ;; esac # a benchmark is for its output, which gotestsum takes for a test without an end
+: >"$cache/test/tests.json"
+figures() { sed -n 's/.*"Output":".*figures: \(.*\)\\n"}$/\1/p' "$cache/test/tests.json"; }
+failed=0
 GOGC=400 "$cache/servers" "${run[@]}" \
-  "${lean[@]}" -vet=off -shuffle=on -timeout=20m -exec "env -u GOGC" "$@"
+  "${lean[@]}" -vet=off -shuffle=on -timeout=20m -exec "env -u GOGC" "$@" || failed=$?
+if [ -n "$(figures)" ]; then echo "What the tests measured:" && figures; fi
+exit "$failed"

@@ -88,6 +88,22 @@ func (a *agent) kill(tb testing.TB) {
 	}
 }
 
+// killAndAwait kills the agent and returns when its next process is connected.
+func (a *agent) killAndAwait(tb testing.TB) {
+	tb.Helper()
+	last := a.container(tb)
+	a.kill(tb)
+	again := time.NewTicker(500 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.Now().Add(patience); a.container(tb) == last; { // Kubernetes takes a moment to see it
+		if time.Now().After(deadline) {
+			tb.Fatal("the agent was not started again")
+		}
+		<-again.C
+	}
+	a.connected(tb)
+}
+
 // container returns the id of the agent's container.
 func (a *agent) container(tb testing.TB) string {
 	tb.Helper()

@@ -163,5 +163,5 @@ func TestBurst(t *testing.T) {
 	if l := step.GetLog(); l.GetBytes() != int64(want.Len()) || l.GetLines() != 1_000_000 || l.GetGapBytes() != 0 || !l.GetComplete() || l.GetViaKubeApi() {
 		t.Errorf("the step's log says %v", l)
 	}
-	t.Logf("written %d bytes; Seatrial has %d; kubectl logs -f of the same pod gave %d", want.Len(), len(got), len(read()))
+	t.Logf("figures: burst of %d bytes; Seatrial has %d; kubectl logs -f of the same pod gave %d", want.Len(), len(got), len(read()))
 }

@@ -70,7 +70,7 @@ func TestFootprint(t *testing.T) { //nolint:paralleltest // it measures: nothing
 	if asked := requests(t, audit, begin, "system:serviceaccount:"+home+":"+a.release); len(asked) > 0 {
 		t.Errorf("the idle agent asked the API server %d times:\n%s", len(asked), strings.Join(asked, "\n"))
 	}
-	t.Logf("idle agent: %d KiB resident, %.2f %% of a processor", rss, used)
+	t.Logf("figures: idle agent: %d KiB resident, %.2f %% of a processor", rss, used)
 	if rss > maxIdleKiB {
 		t.Errorf("the idle agent holds %d KiB, the limit is %d", rss, maxIdleKiB)
 	}
