@@ -37,7 +37,7 @@ func tortures() []torture {
 	line := bytes.Repeat([]byte("0123456789abcdef"), mebi/16)
 	all := make([]byte, 0, 64<<10)
 	for i := range cap(all) {
-		all = append(all, byte(i*i>>3)) //nolint:gosec // any byte will do
+		all = append(all, byte(i*i>>3))
 	}
 	return []torture{
 		{
@@ -110,12 +110,12 @@ for i in range(%d):
 
 // TestTorture sends logs of hard shapes through runner, agent and control plane: what is stored is what was written, or the gap says
 // exactly how much is missing, and nobody holds more memory for it.
-func TestTorture(t *testing.T) {
+func TestTorture(t *testing.T) { //nolint:tparallel // one log after the other: memory is measured
 	t.Parallel()
 	p := startPlane(t, t.TempDir())
 	a := installAgent(t, p)
-	for _, tc := range tortures() {
-		t.Run(tc.name, func(t *testing.T) { //nolint:paralleltest // one after the other: memory is measured
+	for _, tc := range tortures() { //nolint:paralleltest // as said
+		t.Run(tc.name, func(t *testing.T) {
 			tc.run(t, p, a)
 		})
 	}
