@@ -36,6 +36,23 @@ type Run struct {
 	Storm       bool   // so much failed in its execution that this says nothing of the test
 }
 
+// MaxStrip is how many outcomes a strip has at most.
+const MaxStrip = 64
+
+// Strip is the latest outcomes of a test in an environment.
+type Strip struct {
+	Key       string
+	Marks     []Mark       // newest first
+	Execution execution.ID // of the newest
+	At        time.Time    // when the newest came in
+}
+
+// Mark is one outcome of a strip.
+type Mark struct {
+	Outcome results.Outcome
+	Retried bool // the tool had tried before
+}
+
 // Quarantine lets a test run without its failures counting against a release, until it is mended or the time is over.
 type Quarantine struct {
 	ID        string

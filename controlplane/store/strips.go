@@ -1,0 +1,179 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/results"
+	"github.com/seatrial/seatrial/controlplane/store/database"
+	"github.com/seatrial/seatrial/controlplane/testcase"
+	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/teststrip"
+)
+
+// A strip is the latest outcomes of a test in an environment, a letter each, newest first. It changes in the transaction that stores the
+// results, so it never says anything else than they do, and it is read where to count them would take too long.
+
+// reliable are the letters of outcomes that speak for a test, or say nothing of it. All others are of those that failed, or, in upper case,
+// had earlier tries.
+const reliable = "psbic"
+
+// letterOf writes an outcome as strips have it.
+func letterOf(outcome string, tries bool) byte {
+	letter := byte('c')
+	switch results.Outcome(outcome) {
+	case results.Passed:
+		letter = 'p'
+	case results.Failed:
+		letter = 'f'
+	case results.Errored:
+		letter = 'e'
+	case results.TimedOut:
+		letter = 't'
+	case results.Skipped:
+		letter = 's'
+	case results.Blocked:
+		letter = 'b'
+	case results.InfraError:
+		letter = 'i'
+	}
+	if tries {
+		letter -= 'a' - 'A'
+	}
+	return letter
+}
+
+// outcomesOf is the inverse of letterOf.
+func outcomesOf(letters string) []testcase.Mark {
+	names := map[rune]results.Outcome{
+		'p': results.Passed, 'f': results.Failed, 'e': results.Errored, 't': results.TimedOut, 's': results.Skipped, 'b': results.Blocked,
+		'i': results.InfraError, 'c': results.Cancelled,
+	}
+	out := make([]testcase.Mark, 0, len(letters))
+	for _, letter := range letters {
+		lower := letter | ('a' - 'A')
+		out = append(out, testcase.Mark{Outcome: names[lower], Retried: letter != lower})
+	}
+	return out
+}
+
+// more is what one report adds to the strip of a test.
+type more struct {
+	key     string
+	letters []byte // newest first
+}
+
+func (m more) unreliable() bool {
+	return strings.Trim(string(m.letters), reliable) != ""
+}
+
+// stripsOf gathers what a report adds, by key: whoever writes strips, writes them in this order, so that nobody waits for each other in a
+// circle. One report may have a test more than once, such as in two browsers.
+func stripsOf(list []execution.TestResult) []more {
+	all := make([]more, 0, len(list))
+	letters := make([]byte, len(list)) // of all, so that each test has no allocation of its own
+	for i, r := range list {
+		if r.Key == "" {
+			continue // it stands for something else than a test
+		}
+		letters[i] = letterOf(r.Outcome, len(r.Earlier) > 0)
+		all = append(all, more{r.Key, letters[i : i+1 : i+1]})
+	}
+	slices.SortStableFunc(all, func(a, b more) int { return cmp.Compare(a.key, b.key) })
+	out := all[:0]
+	for _, m := range all {
+		if n := len(out); n > 0 && out[n-1].key == m.key {
+			out[n-1].letters = append(m.letters[:1:1], out[n-1].letters...)
+			continue
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// addToStrips puts the results of a report before what the strips of their tests have.
+func addToStrips(ctx context.Context, tx *db.Tx, postgres bool, of resultsOf, list []execution.TestResult) error {
+	at := of.at
+	if id := list[len(list)-1].ID; id.Version() == 7 {
+		at = timeOfID(id)
+	}
+	add := insertStrips
+	if postgres {
+		add = mergeStrips
+	}
+	for part := range slices.Chunk(stripsOf(list), columnBatch) {
+		if err := add(ctx, tx, of, at, part); err != nil {
+			return fmt.Errorf("update strips: %w", err)
+		}
+	}
+	return nil
+}
+
+// columnBatch is how many rows one statement of arrays carries: some MB, whatever their texts.
+const columnBatch = 5000
+
+// onConflict puts new outcomes before old ones, of which testcase.MaxStrip stay.
+const onConflict = ` ON CONFLICT (organization_id, test_key, environment_name) DO UPDATE SET
+ outcomes = substr(excluded.outcomes || s.outcomes, 1, 64), last_execution_id = excluded.last_execution_id, last_at = excluded.last_at,
+ unreliable_at = coalesce(excluded.unreliable_at, s.unreliable_at)`
+
+// mergeStrips is for PostgreSQL, which takes a column at a time.
+func mergeStrips(ctx context.Context, tx *db.Tx, of resultsOf, at time.Time, list []more) error {
+	keys, outcomes, unreliable := make([]string, len(list)), make([]string, len(list)), make([]bool, len(list))
+	for i, m := range list {
+		keys[i], outcomes[i], unreliable[i] = m.key, string(m.letters), m.unreliable()
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO test_strips AS s (organization_id, environment_name, workflow, last_execution_id, last_at, test_key, outcomes, unreliable_at)
+SELECT $1::uuid, $2, $3, $4::uuid, $5::timestamptz, key, outcomes, CASE WHEN unreliable THEN $5::timestamptz END
+FROM unnest($6::text[], $7::text[], $8::bool[]) AS r(key, outcomes, unreliable)`+onConflict,
+		of.attempt.OrganizationID.String(), of.environment, of.workflow, of.attempt.ExecutionID.String(), at, keys, outcomes, unreliable)
+	return err //nolint:wrapcheck // the caller says what it was about
+}
+
+// insertStrips is for SQLite.
+func insertStrips(ctx context.Context, tx *db.Tx, of resultsOf, at time.Time, list []more) error {
+	const columns = 8
+	for part := range slices.Chunk(list, rowsAtOnce) {
+		values := make([]any, 0, len(part)*columns)
+		for _, m := range part {
+			var unreliable any
+			if m.unreliable() {
+				unreliable = at
+			}
+			values = append(values, of.attempt.OrganizationID.String(), of.environment, of.workflow, of.attempt.ExecutionID.String(), at, m.key,
+				string(m.letters), unreliable)
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO test_strips AS s (organization_id, environment_name, workflow, last_execution_id, last_at, test_key, outcomes, unreliable_at)
+VALUES `+strings.TrimPrefix(strings.Repeat(", (?, ?, ?, ?, ?, ?, ?, ?)", len(part)), ", ")+onConflict, values...); err != nil {
+			return err //nolint:wrapcheck // the caller says what it was about
+		}
+	}
+	return nil
+}
+
+// Strips returns the latest outcomes of all tests of a workflow in an environment, by key.
+func (s *Store) Strips(ctx context.Context, workflow, environment string) ([]testcase.Strip, error) {
+	rows, err := s.db.Read().TestStrip.Query().Where(teststrip.Workflow(workflow), teststrip.EnvironmentName(environment)).
+		Order(teststrip.ByTestKey()).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	out := make([]testcase.Strip, len(rows))
+	for i, row := range rows {
+		out[i] = testcase.Strip{Key: row.TestKey, Marks: outcomesOf(row.Outcomes), Execution: row.LastExecutionID, At: row.LastAt.UTC()}
+	}
+	return out, nil
+}
+
+// timeOfID is when an id was made, to the millisecond. It is of version 7.
+func timeOfID(id uuid.UUID) time.Time {
+	sec, nsec := id.Time().UnixTime()
+	return time.Unix(sec, nsec).UTC().Truncate(time.Millisecond)
+}
