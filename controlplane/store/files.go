@@ -64,7 +64,7 @@ func (s *Store) SaveFile(ctx context.Context, f execution.File, list []execution
 		if err != nil {
 			return err
 		}
-		if err := createResults(ctx, tx, into, resultsOf{a, f, r.EnvironmentName, head.Workflow, old, time.Now().UTC().Truncate(time.Microsecond)}, list); err != nil {
+		if err := s.createResults(ctx, tx, into, resultsOf{a, f, r.EnvironmentName, head.Workflow, old, time.Now().UTC().Truncate(time.Microsecond)}, list); err != nil {
 			return err
 		}
 		if err := addCounts(ctx, head, list, old); err != nil {

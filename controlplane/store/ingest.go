@@ -30,7 +30,7 @@ type resultsOf struct {
 
 // createResults stores the results of a report with what is read of them later. A report may have a hundred thousand. It goes past the
 // privacy rules: the caller has proven by the lock on the execution that the attempt is the viewer's.
-func createResults(ctx context.Context, tx *db.Tx, into *database.Bulk, of resultsOf, list []execution.TestResult) error {
+func (s *Store) createResults(ctx context.Context, tx *db.Tx, into *database.Bulk, of resultsOf, list []execution.TestResult) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -52,7 +52,7 @@ func createResults(ctx context.Context, tx *db.Tx, into *database.Bulk, of resul
 	if err != nil || of.superseded {
 		return err
 	}
-	return addToStrips(ctx, tx, into != nil, of, list)
+	return s.addToStrips(ctx, tx, of, list)
 }
 
 // resultColumns are the columns of a result in the order of resultValues.

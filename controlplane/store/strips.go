@@ -74,8 +74,7 @@ func (m more) unreliable() bool {
 	return strings.Trim(string(m.letters), reliable) != ""
 }
 
-// stripsOf gathers what a report adds, by key: whoever writes strips, writes them in this order, so that nobody waits for each other in a
-// circle. One report may have a test more than once, such as in two browsers.
+// stripsOf gathers what a report adds, by key, which is the order of the index. One report may have a test more than once, such as in two browsers.
 func stripsOf(list []execution.TestResult) []more {
 	all := make([]more, 0, len(list))
 	letters := make([]byte, len(list)) // of all, so that each test has no allocation of its own
@@ -99,13 +98,16 @@ func stripsOf(list []execution.TestResult) []more {
 }
 
 // addToStrips puts the results of a report before what the strips of their tests have.
-func addToStrips(ctx context.Context, tx *db.Tx, postgres bool, of resultsOf, list []execution.TestResult) error {
+func (s *Store) addToStrips(ctx context.Context, tx *db.Tx, of resultsOf, list []execution.TestResult) error {
+	if err := s.lockStrips(ctx, tx, of.attempt.OrganizationID, of.workflow, of.environment); err != nil {
+		return fmt.Errorf("lock strips: %w", err)
+	}
 	at := of.at
 	if id := list[len(list)-1].ID; id.Version() == 7 {
 		at = timeOfID(id)
 	}
 	add := insertStrips
-	if postgres {
+	if s.db.Locking() {
 		add = mergeStrips
 	}
 	for part := range slices.Chunk(stripsOf(list), columnBatch) {
@@ -122,18 +124,28 @@ const columnBatch = 5000
 // onConflict puts new outcomes before old ones, of which testcase.MaxStrip stay.
 const onConflict = ` ON CONFLICT (organization_id, test_key, environment_name) DO UPDATE SET
  outcomes = substr(excluded.outcomes || s.outcomes, 1, 64), last_execution_id = excluded.last_execution_id, last_at = excluded.last_at,
- unreliable_at = coalesce(excluded.unreliable_at, s.unreliable_at)`
+ workflow = excluded.workflow, unreliable_at = coalesce(excluded.unreliable_at, s.unreliable_at)`
 
-// mergeStrips is for PostgreSQL, which takes a column at a time.
+// mergeStrips is for PostgreSQL, which takes a column at a time. To look for a conflict at each row needs no plan that could be a bad one.
 func mergeStrips(ctx context.Context, tx *db.Tx, of resultsOf, at time.Time, list []more) error {
 	keys, outcomes, unreliable := make([]string, len(list)), make([]string, len(list)), make([]bool, len(list))
 	for i, m := range list {
 		keys[i], outcomes[i], unreliable[i] = m.key, string(m.letters), m.unreliable()
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO test_strips AS s (organization_id, environment_name, workflow, last_execution_id, last_at, test_key, outcomes, unreliable_at)
-SELECT $1::uuid, $2, $3, $4::uuid, $5::timestamptz, key, outcomes, CASE WHEN unreliable THEN $5::timestamptz END
-FROM unnest($6::text[], $7::text[], $8::bool[]) AS r(key, outcomes, unreliable)`+onConflict,
+SELECT $1::uuid, $2, $3, $4::uuid, $5::timestamptz, key, letters, CASE WHEN unreliable THEN $5::timestamptz END
+FROM unnest($6::text[], $7::text[], $8::bool[]) AS r(key, letters, unreliable)`+onConflict,
 		of.attempt.OrganizationID.String(), of.environment, of.workflow, of.attempt.ExecutionID.String(), at, keys, outcomes, unreliable)
+	return err //nolint:wrapcheck // the caller says what it was about
+}
+
+// lockStrips makes those wait for each other that change strips of one workflow in one environment: two reports of the same tests would
+// otherwise take their rows in different orders. SQLite has one writer.
+func (s *Store) lockStrips(ctx context.Context, tx *db.Tx, organization uuid.UUID, workflow, environment string) error {
+	if !s.db.Locking() {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", strings.Join([]string{"strips", organization.String(), workflow, environment}, "\x1f"))
 	return err //nolint:wrapcheck // the caller says what it was about
 }
 
