@@ -142,11 +142,12 @@ func (s *Store) Results(ctx context.Context, id execution.ID, outcomes []string,
 	if err != nil {
 		return nil, "", err
 	}
-	if err := s.mustSee(ctx, id); err != nil {
-		return nil, "", err
+	head, err := s.db.Read().Execution.Query().Where(executions.ID(id)).Select(executions.FieldID, executions.FieldUpdatedAt).Only(ctx)
+	if err != nil {
+		return nil, "", missing(err, "execution", id)
 	}
 	size = pageSize(size)
-	q := s.db.Read().TestResult.Query().Where(testresult.ExecutionID(id)).Limit(size+1).
+	q := s.db.Read().TestResult.Query().Where(resultsIn(head)).Limit(size+1).
 		Order(testresult.BySeverity(), testresult.BySuite(), testresult.ByName(), testresult.ByID())
 	if len(outcomes) > 0 {
 		q = q.Where(testresult.OutcomeIn(outcomes...))

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
@@ -15,6 +17,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/testcase"
 	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/teststrip"
 )
 
@@ -103,7 +106,7 @@ func (s *Store) addToStrips(ctx context.Context, tx *db.Tx, of resultsOf, list [
 		return fmt.Errorf("lock strips: %w", err)
 	}
 	at := of.at
-	if id := list[len(list)-1].ID; id.Version() == 7 {
+	if id := list[len(list)-1].ID; id.Version() == timed {
 		at = timeOfID(id)
 	}
 	add := insertStrips
@@ -184,8 +187,39 @@ func (s *Store) Strips(ctx context.Context, workflow, environment string) ([]tes
 	return out, nil
 }
 
-// timeOfID is when an id was made, to the millisecond. It is of version 7.
-func timeOfID(id uuid.UUID) time.Time {
-	sec, nsec := id.Time().UnixTime()
-	return time.Unix(sec, nsec).UTC().Truncate(time.Millisecond)
+// remakeStrips makes the strips of some tests of a workflow in an environment anew of their results: when some of those no longer count.
+func (s *Store) remakeStrips(ctx context.Context, tx *db.Tx, head *db.Execution, environment string, keys []string) error {
+	if err := s.lockStrips(ctx, tx, head.OrganizationID, head.Workflow, environment); err != nil {
+		return err
+	}
+	for part := range slices.Chunk(keys, batch) {
+		rows, err := tx.TestResult.Query().Where(testresult.EnvironmentName(environment), latestRuns(part, time.Time{}, testcase.MaxStrip, environment)).
+			Order(testresult.ByID(entsql.OrderDesc())).
+			Select(testresult.FieldID, testresult.FieldTestKey, testresult.FieldOutcome, testresult.FieldEarlier, testresult.FieldExecutionID, testresult.FieldCreatedAt).All(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.TestStrip.Delete().Where(teststrip.TestKeyIn(part...), teststrip.EnvironmentName(environment)).Exec(ctx); err != nil {
+			return err
+		}
+		byKey := map[string]*db.TestStripCreate{}
+		for _, row := range rows {
+			letter := letterOf(row.Outcome, row.Earlier != nil)
+			c := byKey[row.TestKey]
+			if c == nil {
+				c = tx.TestStrip.Create().SetOrganizationID(head.OrganizationID).SetTestKey(row.TestKey).SetEnvironmentName(environment).
+					SetWorkflow(head.Workflow).SetOutcomes("").SetLastExecutionID(row.ExecutionID).SetLastAt(row.CreatedAt)
+				byKey[row.TestKey] = c
+			}
+			known, _ := c.Mutation().Outcomes()
+			c.SetOutcomes(known + string(letter))
+			if _, told := c.Mutation().UnreliableAt(); !told && !strings.ContainsRune(reliable, rune(letter)) {
+				c.SetUnreliableAt(row.CreatedAt)
+			}
+		}
+		if err := tx.TestStrip.CreateBulk(slices.Collect(maps.Values(byKey))...).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
