@@ -53,6 +53,14 @@ type Mark struct {
 	Retried bool // the tool had tried before
 }
 
+// Swept is what a sweep of old results has done.
+type Swept struct {
+	Months  int   // partitions made
+	Dropped int   // partitions that are gone
+	Results int64 // deleted one by one
+	Strips  int64 // of tests that have not run for long
+}
+
 // Quarantine lets a test run without its failures counting against a release, until it is mended or the time is over.
 type Quarantine struct {
 	ID        string
