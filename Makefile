@@ -79,9 +79,10 @@ fuzz: ## fuzz each parser for FUZZTIME
 	integration/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench-results
-bench-results: ## how fast reports of 100,000 cases are taken in, in cases a second
+bench-results: ## how fast reports of 100,000 cases are taken in, and how fast a million results are asked
 	integration/packages.sh postgresql
 	go test ./integration/bench -run none -bench Results -benchtime 5x
+	go test ./integration/bench -run none -bench Queries -benchtime 1x -timeout 30m
 
 .PHONY: bench-overhead
 bench-overhead: ## from a trigger to its stored result, against a bare Job on the same cluster

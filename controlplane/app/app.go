@@ -93,6 +93,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		p.surrounds,  // bus, blobs, certificate of the agents' port
 		p.serveAgent, // intake, agentlink
 		p.sweep,      // dispatch, releases; what makes up for lost hints
+		p.retention,  // months of results
 		p.serveHTTP,  // api, web, health, metrics
 	} {
 		if err := step(ctx); err != nil {

@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// leastResults is for how many days results are needed at least.
+const leastResults = 30
+
 // check returns every fault, each with the flag and what to do.
 func (c *Config) check() (faults []error) {
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
@@ -49,6 +52,9 @@ func (c *Config) check() (faults []error) {
 	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		fault("--log-format: %q is neither text nor json", c.LogFormat)
+	}
+	if c.KeepResults != 0 && c.KeepResults < leastResults {
+		fault("--keep-results: %d days are fewer than %d, by which tests are judged and releases find what ran before; 0 keeps all", c.KeepResults, leastResults)
 	}
 	if c.Drain < 0 {
 		fault("--drain: %s is before now", c.Drain)

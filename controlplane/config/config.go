@@ -41,6 +41,8 @@ type Config struct {
 	AdminEmail    string // of the first start
 	AdminPassword string // empty: made up and printed once
 
+	KeepResults int // days that test results are kept which are no evidence for a release; 0 for all time
+
 	MetricsListen string
 	OTLPEndpoint  string // URL of an OpenTelemetry collector; empty for no traces
 	LogLevel      string
@@ -144,6 +146,7 @@ func (c *Config) flags() *pflag.FlagSet {
 	f.BoolVar(&c.S3.Insecure, "s3-insecure", false, "plaintext to the object store")
 	f.StringVar(&c.AdminEmail, "admin-email", "admin@localhost", "e-mail of the first administrator, used at the first start")
 	f.StringVar(&c.AdminPassword, "admin-password", "", "password of the first administrator (default: made up and printed once)")
+	f.IntVar(&c.KeepResults, "keep-results", 400, "days that test results are kept; those that are evidence for a release stay; 0 keeps all")
 	f.StringVar(&c.MetricsListen, "metrics-listen", "", "address of /metrics (default: on --listen when that is loopback, else none)")
 	f.StringVar(&c.OTLPEndpoint, "otlp-endpoint", "", "URL of an OpenTelemetry collector (gRPC) for traces")
 	f.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")

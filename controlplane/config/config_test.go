@@ -27,7 +27,8 @@ func TestParse_NoFlagWorks(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Listen != "127.0.0.1:8080" || c.AgentListen != ":9443" || c.Database != "sqlite:seatrial-data/seatrial.db" ||
-		c.PublicURL != "http://127.0.0.1:8080" || !strings.HasSuffix(c.AgentAddress, ":9443") || c.MetricsListen != c.Listen {
+		c.PublicURL != "http://127.0.0.1:8080" || !strings.HasSuffix(c.AgentAddress, ":9443") || c.MetricsListen != c.Listen ||
+		c.KeepResults != 400 {
 		t.Errorf("%+v", c)
 	}
 }
@@ -61,6 +62,8 @@ func TestParse_Faults(t *testing.T) {
 		"NoPort":       {[]string{"--agent-listen", "here"}, nil, []string{"--agent-listen", "host:port"}, "not an address"},
 		"NoHost":       {[]string{"--agent-address", ":9443"}, nil, []string{"--agent-address"}, "agents cannot dial it"},
 		"Bucket":       {[]string{"--s3-bucket", "b"}, nil, []string{"--s3-endpoint"}, "a bucket of nothing"},
+		"KeepResults":  {[]string{"--keep-results", "7"}, nil, []string{"--keep-results", "30"}, "histories would be too short to judge"},
+		"KeepNegative": {[]string{"--keep-results", "-1"}, nil, []string{"--keep-results"}, "no time"},
 		"URL":          {[]string{"--public-url", "seatrial.test"}, nil, []string{"--public-url"}, "not an address of a site"},
 		"Stray":        {[]string{"serve"}, nil, []string{"serve"}, "no commands"},
 		"Unknown":      {[]string{"--colour"}, nil, []string{"--colour", "--help"}, "a typing mistake"},

@@ -30,10 +30,8 @@ const (
 // TestDurations returns how long the tests of each file of a workflow usually took together: the median over the attempts of the last
 // executions that reported it. Of very many files it returns those that took longest.
 func (s *Store) TestDurations(ctx context.Context, workflow string) (map[string]time.Duration, error) {
-	ids, err := s.db.Read().Execution.Query().
-		Where(execution.Workflow(workflow), execution.StatusIn(string(record.Passed), string(record.Failed))).
-		Order(db.Desc(execution.FieldID)).Limit(recentExecutions).IDs(ctx)
-	if err != nil || len(ids) == 0 {
+	recent, err := s.recent(ctx, workflow)
+	if err != nil || len(recent) == 0 {
 		return nil, database.Fault(err)
 	}
 	var rows []struct {
@@ -42,7 +40,7 @@ func (s *Store) TestDurations(ctx context.Context, workflow string) (map[string]
 		Sum       int64     `json:"sum"`
 	}
 	err = s.db.Read().TestResult.Query().
-		Where(testresult.ExecutionIDIn(ids...), testresult.SourceNEQ(""), testresult.OutcomeNEQ(string(results.Skipped)), testresult.SeverityLT(supersededSeverity)).
+		Where(resultsIn(recent...), testresult.SourceNEQ(""), testresult.OutcomeNEQ(string(results.Skipped)), testresult.SeverityLT(supersededSeverity)).
 		GroupBy(testresult.FieldAttemptID, testresult.FieldSource).Aggregate(db.Sum(testresult.FieldDuration)).Scan(ctx, &rows)
 	if err != nil {
 		return nil, database.Fault(err)
@@ -65,6 +63,13 @@ func (s *Store) TestDurations(ctx context.Context, workflow string) (map[string]
 		}
 	}
 	return took, nil
+}
+
+// recent returns the last executions of a workflow that came to an end by themselves, for resultsIn.
+func (s *Store) recent(ctx context.Context, workflow string) ([]*db.Execution, error) {
+	return s.db.Read().Execution.Query().
+		Where(execution.Workflow(workflow), execution.StatusIn(string(record.Passed), string(record.Failed))).
+		Order(db.Desc(execution.FieldID)).Limit(recentExecutions).Select(execution.FieldID, execution.FieldUpdatedAt).All(ctx)
 }
 
 // fileName writes a path as the workspace has it, whatever the tool that reported it has made of it.

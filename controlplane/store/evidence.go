@@ -64,7 +64,7 @@ type evidence struct {
 
 func (e *evidence) add(ctx context.Context, ids []uuid.UUID) error {
 	heads, err := e.s.db.Read().Execution.Query().Where(execution.Or(execution.IDIn(ids...), execution.RootIDIn(ids...))).
-		Select(execution.FieldID, execution.FieldWorkflow, execution.FieldCommit).All(ctx)
+		Select(execution.FieldID, execution.FieldUpdatedAt, execution.FieldWorkflow, execution.FieldCommit).All(ctx)
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (e *evidence) addResults(ctx context.Context, heads []*db.Execution) error 
 	for _, id := range files {
 		bad[id] = true
 	}
-	rows, err := e.s.db.Read().TestResult.Query().Where(testresult.ExecutionIDIn(of...), testresult.SeverityLT(supersededSeverity)).
+	rows, err := e.s.db.Read().TestResult.Query().Where(resultsIn(heads...), testresult.SeverityLT(supersededSeverity)).
 		Order(testresult.ByID()).Limit(maxEvidence+1-e.results).
 		Select(testresult.FieldID, testresult.FieldAttemptID, testresult.FieldFileID, testresult.FieldSuite, testresult.FieldName,
 			testresult.FieldTestKey, testresult.FieldVariant, testresult.FieldFingerprint, testresult.FieldMessage, testresult.FieldEarlier, testresult.FieldFlags,
@@ -191,13 +191,11 @@ func (s *Store) EnvironmentNames(ctx context.Context) ([]string, error) {
 // in that one: all of them together, so that one execution that listed less makes nothing disappear. What stands for something else,
 // such as for an exit code, is no test.
 func (s *Store) KnownTests(ctx context.Context, name, environment string) ([]verdict.Test, error) {
-	ids, err := s.db.Read().Execution.Query().
-		Where(execution.Workflow(name), execution.StatusIn(string(record.Passed), string(record.Failed))).
-		Order(db.Desc(execution.FieldID)).Limit(recentExecutions).IDs(ctx)
-	if err != nil || len(ids) == 0 {
+	recent, err := s.recent(ctx, name)
+	if err != nil || len(recent) == 0 {
 		return nil, database.Fault(err)
 	}
-	listed := s.db.Read().TestResult.Query().Where(testresult.ExecutionIDIn(ids...), testresult.SeverityLT(supersededSeverity), testresult.TestKeyNEQ(""),
+	listed := s.db.Read().TestResult.Query().Where(resultsIn(recent...), testresult.SeverityLT(supersededSeverity), testresult.TestKeyNEQ(""),
 		func(sel *entsql.Selector) { // flags are a sum, of which this is one
 			sel.Where(entsql.ExprP(fmt.Sprintf("(%s & %d) = 0", sel.C(testresult.FieldFlags), record.Synthetic)))
 		})

@@ -70,6 +70,9 @@ func judgeExit(ctx context.Context, tx *db.Tx, a *db.Attempt, row *db.Step) erro
 func standFor(ctx context.Context, tx *db.Tx, a *db.Attempt, row *db.Step, f *db.File, c results.Case) error {
 	if row.ExitResultID != nil {
 		now, err := tx.TestResult.Get(ctx, *row.ExitResultID)
+		if db.IsNotFound(err) { // it was not kept any longer: nothing has to stand for a failure that old
+			return nil
+		}
 		if err != nil || now.FileID == f.ID {
 			return err
 		}
@@ -91,8 +94,11 @@ func standFor(ctx context.Context, tx *db.Tx, a *db.Attempt, row *db.Step, f *db
 	if err != nil {
 		return err
 	}
-	if err := row.Update().SetExitResultID(id).Exec(ctx); err != nil || old {
+	if err := row.Update().SetExitResultID(id).Exec(ctx); err != nil {
 		return err
+	}
+	if old {
+		return tx.Execution.UpdateOneID(f.ExecutionID).Exec(ctx) // no result came in after the last change of its execution
 	}
 	return tx.Execution.UpdateOneID(f.ExecutionID).AddTestsErrored(1).Exec(ctx)
 }
@@ -100,6 +106,9 @@ func standFor(ctx context.Context, tx *db.Tx, a *db.Attempt, row *db.Step, f *db
 // withdraw removes the case that stood for a failure.
 func withdraw(ctx context.Context, tx *db.Tx, a *db.Attempt, row *db.Step) error {
 	gone, err := tx.TestResult.Get(ctx, *row.ExitResultID)
+	if db.IsNotFound(err) { // it was not kept any longer
+		return row.Update().ClearExitResultID().Exec(ctx)
+	}
 	if err != nil {
 		return err
 	}

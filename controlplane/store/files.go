@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
@@ -37,7 +38,7 @@ func severity(o results.Outcome, superseded bool) int {
 
 // SaveFile stores a file's record with the results read from it.
 func (s *Store) SaveFile(ctx context.Context, f execution.File, list []execution.TestResult) (existed bool, err error) {
-	err = s.db.Write(ctx, func(tx *db.Tx) error {
+	err = s.db.WriteBulk(ctx, func(tx *db.Tx, into *database.Bulk) error {
 		a, head, err := s.lockAttempt(ctx, tx, f.Attempt)
 		if err != nil {
 			return err
@@ -63,13 +64,11 @@ func (s *Store) SaveFile(ctx context.Context, f execution.File, list []execution
 		if err != nil {
 			return err
 		}
-		if err := s.createResults(ctx, tx, resultsOf{a, f, r.EnvironmentName, old}, list); err != nil {
+		if err := s.createResults(ctx, tx, into, resultsOf{a, f, r.EnvironmentName, head.Workflow, old, time.Now().UTC().Truncate(time.Microsecond)}, list); err != nil {
 			return err
 		}
-		if !old {
-			if err := addCounts(ctx, head, list); err != nil {
-				return err
-			}
+		if err := addCounts(ctx, head, list, old); err != nil {
+			return err
 		}
 		if f.Kind != execution.FileReport {
 			return nil
@@ -90,9 +89,14 @@ func createFile(ctx context.Context, tx *db.Tx, a *db.Attempt, environment strin
 		SetGradeReason(clean(f.GradeReason)).SetBlob(f.Blob).Exec(ctx)
 }
 
-func addCounts(ctx context.Context, head *db.Execution, list []execution.TestResult) error {
+// addCounts counts results at their execution, which is changed even by those that no longer count: its last change is not before any of
+// its results.
+func addCounts(ctx context.Context, head *db.Execution, list []execution.TestResult, superseded bool) error {
 	if len(list) == 0 {
 		return nil
+	}
+	if superseded {
+		return head.Update().Exec(ctx)
 	}
 	var n results.Tally
 	for _, r := range list {
@@ -138,11 +142,12 @@ func (s *Store) Results(ctx context.Context, id execution.ID, outcomes []string,
 	if err != nil {
 		return nil, "", err
 	}
-	if err := s.mustSee(ctx, id); err != nil {
-		return nil, "", err
+	head, err := s.db.Read().Execution.Query().Where(executions.ID(id)).Select(executions.FieldID, executions.FieldUpdatedAt).Only(ctx)
+	if err != nil {
+		return nil, "", missing(err, "execution", id)
 	}
 	size = pageSize(size)
-	q := s.db.Read().TestResult.Query().Where(testresult.ExecutionID(id)).Limit(size+1).
+	q := s.db.Read().TestResult.Query().Where(resultsIn(head)).Limit(size+1).
 		Order(testresult.BySeverity(), testresult.BySuite(), testresult.ByName(), testresult.ByID())
 	if len(outcomes) > 0 {
 		q = q.Where(testresult.OutcomeIn(outcomes...))

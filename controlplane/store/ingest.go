@@ -5,12 +5,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/results"
+	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/testresult"
 )
 
 // resultsOf is what all results of a report have in common.
@@ -18,90 +23,112 @@ type resultsOf struct {
 	attempt     *db.Attempt
 	file        execution.File
 	environment string
+	workflow    string
 	superseded  bool
+	at          time.Time
 }
 
-// createResults stores the results of a report. A report may have a hundred thousand: PostgreSQL takes them by the column.
-func (s *Store) createResults(ctx context.Context, tx *db.Tx, of resultsOf, list []execution.TestResult) error {
-	if s.db.Locking() {
-		return copyResults(ctx, tx, of, list)
+// createResults stores the results of a report with what is read of them later. A report may have a hundred thousand. It goes past the
+// privacy rules: the caller has proven by the lock on the execution that the attempt is the viewer's.
+func (s *Store) createResults(ctx context.Context, tx *db.Tx, into *database.Bulk, of resultsOf, list []execution.TestResult) error {
+	if len(list) == 0 {
+		return nil
 	}
-	for part := range slices.Chunk(list, batch) {
-		rows := make([]*db.TestResultCreate, len(part))
-		for i, r := range part {
-			rows[i] = tx.TestResult.Create().SetOrganizationID(of.attempt.OrganizationID).SetExecutionID(of.attempt.ExecutionID).
-				SetAttemptID(of.attempt.ID).SetFileID(of.file.ID).SetEnvironmentName(of.environment).SetStepIndex(of.file.Step).
-				SetSeverity(severity(results.Outcome(r.Outcome), of.superseded)).SetSuite(clean(r.Suite)).SetName(clean(r.Name)).
-				SetSource(clean(r.File)).SetTestKey(r.Key).SetVariant(clean(r.Variant)).SetFingerprint(r.Fingerprint).SetFlags(int(r.Flags)).
-				SetOutcome(r.Outcome).SetDuration(int64(r.Duration)).SetMessage(clean(r.Message)).SetDetail(clean(r.Detail))
-			if len(r.Earlier) > 0 { // null for most: so those that were tried again are found
-				rows[i].SetEarlier(r.Earlier)
+	for i := range list {
+		if list[i].ID != uuid.Nil {
+			continue
+		}
+		var err error
+		if list[i].ID, err = uuid.NewV7(); err != nil {
+			return fmt.Errorf("id of test result: %w", err)
+		}
+	}
+	var err error
+	if into != nil {
+		err = into.Copy(ctx, testresult.Table, resultColumns(), &copied{of: of, list: list})
+	} else {
+		err = insertResults(ctx, tx, of, list)
+	}
+	if err != nil || of.superseded {
+		return err
+	}
+	return s.addToStrips(ctx, tx, of, list)
+}
+
+// resultColumns are the columns of a result in the order of resultValues.
+func resultColumns() []string {
+	return []string{
+		testresult.FieldID, testresult.FieldCreatedAt, testresult.FieldUpdatedAt, testresult.FieldOrganizationID, testresult.FieldExecutionID,
+		testresult.FieldAttemptID, testresult.FieldFileID, testresult.FieldEnvironmentName, testresult.FieldStepIndex, testresult.FieldSeverity,
+		testresult.FieldSuite, testresult.FieldName, testresult.FieldSource, testresult.FieldTestKey, testresult.FieldVariant,
+		testresult.FieldFingerprint, testresult.FieldEarlier, testresult.FieldFlags, testresult.FieldOutcome, testresult.FieldDuration,
+		testresult.FieldMessage, testresult.FieldDetail,
+	}
+}
+
+// resultValues appends the values of a result. Each id is written as the database wants it.
+func resultValues(to []any, of resultsOf, r execution.TestResult, id func(uuid.UUID) any) ([]any, error) {
+	var earlier any // null for most: so those that were tried again are found
+	if len(r.Earlier) > 0 {
+		text, err := json.Marshal(r.Earlier)
+		if err != nil {
+			return nil, fmt.Errorf("encode earlier tries: %w", err)
+		}
+		earlier = text
+	}
+	return append(to, id(r.ID), of.at, of.at, id(of.attempt.OrganizationID), id(of.attempt.ExecutionID), id(of.attempt.ID), id(of.file.ID),
+		of.environment, int64(of.file.Step), int64(severity(results.Outcome(r.Outcome), of.superseded)), clean(r.Suite), clean(r.Name), clean(r.File),
+		r.Key, clean(r.Variant), r.Fingerprint, earlier, int64(r.Flags), r.Outcome, int64(r.Duration), clean(r.Message), clean(r.Detail)), nil
+}
+
+// copied hands results to COPY one by one.
+type copied struct {
+	of   resultsOf
+	list []execution.TestResult
+	next int
+	row  []any
+}
+
+// Next goes on to the next result.
+func (c *copied) Next() bool {
+	c.next++
+	return c.next <= len(c.list)
+}
+
+// Values returns the current result. It is good until the next one.
+func (c *copied) Values() (row []any, err error) {
+	c.row, err = resultValues(c.row[:0], c.of, c.list[c.next-1], func(id uuid.UUID) any { return pgtype.UUID{Bytes: id, Valid: true} })
+	return c.row, err
+}
+
+// Err is always nil: what can fail, fails in Values.
+func (c *copied) Err() error { return nil }
+
+// rowsAtOnce is how many results one statement of SQLite stores: more of them are no faster.
+const rowsAtOnce = 100
+
+// insertResults stores results row by row. The builder of ent would take half of the time.
+func insertResults(ctx context.Context, tx *db.Tx, of resultsOf, list []execution.TestResult) error {
+	columns := resultColumns()
+	row := ", (" + strings.TrimPrefix(strings.Repeat(", ?", len(columns)), ", ") + ")"
+	head := fmt.Sprintf("INSERT INTO %s (%s) VALUES ", testresult.Table, strings.Join(columns, ", "))
+	whole := head + strings.TrimPrefix(strings.Repeat(row, rowsAtOnce), ", ")
+	values := make([]any, 0, rowsAtOnce*len(columns))
+	for part := range slices.Chunk(list, rowsAtOnce) {
+		values = values[:0]
+		for _, r := range part {
+			var err error
+			if values, err = resultValues(values, of, r, func(id uuid.UUID) any { return id.String() }); err != nil {
+				return err
 			}
 		}
-		if err := tx.TestResult.CreateBulk(rows...).Exec(ctx); err != nil {
-			return err
+		insert := whole
+		if len(part) < rowsAtOnce {
+			insert = head + strings.TrimPrefix(strings.Repeat(row, len(part)), ", ")
 		}
-	}
-	return nil
-}
-
-// columnBatch is how many rows one statement of arrays carries: some MB, whatever their texts.
-const columnBatch = 5000
-
-// copyResults stores results with a statement that takes arrays, one for each column. It goes past the privacy rules: the caller has
-// proven by the lock on the execution that the attempt is the viewer's.
-func copyResults(ctx context.Context, tx *db.Tx, of resultsOf, list []execution.TestResult) error {
-	const insert = `INSERT INTO test_results (created_at, updated_at, environment_name, step_index, organization_id, execution_id, attempt_id, file_id,
- id, severity, suite, name, source, test_key, variant, fingerprint, earlier, flags, outcome, duration, message, detail)
-SELECT now(), now(), $1, $2, $3::uuid, $4::uuid, $5::uuid, $6::uuid, id, severity, suite, name, source, test_key, variant, fingerprint,
- earlier, flags, outcome, duration, message, detail
-FROM unnest($7::text[]::uuid[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[]::jsonb[],
- $16::bigint[], $17::text[], $18::bigint[], $19::text[], $20::text[])
- AS r(id, severity, suite, name, source, test_key, variant, fingerprint, earlier, flags, outcome, duration, message, detail)`
-	for part := range slices.Chunk(list, columnBatch) {
-		c, err := columnsOf(part, of.superseded)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, insert, of.environment, of.file.Step, of.attempt.OrganizationID.String(), of.attempt.ExecutionID.String(),
-			of.attempt.ID.String(), of.file.ID.String(), c.id, c.severity, c.suite, c.name, c.source, c.key, c.variant, c.fingerprint, c.earlier,
-			c.flags, c.outcome, c.duration, c.message, c.detail); err != nil {
+		if _, err := tx.ExecContext(ctx, insert, values...); err != nil {
 			return fmt.Errorf("store test results: %w", err)
 		}
 	}
 	return nil
-}
-
-// columns are results turned by a quarter.
-type columns struct {
-	id, suite, name, source, key, variant, fingerprint, outcome, message, detail []string
-	earlier                                                                      []*string // JSON; nil for none
-	severity, flags, duration                                                    []int64
-}
-
-func columnsOf(list []execution.TestResult, superseded bool) (c columns, err error) {
-	for _, r := range list {
-		id := r.ID
-		if id == uuid.Nil {
-			if id, err = uuid.NewV7(); err != nil {
-				return c, fmt.Errorf("id of test result: %w", err)
-			}
-		}
-		var earlier *string
-		if len(r.Earlier) > 0 {
-			text, err := json.Marshal(r.Earlier)
-			if err != nil {
-				return c, fmt.Errorf("encode earlier tries: %w", err)
-			}
-			earlier = new(string)
-			*earlier = string(text)
-		}
-		c.id, c.severity = append(c.id, id.String()), append(c.severity, int64(severity(results.Outcome(r.Outcome), superseded)))
-		c.suite, c.name, c.source = append(c.suite, clean(r.Suite)), append(c.name, clean(r.Name)), append(c.source, clean(r.File))
-		c.key, c.variant, c.fingerprint = append(c.key, r.Key), append(c.variant, clean(r.Variant)), append(c.fingerprint, r.Fingerprint)
-		c.earlier, c.flags, c.outcome = append(c.earlier, earlier), append(c.flags, int64(r.Flags)), append(c.outcome, r.Outcome)
-		c.duration = append(c.duration, int64(r.Duration))
-		c.message, c.detail = append(c.message, clean(r.Message)), append(c.detail, clean(r.Detail))
-	}
-	return c, nil
 }

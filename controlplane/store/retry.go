@@ -69,7 +69,7 @@ func (s *Store) tryAnew(ctx context.Context, tx *db.Tx, a *db.Attempt, head *db.
 	if err := newServicesOf(ctx, tx, a, id); err != nil {
 		return err
 	}
-	if err := supersede(ctx, tx, a); err != nil {
+	if err := s.supersede(ctx, tx, a, head); err != nil {
 		return err
 	}
 	return startCommand(tx, a.OrganizationID, a.ClusterID, id, turnOf(head)).Exec(ctx)
@@ -104,12 +104,12 @@ func newServicesOf(ctx context.Context, tx *db.Tx, a *db.Attempt, id record.Atte
 const supersededSeverity = 100
 
 // supersede takes the results of an attempt out of the counts of its execution.
-func supersede(ctx context.Context, tx *db.Tx, a *db.Attempt) error {
+func (s *Store) supersede(ctx context.Context, tx *db.Tx, a *db.Attempt, head *db.Execution) error {
 	var counts []struct {
 		Outcome string `json:"outcome"`
 		Count   int    `json:"count"`
 	}
-	mine := testresult.AttemptID(a.ID)
+	mine := testresult.And(resultsIn(head), testresult.AttemptID(a.ID))
 	if err := tx.TestResult.Query().Where(mine).GroupBy(testresult.FieldOutcome).Aggregate(db.Count()).Scan(ctx, &counts); err != nil {
 		return err
 	}
@@ -124,6 +124,23 @@ func supersede(ctx context.Context, tx *db.Tx, a *db.Attempt) error {
 	}
 	if err := tx.TestResult.Update().Where(mine).AddSeverity(supersededSeverity).Exec(ctx); err != nil {
 		return err
+	}
+	var told []struct {
+		TestKey         string `json:"test_key"`
+		EnvironmentName string `json:"environment_name"`
+	}
+	if err := tx.TestResult.Query().Where(mine, testresult.TestKeyNEQ("")).Unique(true).
+		Select(testresult.FieldTestKey, testresult.FieldEnvironmentName).Scan(ctx, &told); err != nil {
+		return err
+	}
+	keys := map[string][]string{}
+	for _, t := range told {
+		keys[t.EnvironmentName] = append(keys[t.EnvironmentName], t.TestKey)
+	}
+	for environment, list := range keys { // one: an attempt is of one environment
+		if err := s.remakeStrips(ctx, tx, head, environment, list); err != nil {
+			return err
+		}
 	}
 	return tx.Execution.UpdateOneID(a.ExecutionID).AddTestsPassed(-n.Passed).AddTestsFailed(-n.Failed).AddTestsErrored(-n.Errored).
 		AddTestsSkipped(-n.Skipped).Exec(ctx)

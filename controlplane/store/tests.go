@@ -3,7 +3,8 @@ package store
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -26,30 +27,28 @@ import (
 	"github.com/seatrial/seatrial/ent/db/release"
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
 	"github.com/seatrial/seatrial/ent/db/testresult"
+	"github.com/seatrial/seatrial/ent/db/teststrip"
 )
 
-// UnreliableTests returns the keys of tests that failed, or passed only when they were tried again, since a time.
+// UnreliableTests returns the keys of tests that failed, or passed only when they were tried again, since a time: those that did so most
+// often among their latest runs first.
 func (s *Store) UnreliableTests(ctx context.Context, workflow string, since time.Time, limit int) ([]string, error) {
-	where := []predicate.TestResult{
-		testresult.IDGT(firstID(since)), testresult.TestKeyNEQ(""), testresult.SeverityLT(supersededSeverity),
-		testresult.Or(testresult.OutcomeIn(badOutcomes()...), testresult.EarlierNotNil()),
-	}
+	where := []predicate.TestStrip{teststrip.UnreliableAtGTE(since)}
 	if workflow != "" {
-		where = append(where, testresult.HasExecutionWith(execution.Workflow(workflow)))
+		where = append(where, teststrip.Workflow(workflow))
 	}
-	var rows []struct {
+	type count struct {
 		TestKey string `json:"test_key"`
 		Count   int    `json:"count"`
 	}
-	err := s.db.Read().TestResult.Query().Where(where...).GroupBy(testresult.FieldTestKey).Aggregate(db.As(db.Count(), "count")).Scan(ctx, &rows)
+	var rows []count
+	err := s.db.Read().TestStrip.Query().Where(where...).GroupBy(teststrip.FieldTestKey).Aggregate(func(sel *entsql.Selector) string {
+		return entsql.As(entsql.Sum(unreliableIn(sel.C(teststrip.FieldOutcomes))), "count")
+	}).Scan(ctx, &rows)
 	if err != nil {
 		return nil, database.Fault(err)
 	}
-	slices.SortFunc(rows, func(a, b struct {
-		TestKey string `json:"test_key"`
-		Count   int    `json:"count"`
-	},
-	) int {
+	slices.SortFunc(rows, func(a, b count) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.TestKey, b.TestKey))
 	})
 	var keys []string
@@ -59,59 +58,110 @@ func (s *Store) UnreliableTests(ctx context.Context, workflow string, since time
 	return keys, nil
 }
 
-func badOutcomes() []string {
-	var bad []string
-	for _, o := range results.Outcomes() {
-		if o.Bad() {
-			bad = append(bad, string(o))
-		}
+// unreliableIn writes SQL that counts the outcomes of a strip that do not speak for its test.
+func unreliableIn(column string) string {
+	for _, letter := range reliable {
+		column = fmt.Sprintf("REPLACE(%s, '%c', '')", column, letter)
 	}
-	return bad
+	return "LENGTH(" + column + ")"
 }
 
-// firstID is before every id that was made since a time, which the first bits of an id are.
-func firstID(since time.Time) (id uuid.UUID) {
-	var ms [8]byte
-	binary.BigEndian.PutUint64(ms[:], uint64(max(0, since.UnixMilli())))
-	copy(id[:], ms[2:])
-	return id
-}
-
-// TestRuns returns tests with their latest runs since a time, at most each of every one.
+// TestRuns returns tests with their latest runs since a time, at most each of every one. However many tests there are, it asks as often.
 func (s *Store) TestRuns(ctx context.Context, keys []string, since time.Time, each int) ([]board.Known, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	rows, err := s.db.Read().TestResult.Query().
+		Where(testresult.IDGT(firstID(since)), latestRuns(keys, since, each, "")).Order(testresult.ByID(entsql.OrderDesc())).
+		Select(slices.DeleteFunc(slices.Clone(testresult.Columns), func(c string) bool { return c == testresult.FieldDetail })...).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	b := behind{executions: map[uuid.UUID]*db.Execution{}, attempts: map[uuid.UUID]*db.Attempt{}}
+	byKey := map[string][]*db.TestResult{}
+	for _, row := range rows {
+		byKey[row.TestKey] = append(byKey[row.TestKey], row)
+		b.executions[row.ExecutionID], b.attempts[row.AttemptID] = nil, nil
+	}
+	if err := s.fill(ctx, b); err != nil {
+		return nil, database.Fault(err)
+	}
 	var out []board.Known
 	for _, key := range keys {
-		rows, err := s.db.Read().TestResult.Query().
-			Where(testresult.TestKey(key), testresult.IDGT(firstID(since)), testresult.SeverityLT(supersededSeverity)).
-			Order(testresult.ByID(entsql.OrderDesc())).Limit(each).
-			Select(slices.DeleteFunc(slices.Clone(testresult.Columns), func(c string) bool { return c == testresult.FieldDetail })...).
-			WithExecution(func(q *db.ExecutionQuery) {
-				q.Select(execution.FieldID, execution.FieldWorkflow, execution.FieldCommit, execution.FieldTestsPassed, execution.FieldTestsFailed,
-					execution.FieldTestsErrored, execution.FieldTestsSkipped)
-			}).
-			WithAttempt(func(q *db.AttemptQuery) {
-				q.Select(attempt.FieldID, attempt.FieldSubjectStart, attempt.FieldSubjectEnd)
-			}).All(ctx)
-		if err != nil {
-			return nil, database.Fault(err)
-		}
-		if len(rows) > 0 {
-			out = append(out, knownTest(rows))
+		if known, ok := knownTest(byKey[key], b); ok {
+			out = append(out, known)
 		}
 	}
 	return out, nil
 }
 
-// knownTest makes a test of its results, newest first.
-func knownTest(rows []*db.TestResult) board.Known {
-	newest := rows[0]
-	known := board.Known{Case: testcase.Case{Key: newest.TestKey, Workflow: newest.Edges.Execution.Workflow, Name: resultRecord(newest).Title()}}
+// latestRuns is fulfilled by the latest results of each of some tests since a time. Environment may be empty.
+func latestRuns(keys []string, since time.Time, each int, environment string) predicate.TestResult {
+	return func(sel *entsql.Selector) {
+		build, all := entsql.Dialect(sel.Dialect()), make([]any, len(keys))
+		for i, key := range keys {
+			all[i] = key
+		}
+		t := build.Table(testresult.Table)
+		where := entsql.And(entsql.In(t.C(testresult.FieldTestKey), all...), entsql.GT(t.C(testresult.FieldID), firstID(since)),
+			entsql.LT(t.C(testresult.FieldSeverity), supersededSeverity))
+		if environment != "" {
+			where = entsql.And(where, entsql.EQ(t.C(testresult.FieldEnvironmentName), environment))
+		}
+		numbered := build.Select(t.C(testresult.FieldID)).From(t).
+			AppendSelectExprAs(entsql.RowNumber().PartitionBy(t.C(testresult.FieldTestKey)).OrderExpr(entsql.Expr(t.C(testresult.FieldID)+" DESC")), "place").
+			Where(where).As("numbered")
+		sel.Where(entsql.In(sel.C(testresult.FieldID), build.Select(numbered.C(testresult.FieldID)).From(numbered).
+			Where(entsql.LTE(numbered.C("place"), each))))
+	}
+}
+
+// behind is what results belong to, by id.
+type behind struct {
+	executions map[uuid.UUID]*db.Execution
+	attempts   map[uuid.UUID]*db.Attempt
+}
+
+// fill reads what is still unknown.
+func (s *Store) fill(ctx context.Context, b behind) error {
+	for part := range slices.Chunk(slices.Collect(maps.Keys(b.executions)), columnBatch) {
+		rows, err := s.db.Read().Execution.Query().Where(execution.IDIn(part...)).
+			Select(execution.FieldID, execution.FieldWorkflow, execution.FieldCommit, execution.FieldTestsPassed, execution.FieldTestsFailed,
+				execution.FieldTestsErrored, execution.FieldTestsSkipped).All(ctx)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			b.executions[row.ID] = row
+		}
+	}
+	for part := range slices.Chunk(slices.Collect(maps.Keys(b.attempts)), columnBatch) {
+		rows, err := s.db.Read().Attempt.Query().Where(attempt.IDIn(part...)).
+			Select(attempt.FieldID, attempt.FieldSubjectStart, attempt.FieldSubjectEnd).All(ctx)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			b.attempts[row.ID] = row
+		}
+	}
+	return nil
+}
+
+// knownTest makes a test of its results, newest first; ok is false when there are none.
+func knownTest(rows []*db.TestResult, b behind) (known board.Known, ok bool) {
 	for _, row := range rows {
-		head := row.Edges.Execution
+		head, tried := b.executions[row.ExecutionID], b.attempts[row.AttemptID]
+		if head == nil || tried == nil {
+			continue // gone since
+		}
+		if len(known.Runs) == 0 {
+			known.Case = testcase.Case{Key: row.TestKey, Workflow: head.Workflow, Name: resultRecord(row).Title()}
+		}
 		run := testcase.Run{
 			Execution: row.ExecutionID, At: row.CreatedAt.UTC(), Environment: row.EnvironmentName, Variant: row.Variant,
 			Outcome: results.Outcome(row.Outcome), Duration: time.Duration(row.Duration), Message: row.Message, Fingerprint: row.Fingerprint,
-			Commit: head.Commit, Subject: subjectText(row.Edges.Attempt),
+			Commit: head.Commit, Subject: subjectText(tried),
 			Storm: flaky.Storm(head.TestsPassed+head.TestsFailed+head.TestsErrored, head.TestsFailed+head.TestsErrored),
 		}
 		for _, earlier := range row.Earlier {
@@ -119,7 +169,7 @@ func knownTest(rows []*db.TestResult) board.Known {
 		}
 		known.Runs = append(known.Runs, run)
 	}
-	return known
+	return known, len(known.Runs) > 0
 }
 
 // subjectText names what was under test; empty when it was not observed, or another at the end than at the beginning.

@@ -36,6 +36,31 @@ type Run struct {
 	Storm       bool   // so much failed in its execution that this says nothing of the test
 }
 
+// MaxStrip is how many outcomes a strip has at most.
+const MaxStrip = 64
+
+// Strip is the latest outcomes of a test in an environment.
+type Strip struct {
+	Key       string
+	Marks     []Mark       // newest first
+	Execution execution.ID // of the newest
+	At        time.Time    // when the newest came in
+}
+
+// Mark is one outcome of a strip.
+type Mark struct {
+	Outcome results.Outcome
+	Retried bool // the tool had tried before
+}
+
+// Swept is what a sweep of old results has done.
+type Swept struct {
+	Months  int   // partitions made
+	Dropped int   // partitions that are gone
+	Results int64 // deleted one by one
+	Strips  int64 // of tests that have not run for long
+}
+
 // Quarantine lets a test run without its failures counting against a release, until it is mended or the time is over.
 type Quarantine struct {
 	ID        string

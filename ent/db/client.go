@@ -46,6 +46,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templaterevision"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
+	"github.com/seatrial/seatrial/ent/db/teststrip"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -118,6 +119,8 @@ type Client struct {
 	TemplateUse *TemplateUseClient
 	// TestResult is the client for interacting with the TestResult builders.
 	TestResult *TestResultClient
+	// TestStrip is the client for interacting with the TestStrip builders.
+	TestStrip *TestStripClient
 	// Waiver is the client for interacting with the Waiver builders.
 	Waiver *WaiverClient
 	// Workflow is the client for interacting with the Workflow builders.
@@ -165,6 +168,7 @@ func (c *Client) init() {
 	c.TemplateRevision = NewTemplateRevisionClient(c.config)
 	c.TemplateUse = NewTemplateUseClient(c.config)
 	c.TestResult = NewTestResultClient(c.config)
+	c.TestStrip = NewTestStripClient(c.config)
 	c.Waiver = NewWaiverClient(c.config)
 	c.Workflow = NewWorkflowClient(c.config)
 	c.WorkflowRevision = NewWorkflowRevisionClient(c.config)
@@ -290,6 +294,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		TemplateRevision:        NewTemplateRevisionClient(cfg),
 		TemplateUse:             NewTemplateUseClient(cfg),
 		TestResult:              NewTestResultClient(cfg),
+		TestStrip:               NewTestStripClient(cfg),
 		Waiver:                  NewWaiverClient(cfg),
 		Workflow:                NewWorkflowClient(cfg),
 		WorkflowRevision:        NewWorkflowRevisionClient(cfg),
@@ -342,6 +347,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		TemplateRevision:        NewTemplateRevisionClient(cfg),
 		TemplateUse:             NewTemplateUseClient(cfg),
 		TestResult:              NewTestResultClient(cfg),
+		TestStrip:               NewTestStripClient(cfg),
 		Waiver:                  NewWaiverClient(cfg),
 		Workflow:                NewWorkflowClient(cfg),
 		WorkflowRevision:        NewWorkflowRevisionClient(cfg),
@@ -379,8 +385,8 @@ func (c *Client) Use(hooks ...Hook) {
 		c.LogStream, c.Member, c.MemberSession, c.Organization, c.Quarantine,
 		c.ReadinessPolicy, c.ReadinessPolicyRevision, c.Release, c.ReleaseChange,
 		c.ReleaseExecution, c.Run, c.Service, c.Setting, c.Step, c.Team, c.Template,
-		c.TemplateRevision, c.TemplateUse, c.TestResult, c.Waiver, c.Workflow,
-		c.WorkflowRevision,
+		c.TemplateRevision, c.TemplateUse, c.TestResult, c.TestStrip, c.Waiver,
+		c.Workflow, c.WorkflowRevision,
 	} {
 		n.Use(hooks...)
 	}
@@ -395,8 +401,8 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 		c.LogStream, c.Member, c.MemberSession, c.Organization, c.Quarantine,
 		c.ReadinessPolicy, c.ReadinessPolicyRevision, c.Release, c.ReleaseChange,
 		c.ReleaseExecution, c.Run, c.Service, c.Setting, c.Step, c.Team, c.Template,
-		c.TemplateRevision, c.TemplateUse, c.TestResult, c.Waiver, c.Workflow,
-		c.WorkflowRevision,
+		c.TemplateRevision, c.TemplateUse, c.TestResult, c.TestStrip, c.Waiver,
+		c.Workflow, c.WorkflowRevision,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -465,6 +471,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.TemplateUse.mutate(ctx, m)
 	case *TestResultMutation:
 		return c.TestResult.mutate(ctx, m)
+	case *TestStripMutation:
+		return c.TestStrip.mutate(ctx, m)
 	case *WaiverMutation:
 		return c.Waiver.mutate(ctx, m)
 	case *WorkflowMutation:
@@ -5472,6 +5480,140 @@ func (c *TestResultClient) mutate(ctx context.Context, m *TestResultMutation) (V
 	}
 }
 
+// TestStripClient is a client for the TestStrip schema.
+type TestStripClient struct {
+	config
+}
+
+// NewTestStripClient returns a client for the TestStrip from the given config.
+func NewTestStripClient(c config) *TestStripClient {
+	return &TestStripClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `teststrip.Hooks(f(g(h())))`.
+func (c *TestStripClient) Use(hooks ...Hook) {
+	c.hooks.TestStrip = append(c.hooks.TestStrip, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `teststrip.Intercept(f(g(h())))`.
+func (c *TestStripClient) Intercept(interceptors ...Interceptor) {
+	c.inters.TestStrip = append(c.inters.TestStrip, interceptors...)
+}
+
+// Create returns a builder for creating a TestStrip entity.
+func (c *TestStripClient) Create() *TestStripCreate {
+	mutation := newTestStripMutation(c.config, OpCreate)
+	return &TestStripCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of TestStrip entities.
+func (c *TestStripClient) CreateBulk(builders ...*TestStripCreate) *TestStripCreateBulk {
+	return &TestStripCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TestStripClient) MapCreateBulk(slice any, setFunc func(*TestStripCreate, int)) *TestStripCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TestStripCreateBulk{err: fmt.Errorf("calling to TestStripClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TestStripCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TestStripCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for TestStrip.
+func (c *TestStripClient) Update() *TestStripUpdate {
+	mutation := newTestStripMutation(c.config, OpUpdate)
+	return &TestStripUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TestStripClient) UpdateOne(_m *TestStrip) *TestStripUpdateOne {
+	mutation := newTestStripMutation(c.config, OpUpdateOne, withTestStrip(_m))
+	return &TestStripUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TestStripClient) UpdateOneID(id int) *TestStripUpdateOne {
+	mutation := newTestStripMutation(c.config, OpUpdateOne, withTestStripID(id))
+	return &TestStripUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for TestStrip.
+func (c *TestStripClient) Delete() *TestStripDelete {
+	mutation := newTestStripMutation(c.config, OpDelete)
+	return &TestStripDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TestStripClient) DeleteOne(_m *TestStrip) *TestStripDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TestStripClient) DeleteOneID(id int) *TestStripDeleteOne {
+	builder := c.Delete().Where(teststrip.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TestStripDeleteOne{builder}
+}
+
+// Query returns a query builder for TestStrip.
+func (c *TestStripClient) Query() *TestStripQuery {
+	return &TestStripQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTestStrip},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a TestStrip entity by its id.
+func (c *TestStripClient) Get(ctx context.Context, id int) (*TestStrip, error) {
+	return c.Query().Where(teststrip.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TestStripClient) GetX(ctx context.Context, id int) *TestStrip {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *TestStripClient) Hooks() []Hook {
+	hooks := c.hooks.TestStrip
+	return append(hooks[:len(hooks):len(hooks)], teststrip.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *TestStripClient) Interceptors() []Interceptor {
+	return c.inters.TestStrip
+}
+
+func (c *TestStripClient) mutate(ctx context.Context, m *TestStripMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TestStripCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TestStripUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TestStripUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TestStripDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown TestStrip mutation op: %q", m.Op())
+	}
+}
+
 // WaiverClient is a client for the Waiver schema.
 type WaiverClient struct {
 	config
@@ -5978,7 +6120,7 @@ type (
 		MemberSession, Organization, Quarantine, ReadinessPolicy,
 		ReadinessPolicyRevision, Release, ReleaseChange, ReleaseExecution, Run,
 		Service, Setting, Step, Team, Template, TemplateRevision, TemplateUse,
-		TestResult, Waiver, Workflow, WorkflowRevision []ent.Hook
+		TestResult, TestStrip, Waiver, Workflow, WorkflowRevision []ent.Hook
 	}
 	inters struct {
 		APIToken, AgentCommand, Attempt, BootstrapToken, Call, Cluster,
@@ -5986,7 +6128,7 @@ type (
 		MemberSession, Organization, Quarantine, ReadinessPolicy,
 		ReadinessPolicyRevision, Release, ReleaseChange, ReleaseExecution, Run,
 		Service, Setting, Step, Team, Template, TemplateRevision, TemplateUse,
-		TestResult, Waiver, Workflow, WorkflowRevision []ent.Interceptor
+		TestResult, TestStrip, Waiver, Workflow, WorkflowRevision []ent.Interceptor
 	}
 )
 

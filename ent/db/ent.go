@@ -42,6 +42,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templaterevision"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
+	"github.com/seatrial/seatrial/ent/db/teststrip"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -135,6 +136,7 @@ func checkColumn(t, c string) error {
 			templaterevision.Table:        templaterevision.ValidColumn,
 			templateuse.Table:             templateuse.ValidColumn,
 			testresult.Table:              testresult.ValidColumn,
+			teststrip.Table:               teststrip.ValidColumn,
 			waiver.Table:                  waiver.ValidColumn,
 			workflow.Table:                workflow.ValidColumn,
 			workflowrevision.Table:        workflowrevision.ValidColumn,

@@ -34,6 +34,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templaterevision"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
+	"github.com/seatrial/seatrial/ent/db/teststrip"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -46,7 +47,7 @@ import (
 
 // schemaGraph holds a representation of ent/schema at runtime.
 var schemaGraph = func() *sqlgraph.Schema {
-	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 33)}
+	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 34)}
 	graph.Nodes[0] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   apitoken.Table,
@@ -792,6 +793,27 @@ var schemaGraph = func() *sqlgraph.Schema {
 	}
 	graph.Nodes[30] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
+			Table:   teststrip.Table,
+			Columns: teststrip.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeInt,
+				Column: teststrip.FieldID,
+			},
+		},
+		Type: "TestStrip",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			teststrip.FieldOrganizationID:  {Type: field.TypeUUID, Column: teststrip.FieldOrganizationID},
+			teststrip.FieldTestKey:         {Type: field.TypeString, Column: teststrip.FieldTestKey},
+			teststrip.FieldEnvironmentName: {Type: field.TypeString, Column: teststrip.FieldEnvironmentName},
+			teststrip.FieldWorkflow:        {Type: field.TypeString, Column: teststrip.FieldWorkflow},
+			teststrip.FieldOutcomes:        {Type: field.TypeString, Column: teststrip.FieldOutcomes},
+			teststrip.FieldLastExecutionID: {Type: field.TypeUUID, Column: teststrip.FieldLastExecutionID},
+			teststrip.FieldLastAt:          {Type: field.TypeTime, Column: teststrip.FieldLastAt},
+			teststrip.FieldUnreliableAt:    {Type: field.TypeTime, Column: teststrip.FieldUnreliableAt},
+		},
+	}
+	graph.Nodes[31] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
 			Table:   waiver.Table,
 			Columns: waiver.Columns,
 			ID: &sqlgraph.FieldSpec{
@@ -820,7 +842,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			waiver.FieldRevokedAt:      {Type: field.TypeTime, Column: waiver.FieldRevokedAt},
 		},
 	}
-	graph.Nodes[31] = &sqlgraph.Node{
+	graph.Nodes[32] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflow.Table,
 			Columns: workflow.Columns,
@@ -841,7 +863,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			workflow.FieldRevision:       {Type: field.TypeInt, Column: workflow.FieldRevision},
 		},
 	}
-	graph.Nodes[32] = &sqlgraph.Node{
+	graph.Nodes[33] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflowrevision.Table,
 			Columns: workflowrevision.Columns,
@@ -5494,6 +5516,86 @@ func (f *TestResultFilter) WhereHasFileWith(preds ...predicate.File) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *TestStripQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the TestStripQuery builder.
+func (_q *TestStripQuery) Filter() *TestStripFilter {
+	return &TestStripFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *TestStripMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the TestStripMutation builder.
+func (m *TestStripMutation) Filter() *TestStripFilter {
+	return &TestStripFilter{config: m.config, predicateAdder: m}
+}
+
+// TestStripFilter provides a generic filtering capability at runtime for TestStripQuery.
+type TestStripFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *TestStripFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql int predicate on the id field.
+func (f *TestStripFilter) WhereID(p entql.IntP) {
+	f.Where(p.Field(teststrip.FieldID))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *TestStripFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(teststrip.FieldOrganizationID))
+}
+
+// WhereTestKey applies the entql string predicate on the test_key field.
+func (f *TestStripFilter) WhereTestKey(p entql.StringP) {
+	f.Where(p.Field(teststrip.FieldTestKey))
+}
+
+// WhereEnvironmentName applies the entql string predicate on the environment_name field.
+func (f *TestStripFilter) WhereEnvironmentName(p entql.StringP) {
+	f.Where(p.Field(teststrip.FieldEnvironmentName))
+}
+
+// WhereWorkflow applies the entql string predicate on the workflow field.
+func (f *TestStripFilter) WhereWorkflow(p entql.StringP) {
+	f.Where(p.Field(teststrip.FieldWorkflow))
+}
+
+// WhereOutcomes applies the entql string predicate on the outcomes field.
+func (f *TestStripFilter) WhereOutcomes(p entql.StringP) {
+	f.Where(p.Field(teststrip.FieldOutcomes))
+}
+
+// WhereLastExecutionID applies the entql [16]byte predicate on the last_execution_id field.
+func (f *TestStripFilter) WhereLastExecutionID(p entql.ValueP) {
+	f.Where(p.Field(teststrip.FieldLastExecutionID))
+}
+
+// WhereLastAt applies the entql time.Time predicate on the last_at field.
+func (f *TestStripFilter) WhereLastAt(p entql.TimeP) {
+	f.Where(p.Field(teststrip.FieldLastAt))
+}
+
+// WhereUnreliableAt applies the entql time.Time predicate on the unreliable_at field.
+func (f *TestStripFilter) WhereUnreliableAt(p entql.TimeP) {
+	f.Where(p.Field(teststrip.FieldUnreliableAt))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *WaiverQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -5522,7 +5624,7 @@ type WaiverFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WaiverFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5675,7 +5777,7 @@ type WorkflowFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[32].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5783,7 +5885,7 @@ type WorkflowRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[32].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[33].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})

@@ -44,6 +44,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templaterevision"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
+	"github.com/seatrial/seatrial/ent/db/teststrip"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -88,6 +89,7 @@ const (
 	TypeTemplateRevision        = "TemplateRevision"
 	TypeTemplateUse             = "TemplateUse"
 	TypeTestResult              = "TestResult"
+	TypeTestStrip               = "TestStrip"
 	TypeWaiver                  = "Waiver"
 	TypeWorkflow                = "Workflow"
 	TypeWorkflowRevision        = "WorkflowRevision"
@@ -33800,6 +33802,732 @@ func (m *TestResultMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown TestResult edge %s", name)
+}
+
+// TestStripMutation represents an operation that mutates the TestStrip nodes in the graph.
+type TestStripMutation struct {
+	config
+	op                Op
+	typ               string
+	id                *int
+	organization_id   *uuid.UUID
+	test_key          *string
+	environment_name  *string
+	workflow          *string
+	outcomes          *string
+	last_execution_id *uuid.UUID
+	last_at           *time.Time
+	unreliable_at     *time.Time
+	clearedFields     map[string]struct{}
+	done              bool
+	oldValue          func(context.Context) (*TestStrip, error)
+	predicates        []predicate.TestStrip
+}
+
+var _ ent.Mutation = (*TestStripMutation)(nil)
+
+// teststripOption allows management of the mutation configuration using functional options.
+type teststripOption func(*TestStripMutation)
+
+// newTestStripMutation creates new mutation for the TestStrip entity.
+func newTestStripMutation(c config, op Op, opts ...teststripOption) *TestStripMutation {
+	m := &TestStripMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeTestStrip,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withTestStripID sets the ID field of the mutation.
+func withTestStripID(id int) teststripOption {
+	return func(m *TestStripMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *TestStrip
+		)
+		m.oldValue = func(ctx context.Context) (*TestStrip, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().TestStrip.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withTestStrip sets the old TestStrip of the mutation.
+func withTestStrip(node *TestStrip) teststripOption {
+	return func(m *TestStripMutation) {
+		m.oldValue = func(context.Context) (*TestStrip, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m TestStripMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m TestStripMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("db: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *TestStripMutation) ID() (id int, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *TestStripMutation) IDs(ctx context.Context) ([]int, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().TestStrip.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *TestStripMutation) SetOrganizationID(u uuid.UUID) {
+	m.organization_id = &u
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *TestStripMutation) OrganizationID() (r uuid.UUID, exists bool) {
+	v := m.organization_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the TestStrip entity.
+// If the TestStrip object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TestStripMutation) OldOrganizationID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *TestStripMutation) ResetOrganizationID() {
+	m.organization_id = nil
+}
+
+// SetTestKey sets the "test_key" field.
+func (m *TestStripMutation) SetTestKey(s string) {
+	m.test_key = &s
+}
+
+// TestKey returns the value of the "test_key" field in the mutation.
+func (m *TestStripMutation) TestKey() (r string, exists bool) {
+	v := m.test_key
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTestKey returns the old "test_key" field's value of the TestStrip entity.
+// If the TestStrip object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TestStripMutation) OldTestKey(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTestKey is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTestKey requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTestKey: %w", err)
+	}
+	return oldValue.TestKey, nil
+}
+
+// ResetTestKey resets all changes to the "test_key" field.
+func (m *TestStripMutation) ResetTestKey() {
+	m.test_key = nil
+}
+
+// SetEnvironmentName sets the "environment_name" field.
+func (m *TestStripMutation) SetEnvironmentName(s string) {
+	m.environment_name = &s
+}
+
+// EnvironmentName returns the value of the "environment_name" field in the mutation.
+func (m *TestStripMutation) EnvironmentName() (r string, exists bool) {
+	v := m.environment_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEnvironmentName returns the old "environment_name" field's value of the TestStrip entity.
+// If the TestStrip object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TestStripMutation) OldEnvironmentName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEnvironmentName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEnvironmentName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEnvironmentName: %w", err)
+	}
+	return oldValue.EnvironmentName, nil
+}
+
+// ResetEnvironmentName resets all changes to the "environment_name" field.
+func (m *TestStripMutation) ResetEnvironmentName() {
+	m.environment_name = nil
+}
+
+// SetWorkflow sets the "workflow" field.
+func (m *TestStripMutation) SetWorkflow(s string) {
+	m.workflow = &s
+}
+
+// Workflow returns the value of the "workflow" field in the mutation.
+func (m *TestStripMutation) Workflow() (r string, exists bool) {
+	v := m.workflow
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWorkflow returns the old "workflow" field's value of the TestStrip entity.
+// If the TestStrip object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TestStripMutation) OldWorkflow(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWorkflow is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWorkflow requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWorkflow: %w", err)
+	}
+	return oldValue.Workflow, nil
+}
+
+// ResetWorkflow resets all changes to the "workflow" field.
+func (m *TestStripMutation) ResetWorkflow() {
+	m.workflow = nil
+}
+
+// SetOutcomes sets the "outcomes" field.
+func (m *TestStripMutation) SetOutcomes(s string) {
+	m.outcomes = &s
+}
+
+// Outcomes returns the value of the "outcomes" field in the mutation.
+func (m *TestStripMutation) Outcomes() (r string, exists bool) {
+	v := m.outcomes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOutcomes returns the old "outcomes" field's value of the TestStrip entity.
+// If the TestStrip object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TestStripMutation) OldOutcomes(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOutcomes is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOutcomes requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOutcomes: %w", err)
+	}
+	return oldValue.Outcomes, nil
+}
+
+// ResetOutcomes resets all changes to the "outcomes" field.
+func (m *TestStripMutation) ResetOutcomes() {
+	m.outcomes = nil
+}
+
+// SetLastExecutionID sets the "last_execution_id" field.
+func (m *TestStripMutation) SetLastExecutionID(u uuid.UUID) {
+	m.last_execution_id = &u
+}
+
+// LastExecutionID returns the value of the "last_execution_id" field in the mutation.
+func (m *TestStripMutation) LastExecutionID() (r uuid.UUID, exists bool) {
+	v := m.last_execution_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastExecutionID returns the old "last_execution_id" field's value of the TestStrip entity.
+// If the TestStrip object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TestStripMutation) OldLastExecutionID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastExecutionID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastExecutionID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastExecutionID: %w", err)
+	}
+	return oldValue.LastExecutionID, nil
+}
+
+// ResetLastExecutionID resets all changes to the "last_execution_id" field.
+func (m *TestStripMutation) ResetLastExecutionID() {
+	m.last_execution_id = nil
+}
+
+// SetLastAt sets the "last_at" field.
+func (m *TestStripMutation) SetLastAt(t time.Time) {
+	m.last_at = &t
+}
+
+// LastAt returns the value of the "last_at" field in the mutation.
+func (m *TestStripMutation) LastAt() (r time.Time, exists bool) {
+	v := m.last_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastAt returns the old "last_at" field's value of the TestStrip entity.
+// If the TestStrip object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TestStripMutation) OldLastAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastAt: %w", err)
+	}
+	return oldValue.LastAt, nil
+}
+
+// ResetLastAt resets all changes to the "last_at" field.
+func (m *TestStripMutation) ResetLastAt() {
+	m.last_at = nil
+}
+
+// SetUnreliableAt sets the "unreliable_at" field.
+func (m *TestStripMutation) SetUnreliableAt(t time.Time) {
+	m.unreliable_at = &t
+}
+
+// UnreliableAt returns the value of the "unreliable_at" field in the mutation.
+func (m *TestStripMutation) UnreliableAt() (r time.Time, exists bool) {
+	v := m.unreliable_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUnreliableAt returns the old "unreliable_at" field's value of the TestStrip entity.
+// If the TestStrip object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TestStripMutation) OldUnreliableAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUnreliableAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUnreliableAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUnreliableAt: %w", err)
+	}
+	return oldValue.UnreliableAt, nil
+}
+
+// ClearUnreliableAt clears the value of the "unreliable_at" field.
+func (m *TestStripMutation) ClearUnreliableAt() {
+	m.unreliable_at = nil
+	m.clearedFields[teststrip.FieldUnreliableAt] = struct{}{}
+}
+
+// UnreliableAtCleared returns if the "unreliable_at" field was cleared in this mutation.
+func (m *TestStripMutation) UnreliableAtCleared() bool {
+	_, ok := m.clearedFields[teststrip.FieldUnreliableAt]
+	return ok
+}
+
+// ResetUnreliableAt resets all changes to the "unreliable_at" field.
+func (m *TestStripMutation) ResetUnreliableAt() {
+	m.unreliable_at = nil
+	delete(m.clearedFields, teststrip.FieldUnreliableAt)
+}
+
+// Where appends a list predicates to the TestStripMutation builder.
+func (m *TestStripMutation) Where(ps ...predicate.TestStrip) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the TestStripMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *TestStripMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.TestStrip, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *TestStripMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *TestStripMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (TestStrip).
+func (m *TestStripMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *TestStripMutation) Fields() []string {
+	fields := make([]string, 0, 8)
+	if m.organization_id != nil {
+		fields = append(fields, teststrip.FieldOrganizationID)
+	}
+	if m.test_key != nil {
+		fields = append(fields, teststrip.FieldTestKey)
+	}
+	if m.environment_name != nil {
+		fields = append(fields, teststrip.FieldEnvironmentName)
+	}
+	if m.workflow != nil {
+		fields = append(fields, teststrip.FieldWorkflow)
+	}
+	if m.outcomes != nil {
+		fields = append(fields, teststrip.FieldOutcomes)
+	}
+	if m.last_execution_id != nil {
+		fields = append(fields, teststrip.FieldLastExecutionID)
+	}
+	if m.last_at != nil {
+		fields = append(fields, teststrip.FieldLastAt)
+	}
+	if m.unreliable_at != nil {
+		fields = append(fields, teststrip.FieldUnreliableAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *TestStripMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case teststrip.FieldOrganizationID:
+		return m.OrganizationID()
+	case teststrip.FieldTestKey:
+		return m.TestKey()
+	case teststrip.FieldEnvironmentName:
+		return m.EnvironmentName()
+	case teststrip.FieldWorkflow:
+		return m.Workflow()
+	case teststrip.FieldOutcomes:
+		return m.Outcomes()
+	case teststrip.FieldLastExecutionID:
+		return m.LastExecutionID()
+	case teststrip.FieldLastAt:
+		return m.LastAt()
+	case teststrip.FieldUnreliableAt:
+		return m.UnreliableAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *TestStripMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case teststrip.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case teststrip.FieldTestKey:
+		return m.OldTestKey(ctx)
+	case teststrip.FieldEnvironmentName:
+		return m.OldEnvironmentName(ctx)
+	case teststrip.FieldWorkflow:
+		return m.OldWorkflow(ctx)
+	case teststrip.FieldOutcomes:
+		return m.OldOutcomes(ctx)
+	case teststrip.FieldLastExecutionID:
+		return m.OldLastExecutionID(ctx)
+	case teststrip.FieldLastAt:
+		return m.OldLastAt(ctx)
+	case teststrip.FieldUnreliableAt:
+		return m.OldUnreliableAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown TestStrip field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TestStripMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case teststrip.FieldOrganizationID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case teststrip.FieldTestKey:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTestKey(v)
+		return nil
+	case teststrip.FieldEnvironmentName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEnvironmentName(v)
+		return nil
+	case teststrip.FieldWorkflow:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWorkflow(v)
+		return nil
+	case teststrip.FieldOutcomes:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOutcomes(v)
+		return nil
+	case teststrip.FieldLastExecutionID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastExecutionID(v)
+		return nil
+	case teststrip.FieldLastAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastAt(v)
+		return nil
+	case teststrip.FieldUnreliableAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUnreliableAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown TestStrip field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *TestStripMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *TestStripMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TestStripMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown TestStrip numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *TestStripMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(teststrip.FieldUnreliableAt) {
+		fields = append(fields, teststrip.FieldUnreliableAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *TestStripMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *TestStripMutation) ClearField(name string) error {
+	switch name {
+	case teststrip.FieldUnreliableAt:
+		m.ClearUnreliableAt()
+		return nil
+	}
+	return fmt.Errorf("unknown TestStrip nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *TestStripMutation) ResetField(name string) error {
+	switch name {
+	case teststrip.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case teststrip.FieldTestKey:
+		m.ResetTestKey()
+		return nil
+	case teststrip.FieldEnvironmentName:
+		m.ResetEnvironmentName()
+		return nil
+	case teststrip.FieldWorkflow:
+		m.ResetWorkflow()
+		return nil
+	case teststrip.FieldOutcomes:
+		m.ResetOutcomes()
+		return nil
+	case teststrip.FieldLastExecutionID:
+		m.ResetLastExecutionID()
+		return nil
+	case teststrip.FieldLastAt:
+		m.ResetLastAt()
+		return nil
+	case teststrip.FieldUnreliableAt:
+		m.ResetUnreliableAt()
+		return nil
+	}
+	return fmt.Errorf("unknown TestStrip field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *TestStripMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *TestStripMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *TestStripMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *TestStripMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *TestStripMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *TestStripMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *TestStripMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown TestStrip unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *TestStripMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown TestStrip edge %s", name)
 }
 
 // WaiverMutation represents an operation that mutates the Waiver nodes in the graph.

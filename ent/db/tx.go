@@ -74,6 +74,8 @@ type Tx struct {
 	TemplateUse *TemplateUseClient
 	// TestResult is the client for interacting with the TestResult builders.
 	TestResult *TestResultClient
+	// TestStrip is the client for interacting with the TestStrip builders.
+	TestStrip *TestStripClient
 	// Waiver is the client for interacting with the Waiver builders.
 	Waiver *WaiverClient
 	// Workflow is the client for interacting with the Workflow builders.
@@ -241,6 +243,7 @@ func (tx *Tx) init() {
 	tx.TemplateRevision = NewTemplateRevisionClient(tx.config)
 	tx.TemplateUse = NewTemplateUseClient(tx.config)
 	tx.TestResult = NewTestResultClient(tx.config)
+	tx.TestStrip = NewTestStripClient(tx.config)
 	tx.Waiver = NewWaiverClient(tx.config)
 	tx.Workflow = NewWorkflowClient(tx.config)
 	tx.WorkflowRevision = NewWorkflowRevisionClient(tx.config)

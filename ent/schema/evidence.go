@@ -5,6 +5,9 @@ import (
 	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/ent/rule"
 )
 
 // LogStream is the output of one step or service and how far it is committed.
@@ -108,7 +111,9 @@ func (File) Indexes() []ent.Index {
 	return []ent.Index{unique("attempt_id", "kind", "path", "sha256"), index.Fields("execution_id")}
 }
 
-// TestResult is the outcome of one test case in one attempt.
+// TestResult is the outcome of one test case in one attempt. PostgreSQL keeps the results of each month in a partition of their own, by
+// the time that begins an id; nothing refers to a result by a foreign key, and it refers to nothing by one: a hundred thousand of them
+// come in at once.
 type TestResult struct{ ent.Schema }
 
 // Mixin of the table.
@@ -155,6 +160,36 @@ func (TestResult) Indexes() []ent.Index {
 		// Most results pass at once: the others are few.
 		index.Fields("organization_id", "id").
 			Annotations(entsql.IndexWhere("outcome IN ('failed', 'errored', 'timed_out') OR earlier IS NOT NULL")),
+	}
+}
+
+// TestStrip is a read model: the latest outcomes of a test in an environment. It changes in the transaction that stores results.
+type TestStrip struct{ ent.Schema }
+
+// Fields of the table. It is narrow, because it changes with every result: its id is a number, and it has no times but those that it is
+// for.
+func (TestStrip) Fields() []ent.Field {
+	return []ent.Field{
+		field.UUID("organization_id", uuid.UUID{}).Immutable(),
+		field.String("test_key").NotEmpty().Immutable(), // of one workflow of one organization
+		field.String("environment_name").Immutable(),
+		field.String("workflow").Immutable(),
+		field.Text("outcomes"),                            // a letter each, newest first
+		field.UUID("last_execution_id", uuid.UUID{}),      // of the newest
+		field.Time("last_at"),                             // when the newest came in
+		field.Time("unreliable_at").Optional().Nillable(), // when the latest came in that failed, or passed only when it was tried again
+	}
+}
+
+// Policy of the table.
+func (TestStrip) Policy() ent.Policy { return rule.Owned() }
+
+// Indexes of the table.
+func (TestStrip) Indexes() []ent.Index {
+	return []ent.Index{
+		unique("test_key", "environment_name"),
+		index.Fields("organization_id", "workflow", "environment_name"),
+		index.Fields("organization_id", "unreliable_at").Annotations(entsql.IndexWhere("unreliable_at IS NOT NULL")),
 	}
 }
 

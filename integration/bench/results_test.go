@@ -84,6 +84,12 @@ func BenchmarkResults(b *testing.B) {
 		slices.Sort(all)
 		b.ReportMetric(cases/all[len(all)/2].Seconds(), strings.ReplaceAll(name, " ", "_")+"_cases/s")
 	}
+	const goal = 50_000
+	if rate := cases / slices.Min(took["into PostgreSQL"]).Seconds(); rate < goal {
+		b.Logf("goal of %d cases/s into PostgreSQL: missed, the best was %.0f", goal, rate)
+	} else {
+		b.Logf("goal of %d cases/s into PostgreSQL: met, the best was %.0f", goal, rate)
+	}
 	b.ReportMetric(float64(most)/(1<<20), "heap_MiB")
 	b.ReportMetric(float64(len(text))/(1<<20), "report_MiB")
 }
@@ -138,7 +144,7 @@ func open(b *testing.B, dsn string) *world {
 func (w *world) take(b *testing.B, text []byte) {
 	b.Helper()
 	sum := sha256.Sum256(text)
-	attempt := w.attempt(b)
+	_, attempt := w.attempt(b)
 	err := w.intake.File(tenant.WithViewer(b.Context(), w.agent), execution.File{
 		Attempt: attempt, Kind: execution.FileReport, Path: "junit.xml", Size: int64(len(text)), SHA256: hex.EncodeToString(sum[:]),
 		ContentType: "application/xml", Format: "auto",
@@ -148,7 +154,7 @@ func (w *world) take(b *testing.B, text []byte) {
 	}
 }
 
-func (w *world) attempt(b *testing.B) execution.AttemptID {
+func (w *world) attempt(b *testing.B) (execution.ID, execution.AttemptID) {
 	b.Helper()
 	n := execution.New{
 		Execution:  execution.Execution{ID: newID(b), Workflow: w.flow.Name, Revision: 1, Digest: "d", Status: execution.Queued, Trigger: "api", CreatedAt: time.Now()},
@@ -159,7 +165,7 @@ func (w *world) attempt(b *testing.B) execution.AttemptID {
 	if _, _, err := w.store.CreateExecution(ctx, n); err != nil {
 		b.Fatal(err)
 	}
-	return n.Runs[0].AttemptID
+	return n.Execution.ID, n.Runs[0].AttemptID
 }
 
 func newID(b *testing.B) uuid.UUID {

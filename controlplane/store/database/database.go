@@ -35,6 +35,7 @@ const (
 // Database is an open database. All writes go through Write.
 type Database struct {
 	client  *db.Client
+	pool    *sql.DB
 	dialect migrations.Dialect
 	// turn holds the one token of the SQLite writer. Writers wait here in order, not in SQLite's busy loop, which is unfair and
 	// gives up. It is nil for PostgreSQL.
@@ -115,7 +116,7 @@ func connect(ctx context.Context, d migrations.Dialect, driver, dsn string) (*Da
 	pool.SetMaxOpenConns(maxConns)
 	pool.SetMaxIdleConns(idleConns)
 	pool.SetConnMaxLifetime(connLife)
-	out := &Database{dialect: d}
+	out := &Database{dialect: d, pool: pool}
 	name := dialect.Postgres
 	if d == migrations.SQLite {
 		name = dialect.SQLite
@@ -160,6 +161,11 @@ func (d *Database) Locking() bool { return d.dialect == migrations.Postgres }
 // Write runs fn in a transaction and commits when it returns nil. After a deadlock or a lost race for the same row it runs fn
 // again, so fn must not keep anything between calls. Errors come back as faults.
 func (d *Database) Write(ctx context.Context, fn func(tx *db.Tx) error) error {
+	return d.write(ctx, func() error { return once(ctx, d.client, fn) })
+}
+
+// write waits for its turn and tries until it succeeds, or fails for good.
+func (d *Database) write(ctx context.Context, try func() error) error {
 	if d.turn != nil {
 		select {
 		case d.turn <- struct{}{}:
@@ -170,15 +176,15 @@ func (d *Database) Write(ctx context.Context, fn func(tx *db.Tx) error) error {
 	}
 	var err error
 	for range maxAttempts {
-		if err = d.once(ctx, fn); !transient(err) {
+		if err = try(); !transient(err) {
 			break
 		}
 	}
 	return Fault(err)
 }
 
-func (d *Database) once(ctx context.Context, fn func(tx *db.Tx) error) error {
-	tx, err := d.client.Tx(ctx)
+func once(ctx context.Context, client *db.Client, fn func(tx *db.Tx) error) error {
+	tx, err := client.Tx(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/intake"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/testcase"
 	"github.com/seatrial/seatrial/controlplane/testcase/board"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 )
@@ -35,6 +36,13 @@ type Store interface {
 	api.Fleet
 	Credentials
 	Evidence
+	Facts
+}
+
+// Facts is how results are kept.
+type Facts interface {
+	Strips(ctx context.Context, workflow, environment string) ([]testcase.Strip, error)
+	SweepResults(ctx context.Context, keep time.Duration) (testcase.Swept, error)
 }
 
 // Credentials is what auth wants.
@@ -59,7 +67,7 @@ func Run(t *testing.T, open Open) {
 	groups := map[string]map[string]func(t *testing.T, f *fixture){
 		"Accounts": accounts(), "Catalog": catalog(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
 		"Pauses": pauses(), "Commands": commands(), "Reports": reports(), "Retries": retries(), "Logs": logs(), "Files": files(),
-		"Exits": exits(), "Runs": runs(), "Groups": groups(), "Calls": calls(), "Services": beside(), "Releases": releases(), "Tests": cases(), "Tenancy": tenancy(), "Race": races(),
+		"Exits": exits(), "Runs": runs(), "Groups": groups(), "Calls": calls(), "Services": beside(), "Releases": releases(), "Tests": cases(), "Facts": facts(), "Tenancy": tenancy(), "Race": races(),
 	}
 	for group, tests := range groups {
 		t.Run(group, func(t *testing.T) {

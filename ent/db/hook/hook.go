@@ -369,6 +369,18 @@ func (f TestResultFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, er
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.TestResultMutation", m)
 }
 
+// The TestStripFunc type is an adapter to allow the use of ordinary
+// function as TestStrip mutator.
+type TestStripFunc func(context.Context, *db.TestStripMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f TestStripFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.TestStripMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.TestStripMutation", m)
+}
+
 // The WaiverFunc type is an adapter to allow the use of ordinary
 // function as Waiver mutator.
 type WaiverFunc func(context.Context, *db.WaiverMutation) (db.Value, error)

@@ -1411,6 +1411,44 @@ var (
 			},
 		},
 	}
+	// TestStripsColumns holds the columns for the "test_strips" table.
+	TestStripsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "test_key", Type: field.TypeString},
+		{Name: "environment_name", Type: field.TypeString},
+		{Name: "workflow", Type: field.TypeString},
+		{Name: "outcomes", Type: field.TypeString, Size: 2147483647},
+		{Name: "last_execution_id", Type: field.TypeUUID},
+		{Name: "last_at", Type: field.TypeTime},
+		{Name: "unreliable_at", Type: field.TypeTime, Nullable: true},
+	}
+	// TestStripsTable holds the schema information for the "test_strips" table.
+	TestStripsTable = &schema.Table{
+		Name:       "test_strips",
+		Columns:    TestStripsColumns,
+		PrimaryKey: []*schema.Column{TestStripsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "teststrip_organization_id_test_key_environment_name",
+				Unique:  true,
+				Columns: []*schema.Column{TestStripsColumns[1], TestStripsColumns[2], TestStripsColumns[3]},
+			},
+			{
+				Name:    "teststrip_organization_id_workflow_environment_name",
+				Unique:  false,
+				Columns: []*schema.Column{TestStripsColumns[1], TestStripsColumns[4], TestStripsColumns[3]},
+			},
+			{
+				Name:    "teststrip_organization_id_unreliable_at",
+				Unique:  false,
+				Columns: []*schema.Column{TestStripsColumns[1], TestStripsColumns[8]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "unreliable_at IS NOT NULL",
+				},
+			},
+		},
+	}
 	// WaiversColumns holds the columns for the "waivers" table.
 	WaiversColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -1568,6 +1606,7 @@ var (
 		TemplateRevisionsTable,
 		TemplateUsesTable,
 		TestResultsTable,
+		TestStripsTable,
 		WaiversTable,
 		WorkflowsTable,
 		WorkflowRevisionsTable,

@@ -96,6 +96,9 @@ type TemplateUse func(*sql.Selector)
 // TestResult is the predicate function for testresult builders.
 type TestResult func(*sql.Selector)
 
+// TestStrip is the predicate function for teststrip builders.
+type TestStrip func(*sql.Selector)
+
 // Waiver is the predicate function for waiver builders.
 type Waiver func(*sql.Selector)
 

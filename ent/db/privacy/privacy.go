@@ -831,6 +831,30 @@ func (f TestResultMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutat
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TestResultMutation", m)
 }
 
+// The TestStripQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type TestStripQueryRuleFunc func(context.Context, *db.TestStripQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f TestStripQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.TestStripQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.TestStripQuery", q)
+}
+
+// The TestStripMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type TestStripMutationRuleFunc func(context.Context, *db.TestStripMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f TestStripMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.TestStripMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TestStripMutation", m)
+}
+
 // The WaiverQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type WaiverQueryRuleFunc func(context.Context, *db.WaiverQuery) error
@@ -998,6 +1022,8 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.TestResultQuery:
 		return q.Filter(), nil
+	case *db.TestStripQuery:
+		return q.Filter(), nil
 	case *db.WaiverQuery:
 		return q.Filter(), nil
 	case *db.WorkflowQuery:
@@ -1070,6 +1096,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 	case *db.TemplateUseMutation:
 		return m.Filter(), nil
 	case *db.TestResultMutation:
+		return m.Filter(), nil
+	case *db.TestStripMutation:
 		return m.Filter(), nil
 	case *db.WaiverMutation:
 		return m.Filter(), nil

@@ -37,6 +37,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templaterevision"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
+	"github.com/seatrial/seatrial/ent/db/teststrip"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -1235,6 +1236,21 @@ func init() {
 	testresultDescID := testresultMixinFields0[0].Descriptor()
 	// testresult.DefaultID holds the default value on creation for the id field.
 	testresult.DefaultID = testresultDescID.Default.(func() uuid.UUID)
+	teststrip.Policy = privacy.NewPolicies(schema.TestStrip{})
+	teststrip.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := teststrip.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	teststripFields := schema.TestStrip{}.Fields()
+	_ = teststripFields
+	// teststripDescTestKey is the schema descriptor for test_key field.
+	teststripDescTestKey := teststripFields[1].Descriptor()
+	// teststrip.TestKeyValidator is a validator for the "test_key" field. It is called by the builders before save.
+	teststrip.TestKeyValidator = teststripDescTestKey.Validators[0].(func(string) error)
 	waiverMixin := schema.Waiver{}.Mixin()
 	waiver.Policy = privacy.NewPolicies(waiverMixin[0], schema.Waiver{})
 	waiver.Hooks[0] = func(next ent.Mutator) ent.Mutator {

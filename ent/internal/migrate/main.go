@@ -126,7 +126,7 @@ func diff(ctx context.Context, o options, dir string) error {
 	}
 	plan, err := schema.NewMigrate(entsql.OpenDB(name, db), schema.WithDir(target), schema.WithMigrationMode(schema.ModeReplay),
 		schema.WithFormatter(sqltool.GooseFormatter), schema.WithDialect(name),
-		schema.WithDropColumn(true), schema.WithDropIndex(true), schema.WithIndent("  "))
+		schema.WithDropColumn(true), schema.WithDropIndex(true), schema.WithIndent("  "), schema.WithDiffHook(except))
 	if err != nil {
 		return err
 	}

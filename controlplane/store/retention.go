@@ -1,0 +1,135 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/testcase"
+	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/testresult"
+)
+
+// atOnce is how many rows one transaction of a sweep looks at: it holds up the reports that come in for some milliseconds.
+const atOnce = 5000
+
+// evidenced are the executions whose results are evidence for a release: linked with it, or below one that is.
+const evidenced = `(SELECT execution_id FROM release_executions
+ UNION SELECT e.id FROM executions AS e JOIN release_executions AS l ON l.execution_id = e.root_id)`
+
+// SweepResults removes the results that came in longer ago than they are kept, but for those that are evidence for a release, and the
+// strips of tests that have not run since. On PostgreSQL it makes the partitions of the next months, and whole months go at once; keep
+// may be 0 for all time. Several replicas may sweep: one of them does each part.
+func (s *Store) SweepResults(ctx context.Context, keep time.Duration) (swept testcase.Swept, err error) {
+	if v, ok := tenant.FromContext(ctx); !ok || v.Kind != tenant.KindSystem {
+		return swept, fault.New(fault.Forbidden, "only the control plane itself may do this")
+	}
+	if s.db.Locking() {
+		if swept.Months, err = s.makeMonths(ctx); err != nil {
+			return swept, err
+		}
+	}
+	if keep <= 0 {
+		return swept, nil
+	}
+	before, tables := s.now().Add(-keep), []string{testresult.Table}
+	if s.db.Locking() {
+		if swept.Dropped, tables, err = s.dropMonths(ctx, firstID(before)); err != nil {
+			return swept, err
+		}
+	}
+	for _, table := range tables {
+		n, err := s.deleteResults(ctx, table, firstID(before))
+		if swept.Results += n; err != nil {
+			return swept, err
+		}
+	}
+	swept.Strips, err = s.deleteStrips(ctx, before)
+	return swept, err
+}
+
+// deleteResults deletes the results of a table before an id that are no evidence, bit by bit in the order of their ids.
+func (s *Store) deleteResults(ctx context.Context, table string, before uuid.UUID) (total int64, err error) {
+	after, more := uuid.Nil, true
+	for more {
+		var n int64
+		var last uuid.UUID
+		err := s.db.Write(ctx, func(tx *db.Tx) (err error) {
+			last, more, err = s.oneID(ctx, tx, "SELECT id FROM "+table+" WHERE id > ? AND id < ? ORDER BY id LIMIT 1 OFFSET ?", after.String(), before.String(), atOnce-1)
+			if err != nil {
+				return err
+			}
+			if !more {
+				last = before // what is left is less than that
+			}
+			n, err = s.exec(ctx, tx, "DELETE FROM "+table+" WHERE id > ? AND id <= ? AND id < ? AND execution_id NOT IN "+evidenced,
+				after.String(), last.String(), before.String())
+			return err
+		})
+		if err != nil {
+			return total, fmt.Errorf("delete old results: %w", err)
+		}
+		total, after = total+n, last
+	}
+	return total, nil
+}
+
+// deleteStrips deletes the strips of tests that have not run since a time.
+func (s *Store) deleteStrips(ctx context.Context, before time.Time) (total int64, err error) {
+	for n := int64(atOnce); n == atOnce; {
+		err := s.db.Write(ctx, func(tx *db.Tx) (err error) {
+			n, err = s.exec(ctx, tx, "DELETE FROM test_strips WHERE id IN (SELECT id FROM test_strips WHERE last_at < ? ORDER BY id LIMIT ?)", before, atOnce)
+			return err
+		})
+		if err != nil {
+			return total, fmt.Errorf("delete old strips: %w", err)
+		}
+		total += n
+	}
+	return total, nil
+}
+
+// exec runs a statement with a question mark for each argument and returns how many rows it changed.
+func (s *Store) exec(ctx context.Context, tx *db.Tx, statement string, args ...any) (int64, error) {
+	done, err := tx.ExecContext(ctx, s.numbered(statement), args...)
+	if err != nil {
+		return 0, err //nolint:wrapcheck // the caller says what it was about
+	}
+	return done.RowsAffected() //nolint:wrapcheck // neither driver fails here
+}
+
+// oneID returns the id that a query finds.
+func (s *Store) oneID(ctx context.Context, tx *db.Tx, query string, args ...any) (id uuid.UUID, found bool, err error) {
+	rows, err := tx.QueryContext(ctx, s.numbered(query), args...)
+	if err != nil {
+		return id, false, err //nolint:wrapcheck // the caller says what it was about
+	}
+	defer rows.Close() //nolint:errcheck // it was only read
+	if found = rows.Next(); found {
+		err = rows.Scan(&id)
+	}
+	if err == nil {
+		err = rows.Err()
+	}
+	return id, found, err //nolint:wrapcheck // the caller says what it was about
+}
+
+// numbered writes arguments as the database wants them.
+func (s *Store) numbered(statement string) string {
+	if !s.db.Locking() {
+		return statement
+	}
+	var b strings.Builder
+	for i, part := range strings.Split(statement, "?") {
+		if i > 0 {
+			fmt.Fprintf(&b, "$%d", i)
+		}
+		b.WriteString(part)
+	}
+	return b.String()
+}

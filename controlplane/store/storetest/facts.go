@@ -1,0 +1,173 @@
+package storetest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/testcase"
+)
+
+const keep = 400 * 24 * time.Hour
+
+// strip writes the strip of a test by the first letters of its outcomes, newest first, in upper case where the tool had tried before.
+func (f *fixture) strip(t *testing.T, key string) string {
+	t.Helper()
+	all, err := f.Strips(f.as(t), "smoke", "staging")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(all, func(s testcase.Strip) bool { return s.Key == key })
+	if i < 0 {
+		return ""
+	}
+	var out []string
+	for _, m := range all[i].Marks {
+		letter := string(m.Outcome[:1])
+		if m.Retried {
+			letter = strings.ToUpper(letter)
+		}
+		out = append(out, letter)
+	}
+	return strings.Join(out, "")
+}
+
+func facts() map[string]func(t *testing.T, f *fixture) {
+	return map[string]func(t *testing.T, f *fixture){
+		"Strips": func(t *testing.T, f *fixture) {
+			f.reported(t, execution.TestResult{Key: "k", Outcome: "failed"}, nil)
+			f.reported(t, execution.TestResult{Key: "k", Outcome: "passed", Earlier: []string{"failed"}}, nil)
+			last := f.reported(t, execution.TestResult{Key: "k", Outcome: "timed_out"}, nil)
+			f.reported(t, execution.TestResult{Key: "other", Outcome: "skipped"}, nil)
+			if got := f.strip(t, "k") + " " + f.strip(t, "other"); got != "tPf s" {
+				t.Errorf("strips %q", got)
+			}
+			all, err := f.Strips(f.as(t), "smoke", "staging")
+			if err != nil || len(all) != 2 || all[0].Execution != last || time.Since(all[0].At) > time.Hour {
+				t.Errorf("%+v, %v", all, err)
+			}
+			if all, err := f.Strips(foreigner(t), "smoke", "staging"); err != nil || len(all) != 0 {
+				t.Errorf("a stranger is told %+v, %v", all, err)
+			}
+		},
+		"StripsOfOneReport": func(t *testing.T, f *fixture) {
+			n := f.assigned(t)
+			report := execution.File{Attempt: n.AttemptID, Step: 1, Kind: execution.FileReport, Path: "a.xml", SHA256: "aa", Grade: "consistent", Format: "junit", Blob: "b"}
+			list := []execution.TestResult{
+				{Key: "k", Variant: "chromium", Outcome: "passed"}, {Key: "other", Outcome: "blocked"}, {Key: "k", Variant: "firefox", Outcome: "errored"},
+				{Name: "«exit»", Outcome: "errored"},
+			}
+			for _, again := range []bool{false, true} {
+				existed, err := f.SaveFile(f.agent(t, f.cluster), report, list)
+				if err != nil || existed != again {
+					t.Fatalf("existed %t, %v", existed, err)
+				}
+			}
+			if got := f.strip(t, "k") + " " + f.strip(t, "other"); got != "ep b" {
+				t.Errorf("strips %q: a report counts once, and has a test as often as it lists it", got)
+			}
+		},
+		"StripsAreBounded": func(t *testing.T, f *fixture) {
+			f.reported(t, execution.TestResult{Key: "k", Outcome: "failed"}, nil)
+			for i := range testcase.MaxStrip {
+				n := f.assigned(t)
+				report := execution.File{Attempt: n.AttemptID, Step: 1, Kind: execution.FileReport, Path: "a.xml", SHA256: "aa", Grade: "consistent", Format: "junit", Blob: "b"}
+				if _, err := f.SaveFile(f.agent(t, f.cluster), report, []execution.TestResult{{Key: "k", Outcome: "passed"}}); err != nil {
+					t.Fatal(i, err)
+				}
+			}
+			if got := f.strip(t, "k"); got != strings.Repeat("p", testcase.MaxStrip) {
+				t.Errorf("strip %q", got)
+			}
+		},
+		"StripsOfLostAttempts": func(t *testing.T, f *fixture) {
+			f.reported(t, execution.TestResult{Key: "k", Outcome: "skipped"}, nil)
+			n := f.request(t, "")
+			n.Runs[0].Retries = 1
+			f.enter(t, n)
+			f.begun(t)
+			lost := accepted{n, n.Runs[0]}
+			save := func(on execution.AttemptID, path, key, outcome string) {
+				t.Helper()
+				report := execution.File{Attempt: on, Step: 1, Kind: execution.FileReport, Path: path, SHA256: "aa", Grade: "consistent", Format: "junit", Blob: "b"}
+				if _, err := f.SaveFile(f.agent(t, f.cluster), report, []execution.TestResult{{Key: key, Outcome: outcome}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			save(lost.AttemptID, "a.xml", "k", "failed")
+			save(lost.AttemptID, "b.xml", "other", "failed")
+			f.lose(t, lost.AttemptID, execution.Errored, "NodeLost")
+			save(lost.AttemptID, "late.xml", "k", "errored")
+			if got := f.strip(t, "k") + " " + f.strip(t, "other"); got != "s " {
+				t.Errorf("strips %q: what was lost counts", got)
+			}
+			save(f.execution(t, n.Execution.ID).Runs[0].Attempts[1].ID, "a.xml", "k", "passed")
+			if got := f.strip(t, "k"); got != "ps" {
+				t.Errorf("strip %q", got)
+			}
+			if got, err := f.UnreliableTests(f.as(t), "", time.Now().Add(-time.Hour), 10); err != nil || len(got) != 0 {
+				t.Errorf("unreliable %v, %v", got, err)
+			}
+		},
+		"OldResultsGo": oldResultsGo,
+	}
+}
+
+// oldResultsGo proves what a sweep takes and what it leaves. Ids tell the real time, so the sweep is in the future.
+func oldResultsGo(t *testing.T, f *fixture) {
+	system := tenant.System(t.Context())
+	f.now = time.Now()
+	r := f.releasing(t, "1.0", "", shopImage)
+	evidence := f.reported(t, execution.TestResult{Key: "k", Name: "pays", Outcome: "failed"}, subject(f.now, shopImage))
+	other := f.reported(t, execution.TestResult{Key: "gone", Outcome: "failed"}, nil)
+	left := func(id execution.ID) int {
+		t.Helper()
+		list, _, err := f.Results(f.as(t), id, nil, 10, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	sweep := func(keep time.Duration) testcase.Swept {
+		t.Helper()
+		swept, err := f.SweepResults(system, keep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return swept
+	}
+	if _, err := f.SweepResults(f.as(t), keep); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("a member sweeps: %v", err)
+	}
+	if sweep(keep); left(evidence) != 1 || left(other) != 1 || f.strip(t, "gone") != "f" {
+		t.Error("what is young is gone")
+	}
+	f.now = f.now.Add(keep + 62*24*time.Hour) // the partition of before ends with the month
+	if sweep(0); left(other) != 1 {
+		t.Error("what is kept for all time is gone")
+	}
+	if swept := sweep(keep); left(evidence) != 1 || left(other) != 0 || f.strip(t, "gone") != "" || swept.Strips != 2 || swept.Results+int64(swept.Dropped) == 0 {
+		t.Errorf("%+v; of the evidence %d are left, of the other %d", swept, left(evidence), left(other))
+	}
+	if swept := sweep(keep); swept != (testcase.Swept{}) {
+		t.Errorf("again: %+v", swept)
+	}
+	if got, err := f.Evidence(f.as(t), r.ID); err != nil || len(got) != 1 || len(got[0].Results) != 1 {
+		t.Errorf("evidence %+v, %v", got, err)
+	}
+	if got, err := f.TestRuns(f.as(t), []string{"k", "gone"}, time.Time{}, 10); err != nil || len(got) != 1 || got[0].Key != "k" {
+		t.Errorf("runs %+v, %v", got, err)
+	}
+	// Whatever comes in is taken, also for a month that is gone, and goes with the next sweep.
+	late := f.reported(t, execution.TestResult{Key: "late", Outcome: "passed"}, nil)
+	if left(late) != 1 || f.strip(t, "late") != "p" {
+		t.Error("what comes in late is refused")
+	}
+	if swept := sweep(keep); left(late) != 0 || swept.Results != 1 {
+		t.Errorf("late: %+v", swept)
+	}
+}

@@ -1,0 +1,225 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/results"
+	"github.com/seatrial/seatrial/controlplane/store/database"
+	"github.com/seatrial/seatrial/controlplane/testcase"
+	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/testresult"
+	"github.com/seatrial/seatrial/ent/db/teststrip"
+)
+
+// A strip is the latest outcomes of a test in an environment, a letter each, newest first. It changes in the transaction that stores the
+// results, so it never says anything else than they do, and it is read where to count them would take too long.
+
+// reliable are the letters of outcomes that speak for a test, or say nothing of it. All others are of those that failed, or, in upper case,
+// had earlier tries.
+const reliable = "psbic"
+
+// letterOf writes an outcome as strips have it.
+func letterOf(outcome string, tries bool) byte {
+	letter := byte('c')
+	switch results.Outcome(outcome) {
+	case results.Passed:
+		letter = 'p'
+	case results.Failed:
+		letter = 'f'
+	case results.Errored:
+		letter = 'e'
+	case results.TimedOut:
+		letter = 't'
+	case results.Skipped:
+		letter = 's'
+	case results.Blocked:
+		letter = 'b'
+	case results.InfraError:
+		letter = 'i'
+	}
+	if tries {
+		letter -= 'a' - 'A'
+	}
+	return letter
+}
+
+// outcomesOf is the inverse of letterOf.
+func outcomesOf(letters string) []testcase.Mark {
+	names := map[rune]results.Outcome{
+		'p': results.Passed, 'f': results.Failed, 'e': results.Errored, 't': results.TimedOut, 's': results.Skipped, 'b': results.Blocked,
+		'i': results.InfraError, 'c': results.Cancelled,
+	}
+	out := make([]testcase.Mark, 0, len(letters))
+	for _, letter := range letters {
+		lower := letter | ('a' - 'A')
+		out = append(out, testcase.Mark{Outcome: names[lower], Retried: letter != lower})
+	}
+	return out
+}
+
+// more is what one report adds to the strip of a test.
+type more struct {
+	key     string
+	letters []byte // newest first
+}
+
+func (m more) unreliable() bool {
+	return strings.Trim(string(m.letters), reliable) != ""
+}
+
+// stripsOf gathers what a report adds, by key, which is the order of the index. One report may have a test more than once, such as in two browsers.
+func stripsOf(list []execution.TestResult) []more {
+	all := make([]more, 0, len(list))
+	letters := make([]byte, len(list)) // of all, so that each test has no allocation of its own
+	for i, r := range list {
+		if r.Key == "" {
+			continue // it stands for something else than a test
+		}
+		letters[i] = letterOf(r.Outcome, len(r.Earlier) > 0)
+		all = append(all, more{r.Key, letters[i : i+1 : i+1]})
+	}
+	slices.SortStableFunc(all, func(a, b more) int { return cmp.Compare(a.key, b.key) })
+	out := all[:0]
+	for _, m := range all {
+		if n := len(out); n > 0 && out[n-1].key == m.key {
+			out[n-1].letters = append(m.letters[:1:1], out[n-1].letters...)
+			continue
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// addToStrips puts the results of a report before what the strips of their tests have.
+func (s *Store) addToStrips(ctx context.Context, tx *db.Tx, of resultsOf, list []execution.TestResult) error {
+	if err := s.lockStrips(ctx, tx, of.attempt.OrganizationID, of.workflow, of.environment); err != nil {
+		return fmt.Errorf("lock strips: %w", err)
+	}
+	at := of.at
+	if id := list[len(list)-1].ID; id.Version() == timed {
+		at = timeOfID(id)
+	}
+	add := insertStrips
+	if s.db.Locking() {
+		add = mergeStrips
+	}
+	for part := range slices.Chunk(stripsOf(list), columnBatch) {
+		if err := add(ctx, tx, of, at, part); err != nil {
+			return fmt.Errorf("update strips: %w", err)
+		}
+	}
+	return nil
+}
+
+// columnBatch is how many rows one statement of arrays carries: some MB, whatever their texts.
+const columnBatch = 5000
+
+// onConflict puts new outcomes before old ones, of which testcase.MaxStrip stay.
+const onConflict = ` ON CONFLICT (organization_id, test_key, environment_name) DO UPDATE SET
+ outcomes = substr(excluded.outcomes || s.outcomes, 1, 64), last_execution_id = excluded.last_execution_id, last_at = excluded.last_at,
+ workflow = excluded.workflow, unreliable_at = coalesce(excluded.unreliable_at, s.unreliable_at)`
+
+// mergeStrips is for PostgreSQL, which takes a column at a time. To look for a conflict at each row needs no plan that could be a bad one.
+func mergeStrips(ctx context.Context, tx *db.Tx, of resultsOf, at time.Time, list []more) error {
+	keys, outcomes, unreliable := make([]string, len(list)), make([]string, len(list)), make([]bool, len(list))
+	for i, m := range list {
+		keys[i], outcomes[i], unreliable[i] = m.key, string(m.letters), m.unreliable()
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO test_strips AS s (organization_id, environment_name, workflow, last_execution_id, last_at, test_key, outcomes, unreliable_at)
+SELECT $1::uuid, $2, $3, $4::uuid, $5::timestamptz, key, letters, CASE WHEN unreliable THEN $5::timestamptz END
+FROM unnest($6::text[], $7::text[], $8::bool[]) AS r(key, letters, unreliable)`+onConflict,
+		of.attempt.OrganizationID.String(), of.environment, of.workflow, of.attempt.ExecutionID.String(), at, keys, outcomes, unreliable)
+	return err //nolint:wrapcheck // the caller says what it was about
+}
+
+// lockStrips makes those wait for each other that change strips of one workflow in one environment: two reports of the same tests would
+// otherwise take their rows in different orders. SQLite has one writer.
+func (s *Store) lockStrips(ctx context.Context, tx *db.Tx, organization uuid.UUID, workflow, environment string) error {
+	if !s.db.Locking() {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", strings.Join([]string{"strips", organization.String(), workflow, environment}, "\x1f"))
+	return err //nolint:wrapcheck // the caller says what it was about
+}
+
+// insertStrips is for SQLite.
+func insertStrips(ctx context.Context, tx *db.Tx, of resultsOf, at time.Time, list []more) error {
+	const columns = 8
+	for part := range slices.Chunk(list, rowsAtOnce) {
+		values := make([]any, 0, len(part)*columns)
+		for _, m := range part {
+			var unreliable any
+			if m.unreliable() {
+				unreliable = at
+			}
+			values = append(values, of.attempt.OrganizationID.String(), of.environment, of.workflow, of.attempt.ExecutionID.String(), at, m.key,
+				string(m.letters), unreliable)
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO test_strips AS s (organization_id, environment_name, workflow, last_execution_id, last_at, test_key, outcomes, unreliable_at)
+VALUES `+strings.TrimPrefix(strings.Repeat(", (?, ?, ?, ?, ?, ?, ?, ?)", len(part)), ", ")+onConflict, values...); err != nil {
+			return err //nolint:wrapcheck // the caller says what it was about
+		}
+	}
+	return nil
+}
+
+// Strips returns the latest outcomes of all tests of a workflow in an environment, by key.
+func (s *Store) Strips(ctx context.Context, workflow, environment string) ([]testcase.Strip, error) {
+	rows, err := s.db.Read().TestStrip.Query().Where(teststrip.Workflow(workflow), teststrip.EnvironmentName(environment)).
+		Order(teststrip.ByTestKey()).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	out := make([]testcase.Strip, len(rows))
+	for i, row := range rows {
+		out[i] = testcase.Strip{Key: row.TestKey, Marks: outcomesOf(row.Outcomes), Execution: row.LastExecutionID, At: row.LastAt.UTC()}
+	}
+	return out, nil
+}
+
+// remakeStrips makes the strips of some tests of a workflow in an environment anew of their results: when some of those no longer count.
+func (s *Store) remakeStrips(ctx context.Context, tx *db.Tx, head *db.Execution, environment string, keys []string) error {
+	if err := s.lockStrips(ctx, tx, head.OrganizationID, head.Workflow, environment); err != nil {
+		return err
+	}
+	for part := range slices.Chunk(keys, batch) {
+		rows, err := tx.TestResult.Query().Where(testresult.EnvironmentName(environment), latestRuns(part, time.Time{}, testcase.MaxStrip, environment)).
+			Order(testresult.ByID(entsql.OrderDesc())).
+			Select(testresult.FieldID, testresult.FieldTestKey, testresult.FieldOutcome, testresult.FieldEarlier, testresult.FieldExecutionID, testresult.FieldCreatedAt).All(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.TestStrip.Delete().Where(teststrip.TestKeyIn(part...), teststrip.EnvironmentName(environment)).Exec(ctx); err != nil {
+			return err
+		}
+		byKey := map[string]*db.TestStripCreate{}
+		for _, row := range rows {
+			letter := letterOf(row.Outcome, row.Earlier != nil)
+			c := byKey[row.TestKey]
+			if c == nil {
+				c = tx.TestStrip.Create().SetOrganizationID(head.OrganizationID).SetTestKey(row.TestKey).SetEnvironmentName(environment).
+					SetWorkflow(head.Workflow).SetOutcomes("").SetLastExecutionID(row.ExecutionID).SetLastAt(row.CreatedAt)
+				byKey[row.TestKey] = c
+			}
+			known, _ := c.Mutation().Outcomes()
+			c.SetOutcomes(known + string(letter))
+			if _, told := c.Mutation().UnreliableAt(); !told && !strings.ContainsRune(reliable, rune(letter)) {
+				c.SetUnreliableAt(row.CreatedAt)
+			}
+		}
+		if err := tx.TestStrip.CreateBulk(slices.Collect(maps.Values(byKey))...).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}

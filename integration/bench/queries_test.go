@@ -1,0 +1,148 @@
+package bench_test
+
+import (
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seatrial/seatrial/controlplane/bus"
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/results/flaky"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/testcase/board"
+	"github.com/seatrial/seatrial/integration/harness"
+)
+
+const (
+	manyExecutions = 1000
+	testsOfEach    = 1000
+	asked          = 200 // times that each query is asked
+)
+
+// question is a query with the time that 99 of a hundred may take.
+type question struct {
+	name   string
+	budget time.Duration // none for 0
+	ask    func(i int) error
+}
+
+// BenchmarkQueries asks a PostgreSQL that has a million results what pages and verdicts ask, and says which answers come in time. The budgets
+// hold for a machine that does nothing else.
+func BenchmarkQueries(b *testing.B) {
+	dsn := harness.Postgres(b)
+	w := open(b, dsn)
+	ids := w.fill(b)
+	pool, err := sql.Open("pgx", dsn)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer pool.Close()
+	if _, err := pool.ExecContext(b.Context(), "VACUUM ANALYZE"); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		for _, q := range w.questions(b, pool, ids) {
+			took := make([]time.Duration, asked)
+			for i := range took {
+				begun := time.Now()
+				if err := q.ask(i); err != nil {
+					b.Fatalf("%s: %v", q.name, err)
+				}
+				took[i] = time.Since(begun)
+			}
+			slices.Sort(took)
+			half, most, verdict := took[asked/2], took[asked*99/100], ""
+			if q.budget > 0 {
+				verdict = fmt.Sprintf("budget %s: met", q.budget)
+				if most > q.budget {
+					verdict = fmt.Sprintf("budget %s: missed", q.budget)
+				}
+			}
+			b.Logf("%-55s p50 %8.2f ms  p99 %8.2f ms  %s", q.name, ms(half), ms(most), verdict)
+		}
+	}
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// fill stores a million results: a thousand executions of a thousand tests, one in fifty of which fails now and then.
+func (w *world) fill(b *testing.B) []execution.ID {
+	b.Helper()
+	ctx := tenant.WithViewer(b.Context(), w.agent)
+	ids := make([]execution.ID, manyExecutions)
+	for e := range ids {
+		id, attempt := w.attempt(b)
+		list := make([]execution.TestResult, testsOfEach)
+		for t := range list {
+			list[t] = execution.TestResult{Suite: fmt.Sprintf("suite %d", t/100), Name: fmt.Sprintf("adds item %d of a page", t), Key: key(t), Outcome: "passed", Duration: time.Millisecond}
+			if t%50 == 0 && (e+t)%7 < 3 {
+				list[t].Outcome, list[t].Message, list[t].Fingerprint = "failed", "expected 3 to equal 4", "fp1:0ea3fa8bb01d974c"
+			}
+		}
+		file := execution.File{Attempt: attempt, Kind: execution.FileReport, Path: "junit.xml", SHA256: "aa", Grade: "consistent", Format: "junit", Blob: "b"}
+		if _, err := w.store.SaveFile(ctx, file, list); err != nil {
+			b.Fatal(err)
+		}
+		ids[e] = id
+	}
+	return ids
+}
+
+func key(t int) string { return fmt.Sprintf("%032x", uint64(t+1)*0x9e3779b97f4a7c15) }
+
+// questions are what is asked most often.
+func (w *world) questions(b *testing.B, pool *sql.DB, ids []execution.ID) []question {
+	b.Helper()
+	ctx := tenant.WithViewer(b.Context(), w.member)
+	shown := board.New(w.store, bus.NewLocal(), slog.New(slog.DiscardHandler), nil)
+	fortnight := time.Now().Add(-flaky.Span)
+	return []question{
+		{"last 100 results of a test", 9 * time.Millisecond, func(i int) error {
+			_, err := w.store.TestRuns(ctx, []string{key(i % testsOfEach)}, time.Time{}, 100)
+			return err
+		}},
+		{"results of one execution that did not pass", 3600 * time.Microsecond, func(i int) error {
+			_, _, err := w.store.Results(ctx, ids[i%len(ids)], []string{"failed", "errored", "timed_out", "blocked", "skipped"}, 100, "")
+			return err
+		}},
+		{"outcomes of 10 executions, counted", 34 * time.Millisecond, func(i int) error {
+			var some []string
+			for j := range 10 {
+				some = append(some, "'"+ids[(i*10+j)%len(ids)].String()+"'")
+			}
+			return drain(pool.QueryContext(ctx, "SELECT execution_id, outcome, count(*) FROM test_results WHERE execution_id IN ("+strings.Join(some, ", ")+") GROUP BY 1, 2"))
+		}},
+		{"worst 50 tests of a workflow over two weeks", 75 * time.Millisecond, func(int) error {
+			_, err := w.store.UnreliableTests(ctx, w.flow.Name, fortnight, 50)
+			return err
+		}},
+		{"strips of 1,000 tests", 3100 * time.Microsecond, func(int) error {
+			_, err := w.store.Strips(ctx, w.flow.Name, w.env.Name)
+			return err
+		}},
+		{"update of 1,000 strips", 15 * time.Millisecond, func(int) error {
+			_, err := pool.ExecContext(ctx, `INSERT INTO test_strips AS s (organization_id, environment_name, workflow, last_execution_id, last_at, test_key, outcomes)
+SELECT organization_id, environment_name, workflow, last_execution_id, now(), test_key, 'p' FROM test_strips
+ON CONFLICT (organization_id, test_key, environment_name) DO UPDATE SET outcomes = substr(excluded.outcomes || s.outcomes, 1, 64), last_at = excluded.last_at`)
+			return err
+		}},
+		{"the whole board of unreliable tests", 0, func(int) error {
+			_, err := shown.Unreliable(ctx, "")
+			return err
+		}},
+	}
+}
+
+func drain(rows *sql.Rows, err error) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // it was only read
+	for rows.Next() {
+	}
+	return rows.Err()
+}
