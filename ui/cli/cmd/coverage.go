@@ -3,7 +3,6 @@ package cmd
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -40,7 +39,7 @@ func (a *app) coverage() *cobra.Command {
 			err = a.showCoverage(res, all)
 		}
 		if err == nil && check && res.GetRequiredGaps() > 0 {
-			return exitcode.With(exitcode.Incomplete, nil)
+			return coded(exitcode.Missing, fmt.Errorf("%s required by a policy", gaps(res.GetRequiredGaps())))
 		}
 		return err
 	}
@@ -73,12 +72,19 @@ func (a *app) showCoverage(res *apiv1.GetCoverageResponse, all bool) error {
 		if err := render.Rows(a.Out, []string{"STATE", "WORKFLOW", "ENVIRONMENT", "LAST", "LAST GREEN", "REQUIRED BY"}, rows); err != nil {
 			return err
 		}
-		a.say("%d gaps, %d of them required by a policy; looked back %d days.", res.GetGaps(), res.GetRequiredGaps(), res.GetWindowDays())
+		a.say("%s, %d of them required by a policy; looked back %d days.", gaps(res.GetGaps()), res.GetRequiredGaps(), res.GetWindowDays())
 	}
 	for _, note := range res.GetNotes() {
 		a.say("%s", render.Line(note))
 	}
 	return nil
+}
+
+func gaps(n int32) string {
+	if n == 1 {
+		return "1 gap"
+	}
+	return fmt.Sprintf("%d gaps", n)
 }
 
 // coverWord says what the state of a cell means.
@@ -88,8 +94,6 @@ func coverWord(c *apiv1.CoverageCell) string {
 		return "never ran"
 	case "red":
 		return "only red"
-	case "stale":
-		return fmt.Sprintf("stale, %d d", int(time.Since(c.GetLastAt().AsTime()).Hours()/24))
 	}
 	return render.Line(c.GetState())
 }

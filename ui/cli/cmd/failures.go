@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,7 +12,7 @@ import (
 	"github.com/seatrial/seatrial/ui/cli/render"
 )
 
-func (a *app) failures() *cobra.Command {
+func (a *app) failureClusters() *cobra.Command {
 	req := &apiv1.ListFailuresRequest{}
 	c := &cobra.Command{
 		Use: "failures [FINGERPRINT]", Short: "List failures that are alike, or show one of them with its tests", Args: cobra.MaximumNArgs(1),
@@ -28,7 +29,7 @@ func (a *app) failures() *cobra.Command {
 		}
 		if len(args) == 1 {
 			if req.GetWorkflow()+req.GetEnvironment() != "" {
-				return usage("--workflow and --environment narrow the list; leave them out to see one of it")
+				return errors.New("--workflow and --environment narrow the list; leave them out to see one of it")
 			}
 			return a.failureOf(c, cl, args[0], req.GetDays())
 		}

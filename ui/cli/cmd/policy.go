@@ -1,12 +1,15 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
+	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
+	"github.com/seatrial/seatrial/ui/cli/exitcode"
 	"github.com/seatrial/seatrial/ui/cli/render"
 )
 
@@ -27,16 +30,24 @@ func (a *app) policyDryRun() *cobra.Command {
 	c.Flags().StringVar(&req.Application, "releases", "", "only releases of this application; all that the policy applies to when not given")
 	c.Flags().Int32Var(&req.Last, "last", 0, "how many of the newest releases, at most 50 (default 20)")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		source, err := a.read(args[0])
+		docs, err := a.documents(args)
 		if err != nil {
 			return err
 		}
-		req.File, req.Source = args[0], string(source)
+		if len(docs) != 1 {
+			return fmt.Errorf("%s holds %d documents; give one with the policy alone", args[0], len(docs))
+		}
+		req.File, req.Source = docs[0].file, docs[0].text
 		cl, err := a.connect()
 		if err != nil {
 			return err
 		}
 		res, err := cl.releases.DryRunPolicy(c.Context(), req)
+		var wire *connect.Error
+		if errors.As(err, &wire) && len(detail(wire).GetFaults()) > 0 {
+			a.faults(docs[0], wire)
+			return coded(exitcode.Usage, errors.New("no release was judged"))
+		}
 		if err != nil {
 			return err
 		}
@@ -69,13 +80,13 @@ func trials(res *apiv1.DryRunPolicyResponse) string {
 		for _, r := range t.GetRules() {
 			fmt.Fprintf(&b, "  %s: %s → %s\n", render.Line(r.GetId()), render.Line(r.GetBefore()), render.Line(r.GetAfter()))
 		}
-		cells(&b, "requires in addition", t.GetAddedCells())
-		cells(&b, "requires no longer", t.GetRemovedCells())
+		cellList(&b, "requires in addition", t.GetAddedCells())
+		cellList(&b, "requires no longer", t.GetRemovedCells())
 	}
 	return strings.TrimRight(b.String(), "\n")
 }
 
-func cells(b *strings.Builder, what string, list []string) {
+func cellList(b *strings.Builder, what string, list []string) {
 	if len(list) > maxListed {
 		list = append(list[:maxListed:maxListed], fmt.Sprintf("%d more", len(list)-maxListed))
 	}

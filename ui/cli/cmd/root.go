@@ -90,7 +90,7 @@ func (a *app) root() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&a.context, "context", "", "context of the configuration to use")
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml")
-	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.token(), a.version(), a.release(), a.tests(), a.compare(), a.failures(), a.coverage(), a.policy(),
+	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.token(), a.version(), a.release(), a.tests(), a.compare(), a.failureClusters(), a.coverage(), a.policy(),
 		a.validate(), a.explainField(), a.importing(), a.results(), a.local())
 	return root
 }
