@@ -137,7 +137,7 @@ func (p *parts) pages(run runner) (http.Handler, error) {
 		return nil, err
 	}
 	return web.New(web.Options{ //nolint:wrapcheck // the caller says what for
-		Sessions: a, History: a, Launcher: a, Catalog: a, Fleet: a, Releases: p.releases, Tests: p.tests, Logs: a, Events: p.bus, Log: p.log,
+		Sessions: a, History: a, Launcher: a, Catalog: a, Fleet: a, Releases: p.releases, Tests: p.tests, Insight: p.insight, Logs: a, Events: p.bus, Log: p.log,
 		PublicURL: p.Config.PublicURL, Draining: p.draining,
 	})
 }

@@ -53,6 +53,7 @@ func failedTests() []execution.TestResult {
 	}
 	for i := range list {
 		list[i].Step, list[i].Attempt, list[i].Key = 1, AttemptID(Failed), TestKey("api", []int{2, 4, 5}[i])
+		list[i].Fingerprint = Print(list[i].Message)
 		list[i].File = strings.ReplaceAll(list[i].Suite, ".", "/") + ".py"
 	}
 	for i, outcome := range []string{"blocked", "infra_error", "cancelled", "skipped"} {
