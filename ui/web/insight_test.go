@@ -85,7 +85,7 @@ func TestFailures_Alike(t *testing.T) {
 		s.world.PutTest(c, runs)
 		says(t, s.get(t, at(viewfake.Failed)), []string{want, `href="/o/acme/failures/` + print + `"`}, nil)
 	}
-	says(t, s.get(t, "/o/acme/failures/"+print), []string{"3 tests fail alike"}, nil)
+	says(t, s.get(t, "/o/acme/failures/"+print), []string{"3 tests fail like this"}, nil)
 }
 
 func TestCoverage(t *testing.T) {

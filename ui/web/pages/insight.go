@@ -94,5 +94,22 @@ func differing(t compare.Tests) []compare.Group {
 	return out
 }
 
-// folded reports whether a group is folded: what is no bad news.
-func folded(k compare.Kind) bool { return k == compare.NewlyPresent || k == compare.NewlyPassing }
+// openTests is how many tests of a kind are seen at once: the next kind shall not be far away.
+const openTests = 20
+
+// parted divides the tests of a kind into those that are seen at once and those that are folded. What is no bad news is folded.
+func parted(g compare.Group) (open, rest []compare.Test) {
+	if g.Kind == compare.NewlyPresent || g.Kind == compare.NewlyPassing {
+		return nil, g.Tests
+	}
+	n := min(openTests, len(g.Tests))
+	return g.Tests[:n], g.Tests[n:]
+}
+
+// more is what stands behind the number of folded tests.
+func more(open int) string {
+	if open > 0 {
+		return "more"
+	}
+	return ""
+}

@@ -62,6 +62,9 @@ func failedTests() []execution.TestResult {
 	for i := range 121 {
 		list = append(list, result(fmt.Sprintf("test_total[%d]", i), "tests.test_cart", "passed", time.Duration(3+i%40)*time.Millisecond, "", ""))
 	}
+	for i := range list {
+		list[i].Attempt = AttemptID(Failed)
+	}
 	return list
 }
 

@@ -11,6 +11,15 @@ import (
 // Green is the last execution that passed before the failed one.
 const Green = "old-29"
 
+// prodGate is a policy that requires a suite where it has never run.
+const prodGate = `apiVersion: seatrial.dev/v1
+kind: ReadinessPolicy
+metadata: {name: prod-gate}
+spec:
+  appliesTo: {applications: ["shop/*"]}
+  require: [{suites: [checkout-api], environments: ["staging-*"]}]
+`
+
 // sampleComparison gives the failed execution and the last green one something to differ in.
 func (w *World) sampleComparison() {
 	for name, digest := range map[string]string{Green: "shop 1.41", Failed: "shop 1.42"} {
