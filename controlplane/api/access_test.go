@@ -40,6 +40,7 @@ func calls() map[string]call {
 	id := uuid.NewString
 	all := releaseCalls()
 	maps.Copy(all, testCalls())
+	maps.Copy(all, insightCalls())
 	maps.Copy(all, map[string]call{
 		"ApplyWorkflow": {"catalog", func(ctx context.Context, b *bench) error {
 			_, err := b.workflows.ApplyWorkflow(ctx, &apiv1.ApplyWorkflowRequest{Source: document})
@@ -132,7 +133,7 @@ func calls() map[string]call {
 func TestAPI_EveryCallIsGuarded(t *testing.T) {
 	t.Parallel()
 	procedures := 0
-	for _, file := range []protoreflect.FileDescriptor{apiv1.File_seatrial_api_v1_api_proto, apiv1.File_seatrial_api_v1_release_proto, apiv1.File_seatrial_api_v1_test_proto} {
+	for _, file := range []protoreflect.FileDescriptor{apiv1.File_seatrial_api_v1_api_proto, apiv1.File_seatrial_api_v1_release_proto, apiv1.File_seatrial_api_v1_test_proto, apiv1.File_seatrial_api_v1_insight_proto} {
 		for services, i := file.Services(), 0; i < services.Len(); i++ {
 			procedures += services.Get(i).Methods().Len()
 		}

@@ -23,6 +23,7 @@ type Options struct {
 	Runner   Runner
 	Releases Releases
 	Tests    Tests
+	Insight  Insight
 	Bundles  Bundles
 	Accounts Accounts
 	Bus      Bus
@@ -56,7 +57,7 @@ func (t Timing) withDefaults() Timing {
 // maxRequest bounds a request: a workflow has at most 1 MiB.
 const maxRequest = 2 << 20
 
-// server implements the six services; each has a file of its own.
+// server implements the seven services; each has a file of its own.
 type server struct {
 	Options
 	logs *logchunk.Reader
@@ -88,6 +89,7 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle(apiv1connect.NewIdentityServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewReleaseServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewTestServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewInsightServiceHandler(s, options...))
 	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a))
 	// A browser's cookie must not be usable from another site's page.
 	return http.NewCrossOriginProtection().Handler(mux), nil
@@ -100,6 +102,7 @@ func Paths() []string {
 	return []string{
 		"/" + apiv1connect.WorkflowServiceName + "/", "/" + apiv1connect.ExecutionServiceName + "/",
 		"/" + apiv1connect.ClusterServiceName + "/", "/" + apiv1connect.IdentityServiceName + "/",
-		"/" + apiv1connect.ReleaseServiceName + "/", "/" + apiv1connect.TestServiceName + "/", filesPath,
+		"/" + apiv1connect.ReleaseServiceName + "/", "/" + apiv1connect.TestServiceName + "/",
+		"/" + apiv1connect.InsightServiceName + "/", filesPath,
 	}
 }

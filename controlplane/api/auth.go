@@ -38,8 +38,11 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.ExecutionServiceWatchExecutionProcedure, apiv1connect.ExecutionServiceStreamLogProcedure,
 		apiv1connect.ExecutionServiceListTestResultsProcedure, apiv1connect.ExecutionServiceListFilesProcedure,
 		apiv1connect.TestServiceListUnreliableTestsProcedure, apiv1connect.TestServiceGetTestProcedure,
+		apiv1connect.InsightServiceCompareExecutionsProcedure, apiv1connect.InsightServiceListFailuresProcedure,
+		apiv1connect.InsightServiceGetFailureProcedure, apiv1connect.InsightServiceGetCoverageProcedure,
 		apiv1connect.ReleaseServiceGetReleaseProcedure, apiv1connect.ReleaseServiceListReleasesProcedure,
 		apiv1connect.ReleaseServiceWatchReleaseProcedure, apiv1connect.ReleaseServiceGetReleaseBundleProcedure, apiv1connect.ReleaseServiceListPoliciesProcedure,
+		apiv1connect.ReleaseServiceDryRunPolicyProcedure,
 		apiv1connect.ClusterServiceListClustersProcedure, apiv1connect.ClusterServiceListEnvironmentsProcedure:
 		return tenant.ScopeRead, true
 	}

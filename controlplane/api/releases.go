@@ -158,3 +158,31 @@ func (s *server) ListPolicies(ctx context.Context, _ *apiv1.ListPoliciesRequest)
 	}
 	return out, nil
 }
+
+// DryRunPolicy implements ReleaseServiceHandler.
+func (s *server) DryRunPolicy(ctx context.Context, r *apiv1.DryRunPolicyRequest) (*apiv1.DryRunPolicyResponse, error) {
+	trials, err := s.Releases.Try(ctx, release.TrialRequest{
+		File: r.GetFile(), Source: r.GetSource(), Application: r.GetApplication(), Last: int(r.GetLast()),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("try policy: %w", err)
+	}
+	out := &apiv1.DryRunPolicyResponse{Policy: trials.Policy, Changed: int32Of(trials.Changed), PassedOver: int32Of(trials.PassedOver)}
+	for _, t := range trials.List {
+		out.Releases = append(out.Releases, trialOf(t))
+	}
+	return out, nil
+}
+
+func trialOf(t release.Trial) *apiv1.PolicyTrial {
+	r := t.Release
+	out := &apiv1.PolicyTrial{
+		Application: r.Application, Version: r.Version, CreatedAt: timeOf(r.CreatedAt), JudgedAt: timeOf(t.At),
+		Policy: &apiv1.PolicyRevision{Name: r.Policy.Name, Revision: int32Of(r.Policy.Revision), Digest: r.Policy.Digest},
+		Before: stateOf(t.Before), After: stateOf(t.After), AddedCells: t.Added, RemovedCells: t.Removed, Problem: t.Problem,
+	}
+	for _, rule := range t.Rules {
+		out.Rules = append(out.Rules, &apiv1.PolicyTrialRule{Id: rule.ID, Kind: string(rule.Kind), Before: string(rule.Before), After: string(rule.After)})
+	}
+	return out
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/release"
 	"github.com/seatrial/seatrial/controlplane/release/attest/key"
+	"github.com/seatrial/seatrial/controlplane/release/compare"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
 	tests "github.com/seatrial/seatrial/controlplane/results/verdict"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
@@ -90,6 +91,12 @@ func (r releases) Revoke(ctx context.Context, _, _, waiver string) error {
 	return r.w.check(ctx)
 }
 
+func (r releases) Try(ctx context.Context, t release.TrialRequest) (release.Trials, error) {
+	return release.Trials{Policy: t.Source, Changed: 1, List: []release.Trial{{
+		Release: r.w.release, Before: verdict.Ready, After: verdict.NotReady, Rules: []compare.RuleChange{{ID: "r", Before: compare.Holds, After: compare.Broken}},
+	}}}, r.w.check(ctx)
+}
+
 // Bundle writes as many bytes as the test asks for.
 func (r releases) Bundle(ctx context.Context, _, _ string, w io.Writer) error {
 	if err := r.w.check(ctx); err != nil {
@@ -120,6 +127,10 @@ func releaseCalls() map[string]call {
 		}},
 		"GetRelease": {"read", func(ctx context.Context, b *bench) error {
 			_, err := b.releases.GetRelease(ctx, &apiv1.GetReleaseRequest{Application: application, Version: version})
+			return err
+		}},
+		"DryRunPolicy": {"read", func(ctx context.Context, b *bench) error {
+			_, err := b.releases.DryRunPolicy(ctx, &apiv1.DryRunPolicyRequest{Source: "x"})
 			return err
 		}},
 		"ListReleases": {"read", func(ctx context.Context, b *bench) error {

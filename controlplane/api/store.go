@@ -10,6 +10,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/catalog"
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/release"
 	"github.com/seatrial/seatrial/controlplane/release/attest/key"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
@@ -42,6 +43,8 @@ type Releases interface {
 	Waive(ctx context.Context, application, version string, a release.Ask) (verdict.Waiver, error)
 	Approve(ctx context.Context, application, version, waiver string) error
 	Revoke(ctx context.Context, application, version, waiver string) error
+	// Try judges past releases by a policy that is not stored.
+	Try(ctx context.Context, t release.TrialRequest) (release.Trials, error)
 }
 
 // Bundles signs for the viewer's organization. Implemented by sign.
@@ -105,6 +108,14 @@ type Tests interface {
 	Quarantine(ctx context.Context, a testcase.Ask) (testcase.Quarantine, error)
 	// Release ends the quarantine of a test.
 	Release(ctx context.Context, test string) error
+}
+
+// Insight says what many executions say together, for the viewer of the context.
+type Insight interface {
+	Compare(ctx context.Context, q insight.Question) (insight.Comparison, error)
+	Failures(ctx context.Context, f insight.Filter) (insight.Clusters, error)
+	Failure(ctx context.Context, fingerprint string, days int) (insight.Failure, error)
+	Coverage(ctx context.Context, staleDays int) (insight.Coverage, error)
 }
 
 // Accounts checks credentials and makes tokens. Implemented by auth.

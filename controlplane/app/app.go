@@ -21,6 +21,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/auth"
 	"github.com/seatrial/seatrial/controlplane/config"
 	"github.com/seatrial/seatrial/controlplane/dispatch"
+	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/intake"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/release/sign"
@@ -59,6 +60,7 @@ type parts struct {
 	releases *assess.Service
 	bundles  *sign.Service
 	tests    *board.Board
+	insight  *insight.Service
 	draining chan struct{}
 	failed   chan error // of what serves; room for each
 	serving  sync.WaitGroup

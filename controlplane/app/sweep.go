@@ -8,6 +8,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/dispatch"
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/release/sign"
 	"github.com/seatrial/seatrial/controlplane/testcase/board"
@@ -27,6 +28,7 @@ func (p *parts) sweep(ctx context.Context) error {
 		Store: p.store, Releases: p.releases, Log: p.log, PublicURL: p.Config.PublicURL, Version: p.Version,
 	})
 	p.tests = board.New(p.store, p.bus, p.log, nil)
+	p.insight = insight.New(p.store, nil)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	calls := longer{topic: execution.CallsTopic, due: make(chan struct{}, 1), what: "calls", do: p.run.Calls}
 	releases := longer{topic: execution.EvidenceTopic, due: make(chan struct{}, 1), what: "releases", do: p.releases.Settle}

@@ -95,7 +95,7 @@ func walls() map[string]wall {
 			from: []string{
 				"controlplane/fault", "controlplane/tenant", "controlplane/cluster", "controlplane/execution", "controlplane/workflow",
 				"controlplane/results", "controlplane/release/verdict", "controlplane/release/policy", "controlplane/release/attest",
-				"controlplane/release/report", "controlplane/release/compare",
+				"controlplane/release/report", "controlplane/release/compare", "controlplane/insight/coverage",
 			},
 			deny: []string{
 				module + "/controlplane/store", module + "/controlplane/api", module + "/controlplane/dispatch",

@@ -34,7 +34,10 @@ func everyPage() map[string]string {
 		"release-never-ran": of(viewfake.Cart, "0.9.0"), "release-running": of(viewfake.Cart, "0.9.1"), "release-matrix": of(viewfake.Harbour, "2026.11.0"),
 		"tests": "/o/acme/tests", "test-flaky": story("api", 5), "test-broken": story("api", 2), "test-suspect": story("api", 4),
 		"test-quarantined": story("browser", 1), "test-unknown": story("smoke", 3),
-		"absent": "/o/acme/nothing",
+		"compare": at(viewfake.Failed) + "/compare?with=last-green", "compare-none": at(viewfake.Errored) + "/compare", "failures": "/o/acme/failures",
+		"failure":  "/o/acme/failures/" + viewfake.Print("fixture 'ledger' could not be set up: connection refused by ledger.shop-tests.svc:5432"),
+		"coverage": "/o/acme/catalog/coverage",
+		"absent":   "/o/acme/nothing",
 	}
 }
 
@@ -63,7 +66,7 @@ func TestPages_Golden(t *testing.T) {
 			s := setup(t, viewfake.Sample())
 			got := s.get(t, path)
 			want := http.StatusOK
-			if name == "absent" {
+			if name == "absent" || name == "compare-none" {
 				want = http.StatusNotFound
 			}
 			if got.code != want {
@@ -88,6 +91,9 @@ func TestPages_Empty(t *testing.T) {
 		"NoTests":    {"/o/acme/tests?workflow=x", "No test of the workflow x is known to be unreliable", `href="/o/acme/tests"`},
 		"NoSuch":     {"/o/acme/releases?application=x", "No release is of the application x.", `href="/o/acme/releases"`},
 		"Filtered":   {"/o/acme/executions?workflow=x", "No execution matches", `href="/o/acme/executions"`},
+		"Failures":   {"/o/acme/failures", "No test has failed in the last 14 days", "/o/acme/executions"},
+		"NoFailures": {"/o/acme/failures?workflow=x&days=3", "No failure matches in the last 3 days", `href="/o/acme/failures"`},
+		"Coverage":   {"/o/acme/catalog/coverage", "There is no environment", "/o/acme/clusters#enroll"},
 		"Clusters":   {"/o/acme/clusters", "No cluster is enrolled yet", `action="/o/acme/clusters"`},
 	} {
 		t.Run(name, func(t *testing.T) {

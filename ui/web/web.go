@@ -26,6 +26,7 @@ type Options struct {
 	Fleet    view.Fleet
 	Releases view.Releases
 	Tests    view.Tests
+	Insight  view.Insight
 	Logs     view.Logs
 	Events   view.Events
 	Log      *slog.Logger
@@ -46,7 +47,7 @@ type Options struct {
 // incomplete reports whether a required option is missing.
 func (o Options) incomplete() bool {
 	return o.Sessions == nil || o.History == nil || o.Launcher == nil || o.Catalog == nil || o.Fleet == nil || o.Releases == nil ||
-		o.Tests == nil || o.Logs == nil || o.Events == nil || o.Log == nil
+		o.Tests == nil || o.Insight == nil || o.Logs == nil || o.Events == nil || o.Log == nil
 }
 
 // site is the handler with what it was given.
@@ -113,6 +114,7 @@ func (s *site) routes() http.Handler {
 		"POST /o/{org}/workflows/{name}/runs":                                     s.run,
 		"GET /o/{org}/executions":                                                 s.executions,
 		"GET /o/{org}/executions/{id}":                                            s.execution,
+		"GET /o/{org}/executions/{id}/compare":                                    s.compare,
 		"POST /o/{org}/executions/{id}/cancel":                                    s.cancel,
 		"POST /o/{org}/executions/{id}/resume":                                    s.resume,
 		"GET /o/{org}/executions/{id}/events":                                     s.executionEvents,
@@ -133,6 +135,9 @@ func (s *site) routes() http.Handler {
 		"GET /o/{org}/tests/{key}":                                                s.test,
 		"POST /o/{org}/tests/{key}/quarantine":                                    s.quarantine,
 		"POST /o/{org}/tests/{key}/quarantine/end":                                s.endQuarantine,
+		"GET /o/{org}/failures":                                                   s.failures,
+		"GET /o/{org}/failures/{fingerprint}":                                     s.alike,
+		"GET /o/{org}/catalog/coverage":                                           s.coverage,
 		"GET /o/{org}/clusters":                                                   s.clusters,
 		"POST /o/{org}/clusters":                                                  s.enroll,
 		"/":                                                                       s.absent,

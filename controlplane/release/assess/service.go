@@ -49,15 +49,16 @@ type Config struct {
 
 // Service keeps releases. It holds no state of its own.
 type Service struct {
-	store Store
-	bus   Bus
-	log   *slog.Logger
-	clock func() time.Time
+	store  Store
+	bus    Bus
+	log    *slog.Logger
+	clock  func() time.Time
+	trials chan struct{} // one trial of a policy at a time: each judges many releases
 }
 
 // NewService returns a service.
 func NewService(c Config) *Service {
-	s := &Service{store: c.Store, bus: c.Bus, log: c.Log.With("component", "release"), clock: c.Clock}
+	s := &Service{store: c.Store, bus: c.Bus, log: c.Log.With("component", "release"), clock: c.Clock, trials: make(chan struct{}, 1)}
 	if s.clock == nil {
 		s.clock = time.Now
 	}

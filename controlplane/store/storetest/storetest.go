@@ -17,6 +17,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/dispatch"
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/intake"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -56,6 +57,7 @@ type Credentials interface {
 type Evidence interface {
 	assess.Store
 	board.Store
+	insight.Store
 }
 
 // Open makes an empty store whose time is told by the clock.
@@ -67,7 +69,8 @@ func Run(t *testing.T, open Open) {
 	groups := map[string]map[string]func(t *testing.T, f *fixture){
 		"Accounts": accounts(), "Catalog": catalog(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
 		"Pauses": pauses(), "Commands": commands(), "Reports": reports(), "Retries": retries(), "Logs": logs(), "Files": files(),
-		"Exits": exits(), "Runs": runs(), "Groups": groups(), "Calls": calls(), "Services": beside(), "Releases": releases(), "Tests": cases(), "Facts": facts(), "Tenancy": tenancy(), "Race": races(),
+		"Exits": exits(), "Runs": runs(), "Groups": groups(), "Calls": calls(), "Services": beside(), "Releases": releases(), "Tests": cases(),
+		"Facts": facts(), "Insights": insights(), "Failures": failures(), "Covering": covering(), "Tenancy": tenancy(), "Race": races(),
 	}
 	for group, tests := range groups {
 		t.Run(group, func(t *testing.T) {

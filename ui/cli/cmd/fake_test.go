@@ -122,19 +122,21 @@ type shell struct {
 	runs   *runs
 
 	releases *releases
+	insights *insights
 	runner   []string // of local runs
 	steps    []string // variables of their steps
 }
 
 func setup(t *testing.T) *shell {
 	t.Helper()
-	s := &shell{plane: &plane{}, runs: newRuns(), releases: &releases{}}
+	s := &shell{plane: &plane{}, runs: newRuns(), releases: &releases{}, insights: &insights{}}
 	mux := http.NewServeMux()
 	mux.Handle(apiv1connect.NewWorkflowServiceHandler(s.plane))
 	mux.Handle(apiv1connect.NewClusterServiceHandler(s.plane))
 	mux.Handle(apiv1connect.NewIdentityServiceHandler(s.plane))
 	mux.Handle(apiv1connect.NewExecutionServiceHandler(s.runs))
 	mux.Handle(apiv1connect.NewReleaseServiceHandler(s.releases))
+	mux.Handle(apiv1connect.NewInsightServiceHandler(s.insights))
 	mux.HandleFunc("GET "+key.Path, s.releases.served)
 	s.server = httptest.NewServer(mux)
 	t.Cleanup(s.server.Close)

@@ -21,7 +21,8 @@ type ExecutionProps struct {
 	Failure   *Failure
 	Log       *ShownLog
 	Tests     []execution.TestResult
-	TestsNext string // address of the next page of tests
+	TestsNext string         // address of the next page of tests
+	Alike     map[string]int // how many tests failed of late, by fingerprint
 	Files     []execution.File
 	Events    string // address of the events; empty when nothing changes any more
 	Version   string // of the state that the page shows

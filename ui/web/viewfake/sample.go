@@ -38,6 +38,7 @@ func Sample() *World {
 	w.sampleExecutions()
 	w.sampleReleases()
 	w.sampleTests()
+	w.sampleComparison()
 	return w
 }
 

@@ -53,6 +53,7 @@ func failedTests() []execution.TestResult {
 	}
 	for i := range list {
 		list[i].Step, list[i].Attempt, list[i].Key = 1, AttemptID(Failed), TestKey("api", []int{2, 4, 5}[i])
+		list[i].Fingerprint = Print(list[i].Message)
 		list[i].File = strings.ReplaceAll(list[i].Suite, ".", "/") + ".py"
 	}
 	for i, outcome := range []string{"blocked", "infra_error", "cancelled", "skipped"} {
@@ -60,6 +61,9 @@ func failedTests() []execution.TestResult {
 	}
 	for i := range 121 {
 		list = append(list, result(fmt.Sprintf("test_total[%d]", i), "tests.test_cart", "passed", time.Duration(3+i%40)*time.Millisecond, "", ""))
+	}
+	for i := range list {
+		list[i].Attempt = AttemptID(Failed)
 	}
 	return list
 }

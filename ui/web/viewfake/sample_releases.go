@@ -18,7 +18,7 @@ const (
 )
 
 func (w *World) sampleReleases() {
-	w.Policies = []workflow.Record{{ID: ID("policy"), Name: "prod-gate", Revision: 3, Digest: Digest("prod-gate"), UpdatedAt: ago(9 * 24 * time.Hour)}}
+	w.Policies = []workflow.Record{{ID: ID("policy"), Name: "prod-gate", Revision: 3, Digest: Digest("prod-gate"), Source: prodGate, UpdatedAt: ago(9 * 24 * time.Hour)}}
 	for _, one := range []func() (release.Release, verdict.Input){ready, withWaivers, neverRan, underWay, harbour, notReady} {
 		w.PutRelease(one())
 	}

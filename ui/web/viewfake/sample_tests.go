@@ -12,6 +12,9 @@ import (
 // TestKey returns the key of a test of the sample's suites, by its number.
 func TestKey(suite string, n int) string { return Digest(fmt.Sprintf("%s/%d", suite, n))[:32] }
 
+// Print returns the fingerprint of a message of the sample.
+func Print(message string) string { return "fp1:" + Digest(message)[:16] }
+
 // sampleTests adds tests of every class.
 func (w *World) sampleTests() {
 	for _, one := range []struct {
@@ -35,7 +38,7 @@ func (w *World) sampleTests() {
 		for i := range runs {
 			runs[i].Duration = one.took
 			if runs[i].Outcome.Bad() {
-				runs[i].Message, runs[i].Fingerprint = one.message, "fp1:"+Digest(one.message)[:16]
+				runs[i].Message, runs[i].Fingerprint = one.message, Print(one.message)
 			}
 			if one.suite == "browser" {
 				runs[i].Variant = []string{"chromium", "firefox"}[i%2]

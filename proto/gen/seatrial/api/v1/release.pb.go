@@ -2332,6 +2332,346 @@ func (x *ListPoliciesResponse) GetPolicies() []*ReadinessPolicy {
 	return nil
 }
 
+type DryRunPolicyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The document, and its name for messages.
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	File   string `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
+	// Only releases of this application; empty for all that the policy applies to.
+	Application string `protobuf:"bytes,3,opt,name=application,proto3" json:"application,omitempty"`
+	// How many of the newest ones, at most 50; 0 means 20.
+	Last          int32 `protobuf:"varint,4,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DryRunPolicyRequest) Reset() {
+	*x = DryRunPolicyRequest{}
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DryRunPolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DryRunPolicyRequest) ProtoMessage() {}
+
+func (x *DryRunPolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DryRunPolicyRequest.ProtoReflect.Descriptor instead.
+func (*DryRunPolicyRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *DryRunPolicyRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *DryRunPolicyRequest) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *DryRunPolicyRequest) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *DryRunPolicyRequest) GetLast() int32 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
+type DryRunPolicyResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Policy string                 `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Newest first.
+	Releases []*PolicyTrial `protobuf:"bytes,2,rep,name=releases,proto3" json:"releases,omitempty"`
+	// How many of them would have another verdict.
+	Changed int32 `protobuf:"varint,3,opt,name=changed,proto3" json:"changed,omitempty"`
+	// Newest releases that were looked at and are of applications that the policy does not apply to.
+	PassedOver    int32 `protobuf:"varint,4,opt,name=passed_over,json=passedOver,proto3" json:"passed_over,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DryRunPolicyResponse) Reset() {
+	*x = DryRunPolicyResponse{}
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DryRunPolicyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DryRunPolicyResponse) ProtoMessage() {}
+
+func (x *DryRunPolicyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DryRunPolicyResponse.ProtoReflect.Descriptor instead.
+func (*DryRunPolicyResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *DryRunPolicyResponse) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *DryRunPolicyResponse) GetReleases() []*PolicyTrial {
+	if x != nil {
+		return x.Releases
+	}
+	return nil
+}
+
+func (x *DryRunPolicyResponse) GetChanged() int32 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
+}
+
+func (x *DryRunPolicyResponse) GetPassedOver() int32 {
+	if x != nil {
+		return x.PassedOver
+	}
+	return 0
+}
+
+// PolicyTrial is what a policy would say of a release.
+type PolicyTrial struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Application string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	Version     string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	CreatedAt   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// The policy that it is held to.
+	Policy *PolicyRevision `protobuf:"bytes,4,opt,name=policy,proto3" json:"policy,omitempty"`
+	// What is compared is made of the same evidence at the same time: that of the last decision.
+	JudgedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=judged_at,json=judgedAt,proto3" json:"judged_at,omitempty"`
+	Before   State                  `protobuf:"varint,6,opt,name=before,proto3,enum=seatrial.api.v1.State" json:"before,omitempty"`
+	After    State                  `protobuf:"varint,7,opt,name=after,proto3,enum=seatrial.api.v1.State" json:"after,omitempty"`
+	Rules    []*PolicyTrialRule     `protobuf:"bytes,8,rep,name=rules,proto3" json:"rules,omitempty"`
+	// Suites in environments that are required by one of the two only.
+	AddedCells   []string `protobuf:"bytes,9,rep,name=added_cells,json=addedCells,proto3" json:"added_cells,omitempty"`
+	RemovedCells []string `protobuf:"bytes,10,rep,name=removed_cells,json=removedCells,proto3" json:"removed_cells,omitempty"`
+	// Why it could not be judged; the verdicts are unspecified then.
+	Problem       string `protobuf:"bytes,11,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyTrial) Reset() {
+	*x = PolicyTrial{}
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyTrial) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyTrial) ProtoMessage() {}
+
+func (x *PolicyTrial) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyTrial.ProtoReflect.Descriptor instead.
+func (*PolicyTrial) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *PolicyTrial) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *PolicyTrial) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *PolicyTrial) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *PolicyTrial) GetPolicy() *PolicyRevision {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+func (x *PolicyTrial) GetJudgedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.JudgedAt
+	}
+	return nil
+}
+
+func (x *PolicyTrial) GetBefore() State {
+	if x != nil {
+		return x.Before
+	}
+	return State_STATE_UNSPECIFIED
+}
+
+func (x *PolicyTrial) GetAfter() State {
+	if x != nil {
+		return x.After
+	}
+	return State_STATE_UNSPECIFIED
+}
+
+func (x *PolicyTrial) GetRules() []*PolicyTrialRule {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *PolicyTrial) GetAddedCells() []string {
+	if x != nil {
+		return x.AddedCells
+	}
+	return nil
+}
+
+func (x *PolicyTrial) GetRemovedCells() []string {
+	if x != nil {
+		return x.RemovedCells
+	}
+	return nil
+}
+
+func (x *PolicyTrial) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+// PolicyTrialRule is a rule that fares differently: holds, waived, broken or absent.
+type PolicyTrialRule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Before        string                 `protobuf:"bytes,3,opt,name=before,proto3" json:"before,omitempty"`
+	After         string                 `protobuf:"bytes,4,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyTrialRule) Reset() {
+	*x = PolicyTrialRule{}
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyTrialRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyTrialRule) ProtoMessage() {}
+
+func (x *PolicyTrialRule) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyTrialRule.ProtoReflect.Descriptor instead.
+func (*PolicyTrialRule) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *PolicyTrialRule) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PolicyTrialRule) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *PolicyTrialRule) GetBefore() string {
+	if x != nil {
+		return x.Before
+	}
+	return ""
+}
+
+func (x *PolicyTrialRule) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
 var File_seatrial_api_v1_release_proto protoreflect.FileDescriptor
 
 const file_seatrial_api_v1_release_proto_rawDesc = "" +
@@ -2521,13 +2861,44 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\bkey_list\x18\x02 \x01(\fR\akeyList\"\x15\n" +
 	"\x13ListPoliciesRequest\"T\n" +
 	"\x14ListPoliciesResponse\x12<\n" +
-	"\bpolicies\x18\x01 \x03(\v2 .seatrial.api.v1.ReadinessPolicyR\bpolicies*x\n" +
+	"\bpolicies\x18\x01 \x03(\v2 .seatrial.api.v1.ReadinessPolicyR\bpolicies\"\x98\x01\n" +
+	"\x13DryRunPolicyRequest\x12#\n" +
+	"\x06source\x18\x01 \x01(\tB\v\xbaH\br\x06\x10\x01(\x80\x80@R\x06source\x12\x1c\n" +
+	"\x04file\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x04file\x12*\n" +
+	"\vapplication\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\vapplication\x12\x12\n" +
+	"\x04last\x18\x04 \x01(\x05R\x04last\"\xa3\x01\n" +
+	"\x14DryRunPolicyResponse\x12\x16\n" +
+	"\x06policy\x18\x01 \x01(\tR\x06policy\x128\n" +
+	"\breleases\x18\x02 \x03(\v2\x1c.seatrial.api.v1.PolicyTrialR\breleases\x12\x18\n" +
+	"\achanged\x18\x03 \x01(\x05R\achanged\x12\x1f\n" +
+	"\vpassed_over\x18\x04 \x01(\x05R\n" +
+	"passedOver\"\xec\x03\n" +
+	"\vPolicyTrial\x12 \n" +
+	"\vapplication\x18\x01 \x01(\tR\vapplication\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\x129\n" +
+	"\n" +
+	"created_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x127\n" +
+	"\x06policy\x18\x04 \x01(\v2\x1f.seatrial.api.v1.PolicyRevisionR\x06policy\x127\n" +
+	"\tjudged_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bjudgedAt\x12.\n" +
+	"\x06before\x18\x06 \x01(\x0e2\x16.seatrial.api.v1.StateR\x06before\x12,\n" +
+	"\x05after\x18\a \x01(\x0e2\x16.seatrial.api.v1.StateR\x05after\x126\n" +
+	"\x05rules\x18\b \x03(\v2 .seatrial.api.v1.PolicyTrialRuleR\x05rules\x12\x1f\n" +
+	"\vadded_cells\x18\t \x03(\tR\n" +
+	"addedCells\x12#\n" +
+	"\rremoved_cells\x18\n" +
+	" \x03(\tR\fremovedCells\x12\x18\n" +
+	"\aproblem\x18\v \x01(\tR\aproblem\"c\n" +
+	"\x0fPolicyTrialRule\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06before\x18\x03 \x01(\tR\x06before\x12\x14\n" +
+	"\x05after\x18\x04 \x01(\tR\x05after*x\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fSTATE_NOT_READY\x10\x01\x12\x14\n" +
 	"\x10STATE_INCOMPLETE\x10\x02\x12\x1c\n" +
 	"\x18STATE_READY_WITH_WAIVERS\x10\x03\x12\x0f\n" +
-	"\vSTATE_READY\x10\x042\xe0\a\n" +
+	"\vSTATE_READY\x10\x042\xc2\b\n" +
 	"\x0eReleaseService\x12^\n" +
 	"\rCreateRelease\x12%.seatrial.api.v1.CreateReleaseRequest\x1a&.seatrial.api.v1.CreateReleaseResponse\x12Z\n" +
 	"\n" +
@@ -2539,6 +2910,7 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\fRevokeWaiver\x12$.seatrial.api.v1.RevokeWaiverRequest\x1a%.seatrial.api.v1.RevokeWaiverResponse\x12i\n" +
 	"\x10GetReleaseBundle\x12(.seatrial.api.v1.GetReleaseBundleRequest\x1a).seatrial.api.v1.GetReleaseBundleResponse0\x01\x12g\n" +
 	"\x10RotateSigningKey\x12(.seatrial.api.v1.RotateSigningKeyRequest\x1a).seatrial.api.v1.RotateSigningKeyResponse\x12`\n" +
+	"\fDryRunPolicy\x12$.seatrial.api.v1.DryRunPolicyRequest\x1a%.seatrial.api.v1.DryRunPolicyResponse\"\x03\x90\x02\x01\x12`\n" +
 	"\fListPolicies\x12$.seatrial.api.v1.ListPoliciesRequest\x1a%.seatrial.api.v1.ListPoliciesResponse\"\x03\x90\x02\x01B\xbf\x01\n" +
 	"\x13com.seatrial.api.v1B\fReleaseProtoP\x01Z<github.com/seatrial/seatrial/proto/gen/seatrial/api/v1;apiv1\xa2\x02\x03SAX\xaa\x02\x0fSeatrial.Api.V1\xca\x02\x0fSeatrial\\Api\\V1\xe2\x02\x1bSeatrial\\Api\\V1\\GPBMetadata\xea\x02\x11Seatrial::Api::V1b\x06proto3"
 
@@ -2555,7 +2927,7 @@ func file_seatrial_api_v1_release_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_api_v1_release_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_seatrial_api_v1_release_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_seatrial_api_v1_release_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_seatrial_api_v1_release_proto_goTypes = []any{
 	(State)(0),                       // 0: seatrial.api.v1.State
 	(*Release)(nil),                  // 1: seatrial.api.v1.Release
@@ -2590,17 +2962,21 @@ var file_seatrial_api_v1_release_proto_goTypes = []any{
 	(*RotateSigningKeyResponse)(nil), // 30: seatrial.api.v1.RotateSigningKeyResponse
 	(*ListPoliciesRequest)(nil),      // 31: seatrial.api.v1.ListPoliciesRequest
 	(*ListPoliciesResponse)(nil),     // 32: seatrial.api.v1.ListPoliciesResponse
-	(*timestamppb.Timestamp)(nil),    // 33: google.protobuf.Timestamp
-	(Status)(0),                      // 34: seatrial.api.v1.Status
-	(*durationpb.Duration)(nil),      // 35: google.protobuf.Duration
-	(*ReadinessPolicy)(nil),          // 36: seatrial.api.v1.ReadinessPolicy
+	(*DryRunPolicyRequest)(nil),      // 33: seatrial.api.v1.DryRunPolicyRequest
+	(*DryRunPolicyResponse)(nil),     // 34: seatrial.api.v1.DryRunPolicyResponse
+	(*PolicyTrial)(nil),              // 35: seatrial.api.v1.PolicyTrial
+	(*PolicyTrialRule)(nil),          // 36: seatrial.api.v1.PolicyTrialRule
+	(*timestamppb.Timestamp)(nil),    // 37: google.protobuf.Timestamp
+	(Status)(0),                      // 38: seatrial.api.v1.Status
+	(*durationpb.Duration)(nil),      // 39: google.protobuf.Duration
+	(*ReadinessPolicy)(nil),          // 40: seatrial.api.v1.ReadinessPolicy
 }
 var file_seatrial_api_v1_release_proto_depIdxs = []int32{
 	2,  // 0: seatrial.api.v1.Release.images:type_name -> seatrial.api.v1.Image
-	33, // 1: seatrial.api.v1.Release.created_at:type_name -> google.protobuf.Timestamp
+	37, // 1: seatrial.api.v1.Release.created_at:type_name -> google.protobuf.Timestamp
 	3,  // 2: seatrial.api.v1.Release.policy:type_name -> seatrial.api.v1.PolicyRevision
 	0,  // 3: seatrial.api.v1.Release.state:type_name -> seatrial.api.v1.State
-	33, // 4: seatrial.api.v1.Release.decided_at:type_name -> google.protobuf.Timestamp
+	37, // 4: seatrial.api.v1.Release.decided_at:type_name -> google.protobuf.Timestamp
 	4,  // 5: seatrial.api.v1.Release.rules:type_name -> seatrial.api.v1.ReleaseRule
 	7,  // 6: seatrial.api.v1.Release.cells:type_name -> seatrial.api.v1.ReleaseCell
 	9,  // 7: seatrial.api.v1.Release.waivers:type_name -> seatrial.api.v1.Waiver
@@ -2609,48 +2985,57 @@ var file_seatrial_api_v1_release_proto_depIdxs = []int32{
 	5,  // 10: seatrial.api.v1.ReleaseRule.failing:type_name -> seatrial.api.v1.FailingCell
 	6,  // 11: seatrial.api.v1.FailingCell.tests:type_name -> seatrial.api.v1.TestAtFault
 	8,  // 12: seatrial.api.v1.ReleaseCell.results:type_name -> seatrial.api.v1.TestVerdict
-	33, // 13: seatrial.api.v1.TestVerdict.finished_at:type_name -> google.protobuf.Timestamp
+	37, // 13: seatrial.api.v1.TestVerdict.finished_at:type_name -> google.protobuf.Timestamp
 	10, // 14: seatrial.api.v1.Waiver.approvals:type_name -> seatrial.api.v1.Approval
-	33, // 15: seatrial.api.v1.Waiver.created_at:type_name -> google.protobuf.Timestamp
-	33, // 16: seatrial.api.v1.Waiver.expires_at:type_name -> google.protobuf.Timestamp
-	33, // 17: seatrial.api.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	37, // 15: seatrial.api.v1.Waiver.created_at:type_name -> google.protobuf.Timestamp
+	37, // 16: seatrial.api.v1.Waiver.expires_at:type_name -> google.protobuf.Timestamp
+	37, // 17: seatrial.api.v1.Approval.at:type_name -> google.protobuf.Timestamp
 	0,  // 18: seatrial.api.v1.ReleaseChange.before:type_name -> seatrial.api.v1.State
 	0,  // 19: seatrial.api.v1.ReleaseChange.after:type_name -> seatrial.api.v1.State
-	33, // 20: seatrial.api.v1.ReleaseChange.at:type_name -> google.protobuf.Timestamp
-	34, // 21: seatrial.api.v1.ReleaseExecution.status:type_name -> seatrial.api.v1.Status
-	33, // 22: seatrial.api.v1.ReleaseExecution.created_at:type_name -> google.protobuf.Timestamp
+	37, // 20: seatrial.api.v1.ReleaseChange.at:type_name -> google.protobuf.Timestamp
+	38, // 21: seatrial.api.v1.ReleaseExecution.status:type_name -> seatrial.api.v1.Status
+	37, // 22: seatrial.api.v1.ReleaseExecution.created_at:type_name -> google.protobuf.Timestamp
 	1,  // 23: seatrial.api.v1.CreateReleaseResponse.release:type_name -> seatrial.api.v1.Release
 	1,  // 24: seatrial.api.v1.GetReleaseResponse.release:type_name -> seatrial.api.v1.Release
 	1,  // 25: seatrial.api.v1.ListReleasesResponse.releases:type_name -> seatrial.api.v1.Release
 	1,  // 26: seatrial.api.v1.WatchReleaseResponse.release:type_name -> seatrial.api.v1.Release
-	35, // 27: seatrial.api.v1.RequestWaiverRequest.lifetime:type_name -> google.protobuf.Duration
+	39, // 27: seatrial.api.v1.RequestWaiverRequest.lifetime:type_name -> google.protobuf.Duration
 	9,  // 28: seatrial.api.v1.RequestWaiverResponse.waiver:type_name -> seatrial.api.v1.Waiver
-	36, // 29: seatrial.api.v1.ListPoliciesResponse.policies:type_name -> seatrial.api.v1.ReadinessPolicy
-	13, // 30: seatrial.api.v1.ReleaseService.CreateRelease:input_type -> seatrial.api.v1.CreateReleaseRequest
-	15, // 31: seatrial.api.v1.ReleaseService.GetRelease:input_type -> seatrial.api.v1.GetReleaseRequest
-	17, // 32: seatrial.api.v1.ReleaseService.ListReleases:input_type -> seatrial.api.v1.ListReleasesRequest
-	19, // 33: seatrial.api.v1.ReleaseService.WatchRelease:input_type -> seatrial.api.v1.WatchReleaseRequest
-	21, // 34: seatrial.api.v1.ReleaseService.RequestWaiver:input_type -> seatrial.api.v1.RequestWaiverRequest
-	23, // 35: seatrial.api.v1.ReleaseService.ApproveWaiver:input_type -> seatrial.api.v1.ApproveWaiverRequest
-	25, // 36: seatrial.api.v1.ReleaseService.RevokeWaiver:input_type -> seatrial.api.v1.RevokeWaiverRequest
-	27, // 37: seatrial.api.v1.ReleaseService.GetReleaseBundle:input_type -> seatrial.api.v1.GetReleaseBundleRequest
-	29, // 38: seatrial.api.v1.ReleaseService.RotateSigningKey:input_type -> seatrial.api.v1.RotateSigningKeyRequest
-	31, // 39: seatrial.api.v1.ReleaseService.ListPolicies:input_type -> seatrial.api.v1.ListPoliciesRequest
-	14, // 40: seatrial.api.v1.ReleaseService.CreateRelease:output_type -> seatrial.api.v1.CreateReleaseResponse
-	16, // 41: seatrial.api.v1.ReleaseService.GetRelease:output_type -> seatrial.api.v1.GetReleaseResponse
-	18, // 42: seatrial.api.v1.ReleaseService.ListReleases:output_type -> seatrial.api.v1.ListReleasesResponse
-	20, // 43: seatrial.api.v1.ReleaseService.WatchRelease:output_type -> seatrial.api.v1.WatchReleaseResponse
-	22, // 44: seatrial.api.v1.ReleaseService.RequestWaiver:output_type -> seatrial.api.v1.RequestWaiverResponse
-	24, // 45: seatrial.api.v1.ReleaseService.ApproveWaiver:output_type -> seatrial.api.v1.ApproveWaiverResponse
-	26, // 46: seatrial.api.v1.ReleaseService.RevokeWaiver:output_type -> seatrial.api.v1.RevokeWaiverResponse
-	28, // 47: seatrial.api.v1.ReleaseService.GetReleaseBundle:output_type -> seatrial.api.v1.GetReleaseBundleResponse
-	30, // 48: seatrial.api.v1.ReleaseService.RotateSigningKey:output_type -> seatrial.api.v1.RotateSigningKeyResponse
-	32, // 49: seatrial.api.v1.ReleaseService.ListPolicies:output_type -> seatrial.api.v1.ListPoliciesResponse
-	40, // [40:50] is the sub-list for method output_type
-	30, // [30:40] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	40, // 29: seatrial.api.v1.ListPoliciesResponse.policies:type_name -> seatrial.api.v1.ReadinessPolicy
+	35, // 30: seatrial.api.v1.DryRunPolicyResponse.releases:type_name -> seatrial.api.v1.PolicyTrial
+	37, // 31: seatrial.api.v1.PolicyTrial.created_at:type_name -> google.protobuf.Timestamp
+	3,  // 32: seatrial.api.v1.PolicyTrial.policy:type_name -> seatrial.api.v1.PolicyRevision
+	37, // 33: seatrial.api.v1.PolicyTrial.judged_at:type_name -> google.protobuf.Timestamp
+	0,  // 34: seatrial.api.v1.PolicyTrial.before:type_name -> seatrial.api.v1.State
+	0,  // 35: seatrial.api.v1.PolicyTrial.after:type_name -> seatrial.api.v1.State
+	36, // 36: seatrial.api.v1.PolicyTrial.rules:type_name -> seatrial.api.v1.PolicyTrialRule
+	13, // 37: seatrial.api.v1.ReleaseService.CreateRelease:input_type -> seatrial.api.v1.CreateReleaseRequest
+	15, // 38: seatrial.api.v1.ReleaseService.GetRelease:input_type -> seatrial.api.v1.GetReleaseRequest
+	17, // 39: seatrial.api.v1.ReleaseService.ListReleases:input_type -> seatrial.api.v1.ListReleasesRequest
+	19, // 40: seatrial.api.v1.ReleaseService.WatchRelease:input_type -> seatrial.api.v1.WatchReleaseRequest
+	21, // 41: seatrial.api.v1.ReleaseService.RequestWaiver:input_type -> seatrial.api.v1.RequestWaiverRequest
+	23, // 42: seatrial.api.v1.ReleaseService.ApproveWaiver:input_type -> seatrial.api.v1.ApproveWaiverRequest
+	25, // 43: seatrial.api.v1.ReleaseService.RevokeWaiver:input_type -> seatrial.api.v1.RevokeWaiverRequest
+	27, // 44: seatrial.api.v1.ReleaseService.GetReleaseBundle:input_type -> seatrial.api.v1.GetReleaseBundleRequest
+	29, // 45: seatrial.api.v1.ReleaseService.RotateSigningKey:input_type -> seatrial.api.v1.RotateSigningKeyRequest
+	33, // 46: seatrial.api.v1.ReleaseService.DryRunPolicy:input_type -> seatrial.api.v1.DryRunPolicyRequest
+	31, // 47: seatrial.api.v1.ReleaseService.ListPolicies:input_type -> seatrial.api.v1.ListPoliciesRequest
+	14, // 48: seatrial.api.v1.ReleaseService.CreateRelease:output_type -> seatrial.api.v1.CreateReleaseResponse
+	16, // 49: seatrial.api.v1.ReleaseService.GetRelease:output_type -> seatrial.api.v1.GetReleaseResponse
+	18, // 50: seatrial.api.v1.ReleaseService.ListReleases:output_type -> seatrial.api.v1.ListReleasesResponse
+	20, // 51: seatrial.api.v1.ReleaseService.WatchRelease:output_type -> seatrial.api.v1.WatchReleaseResponse
+	22, // 52: seatrial.api.v1.ReleaseService.RequestWaiver:output_type -> seatrial.api.v1.RequestWaiverResponse
+	24, // 53: seatrial.api.v1.ReleaseService.ApproveWaiver:output_type -> seatrial.api.v1.ApproveWaiverResponse
+	26, // 54: seatrial.api.v1.ReleaseService.RevokeWaiver:output_type -> seatrial.api.v1.RevokeWaiverResponse
+	28, // 55: seatrial.api.v1.ReleaseService.GetReleaseBundle:output_type -> seatrial.api.v1.GetReleaseBundleResponse
+	30, // 56: seatrial.api.v1.ReleaseService.RotateSigningKey:output_type -> seatrial.api.v1.RotateSigningKeyResponse
+	34, // 57: seatrial.api.v1.ReleaseService.DryRunPolicy:output_type -> seatrial.api.v1.DryRunPolicyResponse
+	32, // 58: seatrial.api.v1.ReleaseService.ListPolicies:output_type -> seatrial.api.v1.ListPoliciesResponse
+	48, // [48:59] is the sub-list for method output_type
+	37, // [37:48] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_release_proto_init() }
@@ -2665,7 +3050,7 @@ func file_seatrial_api_v1_release_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_release_proto_rawDesc), len(file_seatrial_api_v1_release_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   32,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

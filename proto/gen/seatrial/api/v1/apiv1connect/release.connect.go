@@ -60,6 +60,9 @@ const (
 	// ReleaseServiceRotateSigningKeyProcedure is the fully-qualified name of the ReleaseService's
 	// RotateSigningKey RPC.
 	ReleaseServiceRotateSigningKeyProcedure = "/seatrial.api.v1.ReleaseService/RotateSigningKey"
+	// ReleaseServiceDryRunPolicyProcedure is the fully-qualified name of the ReleaseService's
+	// DryRunPolicy RPC.
+	ReleaseServiceDryRunPolicyProcedure = "/seatrial.api.v1.ReleaseService/DryRunPolicy"
 	// ReleaseServiceListPoliciesProcedure is the fully-qualified name of the ReleaseService's
 	// ListPolicies RPC.
 	ReleaseServiceListPoliciesProcedure = "/seatrial.api.v1.ReleaseService/ListPolicies"
@@ -84,6 +87,8 @@ type ReleaseServiceClient interface {
 	GetReleaseBundle(context.Context, *v1.GetReleaseBundleRequest) (*connect.ServerStreamForClient[v1.GetReleaseBundleResponse], error)
 	// RotateSigningKey retires the key that signs and makes a new one. What the old one signed stays good.
 	RotateSigningKey(context.Context, *v1.RotateSigningKeyRequest) (*v1.RotateSigningKeyResponse, error)
+	// DryRunPolicy judges past releases by a readiness policy that is not stored, on what is known of each: which verdicts it would change.
+	DryRunPolicy(context.Context, *v1.DryRunPolicyRequest) (*v1.DryRunPolicyResponse, error)
 	// ListPolicies returns all readiness policies by name.
 	ListPolicies(context.Context, *v1.ListPoliciesRequest) (*v1.ListPoliciesResponse, error)
 }
@@ -155,6 +160,13 @@ func NewReleaseServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(releaseServiceMethods.ByName("RotateSigningKey")),
 			connect.WithClientOptions(opts...),
 		),
+		dryRunPolicy: connect.NewClient[v1.DryRunPolicyRequest, v1.DryRunPolicyResponse](
+			httpClient,
+			baseURL+ReleaseServiceDryRunPolicyProcedure,
+			connect.WithSchema(releaseServiceMethods.ByName("DryRunPolicy")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		listPolicies: connect.NewClient[v1.ListPoliciesRequest, v1.ListPoliciesResponse](
 			httpClient,
 			baseURL+ReleaseServiceListPoliciesProcedure,
@@ -176,6 +188,7 @@ type releaseServiceClient struct {
 	revokeWaiver     *connect.Client[v1.RevokeWaiverRequest, v1.RevokeWaiverResponse]
 	getReleaseBundle *connect.Client[v1.GetReleaseBundleRequest, v1.GetReleaseBundleResponse]
 	rotateSigningKey *connect.Client[v1.RotateSigningKeyRequest, v1.RotateSigningKeyResponse]
+	dryRunPolicy     *connect.Client[v1.DryRunPolicyRequest, v1.DryRunPolicyResponse]
 	listPolicies     *connect.Client[v1.ListPoliciesRequest, v1.ListPoliciesResponse]
 }
 
@@ -252,6 +265,15 @@ func (c *releaseServiceClient) RotateSigningKey(ctx context.Context, req *v1.Rot
 	return nil, err
 }
 
+// DryRunPolicy calls seatrial.api.v1.ReleaseService.DryRunPolicy.
+func (c *releaseServiceClient) DryRunPolicy(ctx context.Context, req *v1.DryRunPolicyRequest) (*v1.DryRunPolicyResponse, error) {
+	response, err := c.dryRunPolicy.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // ListPolicies calls seatrial.api.v1.ReleaseService.ListPolicies.
 func (c *releaseServiceClient) ListPolicies(ctx context.Context, req *v1.ListPoliciesRequest) (*v1.ListPoliciesResponse, error) {
 	response, err := c.listPolicies.CallUnary(ctx, connect.NewRequest(req))
@@ -280,6 +302,8 @@ type ReleaseServiceHandler interface {
 	GetReleaseBundle(context.Context, *v1.GetReleaseBundleRequest, *connect.ServerStream[v1.GetReleaseBundleResponse]) error
 	// RotateSigningKey retires the key that signs and makes a new one. What the old one signed stays good.
 	RotateSigningKey(context.Context, *v1.RotateSigningKeyRequest) (*v1.RotateSigningKeyResponse, error)
+	// DryRunPolicy judges past releases by a readiness policy that is not stored, on what is known of each: which verdicts it would change.
+	DryRunPolicy(context.Context, *v1.DryRunPolicyRequest) (*v1.DryRunPolicyResponse, error)
 	// ListPolicies returns all readiness policies by name.
 	ListPolicies(context.Context, *v1.ListPoliciesRequest) (*v1.ListPoliciesResponse, error)
 }
@@ -347,6 +371,13 @@ func NewReleaseServiceHandler(svc ReleaseServiceHandler, opts ...connect.Handler
 		connect.WithSchema(releaseServiceMethods.ByName("RotateSigningKey")),
 		connect.WithHandlerOptions(opts...),
 	)
+	releaseServiceDryRunPolicyHandler := connect.NewUnaryHandlerSimple(
+		ReleaseServiceDryRunPolicyProcedure,
+		svc.DryRunPolicy,
+		connect.WithSchema(releaseServiceMethods.ByName("DryRunPolicy")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	releaseServiceListPoliciesHandler := connect.NewUnaryHandlerSimple(
 		ReleaseServiceListPoliciesProcedure,
 		svc.ListPolicies,
@@ -374,6 +405,8 @@ func NewReleaseServiceHandler(svc ReleaseServiceHandler, opts ...connect.Handler
 			releaseServiceGetReleaseBundleHandler.ServeHTTP(w, r)
 		case ReleaseServiceRotateSigningKeyProcedure:
 			releaseServiceRotateSigningKeyHandler.ServeHTTP(w, r)
+		case ReleaseServiceDryRunPolicyProcedure:
+			releaseServiceDryRunPolicyHandler.ServeHTTP(w, r)
 		case ReleaseServiceListPoliciesProcedure:
 			releaseServiceListPoliciesHandler.ServeHTTP(w, r)
 		default:
@@ -419,6 +452,10 @@ func (UnimplementedReleaseServiceHandler) GetReleaseBundle(context.Context, *v1.
 
 func (UnimplementedReleaseServiceHandler) RotateSigningKey(context.Context, *v1.RotateSigningKeyRequest) (*v1.RotateSigningKeyResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ReleaseService.RotateSigningKey is not implemented"))
+}
+
+func (UnimplementedReleaseServiceHandler) DryRunPolicy(context.Context, *v1.DryRunPolicyRequest) (*v1.DryRunPolicyResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ReleaseService.DryRunPolicy is not implemented"))
 }
 
 func (UnimplementedReleaseServiceHandler) ListPolicies(context.Context, *v1.ListPoliciesRequest) (*v1.ListPoliciesResponse, error) {

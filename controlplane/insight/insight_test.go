@@ -1,0 +1,127 @@
+package insight_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/insight"
+	"github.com/seatrial/seatrial/controlplane/insight/coverage"
+	"github.com/seatrial/seatrial/controlplane/workflow"
+)
+
+// books is a store of a catalog and of failures.
+type books struct {
+	insight.Store
+
+	flows, templates, policies []workflow.Record
+	last                       []coverage.Last
+	since                      time.Time
+	reads                      int // of templates
+}
+
+func (b *books) Flows(_ context.Context, limit int) ([]workflow.Record, error) {
+	return b.flows[:min(limit, len(b.flows))], nil
+}
+
+func (b *books) TemplatesNamed(context.Context, []string) ([]workflow.Record, error) {
+	b.reads++
+	return b.templates, nil
+}
+
+func (b *books) Policies(context.Context) ([]workflow.Record, error) { return b.policies, nil }
+
+func (b *books) EnvironmentNames(context.Context) ([]string, error) {
+	return []string{"eu", "us"}, nil
+}
+
+func (b *books) LastRuns(_ context.Context, since time.Time) ([]coverage.Last, error) {
+	b.since = since
+	return b.last, nil
+}
+
+func (b *books) FailureClusters(_ context.Context, _, _ string, since time.Time, _ int) (insight.Clusters, error) {
+	b.since = since
+	return insight.Clusters{Total: 1}, nil
+}
+
+func (b *books) FailureCluster(_ context.Context, fingerprint string, _ time.Time) (insight.Failure, error) {
+	if fingerprint != "fp1:1" {
+		return insight.Failure{}, fault.New(fault.NotFound, "none")
+	}
+	return insight.Failure{}, nil
+}
+
+func flow(name, spec string) workflow.Record {
+	return workflow.Record{Name: name, Source: "apiVersion: seatrial.dev/v1\nkind: TestWorkflow\nmetadata: {name: " + name + "}\nspec: {" + spec + "container: {image: a}, steps: [{run: a}]}\n"}
+}
+
+func gate(name, require string) workflow.Record {
+	return workflow.Record{Name: name, Source: "apiVersion: seatrial.dev/v1\nkind: ReadinessPolicy\nmetadata: {name: " + name + "}\nspec:\n  appliesTo: {applications: [shop]}\n  require: [" + require + "]\n"}
+}
+
+// TestService_Coverage proves that workflows say where they run, themselves or by a template, and that policies are heard.
+func TestService_Coverage(t *testing.T) {
+	t.Parallel()
+	b := &books{
+		flows: []workflow.Record{
+			flow("anywhere", ""), flow("itself", "environments: {names: [eu]}, "), flow("template", "use: [{template: base}], "),
+			flow("again", "use: [{template: base}], "), {Name: "unreadable", Source: "}{"},
+		},
+		templates: []workflow.Record{{Name: "base", Source: "apiVersion: seatrial.dev/v1\nkind: TestWorkflowTemplate\nmetadata: {name: base}\nspec: {environments: {names: [us]}}\n"}},
+		policies:  []workflow.Record{gate("gate", "{suites: [itself], environments: [us]}"), gate("lost", "{suites: [gone], environments: [us]}"), {Name: "old", Source: "}{"}},
+	}
+	c, err := insight.New(b, now).Coverage(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range c.Rows {
+		want := map[string][2]coverage.State{
+			"anywhere": {coverage.Never, coverage.Never}, "itself": {coverage.Never, coverage.Never}, "template": {coverage.Elsewhere, coverage.Never},
+			"again": {coverage.Elsewhere, coverage.Never}, "unreadable": {coverage.Never, coverage.Never},
+		}[row.Workflow]
+		if got := [2]coverage.State{row.Cells[0].State, row.Cells[1].State}; got != want {
+			t.Errorf("%s: %v, want %v", row.Workflow, got, want)
+		}
+	}
+	if c.Required != 1 || c.Gaps != 8 || c.StaleDays != insight.DefaultDays || b.reads != 1 {
+		t.Errorf("%d gaps, %d required, stale after %d days, templates read %d times", c.Gaps, c.Required, c.StaleDays, b.reads)
+	}
+	if len(c.Notes) != 2 || !strings.Contains(c.Notes[0], "lost") || !strings.Contains(c.Notes[1], "old") {
+		t.Errorf("notes %q", c.Notes)
+	}
+	if !b.since.Equal(now().Add(-time.Duration(c.WindowDays) * 24 * time.Hour)) {
+		t.Errorf("looked back to %s", b.since)
+	}
+}
+
+func TestService_Failures(t *testing.T) {
+	t.Parallel()
+	b := &books{}
+	s := insight.New(b, now)
+	if c, err := s.Failures(t.Context(), insight.Filter{}); err != nil || c.Days != insight.DefaultDays || !b.since.Equal(now().Add(-14*24*time.Hour)) {
+		t.Errorf("%+v, %v, since %s", c, err, b.since)
+	}
+	if c, err := s.Failures(t.Context(), insight.Filter{Days: insight.MaxDays}); err != nil || c.Days != insight.MaxDays {
+		t.Errorf("%+v, %v", c, err)
+	}
+	for _, days := range []int{-1, insight.MaxDays + 1} {
+		if _, err := s.Failures(t.Context(), insight.Filter{Days: days}); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%d days: %v", days, err)
+		}
+		if _, err := s.Failure(t.Context(), "fp1:1", days); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%d days: %v", days, err)
+		}
+		if _, err := s.Coverage(t.Context(), days); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%d days: %v", days, err)
+		}
+	}
+	if f, err := s.Failure(t.Context(), "fp1:1", 0); err != nil || f.Days != insight.DefaultDays {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if _, err := s.Failure(t.Context(), "none", 1); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "in the last day") {
+		t.Errorf("a failure that nobody knows: %v", err)
+	}
+}

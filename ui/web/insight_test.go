@@ -1,0 +1,102 @@
+package web_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/ui/web/viewfake"
+)
+
+func TestCompare(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	says(t, s.get(t, at(viewfake.Failed)), []string{`href="` + at(viewfake.Failed) + `/compare?with=last-green"`}, nil)
+	says(t, s.get(t, at(viewfake.Live)), nil, []string{"/compare"}) // what runs has nothing to compare yet
+	green := s.get(t, at(viewfake.Failed)+"/compare?with=last-green")
+	says(t, green, []string{
+		">the last green one<", at(viewfake.Green), "Newly failing: 2", "Newly absent", "Still failing: 1", "Another cause than before", "1 of them fails for another cause",
+		"shop in staging-eu", "charged 2 times", `href="` + story("api", 2) + `"`,
+	}, nil)
+	named := s.get(t, at(viewfake.Failed)+"/compare?with="+viewfake.ExecutionID(viewfake.Green).String()+"&environment=staging-eu")
+	says(t, named, []string{"Newly failing: 2"}, []string{">the last green one<"})
+	wellFormed(t, named.body)
+}
+
+// TestCompare_Faults proves that what cannot be compared is said where another one can be chosen.
+func TestCompare_Faults(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	path := at(viewfake.Failed) + "/compare"
+	for name, tc := range map[string]struct {
+		path string
+		code int
+		says string
+	}{
+		"NeverGreen":  {at(viewfake.Errored) + "/compare", http.StatusNotFound, "No earlier execution of the workflow has passed"},
+		"NoID":        {path + "?with=x", http.StatusUnprocessableEntity, `id="with-wrong"`},
+		"Unknown":     {path + "?with=" + uuid.NewString(), http.StatusNotFound, "There is no such execution"},
+		"Running":     {at(viewfake.Live) + "/compare?with=" + viewfake.ExecutionID(viewfake.Green).String(), http.StatusConflict, "has not ended"},
+		"Environment": {path + "?environment=moon", http.StatusUnprocessableEntity, `id="environment-wrong"`},
+		"Absent":      {"/o/acme/executions/" + uuid.NewString() + "/compare", http.StatusNotFound, "Not found"},
+	} {
+		got := s.get(t, tc.path)
+		if got.code != tc.code || !strings.Contains(got.body, tc.says) {
+			t.Errorf("%s: status %d, want %d and %q", name, got.code, tc.code, tc.says)
+		}
+		wellFormed(t, got.body)
+	}
+}
+
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	says(t, s.get(t, "/o/acme/tests"), []string{`href="/o/acme/failures"`}, nil)
+	load := s.get(t, "/o/acme/failures?workflow=nightly-load&environment=staging-eu&days=30")
+	says(t, load, []string{"p99 of 131 ms is above 120 ms", `?days=30"`, "Clear"}, []string{"charged 2 times"})
+	for _, days := range []string{"0", "-1", "91", "x", "99999999999999999999"} {
+		got := s.get(t, "/o/acme/failures?days="+days)
+		if got.code != http.StatusUnprocessableEntity {
+			t.Errorf("%s days: status %d", days, got.code)
+		}
+		says(t, got, []string{`id="days-wrong"`, `value="` + days + `"`}, nil)
+		wellFormed(t, got.body)
+	}
+	if got := s.get(t, "/o/acme/failures/none"); got.code != http.StatusNotFound {
+		t.Errorf("a failure that nobody knows: status %d", got.code)
+	}
+	s.world.Err = fault.New(fault.Unavailable, "the database is away")
+	if got := s.get(t, "/o/acme/failures"); got.code != http.StatusServiceUnavailable {
+		t.Errorf("status %d", got.code)
+	}
+}
+
+// TestFailures_Alike proves that a failure leads to those that are alike when there are others.
+func TestFailures_Alike(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	print := viewfake.Print("assert 200 == 422")
+	says(t, s.get(t, at(viewfake.Failed)), nil, []string{"fails alike", "fail alike"})
+	for i, want := range []string{"1 other test fails alike", "2 other tests fail alike"} {
+		c, runs := viewfake.Failing(i, print)
+		s.world.PutTest(c, runs)
+		says(t, s.get(t, at(viewfake.Failed)), []string{want, `href="/o/acme/failures/` + print + `"`}, nil)
+	}
+	says(t, s.get(t, "/o/acme/failures/"+print), []string{"3 tests fail like this"}, nil)
+}
+
+func TestCoverage(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	says(t, s.get(t, "/o/acme/catalog"), []string{`href="/o/acme/catalog/coverage"`}, nil)
+	got := s.get(t, "/o/acme/catalog/coverage")
+	says(t, got, []string{"never ran", "only red", `scope="col" title="staging-us"`}, nil)
+	if got := s.get(t, "/o/acme/catalog/coverage?days=91"); got.code != http.StatusUnprocessableEntity {
+		t.Errorf("status %d", got.code)
+	}
+	wellFormed(t, s.get(t, "/o/acme/catalog/coverage?days=91").body)
+	wellFormed(t, s.get(t, "/o/acme/catalog/coverage?all=1&days=1").body)
+}
