@@ -68,7 +68,8 @@ func TestService_Coverage(t *testing.T) {
 	b := &books{
 		flows: []workflow.Record{
 			flow("anywhere", ""), flow("itself", "environments: {names: [eu]}, "), flow("template", "use: [{template: base}], "),
-			flow("again", "use: [{template: base}], "), {Name: "unreadable", Source: "}{"},
+			flow("again", "use: [{template: base}], "),
+			{Name: "unreadable", Source: "}{"},
 		},
 		templates: []workflow.Record{{Name: "base", Source: "apiVersion: seatrial.dev/v1\nkind: TestWorkflowTemplate\nmetadata: {name: base}\nspec: {environments: {names: [us]}}\n"}},
 		policies:  []workflow.Record{gate("gate", "{suites: [itself], environments: [us]}"), gate("lost", "{suites: [gone], environments: [us]}"), {Name: "old", Source: "}{"}},

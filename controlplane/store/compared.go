@@ -18,7 +18,7 @@ import (
 )
 
 // casePage is how many results are held twice at a time, as rows and as cases.
-const casePage = 5000
+const casePage = 20_000
 
 // Cases returns what the reports of an execution say, without what lost attempts said. Messages and details stay where they are.
 func (s *Store) Cases(ctx context.Context, id record.ID, limit int) ([]compare.Case, error) {

@@ -184,8 +184,12 @@ func TestHeads(t *testing.T) {
 		e.Runs[0].Attempts[0].Start, e.Runs[0].Attempts[0].End = subject("sha256:b"), subject("sha256:b")
 	}))
 	want := []compare.Difference{
-		{"image", "shop in eu", "sha256:a", "sha256:b"}, {"commit", "", "c1", "c2"}, {"revision", "", "3 (sha256:w3)", "4 (sha256:w4)"},
-		{"template", "pw", "1 (sha256:t1)", "2 (sha256:t1)"}, {"parameter", "old", "1", ""}, {"parameter", "users", "10", "20"},
+		{"image", "shop in eu", "sha256:a", "sha256:b"},
+		{"commit", "", "c1", "c2"},
+		{"revision", "", "3 (sha256:w3)", "4 (sha256:w4)"},
+		{"template", "pw", "1 (sha256:t1)", "2 (sha256:t1)"},
+		{"parameter", "old", "1", ""},
+		{"parameter", "users", "10", "20"},
 	}
 	if !slices.Equal(got, want) || len(unknown) != 0 {
 		t.Errorf("%v\nwant %v; unknown %v", got, want, unknown)

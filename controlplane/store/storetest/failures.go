@@ -12,7 +12,7 @@ import (
 )
 
 // failing makes executions with failures of two causes, and what is no failure.
-func (f *fixture) failing(t *testing.T) (first, last execution.ID) {
+func (f *fixture) failing(t *testing.T) (first execution.ID) {
 	t.Helper()
 	for _, r := range []execution.TestResult{
 		{Key: "a", Name: "pays", Outcome: "failed", Fingerprint: "fp1:1", Message: "old"},
@@ -22,12 +22,12 @@ func (f *fixture) failing(t *testing.T) (first, last execution.ID) {
 		{Key: "c", Name: "exit code", Outcome: "errored"},
 		{Key: "a", Name: "pays", Outcome: "passed"},
 	} {
-		last = f.reported(t, r, nil)
+		id := f.reported(t, r, nil)
 		if first == (execution.ID{}) {
-			first = last
+			first = id
 		}
 	}
-	return first, last
+	return first
 }
 
 // long is before everything: ids tell the real time.
@@ -67,7 +67,7 @@ func failures() map[string]func(t *testing.T, f *fixture) {
 			}
 		},
 		"Cluster": func(t *testing.T, f *fixture) {
-			first, _ := f.failing(t)
+			first := f.failing(t)
 			got, err := f.FailureCluster(f.as(t), "fp1:1", long())
 			if err != nil || got.Failures != 3 || len(got.Alike) != 2 || len(got.Seen) != 3 {
 				t.Fatalf("%+v, %v", got, err)

@@ -20,14 +20,14 @@ func insights() map[string]func(t *testing.T, f *fixture) {
 				{Key: "k", Suite: "cart", Name: "pays", Outcome: "failed", Fingerprint: "fp1:1", Message: "no", Variant: "chromium", Duration: time.Second, Earlier: []string{"passed"}},
 				{Key: "other", Name: "adds", Outcome: "passed"},
 			}
-			for i := range 6000 { // more than a page
+			for i := range 21_000 { // more than a page
 				list = append(list, execution.TestResult{Key: uuid.NewString(), Name: "many", Outcome: []string{"passed", "skipped"}[i%2]})
 			}
 			if _, err := f.SaveFile(f.agent(t, f.cluster), file, list); err != nil {
 				t.Fatal(err)
 			}
-			got, err := f.Cases(f.as(t), n.Execution.ID, 10_000)
-			if err != nil || len(got) != 6002 {
+			got, err := f.Cases(f.as(t), n.Execution.ID, 100_000)
+			if err != nil || len(got) != 21_002 {
 				t.Fatalf("%d cases, %v", len(got), err)
 			}
 			seen := map[uuid.UUID]bool{}
@@ -48,10 +48,10 @@ func insights() map[string]func(t *testing.T, f *fixture) {
 					t.Errorf("a stranger reads %v, %v", messages, err)
 				}
 			}
-			if len(seen) != 6002 {
+			if len(seen) != 21_002 {
 				t.Errorf("%d different cases", len(seen))
 			}
-			if got, err := f.Cases(f.as(t), n.Execution.ID, 5500); err != nil || len(got) != 5500 {
+			if got, err := f.Cases(f.as(t), n.Execution.ID, 20_500); err != nil || len(got) != 20_500 {
 				t.Errorf("%d cases, %v: want no more than asked for", len(got), err)
 			}
 			if _, err := f.Cases(foreigner(t), n.Execution.ID, 10); !fault.Is(err, fault.NotFound) {

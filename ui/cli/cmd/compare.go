@@ -42,12 +42,22 @@ func (a *app) compare() *cobra.Command {
 	return c
 }
 
-// kinds are the signs and words of what is listed, in the order of the answer.
-func kinds() map[string]string {
-	return map[string]string{
-		"newly_failing": "✕ newly failing", "newly_flaky": "~ newly flaky", "newly_absent": "○ newly absent", "still_failing": "✕ still failing",
-		"newly_passing": "✓ newly passing", "newly_present": "+ new", "slower": "▸ slower",
+// kindTitle is the sign and the words for tests that fared so.
+func kindTitle(kind string) string {
+	sign := "▸"
+	switch kind {
+	case "newly_failing", "still_failing":
+		sign = "✕"
+	case "newly_flaky":
+		sign = "~"
+	case "newly_absent":
+		sign = "○"
+	case "newly_passing":
+		sign = "✓"
+	case "newly_present":
+		return "+ new"
 	}
+	return sign + " " + strings.ReplaceAll(render.Line(kind), "_", " ")
 }
 
 func compared(r *apiv1.CompareExecutionsResponse) string {
@@ -99,11 +109,7 @@ func absent(text string) string {
 }
 
 func group(b *strings.Builder, r *apiv1.CompareExecutionsResponse, g *apiv1.ComparedGroup) {
-	title := kinds()[g.GetKind()]
-	if title == "" {
-		title = render.Line(g.GetKind())
-	}
-	fmt.Fprintf(b, "\n%s: %d", title, g.GetCount())
+	fmt.Fprintf(b, "\n%s: %d", kindTitle(g.GetKind()), g.GetCount())
 	if n := r.GetOtherCause(); g.GetKind() == "still_failing" && n > 0 {
 		fmt.Fprintf(b, ", %d of them for another cause", n)
 	}

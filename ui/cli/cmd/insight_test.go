@@ -38,7 +38,7 @@ func (i *insights) CompareExecutions(_ context.Context, r *apiv1.CompareExecutio
 		return out, nil
 	}
 	group := func(kind string, n int, change func(int, *apiv1.ComparedTest)) {
-		g := &apiv1.ComparedGroup{Kind: kind, Count: int32(n)} //nolint:gosec // few
+		g := &apiv1.ComparedGroup{Kind: kind, Count: int32(n)}
 		for i := range min(n, 200) {
 			t := &apiv1.ComparedTest{Name: fmt.Sprintf("%s %d\x1b[31m", kind, i), Environment: "eu"}
 			if change != nil {
