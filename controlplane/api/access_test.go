@@ -41,6 +41,7 @@ func calls() map[string]call {
 	all := releaseCalls()
 	maps.Copy(all, testCalls())
 	maps.Copy(all, insightCalls())
+	maps.Copy(all, peopleCalls())
 	maps.Copy(all, map[string]call{
 		"ApplyWorkflow": {"catalog", func(ctx context.Context, b *bench) error {
 			_, err := b.workflows.ApplyWorkflow(ctx, &apiv1.ApplyWorkflowRequest{Source: document})
@@ -122,8 +123,16 @@ func calls() map[string]call {
 			_, err := b.identity.WhoAmI(ctx, &apiv1.WhoAmIRequest{})
 			return err
 		}},
-		"CreateToken": {"admin", func(ctx context.Context, b *bench) error {
-			_, err := b.identity.CreateToken(ctx, &apiv1.CreateTokenRequest{Name: "ci"})
+		"CreateToken": {"read", func(ctx context.Context, b *bench) error {
+			_, err := b.identity.CreateToken(ctx, &apiv1.CreateTokenRequest{Name: "ci", Scopes: []string{"read"}})
+			return err
+		}},
+		"ListTokens": {"read", func(ctx context.Context, b *bench) error {
+			_, err := b.identity.ListTokens(ctx, &apiv1.ListTokensRequest{})
+			return err
+		}},
+		"RevokeToken": {"read", func(ctx context.Context, b *bench) error {
+			_, err := b.identity.RevokeToken(ctx, &apiv1.RevokeTokenRequest{Id: id()})
 			return err
 		}},
 	})
@@ -133,7 +142,7 @@ func calls() map[string]call {
 func TestAPI_EveryCallIsGuarded(t *testing.T) {
 	t.Parallel()
 	procedures := 0
-	for _, file := range []protoreflect.FileDescriptor{apiv1.File_seatrial_api_v1_api_proto, apiv1.File_seatrial_api_v1_release_proto, apiv1.File_seatrial_api_v1_test_proto, apiv1.File_seatrial_api_v1_insight_proto} {
+	for _, file := range []protoreflect.FileDescriptor{apiv1.File_seatrial_api_v1_api_proto, apiv1.File_seatrial_api_v1_release_proto, apiv1.File_seatrial_api_v1_test_proto, apiv1.File_seatrial_api_v1_insight_proto, apiv1.File_seatrial_api_v1_people_proto} {
 		for services, i := file.Services(), 0; i < services.Len(); i++ {
 			procedures += services.Get(i).Methods().Len()
 		}

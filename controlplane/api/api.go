@@ -26,6 +26,7 @@ type Options struct {
 	Insight  Insight
 	Bundles  Bundles
 	Accounts Accounts
+	People   People
 	Bus      Bus
 	Blobs    Blobs
 	Log      *slog.Logger
@@ -57,7 +58,7 @@ func (t Timing) withDefaults() Timing {
 // maxRequest bounds a request: a workflow has at most 1 MiB.
 const maxRequest = 2 << 20
 
-// server implements the seven services; each has a file of its own.
+// server implements the eight services; each has a file of its own.
 type server struct {
 	Options
 	logs *logchunk.Reader
@@ -90,6 +91,7 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle(apiv1connect.NewReleaseServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewTestServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewInsightServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewPeopleServiceHandler(s, options...))
 	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a))
 	// A browser's cookie must not be usable from another site's page.
 	return http.NewCrossOriginProtection().Handler(mux), nil
@@ -103,6 +105,6 @@ func Paths() []string {
 		"/" + apiv1connect.WorkflowServiceName + "/", "/" + apiv1connect.ExecutionServiceName + "/",
 		"/" + apiv1connect.ClusterServiceName + "/", "/" + apiv1connect.IdentityServiceName + "/",
 		"/" + apiv1connect.ReleaseServiceName + "/", "/" + apiv1connect.TestServiceName + "/",
-		"/" + apiv1connect.InsightServiceName + "/", filesPath,
+		"/" + apiv1connect.InsightServiceName + "/", "/" + apiv1connect.PeopleServiceName + "/", filesPath,
 	}
 }

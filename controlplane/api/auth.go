@@ -27,8 +27,11 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.ReleaseServiceCreateReleaseProcedure, apiv1connect.ReleaseServiceRequestWaiverProcedure,
 		apiv1connect.ReleaseServiceApproveWaiverProcedure, apiv1connect.ReleaseServiceRevokeWaiverProcedure:
 		return tenant.ScopeRelease, true
-	case apiv1connect.ClusterServiceEnrollClusterProcedure, apiv1connect.IdentityServiceCreateTokenProcedure,
-		apiv1connect.ReleaseServiceRotateSigningKeyProcedure:
+	case apiv1connect.ClusterServiceEnrollClusterProcedure, apiv1connect.ReleaseServiceRotateSigningKeyProcedure,
+		apiv1connect.PeopleServiceCreateTeamProcedure, apiv1connect.PeopleServiceRenameTeamProcedure, apiv1connect.PeopleServiceDeleteTeamProcedure,
+		apiv1connect.PeopleServiceChangeMemberProcedure, apiv1connect.PeopleServiceRemoveMemberProcedure,
+		apiv1connect.PeopleServiceInviteMemberProcedure, apiv1connect.PeopleServiceListInvitationsProcedure,
+		apiv1connect.PeopleServiceWithdrawInvitationProcedure:
 		return tenant.ScopeAdmin, true
 	case apiv1connect.IdentityServiceWhoAmIProcedure:
 		return "", true
@@ -43,7 +46,11 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.ReleaseServiceGetReleaseProcedure, apiv1connect.ReleaseServiceListReleasesProcedure,
 		apiv1connect.ReleaseServiceWatchReleaseProcedure, apiv1connect.ReleaseServiceGetReleaseBundleProcedure, apiv1connect.ReleaseServiceListPoliciesProcedure,
 		apiv1connect.ReleaseServiceDryRunPolicyProcedure,
-		apiv1connect.ClusterServiceListClustersProcedure, apiv1connect.ClusterServiceListEnvironmentsProcedure:
+		apiv1connect.ClusterServiceListClustersProcedure, apiv1connect.ClusterServiceListEnvironmentsProcedure,
+		apiv1connect.PeopleServiceListTeamsProcedure, apiv1connect.PeopleServiceListMembersProcedure,
+		// Tokens are a team's own business: what somebody may do with which is decided for each.
+		apiv1connect.IdentityServiceCreateTokenProcedure, apiv1connect.IdentityServiceListTokensProcedure,
+		apiv1connect.IdentityServiceRevokeTokenProcedure:
 		return tenant.ScopeRead, true
 	}
 	return "", false

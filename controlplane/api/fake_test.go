@@ -48,6 +48,7 @@ type world struct {
 	made      []tenant.Scope
 	life      time.Duration
 	team      string
+	done      []string
 }
 
 func (w *world) check(ctx context.Context) error {
@@ -289,17 +290,23 @@ func (w *world) Cookie(ctx context.Context, value string) (tenant.Viewer, error)
 	return w.Bearer(ctx, value)
 }
 
-func (w *world) SignIn(_ context.Context, _, password, remote string) (tenant.Viewer, error) {
-	if password != "right" || remote == "" {
+func (w *world) SignIn(_ context.Context, e tenant.Entry) (tenant.Viewer, error) {
+	if e.Password != "right" || e.Remote == "" {
 		return tenant.Viewer{}, fault.New(fault.Unauthenticated, "e-mail and password do not belong together")
 	}
 	return w.tokens["member"], nil
 }
 
-func (w *world) CreateToken(ctx context.Context, _, _ string, scopes []tenant.Scope, life time.Duration) (string, time.Time, error) {
-	w.made, w.life = scopes, life
-	return "st_new", time.Unix(7, 0), w.check(ctx)
+func (w *world) CreateToken(ctx context.Context, n tenant.NewToken) (string, tenant.Token, error) {
+	w.made, w.life = n.Scopes, n.Lifetime
+	return "st_new", tenant.Token{ExpiresAt: time.Unix(7, 0)}, w.check(ctx)
 }
+
+func (w *world) Tokens(ctx context.Context) ([]tenant.Token, error) {
+	return []tenant.Token{{ID: w.org, Name: "ci", Member: &tenant.Member{Email: "ann"}}}, w.check(ctx)
+}
+
+func (w *world) RevokeToken(ctx context.Context, _ uuid.UUID) error { return w.check(ctx) }
 
 func (w *world) Describe(ctx context.Context) (organization, team string, err error) {
 	return "acme", "qa", w.check(ctx)

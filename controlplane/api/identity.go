@@ -19,14 +19,10 @@ const (
 	maxTokenLife = 366 * 24 * time.Hour
 )
 
-func scopes() []tenant.Scope {
-	return []tenant.Scope{tenant.ScopeRead, tenant.ScopeRun, tenant.ScopeCatalog, tenant.ScopeRelease, tenant.ScopeAdmin}
-}
-
 // held returns the scopes that a viewer may use.
 func held(v tenant.Viewer) []tenant.Scope {
 	var out []tenant.Scope
-	for _, s := range scopes() {
+	for _, s := range tenant.Scopes() {
 		if v.Allows(s) {
 			out = append(out, s)
 		}
@@ -76,11 +72,49 @@ func (s *server) CreateToken(ctx context.Context, r *apiv1.CreateTokenRequest) (
 	case life < 0 || life > maxTokenLife:
 		return nil, fault.New(fault.Invalid, "a token lives at most %d days", int(maxTokenLife.Hours()/24)).WithField("lifetime")
 	}
-	token, expires, err := s.Accounts.CreateToken(ctx, r.GetTeam(), r.GetName(), wanted, life)
+	secret, made, err := s.Accounts.CreateToken(ctx, tenant.NewToken{
+		Team: r.GetTeam(), Name: r.GetName(), Scopes: wanted, Lifetime: life,
+		Limits: tenant.Limits{Workflows: r.GetWorkflows(), Environments: r.GetEnvironments()},
+	})
 	if err != nil {
 		return nil, fmt.Errorf("create token: %w", err)
 	}
-	return &apiv1.CreateTokenResponse{Token: token, ExpiresAt: timeOf(expires)}, nil
+	return &apiv1.CreateTokenResponse{Token: secret, ExpiresAt: timeOf(made.ExpiresAt)}, nil
+}
+
+// ListTokens implements IdentityServiceHandler.
+func (s *server) ListTokens(ctx context.Context, _ *apiv1.ListTokensRequest) (*apiv1.ListTokensResponse, error) {
+	list, err := s.Accounts.Tokens(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list tokens: %w", err)
+	}
+	out := &apiv1.ListTokensResponse{}
+	for _, t := range list {
+		token := &apiv1.Token{
+			Id: t.ID.String(), Name: t.Name, Team: t.TeamName, Hint: t.Hint, Workflows: t.Limits.Workflows, Environments: t.Limits.Environments,
+			Maker: t.Maker, CreatedAt: timeOf(t.CreatedAt), ExpiresAt: timeOf(t.ExpiresAt), LastUsedAt: timeOf(t.LastUsedAt),
+		}
+		for _, scope := range t.Scopes {
+			token.Scopes = append(token.Scopes, string(scope))
+		}
+		if t.Member != nil {
+			token.Member = t.Member.Email
+		}
+		out.Tokens = append(out.Tokens, token)
+	}
+	return out, nil
+}
+
+// RevokeToken implements IdentityServiceHandler.
+func (s *server) RevokeToken(ctx context.Context, r *apiv1.RevokeTokenRequest) (*apiv1.RevokeTokenResponse, error) {
+	id, err := idOf(r.GetId(), "id")
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Accounts.RevokeToken(ctx, id); err != nil {
+		return nil, fmt.Errorf("revoke token: %w", err)
+	}
+	return &apiv1.RevokeTokenResponse{}, nil
 }
 
 // SignIn implements IdentityServiceHandler.
@@ -92,7 +126,7 @@ func (s *server) SignIn(ctx context.Context, r *apiv1.SignInRequest) (*apiv1.Sig
 			remote = host
 		}
 	}
-	v, err := s.Accounts.SignIn(ctx, r.GetEmail(), r.GetPassword(), remote)
+	v, err := s.Accounts.SignIn(ctx, tenant.Entry{Email: r.GetEmail(), Password: r.GetPassword(), Code: r.GetCode(), Remote: remote})
 	if err != nil {
 		return nil, fmt.Errorf("sign in: %w", err)
 	}
@@ -101,7 +135,7 @@ func (s *server) SignIn(ctx context.Context, r *apiv1.SignInRequest) (*apiv1.Sig
 	if name == "" {
 		name = "seatrial login of " + v.Name
 	}
-	token, expires, err := s.Accounts.CreateToken(ctx, "", name, held(v), tokenLife)
+	secret, made, err := s.Accounts.CreateToken(ctx, tenant.NewToken{Name: name, Scopes: held(v), Lifetime: tokenLife, Personal: true})
 	if err != nil {
 		return nil, fmt.Errorf("sign in: make token: %w", err)
 	}
@@ -109,5 +143,5 @@ func (s *server) SignIn(ctx context.Context, r *apiv1.SignInRequest) (*apiv1.Sig
 	if err != nil {
 		return nil, fmt.Errorf("sign in: %w", err)
 	}
-	return &apiv1.SignInResponse{Token: token, ExpiresAt: timeOf(expires), Organization: organization}, nil
+	return &apiv1.SignInResponse{Token: secret, ExpiresAt: timeOf(made.ExpiresAt), Organization: organization}, nil
 }

@@ -124,12 +124,47 @@ type Accounts interface {
 	Bearer(ctx context.Context, token string) (tenant.Viewer, error)
 	// Cookie returns the viewer of a session cookie.
 	Cookie(ctx context.Context, value string) (tenant.Viewer, error)
-	// SignIn checks a password and returns the member; the time it takes does not tell whether the e-mail exists.
-	SignIn(ctx context.Context, email, password, remote string) (tenant.Viewer, error)
-	// CreateToken makes an API token of a team (name; empty means the viewer's); scopes must be the viewer's own.
-	CreateToken(ctx context.Context, team, name string, scopes []tenant.Scope, lifetime time.Duration) (token string, expires time.Time, err error)
+	// SignIn checks a password, and a code where there is a second factor; the time it takes does not tell whether the e-mail exists.
+	SignIn(ctx context.Context, e tenant.Entry) (tenant.Viewer, error)
+	// CreateToken makes an API token of a team; scopes must be the viewer's own.
+	CreateToken(ctx context.Context, n tenant.NewToken) (secret string, made tenant.Token, err error)
+	// Tokens lists those that the viewer may know of.
+	Tokens(ctx context.Context) ([]tenant.Token, error)
+	RevokeToken(ctx context.Context, id uuid.UUID) error
 	// Describe returns the names of the viewer's organization and team.
 	Describe(ctx context.Context) (organization, team string, err error)
+}
+
+// People keeps who belongs to the viewer's organization. Implemented by people.
+type People interface {
+	Teams
+	Members
+	Invitations
+}
+
+// Teams keeps teams.
+type Teams interface {
+	Teams(ctx context.Context) ([]tenant.Team, error)
+	CreateTeam(ctx context.Context, name string) (tenant.Team, error)
+	RenameTeam(ctx context.Context, name, to string) error
+	DeleteTeam(ctx context.Context, name string) error
+}
+
+// Members keeps members.
+type Members interface {
+	Members(ctx context.Context) ([]tenant.Member, error)
+	SetRole(ctx context.Context, email string, role tenant.Role) error
+	JoinTeam(ctx context.Context, email, team string) error
+	LeaveTeam(ctx context.Context, email, team string) error
+	Remove(ctx context.Context, email string, tokens bool) (revoked int, err error)
+}
+
+// Invitations keeps invitations.
+type Invitations interface {
+	// Invite returns the secret of the link once.
+	Invite(ctx context.Context, a tenant.NewInvitation) (i tenant.Invitation, secret string, err error)
+	Invitations(ctx context.Context) ([]tenant.Invitation, error)
+	Withdraw(ctx context.Context, id uuid.UUID) error
 }
 
 // Blobs reads bytes.

@@ -23,6 +23,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/dispatch"
 	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/intake"
+	"github.com/seatrial/seatrial/controlplane/people"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/release/sign"
 	"github.com/seatrial/seatrial/controlplane/store"
@@ -52,6 +53,7 @@ type parts struct {
 	stops    []stop
 	store    *store.Store
 	auth     *auth.Auth
+	people   *people.Service
 	bus      hints
 	blobs    blobs
 	port     agentPort
@@ -168,6 +170,7 @@ func (p *parts) records(ctx context.Context) error {
 	}); err != nil {
 		return fmt.Errorf("load the keys: %w", err)
 	}
+	p.people = people.New(records, p.auth, nil, p.log)
 	first, created, err := p.auth.Bootstrap(ctx, p.Config.AdminEmail, p.Config.AdminPassword)
 	if err != nil {
 		return fmt.Errorf("make the first organization: %w", err)

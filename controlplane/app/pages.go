@@ -14,6 +14,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/logchunk"
+	"github.com/seatrial/seatrial/controlplane/people"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
@@ -39,6 +40,7 @@ type records interface {
 type pages struct {
 	records records
 	auth    *auth.Auth
+	people  *people.Service
 	runner  runner
 	blobs   blobs
 	logs    *logchunk.Reader
@@ -50,17 +52,38 @@ func newPages(p *parts, run runner) (*pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read logs: %w", err)
 	}
-	return &pages{records: p.store, auth: p.auth, runner: run, blobs: p.blobs, logs: logs, install: p.install()}, nil
+	return &pages{records: p.store, auth: p.auth, people: p.people, runner: run, blobs: p.blobs, logs: logs, install: p.install()}, nil
 }
 
 // SignIn implements view.Sessions.
-func (a *pages) SignIn(ctx context.Context, email, password, remote string) (view.Ticket, error) {
-	cookie, expires, v, err := a.auth.StartSession(ctx, email, password, remote)
+func (a *pages) SignIn(ctx context.Context, e tenant.Entry) (view.Ticket, error) {
+	t, err := a.auth.StartSession(ctx, e)
 	if err != nil {
 		return view.Ticket{}, fmt.Errorf("sign in: %w", err)
 	}
-	m, err := a.member(ctx, v)
-	return view.Ticket{Cookie: cookie, ExpiresAt: expires, Member: m}, err
+	return ticket(t), nil
+}
+
+func ticket(t tenant.Ticket) view.Ticket {
+	return view.Ticket{Cookie: t.Cookie, ExpiresAt: t.Expires, Halfway: t.Halfway}
+}
+
+// Invitation implements view.Door.
+func (a *pages) Invitation(ctx context.Context, secret string) (tenant.Invitation, error) {
+	return a.people.Invitation(ctx, secret) //nolint:wrapcheck // transparent
+}
+
+// Accept implements view.Door.
+func (a *pages) Accept(ctx context.Context, secret, name string, e tenant.Entry) (view.Ticket, error) {
+	m, err := a.people.Accept(ctx, secret, name, e.Password)
+	if err != nil {
+		return view.Ticket{}, fmt.Errorf("accept invitation: %w", err)
+	}
+	t, err := a.auth.Admit(ctx, m, e)
+	if err != nil {
+		return view.Ticket{}, fmt.Errorf("sign in: %w", err)
+	}
+	return ticket(t), nil
 }
 
 // SignOut implements view.Sessions.
@@ -72,12 +95,14 @@ func (a *pages) SignOut(ctx context.Context, cookie string) error {
 }
 
 // Viewer implements view.Sessions.
-func (a *pages) Viewer(ctx context.Context, cookie string) (view.Member, error) {
-	v, err := a.auth.Cookie(ctx, cookie)
+func (a *pages) Viewer(ctx context.Context, cookie, remote string) (view.Member, error) {
+	t, err := a.auth.Visit(ctx, cookie, remote)
 	if err != nil {
 		return view.Member{}, fmt.Errorf("session: %w", err)
 	}
-	return a.member(ctx, v)
+	m, err := a.member(ctx, t.Viewer)
+	m.Renewed = ticket(t)
+	return m, err
 }
 
 func (a *pages) member(ctx context.Context, v tenant.Viewer) (view.Member, error) {

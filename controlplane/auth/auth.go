@@ -20,15 +20,49 @@ type AccountStore interface {
 	Bootstrap(ctx context.Context, first tenant.First) (created bool, err error)
 	// MembersByEmail searches all organizations.
 	MembersByEmail(ctx context.Context, email string) ([]tenant.Member, error)
-	CreateSession(ctx context.Context, m tenant.Member, expires time.Time) (id uuid.UUID, err error)
+	// MemberByID searches all organizations.
+	MemberByID(ctx context.Context, id uuid.UUID) (tenant.Member, error)
+	SessionStore
+	TokenStore
+	FactorStore
+	Names(ctx context.Context, organization tenant.ID, team uuid.UUID) (org, group string, err error)
+}
+
+// SessionStore keeps sign-ins.
+type SessionStore interface {
+	CreateSession(ctx context.Context, m tenant.Member, of tenant.Session) (id uuid.UUID, err error)
 	// SessionMember returns fault.NotFound for a session that is over.
 	SessionMember(ctx context.Context, id uuid.UUID) (tenant.Member, error)
+	// SeeSession notes that a session was used just now, and returns when it ends.
+	SeeSession(ctx context.Context, id uuid.UUID, remote string) (ends time.Time, err error)
 	EndSession(ctx context.Context, id uuid.UUID) error
+	// Sessions lists those of the viewer that are not over.
+	Sessions(ctx context.Context) ([]tenant.Session, error)
+	// EndOwnSession ends one of the viewer.
+	EndOwnSession(ctx context.Context, id uuid.UUID) error
+}
+
+// TokenStore keeps API tokens.
+type TokenStore interface {
 	CreateToken(ctx context.Context, t tenant.Token) (tenant.Token, error)
+	// TokenByHash also returns what has expired or was revoked.
 	TokenByHash(ctx context.Context, hash []byte) (tenant.Token, error)
 	// TouchToken stores that the token was used just now; it may skip writes.
 	TouchToken(ctx context.Context, t tenant.Token) error
-	Names(ctx context.Context, organization tenant.ID, team uuid.UUID) (org, group string, err error)
+	// Tokens lists those of the viewer's organization that were not revoked.
+	Tokens(ctx context.Context) ([]tenant.Token, error)
+	RevokeToken(ctx context.Context, id uuid.UUID) error
+}
+
+// FactorStore keeps what proves who a member is.
+type FactorStore interface {
+	// SetPassword ends all sessions of the member but one.
+	SetPassword(ctx context.Context, id uuid.UUID, hash string, keep uuid.UUID) error
+	SetFactor(ctx context.Context, id uuid.UUID, f tenant.Factor) error
+	// UseCode reports false when the code of this period, or of a later one, was used before.
+	UseCode(ctx context.Context, id uuid.UUID, period int64) (fresh bool, err error)
+	// UseRecovery spends a recovery code; it reports false when there is none of this hash.
+	UseRecovery(ctx context.Context, id uuid.UUID, hash string) (spent bool, err error)
 }
 
 // AgentStore keeps the identities of agents.
@@ -69,6 +103,7 @@ type Auth struct {
 	limit    *limiter
 	proxied  bool
 	sessions *signer
+	halfway  *signer // of those who have given the password and not yet the code
 	tokens   *signer
 	nonceKey []byte
 }
@@ -82,6 +117,9 @@ func New(ctx context.Context, c Config) (*Auth, error) {
 	a.hasher, a.limit = newHasher(cmp.Or(c.HashMemory, argonMemory)), newLimiter(a.now)
 	var err error
 	if a.sessions, err = loadSigner(ctx, c.Keys, "auth/session-key", audienceWeb, a.now); err != nil {
+		return nil, err
+	}
+	if a.halfway, err = loadSigner(ctx, c.Keys, "auth/factor-key", audienceFactor, a.now); err != nil {
 		return nil, err
 	}
 	if a.tokens, err = loadSigner(ctx, c.Keys, "auth/agent-key", audienceAgent, a.now); err != nil {

@@ -36,13 +36,13 @@ func (a *Auth) Bootstrap(ctx context.Context, email, password string) (first Fir
 	if err != nil {
 		return First{}, false, err
 	}
-	email = normalEmail(email)
+	email = NormalEmail(email)
 	created, err = a.accounts.Bootstrap(ctx, tenant.First{
 		Organization: "default", Team: "default",
 		Admin: tenant.Member{Email: email, PasswordHash: hash, Role: tenant.RoleOwner},
 		Token: tenant.Token{
-			Name: "first", Maker: email, Hash: sum, ExpiresAt: a.now().Add(defaultLifetime),
-			Scopes: []tenant.Scope{tenant.ScopeRead, tenant.ScopeRun, tenant.ScopeCatalog, tenant.ScopeRelease, tenant.ScopeAdmin},
+			Name: "first", Maker: email, Hash: sum, Hint: token[:len(TokenPrefix)+hintLength], ExpiresAt: a.now().Add(defaultLifetime),
+			Scopes: tenant.Scopes(),
 		},
 	})
 	if err != nil || !created {

@@ -15,11 +15,12 @@ import (
 )
 
 const (
-	issuer        = "seatrial"
-	audienceWeb   = "web"
-	audienceAgent = "agent-gateway"
-	leeway        = 30 * time.Second // clocks of replicas differ
-	keySize       = ed25519.SeedSize
+	issuer         = "seatrial"
+	audienceWeb    = "web"
+	audienceFactor = "second-factor"
+	audienceAgent  = "agent-gateway"
+	leeway         = 30 * time.Second // clocks of replicas differ
+	keySize        = ed25519.SeedSize
 )
 
 // claims are those of all our tokens. Subject is the member or cluster, ID the session.
@@ -77,7 +78,7 @@ func (s *signer) sign(subject, id, organization uuid.UUID, life time.Duration) (
 // credential is what a token that holds says.
 type credential struct {
 	subject, id, organization uuid.UUID
-	expires                   time.Time
+	issued, expires           time.Time
 }
 
 // check returns what a token says. With jwt.ErrTokenExpired it still tells when it expired.
@@ -92,6 +93,9 @@ func (s *signer) check(token string) (credential, error) {
 	out := credential{organization: c.Organization}
 	if c.ExpiresAt != nil {
 		out.expires = c.ExpiresAt.UTC()
+	}
+	if c.IssuedAt != nil {
+		out.issued = c.IssuedAt.UTC()
 	}
 	if err != nil {
 		return out, err

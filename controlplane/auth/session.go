@@ -7,55 +7,134 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 )
 
-// SessionLifetime is how long a browser stays signed in.
-const SessionLifetime = 12 * time.Hour
+const (
+	// SessionLifetime is how long a browser stays signed in at most.
+	SessionLifetime = 12 * time.Hour
+	// CookieLifetime is how long a cookie is good for. It is renewed while the browser is used, so that a copy of one is worth little.
+	CookieLifetime = 2 * time.Hour
 
-// SignIn checks a password and returns the member. It takes as long for an address that nobody has, and its message is the same.
-func (a *Auth) SignIn(ctx context.Context, email, password, remote string) (tenant.Viewer, error) {
-	m, err := a.member(ctx, email, password, remote)
+	renewAfter    = 5 * time.Minute
+	halfwayFor    = 5 * time.Minute
+	maxBrowser    = 200 // bytes of what a browser calls itself
+	codeField     = "code"
+	passwordField = "password"
+)
+
+// SignIn checks a password, and the code where there is a second factor, and returns the member. It takes as long for an address
+// that nobody has, and its message is the same. A code that is needed and was not given is fault.Unauthenticated with the field "code".
+func (a *Auth) SignIn(ctx context.Context, e tenant.Entry) (tenant.Viewer, error) {
+	m, err := a.member(ctx, e.Email, e.Password, e.Remote)
 	if err != nil {
 		return tenant.Viewer{}, err
+	}
+	if m.Factor.On() {
+		if err := a.checkCode(ctx, m, e.Code); err != nil {
+			return tenant.Viewer{}, err
+		}
 	}
 	return viewerOf(m), nil
 }
 
-// StartSession signs a member in and returns the value for the cookie of the browser.
-func (a *Auth) StartSession(ctx context.Context, email, password, remote string) (cookie string, expires time.Time, v tenant.Viewer, err error) {
-	m, err := a.member(ctx, email, password, remote)
+// StartSession signs a member in and returns the cookie for the browser, or what to present with the code.
+func (a *Auth) StartSession(ctx context.Context, e tenant.Entry) (tenant.Ticket, error) {
+	m, err := a.half(ctx, e)
 	if err != nil {
-		return "", time.Time{}, v, err
+		return tenant.Ticket{}, err
 	}
-	id, err := a.accounts.CreateSession(ctx, m, a.now().Add(SessionLifetime))
+	if m.Factor.On() {
+		if e.Code == "" {
+			halfway, expires, err := a.halfway.sign(m.ID, m.ID, m.Organization, halfwayFor)
+			return tenant.Ticket{Halfway: halfway, Expires: expires}, err
+		}
+		if err := a.checkCode(ctx, m, e.Code); err != nil {
+			return tenant.Ticket{}, err
+		}
+	}
+	return a.Admit(ctx, m, e)
+}
+
+// half returns who has given a password: just now, or a few minutes ago.
+func (a *Auth) half(ctx context.Context, e tenant.Entry) (tenant.Member, error) {
+	if e.Halfway == "" {
+		return a.member(ctx, e.Email, e.Password, e.Remote)
+	}
+	c, err := a.halfway.check(e.Halfway)
 	if err != nil {
-		return "", time.Time{}, v, err
+		return tenant.Member{}, fault.Wrap(fault.Unauthenticated, err, "signing in took too long").WithField(passwordField).
+			WithHint("Give e-mail and password again.")
 	}
-	cookie, expires, err = a.sessions.sign(m.ID, id, m.Organization, SessionLifetime)
-	return cookie, expires, viewerOf(m), err
+	m, err := a.accounts.MemberByID(ctx, c.subject)
+	if fault.Is(err, fault.NotFound) {
+		return tenant.Member{}, fault.New(fault.Unauthenticated, "you are no member any more").WithField(passwordField)
+	}
+	return m, err
+}
+
+// Admit opens a session of a member whose identity is beyond doubt.
+func (a *Auth) Admit(ctx context.Context, m tenant.Member, e tenant.Entry) (tenant.Ticket, error) {
+	now := a.now()
+	id, err := a.accounts.CreateSession(ctx, m, tenant.Session{
+		Remote: e.Remote, Browser: e.Browser[:min(len(e.Browser), maxBrowser)], ExpiresAt: now.Add(SessionLifetime),
+	})
+	if err != nil {
+		return tenant.Ticket{}, err
+	}
+	cookie, expires, err := a.sessions.sign(m.ID, id, m.Organization, CookieLifetime)
+	v := viewerOf(m)
+	v.Session = id
+	return tenant.Ticket{Cookie: cookie, Expires: expires, Viewer: v}, err
 }
 
 // Cookie returns the viewer of a session cookie.
 func (a *Auth) Cookie(ctx context.Context, value string) (tenant.Viewer, error) {
+	v, _, err := a.session(ctx, value)
+	return v, err
+}
+
+func (a *Auth) session(ctx context.Context, value string) (tenant.Viewer, credential, error) {
 	c, err := a.sessions.check(value)
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired):
-		return tenant.Viewer{}, fault.New(fault.Unauthenticated, "your session expired on %s", c.expires.Format(time.RFC1123)).
+		return tenant.Viewer{}, c, fault.New(fault.Unauthenticated, "your session expired on %s", c.expires.Format(time.RFC1123)).
 			WithHint("Sign in again.")
 	case err != nil:
-		return tenant.Viewer{}, fault.Wrap(fault.Unauthenticated, err, "you are not signed in").WithHint("Sign in.")
+		return tenant.Viewer{}, c, fault.Wrap(fault.Unauthenticated, err, "you are not signed in").WithHint("Sign in.")
 	}
 	m, err := a.accounts.SessionMember(ctx, c.id)
 	if fault.Is(err, fault.NotFound) || (err == nil && m.ID != c.subject) {
-		return tenant.Viewer{}, fault.New(fault.Unauthenticated, "you have signed out").WithHint("Sign in again.")
+		return tenant.Viewer{}, c, fault.New(fault.Unauthenticated, "you have signed out").WithHint("Sign in again.")
 	}
 	if err != nil {
-		return tenant.Viewer{}, err
+		return tenant.Viewer{}, c, err
 	}
-	return viewerOf(m), nil
+	v := viewerOf(m)
+	v.Session = c.id
+	return v, c, nil
+}
+
+// Visit returns the viewer of a session cookie, and a new cookie when the old one is no longer fresh. The old one stays good until it
+// expires: other requests of the same browser are on their way with it.
+func (a *Auth) Visit(ctx context.Context, value, remote string) (tenant.Ticket, error) {
+	v, c, err := a.session(ctx, value)
+	if err != nil || a.now().Sub(c.issued) < renewAfter {
+		return tenant.Ticket{Viewer: v}, err
+	}
+	ends, err := a.accounts.SeeSession(ctx, c.id, remote)
+	if err != nil {
+		return tenant.Ticket{}, err
+	}
+	life := min(CookieLifetime, ends.Sub(a.now()))
+	if life <= 0 {
+		return tenant.Ticket{Viewer: v}, nil
+	}
+	cookie, expires, err := a.sessions.sign(c.subject, c.id, c.organization, life)
+	return tenant.Ticket{Cookie: cookie, Expires: expires, Viewer: v}, err
 }
 
 // SignOut ends a session. A cookie that does not hold is no error: it is signed out already.
@@ -68,14 +147,10 @@ func (a *Auth) SignOut(ctx context.Context, cookie string) error {
 }
 
 func (a *Auth) member(ctx context.Context, email, password, remote string) (tenant.Member, error) {
-	email = normalEmail(email)
-	keys := []string{"email:" + email}
-	if !a.proxied {
-		keys = append(keys, "remote:"+remote)
-	}
-	giveBack, ok := a.limit.allow(keys...)
-	if !ok {
-		return tenant.Member{}, fault.New(fault.Exhausted, "too many tries at signing in").WithHint("Wait a minute, then try again.")
+	email = NormalEmail(email)
+	giveBack, err := a.try("email:"+email, remote)
+	if err != nil {
+		return tenant.Member{}, err
 	}
 	members, err := a.accounts.MembersByEmail(ctx, email)
 	if err != nil {
@@ -95,13 +170,35 @@ func (a *Auth) member(ctx context.Context, email, password, remote string) (tena
 		}
 	}
 	return tenant.Member{}, fault.New(fault.Unauthenticated, "the e-mail address and the password do not belong together").
-		WithHint("Check both, and the keyboard layout. An administrator can set a new password.")
+		WithHint("Check both, and the keyboard layout. An administrator can invite you anew.")
 }
 
-func normalEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+// try takes one try at proving something, of a key and of a network address. It can be given back.
+func (a *Auth) try(key, remote string) (giveBack func(), err error) {
+	keys := []string{key}
+	if !a.proxied {
+		keys = append(keys, "remote:"+remote)
+	}
+	giveBack, ok := a.limit.allow(keys...)
+	if !ok {
+		return nil, fault.New(fault.Exhausted, "too many tries at signing in").WithHint("Wait a minute, then try again.")
+	}
+	return giveBack, nil
+}
+
+// NormalEmail is the form in which addresses are kept and compared.
+func NormalEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
 
 func viewerOf(m tenant.Member) tenant.Viewer {
 	return tenant.Viewer{
-		Kind: tenant.KindMember, Organization: m.Organization, Team: m.Team, Subject: m.ID, Name: m.Email, Role: m.Role,
+		Kind: tenant.KindMember, Organization: m.Organization, Team: m.Team, Teams: teamsOf(m), Subject: m.ID, Name: m.Email, Role: m.Role,
 	}
+}
+
+func teamsOf(m tenant.Member) []uuid.UUID {
+	out := make([]uuid.UUID, len(m.Teams))
+	for i, t := range m.Teams {
+		out[i] = t.ID
+	}
+	return out
 }

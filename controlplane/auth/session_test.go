@@ -116,11 +116,11 @@ func TestAuth_Cookie_Ends(t *testing.T) {
 func TestAuth_SignIn(t *testing.T) {
 	t.Parallel()
 	i := setup(t)
-	if v, err := i.SignIn(t.Context(), "  ADMIN@example.test ", i.first.Password, "198.51.100.1"); err != nil || v.Subject != i.admin.Subject {
+	if v, err := i.SignIn(t.Context(), tenant.Entry{Email: "  ADMIN@example.test ", Password: i.first.Password, Remote: "198.51.100.1"}); err != nil || v.Subject != i.admin.Subject {
 		t.Errorf("address as people type it: %+v, %v", v, err)
 	}
-	_, wrong := i.SignIn(t.Context(), adminEmail, "guess", "198.51.100.2")
-	_, unknown := i.SignIn(t.Context(), "eve@example.test", "guess", "198.51.100.3")
+	_, wrong := i.SignIn(t.Context(), tenant.Entry{Email: adminEmail, Password: "guess", Remote: "198.51.100.2"})
+	_, unknown := i.SignIn(t.Context(), tenant.Entry{Email: "eve@example.test", Password: "guess", Remote: "198.51.100.3"})
 	wantUnauthenticated(t, wrong, "not the password")
 	wantUnauthenticated(t, unknown, "nobody has the address")
 	if wrong.Error() != unknown.Error() {
@@ -137,7 +137,7 @@ func TestAuth_SignIn_TimeTellsNothing(t *testing.T) { //nolint:paralleltest // i
 	for n := range 5 {
 		for who, email := range emails {
 			start := time.Now()
-			_, err := i.SignIn(t.Context(), email, "guess", fmt.Sprintf("203.0.113.%d", n))
+			_, err := i.SignIn(t.Context(), tenant.Entry{Email: email, Password: "guess", Remote: fmt.Sprintf("203.0.113.%d", n)})
 			fastest[who] = min(fastest[who], time.Since(start))
 			wantUnauthenticated(t, err, "a guess")
 		}
@@ -164,16 +164,16 @@ func TestAuth_SignIn_Limit(t *testing.T) {
 			var err error
 			tries := 0
 			for ; tries < 50 && !fault.Is(err, fault.Exhausted); tries++ {
-				_, err = i.SignIn(t.Context(), tc.email(tries), "guess", tc.remote(tries))
+				_, err = i.SignIn(t.Context(), tenant.Entry{Email: tc.email(tries), Password: "guess", Remote: tc.remote(tries)})
 			}
 			if tries == 50 || tries < 5 {
 				t.Fatalf("limited after %d tries: %s", tries, tc.reason)
 			}
-			if _, err := i.SignIn(t.Context(), "else@example.test", "guess", "198.51.100.77"); !fault.Is(err, fault.Unauthenticated) {
+			if _, err := i.SignIn(t.Context(), tenant.Entry{Email: "else@example.test", Password: "guess", Remote: "198.51.100.77"}); !fault.Is(err, fault.Unauthenticated) {
 				t.Errorf("somebody else is limited as well: %v", err)
 			}
 			i.clock.advance(time.Minute)
-			if _, err := i.SignIn(t.Context(), adminEmail, i.first.Password, tc.remote(0)); err != nil {
+			if _, err := i.SignIn(t.Context(), tenant.Entry{Email: adminEmail, Password: i.first.Password, Remote: tc.remote(0)}); err != nil {
 				t.Errorf("a minute later: %v", err)
 			}
 		})
@@ -185,7 +185,7 @@ func TestAuth_SignIn_SharedAddress(t *testing.T) {
 	t.Parallel()
 	i := setup(t)
 	for n := range 30 {
-		if _, err := i.SignIn(t.Context(), adminEmail, i.first.Password, "203.0.113.9"); err != nil {
+		if _, err := i.SignIn(t.Context(), tenant.Entry{Email: adminEmail, Password: i.first.Password, Remote: "203.0.113.9"}); err != nil {
 			t.Fatalf("try %d with the right password: %v", n, err)
 		}
 	}
@@ -196,7 +196,7 @@ func TestAuth_SignIn_SharedAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n := range 30 {
-		_, err := proxied.SignIn(t.Context(), fmt.Sprintf("user%d@example.test", n), "guess", "203.0.113.9")
+		_, err := proxied.SignIn(t.Context(), tenant.Entry{Email: fmt.Sprintf("user%d@example.test", n), Password: "guess", Remote: "203.0.113.9"})
 		if !fault.Is(err, fault.Unauthenticated) {
 			t.Fatalf("try %d, of another person, by the proxy: %v", n, err)
 		}
@@ -205,7 +205,7 @@ func TestAuth_SignIn_SharedAddress(t *testing.T) {
 		if n == 30 {
 			t.Fatal("guessing at one person has no limit")
 		}
-		_, err = proxied.SignIn(t.Context(), adminEmail, "guess", "203.0.113.9")
+		_, err = proxied.SignIn(t.Context(), tenant.Entry{Email: adminEmail, Password: "guess", Remote: "203.0.113.9"})
 	}
 }
 
@@ -224,7 +224,7 @@ func TestAuth_Bootstrap_OnceForAllReplicas(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	_, err := i.SignIn(t.Context(), "eve@example.test", "eve", "198.51.100.1")
+	_, err := i.SignIn(t.Context(), tenant.Entry{Email: "eve@example.test", Password: "eve", Remote: "198.51.100.1"})
 	wantUnauthenticated(t, err, "only the first one counts")
 }
 

@@ -76,7 +76,7 @@ func costing(tb testing.TB, memory uint32) *instance {
 		tb.Fatalf("first start: created %t, %v", created, err)
 	}
 	i.first = first
-	if i.admin, err = i.SignIn(tb.Context(), adminEmail, first.Password, "192.0.2.1"); err != nil {
+	if i.admin, err = i.SignIn(tb.Context(), tenant.Entry{Email: adminEmail, Password: first.Password, Remote: "192.0.2.1"}); err != nil {
 		tb.Fatalf("sign in with what the first start gave: %v", err)
 	}
 	return i
@@ -137,11 +137,11 @@ func (i *instance) agentToken(tb testing.TB, a agent) string {
 
 func (i *instance) cookie(tb testing.TB) string {
 	tb.Helper()
-	value, _, _, err := i.StartSession(tb.Context(), adminEmail, i.first.Password, "192.0.2.1")
+	ticket, err := i.StartSession(tb.Context(), tenant.Entry{Email: adminEmail, Password: i.first.Password, Remote: "192.0.2.1", Browser: "Test"})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return value
+	return ticket.Cookie
 }
 
 func wantUnauthenticated(tb testing.TB, err error, reason string) {

@@ -38,9 +38,9 @@ func TestAuth_Bearer(t *testing.T) {
 func TestAuth_Bearer_TellsExpiredFromUnknown(t *testing.T) {
 	t.Parallel()
 	i := setup(t)
-	token, expires, err := i.CreateToken(i.as(t), "", "nightly", nil, time.Hour)
-	if err != nil || !expires.Equal(i.clock.now().Add(time.Hour)) {
-		t.Fatalf("expires %s, %v", expires, err)
+	token, made, err := i.CreateToken(i.as(t), tenant.NewToken{Name: "nightly", Lifetime: time.Hour})
+	if err != nil || !made.ExpiresAt.Equal(i.clock.now().Add(time.Hour)) {
+		t.Fatalf("made %+v, %v", made, err)
 	}
 	if _, err := i.Bearer(t.Context(), token); err != nil {
 		t.Fatal(err)
@@ -81,7 +81,7 @@ func TestAuth_CreateToken(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			token, _, err := i.CreateToken(tenant.WithViewer(t.Context(), tc.viewer), tc.team, "ci", tc.scopes, tc.life)
+			token, _, err := i.CreateToken(tenant.WithViewer(t.Context(), tc.viewer), tenant.NewToken{Team: tc.team, Name: "ci", Scopes: tc.scopes, Lifetime: tc.life})
 			if tc.want != "" {
 				if !fault.Is(err, tc.want) {
 					t.Errorf("error %v, want %s: %s", err, tc.want, tc.reason)

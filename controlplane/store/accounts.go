@@ -2,18 +2,27 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/apitoken"
 	"github.com/seatrial/seatrial/ent/db/member"
+	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/setting"
 )
 
-// touchEvery bounds the writes that the use of a token causes.
-const touchEvery = time.Minute
+const (
+	// touchEvery bounds the writes that the use of a token causes.
+	touchEvery = time.Minute
+	// keepExpired is how long a token that has expired is listed.
+	keepExpired = 30 * 24 * time.Hour
+)
 
 // Bootstrap fills an empty instance with its first organization, team, member and token in one transaction. It reports false,
 // and changes nothing, when there is an organization already.
@@ -41,8 +50,12 @@ func bootstrap(ctx context.Context, tx *db.Tx, first tenant.First) error {
 	if err != nil {
 		return err
 	}
-	if err := tx.Member.Create().SetOrganizationID(org.ID).SetTeamID(owner.ID).SetEmail(first.Admin.Email).
-		SetPasswordHash(first.Admin.PasswordHash).SetRole(string(first.Admin.Role)).Exec(ctx); err != nil {
+	admin, err := tx.Member.Create().SetOrganizationID(org.ID).SetTeamID(owner.ID).SetEmail(first.Admin.Email).
+		SetPasswordHash(first.Admin.PasswordHash).SetRole(string(first.Admin.Role)).Save(ctx)
+	if err != nil {
+		return err
+	}
+	if err := join(ctx, tx, admin, owner.ID); err != nil {
 		return err
 	}
 	_, err = createToken(ctx, tx, owner, first.Token)
@@ -51,22 +64,74 @@ func bootstrap(ctx context.Context, tx *db.Tx, first tenant.First) error {
 
 // MembersByEmail returns the members with an e-mail address, of every organization: sign-in starts from the address alone.
 func (s *Store) MembersByEmail(ctx context.Context, email string) ([]tenant.Member, error) {
-	rows, err := s.db.Read().Member.Query().Where(member.Email(email)).Order(member.ByID()).All(tenant.System(ctx))
+	ctx = tenant.System(ctx)
+	rows, err := s.db.Read().Member.Query().Where(member.Email(email)).Order(member.ByID()).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
 	}
-	out := make([]tenant.Member, len(rows))
-	for i, row := range rows {
-		out[i] = memberRecord(row)
-	}
-	return out, nil
+	return s.memberRecords(ctx, s.db.Read(), rows)
 }
 
-func memberRecord(row *db.Member) tenant.Member {
-	return tenant.Member{
-		ID: row.ID, Organization: row.OrganizationID, Team: row.TeamID, Email: row.Email, PasswordHash: row.PasswordHash,
-		Role: tenant.Role(row.Role),
+// MemberByID returns a member of any organization, or fault.NotFound.
+func (s *Store) MemberByID(ctx context.Context, id uuid.UUID) (tenant.Member, error) {
+	ctx = tenant.System(ctx)
+	row, err := s.db.Read().Member.Query().Where(member.ID(id)).Only(ctx)
+	if err != nil {
+		return tenant.Member{}, missing(err, "member", id)
 	}
+	return s.memberRecord(ctx, s.db.Read(), row)
+}
+
+// SetPassword stores the hash of a new password and ends all sessions of the member but one, which may be zero.
+func (s *Store) SetPassword(ctx context.Context, id uuid.UUID, hash string, keep uuid.UUID) error {
+	ctx = tenant.System(ctx)
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		if err := tx.Member.UpdateOneID(id).SetPasswordHash(hash).Exec(ctx); err != nil {
+			return err
+		}
+		return tx.MemberSession.Update().Where(membersession.MemberID(id), membersession.IDNEQ(keep), membersession.EndedAtIsNil()).
+			SetEndedAt(s.now()).Exec(ctx)
+	})
+}
+
+// SetFactor replaces the second factor of a member.
+func (s *Store) SetFactor(ctx context.Context, id uuid.UUID, f tenant.Factor) error {
+	ctx = tenant.System(ctx)
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		u := tx.Member.UpdateOneID(id).SetTotpSecret(f.Secret).SetTotpUsed(f.Used).SetRecoveryHashes(f.Recovery)
+		if since := nullable(f.Since); since != nil {
+			return u.SetTotpSince(*since).Exec(ctx)
+		}
+		return u.ClearTotpSince().Exec(ctx)
+	})
+}
+
+// UseCode notes that the code of a period was used. It reports false when that one, or a later one, was used before.
+func (s *Store) UseCode(ctx context.Context, id uuid.UUID, period int64) (fresh bool, err error) {
+	ctx = tenant.System(ctx)
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		n, err := tx.Member.Update().Where(member.ID(id), member.TotpUsedLT(period)).SetTotpUsed(period).Save(ctx)
+		fresh = n > 0
+		return err
+	})
+	return fresh, err
+}
+
+// UseRecovery spends a recovery code. It reports false when there is none of this hash.
+func (s *Store) UseRecovery(ctx context.Context, id uuid.UUID, hash string) (spent bool, err error) {
+	ctx = tenant.System(ctx)
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		row, err := locked(s, tx.Member.Query().Where(member.ID(id))).Only(ctx)
+		if err != nil {
+			return err
+		}
+		left := slices.DeleteFunc(slices.Clone(row.RecoveryHashes), func(h string) bool { return h == hash })
+		if spent = len(left) < len(row.RecoveryHashes); !spent {
+			return nil
+		}
+		return row.Update().SetRecoveryHashes(left).Exec(ctx)
+	})
+	return spent, err
 }
 
 // CreateToken stores a token of the team with a name, or of the viewer's own team when the name is empty.
@@ -75,6 +140,10 @@ func (s *Store) CreateToken(ctx context.Context, t tenant.Token) (made tenant.To
 		owner, err := teamFor(ctx, tx.Team.Query(), t.TeamName)
 		if err != nil {
 			return err
+		}
+		if v, _ := tenant.FromContext(ctx); !v.Acts(owner.ID) {
+			return fault.New(fault.Forbidden, "%s is not in the team %s", v.Name, owner.Name).WithField("team").
+				WithHint("Make the token for a team of your own, or ask an admin.")
 		}
 		row, err := createToken(ctx, tx, owner, t)
 		if err != nil {
@@ -91,17 +160,64 @@ func createToken(ctx context.Context, tx *db.Tx, owner *db.Team, t tenant.Token)
 	for i, scope := range t.Scopes {
 		scopes[i] = string(scope)
 	}
-	return tx.APIToken.Create().SetOrganizationID(owner.OrganizationID).SetTeamID(owner.ID).SetName(t.Name).SetMaker(t.Maker).SetHash(t.Hash).
-		SetScopes(scopes).SetExpiresAt(t.ExpiresAt.UTC().Truncate(time.Microsecond)).Save(ctx)
+	c := tx.APIToken.Create().SetOrganizationID(owner.OrganizationID).SetTeamID(owner.ID).SetName(t.Name).SetMaker(t.Maker).SetHash(t.Hash).
+		SetHint(t.Hint).SetScopes(scopes).SetWorkflows(t.Limits.Workflows).SetEnvironments(t.Limits.Environments).
+		SetExpiresAt(t.ExpiresAt.UTC().Truncate(time.Microsecond))
+	if t.Member != nil {
+		c.SetMemberID(t.Member.ID)
+	}
+	return c.Save(ctx)
 }
 
-// TokenByHash finds a token of any organization: a bearer says nothing else.
+// TokenByHash finds a token of any organization, also one that is over: a bearer says nothing else.
 func (s *Store) TokenByHash(ctx context.Context, hash []byte) (tenant.Token, error) {
-	row, err := s.db.Read().APIToken.Query().Where(apitoken.Hash(hash)).WithTeam().Only(tenant.System(ctx))
+	ctx = tenant.System(ctx)
+	row, err := s.db.Read().APIToken.Query().Where(apitoken.Hash(hash)).WithTeam().WithMember().Only(ctx)
 	if err != nil {
 		return tenant.Token{}, database.Fault(err)
 	}
-	return tokenRecord(row, row.Edges.Team.Name), nil
+	t := tokenRecord(row, row.Edges.Team.Name)
+	if row.Edges.Member != nil {
+		m, err := s.memberRecord(ctx, s.db.Read(), row.Edges.Member)
+		if err != nil {
+			return tenant.Token{}, err
+		}
+		t.Member = &m
+	}
+	return t, nil
+}
+
+// Tokens lists those that have not been revoked, newest first. What has expired stays for a while: somebody may wonder why a
+// pipeline broke.
+func (s *Store) Tokens(ctx context.Context) ([]tenant.Token, error) {
+	rows, err := s.db.Read().APIToken.Query().Where(apitoken.RevokedAtIsNil(), apitoken.ExpiresAtGT(s.now().Add(-keepExpired))).
+		WithTeam().WithMember().Order(db.Desc(apitoken.FieldID)).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	out := make([]tenant.Token, len(rows))
+	for i, row := range rows {
+		out[i] = tokenRecord(row, row.Edges.Team.Name)
+		if m := row.Edges.Member; m != nil {
+			out[i].Member = &tenant.Member{ID: m.ID, Email: m.Email, Role: tenant.Role(m.Role)}
+		}
+	}
+	return out, nil
+}
+
+// RevokeToken makes a token useless at once. Revoking it again changes nothing.
+func (s *Store) RevokeToken(ctx context.Context, id uuid.UUID) error {
+	v, _ := tenant.FromContext(ctx)
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		row, err := tx.APIToken.Query().Where(apitoken.ID(id)).Only(ctx)
+		if err != nil {
+			return missing(err, "token", id)
+		}
+		if row.RevokedAt != nil {
+			return nil
+		}
+		return row.Update().SetRevokedAt(s.now()).SetRevoker(v.Name).Exec(ctx)
+	})
 }
 
 // TouchToken stores that a token was used just now, at most once a minute.
@@ -124,8 +240,10 @@ func tokenRecord(row *db.APIToken, owner string) tenant.Token {
 		scopes[i] = tenant.Scope(scope)
 	}
 	return tenant.Token{
-		ID: row.ID, Organization: row.OrganizationID, Team: row.TeamID, TeamName: owner, Name: row.Name, Maker: row.Maker, Hash: row.Hash, Scopes: scopes,
+		ID: row.ID, Organization: row.OrganizationID, Team: row.TeamID, TeamName: owner, Name: row.Name, Maker: row.Maker, Hint: row.Hint,
+		Hash: row.Hash, Scopes: scopes, Limits: tenant.Limits{Workflows: row.Workflows, Environments: row.Environments},
 		CreatedAt: row.CreatedAt.UTC(), ExpiresAt: row.ExpiresAt.UTC(), LastUsedAt: timeOf(row.LastUsedAt),
+		RevokedAt: timeOf(row.RevokedAt), Revoker: row.Revoker,
 	}
 }
 

@@ -45,7 +45,7 @@ func (s *Store) EnrollCluster(ctx context.Context, e record.Enrolment) (made rec
 		if err != nil {
 			return err
 		}
-		place, err := environmentToEnroll(ctx, tx, row, e)
+		place, err := environmentToEnroll(ctx, tx, row, e, v.Team)
 		if err != nil {
 			return err
 		}
@@ -83,12 +83,16 @@ func (s *Store) clusterToEnroll(ctx context.Context, tx *db.Tx, v tenant.Viewer,
 	}
 }
 
-func environmentToEnroll(ctx context.Context, tx *db.Tx, row *db.Cluster, e record.Enrolment) (*db.Environment, error) {
+func environmentToEnroll(ctx context.Context, tx *db.Tx, row *db.Cluster, e record.Enrolment, owner uuid.UUID) (*db.Environment, error) {
 	place, err := tx.Environment.Query().Where(environment.Name(e.Environment)).Only(ctx)
 	switch {
 	case db.IsNotFound(err):
-		place, err = tx.Environment.Create().SetOrganizationID(row.OrganizationID).SetClusterID(row.ID).SetName(e.Environment).
-			SetNamespace(e.Namespace).Save(ctx)
+		c := tx.Environment.Create().SetOrganizationID(row.OrganizationID).SetClusterID(row.ID).SetName(e.Environment).
+			SetNamespace(e.Namespace)
+		if owner != uuid.Nil {
+			c.SetTeamID(owner)
+		}
+		place, err = c.Save(ctx)
 		if database.Unique(err) {
 			err = database.ErrRetry
 		}

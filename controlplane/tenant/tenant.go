@@ -51,13 +51,16 @@ const (
 type Viewer struct {
 	Kind         Kind
 	Organization ID
-	Team         uuid.UUID // owning team of a token, default team of a member
-	Subject      uuid.UUID // id of the member, token or agent
-	Cluster      uuid.UUID // agents only
-	Name         string    // for people: e-mail, token name or cluster name
-	Maker        string    // tokens only: e-mail of the member who made it; empty when nobody knows
+	Team         uuid.UUID   // owning team of a token, default team of a member
+	Teams        []uuid.UUID // all teams of a member, or of the member whom a token stands for
+	Session      uuid.UUID   // members in a browser only
+	Subject      uuid.UUID   // id of the member, token or agent
+	Cluster      uuid.UUID   // agents only
+	Name         string      // for people: e-mail, token name or cluster name
+	Maker        string      // tokens only: e-mail of the member who made it; empty when nobody knows
 	Role         Role
 	Scopes       []Scope
+	Limits       Limits // tokens only
 }
 
 // Allows reports whether the viewer may use a scope.
@@ -78,6 +81,15 @@ func (v Viewer) Allows(s Scope) bool {
 	}
 	return false
 }
+
+// Acts reports whether the viewer acts for a team: is in it, or holds one of its tokens. Those who administer the organization act for
+// every team, and so does the control plane itself.
+func (v Viewer) Acts(team uuid.UUID) bool {
+	return v.Kind == KindSystem || v.Allows(ScopeAdmin) || (team != uuid.Nil && (v.Team == team || slices.Contains(v.Teams, team)))
+}
+
+// Owner reports whether the viewer is, or stands for, an owner of the organization.
+func (v Viewer) Owner() bool { return v.Role == RoleOwner && v.Allows(ScopeAdmin) }
 
 // Person returns the e-mail of the member who is behind a viewer: the member, or who made the token. Empty when nobody knows.
 func (v Viewer) Person() string {

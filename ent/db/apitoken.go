@@ -12,6 +12,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 	"github.com/seatrial/seatrial/ent/db/apitoken"
+	"github.com/seatrial/seatrial/ent/db/member"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/team"
 )
@@ -41,6 +42,18 @@ type APIToken struct {
 	ExpiresAt time.Time `json:"expires_at,omitempty"`
 	// LastUsedAt holds the value of the "last_used_at" field.
 	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	// MemberID holds the value of the "member_id" field.
+	MemberID *uuid.UUID `json:"member_id,omitempty"`
+	// Hint holds the value of the "hint" field.
+	Hint string `json:"hint,omitempty"`
+	// Workflows holds the value of the "workflows" field.
+	Workflows []string `json:"workflows,omitempty"`
+	// Environments holds the value of the "environments" field.
+	Environments []string `json:"environments,omitempty"`
+	// RevokedAt holds the value of the "revoked_at" field.
+	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+	// Revoker holds the value of the "revoker" field.
+	Revoker string `json:"revoker,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the APITokenQuery when eager-loading is set.
 	Edges        APITokenEdges `json:"edges"`
@@ -53,9 +66,11 @@ type APITokenEdges struct {
 	Organization *Organization `json:"organization,omitempty"`
 	// Team holds the value of the team edge.
 	Team *Team `json:"team,omitempty"`
+	// Member holds the value of the member edge.
+	Member *Member `json:"member,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [2]bool
+	loadedTypes [3]bool
 }
 
 // OrganizationOrErr returns the Organization value or an error if the edge
@@ -80,16 +95,29 @@ func (e APITokenEdges) TeamOrErr() (*Team, error) {
 	return nil, &NotLoadedError{edge: "team"}
 }
 
+// MemberOrErr returns the Member value or an error if the edge
+// was not loaded in eager-loading, or loaded but was not found.
+func (e APITokenEdges) MemberOrErr() (*Member, error) {
+	if e.Member != nil {
+		return e.Member, nil
+	} else if e.loadedTypes[2] {
+		return nil, &NotFoundError{label: member.Label}
+	}
+	return nil, &NotLoadedError{edge: "member"}
+}
+
 // scanValues returns the types for scanning values from sql.Rows.
 func (*APIToken) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case apitoken.FieldHash, apitoken.FieldScopes:
+		case apitoken.FieldMemberID:
+			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
+		case apitoken.FieldHash, apitoken.FieldScopes, apitoken.FieldWorkflows, apitoken.FieldEnvironments:
 			values[i] = new([]byte)
-		case apitoken.FieldName, apitoken.FieldMaker:
+		case apitoken.FieldName, apitoken.FieldMaker, apitoken.FieldHint, apitoken.FieldRevoker:
 			values[i] = new(sql.NullString)
-		case apitoken.FieldCreatedAt, apitoken.FieldUpdatedAt, apitoken.FieldExpiresAt, apitoken.FieldLastUsedAt:
+		case apitoken.FieldCreatedAt, apitoken.FieldUpdatedAt, apitoken.FieldExpiresAt, apitoken.FieldLastUsedAt, apitoken.FieldRevokedAt:
 			values[i] = new(sql.NullTime)
 		case apitoken.FieldID, apitoken.FieldOrganizationID, apitoken.FieldTeamID:
 			values[i] = new(uuid.UUID)
@@ -177,6 +205,48 @@ func (_m *APIToken) assignValues(columns []string, values []any) error {
 				_m.LastUsedAt = new(time.Time)
 				*_m.LastUsedAt = value.Time
 			}
+		case apitoken.FieldMemberID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field member_id", values[i])
+			} else if value.Valid {
+				_m.MemberID = new(uuid.UUID)
+				*_m.MemberID = *value.S.(*uuid.UUID)
+			}
+		case apitoken.FieldHint:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field hint", values[i])
+			} else if value.Valid {
+				_m.Hint = value.String
+			}
+		case apitoken.FieldWorkflows:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field workflows", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Workflows); err != nil {
+					return fmt.Errorf("unmarshal field workflows: %w", err)
+				}
+			}
+		case apitoken.FieldEnvironments:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field environments", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Environments); err != nil {
+					return fmt.Errorf("unmarshal field environments: %w", err)
+				}
+			}
+		case apitoken.FieldRevokedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field revoked_at", values[i])
+			} else if value.Valid {
+				_m.RevokedAt = new(time.Time)
+				*_m.RevokedAt = value.Time
+			}
+		case apitoken.FieldRevoker:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field revoker", values[i])
+			} else if value.Valid {
+				_m.Revoker = value.String
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -198,6 +268,11 @@ func (_m *APIToken) QueryOrganization() *OrganizationQuery {
 // QueryTeam queries the "team" edge of the APIToken entity.
 func (_m *APIToken) QueryTeam() *TeamQuery {
 	return NewAPITokenClient(_m.config).QueryTeam(_m)
+}
+
+// QueryMember queries the "member" edge of the APIToken entity.
+func (_m *APIToken) QueryMember() *MemberQuery {
+	return NewAPITokenClient(_m.config).QueryMember(_m)
 }
 
 // Update returns a builder for updating this APIToken.
@@ -253,6 +328,28 @@ func (_m *APIToken) String() string {
 		builder.WriteString("last_used_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
+	builder.WriteString(", ")
+	if v := _m.MemberID; v != nil {
+		builder.WriteString("member_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("hint=")
+	builder.WriteString(_m.Hint)
+	builder.WriteString(", ")
+	builder.WriteString("workflows=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Workflows))
+	builder.WriteString(", ")
+	builder.WriteString("environments=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Environments))
+	builder.WriteString(", ")
+	if v := _m.RevokedAt; v != nil {
+		builder.WriteString("revoked_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("revoker=")
+	builder.WriteString(_m.Revoker)
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -14,6 +14,7 @@ import (
 	"entgo.io/ent/schema/field"
 	"github.com/google/uuid"
 	"github.com/seatrial/seatrial/ent/db/apitoken"
+	"github.com/seatrial/seatrial/ent/db/member"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/team"
 )
@@ -118,6 +119,74 @@ func (_c *APITokenCreate) SetNillableLastUsedAt(v *time.Time) *APITokenCreate {
 	return _c
 }
 
+// SetMemberID sets the "member_id" field.
+func (_c *APITokenCreate) SetMemberID(v uuid.UUID) *APITokenCreate {
+	_c.mutation.SetMemberID(v)
+	return _c
+}
+
+// SetNillableMemberID sets the "member_id" field if the given value is not nil.
+func (_c *APITokenCreate) SetNillableMemberID(v *uuid.UUID) *APITokenCreate {
+	if v != nil {
+		_c.SetMemberID(*v)
+	}
+	return _c
+}
+
+// SetHint sets the "hint" field.
+func (_c *APITokenCreate) SetHint(v string) *APITokenCreate {
+	_c.mutation.SetHint(v)
+	return _c
+}
+
+// SetNillableHint sets the "hint" field if the given value is not nil.
+func (_c *APITokenCreate) SetNillableHint(v *string) *APITokenCreate {
+	if v != nil {
+		_c.SetHint(*v)
+	}
+	return _c
+}
+
+// SetWorkflows sets the "workflows" field.
+func (_c *APITokenCreate) SetWorkflows(v []string) *APITokenCreate {
+	_c.mutation.SetWorkflows(v)
+	return _c
+}
+
+// SetEnvironments sets the "environments" field.
+func (_c *APITokenCreate) SetEnvironments(v []string) *APITokenCreate {
+	_c.mutation.SetEnvironments(v)
+	return _c
+}
+
+// SetRevokedAt sets the "revoked_at" field.
+func (_c *APITokenCreate) SetRevokedAt(v time.Time) *APITokenCreate {
+	_c.mutation.SetRevokedAt(v)
+	return _c
+}
+
+// SetNillableRevokedAt sets the "revoked_at" field if the given value is not nil.
+func (_c *APITokenCreate) SetNillableRevokedAt(v *time.Time) *APITokenCreate {
+	if v != nil {
+		_c.SetRevokedAt(*v)
+	}
+	return _c
+}
+
+// SetRevoker sets the "revoker" field.
+func (_c *APITokenCreate) SetRevoker(v string) *APITokenCreate {
+	_c.mutation.SetRevoker(v)
+	return _c
+}
+
+// SetNillableRevoker sets the "revoker" field if the given value is not nil.
+func (_c *APITokenCreate) SetNillableRevoker(v *string) *APITokenCreate {
+	if v != nil {
+		_c.SetRevoker(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *APITokenCreate) SetID(v uuid.UUID) *APITokenCreate {
 	_c.mutation.SetID(v)
@@ -140,6 +209,11 @@ func (_c *APITokenCreate) SetOrganization(v *Organization) *APITokenCreate {
 // SetTeam sets the "team" edge to the Team entity.
 func (_c *APITokenCreate) SetTeam(v *Team) *APITokenCreate {
 	return _c.SetTeamID(v.ID)
+}
+
+// SetMember sets the "member" edge to the Member entity.
+func (_c *APITokenCreate) SetMember(v *Member) *APITokenCreate {
+	return _c.SetMemberID(v.ID)
 }
 
 // Mutation returns the APITokenMutation object of the builder.
@@ -197,6 +271,14 @@ func (_c *APITokenCreate) defaults() error {
 		v := apitoken.DefaultMaker
 		_c.mutation.SetMaker(v)
 	}
+	if _, ok := _c.mutation.Hint(); !ok {
+		v := apitoken.DefaultHint
+		_c.mutation.SetHint(v)
+	}
+	if _, ok := _c.mutation.Revoker(); !ok {
+		v := apitoken.DefaultRevoker
+		_c.mutation.SetRevoker(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if apitoken.DefaultID == nil {
 			return fmt.Errorf("db: uninitialized apitoken.DefaultID (forgotten import db/runtime?)")
@@ -240,6 +322,12 @@ func (_c *APITokenCreate) check() error {
 	}
 	if _, ok := _c.mutation.ExpiresAt(); !ok {
 		return &ValidationError{Name: "expires_at", err: errors.New(`db: missing required field "APIToken.expires_at"`)}
+	}
+	if _, ok := _c.mutation.Hint(); !ok {
+		return &ValidationError{Name: "hint", err: errors.New(`db: missing required field "APIToken.hint"`)}
+	}
+	if _, ok := _c.mutation.Revoker(); !ok {
+		return &ValidationError{Name: "revoker", err: errors.New(`db: missing required field "APIToken.revoker"`)}
 	}
 	if len(_c.mutation.OrganizationIDs()) == 0 {
 		return &ValidationError{Name: "organization", err: errors.New(`db: missing required edge "APIToken.organization"`)}
@@ -315,6 +403,26 @@ func (_c *APITokenCreate) createSpec() (*APIToken, *sqlgraph.CreateSpec) {
 		_spec.SetField(apitoken.FieldLastUsedAt, field.TypeTime, value)
 		_node.LastUsedAt = &value
 	}
+	if value, ok := _c.mutation.Hint(); ok {
+		_spec.SetField(apitoken.FieldHint, field.TypeString, value)
+		_node.Hint = value
+	}
+	if value, ok := _c.mutation.Workflows(); ok {
+		_spec.SetField(apitoken.FieldWorkflows, field.TypeJSON, value)
+		_node.Workflows = value
+	}
+	if value, ok := _c.mutation.Environments(); ok {
+		_spec.SetField(apitoken.FieldEnvironments, field.TypeJSON, value)
+		_node.Environments = value
+	}
+	if value, ok := _c.mutation.RevokedAt(); ok {
+		_spec.SetField(apitoken.FieldRevokedAt, field.TypeTime, value)
+		_node.RevokedAt = &value
+	}
+	if value, ok := _c.mutation.Revoker(); ok {
+		_spec.SetField(apitoken.FieldRevoker, field.TypeString, value)
+		_node.Revoker = value
+	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
@@ -347,6 +455,23 @@ func (_c *APITokenCreate) createSpec() (*APIToken, *sqlgraph.CreateSpec) {
 			edge.Target.Nodes = append(edge.Target.Nodes, k)
 		}
 		_node.TeamID = nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.MemberIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   apitoken.MemberTable,
+			Columns: []string{apitoken.MemberColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(member.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_node.MemberID = &nodes[0]
 		_spec.Edges = append(_spec.Edges, edge)
 	}
 	return _node, _spec
@@ -455,6 +580,36 @@ func (u *APITokenUpsert) ClearLastUsedAt() *APITokenUpsert {
 	return u
 }
 
+// SetRevokedAt sets the "revoked_at" field.
+func (u *APITokenUpsert) SetRevokedAt(v time.Time) *APITokenUpsert {
+	u.Set(apitoken.FieldRevokedAt, v)
+	return u
+}
+
+// UpdateRevokedAt sets the "revoked_at" field to the value that was provided on create.
+func (u *APITokenUpsert) UpdateRevokedAt() *APITokenUpsert {
+	u.SetExcluded(apitoken.FieldRevokedAt)
+	return u
+}
+
+// ClearRevokedAt clears the value of the "revoked_at" field.
+func (u *APITokenUpsert) ClearRevokedAt() *APITokenUpsert {
+	u.SetNull(apitoken.FieldRevokedAt)
+	return u
+}
+
+// SetRevoker sets the "revoker" field.
+func (u *APITokenUpsert) SetRevoker(v string) *APITokenUpsert {
+	u.Set(apitoken.FieldRevoker, v)
+	return u
+}
+
+// UpdateRevoker sets the "revoker" field to the value that was provided on create.
+func (u *APITokenUpsert) UpdateRevoker() *APITokenUpsert {
+	u.SetExcluded(apitoken.FieldRevoker)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -489,6 +644,18 @@ func (u *APITokenUpsertOne) UpdateNewValues() *APITokenUpsertOne {
 		}
 		if _, exists := u.create.mutation.ExpiresAt(); exists {
 			s.SetIgnore(apitoken.FieldExpiresAt)
+		}
+		if _, exists := u.create.mutation.MemberID(); exists {
+			s.SetIgnore(apitoken.FieldMemberID)
+		}
+		if _, exists := u.create.mutation.Hint(); exists {
+			s.SetIgnore(apitoken.FieldHint)
+		}
+		if _, exists := u.create.mutation.Workflows(); exists {
+			s.SetIgnore(apitoken.FieldWorkflows)
+		}
+		if _, exists := u.create.mutation.Environments(); exists {
+			s.SetIgnore(apitoken.FieldEnvironments)
 		}
 	}))
 	return u
@@ -581,6 +748,41 @@ func (u *APITokenUpsertOne) UpdateLastUsedAt() *APITokenUpsertOne {
 func (u *APITokenUpsertOne) ClearLastUsedAt() *APITokenUpsertOne {
 	return u.Update(func(s *APITokenUpsert) {
 		s.ClearLastUsedAt()
+	})
+}
+
+// SetRevokedAt sets the "revoked_at" field.
+func (u *APITokenUpsertOne) SetRevokedAt(v time.Time) *APITokenUpsertOne {
+	return u.Update(func(s *APITokenUpsert) {
+		s.SetRevokedAt(v)
+	})
+}
+
+// UpdateRevokedAt sets the "revoked_at" field to the value that was provided on create.
+func (u *APITokenUpsertOne) UpdateRevokedAt() *APITokenUpsertOne {
+	return u.Update(func(s *APITokenUpsert) {
+		s.UpdateRevokedAt()
+	})
+}
+
+// ClearRevokedAt clears the value of the "revoked_at" field.
+func (u *APITokenUpsertOne) ClearRevokedAt() *APITokenUpsertOne {
+	return u.Update(func(s *APITokenUpsert) {
+		s.ClearRevokedAt()
+	})
+}
+
+// SetRevoker sets the "revoker" field.
+func (u *APITokenUpsertOne) SetRevoker(v string) *APITokenUpsertOne {
+	return u.Update(func(s *APITokenUpsert) {
+		s.SetRevoker(v)
+	})
+}
+
+// UpdateRevoker sets the "revoker" field to the value that was provided on create.
+func (u *APITokenUpsertOne) UpdateRevoker() *APITokenUpsertOne {
+	return u.Update(func(s *APITokenUpsert) {
+		s.UpdateRevoker()
 	})
 }
 
@@ -785,6 +987,18 @@ func (u *APITokenUpsertBulk) UpdateNewValues() *APITokenUpsertBulk {
 			if _, exists := b.mutation.ExpiresAt(); exists {
 				s.SetIgnore(apitoken.FieldExpiresAt)
 			}
+			if _, exists := b.mutation.MemberID(); exists {
+				s.SetIgnore(apitoken.FieldMemberID)
+			}
+			if _, exists := b.mutation.Hint(); exists {
+				s.SetIgnore(apitoken.FieldHint)
+			}
+			if _, exists := b.mutation.Workflows(); exists {
+				s.SetIgnore(apitoken.FieldWorkflows)
+			}
+			if _, exists := b.mutation.Environments(); exists {
+				s.SetIgnore(apitoken.FieldEnvironments)
+			}
 		}
 	}))
 	return u
@@ -877,6 +1091,41 @@ func (u *APITokenUpsertBulk) UpdateLastUsedAt() *APITokenUpsertBulk {
 func (u *APITokenUpsertBulk) ClearLastUsedAt() *APITokenUpsertBulk {
 	return u.Update(func(s *APITokenUpsert) {
 		s.ClearLastUsedAt()
+	})
+}
+
+// SetRevokedAt sets the "revoked_at" field.
+func (u *APITokenUpsertBulk) SetRevokedAt(v time.Time) *APITokenUpsertBulk {
+	return u.Update(func(s *APITokenUpsert) {
+		s.SetRevokedAt(v)
+	})
+}
+
+// UpdateRevokedAt sets the "revoked_at" field to the value that was provided on create.
+func (u *APITokenUpsertBulk) UpdateRevokedAt() *APITokenUpsertBulk {
+	return u.Update(func(s *APITokenUpsert) {
+		s.UpdateRevokedAt()
+	})
+}
+
+// ClearRevokedAt clears the value of the "revoked_at" field.
+func (u *APITokenUpsertBulk) ClearRevokedAt() *APITokenUpsertBulk {
+	return u.Update(func(s *APITokenUpsert) {
+		s.ClearRevokedAt()
+	})
+}
+
+// SetRevoker sets the "revoker" field.
+func (u *APITokenUpsertBulk) SetRevoker(v string) *APITokenUpsertBulk {
+	return u.Update(func(s *APITokenUpsert) {
+		s.SetRevoker(v)
+	})
+}
+
+// UpdateRevoker sets the "revoker" field to the value that was provided on create.
+func (u *APITokenUpsertBulk) UpdateRevoker() *APITokenUpsertBulk {
+	return u.Update(func(s *APITokenUpsert) {
+		s.UpdateRevoker()
 	})
 }
 

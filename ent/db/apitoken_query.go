@@ -15,6 +15,7 @@ import (
 	"entgo.io/ent/schema/field"
 	"github.com/google/uuid"
 	"github.com/seatrial/seatrial/ent/db/apitoken"
+	"github.com/seatrial/seatrial/ent/db/member"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/team"
@@ -29,6 +30,7 @@ type APITokenQuery struct {
 	predicates       []predicate.APIToken
 	withOrganization *OrganizationQuery
 	withTeam         *TeamQuery
+	withMember       *MemberQuery
 	modifiers        []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
@@ -103,6 +105,28 @@ func (_q *APITokenQuery) QueryTeam() *TeamQuery {
 			sqlgraph.From(apitoken.Table, apitoken.FieldID, selector),
 			sqlgraph.To(team.Table, team.FieldID),
 			sqlgraph.Edge(sqlgraph.M2O, false, apitoken.TeamTable, apitoken.TeamColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryMember chains the current query on the "member" edge.
+func (_q *APITokenQuery) QueryMember() *MemberQuery {
+	query := (&MemberClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(apitoken.Table, apitoken.FieldID, selector),
+			sqlgraph.To(member.Table, member.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, apitoken.MemberTable, apitoken.MemberColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -304,6 +328,7 @@ func (_q *APITokenQuery) Clone() *APITokenQuery {
 		predicates:       append([]predicate.APIToken{}, _q.predicates...),
 		withOrganization: _q.withOrganization.Clone(),
 		withTeam:         _q.withTeam.Clone(),
+		withMember:       _q.withMember.Clone(),
 		// clone intermediate query.
 		sql:       _q.sql.Clone(),
 		path:      _q.path,
@@ -330,6 +355,17 @@ func (_q *APITokenQuery) WithTeam(opts ...func(*TeamQuery)) *APITokenQuery {
 		opt(query)
 	}
 	_q.withTeam = query
+	return _q
+}
+
+// WithMember tells the query-builder to eager-load the nodes that are connected to
+// the "member" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *APITokenQuery) WithMember(opts ...func(*MemberQuery)) *APITokenQuery {
+	query := (&MemberClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withMember = query
 	return _q
 }
 
@@ -417,9 +453,10 @@ func (_q *APITokenQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*API
 	var (
 		nodes       = []*APIToken{}
 		_spec       = _q.querySpec()
-		loadedTypes = [2]bool{
+		loadedTypes = [3]bool{
 			_q.withOrganization != nil,
 			_q.withTeam != nil,
+			_q.withMember != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
@@ -452,6 +489,12 @@ func (_q *APITokenQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*API
 	if query := _q.withTeam; query != nil {
 		if err := _q.loadTeam(ctx, query, nodes, nil,
 			func(n *APIToken, e *Team) { n.Edges.Team = e }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withMember; query != nil {
+		if err := _q.loadMember(ctx, query, nodes, nil,
+			func(n *APIToken, e *Member) { n.Edges.Member = e }); err != nil {
 			return nil, err
 		}
 	}
@@ -516,6 +559,38 @@ func (_q *APITokenQuery) loadTeam(ctx context.Context, query *TeamQuery, nodes [
 	}
 	return nil
 }
+func (_q *APITokenQuery) loadMember(ctx context.Context, query *MemberQuery, nodes []*APIToken, init func(*APIToken), assign func(*APIToken, *Member)) error {
+	ids := make([]uuid.UUID, 0, len(nodes))
+	nodeids := make(map[uuid.UUID][]*APIToken)
+	for i := range nodes {
+		if nodes[i].MemberID == nil {
+			continue
+		}
+		fk := *nodes[i].MemberID
+		if _, ok := nodeids[fk]; !ok {
+			ids = append(ids, fk)
+		}
+		nodeids[fk] = append(nodeids[fk], nodes[i])
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	query.Where(member.IDIn(ids...))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		nodes, ok := nodeids[n.ID]
+		if !ok {
+			return fmt.Errorf(`unexpected foreign-key "member_id" returned %v`, n.ID)
+		}
+		for i := range nodes {
+			assign(nodes[i], n)
+		}
+	}
+	return nil
+}
 
 func (_q *APITokenQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
@@ -550,6 +625,9 @@ func (_q *APITokenQuery) querySpec() *sqlgraph.QuerySpec {
 		}
 		if _q.withTeam != nil {
 			_spec.Node.AddColumnOnce(apitoken.FieldTeamID)
+		}
+		if _q.withMember != nil {
+			_spec.Node.AddColumnOnce(apitoken.FieldMemberID)
 		}
 	}
 	if ps := _q.predicates; len(ps) > 0 {

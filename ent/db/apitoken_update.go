@@ -82,6 +82,40 @@ func (_u *APITokenUpdate) ClearLastUsedAt() *APITokenUpdate {
 	return _u
 }
 
+// SetRevokedAt sets the "revoked_at" field.
+func (_u *APITokenUpdate) SetRevokedAt(v time.Time) *APITokenUpdate {
+	_u.mutation.SetRevokedAt(v)
+	return _u
+}
+
+// SetNillableRevokedAt sets the "revoked_at" field if the given value is not nil.
+func (_u *APITokenUpdate) SetNillableRevokedAt(v *time.Time) *APITokenUpdate {
+	if v != nil {
+		_u.SetRevokedAt(*v)
+	}
+	return _u
+}
+
+// ClearRevokedAt clears the value of the "revoked_at" field.
+func (_u *APITokenUpdate) ClearRevokedAt() *APITokenUpdate {
+	_u.mutation.ClearRevokedAt()
+	return _u
+}
+
+// SetRevoker sets the "revoker" field.
+func (_u *APITokenUpdate) SetRevoker(v string) *APITokenUpdate {
+	_u.mutation.SetRevoker(v)
+	return _u
+}
+
+// SetNillableRevoker sets the "revoker" field if the given value is not nil.
+func (_u *APITokenUpdate) SetNillableRevoker(v *string) *APITokenUpdate {
+	if v != nil {
+		_u.SetRevoker(*v)
+	}
+	return _u
+}
+
 // Mutation returns the APITokenMutation object of the builder.
 func (_u *APITokenUpdate) Mutation() *APITokenMutation {
 	return _u.mutation
@@ -183,6 +217,21 @@ func (_u *APITokenUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.LastUsedAtCleared() {
 		_spec.ClearField(apitoken.FieldLastUsedAt, field.TypeTime)
 	}
+	if _u.mutation.WorkflowsCleared() {
+		_spec.ClearField(apitoken.FieldWorkflows, field.TypeJSON)
+	}
+	if _u.mutation.EnvironmentsCleared() {
+		_spec.ClearField(apitoken.FieldEnvironments, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.RevokedAt(); ok {
+		_spec.SetField(apitoken.FieldRevokedAt, field.TypeTime, value)
+	}
+	if _u.mutation.RevokedAtCleared() {
+		_spec.ClearField(apitoken.FieldRevokedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Revoker(); ok {
+		_spec.SetField(apitoken.FieldRevoker, field.TypeString, value)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -254,6 +303,40 @@ func (_u *APITokenUpdateOne) SetNillableLastUsedAt(v *time.Time) *APITokenUpdate
 // ClearLastUsedAt clears the value of the "last_used_at" field.
 func (_u *APITokenUpdateOne) ClearLastUsedAt() *APITokenUpdateOne {
 	_u.mutation.ClearLastUsedAt()
+	return _u
+}
+
+// SetRevokedAt sets the "revoked_at" field.
+func (_u *APITokenUpdateOne) SetRevokedAt(v time.Time) *APITokenUpdateOne {
+	_u.mutation.SetRevokedAt(v)
+	return _u
+}
+
+// SetNillableRevokedAt sets the "revoked_at" field if the given value is not nil.
+func (_u *APITokenUpdateOne) SetNillableRevokedAt(v *time.Time) *APITokenUpdateOne {
+	if v != nil {
+		_u.SetRevokedAt(*v)
+	}
+	return _u
+}
+
+// ClearRevokedAt clears the value of the "revoked_at" field.
+func (_u *APITokenUpdateOne) ClearRevokedAt() *APITokenUpdateOne {
+	_u.mutation.ClearRevokedAt()
+	return _u
+}
+
+// SetRevoker sets the "revoker" field.
+func (_u *APITokenUpdateOne) SetRevoker(v string) *APITokenUpdateOne {
+	_u.mutation.SetRevoker(v)
+	return _u
+}
+
+// SetNillableRevoker sets the "revoker" field if the given value is not nil.
+func (_u *APITokenUpdateOne) SetNillableRevoker(v *string) *APITokenUpdateOne {
+	if v != nil {
+		_u.SetRevoker(*v)
+	}
 	return _u
 }
 
@@ -387,6 +470,21 @@ func (_u *APITokenUpdateOne) sqlSave(ctx context.Context) (_node *APIToken, err 
 	}
 	if _u.mutation.LastUsedAtCleared() {
 		_spec.ClearField(apitoken.FieldLastUsedAt, field.TypeTime)
+	}
+	if _u.mutation.WorkflowsCleared() {
+		_spec.ClearField(apitoken.FieldWorkflows, field.TypeJSON)
+	}
+	if _u.mutation.EnvironmentsCleared() {
+		_spec.ClearField(apitoken.FieldEnvironments, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.RevokedAt(); ok {
+		_spec.SetField(apitoken.FieldRevokedAt, field.TypeTime, value)
+	}
+	if _u.mutation.RevokedAtCleared() {
+		_spec.ClearField(apitoken.FieldRevokedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Revoker(); ok {
+		_spec.SetField(apitoken.FieldRevoker, field.TypeString, value)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &APIToken{config: _u.config}

@@ -22,6 +22,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
+	"github.com/seatrial/seatrial/ent/db/invitation"
 	"github.com/seatrial/seatrial/ent/db/logchunk"
 	"github.com/seatrial/seatrial/ent/db/logstream"
 	"github.com/seatrial/seatrial/ent/db/member"
@@ -38,6 +39,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
 	"github.com/seatrial/seatrial/ent/db/team"
+	"github.com/seatrial/seatrial/ent/db/teammember"
 	"github.com/seatrial/seatrial/ent/db/template"
 	"github.com/seatrial/seatrial/ent/db/templaterevision"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
@@ -116,6 +118,7 @@ func checkColumn(t, c string) error {
 			environment.Table:             environment.ValidColumn,
 			execution.Table:               execution.ValidColumn,
 			file.Table:                    file.ValidColumn,
+			invitation.Table:              invitation.ValidColumn,
 			logchunk.Table:                logchunk.ValidColumn,
 			logstream.Table:               logstream.ValidColumn,
 			member.Table:                  member.ValidColumn,
@@ -132,6 +135,7 @@ func checkColumn(t, c string) error {
 			setting.Table:                 setting.ValidColumn,
 			step.Table:                    step.ValidColumn,
 			team.Table:                    team.ValidColumn,
+			teammember.Table:              teammember.ValidColumn,
 			template.Table:                template.ValidColumn,
 			templaterevision.Table:        templaterevision.ValidColumn,
 			templateuse.Table:             templateuse.ValidColumn,

@@ -13,6 +13,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
+	"github.com/seatrial/seatrial/ent/db/invitation"
 	"github.com/seatrial/seatrial/ent/db/logchunk"
 	"github.com/seatrial/seatrial/ent/db/logstream"
 	"github.com/seatrial/seatrial/ent/db/member"
@@ -30,6 +31,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
 	"github.com/seatrial/seatrial/ent/db/team"
+	"github.com/seatrial/seatrial/ent/db/teammember"
 	"github.com/seatrial/seatrial/ent/db/template"
 	"github.com/seatrial/seatrial/ent/db/templaterevision"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
@@ -47,7 +49,7 @@ import (
 
 // schemaGraph holds a representation of ent/schema at runtime.
 var schemaGraph = func() *sqlgraph.Schema {
-	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 34)}
+	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 36)}
 	graph.Nodes[0] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   apitoken.Table,
@@ -69,6 +71,12 @@ var schemaGraph = func() *sqlgraph.Schema {
 			apitoken.FieldMaker:          {Type: field.TypeString, Column: apitoken.FieldMaker},
 			apitoken.FieldExpiresAt:      {Type: field.TypeTime, Column: apitoken.FieldExpiresAt},
 			apitoken.FieldLastUsedAt:     {Type: field.TypeTime, Column: apitoken.FieldLastUsedAt},
+			apitoken.FieldMemberID:       {Type: field.TypeUUID, Column: apitoken.FieldMemberID},
+			apitoken.FieldHint:           {Type: field.TypeString, Column: apitoken.FieldHint},
+			apitoken.FieldWorkflows:      {Type: field.TypeJSON, Column: apitoken.FieldWorkflows},
+			apitoken.FieldEnvironments:   {Type: field.TypeJSON, Column: apitoken.FieldEnvironments},
+			apitoken.FieldRevokedAt:      {Type: field.TypeTime, Column: apitoken.FieldRevokedAt},
+			apitoken.FieldRevoker:        {Type: field.TypeString, Column: apitoken.FieldRevoker},
 		},
 	}
 	graph.Nodes[1] = &sqlgraph.Node{
@@ -248,6 +256,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			environment.FieldClusterID:      {Type: field.TypeUUID, Column: environment.FieldClusterID},
 			environment.FieldName:           {Type: field.TypeString, Column: environment.FieldName},
 			environment.FieldNamespace:      {Type: field.TypeString, Column: environment.FieldNamespace},
+			environment.FieldTeamID:         {Type: field.TypeUUID, Column: environment.FieldTeamID},
 		},
 	}
 	graph.Nodes[8] = &sqlgraph.Node{
@@ -324,6 +333,30 @@ var schemaGraph = func() *sqlgraph.Schema {
 	}
 	graph.Nodes[10] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
+			Table:   invitation.Table,
+			Columns: invitation.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: invitation.FieldID,
+			},
+		},
+		Type: "Invitation",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			invitation.FieldCreatedAt:      {Type: field.TypeTime, Column: invitation.FieldCreatedAt},
+			invitation.FieldUpdatedAt:      {Type: field.TypeTime, Column: invitation.FieldUpdatedAt},
+			invitation.FieldOrganizationID: {Type: field.TypeUUID, Column: invitation.FieldOrganizationID},
+			invitation.FieldTeamID:         {Type: field.TypeUUID, Column: invitation.FieldTeamID},
+			invitation.FieldEmail:          {Type: field.TypeString, Column: invitation.FieldEmail},
+			invitation.FieldRole:           {Type: field.TypeString, Column: invitation.FieldRole},
+			invitation.FieldMaker:          {Type: field.TypeString, Column: invitation.FieldMaker},
+			invitation.FieldHash:           {Type: field.TypeBytes, Column: invitation.FieldHash},
+			invitation.FieldExpiresAt:      {Type: field.TypeTime, Column: invitation.FieldExpiresAt},
+			invitation.FieldAcceptedAt:     {Type: field.TypeTime, Column: invitation.FieldAcceptedAt},
+			invitation.FieldWithdrawnAt:    {Type: field.TypeTime, Column: invitation.FieldWithdrawnAt},
+		},
+	}
+	graph.Nodes[11] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logchunk.Table,
 			Columns: logchunk.Columns,
 			ID: &sqlgraph.FieldSpec{
@@ -350,7 +383,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logchunk.FieldData:           {Type: field.TypeBytes, Column: logchunk.FieldData},
 		},
 	}
-	graph.Nodes[11] = &sqlgraph.Node{
+	graph.Nodes[12] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logstream.Table,
 			Columns: logstream.Columns,
@@ -378,7 +411,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logstream.FieldViaKubeAPI:     {Type: field.TypeBool, Column: logstream.FieldViaKubeAPI},
 		},
 	}
-	graph.Nodes[12] = &sqlgraph.Node{
+	graph.Nodes[13] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   member.Table,
 			Columns: member.Columns,
@@ -394,11 +427,16 @@ var schemaGraph = func() *sqlgraph.Schema {
 			member.FieldOrganizationID: {Type: field.TypeUUID, Column: member.FieldOrganizationID},
 			member.FieldTeamID:         {Type: field.TypeUUID, Column: member.FieldTeamID},
 			member.FieldEmail:          {Type: field.TypeString, Column: member.FieldEmail},
+			member.FieldName:           {Type: field.TypeString, Column: member.FieldName},
 			member.FieldPasswordHash:   {Type: field.TypeString, Column: member.FieldPasswordHash},
 			member.FieldRole:           {Type: field.TypeString, Column: member.FieldRole},
+			member.FieldTotpSecret:     {Type: field.TypeString, Column: member.FieldTotpSecret},
+			member.FieldTotpSince:      {Type: field.TypeTime, Column: member.FieldTotpSince},
+			member.FieldTotpUsed:       {Type: field.TypeInt64, Column: member.FieldTotpUsed},
+			member.FieldRecoveryHashes: {Type: field.TypeJSON, Column: member.FieldRecoveryHashes},
 		},
 	}
-	graph.Nodes[13] = &sqlgraph.Node{
+	graph.Nodes[14] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   membersession.Table,
 			Columns: membersession.Columns,
@@ -415,9 +453,12 @@ var schemaGraph = func() *sqlgraph.Schema {
 			membersession.FieldMemberID:       {Type: field.TypeUUID, Column: membersession.FieldMemberID},
 			membersession.FieldExpiresAt:      {Type: field.TypeTime, Column: membersession.FieldExpiresAt},
 			membersession.FieldEndedAt:        {Type: field.TypeTime, Column: membersession.FieldEndedAt},
+			membersession.FieldSeenAt:         {Type: field.TypeTime, Column: membersession.FieldSeenAt},
+			membersession.FieldRemote:         {Type: field.TypeString, Column: membersession.FieldRemote},
+			membersession.FieldBrowser:        {Type: field.TypeString, Column: membersession.FieldBrowser},
 		},
 	}
-	graph.Nodes[14] = &sqlgraph.Node{
+	graph.Nodes[15] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   organization.Table,
 			Columns: organization.Columns,
@@ -428,11 +469,17 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		Type: "Organization",
 		Fields: map[string]*sqlgraph.FieldSpec{
-			organization.FieldCreatedAt: {Type: field.TypeTime, Column: organization.FieldCreatedAt},
-			organization.FieldName:      {Type: field.TypeString, Column: organization.FieldName},
+			organization.FieldCreatedAt:     {Type: field.TypeTime, Column: organization.FieldCreatedAt},
+			organization.FieldName:          {Type: field.TypeString, Column: organization.FieldName},
+			organization.FieldVisibility:    {Type: field.TypeString, Column: organization.FieldVisibility},
+			organization.FieldQuotaRuns:     {Type: field.TypeInt64, Column: organization.FieldQuotaRuns},
+			organization.FieldQuotaQueued:   {Type: field.TypeInt64, Column: organization.FieldQuotaQueued},
+			organization.FieldQuotaLogBytes: {Type: field.TypeInt64, Column: organization.FieldQuotaLogBytes},
+			organization.FieldQuotaClusters: {Type: field.TypeInt64, Column: organization.FieldQuotaClusters},
+			organization.FieldQuotaCalls:    {Type: field.TypeInt64, Column: organization.FieldQuotaCalls},
 		},
 	}
-	graph.Nodes[15] = &sqlgraph.Node{
+	graph.Nodes[16] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   quarantine.Table,
 			Columns: quarantine.Columns,
@@ -457,7 +504,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			quarantine.FieldEndedAt:        {Type: field.TypeTime, Column: quarantine.FieldEndedAt},
 		},
 	}
-	graph.Nodes[16] = &sqlgraph.Node{
+	graph.Nodes[17] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   readinesspolicy.Table,
 			Columns: readinesspolicy.Columns,
@@ -478,7 +525,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			readinesspolicy.FieldRevision:       {Type: field.TypeInt, Column: readinesspolicy.FieldRevision},
 		},
 	}
-	graph.Nodes[17] = &sqlgraph.Node{
+	graph.Nodes[18] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   readinesspolicyrevision.Table,
 			Columns: readinesspolicyrevision.Columns,
@@ -498,7 +545,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			readinesspolicyrevision.FieldSource:         {Type: field.TypeString, Column: readinesspolicyrevision.FieldSource},
 		},
 	}
-	graph.Nodes[18] = &sqlgraph.Node{
+	graph.Nodes[19] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   release.Table,
 			Columns: release.Columns,
@@ -533,7 +580,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			release.FieldCause:          {Type: field.TypeString, Column: release.FieldCause},
 		},
 	}
-	graph.Nodes[19] = &sqlgraph.Node{
+	graph.Nodes[20] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   releasechange.Table,
 			Columns: releasechange.Columns,
@@ -554,7 +601,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			releasechange.FieldCause:          {Type: field.TypeString, Column: releasechange.FieldCause},
 		},
 	}
-	graph.Nodes[20] = &sqlgraph.Node{
+	graph.Nodes[21] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   releaseexecution.Table,
 			Columns: releaseexecution.Columns,
@@ -573,7 +620,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			releaseexecution.FieldReason:         {Type: field.TypeString, Column: releaseexecution.FieldReason},
 		},
 	}
-	graph.Nodes[21] = &sqlgraph.Node{
+	graph.Nodes[22] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   run.Table,
 			Columns: run.Columns,
@@ -610,7 +657,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			run.FieldAdmittedAt:       {Type: field.TypeTime, Column: run.FieldAdmittedAt},
 		},
 	}
-	graph.Nodes[22] = &sqlgraph.Node{
+	graph.Nodes[23] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   service.Table,
 			Columns: service.Columns,
@@ -636,7 +683,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			service.FieldLogWithheld:    {Type: field.TypeBool, Column: service.FieldLogWithheld},
 		},
 	}
-	graph.Nodes[23] = &sqlgraph.Node{
+	graph.Nodes[24] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   setting.Table,
 			Columns: setting.Columns,
@@ -651,7 +698,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			setting.FieldValue:     {Type: field.TypeBytes, Column: setting.FieldValue},
 		},
 	}
-	graph.Nodes[24] = &sqlgraph.Node{
+	graph.Nodes[25] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   step.Table,
 			Columns: step.Columns,
@@ -680,7 +727,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			step.FieldExitResultID:   {Type: field.TypeUUID, Column: step.FieldExitResultID},
 		},
 	}
-	graph.Nodes[25] = &sqlgraph.Node{
+	graph.Nodes[26] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   team.Table,
 			Columns: team.Columns,
@@ -697,7 +744,25 @@ var schemaGraph = func() *sqlgraph.Schema {
 			team.FieldName:           {Type: field.TypeString, Column: team.FieldName},
 		},
 	}
-	graph.Nodes[26] = &sqlgraph.Node{
+	graph.Nodes[27] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   teammember.Table,
+			Columns: teammember.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: teammember.FieldID,
+			},
+		},
+		Type: "TeamMember",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			teammember.FieldCreatedAt:      {Type: field.TypeTime, Column: teammember.FieldCreatedAt},
+			teammember.FieldUpdatedAt:      {Type: field.TypeTime, Column: teammember.FieldUpdatedAt},
+			teammember.FieldOrganizationID: {Type: field.TypeUUID, Column: teammember.FieldOrganizationID},
+			teammember.FieldTeamID:         {Type: field.TypeUUID, Column: teammember.FieldTeamID},
+			teammember.FieldMemberID:       {Type: field.TypeUUID, Column: teammember.FieldMemberID},
+		},
+	}
+	graph.Nodes[28] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   template.Table,
 			Columns: template.Columns,
@@ -718,7 +783,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			template.FieldRevision:       {Type: field.TypeInt, Column: template.FieldRevision},
 		},
 	}
-	graph.Nodes[27] = &sqlgraph.Node{
+	graph.Nodes[29] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templaterevision.Table,
 			Columns: templaterevision.Columns,
@@ -738,7 +803,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templaterevision.FieldSource:         {Type: field.TypeString, Column: templaterevision.FieldSource},
 		},
 	}
-	graph.Nodes[28] = &sqlgraph.Node{
+	graph.Nodes[30] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templateuse.Table,
 			Columns: templateuse.Columns,
@@ -757,7 +822,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templateuse.FieldUserName:       {Type: field.TypeString, Column: templateuse.FieldUserName},
 		},
 	}
-	graph.Nodes[29] = &sqlgraph.Node{
+	graph.Nodes[31] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   testresult.Table,
 			Columns: testresult.Columns,
@@ -791,7 +856,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			testresult.FieldDetail:          {Type: field.TypeString, Column: testresult.FieldDetail},
 		},
 	}
-	graph.Nodes[30] = &sqlgraph.Node{
+	graph.Nodes[32] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   teststrip.Table,
 			Columns: teststrip.Columns,
@@ -812,7 +877,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			teststrip.FieldUnreliableAt:    {Type: field.TypeTime, Column: teststrip.FieldUnreliableAt},
 		},
 	}
-	graph.Nodes[31] = &sqlgraph.Node{
+	graph.Nodes[33] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   waiver.Table,
 			Columns: waiver.Columns,
@@ -842,7 +907,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			waiver.FieldRevokedAt:      {Type: field.TypeTime, Column: waiver.FieldRevokedAt},
 		},
 	}
-	graph.Nodes[32] = &sqlgraph.Node{
+	graph.Nodes[34] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflow.Table,
 			Columns: workflow.Columns,
@@ -861,9 +926,10 @@ var schemaGraph = func() *sqlgraph.Schema {
 			workflow.FieldLabels:         {Type: field.TypeJSON, Column: workflow.FieldLabels},
 			workflow.FieldDescription:    {Type: field.TypeString, Column: workflow.FieldDescription},
 			workflow.FieldRevision:       {Type: field.TypeInt, Column: workflow.FieldRevision},
+			workflow.FieldRestricted:     {Type: field.TypeBool, Column: workflow.FieldRestricted},
 		},
 	}
-	graph.Nodes[33] = &sqlgraph.Node{
+	graph.Nodes[35] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflowrevision.Table,
 			Columns: workflowrevision.Columns,
@@ -906,6 +972,18 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"APIToken",
 		"Team",
+	)
+	graph.MustAddE(
+		"member",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   apitoken.MemberTable,
+			Columns: []string{apitoken.MemberColumn},
+			Bidi:    false,
+		},
+		"APIToken",
+		"Member",
 	)
 	graph.MustAddE(
 		"organization",
@@ -1100,6 +1178,18 @@ var schemaGraph = func() *sqlgraph.Schema {
 		"Cluster",
 	)
 	graph.MustAddE(
+		"team",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   environment.TeamTable,
+			Columns: []string{environment.TeamColumn},
+			Bidi:    false,
+		},
+		"Environment",
+		"Team",
+	)
+	graph.MustAddE(
 		"organization",
 		&sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
@@ -1158,6 +1248,30 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"File",
 		"Attempt",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   invitation.OrganizationTable,
+			Columns: []string{invitation.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Invitation",
+		"Organization",
+	)
+	graph.MustAddE(
+		"team",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   invitation.TeamTable,
+			Columns: []string{invitation.TeamColumn},
+			Bidi:    false,
+		},
+		"Invitation",
+		"Team",
 	)
 	graph.MustAddE(
 		"organization",
@@ -1512,6 +1626,42 @@ var schemaGraph = func() *sqlgraph.Schema {
 		&sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
 			Inverse: false,
+			Table:   teammember.OrganizationTable,
+			Columns: []string{teammember.OrganizationColumn},
+			Bidi:    false,
+		},
+		"TeamMember",
+		"Organization",
+	)
+	graph.MustAddE(
+		"team",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   teammember.TeamTable,
+			Columns: []string{teammember.TeamColumn},
+			Bidi:    false,
+		},
+		"TeamMember",
+		"Team",
+	)
+	graph.MustAddE(
+		"member",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   teammember.MemberTable,
+			Columns: []string{teammember.MemberColumn},
+			Bidi:    false,
+		},
+		"TeamMember",
+		"Member",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
 			Table:   template.OrganizationTable,
 			Columns: []string{template.OrganizationColumn},
 			Bidi:    false,
@@ -1786,6 +1936,36 @@ func (f *APITokenFilter) WhereLastUsedAt(p entql.TimeP) {
 	f.Where(p.Field(apitoken.FieldLastUsedAt))
 }
 
+// WhereMemberID applies the entql [16]byte predicate on the member_id field.
+func (f *APITokenFilter) WhereMemberID(p entql.ValueP) {
+	f.Where(p.Field(apitoken.FieldMemberID))
+}
+
+// WhereHint applies the entql string predicate on the hint field.
+func (f *APITokenFilter) WhereHint(p entql.StringP) {
+	f.Where(p.Field(apitoken.FieldHint))
+}
+
+// WhereWorkflows applies the entql json.RawMessage predicate on the workflows field.
+func (f *APITokenFilter) WhereWorkflows(p entql.BytesP) {
+	f.Where(p.Field(apitoken.FieldWorkflows))
+}
+
+// WhereEnvironments applies the entql json.RawMessage predicate on the environments field.
+func (f *APITokenFilter) WhereEnvironments(p entql.BytesP) {
+	f.Where(p.Field(apitoken.FieldEnvironments))
+}
+
+// WhereRevokedAt applies the entql time.Time predicate on the revoked_at field.
+func (f *APITokenFilter) WhereRevokedAt(p entql.TimeP) {
+	f.Where(p.Field(apitoken.FieldRevokedAt))
+}
+
+// WhereRevoker applies the entql string predicate on the revoker field.
+func (f *APITokenFilter) WhereRevoker(p entql.StringP) {
+	f.Where(p.Field(apitoken.FieldRevoker))
+}
+
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
 func (f *APITokenFilter) WhereHasOrganization() {
 	f.Where(entql.HasEdge("organization"))
@@ -1808,6 +1988,20 @@ func (f *APITokenFilter) WhereHasTeam() {
 // WhereHasTeamWith applies a predicate to check if query has an edge team with a given conditions (other predicates).
 func (f *APITokenFilter) WhereHasTeamWith(preds ...predicate.Team) {
 	f.Where(entql.HasEdgeWith("team", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasMember applies a predicate to check if query has an edge member.
+func (f *APITokenFilter) WhereHasMember() {
+	f.Where(entql.HasEdge("member"))
+}
+
+// WhereHasMemberWith applies a predicate to check if query has an edge member with a given conditions (other predicates).
+func (f *APITokenFilter) WhereHasMemberWith(preds ...predicate.Member) {
+	f.Where(entql.HasEdgeWith("member", sqlgraph.WrapFunc(func(s *sql.Selector) {
 		for _, p := range preds {
 			p(s)
 		}
@@ -2730,6 +2924,11 @@ func (f *EnvironmentFilter) WhereNamespace(p entql.StringP) {
 	f.Where(p.Field(environment.FieldNamespace))
 }
 
+// WhereTeamID applies the entql [16]byte predicate on the team_id field.
+func (f *EnvironmentFilter) WhereTeamID(p entql.ValueP) {
+	f.Where(p.Field(environment.FieldTeamID))
+}
+
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
 func (f *EnvironmentFilter) WhereHasOrganization() {
 	f.Where(entql.HasEdge("organization"))
@@ -2752,6 +2951,20 @@ func (f *EnvironmentFilter) WhereHasCluster() {
 // WhereHasClusterWith applies a predicate to check if query has an edge cluster with a given conditions (other predicates).
 func (f *EnvironmentFilter) WhereHasClusterWith(preds ...predicate.Cluster) {
 	f.Where(entql.HasEdgeWith("cluster", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasTeam applies a predicate to check if query has an edge team.
+func (f *EnvironmentFilter) WhereHasTeam() {
+	f.Where(entql.HasEdge("team"))
+}
+
+// WhereHasTeamWith applies a predicate to check if query has an edge team with a given conditions (other predicates).
+func (f *EnvironmentFilter) WhereHasTeamWith(preds ...predicate.Team) {
+	f.Where(entql.HasEdgeWith("team", sqlgraph.WrapFunc(func(s *sql.Selector) {
 		for _, p := range preds {
 			p(s)
 		}
@@ -3139,6 +3352,129 @@ func (f *FileFilter) WhereHasAttemptWith(preds ...predicate.Attempt) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *InvitationQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the InvitationQuery builder.
+func (_q *InvitationQuery) Filter() *InvitationFilter {
+	return &InvitationFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *InvitationMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the InvitationMutation builder.
+func (m *InvitationMutation) Filter() *InvitationFilter {
+	return &InvitationFilter{config: m.config, predicateAdder: m}
+}
+
+// InvitationFilter provides a generic filtering capability at runtime for InvitationQuery.
+type InvitationFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *InvitationFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[10].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *InvitationFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(invitation.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *InvitationFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(invitation.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *InvitationFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(invitation.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *InvitationFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(invitation.FieldOrganizationID))
+}
+
+// WhereTeamID applies the entql [16]byte predicate on the team_id field.
+func (f *InvitationFilter) WhereTeamID(p entql.ValueP) {
+	f.Where(p.Field(invitation.FieldTeamID))
+}
+
+// WhereEmail applies the entql string predicate on the email field.
+func (f *InvitationFilter) WhereEmail(p entql.StringP) {
+	f.Where(p.Field(invitation.FieldEmail))
+}
+
+// WhereRole applies the entql string predicate on the role field.
+func (f *InvitationFilter) WhereRole(p entql.StringP) {
+	f.Where(p.Field(invitation.FieldRole))
+}
+
+// WhereMaker applies the entql string predicate on the maker field.
+func (f *InvitationFilter) WhereMaker(p entql.StringP) {
+	f.Where(p.Field(invitation.FieldMaker))
+}
+
+// WhereHash applies the entql []byte predicate on the hash field.
+func (f *InvitationFilter) WhereHash(p entql.BytesP) {
+	f.Where(p.Field(invitation.FieldHash))
+}
+
+// WhereExpiresAt applies the entql time.Time predicate on the expires_at field.
+func (f *InvitationFilter) WhereExpiresAt(p entql.TimeP) {
+	f.Where(p.Field(invitation.FieldExpiresAt))
+}
+
+// WhereAcceptedAt applies the entql time.Time predicate on the accepted_at field.
+func (f *InvitationFilter) WhereAcceptedAt(p entql.TimeP) {
+	f.Where(p.Field(invitation.FieldAcceptedAt))
+}
+
+// WhereWithdrawnAt applies the entql time.Time predicate on the withdrawn_at field.
+func (f *InvitationFilter) WhereWithdrawnAt(p entql.TimeP) {
+	f.Where(p.Field(invitation.FieldWithdrawnAt))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *InvitationFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *InvitationFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasTeam applies a predicate to check if query has an edge team.
+func (f *InvitationFilter) WhereHasTeam() {
+	f.Where(entql.HasEdge("team"))
+}
+
+// WhereHasTeamWith applies a predicate to check if query has an edge team with a given conditions (other predicates).
+func (f *InvitationFilter) WhereHasTeamWith(preds ...predicate.Team) {
+	f.Where(entql.HasEdgeWith("team", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *LogChunkQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -3167,7 +3503,7 @@ type LogChunkFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogChunkFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[10].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[11].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3310,7 +3646,7 @@ type LogStreamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogStreamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[11].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[12].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3453,7 +3789,7 @@ type MemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[12].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3489,6 +3825,11 @@ func (f *MemberFilter) WhereEmail(p entql.StringP) {
 	f.Where(p.Field(member.FieldEmail))
 }
 
+// WhereName applies the entql string predicate on the name field.
+func (f *MemberFilter) WhereName(p entql.StringP) {
+	f.Where(p.Field(member.FieldName))
+}
+
 // WherePasswordHash applies the entql string predicate on the password_hash field.
 func (f *MemberFilter) WherePasswordHash(p entql.StringP) {
 	f.Where(p.Field(member.FieldPasswordHash))
@@ -3497,6 +3838,26 @@ func (f *MemberFilter) WherePasswordHash(p entql.StringP) {
 // WhereRole applies the entql string predicate on the role field.
 func (f *MemberFilter) WhereRole(p entql.StringP) {
 	f.Where(p.Field(member.FieldRole))
+}
+
+// WhereTotpSecret applies the entql string predicate on the totp_secret field.
+func (f *MemberFilter) WhereTotpSecret(p entql.StringP) {
+	f.Where(p.Field(member.FieldTotpSecret))
+}
+
+// WhereTotpSince applies the entql time.Time predicate on the totp_since field.
+func (f *MemberFilter) WhereTotpSince(p entql.TimeP) {
+	f.Where(p.Field(member.FieldTotpSince))
+}
+
+// WhereTotpUsed applies the entql int64 predicate on the totp_used field.
+func (f *MemberFilter) WhereTotpUsed(p entql.Int64P) {
+	f.Where(p.Field(member.FieldTotpUsed))
+}
+
+// WhereRecoveryHashes applies the entql json.RawMessage predicate on the recovery_hashes field.
+func (f *MemberFilter) WhereRecoveryHashes(p entql.BytesP) {
+	f.Where(p.Field(member.FieldRecoveryHashes))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
@@ -3556,7 +3917,7 @@ type MemberSessionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberSessionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3595,6 +3956,21 @@ func (f *MemberSessionFilter) WhereExpiresAt(p entql.TimeP) {
 // WhereEndedAt applies the entql time.Time predicate on the ended_at field.
 func (f *MemberSessionFilter) WhereEndedAt(p entql.TimeP) {
 	f.Where(p.Field(membersession.FieldEndedAt))
+}
+
+// WhereSeenAt applies the entql time.Time predicate on the seen_at field.
+func (f *MemberSessionFilter) WhereSeenAt(p entql.TimeP) {
+	f.Where(p.Field(membersession.FieldSeenAt))
+}
+
+// WhereRemote applies the entql string predicate on the remote field.
+func (f *MemberSessionFilter) WhereRemote(p entql.StringP) {
+	f.Where(p.Field(membersession.FieldRemote))
+}
+
+// WhereBrowser applies the entql string predicate on the browser field.
+func (f *MemberSessionFilter) WhereBrowser(p entql.StringP) {
+	f.Where(p.Field(membersession.FieldBrowser))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
@@ -3654,7 +4030,7 @@ type OrganizationFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *OrganizationFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3673,6 +4049,36 @@ func (f *OrganizationFilter) WhereCreatedAt(p entql.TimeP) {
 // WhereName applies the entql string predicate on the name field.
 func (f *OrganizationFilter) WhereName(p entql.StringP) {
 	f.Where(p.Field(organization.FieldName))
+}
+
+// WhereVisibility applies the entql string predicate on the visibility field.
+func (f *OrganizationFilter) WhereVisibility(p entql.StringP) {
+	f.Where(p.Field(organization.FieldVisibility))
+}
+
+// WhereQuotaRuns applies the entql int64 predicate on the quota_runs field.
+func (f *OrganizationFilter) WhereQuotaRuns(p entql.Int64P) {
+	f.Where(p.Field(organization.FieldQuotaRuns))
+}
+
+// WhereQuotaQueued applies the entql int64 predicate on the quota_queued field.
+func (f *OrganizationFilter) WhereQuotaQueued(p entql.Int64P) {
+	f.Where(p.Field(organization.FieldQuotaQueued))
+}
+
+// WhereQuotaLogBytes applies the entql int64 predicate on the quota_log_bytes field.
+func (f *OrganizationFilter) WhereQuotaLogBytes(p entql.Int64P) {
+	f.Where(p.Field(organization.FieldQuotaLogBytes))
+}
+
+// WhereQuotaClusters applies the entql int64 predicate on the quota_clusters field.
+func (f *OrganizationFilter) WhereQuotaClusters(p entql.Int64P) {
+	f.Where(p.Field(organization.FieldQuotaClusters))
+}
+
+// WhereQuotaCalls applies the entql int64 predicate on the quota_calls field.
+func (f *OrganizationFilter) WhereQuotaCalls(p entql.Int64P) {
+	f.Where(p.Field(organization.FieldQuotaCalls))
 }
 
 // addPredicate implements the predicateAdder interface.
@@ -3704,7 +4110,7 @@ type QuarantineFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *QuarantineFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3818,7 +4224,7 @@ type ReadinessPolicyFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReadinessPolicyFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3926,7 +4332,7 @@ type ReadinessPolicyRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReadinessPolicyRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4029,7 +4435,7 @@ type ReleaseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4207,7 +4613,7 @@ type ReleaseChangeFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseChangeFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4315,7 +4721,7 @@ type ReleaseExecutionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseExecutionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4427,7 +4833,7 @@ type RunFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *RunFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4643,7 +5049,7 @@ type ServiceFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ServiceFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4776,7 +5182,7 @@ type SettingFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *SettingFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4826,7 +5232,7 @@ type StepFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *StepFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4974,7 +5380,7 @@ type TeamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[26].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5020,6 +5426,113 @@ func (f *TeamFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *TeamMemberQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the TeamMemberQuery builder.
+func (_q *TeamMemberQuery) Filter() *TeamMemberFilter {
+	return &TeamMemberFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *TeamMemberMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the TeamMemberMutation builder.
+func (m *TeamMemberMutation) Filter() *TeamMemberFilter {
+	return &TeamMemberFilter{config: m.config, predicateAdder: m}
+}
+
+// TeamMemberFilter provides a generic filtering capability at runtime for TeamMemberQuery.
+type TeamMemberFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *TeamMemberFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[27].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *TeamMemberFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(teammember.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *TeamMemberFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(teammember.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *TeamMemberFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(teammember.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *TeamMemberFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(teammember.FieldOrganizationID))
+}
+
+// WhereTeamID applies the entql [16]byte predicate on the team_id field.
+func (f *TeamMemberFilter) WhereTeamID(p entql.ValueP) {
+	f.Where(p.Field(teammember.FieldTeamID))
+}
+
+// WhereMemberID applies the entql [16]byte predicate on the member_id field.
+func (f *TeamMemberFilter) WhereMemberID(p entql.ValueP) {
+	f.Where(p.Field(teammember.FieldMemberID))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *TeamMemberFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *TeamMemberFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasTeam applies a predicate to check if query has an edge team.
+func (f *TeamMemberFilter) WhereHasTeam() {
+	f.Where(entql.HasEdge("team"))
+}
+
+// WhereHasTeamWith applies a predicate to check if query has an edge team with a given conditions (other predicates).
+func (f *TeamMemberFilter) WhereHasTeamWith(preds ...predicate.Team) {
+	f.Where(entql.HasEdgeWith("team", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasMember applies a predicate to check if query has an edge member.
+func (f *TeamMemberFilter) WhereHasMember() {
+	f.Where(entql.HasEdge("member"))
+}
+
+// WhereHasMemberWith applies a predicate to check if query has an edge member with a given conditions (other predicates).
+func (f *TeamMemberFilter) WhereHasMemberWith(preds ...predicate.Member) {
+	f.Where(entql.HasEdgeWith("member", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *TemplateQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -5048,7 +5561,7 @@ type TemplateFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[26].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[28].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5156,7 +5669,7 @@ type TemplateRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[27].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[29].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5259,7 +5772,7 @@ type TemplateUseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateUseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[28].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5343,7 +5856,7 @@ type TestResultFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestResultFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[29].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5544,7 +6057,7 @@ type TestStripFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestStripFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[32].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5624,7 +6137,7 @@ type WaiverFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WaiverFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[33].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5777,7 +6290,7 @@ type WorkflowFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[32].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[34].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5826,6 +6339,11 @@ func (f *WorkflowFilter) WhereDescription(p entql.StringP) {
 // WhereRevision applies the entql int predicate on the revision field.
 func (f *WorkflowFilter) WhereRevision(p entql.IntP) {
 	f.Where(p.Field(workflow.FieldRevision))
+}
+
+// WhereRestricted applies the entql bool predicate on the restricted field.
+func (f *WorkflowFilter) WhereRestricted(p entql.BoolP) {
+	f.Where(p.Field(workflow.FieldRestricted))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
@@ -5885,7 +6403,7 @@ type WorkflowRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[33].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[35].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})

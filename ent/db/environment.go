@@ -13,6 +13,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/organization"
+	"github.com/seatrial/seatrial/ent/db/team"
 )
 
 // Environment is the model entity for the Environment schema.
@@ -32,6 +33,8 @@ type Environment struct {
 	Name string `json:"name,omitempty"`
 	// Namespace holds the value of the "namespace" field.
 	Namespace string `json:"namespace,omitempty"`
+	// TeamID holds the value of the "team_id" field.
+	TeamID *uuid.UUID `json:"team_id,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the EnvironmentQuery when eager-loading is set.
 	Edges        EnvironmentEdges `json:"edges"`
@@ -44,9 +47,11 @@ type EnvironmentEdges struct {
 	Organization *Organization `json:"organization,omitempty"`
 	// Cluster holds the value of the cluster edge.
 	Cluster *Cluster `json:"cluster,omitempty"`
+	// Team holds the value of the team edge.
+	Team *Team `json:"team,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [2]bool
+	loadedTypes [3]bool
 }
 
 // OrganizationOrErr returns the Organization value or an error if the edge
@@ -71,11 +76,24 @@ func (e EnvironmentEdges) ClusterOrErr() (*Cluster, error) {
 	return nil, &NotLoadedError{edge: "cluster"}
 }
 
+// TeamOrErr returns the Team value or an error if the edge
+// was not loaded in eager-loading, or loaded but was not found.
+func (e EnvironmentEdges) TeamOrErr() (*Team, error) {
+	if e.Team != nil {
+		return e.Team, nil
+	} else if e.loadedTypes[2] {
+		return nil, &NotFoundError{label: team.Label}
+	}
+	return nil, &NotLoadedError{edge: "team"}
+}
+
 // scanValues returns the types for scanning values from sql.Rows.
 func (*Environment) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
+		case environment.FieldTeamID:
+			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case environment.FieldName, environment.FieldNamespace:
 			values[i] = new(sql.NullString)
 		case environment.FieldCreatedAt, environment.FieldUpdatedAt:
@@ -139,6 +157,13 @@ func (_m *Environment) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Namespace = value.String
 			}
+		case environment.FieldTeamID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field team_id", values[i])
+			} else if value.Valid {
+				_m.TeamID = new(uuid.UUID)
+				*_m.TeamID = *value.S.(*uuid.UUID)
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -160,6 +185,11 @@ func (_m *Environment) QueryOrganization() *OrganizationQuery {
 // QueryCluster queries the "cluster" edge of the Environment entity.
 func (_m *Environment) QueryCluster() *ClusterQuery {
 	return NewEnvironmentClient(_m.config).QueryCluster(_m)
+}
+
+// QueryTeam queries the "team" edge of the Environment entity.
+func (_m *Environment) QueryTeam() *TeamQuery {
+	return NewEnvironmentClient(_m.config).QueryTeam(_m)
 }
 
 // Update returns a builder for updating this Environment.
@@ -202,6 +232,11 @@ func (_m *Environment) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("namespace=")
 	builder.WriteString(_m.Namespace)
+	builder.WriteString(", ")
+	if v := _m.TeamID; v != nil {
+		builder.WriteString("team_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
 	builder.WriteByte(')')
 	return builder.String()
 }

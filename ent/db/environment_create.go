@@ -16,6 +16,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/organization"
+	"github.com/seatrial/seatrial/ent/db/team"
 )
 
 // EnvironmentCreate is the builder for creating a Environment entity.
@@ -78,6 +79,20 @@ func (_c *EnvironmentCreate) SetNamespace(v string) *EnvironmentCreate {
 	return _c
 }
 
+// SetTeamID sets the "team_id" field.
+func (_c *EnvironmentCreate) SetTeamID(v uuid.UUID) *EnvironmentCreate {
+	_c.mutation.SetTeamID(v)
+	return _c
+}
+
+// SetNillableTeamID sets the "team_id" field if the given value is not nil.
+func (_c *EnvironmentCreate) SetNillableTeamID(v *uuid.UUID) *EnvironmentCreate {
+	if v != nil {
+		_c.SetTeamID(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *EnvironmentCreate) SetID(v uuid.UUID) *EnvironmentCreate {
 	_c.mutation.SetID(v)
@@ -100,6 +115,11 @@ func (_c *EnvironmentCreate) SetOrganization(v *Organization) *EnvironmentCreate
 // SetCluster sets the "cluster" edge to the Cluster entity.
 func (_c *EnvironmentCreate) SetCluster(v *Cluster) *EnvironmentCreate {
 	return _c.SetClusterID(v.ID)
+}
+
+// SetTeam sets the "team" edge to the Team entity.
+func (_c *EnvironmentCreate) SetTeam(v *Team) *EnvironmentCreate {
+	return _c.SetTeamID(v.ID)
 }
 
 // Mutation returns the EnvironmentMutation object of the builder.
@@ -285,6 +305,23 @@ func (_c *EnvironmentCreate) createSpec() (*Environment, *sqlgraph.CreateSpec) {
 		_node.ClusterID = nodes[0]
 		_spec.Edges = append(_spec.Edges, edge)
 	}
+	if nodes := _c.mutation.TeamIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   environment.TeamTable,
+			Columns: []string{environment.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_node.TeamID = &nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
+	}
 	return _node, _spec
 }
 
@@ -370,6 +407,24 @@ func (u *EnvironmentUpsert) SetNamespace(v string) *EnvironmentUpsert {
 // UpdateNamespace sets the "namespace" field to the value that was provided on create.
 func (u *EnvironmentUpsert) UpdateNamespace() *EnvironmentUpsert {
 	u.SetExcluded(environment.FieldNamespace)
+	return u
+}
+
+// SetTeamID sets the "team_id" field.
+func (u *EnvironmentUpsert) SetTeamID(v uuid.UUID) *EnvironmentUpsert {
+	u.Set(environment.FieldTeamID, v)
+	return u
+}
+
+// UpdateTeamID sets the "team_id" field to the value that was provided on create.
+func (u *EnvironmentUpsert) UpdateTeamID() *EnvironmentUpsert {
+	u.SetExcluded(environment.FieldTeamID)
+	return u
+}
+
+// ClearTeamID clears the value of the "team_id" field.
+func (u *EnvironmentUpsert) ClearTeamID() *EnvironmentUpsert {
+	u.SetNull(environment.FieldTeamID)
 	return u
 }
 
@@ -469,6 +524,27 @@ func (u *EnvironmentUpsertOne) SetNamespace(v string) *EnvironmentUpsertOne {
 func (u *EnvironmentUpsertOne) UpdateNamespace() *EnvironmentUpsertOne {
 	return u.Update(func(s *EnvironmentUpsert) {
 		s.UpdateNamespace()
+	})
+}
+
+// SetTeamID sets the "team_id" field.
+func (u *EnvironmentUpsertOne) SetTeamID(v uuid.UUID) *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.SetTeamID(v)
+	})
+}
+
+// UpdateTeamID sets the "team_id" field to the value that was provided on create.
+func (u *EnvironmentUpsertOne) UpdateTeamID() *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.UpdateTeamID()
+	})
+}
+
+// ClearTeamID clears the value of the "team_id" field.
+func (u *EnvironmentUpsertOne) ClearTeamID() *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.ClearTeamID()
 	})
 }
 
@@ -735,6 +811,27 @@ func (u *EnvironmentUpsertBulk) SetNamespace(v string) *EnvironmentUpsertBulk {
 func (u *EnvironmentUpsertBulk) UpdateNamespace() *EnvironmentUpsertBulk {
 	return u.Update(func(s *EnvironmentUpsert) {
 		s.UpdateNamespace()
+	})
+}
+
+// SetTeamID sets the "team_id" field.
+func (u *EnvironmentUpsertBulk) SetTeamID(v uuid.UUID) *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.SetTeamID(v)
+	})
+}
+
+// UpdateTeamID sets the "team_id" field to the value that was provided on create.
+func (u *EnvironmentUpsertBulk) UpdateTeamID() *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.UpdateTeamID()
+	})
+}
+
+// ClearTeamID clears the value of the "team_id" field.
+func (u *EnvironmentUpsertBulk) ClearTeamID() *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.ClearTeamID()
 	})
 }
 

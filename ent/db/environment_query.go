@@ -18,6 +18,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/predicate"
+	"github.com/seatrial/seatrial/ent/db/team"
 )
 
 // EnvironmentQuery is the builder for querying Environment entities.
@@ -29,6 +30,7 @@ type EnvironmentQuery struct {
 	predicates       []predicate.Environment
 	withOrganization *OrganizationQuery
 	withCluster      *ClusterQuery
+	withTeam         *TeamQuery
 	modifiers        []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
@@ -103,6 +105,28 @@ func (_q *EnvironmentQuery) QueryCluster() *ClusterQuery {
 			sqlgraph.From(environment.Table, environment.FieldID, selector),
 			sqlgraph.To(cluster.Table, cluster.FieldID),
 			sqlgraph.Edge(sqlgraph.M2O, false, environment.ClusterTable, environment.ClusterColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryTeam chains the current query on the "team" edge.
+func (_q *EnvironmentQuery) QueryTeam() *TeamQuery {
+	query := (&TeamClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(environment.Table, environment.FieldID, selector),
+			sqlgraph.To(team.Table, team.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, environment.TeamTable, environment.TeamColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -304,6 +328,7 @@ func (_q *EnvironmentQuery) Clone() *EnvironmentQuery {
 		predicates:       append([]predicate.Environment{}, _q.predicates...),
 		withOrganization: _q.withOrganization.Clone(),
 		withCluster:      _q.withCluster.Clone(),
+		withTeam:         _q.withTeam.Clone(),
 		// clone intermediate query.
 		sql:       _q.sql.Clone(),
 		path:      _q.path,
@@ -330,6 +355,17 @@ func (_q *EnvironmentQuery) WithCluster(opts ...func(*ClusterQuery)) *Environmen
 		opt(query)
 	}
 	_q.withCluster = query
+	return _q
+}
+
+// WithTeam tells the query-builder to eager-load the nodes that are connected to
+// the "team" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *EnvironmentQuery) WithTeam(opts ...func(*TeamQuery)) *EnvironmentQuery {
+	query := (&TeamClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withTeam = query
 	return _q
 }
 
@@ -417,9 +453,10 @@ func (_q *EnvironmentQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*
 	var (
 		nodes       = []*Environment{}
 		_spec       = _q.querySpec()
-		loadedTypes = [2]bool{
+		loadedTypes = [3]bool{
 			_q.withOrganization != nil,
 			_q.withCluster != nil,
+			_q.withTeam != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
@@ -452,6 +489,12 @@ func (_q *EnvironmentQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*
 	if query := _q.withCluster; query != nil {
 		if err := _q.loadCluster(ctx, query, nodes, nil,
 			func(n *Environment, e *Cluster) { n.Edges.Cluster = e }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withTeam; query != nil {
+		if err := _q.loadTeam(ctx, query, nodes, nil,
+			func(n *Environment, e *Team) { n.Edges.Team = e }); err != nil {
 			return nil, err
 		}
 	}
@@ -516,6 +559,38 @@ func (_q *EnvironmentQuery) loadCluster(ctx context.Context, query *ClusterQuery
 	}
 	return nil
 }
+func (_q *EnvironmentQuery) loadTeam(ctx context.Context, query *TeamQuery, nodes []*Environment, init func(*Environment), assign func(*Environment, *Team)) error {
+	ids := make([]uuid.UUID, 0, len(nodes))
+	nodeids := make(map[uuid.UUID][]*Environment)
+	for i := range nodes {
+		if nodes[i].TeamID == nil {
+			continue
+		}
+		fk := *nodes[i].TeamID
+		if _, ok := nodeids[fk]; !ok {
+			ids = append(ids, fk)
+		}
+		nodeids[fk] = append(nodeids[fk], nodes[i])
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	query.Where(team.IDIn(ids...))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		nodes, ok := nodeids[n.ID]
+		if !ok {
+			return fmt.Errorf(`unexpected foreign-key "team_id" returned %v`, n.ID)
+		}
+		for i := range nodes {
+			assign(nodes[i], n)
+		}
+	}
+	return nil
+}
 
 func (_q *EnvironmentQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
@@ -550,6 +625,9 @@ func (_q *EnvironmentQuery) querySpec() *sqlgraph.QuerySpec {
 		}
 		if _q.withCluster != nil {
 			_spec.Node.AddColumnOnce(environment.FieldClusterID)
+		}
+		if _q.withTeam != nil {
+			_spec.Node.AddColumnOnce(environment.FieldTeamID)
 		}
 	}
 	if ps := _q.predicates; len(ps) > 0 {

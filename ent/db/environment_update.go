@@ -11,8 +11,10 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/predicate"
+	"github.com/seatrial/seatrial/ent/db/team"
 )
 
 // EnvironmentUpdate is the builder for updating Environment entities.
@@ -63,9 +65,40 @@ func (_u *EnvironmentUpdate) SetNillableNamespace(v *string) *EnvironmentUpdate 
 	return _u
 }
 
+// SetTeamID sets the "team_id" field.
+func (_u *EnvironmentUpdate) SetTeamID(v uuid.UUID) *EnvironmentUpdate {
+	_u.mutation.SetTeamID(v)
+	return _u
+}
+
+// SetNillableTeamID sets the "team_id" field if the given value is not nil.
+func (_u *EnvironmentUpdate) SetNillableTeamID(v *uuid.UUID) *EnvironmentUpdate {
+	if v != nil {
+		_u.SetTeamID(*v)
+	}
+	return _u
+}
+
+// ClearTeamID clears the value of the "team_id" field.
+func (_u *EnvironmentUpdate) ClearTeamID() *EnvironmentUpdate {
+	_u.mutation.ClearTeamID()
+	return _u
+}
+
+// SetTeam sets the "team" edge to the Team entity.
+func (_u *EnvironmentUpdate) SetTeam(v *Team) *EnvironmentUpdate {
+	return _u.SetTeamID(v.ID)
+}
+
 // Mutation returns the EnvironmentMutation object of the builder.
 func (_u *EnvironmentUpdate) Mutation() *EnvironmentMutation {
 	return _u.mutation
+}
+
+// ClearTeam clears the "team" edge to the Team entity.
+func (_u *EnvironmentUpdate) ClearTeam() *EnvironmentUpdate {
+	_u.mutation.ClearTeam()
+	return _u
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -158,6 +191,35 @@ func (_u *EnvironmentUpdate) sqlSave(ctx context.Context) (_node int, err error)
 	if value, ok := _u.mutation.Namespace(); ok {
 		_spec.SetField(environment.FieldNamespace, field.TypeString, value)
 	}
+	if _u.mutation.TeamCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   environment.TeamTable,
+			Columns: []string{environment.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.TeamIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   environment.TeamTable,
+			Columns: []string{environment.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -214,9 +276,40 @@ func (_u *EnvironmentUpdateOne) SetNillableNamespace(v *string) *EnvironmentUpda
 	return _u
 }
 
+// SetTeamID sets the "team_id" field.
+func (_u *EnvironmentUpdateOne) SetTeamID(v uuid.UUID) *EnvironmentUpdateOne {
+	_u.mutation.SetTeamID(v)
+	return _u
+}
+
+// SetNillableTeamID sets the "team_id" field if the given value is not nil.
+func (_u *EnvironmentUpdateOne) SetNillableTeamID(v *uuid.UUID) *EnvironmentUpdateOne {
+	if v != nil {
+		_u.SetTeamID(*v)
+	}
+	return _u
+}
+
+// ClearTeamID clears the value of the "team_id" field.
+func (_u *EnvironmentUpdateOne) ClearTeamID() *EnvironmentUpdateOne {
+	_u.mutation.ClearTeamID()
+	return _u
+}
+
+// SetTeam sets the "team" edge to the Team entity.
+func (_u *EnvironmentUpdateOne) SetTeam(v *Team) *EnvironmentUpdateOne {
+	return _u.SetTeamID(v.ID)
+}
+
 // Mutation returns the EnvironmentMutation object of the builder.
 func (_u *EnvironmentUpdateOne) Mutation() *EnvironmentMutation {
 	return _u.mutation
+}
+
+// ClearTeam clears the "team" edge to the Team entity.
+func (_u *EnvironmentUpdateOne) ClearTeam() *EnvironmentUpdateOne {
+	_u.mutation.ClearTeam()
+	return _u
 }
 
 // Where appends a list predicates to the EnvironmentUpdate builder.
@@ -338,6 +431,35 @@ func (_u *EnvironmentUpdateOne) sqlSave(ctx context.Context) (_node *Environment
 	}
 	if value, ok := _u.mutation.Namespace(); ok {
 		_spec.SetField(environment.FieldNamespace, field.TypeString, value)
+	}
+	if _u.mutation.TeamCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   environment.TeamTable,
+			Columns: []string{environment.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.TeamIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   environment.TeamTable,
+			Columns: []string{environment.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Environment{config: _u.config}

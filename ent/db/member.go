@@ -3,6 +3,7 @@
 package db
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -30,10 +31,20 @@ type Member struct {
 	TeamID uuid.UUID `json:"team_id,omitempty"`
 	// Email holds the value of the "email" field.
 	Email string `json:"email,omitempty"`
+	// Name holds the value of the "name" field.
+	Name string `json:"name,omitempty"`
 	// PasswordHash holds the value of the "password_hash" field.
 	PasswordHash string `json:"-"`
 	// Role holds the value of the "role" field.
 	Role string `json:"role,omitempty"`
+	// TotpSecret holds the value of the "totp_secret" field.
+	TotpSecret string `json:"-"`
+	// TotpSince holds the value of the "totp_since" field.
+	TotpSince *time.Time `json:"totp_since,omitempty"`
+	// TotpUsed holds the value of the "totp_used" field.
+	TotpUsed int64 `json:"totp_used,omitempty"`
+	// RecoveryHashes holds the value of the "recovery_hashes" field.
+	RecoveryHashes []string `json:"-"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the MemberQuery when eager-loading is set.
 	Edges        MemberEdges `json:"edges"`
@@ -78,9 +89,13 @@ func (*Member) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case member.FieldEmail, member.FieldPasswordHash, member.FieldRole:
+		case member.FieldRecoveryHashes:
+			values[i] = new([]byte)
+		case member.FieldTotpUsed:
+			values[i] = new(sql.NullInt64)
+		case member.FieldEmail, member.FieldName, member.FieldPasswordHash, member.FieldRole, member.FieldTotpSecret:
 			values[i] = new(sql.NullString)
-		case member.FieldCreatedAt, member.FieldUpdatedAt:
+		case member.FieldCreatedAt, member.FieldUpdatedAt, member.FieldTotpSince:
 			values[i] = new(sql.NullTime)
 		case member.FieldID, member.FieldOrganizationID, member.FieldTeamID:
 			values[i] = new(uuid.UUID)
@@ -135,6 +150,12 @@ func (_m *Member) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Email = value.String
 			}
+		case member.FieldName:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field name", values[i])
+			} else if value.Valid {
+				_m.Name = value.String
+			}
 		case member.FieldPasswordHash:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field password_hash", values[i])
@@ -146,6 +167,33 @@ func (_m *Member) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field role", values[i])
 			} else if value.Valid {
 				_m.Role = value.String
+			}
+		case member.FieldTotpSecret:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field totp_secret", values[i])
+			} else if value.Valid {
+				_m.TotpSecret = value.String
+			}
+		case member.FieldTotpSince:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field totp_since", values[i])
+			} else if value.Valid {
+				_m.TotpSince = new(time.Time)
+				*_m.TotpSince = value.Time
+			}
+		case member.FieldTotpUsed:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field totp_used", values[i])
+			} else if value.Valid {
+				_m.TotpUsed = value.Int64
+			}
+		case member.FieldRecoveryHashes:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field recovery_hashes", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.RecoveryHashes); err != nil {
+					return fmt.Errorf("unmarshal field recovery_hashes: %w", err)
+				}
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -208,10 +256,25 @@ func (_m *Member) String() string {
 	builder.WriteString("email=")
 	builder.WriteString(_m.Email)
 	builder.WriteString(", ")
+	builder.WriteString("name=")
+	builder.WriteString(_m.Name)
+	builder.WriteString(", ")
 	builder.WriteString("password_hash=<sensitive>")
 	builder.WriteString(", ")
 	builder.WriteString("role=")
 	builder.WriteString(_m.Role)
+	builder.WriteString(", ")
+	builder.WriteString("totp_secret=<sensitive>")
+	builder.WriteString(", ")
+	if v := _m.TotpSince; v != nil {
+		builder.WriteString("totp_since=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("totp_used=")
+	builder.WriteString(fmt.Sprintf("%v", _m.TotpUsed))
+	builder.WriteString(", ")
+	builder.WriteString("recovery_hashes=<sensitive>")
 	builder.WriteByte(')')
 	return builder.String()
 }

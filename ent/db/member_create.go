@@ -72,6 +72,20 @@ func (_c *MemberCreate) SetEmail(v string) *MemberCreate {
 	return _c
 }
 
+// SetName sets the "name" field.
+func (_c *MemberCreate) SetName(v string) *MemberCreate {
+	_c.mutation.SetName(v)
+	return _c
+}
+
+// SetNillableName sets the "name" field if the given value is not nil.
+func (_c *MemberCreate) SetNillableName(v *string) *MemberCreate {
+	if v != nil {
+		_c.SetName(*v)
+	}
+	return _c
+}
+
 // SetPasswordHash sets the "password_hash" field.
 func (_c *MemberCreate) SetPasswordHash(v string) *MemberCreate {
 	_c.mutation.SetPasswordHash(v)
@@ -81,6 +95,54 @@ func (_c *MemberCreate) SetPasswordHash(v string) *MemberCreate {
 // SetRole sets the "role" field.
 func (_c *MemberCreate) SetRole(v string) *MemberCreate {
 	_c.mutation.SetRole(v)
+	return _c
+}
+
+// SetTotpSecret sets the "totp_secret" field.
+func (_c *MemberCreate) SetTotpSecret(v string) *MemberCreate {
+	_c.mutation.SetTotpSecret(v)
+	return _c
+}
+
+// SetNillableTotpSecret sets the "totp_secret" field if the given value is not nil.
+func (_c *MemberCreate) SetNillableTotpSecret(v *string) *MemberCreate {
+	if v != nil {
+		_c.SetTotpSecret(*v)
+	}
+	return _c
+}
+
+// SetTotpSince sets the "totp_since" field.
+func (_c *MemberCreate) SetTotpSince(v time.Time) *MemberCreate {
+	_c.mutation.SetTotpSince(v)
+	return _c
+}
+
+// SetNillableTotpSince sets the "totp_since" field if the given value is not nil.
+func (_c *MemberCreate) SetNillableTotpSince(v *time.Time) *MemberCreate {
+	if v != nil {
+		_c.SetTotpSince(*v)
+	}
+	return _c
+}
+
+// SetTotpUsed sets the "totp_used" field.
+func (_c *MemberCreate) SetTotpUsed(v int64) *MemberCreate {
+	_c.mutation.SetTotpUsed(v)
+	return _c
+}
+
+// SetNillableTotpUsed sets the "totp_used" field if the given value is not nil.
+func (_c *MemberCreate) SetNillableTotpUsed(v *int64) *MemberCreate {
+	if v != nil {
+		_c.SetTotpUsed(*v)
+	}
+	return _c
+}
+
+// SetRecoveryHashes sets the "recovery_hashes" field.
+func (_c *MemberCreate) SetRecoveryHashes(v []string) *MemberCreate {
+	_c.mutation.SetRecoveryHashes(v)
 	return _c
 }
 
@@ -159,6 +221,18 @@ func (_c *MemberCreate) defaults() error {
 		v := member.DefaultUpdatedAt()
 		_c.mutation.SetUpdatedAt(v)
 	}
+	if _, ok := _c.mutation.Name(); !ok {
+		v := member.DefaultName
+		_c.mutation.SetName(v)
+	}
+	if _, ok := _c.mutation.TotpSecret(); !ok {
+		v := member.DefaultTotpSecret
+		_c.mutation.SetTotpSecret(v)
+	}
+	if _, ok := _c.mutation.TotpUsed(); !ok {
+		v := member.DefaultTotpUsed
+		_c.mutation.SetTotpUsed(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if member.DefaultID == nil {
 			return fmt.Errorf("db: uninitialized member.DefaultID (forgotten import db/runtime?)")
@@ -191,11 +265,20 @@ func (_c *MemberCreate) check() error {
 			return &ValidationError{Name: "email", err: fmt.Errorf(`db: validator failed for field "Member.email": %w`, err)}
 		}
 	}
+	if _, ok := _c.mutation.Name(); !ok {
+		return &ValidationError{Name: "name", err: errors.New(`db: missing required field "Member.name"`)}
+	}
 	if _, ok := _c.mutation.PasswordHash(); !ok {
 		return &ValidationError{Name: "password_hash", err: errors.New(`db: missing required field "Member.password_hash"`)}
 	}
 	if _, ok := _c.mutation.Role(); !ok {
 		return &ValidationError{Name: "role", err: errors.New(`db: missing required field "Member.role"`)}
+	}
+	if _, ok := _c.mutation.TotpSecret(); !ok {
+		return &ValidationError{Name: "totp_secret", err: errors.New(`db: missing required field "Member.totp_secret"`)}
+	}
+	if _, ok := _c.mutation.TotpUsed(); !ok {
+		return &ValidationError{Name: "totp_used", err: errors.New(`db: missing required field "Member.totp_used"`)}
 	}
 	if len(_c.mutation.OrganizationIDs()) == 0 {
 		return &ValidationError{Name: "organization", err: errors.New(`db: missing required edge "Member.organization"`)}
@@ -251,6 +334,10 @@ func (_c *MemberCreate) createSpec() (*Member, *sqlgraph.CreateSpec) {
 		_spec.SetField(member.FieldEmail, field.TypeString, value)
 		_node.Email = value
 	}
+	if value, ok := _c.mutation.Name(); ok {
+		_spec.SetField(member.FieldName, field.TypeString, value)
+		_node.Name = value
+	}
 	if value, ok := _c.mutation.PasswordHash(); ok {
 		_spec.SetField(member.FieldPasswordHash, field.TypeString, value)
 		_node.PasswordHash = value
@@ -258,6 +345,22 @@ func (_c *MemberCreate) createSpec() (*Member, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Role(); ok {
 		_spec.SetField(member.FieldRole, field.TypeString, value)
 		_node.Role = value
+	}
+	if value, ok := _c.mutation.TotpSecret(); ok {
+		_spec.SetField(member.FieldTotpSecret, field.TypeString, value)
+		_node.TotpSecret = value
+	}
+	if value, ok := _c.mutation.TotpSince(); ok {
+		_spec.SetField(member.FieldTotpSince, field.TypeTime, value)
+		_node.TotpSince = &value
+	}
+	if value, ok := _c.mutation.TotpUsed(); ok {
+		_spec.SetField(member.FieldTotpUsed, field.TypeInt64, value)
+		_node.TotpUsed = value
+	}
+	if value, ok := _c.mutation.RecoveryHashes(); ok {
+		_spec.SetField(member.FieldRecoveryHashes, field.TypeJSON, value)
+		_node.RecoveryHashes = value
 	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -357,6 +460,18 @@ func (u *MemberUpsert) UpdateUpdatedAt() *MemberUpsert {
 	return u
 }
 
+// SetTeamID sets the "team_id" field.
+func (u *MemberUpsert) SetTeamID(v uuid.UUID) *MemberUpsert {
+	u.Set(member.FieldTeamID, v)
+	return u
+}
+
+// UpdateTeamID sets the "team_id" field to the value that was provided on create.
+func (u *MemberUpsert) UpdateTeamID() *MemberUpsert {
+	u.SetExcluded(member.FieldTeamID)
+	return u
+}
+
 // SetEmail sets the "email" field.
 func (u *MemberUpsert) SetEmail(v string) *MemberUpsert {
 	u.Set(member.FieldEmail, v)
@@ -366,6 +481,18 @@ func (u *MemberUpsert) SetEmail(v string) *MemberUpsert {
 // UpdateEmail sets the "email" field to the value that was provided on create.
 func (u *MemberUpsert) UpdateEmail() *MemberUpsert {
 	u.SetExcluded(member.FieldEmail)
+	return u
+}
+
+// SetName sets the "name" field.
+func (u *MemberUpsert) SetName(v string) *MemberUpsert {
+	u.Set(member.FieldName, v)
+	return u
+}
+
+// UpdateName sets the "name" field to the value that was provided on create.
+func (u *MemberUpsert) UpdateName() *MemberUpsert {
+	u.SetExcluded(member.FieldName)
 	return u
 }
 
@@ -393,6 +520,72 @@ func (u *MemberUpsert) UpdateRole() *MemberUpsert {
 	return u
 }
 
+// SetTotpSecret sets the "totp_secret" field.
+func (u *MemberUpsert) SetTotpSecret(v string) *MemberUpsert {
+	u.Set(member.FieldTotpSecret, v)
+	return u
+}
+
+// UpdateTotpSecret sets the "totp_secret" field to the value that was provided on create.
+func (u *MemberUpsert) UpdateTotpSecret() *MemberUpsert {
+	u.SetExcluded(member.FieldTotpSecret)
+	return u
+}
+
+// SetTotpSince sets the "totp_since" field.
+func (u *MemberUpsert) SetTotpSince(v time.Time) *MemberUpsert {
+	u.Set(member.FieldTotpSince, v)
+	return u
+}
+
+// UpdateTotpSince sets the "totp_since" field to the value that was provided on create.
+func (u *MemberUpsert) UpdateTotpSince() *MemberUpsert {
+	u.SetExcluded(member.FieldTotpSince)
+	return u
+}
+
+// ClearTotpSince clears the value of the "totp_since" field.
+func (u *MemberUpsert) ClearTotpSince() *MemberUpsert {
+	u.SetNull(member.FieldTotpSince)
+	return u
+}
+
+// SetTotpUsed sets the "totp_used" field.
+func (u *MemberUpsert) SetTotpUsed(v int64) *MemberUpsert {
+	u.Set(member.FieldTotpUsed, v)
+	return u
+}
+
+// UpdateTotpUsed sets the "totp_used" field to the value that was provided on create.
+func (u *MemberUpsert) UpdateTotpUsed() *MemberUpsert {
+	u.SetExcluded(member.FieldTotpUsed)
+	return u
+}
+
+// AddTotpUsed adds v to the "totp_used" field.
+func (u *MemberUpsert) AddTotpUsed(v int64) *MemberUpsert {
+	u.Add(member.FieldTotpUsed, v)
+	return u
+}
+
+// SetRecoveryHashes sets the "recovery_hashes" field.
+func (u *MemberUpsert) SetRecoveryHashes(v []string) *MemberUpsert {
+	u.Set(member.FieldRecoveryHashes, v)
+	return u
+}
+
+// UpdateRecoveryHashes sets the "recovery_hashes" field to the value that was provided on create.
+func (u *MemberUpsert) UpdateRecoveryHashes() *MemberUpsert {
+	u.SetExcluded(member.FieldRecoveryHashes)
+	return u
+}
+
+// ClearRecoveryHashes clears the value of the "recovery_hashes" field.
+func (u *MemberUpsert) ClearRecoveryHashes() *MemberUpsert {
+	u.SetNull(member.FieldRecoveryHashes)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -415,9 +608,6 @@ func (u *MemberUpsertOne) UpdateNewValues() *MemberUpsertOne {
 		}
 		if _, exists := u.create.mutation.OrganizationID(); exists {
 			s.SetIgnore(member.FieldOrganizationID)
-		}
-		if _, exists := u.create.mutation.TeamID(); exists {
-			s.SetIgnore(member.FieldTeamID)
 		}
 	}))
 	return u
@@ -464,6 +654,20 @@ func (u *MemberUpsertOne) UpdateUpdatedAt() *MemberUpsertOne {
 	})
 }
 
+// SetTeamID sets the "team_id" field.
+func (u *MemberUpsertOne) SetTeamID(v uuid.UUID) *MemberUpsertOne {
+	return u.Update(func(s *MemberUpsert) {
+		s.SetTeamID(v)
+	})
+}
+
+// UpdateTeamID sets the "team_id" field to the value that was provided on create.
+func (u *MemberUpsertOne) UpdateTeamID() *MemberUpsertOne {
+	return u.Update(func(s *MemberUpsert) {
+		s.UpdateTeamID()
+	})
+}
+
 // SetEmail sets the "email" field.
 func (u *MemberUpsertOne) SetEmail(v string) *MemberUpsertOne {
 	return u.Update(func(s *MemberUpsert) {
@@ -475,6 +679,20 @@ func (u *MemberUpsertOne) SetEmail(v string) *MemberUpsertOne {
 func (u *MemberUpsertOne) UpdateEmail() *MemberUpsertOne {
 	return u.Update(func(s *MemberUpsert) {
 		s.UpdateEmail()
+	})
+}
+
+// SetName sets the "name" field.
+func (u *MemberUpsertOne) SetName(v string) *MemberUpsertOne {
+	return u.Update(func(s *MemberUpsert) {
+		s.SetName(v)
+	})
+}
+
+// UpdateName sets the "name" field to the value that was provided on create.
+func (u *MemberUpsertOne) UpdateName() *MemberUpsertOne {
+	return u.Update(func(s *MemberUpsert) {
+		s.UpdateName()
 	})
 }
 
@@ -503,6 +721,83 @@ func (u *MemberUpsertOne) SetRole(v string) *MemberUpsertOne {
 func (u *MemberUpsertOne) UpdateRole() *MemberUpsertOne {
 	return u.Update(func(s *MemberUpsert) {
 		s.UpdateRole()
+	})
+}
+
+// SetTotpSecret sets the "totp_secret" field.
+func (u *MemberUpsertOne) SetTotpSecret(v string) *MemberUpsertOne {
+	return u.Update(func(s *MemberUpsert) {
+		s.SetTotpSecret(v)
+	})
+}
+
+// UpdateTotpSecret sets the "totp_secret" field to the value that was provided on create.
+func (u *MemberUpsertOne) UpdateTotpSecret() *MemberUpsertOne {
+	return u.Update(func(s *MemberUpsert) {
+		s.UpdateTotpSecret()
+	})
+}
+
+// SetTotpSince sets the "totp_since" field.
+func (u *MemberUpsertOne) SetTotpSince(v time.Time) *MemberUpsertOne {
+	return u.Update(func(s *MemberUpsert) {
+		s.SetTotpSince(v)
+	})
+}
+
+// UpdateTotpSince sets the "totp_since" field to the value that was provided on create.
+func (u *MemberUpsertOne) UpdateTotpSince() *MemberUpsertOne {
+	return u.Update(func(s *MemberUpsert) {
+		s.UpdateTotpSince()
+	})
+}
+
+// ClearTotpSince clears the value of the "totp_since" field.
+func (u *MemberUpsertOne) ClearTotpSince() *MemberUpsertOne {
+	return u.Update(func(s *MemberUpsert) {
+		s.ClearTotpSince()
+	})
+}
+
+// SetTotpUsed sets the "totp_used" field.
+func (u *MemberUpsertOne) SetTotpUsed(v int64) *MemberUpsertOne {
+	return u.Update(func(s *MemberUpsert) {
+		s.SetTotpUsed(v)
+	})
+}
+
+// AddTotpUsed adds v to the "totp_used" field.
+func (u *MemberUpsertOne) AddTotpUsed(v int64) *MemberUpsertOne {
+	return u.Update(func(s *MemberUpsert) {
+		s.AddTotpUsed(v)
+	})
+}
+
+// UpdateTotpUsed sets the "totp_used" field to the value that was provided on create.
+func (u *MemberUpsertOne) UpdateTotpUsed() *MemberUpsertOne {
+	return u.Update(func(s *MemberUpsert) {
+		s.UpdateTotpUsed()
+	})
+}
+
+// SetRecoveryHashes sets the "recovery_hashes" field.
+func (u *MemberUpsertOne) SetRecoveryHashes(v []string) *MemberUpsertOne {
+	return u.Update(func(s *MemberUpsert) {
+		s.SetRecoveryHashes(v)
+	})
+}
+
+// UpdateRecoveryHashes sets the "recovery_hashes" field to the value that was provided on create.
+func (u *MemberUpsertOne) UpdateRecoveryHashes() *MemberUpsertOne {
+	return u.Update(func(s *MemberUpsert) {
+		s.UpdateRecoveryHashes()
+	})
+}
+
+// ClearRecoveryHashes clears the value of the "recovery_hashes" field.
+func (u *MemberUpsertOne) ClearRecoveryHashes() *MemberUpsertOne {
+	return u.Update(func(s *MemberUpsert) {
+		s.ClearRecoveryHashes()
 	})
 }
 
@@ -695,9 +990,6 @@ func (u *MemberUpsertBulk) UpdateNewValues() *MemberUpsertBulk {
 			if _, exists := b.mutation.OrganizationID(); exists {
 				s.SetIgnore(member.FieldOrganizationID)
 			}
-			if _, exists := b.mutation.TeamID(); exists {
-				s.SetIgnore(member.FieldTeamID)
-			}
 		}
 	}))
 	return u
@@ -744,6 +1036,20 @@ func (u *MemberUpsertBulk) UpdateUpdatedAt() *MemberUpsertBulk {
 	})
 }
 
+// SetTeamID sets the "team_id" field.
+func (u *MemberUpsertBulk) SetTeamID(v uuid.UUID) *MemberUpsertBulk {
+	return u.Update(func(s *MemberUpsert) {
+		s.SetTeamID(v)
+	})
+}
+
+// UpdateTeamID sets the "team_id" field to the value that was provided on create.
+func (u *MemberUpsertBulk) UpdateTeamID() *MemberUpsertBulk {
+	return u.Update(func(s *MemberUpsert) {
+		s.UpdateTeamID()
+	})
+}
+
 // SetEmail sets the "email" field.
 func (u *MemberUpsertBulk) SetEmail(v string) *MemberUpsertBulk {
 	return u.Update(func(s *MemberUpsert) {
@@ -755,6 +1061,20 @@ func (u *MemberUpsertBulk) SetEmail(v string) *MemberUpsertBulk {
 func (u *MemberUpsertBulk) UpdateEmail() *MemberUpsertBulk {
 	return u.Update(func(s *MemberUpsert) {
 		s.UpdateEmail()
+	})
+}
+
+// SetName sets the "name" field.
+func (u *MemberUpsertBulk) SetName(v string) *MemberUpsertBulk {
+	return u.Update(func(s *MemberUpsert) {
+		s.SetName(v)
+	})
+}
+
+// UpdateName sets the "name" field to the value that was provided on create.
+func (u *MemberUpsertBulk) UpdateName() *MemberUpsertBulk {
+	return u.Update(func(s *MemberUpsert) {
+		s.UpdateName()
 	})
 }
 
@@ -783,6 +1103,83 @@ func (u *MemberUpsertBulk) SetRole(v string) *MemberUpsertBulk {
 func (u *MemberUpsertBulk) UpdateRole() *MemberUpsertBulk {
 	return u.Update(func(s *MemberUpsert) {
 		s.UpdateRole()
+	})
+}
+
+// SetTotpSecret sets the "totp_secret" field.
+func (u *MemberUpsertBulk) SetTotpSecret(v string) *MemberUpsertBulk {
+	return u.Update(func(s *MemberUpsert) {
+		s.SetTotpSecret(v)
+	})
+}
+
+// UpdateTotpSecret sets the "totp_secret" field to the value that was provided on create.
+func (u *MemberUpsertBulk) UpdateTotpSecret() *MemberUpsertBulk {
+	return u.Update(func(s *MemberUpsert) {
+		s.UpdateTotpSecret()
+	})
+}
+
+// SetTotpSince sets the "totp_since" field.
+func (u *MemberUpsertBulk) SetTotpSince(v time.Time) *MemberUpsertBulk {
+	return u.Update(func(s *MemberUpsert) {
+		s.SetTotpSince(v)
+	})
+}
+
+// UpdateTotpSince sets the "totp_since" field to the value that was provided on create.
+func (u *MemberUpsertBulk) UpdateTotpSince() *MemberUpsertBulk {
+	return u.Update(func(s *MemberUpsert) {
+		s.UpdateTotpSince()
+	})
+}
+
+// ClearTotpSince clears the value of the "totp_since" field.
+func (u *MemberUpsertBulk) ClearTotpSince() *MemberUpsertBulk {
+	return u.Update(func(s *MemberUpsert) {
+		s.ClearTotpSince()
+	})
+}
+
+// SetTotpUsed sets the "totp_used" field.
+func (u *MemberUpsertBulk) SetTotpUsed(v int64) *MemberUpsertBulk {
+	return u.Update(func(s *MemberUpsert) {
+		s.SetTotpUsed(v)
+	})
+}
+
+// AddTotpUsed adds v to the "totp_used" field.
+func (u *MemberUpsertBulk) AddTotpUsed(v int64) *MemberUpsertBulk {
+	return u.Update(func(s *MemberUpsert) {
+		s.AddTotpUsed(v)
+	})
+}
+
+// UpdateTotpUsed sets the "totp_used" field to the value that was provided on create.
+func (u *MemberUpsertBulk) UpdateTotpUsed() *MemberUpsertBulk {
+	return u.Update(func(s *MemberUpsert) {
+		s.UpdateTotpUsed()
+	})
+}
+
+// SetRecoveryHashes sets the "recovery_hashes" field.
+func (u *MemberUpsertBulk) SetRecoveryHashes(v []string) *MemberUpsertBulk {
+	return u.Update(func(s *MemberUpsert) {
+		s.SetRecoveryHashes(v)
+	})
+}
+
+// UpdateRecoveryHashes sets the "recovery_hashes" field to the value that was provided on create.
+func (u *MemberUpsertBulk) UpdateRecoveryHashes() *MemberUpsertBulk {
+	return u.Update(func(s *MemberUpsert) {
+		s.UpdateRecoveryHashes()
+	})
+}
+
+// ClearRecoveryHashes clears the value of the "recovery_hashes" field.
+func (u *MemberUpsertBulk) ClearRecoveryHashes() *MemberUpsertBulk {
+	return u.Update(func(s *MemberUpsert) {
+		s.ClearRecoveryHashes()
 	})
 }
 

@@ -10,9 +10,12 @@ import (
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
+	"entgo.io/ent/dialect/sql/sqljson"
 	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
 	"github.com/seatrial/seatrial/ent/db/member"
 	"github.com/seatrial/seatrial/ent/db/predicate"
+	"github.com/seatrial/seatrial/ent/db/team"
 )
 
 // MemberUpdate is the builder for updating Member entities.
@@ -35,6 +38,20 @@ func (_u *MemberUpdate) SetUpdatedAt(v time.Time) *MemberUpdate {
 	return _u
 }
 
+// SetTeamID sets the "team_id" field.
+func (_u *MemberUpdate) SetTeamID(v uuid.UUID) *MemberUpdate {
+	_u.mutation.SetTeamID(v)
+	return _u
+}
+
+// SetNillableTeamID sets the "team_id" field if the given value is not nil.
+func (_u *MemberUpdate) SetNillableTeamID(v *uuid.UUID) *MemberUpdate {
+	if v != nil {
+		_u.SetTeamID(*v)
+	}
+	return _u
+}
+
 // SetEmail sets the "email" field.
 func (_u *MemberUpdate) SetEmail(v string) *MemberUpdate {
 	_u.mutation.SetEmail(v)
@@ -45,6 +62,20 @@ func (_u *MemberUpdate) SetEmail(v string) *MemberUpdate {
 func (_u *MemberUpdate) SetNillableEmail(v *string) *MemberUpdate {
 	if v != nil {
 		_u.SetEmail(*v)
+	}
+	return _u
+}
+
+// SetName sets the "name" field.
+func (_u *MemberUpdate) SetName(v string) *MemberUpdate {
+	_u.mutation.SetName(v)
+	return _u
+}
+
+// SetNillableName sets the "name" field if the given value is not nil.
+func (_u *MemberUpdate) SetNillableName(v *string) *MemberUpdate {
+	if v != nil {
+		_u.SetName(*v)
 	}
 	return _u
 }
@@ -77,9 +108,93 @@ func (_u *MemberUpdate) SetNillableRole(v *string) *MemberUpdate {
 	return _u
 }
 
+// SetTotpSecret sets the "totp_secret" field.
+func (_u *MemberUpdate) SetTotpSecret(v string) *MemberUpdate {
+	_u.mutation.SetTotpSecret(v)
+	return _u
+}
+
+// SetNillableTotpSecret sets the "totp_secret" field if the given value is not nil.
+func (_u *MemberUpdate) SetNillableTotpSecret(v *string) *MemberUpdate {
+	if v != nil {
+		_u.SetTotpSecret(*v)
+	}
+	return _u
+}
+
+// SetTotpSince sets the "totp_since" field.
+func (_u *MemberUpdate) SetTotpSince(v time.Time) *MemberUpdate {
+	_u.mutation.SetTotpSince(v)
+	return _u
+}
+
+// SetNillableTotpSince sets the "totp_since" field if the given value is not nil.
+func (_u *MemberUpdate) SetNillableTotpSince(v *time.Time) *MemberUpdate {
+	if v != nil {
+		_u.SetTotpSince(*v)
+	}
+	return _u
+}
+
+// ClearTotpSince clears the value of the "totp_since" field.
+func (_u *MemberUpdate) ClearTotpSince() *MemberUpdate {
+	_u.mutation.ClearTotpSince()
+	return _u
+}
+
+// SetTotpUsed sets the "totp_used" field.
+func (_u *MemberUpdate) SetTotpUsed(v int64) *MemberUpdate {
+	_u.mutation.ResetTotpUsed()
+	_u.mutation.SetTotpUsed(v)
+	return _u
+}
+
+// SetNillableTotpUsed sets the "totp_used" field if the given value is not nil.
+func (_u *MemberUpdate) SetNillableTotpUsed(v *int64) *MemberUpdate {
+	if v != nil {
+		_u.SetTotpUsed(*v)
+	}
+	return _u
+}
+
+// AddTotpUsed adds value to the "totp_used" field.
+func (_u *MemberUpdate) AddTotpUsed(v int64) *MemberUpdate {
+	_u.mutation.AddTotpUsed(v)
+	return _u
+}
+
+// SetRecoveryHashes sets the "recovery_hashes" field.
+func (_u *MemberUpdate) SetRecoveryHashes(v []string) *MemberUpdate {
+	_u.mutation.SetRecoveryHashes(v)
+	return _u
+}
+
+// AppendRecoveryHashes appends value to the "recovery_hashes" field.
+func (_u *MemberUpdate) AppendRecoveryHashes(v []string) *MemberUpdate {
+	_u.mutation.AppendRecoveryHashes(v)
+	return _u
+}
+
+// ClearRecoveryHashes clears the value of the "recovery_hashes" field.
+func (_u *MemberUpdate) ClearRecoveryHashes() *MemberUpdate {
+	_u.mutation.ClearRecoveryHashes()
+	return _u
+}
+
+// SetTeam sets the "team" edge to the Team entity.
+func (_u *MemberUpdate) SetTeam(v *Team) *MemberUpdate {
+	return _u.SetTeamID(v.ID)
+}
+
 // Mutation returns the MemberMutation object of the builder.
 func (_u *MemberUpdate) Mutation() *MemberMutation {
 	return _u.mutation
+}
+
+// ClearTeam clears the "team" edge to the Team entity.
+func (_u *MemberUpdate) ClearTeam() *MemberUpdate {
+	_u.mutation.ClearTeam()
+	return _u
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -164,11 +279,69 @@ func (_u *MemberUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.Email(); ok {
 		_spec.SetField(member.FieldEmail, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.Name(); ok {
+		_spec.SetField(member.FieldName, field.TypeString, value)
+	}
 	if value, ok := _u.mutation.PasswordHash(); ok {
 		_spec.SetField(member.FieldPasswordHash, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.Role(); ok {
 		_spec.SetField(member.FieldRole, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.TotpSecret(); ok {
+		_spec.SetField(member.FieldTotpSecret, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.TotpSince(); ok {
+		_spec.SetField(member.FieldTotpSince, field.TypeTime, value)
+	}
+	if _u.mutation.TotpSinceCleared() {
+		_spec.ClearField(member.FieldTotpSince, field.TypeTime)
+	}
+	if value, ok := _u.mutation.TotpUsed(); ok {
+		_spec.SetField(member.FieldTotpUsed, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedTotpUsed(); ok {
+		_spec.AddField(member.FieldTotpUsed, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.RecoveryHashes(); ok {
+		_spec.SetField(member.FieldRecoveryHashes, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedRecoveryHashes(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, member.FieldRecoveryHashes, value)
+		})
+	}
+	if _u.mutation.RecoveryHashesCleared() {
+		_spec.ClearField(member.FieldRecoveryHashes, field.TypeJSON)
+	}
+	if _u.mutation.TeamCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   member.TeamTable,
+			Columns: []string{member.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.TeamIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   member.TeamTable,
+			Columns: []string{member.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
@@ -198,6 +371,20 @@ func (_u *MemberUpdateOne) SetUpdatedAt(v time.Time) *MemberUpdateOne {
 	return _u
 }
 
+// SetTeamID sets the "team_id" field.
+func (_u *MemberUpdateOne) SetTeamID(v uuid.UUID) *MemberUpdateOne {
+	_u.mutation.SetTeamID(v)
+	return _u
+}
+
+// SetNillableTeamID sets the "team_id" field if the given value is not nil.
+func (_u *MemberUpdateOne) SetNillableTeamID(v *uuid.UUID) *MemberUpdateOne {
+	if v != nil {
+		_u.SetTeamID(*v)
+	}
+	return _u
+}
+
 // SetEmail sets the "email" field.
 func (_u *MemberUpdateOne) SetEmail(v string) *MemberUpdateOne {
 	_u.mutation.SetEmail(v)
@@ -208,6 +395,20 @@ func (_u *MemberUpdateOne) SetEmail(v string) *MemberUpdateOne {
 func (_u *MemberUpdateOne) SetNillableEmail(v *string) *MemberUpdateOne {
 	if v != nil {
 		_u.SetEmail(*v)
+	}
+	return _u
+}
+
+// SetName sets the "name" field.
+func (_u *MemberUpdateOne) SetName(v string) *MemberUpdateOne {
+	_u.mutation.SetName(v)
+	return _u
+}
+
+// SetNillableName sets the "name" field if the given value is not nil.
+func (_u *MemberUpdateOne) SetNillableName(v *string) *MemberUpdateOne {
+	if v != nil {
+		_u.SetName(*v)
 	}
 	return _u
 }
@@ -240,9 +441,93 @@ func (_u *MemberUpdateOne) SetNillableRole(v *string) *MemberUpdateOne {
 	return _u
 }
 
+// SetTotpSecret sets the "totp_secret" field.
+func (_u *MemberUpdateOne) SetTotpSecret(v string) *MemberUpdateOne {
+	_u.mutation.SetTotpSecret(v)
+	return _u
+}
+
+// SetNillableTotpSecret sets the "totp_secret" field if the given value is not nil.
+func (_u *MemberUpdateOne) SetNillableTotpSecret(v *string) *MemberUpdateOne {
+	if v != nil {
+		_u.SetTotpSecret(*v)
+	}
+	return _u
+}
+
+// SetTotpSince sets the "totp_since" field.
+func (_u *MemberUpdateOne) SetTotpSince(v time.Time) *MemberUpdateOne {
+	_u.mutation.SetTotpSince(v)
+	return _u
+}
+
+// SetNillableTotpSince sets the "totp_since" field if the given value is not nil.
+func (_u *MemberUpdateOne) SetNillableTotpSince(v *time.Time) *MemberUpdateOne {
+	if v != nil {
+		_u.SetTotpSince(*v)
+	}
+	return _u
+}
+
+// ClearTotpSince clears the value of the "totp_since" field.
+func (_u *MemberUpdateOne) ClearTotpSince() *MemberUpdateOne {
+	_u.mutation.ClearTotpSince()
+	return _u
+}
+
+// SetTotpUsed sets the "totp_used" field.
+func (_u *MemberUpdateOne) SetTotpUsed(v int64) *MemberUpdateOne {
+	_u.mutation.ResetTotpUsed()
+	_u.mutation.SetTotpUsed(v)
+	return _u
+}
+
+// SetNillableTotpUsed sets the "totp_used" field if the given value is not nil.
+func (_u *MemberUpdateOne) SetNillableTotpUsed(v *int64) *MemberUpdateOne {
+	if v != nil {
+		_u.SetTotpUsed(*v)
+	}
+	return _u
+}
+
+// AddTotpUsed adds value to the "totp_used" field.
+func (_u *MemberUpdateOne) AddTotpUsed(v int64) *MemberUpdateOne {
+	_u.mutation.AddTotpUsed(v)
+	return _u
+}
+
+// SetRecoveryHashes sets the "recovery_hashes" field.
+func (_u *MemberUpdateOne) SetRecoveryHashes(v []string) *MemberUpdateOne {
+	_u.mutation.SetRecoveryHashes(v)
+	return _u
+}
+
+// AppendRecoveryHashes appends value to the "recovery_hashes" field.
+func (_u *MemberUpdateOne) AppendRecoveryHashes(v []string) *MemberUpdateOne {
+	_u.mutation.AppendRecoveryHashes(v)
+	return _u
+}
+
+// ClearRecoveryHashes clears the value of the "recovery_hashes" field.
+func (_u *MemberUpdateOne) ClearRecoveryHashes() *MemberUpdateOne {
+	_u.mutation.ClearRecoveryHashes()
+	return _u
+}
+
+// SetTeam sets the "team" edge to the Team entity.
+func (_u *MemberUpdateOne) SetTeam(v *Team) *MemberUpdateOne {
+	return _u.SetTeamID(v.ID)
+}
+
 // Mutation returns the MemberMutation object of the builder.
 func (_u *MemberUpdateOne) Mutation() *MemberMutation {
 	return _u.mutation
+}
+
+// ClearTeam clears the "team" edge to the Team entity.
+func (_u *MemberUpdateOne) ClearTeam() *MemberUpdateOne {
+	_u.mutation.ClearTeam()
+	return _u
 }
 
 // Where appends a list predicates to the MemberUpdate builder.
@@ -357,11 +642,69 @@ func (_u *MemberUpdateOne) sqlSave(ctx context.Context) (_node *Member, err erro
 	if value, ok := _u.mutation.Email(); ok {
 		_spec.SetField(member.FieldEmail, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.Name(); ok {
+		_spec.SetField(member.FieldName, field.TypeString, value)
+	}
 	if value, ok := _u.mutation.PasswordHash(); ok {
 		_spec.SetField(member.FieldPasswordHash, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.Role(); ok {
 		_spec.SetField(member.FieldRole, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.TotpSecret(); ok {
+		_spec.SetField(member.FieldTotpSecret, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.TotpSince(); ok {
+		_spec.SetField(member.FieldTotpSince, field.TypeTime, value)
+	}
+	if _u.mutation.TotpSinceCleared() {
+		_spec.ClearField(member.FieldTotpSince, field.TypeTime)
+	}
+	if value, ok := _u.mutation.TotpUsed(); ok {
+		_spec.SetField(member.FieldTotpUsed, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedTotpUsed(); ok {
+		_spec.AddField(member.FieldTotpUsed, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.RecoveryHashes(); ok {
+		_spec.SetField(member.FieldRecoveryHashes, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedRecoveryHashes(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, member.FieldRecoveryHashes, value)
+		})
+	}
+	if _u.mutation.RecoveryHashesCleared() {
+		_spec.ClearField(member.FieldRecoveryHashes, field.TypeJSON)
+	}
+	if _u.mutation.TeamCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   member.TeamTable,
+			Columns: []string{member.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.TeamIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   member.TeamTable,
+			Columns: []string{member.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Member{config: _u.config}

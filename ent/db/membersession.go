@@ -32,6 +32,12 @@ type MemberSession struct {
 	ExpiresAt time.Time `json:"expires_at,omitempty"`
 	// EndedAt holds the value of the "ended_at" field.
 	EndedAt *time.Time `json:"ended_at,omitempty"`
+	// SeenAt holds the value of the "seen_at" field.
+	SeenAt *time.Time `json:"seen_at,omitempty"`
+	// Remote holds the value of the "remote" field.
+	Remote string `json:"remote,omitempty"`
+	// Browser holds the value of the "browser" field.
+	Browser string `json:"browser,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the MemberSessionQuery when eager-loading is set.
 	Edges        MemberSessionEdges `json:"edges"`
@@ -76,7 +82,9 @@ func (*MemberSession) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case membersession.FieldCreatedAt, membersession.FieldUpdatedAt, membersession.FieldExpiresAt, membersession.FieldEndedAt:
+		case membersession.FieldRemote, membersession.FieldBrowser:
+			values[i] = new(sql.NullString)
+		case membersession.FieldCreatedAt, membersession.FieldUpdatedAt, membersession.FieldExpiresAt, membersession.FieldEndedAt, membersession.FieldSeenAt:
 			values[i] = new(sql.NullTime)
 		case membersession.FieldID, membersession.FieldOrganizationID, membersession.FieldMemberID:
 			values[i] = new(uuid.UUID)
@@ -137,6 +145,25 @@ func (_m *MemberSession) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.EndedAt = new(time.Time)
 				*_m.EndedAt = value.Time
+			}
+		case membersession.FieldSeenAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field seen_at", values[i])
+			} else if value.Valid {
+				_m.SeenAt = new(time.Time)
+				*_m.SeenAt = value.Time
+			}
+		case membersession.FieldRemote:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field remote", values[i])
+			} else if value.Valid {
+				_m.Remote = value.String
+			}
+		case membersession.FieldBrowser:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field browser", values[i])
+			} else if value.Valid {
+				_m.Browser = value.String
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -203,6 +230,17 @@ func (_m *MemberSession) String() string {
 		builder.WriteString("ended_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
+	builder.WriteString(", ")
+	if v := _m.SeenAt; v != nil {
+		builder.WriteString("seen_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("remote=")
+	builder.WriteString(_m.Remote)
+	builder.WriteString(", ")
+	builder.WriteString("browser=")
+	builder.WriteString(_m.Browser)
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -86,6 +86,48 @@ func (_c *MemberSessionCreate) SetNillableEndedAt(v *time.Time) *MemberSessionCr
 	return _c
 }
 
+// SetSeenAt sets the "seen_at" field.
+func (_c *MemberSessionCreate) SetSeenAt(v time.Time) *MemberSessionCreate {
+	_c.mutation.SetSeenAt(v)
+	return _c
+}
+
+// SetNillableSeenAt sets the "seen_at" field if the given value is not nil.
+func (_c *MemberSessionCreate) SetNillableSeenAt(v *time.Time) *MemberSessionCreate {
+	if v != nil {
+		_c.SetSeenAt(*v)
+	}
+	return _c
+}
+
+// SetRemote sets the "remote" field.
+func (_c *MemberSessionCreate) SetRemote(v string) *MemberSessionCreate {
+	_c.mutation.SetRemote(v)
+	return _c
+}
+
+// SetNillableRemote sets the "remote" field if the given value is not nil.
+func (_c *MemberSessionCreate) SetNillableRemote(v *string) *MemberSessionCreate {
+	if v != nil {
+		_c.SetRemote(*v)
+	}
+	return _c
+}
+
+// SetBrowser sets the "browser" field.
+func (_c *MemberSessionCreate) SetBrowser(v string) *MemberSessionCreate {
+	_c.mutation.SetBrowser(v)
+	return _c
+}
+
+// SetNillableBrowser sets the "browser" field if the given value is not nil.
+func (_c *MemberSessionCreate) SetNillableBrowser(v *string) *MemberSessionCreate {
+	if v != nil {
+		_c.SetBrowser(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *MemberSessionCreate) SetID(v uuid.UUID) *MemberSessionCreate {
 	_c.mutation.SetID(v)
@@ -161,6 +203,14 @@ func (_c *MemberSessionCreate) defaults() error {
 		v := membersession.DefaultUpdatedAt()
 		_c.mutation.SetUpdatedAt(v)
 	}
+	if _, ok := _c.mutation.Remote(); !ok {
+		v := membersession.DefaultRemote
+		_c.mutation.SetRemote(v)
+	}
+	if _, ok := _c.mutation.Browser(); !ok {
+		v := membersession.DefaultBrowser
+		_c.mutation.SetBrowser(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if membersession.DefaultID == nil {
 			return fmt.Errorf("db: uninitialized membersession.DefaultID (forgotten import db/runtime?)")
@@ -187,6 +237,12 @@ func (_c *MemberSessionCreate) check() error {
 	}
 	if _, ok := _c.mutation.ExpiresAt(); !ok {
 		return &ValidationError{Name: "expires_at", err: errors.New(`db: missing required field "MemberSession.expires_at"`)}
+	}
+	if _, ok := _c.mutation.Remote(); !ok {
+		return &ValidationError{Name: "remote", err: errors.New(`db: missing required field "MemberSession.remote"`)}
+	}
+	if _, ok := _c.mutation.Browser(); !ok {
+		return &ValidationError{Name: "browser", err: errors.New(`db: missing required field "MemberSession.browser"`)}
 	}
 	if len(_c.mutation.OrganizationIDs()) == 0 {
 		return &ValidationError{Name: "organization", err: errors.New(`db: missing required edge "MemberSession.organization"`)}
@@ -245,6 +301,18 @@ func (_c *MemberSessionCreate) createSpec() (*MemberSession, *sqlgraph.CreateSpe
 	if value, ok := _c.mutation.EndedAt(); ok {
 		_spec.SetField(membersession.FieldEndedAt, field.TypeTime, value)
 		_node.EndedAt = &value
+	}
+	if value, ok := _c.mutation.SeenAt(); ok {
+		_spec.SetField(membersession.FieldSeenAt, field.TypeTime, value)
+		_node.SeenAt = &value
+	}
+	if value, ok := _c.mutation.Remote(); ok {
+		_spec.SetField(membersession.FieldRemote, field.TypeString, value)
+		_node.Remote = value
+	}
+	if value, ok := _c.mutation.Browser(); ok {
+		_spec.SetField(membersession.FieldBrowser, field.TypeString, value)
+		_node.Browser = value
 	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -362,6 +430,48 @@ func (u *MemberSessionUpsert) ClearEndedAt() *MemberSessionUpsert {
 	return u
 }
 
+// SetSeenAt sets the "seen_at" field.
+func (u *MemberSessionUpsert) SetSeenAt(v time.Time) *MemberSessionUpsert {
+	u.Set(membersession.FieldSeenAt, v)
+	return u
+}
+
+// UpdateSeenAt sets the "seen_at" field to the value that was provided on create.
+func (u *MemberSessionUpsert) UpdateSeenAt() *MemberSessionUpsert {
+	u.SetExcluded(membersession.FieldSeenAt)
+	return u
+}
+
+// ClearSeenAt clears the value of the "seen_at" field.
+func (u *MemberSessionUpsert) ClearSeenAt() *MemberSessionUpsert {
+	u.SetNull(membersession.FieldSeenAt)
+	return u
+}
+
+// SetRemote sets the "remote" field.
+func (u *MemberSessionUpsert) SetRemote(v string) *MemberSessionUpsert {
+	u.Set(membersession.FieldRemote, v)
+	return u
+}
+
+// UpdateRemote sets the "remote" field to the value that was provided on create.
+func (u *MemberSessionUpsert) UpdateRemote() *MemberSessionUpsert {
+	u.SetExcluded(membersession.FieldRemote)
+	return u
+}
+
+// SetBrowser sets the "browser" field.
+func (u *MemberSessionUpsert) SetBrowser(v string) *MemberSessionUpsert {
+	u.Set(membersession.FieldBrowser, v)
+	return u
+}
+
+// UpdateBrowser sets the "browser" field to the value that was provided on create.
+func (u *MemberSessionUpsert) UpdateBrowser() *MemberSessionUpsert {
+	u.SetExcluded(membersession.FieldBrowser)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -454,6 +564,55 @@ func (u *MemberSessionUpsertOne) UpdateEndedAt() *MemberSessionUpsertOne {
 func (u *MemberSessionUpsertOne) ClearEndedAt() *MemberSessionUpsertOne {
 	return u.Update(func(s *MemberSessionUpsert) {
 		s.ClearEndedAt()
+	})
+}
+
+// SetSeenAt sets the "seen_at" field.
+func (u *MemberSessionUpsertOne) SetSeenAt(v time.Time) *MemberSessionUpsertOne {
+	return u.Update(func(s *MemberSessionUpsert) {
+		s.SetSeenAt(v)
+	})
+}
+
+// UpdateSeenAt sets the "seen_at" field to the value that was provided on create.
+func (u *MemberSessionUpsertOne) UpdateSeenAt() *MemberSessionUpsertOne {
+	return u.Update(func(s *MemberSessionUpsert) {
+		s.UpdateSeenAt()
+	})
+}
+
+// ClearSeenAt clears the value of the "seen_at" field.
+func (u *MemberSessionUpsertOne) ClearSeenAt() *MemberSessionUpsertOne {
+	return u.Update(func(s *MemberSessionUpsert) {
+		s.ClearSeenAt()
+	})
+}
+
+// SetRemote sets the "remote" field.
+func (u *MemberSessionUpsertOne) SetRemote(v string) *MemberSessionUpsertOne {
+	return u.Update(func(s *MemberSessionUpsert) {
+		s.SetRemote(v)
+	})
+}
+
+// UpdateRemote sets the "remote" field to the value that was provided on create.
+func (u *MemberSessionUpsertOne) UpdateRemote() *MemberSessionUpsertOne {
+	return u.Update(func(s *MemberSessionUpsert) {
+		s.UpdateRemote()
+	})
+}
+
+// SetBrowser sets the "browser" field.
+func (u *MemberSessionUpsertOne) SetBrowser(v string) *MemberSessionUpsertOne {
+	return u.Update(func(s *MemberSessionUpsert) {
+		s.SetBrowser(v)
+	})
+}
+
+// UpdateBrowser sets the "browser" field to the value that was provided on create.
+func (u *MemberSessionUpsertOne) UpdateBrowser() *MemberSessionUpsertOne {
+	return u.Update(func(s *MemberSessionUpsert) {
+		s.UpdateBrowser()
 	})
 }
 
@@ -716,6 +875,55 @@ func (u *MemberSessionUpsertBulk) UpdateEndedAt() *MemberSessionUpsertBulk {
 func (u *MemberSessionUpsertBulk) ClearEndedAt() *MemberSessionUpsertBulk {
 	return u.Update(func(s *MemberSessionUpsert) {
 		s.ClearEndedAt()
+	})
+}
+
+// SetSeenAt sets the "seen_at" field.
+func (u *MemberSessionUpsertBulk) SetSeenAt(v time.Time) *MemberSessionUpsertBulk {
+	return u.Update(func(s *MemberSessionUpsert) {
+		s.SetSeenAt(v)
+	})
+}
+
+// UpdateSeenAt sets the "seen_at" field to the value that was provided on create.
+func (u *MemberSessionUpsertBulk) UpdateSeenAt() *MemberSessionUpsertBulk {
+	return u.Update(func(s *MemberSessionUpsert) {
+		s.UpdateSeenAt()
+	})
+}
+
+// ClearSeenAt clears the value of the "seen_at" field.
+func (u *MemberSessionUpsertBulk) ClearSeenAt() *MemberSessionUpsertBulk {
+	return u.Update(func(s *MemberSessionUpsert) {
+		s.ClearSeenAt()
+	})
+}
+
+// SetRemote sets the "remote" field.
+func (u *MemberSessionUpsertBulk) SetRemote(v string) *MemberSessionUpsertBulk {
+	return u.Update(func(s *MemberSessionUpsert) {
+		s.SetRemote(v)
+	})
+}
+
+// UpdateRemote sets the "remote" field to the value that was provided on create.
+func (u *MemberSessionUpsertBulk) UpdateRemote() *MemberSessionUpsertBulk {
+	return u.Update(func(s *MemberSessionUpsert) {
+		s.UpdateRemote()
+	})
+}
+
+// SetBrowser sets the "browser" field.
+func (u *MemberSessionUpsertBulk) SetBrowser(v string) *MemberSessionUpsertBulk {
+	return u.Update(func(s *MemberSessionUpsert) {
+		s.SetBrowser(v)
+	})
+}
+
+// UpdateBrowser sets the "browser" field to the value that was provided on create.
+func (u *MemberSessionUpsertBulk) UpdateBrowser() *MemberSessionUpsertBulk {
+	return u.Update(func(s *MemberSessionUpsert) {
+		s.UpdateBrowser()
 	})
 }
 

@@ -55,6 +55,54 @@ func (_u *MemberSessionUpdate) ClearEndedAt() *MemberSessionUpdate {
 	return _u
 }
 
+// SetSeenAt sets the "seen_at" field.
+func (_u *MemberSessionUpdate) SetSeenAt(v time.Time) *MemberSessionUpdate {
+	_u.mutation.SetSeenAt(v)
+	return _u
+}
+
+// SetNillableSeenAt sets the "seen_at" field if the given value is not nil.
+func (_u *MemberSessionUpdate) SetNillableSeenAt(v *time.Time) *MemberSessionUpdate {
+	if v != nil {
+		_u.SetSeenAt(*v)
+	}
+	return _u
+}
+
+// ClearSeenAt clears the value of the "seen_at" field.
+func (_u *MemberSessionUpdate) ClearSeenAt() *MemberSessionUpdate {
+	_u.mutation.ClearSeenAt()
+	return _u
+}
+
+// SetRemote sets the "remote" field.
+func (_u *MemberSessionUpdate) SetRemote(v string) *MemberSessionUpdate {
+	_u.mutation.SetRemote(v)
+	return _u
+}
+
+// SetNillableRemote sets the "remote" field if the given value is not nil.
+func (_u *MemberSessionUpdate) SetNillableRemote(v *string) *MemberSessionUpdate {
+	if v != nil {
+		_u.SetRemote(*v)
+	}
+	return _u
+}
+
+// SetBrowser sets the "browser" field.
+func (_u *MemberSessionUpdate) SetBrowser(v string) *MemberSessionUpdate {
+	_u.mutation.SetBrowser(v)
+	return _u
+}
+
+// SetNillableBrowser sets the "browser" field if the given value is not nil.
+func (_u *MemberSessionUpdate) SetNillableBrowser(v *string) *MemberSessionUpdate {
+	if v != nil {
+		_u.SetBrowser(*v)
+	}
+	return _u
+}
+
 // Mutation returns the MemberSessionMutation object of the builder.
 func (_u *MemberSessionUpdate) Mutation() *MemberSessionMutation {
 	return _u.mutation
@@ -140,6 +188,18 @@ func (_u *MemberSessionUpdate) sqlSave(ctx context.Context) (_node int, err erro
 	if _u.mutation.EndedAtCleared() {
 		_spec.ClearField(membersession.FieldEndedAt, field.TypeTime)
 	}
+	if value, ok := _u.mutation.SeenAt(); ok {
+		_spec.SetField(membersession.FieldSeenAt, field.TypeTime, value)
+	}
+	if _u.mutation.SeenAtCleared() {
+		_spec.ClearField(membersession.FieldSeenAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Remote(); ok {
+		_spec.SetField(membersession.FieldRemote, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Browser(); ok {
+		_spec.SetField(membersession.FieldBrowser, field.TypeString, value)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -185,6 +245,54 @@ func (_u *MemberSessionUpdateOne) SetNillableEndedAt(v *time.Time) *MemberSessio
 // ClearEndedAt clears the value of the "ended_at" field.
 func (_u *MemberSessionUpdateOne) ClearEndedAt() *MemberSessionUpdateOne {
 	_u.mutation.ClearEndedAt()
+	return _u
+}
+
+// SetSeenAt sets the "seen_at" field.
+func (_u *MemberSessionUpdateOne) SetSeenAt(v time.Time) *MemberSessionUpdateOne {
+	_u.mutation.SetSeenAt(v)
+	return _u
+}
+
+// SetNillableSeenAt sets the "seen_at" field if the given value is not nil.
+func (_u *MemberSessionUpdateOne) SetNillableSeenAt(v *time.Time) *MemberSessionUpdateOne {
+	if v != nil {
+		_u.SetSeenAt(*v)
+	}
+	return _u
+}
+
+// ClearSeenAt clears the value of the "seen_at" field.
+func (_u *MemberSessionUpdateOne) ClearSeenAt() *MemberSessionUpdateOne {
+	_u.mutation.ClearSeenAt()
+	return _u
+}
+
+// SetRemote sets the "remote" field.
+func (_u *MemberSessionUpdateOne) SetRemote(v string) *MemberSessionUpdateOne {
+	_u.mutation.SetRemote(v)
+	return _u
+}
+
+// SetNillableRemote sets the "remote" field if the given value is not nil.
+func (_u *MemberSessionUpdateOne) SetNillableRemote(v *string) *MemberSessionUpdateOne {
+	if v != nil {
+		_u.SetRemote(*v)
+	}
+	return _u
+}
+
+// SetBrowser sets the "browser" field.
+func (_u *MemberSessionUpdateOne) SetBrowser(v string) *MemberSessionUpdateOne {
+	_u.mutation.SetBrowser(v)
+	return _u
+}
+
+// SetNillableBrowser sets the "browser" field if the given value is not nil.
+func (_u *MemberSessionUpdateOne) SetNillableBrowser(v *string) *MemberSessionUpdateOne {
+	if v != nil {
+		_u.SetBrowser(*v)
+	}
 	return _u
 }
 
@@ -302,6 +410,18 @@ func (_u *MemberSessionUpdateOne) sqlSave(ctx context.Context) (_node *MemberSes
 	}
 	if _u.mutation.EndedAtCleared() {
 		_spec.ClearField(membersession.FieldEndedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.SeenAt(); ok {
+		_spec.SetField(membersession.FieldSeenAt, field.TypeTime, value)
+	}
+	if _u.mutation.SeenAtCleared() {
+		_spec.ClearField(membersession.FieldSeenAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Remote(); ok {
+		_spec.SetField(membersession.FieldRemote, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Browser(); ok {
+		_spec.SetField(membersession.FieldBrowser, field.TypeString, value)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &MemberSession{config: _u.config}

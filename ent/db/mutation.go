@@ -23,6 +23,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
+	"github.com/seatrial/seatrial/ent/db/invitation"
 	"github.com/seatrial/seatrial/ent/db/logchunk"
 	"github.com/seatrial/seatrial/ent/db/logstream"
 	"github.com/seatrial/seatrial/ent/db/member"
@@ -40,6 +41,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
 	"github.com/seatrial/seatrial/ent/db/team"
+	"github.com/seatrial/seatrial/ent/db/teammember"
 	"github.com/seatrial/seatrial/ent/db/template"
 	"github.com/seatrial/seatrial/ent/db/templaterevision"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
@@ -69,6 +71,7 @@ const (
 	TypeEnvironment             = "Environment"
 	TypeExecution               = "Execution"
 	TypeFile                    = "File"
+	TypeInvitation              = "Invitation"
 	TypeLogChunk                = "LogChunk"
 	TypeLogStream               = "LogStream"
 	TypeMember                  = "Member"
@@ -85,6 +88,7 @@ const (
 	TypeSetting                 = "Setting"
 	TypeStep                    = "Step"
 	TypeTeam                    = "Team"
+	TypeTeamMember              = "TeamMember"
 	TypeTemplate                = "Template"
 	TypeTemplateRevision        = "TemplateRevision"
 	TypeTemplateUse             = "TemplateUse"
@@ -110,11 +114,20 @@ type APITokenMutation struct {
 	maker               *string
 	expires_at          *time.Time
 	last_used_at        *time.Time
+	hint                *string
+	workflows           *[]string
+	appendworkflows     []string
+	environments        *[]string
+	appendenvironments  []string
+	revoked_at          *time.Time
+	revoker             *string
 	clearedFields       map[string]struct{}
 	organization        *uuid.UUID
 	clearedorganization bool
 	team                *uuid.UUID
 	clearedteam         bool
+	member              *uuid.UUID
+	clearedmember       bool
 	done                bool
 	oldValue            func(context.Context) (*APIToken, error)
 	predicates          []predicate.APIToken
@@ -612,6 +625,306 @@ func (m *APITokenMutation) ResetLastUsedAt() {
 	delete(m.clearedFields, apitoken.FieldLastUsedAt)
 }
 
+// SetMemberID sets the "member_id" field.
+func (m *APITokenMutation) SetMemberID(u uuid.UUID) {
+	m.member = &u
+}
+
+// MemberID returns the value of the "member_id" field in the mutation.
+func (m *APITokenMutation) MemberID() (r uuid.UUID, exists bool) {
+	v := m.member
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMemberID returns the old "member_id" field's value of the APIToken entity.
+// If the APIToken object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *APITokenMutation) OldMemberID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMemberID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMemberID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMemberID: %w", err)
+	}
+	return oldValue.MemberID, nil
+}
+
+// ClearMemberID clears the value of the "member_id" field.
+func (m *APITokenMutation) ClearMemberID() {
+	m.member = nil
+	m.clearedFields[apitoken.FieldMemberID] = struct{}{}
+}
+
+// MemberIDCleared returns if the "member_id" field was cleared in this mutation.
+func (m *APITokenMutation) MemberIDCleared() bool {
+	_, ok := m.clearedFields[apitoken.FieldMemberID]
+	return ok
+}
+
+// ResetMemberID resets all changes to the "member_id" field.
+func (m *APITokenMutation) ResetMemberID() {
+	m.member = nil
+	delete(m.clearedFields, apitoken.FieldMemberID)
+}
+
+// SetHint sets the "hint" field.
+func (m *APITokenMutation) SetHint(s string) {
+	m.hint = &s
+}
+
+// Hint returns the value of the "hint" field in the mutation.
+func (m *APITokenMutation) Hint() (r string, exists bool) {
+	v := m.hint
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldHint returns the old "hint" field's value of the APIToken entity.
+// If the APIToken object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *APITokenMutation) OldHint(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldHint is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldHint requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldHint: %w", err)
+	}
+	return oldValue.Hint, nil
+}
+
+// ResetHint resets all changes to the "hint" field.
+func (m *APITokenMutation) ResetHint() {
+	m.hint = nil
+}
+
+// SetWorkflows sets the "workflows" field.
+func (m *APITokenMutation) SetWorkflows(s []string) {
+	m.workflows = &s
+	m.appendworkflows = nil
+}
+
+// Workflows returns the value of the "workflows" field in the mutation.
+func (m *APITokenMutation) Workflows() (r []string, exists bool) {
+	v := m.workflows
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWorkflows returns the old "workflows" field's value of the APIToken entity.
+// If the APIToken object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *APITokenMutation) OldWorkflows(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWorkflows is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWorkflows requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWorkflows: %w", err)
+	}
+	return oldValue.Workflows, nil
+}
+
+// AppendWorkflows adds s to the "workflows" field.
+func (m *APITokenMutation) AppendWorkflows(s []string) {
+	m.appendworkflows = append(m.appendworkflows, s...)
+}
+
+// AppendedWorkflows returns the list of values that were appended to the "workflows" field in this mutation.
+func (m *APITokenMutation) AppendedWorkflows() ([]string, bool) {
+	if len(m.appendworkflows) == 0 {
+		return nil, false
+	}
+	return m.appendworkflows, true
+}
+
+// ClearWorkflows clears the value of the "workflows" field.
+func (m *APITokenMutation) ClearWorkflows() {
+	m.workflows = nil
+	m.appendworkflows = nil
+	m.clearedFields[apitoken.FieldWorkflows] = struct{}{}
+}
+
+// WorkflowsCleared returns if the "workflows" field was cleared in this mutation.
+func (m *APITokenMutation) WorkflowsCleared() bool {
+	_, ok := m.clearedFields[apitoken.FieldWorkflows]
+	return ok
+}
+
+// ResetWorkflows resets all changes to the "workflows" field.
+func (m *APITokenMutation) ResetWorkflows() {
+	m.workflows = nil
+	m.appendworkflows = nil
+	delete(m.clearedFields, apitoken.FieldWorkflows)
+}
+
+// SetEnvironments sets the "environments" field.
+func (m *APITokenMutation) SetEnvironments(s []string) {
+	m.environments = &s
+	m.appendenvironments = nil
+}
+
+// Environments returns the value of the "environments" field in the mutation.
+func (m *APITokenMutation) Environments() (r []string, exists bool) {
+	v := m.environments
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEnvironments returns the old "environments" field's value of the APIToken entity.
+// If the APIToken object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *APITokenMutation) OldEnvironments(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEnvironments is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEnvironments requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEnvironments: %w", err)
+	}
+	return oldValue.Environments, nil
+}
+
+// AppendEnvironments adds s to the "environments" field.
+func (m *APITokenMutation) AppendEnvironments(s []string) {
+	m.appendenvironments = append(m.appendenvironments, s...)
+}
+
+// AppendedEnvironments returns the list of values that were appended to the "environments" field in this mutation.
+func (m *APITokenMutation) AppendedEnvironments() ([]string, bool) {
+	if len(m.appendenvironments) == 0 {
+		return nil, false
+	}
+	return m.appendenvironments, true
+}
+
+// ClearEnvironments clears the value of the "environments" field.
+func (m *APITokenMutation) ClearEnvironments() {
+	m.environments = nil
+	m.appendenvironments = nil
+	m.clearedFields[apitoken.FieldEnvironments] = struct{}{}
+}
+
+// EnvironmentsCleared returns if the "environments" field was cleared in this mutation.
+func (m *APITokenMutation) EnvironmentsCleared() bool {
+	_, ok := m.clearedFields[apitoken.FieldEnvironments]
+	return ok
+}
+
+// ResetEnvironments resets all changes to the "environments" field.
+func (m *APITokenMutation) ResetEnvironments() {
+	m.environments = nil
+	m.appendenvironments = nil
+	delete(m.clearedFields, apitoken.FieldEnvironments)
+}
+
+// SetRevokedAt sets the "revoked_at" field.
+func (m *APITokenMutation) SetRevokedAt(t time.Time) {
+	m.revoked_at = &t
+}
+
+// RevokedAt returns the value of the "revoked_at" field in the mutation.
+func (m *APITokenMutation) RevokedAt() (r time.Time, exists bool) {
+	v := m.revoked_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRevokedAt returns the old "revoked_at" field's value of the APIToken entity.
+// If the APIToken object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *APITokenMutation) OldRevokedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRevokedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRevokedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRevokedAt: %w", err)
+	}
+	return oldValue.RevokedAt, nil
+}
+
+// ClearRevokedAt clears the value of the "revoked_at" field.
+func (m *APITokenMutation) ClearRevokedAt() {
+	m.revoked_at = nil
+	m.clearedFields[apitoken.FieldRevokedAt] = struct{}{}
+}
+
+// RevokedAtCleared returns if the "revoked_at" field was cleared in this mutation.
+func (m *APITokenMutation) RevokedAtCleared() bool {
+	_, ok := m.clearedFields[apitoken.FieldRevokedAt]
+	return ok
+}
+
+// ResetRevokedAt resets all changes to the "revoked_at" field.
+func (m *APITokenMutation) ResetRevokedAt() {
+	m.revoked_at = nil
+	delete(m.clearedFields, apitoken.FieldRevokedAt)
+}
+
+// SetRevoker sets the "revoker" field.
+func (m *APITokenMutation) SetRevoker(s string) {
+	m.revoker = &s
+}
+
+// Revoker returns the value of the "revoker" field in the mutation.
+func (m *APITokenMutation) Revoker() (r string, exists bool) {
+	v := m.revoker
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRevoker returns the old "revoker" field's value of the APIToken entity.
+// If the APIToken object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *APITokenMutation) OldRevoker(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRevoker is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRevoker requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRevoker: %w", err)
+	}
+	return oldValue.Revoker, nil
+}
+
+// ResetRevoker resets all changes to the "revoker" field.
+func (m *APITokenMutation) ResetRevoker() {
+	m.revoker = nil
+}
+
 // ClearOrganization clears the "organization" edge to the Organization entity.
 func (m *APITokenMutation) ClearOrganization() {
 	m.clearedorganization = true
@@ -666,6 +979,33 @@ func (m *APITokenMutation) ResetTeam() {
 	m.clearedteam = false
 }
 
+// ClearMember clears the "member" edge to the Member entity.
+func (m *APITokenMutation) ClearMember() {
+	m.clearedmember = true
+	m.clearedFields[apitoken.FieldMemberID] = struct{}{}
+}
+
+// MemberCleared reports if the "member" edge to the Member entity was cleared.
+func (m *APITokenMutation) MemberCleared() bool {
+	return m.MemberIDCleared() || m.clearedmember
+}
+
+// MemberIDs returns the "member" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// MemberID instead. It exists only for internal usage by the builders.
+func (m *APITokenMutation) MemberIDs() (ids []uuid.UUID) {
+	if id := m.member; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetMember resets all changes to the "member" edge.
+func (m *APITokenMutation) ResetMember() {
+	m.member = nil
+	m.clearedmember = false
+}
+
 // Where appends a list predicates to the APITokenMutation builder.
 func (m *APITokenMutation) Where(ps ...predicate.APIToken) {
 	m.predicates = append(m.predicates, ps...)
@@ -700,7 +1040,7 @@ func (m *APITokenMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *APITokenMutation) Fields() []string {
-	fields := make([]string, 0, 10)
+	fields := make([]string, 0, 16)
 	if m.created_at != nil {
 		fields = append(fields, apitoken.FieldCreatedAt)
 	}
@@ -731,6 +1071,24 @@ func (m *APITokenMutation) Fields() []string {
 	if m.last_used_at != nil {
 		fields = append(fields, apitoken.FieldLastUsedAt)
 	}
+	if m.member != nil {
+		fields = append(fields, apitoken.FieldMemberID)
+	}
+	if m.hint != nil {
+		fields = append(fields, apitoken.FieldHint)
+	}
+	if m.workflows != nil {
+		fields = append(fields, apitoken.FieldWorkflows)
+	}
+	if m.environments != nil {
+		fields = append(fields, apitoken.FieldEnvironments)
+	}
+	if m.revoked_at != nil {
+		fields = append(fields, apitoken.FieldRevokedAt)
+	}
+	if m.revoker != nil {
+		fields = append(fields, apitoken.FieldRevoker)
+	}
 	return fields
 }
 
@@ -759,6 +1117,18 @@ func (m *APITokenMutation) Field(name string) (ent.Value, bool) {
 		return m.ExpiresAt()
 	case apitoken.FieldLastUsedAt:
 		return m.LastUsedAt()
+	case apitoken.FieldMemberID:
+		return m.MemberID()
+	case apitoken.FieldHint:
+		return m.Hint()
+	case apitoken.FieldWorkflows:
+		return m.Workflows()
+	case apitoken.FieldEnvironments:
+		return m.Environments()
+	case apitoken.FieldRevokedAt:
+		return m.RevokedAt()
+	case apitoken.FieldRevoker:
+		return m.Revoker()
 	}
 	return nil, false
 }
@@ -788,6 +1158,18 @@ func (m *APITokenMutation) OldField(ctx context.Context, name string) (ent.Value
 		return m.OldExpiresAt(ctx)
 	case apitoken.FieldLastUsedAt:
 		return m.OldLastUsedAt(ctx)
+	case apitoken.FieldMemberID:
+		return m.OldMemberID(ctx)
+	case apitoken.FieldHint:
+		return m.OldHint(ctx)
+	case apitoken.FieldWorkflows:
+		return m.OldWorkflows(ctx)
+	case apitoken.FieldEnvironments:
+		return m.OldEnvironments(ctx)
+	case apitoken.FieldRevokedAt:
+		return m.OldRevokedAt(ctx)
+	case apitoken.FieldRevoker:
+		return m.OldRevoker(ctx)
 	}
 	return nil, fmt.Errorf("unknown APIToken field %s", name)
 }
@@ -867,6 +1249,48 @@ func (m *APITokenMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetLastUsedAt(v)
 		return nil
+	case apitoken.FieldMemberID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMemberID(v)
+		return nil
+	case apitoken.FieldHint:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetHint(v)
+		return nil
+	case apitoken.FieldWorkflows:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWorkflows(v)
+		return nil
+	case apitoken.FieldEnvironments:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEnvironments(v)
+		return nil
+	case apitoken.FieldRevokedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRevokedAt(v)
+		return nil
+	case apitoken.FieldRevoker:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRevoker(v)
+		return nil
 	}
 	return fmt.Errorf("unknown APIToken field %s", name)
 }
@@ -900,6 +1324,18 @@ func (m *APITokenMutation) ClearedFields() []string {
 	if m.FieldCleared(apitoken.FieldLastUsedAt) {
 		fields = append(fields, apitoken.FieldLastUsedAt)
 	}
+	if m.FieldCleared(apitoken.FieldMemberID) {
+		fields = append(fields, apitoken.FieldMemberID)
+	}
+	if m.FieldCleared(apitoken.FieldWorkflows) {
+		fields = append(fields, apitoken.FieldWorkflows)
+	}
+	if m.FieldCleared(apitoken.FieldEnvironments) {
+		fields = append(fields, apitoken.FieldEnvironments)
+	}
+	if m.FieldCleared(apitoken.FieldRevokedAt) {
+		fields = append(fields, apitoken.FieldRevokedAt)
+	}
 	return fields
 }
 
@@ -916,6 +1352,18 @@ func (m *APITokenMutation) ClearField(name string) error {
 	switch name {
 	case apitoken.FieldLastUsedAt:
 		m.ClearLastUsedAt()
+		return nil
+	case apitoken.FieldMemberID:
+		m.ClearMemberID()
+		return nil
+	case apitoken.FieldWorkflows:
+		m.ClearWorkflows()
+		return nil
+	case apitoken.FieldEnvironments:
+		m.ClearEnvironments()
+		return nil
+	case apitoken.FieldRevokedAt:
+		m.ClearRevokedAt()
 		return nil
 	}
 	return fmt.Errorf("unknown APIToken nullable field %s", name)
@@ -955,18 +1403,39 @@ func (m *APITokenMutation) ResetField(name string) error {
 	case apitoken.FieldLastUsedAt:
 		m.ResetLastUsedAt()
 		return nil
+	case apitoken.FieldMemberID:
+		m.ResetMemberID()
+		return nil
+	case apitoken.FieldHint:
+		m.ResetHint()
+		return nil
+	case apitoken.FieldWorkflows:
+		m.ResetWorkflows()
+		return nil
+	case apitoken.FieldEnvironments:
+		m.ResetEnvironments()
+		return nil
+	case apitoken.FieldRevokedAt:
+		m.ResetRevokedAt()
+		return nil
+	case apitoken.FieldRevoker:
+		m.ResetRevoker()
+		return nil
 	}
 	return fmt.Errorf("unknown APIToken field %s", name)
 }
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *APITokenMutation) AddedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	if m.organization != nil {
 		edges = append(edges, apitoken.EdgeOrganization)
 	}
 	if m.team != nil {
 		edges = append(edges, apitoken.EdgeTeam)
+	}
+	if m.member != nil {
+		edges = append(edges, apitoken.EdgeMember)
 	}
 	return edges
 }
@@ -983,13 +1452,17 @@ func (m *APITokenMutation) AddedIDs(name string) []ent.Value {
 		if id := m.team; id != nil {
 			return []ent.Value{*id}
 		}
+	case apitoken.EdgeMember:
+		if id := m.member; id != nil {
+			return []ent.Value{*id}
+		}
 	}
 	return nil
 }
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *APITokenMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	return edges
 }
 
@@ -1001,12 +1474,15 @@ func (m *APITokenMutation) RemovedIDs(name string) []ent.Value {
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *APITokenMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	if m.clearedorganization {
 		edges = append(edges, apitoken.EdgeOrganization)
 	}
 	if m.clearedteam {
 		edges = append(edges, apitoken.EdgeTeam)
+	}
+	if m.clearedmember {
+		edges = append(edges, apitoken.EdgeMember)
 	}
 	return edges
 }
@@ -1019,6 +1495,8 @@ func (m *APITokenMutation) EdgeCleared(name string) bool {
 		return m.clearedorganization
 	case apitoken.EdgeTeam:
 		return m.clearedteam
+	case apitoken.EdgeMember:
+		return m.clearedmember
 	}
 	return false
 }
@@ -1033,6 +1511,9 @@ func (m *APITokenMutation) ClearEdge(name string) error {
 	case apitoken.EdgeTeam:
 		m.ClearTeam()
 		return nil
+	case apitoken.EdgeMember:
+		m.ClearMember()
+		return nil
 	}
 	return fmt.Errorf("unknown APIToken unique edge %s", name)
 }
@@ -1046,6 +1527,9 @@ func (m *APITokenMutation) ResetEdge(name string) error {
 		return nil
 	case apitoken.EdgeTeam:
 		m.ResetTeam()
+		return nil
+	case apitoken.EdgeMember:
+		m.ResetMember()
 		return nil
 	}
 	return fmt.Errorf("unknown APIToken edge %s", name)
@@ -8607,6 +9091,8 @@ type EnvironmentMutation struct {
 	clearedorganization bool
 	cluster             *uuid.UUID
 	clearedcluster      bool
+	team                *uuid.UUID
+	clearedteam         bool
 	done                bool
 	oldValue            func(context.Context) (*Environment, error)
 	predicates          []predicate.Environment
@@ -8932,6 +9418,55 @@ func (m *EnvironmentMutation) ResetNamespace() {
 	m.namespace = nil
 }
 
+// SetTeamID sets the "team_id" field.
+func (m *EnvironmentMutation) SetTeamID(u uuid.UUID) {
+	m.team = &u
+}
+
+// TeamID returns the value of the "team_id" field in the mutation.
+func (m *EnvironmentMutation) TeamID() (r uuid.UUID, exists bool) {
+	v := m.team
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTeamID returns the old "team_id" field's value of the Environment entity.
+// If the Environment object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *EnvironmentMutation) OldTeamID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTeamID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTeamID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTeamID: %w", err)
+	}
+	return oldValue.TeamID, nil
+}
+
+// ClearTeamID clears the value of the "team_id" field.
+func (m *EnvironmentMutation) ClearTeamID() {
+	m.team = nil
+	m.clearedFields[environment.FieldTeamID] = struct{}{}
+}
+
+// TeamIDCleared returns if the "team_id" field was cleared in this mutation.
+func (m *EnvironmentMutation) TeamIDCleared() bool {
+	_, ok := m.clearedFields[environment.FieldTeamID]
+	return ok
+}
+
+// ResetTeamID resets all changes to the "team_id" field.
+func (m *EnvironmentMutation) ResetTeamID() {
+	m.team = nil
+	delete(m.clearedFields, environment.FieldTeamID)
+}
+
 // ClearOrganization clears the "organization" edge to the Organization entity.
 func (m *EnvironmentMutation) ClearOrganization() {
 	m.clearedorganization = true
@@ -8986,6 +9521,33 @@ func (m *EnvironmentMutation) ResetCluster() {
 	m.clearedcluster = false
 }
 
+// ClearTeam clears the "team" edge to the Team entity.
+func (m *EnvironmentMutation) ClearTeam() {
+	m.clearedteam = true
+	m.clearedFields[environment.FieldTeamID] = struct{}{}
+}
+
+// TeamCleared reports if the "team" edge to the Team entity was cleared.
+func (m *EnvironmentMutation) TeamCleared() bool {
+	return m.TeamIDCleared() || m.clearedteam
+}
+
+// TeamIDs returns the "team" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TeamID instead. It exists only for internal usage by the builders.
+func (m *EnvironmentMutation) TeamIDs() (ids []uuid.UUID) {
+	if id := m.team; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTeam resets all changes to the "team" edge.
+func (m *EnvironmentMutation) ResetTeam() {
+	m.team = nil
+	m.clearedteam = false
+}
+
 // Where appends a list predicates to the EnvironmentMutation builder.
 func (m *EnvironmentMutation) Where(ps ...predicate.Environment) {
 	m.predicates = append(m.predicates, ps...)
@@ -9020,7 +9582,7 @@ func (m *EnvironmentMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *EnvironmentMutation) Fields() []string {
-	fields := make([]string, 0, 6)
+	fields := make([]string, 0, 7)
 	if m.created_at != nil {
 		fields = append(fields, environment.FieldCreatedAt)
 	}
@@ -9038,6 +9600,9 @@ func (m *EnvironmentMutation) Fields() []string {
 	}
 	if m.namespace != nil {
 		fields = append(fields, environment.FieldNamespace)
+	}
+	if m.team != nil {
+		fields = append(fields, environment.FieldTeamID)
 	}
 	return fields
 }
@@ -9059,6 +9624,8 @@ func (m *EnvironmentMutation) Field(name string) (ent.Value, bool) {
 		return m.Name()
 	case environment.FieldNamespace:
 		return m.Namespace()
+	case environment.FieldTeamID:
+		return m.TeamID()
 	}
 	return nil, false
 }
@@ -9080,6 +9647,8 @@ func (m *EnvironmentMutation) OldField(ctx context.Context, name string) (ent.Va
 		return m.OldName(ctx)
 	case environment.FieldNamespace:
 		return m.OldNamespace(ctx)
+	case environment.FieldTeamID:
+		return m.OldTeamID(ctx)
 	}
 	return nil, fmt.Errorf("unknown Environment field %s", name)
 }
@@ -9131,6 +9700,13 @@ func (m *EnvironmentMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetNamespace(v)
 		return nil
+	case environment.FieldTeamID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTeamID(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Environment field %s", name)
 }
@@ -9160,7 +9736,11 @@ func (m *EnvironmentMutation) AddField(name string, value ent.Value) error {
 // ClearedFields returns all nullable fields that were cleared during this
 // mutation.
 func (m *EnvironmentMutation) ClearedFields() []string {
-	return nil
+	var fields []string
+	if m.FieldCleared(environment.FieldTeamID) {
+		fields = append(fields, environment.FieldTeamID)
+	}
+	return fields
 }
 
 // FieldCleared returns a boolean indicating if a field with the given name was
@@ -9173,6 +9753,11 @@ func (m *EnvironmentMutation) FieldCleared(name string) bool {
 // ClearField clears the value of the field with the given name. It returns an
 // error if the field is not defined in the schema.
 func (m *EnvironmentMutation) ClearField(name string) error {
+	switch name {
+	case environment.FieldTeamID:
+		m.ClearTeamID()
+		return nil
+	}
 	return fmt.Errorf("unknown Environment nullable field %s", name)
 }
 
@@ -9198,18 +9783,24 @@ func (m *EnvironmentMutation) ResetField(name string) error {
 	case environment.FieldNamespace:
 		m.ResetNamespace()
 		return nil
+	case environment.FieldTeamID:
+		m.ResetTeamID()
+		return nil
 	}
 	return fmt.Errorf("unknown Environment field %s", name)
 }
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *EnvironmentMutation) AddedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	if m.organization != nil {
 		edges = append(edges, environment.EdgeOrganization)
 	}
 	if m.cluster != nil {
 		edges = append(edges, environment.EdgeCluster)
+	}
+	if m.team != nil {
+		edges = append(edges, environment.EdgeTeam)
 	}
 	return edges
 }
@@ -9226,13 +9817,17 @@ func (m *EnvironmentMutation) AddedIDs(name string) []ent.Value {
 		if id := m.cluster; id != nil {
 			return []ent.Value{*id}
 		}
+	case environment.EdgeTeam:
+		if id := m.team; id != nil {
+			return []ent.Value{*id}
+		}
 	}
 	return nil
 }
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *EnvironmentMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	return edges
 }
 
@@ -9244,12 +9839,15 @@ func (m *EnvironmentMutation) RemovedIDs(name string) []ent.Value {
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *EnvironmentMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	if m.clearedorganization {
 		edges = append(edges, environment.EdgeOrganization)
 	}
 	if m.clearedcluster {
 		edges = append(edges, environment.EdgeCluster)
+	}
+	if m.clearedteam {
+		edges = append(edges, environment.EdgeTeam)
 	}
 	return edges
 }
@@ -9262,6 +9860,8 @@ func (m *EnvironmentMutation) EdgeCleared(name string) bool {
 		return m.clearedorganization
 	case environment.EdgeCluster:
 		return m.clearedcluster
+	case environment.EdgeTeam:
+		return m.clearedteam
 	}
 	return false
 }
@@ -9276,6 +9876,9 @@ func (m *EnvironmentMutation) ClearEdge(name string) error {
 	case environment.EdgeCluster:
 		m.ClearCluster()
 		return nil
+	case environment.EdgeTeam:
+		m.ClearTeam()
+		return nil
 	}
 	return fmt.Errorf("unknown Environment unique edge %s", name)
 }
@@ -9289,6 +9892,9 @@ func (m *EnvironmentMutation) ResetEdge(name string) error {
 		return nil
 	case environment.EdgeCluster:
 		m.ResetCluster()
+		return nil
+	case environment.EdgeTeam:
+		m.ResetTeam()
 		return nil
 	}
 	return fmt.Errorf("unknown Environment edge %s", name)
@@ -13072,6 +13678,1019 @@ func (m *FileMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown File edge %s", name)
 }
 
+// InvitationMutation represents an operation that mutates the Invitation nodes in the graph.
+type InvitationMutation struct {
+	config
+	op                  Op
+	typ                 string
+	id                  *uuid.UUID
+	created_at          *time.Time
+	updated_at          *time.Time
+	email               *string
+	role                *string
+	maker               *string
+	hash                *[]byte
+	expires_at          *time.Time
+	accepted_at         *time.Time
+	withdrawn_at        *time.Time
+	clearedFields       map[string]struct{}
+	organization        *uuid.UUID
+	clearedorganization bool
+	team                *uuid.UUID
+	clearedteam         bool
+	done                bool
+	oldValue            func(context.Context) (*Invitation, error)
+	predicates          []predicate.Invitation
+}
+
+var _ ent.Mutation = (*InvitationMutation)(nil)
+
+// invitationOption allows management of the mutation configuration using functional options.
+type invitationOption func(*InvitationMutation)
+
+// newInvitationMutation creates new mutation for the Invitation entity.
+func newInvitationMutation(c config, op Op, opts ...invitationOption) *InvitationMutation {
+	m := &InvitationMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeInvitation,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withInvitationID sets the ID field of the mutation.
+func withInvitationID(id uuid.UUID) invitationOption {
+	return func(m *InvitationMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Invitation
+		)
+		m.oldValue = func(ctx context.Context) (*Invitation, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Invitation.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withInvitation sets the old Invitation of the mutation.
+func withInvitation(node *Invitation) invitationOption {
+	return func(m *InvitationMutation) {
+		m.oldValue = func(context.Context) (*Invitation, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m InvitationMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m InvitationMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("db: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Invitation entities.
+func (m *InvitationMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *InvitationMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *InvitationMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Invitation.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *InvitationMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *InvitationMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *InvitationMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *InvitationMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *InvitationMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *InvitationMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *InvitationMutation) SetOrganizationID(u uuid.UUID) {
+	m.organization = &u
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *InvitationMutation) OrganizationID() (r uuid.UUID, exists bool) {
+	v := m.organization
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldOrganizationID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *InvitationMutation) ResetOrganizationID() {
+	m.organization = nil
+}
+
+// SetTeamID sets the "team_id" field.
+func (m *InvitationMutation) SetTeamID(u uuid.UUID) {
+	m.team = &u
+}
+
+// TeamID returns the value of the "team_id" field in the mutation.
+func (m *InvitationMutation) TeamID() (r uuid.UUID, exists bool) {
+	v := m.team
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTeamID returns the old "team_id" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldTeamID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTeamID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTeamID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTeamID: %w", err)
+	}
+	return oldValue.TeamID, nil
+}
+
+// ResetTeamID resets all changes to the "team_id" field.
+func (m *InvitationMutation) ResetTeamID() {
+	m.team = nil
+}
+
+// SetEmail sets the "email" field.
+func (m *InvitationMutation) SetEmail(s string) {
+	m.email = &s
+}
+
+// Email returns the value of the "email" field in the mutation.
+func (m *InvitationMutation) Email() (r string, exists bool) {
+	v := m.email
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEmail returns the old "email" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldEmail(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEmail is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEmail requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEmail: %w", err)
+	}
+	return oldValue.Email, nil
+}
+
+// ResetEmail resets all changes to the "email" field.
+func (m *InvitationMutation) ResetEmail() {
+	m.email = nil
+}
+
+// SetRole sets the "role" field.
+func (m *InvitationMutation) SetRole(s string) {
+	m.role = &s
+}
+
+// Role returns the value of the "role" field in the mutation.
+func (m *InvitationMutation) Role() (r string, exists bool) {
+	v := m.role
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRole returns the old "role" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldRole(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRole is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRole requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRole: %w", err)
+	}
+	return oldValue.Role, nil
+}
+
+// ResetRole resets all changes to the "role" field.
+func (m *InvitationMutation) ResetRole() {
+	m.role = nil
+}
+
+// SetMaker sets the "maker" field.
+func (m *InvitationMutation) SetMaker(s string) {
+	m.maker = &s
+}
+
+// Maker returns the value of the "maker" field in the mutation.
+func (m *InvitationMutation) Maker() (r string, exists bool) {
+	v := m.maker
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMaker returns the old "maker" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldMaker(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMaker is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMaker requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMaker: %w", err)
+	}
+	return oldValue.Maker, nil
+}
+
+// ResetMaker resets all changes to the "maker" field.
+func (m *InvitationMutation) ResetMaker() {
+	m.maker = nil
+}
+
+// SetHash sets the "hash" field.
+func (m *InvitationMutation) SetHash(b []byte) {
+	m.hash = &b
+}
+
+// Hash returns the value of the "hash" field in the mutation.
+func (m *InvitationMutation) Hash() (r []byte, exists bool) {
+	v := m.hash
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldHash returns the old "hash" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldHash(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldHash is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldHash requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldHash: %w", err)
+	}
+	return oldValue.Hash, nil
+}
+
+// ResetHash resets all changes to the "hash" field.
+func (m *InvitationMutation) ResetHash() {
+	m.hash = nil
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (m *InvitationMutation) SetExpiresAt(t time.Time) {
+	m.expires_at = &t
+}
+
+// ExpiresAt returns the value of the "expires_at" field in the mutation.
+func (m *InvitationMutation) ExpiresAt() (r time.Time, exists bool) {
+	v := m.expires_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExpiresAt returns the old "expires_at" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldExpiresAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExpiresAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExpiresAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExpiresAt: %w", err)
+	}
+	return oldValue.ExpiresAt, nil
+}
+
+// ResetExpiresAt resets all changes to the "expires_at" field.
+func (m *InvitationMutation) ResetExpiresAt() {
+	m.expires_at = nil
+}
+
+// SetAcceptedAt sets the "accepted_at" field.
+func (m *InvitationMutation) SetAcceptedAt(t time.Time) {
+	m.accepted_at = &t
+}
+
+// AcceptedAt returns the value of the "accepted_at" field in the mutation.
+func (m *InvitationMutation) AcceptedAt() (r time.Time, exists bool) {
+	v := m.accepted_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAcceptedAt returns the old "accepted_at" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldAcceptedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAcceptedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAcceptedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAcceptedAt: %w", err)
+	}
+	return oldValue.AcceptedAt, nil
+}
+
+// ClearAcceptedAt clears the value of the "accepted_at" field.
+func (m *InvitationMutation) ClearAcceptedAt() {
+	m.accepted_at = nil
+	m.clearedFields[invitation.FieldAcceptedAt] = struct{}{}
+}
+
+// AcceptedAtCleared returns if the "accepted_at" field was cleared in this mutation.
+func (m *InvitationMutation) AcceptedAtCleared() bool {
+	_, ok := m.clearedFields[invitation.FieldAcceptedAt]
+	return ok
+}
+
+// ResetAcceptedAt resets all changes to the "accepted_at" field.
+func (m *InvitationMutation) ResetAcceptedAt() {
+	m.accepted_at = nil
+	delete(m.clearedFields, invitation.FieldAcceptedAt)
+}
+
+// SetWithdrawnAt sets the "withdrawn_at" field.
+func (m *InvitationMutation) SetWithdrawnAt(t time.Time) {
+	m.withdrawn_at = &t
+}
+
+// WithdrawnAt returns the value of the "withdrawn_at" field in the mutation.
+func (m *InvitationMutation) WithdrawnAt() (r time.Time, exists bool) {
+	v := m.withdrawn_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWithdrawnAt returns the old "withdrawn_at" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldWithdrawnAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWithdrawnAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWithdrawnAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWithdrawnAt: %w", err)
+	}
+	return oldValue.WithdrawnAt, nil
+}
+
+// ClearWithdrawnAt clears the value of the "withdrawn_at" field.
+func (m *InvitationMutation) ClearWithdrawnAt() {
+	m.withdrawn_at = nil
+	m.clearedFields[invitation.FieldWithdrawnAt] = struct{}{}
+}
+
+// WithdrawnAtCleared returns if the "withdrawn_at" field was cleared in this mutation.
+func (m *InvitationMutation) WithdrawnAtCleared() bool {
+	_, ok := m.clearedFields[invitation.FieldWithdrawnAt]
+	return ok
+}
+
+// ResetWithdrawnAt resets all changes to the "withdrawn_at" field.
+func (m *InvitationMutation) ResetWithdrawnAt() {
+	m.withdrawn_at = nil
+	delete(m.clearedFields, invitation.FieldWithdrawnAt)
+}
+
+// ClearOrganization clears the "organization" edge to the Organization entity.
+func (m *InvitationMutation) ClearOrganization() {
+	m.clearedorganization = true
+	m.clearedFields[invitation.FieldOrganizationID] = struct{}{}
+}
+
+// OrganizationCleared reports if the "organization" edge to the Organization entity was cleared.
+func (m *InvitationMutation) OrganizationCleared() bool {
+	return m.clearedorganization
+}
+
+// OrganizationIDs returns the "organization" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrganizationID instead. It exists only for internal usage by the builders.
+func (m *InvitationMutation) OrganizationIDs() (ids []uuid.UUID) {
+	if id := m.organization; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrganization resets all changes to the "organization" edge.
+func (m *InvitationMutation) ResetOrganization() {
+	m.organization = nil
+	m.clearedorganization = false
+}
+
+// ClearTeam clears the "team" edge to the Team entity.
+func (m *InvitationMutation) ClearTeam() {
+	m.clearedteam = true
+	m.clearedFields[invitation.FieldTeamID] = struct{}{}
+}
+
+// TeamCleared reports if the "team" edge to the Team entity was cleared.
+func (m *InvitationMutation) TeamCleared() bool {
+	return m.clearedteam
+}
+
+// TeamIDs returns the "team" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TeamID instead. It exists only for internal usage by the builders.
+func (m *InvitationMutation) TeamIDs() (ids []uuid.UUID) {
+	if id := m.team; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTeam resets all changes to the "team" edge.
+func (m *InvitationMutation) ResetTeam() {
+	m.team = nil
+	m.clearedteam = false
+}
+
+// Where appends a list predicates to the InvitationMutation builder.
+func (m *InvitationMutation) Where(ps ...predicate.Invitation) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the InvitationMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *InvitationMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Invitation, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *InvitationMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *InvitationMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Invitation).
+func (m *InvitationMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *InvitationMutation) Fields() []string {
+	fields := make([]string, 0, 11)
+	if m.created_at != nil {
+		fields = append(fields, invitation.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, invitation.FieldUpdatedAt)
+	}
+	if m.organization != nil {
+		fields = append(fields, invitation.FieldOrganizationID)
+	}
+	if m.team != nil {
+		fields = append(fields, invitation.FieldTeamID)
+	}
+	if m.email != nil {
+		fields = append(fields, invitation.FieldEmail)
+	}
+	if m.role != nil {
+		fields = append(fields, invitation.FieldRole)
+	}
+	if m.maker != nil {
+		fields = append(fields, invitation.FieldMaker)
+	}
+	if m.hash != nil {
+		fields = append(fields, invitation.FieldHash)
+	}
+	if m.expires_at != nil {
+		fields = append(fields, invitation.FieldExpiresAt)
+	}
+	if m.accepted_at != nil {
+		fields = append(fields, invitation.FieldAcceptedAt)
+	}
+	if m.withdrawn_at != nil {
+		fields = append(fields, invitation.FieldWithdrawnAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *InvitationMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case invitation.FieldCreatedAt:
+		return m.CreatedAt()
+	case invitation.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case invitation.FieldOrganizationID:
+		return m.OrganizationID()
+	case invitation.FieldTeamID:
+		return m.TeamID()
+	case invitation.FieldEmail:
+		return m.Email()
+	case invitation.FieldRole:
+		return m.Role()
+	case invitation.FieldMaker:
+		return m.Maker()
+	case invitation.FieldHash:
+		return m.Hash()
+	case invitation.FieldExpiresAt:
+		return m.ExpiresAt()
+	case invitation.FieldAcceptedAt:
+		return m.AcceptedAt()
+	case invitation.FieldWithdrawnAt:
+		return m.WithdrawnAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *InvitationMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case invitation.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case invitation.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case invitation.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case invitation.FieldTeamID:
+		return m.OldTeamID(ctx)
+	case invitation.FieldEmail:
+		return m.OldEmail(ctx)
+	case invitation.FieldRole:
+		return m.OldRole(ctx)
+	case invitation.FieldMaker:
+		return m.OldMaker(ctx)
+	case invitation.FieldHash:
+		return m.OldHash(ctx)
+	case invitation.FieldExpiresAt:
+		return m.OldExpiresAt(ctx)
+	case invitation.FieldAcceptedAt:
+		return m.OldAcceptedAt(ctx)
+	case invitation.FieldWithdrawnAt:
+		return m.OldWithdrawnAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown Invitation field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *InvitationMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case invitation.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case invitation.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case invitation.FieldOrganizationID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case invitation.FieldTeamID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTeamID(v)
+		return nil
+	case invitation.FieldEmail:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEmail(v)
+		return nil
+	case invitation.FieldRole:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRole(v)
+		return nil
+	case invitation.FieldMaker:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMaker(v)
+		return nil
+	case invitation.FieldHash:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetHash(v)
+		return nil
+	case invitation.FieldExpiresAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExpiresAt(v)
+		return nil
+	case invitation.FieldAcceptedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAcceptedAt(v)
+		return nil
+	case invitation.FieldWithdrawnAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWithdrawnAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Invitation field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *InvitationMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *InvitationMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *InvitationMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown Invitation numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *InvitationMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(invitation.FieldAcceptedAt) {
+		fields = append(fields, invitation.FieldAcceptedAt)
+	}
+	if m.FieldCleared(invitation.FieldWithdrawnAt) {
+		fields = append(fields, invitation.FieldWithdrawnAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *InvitationMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *InvitationMutation) ClearField(name string) error {
+	switch name {
+	case invitation.FieldAcceptedAt:
+		m.ClearAcceptedAt()
+		return nil
+	case invitation.FieldWithdrawnAt:
+		m.ClearWithdrawnAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Invitation nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *InvitationMutation) ResetField(name string) error {
+	switch name {
+	case invitation.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case invitation.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case invitation.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case invitation.FieldTeamID:
+		m.ResetTeamID()
+		return nil
+	case invitation.FieldEmail:
+		m.ResetEmail()
+		return nil
+	case invitation.FieldRole:
+		m.ResetRole()
+		return nil
+	case invitation.FieldMaker:
+		m.ResetMaker()
+		return nil
+	case invitation.FieldHash:
+		m.ResetHash()
+		return nil
+	case invitation.FieldExpiresAt:
+		m.ResetExpiresAt()
+		return nil
+	case invitation.FieldAcceptedAt:
+		m.ResetAcceptedAt()
+		return nil
+	case invitation.FieldWithdrawnAt:
+		m.ResetWithdrawnAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Invitation field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *InvitationMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.organization != nil {
+		edges = append(edges, invitation.EdgeOrganization)
+	}
+	if m.team != nil {
+		edges = append(edges, invitation.EdgeTeam)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *InvitationMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case invitation.EdgeOrganization:
+		if id := m.organization; id != nil {
+			return []ent.Value{*id}
+		}
+	case invitation.EdgeTeam:
+		if id := m.team; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *InvitationMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *InvitationMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *InvitationMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedorganization {
+		edges = append(edges, invitation.EdgeOrganization)
+	}
+	if m.clearedteam {
+		edges = append(edges, invitation.EdgeTeam)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *InvitationMutation) EdgeCleared(name string) bool {
+	switch name {
+	case invitation.EdgeOrganization:
+		return m.clearedorganization
+	case invitation.EdgeTeam:
+		return m.clearedteam
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *InvitationMutation) ClearEdge(name string) error {
+	switch name {
+	case invitation.EdgeOrganization:
+		m.ClearOrganization()
+		return nil
+	case invitation.EdgeTeam:
+		m.ClearTeam()
+		return nil
+	}
+	return fmt.Errorf("unknown Invitation unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *InvitationMutation) ResetEdge(name string) error {
+	switch name {
+	case invitation.EdgeOrganization:
+		m.ResetOrganization()
+		return nil
+	case invitation.EdgeTeam:
+		m.ResetTeam()
+		return nil
+	}
+	return fmt.Errorf("unknown Invitation edge %s", name)
+}
+
 // LogChunkMutation represents an operation that mutates the LogChunk nodes in the graph.
 type LogChunkMutation struct {
 	config
@@ -16095,22 +17714,29 @@ func (m *LogStreamMutation) ResetEdge(name string) error {
 // MemberMutation represents an operation that mutates the Member nodes in the graph.
 type MemberMutation struct {
 	config
-	op                  Op
-	typ                 string
-	id                  *uuid.UUID
-	created_at          *time.Time
-	updated_at          *time.Time
-	email               *string
-	password_hash       *string
-	role                *string
-	clearedFields       map[string]struct{}
-	organization        *uuid.UUID
-	clearedorganization bool
-	team                *uuid.UUID
-	clearedteam         bool
-	done                bool
-	oldValue            func(context.Context) (*Member, error)
-	predicates          []predicate.Member
+	op                    Op
+	typ                   string
+	id                    *uuid.UUID
+	created_at            *time.Time
+	updated_at            *time.Time
+	email                 *string
+	name                  *string
+	password_hash         *string
+	role                  *string
+	totp_secret           *string
+	totp_since            *time.Time
+	totp_used             *int64
+	addtotp_used          *int64
+	recovery_hashes       *[]string
+	appendrecovery_hashes []string
+	clearedFields         map[string]struct{}
+	organization          *uuid.UUID
+	clearedorganization   bool
+	team                  *uuid.UUID
+	clearedteam           bool
+	done                  bool
+	oldValue              func(context.Context) (*Member, error)
+	predicates            []predicate.Member
 }
 
 var _ ent.Mutation = (*MemberMutation)(nil)
@@ -16397,6 +18023,42 @@ func (m *MemberMutation) ResetEmail() {
 	m.email = nil
 }
 
+// SetName sets the "name" field.
+func (m *MemberMutation) SetName(s string) {
+	m.name = &s
+}
+
+// Name returns the value of the "name" field in the mutation.
+func (m *MemberMutation) Name() (r string, exists bool) {
+	v := m.name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldName returns the old "name" field's value of the Member entity.
+// If the Member object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MemberMutation) OldName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldName: %w", err)
+	}
+	return oldValue.Name, nil
+}
+
+// ResetName resets all changes to the "name" field.
+func (m *MemberMutation) ResetName() {
+	m.name = nil
+}
+
 // SetPasswordHash sets the "password_hash" field.
 func (m *MemberMutation) SetPasswordHash(s string) {
 	m.password_hash = &s
@@ -16467,6 +18129,212 @@ func (m *MemberMutation) OldRole(ctx context.Context) (v string, err error) {
 // ResetRole resets all changes to the "role" field.
 func (m *MemberMutation) ResetRole() {
 	m.role = nil
+}
+
+// SetTotpSecret sets the "totp_secret" field.
+func (m *MemberMutation) SetTotpSecret(s string) {
+	m.totp_secret = &s
+}
+
+// TotpSecret returns the value of the "totp_secret" field in the mutation.
+func (m *MemberMutation) TotpSecret() (r string, exists bool) {
+	v := m.totp_secret
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTotpSecret returns the old "totp_secret" field's value of the Member entity.
+// If the Member object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MemberMutation) OldTotpSecret(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTotpSecret is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTotpSecret requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTotpSecret: %w", err)
+	}
+	return oldValue.TotpSecret, nil
+}
+
+// ResetTotpSecret resets all changes to the "totp_secret" field.
+func (m *MemberMutation) ResetTotpSecret() {
+	m.totp_secret = nil
+}
+
+// SetTotpSince sets the "totp_since" field.
+func (m *MemberMutation) SetTotpSince(t time.Time) {
+	m.totp_since = &t
+}
+
+// TotpSince returns the value of the "totp_since" field in the mutation.
+func (m *MemberMutation) TotpSince() (r time.Time, exists bool) {
+	v := m.totp_since
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTotpSince returns the old "totp_since" field's value of the Member entity.
+// If the Member object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MemberMutation) OldTotpSince(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTotpSince is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTotpSince requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTotpSince: %w", err)
+	}
+	return oldValue.TotpSince, nil
+}
+
+// ClearTotpSince clears the value of the "totp_since" field.
+func (m *MemberMutation) ClearTotpSince() {
+	m.totp_since = nil
+	m.clearedFields[member.FieldTotpSince] = struct{}{}
+}
+
+// TotpSinceCleared returns if the "totp_since" field was cleared in this mutation.
+func (m *MemberMutation) TotpSinceCleared() bool {
+	_, ok := m.clearedFields[member.FieldTotpSince]
+	return ok
+}
+
+// ResetTotpSince resets all changes to the "totp_since" field.
+func (m *MemberMutation) ResetTotpSince() {
+	m.totp_since = nil
+	delete(m.clearedFields, member.FieldTotpSince)
+}
+
+// SetTotpUsed sets the "totp_used" field.
+func (m *MemberMutation) SetTotpUsed(i int64) {
+	m.totp_used = &i
+	m.addtotp_used = nil
+}
+
+// TotpUsed returns the value of the "totp_used" field in the mutation.
+func (m *MemberMutation) TotpUsed() (r int64, exists bool) {
+	v := m.totp_used
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTotpUsed returns the old "totp_used" field's value of the Member entity.
+// If the Member object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MemberMutation) OldTotpUsed(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTotpUsed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTotpUsed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTotpUsed: %w", err)
+	}
+	return oldValue.TotpUsed, nil
+}
+
+// AddTotpUsed adds i to the "totp_used" field.
+func (m *MemberMutation) AddTotpUsed(i int64) {
+	if m.addtotp_used != nil {
+		*m.addtotp_used += i
+	} else {
+		m.addtotp_used = &i
+	}
+}
+
+// AddedTotpUsed returns the value that was added to the "totp_used" field in this mutation.
+func (m *MemberMutation) AddedTotpUsed() (r int64, exists bool) {
+	v := m.addtotp_used
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetTotpUsed resets all changes to the "totp_used" field.
+func (m *MemberMutation) ResetTotpUsed() {
+	m.totp_used = nil
+	m.addtotp_used = nil
+}
+
+// SetRecoveryHashes sets the "recovery_hashes" field.
+func (m *MemberMutation) SetRecoveryHashes(s []string) {
+	m.recovery_hashes = &s
+	m.appendrecovery_hashes = nil
+}
+
+// RecoveryHashes returns the value of the "recovery_hashes" field in the mutation.
+func (m *MemberMutation) RecoveryHashes() (r []string, exists bool) {
+	v := m.recovery_hashes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRecoveryHashes returns the old "recovery_hashes" field's value of the Member entity.
+// If the Member object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MemberMutation) OldRecoveryHashes(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRecoveryHashes is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRecoveryHashes requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRecoveryHashes: %w", err)
+	}
+	return oldValue.RecoveryHashes, nil
+}
+
+// AppendRecoveryHashes adds s to the "recovery_hashes" field.
+func (m *MemberMutation) AppendRecoveryHashes(s []string) {
+	m.appendrecovery_hashes = append(m.appendrecovery_hashes, s...)
+}
+
+// AppendedRecoveryHashes returns the list of values that were appended to the "recovery_hashes" field in this mutation.
+func (m *MemberMutation) AppendedRecoveryHashes() ([]string, bool) {
+	if len(m.appendrecovery_hashes) == 0 {
+		return nil, false
+	}
+	return m.appendrecovery_hashes, true
+}
+
+// ClearRecoveryHashes clears the value of the "recovery_hashes" field.
+func (m *MemberMutation) ClearRecoveryHashes() {
+	m.recovery_hashes = nil
+	m.appendrecovery_hashes = nil
+	m.clearedFields[member.FieldRecoveryHashes] = struct{}{}
+}
+
+// RecoveryHashesCleared returns if the "recovery_hashes" field was cleared in this mutation.
+func (m *MemberMutation) RecoveryHashesCleared() bool {
+	_, ok := m.clearedFields[member.FieldRecoveryHashes]
+	return ok
+}
+
+// ResetRecoveryHashes resets all changes to the "recovery_hashes" field.
+func (m *MemberMutation) ResetRecoveryHashes() {
+	m.recovery_hashes = nil
+	m.appendrecovery_hashes = nil
+	delete(m.clearedFields, member.FieldRecoveryHashes)
 }
 
 // ClearOrganization clears the "organization" edge to the Organization entity.
@@ -16557,7 +18425,7 @@ func (m *MemberMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *MemberMutation) Fields() []string {
-	fields := make([]string, 0, 7)
+	fields := make([]string, 0, 12)
 	if m.created_at != nil {
 		fields = append(fields, member.FieldCreatedAt)
 	}
@@ -16573,11 +18441,26 @@ func (m *MemberMutation) Fields() []string {
 	if m.email != nil {
 		fields = append(fields, member.FieldEmail)
 	}
+	if m.name != nil {
+		fields = append(fields, member.FieldName)
+	}
 	if m.password_hash != nil {
 		fields = append(fields, member.FieldPasswordHash)
 	}
 	if m.role != nil {
 		fields = append(fields, member.FieldRole)
+	}
+	if m.totp_secret != nil {
+		fields = append(fields, member.FieldTotpSecret)
+	}
+	if m.totp_since != nil {
+		fields = append(fields, member.FieldTotpSince)
+	}
+	if m.totp_used != nil {
+		fields = append(fields, member.FieldTotpUsed)
+	}
+	if m.recovery_hashes != nil {
+		fields = append(fields, member.FieldRecoveryHashes)
 	}
 	return fields
 }
@@ -16597,10 +18480,20 @@ func (m *MemberMutation) Field(name string) (ent.Value, bool) {
 		return m.TeamID()
 	case member.FieldEmail:
 		return m.Email()
+	case member.FieldName:
+		return m.Name()
 	case member.FieldPasswordHash:
 		return m.PasswordHash()
 	case member.FieldRole:
 		return m.Role()
+	case member.FieldTotpSecret:
+		return m.TotpSecret()
+	case member.FieldTotpSince:
+		return m.TotpSince()
+	case member.FieldTotpUsed:
+		return m.TotpUsed()
+	case member.FieldRecoveryHashes:
+		return m.RecoveryHashes()
 	}
 	return nil, false
 }
@@ -16620,10 +18513,20 @@ func (m *MemberMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldTeamID(ctx)
 	case member.FieldEmail:
 		return m.OldEmail(ctx)
+	case member.FieldName:
+		return m.OldName(ctx)
 	case member.FieldPasswordHash:
 		return m.OldPasswordHash(ctx)
 	case member.FieldRole:
 		return m.OldRole(ctx)
+	case member.FieldTotpSecret:
+		return m.OldTotpSecret(ctx)
+	case member.FieldTotpSince:
+		return m.OldTotpSince(ctx)
+	case member.FieldTotpUsed:
+		return m.OldTotpUsed(ctx)
+	case member.FieldRecoveryHashes:
+		return m.OldRecoveryHashes(ctx)
 	}
 	return nil, fmt.Errorf("unknown Member field %s", name)
 }
@@ -16668,6 +18571,13 @@ func (m *MemberMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetEmail(v)
 		return nil
+	case member.FieldName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetName(v)
+		return nil
 	case member.FieldPasswordHash:
 		v, ok := value.(string)
 		if !ok {
@@ -16682,6 +18592,34 @@ func (m *MemberMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetRole(v)
 		return nil
+	case member.FieldTotpSecret:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTotpSecret(v)
+		return nil
+	case member.FieldTotpSince:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTotpSince(v)
+		return nil
+	case member.FieldTotpUsed:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTotpUsed(v)
+		return nil
+	case member.FieldRecoveryHashes:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRecoveryHashes(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Member field %s", name)
 }
@@ -16689,13 +18627,21 @@ func (m *MemberMutation) SetField(name string, value ent.Value) error {
 // AddedFields returns all numeric fields that were incremented/decremented during
 // this mutation.
 func (m *MemberMutation) AddedFields() []string {
-	return nil
+	var fields []string
+	if m.addtotp_used != nil {
+		fields = append(fields, member.FieldTotpUsed)
+	}
+	return fields
 }
 
 // AddedField returns the numeric value that was incremented/decremented on a field
 // with the given name. The second boolean return value indicates that this field
 // was not set, or was not defined in the schema.
 func (m *MemberMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case member.FieldTotpUsed:
+		return m.AddedTotpUsed()
+	}
 	return nil, false
 }
 
@@ -16704,6 +18650,13 @@ func (m *MemberMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *MemberMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case member.FieldTotpUsed:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddTotpUsed(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Member numeric field %s", name)
 }
@@ -16711,7 +18664,14 @@ func (m *MemberMutation) AddField(name string, value ent.Value) error {
 // ClearedFields returns all nullable fields that were cleared during this
 // mutation.
 func (m *MemberMutation) ClearedFields() []string {
-	return nil
+	var fields []string
+	if m.FieldCleared(member.FieldTotpSince) {
+		fields = append(fields, member.FieldTotpSince)
+	}
+	if m.FieldCleared(member.FieldRecoveryHashes) {
+		fields = append(fields, member.FieldRecoveryHashes)
+	}
+	return fields
 }
 
 // FieldCleared returns a boolean indicating if a field with the given name was
@@ -16724,6 +18684,14 @@ func (m *MemberMutation) FieldCleared(name string) bool {
 // ClearField clears the value of the field with the given name. It returns an
 // error if the field is not defined in the schema.
 func (m *MemberMutation) ClearField(name string) error {
+	switch name {
+	case member.FieldTotpSince:
+		m.ClearTotpSince()
+		return nil
+	case member.FieldRecoveryHashes:
+		m.ClearRecoveryHashes()
+		return nil
+	}
 	return fmt.Errorf("unknown Member nullable field %s", name)
 }
 
@@ -16746,11 +18714,26 @@ func (m *MemberMutation) ResetField(name string) error {
 	case member.FieldEmail:
 		m.ResetEmail()
 		return nil
+	case member.FieldName:
+		m.ResetName()
+		return nil
 	case member.FieldPasswordHash:
 		m.ResetPasswordHash()
 		return nil
 	case member.FieldRole:
 		m.ResetRole()
+		return nil
+	case member.FieldTotpSecret:
+		m.ResetTotpSecret()
+		return nil
+	case member.FieldTotpSince:
+		m.ResetTotpSince()
+		return nil
+	case member.FieldTotpUsed:
+		m.ResetTotpUsed()
+		return nil
+	case member.FieldRecoveryHashes:
+		m.ResetRecoveryHashes()
 		return nil
 	}
 	return fmt.Errorf("unknown Member field %s", name)
@@ -16858,6 +18841,9 @@ type MemberSessionMutation struct {
 	updated_at          *time.Time
 	expires_at          *time.Time
 	ended_at            *time.Time
+	seen_at             *time.Time
+	remote              *string
+	browser             *string
 	clearedFields       map[string]struct{}
 	organization        *uuid.UUID
 	clearedorganization bool
@@ -17201,6 +19187,127 @@ func (m *MemberSessionMutation) ResetEndedAt() {
 	delete(m.clearedFields, membersession.FieldEndedAt)
 }
 
+// SetSeenAt sets the "seen_at" field.
+func (m *MemberSessionMutation) SetSeenAt(t time.Time) {
+	m.seen_at = &t
+}
+
+// SeenAt returns the value of the "seen_at" field in the mutation.
+func (m *MemberSessionMutation) SeenAt() (r time.Time, exists bool) {
+	v := m.seen_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSeenAt returns the old "seen_at" field's value of the MemberSession entity.
+// If the MemberSession object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MemberSessionMutation) OldSeenAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSeenAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSeenAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSeenAt: %w", err)
+	}
+	return oldValue.SeenAt, nil
+}
+
+// ClearSeenAt clears the value of the "seen_at" field.
+func (m *MemberSessionMutation) ClearSeenAt() {
+	m.seen_at = nil
+	m.clearedFields[membersession.FieldSeenAt] = struct{}{}
+}
+
+// SeenAtCleared returns if the "seen_at" field was cleared in this mutation.
+func (m *MemberSessionMutation) SeenAtCleared() bool {
+	_, ok := m.clearedFields[membersession.FieldSeenAt]
+	return ok
+}
+
+// ResetSeenAt resets all changes to the "seen_at" field.
+func (m *MemberSessionMutation) ResetSeenAt() {
+	m.seen_at = nil
+	delete(m.clearedFields, membersession.FieldSeenAt)
+}
+
+// SetRemote sets the "remote" field.
+func (m *MemberSessionMutation) SetRemote(s string) {
+	m.remote = &s
+}
+
+// Remote returns the value of the "remote" field in the mutation.
+func (m *MemberSessionMutation) Remote() (r string, exists bool) {
+	v := m.remote
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRemote returns the old "remote" field's value of the MemberSession entity.
+// If the MemberSession object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MemberSessionMutation) OldRemote(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRemote is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRemote requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRemote: %w", err)
+	}
+	return oldValue.Remote, nil
+}
+
+// ResetRemote resets all changes to the "remote" field.
+func (m *MemberSessionMutation) ResetRemote() {
+	m.remote = nil
+}
+
+// SetBrowser sets the "browser" field.
+func (m *MemberSessionMutation) SetBrowser(s string) {
+	m.browser = &s
+}
+
+// Browser returns the value of the "browser" field in the mutation.
+func (m *MemberSessionMutation) Browser() (r string, exists bool) {
+	v := m.browser
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBrowser returns the old "browser" field's value of the MemberSession entity.
+// If the MemberSession object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MemberSessionMutation) OldBrowser(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBrowser is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBrowser requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBrowser: %w", err)
+	}
+	return oldValue.Browser, nil
+}
+
+// ResetBrowser resets all changes to the "browser" field.
+func (m *MemberSessionMutation) ResetBrowser() {
+	m.browser = nil
+}
+
 // ClearOrganization clears the "organization" edge to the Organization entity.
 func (m *MemberSessionMutation) ClearOrganization() {
 	m.clearedorganization = true
@@ -17289,7 +19396,7 @@ func (m *MemberSessionMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *MemberSessionMutation) Fields() []string {
-	fields := make([]string, 0, 6)
+	fields := make([]string, 0, 9)
 	if m.created_at != nil {
 		fields = append(fields, membersession.FieldCreatedAt)
 	}
@@ -17307,6 +19414,15 @@ func (m *MemberSessionMutation) Fields() []string {
 	}
 	if m.ended_at != nil {
 		fields = append(fields, membersession.FieldEndedAt)
+	}
+	if m.seen_at != nil {
+		fields = append(fields, membersession.FieldSeenAt)
+	}
+	if m.remote != nil {
+		fields = append(fields, membersession.FieldRemote)
+	}
+	if m.browser != nil {
+		fields = append(fields, membersession.FieldBrowser)
 	}
 	return fields
 }
@@ -17328,6 +19444,12 @@ func (m *MemberSessionMutation) Field(name string) (ent.Value, bool) {
 		return m.ExpiresAt()
 	case membersession.FieldEndedAt:
 		return m.EndedAt()
+	case membersession.FieldSeenAt:
+		return m.SeenAt()
+	case membersession.FieldRemote:
+		return m.Remote()
+	case membersession.FieldBrowser:
+		return m.Browser()
 	}
 	return nil, false
 }
@@ -17349,6 +19471,12 @@ func (m *MemberSessionMutation) OldField(ctx context.Context, name string) (ent.
 		return m.OldExpiresAt(ctx)
 	case membersession.FieldEndedAt:
 		return m.OldEndedAt(ctx)
+	case membersession.FieldSeenAt:
+		return m.OldSeenAt(ctx)
+	case membersession.FieldRemote:
+		return m.OldRemote(ctx)
+	case membersession.FieldBrowser:
+		return m.OldBrowser(ctx)
 	}
 	return nil, fmt.Errorf("unknown MemberSession field %s", name)
 }
@@ -17400,6 +19528,27 @@ func (m *MemberSessionMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetEndedAt(v)
 		return nil
+	case membersession.FieldSeenAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSeenAt(v)
+		return nil
+	case membersession.FieldRemote:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRemote(v)
+		return nil
+	case membersession.FieldBrowser:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBrowser(v)
+		return nil
 	}
 	return fmt.Errorf("unknown MemberSession field %s", name)
 }
@@ -17433,6 +19582,9 @@ func (m *MemberSessionMutation) ClearedFields() []string {
 	if m.FieldCleared(membersession.FieldEndedAt) {
 		fields = append(fields, membersession.FieldEndedAt)
 	}
+	if m.FieldCleared(membersession.FieldSeenAt) {
+		fields = append(fields, membersession.FieldSeenAt)
+	}
 	return fields
 }
 
@@ -17449,6 +19601,9 @@ func (m *MemberSessionMutation) ClearField(name string) error {
 	switch name {
 	case membersession.FieldEndedAt:
 		m.ClearEndedAt()
+		return nil
+	case membersession.FieldSeenAt:
+		m.ClearSeenAt()
 		return nil
 	}
 	return fmt.Errorf("unknown MemberSession nullable field %s", name)
@@ -17475,6 +19630,15 @@ func (m *MemberSessionMutation) ResetField(name string) error {
 		return nil
 	case membersession.FieldEndedAt:
 		m.ResetEndedAt()
+		return nil
+	case membersession.FieldSeenAt:
+		m.ResetSeenAt()
+		return nil
+	case membersession.FieldRemote:
+		m.ResetRemote()
+		return nil
+	case membersession.FieldBrowser:
+		m.ResetBrowser()
 		return nil
 	}
 	return fmt.Errorf("unknown MemberSession field %s", name)
@@ -17575,15 +19739,26 @@ func (m *MemberSessionMutation) ResetEdge(name string) error {
 // OrganizationMutation represents an operation that mutates the Organization nodes in the graph.
 type OrganizationMutation struct {
 	config
-	op            Op
-	typ           string
-	id            *uuid.UUID
-	created_at    *time.Time
-	name          *string
-	clearedFields map[string]struct{}
-	done          bool
-	oldValue      func(context.Context) (*Organization, error)
-	predicates    []predicate.Organization
+	op                 Op
+	typ                string
+	id                 *uuid.UUID
+	created_at         *time.Time
+	name               *string
+	visibility         *string
+	quota_runs         *int64
+	addquota_runs      *int64
+	quota_queued       *int64
+	addquota_queued    *int64
+	quota_log_bytes    *int64
+	addquota_log_bytes *int64
+	quota_clusters     *int64
+	addquota_clusters  *int64
+	quota_calls        *int64
+	addquota_calls     *int64
+	clearedFields      map[string]struct{}
+	done               bool
+	oldValue           func(context.Context) (*Organization, error)
+	predicates         []predicate.Organization
 }
 
 var _ ent.Mutation = (*OrganizationMutation)(nil)
@@ -17762,6 +19937,322 @@ func (m *OrganizationMutation) ResetName() {
 	m.name = nil
 }
 
+// SetVisibility sets the "visibility" field.
+func (m *OrganizationMutation) SetVisibility(s string) {
+	m.visibility = &s
+}
+
+// Visibility returns the value of the "visibility" field in the mutation.
+func (m *OrganizationMutation) Visibility() (r string, exists bool) {
+	v := m.visibility
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVisibility returns the old "visibility" field's value of the Organization entity.
+// If the Organization object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrganizationMutation) OldVisibility(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVisibility is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVisibility requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVisibility: %w", err)
+	}
+	return oldValue.Visibility, nil
+}
+
+// ResetVisibility resets all changes to the "visibility" field.
+func (m *OrganizationMutation) ResetVisibility() {
+	m.visibility = nil
+}
+
+// SetQuotaRuns sets the "quota_runs" field.
+func (m *OrganizationMutation) SetQuotaRuns(i int64) {
+	m.quota_runs = &i
+	m.addquota_runs = nil
+}
+
+// QuotaRuns returns the value of the "quota_runs" field in the mutation.
+func (m *OrganizationMutation) QuotaRuns() (r int64, exists bool) {
+	v := m.quota_runs
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldQuotaRuns returns the old "quota_runs" field's value of the Organization entity.
+// If the Organization object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrganizationMutation) OldQuotaRuns(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldQuotaRuns is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldQuotaRuns requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldQuotaRuns: %w", err)
+	}
+	return oldValue.QuotaRuns, nil
+}
+
+// AddQuotaRuns adds i to the "quota_runs" field.
+func (m *OrganizationMutation) AddQuotaRuns(i int64) {
+	if m.addquota_runs != nil {
+		*m.addquota_runs += i
+	} else {
+		m.addquota_runs = &i
+	}
+}
+
+// AddedQuotaRuns returns the value that was added to the "quota_runs" field in this mutation.
+func (m *OrganizationMutation) AddedQuotaRuns() (r int64, exists bool) {
+	v := m.addquota_runs
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetQuotaRuns resets all changes to the "quota_runs" field.
+func (m *OrganizationMutation) ResetQuotaRuns() {
+	m.quota_runs = nil
+	m.addquota_runs = nil
+}
+
+// SetQuotaQueued sets the "quota_queued" field.
+func (m *OrganizationMutation) SetQuotaQueued(i int64) {
+	m.quota_queued = &i
+	m.addquota_queued = nil
+}
+
+// QuotaQueued returns the value of the "quota_queued" field in the mutation.
+func (m *OrganizationMutation) QuotaQueued() (r int64, exists bool) {
+	v := m.quota_queued
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldQuotaQueued returns the old "quota_queued" field's value of the Organization entity.
+// If the Organization object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrganizationMutation) OldQuotaQueued(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldQuotaQueued is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldQuotaQueued requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldQuotaQueued: %w", err)
+	}
+	return oldValue.QuotaQueued, nil
+}
+
+// AddQuotaQueued adds i to the "quota_queued" field.
+func (m *OrganizationMutation) AddQuotaQueued(i int64) {
+	if m.addquota_queued != nil {
+		*m.addquota_queued += i
+	} else {
+		m.addquota_queued = &i
+	}
+}
+
+// AddedQuotaQueued returns the value that was added to the "quota_queued" field in this mutation.
+func (m *OrganizationMutation) AddedQuotaQueued() (r int64, exists bool) {
+	v := m.addquota_queued
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetQuotaQueued resets all changes to the "quota_queued" field.
+func (m *OrganizationMutation) ResetQuotaQueued() {
+	m.quota_queued = nil
+	m.addquota_queued = nil
+}
+
+// SetQuotaLogBytes sets the "quota_log_bytes" field.
+func (m *OrganizationMutation) SetQuotaLogBytes(i int64) {
+	m.quota_log_bytes = &i
+	m.addquota_log_bytes = nil
+}
+
+// QuotaLogBytes returns the value of the "quota_log_bytes" field in the mutation.
+func (m *OrganizationMutation) QuotaLogBytes() (r int64, exists bool) {
+	v := m.quota_log_bytes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldQuotaLogBytes returns the old "quota_log_bytes" field's value of the Organization entity.
+// If the Organization object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrganizationMutation) OldQuotaLogBytes(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldQuotaLogBytes is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldQuotaLogBytes requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldQuotaLogBytes: %w", err)
+	}
+	return oldValue.QuotaLogBytes, nil
+}
+
+// AddQuotaLogBytes adds i to the "quota_log_bytes" field.
+func (m *OrganizationMutation) AddQuotaLogBytes(i int64) {
+	if m.addquota_log_bytes != nil {
+		*m.addquota_log_bytes += i
+	} else {
+		m.addquota_log_bytes = &i
+	}
+}
+
+// AddedQuotaLogBytes returns the value that was added to the "quota_log_bytes" field in this mutation.
+func (m *OrganizationMutation) AddedQuotaLogBytes() (r int64, exists bool) {
+	v := m.addquota_log_bytes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetQuotaLogBytes resets all changes to the "quota_log_bytes" field.
+func (m *OrganizationMutation) ResetQuotaLogBytes() {
+	m.quota_log_bytes = nil
+	m.addquota_log_bytes = nil
+}
+
+// SetQuotaClusters sets the "quota_clusters" field.
+func (m *OrganizationMutation) SetQuotaClusters(i int64) {
+	m.quota_clusters = &i
+	m.addquota_clusters = nil
+}
+
+// QuotaClusters returns the value of the "quota_clusters" field in the mutation.
+func (m *OrganizationMutation) QuotaClusters() (r int64, exists bool) {
+	v := m.quota_clusters
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldQuotaClusters returns the old "quota_clusters" field's value of the Organization entity.
+// If the Organization object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrganizationMutation) OldQuotaClusters(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldQuotaClusters is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldQuotaClusters requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldQuotaClusters: %w", err)
+	}
+	return oldValue.QuotaClusters, nil
+}
+
+// AddQuotaClusters adds i to the "quota_clusters" field.
+func (m *OrganizationMutation) AddQuotaClusters(i int64) {
+	if m.addquota_clusters != nil {
+		*m.addquota_clusters += i
+	} else {
+		m.addquota_clusters = &i
+	}
+}
+
+// AddedQuotaClusters returns the value that was added to the "quota_clusters" field in this mutation.
+func (m *OrganizationMutation) AddedQuotaClusters() (r int64, exists bool) {
+	v := m.addquota_clusters
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetQuotaClusters resets all changes to the "quota_clusters" field.
+func (m *OrganizationMutation) ResetQuotaClusters() {
+	m.quota_clusters = nil
+	m.addquota_clusters = nil
+}
+
+// SetQuotaCalls sets the "quota_calls" field.
+func (m *OrganizationMutation) SetQuotaCalls(i int64) {
+	m.quota_calls = &i
+	m.addquota_calls = nil
+}
+
+// QuotaCalls returns the value of the "quota_calls" field in the mutation.
+func (m *OrganizationMutation) QuotaCalls() (r int64, exists bool) {
+	v := m.quota_calls
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldQuotaCalls returns the old "quota_calls" field's value of the Organization entity.
+// If the Organization object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrganizationMutation) OldQuotaCalls(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldQuotaCalls is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldQuotaCalls requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldQuotaCalls: %w", err)
+	}
+	return oldValue.QuotaCalls, nil
+}
+
+// AddQuotaCalls adds i to the "quota_calls" field.
+func (m *OrganizationMutation) AddQuotaCalls(i int64) {
+	if m.addquota_calls != nil {
+		*m.addquota_calls += i
+	} else {
+		m.addquota_calls = &i
+	}
+}
+
+// AddedQuotaCalls returns the value that was added to the "quota_calls" field in this mutation.
+func (m *OrganizationMutation) AddedQuotaCalls() (r int64, exists bool) {
+	v := m.addquota_calls
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetQuotaCalls resets all changes to the "quota_calls" field.
+func (m *OrganizationMutation) ResetQuotaCalls() {
+	m.quota_calls = nil
+	m.addquota_calls = nil
+}
+
 // Where appends a list predicates to the OrganizationMutation builder.
 func (m *OrganizationMutation) Where(ps ...predicate.Organization) {
 	m.predicates = append(m.predicates, ps...)
@@ -17796,12 +20287,30 @@ func (m *OrganizationMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *OrganizationMutation) Fields() []string {
-	fields := make([]string, 0, 2)
+	fields := make([]string, 0, 8)
 	if m.created_at != nil {
 		fields = append(fields, organization.FieldCreatedAt)
 	}
 	if m.name != nil {
 		fields = append(fields, organization.FieldName)
+	}
+	if m.visibility != nil {
+		fields = append(fields, organization.FieldVisibility)
+	}
+	if m.quota_runs != nil {
+		fields = append(fields, organization.FieldQuotaRuns)
+	}
+	if m.quota_queued != nil {
+		fields = append(fields, organization.FieldQuotaQueued)
+	}
+	if m.quota_log_bytes != nil {
+		fields = append(fields, organization.FieldQuotaLogBytes)
+	}
+	if m.quota_clusters != nil {
+		fields = append(fields, organization.FieldQuotaClusters)
+	}
+	if m.quota_calls != nil {
+		fields = append(fields, organization.FieldQuotaCalls)
 	}
 	return fields
 }
@@ -17815,6 +20324,18 @@ func (m *OrganizationMutation) Field(name string) (ent.Value, bool) {
 		return m.CreatedAt()
 	case organization.FieldName:
 		return m.Name()
+	case organization.FieldVisibility:
+		return m.Visibility()
+	case organization.FieldQuotaRuns:
+		return m.QuotaRuns()
+	case organization.FieldQuotaQueued:
+		return m.QuotaQueued()
+	case organization.FieldQuotaLogBytes:
+		return m.QuotaLogBytes()
+	case organization.FieldQuotaClusters:
+		return m.QuotaClusters()
+	case organization.FieldQuotaCalls:
+		return m.QuotaCalls()
 	}
 	return nil, false
 }
@@ -17828,6 +20349,18 @@ func (m *OrganizationMutation) OldField(ctx context.Context, name string) (ent.V
 		return m.OldCreatedAt(ctx)
 	case organization.FieldName:
 		return m.OldName(ctx)
+	case organization.FieldVisibility:
+		return m.OldVisibility(ctx)
+	case organization.FieldQuotaRuns:
+		return m.OldQuotaRuns(ctx)
+	case organization.FieldQuotaQueued:
+		return m.OldQuotaQueued(ctx)
+	case organization.FieldQuotaLogBytes:
+		return m.OldQuotaLogBytes(ctx)
+	case organization.FieldQuotaClusters:
+		return m.OldQuotaClusters(ctx)
+	case organization.FieldQuotaCalls:
+		return m.OldQuotaCalls(ctx)
 	}
 	return nil, fmt.Errorf("unknown Organization field %s", name)
 }
@@ -17851,6 +20384,48 @@ func (m *OrganizationMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetName(v)
 		return nil
+	case organization.FieldVisibility:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVisibility(v)
+		return nil
+	case organization.FieldQuotaRuns:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetQuotaRuns(v)
+		return nil
+	case organization.FieldQuotaQueued:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetQuotaQueued(v)
+		return nil
+	case organization.FieldQuotaLogBytes:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetQuotaLogBytes(v)
+		return nil
+	case organization.FieldQuotaClusters:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetQuotaClusters(v)
+		return nil
+	case organization.FieldQuotaCalls:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetQuotaCalls(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Organization field %s", name)
 }
@@ -17858,13 +20433,41 @@ func (m *OrganizationMutation) SetField(name string, value ent.Value) error {
 // AddedFields returns all numeric fields that were incremented/decremented during
 // this mutation.
 func (m *OrganizationMutation) AddedFields() []string {
-	return nil
+	var fields []string
+	if m.addquota_runs != nil {
+		fields = append(fields, organization.FieldQuotaRuns)
+	}
+	if m.addquota_queued != nil {
+		fields = append(fields, organization.FieldQuotaQueued)
+	}
+	if m.addquota_log_bytes != nil {
+		fields = append(fields, organization.FieldQuotaLogBytes)
+	}
+	if m.addquota_clusters != nil {
+		fields = append(fields, organization.FieldQuotaClusters)
+	}
+	if m.addquota_calls != nil {
+		fields = append(fields, organization.FieldQuotaCalls)
+	}
+	return fields
 }
 
 // AddedField returns the numeric value that was incremented/decremented on a field
 // with the given name. The second boolean return value indicates that this field
 // was not set, or was not defined in the schema.
 func (m *OrganizationMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case organization.FieldQuotaRuns:
+		return m.AddedQuotaRuns()
+	case organization.FieldQuotaQueued:
+		return m.AddedQuotaQueued()
+	case organization.FieldQuotaLogBytes:
+		return m.AddedQuotaLogBytes()
+	case organization.FieldQuotaClusters:
+		return m.AddedQuotaClusters()
+	case organization.FieldQuotaCalls:
+		return m.AddedQuotaCalls()
+	}
 	return nil, false
 }
 
@@ -17873,6 +20476,41 @@ func (m *OrganizationMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *OrganizationMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case organization.FieldQuotaRuns:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddQuotaRuns(v)
+		return nil
+	case organization.FieldQuotaQueued:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddQuotaQueued(v)
+		return nil
+	case organization.FieldQuotaLogBytes:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddQuotaLogBytes(v)
+		return nil
+	case organization.FieldQuotaClusters:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddQuotaClusters(v)
+		return nil
+	case organization.FieldQuotaCalls:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddQuotaCalls(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Organization numeric field %s", name)
 }
@@ -17905,6 +20543,24 @@ func (m *OrganizationMutation) ResetField(name string) error {
 		return nil
 	case organization.FieldName:
 		m.ResetName()
+		return nil
+	case organization.FieldVisibility:
+		m.ResetVisibility()
+		return nil
+	case organization.FieldQuotaRuns:
+		m.ResetQuotaRuns()
+		return nil
+	case organization.FieldQuotaQueued:
+		m.ResetQuotaQueued()
+		return nil
+	case organization.FieldQuotaLogBytes:
+		m.ResetQuotaLogBytes()
+		return nil
+	case organization.FieldQuotaClusters:
+		m.ResetQuotaClusters()
+		return nil
+	case organization.FieldQuotaCalls:
+		m.ResetQuotaCalls()
 		return nil
 	}
 	return fmt.Errorf("unknown Organization field %s", name)
@@ -29710,6 +32366,700 @@ func (m *TeamMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Team edge %s", name)
 }
 
+// TeamMemberMutation represents an operation that mutates the TeamMember nodes in the graph.
+type TeamMemberMutation struct {
+	config
+	op                  Op
+	typ                 string
+	id                  *uuid.UUID
+	created_at          *time.Time
+	updated_at          *time.Time
+	clearedFields       map[string]struct{}
+	organization        *uuid.UUID
+	clearedorganization bool
+	team                *uuid.UUID
+	clearedteam         bool
+	member              *uuid.UUID
+	clearedmember       bool
+	done                bool
+	oldValue            func(context.Context) (*TeamMember, error)
+	predicates          []predicate.TeamMember
+}
+
+var _ ent.Mutation = (*TeamMemberMutation)(nil)
+
+// teammemberOption allows management of the mutation configuration using functional options.
+type teammemberOption func(*TeamMemberMutation)
+
+// newTeamMemberMutation creates new mutation for the TeamMember entity.
+func newTeamMemberMutation(c config, op Op, opts ...teammemberOption) *TeamMemberMutation {
+	m := &TeamMemberMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeTeamMember,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withTeamMemberID sets the ID field of the mutation.
+func withTeamMemberID(id uuid.UUID) teammemberOption {
+	return func(m *TeamMemberMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *TeamMember
+		)
+		m.oldValue = func(ctx context.Context) (*TeamMember, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().TeamMember.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withTeamMember sets the old TeamMember of the mutation.
+func withTeamMember(node *TeamMember) teammemberOption {
+	return func(m *TeamMemberMutation) {
+		m.oldValue = func(context.Context) (*TeamMember, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m TeamMemberMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m TeamMemberMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("db: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of TeamMember entities.
+func (m *TeamMemberMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *TeamMemberMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *TeamMemberMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().TeamMember.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *TeamMemberMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *TeamMemberMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the TeamMember entity.
+// If the TeamMember object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TeamMemberMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *TeamMemberMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *TeamMemberMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *TeamMemberMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the TeamMember entity.
+// If the TeamMember object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TeamMemberMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *TeamMemberMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *TeamMemberMutation) SetOrganizationID(u uuid.UUID) {
+	m.organization = &u
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *TeamMemberMutation) OrganizationID() (r uuid.UUID, exists bool) {
+	v := m.organization
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the TeamMember entity.
+// If the TeamMember object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TeamMemberMutation) OldOrganizationID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *TeamMemberMutation) ResetOrganizationID() {
+	m.organization = nil
+}
+
+// SetTeamID sets the "team_id" field.
+func (m *TeamMemberMutation) SetTeamID(u uuid.UUID) {
+	m.team = &u
+}
+
+// TeamID returns the value of the "team_id" field in the mutation.
+func (m *TeamMemberMutation) TeamID() (r uuid.UUID, exists bool) {
+	v := m.team
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTeamID returns the old "team_id" field's value of the TeamMember entity.
+// If the TeamMember object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TeamMemberMutation) OldTeamID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTeamID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTeamID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTeamID: %w", err)
+	}
+	return oldValue.TeamID, nil
+}
+
+// ResetTeamID resets all changes to the "team_id" field.
+func (m *TeamMemberMutation) ResetTeamID() {
+	m.team = nil
+}
+
+// SetMemberID sets the "member_id" field.
+func (m *TeamMemberMutation) SetMemberID(u uuid.UUID) {
+	m.member = &u
+}
+
+// MemberID returns the value of the "member_id" field in the mutation.
+func (m *TeamMemberMutation) MemberID() (r uuid.UUID, exists bool) {
+	v := m.member
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMemberID returns the old "member_id" field's value of the TeamMember entity.
+// If the TeamMember object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TeamMemberMutation) OldMemberID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMemberID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMemberID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMemberID: %w", err)
+	}
+	return oldValue.MemberID, nil
+}
+
+// ResetMemberID resets all changes to the "member_id" field.
+func (m *TeamMemberMutation) ResetMemberID() {
+	m.member = nil
+}
+
+// ClearOrganization clears the "organization" edge to the Organization entity.
+func (m *TeamMemberMutation) ClearOrganization() {
+	m.clearedorganization = true
+	m.clearedFields[teammember.FieldOrganizationID] = struct{}{}
+}
+
+// OrganizationCleared reports if the "organization" edge to the Organization entity was cleared.
+func (m *TeamMemberMutation) OrganizationCleared() bool {
+	return m.clearedorganization
+}
+
+// OrganizationIDs returns the "organization" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrganizationID instead. It exists only for internal usage by the builders.
+func (m *TeamMemberMutation) OrganizationIDs() (ids []uuid.UUID) {
+	if id := m.organization; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrganization resets all changes to the "organization" edge.
+func (m *TeamMemberMutation) ResetOrganization() {
+	m.organization = nil
+	m.clearedorganization = false
+}
+
+// ClearTeam clears the "team" edge to the Team entity.
+func (m *TeamMemberMutation) ClearTeam() {
+	m.clearedteam = true
+	m.clearedFields[teammember.FieldTeamID] = struct{}{}
+}
+
+// TeamCleared reports if the "team" edge to the Team entity was cleared.
+func (m *TeamMemberMutation) TeamCleared() bool {
+	return m.clearedteam
+}
+
+// TeamIDs returns the "team" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TeamID instead. It exists only for internal usage by the builders.
+func (m *TeamMemberMutation) TeamIDs() (ids []uuid.UUID) {
+	if id := m.team; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTeam resets all changes to the "team" edge.
+func (m *TeamMemberMutation) ResetTeam() {
+	m.team = nil
+	m.clearedteam = false
+}
+
+// ClearMember clears the "member" edge to the Member entity.
+func (m *TeamMemberMutation) ClearMember() {
+	m.clearedmember = true
+	m.clearedFields[teammember.FieldMemberID] = struct{}{}
+}
+
+// MemberCleared reports if the "member" edge to the Member entity was cleared.
+func (m *TeamMemberMutation) MemberCleared() bool {
+	return m.clearedmember
+}
+
+// MemberIDs returns the "member" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// MemberID instead. It exists only for internal usage by the builders.
+func (m *TeamMemberMutation) MemberIDs() (ids []uuid.UUID) {
+	if id := m.member; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetMember resets all changes to the "member" edge.
+func (m *TeamMemberMutation) ResetMember() {
+	m.member = nil
+	m.clearedmember = false
+}
+
+// Where appends a list predicates to the TeamMemberMutation builder.
+func (m *TeamMemberMutation) Where(ps ...predicate.TeamMember) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the TeamMemberMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *TeamMemberMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.TeamMember, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *TeamMemberMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *TeamMemberMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (TeamMember).
+func (m *TeamMemberMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *TeamMemberMutation) Fields() []string {
+	fields := make([]string, 0, 5)
+	if m.created_at != nil {
+		fields = append(fields, teammember.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, teammember.FieldUpdatedAt)
+	}
+	if m.organization != nil {
+		fields = append(fields, teammember.FieldOrganizationID)
+	}
+	if m.team != nil {
+		fields = append(fields, teammember.FieldTeamID)
+	}
+	if m.member != nil {
+		fields = append(fields, teammember.FieldMemberID)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *TeamMemberMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case teammember.FieldCreatedAt:
+		return m.CreatedAt()
+	case teammember.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case teammember.FieldOrganizationID:
+		return m.OrganizationID()
+	case teammember.FieldTeamID:
+		return m.TeamID()
+	case teammember.FieldMemberID:
+		return m.MemberID()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *TeamMemberMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case teammember.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case teammember.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case teammember.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case teammember.FieldTeamID:
+		return m.OldTeamID(ctx)
+	case teammember.FieldMemberID:
+		return m.OldMemberID(ctx)
+	}
+	return nil, fmt.Errorf("unknown TeamMember field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TeamMemberMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case teammember.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case teammember.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case teammember.FieldOrganizationID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case teammember.FieldTeamID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTeamID(v)
+		return nil
+	case teammember.FieldMemberID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMemberID(v)
+		return nil
+	}
+	return fmt.Errorf("unknown TeamMember field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *TeamMemberMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *TeamMemberMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TeamMemberMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown TeamMember numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *TeamMemberMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *TeamMemberMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *TeamMemberMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown TeamMember nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *TeamMemberMutation) ResetField(name string) error {
+	switch name {
+	case teammember.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case teammember.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case teammember.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case teammember.FieldTeamID:
+		m.ResetTeamID()
+		return nil
+	case teammember.FieldMemberID:
+		m.ResetMemberID()
+		return nil
+	}
+	return fmt.Errorf("unknown TeamMember field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *TeamMemberMutation) AddedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.organization != nil {
+		edges = append(edges, teammember.EdgeOrganization)
+	}
+	if m.team != nil {
+		edges = append(edges, teammember.EdgeTeam)
+	}
+	if m.member != nil {
+		edges = append(edges, teammember.EdgeMember)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *TeamMemberMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case teammember.EdgeOrganization:
+		if id := m.organization; id != nil {
+			return []ent.Value{*id}
+		}
+	case teammember.EdgeTeam:
+		if id := m.team; id != nil {
+			return []ent.Value{*id}
+		}
+	case teammember.EdgeMember:
+		if id := m.member; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *TeamMemberMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 3)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *TeamMemberMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *TeamMemberMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.clearedorganization {
+		edges = append(edges, teammember.EdgeOrganization)
+	}
+	if m.clearedteam {
+		edges = append(edges, teammember.EdgeTeam)
+	}
+	if m.clearedmember {
+		edges = append(edges, teammember.EdgeMember)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *TeamMemberMutation) EdgeCleared(name string) bool {
+	switch name {
+	case teammember.EdgeOrganization:
+		return m.clearedorganization
+	case teammember.EdgeTeam:
+		return m.clearedteam
+	case teammember.EdgeMember:
+		return m.clearedmember
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *TeamMemberMutation) ClearEdge(name string) error {
+	switch name {
+	case teammember.EdgeOrganization:
+		m.ClearOrganization()
+		return nil
+	case teammember.EdgeTeam:
+		m.ClearTeam()
+		return nil
+	case teammember.EdgeMember:
+		m.ClearMember()
+		return nil
+	}
+	return fmt.Errorf("unknown TeamMember unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *TeamMemberMutation) ResetEdge(name string) error {
+	switch name {
+	case teammember.EdgeOrganization:
+		m.ResetOrganization()
+		return nil
+	case teammember.EdgeTeam:
+		m.ResetTeam()
+		return nil
+	case teammember.EdgeMember:
+		m.ResetMember()
+		return nil
+	}
+	return fmt.Errorf("unknown TeamMember edge %s", name)
+}
+
 // TemplateMutation represents an operation that mutates the Template nodes in the graph.
 type TemplateMutation struct {
 	config
@@ -35897,6 +39247,7 @@ type WorkflowMutation struct {
 	description         *string
 	revision            *int
 	addrevision         *int
+	restricted          *bool
 	clearedFields       map[string]struct{}
 	organization        *uuid.UUID
 	clearedorganization bool
@@ -36332,6 +39683,42 @@ func (m *WorkflowMutation) ResetRevision() {
 	m.addrevision = nil
 }
 
+// SetRestricted sets the "restricted" field.
+func (m *WorkflowMutation) SetRestricted(b bool) {
+	m.restricted = &b
+}
+
+// Restricted returns the value of the "restricted" field in the mutation.
+func (m *WorkflowMutation) Restricted() (r bool, exists bool) {
+	v := m.restricted
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRestricted returns the old "restricted" field's value of the Workflow entity.
+// If the Workflow object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WorkflowMutation) OldRestricted(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRestricted is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRestricted requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRestricted: %w", err)
+	}
+	return oldValue.Restricted, nil
+}
+
+// ResetRestricted resets all changes to the "restricted" field.
+func (m *WorkflowMutation) ResetRestricted() {
+	m.restricted = nil
+}
+
 // ClearOrganization clears the "organization" edge to the Organization entity.
 func (m *WorkflowMutation) ClearOrganization() {
 	m.clearedorganization = true
@@ -36420,7 +39807,7 @@ func (m *WorkflowMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *WorkflowMutation) Fields() []string {
-	fields := make([]string, 0, 8)
+	fields := make([]string, 0, 9)
 	if m.created_at != nil {
 		fields = append(fields, workflow.FieldCreatedAt)
 	}
@@ -36444,6 +39831,9 @@ func (m *WorkflowMutation) Fields() []string {
 	}
 	if m.revision != nil {
 		fields = append(fields, workflow.FieldRevision)
+	}
+	if m.restricted != nil {
+		fields = append(fields, workflow.FieldRestricted)
 	}
 	return fields
 }
@@ -36469,6 +39859,8 @@ func (m *WorkflowMutation) Field(name string) (ent.Value, bool) {
 		return m.Description()
 	case workflow.FieldRevision:
 		return m.Revision()
+	case workflow.FieldRestricted:
+		return m.Restricted()
 	}
 	return nil, false
 }
@@ -36494,6 +39886,8 @@ func (m *WorkflowMutation) OldField(ctx context.Context, name string) (ent.Value
 		return m.OldDescription(ctx)
 	case workflow.FieldRevision:
 		return m.OldRevision(ctx)
+	case workflow.FieldRestricted:
+		return m.OldRestricted(ctx)
 	}
 	return nil, fmt.Errorf("unknown Workflow field %s", name)
 }
@@ -36558,6 +39952,13 @@ func (m *WorkflowMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetRevision(v)
+		return nil
+	case workflow.FieldRestricted:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRestricted(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Workflow field %s", name)
@@ -36655,6 +40056,9 @@ func (m *WorkflowMutation) ResetField(name string) error {
 		return nil
 	case workflow.FieldRevision:
 		m.ResetRevision()
+		return nil
+	case workflow.FieldRestricted:
+		m.ResetRestricted()
 		return nil
 	}
 	return fmt.Errorf("unknown Workflow field %s", name)

@@ -21,7 +21,19 @@ type Organization struct {
 	// CreatedAt holds the value of the "created_at" field.
 	CreatedAt time.Time `json:"created_at,omitempty"`
 	// Name holds the value of the "name" field.
-	Name         string `json:"name,omitempty"`
+	Name string `json:"name,omitempty"`
+	// Visibility holds the value of the "visibility" field.
+	Visibility string `json:"visibility,omitempty"`
+	// QuotaRuns holds the value of the "quota_runs" field.
+	QuotaRuns int64 `json:"quota_runs,omitempty"`
+	// QuotaQueued holds the value of the "quota_queued" field.
+	QuotaQueued int64 `json:"quota_queued,omitempty"`
+	// QuotaLogBytes holds the value of the "quota_log_bytes" field.
+	QuotaLogBytes int64 `json:"quota_log_bytes,omitempty"`
+	// QuotaClusters holds the value of the "quota_clusters" field.
+	QuotaClusters int64 `json:"quota_clusters,omitempty"`
+	// QuotaCalls holds the value of the "quota_calls" field.
+	QuotaCalls   int64 `json:"quota_calls,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -30,7 +42,9 @@ func (*Organization) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case organization.FieldName:
+		case organization.FieldQuotaRuns, organization.FieldQuotaQueued, organization.FieldQuotaLogBytes, organization.FieldQuotaClusters, organization.FieldQuotaCalls:
+			values[i] = new(sql.NullInt64)
+		case organization.FieldName, organization.FieldVisibility:
 			values[i] = new(sql.NullString)
 		case organization.FieldCreatedAt:
 			values[i] = new(sql.NullTime)
@@ -68,6 +82,42 @@ func (_m *Organization) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field name", values[i])
 			} else if value.Valid {
 				_m.Name = value.String
+			}
+		case organization.FieldVisibility:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field visibility", values[i])
+			} else if value.Valid {
+				_m.Visibility = value.String
+			}
+		case organization.FieldQuotaRuns:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field quota_runs", values[i])
+			} else if value.Valid {
+				_m.QuotaRuns = value.Int64
+			}
+		case organization.FieldQuotaQueued:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field quota_queued", values[i])
+			} else if value.Valid {
+				_m.QuotaQueued = value.Int64
+			}
+		case organization.FieldQuotaLogBytes:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field quota_log_bytes", values[i])
+			} else if value.Valid {
+				_m.QuotaLogBytes = value.Int64
+			}
+		case organization.FieldQuotaClusters:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field quota_clusters", values[i])
+			} else if value.Valid {
+				_m.QuotaClusters = value.Int64
+			}
+		case organization.FieldQuotaCalls:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field quota_calls", values[i])
+			} else if value.Valid {
+				_m.QuotaCalls = value.Int64
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -110,6 +160,24 @@ func (_m *Organization) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("name=")
 	builder.WriteString(_m.Name)
+	builder.WriteString(", ")
+	builder.WriteString("visibility=")
+	builder.WriteString(_m.Visibility)
+	builder.WriteString(", ")
+	builder.WriteString("quota_runs=")
+	builder.WriteString(fmt.Sprintf("%v", _m.QuotaRuns))
+	builder.WriteString(", ")
+	builder.WriteString("quota_queued=")
+	builder.WriteString(fmt.Sprintf("%v", _m.QuotaQueued))
+	builder.WriteString(", ")
+	builder.WriteString("quota_log_bytes=")
+	builder.WriteString(fmt.Sprintf("%v", _m.QuotaLogBytes))
+	builder.WriteString(", ")
+	builder.WriteString("quota_clusters=")
+	builder.WriteString(fmt.Sprintf("%v", _m.QuotaClusters))
+	builder.WriteString(", ")
+	builder.WriteString("quota_calls=")
+	builder.WriteString(fmt.Sprintf("%v", _m.QuotaCalls))
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -44,6 +44,90 @@ func (_c *OrganizationCreate) SetName(v string) *OrganizationCreate {
 	return _c
 }
 
+// SetVisibility sets the "visibility" field.
+func (_c *OrganizationCreate) SetVisibility(v string) *OrganizationCreate {
+	_c.mutation.SetVisibility(v)
+	return _c
+}
+
+// SetNillableVisibility sets the "visibility" field if the given value is not nil.
+func (_c *OrganizationCreate) SetNillableVisibility(v *string) *OrganizationCreate {
+	if v != nil {
+		_c.SetVisibility(*v)
+	}
+	return _c
+}
+
+// SetQuotaRuns sets the "quota_runs" field.
+func (_c *OrganizationCreate) SetQuotaRuns(v int64) *OrganizationCreate {
+	_c.mutation.SetQuotaRuns(v)
+	return _c
+}
+
+// SetNillableQuotaRuns sets the "quota_runs" field if the given value is not nil.
+func (_c *OrganizationCreate) SetNillableQuotaRuns(v *int64) *OrganizationCreate {
+	if v != nil {
+		_c.SetQuotaRuns(*v)
+	}
+	return _c
+}
+
+// SetQuotaQueued sets the "quota_queued" field.
+func (_c *OrganizationCreate) SetQuotaQueued(v int64) *OrganizationCreate {
+	_c.mutation.SetQuotaQueued(v)
+	return _c
+}
+
+// SetNillableQuotaQueued sets the "quota_queued" field if the given value is not nil.
+func (_c *OrganizationCreate) SetNillableQuotaQueued(v *int64) *OrganizationCreate {
+	if v != nil {
+		_c.SetQuotaQueued(*v)
+	}
+	return _c
+}
+
+// SetQuotaLogBytes sets the "quota_log_bytes" field.
+func (_c *OrganizationCreate) SetQuotaLogBytes(v int64) *OrganizationCreate {
+	_c.mutation.SetQuotaLogBytes(v)
+	return _c
+}
+
+// SetNillableQuotaLogBytes sets the "quota_log_bytes" field if the given value is not nil.
+func (_c *OrganizationCreate) SetNillableQuotaLogBytes(v *int64) *OrganizationCreate {
+	if v != nil {
+		_c.SetQuotaLogBytes(*v)
+	}
+	return _c
+}
+
+// SetQuotaClusters sets the "quota_clusters" field.
+func (_c *OrganizationCreate) SetQuotaClusters(v int64) *OrganizationCreate {
+	_c.mutation.SetQuotaClusters(v)
+	return _c
+}
+
+// SetNillableQuotaClusters sets the "quota_clusters" field if the given value is not nil.
+func (_c *OrganizationCreate) SetNillableQuotaClusters(v *int64) *OrganizationCreate {
+	if v != nil {
+		_c.SetQuotaClusters(*v)
+	}
+	return _c
+}
+
+// SetQuotaCalls sets the "quota_calls" field.
+func (_c *OrganizationCreate) SetQuotaCalls(v int64) *OrganizationCreate {
+	_c.mutation.SetQuotaCalls(v)
+	return _c
+}
+
+// SetNillableQuotaCalls sets the "quota_calls" field if the given value is not nil.
+func (_c *OrganizationCreate) SetNillableQuotaCalls(v *int64) *OrganizationCreate {
+	if v != nil {
+		_c.SetQuotaCalls(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *OrganizationCreate) SetID(v uuid.UUID) *OrganizationCreate {
 	_c.mutation.SetID(v)
@@ -102,6 +186,30 @@ func (_c *OrganizationCreate) defaults() error {
 		v := organization.DefaultCreatedAt()
 		_c.mutation.SetCreatedAt(v)
 	}
+	if _, ok := _c.mutation.Visibility(); !ok {
+		v := organization.DefaultVisibility
+		_c.mutation.SetVisibility(v)
+	}
+	if _, ok := _c.mutation.QuotaRuns(); !ok {
+		v := organization.DefaultQuotaRuns
+		_c.mutation.SetQuotaRuns(v)
+	}
+	if _, ok := _c.mutation.QuotaQueued(); !ok {
+		v := organization.DefaultQuotaQueued
+		_c.mutation.SetQuotaQueued(v)
+	}
+	if _, ok := _c.mutation.QuotaLogBytes(); !ok {
+		v := organization.DefaultQuotaLogBytes
+		_c.mutation.SetQuotaLogBytes(v)
+	}
+	if _, ok := _c.mutation.QuotaClusters(); !ok {
+		v := organization.DefaultQuotaClusters
+		_c.mutation.SetQuotaClusters(v)
+	}
+	if _, ok := _c.mutation.QuotaCalls(); !ok {
+		v := organization.DefaultQuotaCalls
+		_c.mutation.SetQuotaCalls(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if organization.DefaultID == nil {
 			return fmt.Errorf("db: uninitialized organization.DefaultID (forgotten import db/runtime?)")
@@ -124,6 +232,24 @@ func (_c *OrganizationCreate) check() error {
 		if err := organization.NameValidator(v); err != nil {
 			return &ValidationError{Name: "name", err: fmt.Errorf(`db: validator failed for field "Organization.name": %w`, err)}
 		}
+	}
+	if _, ok := _c.mutation.Visibility(); !ok {
+		return &ValidationError{Name: "visibility", err: errors.New(`db: missing required field "Organization.visibility"`)}
+	}
+	if _, ok := _c.mutation.QuotaRuns(); !ok {
+		return &ValidationError{Name: "quota_runs", err: errors.New(`db: missing required field "Organization.quota_runs"`)}
+	}
+	if _, ok := _c.mutation.QuotaQueued(); !ok {
+		return &ValidationError{Name: "quota_queued", err: errors.New(`db: missing required field "Organization.quota_queued"`)}
+	}
+	if _, ok := _c.mutation.QuotaLogBytes(); !ok {
+		return &ValidationError{Name: "quota_log_bytes", err: errors.New(`db: missing required field "Organization.quota_log_bytes"`)}
+	}
+	if _, ok := _c.mutation.QuotaClusters(); !ok {
+		return &ValidationError{Name: "quota_clusters", err: errors.New(`db: missing required field "Organization.quota_clusters"`)}
+	}
+	if _, ok := _c.mutation.QuotaCalls(); !ok {
+		return &ValidationError{Name: "quota_calls", err: errors.New(`db: missing required field "Organization.quota_calls"`)}
 	}
 	return nil
 }
@@ -168,6 +294,30 @@ func (_c *OrganizationCreate) createSpec() (*Organization, *sqlgraph.CreateSpec)
 	if value, ok := _c.mutation.Name(); ok {
 		_spec.SetField(organization.FieldName, field.TypeString, value)
 		_node.Name = value
+	}
+	if value, ok := _c.mutation.Visibility(); ok {
+		_spec.SetField(organization.FieldVisibility, field.TypeString, value)
+		_node.Visibility = value
+	}
+	if value, ok := _c.mutation.QuotaRuns(); ok {
+		_spec.SetField(organization.FieldQuotaRuns, field.TypeInt64, value)
+		_node.QuotaRuns = value
+	}
+	if value, ok := _c.mutation.QuotaQueued(); ok {
+		_spec.SetField(organization.FieldQuotaQueued, field.TypeInt64, value)
+		_node.QuotaQueued = value
+	}
+	if value, ok := _c.mutation.QuotaLogBytes(); ok {
+		_spec.SetField(organization.FieldQuotaLogBytes, field.TypeInt64, value)
+		_node.QuotaLogBytes = value
+	}
+	if value, ok := _c.mutation.QuotaClusters(); ok {
+		_spec.SetField(organization.FieldQuotaClusters, field.TypeInt64, value)
+		_node.QuotaClusters = value
+	}
+	if value, ok := _c.mutation.QuotaCalls(); ok {
+		_spec.SetField(organization.FieldQuotaCalls, field.TypeInt64, value)
+		_node.QuotaCalls = value
 	}
 	return _node, _spec
 }
@@ -233,6 +383,108 @@ func (u *OrganizationUpsert) UpdateName() *OrganizationUpsert {
 	return u
 }
 
+// SetVisibility sets the "visibility" field.
+func (u *OrganizationUpsert) SetVisibility(v string) *OrganizationUpsert {
+	u.Set(organization.FieldVisibility, v)
+	return u
+}
+
+// UpdateVisibility sets the "visibility" field to the value that was provided on create.
+func (u *OrganizationUpsert) UpdateVisibility() *OrganizationUpsert {
+	u.SetExcluded(organization.FieldVisibility)
+	return u
+}
+
+// SetQuotaRuns sets the "quota_runs" field.
+func (u *OrganizationUpsert) SetQuotaRuns(v int64) *OrganizationUpsert {
+	u.Set(organization.FieldQuotaRuns, v)
+	return u
+}
+
+// UpdateQuotaRuns sets the "quota_runs" field to the value that was provided on create.
+func (u *OrganizationUpsert) UpdateQuotaRuns() *OrganizationUpsert {
+	u.SetExcluded(organization.FieldQuotaRuns)
+	return u
+}
+
+// AddQuotaRuns adds v to the "quota_runs" field.
+func (u *OrganizationUpsert) AddQuotaRuns(v int64) *OrganizationUpsert {
+	u.Add(organization.FieldQuotaRuns, v)
+	return u
+}
+
+// SetQuotaQueued sets the "quota_queued" field.
+func (u *OrganizationUpsert) SetQuotaQueued(v int64) *OrganizationUpsert {
+	u.Set(organization.FieldQuotaQueued, v)
+	return u
+}
+
+// UpdateQuotaQueued sets the "quota_queued" field to the value that was provided on create.
+func (u *OrganizationUpsert) UpdateQuotaQueued() *OrganizationUpsert {
+	u.SetExcluded(organization.FieldQuotaQueued)
+	return u
+}
+
+// AddQuotaQueued adds v to the "quota_queued" field.
+func (u *OrganizationUpsert) AddQuotaQueued(v int64) *OrganizationUpsert {
+	u.Add(organization.FieldQuotaQueued, v)
+	return u
+}
+
+// SetQuotaLogBytes sets the "quota_log_bytes" field.
+func (u *OrganizationUpsert) SetQuotaLogBytes(v int64) *OrganizationUpsert {
+	u.Set(organization.FieldQuotaLogBytes, v)
+	return u
+}
+
+// UpdateQuotaLogBytes sets the "quota_log_bytes" field to the value that was provided on create.
+func (u *OrganizationUpsert) UpdateQuotaLogBytes() *OrganizationUpsert {
+	u.SetExcluded(organization.FieldQuotaLogBytes)
+	return u
+}
+
+// AddQuotaLogBytes adds v to the "quota_log_bytes" field.
+func (u *OrganizationUpsert) AddQuotaLogBytes(v int64) *OrganizationUpsert {
+	u.Add(organization.FieldQuotaLogBytes, v)
+	return u
+}
+
+// SetQuotaClusters sets the "quota_clusters" field.
+func (u *OrganizationUpsert) SetQuotaClusters(v int64) *OrganizationUpsert {
+	u.Set(organization.FieldQuotaClusters, v)
+	return u
+}
+
+// UpdateQuotaClusters sets the "quota_clusters" field to the value that was provided on create.
+func (u *OrganizationUpsert) UpdateQuotaClusters() *OrganizationUpsert {
+	u.SetExcluded(organization.FieldQuotaClusters)
+	return u
+}
+
+// AddQuotaClusters adds v to the "quota_clusters" field.
+func (u *OrganizationUpsert) AddQuotaClusters(v int64) *OrganizationUpsert {
+	u.Add(organization.FieldQuotaClusters, v)
+	return u
+}
+
+// SetQuotaCalls sets the "quota_calls" field.
+func (u *OrganizationUpsert) SetQuotaCalls(v int64) *OrganizationUpsert {
+	u.Set(organization.FieldQuotaCalls, v)
+	return u
+}
+
+// UpdateQuotaCalls sets the "quota_calls" field to the value that was provided on create.
+func (u *OrganizationUpsert) UpdateQuotaCalls() *OrganizationUpsert {
+	u.SetExcluded(organization.FieldQuotaCalls)
+	return u
+}
+
+// AddQuotaCalls adds v to the "quota_calls" field.
+func (u *OrganizationUpsert) AddQuotaCalls(v int64) *OrganizationUpsert {
+	u.Add(organization.FieldQuotaCalls, v)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -295,6 +547,125 @@ func (u *OrganizationUpsertOne) SetName(v string) *OrganizationUpsertOne {
 func (u *OrganizationUpsertOne) UpdateName() *OrganizationUpsertOne {
 	return u.Update(func(s *OrganizationUpsert) {
 		s.UpdateName()
+	})
+}
+
+// SetVisibility sets the "visibility" field.
+func (u *OrganizationUpsertOne) SetVisibility(v string) *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetVisibility(v)
+	})
+}
+
+// UpdateVisibility sets the "visibility" field to the value that was provided on create.
+func (u *OrganizationUpsertOne) UpdateVisibility() *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateVisibility()
+	})
+}
+
+// SetQuotaRuns sets the "quota_runs" field.
+func (u *OrganizationUpsertOne) SetQuotaRuns(v int64) *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetQuotaRuns(v)
+	})
+}
+
+// AddQuotaRuns adds v to the "quota_runs" field.
+func (u *OrganizationUpsertOne) AddQuotaRuns(v int64) *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.AddQuotaRuns(v)
+	})
+}
+
+// UpdateQuotaRuns sets the "quota_runs" field to the value that was provided on create.
+func (u *OrganizationUpsertOne) UpdateQuotaRuns() *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateQuotaRuns()
+	})
+}
+
+// SetQuotaQueued sets the "quota_queued" field.
+func (u *OrganizationUpsertOne) SetQuotaQueued(v int64) *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetQuotaQueued(v)
+	})
+}
+
+// AddQuotaQueued adds v to the "quota_queued" field.
+func (u *OrganizationUpsertOne) AddQuotaQueued(v int64) *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.AddQuotaQueued(v)
+	})
+}
+
+// UpdateQuotaQueued sets the "quota_queued" field to the value that was provided on create.
+func (u *OrganizationUpsertOne) UpdateQuotaQueued() *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateQuotaQueued()
+	})
+}
+
+// SetQuotaLogBytes sets the "quota_log_bytes" field.
+func (u *OrganizationUpsertOne) SetQuotaLogBytes(v int64) *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetQuotaLogBytes(v)
+	})
+}
+
+// AddQuotaLogBytes adds v to the "quota_log_bytes" field.
+func (u *OrganizationUpsertOne) AddQuotaLogBytes(v int64) *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.AddQuotaLogBytes(v)
+	})
+}
+
+// UpdateQuotaLogBytes sets the "quota_log_bytes" field to the value that was provided on create.
+func (u *OrganizationUpsertOne) UpdateQuotaLogBytes() *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateQuotaLogBytes()
+	})
+}
+
+// SetQuotaClusters sets the "quota_clusters" field.
+func (u *OrganizationUpsertOne) SetQuotaClusters(v int64) *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetQuotaClusters(v)
+	})
+}
+
+// AddQuotaClusters adds v to the "quota_clusters" field.
+func (u *OrganizationUpsertOne) AddQuotaClusters(v int64) *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.AddQuotaClusters(v)
+	})
+}
+
+// UpdateQuotaClusters sets the "quota_clusters" field to the value that was provided on create.
+func (u *OrganizationUpsertOne) UpdateQuotaClusters() *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateQuotaClusters()
+	})
+}
+
+// SetQuotaCalls sets the "quota_calls" field.
+func (u *OrganizationUpsertOne) SetQuotaCalls(v int64) *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetQuotaCalls(v)
+	})
+}
+
+// AddQuotaCalls adds v to the "quota_calls" field.
+func (u *OrganizationUpsertOne) AddQuotaCalls(v int64) *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.AddQuotaCalls(v)
+	})
+}
+
+// UpdateQuotaCalls sets the "quota_calls" field to the value that was provided on create.
+func (u *OrganizationUpsertOne) UpdateQuotaCalls() *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateQuotaCalls()
 	})
 }
 
@@ -527,6 +898,125 @@ func (u *OrganizationUpsertBulk) SetName(v string) *OrganizationUpsertBulk {
 func (u *OrganizationUpsertBulk) UpdateName() *OrganizationUpsertBulk {
 	return u.Update(func(s *OrganizationUpsert) {
 		s.UpdateName()
+	})
+}
+
+// SetVisibility sets the "visibility" field.
+func (u *OrganizationUpsertBulk) SetVisibility(v string) *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetVisibility(v)
+	})
+}
+
+// UpdateVisibility sets the "visibility" field to the value that was provided on create.
+func (u *OrganizationUpsertBulk) UpdateVisibility() *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateVisibility()
+	})
+}
+
+// SetQuotaRuns sets the "quota_runs" field.
+func (u *OrganizationUpsertBulk) SetQuotaRuns(v int64) *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetQuotaRuns(v)
+	})
+}
+
+// AddQuotaRuns adds v to the "quota_runs" field.
+func (u *OrganizationUpsertBulk) AddQuotaRuns(v int64) *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.AddQuotaRuns(v)
+	})
+}
+
+// UpdateQuotaRuns sets the "quota_runs" field to the value that was provided on create.
+func (u *OrganizationUpsertBulk) UpdateQuotaRuns() *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateQuotaRuns()
+	})
+}
+
+// SetQuotaQueued sets the "quota_queued" field.
+func (u *OrganizationUpsertBulk) SetQuotaQueued(v int64) *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetQuotaQueued(v)
+	})
+}
+
+// AddQuotaQueued adds v to the "quota_queued" field.
+func (u *OrganizationUpsertBulk) AddQuotaQueued(v int64) *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.AddQuotaQueued(v)
+	})
+}
+
+// UpdateQuotaQueued sets the "quota_queued" field to the value that was provided on create.
+func (u *OrganizationUpsertBulk) UpdateQuotaQueued() *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateQuotaQueued()
+	})
+}
+
+// SetQuotaLogBytes sets the "quota_log_bytes" field.
+func (u *OrganizationUpsertBulk) SetQuotaLogBytes(v int64) *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetQuotaLogBytes(v)
+	})
+}
+
+// AddQuotaLogBytes adds v to the "quota_log_bytes" field.
+func (u *OrganizationUpsertBulk) AddQuotaLogBytes(v int64) *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.AddQuotaLogBytes(v)
+	})
+}
+
+// UpdateQuotaLogBytes sets the "quota_log_bytes" field to the value that was provided on create.
+func (u *OrganizationUpsertBulk) UpdateQuotaLogBytes() *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateQuotaLogBytes()
+	})
+}
+
+// SetQuotaClusters sets the "quota_clusters" field.
+func (u *OrganizationUpsertBulk) SetQuotaClusters(v int64) *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetQuotaClusters(v)
+	})
+}
+
+// AddQuotaClusters adds v to the "quota_clusters" field.
+func (u *OrganizationUpsertBulk) AddQuotaClusters(v int64) *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.AddQuotaClusters(v)
+	})
+}
+
+// UpdateQuotaClusters sets the "quota_clusters" field to the value that was provided on create.
+func (u *OrganizationUpsertBulk) UpdateQuotaClusters() *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateQuotaClusters()
+	})
+}
+
+// SetQuotaCalls sets the "quota_calls" field.
+func (u *OrganizationUpsertBulk) SetQuotaCalls(v int64) *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetQuotaCalls(v)
+	})
+}
+
+// AddQuotaCalls adds v to the "quota_calls" field.
+func (u *OrganizationUpsertBulk) AddQuotaCalls(v int64) *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.AddQuotaCalls(v)
+	})
+}
+
+// UpdateQuotaCalls sets the "quota_calls" field to the value that was provided on create.
+func (u *OrganizationUpsertBulk) UpdateQuotaCalls() *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateQuotaCalls()
 	})
 }
 

@@ -42,6 +42,125 @@ func (_u *OrganizationUpdate) SetNillableName(v *string) *OrganizationUpdate {
 	return _u
 }
 
+// SetVisibility sets the "visibility" field.
+func (_u *OrganizationUpdate) SetVisibility(v string) *OrganizationUpdate {
+	_u.mutation.SetVisibility(v)
+	return _u
+}
+
+// SetNillableVisibility sets the "visibility" field if the given value is not nil.
+func (_u *OrganizationUpdate) SetNillableVisibility(v *string) *OrganizationUpdate {
+	if v != nil {
+		_u.SetVisibility(*v)
+	}
+	return _u
+}
+
+// SetQuotaRuns sets the "quota_runs" field.
+func (_u *OrganizationUpdate) SetQuotaRuns(v int64) *OrganizationUpdate {
+	_u.mutation.ResetQuotaRuns()
+	_u.mutation.SetQuotaRuns(v)
+	return _u
+}
+
+// SetNillableQuotaRuns sets the "quota_runs" field if the given value is not nil.
+func (_u *OrganizationUpdate) SetNillableQuotaRuns(v *int64) *OrganizationUpdate {
+	if v != nil {
+		_u.SetQuotaRuns(*v)
+	}
+	return _u
+}
+
+// AddQuotaRuns adds value to the "quota_runs" field.
+func (_u *OrganizationUpdate) AddQuotaRuns(v int64) *OrganizationUpdate {
+	_u.mutation.AddQuotaRuns(v)
+	return _u
+}
+
+// SetQuotaQueued sets the "quota_queued" field.
+func (_u *OrganizationUpdate) SetQuotaQueued(v int64) *OrganizationUpdate {
+	_u.mutation.ResetQuotaQueued()
+	_u.mutation.SetQuotaQueued(v)
+	return _u
+}
+
+// SetNillableQuotaQueued sets the "quota_queued" field if the given value is not nil.
+func (_u *OrganizationUpdate) SetNillableQuotaQueued(v *int64) *OrganizationUpdate {
+	if v != nil {
+		_u.SetQuotaQueued(*v)
+	}
+	return _u
+}
+
+// AddQuotaQueued adds value to the "quota_queued" field.
+func (_u *OrganizationUpdate) AddQuotaQueued(v int64) *OrganizationUpdate {
+	_u.mutation.AddQuotaQueued(v)
+	return _u
+}
+
+// SetQuotaLogBytes sets the "quota_log_bytes" field.
+func (_u *OrganizationUpdate) SetQuotaLogBytes(v int64) *OrganizationUpdate {
+	_u.mutation.ResetQuotaLogBytes()
+	_u.mutation.SetQuotaLogBytes(v)
+	return _u
+}
+
+// SetNillableQuotaLogBytes sets the "quota_log_bytes" field if the given value is not nil.
+func (_u *OrganizationUpdate) SetNillableQuotaLogBytes(v *int64) *OrganizationUpdate {
+	if v != nil {
+		_u.SetQuotaLogBytes(*v)
+	}
+	return _u
+}
+
+// AddQuotaLogBytes adds value to the "quota_log_bytes" field.
+func (_u *OrganizationUpdate) AddQuotaLogBytes(v int64) *OrganizationUpdate {
+	_u.mutation.AddQuotaLogBytes(v)
+	return _u
+}
+
+// SetQuotaClusters sets the "quota_clusters" field.
+func (_u *OrganizationUpdate) SetQuotaClusters(v int64) *OrganizationUpdate {
+	_u.mutation.ResetQuotaClusters()
+	_u.mutation.SetQuotaClusters(v)
+	return _u
+}
+
+// SetNillableQuotaClusters sets the "quota_clusters" field if the given value is not nil.
+func (_u *OrganizationUpdate) SetNillableQuotaClusters(v *int64) *OrganizationUpdate {
+	if v != nil {
+		_u.SetQuotaClusters(*v)
+	}
+	return _u
+}
+
+// AddQuotaClusters adds value to the "quota_clusters" field.
+func (_u *OrganizationUpdate) AddQuotaClusters(v int64) *OrganizationUpdate {
+	_u.mutation.AddQuotaClusters(v)
+	return _u
+}
+
+// SetQuotaCalls sets the "quota_calls" field.
+func (_u *OrganizationUpdate) SetQuotaCalls(v int64) *OrganizationUpdate {
+	_u.mutation.ResetQuotaCalls()
+	_u.mutation.SetQuotaCalls(v)
+	return _u
+}
+
+// SetNillableQuotaCalls sets the "quota_calls" field if the given value is not nil.
+func (_u *OrganizationUpdate) SetNillableQuotaCalls(v *int64) *OrganizationUpdate {
+	if v != nil {
+		_u.SetQuotaCalls(*v)
+	}
+	return _u
+}
+
+// AddQuotaCalls adds value to the "quota_calls" field.
+func (_u *OrganizationUpdate) AddQuotaCalls(v int64) *OrganizationUpdate {
+	_u.mutation.AddQuotaCalls(v)
+	return _u
+}
+
 // Mutation returns the OrganizationMutation object of the builder.
 func (_u *OrganizationUpdate) Mutation() *OrganizationMutation {
 	return _u.mutation
@@ -105,6 +224,39 @@ func (_u *OrganizationUpdate) sqlSave(ctx context.Context) (_node int, err error
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(organization.FieldName, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.Visibility(); ok {
+		_spec.SetField(organization.FieldVisibility, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.QuotaRuns(); ok {
+		_spec.SetField(organization.FieldQuotaRuns, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedQuotaRuns(); ok {
+		_spec.AddField(organization.FieldQuotaRuns, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.QuotaQueued(); ok {
+		_spec.SetField(organization.FieldQuotaQueued, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedQuotaQueued(); ok {
+		_spec.AddField(organization.FieldQuotaQueued, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.QuotaLogBytes(); ok {
+		_spec.SetField(organization.FieldQuotaLogBytes, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedQuotaLogBytes(); ok {
+		_spec.AddField(organization.FieldQuotaLogBytes, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.QuotaClusters(); ok {
+		_spec.SetField(organization.FieldQuotaClusters, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedQuotaClusters(); ok {
+		_spec.AddField(organization.FieldQuotaClusters, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.QuotaCalls(); ok {
+		_spec.SetField(organization.FieldQuotaCalls, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedQuotaCalls(); ok {
+		_spec.AddField(organization.FieldQuotaCalls, field.TypeInt64, value)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -138,6 +290,125 @@ func (_u *OrganizationUpdateOne) SetNillableName(v *string) *OrganizationUpdateO
 	if v != nil {
 		_u.SetName(*v)
 	}
+	return _u
+}
+
+// SetVisibility sets the "visibility" field.
+func (_u *OrganizationUpdateOne) SetVisibility(v string) *OrganizationUpdateOne {
+	_u.mutation.SetVisibility(v)
+	return _u
+}
+
+// SetNillableVisibility sets the "visibility" field if the given value is not nil.
+func (_u *OrganizationUpdateOne) SetNillableVisibility(v *string) *OrganizationUpdateOne {
+	if v != nil {
+		_u.SetVisibility(*v)
+	}
+	return _u
+}
+
+// SetQuotaRuns sets the "quota_runs" field.
+func (_u *OrganizationUpdateOne) SetQuotaRuns(v int64) *OrganizationUpdateOne {
+	_u.mutation.ResetQuotaRuns()
+	_u.mutation.SetQuotaRuns(v)
+	return _u
+}
+
+// SetNillableQuotaRuns sets the "quota_runs" field if the given value is not nil.
+func (_u *OrganizationUpdateOne) SetNillableQuotaRuns(v *int64) *OrganizationUpdateOne {
+	if v != nil {
+		_u.SetQuotaRuns(*v)
+	}
+	return _u
+}
+
+// AddQuotaRuns adds value to the "quota_runs" field.
+func (_u *OrganizationUpdateOne) AddQuotaRuns(v int64) *OrganizationUpdateOne {
+	_u.mutation.AddQuotaRuns(v)
+	return _u
+}
+
+// SetQuotaQueued sets the "quota_queued" field.
+func (_u *OrganizationUpdateOne) SetQuotaQueued(v int64) *OrganizationUpdateOne {
+	_u.mutation.ResetQuotaQueued()
+	_u.mutation.SetQuotaQueued(v)
+	return _u
+}
+
+// SetNillableQuotaQueued sets the "quota_queued" field if the given value is not nil.
+func (_u *OrganizationUpdateOne) SetNillableQuotaQueued(v *int64) *OrganizationUpdateOne {
+	if v != nil {
+		_u.SetQuotaQueued(*v)
+	}
+	return _u
+}
+
+// AddQuotaQueued adds value to the "quota_queued" field.
+func (_u *OrganizationUpdateOne) AddQuotaQueued(v int64) *OrganizationUpdateOne {
+	_u.mutation.AddQuotaQueued(v)
+	return _u
+}
+
+// SetQuotaLogBytes sets the "quota_log_bytes" field.
+func (_u *OrganizationUpdateOne) SetQuotaLogBytes(v int64) *OrganizationUpdateOne {
+	_u.mutation.ResetQuotaLogBytes()
+	_u.mutation.SetQuotaLogBytes(v)
+	return _u
+}
+
+// SetNillableQuotaLogBytes sets the "quota_log_bytes" field if the given value is not nil.
+func (_u *OrganizationUpdateOne) SetNillableQuotaLogBytes(v *int64) *OrganizationUpdateOne {
+	if v != nil {
+		_u.SetQuotaLogBytes(*v)
+	}
+	return _u
+}
+
+// AddQuotaLogBytes adds value to the "quota_log_bytes" field.
+func (_u *OrganizationUpdateOne) AddQuotaLogBytes(v int64) *OrganizationUpdateOne {
+	_u.mutation.AddQuotaLogBytes(v)
+	return _u
+}
+
+// SetQuotaClusters sets the "quota_clusters" field.
+func (_u *OrganizationUpdateOne) SetQuotaClusters(v int64) *OrganizationUpdateOne {
+	_u.mutation.ResetQuotaClusters()
+	_u.mutation.SetQuotaClusters(v)
+	return _u
+}
+
+// SetNillableQuotaClusters sets the "quota_clusters" field if the given value is not nil.
+func (_u *OrganizationUpdateOne) SetNillableQuotaClusters(v *int64) *OrganizationUpdateOne {
+	if v != nil {
+		_u.SetQuotaClusters(*v)
+	}
+	return _u
+}
+
+// AddQuotaClusters adds value to the "quota_clusters" field.
+func (_u *OrganizationUpdateOne) AddQuotaClusters(v int64) *OrganizationUpdateOne {
+	_u.mutation.AddQuotaClusters(v)
+	return _u
+}
+
+// SetQuotaCalls sets the "quota_calls" field.
+func (_u *OrganizationUpdateOne) SetQuotaCalls(v int64) *OrganizationUpdateOne {
+	_u.mutation.ResetQuotaCalls()
+	_u.mutation.SetQuotaCalls(v)
+	return _u
+}
+
+// SetNillableQuotaCalls sets the "quota_calls" field if the given value is not nil.
+func (_u *OrganizationUpdateOne) SetNillableQuotaCalls(v *int64) *OrganizationUpdateOne {
+	if v != nil {
+		_u.SetQuotaCalls(*v)
+	}
+	return _u
+}
+
+// AddQuotaCalls adds value to the "quota_calls" field.
+func (_u *OrganizationUpdateOne) AddQuotaCalls(v int64) *OrganizationUpdateOne {
+	_u.mutation.AddQuotaCalls(v)
 	return _u
 }
 
@@ -233,6 +504,39 @@ func (_u *OrganizationUpdateOne) sqlSave(ctx context.Context) (_node *Organizati
 	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(organization.FieldName, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Visibility(); ok {
+		_spec.SetField(organization.FieldVisibility, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.QuotaRuns(); ok {
+		_spec.SetField(organization.FieldQuotaRuns, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedQuotaRuns(); ok {
+		_spec.AddField(organization.FieldQuotaRuns, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.QuotaQueued(); ok {
+		_spec.SetField(organization.FieldQuotaQueued, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedQuotaQueued(); ok {
+		_spec.AddField(organization.FieldQuotaQueued, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.QuotaLogBytes(); ok {
+		_spec.SetField(organization.FieldQuotaLogBytes, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedQuotaLogBytes(); ok {
+		_spec.AddField(organization.FieldQuotaLogBytes, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.QuotaClusters(); ok {
+		_spec.SetField(organization.FieldQuotaClusters, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedQuotaClusters(); ok {
+		_spec.AddField(organization.FieldQuotaClusters, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.QuotaCalls(); ok {
+		_spec.SetField(organization.FieldQuotaCalls, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedQuotaCalls(); ok {
+		_spec.AddField(organization.FieldQuotaCalls, field.TypeInt64, value)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Organization{config: _u.config}

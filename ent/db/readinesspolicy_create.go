@@ -391,6 +391,18 @@ func (u *ReadinessPolicyUpsert) UpdateUpdatedAt() *ReadinessPolicyUpsert {
 	return u
 }
 
+// SetTeamID sets the "team_id" field.
+func (u *ReadinessPolicyUpsert) SetTeamID(v uuid.UUID) *ReadinessPolicyUpsert {
+	u.Set(readinesspolicy.FieldTeamID, v)
+	return u
+}
+
+// UpdateTeamID sets the "team_id" field to the value that was provided on create.
+func (u *ReadinessPolicyUpsert) UpdateTeamID() *ReadinessPolicyUpsert {
+	u.SetExcluded(readinesspolicy.FieldTeamID)
+	return u
+}
+
 // SetLabels sets the "labels" field.
 func (u *ReadinessPolicyUpsert) SetLabels(v map[string]string) *ReadinessPolicyUpsert {
 	u.Set(readinesspolicy.FieldLabels, v)
@@ -462,9 +474,6 @@ func (u *ReadinessPolicyUpsertOne) UpdateNewValues() *ReadinessPolicyUpsertOne {
 		if _, exists := u.create.mutation.OrganizationID(); exists {
 			s.SetIgnore(readinesspolicy.FieldOrganizationID)
 		}
-		if _, exists := u.create.mutation.TeamID(); exists {
-			s.SetIgnore(readinesspolicy.FieldTeamID)
-		}
 		if _, exists := u.create.mutation.Name(); exists {
 			s.SetIgnore(readinesspolicy.FieldName)
 		}
@@ -510,6 +519,20 @@ func (u *ReadinessPolicyUpsertOne) SetUpdatedAt(v time.Time) *ReadinessPolicyUps
 func (u *ReadinessPolicyUpsertOne) UpdateUpdatedAt() *ReadinessPolicyUpsertOne {
 	return u.Update(func(s *ReadinessPolicyUpsert) {
 		s.UpdateUpdatedAt()
+	})
+}
+
+// SetTeamID sets the "team_id" field.
+func (u *ReadinessPolicyUpsertOne) SetTeamID(v uuid.UUID) *ReadinessPolicyUpsertOne {
+	return u.Update(func(s *ReadinessPolicyUpsert) {
+		s.SetTeamID(v)
+	})
+}
+
+// UpdateTeamID sets the "team_id" field to the value that was provided on create.
+func (u *ReadinessPolicyUpsertOne) UpdateTeamID() *ReadinessPolicyUpsertOne {
+	return u.Update(func(s *ReadinessPolicyUpsert) {
+		s.UpdateTeamID()
 	})
 }
 
@@ -758,9 +781,6 @@ func (u *ReadinessPolicyUpsertBulk) UpdateNewValues() *ReadinessPolicyUpsertBulk
 			if _, exists := b.mutation.OrganizationID(); exists {
 				s.SetIgnore(readinesspolicy.FieldOrganizationID)
 			}
-			if _, exists := b.mutation.TeamID(); exists {
-				s.SetIgnore(readinesspolicy.FieldTeamID)
-			}
 			if _, exists := b.mutation.Name(); exists {
 				s.SetIgnore(readinesspolicy.FieldName)
 			}
@@ -807,6 +827,20 @@ func (u *ReadinessPolicyUpsertBulk) SetUpdatedAt(v time.Time) *ReadinessPolicyUp
 func (u *ReadinessPolicyUpsertBulk) UpdateUpdatedAt() *ReadinessPolicyUpsertBulk {
 	return u.Update(func(s *ReadinessPolicyUpsert) {
 		s.UpdateUpdatedAt()
+	})
+}
+
+// SetTeamID sets the "team_id" field.
+func (u *ReadinessPolicyUpsertBulk) SetTeamID(v uuid.UUID) *ReadinessPolicyUpsertBulk {
+	return u.Update(func(s *ReadinessPolicyUpsert) {
+		s.SetTeamID(v)
+	})
+}
+
+// UpdateTeamID sets the "team_id" field to the value that was provided on create.
+func (u *ReadinessPolicyUpsertBulk) UpdateTeamID() *ReadinessPolicyUpsertBulk {
+	return u.Update(func(s *ReadinessPolicyUpsert) {
+		s.UpdateTeamID()
 	})
 }
 

@@ -11,8 +11,10 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
 	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
+	"github.com/seatrial/seatrial/ent/db/team"
 )
 
 // ReadinessPolicyUpdate is the builder for updating ReadinessPolicy entities.
@@ -32,6 +34,20 @@ func (_u *ReadinessPolicyUpdate) Where(ps ...predicate.ReadinessPolicy) *Readine
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *ReadinessPolicyUpdate) SetUpdatedAt(v time.Time) *ReadinessPolicyUpdate {
 	_u.mutation.SetUpdatedAt(v)
+	return _u
+}
+
+// SetTeamID sets the "team_id" field.
+func (_u *ReadinessPolicyUpdate) SetTeamID(v uuid.UUID) *ReadinessPolicyUpdate {
+	_u.mutation.SetTeamID(v)
+	return _u
+}
+
+// SetNillableTeamID sets the "team_id" field if the given value is not nil.
+func (_u *ReadinessPolicyUpdate) SetNillableTeamID(v *uuid.UUID) *ReadinessPolicyUpdate {
+	if v != nil {
+		_u.SetTeamID(*v)
+	}
 	return _u
 }
 
@@ -82,9 +98,20 @@ func (_u *ReadinessPolicyUpdate) AddRevision(v int) *ReadinessPolicyUpdate {
 	return _u
 }
 
+// SetTeam sets the "team" edge to the Team entity.
+func (_u *ReadinessPolicyUpdate) SetTeam(v *Team) *ReadinessPolicyUpdate {
+	return _u.SetTeamID(v.ID)
+}
+
 // Mutation returns the ReadinessPolicyMutation object of the builder.
 func (_u *ReadinessPolicyUpdate) Mutation() *ReadinessPolicyMutation {
 	return _u.mutation
+}
+
+// ClearTeam clears the "team" edge to the Team entity.
+func (_u *ReadinessPolicyUpdate) ClearTeam() *ReadinessPolicyUpdate {
+	_u.mutation.ClearTeam()
+	return _u
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -176,6 +203,35 @@ func (_u *ReadinessPolicyUpdate) sqlSave(ctx context.Context) (_node int, err er
 	if value, ok := _u.mutation.AddedRevision(); ok {
 		_spec.AddField(readinesspolicy.FieldRevision, field.TypeInt, value)
 	}
+	if _u.mutation.TeamCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   readinesspolicy.TeamTable,
+			Columns: []string{readinesspolicy.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.TeamIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   readinesspolicy.TeamTable,
+			Columns: []string{readinesspolicy.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -201,6 +257,20 @@ type ReadinessPolicyUpdateOne struct {
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *ReadinessPolicyUpdateOne) SetUpdatedAt(v time.Time) *ReadinessPolicyUpdateOne {
 	_u.mutation.SetUpdatedAt(v)
+	return _u
+}
+
+// SetTeamID sets the "team_id" field.
+func (_u *ReadinessPolicyUpdateOne) SetTeamID(v uuid.UUID) *ReadinessPolicyUpdateOne {
+	_u.mutation.SetTeamID(v)
+	return _u
+}
+
+// SetNillableTeamID sets the "team_id" field if the given value is not nil.
+func (_u *ReadinessPolicyUpdateOne) SetNillableTeamID(v *uuid.UUID) *ReadinessPolicyUpdateOne {
+	if v != nil {
+		_u.SetTeamID(*v)
+	}
 	return _u
 }
 
@@ -251,9 +321,20 @@ func (_u *ReadinessPolicyUpdateOne) AddRevision(v int) *ReadinessPolicyUpdateOne
 	return _u
 }
 
+// SetTeam sets the "team" edge to the Team entity.
+func (_u *ReadinessPolicyUpdateOne) SetTeam(v *Team) *ReadinessPolicyUpdateOne {
+	return _u.SetTeamID(v.ID)
+}
+
 // Mutation returns the ReadinessPolicyMutation object of the builder.
 func (_u *ReadinessPolicyUpdateOne) Mutation() *ReadinessPolicyMutation {
 	return _u.mutation
+}
+
+// ClearTeam clears the "team" edge to the Team entity.
+func (_u *ReadinessPolicyUpdateOne) ClearTeam() *ReadinessPolicyUpdateOne {
+	_u.mutation.ClearTeam()
+	return _u
 }
 
 // Where appends a list predicates to the ReadinessPolicyUpdate builder.
@@ -374,6 +455,35 @@ func (_u *ReadinessPolicyUpdateOne) sqlSave(ctx context.Context) (_node *Readine
 	}
 	if value, ok := _u.mutation.AddedRevision(); ok {
 		_spec.AddField(readinesspolicy.FieldRevision, field.TypeInt, value)
+	}
+	if _u.mutation.TeamCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   readinesspolicy.TeamTable,
+			Columns: []string{readinesspolicy.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.TeamIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   readinesspolicy.TeamTable,
+			Columns: []string{readinesspolicy.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &ReadinessPolicy{config: _u.config}

@@ -634,6 +634,18 @@ func (u *ReleaseUpsert) UpdateUpdatedAt() *ReleaseUpsert {
 	return u
 }
 
+// SetTeamID sets the "team_id" field.
+func (u *ReleaseUpsert) SetTeamID(v uuid.UUID) *ReleaseUpsert {
+	u.Set(release.FieldTeamID, v)
+	return u
+}
+
+// UpdateTeamID sets the "team_id" field to the value that was provided on create.
+func (u *ReleaseUpsert) UpdateTeamID() *ReleaseUpsert {
+	u.SetExcluded(release.FieldTeamID)
+	return u
+}
+
 // SetState sets the "state" field.
 func (u *ReleaseUpsert) SetState(v string) *ReleaseUpsert {
 	u.Set(release.FieldState, v)
@@ -789,9 +801,6 @@ func (u *ReleaseUpsertOne) UpdateNewValues() *ReleaseUpsertOne {
 		if _, exists := u.create.mutation.OrganizationID(); exists {
 			s.SetIgnore(release.FieldOrganizationID)
 		}
-		if _, exists := u.create.mutation.TeamID(); exists {
-			s.SetIgnore(release.FieldTeamID)
-		}
 		if _, exists := u.create.mutation.Application(); exists {
 			s.SetIgnore(release.FieldApplication)
 		}
@@ -864,6 +873,20 @@ func (u *ReleaseUpsertOne) SetUpdatedAt(v time.Time) *ReleaseUpsertOne {
 func (u *ReleaseUpsertOne) UpdateUpdatedAt() *ReleaseUpsertOne {
 	return u.Update(func(s *ReleaseUpsert) {
 		s.UpdateUpdatedAt()
+	})
+}
+
+// SetTeamID sets the "team_id" field.
+func (u *ReleaseUpsertOne) SetTeamID(v uuid.UUID) *ReleaseUpsertOne {
+	return u.Update(func(s *ReleaseUpsert) {
+		s.SetTeamID(v)
+	})
+}
+
+// UpdateTeamID sets the "team_id" field to the value that was provided on create.
+func (u *ReleaseUpsertOne) UpdateTeamID() *ReleaseUpsertOne {
+	return u.Update(func(s *ReleaseUpsert) {
+		s.UpdateTeamID()
 	})
 }
 
@@ -1210,9 +1233,6 @@ func (u *ReleaseUpsertBulk) UpdateNewValues() *ReleaseUpsertBulk {
 			if _, exists := b.mutation.OrganizationID(); exists {
 				s.SetIgnore(release.FieldOrganizationID)
 			}
-			if _, exists := b.mutation.TeamID(); exists {
-				s.SetIgnore(release.FieldTeamID)
-			}
 			if _, exists := b.mutation.Application(); exists {
 				s.SetIgnore(release.FieldApplication)
 			}
@@ -1286,6 +1306,20 @@ func (u *ReleaseUpsertBulk) SetUpdatedAt(v time.Time) *ReleaseUpsertBulk {
 func (u *ReleaseUpsertBulk) UpdateUpdatedAt() *ReleaseUpsertBulk {
 	return u.Update(func(s *ReleaseUpsert) {
 		s.UpdateUpdatedAt()
+	})
+}
+
+// SetTeamID sets the "team_id" field.
+func (u *ReleaseUpsertBulk) SetTeamID(v uuid.UUID) *ReleaseUpsertBulk {
+	return u.Update(func(s *ReleaseUpsert) {
+		s.SetTeamID(v)
+	})
+}
+
+// UpdateTeamID sets the "team_id" field to the value that was provided on create.
+func (u *ReleaseUpsertBulk) UpdateTeamID() *ReleaseUpsertBulk {
+	return u.Update(func(s *ReleaseUpsert) {
+		s.UpdateTeamID()
 	})
 }
 

@@ -13,8 +13,10 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/dialect/sql/sqljson"
 	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
 	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/release"
+	"github.com/seatrial/seatrial/ent/db/team"
 )
 
 // ReleaseUpdate is the builder for updating Release entities.
@@ -34,6 +36,20 @@ func (_u *ReleaseUpdate) Where(ps ...predicate.Release) *ReleaseUpdate {
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *ReleaseUpdate) SetUpdatedAt(v time.Time) *ReleaseUpdate {
 	_u.mutation.SetUpdatedAt(v)
+	return _u
+}
+
+// SetTeamID sets the "team_id" field.
+func (_u *ReleaseUpdate) SetTeamID(v uuid.UUID) *ReleaseUpdate {
+	_u.mutation.SetTeamID(v)
+	return _u
+}
+
+// SetNillableTeamID sets the "team_id" field if the given value is not nil.
+func (_u *ReleaseUpdate) SetNillableTeamID(v *uuid.UUID) *ReleaseUpdate {
+	if v != nil {
+		_u.SetTeamID(*v)
+	}
 	return _u
 }
 
@@ -186,9 +202,20 @@ func (_u *ReleaseUpdate) SetNillableCause(v *string) *ReleaseUpdate {
 	return _u
 }
 
+// SetTeam sets the "team" edge to the Team entity.
+func (_u *ReleaseUpdate) SetTeam(v *Team) *ReleaseUpdate {
+	return _u.SetTeamID(v.ID)
+}
+
 // Mutation returns the ReleaseMutation object of the builder.
 func (_u *ReleaseUpdate) Mutation() *ReleaseMutation {
 	return _u.mutation
+}
+
+// ClearTeam clears the "team" edge to the Team entity.
+func (_u *ReleaseUpdate) ClearTeam() *ReleaseUpdate {
+	_u.mutation.ClearTeam()
+	return _u
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -315,6 +342,35 @@ func (_u *ReleaseUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.Cause(); ok {
 		_spec.SetField(release.FieldCause, field.TypeString, value)
 	}
+	if _u.mutation.TeamCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   release.TeamTable,
+			Columns: []string{release.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.TeamIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   release.TeamTable,
+			Columns: []string{release.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -340,6 +396,20 @@ type ReleaseUpdateOne struct {
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *ReleaseUpdateOne) SetUpdatedAt(v time.Time) *ReleaseUpdateOne {
 	_u.mutation.SetUpdatedAt(v)
+	return _u
+}
+
+// SetTeamID sets the "team_id" field.
+func (_u *ReleaseUpdateOne) SetTeamID(v uuid.UUID) *ReleaseUpdateOne {
+	_u.mutation.SetTeamID(v)
+	return _u
+}
+
+// SetNillableTeamID sets the "team_id" field if the given value is not nil.
+func (_u *ReleaseUpdateOne) SetNillableTeamID(v *uuid.UUID) *ReleaseUpdateOne {
+	if v != nil {
+		_u.SetTeamID(*v)
+	}
 	return _u
 }
 
@@ -492,9 +562,20 @@ func (_u *ReleaseUpdateOne) SetNillableCause(v *string) *ReleaseUpdateOne {
 	return _u
 }
 
+// SetTeam sets the "team" edge to the Team entity.
+func (_u *ReleaseUpdateOne) SetTeam(v *Team) *ReleaseUpdateOne {
+	return _u.SetTeamID(v.ID)
+}
+
 // Mutation returns the ReleaseMutation object of the builder.
 func (_u *ReleaseUpdateOne) Mutation() *ReleaseMutation {
 	return _u.mutation
+}
+
+// ClearTeam clears the "team" edge to the Team entity.
+func (_u *ReleaseUpdateOne) ClearTeam() *ReleaseUpdateOne {
+	_u.mutation.ClearTeam()
+	return _u
 }
 
 // Where appends a list predicates to the ReleaseUpdate builder.
@@ -650,6 +731,35 @@ func (_u *ReleaseUpdateOne) sqlSave(ctx context.Context) (_node *Release, err er
 	}
 	if value, ok := _u.mutation.Cause(); ok {
 		_spec.SetField(release.FieldCause, field.TypeString, value)
+	}
+	if _u.mutation.TeamCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   release.TeamTable,
+			Columns: []string{release.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.TeamIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   release.TeamTable,
+			Columns: []string{release.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Release{config: _u.config}

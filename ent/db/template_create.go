@@ -391,6 +391,18 @@ func (u *TemplateUpsert) UpdateUpdatedAt() *TemplateUpsert {
 	return u
 }
 
+// SetTeamID sets the "team_id" field.
+func (u *TemplateUpsert) SetTeamID(v uuid.UUID) *TemplateUpsert {
+	u.Set(template.FieldTeamID, v)
+	return u
+}
+
+// UpdateTeamID sets the "team_id" field to the value that was provided on create.
+func (u *TemplateUpsert) UpdateTeamID() *TemplateUpsert {
+	u.SetExcluded(template.FieldTeamID)
+	return u
+}
+
 // SetLabels sets the "labels" field.
 func (u *TemplateUpsert) SetLabels(v map[string]string) *TemplateUpsert {
 	u.Set(template.FieldLabels, v)
@@ -462,9 +474,6 @@ func (u *TemplateUpsertOne) UpdateNewValues() *TemplateUpsertOne {
 		if _, exists := u.create.mutation.OrganizationID(); exists {
 			s.SetIgnore(template.FieldOrganizationID)
 		}
-		if _, exists := u.create.mutation.TeamID(); exists {
-			s.SetIgnore(template.FieldTeamID)
-		}
 		if _, exists := u.create.mutation.Name(); exists {
 			s.SetIgnore(template.FieldName)
 		}
@@ -510,6 +519,20 @@ func (u *TemplateUpsertOne) SetUpdatedAt(v time.Time) *TemplateUpsertOne {
 func (u *TemplateUpsertOne) UpdateUpdatedAt() *TemplateUpsertOne {
 	return u.Update(func(s *TemplateUpsert) {
 		s.UpdateUpdatedAt()
+	})
+}
+
+// SetTeamID sets the "team_id" field.
+func (u *TemplateUpsertOne) SetTeamID(v uuid.UUID) *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetTeamID(v)
+	})
+}
+
+// UpdateTeamID sets the "team_id" field to the value that was provided on create.
+func (u *TemplateUpsertOne) UpdateTeamID() *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateTeamID()
 	})
 }
 
@@ -758,9 +781,6 @@ func (u *TemplateUpsertBulk) UpdateNewValues() *TemplateUpsertBulk {
 			if _, exists := b.mutation.OrganizationID(); exists {
 				s.SetIgnore(template.FieldOrganizationID)
 			}
-			if _, exists := b.mutation.TeamID(); exists {
-				s.SetIgnore(template.FieldTeamID)
-			}
 			if _, exists := b.mutation.Name(); exists {
 				s.SetIgnore(template.FieldName)
 			}
@@ -807,6 +827,20 @@ func (u *TemplateUpsertBulk) SetUpdatedAt(v time.Time) *TemplateUpsertBulk {
 func (u *TemplateUpsertBulk) UpdateUpdatedAt() *TemplateUpsertBulk {
 	return u.Update(func(s *TemplateUpsert) {
 		s.UpdateUpdatedAt()
+	})
+}
+
+// SetTeamID sets the "team_id" field.
+func (u *TemplateUpsertBulk) SetTeamID(v uuid.UUID) *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetTeamID(v)
+	})
+}
+
+// UpdateTeamID sets the "team_id" field to the value that was provided on create.
+func (u *TemplateUpsertBulk) UpdateTeamID() *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateTeamID()
 	})
 }
 

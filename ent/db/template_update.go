@@ -11,7 +11,9 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
 	"github.com/seatrial/seatrial/ent/db/predicate"
+	"github.com/seatrial/seatrial/ent/db/team"
 	"github.com/seatrial/seatrial/ent/db/template"
 )
 
@@ -32,6 +34,20 @@ func (_u *TemplateUpdate) Where(ps ...predicate.Template) *TemplateUpdate {
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *TemplateUpdate) SetUpdatedAt(v time.Time) *TemplateUpdate {
 	_u.mutation.SetUpdatedAt(v)
+	return _u
+}
+
+// SetTeamID sets the "team_id" field.
+func (_u *TemplateUpdate) SetTeamID(v uuid.UUID) *TemplateUpdate {
+	_u.mutation.SetTeamID(v)
+	return _u
+}
+
+// SetNillableTeamID sets the "team_id" field if the given value is not nil.
+func (_u *TemplateUpdate) SetNillableTeamID(v *uuid.UUID) *TemplateUpdate {
+	if v != nil {
+		_u.SetTeamID(*v)
+	}
 	return _u
 }
 
@@ -82,9 +98,20 @@ func (_u *TemplateUpdate) AddRevision(v int) *TemplateUpdate {
 	return _u
 }
 
+// SetTeam sets the "team" edge to the Team entity.
+func (_u *TemplateUpdate) SetTeam(v *Team) *TemplateUpdate {
+	return _u.SetTeamID(v.ID)
+}
+
 // Mutation returns the TemplateMutation object of the builder.
 func (_u *TemplateUpdate) Mutation() *TemplateMutation {
 	return _u.mutation
+}
+
+// ClearTeam clears the "team" edge to the Team entity.
+func (_u *TemplateUpdate) ClearTeam() *TemplateUpdate {
+	_u.mutation.ClearTeam()
+	return _u
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -176,6 +203,35 @@ func (_u *TemplateUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.AddedRevision(); ok {
 		_spec.AddField(template.FieldRevision, field.TypeInt, value)
 	}
+	if _u.mutation.TeamCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   template.TeamTable,
+			Columns: []string{template.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.TeamIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   template.TeamTable,
+			Columns: []string{template.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -201,6 +257,20 @@ type TemplateUpdateOne struct {
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *TemplateUpdateOne) SetUpdatedAt(v time.Time) *TemplateUpdateOne {
 	_u.mutation.SetUpdatedAt(v)
+	return _u
+}
+
+// SetTeamID sets the "team_id" field.
+func (_u *TemplateUpdateOne) SetTeamID(v uuid.UUID) *TemplateUpdateOne {
+	_u.mutation.SetTeamID(v)
+	return _u
+}
+
+// SetNillableTeamID sets the "team_id" field if the given value is not nil.
+func (_u *TemplateUpdateOne) SetNillableTeamID(v *uuid.UUID) *TemplateUpdateOne {
+	if v != nil {
+		_u.SetTeamID(*v)
+	}
 	return _u
 }
 
@@ -251,9 +321,20 @@ func (_u *TemplateUpdateOne) AddRevision(v int) *TemplateUpdateOne {
 	return _u
 }
 
+// SetTeam sets the "team" edge to the Team entity.
+func (_u *TemplateUpdateOne) SetTeam(v *Team) *TemplateUpdateOne {
+	return _u.SetTeamID(v.ID)
+}
+
 // Mutation returns the TemplateMutation object of the builder.
 func (_u *TemplateUpdateOne) Mutation() *TemplateMutation {
 	return _u.mutation
+}
+
+// ClearTeam clears the "team" edge to the Team entity.
+func (_u *TemplateUpdateOne) ClearTeam() *TemplateUpdateOne {
+	_u.mutation.ClearTeam()
+	return _u
 }
 
 // Where appends a list predicates to the TemplateUpdate builder.
@@ -374,6 +455,35 @@ func (_u *TemplateUpdateOne) sqlSave(ctx context.Context) (_node *Template, err 
 	}
 	if value, ok := _u.mutation.AddedRevision(); ok {
 		_spec.AddField(template.FieldRevision, field.TypeInt, value)
+	}
+	if _u.mutation.TeamCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   template.TeamTable,
+			Columns: []string{template.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.TeamIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   template.TeamTable,
+			Columns: []string{template.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Template{config: _u.config}

@@ -34,6 +34,8 @@ type Tx struct {
 	Execution *ExecutionClient
 	// File is the client for interacting with the File builders.
 	File *FileClient
+	// Invitation is the client for interacting with the Invitation builders.
+	Invitation *InvitationClient
 	// LogChunk is the client for interacting with the LogChunk builders.
 	LogChunk *LogChunkClient
 	// LogStream is the client for interacting with the LogStream builders.
@@ -66,6 +68,8 @@ type Tx struct {
 	Step *StepClient
 	// Team is the client for interacting with the Team builders.
 	Team *TeamClient
+	// TeamMember is the client for interacting with the TeamMember builders.
+	TeamMember *TeamMemberClient
 	// Template is the client for interacting with the Template builders.
 	Template *TemplateClient
 	// TemplateRevision is the client for interacting with the TemplateRevision builders.
@@ -223,6 +227,7 @@ func (tx *Tx) init() {
 	tx.Environment = NewEnvironmentClient(tx.config)
 	tx.Execution = NewExecutionClient(tx.config)
 	tx.File = NewFileClient(tx.config)
+	tx.Invitation = NewInvitationClient(tx.config)
 	tx.LogChunk = NewLogChunkClient(tx.config)
 	tx.LogStream = NewLogStreamClient(tx.config)
 	tx.Member = NewMemberClient(tx.config)
@@ -239,6 +244,7 @@ func (tx *Tx) init() {
 	tx.Setting = NewSettingClient(tx.config)
 	tx.Step = NewStepClient(tx.config)
 	tx.Team = NewTeamClient(tx.config)
+	tx.TeamMember = NewTeamMemberClient(tx.config)
 	tx.Template = NewTemplateClient(tx.config)
 	tx.TemplateRevision = NewTemplateRevisionClient(tx.config)
 	tx.TemplateUse = NewTemplateUseClient(tx.config)

@@ -106,6 +106,20 @@ func (_c *WorkflowCreate) SetNillableRevision(v *int) *WorkflowCreate {
 	return _c
 }
 
+// SetRestricted sets the "restricted" field.
+func (_c *WorkflowCreate) SetRestricted(v bool) *WorkflowCreate {
+	_c.mutation.SetRestricted(v)
+	return _c
+}
+
+// SetNillableRestricted sets the "restricted" field if the given value is not nil.
+func (_c *WorkflowCreate) SetNillableRestricted(v *bool) *WorkflowCreate {
+	if v != nil {
+		_c.SetRestricted(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *WorkflowCreate) SetID(v uuid.UUID) *WorkflowCreate {
 	_c.mutation.SetID(v)
@@ -189,6 +203,10 @@ func (_c *WorkflowCreate) defaults() error {
 		v := workflow.DefaultRevision
 		_c.mutation.SetRevision(v)
 	}
+	if _, ok := _c.mutation.Restricted(); !ok {
+		v := workflow.DefaultRestricted
+		_c.mutation.SetRestricted(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if workflow.DefaultID == nil {
 			return fmt.Errorf("db: uninitialized workflow.DefaultID (forgotten import db/runtime?)")
@@ -226,6 +244,9 @@ func (_c *WorkflowCreate) check() error {
 	}
 	if _, ok := _c.mutation.Revision(); !ok {
 		return &ValidationError{Name: "revision", err: errors.New(`db: missing required field "Workflow.revision"`)}
+	}
+	if _, ok := _c.mutation.Restricted(); !ok {
+		return &ValidationError{Name: "restricted", err: errors.New(`db: missing required field "Workflow.restricted"`)}
 	}
 	if len(_c.mutation.OrganizationIDs()) == 0 {
 		return &ValidationError{Name: "organization", err: errors.New(`db: missing required edge "Workflow.organization"`)}
@@ -292,6 +313,10 @@ func (_c *WorkflowCreate) createSpec() (*Workflow, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Revision(); ok {
 		_spec.SetField(workflow.FieldRevision, field.TypeInt, value)
 		_node.Revision = value
+	}
+	if value, ok := _c.mutation.Restricted(); ok {
+		_spec.SetField(workflow.FieldRestricted, field.TypeBool, value)
+		_node.Restricted = value
 	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -391,6 +416,18 @@ func (u *WorkflowUpsert) UpdateUpdatedAt() *WorkflowUpsert {
 	return u
 }
 
+// SetTeamID sets the "team_id" field.
+func (u *WorkflowUpsert) SetTeamID(v uuid.UUID) *WorkflowUpsert {
+	u.Set(workflow.FieldTeamID, v)
+	return u
+}
+
+// UpdateTeamID sets the "team_id" field to the value that was provided on create.
+func (u *WorkflowUpsert) UpdateTeamID() *WorkflowUpsert {
+	u.SetExcluded(workflow.FieldTeamID)
+	return u
+}
+
 // SetLabels sets the "labels" field.
 func (u *WorkflowUpsert) SetLabels(v map[string]string) *WorkflowUpsert {
 	u.Set(workflow.FieldLabels, v)
@@ -439,6 +476,18 @@ func (u *WorkflowUpsert) AddRevision(v int) *WorkflowUpsert {
 	return u
 }
 
+// SetRestricted sets the "restricted" field.
+func (u *WorkflowUpsert) SetRestricted(v bool) *WorkflowUpsert {
+	u.Set(workflow.FieldRestricted, v)
+	return u
+}
+
+// UpdateRestricted sets the "restricted" field to the value that was provided on create.
+func (u *WorkflowUpsert) UpdateRestricted() *WorkflowUpsert {
+	u.SetExcluded(workflow.FieldRestricted)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -461,9 +510,6 @@ func (u *WorkflowUpsertOne) UpdateNewValues() *WorkflowUpsertOne {
 		}
 		if _, exists := u.create.mutation.OrganizationID(); exists {
 			s.SetIgnore(workflow.FieldOrganizationID)
-		}
-		if _, exists := u.create.mutation.TeamID(); exists {
-			s.SetIgnore(workflow.FieldTeamID)
 		}
 		if _, exists := u.create.mutation.Name(); exists {
 			s.SetIgnore(workflow.FieldName)
@@ -510,6 +556,20 @@ func (u *WorkflowUpsertOne) SetUpdatedAt(v time.Time) *WorkflowUpsertOne {
 func (u *WorkflowUpsertOne) UpdateUpdatedAt() *WorkflowUpsertOne {
 	return u.Update(func(s *WorkflowUpsert) {
 		s.UpdateUpdatedAt()
+	})
+}
+
+// SetTeamID sets the "team_id" field.
+func (u *WorkflowUpsertOne) SetTeamID(v uuid.UUID) *WorkflowUpsertOne {
+	return u.Update(func(s *WorkflowUpsert) {
+		s.SetTeamID(v)
+	})
+}
+
+// UpdateTeamID sets the "team_id" field to the value that was provided on create.
+func (u *WorkflowUpsertOne) UpdateTeamID() *WorkflowUpsertOne {
+	return u.Update(func(s *WorkflowUpsert) {
+		s.UpdateTeamID()
 	})
 }
 
@@ -566,6 +626,20 @@ func (u *WorkflowUpsertOne) AddRevision(v int) *WorkflowUpsertOne {
 func (u *WorkflowUpsertOne) UpdateRevision() *WorkflowUpsertOne {
 	return u.Update(func(s *WorkflowUpsert) {
 		s.UpdateRevision()
+	})
+}
+
+// SetRestricted sets the "restricted" field.
+func (u *WorkflowUpsertOne) SetRestricted(v bool) *WorkflowUpsertOne {
+	return u.Update(func(s *WorkflowUpsert) {
+		s.SetRestricted(v)
+	})
+}
+
+// UpdateRestricted sets the "restricted" field to the value that was provided on create.
+func (u *WorkflowUpsertOne) UpdateRestricted() *WorkflowUpsertOne {
+	return u.Update(func(s *WorkflowUpsert) {
+		s.UpdateRestricted()
 	})
 }
 
@@ -758,9 +832,6 @@ func (u *WorkflowUpsertBulk) UpdateNewValues() *WorkflowUpsertBulk {
 			if _, exists := b.mutation.OrganizationID(); exists {
 				s.SetIgnore(workflow.FieldOrganizationID)
 			}
-			if _, exists := b.mutation.TeamID(); exists {
-				s.SetIgnore(workflow.FieldTeamID)
-			}
 			if _, exists := b.mutation.Name(); exists {
 				s.SetIgnore(workflow.FieldName)
 			}
@@ -807,6 +878,20 @@ func (u *WorkflowUpsertBulk) SetUpdatedAt(v time.Time) *WorkflowUpsertBulk {
 func (u *WorkflowUpsertBulk) UpdateUpdatedAt() *WorkflowUpsertBulk {
 	return u.Update(func(s *WorkflowUpsert) {
 		s.UpdateUpdatedAt()
+	})
+}
+
+// SetTeamID sets the "team_id" field.
+func (u *WorkflowUpsertBulk) SetTeamID(v uuid.UUID) *WorkflowUpsertBulk {
+	return u.Update(func(s *WorkflowUpsert) {
+		s.SetTeamID(v)
+	})
+}
+
+// UpdateTeamID sets the "team_id" field to the value that was provided on create.
+func (u *WorkflowUpsertBulk) UpdateTeamID() *WorkflowUpsertBulk {
+	return u.Update(func(s *WorkflowUpsert) {
+		s.UpdateTeamID()
 	})
 }
 
@@ -863,6 +948,20 @@ func (u *WorkflowUpsertBulk) AddRevision(v int) *WorkflowUpsertBulk {
 func (u *WorkflowUpsertBulk) UpdateRevision() *WorkflowUpsertBulk {
 	return u.Update(func(s *WorkflowUpsert) {
 		s.UpdateRevision()
+	})
+}
+
+// SetRestricted sets the "restricted" field.
+func (u *WorkflowUpsertBulk) SetRestricted(v bool) *WorkflowUpsertBulk {
+	return u.Update(func(s *WorkflowUpsert) {
+		s.SetRestricted(v)
+	})
+}
+
+// UpdateRestricted sets the "restricted" field to the value that was provided on create.
+func (u *WorkflowUpsertBulk) UpdateRestricted() *WorkflowUpsertBulk {
+	return u.Update(func(s *WorkflowUpsert) {
+		s.UpdateRestricted()
 	})
 }
 

@@ -11,7 +11,9 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
 	"github.com/seatrial/seatrial/ent/db/predicate"
+	"github.com/seatrial/seatrial/ent/db/team"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 )
 
@@ -32,6 +34,20 @@ func (_u *WorkflowUpdate) Where(ps ...predicate.Workflow) *WorkflowUpdate {
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *WorkflowUpdate) SetUpdatedAt(v time.Time) *WorkflowUpdate {
 	_u.mutation.SetUpdatedAt(v)
+	return _u
+}
+
+// SetTeamID sets the "team_id" field.
+func (_u *WorkflowUpdate) SetTeamID(v uuid.UUID) *WorkflowUpdate {
+	_u.mutation.SetTeamID(v)
+	return _u
+}
+
+// SetNillableTeamID sets the "team_id" field if the given value is not nil.
+func (_u *WorkflowUpdate) SetNillableTeamID(v *uuid.UUID) *WorkflowUpdate {
+	if v != nil {
+		_u.SetTeamID(*v)
+	}
 	return _u
 }
 
@@ -82,9 +98,34 @@ func (_u *WorkflowUpdate) AddRevision(v int) *WorkflowUpdate {
 	return _u
 }
 
+// SetRestricted sets the "restricted" field.
+func (_u *WorkflowUpdate) SetRestricted(v bool) *WorkflowUpdate {
+	_u.mutation.SetRestricted(v)
+	return _u
+}
+
+// SetNillableRestricted sets the "restricted" field if the given value is not nil.
+func (_u *WorkflowUpdate) SetNillableRestricted(v *bool) *WorkflowUpdate {
+	if v != nil {
+		_u.SetRestricted(*v)
+	}
+	return _u
+}
+
+// SetTeam sets the "team" edge to the Team entity.
+func (_u *WorkflowUpdate) SetTeam(v *Team) *WorkflowUpdate {
+	return _u.SetTeamID(v.ID)
+}
+
 // Mutation returns the WorkflowMutation object of the builder.
 func (_u *WorkflowUpdate) Mutation() *WorkflowMutation {
 	return _u.mutation
+}
+
+// ClearTeam clears the "team" edge to the Team entity.
+func (_u *WorkflowUpdate) ClearTeam() *WorkflowUpdate {
+	_u.mutation.ClearTeam()
+	return _u
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -176,6 +217,38 @@ func (_u *WorkflowUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.AddedRevision(); ok {
 		_spec.AddField(workflow.FieldRevision, field.TypeInt, value)
 	}
+	if value, ok := _u.mutation.Restricted(); ok {
+		_spec.SetField(workflow.FieldRestricted, field.TypeBool, value)
+	}
+	if _u.mutation.TeamCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   workflow.TeamTable,
+			Columns: []string{workflow.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.TeamIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   workflow.TeamTable,
+			Columns: []string{workflow.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -201,6 +274,20 @@ type WorkflowUpdateOne struct {
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *WorkflowUpdateOne) SetUpdatedAt(v time.Time) *WorkflowUpdateOne {
 	_u.mutation.SetUpdatedAt(v)
+	return _u
+}
+
+// SetTeamID sets the "team_id" field.
+func (_u *WorkflowUpdateOne) SetTeamID(v uuid.UUID) *WorkflowUpdateOne {
+	_u.mutation.SetTeamID(v)
+	return _u
+}
+
+// SetNillableTeamID sets the "team_id" field if the given value is not nil.
+func (_u *WorkflowUpdateOne) SetNillableTeamID(v *uuid.UUID) *WorkflowUpdateOne {
+	if v != nil {
+		_u.SetTeamID(*v)
+	}
 	return _u
 }
 
@@ -251,9 +338,34 @@ func (_u *WorkflowUpdateOne) AddRevision(v int) *WorkflowUpdateOne {
 	return _u
 }
 
+// SetRestricted sets the "restricted" field.
+func (_u *WorkflowUpdateOne) SetRestricted(v bool) *WorkflowUpdateOne {
+	_u.mutation.SetRestricted(v)
+	return _u
+}
+
+// SetNillableRestricted sets the "restricted" field if the given value is not nil.
+func (_u *WorkflowUpdateOne) SetNillableRestricted(v *bool) *WorkflowUpdateOne {
+	if v != nil {
+		_u.SetRestricted(*v)
+	}
+	return _u
+}
+
+// SetTeam sets the "team" edge to the Team entity.
+func (_u *WorkflowUpdateOne) SetTeam(v *Team) *WorkflowUpdateOne {
+	return _u.SetTeamID(v.ID)
+}
+
 // Mutation returns the WorkflowMutation object of the builder.
 func (_u *WorkflowUpdateOne) Mutation() *WorkflowMutation {
 	return _u.mutation
+}
+
+// ClearTeam clears the "team" edge to the Team entity.
+func (_u *WorkflowUpdateOne) ClearTeam() *WorkflowUpdateOne {
+	_u.mutation.ClearTeam()
+	return _u
 }
 
 // Where appends a list predicates to the WorkflowUpdate builder.
@@ -374,6 +486,38 @@ func (_u *WorkflowUpdateOne) sqlSave(ctx context.Context) (_node *Workflow, err 
 	}
 	if value, ok := _u.mutation.AddedRevision(); ok {
 		_spec.AddField(workflow.FieldRevision, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Restricted(); ok {
+		_spec.SetField(workflow.FieldRestricted, field.TypeBool, value)
+	}
+	if _u.mutation.TeamCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   workflow.TeamTable,
+			Columns: []string{workflow.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.TeamIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   workflow.TeamTable,
+			Columns: []string{workflow.TeamColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(team.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Workflow{config: _u.config}

@@ -4,6 +4,7 @@ import (
 	"entgo.io/ent"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
+	"github.com/google/uuid"
 )
 
 // Workflow is an entry of the catalog.
@@ -15,16 +16,17 @@ func (Workflow) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
 // Fields of the table. Revision is the number of the current revision.
 func (Workflow) Fields() []ent.Field {
 	return []ent.Field{
-		ref("team"),
+		field.UUID("team_id", uuid.UUID{}),
 		field.String("name").NotEmpty().Immutable(),
 		field.JSON("labels", map[string]string{}).Optional(),
 		field.String("description").Default(""),
 		field.Int("revision").Default(1),
+		field.Bool("restricted").Default(false), // only its team may run it
 	}
 }
 
 // Edges of the table.
-func (Workflow) Edges() []ent.Edge { return []ent.Edge{parent("team", Team.Type)} }
+func (Workflow) Edges() []ent.Edge { return []ent.Edge{owner()} }
 
 // Indexes of the table.
 func (Workflow) Indexes() []ent.Index { return []ent.Index{unique("name")} }
@@ -60,7 +62,7 @@ func (Template) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
 // Fields of the table. Revision is the number of the current revision.
 func (Template) Fields() []ent.Field {
 	return []ent.Field{
-		ref("team"),
+		field.UUID("team_id", uuid.UUID{}),
 		field.String("name").NotEmpty().Immutable(),
 		field.JSON("labels", map[string]string{}).Optional(),
 		field.String("description").Default(""),
@@ -69,7 +71,7 @@ func (Template) Fields() []ent.Field {
 }
 
 // Edges of the table.
-func (Template) Edges() []ent.Edge { return []ent.Edge{parent("team", Team.Type)} }
+func (Template) Edges() []ent.Edge { return []ent.Edge{owner()} }
 
 // Indexes of the table.
 func (Template) Indexes() []ent.Index { return []ent.Index{unique("name")} }

@@ -2,8 +2,10 @@ package schema
 
 import (
 	"entgo.io/ent"
+	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
+	"github.com/google/uuid"
 )
 
 // Cluster is a Kubernetes cluster and the identity of its agent.
@@ -74,11 +76,14 @@ func (Environment) Fields() []ent.Field {
 		ref("cluster"),
 		field.String("name").NotEmpty(),
 		field.String("namespace").NotEmpty(),
+		field.UUID("team_id", uuid.UUID{}).Optional().Nillable(), // owns it; null for one that no team has taken
 	}
 }
 
 // Edges of the table.
-func (Environment) Edges() []ent.Edge { return []ent.Edge{parent("cluster", Cluster.Type)} }
+func (Environment) Edges() []ent.Edge {
+	return []ent.Edge{parent("cluster", Cluster.Type), edge.To("team", Team.Type).Field("team_id").Unique()}
+}
 
 // Indexes of the table.
 func (Environment) Indexes() []ent.Index {

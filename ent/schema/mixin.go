@@ -68,3 +68,6 @@ func ref(name string) ent.Field { return field.UUID(name+"_id", uuid.UUID{}).Imm
 func unique(fields ...string) ent.Index {
 	return index.Fields(append([]string{"organization_id"}, fields...)...).Unique()
 }
+
+// owner is the edge to the team that owns a row, which can be handed to another.
+func owner() ent.Edge { return edge.To("team", Team.Type).Field("team_id").Unique().Required() }

@@ -6,6 +6,7 @@ import (
 	"entgo.io/ent"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
+	"github.com/google/uuid"
 )
 
 // ReadinessPolicy is what a release must show, as data.
@@ -17,7 +18,7 @@ func (ReadinessPolicy) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
 // Fields of the table. Revision is the number of the current revision.
 func (ReadinessPolicy) Fields() []ent.Field {
 	return []ent.Field{
-		ref("team"),
+		field.UUID("team_id", uuid.UUID{}),
 		field.String("name").NotEmpty().Immutable(),
 		field.JSON("labels", map[string]string{}).Optional(),
 		field.String("description").Default(""),
@@ -26,7 +27,7 @@ func (ReadinessPolicy) Fields() []ent.Field {
 }
 
 // Edges of the table.
-func (ReadinessPolicy) Edges() []ent.Edge { return []ent.Edge{parent("team", Team.Type)} }
+func (ReadinessPolicy) Edges() []ent.Edge { return []ent.Edge{owner()} }
 
 // Indexes of the table.
 func (ReadinessPolicy) Indexes() []ent.Index { return []ent.Index{unique("name")} }
@@ -67,7 +68,7 @@ func (Release) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
 // Fields of the table.
 func (Release) Fields() []ent.Field {
 	return []ent.Field{
-		ref("team"),
+		field.UUID("team_id", uuid.UUID{}),
 		field.String("application").NotEmpty().Immutable(),
 		field.String("version").NotEmpty().Immutable(),
 		field.String("commit").Default("").Immutable(),
@@ -90,7 +91,7 @@ func (Release) Fields() []ent.Field {
 }
 
 // Edges of the table.
-func (Release) Edges() []ent.Edge { return []ent.Edge{parent("team", Team.Type)} }
+func (Release) Edges() []ent.Edge { return []ent.Edge{owner()} }
 
 // Indexes of the table.
 func (Release) Indexes() []ent.Index {

@@ -93,7 +93,7 @@ type memberKey struct{}
 // are not found, as if there were none.
 func (s *site) member(page memberPage) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		m, err := s.Sessions.Viewer(r.Context(), cookie(r))
+		m, err := s.Sessions.Viewer(r.Context(), cookie(r), remote(r))
 		if fault.Is(err, fault.Unauthenticated) && r.Header.Get("Accept") != eventStream {
 			s.askToSignIn(w, r)
 			return
@@ -101,6 +101,9 @@ func (s *site) member(page memberPage) http.HandlerFunc {
 		if err != nil {
 			s.fail(w, r, err)
 			return
+		}
+		if t := m.Renewed; t.Cookie != "" {
+			s.keep(w, r, view.SessionCookie, t.Cookie, t.ExpiresAt.Sub(s.Now()))
 		}
 		ctx := context.WithValue(tenant.WithViewer(r.Context(), m.Viewer), memberKey{}, m)
 		r = r.WithContext(ctx)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ui/web/pages"
 	"github.com/seatrial/seatrial/ui/web/view"
 )
@@ -44,9 +46,17 @@ func (s *site) keep(w http.ResponseWriter, r *http.Request, name, value string, 
 	http.SetCookie(w, c)
 }
 
+// remote is the network address that a request came from.
+func remote(r *http.Request) string {
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		return host
+	}
+	return r.RemoteAddr
+}
+
 func (s *site) loginPage(w http.ResponseWriter, r *http.Request) error {
 	next := r.URL.Query().Get("next")
-	if _, err := s.Sessions.Viewer(r.Context(), cookie(r)); err == nil {
+	if _, err := s.Sessions.Viewer(r.Context(), cookie(r), remote(r)); err == nil {
 		goOn(w, r, next)
 		return nil
 	}
@@ -54,30 +64,47 @@ func (s *site) loginPage(w http.ResponseWriter, r *http.Request) error {
 	return render(r.Context(), w, http.StatusOK, pages.Login, p)
 }
 
+// signIn takes e-mail and password first, and a code on a second page where there is a second factor.
 func (s *site) signIn(w http.ResponseWriter, r *http.Request) error {
 	if err := parse(r); err != nil {
 		return err
 	}
-	email, next := strings.TrimSpace(r.PostForm.Get("email")), r.PostForm.Get("next")
-	remote, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		remote = r.RemoteAddr
+	next := r.PostForm.Get("next")
+	e := tenant.Entry{
+		Email: strings.TrimSpace(r.PostForm.Get("email")), Password: r.PostForm.Get("password"), Halfway: r.PostForm.Get("halfway"),
+		Code: strings.TrimSpace(r.PostForm.Get("code")), Remote: remote(r), Browser: r.UserAgent(),
 	}
-	t, err := s.Sessions.SignIn(r.Context(), email, r.PostForm.Get("password"), remote)
-	if err == nil {
+	p := pages.LoginProps{Frame: s.frame(r, "Sign in", ""), Email: e.Email, Next: local(next), Halfway: e.Halfway}
+	t, err := s.Sessions.SignIn(r.Context(), e)
+	switch {
+	case err == nil && t.Cookie != "":
 		s.keep(w, r, view.SessionCookie, t.Cookie, t.ExpiresAt.Sub(s.Now()))
 		goOn(w, r, next)
 		return nil
+	case err == nil:
+		p.Halfway = t.Halfway
+		return render(r.Context(), w, http.StatusOK, pages.Login, p)
 	}
-	p := pages.LoginProps{Frame: s.frame(r, "Sign in", ""), Email: email, Next: local(next)}
 	var ok bool
 	switch p.Wrong, ok = correctable(err); {
 	case fault.Is(err, fault.Unauthenticated):
-		p.Wrong = pages.Wrong{Message: "E-mail and password do not belong together.", Hint: "Check both, or ask an admin to set a new password."}
+		p.Wrong, p.Halfway = refused(err, p.Halfway)
 	case !ok:
 		return err
 	}
 	return render(r.Context(), w, statusOf(fault.KindOf(err)), pages.Login, p)
+}
+
+// refused says what was wrong with what somebody presented. Only who has given the right password is asked for a code again.
+func refused(err error, halfway string) (wrong pages.Wrong, still string) {
+	var f *fault.Error
+	if errors.As(err, &f) && halfway != "" {
+		if f.Field != "code" {
+			halfway = ""
+		}
+		return pages.Wrong{Field: f.Field, Message: sentence(f.Message), Hint: f.Hint}, halfway
+	}
+	return pages.Wrong{Message: "E-mail and password do not belong together.", Hint: "Check both, or ask an admin to invite you anew."}, ""
 }
 
 func (s *site) signOut(w http.ResponseWriter, r *http.Request) error {

@@ -20,6 +20,10 @@ import (
 // Options are what the pages need of the program. Everything up to Log is required.
 type Options struct {
 	Sessions view.Sessions
+	Door     view.Door
+	Account  view.Account
+	Tokens   view.Tokens
+	People   view.People
 	History  view.History
 	Launcher view.Launcher
 	Catalog  view.Catalog
@@ -46,7 +50,7 @@ type Options struct {
 
 // incomplete reports whether a required option is missing.
 func (o Options) incomplete() bool {
-	return o.Sessions == nil || o.History == nil || o.Launcher == nil || o.Catalog == nil || o.Fleet == nil || o.Releases == nil ||
+	return o.Sessions == nil || o.Door == nil || o.Account == nil || o.Tokens == nil || o.People == nil || o.History == nil || o.Launcher == nil || o.Catalog == nil || o.Fleet == nil || o.Releases == nil ||
 		o.Tests == nil || o.Insight == nil || o.Logs == nil || o.Events == nil || o.Log == nil
 }
 
@@ -103,6 +107,8 @@ func (s *site) routes() http.Handler {
 	mux.HandleFunc("GET /login", s.open(s.loginPage))
 	mux.HandleFunc("POST /login", s.open(s.signIn))
 	mux.HandleFunc("POST /logout", s.open(s.signOut))
+	mux.HandleFunc("GET /invitations/{secret}", s.open(s.invitation))
+	mux.HandleFunc("POST /invitations/{secret}", s.open(s.accept))
 	mux.HandleFunc("POST /theme", s.open(s.setTheme))
 	for pattern, page := range map[string]memberPage{
 		"GET /{$}":                                                                s.start,
@@ -142,6 +148,9 @@ func (s *site) routes() http.Handler {
 		"POST /o/{org}/clusters":                                                  s.enroll,
 		"/":                                                                       s.absent,
 	} {
+		mux.HandleFunc(pattern, s.member(page))
+	}
+	for pattern, page := range s.settings() {
 		mux.HandleFunc(pattern, s.member(page))
 	}
 	return mux

@@ -43,7 +43,7 @@ func accounts() map[string]func(t *testing.T, f *fixture) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			session, err := f.CreateSession(t.Context(), members[0], f.now.Add(time.Hour))
+			session, err := f.CreateSession(t.Context(), members[0], tenant.Session{ExpiresAt: f.now.Add(time.Hour)})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -19,6 +19,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/intake"
+	"github.com/seatrial/seatrial/controlplane/people"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/testcase"
@@ -49,6 +50,7 @@ type Facts interface {
 // Credentials is what auth wants.
 type Credentials interface {
 	auth.AccountStore
+	people.Store
 	auth.AgentStore
 	auth.KeyStore
 }
@@ -67,7 +69,7 @@ type Open func(t *testing.T, clock func() time.Time) Store
 func Run(t *testing.T, open Open) {
 	t.Helper()
 	groups := map[string]map[string]func(t *testing.T, f *fixture){
-		"Accounts": accounts(), "Catalog": catalog(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
+		"Accounts": accounts(), "People": folk(), "Tokens": tokens(), "Factors": factors(), "Catalog": catalog(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
 		"Pauses": pauses(), "Commands": commands(), "Reports": reports(), "Retries": retries(), "Logs": logs(), "Files": files(),
 		"Exits": exits(), "Runs": runs(), "Groups": groups(), "Calls": calls(), "Services": beside(), "Releases": releases(), "Tests": cases(),
 		"Facts": facts(), "Insights": insights(), "Failures": failures(), "Covering": covering(), "Tenancy": tenancy(), "Race": races(),

@@ -36,10 +36,24 @@ const (
 	FieldExpiresAt = "expires_at"
 	// FieldLastUsedAt holds the string denoting the last_used_at field in the database.
 	FieldLastUsedAt = "last_used_at"
+	// FieldMemberID holds the string denoting the member_id field in the database.
+	FieldMemberID = "member_id"
+	// FieldHint holds the string denoting the hint field in the database.
+	FieldHint = "hint"
+	// FieldWorkflows holds the string denoting the workflows field in the database.
+	FieldWorkflows = "workflows"
+	// FieldEnvironments holds the string denoting the environments field in the database.
+	FieldEnvironments = "environments"
+	// FieldRevokedAt holds the string denoting the revoked_at field in the database.
+	FieldRevokedAt = "revoked_at"
+	// FieldRevoker holds the string denoting the revoker field in the database.
+	FieldRevoker = "revoker"
 	// EdgeOrganization holds the string denoting the organization edge name in mutations.
 	EdgeOrganization = "organization"
 	// EdgeTeam holds the string denoting the team edge name in mutations.
 	EdgeTeam = "team"
+	// EdgeMember holds the string denoting the member edge name in mutations.
+	EdgeMember = "member"
 	// Table holds the table name of the apitoken in the database.
 	Table = "api_tokens"
 	// OrganizationTable is the table that holds the organization relation/edge.
@@ -56,6 +70,13 @@ const (
 	TeamInverseTable = "teams"
 	// TeamColumn is the table column denoting the team relation/edge.
 	TeamColumn = "team_id"
+	// MemberTable is the table that holds the member relation/edge.
+	MemberTable = "api_tokens"
+	// MemberInverseTable is the table name for the Member entity.
+	// It exists in this package in order to avoid circular dependency with the "member" package.
+	MemberInverseTable = "members"
+	// MemberColumn is the table column denoting the member relation/edge.
+	MemberColumn = "member_id"
 )
 
 // Columns holds all SQL columns for apitoken fields.
@@ -71,6 +92,12 @@ var Columns = []string{
 	FieldMaker,
 	FieldExpiresAt,
 	FieldLastUsedAt,
+	FieldMemberID,
+	FieldHint,
+	FieldWorkflows,
+	FieldEnvironments,
+	FieldRevokedAt,
+	FieldRevoker,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -101,6 +128,10 @@ var (
 	NameValidator func(string) error
 	// DefaultMaker holds the default value on creation for the "maker" field.
 	DefaultMaker string
+	// DefaultHint holds the default value on creation for the "hint" field.
+	DefaultHint string
+	// DefaultRevoker holds the default value on creation for the "revoker" field.
+	DefaultRevoker string
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -153,6 +184,26 @@ func ByLastUsedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldLastUsedAt, opts...).ToFunc()
 }
 
+// ByMemberID orders the results by the member_id field.
+func ByMemberID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMemberID, opts...).ToFunc()
+}
+
+// ByHint orders the results by the hint field.
+func ByHint(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldHint, opts...).ToFunc()
+}
+
+// ByRevokedAt orders the results by the revoked_at field.
+func ByRevokedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRevokedAt, opts...).ToFunc()
+}
+
+// ByRevoker orders the results by the revoker field.
+func ByRevoker(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRevoker, opts...).ToFunc()
+}
+
 // ByOrganizationField orders the results by organization field.
 func ByOrganizationField(field string, opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
@@ -164,6 +215,13 @@ func ByOrganizationField(field string, opts ...sql.OrderTermOption) OrderOption 
 func ByTeamField(field string, opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
 		sqlgraph.OrderByNeighborTerms(s, newTeamStep(), sql.OrderByField(field, opts...))
+	}
+}
+
+// ByMemberField orders the results by member field.
+func ByMemberField(field string, opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newMemberStep(), sql.OrderByField(field, opts...))
 	}
 }
 func newOrganizationStep() *sqlgraph.Step {
@@ -178,5 +236,12 @@ func newTeamStep() *sqlgraph.Step {
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(TeamInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.M2O, false, TeamTable, TeamColumn),
+	)
+}
+func newMemberStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(MemberInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.M2O, false, MemberTable, MemberColumn),
 	)
 }

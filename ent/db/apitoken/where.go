@@ -101,6 +101,26 @@ func LastUsedAt(v time.Time) predicate.APIToken {
 	return predicate.APIToken(sql.FieldEQ(FieldLastUsedAt, v))
 }
 
+// MemberID applies equality check predicate on the "member_id" field. It's identical to MemberIDEQ.
+func MemberID(v uuid.UUID) predicate.APIToken {
+	return predicate.APIToken(sql.FieldEQ(FieldMemberID, v))
+}
+
+// Hint applies equality check predicate on the "hint" field. It's identical to HintEQ.
+func Hint(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldEQ(FieldHint, v))
+}
+
+// RevokedAt applies equality check predicate on the "revoked_at" field. It's identical to RevokedAtEQ.
+func RevokedAt(v time.Time) predicate.APIToken {
+	return predicate.APIToken(sql.FieldEQ(FieldRevokedAt, v))
+}
+
+// Revoker applies equality check predicate on the "revoker" field. It's identical to RevokerEQ.
+func Revoker(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldEQ(FieldRevoker, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.APIToken {
 	return predicate.APIToken(sql.FieldEQ(FieldCreatedAt, v))
@@ -481,6 +501,236 @@ func LastUsedAtNotNil() predicate.APIToken {
 	return predicate.APIToken(sql.FieldNotNull(FieldLastUsedAt))
 }
 
+// MemberIDEQ applies the EQ predicate on the "member_id" field.
+func MemberIDEQ(v uuid.UUID) predicate.APIToken {
+	return predicate.APIToken(sql.FieldEQ(FieldMemberID, v))
+}
+
+// MemberIDNEQ applies the NEQ predicate on the "member_id" field.
+func MemberIDNEQ(v uuid.UUID) predicate.APIToken {
+	return predicate.APIToken(sql.FieldNEQ(FieldMemberID, v))
+}
+
+// MemberIDIn applies the In predicate on the "member_id" field.
+func MemberIDIn(vs ...uuid.UUID) predicate.APIToken {
+	return predicate.APIToken(sql.FieldIn(FieldMemberID, vs...))
+}
+
+// MemberIDNotIn applies the NotIn predicate on the "member_id" field.
+func MemberIDNotIn(vs ...uuid.UUID) predicate.APIToken {
+	return predicate.APIToken(sql.FieldNotIn(FieldMemberID, vs...))
+}
+
+// MemberIDIsNil applies the IsNil predicate on the "member_id" field.
+func MemberIDIsNil() predicate.APIToken {
+	return predicate.APIToken(sql.FieldIsNull(FieldMemberID))
+}
+
+// MemberIDNotNil applies the NotNil predicate on the "member_id" field.
+func MemberIDNotNil() predicate.APIToken {
+	return predicate.APIToken(sql.FieldNotNull(FieldMemberID))
+}
+
+// HintEQ applies the EQ predicate on the "hint" field.
+func HintEQ(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldEQ(FieldHint, v))
+}
+
+// HintNEQ applies the NEQ predicate on the "hint" field.
+func HintNEQ(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldNEQ(FieldHint, v))
+}
+
+// HintIn applies the In predicate on the "hint" field.
+func HintIn(vs ...string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldIn(FieldHint, vs...))
+}
+
+// HintNotIn applies the NotIn predicate on the "hint" field.
+func HintNotIn(vs ...string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldNotIn(FieldHint, vs...))
+}
+
+// HintGT applies the GT predicate on the "hint" field.
+func HintGT(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldGT(FieldHint, v))
+}
+
+// HintGTE applies the GTE predicate on the "hint" field.
+func HintGTE(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldGTE(FieldHint, v))
+}
+
+// HintLT applies the LT predicate on the "hint" field.
+func HintLT(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldLT(FieldHint, v))
+}
+
+// HintLTE applies the LTE predicate on the "hint" field.
+func HintLTE(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldLTE(FieldHint, v))
+}
+
+// HintContains applies the Contains predicate on the "hint" field.
+func HintContains(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldContains(FieldHint, v))
+}
+
+// HintHasPrefix applies the HasPrefix predicate on the "hint" field.
+func HintHasPrefix(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldHasPrefix(FieldHint, v))
+}
+
+// HintHasSuffix applies the HasSuffix predicate on the "hint" field.
+func HintHasSuffix(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldHasSuffix(FieldHint, v))
+}
+
+// HintEqualFold applies the EqualFold predicate on the "hint" field.
+func HintEqualFold(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldEqualFold(FieldHint, v))
+}
+
+// HintContainsFold applies the ContainsFold predicate on the "hint" field.
+func HintContainsFold(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldContainsFold(FieldHint, v))
+}
+
+// WorkflowsIsNil applies the IsNil predicate on the "workflows" field.
+func WorkflowsIsNil() predicate.APIToken {
+	return predicate.APIToken(sql.FieldIsNull(FieldWorkflows))
+}
+
+// WorkflowsNotNil applies the NotNil predicate on the "workflows" field.
+func WorkflowsNotNil() predicate.APIToken {
+	return predicate.APIToken(sql.FieldNotNull(FieldWorkflows))
+}
+
+// EnvironmentsIsNil applies the IsNil predicate on the "environments" field.
+func EnvironmentsIsNil() predicate.APIToken {
+	return predicate.APIToken(sql.FieldIsNull(FieldEnvironments))
+}
+
+// EnvironmentsNotNil applies the NotNil predicate on the "environments" field.
+func EnvironmentsNotNil() predicate.APIToken {
+	return predicate.APIToken(sql.FieldNotNull(FieldEnvironments))
+}
+
+// RevokedAtEQ applies the EQ predicate on the "revoked_at" field.
+func RevokedAtEQ(v time.Time) predicate.APIToken {
+	return predicate.APIToken(sql.FieldEQ(FieldRevokedAt, v))
+}
+
+// RevokedAtNEQ applies the NEQ predicate on the "revoked_at" field.
+func RevokedAtNEQ(v time.Time) predicate.APIToken {
+	return predicate.APIToken(sql.FieldNEQ(FieldRevokedAt, v))
+}
+
+// RevokedAtIn applies the In predicate on the "revoked_at" field.
+func RevokedAtIn(vs ...time.Time) predicate.APIToken {
+	return predicate.APIToken(sql.FieldIn(FieldRevokedAt, vs...))
+}
+
+// RevokedAtNotIn applies the NotIn predicate on the "revoked_at" field.
+func RevokedAtNotIn(vs ...time.Time) predicate.APIToken {
+	return predicate.APIToken(sql.FieldNotIn(FieldRevokedAt, vs...))
+}
+
+// RevokedAtGT applies the GT predicate on the "revoked_at" field.
+func RevokedAtGT(v time.Time) predicate.APIToken {
+	return predicate.APIToken(sql.FieldGT(FieldRevokedAt, v))
+}
+
+// RevokedAtGTE applies the GTE predicate on the "revoked_at" field.
+func RevokedAtGTE(v time.Time) predicate.APIToken {
+	return predicate.APIToken(sql.FieldGTE(FieldRevokedAt, v))
+}
+
+// RevokedAtLT applies the LT predicate on the "revoked_at" field.
+func RevokedAtLT(v time.Time) predicate.APIToken {
+	return predicate.APIToken(sql.FieldLT(FieldRevokedAt, v))
+}
+
+// RevokedAtLTE applies the LTE predicate on the "revoked_at" field.
+func RevokedAtLTE(v time.Time) predicate.APIToken {
+	return predicate.APIToken(sql.FieldLTE(FieldRevokedAt, v))
+}
+
+// RevokedAtIsNil applies the IsNil predicate on the "revoked_at" field.
+func RevokedAtIsNil() predicate.APIToken {
+	return predicate.APIToken(sql.FieldIsNull(FieldRevokedAt))
+}
+
+// RevokedAtNotNil applies the NotNil predicate on the "revoked_at" field.
+func RevokedAtNotNil() predicate.APIToken {
+	return predicate.APIToken(sql.FieldNotNull(FieldRevokedAt))
+}
+
+// RevokerEQ applies the EQ predicate on the "revoker" field.
+func RevokerEQ(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldEQ(FieldRevoker, v))
+}
+
+// RevokerNEQ applies the NEQ predicate on the "revoker" field.
+func RevokerNEQ(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldNEQ(FieldRevoker, v))
+}
+
+// RevokerIn applies the In predicate on the "revoker" field.
+func RevokerIn(vs ...string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldIn(FieldRevoker, vs...))
+}
+
+// RevokerNotIn applies the NotIn predicate on the "revoker" field.
+func RevokerNotIn(vs ...string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldNotIn(FieldRevoker, vs...))
+}
+
+// RevokerGT applies the GT predicate on the "revoker" field.
+func RevokerGT(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldGT(FieldRevoker, v))
+}
+
+// RevokerGTE applies the GTE predicate on the "revoker" field.
+func RevokerGTE(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldGTE(FieldRevoker, v))
+}
+
+// RevokerLT applies the LT predicate on the "revoker" field.
+func RevokerLT(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldLT(FieldRevoker, v))
+}
+
+// RevokerLTE applies the LTE predicate on the "revoker" field.
+func RevokerLTE(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldLTE(FieldRevoker, v))
+}
+
+// RevokerContains applies the Contains predicate on the "revoker" field.
+func RevokerContains(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldContains(FieldRevoker, v))
+}
+
+// RevokerHasPrefix applies the HasPrefix predicate on the "revoker" field.
+func RevokerHasPrefix(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldHasPrefix(FieldRevoker, v))
+}
+
+// RevokerHasSuffix applies the HasSuffix predicate on the "revoker" field.
+func RevokerHasSuffix(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldHasSuffix(FieldRevoker, v))
+}
+
+// RevokerEqualFold applies the EqualFold predicate on the "revoker" field.
+func RevokerEqualFold(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldEqualFold(FieldRevoker, v))
+}
+
+// RevokerContainsFold applies the ContainsFold predicate on the "revoker" field.
+func RevokerContainsFold(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldContainsFold(FieldRevoker, v))
+}
+
 // HasOrganization applies the HasEdge predicate on the "organization" edge.
 func HasOrganization() predicate.APIToken {
 	return predicate.APIToken(func(s *sql.Selector) {
@@ -519,6 +769,29 @@ func HasTeam() predicate.APIToken {
 func HasTeamWith(preds ...predicate.Team) predicate.APIToken {
 	return predicate.APIToken(func(s *sql.Selector) {
 		step := newTeamStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
+// HasMember applies the HasEdge predicate on the "member" edge.
+func HasMember() predicate.APIToken {
+	return predicate.APIToken(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, MemberTable, MemberColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasMemberWith applies the HasEdge predicate on the "member" edge with a given conditions (other predicates).
+func HasMemberWith(preds ...predicate.Member) predicate.APIToken {
+	return predicate.APIToken(func(s *sql.Selector) {
+		step := newMemberStep()
 		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
 			for _, p := range preds {
 				p(s)

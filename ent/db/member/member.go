@@ -26,10 +26,20 @@ const (
 	FieldTeamID = "team_id"
 	// FieldEmail holds the string denoting the email field in the database.
 	FieldEmail = "email"
+	// FieldName holds the string denoting the name field in the database.
+	FieldName = "name"
 	// FieldPasswordHash holds the string denoting the password_hash field in the database.
 	FieldPasswordHash = "password_hash"
 	// FieldRole holds the string denoting the role field in the database.
 	FieldRole = "role"
+	// FieldTotpSecret holds the string denoting the totp_secret field in the database.
+	FieldTotpSecret = "totp_secret"
+	// FieldTotpSince holds the string denoting the totp_since field in the database.
+	FieldTotpSince = "totp_since"
+	// FieldTotpUsed holds the string denoting the totp_used field in the database.
+	FieldTotpUsed = "totp_used"
+	// FieldRecoveryHashes holds the string denoting the recovery_hashes field in the database.
+	FieldRecoveryHashes = "recovery_hashes"
 	// EdgeOrganization holds the string denoting the organization edge name in mutations.
 	EdgeOrganization = "organization"
 	// EdgeTeam holds the string denoting the team edge name in mutations.
@@ -60,8 +70,13 @@ var Columns = []string{
 	FieldOrganizationID,
 	FieldTeamID,
 	FieldEmail,
+	FieldName,
 	FieldPasswordHash,
 	FieldRole,
+	FieldTotpSecret,
+	FieldTotpSince,
+	FieldTotpUsed,
+	FieldRecoveryHashes,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -90,6 +105,12 @@ var (
 	UpdateDefaultUpdatedAt func() time.Time
 	// EmailValidator is a validator for the "email" field. It is called by the builders before save.
 	EmailValidator func(string) error
+	// DefaultName holds the default value on creation for the "name" field.
+	DefaultName string
+	// DefaultTotpSecret holds the default value on creation for the "totp_secret" field.
+	DefaultTotpSecret string
+	// DefaultTotpUsed holds the default value on creation for the "totp_used" field.
+	DefaultTotpUsed int64
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -127,6 +148,11 @@ func ByEmail(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldEmail, opts...).ToFunc()
 }
 
+// ByName orders the results by the name field.
+func ByName(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldName, opts...).ToFunc()
+}
+
 // ByPasswordHash orders the results by the password_hash field.
 func ByPasswordHash(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldPasswordHash, opts...).ToFunc()
@@ -135,6 +161,21 @@ func ByPasswordHash(opts ...sql.OrderTermOption) OrderOption {
 // ByRole orders the results by the role field.
 func ByRole(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldRole, opts...).ToFunc()
+}
+
+// ByTotpSecret orders the results by the totp_secret field.
+func ByTotpSecret(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldTotpSecret, opts...).ToFunc()
+}
+
+// ByTotpSince orders the results by the totp_since field.
+func ByTotpSince(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldTotpSince, opts...).ToFunc()
+}
+
+// ByTotpUsed orders the results by the totp_used field.
+func ByTotpUsed(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldTotpUsed, opts...).ToFunc()
 }
 
 // ByOrganizationField orders the results by organization field.

@@ -81,6 +81,11 @@ func Email(v string) predicate.Member {
 	return predicate.Member(sql.FieldEQ(FieldEmail, v))
 }
 
+// Name applies equality check predicate on the "name" field. It's identical to NameEQ.
+func Name(v string) predicate.Member {
+	return predicate.Member(sql.FieldEQ(FieldName, v))
+}
+
 // PasswordHash applies equality check predicate on the "password_hash" field. It's identical to PasswordHashEQ.
 func PasswordHash(v string) predicate.Member {
 	return predicate.Member(sql.FieldEQ(FieldPasswordHash, v))
@@ -89,6 +94,21 @@ func PasswordHash(v string) predicate.Member {
 // Role applies equality check predicate on the "role" field. It's identical to RoleEQ.
 func Role(v string) predicate.Member {
 	return predicate.Member(sql.FieldEQ(FieldRole, v))
+}
+
+// TotpSecret applies equality check predicate on the "totp_secret" field. It's identical to TotpSecretEQ.
+func TotpSecret(v string) predicate.Member {
+	return predicate.Member(sql.FieldEQ(FieldTotpSecret, v))
+}
+
+// TotpSince applies equality check predicate on the "totp_since" field. It's identical to TotpSinceEQ.
+func TotpSince(v time.Time) predicate.Member {
+	return predicate.Member(sql.FieldEQ(FieldTotpSince, v))
+}
+
+// TotpUsed applies equality check predicate on the "totp_used" field. It's identical to TotpUsedEQ.
+func TotpUsed(v int64) predicate.Member {
+	return predicate.Member(sql.FieldEQ(FieldTotpUsed, v))
 }
 
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
@@ -276,6 +296,71 @@ func EmailContainsFold(v string) predicate.Member {
 	return predicate.Member(sql.FieldContainsFold(FieldEmail, v))
 }
 
+// NameEQ applies the EQ predicate on the "name" field.
+func NameEQ(v string) predicate.Member {
+	return predicate.Member(sql.FieldEQ(FieldName, v))
+}
+
+// NameNEQ applies the NEQ predicate on the "name" field.
+func NameNEQ(v string) predicate.Member {
+	return predicate.Member(sql.FieldNEQ(FieldName, v))
+}
+
+// NameIn applies the In predicate on the "name" field.
+func NameIn(vs ...string) predicate.Member {
+	return predicate.Member(sql.FieldIn(FieldName, vs...))
+}
+
+// NameNotIn applies the NotIn predicate on the "name" field.
+func NameNotIn(vs ...string) predicate.Member {
+	return predicate.Member(sql.FieldNotIn(FieldName, vs...))
+}
+
+// NameGT applies the GT predicate on the "name" field.
+func NameGT(v string) predicate.Member {
+	return predicate.Member(sql.FieldGT(FieldName, v))
+}
+
+// NameGTE applies the GTE predicate on the "name" field.
+func NameGTE(v string) predicate.Member {
+	return predicate.Member(sql.FieldGTE(FieldName, v))
+}
+
+// NameLT applies the LT predicate on the "name" field.
+func NameLT(v string) predicate.Member {
+	return predicate.Member(sql.FieldLT(FieldName, v))
+}
+
+// NameLTE applies the LTE predicate on the "name" field.
+func NameLTE(v string) predicate.Member {
+	return predicate.Member(sql.FieldLTE(FieldName, v))
+}
+
+// NameContains applies the Contains predicate on the "name" field.
+func NameContains(v string) predicate.Member {
+	return predicate.Member(sql.FieldContains(FieldName, v))
+}
+
+// NameHasPrefix applies the HasPrefix predicate on the "name" field.
+func NameHasPrefix(v string) predicate.Member {
+	return predicate.Member(sql.FieldHasPrefix(FieldName, v))
+}
+
+// NameHasSuffix applies the HasSuffix predicate on the "name" field.
+func NameHasSuffix(v string) predicate.Member {
+	return predicate.Member(sql.FieldHasSuffix(FieldName, v))
+}
+
+// NameEqualFold applies the EqualFold predicate on the "name" field.
+func NameEqualFold(v string) predicate.Member {
+	return predicate.Member(sql.FieldEqualFold(FieldName, v))
+}
+
+// NameContainsFold applies the ContainsFold predicate on the "name" field.
+func NameContainsFold(v string) predicate.Member {
+	return predicate.Member(sql.FieldContainsFold(FieldName, v))
+}
+
 // PasswordHashEQ applies the EQ predicate on the "password_hash" field.
 func PasswordHashEQ(v string) predicate.Member {
 	return predicate.Member(sql.FieldEQ(FieldPasswordHash, v))
@@ -404,6 +489,171 @@ func RoleEqualFold(v string) predicate.Member {
 // RoleContainsFold applies the ContainsFold predicate on the "role" field.
 func RoleContainsFold(v string) predicate.Member {
 	return predicate.Member(sql.FieldContainsFold(FieldRole, v))
+}
+
+// TotpSecretEQ applies the EQ predicate on the "totp_secret" field.
+func TotpSecretEQ(v string) predicate.Member {
+	return predicate.Member(sql.FieldEQ(FieldTotpSecret, v))
+}
+
+// TotpSecretNEQ applies the NEQ predicate on the "totp_secret" field.
+func TotpSecretNEQ(v string) predicate.Member {
+	return predicate.Member(sql.FieldNEQ(FieldTotpSecret, v))
+}
+
+// TotpSecretIn applies the In predicate on the "totp_secret" field.
+func TotpSecretIn(vs ...string) predicate.Member {
+	return predicate.Member(sql.FieldIn(FieldTotpSecret, vs...))
+}
+
+// TotpSecretNotIn applies the NotIn predicate on the "totp_secret" field.
+func TotpSecretNotIn(vs ...string) predicate.Member {
+	return predicate.Member(sql.FieldNotIn(FieldTotpSecret, vs...))
+}
+
+// TotpSecretGT applies the GT predicate on the "totp_secret" field.
+func TotpSecretGT(v string) predicate.Member {
+	return predicate.Member(sql.FieldGT(FieldTotpSecret, v))
+}
+
+// TotpSecretGTE applies the GTE predicate on the "totp_secret" field.
+func TotpSecretGTE(v string) predicate.Member {
+	return predicate.Member(sql.FieldGTE(FieldTotpSecret, v))
+}
+
+// TotpSecretLT applies the LT predicate on the "totp_secret" field.
+func TotpSecretLT(v string) predicate.Member {
+	return predicate.Member(sql.FieldLT(FieldTotpSecret, v))
+}
+
+// TotpSecretLTE applies the LTE predicate on the "totp_secret" field.
+func TotpSecretLTE(v string) predicate.Member {
+	return predicate.Member(sql.FieldLTE(FieldTotpSecret, v))
+}
+
+// TotpSecretContains applies the Contains predicate on the "totp_secret" field.
+func TotpSecretContains(v string) predicate.Member {
+	return predicate.Member(sql.FieldContains(FieldTotpSecret, v))
+}
+
+// TotpSecretHasPrefix applies the HasPrefix predicate on the "totp_secret" field.
+func TotpSecretHasPrefix(v string) predicate.Member {
+	return predicate.Member(sql.FieldHasPrefix(FieldTotpSecret, v))
+}
+
+// TotpSecretHasSuffix applies the HasSuffix predicate on the "totp_secret" field.
+func TotpSecretHasSuffix(v string) predicate.Member {
+	return predicate.Member(sql.FieldHasSuffix(FieldTotpSecret, v))
+}
+
+// TotpSecretEqualFold applies the EqualFold predicate on the "totp_secret" field.
+func TotpSecretEqualFold(v string) predicate.Member {
+	return predicate.Member(sql.FieldEqualFold(FieldTotpSecret, v))
+}
+
+// TotpSecretContainsFold applies the ContainsFold predicate on the "totp_secret" field.
+func TotpSecretContainsFold(v string) predicate.Member {
+	return predicate.Member(sql.FieldContainsFold(FieldTotpSecret, v))
+}
+
+// TotpSinceEQ applies the EQ predicate on the "totp_since" field.
+func TotpSinceEQ(v time.Time) predicate.Member {
+	return predicate.Member(sql.FieldEQ(FieldTotpSince, v))
+}
+
+// TotpSinceNEQ applies the NEQ predicate on the "totp_since" field.
+func TotpSinceNEQ(v time.Time) predicate.Member {
+	return predicate.Member(sql.FieldNEQ(FieldTotpSince, v))
+}
+
+// TotpSinceIn applies the In predicate on the "totp_since" field.
+func TotpSinceIn(vs ...time.Time) predicate.Member {
+	return predicate.Member(sql.FieldIn(FieldTotpSince, vs...))
+}
+
+// TotpSinceNotIn applies the NotIn predicate on the "totp_since" field.
+func TotpSinceNotIn(vs ...time.Time) predicate.Member {
+	return predicate.Member(sql.FieldNotIn(FieldTotpSince, vs...))
+}
+
+// TotpSinceGT applies the GT predicate on the "totp_since" field.
+func TotpSinceGT(v time.Time) predicate.Member {
+	return predicate.Member(sql.FieldGT(FieldTotpSince, v))
+}
+
+// TotpSinceGTE applies the GTE predicate on the "totp_since" field.
+func TotpSinceGTE(v time.Time) predicate.Member {
+	return predicate.Member(sql.FieldGTE(FieldTotpSince, v))
+}
+
+// TotpSinceLT applies the LT predicate on the "totp_since" field.
+func TotpSinceLT(v time.Time) predicate.Member {
+	return predicate.Member(sql.FieldLT(FieldTotpSince, v))
+}
+
+// TotpSinceLTE applies the LTE predicate on the "totp_since" field.
+func TotpSinceLTE(v time.Time) predicate.Member {
+	return predicate.Member(sql.FieldLTE(FieldTotpSince, v))
+}
+
+// TotpSinceIsNil applies the IsNil predicate on the "totp_since" field.
+func TotpSinceIsNil() predicate.Member {
+	return predicate.Member(sql.FieldIsNull(FieldTotpSince))
+}
+
+// TotpSinceNotNil applies the NotNil predicate on the "totp_since" field.
+func TotpSinceNotNil() predicate.Member {
+	return predicate.Member(sql.FieldNotNull(FieldTotpSince))
+}
+
+// TotpUsedEQ applies the EQ predicate on the "totp_used" field.
+func TotpUsedEQ(v int64) predicate.Member {
+	return predicate.Member(sql.FieldEQ(FieldTotpUsed, v))
+}
+
+// TotpUsedNEQ applies the NEQ predicate on the "totp_used" field.
+func TotpUsedNEQ(v int64) predicate.Member {
+	return predicate.Member(sql.FieldNEQ(FieldTotpUsed, v))
+}
+
+// TotpUsedIn applies the In predicate on the "totp_used" field.
+func TotpUsedIn(vs ...int64) predicate.Member {
+	return predicate.Member(sql.FieldIn(FieldTotpUsed, vs...))
+}
+
+// TotpUsedNotIn applies the NotIn predicate on the "totp_used" field.
+func TotpUsedNotIn(vs ...int64) predicate.Member {
+	return predicate.Member(sql.FieldNotIn(FieldTotpUsed, vs...))
+}
+
+// TotpUsedGT applies the GT predicate on the "totp_used" field.
+func TotpUsedGT(v int64) predicate.Member {
+	return predicate.Member(sql.FieldGT(FieldTotpUsed, v))
+}
+
+// TotpUsedGTE applies the GTE predicate on the "totp_used" field.
+func TotpUsedGTE(v int64) predicate.Member {
+	return predicate.Member(sql.FieldGTE(FieldTotpUsed, v))
+}
+
+// TotpUsedLT applies the LT predicate on the "totp_used" field.
+func TotpUsedLT(v int64) predicate.Member {
+	return predicate.Member(sql.FieldLT(FieldTotpUsed, v))
+}
+
+// TotpUsedLTE applies the LTE predicate on the "totp_used" field.
+func TotpUsedLTE(v int64) predicate.Member {
+	return predicate.Member(sql.FieldLTE(FieldTotpUsed, v))
+}
+
+// RecoveryHashesIsNil applies the IsNil predicate on the "recovery_hashes" field.
+func RecoveryHashesIsNil() predicate.Member {
+	return predicate.Member(sql.FieldIsNull(FieldRecoveryHashes))
+}
+
+// RecoveryHashesNotNil applies the NotNil predicate on the "recovery_hashes" field.
+func RecoveryHashesNotNil() predicate.Member {
+	return predicate.Member(sql.FieldNotNull(FieldRecoveryHashes))
 }
 
 // HasOrganization applies the HasEdge predicate on the "organization" edge.

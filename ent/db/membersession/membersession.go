@@ -28,6 +28,12 @@ const (
 	FieldExpiresAt = "expires_at"
 	// FieldEndedAt holds the string denoting the ended_at field in the database.
 	FieldEndedAt = "ended_at"
+	// FieldSeenAt holds the string denoting the seen_at field in the database.
+	FieldSeenAt = "seen_at"
+	// FieldRemote holds the string denoting the remote field in the database.
+	FieldRemote = "remote"
+	// FieldBrowser holds the string denoting the browser field in the database.
+	FieldBrowser = "browser"
 	// EdgeOrganization holds the string denoting the organization edge name in mutations.
 	EdgeOrganization = "organization"
 	// EdgeMember holds the string denoting the member edge name in mutations.
@@ -59,6 +65,9 @@ var Columns = []string{
 	FieldMemberID,
 	FieldExpiresAt,
 	FieldEndedAt,
+	FieldSeenAt,
+	FieldRemote,
+	FieldBrowser,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -85,6 +94,10 @@ var (
 	DefaultUpdatedAt func() time.Time
 	// UpdateDefaultUpdatedAt holds the default value on update for the "updated_at" field.
 	UpdateDefaultUpdatedAt func() time.Time
+	// DefaultRemote holds the default value on creation for the "remote" field.
+	DefaultRemote string
+	// DefaultBrowser holds the default value on creation for the "browser" field.
+	DefaultBrowser string
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -125,6 +138,21 @@ func ByExpiresAt(opts ...sql.OrderTermOption) OrderOption {
 // ByEndedAt orders the results by the ended_at field.
 func ByEndedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldEndedAt, opts...).ToFunc()
+}
+
+// BySeenAt orders the results by the seen_at field.
+func BySeenAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSeenAt, opts...).ToFunc()
+}
+
+// ByRemote orders the results by the remote field.
+func ByRemote(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRemote, opts...).ToFunc()
+}
+
+// ByBrowser orders the results by the browser field.
+func ByBrowser(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldBrowser, opts...).ToFunc()
 }
 
 // ByOrganizationField orders the results by organization field.

@@ -86,6 +86,21 @@ func EndedAt(v time.Time) predicate.MemberSession {
 	return predicate.MemberSession(sql.FieldEQ(FieldEndedAt, v))
 }
 
+// SeenAt applies equality check predicate on the "seen_at" field. It's identical to SeenAtEQ.
+func SeenAt(v time.Time) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldEQ(FieldSeenAt, v))
+}
+
+// Remote applies equality check predicate on the "remote" field. It's identical to RemoteEQ.
+func Remote(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldEQ(FieldRemote, v))
+}
+
+// Browser applies equality check predicate on the "browser" field. It's identical to BrowserEQ.
+func Browser(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldEQ(FieldBrowser, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.MemberSession {
 	return predicate.MemberSession(sql.FieldEQ(FieldCreatedAt, v))
@@ -294,6 +309,186 @@ func EndedAtIsNil() predicate.MemberSession {
 // EndedAtNotNil applies the NotNil predicate on the "ended_at" field.
 func EndedAtNotNil() predicate.MemberSession {
 	return predicate.MemberSession(sql.FieldNotNull(FieldEndedAt))
+}
+
+// SeenAtEQ applies the EQ predicate on the "seen_at" field.
+func SeenAtEQ(v time.Time) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldEQ(FieldSeenAt, v))
+}
+
+// SeenAtNEQ applies the NEQ predicate on the "seen_at" field.
+func SeenAtNEQ(v time.Time) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldNEQ(FieldSeenAt, v))
+}
+
+// SeenAtIn applies the In predicate on the "seen_at" field.
+func SeenAtIn(vs ...time.Time) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldIn(FieldSeenAt, vs...))
+}
+
+// SeenAtNotIn applies the NotIn predicate on the "seen_at" field.
+func SeenAtNotIn(vs ...time.Time) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldNotIn(FieldSeenAt, vs...))
+}
+
+// SeenAtGT applies the GT predicate on the "seen_at" field.
+func SeenAtGT(v time.Time) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldGT(FieldSeenAt, v))
+}
+
+// SeenAtGTE applies the GTE predicate on the "seen_at" field.
+func SeenAtGTE(v time.Time) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldGTE(FieldSeenAt, v))
+}
+
+// SeenAtLT applies the LT predicate on the "seen_at" field.
+func SeenAtLT(v time.Time) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldLT(FieldSeenAt, v))
+}
+
+// SeenAtLTE applies the LTE predicate on the "seen_at" field.
+func SeenAtLTE(v time.Time) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldLTE(FieldSeenAt, v))
+}
+
+// SeenAtIsNil applies the IsNil predicate on the "seen_at" field.
+func SeenAtIsNil() predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldIsNull(FieldSeenAt))
+}
+
+// SeenAtNotNil applies the NotNil predicate on the "seen_at" field.
+func SeenAtNotNil() predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldNotNull(FieldSeenAt))
+}
+
+// RemoteEQ applies the EQ predicate on the "remote" field.
+func RemoteEQ(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldEQ(FieldRemote, v))
+}
+
+// RemoteNEQ applies the NEQ predicate on the "remote" field.
+func RemoteNEQ(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldNEQ(FieldRemote, v))
+}
+
+// RemoteIn applies the In predicate on the "remote" field.
+func RemoteIn(vs ...string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldIn(FieldRemote, vs...))
+}
+
+// RemoteNotIn applies the NotIn predicate on the "remote" field.
+func RemoteNotIn(vs ...string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldNotIn(FieldRemote, vs...))
+}
+
+// RemoteGT applies the GT predicate on the "remote" field.
+func RemoteGT(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldGT(FieldRemote, v))
+}
+
+// RemoteGTE applies the GTE predicate on the "remote" field.
+func RemoteGTE(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldGTE(FieldRemote, v))
+}
+
+// RemoteLT applies the LT predicate on the "remote" field.
+func RemoteLT(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldLT(FieldRemote, v))
+}
+
+// RemoteLTE applies the LTE predicate on the "remote" field.
+func RemoteLTE(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldLTE(FieldRemote, v))
+}
+
+// RemoteContains applies the Contains predicate on the "remote" field.
+func RemoteContains(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldContains(FieldRemote, v))
+}
+
+// RemoteHasPrefix applies the HasPrefix predicate on the "remote" field.
+func RemoteHasPrefix(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldHasPrefix(FieldRemote, v))
+}
+
+// RemoteHasSuffix applies the HasSuffix predicate on the "remote" field.
+func RemoteHasSuffix(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldHasSuffix(FieldRemote, v))
+}
+
+// RemoteEqualFold applies the EqualFold predicate on the "remote" field.
+func RemoteEqualFold(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldEqualFold(FieldRemote, v))
+}
+
+// RemoteContainsFold applies the ContainsFold predicate on the "remote" field.
+func RemoteContainsFold(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldContainsFold(FieldRemote, v))
+}
+
+// BrowserEQ applies the EQ predicate on the "browser" field.
+func BrowserEQ(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldEQ(FieldBrowser, v))
+}
+
+// BrowserNEQ applies the NEQ predicate on the "browser" field.
+func BrowserNEQ(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldNEQ(FieldBrowser, v))
+}
+
+// BrowserIn applies the In predicate on the "browser" field.
+func BrowserIn(vs ...string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldIn(FieldBrowser, vs...))
+}
+
+// BrowserNotIn applies the NotIn predicate on the "browser" field.
+func BrowserNotIn(vs ...string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldNotIn(FieldBrowser, vs...))
+}
+
+// BrowserGT applies the GT predicate on the "browser" field.
+func BrowserGT(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldGT(FieldBrowser, v))
+}
+
+// BrowserGTE applies the GTE predicate on the "browser" field.
+func BrowserGTE(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldGTE(FieldBrowser, v))
+}
+
+// BrowserLT applies the LT predicate on the "browser" field.
+func BrowserLT(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldLT(FieldBrowser, v))
+}
+
+// BrowserLTE applies the LTE predicate on the "browser" field.
+func BrowserLTE(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldLTE(FieldBrowser, v))
+}
+
+// BrowserContains applies the Contains predicate on the "browser" field.
+func BrowserContains(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldContains(FieldBrowser, v))
+}
+
+// BrowserHasPrefix applies the HasPrefix predicate on the "browser" field.
+func BrowserHasPrefix(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldHasPrefix(FieldBrowser, v))
+}
+
+// BrowserHasSuffix applies the HasSuffix predicate on the "browser" field.
+func BrowserHasSuffix(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldHasSuffix(FieldBrowser, v))
+}
+
+// BrowserEqualFold applies the EqualFold predicate on the "browser" field.
+func BrowserEqualFold(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldEqualFold(FieldBrowser, v))
+}
+
+// BrowserContainsFold applies the ContainsFold predicate on the "browser" field.
+func BrowserContainsFold(v string) predicate.MemberSession {
+	return predicate.MemberSession(sql.FieldContainsFold(FieldBrowser, v))
 }
 
 // HasOrganization applies the HasEdge predicate on the "organization" edge.

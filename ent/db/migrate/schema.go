@@ -20,8 +20,14 @@ var (
 		{Name: "maker", Type: field.TypeString, Default: ""},
 		{Name: "expires_at", Type: field.TypeTime},
 		{Name: "last_used_at", Type: field.TypeTime, Nullable: true},
+		{Name: "hint", Type: field.TypeString, Default: ""},
+		{Name: "workflows", Type: field.TypeJSON, Nullable: true},
+		{Name: "environments", Type: field.TypeJSON, Nullable: true},
+		{Name: "revoked_at", Type: field.TypeTime, Nullable: true},
+		{Name: "revoker", Type: field.TypeString, Default: ""},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "team_id", Type: field.TypeUUID},
+		{Name: "member_id", Type: field.TypeUUID, Nullable: true},
 	}
 	// APITokensTable holds the schema information for the "api_tokens" table.
 	APITokensTable = &schema.Table{
@@ -31,22 +37,28 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "api_tokens_organizations_organization",
-				Columns:    []*schema.Column{APITokensColumns[9]},
+				Columns:    []*schema.Column{APITokensColumns[14]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "api_tokens_teams_team",
-				Columns:    []*schema.Column{APITokensColumns[10]},
+				Columns:    []*schema.Column{APITokensColumns[15]},
 				RefColumns: []*schema.Column{TeamsColumns[0]},
 				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "api_tokens_members_member",
+				Columns:    []*schema.Column{APITokensColumns[16]},
+				RefColumns: []*schema.Column{MembersColumns[0]},
+				OnDelete:   schema.Cascade,
 			},
 		},
 		Indexes: []*schema.Index{
 			{
 				Name:    "apitoken_organization_id_hash",
 				Unique:  true,
-				Columns: []*schema.Column{APITokensColumns[9], APITokensColumns[4]},
+				Columns: []*schema.Column{APITokensColumns[14], APITokensColumns[4]},
 			},
 			{
 				Name:    "apitoken_hash",
@@ -379,6 +391,7 @@ var (
 		{Name: "namespace", Type: field.TypeString},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "cluster_id", Type: field.TypeUUID},
+		{Name: "team_id", Type: field.TypeUUID, Nullable: true},
 	}
 	// EnvironmentsTable holds the schema information for the "environments" table.
 	EnvironmentsTable = &schema.Table{
@@ -397,6 +410,12 @@ var (
 				Columns:    []*schema.Column{EnvironmentsColumns[6]},
 				RefColumns: []*schema.Column{ClustersColumns[0]},
 				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "environments_teams_team",
+				Columns:    []*schema.Column{EnvironmentsColumns[7]},
+				RefColumns: []*schema.Column{TeamsColumns[0]},
+				OnDelete:   schema.SetNull,
 			},
 		},
 		Indexes: []*schema.Index{
@@ -546,6 +565,53 @@ var (
 			},
 		},
 	}
+	// InvitationsColumns holds the columns for the "invitations" table.
+	InvitationsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "email", Type: field.TypeString},
+		{Name: "role", Type: field.TypeString},
+		{Name: "maker", Type: field.TypeString},
+		{Name: "hash", Type: field.TypeBytes},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "accepted_at", Type: field.TypeTime, Nullable: true},
+		{Name: "withdrawn_at", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "team_id", Type: field.TypeUUID},
+	}
+	// InvitationsTable holds the schema information for the "invitations" table.
+	InvitationsTable = &schema.Table{
+		Name:       "invitations",
+		Columns:    InvitationsColumns,
+		PrimaryKey: []*schema.Column{InvitationsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "invitations_organizations_organization",
+				Columns:    []*schema.Column{InvitationsColumns[10]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "invitations_teams_team",
+				Columns:    []*schema.Column{InvitationsColumns[11]},
+				RefColumns: []*schema.Column{TeamsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "invitation_organization_id_hash",
+				Unique:  true,
+				Columns: []*schema.Column{InvitationsColumns[10], InvitationsColumns[6]},
+			},
+			{
+				Name:    "invitation_hash",
+				Unique:  false,
+				Columns: []*schema.Column{InvitationsColumns[6]},
+			},
+		},
+	}
 	// LogChunksColumns holds the columns for the "log_chunks" table.
 	LogChunksColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -654,8 +720,13 @@ var (
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "email", Type: field.TypeString},
+		{Name: "name", Type: field.TypeString, Default: ""},
 		{Name: "password_hash", Type: field.TypeString},
 		{Name: "role", Type: field.TypeString},
+		{Name: "totp_secret", Type: field.TypeString, Default: ""},
+		{Name: "totp_since", Type: field.TypeTime, Nullable: true},
+		{Name: "totp_used", Type: field.TypeInt64, Default: 0},
+		{Name: "recovery_hashes", Type: field.TypeJSON, Nullable: true},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "team_id", Type: field.TypeUUID},
 	}
@@ -667,13 +738,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "members_organizations_organization",
-				Columns:    []*schema.Column{MembersColumns[6]},
+				Columns:    []*schema.Column{MembersColumns[11]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "members_teams_team",
-				Columns:    []*schema.Column{MembersColumns[7]},
+				Columns:    []*schema.Column{MembersColumns[12]},
 				RefColumns: []*schema.Column{TeamsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -682,7 +753,7 @@ var (
 			{
 				Name:    "member_organization_id_email",
 				Unique:  true,
-				Columns: []*schema.Column{MembersColumns[6], MembersColumns[3]},
+				Columns: []*schema.Column{MembersColumns[11], MembersColumns[3]},
 			},
 			{
 				Name:    "member_email",
@@ -698,6 +769,9 @@ var (
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "expires_at", Type: field.TypeTime},
 		{Name: "ended_at", Type: field.TypeTime, Nullable: true},
+		{Name: "seen_at", Type: field.TypeTime, Nullable: true},
+		{Name: "remote", Type: field.TypeString, Default: ""},
+		{Name: "browser", Type: field.TypeString, Default: ""},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "member_id", Type: field.TypeUUID},
 	}
@@ -709,15 +783,22 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "member_sessions_organizations_organization",
-				Columns:    []*schema.Column{MemberSessionsColumns[5]},
+				Columns:    []*schema.Column{MemberSessionsColumns[8]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "member_sessions_members_member",
-				Columns:    []*schema.Column{MemberSessionsColumns[6]},
+				Columns:    []*schema.Column{MemberSessionsColumns[9]},
 				RefColumns: []*schema.Column{MembersColumns[0]},
 				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "membersession_member_id",
+				Unique:  false,
+				Columns: []*schema.Column{MemberSessionsColumns[9]},
 			},
 		},
 	}
@@ -726,6 +807,12 @@ var (
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "name", Type: field.TypeString, Unique: true},
+		{Name: "visibility", Type: field.TypeString, Default: "organization"},
+		{Name: "quota_runs", Type: field.TypeInt64, Default: 0},
+		{Name: "quota_queued", Type: field.TypeInt64, Default: 0},
+		{Name: "quota_log_bytes", Type: field.TypeInt64, Default: 0},
+		{Name: "quota_clusters", Type: field.TypeInt64, Default: 0},
+		{Name: "quota_calls", Type: field.TypeInt64, Default: 0},
 	}
 	// OrganizationsTable holds the schema information for the "organizations" table.
 	OrganizationsTable = &schema.Table{
@@ -1221,6 +1308,53 @@ var (
 			},
 		},
 	}
+	// TeamMembersColumns holds the columns for the "team_members" table.
+	TeamMembersColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "team_id", Type: field.TypeUUID},
+		{Name: "member_id", Type: field.TypeUUID},
+	}
+	// TeamMembersTable holds the schema information for the "team_members" table.
+	TeamMembersTable = &schema.Table{
+		Name:       "team_members",
+		Columns:    TeamMembersColumns,
+		PrimaryKey: []*schema.Column{TeamMembersColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "team_members_organizations_organization",
+				Columns:    []*schema.Column{TeamMembersColumns[3]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "team_members_teams_team",
+				Columns:    []*schema.Column{TeamMembersColumns[4]},
+				RefColumns: []*schema.Column{TeamsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "team_members_members_member",
+				Columns:    []*schema.Column{TeamMembersColumns[5]},
+				RefColumns: []*schema.Column{MembersColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "teammember_organization_id_member_id_team_id",
+				Unique:  true,
+				Columns: []*schema.Column{TeamMembersColumns[3], TeamMembersColumns[5], TeamMembersColumns[4]},
+			},
+			{
+				Name:    "teammember_team_id",
+				Unique:  false,
+				Columns: []*schema.Column{TeamMembersColumns[4]},
+			},
+		},
+	}
 	// TemplatesColumns holds the columns for the "templates" table.
 	TemplatesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -1506,6 +1640,7 @@ var (
 		{Name: "labels", Type: field.TypeJSON, Nullable: true},
 		{Name: "description", Type: field.TypeString, Default: ""},
 		{Name: "revision", Type: field.TypeInt, Default: 1},
+		{Name: "restricted", Type: field.TypeBool, Default: false},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "team_id", Type: field.TypeUUID},
 	}
@@ -1517,13 +1652,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "workflows_organizations_organization",
-				Columns:    []*schema.Column{WorkflowsColumns[7]},
+				Columns:    []*schema.Column{WorkflowsColumns[8]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "workflows_teams_team",
-				Columns:    []*schema.Column{WorkflowsColumns[8]},
+				Columns:    []*schema.Column{WorkflowsColumns[9]},
 				RefColumns: []*schema.Column{TeamsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -1532,7 +1667,7 @@ var (
 			{
 				Name:    "workflow_organization_id_name",
 				Unique:  true,
-				Columns: []*schema.Column{WorkflowsColumns[7], WorkflowsColumns[3]},
+				Columns: []*schema.Column{WorkflowsColumns[8], WorkflowsColumns[3]},
 			},
 		},
 	}
@@ -1586,6 +1721,7 @@ var (
 		EnvironmentsTable,
 		ExecutionsTable,
 		FilesTable,
+		InvitationsTable,
 		LogChunksTable,
 		LogStreamsTable,
 		MembersTable,
@@ -1602,6 +1738,7 @@ var (
 		SettingsTable,
 		StepsTable,
 		TeamsTable,
+		TeamMembersTable,
 		TemplatesTable,
 		TemplateRevisionsTable,
 		TemplateUsesTable,
@@ -1616,6 +1753,7 @@ var (
 func init() {
 	APITokensTable.ForeignKeys[0].RefTable = OrganizationsTable
 	APITokensTable.ForeignKeys[1].RefTable = TeamsTable
+	APITokensTable.ForeignKeys[2].RefTable = MembersTable
 	AgentCommandsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	AgentCommandsTable.ForeignKeys[1].RefTable = ClustersTable
 	AgentCommandsTable.ForeignKeys[2].RefTable = AttemptsTable
@@ -1632,11 +1770,14 @@ func init() {
 	ConcurrencyGroupsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	EnvironmentsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	EnvironmentsTable.ForeignKeys[1].RefTable = ClustersTable
+	EnvironmentsTable.ForeignKeys[2].RefTable = TeamsTable
 	ExecutionsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ExecutionsTable.ForeignKeys[1].RefTable = WorkflowRevisionsTable
 	FilesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	FilesTable.ForeignKeys[1].RefTable = ExecutionsTable
 	FilesTable.ForeignKeys[2].RefTable = AttemptsTable
+	InvitationsTable.ForeignKeys[0].RefTable = OrganizationsTable
+	InvitationsTable.ForeignKeys[1].RefTable = TeamsTable
 	LogChunksTable.ForeignKeys[0].RefTable = OrganizationsTable
 	LogChunksTable.ForeignKeys[1].RefTable = LogStreamsTable
 	LogStreamsTable.ForeignKeys[0].RefTable = OrganizationsTable
@@ -1666,6 +1807,9 @@ func init() {
 	StepsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	StepsTable.ForeignKeys[1].RefTable = AttemptsTable
 	TeamsTable.ForeignKeys[0].RefTable = OrganizationsTable
+	TeamMembersTable.ForeignKeys[0].RefTable = OrganizationsTable
+	TeamMembersTable.ForeignKeys[1].RefTable = TeamsTable
+	TeamMembersTable.ForeignKeys[2].RefTable = MembersTable
 	TemplatesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	TemplatesTable.ForeignKeys[1].RefTable = TeamsTable
 	TemplateRevisionsTable.ForeignKeys[0].RefTable = OrganizationsTable

@@ -19,6 +19,18 @@ const (
 	FieldCreatedAt = "created_at"
 	// FieldName holds the string denoting the name field in the database.
 	FieldName = "name"
+	// FieldVisibility holds the string denoting the visibility field in the database.
+	FieldVisibility = "visibility"
+	// FieldQuotaRuns holds the string denoting the quota_runs field in the database.
+	FieldQuotaRuns = "quota_runs"
+	// FieldQuotaQueued holds the string denoting the quota_queued field in the database.
+	FieldQuotaQueued = "quota_queued"
+	// FieldQuotaLogBytes holds the string denoting the quota_log_bytes field in the database.
+	FieldQuotaLogBytes = "quota_log_bytes"
+	// FieldQuotaClusters holds the string denoting the quota_clusters field in the database.
+	FieldQuotaClusters = "quota_clusters"
+	// FieldQuotaCalls holds the string denoting the quota_calls field in the database.
+	FieldQuotaCalls = "quota_calls"
 	// Table holds the table name of the organization in the database.
 	Table = "organizations"
 )
@@ -28,6 +40,12 @@ var Columns = []string{
 	FieldID,
 	FieldCreatedAt,
 	FieldName,
+	FieldVisibility,
+	FieldQuotaRuns,
+	FieldQuotaQueued,
+	FieldQuotaLogBytes,
+	FieldQuotaClusters,
+	FieldQuotaCalls,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -52,6 +70,18 @@ var (
 	DefaultCreatedAt func() time.Time
 	// NameValidator is a validator for the "name" field. It is called by the builders before save.
 	NameValidator func(string) error
+	// DefaultVisibility holds the default value on creation for the "visibility" field.
+	DefaultVisibility string
+	// DefaultQuotaRuns holds the default value on creation for the "quota_runs" field.
+	DefaultQuotaRuns int64
+	// DefaultQuotaQueued holds the default value on creation for the "quota_queued" field.
+	DefaultQuotaQueued int64
+	// DefaultQuotaLogBytes holds the default value on creation for the "quota_log_bytes" field.
+	DefaultQuotaLogBytes int64
+	// DefaultQuotaClusters holds the default value on creation for the "quota_clusters" field.
+	DefaultQuotaClusters int64
+	// DefaultQuotaCalls holds the default value on creation for the "quota_calls" field.
+	DefaultQuotaCalls int64
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -72,4 +102,34 @@ func ByCreatedAt(opts ...sql.OrderTermOption) OrderOption {
 // ByName orders the results by the name field.
 func ByName(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldName, opts...).ToFunc()
+}
+
+// ByVisibility orders the results by the visibility field.
+func ByVisibility(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldVisibility, opts...).ToFunc()
+}
+
+// ByQuotaRuns orders the results by the quota_runs field.
+func ByQuotaRuns(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldQuotaRuns, opts...).ToFunc()
+}
+
+// ByQuotaQueued orders the results by the quota_queued field.
+func ByQuotaQueued(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldQuotaQueued, opts...).ToFunc()
+}
+
+// ByQuotaLogBytes orders the results by the quota_log_bytes field.
+func ByQuotaLogBytes(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldQuotaLogBytes, opts...).ToFunc()
+}
+
+// ByQuotaClusters orders the results by the quota_clusters field.
+func ByQuotaClusters(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldQuotaClusters, opts...).ToFunc()
+}
+
+// ByQuotaCalls orders the results by the quota_calls field.
+func ByQuotaCalls(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldQuotaCalls, opts...).ToFunc()
 }

@@ -65,6 +65,36 @@ func Name(v string) predicate.Organization {
 	return predicate.Organization(sql.FieldEQ(FieldName, v))
 }
 
+// Visibility applies equality check predicate on the "visibility" field. It's identical to VisibilityEQ.
+func Visibility(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldEQ(FieldVisibility, v))
+}
+
+// QuotaRuns applies equality check predicate on the "quota_runs" field. It's identical to QuotaRunsEQ.
+func QuotaRuns(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldEQ(FieldQuotaRuns, v))
+}
+
+// QuotaQueued applies equality check predicate on the "quota_queued" field. It's identical to QuotaQueuedEQ.
+func QuotaQueued(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldEQ(FieldQuotaQueued, v))
+}
+
+// QuotaLogBytes applies equality check predicate on the "quota_log_bytes" field. It's identical to QuotaLogBytesEQ.
+func QuotaLogBytes(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldEQ(FieldQuotaLogBytes, v))
+}
+
+// QuotaClusters applies equality check predicate on the "quota_clusters" field. It's identical to QuotaClustersEQ.
+func QuotaClusters(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldEQ(FieldQuotaClusters, v))
+}
+
+// QuotaCalls applies equality check predicate on the "quota_calls" field. It's identical to QuotaCallsEQ.
+func QuotaCalls(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldEQ(FieldQuotaCalls, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.Organization {
 	return predicate.Organization(sql.FieldEQ(FieldCreatedAt, v))
@@ -168,6 +198,271 @@ func NameEqualFold(v string) predicate.Organization {
 // NameContainsFold applies the ContainsFold predicate on the "name" field.
 func NameContainsFold(v string) predicate.Organization {
 	return predicate.Organization(sql.FieldContainsFold(FieldName, v))
+}
+
+// VisibilityEQ applies the EQ predicate on the "visibility" field.
+func VisibilityEQ(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldEQ(FieldVisibility, v))
+}
+
+// VisibilityNEQ applies the NEQ predicate on the "visibility" field.
+func VisibilityNEQ(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldNEQ(FieldVisibility, v))
+}
+
+// VisibilityIn applies the In predicate on the "visibility" field.
+func VisibilityIn(vs ...string) predicate.Organization {
+	return predicate.Organization(sql.FieldIn(FieldVisibility, vs...))
+}
+
+// VisibilityNotIn applies the NotIn predicate on the "visibility" field.
+func VisibilityNotIn(vs ...string) predicate.Organization {
+	return predicate.Organization(sql.FieldNotIn(FieldVisibility, vs...))
+}
+
+// VisibilityGT applies the GT predicate on the "visibility" field.
+func VisibilityGT(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldGT(FieldVisibility, v))
+}
+
+// VisibilityGTE applies the GTE predicate on the "visibility" field.
+func VisibilityGTE(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldGTE(FieldVisibility, v))
+}
+
+// VisibilityLT applies the LT predicate on the "visibility" field.
+func VisibilityLT(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldLT(FieldVisibility, v))
+}
+
+// VisibilityLTE applies the LTE predicate on the "visibility" field.
+func VisibilityLTE(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldLTE(FieldVisibility, v))
+}
+
+// VisibilityContains applies the Contains predicate on the "visibility" field.
+func VisibilityContains(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldContains(FieldVisibility, v))
+}
+
+// VisibilityHasPrefix applies the HasPrefix predicate on the "visibility" field.
+func VisibilityHasPrefix(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldHasPrefix(FieldVisibility, v))
+}
+
+// VisibilityHasSuffix applies the HasSuffix predicate on the "visibility" field.
+func VisibilityHasSuffix(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldHasSuffix(FieldVisibility, v))
+}
+
+// VisibilityEqualFold applies the EqualFold predicate on the "visibility" field.
+func VisibilityEqualFold(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldEqualFold(FieldVisibility, v))
+}
+
+// VisibilityContainsFold applies the ContainsFold predicate on the "visibility" field.
+func VisibilityContainsFold(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldContainsFold(FieldVisibility, v))
+}
+
+// QuotaRunsEQ applies the EQ predicate on the "quota_runs" field.
+func QuotaRunsEQ(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldEQ(FieldQuotaRuns, v))
+}
+
+// QuotaRunsNEQ applies the NEQ predicate on the "quota_runs" field.
+func QuotaRunsNEQ(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldNEQ(FieldQuotaRuns, v))
+}
+
+// QuotaRunsIn applies the In predicate on the "quota_runs" field.
+func QuotaRunsIn(vs ...int64) predicate.Organization {
+	return predicate.Organization(sql.FieldIn(FieldQuotaRuns, vs...))
+}
+
+// QuotaRunsNotIn applies the NotIn predicate on the "quota_runs" field.
+func QuotaRunsNotIn(vs ...int64) predicate.Organization {
+	return predicate.Organization(sql.FieldNotIn(FieldQuotaRuns, vs...))
+}
+
+// QuotaRunsGT applies the GT predicate on the "quota_runs" field.
+func QuotaRunsGT(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldGT(FieldQuotaRuns, v))
+}
+
+// QuotaRunsGTE applies the GTE predicate on the "quota_runs" field.
+func QuotaRunsGTE(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldGTE(FieldQuotaRuns, v))
+}
+
+// QuotaRunsLT applies the LT predicate on the "quota_runs" field.
+func QuotaRunsLT(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldLT(FieldQuotaRuns, v))
+}
+
+// QuotaRunsLTE applies the LTE predicate on the "quota_runs" field.
+func QuotaRunsLTE(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldLTE(FieldQuotaRuns, v))
+}
+
+// QuotaQueuedEQ applies the EQ predicate on the "quota_queued" field.
+func QuotaQueuedEQ(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldEQ(FieldQuotaQueued, v))
+}
+
+// QuotaQueuedNEQ applies the NEQ predicate on the "quota_queued" field.
+func QuotaQueuedNEQ(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldNEQ(FieldQuotaQueued, v))
+}
+
+// QuotaQueuedIn applies the In predicate on the "quota_queued" field.
+func QuotaQueuedIn(vs ...int64) predicate.Organization {
+	return predicate.Organization(sql.FieldIn(FieldQuotaQueued, vs...))
+}
+
+// QuotaQueuedNotIn applies the NotIn predicate on the "quota_queued" field.
+func QuotaQueuedNotIn(vs ...int64) predicate.Organization {
+	return predicate.Organization(sql.FieldNotIn(FieldQuotaQueued, vs...))
+}
+
+// QuotaQueuedGT applies the GT predicate on the "quota_queued" field.
+func QuotaQueuedGT(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldGT(FieldQuotaQueued, v))
+}
+
+// QuotaQueuedGTE applies the GTE predicate on the "quota_queued" field.
+func QuotaQueuedGTE(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldGTE(FieldQuotaQueued, v))
+}
+
+// QuotaQueuedLT applies the LT predicate on the "quota_queued" field.
+func QuotaQueuedLT(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldLT(FieldQuotaQueued, v))
+}
+
+// QuotaQueuedLTE applies the LTE predicate on the "quota_queued" field.
+func QuotaQueuedLTE(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldLTE(FieldQuotaQueued, v))
+}
+
+// QuotaLogBytesEQ applies the EQ predicate on the "quota_log_bytes" field.
+func QuotaLogBytesEQ(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldEQ(FieldQuotaLogBytes, v))
+}
+
+// QuotaLogBytesNEQ applies the NEQ predicate on the "quota_log_bytes" field.
+func QuotaLogBytesNEQ(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldNEQ(FieldQuotaLogBytes, v))
+}
+
+// QuotaLogBytesIn applies the In predicate on the "quota_log_bytes" field.
+func QuotaLogBytesIn(vs ...int64) predicate.Organization {
+	return predicate.Organization(sql.FieldIn(FieldQuotaLogBytes, vs...))
+}
+
+// QuotaLogBytesNotIn applies the NotIn predicate on the "quota_log_bytes" field.
+func QuotaLogBytesNotIn(vs ...int64) predicate.Organization {
+	return predicate.Organization(sql.FieldNotIn(FieldQuotaLogBytes, vs...))
+}
+
+// QuotaLogBytesGT applies the GT predicate on the "quota_log_bytes" field.
+func QuotaLogBytesGT(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldGT(FieldQuotaLogBytes, v))
+}
+
+// QuotaLogBytesGTE applies the GTE predicate on the "quota_log_bytes" field.
+func QuotaLogBytesGTE(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldGTE(FieldQuotaLogBytes, v))
+}
+
+// QuotaLogBytesLT applies the LT predicate on the "quota_log_bytes" field.
+func QuotaLogBytesLT(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldLT(FieldQuotaLogBytes, v))
+}
+
+// QuotaLogBytesLTE applies the LTE predicate on the "quota_log_bytes" field.
+func QuotaLogBytesLTE(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldLTE(FieldQuotaLogBytes, v))
+}
+
+// QuotaClustersEQ applies the EQ predicate on the "quota_clusters" field.
+func QuotaClustersEQ(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldEQ(FieldQuotaClusters, v))
+}
+
+// QuotaClustersNEQ applies the NEQ predicate on the "quota_clusters" field.
+func QuotaClustersNEQ(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldNEQ(FieldQuotaClusters, v))
+}
+
+// QuotaClustersIn applies the In predicate on the "quota_clusters" field.
+func QuotaClustersIn(vs ...int64) predicate.Organization {
+	return predicate.Organization(sql.FieldIn(FieldQuotaClusters, vs...))
+}
+
+// QuotaClustersNotIn applies the NotIn predicate on the "quota_clusters" field.
+func QuotaClustersNotIn(vs ...int64) predicate.Organization {
+	return predicate.Organization(sql.FieldNotIn(FieldQuotaClusters, vs...))
+}
+
+// QuotaClustersGT applies the GT predicate on the "quota_clusters" field.
+func QuotaClustersGT(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldGT(FieldQuotaClusters, v))
+}
+
+// QuotaClustersGTE applies the GTE predicate on the "quota_clusters" field.
+func QuotaClustersGTE(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldGTE(FieldQuotaClusters, v))
+}
+
+// QuotaClustersLT applies the LT predicate on the "quota_clusters" field.
+func QuotaClustersLT(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldLT(FieldQuotaClusters, v))
+}
+
+// QuotaClustersLTE applies the LTE predicate on the "quota_clusters" field.
+func QuotaClustersLTE(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldLTE(FieldQuotaClusters, v))
+}
+
+// QuotaCallsEQ applies the EQ predicate on the "quota_calls" field.
+func QuotaCallsEQ(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldEQ(FieldQuotaCalls, v))
+}
+
+// QuotaCallsNEQ applies the NEQ predicate on the "quota_calls" field.
+func QuotaCallsNEQ(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldNEQ(FieldQuotaCalls, v))
+}
+
+// QuotaCallsIn applies the In predicate on the "quota_calls" field.
+func QuotaCallsIn(vs ...int64) predicate.Organization {
+	return predicate.Organization(sql.FieldIn(FieldQuotaCalls, vs...))
+}
+
+// QuotaCallsNotIn applies the NotIn predicate on the "quota_calls" field.
+func QuotaCallsNotIn(vs ...int64) predicate.Organization {
+	return predicate.Organization(sql.FieldNotIn(FieldQuotaCalls, vs...))
+}
+
+// QuotaCallsGT applies the GT predicate on the "quota_calls" field.
+func QuotaCallsGT(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldGT(FieldQuotaCalls, v))
+}
+
+// QuotaCallsGTE applies the GTE predicate on the "quota_calls" field.
+func QuotaCallsGTE(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldGTE(FieldQuotaCalls, v))
+}
+
+// QuotaCallsLT applies the LT predicate on the "quota_calls" field.
+func QuotaCallsLT(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldLT(FieldQuotaCalls, v))
+}
+
+// QuotaCallsLTE applies the LTE predicate on the "quota_calls" field.
+func QuotaCallsLTE(v int64) predicate.Organization {
+	return predicate.Organization(sql.FieldLTE(FieldQuotaCalls, v))
 }
 
 // And groups predicates with the AND operator between them.

@@ -36,6 +36,9 @@ type Execution func(*sql.Selector)
 // File is the predicate function for file builders.
 type File func(*sql.Selector)
 
+// Invitation is the predicate function for invitation builders.
+type Invitation func(*sql.Selector)
+
 // LogChunk is the predicate function for logchunk builders.
 type LogChunk func(*sql.Selector)
 
@@ -83,6 +86,9 @@ type Step func(*sql.Selector)
 
 // Team is the predicate function for team builders.
 type Team func(*sql.Selector)
+
+// TeamMember is the predicate function for teammember builders.
+type TeamMember func(*sql.Selector)
 
 // Template is the predicate function for template builders.
 type Template func(*sql.Selector)

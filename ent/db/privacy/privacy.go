@@ -351,6 +351,30 @@ func (f FileMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) e
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.FileMutation", m)
 }
 
+// The InvitationQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type InvitationQueryRuleFunc func(context.Context, *db.InvitationQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f InvitationQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.InvitationQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.InvitationQuery", q)
+}
+
+// The InvitationMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type InvitationMutationRuleFunc func(context.Context, *db.InvitationMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f InvitationMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.InvitationMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.InvitationMutation", m)
+}
+
 // The LogChunkQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type LogChunkQueryRuleFunc func(context.Context, *db.LogChunkQuery) error
@@ -735,6 +759,30 @@ func (f TeamMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) e
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TeamMutation", m)
 }
 
+// The TeamMemberQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type TeamMemberQueryRuleFunc func(context.Context, *db.TeamMemberQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f TeamMemberQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.TeamMemberQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.TeamMemberQuery", q)
+}
+
+// The TeamMemberMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type TeamMemberMutationRuleFunc func(context.Context, *db.TeamMemberMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f TeamMemberMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.TeamMemberMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TeamMemberMutation", m)
+}
+
 // The TemplateQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type TemplateQueryRuleFunc func(context.Context, *db.TemplateQuery) error
@@ -982,6 +1030,8 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.FileQuery:
 		return q.Filter(), nil
+	case *db.InvitationQuery:
+		return q.Filter(), nil
 	case *db.LogChunkQuery:
 		return q.Filter(), nil
 	case *db.LogStreamQuery:
@@ -1013,6 +1063,8 @@ func queryFilter(q db.Query) (Filter, error) {
 	case *db.StepQuery:
 		return q.Filter(), nil
 	case *db.TeamQuery:
+		return q.Filter(), nil
+	case *db.TeamMemberQuery:
 		return q.Filter(), nil
 	case *db.TemplateQuery:
 		return q.Filter(), nil
@@ -1057,6 +1109,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 		return m.Filter(), nil
 	case *db.FileMutation:
 		return m.Filter(), nil
+	case *db.InvitationMutation:
+		return m.Filter(), nil
 	case *db.LogChunkMutation:
 		return m.Filter(), nil
 	case *db.LogStreamMutation:
@@ -1088,6 +1142,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 	case *db.StepMutation:
 		return m.Filter(), nil
 	case *db.TeamMutation:
+		return m.Filter(), nil
+	case *db.TeamMemberMutation:
 		return m.Filter(), nil
 	case *db.TemplateMutation:
 		return m.Filter(), nil

@@ -17,6 +17,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
+	"github.com/seatrial/seatrial/ent/db/invitation"
 	"github.com/seatrial/seatrial/ent/db/logchunk"
 	"github.com/seatrial/seatrial/ent/db/logstream"
 	"github.com/seatrial/seatrial/ent/db/member"
@@ -33,6 +34,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
 	"github.com/seatrial/seatrial/ent/db/team"
+	"github.com/seatrial/seatrial/ent/db/teammember"
 	"github.com/seatrial/seatrial/ent/db/template"
 	"github.com/seatrial/seatrial/ent/db/templaterevision"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
@@ -83,6 +85,14 @@ func init() {
 	apitokenDescMaker := apitokenFields[4].Descriptor()
 	// apitoken.DefaultMaker holds the default value on creation for the maker field.
 	apitoken.DefaultMaker = apitokenDescMaker.Default.(string)
+	// apitokenDescHint is the schema descriptor for hint field.
+	apitokenDescHint := apitokenFields[8].Descriptor()
+	// apitoken.DefaultHint holds the default value on creation for the hint field.
+	apitoken.DefaultHint = apitokenDescHint.Default.(string)
+	// apitokenDescRevoker is the schema descriptor for revoker field.
+	apitokenDescRevoker := apitokenFields[12].Descriptor()
+	// apitoken.DefaultRevoker holds the default value on creation for the revoker field.
+	apitoken.DefaultRevoker = apitokenDescRevoker.Default.(string)
 	// apitokenDescID is the schema descriptor for id field.
 	apitokenDescID := apitokenMixinFields0[0].Descriptor()
 	// apitoken.DefaultID holds the default value on creation for the id field.
@@ -499,6 +509,38 @@ func init() {
 	fileDescID := fileMixinFields0[0].Descriptor()
 	// file.DefaultID holds the default value on creation for the id field.
 	file.DefaultID = fileDescID.Default.(func() uuid.UUID)
+	invitationMixin := schema.Invitation{}.Mixin()
+	invitation.Policy = privacy.NewPolicies(invitationMixin[0], schema.Invitation{})
+	invitation.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := invitation.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	invitationMixinFields0 := invitationMixin[0].Fields()
+	_ = invitationMixinFields0
+	invitationFields := schema.Invitation{}.Fields()
+	_ = invitationFields
+	// invitationDescCreatedAt is the schema descriptor for created_at field.
+	invitationDescCreatedAt := invitationMixinFields0[1].Descriptor()
+	// invitation.DefaultCreatedAt holds the default value on creation for the created_at field.
+	invitation.DefaultCreatedAt = invitationDescCreatedAt.Default.(func() time.Time)
+	// invitationDescUpdatedAt is the schema descriptor for updated_at field.
+	invitationDescUpdatedAt := invitationMixinFields0[2].Descriptor()
+	// invitation.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	invitation.DefaultUpdatedAt = invitationDescUpdatedAt.Default.(func() time.Time)
+	// invitation.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	invitation.UpdateDefaultUpdatedAt = invitationDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// invitationDescEmail is the schema descriptor for email field.
+	invitationDescEmail := invitationFields[1].Descriptor()
+	// invitation.EmailValidator is a validator for the "email" field. It is called by the builders before save.
+	invitation.EmailValidator = invitationDescEmail.Validators[0].(func(string) error)
+	// invitationDescID is the schema descriptor for id field.
+	invitationDescID := invitationMixinFields0[0].Descriptor()
+	// invitation.DefaultID holds the default value on creation for the id field.
+	invitation.DefaultID = invitationDescID.Default.(func() uuid.UUID)
 	logchunkMixin := schema.LogChunk{}.Mixin()
 	logchunk.Policy = privacy.NewPolicies(logchunkMixin[0], schema.LogChunk{})
 	logchunk.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -611,6 +653,18 @@ func init() {
 	memberDescEmail := memberFields[1].Descriptor()
 	// member.EmailValidator is a validator for the "email" field. It is called by the builders before save.
 	member.EmailValidator = memberDescEmail.Validators[0].(func(string) error)
+	// memberDescName is the schema descriptor for name field.
+	memberDescName := memberFields[2].Descriptor()
+	// member.DefaultName holds the default value on creation for the name field.
+	member.DefaultName = memberDescName.Default.(string)
+	// memberDescTotpSecret is the schema descriptor for totp_secret field.
+	memberDescTotpSecret := memberFields[5].Descriptor()
+	// member.DefaultTotpSecret holds the default value on creation for the totp_secret field.
+	member.DefaultTotpSecret = memberDescTotpSecret.Default.(string)
+	// memberDescTotpUsed is the schema descriptor for totp_used field.
+	memberDescTotpUsed := memberFields[7].Descriptor()
+	// member.DefaultTotpUsed holds the default value on creation for the totp_used field.
+	member.DefaultTotpUsed = memberDescTotpUsed.Default.(int64)
 	// memberDescID is the schema descriptor for id field.
 	memberDescID := memberMixinFields0[0].Descriptor()
 	// member.DefaultID holds the default value on creation for the id field.
@@ -639,6 +693,14 @@ func init() {
 	membersession.DefaultUpdatedAt = membersessionDescUpdatedAt.Default.(func() time.Time)
 	// membersession.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
 	membersession.UpdateDefaultUpdatedAt = membersessionDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// membersessionDescRemote is the schema descriptor for remote field.
+	membersessionDescRemote := membersessionFields[4].Descriptor()
+	// membersession.DefaultRemote holds the default value on creation for the remote field.
+	membersession.DefaultRemote = membersessionDescRemote.Default.(string)
+	// membersessionDescBrowser is the schema descriptor for browser field.
+	membersessionDescBrowser := membersessionFields[5].Descriptor()
+	// membersession.DefaultBrowser holds the default value on creation for the browser field.
+	membersession.DefaultBrowser = membersessionDescBrowser.Default.(string)
 	// membersessionDescID is the schema descriptor for id field.
 	membersessionDescID := membersessionMixinFields0[0].Descriptor()
 	// membersession.DefaultID holds the default value on creation for the id field.
@@ -665,6 +727,30 @@ func init() {
 	organizationDescName := organizationFields[0].Descriptor()
 	// organization.NameValidator is a validator for the "name" field. It is called by the builders before save.
 	organization.NameValidator = organizationDescName.Validators[0].(func(string) error)
+	// organizationDescVisibility is the schema descriptor for visibility field.
+	organizationDescVisibility := organizationFields[1].Descriptor()
+	// organization.DefaultVisibility holds the default value on creation for the visibility field.
+	organization.DefaultVisibility = organizationDescVisibility.Default.(string)
+	// organizationDescQuotaRuns is the schema descriptor for quota_runs field.
+	organizationDescQuotaRuns := organizationFields[2].Descriptor()
+	// organization.DefaultQuotaRuns holds the default value on creation for the quota_runs field.
+	organization.DefaultQuotaRuns = organizationDescQuotaRuns.Default.(int64)
+	// organizationDescQuotaQueued is the schema descriptor for quota_queued field.
+	organizationDescQuotaQueued := organizationFields[3].Descriptor()
+	// organization.DefaultQuotaQueued holds the default value on creation for the quota_queued field.
+	organization.DefaultQuotaQueued = organizationDescQuotaQueued.Default.(int64)
+	// organizationDescQuotaLogBytes is the schema descriptor for quota_log_bytes field.
+	organizationDescQuotaLogBytes := organizationFields[4].Descriptor()
+	// organization.DefaultQuotaLogBytes holds the default value on creation for the quota_log_bytes field.
+	organization.DefaultQuotaLogBytes = organizationDescQuotaLogBytes.Default.(int64)
+	// organizationDescQuotaClusters is the schema descriptor for quota_clusters field.
+	organizationDescQuotaClusters := organizationFields[5].Descriptor()
+	// organization.DefaultQuotaClusters holds the default value on creation for the quota_clusters field.
+	organization.DefaultQuotaClusters = organizationDescQuotaClusters.Default.(int64)
+	// organizationDescQuotaCalls is the schema descriptor for quota_calls field.
+	organizationDescQuotaCalls := organizationFields[6].Descriptor()
+	// organization.DefaultQuotaCalls holds the default value on creation for the quota_calls field.
+	organization.DefaultQuotaCalls = organizationDescQuotaCalls.Default.(int64)
 	// organizationDescID is the schema descriptor for id field.
 	organizationDescID := organizationMixinFields0[0].Descriptor()
 	// organization.DefaultID holds the default value on creation for the id field.
@@ -1096,6 +1182,34 @@ func init() {
 	teamDescID := teamMixinFields0[0].Descriptor()
 	// team.DefaultID holds the default value on creation for the id field.
 	team.DefaultID = teamDescID.Default.(func() uuid.UUID)
+	teammemberMixin := schema.TeamMember{}.Mixin()
+	teammember.Policy = privacy.NewPolicies(teammemberMixin[0], schema.TeamMember{})
+	teammember.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := teammember.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	teammemberMixinFields0 := teammemberMixin[0].Fields()
+	_ = teammemberMixinFields0
+	teammemberFields := schema.TeamMember{}.Fields()
+	_ = teammemberFields
+	// teammemberDescCreatedAt is the schema descriptor for created_at field.
+	teammemberDescCreatedAt := teammemberMixinFields0[1].Descriptor()
+	// teammember.DefaultCreatedAt holds the default value on creation for the created_at field.
+	teammember.DefaultCreatedAt = teammemberDescCreatedAt.Default.(func() time.Time)
+	// teammemberDescUpdatedAt is the schema descriptor for updated_at field.
+	teammemberDescUpdatedAt := teammemberMixinFields0[2].Descriptor()
+	// teammember.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	teammember.DefaultUpdatedAt = teammemberDescUpdatedAt.Default.(func() time.Time)
+	// teammember.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	teammember.UpdateDefaultUpdatedAt = teammemberDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// teammemberDescID is the schema descriptor for id field.
+	teammemberDescID := teammemberMixinFields0[0].Descriptor()
+	// teammember.DefaultID holds the default value on creation for the id field.
+	teammember.DefaultID = teammemberDescID.Default.(func() uuid.UUID)
 	templateMixin := schema.Template{}.Mixin()
 	template.Policy = privacy.NewPolicies(templateMixin[0], schema.Template{})
 	template.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -1343,6 +1457,10 @@ func init() {
 	workflowDescRevision := workflowFields[4].Descriptor()
 	// workflow.DefaultRevision holds the default value on creation for the revision field.
 	workflow.DefaultRevision = workflowDescRevision.Default.(int)
+	// workflowDescRestricted is the schema descriptor for restricted field.
+	workflowDescRestricted := workflowFields[5].Descriptor()
+	// workflow.DefaultRestricted holds the default value on creation for the restricted field.
+	workflow.DefaultRestricted = workflowDescRestricted.Default.(bool)
 	// workflowDescID is the schema descriptor for id field.
 	workflowDescID := workflowMixinFields0[0].Descriptor()
 	// workflow.DefaultID holds the default value on creation for the id field.

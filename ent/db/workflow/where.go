@@ -91,6 +91,11 @@ func Revision(v int) predicate.Workflow {
 	return predicate.Workflow(sql.FieldEQ(FieldRevision, v))
 }
 
+// Restricted applies equality check predicate on the "restricted" field. It's identical to RestrictedEQ.
+func Restricted(v bool) predicate.Workflow {
+	return predicate.Workflow(sql.FieldEQ(FieldRestricted, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.Workflow {
 	return predicate.Workflow(sql.FieldEQ(FieldCreatedAt, v))
@@ -389,6 +394,16 @@ func RevisionLT(v int) predicate.Workflow {
 // RevisionLTE applies the LTE predicate on the "revision" field.
 func RevisionLTE(v int) predicate.Workflow {
 	return predicate.Workflow(sql.FieldLTE(FieldRevision, v))
+}
+
+// RestrictedEQ applies the EQ predicate on the "restricted" field.
+func RestrictedEQ(v bool) predicate.Workflow {
+	return predicate.Workflow(sql.FieldEQ(FieldRestricted, v))
+}
+
+// RestrictedNEQ applies the NEQ predicate on the "restricted" field.
+func RestrictedNEQ(v bool) predicate.Workflow {
+	return predicate.Workflow(sql.FieldNEQ(FieldRestricted, v))
 }
 
 // HasOrganization applies the HasEdge predicate on the "organization" edge.

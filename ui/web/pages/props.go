@@ -34,6 +34,8 @@ type LoginProps struct {
 	Email string
 	Next  string
 	Wrong Wrong
+
+	Halfway string // the password was right: a code is asked for
 }
 
 // OverviewProps are what the page of an organization shows.

@@ -32,6 +32,7 @@ const (
 	Executions Area = "executions"
 	Tests      Area = "tests"
 	Clusters   Area = "clusters"
+	Settings   Area = "settings"
 )
 
 func (f Frame) areas() []struct {
@@ -49,6 +50,7 @@ func (f Frame) areas() []struct {
 		{Executions, home + "/executions", "Executions"},
 		{Tests, home + "/tests", "Tests"},
 		{Clusters, home + "/clusters", "Clusters"},
+		{Settings, home + "/settings", "Settings"},
 	}
 }
 

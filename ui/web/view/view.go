@@ -19,13 +19,15 @@ import (
 type Member struct {
 	Viewer       tenant.Viewer
 	Organization string // name as it stands in addresses
+	Renewed      Ticket // a new cookie, when the browser is to have one
 }
 
-// Ticket is a new browser session. Cookie is the secret value of the cookie.
+// Ticket is what keeps a browser signed in. Cookie is the secret value of the cookie. When it is empty, a code is needed as well, which
+// is sent together with Halfway.
 type Ticket struct {
 	Cookie    string
 	ExpiresAt time.Time
-	Member    Member
+	Halfway   string
 }
 
 // SessionCookie is the name of the cookie that holds the secret of a session.
@@ -33,11 +35,12 @@ const SessionCookie = "seatrial_session"
 
 // Sessions signs people in and out. Viewer fails with fault.Unauthenticated for a cookie that is unknown, expired or revoked.
 type Sessions interface {
-	// SignIn fails with fault.Unauthenticated when e-mail and password do not belong together and with fault.Exhausted after too
-	// many tries. Remote is the network address the try came from.
-	SignIn(ctx context.Context, email, password, remote string) (Ticket, error)
+	// SignIn fails with fault.Unauthenticated when e-mail and password do not belong together, or the code is wrong (field "code"), and
+	// with fault.Exhausted after too many tries.
+	SignIn(ctx context.Context, e tenant.Entry) (Ticket, error)
 	SignOut(ctx context.Context, cookie string) error
-	Viewer(ctx context.Context, cookie string) (Member, error)
+	// Viewer renews the cookie from time to time. Remote is the network address that the request came from.
+	Viewer(ctx context.Context, cookie, remote string) (Member, error)
 }
 
 // History reads executions for the viewer of the context. What is absent or foreign is fault.NotFound.

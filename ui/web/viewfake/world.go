@@ -54,19 +54,22 @@ type World struct {
 	resumed     []execution.Resume
 	enrolled    []view.Enrollment
 	requests    []execution.Request
+	people      People
 	readsLeft   int // how many log reads succeed; below zero for all
 }
 
 // New returns an organization without anything but one member, who is an owner and signed in with the cookie "valid".
 func New(now func() time.Time) *World {
-	return &World{
+	w := &World{
 		Member: view.Member{Organization: "acme", Viewer: tenant.Viewer{
-			Kind: tenant.KindMember, Organization: ID("organization"), Subject: ID("member"), Name: "ada@acme.example", Role: tenant.RoleOwner,
+			Kind: tenant.KindMember, Organization: ID("organization"), Subject: ID("member"), Session: ID("session"), Team: ID("team"), Name: "ada@acme.example", Role: tenant.RoleOwner,
 		}},
 		Password: "correct horse", Now: now,
 		Tests: map[execution.ID][]execution.TestResult{}, Attached: map[execution.ID][]execution.File{}, Contents: map[uuid.UUID][]byte{},
 		readsLeft: -1, cookies: map[string]bool{"valid": true}, logs: map[string]*stored{}, listeners: map[string][]chan struct{}{}, keys: map[string]execution.ID{},
 	}
+	w.people = newPeople(w)
+	return w
 }
 
 // ID returns the same identifier for the same name, every time.
@@ -80,16 +83,22 @@ func (w *World) allowed(ctx context.Context) error {
 	return w.Err
 }
 
-// SignIn checks the one password there is.
-func (w *World) SignIn(_ context.Context, email, password, _ string) (view.Ticket, error) {
-	if email != w.Member.Viewer.Name || password != w.Password {
+// SignIn checks the one password there is, and the one code when the member has a second factor.
+func (w *World) SignIn(_ context.Context, e tenant.Entry) (view.Ticket, error) {
+	if e.Halfway != "halfway" && (e.Email != w.Member.Viewer.Name || e.Password != w.Password) {
 		return view.Ticket{}, fault.New(fault.Unauthenticated, "e-mail and password do not belong together")
+	}
+	if w.people.Mates[0].Factor.On() && e.Code == "" {
+		return view.Ticket{Halfway: "halfway"}, nil
+	}
+	if w.people.Mates[0].Factor.On() && e.Code != Code {
+		return view.Ticket{}, fault.New(fault.Unauthenticated, "the code is wrong").WithField("code")
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	cookie := "session-" + strconv.Itoa(len(w.cookies))
 	w.cookies[cookie] = true
-	return view.Ticket{Cookie: cookie, ExpiresAt: w.Now().Add(12 * time.Hour), Member: w.Member}, nil
+	return view.Ticket{Cookie: cookie, ExpiresAt: w.Now().Add(12 * time.Hour)}, nil
 }
 
 // SignOut forgets a cookie.
@@ -101,7 +110,7 @@ func (w *World) SignOut(_ context.Context, cookie string) error {
 }
 
 // Viewer returns the member for a cookie that is signed in.
-func (w *World) Viewer(_ context.Context, cookie string) (view.Member, error) {
+func (w *World) Viewer(_ context.Context, cookie, _ string) (view.Member, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.cookies[cookie] {

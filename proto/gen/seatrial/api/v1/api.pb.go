@@ -4397,7 +4397,11 @@ type CreateTokenRequest struct {
 	// Any of read, run, catalog, release, admin; empty means read and run.
 	Scopes []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	// Zero means 90 days.
-	Lifetime      *durationpb.Duration `protobuf:"bytes,4,opt,name=lifetime,proto3" json:"lifetime,omitempty"`
+	Lifetime *durationpb.Duration `protobuf:"bytes,4,opt,name=lifetime,proto3" json:"lifetime,omitempty"`
+	// Names or patterns, such as payments-*, of the workflows that it may be used for; empty means all.
+	Workflows []string `protobuf:"bytes,5,rep,name=workflows,proto3" json:"workflows,omitempty"`
+	// The same of environments.
+	Environments  []string `protobuf:"bytes,6,rep,name=environments,proto3" json:"environments,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4460,6 +4464,20 @@ func (x *CreateTokenRequest) GetLifetime() *durationpb.Duration {
 	return nil
 }
 
+func (x *CreateTokenRequest) GetWorkflows() []string {
+	if x != nil {
+		return x.Workflows
+	}
+	return nil
+}
+
+func (x *CreateTokenRequest) GetEnvironments() []string {
+	if x != nil {
+		return x.Environments
+	}
+	return nil
+}
+
 type CreateTokenResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
@@ -4512,18 +4530,317 @@ func (x *CreateTokenResponse) GetExpiresAt() *timestamppb.Timestamp {
 	return nil
 }
 
-type SignInRequest struct {
+// Token is what is known of an API token. The secret is known to its holder only.
+type Token struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Team  string                 `protobuf:"bytes,3,opt,name=team,proto3" json:"team,omitempty"`
+	// How the secret begins.
+	Hint         string   `protobuf:"bytes,4,opt,name=hint,proto3" json:"hint,omitempty"`
+	Scopes       []string `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	Workflows    []string `protobuf:"bytes,6,rep,name=workflows,proto3" json:"workflows,omitempty"`
+	Environments []string `protobuf:"bytes,7,rep,name=environments,proto3" json:"environments,omitempty"`
+	// Who made it; empty when nobody knows.
+	Maker string `protobuf:"bytes,8,opt,name=maker,proto3" json:"maker,omitempty"`
+	// Whom it stands for; empty for one of a pipeline.
+	Member    string                 `protobuf:"bytes,9,opt,name=member,proto3" json:"member,omitempty"`
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// Absent when it was never used; to the minute.
+	LastUsedAt    *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=last_used_at,json=lastUsedAt,proto3" json:"last_used_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Token) Reset() {
+	*x = Token{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Token) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Token) ProtoMessage() {}
+
+func (x *Token) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Token.ProtoReflect.Descriptor instead.
+func (*Token) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *Token) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Token) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Token) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *Token) GetHint() string {
+	if x != nil {
+		return x.Hint
+	}
+	return ""
+}
+
+func (x *Token) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *Token) GetWorkflows() []string {
+	if x != nil {
+		return x.Workflows
+	}
+	return nil
+}
+
+func (x *Token) GetEnvironments() []string {
+	if x != nil {
+		return x.Environments
+	}
+	return nil
+}
+
+func (x *Token) GetMaker() string {
+	if x != nil {
+		return x.Maker
+	}
+	return ""
+}
+
+func (x *Token) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *Token) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *Token) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *Token) GetLastUsedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastUsedAt
+	}
+	return nil
+}
+
+type ListTokensRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Email         string                 `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
-	Password      string                 `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
-	TokenName     string                 `protobuf:"bytes,3,opt,name=token_name,json=tokenName,proto3" json:"token_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTokensRequest) Reset() {
+	*x = ListTokensRequest{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTokensRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTokensRequest) ProtoMessage() {}
+
+func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTokensRequest.ProtoReflect.Descriptor instead.
+func (*ListTokensRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{60}
+}
+
+type ListTokensResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tokens        []*Token               `protobuf:"bytes,1,rep,name=tokens,proto3" json:"tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTokensResponse) Reset() {
+	*x = ListTokensResponse{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTokensResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTokensResponse) ProtoMessage() {}
+
+func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTokensResponse.ProtoReflect.Descriptor instead.
+func (*ListTokensResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *ListTokensResponse) GetTokens() []*Token {
+	if x != nil {
+		return x.Tokens
+	}
+	return nil
+}
+
+type RevokeTokenRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeTokenRequest) Reset() {
+	*x = RevokeTokenRequest{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeTokenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeTokenRequest) ProtoMessage() {}
+
+func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
+func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{62}
+}
+
+func (x *RevokeTokenRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type RevokeTokenResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeTokenResponse) Reset() {
+	*x = RevokeTokenResponse{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeTokenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeTokenResponse) ProtoMessage() {}
+
+func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
+func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{63}
+}
+
+type SignInRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Email     string                 `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	Password  string                 `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
+	TokenName string                 `protobuf:"bytes,3,opt,name=token_name,json=tokenName,proto3" json:"token_name,omitempty"`
+	// Of the authenticator app, or a recovery code; only where there is a second factor. Without it the error names the field "code".
+	Code          string `protobuf:"bytes,4,opt,name=code,proto3" json:"code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SignInRequest) Reset() {
 	*x = SignInRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4535,7 +4852,7 @@ func (x *SignInRequest) String() string {
 func (*SignInRequest) ProtoMessage() {}
 
 func (x *SignInRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4548,7 +4865,7 @@ func (x *SignInRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInRequest.ProtoReflect.Descriptor instead.
 func (*SignInRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{59}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *SignInRequest) GetEmail() string {
@@ -4572,6 +4889,13 @@ func (x *SignInRequest) GetTokenName() string {
 	return ""
 }
 
+func (x *SignInRequest) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
 type SignInResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
@@ -4583,7 +4907,7 @@ type SignInResponse struct {
 
 func (x *SignInResponse) Reset() {
 	*x = SignInResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4595,7 +4919,7 @@ func (x *SignInResponse) String() string {
 func (*SignInResponse) ProtoMessage() {}
 
 func (x *SignInResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4608,7 +4932,7 @@ func (x *SignInResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInResponse.ProtoReflect.Descriptor instead.
 func (*SignInResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{60}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *SignInResponse) GetToken() string {
@@ -5014,21 +5338,47 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x06scopes\x18\x05 \x03(\tR\x06scopes\x129\n" +
 	"\n" +
 	"expires_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12%\n" +
-	"\x0eserver_version\x18\a \x01(\tR\rserverVersion\"\x96\x01\n" +
+	"\x0eserver_version\x18\a \x01(\tR\rserverVersion\"\xd8\x01\n" +
 	"\x12CreateTokenRequest\x12\x12\n" +
 	"\x04team\x18\x01 \x01(\tR\x04team\x12\x1d\n" +
 	"\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x04name\x12\x16\n" +
 	"\x06scopes\x18\x03 \x03(\tR\x06scopes\x125\n" +
-	"\blifetime\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\blifetime\"f\n" +
+	"\blifetime\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\blifetime\x12\x1c\n" +
+	"\tworkflows\x18\x05 \x03(\tR\tworkflows\x12\"\n" +
+	"\fenvironments\x18\x06 \x03(\tR\fenvironments\"f\n" +
 	"\x13CreateTokenResponse\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x129\n" +
 	"\n" +
-	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"r\n" +
+	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"\x8f\x03\n" +
+	"\x05Token\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04team\x18\x03 \x01(\tR\x04team\x12\x12\n" +
+	"\x04hint\x18\x04 \x01(\tR\x04hint\x12\x16\n" +
+	"\x06scopes\x18\x05 \x03(\tR\x06scopes\x12\x1c\n" +
+	"\tworkflows\x18\x06 \x03(\tR\tworkflows\x12\"\n" +
+	"\fenvironments\x18\a \x03(\tR\fenvironments\x12\x14\n" +
+	"\x05maker\x18\b \x01(\tR\x05maker\x12\x16\n" +
+	"\x06member\x18\t \x01(\tR\x06member\x129\n" +
+	"\n" +
+	"created_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
+	"\n" +
+	"expires_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12<\n" +
+	"\flast_used_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"lastUsedAt\"\x13\n" +
+	"\x11ListTokensRequest\"D\n" +
+	"\x12ListTokensResponse\x12.\n" +
+	"\x06tokens\x18\x01 \x03(\v2\x16.seatrial.api.v1.TokenR\x06tokens\".\n" +
+	"\x12RevokeTokenRequest\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\"\x15\n" +
+	"\x13RevokeTokenResponse\"\x86\x01\n" +
 	"\rSignInRequest\x12\x1d\n" +
 	"\x05email\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05email\x12#\n" +
 	"\bpassword\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bpassword\x12\x1d\n" +
 	"\n" +
-	"token_name\x18\x03 \x01(\tR\ttokenName\"\x85\x01\n" +
+	"token_name\x18\x03 \x01(\tR\ttokenName\x12\x12\n" +
+	"\x04code\x18\x04 \x01(\tR\x04code\"\x85\x01\n" +
 	"\x0eSignInResponse\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x129\n" +
 	"\n" +
@@ -5079,10 +5429,13 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x0eClusterService\x12^\n" +
 	"\rEnrollCluster\x12%.seatrial.api.v1.EnrollClusterRequest\x1a&.seatrial.api.v1.EnrollClusterResponse\x12`\n" +
 	"\fListClusters\x12$.seatrial.api.v1.ListClustersRequest\x1a%.seatrial.api.v1.ListClustersResponse\"\x03\x90\x02\x01\x12l\n" +
-	"\x10ListEnvironments\x12(.seatrial.api.v1.ListEnvironmentsRequest\x1a).seatrial.api.v1.ListEnvironmentsResponse\"\x03\x90\x02\x012\x86\x02\n" +
+	"\x10ListEnvironments\x12(.seatrial.api.v1.ListEnvironmentsRequest\x1a).seatrial.api.v1.ListEnvironmentsResponse\"\x03\x90\x02\x012\xbc\x03\n" +
 	"\x0fIdentityService\x12N\n" +
 	"\x06WhoAmI\x12\x1e.seatrial.api.v1.WhoAmIRequest\x1a\x1f.seatrial.api.v1.WhoAmIResponse\"\x03\x90\x02\x01\x12X\n" +
-	"\vCreateToken\x12#.seatrial.api.v1.CreateTokenRequest\x1a$.seatrial.api.v1.CreateTokenResponse\x12I\n" +
+	"\vCreateToken\x12#.seatrial.api.v1.CreateTokenRequest\x1a$.seatrial.api.v1.CreateTokenResponse\x12Z\n" +
+	"\n" +
+	"ListTokens\x12\".seatrial.api.v1.ListTokensRequest\x1a#.seatrial.api.v1.ListTokensResponse\"\x03\x90\x02\x01\x12X\n" +
+	"\vRevokeToken\x12#.seatrial.api.v1.RevokeTokenRequest\x1a$.seatrial.api.v1.RevokeTokenResponse\x12I\n" +
 	"\x06SignIn\x12\x1e.seatrial.api.v1.SignInRequest\x1a\x1f.seatrial.api.v1.SignInResponseB\xbb\x01\n" +
 	"\x13com.seatrial.api.v1B\bApiProtoP\x01Z<github.com/seatrial/seatrial/proto/gen/seatrial/api/v1;apiv1\xa2\x02\x03SAX\xaa\x02\x0fSeatrial.Api.V1\xca\x02\x0fSeatrial\\Api\\V1\xe2\x02\x1bSeatrial\\Api\\V1\\GPBMetadata\xea\x02\x11Seatrial::Api::V1b\x06proto3"
 
@@ -5099,7 +5452,7 @@ func file_seatrial_api_v1_api_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_api_v1_api_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 66)
+var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 71)
 var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(ApplyOutcome)(0),                // 0: seatrial.api.v1.ApplyOutcome
 	(Status)(0),                      // 1: seatrial.api.v1.Status
@@ -5163,61 +5516,66 @@ var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(*WhoAmIResponse)(nil),           // 59: seatrial.api.v1.WhoAmIResponse
 	(*CreateTokenRequest)(nil),       // 60: seatrial.api.v1.CreateTokenRequest
 	(*CreateTokenResponse)(nil),      // 61: seatrial.api.v1.CreateTokenResponse
-	(*SignInRequest)(nil),            // 62: seatrial.api.v1.SignInRequest
-	(*SignInResponse)(nil),           // 63: seatrial.api.v1.SignInResponse
-	nil,                              // 64: seatrial.api.v1.Workflow.LabelsEntry
-	nil,                              // 65: seatrial.api.v1.Template.LabelsEntry
-	nil,                              // 66: seatrial.api.v1.Execution.ParamsEntry
-	nil,                              // 67: seatrial.api.v1.Run.MatrixEntry
-	nil,                              // 68: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	(*timestamppb.Timestamp)(nil),    // 69: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 70: google.protobuf.Duration
+	(*Token)(nil),                    // 62: seatrial.api.v1.Token
+	(*ListTokensRequest)(nil),        // 63: seatrial.api.v1.ListTokensRequest
+	(*ListTokensResponse)(nil),       // 64: seatrial.api.v1.ListTokensResponse
+	(*RevokeTokenRequest)(nil),       // 65: seatrial.api.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),      // 66: seatrial.api.v1.RevokeTokenResponse
+	(*SignInRequest)(nil),            // 67: seatrial.api.v1.SignInRequest
+	(*SignInResponse)(nil),           // 68: seatrial.api.v1.SignInResponse
+	nil,                              // 69: seatrial.api.v1.Workflow.LabelsEntry
+	nil,                              // 70: seatrial.api.v1.Template.LabelsEntry
+	nil,                              // 71: seatrial.api.v1.Execution.ParamsEntry
+	nil,                              // 72: seatrial.api.v1.Run.MatrixEntry
+	nil,                              // 73: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	(*timestamppb.Timestamp)(nil),    // 74: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 75: google.protobuf.Duration
 }
 var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	4,  // 0: seatrial.api.v1.ErrorDetail.faults:type_name -> seatrial.api.v1.Fault
-	64, // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
-	69, // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
+	69, // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
+	74, // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
 	7,  // 3: seatrial.api.v1.Workflow.params:type_name -> seatrial.api.v1.Param
-	65, // 4: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
-	69, // 5: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
+	70, // 4: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
+	74, // 5: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
 	7,  // 6: seatrial.api.v1.Template.params:type_name -> seatrial.api.v1.Param
 	5,  // 7: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
 	0,  // 8: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
 	6,  // 9: seatrial.api.v1.ApplyWorkflowResponse.template:type_name -> seatrial.api.v1.Template
 	10, // 10: seatrial.api.v1.ApplyWorkflowResponse.policy:type_name -> seatrial.api.v1.ReadinessPolicy
-	69, // 11: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
+	74, // 11: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
 	5,  // 12: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
 	5,  // 13: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
 	6,  // 14: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
 	6,  // 15: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
 	1,  // 16: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
-	66, // 17: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
-	69, // 18: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
-	69, // 19: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
-	69, // 20: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
+	71, // 17: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
+	74, // 18: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
+	74, // 19: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
+	74, // 20: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
 	23, // 21: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
 	22, // 22: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
 	21, // 23: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
 	20, // 24: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
 	1,  // 25: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
 	24, // 26: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
-	67, // 27: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
+	72, // 27: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
 	1,  // 28: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
-	69, // 29: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	69, // 30: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
+	74, // 29: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	74, // 30: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
 	26, // 31: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
 	25, // 32: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
 	2,  // 33: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
-	69, // 34: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
-	69, // 35: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
+	74, // 34: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
+	74, // 35: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
 	28, // 36: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
 	1,  // 37: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
-	69, // 38: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	69, // 39: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	74, // 38: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	74, // 39: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
 	28, // 40: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
 	27, // 41: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
 	1,  // 42: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
-	68, // 43: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	73, // 43: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
 	30, // 44: seatrial.api.v1.RunWorkflowRequest.release:type_name -> seatrial.api.v1.ReleaseName
 	19, // 45: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
 	19, // 46: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
@@ -5226,65 +5584,73 @@ var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	19, // 49: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
 	19, // 50: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
 	19, // 51: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	70, // 52: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
+	75, // 52: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
 	45, // 53: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
 	48, // 54: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
-	69, // 55: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
-	69, // 56: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
+	74, // 55: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
+	74, // 56: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
 	50, // 57: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
 	51, // 58: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
-	69, // 59: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
+	74, // 59: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
 	50, // 60: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
 	51, // 61: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
-	69, // 62: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	70, // 63: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
-	69, // 64: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	69, // 65: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
-	8,  // 66: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
-	11, // 67: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
-	13, // 68: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
-	15, // 69: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
-	17, // 70: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
-	29, // 71: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
-	32, // 72: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
-	34, // 73: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
-	36, // 74: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
-	38, // 75: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
-	40, // 76: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
-	42, // 77: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
-	44, // 78: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
-	47, // 79: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
-	52, // 80: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
-	54, // 81: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
-	56, // 82: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
-	58, // 83: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
-	60, // 84: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
-	62, // 85: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
-	9,  // 86: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
-	12, // 87: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
-	14, // 88: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
-	16, // 89: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
-	18, // 90: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
-	31, // 91: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
-	33, // 92: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
-	35, // 93: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
-	37, // 94: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
-	39, // 95: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
-	41, // 96: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
-	43, // 97: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
-	46, // 98: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
-	49, // 99: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
-	53, // 100: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
-	55, // 101: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
-	57, // 102: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
-	59, // 103: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
-	61, // 104: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
-	63, // 105: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
-	86, // [86:106] is the sub-list for method output_type
-	66, // [66:86] is the sub-list for method input_type
-	66, // [66:66] is the sub-list for extension type_name
-	66, // [66:66] is the sub-list for extension extendee
-	0,  // [0:66] is the sub-list for field type_name
+	74, // 62: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	75, // 63: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
+	74, // 64: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	74, // 65: seatrial.api.v1.Token.created_at:type_name -> google.protobuf.Timestamp
+	74, // 66: seatrial.api.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
+	74, // 67: seatrial.api.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
+	62, // 68: seatrial.api.v1.ListTokensResponse.tokens:type_name -> seatrial.api.v1.Token
+	74, // 69: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
+	8,  // 70: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
+	11, // 71: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
+	13, // 72: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
+	15, // 73: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
+	17, // 74: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
+	29, // 75: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
+	32, // 76: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
+	34, // 77: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
+	36, // 78: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
+	38, // 79: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
+	40, // 80: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
+	42, // 81: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
+	44, // 82: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
+	47, // 83: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
+	52, // 84: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
+	54, // 85: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
+	56, // 86: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
+	58, // 87: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
+	60, // 88: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
+	63, // 89: seatrial.api.v1.IdentityService.ListTokens:input_type -> seatrial.api.v1.ListTokensRequest
+	65, // 90: seatrial.api.v1.IdentityService.RevokeToken:input_type -> seatrial.api.v1.RevokeTokenRequest
+	67, // 91: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
+	9,  // 92: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
+	12, // 93: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
+	14, // 94: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
+	16, // 95: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
+	18, // 96: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
+	31, // 97: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
+	33, // 98: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
+	35, // 99: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
+	37, // 100: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
+	39, // 101: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
+	41, // 102: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
+	43, // 103: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
+	46, // 104: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
+	49, // 105: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
+	53, // 106: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
+	55, // 107: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
+	57, // 108: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
+	59, // 109: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
+	61, // 110: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
+	64, // 111: seatrial.api.v1.IdentityService.ListTokens:output_type -> seatrial.api.v1.ListTokensResponse
+	66, // 112: seatrial.api.v1.IdentityService.RevokeToken:output_type -> seatrial.api.v1.RevokeTokenResponse
+	68, // 113: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
+	92, // [92:114] is the sub-list for method output_type
+	70, // [70:92] is the sub-list for method input_type
+	70, // [70:70] is the sub-list for extension type_name
+	70, // [70:70] is the sub-list for extension extendee
+	0,  // [0:70] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_api_proto_init() }
@@ -5300,7 +5666,7 @@ func file_seatrial_api_v1_api_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_api_proto_rawDesc), len(file_seatrial_api_v1_api_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   66,
+			NumMessages:   71,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

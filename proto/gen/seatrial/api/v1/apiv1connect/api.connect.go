@@ -99,6 +99,12 @@ const (
 	// IdentityServiceCreateTokenProcedure is the fully-qualified name of the IdentityService's
 	// CreateToken RPC.
 	IdentityServiceCreateTokenProcedure = "/seatrial.api.v1.IdentityService/CreateToken"
+	// IdentityServiceListTokensProcedure is the fully-qualified name of the IdentityService's
+	// ListTokens RPC.
+	IdentityServiceListTokensProcedure = "/seatrial.api.v1.IdentityService/ListTokens"
+	// IdentityServiceRevokeTokenProcedure is the fully-qualified name of the IdentityService's
+	// RevokeToken RPC.
+	IdentityServiceRevokeTokenProcedure = "/seatrial.api.v1.IdentityService/RevokeToken"
 	// IdentityServiceSignInProcedure is the fully-qualified name of the IdentityService's SignIn RPC.
 	IdentityServiceSignInProcedure = "/seatrial.api.v1.IdentityService/SignIn"
 )
@@ -777,7 +783,11 @@ type IdentityServiceClient interface {
 	WhoAmI(context.Context, *v1.WhoAmIRequest) (*v1.WhoAmIResponse, error)
 	// CreateToken makes an API token of a team; the secret is in the answer and nowhere else.
 	CreateToken(context.Context, *v1.CreateTokenRequest) (*v1.CreateTokenResponse, error)
-	// SignIn exchanges a password for an API token of the person's default team.
+	// ListTokens returns the tokens that the caller may know of, newest first.
+	ListTokens(context.Context, *v1.ListTokensRequest) (*v1.ListTokensResponse, error)
+	// RevokeToken makes a token useless at once.
+	RevokeToken(context.Context, *v1.RevokeTokenRequest) (*v1.RevokeTokenResponse, error)
+	// SignIn exchanges a password for an API token that stands for the person.
 	SignIn(context.Context, *v1.SignInRequest) (*v1.SignInResponse, error)
 }
 
@@ -805,6 +815,19 @@ func NewIdentityServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 			connect.WithSchema(identityServiceMethods.ByName("CreateToken")),
 			connect.WithClientOptions(opts...),
 		),
+		listTokens: connect.NewClient[v1.ListTokensRequest, v1.ListTokensResponse](
+			httpClient,
+			baseURL+IdentityServiceListTokensProcedure,
+			connect.WithSchema(identityServiceMethods.ByName("ListTokens")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		revokeToken: connect.NewClient[v1.RevokeTokenRequest, v1.RevokeTokenResponse](
+			httpClient,
+			baseURL+IdentityServiceRevokeTokenProcedure,
+			connect.WithSchema(identityServiceMethods.ByName("RevokeToken")),
+			connect.WithClientOptions(opts...),
+		),
 		signIn: connect.NewClient[v1.SignInRequest, v1.SignInResponse](
 			httpClient,
 			baseURL+IdentityServiceSignInProcedure,
@@ -818,6 +841,8 @@ func NewIdentityServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 type identityServiceClient struct {
 	whoAmI      *connect.Client[v1.WhoAmIRequest, v1.WhoAmIResponse]
 	createToken *connect.Client[v1.CreateTokenRequest, v1.CreateTokenResponse]
+	listTokens  *connect.Client[v1.ListTokensRequest, v1.ListTokensResponse]
+	revokeToken *connect.Client[v1.RevokeTokenRequest, v1.RevokeTokenResponse]
 	signIn      *connect.Client[v1.SignInRequest, v1.SignInResponse]
 }
 
@@ -839,6 +864,24 @@ func (c *identityServiceClient) CreateToken(ctx context.Context, req *v1.CreateT
 	return nil, err
 }
 
+// ListTokens calls seatrial.api.v1.IdentityService.ListTokens.
+func (c *identityServiceClient) ListTokens(ctx context.Context, req *v1.ListTokensRequest) (*v1.ListTokensResponse, error) {
+	response, err := c.listTokens.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RevokeToken calls seatrial.api.v1.IdentityService.RevokeToken.
+func (c *identityServiceClient) RevokeToken(ctx context.Context, req *v1.RevokeTokenRequest) (*v1.RevokeTokenResponse, error) {
+	response, err := c.revokeToken.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // SignIn calls seatrial.api.v1.IdentityService.SignIn.
 func (c *identityServiceClient) SignIn(ctx context.Context, req *v1.SignInRequest) (*v1.SignInResponse, error) {
 	response, err := c.signIn.CallUnary(ctx, connect.NewRequest(req))
@@ -854,7 +897,11 @@ type IdentityServiceHandler interface {
 	WhoAmI(context.Context, *v1.WhoAmIRequest) (*v1.WhoAmIResponse, error)
 	// CreateToken makes an API token of a team; the secret is in the answer and nowhere else.
 	CreateToken(context.Context, *v1.CreateTokenRequest) (*v1.CreateTokenResponse, error)
-	// SignIn exchanges a password for an API token of the person's default team.
+	// ListTokens returns the tokens that the caller may know of, newest first.
+	ListTokens(context.Context, *v1.ListTokensRequest) (*v1.ListTokensResponse, error)
+	// RevokeToken makes a token useless at once.
+	RevokeToken(context.Context, *v1.RevokeTokenRequest) (*v1.RevokeTokenResponse, error)
+	// SignIn exchanges a password for an API token that stands for the person.
 	SignIn(context.Context, *v1.SignInRequest) (*v1.SignInResponse, error)
 }
 
@@ -878,6 +925,19 @@ func NewIdentityServiceHandler(svc IdentityServiceHandler, opts ...connect.Handl
 		connect.WithSchema(identityServiceMethods.ByName("CreateToken")),
 		connect.WithHandlerOptions(opts...),
 	)
+	identityServiceListTokensHandler := connect.NewUnaryHandlerSimple(
+		IdentityServiceListTokensProcedure,
+		svc.ListTokens,
+		connect.WithSchema(identityServiceMethods.ByName("ListTokens")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	identityServiceRevokeTokenHandler := connect.NewUnaryHandlerSimple(
+		IdentityServiceRevokeTokenProcedure,
+		svc.RevokeToken,
+		connect.WithSchema(identityServiceMethods.ByName("RevokeToken")),
+		connect.WithHandlerOptions(opts...),
+	)
 	identityServiceSignInHandler := connect.NewUnaryHandlerSimple(
 		IdentityServiceSignInProcedure,
 		svc.SignIn,
@@ -890,6 +950,10 @@ func NewIdentityServiceHandler(svc IdentityServiceHandler, opts ...connect.Handl
 			identityServiceWhoAmIHandler.ServeHTTP(w, r)
 		case IdentityServiceCreateTokenProcedure:
 			identityServiceCreateTokenHandler.ServeHTTP(w, r)
+		case IdentityServiceListTokensProcedure:
+			identityServiceListTokensHandler.ServeHTTP(w, r)
+		case IdentityServiceRevokeTokenProcedure:
+			identityServiceRevokeTokenHandler.ServeHTTP(w, r)
 		case IdentityServiceSignInProcedure:
 			identityServiceSignInHandler.ServeHTTP(w, r)
 		default:
@@ -907,6 +971,14 @@ func (UnimplementedIdentityServiceHandler) WhoAmI(context.Context, *v1.WhoAmIReq
 
 func (UnimplementedIdentityServiceHandler) CreateToken(context.Context, *v1.CreateTokenRequest) (*v1.CreateTokenResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.IdentityService.CreateToken is not implemented"))
+}
+
+func (UnimplementedIdentityServiceHandler) ListTokens(context.Context, *v1.ListTokensRequest) (*v1.ListTokensResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.IdentityService.ListTokens is not implemented"))
+}
+
+func (UnimplementedIdentityServiceHandler) RevokeToken(context.Context, *v1.RevokeTokenRequest) (*v1.RevokeTokenResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.IdentityService.RevokeToken is not implemented"))
 }
 
 func (UnimplementedIdentityServiceHandler) SignIn(context.Context, *v1.SignInRequest) (*v1.SignInResponse, error) {

@@ -1,0 +1,133 @@
+package api_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/api"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
+)
+
+// folk is the people of a world.
+type folk struct{ *world }
+
+func (f folk) Teams(ctx context.Context) ([]tenant.Team, error) {
+	return []tenant.Team{{TeamRef: tenant.TeamRef{Name: "qa"}, Members: 2}}, f.check(ctx)
+}
+
+func (f folk) CreateTeam(ctx context.Context, name string) (tenant.Team, error) {
+	return tenant.Team{TeamRef: tenant.TeamRef{Name: name}}, f.did(ctx, "create "+name)
+}
+
+func (f folk) RenameTeam(ctx context.Context, name, to string) error {
+	return f.did(ctx, "rename "+name+" "+to)
+}
+
+func (f folk) DeleteTeam(ctx context.Context, name string) error { return f.did(ctx, "delete "+name) }
+
+func (f folk) Members(ctx context.Context) ([]tenant.Member, error) {
+	return []tenant.Member{{Email: "ann@acme.example", Role: tenant.RoleOwner, Teams: []tenant.TeamRef{{Name: "qa"}}}}, f.check(ctx)
+}
+
+func (f folk) SetRole(ctx context.Context, email string, role tenant.Role) error {
+	return f.did(ctx, "role "+email+" "+string(role))
+}
+
+func (f folk) JoinTeam(ctx context.Context, email, team string) error {
+	return f.did(ctx, "join "+email+" "+team)
+}
+
+func (f folk) LeaveTeam(ctx context.Context, email, team string) error {
+	return f.did(ctx, "leave "+email+" "+team)
+}
+
+func (f folk) Remove(ctx context.Context, email string, _ bool) (int, error) {
+	return 3, f.did(ctx, "remove "+email)
+}
+
+func (f folk) Invite(ctx context.Context, a tenant.NewInvitation) (tenant.Invitation, string, error) {
+	return tenant.Invitation{Email: a.Email, Role: a.Role, Team: tenant.TeamRef{Name: a.Team}}, "st_inv_1", f.did(ctx, "invite "+a.Email)
+}
+
+func (f folk) Invitations(ctx context.Context) ([]tenant.Invitation, error) {
+	return []tenant.Invitation{{Email: "bob@acme.example"}}, f.check(ctx)
+}
+
+func (f folk) Withdraw(ctx context.Context, _ uuid.UUID) error { return f.did(ctx, "withdraw") }
+
+// did remembers what was done.
+func (f folk) did(ctx context.Context, what string) error {
+	if err := f.check(ctx); err != nil {
+		return err
+	}
+	f.change(func(w *world) { w.done = append(w.done, what) })
+	return nil
+}
+
+func peopleCalls() map[string]call {
+	of := func(scope string, do func(ctx context.Context, b *bench) error) call { return call{scope, do} }
+	const ann = "ann@acme.example"
+	return map[string]call{
+		"ListTeams": of("read", func(ctx context.Context, b *bench) error {
+			_, err := b.people.ListTeams(ctx, &apiv1.ListTeamsRequest{})
+			return err
+		}),
+		"CreateTeam": of("admin", func(ctx context.Context, b *bench) error {
+			_, err := b.people.CreateTeam(ctx, &apiv1.CreateTeamRequest{Name: "web"})
+			return err
+		}),
+		"RenameTeam": of("admin", func(ctx context.Context, b *bench) error {
+			_, err := b.people.RenameTeam(ctx, &apiv1.RenameTeamRequest{Name: "web", NewName: "shop"})
+			return err
+		}),
+		"DeleteTeam": of("admin", func(ctx context.Context, b *bench) error {
+			_, err := b.people.DeleteTeam(ctx, &apiv1.DeleteTeamRequest{Name: "web"})
+			return err
+		}),
+		"ListMembers": of("read", func(ctx context.Context, b *bench) error {
+			_, err := b.people.ListMembers(ctx, &apiv1.ListMembersRequest{})
+			return err
+		}),
+		"ChangeMember": of("admin", func(ctx context.Context, b *bench) error {
+			_, err := b.people.ChangeMember(ctx, &apiv1.ChangeMemberRequest{Email: ann, Role: "viewer"})
+			return err
+		}),
+		"RemoveMember": of("admin", func(ctx context.Context, b *bench) error {
+			_, err := b.people.RemoveMember(ctx, &apiv1.RemoveMemberRequest{Email: ann})
+			return err
+		}),
+		"InviteMember": of("admin", func(ctx context.Context, b *bench) error {
+			_, err := b.people.InviteMember(ctx, &apiv1.InviteMemberRequest{Email: ann, Role: "viewer"})
+			return err
+		}),
+		"ListInvitations": of("admin", func(ctx context.Context, b *bench) error {
+			_, err := b.people.ListInvitations(ctx, &apiv1.ListInvitationsRequest{})
+			return err
+		}),
+		"WithdrawInvitation": of("admin", func(ctx context.Context, b *bench) error {
+			_, err := b.people.WithdrawInvitation(ctx, &apiv1.WithdrawInvitationRequest{Id: uuid.NewString()})
+			return err
+		}),
+	}
+}
+
+func TestAPI_People(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "all", api.Timing{})
+	invited, err := b.people.InviteMember(t.Context(), &apiv1.InviteMemberRequest{Email: "bob@acme.example", Role: "viewer", Team: "qa"})
+	if err != nil || invited.GetUrl() != "https://seatrial.test/invitations/st_inv_1" || invited.GetInvitation().GetTeam() != "qa" {
+		t.Errorf("invited %v, %v", invited, err)
+	}
+	_, err = b.people.ChangeMember(t.Context(), &apiv1.ChangeMemberRequest{Email: "ann", Role: "viewer", JoinTeams: []string{"web"}, LeaveTeams: []string{"qa"}})
+	if want := []string{"invite bob@acme.example", "role ann viewer", "join ann web", "leave ann qa"}; err != nil || !slices.Equal(b.world.done, want) {
+		t.Errorf("done %q, %v; nobody is without a team in between: want %q", b.world.done, err, want)
+	}
+	removed, err := b.people.RemoveMember(t.Context(), &apiv1.RemoveMemberRequest{Email: "ann"})
+	if err != nil || removed.GetRevokedTokens() != 3 {
+		t.Errorf("removed %v, %v", removed, err)
+	}
+}
