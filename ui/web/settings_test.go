@@ -47,7 +47,6 @@ func TestSettings_Forms(t *testing.T) {
 		"Factor":        {"account/factor", nil, http.StatusOK, "JBSW Y3DP"},
 		"FactorWrong":   {"account/factor/on", url.Values{"code": {"1"}, "address": {"otpauth://totp/x?secret=JBSWY3DP"}}, http.StatusUnprocessableEntity, "JBSW Y3DP"},
 		"FactorOn":      {"account/factor/on", url.Values{"code": {viewfake.Code}}, http.StatusOK, "abcd-efgh-ijkl-mnop"},
-		"FactorOff":     {"account/factor/off", url.Values{"password": {"guess"}}, http.StatusUnprocessableEntity, "This is not your password"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -141,5 +140,14 @@ func TestSignIn_SecondFactor(t *testing.T) {
 	good := login(url.Values{"halfway": {"halfway"}, "code": {viewfake.Code}, "next": {"/o/acme/tests"}})
 	if good.code != http.StatusSeeOther || good.header.Get("Location") != "/o/acme/tests" || good.header.Get("Set-Cookie") == "" {
 		t.Errorf("the right code: status %d, %v", good.code, good.header)
+	}
+	off := func(password string) answer {
+		return s.post(t, settings+"account/factor/off", url.Values{"password": {password}})
+	}
+	if got := off("guess"); got.code != http.StatusUnprocessableEntity || !strings.Contains(got.body, "This is not your password") {
+		t.Errorf("turned off with a wrong password: status %d", got.code)
+	}
+	if got := off(w.Password); got.code != http.StatusSeeOther {
+		t.Errorf("turned off: status %d", got.code)
 	}
 }

@@ -35,6 +35,7 @@ type plane struct {
 	applied  func(*apiv1.ApplyWorkflowRequest) (*apiv1.ApplyWorkflowResponse, error)
 	enrolled func(*apiv1.EnrollClusterRequest) (*apiv1.EnrollClusterResponse, error)
 	who      error
+	code     string // of a second factor
 }
 
 func (p *plane) ApplyWorkflow(_ context.Context, r *apiv1.ApplyWorkflowRequest) (*apiv1.ApplyWorkflowResponse, error) {
@@ -97,6 +98,13 @@ func (p *plane) SignIn(_ context.Context, r *apiv1.SignInRequest) (*apiv1.SignIn
 	if r.GetPassword() != "correct horse" {
 		return nil, connect.NewError(connect.CodeUnauthenticated, textError("e-mail and password do not belong together"))
 	}
+	if p.code != "" && r.GetCode() != p.code {
+		err := connect.NewError(connect.CodeUnauthenticated, textError("a code is needed"))
+		if d, fault := connect.NewErrorDetail(&apiv1.ErrorDetail{Kind: "unauthenticated", Field: "code"}); fault == nil {
+			err.AddDetail(d)
+		}
+		return nil, err
+	}
 	return &apiv1.SignInResponse{Token: "fresh"}, nil
 }
 
@@ -137,6 +145,7 @@ func setup(t *testing.T) *shell {
 	mux.Handle(apiv1connect.NewExecutionServiceHandler(s.runs))
 	mux.Handle(apiv1connect.NewReleaseServiceHandler(s.releases))
 	mux.Handle(apiv1connect.NewInsightServiceHandler(s.insights))
+	mux.Handle(apiv1connect.NewPeopleServiceHandler(folk{}))
 	mux.HandleFunc("GET "+key.Path, s.releases.served)
 	s.server = httptest.NewServer(mux)
 	t.Cleanup(s.server.Close)

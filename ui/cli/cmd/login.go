@@ -8,11 +8,10 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
-	"time"
 
+	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 	"github.com/seatrial/seatrial/ui/cli/config"
@@ -60,13 +59,38 @@ func (a *app) signIn(c *cobra.Command) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	res, err := a.dial(a.target).identity.SignIn(c.Context(), &apiv1.SignInRequest{ //nolint:gosec // G101: the password is what was typed in
+	r := &apiv1.SignInRequest{ //nolint:gosec // G101: the password is what was typed in
 		Email: strings.TrimSpace(mail), Password: password, TokenName: "seatrial login",
-	})
+	}
+	res, err := a.dial(a.target).identity.SignIn(c.Context(), r)
+	if needsCode(err) {
+		a.tell("Code: ")
+		if r.Code, err = in.ReadString('\n'); err != nil {
+			return "", errors.New("no code was given: give --token in a pipeline")
+		}
+		r.Code = strings.TrimSpace(r.GetCode())
+		res, err = a.dial(a.target).identity.SignIn(c.Context(), r)
+	}
 	if err != nil {
 		return "", err
 	}
 	return res.GetToken(), nil
+}
+
+// needsCode reports whether the password was right and a code of the authenticator app is asked for.
+func needsCode(err error) bool {
+	var wire *connect.Error
+	if !errors.As(err, &wire) || wire.Code() != connect.CodeUnauthenticated {
+		return false
+	}
+	for _, d := range wire.Details() {
+		if v, err := d.Value(); err == nil {
+			if detail, ok := v.(*apiv1.ErrorDetail); ok && detail.GetField() == "code" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // secret reads a line, without echo on a terminal.
@@ -106,36 +130,6 @@ func (a *app) store(c *cobra.Command) error {
 	}
 	return a.print("Logged in to %s as %s, organization %s.", a.target.Server,
 		render.Line(who.GetSubject()), render.Line(who.GetOrganization()))
-}
-
-func (a *app) token() *cobra.Command {
-	var team string
-	var scopes []string
-	var lifetime time.Duration
-	create := &cobra.Command{Use: "create NAME", Short: "Make an API token; it is shown once", Args: cobra.ExactArgs(1)}
-	create.Flags().StringVar(&team, "team", "", "team that owns it")
-	create.Flags().StringSliceVar(&scopes, "scope", nil, "read, run, catalog, release or admin; read and run when not given")
-	create.Flags().DurationVar(&lifetime, "lifetime", 0, "how long it is valid; 90 days when not given")
-	create.RunE = func(c *cobra.Command, args []string) error {
-		cl, err := a.connect()
-		if err != nil {
-			return err
-		}
-		res, err := cl.identity.CreateToken(c.Context(), &apiv1.CreateTokenRequest{
-			Team: team, Name: args[0], Scopes: scopes, Lifetime: durationpb.New(lifetime),
-		})
-		if err != nil {
-			return err
-		}
-		if a.format != render.Table {
-			return render.Message(a.Out, a.format, res)
-		}
-		a.say("Valid until %s. It is not shown again.", render.Time(res.GetExpiresAt()))
-		return a.print("%s", res.GetToken())
-	}
-	c := &cobra.Command{Use: "token", Short: "API tokens"}
-	c.AddCommand(create)
-	return c
 }
 
 func (a *app) version() *cobra.Command {

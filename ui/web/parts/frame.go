@@ -50,7 +50,6 @@ func (f Frame) areas() []struct {
 		{Executions, home + "/executions", "Executions"},
 		{Tests, home + "/tests", "Tests"},
 		{Clusters, home + "/clusters", "Clusters"},
-		{Settings, home + "/settings", "Settings"},
 	}
 }
 
