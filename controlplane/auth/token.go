@@ -164,10 +164,13 @@ func (a *Auth) Tokens(ctx context.Context) ([]tenant.Token, error) {
 // knows reports whether somebody may see and revoke a token. A personal one is its member's business, and the administrators'.
 func knows(v tenant.Viewer, t tenant.Token) bool {
 	if t.Member != nil {
-		return v.Allows(tenant.ScopeAdmin) || t.Member.Email == v.Person()
+		return v.Allows(tenant.ScopeAdmin) || made(v, t.Member.Email)
 	}
 	return v.Acts(t.Team)
 }
+
+// made reports whether the viewer is, or stands for, a member. A token of a pipeline does not, whoever made it.
+func made(v tenant.Viewer, email string) bool { return v.Role != "" && v.Person() == email }
 
 // RevokeToken makes a token useless at once. It takes a maintainer of its team, an administrator, or whom it stands for.
 func (a *Auth) RevokeToken(ctx context.Context, id uuid.UUID) error {
@@ -183,7 +186,7 @@ func (a *Auth) RevokeToken(ctx context.Context, id uuid.UUID) error {
 	if i < 0 {
 		return fault.New(fault.NotFound, "there is no token %s", id).WithHint("List what there is with: seatrial token list.")
 	}
-	if t := all[i]; t.Member == nil && t.Maker != v.Person() && t.ID != v.Subject && !v.Allows(tenant.ScopeCatalog) {
+	if t := all[i]; t.Member == nil && !made(v, t.Maker) && t.ID != v.Subject && !v.Allows(tenant.ScopeCatalog) {
 		return fault.New(fault.Forbidden, "%s may not revoke the tokens of others", v.Name).WithHint("Ask a maintainer of the team %s.", t.TeamName)
 	}
 	return a.accounts.RevokeToken(ctx, id)

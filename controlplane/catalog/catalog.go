@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/controlplane/workflow/parse"
@@ -89,6 +90,11 @@ func (c *Catalog) Apply(ctx context.Context, r Request) (Applied, error) {
 	doc, err := workflow.Load(r.File, []byte(r.Source))
 	if err != nil {
 		return Applied{}, err //nolint:wrapcheck // a fault that speaks for itself
+	}
+	if v, ok := tenant.FromContext(ctx); ok && !doc.IsTemplate() {
+		if err := v.Workflow(doc.Metadata.Name); err != nil {
+			return Applied{}, err //nolint:wrapcheck // a fault that speaks for itself
+		}
 	}
 	a := application{store: c.store, request: r, doc: doc, along: map[key]*workflow.Loaded{}}
 	for _, source := range r.Along {

@@ -85,6 +85,11 @@ func sentence(err error) string {
 // begin starts the execution of a call. What keeps it from starting for good is stored with the call; everything else is tried again.
 func (d *Dispatcher) begin(ctx context.Context, of execution.CallStep, b execution.Beginning) error {
 	problem := b.Parent.Refuse(b.Workflow)
+	if caller, err := d.store.Workflow(ctx, b.Parent.Workflow); err == nil { // it acts for its team, also where that keeps a workflow to itself
+		v, _ := tenant.FromContext(ctx)
+		v.Team = caller.TeamID
+		ctx = tenant.WithViewer(ctx, v)
+	}
 	if problem == "" {
 		_, _, err := d.Start(ctx, execution.Request{
 			Workflow: b.Workflow, Params: b.Params, Environments: []string{b.Environment}, IdempotencyKey: "call " + b.Call.String(),

@@ -117,6 +117,9 @@ func (d *Dispatcher) Cancel(ctx context.Context, id execution.ID, reason string)
 	case len(reason) > maxReason:
 		return fault.New(fault.Invalid, "the reason is longer than %d bytes", maxReason).WithField("reason")
 	}
+	if err := d.mayStop(ctx, viewer, id); err != nil {
+		return err
+	}
 	effects, err := d.store.CancelExecution(ctx, id, reason)
 	if err != nil {
 		return fmt.Errorf("cancel execution %s: %w", id, err)
@@ -136,6 +139,9 @@ func (d *Dispatcher) Resume(ctx context.Context, id execution.ID, which executio
 	if len(which.Reason) > maxReason {
 		return 0, fault.New(fault.Invalid, "the comment is longer than %d bytes", maxReason).WithField("comment")
 	}
+	if err := d.mayStop(ctx, viewer, id); err != nil {
+		return 0, err
+	}
 	said := "Resumed by " + viewer.Name + "."
 	if which.Reason != "" {
 		said = "Resumed by " + viewer.Name + ": " + which.Reason
@@ -150,6 +156,18 @@ func (d *Dispatcher) Resume(ctx context.Context, id execution.ID, which executio
 	}
 	d.log.InfoContext(ctx, "execution resumed", "execution", id, "steps", steps, "actor", viewer.Name)
 	return steps, nil
+}
+
+// mayStop returns fault.Forbidden when the viewer's token is not for the workflow of an execution.
+func (d *Dispatcher) mayStop(ctx context.Context, viewer tenant.Viewer, id execution.ID) error {
+	if len(viewer.Limits.Workflows) == 0 {
+		return nil
+	}
+	e, err := d.store.Execution(ctx, id)
+	if err != nil {
+		return fmt.Errorf("load execution %s: %w", id, err)
+	}
+	return viewer.Workflow(e.Workflow) //nolint:wrapcheck // a fault that speaks for itself
 }
 
 // tell wakes those who have something to do or to show.

@@ -27,6 +27,9 @@ func (d *Dispatcher) prepare(ctx context.Context, viewer tenant.Viewer, req exec
 	if err != nil {
 		return n, fmt.Errorf("load workflow %q: %w", req.Workflow, err)
 	}
+	if err := mayRun(viewer, record); err != nil {
+		return n, err
+	}
 	doc, templates, err := d.document(ctx, record)
 	if err != nil {
 		return n, fmt.Errorf("revision %d of workflow %s cannot be run: %w", record.Revision, record.Name, err)
@@ -38,6 +41,11 @@ func (d *Dispatcher) prepare(ctx context.Context, viewer tenant.Viewer, req exec
 	places, err := d.places(ctx, doc, req.Environments)
 	if err != nil {
 		return n, err
+	}
+	for _, place := range places {
+		if err := viewer.Environment(place.Name); err != nil {
+			return n, err //nolint:wrapcheck // a fault that speaks for itself
+		}
 	}
 	id, err := d.id()
 	if err != nil {
@@ -65,6 +73,19 @@ func (d *Dispatcher) prepare(ctx context.Context, viewer tenant.Viewer, req exec
 		Trigger: workflow.Trigger{Kind: n.Execution.Trigger, Name: caller(req.Parent), Actor: n.Execution.Actor, Commit: req.Commit},
 	})
 	return n, err
+}
+
+// mayRun returns fault.Forbidden for a workflow that the viewer's token is not for, or that its team keeps to itself. Any other may be
+// run by every team of the organization: the catalog is shared.
+func mayRun(v tenant.Viewer, record workflow.Record) error {
+	if err := v.Workflow(record.Name); err != nil {
+		return err //nolint:wrapcheck // a fault that speaks for itself
+	}
+	if record.Restricted && !v.Acts(record.TeamID) {
+		return fault.New(fault.Forbidden, "the team %s keeps the workflow %s to itself", record.Team, record.Name).
+			WithHint("Ask the team %s to run it, or to share it.", record.Team)
+	}
+	return nil
 }
 
 // took returns how long the tests of each file usually take, where shards are made by that.

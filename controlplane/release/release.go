@@ -22,6 +22,7 @@ type Release struct {
 	Commit      string
 	Images      []verdict.Image
 	Team        string // that owns it
+	TeamID      uuid.UUID
 	Actor       string // who created it
 	CreatedAt   time.Time
 	Policy      verdict.Policy // frozen

@@ -36,6 +36,9 @@ func (s *Store) ApplyWorkflow(ctx context.Context, w record.Record, owner string
 		case err != nil:
 			return err
 		}
+		if err := mayChange(ctx, tx, row.TeamID, "workflow "+row.Name); err != nil {
+			return err
+		}
 		rec, changed, err = reviseWorkflow(ctx, tx, row, w)
 		return err
 	})
@@ -101,6 +104,9 @@ func teamFor(ctx context.Context, q *db.TeamQuery, name string) (*db.Team, error
 	switch {
 	case err != nil:
 		return nil, err
+	case len(found) == 1 && !v.Acts(found[0].ID):
+		return nil, fault.New(fault.Forbidden, "%s is not in the team %s", v.Name, found[0].Name).WithField("team").
+			WithHint("Name a team of your own, or ask an admin.")
 	case len(found) == 1:
 		return found[0], nil
 	case name != "":
@@ -108,6 +114,20 @@ func teamFor(ctx context.Context, q *db.TeamQuery, name string) (*db.Team, error
 	default:
 		return nil, fault.New(fault.Invalid, "the team is not said").WithField("team").WithHint("Name the team that owns it.")
 	}
+}
+
+// mayChange returns fault.Forbidden when the viewer does not act for the team that owns something.
+func mayChange(ctx context.Context, tx *db.Tx, owner uuid.UUID, what string) error {
+	v, _ := tenant.FromContext(ctx)
+	if v.Acts(owner) {
+		return nil
+	}
+	row, err := tx.Team.Query().Where(team.ID(owner)).Only(ctx)
+	if err != nil {
+		return err
+	}
+	return fault.New(fault.Forbidden, "the %s belongs to the team %s, which %s is not in", what, row.Name, v.Name).
+		WithHint("Ask a maintainer of the team %s, or an admin of the organization.", row.Name)
 }
 
 // Workflow returns a workflow with its source.
@@ -187,7 +207,7 @@ func workflowRecord(w *db.Workflow, owner string, r *db.WorkflowRevision) record
 		return record.Record{}
 	}
 	return record.Record{
-		ID: w.ID, Kind: document.Workflow, Name: w.Name, Team: owner, Labels: w.Labels, Description: w.Description,
+		ID: w.ID, Kind: document.Workflow, Name: w.Name, Team: owner, TeamID: w.TeamID, Restricted: w.Restricted, Labels: w.Labels, Description: w.Description,
 		RevisionID: r.ID, Revision: r.Number, Digest: r.Digest, Source: r.Source, UpdatedAt: w.UpdatedAt.UTC(),
 	}
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/team"
+	"github.com/seatrial/seatrial/ent/db/teammember"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 )
@@ -227,12 +228,23 @@ func distinctTests(ctx context.Context, q *db.TestResultQuery) ([]verdict.Test, 
 }
 
 // Approvers returns the e-mails of the members of a team ("team:NAME") who may have to do with releases.
-func (s *Store) Approvers(ctx context.Context, group string) ([]string, error) {
-	name, ok := strings.CutPrefix(group, "team:")
+func (s *Store) Approvers(ctx context.Context, who string) ([]string, error) {
+	name, ok := strings.CutPrefix(who, "team:")
 	if !ok {
 		return nil, nil // a group of a kind that is not known has nobody
 	}
-	rows, err := s.db.Read().Member.Query().Where(member.HasTeamWith(team.Name(name))).Order(member.ByEmail()).All(ctx)
+	group, err := s.db.Read().Team.Query().Where(team.Name(name)).Only(ctx)
+	if db.IsNotFound(err) {
+		return nil, nil // nor has a team that there is not
+	}
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	var ids []uuid.UUID
+	if err := s.db.Read().TeamMember.Query().Where(teammember.TeamID(group.ID)).Select(teammember.FieldMemberID).Scan(ctx, &ids); err != nil {
+		return nil, database.Fault(err)
+	}
+	rows, err := s.db.Read().Member.Query().Where(member.IDIn(ids...)).Order(member.ByEmail()).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
 	}

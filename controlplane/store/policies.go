@@ -32,6 +32,9 @@ func (s *Store) ApplyPolicy(ctx context.Context, p record.Record, owner string) 
 		if err != nil {
 			return err
 		}
+		if err := mayChange(ctx, tx, row.TeamID, "readiness policy "+row.Name); err != nil {
+			return err
+		}
 		rec, changed, err = revisePolicy(ctx, tx, row, p)
 		return err
 	})

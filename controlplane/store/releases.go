@@ -232,7 +232,7 @@ func (s *Store) StaleReleases(ctx context.Context, decidedBefore, createdAfter t
 
 func releaseRecord(row *db.Release) (record.Release, error) {
 	r := record.Release{
-		ID: row.ID, Application: row.Application, Version: row.Version, Commit: row.Commit, Actor: row.Actor, CreatedAt: row.CreatedAt.UTC(),
+		ID: row.ID, TeamID: row.TeamID, Application: row.Application, Version: row.Version, Commit: row.Commit, Actor: row.Actor, CreatedAt: row.CreatedAt.UTC(),
 		State: verdict.State(row.State), Decided: timeOf(row.DecidedAt), Stale: row.StaleAt != nil, Arrivals: row.Arrivals,
 	}
 	if row.Edges.Team != nil {

@@ -42,6 +42,9 @@ func (s *Store) ApplyTemplate(ctx context.Context, t record.Record, users []reco
 			}
 			return err
 		}
+		if err := mayChange(ctx, tx, row.TeamID, "template "+row.Name); err != nil {
+			return err
+		}
 		rec, changed, err = reviseTemplate(ctx, tx, row, t)
 		return err
 	})

@@ -12,6 +12,8 @@ type Record struct {
 	Kind        string // TestWorkflow or TestWorkflowTemplate
 	Name        string
 	Team        string
+	TeamID      uuid.UUID
+	Restricted  bool // only its team may run it
 	Labels      map[string]string
 	Description string
 	RevisionID  uuid.UUID

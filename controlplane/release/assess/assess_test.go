@@ -64,11 +64,15 @@ func (w *world) Quarantines(context.Context, time.Time) ([]testcase.Quarantine, 
 	return w.quarantines, nil
 }
 
+// team owns the release.
+func team() uuid.UUID { return uuid.UUID{7} }
+
 func (w *world) CreateRelease(_ context.Context, n release.New) (release.Release, bool, error) {
 	if w.release != nil {
 		return *w.release, true, nil
 	}
 	r := n.Release
+	r.Team, r.TeamID = "shop", team()
 	r.Stale, r.CreatedAt = true, n.Since.Add(7*24*time.Hour)
 	w.release = &r
 	return r, false, nil
@@ -157,6 +161,7 @@ func setup(t *testing.T) *bench {
 func as(t *testing.T, name string, kind tenant.Kind) context.Context {
 	t.Helper()
 	return tenant.WithViewer(t.Context(), tenant.Viewer{
+		Team: team(),
 		Kind: kind, Organization: uuid.New(), Name: name, Maker: name, Role: tenant.RoleMaintainer, Scopes: []tenant.Scope{tenant.ScopeRead, tenant.ScopeRelease},
 	})
 }

@@ -108,6 +108,11 @@ func (s *Service) create(ctx context.Context, viewer tenant.Viewer, r release.Re
 	if err != nil {
 		return created, false, err
 	}
+	for _, c := range cells {
+		if err := within(viewer, c.Environment, c.Suite); err != nil {
+			return created, false, err
+		}
+	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return created, false, fmt.Errorf("id of release: %w", err)

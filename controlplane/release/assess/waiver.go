@@ -32,6 +32,9 @@ func (s *Service) Waive(ctx context.Context, application, version string, a rele
 	if err := check(a, r); err != nil {
 		return verdict.Waiver{}, err
 	}
+	if err := within(viewer, a.Environment, a.Suite); err != nil {
+		return verdict.Waiver{}, err
+	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return verdict.Waiver{}, fmt.Errorf("id of waiver: %w", err)
@@ -140,6 +143,15 @@ func (s *Service) Revoke(ctx context.Context, application, version, waiver strin
 		return fmt.Errorf("get release %s %s: %w", application, version, err)
 	}
 	if err := s.store.ChangeWaiver(ctx, r.ID, waiver, viewer.Name, func(w *verdict.Waiver) error {
+		if err := within(viewer, w.Environment, w.Suite); err != nil {
+			return err
+		}
+		asked := w.Requester == viewer.Person() || w.Requester == viewer.Name
+		approved := slices.ContainsFunc(w.Approvals, func(a verdict.Approval) bool { return a.By == viewer.Name })
+		if !asked && !approved && !viewer.Acts(r.TeamID) {
+			return fault.New(fault.Forbidden, "the release belongs to the team %s, which %s is not in", r.Team, viewer.Name).
+				WithHint("Ask who has asked for the waiver, who has approved it, or the team %s.", r.Team)
+		}
 		w.Revoked = true
 		return nil
 	}); err != nil {
@@ -148,6 +160,14 @@ func (s *Service) Revoke(ctx context.Context, application, version, waiver strin
 	s.log.InfoContext(ctx, "waiver revoked", "release", r.ID, "waiver", waiver, "actor", viewer.Name)
 	s.bus.Publish(ctx, execution.EvidenceTopic)
 	return nil
+}
+
+// within returns fault.Forbidden when the viewer's token is not for what a waiver covers. One that covers everything is beyond it, too.
+func within(v tenant.Viewer, environment, suite string) error {
+	if err := v.Environment(environment); err != nil {
+		return err //nolint:wrapcheck // a fault that speaks for itself
+	}
+	return v.Workflow(suite) //nolint:wrapcheck // a fault that speaks for itself
 }
 
 // person returns the viewer if it is a person who may have to do with a release.

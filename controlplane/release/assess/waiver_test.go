@@ -81,6 +81,16 @@ func TestService_Waivers(t *testing.T) {
 	if r, _ := b.get(t); r.State != verdict.NotReady {
 		t.Errorf("it has expired: %s", r.State)
 	}
+	outsider := tenant.WithViewer(t.Context(), tenant.Viewer{Kind: tenant.KindMember, Name: "eve", Role: tenant.RoleMaintainer})
+	if err := b.Revoke(outsider, "shop", "1.0", w.ID); !fault.Is(err, fault.Forbidden) || b.world.release.Waivers[0].Revoked {
+		t.Errorf("revoked by another team: %v", err)
+	}
+	narrow := tenant.WithViewer(t.Context(), tenant.Viewer{
+		Kind: tenant.KindToken, Name: "ci", Maker: "ann", Team: team(), Scopes: []tenant.Scope{tenant.ScopeRelease}, Limits: tenant.Limits{Workflows: []string{"other-*"}},
+	})
+	if err := b.Revoke(narrow, "shop", "1.0", w.ID); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("revoked with a token for other workflows: %v", err)
+	}
 	if err := b.Revoke(as(t, "ann", tenant.KindToken), "shop", "1.0", w.ID); err != nil || !b.world.release.Waivers[0].Revoked {
 		t.Errorf("revoked: %v", err)
 	}

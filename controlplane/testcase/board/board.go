@@ -147,6 +147,9 @@ func (b *Board) Quarantine(ctx context.Context, a testcase.Ask) (testcase.Quaran
 	if err != nil {
 		return testcase.Quarantine{}, err
 	}
+	if err := viewer.Workflow(h.Workflow); err != nil {
+		return testcase.Quarantine{}, err //nolint:wrapcheck // a fault that speaks for itself
+	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return testcase.Quarantine{}, fmt.Errorf("id of quarantine: %w", err)
@@ -189,6 +192,15 @@ func (b *Board) Release(ctx context.Context, test string) error {
 	viewer, err := allowed(ctx)
 	if err != nil {
 		return err
+	}
+	if len(viewer.Limits.Workflows) > 0 {
+		h, err := b.Test(ctx, test)
+		if err != nil {
+			return err
+		}
+		if err := viewer.Workflow(h.Workflow); err != nil {
+			return err //nolint:wrapcheck // a fault that speaks for itself
+		}
 	}
 	if err := b.store.EndQuarantine(ctx, test, viewer.Person(), b.now()); err != nil {
 		return fmt.Errorf("end quarantine of test %s: %w", test, err)
