@@ -61,7 +61,8 @@ const maxRequest = 2 << 20
 // server implements the eight services; each has a file of its own.
 type server struct {
 	Options
-	logs *logchunk.Reader
+	logs  *logchunk.Reader
+	calls *calls
 }
 
 // New returns the handler of all services and of downloads. It serves the paths of Paths.
@@ -76,8 +77,8 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("api: make validator: %w", err)
 	}
-	s := &server{Options: o, logs: logs}
-	a := &authenticator{accounts: o.Accounts, cookie: o.Cookie, every: o.Timing.Recheck}
+	s := &server{Options: o, logs: logs, calls: newCalls(o.People.Quota, o.Log)}
+	a := &authenticator{accounts: o.Accounts, calls: s.calls, cookie: o.Cookie, every: o.Timing.Recheck}
 	options := []connect.HandlerOption{
 		// From the outside in: errors become Connect errors, credentials become viewers, requests are checked.
 		connect.WithInterceptors(&errorMapper{log: o.Log}, a, &validation{validator: validator}),

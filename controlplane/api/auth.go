@@ -18,7 +18,8 @@ import (
 // a credential only.
 func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 	switch procedure {
-	case apiv1connect.WorkflowServiceApplyWorkflowProcedure:
+	case apiv1connect.WorkflowServiceApplyWorkflowProcedure, apiv1connect.PeopleServiceSetOwnerProcedure,
+		apiv1connect.PeopleServiceRestrictWorkflowProcedure:
 		return tenant.ScopeCatalog, true
 	case apiv1connect.ExecutionServiceRunWorkflowProcedure, apiv1connect.ExecutionServiceCancelExecutionProcedure,
 		apiv1connect.ExecutionServiceResumeExecutionProcedure:
@@ -47,7 +48,7 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.ReleaseServiceWatchReleaseProcedure, apiv1connect.ReleaseServiceGetReleaseBundleProcedure, apiv1connect.ReleaseServiceListPoliciesProcedure,
 		apiv1connect.ReleaseServiceDryRunPolicyProcedure,
 		apiv1connect.ClusterServiceListClustersProcedure, apiv1connect.ClusterServiceListEnvironmentsProcedure,
-		apiv1connect.PeopleServiceListTeamsProcedure, apiv1connect.PeopleServiceListMembersProcedure,
+		apiv1connect.PeopleServiceListTeamsProcedure, apiv1connect.PeopleServiceListMembersProcedure, apiv1connect.PeopleServiceGetUsageProcedure,
 		// Tokens are a team's own business: what somebody may do with which is decided for each.
 		apiv1connect.IdentityServiceCreateTokenProcedure, apiv1connect.IdentityServiceListTokensProcedure,
 		apiv1connect.IdentityServiceRevokeTokenProcedure:
@@ -59,6 +60,7 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 // authenticator turns credentials into viewers.
 type authenticator struct {
 	accounts Accounts
+	calls    *calls
 	cookie   string
 	every    time.Duration // between checks of a stream's credential
 }
@@ -118,6 +120,9 @@ func (a *authenticator) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		if err != nil {
 			return nil, err
 		}
+		if err := a.calls.take(ctx); err != nil {
+			return nil, err
+		}
 		return next(ctx, req)
 	}
 }
@@ -133,6 +138,9 @@ func (a *authenticator) WrapStreamingHandler(next connect.StreamingHandlerFunc) 
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
 		admitted, err := a.admit(ctx, conn.Spec().Procedure, conn.RequestHeader())
 		if err != nil {
+			return err
+		}
+		if err := a.calls.take(admitted); err != nil {
 			return err
 		}
 		streaming, cancel := context.WithCancelCause(admitted)

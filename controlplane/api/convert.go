@@ -183,7 +183,7 @@ func fileOf(f execution.File) *apiv1.File {
 func workflowOf(r workflow.Record) *apiv1.Workflow {
 	return &apiv1.Workflow{
 		Id: r.ID.String(), Name: r.Name, Team: r.Team, Labels: r.Labels, Description: r.Description, Digest: r.Digest,
-		Revision: int32Of(r.Revision), UpdatedAt: timeOf(r.UpdatedAt), Source: r.Source, Templates: r.Uses,
+		Revision: int32Of(r.Revision), UpdatedAt: timeOf(r.UpdatedAt), Source: r.Source, Templates: r.Uses, Restricted: r.Restricted,
 	}
 }
 
@@ -216,5 +216,5 @@ func clusterOf(c cluster.Cluster) *apiv1.Cluster {
 }
 
 func environmentOf(e cluster.Environment) *apiv1.Environment {
-	return &apiv1.Environment{Id: e.ID.String(), Name: e.Name, Cluster: e.ClusterName, Namespace: e.Namespace}
+	return &apiv1.Environment{Id: e.ID.String(), Name: e.Name, Cluster: e.ClusterName, Namespace: e.Namespace, Team: e.Team}
 }

@@ -49,6 +49,7 @@ type world struct {
 	life      time.Duration
 	team      string
 	done      []string
+	quota     tenant.Quota
 }
 
 func (w *world) check(ctx context.Context) error {

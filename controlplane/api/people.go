@@ -131,3 +131,30 @@ func (s *server) WithdrawInvitation(ctx context.Context, r *apiv1.WithdrawInvita
 	}
 	return &apiv1.WithdrawInvitationResponse{}, s.People.Withdraw(ctx, id)
 }
+
+// SetOwner implements PeopleServiceHandler.
+func (s *server) SetOwner(ctx context.Context, r *apiv1.SetOwnerRequest) (*apiv1.SetOwnerResponse, error) {
+	of := tenant.Thing{Kind: r.GetKind(), Name: r.GetName(), Version: r.GetVersion()}
+	return &apiv1.SetOwnerResponse{}, s.People.SetOwner(ctx, of, r.GetTeam())
+}
+
+// RestrictWorkflow implements PeopleServiceHandler.
+func (s *server) RestrictWorkflow(ctx context.Context, r *apiv1.RestrictWorkflowRequest) (*apiv1.RestrictWorkflowResponse, error) {
+	return &apiv1.RestrictWorkflowResponse{}, s.People.RestrictWorkflow(ctx, r.GetWorkflow(), r.GetRestricted())
+}
+
+// GetUsage implements PeopleServiceHandler.
+func (s *server) GetUsage(ctx context.Context, _ *apiv1.GetUsageRequest) (*apiv1.GetUsageResponse, error) {
+	list, err := s.People.Usage(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("get usage: %w", err)
+	}
+	out := &apiv1.GetUsageResponse{}
+	for _, u := range list {
+		if u.Name == tenant.CallsQuota {
+			u.Used = s.calls.used(ctx)
+		}
+		out.Usage = append(out.Usage, &apiv1.Usage{Name: u.Name, Description: u.What, Used: u.Used, Limit: u.Limit})
+	}
+	return out, nil
+}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"connectrpc.com/connect"
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/api"
@@ -59,6 +60,20 @@ func (f folk) Invitations(ctx context.Context) ([]tenant.Invitation, error) {
 
 func (f folk) Withdraw(ctx context.Context, _ uuid.UUID) error { return f.did(ctx, "withdraw") }
 
+func (f folk) SetOwner(ctx context.Context, of tenant.Thing, team string) error {
+	return f.did(ctx, "own "+of.String()+" "+team)
+}
+
+func (f folk) RestrictWorkflow(ctx context.Context, name string, _ bool) error {
+	return f.did(ctx, "restrict "+name)
+}
+
+func (f folk) Usage(ctx context.Context) ([]tenant.Usage, error) {
+	return tenant.Usages(f.quota, tenant.Quota{Runs: 3}), f.check(ctx)
+}
+
+func (f folk) Quota(context.Context) (tenant.Quota, error) { return f.quota, nil }
+
 // did remembers what was done.
 func (f folk) did(ctx context.Context, what string) error {
 	if err := f.check(ctx); err != nil {
@@ -108,6 +123,18 @@ func peopleCalls() map[string]call {
 			_, err := b.people.ListInvitations(ctx, &apiv1.ListInvitationsRequest{})
 			return err
 		}),
+		"SetOwner": of("catalog", func(ctx context.Context, b *bench) error {
+			_, err := b.people.SetOwner(ctx, &apiv1.SetOwnerRequest{Kind: "workflow", Name: "checkout", Team: "web"})
+			return err
+		}),
+		"RestrictWorkflow": of("catalog", func(ctx context.Context, b *bench) error {
+			_, err := b.people.RestrictWorkflow(ctx, &apiv1.RestrictWorkflowRequest{Workflow: "checkout", Restricted: true})
+			return err
+		}),
+		"GetUsage": of("read", func(ctx context.Context, b *bench) error {
+			_, err := b.people.GetUsage(ctx, &apiv1.GetUsageRequest{})
+			return err
+		}),
 		"WithdrawInvitation": of("admin", func(ctx context.Context, b *bench) error {
 			_, err := b.people.WithdrawInvitation(ctx, &apiv1.WithdrawInvitationRequest{Id: uuid.NewString()})
 			return err
@@ -129,5 +156,31 @@ func TestAPI_People(t *testing.T) {
 	removed, err := b.people.RemoveMember(t.Context(), &apiv1.RemoveMemberRequest{Email: "ann"})
 	if err != nil || removed.GetRevokedTokens() != 3 {
 		t.Errorf("removed %v, %v", removed, err)
+	}
+}
+
+// TestAPI_CallsQuota refuses what is beyond the quota of a minute, with a message that says until when.
+func TestAPI_CallsQuota(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "read", api.Timing{})
+	b.world.quota.Calls = 3
+	for n := range 5 {
+		_, err := b.people.ListTeams(t.Context(), &apiv1.ListTeamsRequest{})
+		if n < 3 && err != nil || n >= 3 && connect.CodeOf(err) != connect.CodeResourceExhausted {
+			t.Errorf("call %d: %v", n, err)
+		}
+		if n >= 3 && detail(t, err).GetHint() == "" {
+			t.Error("nothing says what to do")
+		}
+	}
+}
+
+func TestAPI_Usage(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "read", api.Timing{})
+	b.world.quota.Runs = 10
+	res, err := b.people.GetUsage(t.Context(), &apiv1.GetUsageRequest{})
+	if err != nil || len(res.GetUsage()) != 5 || res.GetUsage()[0].GetUsed() != 3 || res.GetUsage()[0].GetLimit() != 10 || res.GetUsage()[4].GetUsed() != 1 {
+		t.Errorf("%v, %v", res, err)
 	}
 }

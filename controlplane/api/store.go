@@ -140,6 +140,17 @@ type People interface {
 	Teams
 	Members
 	Invitations
+	Owners
+}
+
+// Owners keeps which team owns what, and how much the organization uses.
+type Owners interface {
+	SetOwner(ctx context.Context, of tenant.Thing, team string) error
+	RestrictWorkflow(ctx context.Context, name string, restricted bool) error
+	// Usage lists the quotas with their use, but that of calls.
+	Usage(ctx context.Context) ([]tenant.Usage, error)
+	// Quota returns what the viewer's organization may use.
+	Quota(ctx context.Context) (tenant.Quota, error)
 }
 
 // Teams keeps teams.

@@ -159,7 +159,7 @@ func (p *parts) telemetry(ctx context.Context) error {
 
 // records opens the store and, at the first start, fills it.
 func (p *parts) records(ctx context.Context) error {
-	records, err := store.Open(ctx, p.Config.Database, store.WithReissue(dispatch.Reissue))
+	records, err := store.Open(ctx, p.Config.Database, store.WithReissue(dispatch.Reissue), store.WithQuota(p.Config.Quota))
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}

@@ -44,6 +44,7 @@ type Environment struct {
 	ClusterID   ID
 	ClusterName string
 	Namespace   string
+	Team        string // that owns it; empty when none does, and when it is not asked for
 }
 
 // Identity is what is needed to check an agent's credential.

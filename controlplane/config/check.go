@@ -53,6 +53,13 @@ func (c *Config) check() (faults []error) {
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		fault("--log-format: %q is neither text nor json", c.LogFormat)
 	}
+	for flag, n := range map[string]int64{
+		"quota-runs": c.Quota.Runs, "quota-queued": c.Quota.Queued, "quota-log-bytes": c.Quota.LogBytes, "quota-clusters": c.Quota.Clusters, "quota-api-calls": c.Quota.Calls,
+	} {
+		if n < 0 {
+			fault("--%s: %d is below zero; 0 means without limit", flag, n)
+		}
+	}
 	if c.KeepResults != 0 && c.KeepResults < leastResults {
 		fault("--keep-results: %d days are fewer than %d, by which tests are judged and releases find what ran before; 0 keeps all", c.KeepResults, leastResults)
 	}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/seatrial/seatrial/controlplane/tenant"
 )
 
 // Config is how the control plane runs. The zero value, once completed, is one process with everything in its data directory.
@@ -42,6 +44,8 @@ type Config struct {
 	AdminPassword string // empty: made up and printed once
 
 	KeepResults int // days that test results are kept which are no evidence for a release; 0 for all time
+
+	Quota tenant.Quota // of an organization that has none of its own
 
 	MetricsListen string
 	OTLPEndpoint  string // URL of an OpenTelemetry collector; empty for no traces
@@ -146,6 +150,11 @@ func (c *Config) flags() *pflag.FlagSet {
 	f.BoolVar(&c.S3.Insecure, "s3-insecure", false, "plaintext to the object store")
 	f.StringVar(&c.AdminEmail, "admin-email", "admin@localhost", "e-mail of the first administrator, used at the first start")
 	f.StringVar(&c.AdminPassword, "admin-password", "", "password of the first administrator (default: made up and printed once)")
+	f.Int64Var(&c.Quota.Runs, "quota-runs", 0, "runs that an organization may have at once; 0 for no limit, as with all quotas")
+	f.Int64Var(&c.Quota.Queued, "quota-queued", 0, "runs of an organization that may wait")
+	f.Int64Var(&c.Quota.LogBytes, "quota-log-bytes", 0, "bytes of logs of an organization a day; beyond them no run begins")
+	f.Int64Var(&c.Quota.Clusters, "quota-clusters", 0, "clusters that an organization may enroll")
+	f.Int64Var(&c.Quota.Calls, "quota-api-calls", 0, "calls of the API that an organization may make a minute, with each replica")
 	f.IntVar(&c.KeepResults, "keep-results", 400, "days that test results are kept; those that are evidence for a release stay; 0 keeps all")
 	f.StringVar(&c.MetricsListen, "metrics-listen", "", "address of /metrics (default: on --listen when that is loopback, else none)")
 	f.StringVar(&c.OTLPEndpoint, "otlp-endpoint", "", "URL of an OpenTelemetry collector (gRPC) for traces")

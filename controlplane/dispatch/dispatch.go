@@ -82,6 +82,9 @@ func (d *Dispatcher) Start(ctx context.Context, req execution.Request) (e execut
 	if err != nil {
 		return e, false, err
 	}
+	if err := d.admit(ctx, len(n.Runs)); err != nil {
+		return e, false, err
+	}
 	id, existed, err := d.store.CreateExecution(ctx, n)
 	if err != nil {
 		return e, false, fmt.Errorf("store execution of %s: %w", req.Workflow, err)
@@ -103,6 +106,22 @@ func (d *Dispatcher) Start(ctx context.Context, req execution.Request) (e execut
 	d.log.InfoContext(ctx, "execution accepted", "execution", id, "workflow", req.Workflow, "runs", len(n.Runs),
 		"trigger", n.Execution.Trigger)
 	return accepted(n), false, nil
+}
+
+// admit returns fault.Exhausted when the organization has no room for more runs.
+func (d *Dispatcher) admit(ctx context.Context, runs int) error {
+	quota, err := d.store.Quota(ctx)
+	if err != nil {
+		return fmt.Errorf("read quotas: %w", err)
+	}
+	if quota.Queued == 0 && quota.LogBytes == 0 {
+		return nil
+	}
+	use, err := d.store.Use(ctx)
+	if err != nil {
+		return fmt.Errorf("read what is used: %w", err)
+	}
+	return quota.Admit(use, runs) //nolint:wrapcheck // a fault that speaks for itself
 }
 
 // Cancel asks for the end of an execution. Cancelling what has ended is fault.Conflict.

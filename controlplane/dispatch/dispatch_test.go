@@ -76,6 +76,7 @@ spec:
 
 // memory is a store that keeps the promises of dispatch.Store for one organization.
 type memory struct {
+	quota, use   tenant.Quota
 	workflows    map[string]workflow.Record
 	templates    map[string]workflow.Record
 	environments map[string]cluster.Environment
@@ -120,6 +121,9 @@ func (m *memory) Workflow(_ context.Context, name string) (workflow.Record, erro
 	}
 	return workflow.Record{}, fault.New(fault.NotFound, "there is no workflow %q", name)
 }
+
+func (m *memory) Quota(context.Context) (tenant.Quota, error) { return m.quota, nil }
+func (m *memory) Use(context.Context) (tenant.Quota, error)   { return m.use, nil }
 
 func (m *memory) Loads(context.Context, []cluster.ID) (map[cluster.ID]cluster.Load, error) {
 	return m.loads, nil

@@ -54,3 +54,16 @@ func TestDispatcher_Rights(t *testing.T) {
 		})
 	}
 }
+
+func TestDispatcher_Quota(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.store.quota, b.store.use = tenant.Quota{Queued: 5}, tenant.Quota{Queued: 5}
+	if _, _, err := b.Start(as(t, tenant.ScopeRun), execution.Request{Workflow: "shop"}); !fault.Is(err, fault.Exhausted) {
+		t.Errorf("one more run than may wait: %v", err)
+	}
+	b.store.use.Queued = 4
+	if _, _, err := b.Start(as(t, tenant.ScopeRun), execution.Request{Workflow: "shop"}); err != nil {
+		t.Errorf("there is a place: %v", err)
+	}
+}

@@ -16,6 +16,7 @@ import (
 type Store interface {
 	Calls
 	Catalog
+	Quotas
 	// Execution returns an execution with runs, attempts and steps, or fault.NotFound.
 	Execution(ctx context.Context, id execution.ID) (execution.Execution, error)
 	// CreateExecution stores n in one transaction, with the start commands of the runs that
@@ -34,6 +35,12 @@ type Store interface {
 	Admit(ctx context.Context, id execution.ID) (execution.Effects, error)
 	// AdmitWaiting does so wherever somebody waits although there is a place. It runs as system.
 	AdmitWaiting(ctx context.Context) (map[tenant.ID]execution.Effects, error)
+}
+
+// Quotas are what the viewer's organization may use, and what it uses.
+type Quotas interface {
+	Quota(ctx context.Context) (tenant.Quota, error)
+	Use(ctx context.Context) (tenant.Quota, error)
 }
 
 // Catalog is what is to be executed, where, and what is known of it.

@@ -53,11 +53,21 @@ type InvitationStore interface {
 	AcceptInvitation(ctx context.Context, i tenant.Invitation, name, passwordHash string) (tenant.Member, error)
 }
 
+// OwnerStore keeps which team owns what, and how much of the instance the organization uses.
+type OwnerStore interface {
+	// SetOwner returns fault.Forbidden unless the viewer acts for the team that has it.
+	SetOwner(ctx context.Context, of tenant.Thing, team string) error
+	RestrictWorkflow(ctx context.Context, name string, restricted bool) error
+	Quota(ctx context.Context) (tenant.Quota, error)
+	Use(ctx context.Context) (tenant.Quota, error)
+}
+
 // Store is what people needs of the database.
 type Store interface {
 	TeamStore
 	MemberStore
 	InvitationStore
+	OwnerStore
 }
 
 // Secrets makes and hashes what only one person may know.

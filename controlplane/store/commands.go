@@ -42,8 +42,14 @@ func (s *Store) TakeCommands(ctx context.Context, epoch int64, limit int, resend
 		if err != nil {
 			return err
 		}
+		room := 0
 		if limit > 0 {
-			starts, err := s.due(ctx, tx, limit, due, agentcommand.Kind(string(record.Start)), agentcommand.Not(cancelled()))
+			if room, err = s.places(ctx, tx, v.Organization, limit); err != nil {
+				return err
+			}
+		}
+		if room > 0 {
+			starts, err := s.due(ctx, tx, room, due, agentcommand.Kind(string(record.Start)), agentcommand.Not(cancelled()))
 			if err != nil {
 				return err
 			}

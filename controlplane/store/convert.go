@@ -106,6 +106,9 @@ func environmentRecord(row *db.Environment) cluster.Environment {
 	if row.Edges.Cluster != nil {
 		out.ClusterName = row.Edges.Cluster.Name
 	}
+	if row.Edges.Team != nil {
+		out.Team = row.Edges.Team.Name
+	}
 	return out
 }
 

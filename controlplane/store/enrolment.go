@@ -24,7 +24,7 @@ const newTokenHint = "Make a new one with: seatrial cluster enroll NAME." //noli
 
 // Environments lists by name.
 func (s *Store) Environments(ctx context.Context) ([]record.Environment, error) {
-	rows, err := s.db.Read().Environment.Query().WithCluster().Order(environment.ByName()).All(ctx)
+	rows, err := s.db.Read().Environment.Query().WithCluster().WithTeam().Order(environment.ByName()).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
 	}
@@ -68,6 +68,9 @@ func (s *Store) clusterToEnroll(ctx context.Context, tx *db.Tx, v tenant.Viewer,
 	row, err := locked(s, tx.Cluster.Query().Where(cluster.Name(name))).Only(ctx)
 	switch {
 	case db.IsNotFound(err):
+		if err := s.mayEnroll(ctx, tx, v.Organization); err != nil {
+			return nil, err
+		}
 		row, err = tx.Cluster.Create().SetOrganizationID(v.Organization).SetName(name).Save(ctx)
 		if database.Unique(err) {
 			err = database.ErrRetry

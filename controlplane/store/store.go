@@ -28,6 +28,7 @@ type Store struct {
 	clock func() time.Time
 
 	reissue Reissue // nil when nothing is tried anew
+	quota   tenant.Quota
 }
 
 // Option changes a Store.
@@ -35,6 +36,9 @@ type Option func(*Store)
 
 // WithClock replaces the clock.
 func WithClock(clock func() time.Time) Option { return func(s *Store) { s.clock = clock } }
+
+// WithQuota says what an organization may use that has no quota of its own.
+func WithQuota(q tenant.Quota) Option { return func(s *Store) { s.quota = q } }
 
 // Open opens the database that dsn names ("sqlite:PATH" or "postgres://…") and brings it to the schema of this version.
 func Open(ctx context.Context, dsn string, options ...Option) (*Store, error) {

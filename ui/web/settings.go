@@ -41,6 +41,9 @@ func (s *site) settings() map[string]memberPage {
 		"POST " + home + "/teams/{team}/rename":       s.renameTeam,
 		"POST " + home + "/teams/{team}/delete":       s.deleteTeam,
 		"GET " + home + "/tokens":                     s.tokens,
+		"GET " + home + "/usage":                      s.usage,
+		"POST /o/{org}/workflows/{name}/owner":        s.setOwner,
+		"POST /o/{org}/workflows/{name}/restricted":   s.restrict,
 		"POST " + home + "/tokens":                    s.createToken,
 		"POST " + home + "/tokens/{id}/revoke":        s.revokeToken,
 	}

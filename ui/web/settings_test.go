@@ -67,6 +67,27 @@ func TestSettings_Forms(t *testing.T) {
 	}
 }
 
+func TestWorkflow_Owner(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	const at = "/o/acme/workflows/checkout-api"
+	for path, tc := range map[string]struct {
+		form url.Values
+		says string
+	}{"/owner": {url.Values{"team": {"retired"}}, "Owned by retired"}, "/restricted": {url.Values{"restricted": {"yes"}}, "run by it only"}} {
+		if got := s.post(t, at+path, tc.form); got.code != http.StatusSeeOther {
+			t.Fatalf("%s: status %d", path, got.code)
+		}
+		if got := s.get(t, at); !strings.Contains(got.body, tc.says) {
+			t.Errorf("the page does not say %q", tc.says)
+		}
+	}
+	s.world.Member.Viewer.Role = tenant.RoleMaintainer
+	if got := s.get(t, at); strings.Contains(got.body, "Hand it to the team") {
+		t.Error("a maintainer of another team is offered to change it")
+	}
+}
+
 // TestSettings_Roles shows the forms only to those who may send them.
 func TestSettings_Roles(t *testing.T) {
 	t.Parallel()

@@ -33,6 +33,11 @@ func (s *site) showWorkflow(w http.ResponseWriter, r *http.Request, m view.Membe
 		Frame: s.frame(r, flow.Record.Name, parts.Catalog), Workflow: flow, Runs: runs, Environments: places,
 		MayRun: m.Viewer.Allows(tenant.ScopeRun), Role: string(m.Viewer.Role), Form: form,
 	}
+	if p.MayChange = m.Viewer.Allows(tenant.ScopeCatalog) && m.Viewer.Acts(flow.Record.TeamID); p.MayChange {
+		if p.Teams, err = s.People.Teams(r.Context()); err != nil {
+			return err
+		}
+	}
 	return render(r.Context(), w, status, pages.Workflow, p)
 }
 

@@ -51,6 +51,7 @@ type Facts interface {
 type Credentials interface {
 	auth.AccountStore
 	people.Store
+	SetQuota(ctx context.Context, org tenant.ID, q tenant.Quota) error
 	auth.AgentStore
 	auth.KeyStore
 }
@@ -69,7 +70,7 @@ type Open func(t *testing.T, clock func() time.Time) Store
 func Run(t *testing.T, open Open) {
 	t.Helper()
 	groups := map[string]map[string]func(t *testing.T, f *fixture){
-		"Accounts": accounts(), "People": folk(), "Tokens": tokens(), "Factors": factors(), "Catalog": catalog(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
+		"Accounts": accounts(), "People": folk(), "Owners": owners(), "Tokens": tokens(), "Factors": factors(), "Catalog": catalog(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
 		"Pauses": pauses(), "Commands": commands(), "Reports": reports(), "Retries": retries(), "Logs": logs(), "Files": files(),
 		"Exits": exits(), "Runs": runs(), "Groups": groups(), "Calls": calls(), "Services": beside(), "Releases": releases(), "Tests": cases(),
 		"Facts": facts(), "Insights": insights(), "Failures": failures(), "Covering": covering(), "Tenancy": tenancy(), "Race": races(),

@@ -62,9 +62,9 @@ func (a *app) getEnvironments(ctx context.Context, cl clients, _ string) (table,
 	if err != nil {
 		return table{}, err
 	}
-	t := table{message: res, header: []string{"NAME", "CLUSTER", "NAMESPACE"}}
+	t := table{message: res, header: []string{"NAME", "CLUSTER", "NAMESPACE", "TEAM"}}
 	for _, e := range res.GetEnvironments() {
-		t.rows = append(t.rows, []string{e.GetName(), e.GetCluster(), e.GetNamespace()})
+		t.rows = append(t.rows, []string{e.GetName(), e.GetCluster(), e.GetNamespace(), e.GetTeam()})
 	}
 	return t, nil
 }

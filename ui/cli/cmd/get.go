@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) get() *cobra.Command {
-	c := &cobra.Command{Use: "get", Short: "Show workflows, templates, policies, executions, tests, files, clusters, environments"}
+	c := &cobra.Command{Use: "get", Short: "Show workflows, templates, policies, executions, tests, files, clusters, environments, usage"}
 	c.AddCommand(
 		a.getter("workflows", []string{"wf"}, 0, a.getWorkflows),
 		a.getter("workflow NAME", nil, 1, a.getWorkflow),
@@ -26,6 +26,7 @@ func (a *app) get() *cobra.Command {
 		a.getter("tests EXECUTION", []string{"test", "results"}, 1, a.getTests),
 		a.getter("files EXECUTION", []string{"file", "artifacts"}, 1, a.getFiles),
 		a.getter("clusters", []string{"cluster"}, 0, a.getClusters),
+		a.getter("usage", []string{"quotas"}, 0, a.getUsage),
 		a.getter("environments", []string{"environment", "env"}, 0, a.getEnvironments),
 	)
 	return c

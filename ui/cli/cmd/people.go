@@ -46,8 +46,45 @@ func (a *app) team() *cobra.Command {
 		a.doer("delete NAME", "Delete a team that owns nothing and has nobody", 1, func(ctx context.Context, cl clients, args []string) (string, error) {
 			_, err := cl.people.DeleteTeam(ctx, &apiv1.DeleteTeamRequest{Name: args[0]})
 			return fmt.Sprintf("Team %s is deleted.", args[0]), err
-		}))
+		}), a.own(), a.restrict("restrict", "Keep a workflow to its team: nobody else may run it", true),
+		a.restrict("share", "Let every team run a workflow again", false))
 	return c
+}
+
+func (a *app) own() *cobra.Command {
+	var version string
+	c := a.doer("own TEAM KIND NAME", "Hand a workflow, template, policy, environment or release to a team", 3, func(ctx context.Context, cl clients, args []string) (string, error) {
+		_, err := cl.people.SetOwner(ctx, &apiv1.SetOwnerRequest{Team: args[0], Kind: args[1], Name: args[2], Version: version})
+		return fmt.Sprintf("The %s %s belongs to the team %s.", args[1], args[2], args[0]), err
+	})
+	c.Flags().StringVar(&version, "version", "", "of a release, whose name is that of the application")
+	return c
+}
+
+func (a *app) restrict(verb, short string, restricted bool) *cobra.Command {
+	return a.doer(verb+" WORKFLOW", short, 1, func(ctx context.Context, cl clients, args []string) (string, error) {
+		_, err := cl.people.RestrictWorkflow(ctx, &apiv1.RestrictWorkflowRequest{Workflow: args[0], Restricted: restricted})
+		if restricted {
+			return fmt.Sprintf("Only its team may run %s.", args[0]), err
+		}
+		return fmt.Sprintf("Every team may run %s.", args[0]), err
+	})
+}
+
+func (a *app) getUsage(ctx context.Context, cl clients, _ string) (table, error) {
+	res, err := cl.people.GetUsage(ctx, &apiv1.GetUsageRequest{})
+	if err != nil {
+		return table{}, err
+	}
+	t := table{message: res, header: []string{"QUOTA", "USED", "LIMIT", "OF"}}
+	for _, u := range res.GetUsage() {
+		limit := "none"
+		if u.GetLimit() > 0 {
+			limit = strconv.FormatInt(u.GetLimit(), 10)
+		}
+		t.rows = append(t.rows, []string{u.GetName(), strconv.FormatInt(u.GetUsed(), 10), limit, u.GetDescription()})
+	}
+	return t, nil
 }
 
 func (a *app) getTeams(ctx context.Context, cl clients, _ string) (table, error) {

@@ -64,6 +64,20 @@ func (folk) WithdrawInvitation(context.Context, *apiv1.WithdrawInvitationRequest
 	return &apiv1.WithdrawInvitationResponse{}, nil
 }
 
+func (folk) SetOwner(context.Context, *apiv1.SetOwnerRequest) (*apiv1.SetOwnerResponse, error) {
+	return &apiv1.SetOwnerResponse{}, nil
+}
+
+func (folk) RestrictWorkflow(context.Context, *apiv1.RestrictWorkflowRequest) (*apiv1.RestrictWorkflowResponse, error) {
+	return &apiv1.RestrictWorkflowResponse{}, nil
+}
+
+func (folk) GetUsage(context.Context, *apiv1.GetUsageRequest) (*apiv1.GetUsageResponse, error) {
+	return &apiv1.GetUsageResponse{Usage: []*apiv1.Usage{
+		{Name: "runs", Description: "runs at once", Used: 3, Limit: 10}, {Name: "clusters", Description: "clusters", Used: 2},
+	}}, nil
+}
+
 func (p *plane) ListTokens(context.Context, *apiv1.ListTokensRequest) (*apiv1.ListTokensResponse, error) {
 	return &apiv1.ListTokensResponse{Tokens: []*apiv1.Token{
 		{Id: "00000000-0000-0000-0000-000000000001", Name: "ci", Team: "web", Hint: "st_abcdef", Scopes: []string{"read", "run"}, Workflows: []string{"pay-*"}, Maker: "ada@acme.example", LastUsedAt: instant(1), ExpiresAt: instant(2)},
@@ -85,6 +99,8 @@ func TestPeople(t *testing.T) {
 		"member-remove": {"member", "remove", "bea@acme.example", "--revoke-tokens"},
 		"invite-create": {"invite", "create", "dan@acme.example", "--role", "viewer"}, "invite-list": {"invite", "list"},
 		"invite-withdraw": {"invite", "withdraw", "dan@acme.example"}, "invite-withdraw-none": {"invite", "withdraw", "eve@acme.example"},
+		"team-own": {"team", "own", "web", "release", "shop", "--version", "1.2"}, "team-restrict": {"team", "restrict", "smoke"},
+		"team-share": {"team", "share", "smoke"}, "get-usage": {"get", "usage"},
 		"token-list": {"token", "list"}, "token-revoke": {"token", "revoke", "00000000-0000-0000-0000-000000000001"},
 	} {
 		t.Run(name, func(t *testing.T) {

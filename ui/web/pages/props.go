@@ -8,6 +8,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/release"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/ui/web/parts"
 	"github.com/seatrial/seatrial/ui/web/view"
@@ -84,6 +85,8 @@ type WorkflowProps struct {
 	Runs         []execution.Execution
 	Environments []cluster.Environment
 	MayRun       bool
+	MayChange    bool          // the viewer maintains what its team owns
+	Teams        []tenant.Team // only where it may be changed
 	Role         string
 	Form         RunForm
 }

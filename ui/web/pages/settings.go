@@ -3,6 +3,7 @@ package pages
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ui/web/parts"
 	"github.com/seatrial/seatrial/ui/web/qr"
+	"github.com/seatrial/seatrial/ui/web/words"
 )
 
 const passwordHint = "At least 10 characters; a few words are easy to keep in mind and hard to guess."
@@ -74,6 +76,36 @@ type TokensProps struct {
 	Made   tenant.Token
 }
 
+// UsageProps are what the page of quotas shows.
+type UsageProps struct {
+	SettingsProps
+	Usage []tenant.Usage
+}
+
+// usageKind is a class of the style sheet and a word for a quota.
+func usageKind(u tenant.Usage) (kind, word string) {
+	switch {
+	case u.Limit == 0:
+		return "passed", "no limit"
+	case u.Used >= u.Limit:
+		return "failed", "used up"
+	case u.Used*10 >= u.Limit*9:
+		return "flaky", "nearly used up"
+	}
+	return "passed", "free"
+}
+
+func usageClass(u tenant.Usage) string { k, _ := usageKind(u); return k }
+func usageWord(u tenant.Usage) string { _, w := usageKind(u); return w }
+
+// usageAmount says how much of a quota it is.
+func usageAmount(u tenant.Usage, n int64) string {
+	if u.Name == "log-bytes" {
+		return words.Size(n)
+	}
+	return strconv.FormatInt(n, 10)
+}
+
 // TokenForm is what somebody filled in for a token.
 type TokenForm struct {
 	Name, Team, Workflows, Environments, Days string
@@ -84,7 +116,7 @@ type TokenForm struct {
 type tab struct{ Part, Word string }
 
 func tabs() []tab {
-	return []tab{{"account", "Your account"}, {"members", "Members"}, {"teams", "Teams"}, {"tokens", "API tokens"}}
+	return []tab{{"account", "Your account"}, {"members", "Members"}, {"teams", "Teams"}, {"tokens", "API tokens"}, {"usage", "Usage"}}
 }
 
 func settingsPath(f parts.Frame, more ...string) string {

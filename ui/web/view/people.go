@@ -43,6 +43,15 @@ type People interface {
 	Teams
 	Members
 	Invitations
+	Owners
+}
+
+// Owners keeps which team owns what, and how much the organization uses.
+type Owners interface {
+	SetOwner(ctx context.Context, of tenant.Thing, team string) error
+	RestrictWorkflow(ctx context.Context, name string, restricted bool) error
+	// Usage lists the quotas with their use.
+	Usage(ctx context.Context) ([]tenant.Usage, error)
 }
 
 // Teams keeps teams.

@@ -290,3 +290,29 @@ func samplePeople(p *People) {
 		CreatedAt: now.Add(-9 * time.Hour), SeenAt: now.Add(-8 * time.Hour), ExpiresAt: now.Add(3 * time.Hour),
 	})
 }
+
+// SetOwner hands something to another team; of workflows only.
+func (p *People) SetOwner(ctx context.Context, of tenant.Thing, team string) error {
+	for i := range p.world.Workflows {
+		if r := &p.world.Workflows[i].Record; r.Name == of.Name {
+			r.Team = team
+		}
+	}
+	return p.allowed(ctx)
+}
+
+// RestrictWorkflow keeps a workflow to its team.
+func (p *People) RestrictWorkflow(ctx context.Context, name string, restricted bool) error {
+	for i := range p.world.Workflows {
+		if r := &p.world.Workflows[i].Record; r.Name == name {
+			r.Restricted = restricted
+		}
+	}
+	return p.allowed(ctx)
+}
+
+// Usage is that of a busy day.
+func (p *People) Usage(ctx context.Context) ([]tenant.Usage, error) {
+	quota := tenant.Quota{Runs: 200, Queued: 5000, LogBytes: 20 << 30}
+	return tenant.Usages(quota, tenant.Quota{Runs: 183, Queued: 512, LogBytes: 20 << 30, Clusters: 3, Calls: 41}), p.world.allowed(ctx)
+}

@@ -375,7 +375,9 @@ type Workflow struct {
 	Source string   `protobuf:"bytes,9,opt,name=source,proto3" json:"source,omitempty"`
 	Params []*Param `protobuf:"bytes,10,rep,name=params,proto3" json:"params,omitempty"`
 	// Names of the templates that the document uses itself; only in GetWorkflow.
-	Templates     []string `protobuf:"bytes,11,rep,name=templates,proto3" json:"templates,omitempty"`
+	Templates []string `protobuf:"bytes,11,rep,name=templates,proto3" json:"templates,omitempty"`
+	// Only its team may run it.
+	Restricted    bool `protobuf:"varint,12,opt,name=restricted,proto3" json:"restricted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -485,6 +487,13 @@ func (x *Workflow) GetTemplates() []string {
 		return x.Templates
 	}
 	return nil
+}
+
+func (x *Workflow) GetRestricted() bool {
+	if x != nil {
+		return x.Restricted
+	}
+	return false
 }
 
 // Template is what workflows build upon with spec.use.
@@ -3879,11 +3888,13 @@ func (x *Cluster) GetEnrolled() bool {
 }
 
 type Environment struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Cluster       string                 `protobuf:"bytes,3,opt,name=cluster,proto3" json:"cluster,omitempty"`
-	Namespace     string                 `protobuf:"bytes,4,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Id        string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name      string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Cluster   string                 `protobuf:"bytes,3,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	Namespace string                 `protobuf:"bytes,4,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// That owns it; empty when none does.
+	Team          string `protobuf:"bytes,5,opt,name=team,proto3" json:"team,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3942,6 +3953,13 @@ func (x *Environment) GetCluster() string {
 func (x *Environment) GetNamespace() string {
 	if x != nil {
 		return x.Namespace
+	}
+	return ""
+}
+
+func (x *Environment) GetTeam() string {
+	if x != nil {
+		return x.Team
 	}
 	return ""
 }
@@ -4970,7 +4988,7 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x12\n" +
 	"\x04line\x18\x02 \x01(\x05R\x04line\x12\x16\n" +
 	"\x06column\x18\x03 \x01(\x05R\x06column\x12\x18\n" +
-	"\amessage\x18\x04 \x01(\tR\amessage\"\xb3\x03\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\"\xd3\x03\n" +
 	"\bWorkflow\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -4984,7 +5002,10 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x06source\x18\t \x01(\tR\x06source\x12.\n" +
 	"\x06params\x18\n" +
 	" \x03(\v2\x16.seatrial.api.v1.ParamR\x06params\x12\x1c\n" +
-	"\ttemplates\x18\v \x03(\tR\ttemplates\x1a9\n" +
+	"\ttemplates\x18\v \x03(\tR\ttemplates\x12\x1e\n" +
+	"\n" +
+	"restricted\x18\f \x01(\bR\n" +
+	"restricted\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd1\x03\n" +
@@ -5304,12 +5325,13 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"namespaces\x18\t \x03(\tR\n" +
 	"namespaces\x12\x1a\n" +
 	"\benrolled\x18\n" +
-	" \x01(\bR\benrolled\"i\n" +
+	" \x01(\bR\benrolled\"}\n" +
 	"\vEnvironment\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
 	"\acluster\x18\x03 \x01(\tR\acluster\x12\x1c\n" +
-	"\tnamespace\x18\x04 \x01(\tR\tnamespace\"\x97\x01\n" +
+	"\tnamespace\x18\x04 \x01(\tR\tnamespace\x12\x12\n" +
+	"\x04team\x18\x05 \x01(\tR\x04team\"\x97\x01\n" +
 	"\x14EnrollClusterRequest\x12?\n" +
 	"\x04name\x18\x01 \x01(\tB+\xbaH(r&2$^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$R\x04name\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12 \n" +

@@ -24,6 +24,351 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type SetOwnerRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// workflow, template, policy, environment or release.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Of a release.
+	Version       string `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	Team          string `protobuf:"bytes,4,opt,name=team,proto3" json:"team,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetOwnerRequest) Reset() {
+	*x = SetOwnerRequest{}
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetOwnerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetOwnerRequest) ProtoMessage() {}
+
+func (x *SetOwnerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetOwnerRequest.ProtoReflect.Descriptor instead.
+func (*SetOwnerRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *SetOwnerRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *SetOwnerRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SetOwnerRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *SetOwnerRequest) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+type SetOwnerResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetOwnerResponse) Reset() {
+	*x = SetOwnerResponse{}
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetOwnerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetOwnerResponse) ProtoMessage() {}
+
+func (x *SetOwnerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetOwnerResponse.ProtoReflect.Descriptor instead.
+func (*SetOwnerResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{1}
+}
+
+type RestrictWorkflowRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Workflow      string                 `protobuf:"bytes,1,opt,name=workflow,proto3" json:"workflow,omitempty"`
+	Restricted    bool                   `protobuf:"varint,2,opt,name=restricted,proto3" json:"restricted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestrictWorkflowRequest) Reset() {
+	*x = RestrictWorkflowRequest{}
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestrictWorkflowRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestrictWorkflowRequest) ProtoMessage() {}
+
+func (x *RestrictWorkflowRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestrictWorkflowRequest.ProtoReflect.Descriptor instead.
+func (*RestrictWorkflowRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *RestrictWorkflowRequest) GetWorkflow() string {
+	if x != nil {
+		return x.Workflow
+	}
+	return ""
+}
+
+func (x *RestrictWorkflowRequest) GetRestricted() bool {
+	if x != nil {
+		return x.Restricted
+	}
+	return false
+}
+
+type RestrictWorkflowResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestrictWorkflowResponse) Reset() {
+	*x = RestrictWorkflowResponse{}
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestrictWorkflowResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestrictWorkflowResponse) ProtoMessage() {}
+
+func (x *RestrictWorkflowResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestrictWorkflowResponse.ProtoReflect.Descriptor instead.
+func (*RestrictWorkflowResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{3}
+}
+
+type GetUsageRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetUsageRequest) Reset() {
+	*x = GetUsageRequest{}
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetUsageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetUsageRequest) ProtoMessage() {}
+
+func (x *GetUsageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetUsageRequest.ProtoReflect.Descriptor instead.
+func (*GetUsageRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{4}
+}
+
+// Usage is one quota.
+type Usage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// runs, queued, log-bytes, clusters or api-calls.
+	Name        string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	Used        int64  `protobuf:"varint,3,opt,name=used,proto3" json:"used,omitempty"`
+	// Zero means without limit.
+	Limit         int64 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Usage) Reset() {
+	*x = Usage{}
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Usage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Usage) ProtoMessage() {}
+
+func (x *Usage) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Usage.ProtoReflect.Descriptor instead.
+func (*Usage) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Usage) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Usage) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Usage) GetUsed() int64 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
+func (x *Usage) GetLimit() int64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type GetUsageResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Usage         []*Usage               `protobuf:"bytes,1,rep,name=usage,proto3" json:"usage,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetUsageResponse) Reset() {
+	*x = GetUsageResponse{}
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetUsageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetUsageResponse) ProtoMessage() {}
+
+func (x *GetUsageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetUsageResponse.ProtoReflect.Descriptor instead.
+func (*GetUsageResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *GetUsageResponse) GetUsage() []*Usage {
+	if x != nil {
+		return x.Usage
+	}
+	return nil
+}
+
 type Team struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Name    string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -39,7 +384,7 @@ type Team struct {
 
 func (x *Team) Reset() {
 	*x = Team{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[0]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -51,7 +396,7 @@ func (x *Team) String() string {
 func (*Team) ProtoMessage() {}
 
 func (x *Team) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[0]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -64,7 +409,7 @@ func (x *Team) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Team.ProtoReflect.Descriptor instead.
 func (*Team) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{0}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Team) GetName() string {
@@ -118,7 +463,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[1]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -130,7 +475,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[1]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -143,7 +488,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{1}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Member) GetEmail() string {
@@ -204,7 +549,7 @@ type Invitation struct {
 
 func (x *Invitation) Reset() {
 	*x = Invitation{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[2]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -216,7 +561,7 @@ func (x *Invitation) String() string {
 func (*Invitation) ProtoMessage() {}
 
 func (x *Invitation) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[2]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -229,7 +574,7 @@ func (x *Invitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invitation.ProtoReflect.Descriptor instead.
 func (*Invitation) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{2}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Invitation) GetId() string {
@@ -289,7 +634,7 @@ type ListTeamsRequest struct {
 
 func (x *ListTeamsRequest) Reset() {
 	*x = ListTeamsRequest{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[3]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -301,7 +646,7 @@ func (x *ListTeamsRequest) String() string {
 func (*ListTeamsRequest) ProtoMessage() {}
 
 func (x *ListTeamsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[3]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -314,7 +659,7 @@ func (x *ListTeamsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTeamsRequest.ProtoReflect.Descriptor instead.
 func (*ListTeamsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{3}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{10}
 }
 
 type ListTeamsResponse struct {
@@ -326,7 +671,7 @@ type ListTeamsResponse struct {
 
 func (x *ListTeamsResponse) Reset() {
 	*x = ListTeamsResponse{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[4]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -338,7 +683,7 @@ func (x *ListTeamsResponse) String() string {
 func (*ListTeamsResponse) ProtoMessage() {}
 
 func (x *ListTeamsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[4]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -351,7 +696,7 @@ func (x *ListTeamsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTeamsResponse.ProtoReflect.Descriptor instead.
 func (*ListTeamsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{4}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListTeamsResponse) GetTeams() []*Team {
@@ -370,7 +715,7 @@ type CreateTeamRequest struct {
 
 func (x *CreateTeamRequest) Reset() {
 	*x = CreateTeamRequest{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[5]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -382,7 +727,7 @@ func (x *CreateTeamRequest) String() string {
 func (*CreateTeamRequest) ProtoMessage() {}
 
 func (x *CreateTeamRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[5]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -395,7 +740,7 @@ func (x *CreateTeamRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTeamRequest.ProtoReflect.Descriptor instead.
 func (*CreateTeamRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{5}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CreateTeamRequest) GetName() string {
@@ -414,7 +759,7 @@ type CreateTeamResponse struct {
 
 func (x *CreateTeamResponse) Reset() {
 	*x = CreateTeamResponse{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[6]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -426,7 +771,7 @@ func (x *CreateTeamResponse) String() string {
 func (*CreateTeamResponse) ProtoMessage() {}
 
 func (x *CreateTeamResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[6]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -439,7 +784,7 @@ func (x *CreateTeamResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTeamResponse.ProtoReflect.Descriptor instead.
 func (*CreateTeamResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{6}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CreateTeamResponse) GetTeam() *Team {
@@ -459,7 +804,7 @@ type RenameTeamRequest struct {
 
 func (x *RenameTeamRequest) Reset() {
 	*x = RenameTeamRequest{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[7]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -471,7 +816,7 @@ func (x *RenameTeamRequest) String() string {
 func (*RenameTeamRequest) ProtoMessage() {}
 
 func (x *RenameTeamRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[7]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -484,7 +829,7 @@ func (x *RenameTeamRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenameTeamRequest.ProtoReflect.Descriptor instead.
 func (*RenameTeamRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{7}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RenameTeamRequest) GetName() string {
@@ -509,7 +854,7 @@ type RenameTeamResponse struct {
 
 func (x *RenameTeamResponse) Reset() {
 	*x = RenameTeamResponse{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[8]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -521,7 +866,7 @@ func (x *RenameTeamResponse) String() string {
 func (*RenameTeamResponse) ProtoMessage() {}
 
 func (x *RenameTeamResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[8]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -534,7 +879,7 @@ func (x *RenameTeamResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenameTeamResponse.ProtoReflect.Descriptor instead.
 func (*RenameTeamResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{8}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{15}
 }
 
 type DeleteTeamRequest struct {
@@ -546,7 +891,7 @@ type DeleteTeamRequest struct {
 
 func (x *DeleteTeamRequest) Reset() {
 	*x = DeleteTeamRequest{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[9]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -558,7 +903,7 @@ func (x *DeleteTeamRequest) String() string {
 func (*DeleteTeamRequest) ProtoMessage() {}
 
 func (x *DeleteTeamRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[9]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -571,7 +916,7 @@ func (x *DeleteTeamRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTeamRequest.ProtoReflect.Descriptor instead.
 func (*DeleteTeamRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{9}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DeleteTeamRequest) GetName() string {
@@ -589,7 +934,7 @@ type DeleteTeamResponse struct {
 
 func (x *DeleteTeamResponse) Reset() {
 	*x = DeleteTeamResponse{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[10]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -601,7 +946,7 @@ func (x *DeleteTeamResponse) String() string {
 func (*DeleteTeamResponse) ProtoMessage() {}
 
 func (x *DeleteTeamResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[10]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -614,7 +959,7 @@ func (x *DeleteTeamResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTeamResponse.ProtoReflect.Descriptor instead.
 func (*DeleteTeamResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{10}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{17}
 }
 
 type ListMembersRequest struct {
@@ -625,7 +970,7 @@ type ListMembersRequest struct {
 
 func (x *ListMembersRequest) Reset() {
 	*x = ListMembersRequest{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[11]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -637,7 +982,7 @@ func (x *ListMembersRequest) String() string {
 func (*ListMembersRequest) ProtoMessage() {}
 
 func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[11]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -650,7 +995,7 @@ func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
 func (*ListMembersRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{11}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{18}
 }
 
 type ListMembersResponse struct {
@@ -662,7 +1007,7 @@ type ListMembersResponse struct {
 
 func (x *ListMembersResponse) Reset() {
 	*x = ListMembersResponse{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[12]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -674,7 +1019,7 @@ func (x *ListMembersResponse) String() string {
 func (*ListMembersResponse) ProtoMessage() {}
 
 func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[12]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -687,7 +1032,7 @@ func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
 func (*ListMembersResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{12}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListMembersResponse) GetMembers() []*Member {
@@ -710,7 +1055,7 @@ type ChangeMemberRequest struct {
 
 func (x *ChangeMemberRequest) Reset() {
 	*x = ChangeMemberRequest{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[13]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -722,7 +1067,7 @@ func (x *ChangeMemberRequest) String() string {
 func (*ChangeMemberRequest) ProtoMessage() {}
 
 func (x *ChangeMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[13]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -735,7 +1080,7 @@ func (x *ChangeMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeMemberRequest.ProtoReflect.Descriptor instead.
 func (*ChangeMemberRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{13}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ChangeMemberRequest) GetEmail() string {
@@ -774,7 +1119,7 @@ type ChangeMemberResponse struct {
 
 func (x *ChangeMemberResponse) Reset() {
 	*x = ChangeMemberResponse{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[14]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -786,7 +1131,7 @@ func (x *ChangeMemberResponse) String() string {
 func (*ChangeMemberResponse) ProtoMessage() {}
 
 func (x *ChangeMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[14]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -799,7 +1144,7 @@ func (x *ChangeMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeMemberResponse.ProtoReflect.Descriptor instead.
 func (*ChangeMemberResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{14}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{21}
 }
 
 type RemoveMemberRequest struct {
@@ -813,7 +1158,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[15]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -825,7 +1170,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[15]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -838,7 +1183,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{15}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RemoveMemberRequest) GetEmail() string {
@@ -864,7 +1209,7 @@ type RemoveMemberResponse struct {
 
 func (x *RemoveMemberResponse) Reset() {
 	*x = RemoveMemberResponse{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[16]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -876,7 +1221,7 @@ func (x *RemoveMemberResponse) String() string {
 func (*RemoveMemberResponse) ProtoMessage() {}
 
 func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[16]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -889,7 +1234,7 @@ func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberResponse.ProtoReflect.Descriptor instead.
 func (*RemoveMemberResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{16}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RemoveMemberResponse) GetRevokedTokens() int32 {
@@ -913,7 +1258,7 @@ type InviteMemberRequest struct {
 
 func (x *InviteMemberRequest) Reset() {
 	*x = InviteMemberRequest{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[17]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -925,7 +1270,7 @@ func (x *InviteMemberRequest) String() string {
 func (*InviteMemberRequest) ProtoMessage() {}
 
 func (x *InviteMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[17]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -938,7 +1283,7 @@ func (x *InviteMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteMemberRequest.ProtoReflect.Descriptor instead.
 func (*InviteMemberRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{17}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *InviteMemberRequest) GetEmail() string {
@@ -980,7 +1325,7 @@ type InviteMemberResponse struct {
 
 func (x *InviteMemberResponse) Reset() {
 	*x = InviteMemberResponse{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[18]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -992,7 +1337,7 @@ func (x *InviteMemberResponse) String() string {
 func (*InviteMemberResponse) ProtoMessage() {}
 
 func (x *InviteMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[18]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1005,7 +1350,7 @@ func (x *InviteMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteMemberResponse.ProtoReflect.Descriptor instead.
 func (*InviteMemberResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{18}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *InviteMemberResponse) GetInvitation() *Invitation {
@@ -1030,7 +1375,7 @@ type ListInvitationsRequest struct {
 
 func (x *ListInvitationsRequest) Reset() {
 	*x = ListInvitationsRequest{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[19]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1042,7 +1387,7 @@ func (x *ListInvitationsRequest) String() string {
 func (*ListInvitationsRequest) ProtoMessage() {}
 
 func (x *ListInvitationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[19]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1055,7 +1400,7 @@ func (x *ListInvitationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInvitationsRequest.ProtoReflect.Descriptor instead.
 func (*ListInvitationsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{19}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{26}
 }
 
 type ListInvitationsResponse struct {
@@ -1067,7 +1412,7 @@ type ListInvitationsResponse struct {
 
 func (x *ListInvitationsResponse) Reset() {
 	*x = ListInvitationsResponse{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[20]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1079,7 +1424,7 @@ func (x *ListInvitationsResponse) String() string {
 func (*ListInvitationsResponse) ProtoMessage() {}
 
 func (x *ListInvitationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[20]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1092,7 +1437,7 @@ func (x *ListInvitationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInvitationsResponse.ProtoReflect.Descriptor instead.
 func (*ListInvitationsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{20}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListInvitationsResponse) GetInvitations() []*Invitation {
@@ -1111,7 +1456,7 @@ type WithdrawInvitationRequest struct {
 
 func (x *WithdrawInvitationRequest) Reset() {
 	*x = WithdrawInvitationRequest{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[21]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1123,7 +1468,7 @@ func (x *WithdrawInvitationRequest) String() string {
 func (*WithdrawInvitationRequest) ProtoMessage() {}
 
 func (x *WithdrawInvitationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[21]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1136,7 +1481,7 @@ func (x *WithdrawInvitationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawInvitationRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawInvitationRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{21}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WithdrawInvitationRequest) GetId() string {
@@ -1154,7 +1499,7 @@ type WithdrawInvitationResponse struct {
 
 func (x *WithdrawInvitationResponse) Reset() {
 	*x = WithdrawInvitationResponse{}
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[22]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1166,7 +1511,7 @@ func (x *WithdrawInvitationResponse) String() string {
 func (*WithdrawInvitationResponse) ProtoMessage() {}
 
 func (x *WithdrawInvitationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_people_proto_msgTypes[22]
+	mi := &file_seatrial_api_v1_people_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1179,14 +1524,34 @@ func (x *WithdrawInvitationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawInvitationResponse.ProtoReflect.Descriptor instead.
 func (*WithdrawInvitationResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{22}
+	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{29}
 }
 
 var File_seatrial_api_v1_people_proto protoreflect.FileDescriptor
 
 const file_seatrial_api_v1_people_proto_rawDesc = "" +
 	"\n" +
-	"\x1cseatrial/api/v1/people.proto\x12\x0fseatrial.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9b\x01\n" +
+	"\x1cseatrial/api/v1/people.proto\x12\x0fseatrial.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\x01\n" +
+	"\x0fSetOwnerRequest\x12K\n" +
+	"\x04kind\x18\x01 \x01(\tB7\xbaH4r2R\bworkflowR\btemplateR\x06policyR\venvironmentR\areleaseR\x04kind\x12\x1b\n" +
+	"\x04name\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\tR\aversion\x12\x1b\n" +
+	"\x04team\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04team\"\x12\n" +
+	"\x10SetOwnerResponse\"^\n" +
+	"\x17RestrictWorkflowRequest\x12#\n" +
+	"\bworkflow\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bworkflow\x12\x1e\n" +
+	"\n" +
+	"restricted\x18\x02 \x01(\bR\n" +
+	"restricted\"\x1a\n" +
+	"\x18RestrictWorkflowResponse\"\x11\n" +
+	"\x0fGetUsageRequest\"g\n" +
+	"\x05Usage\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x12\n" +
+	"\x04used\x18\x03 \x01(\x03R\x04used\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\x03R\x05limit\"@\n" +
+	"\x10GetUsageResponse\x12,\n" +
+	"\x05usage\x18\x01 \x03(\v2\x16.seatrial.api.v1.UsageR\x05usage\"\x9b\x01\n" +
 	"\x04Team\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\amembers\x18\x02 \x01(\x05R\amembers\x12\x16\n" +
@@ -1258,7 +1623,7 @@ const file_seatrial_api_v1_people_proto_rawDesc = "" +
 	"\vinvitations\x18\x01 \x03(\v2\x1b.seatrial.api.v1.InvitationR\vinvitations\"5\n" +
 	"\x19WithdrawInvitationRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\"\x1c\n" +
-	"\x1aWithdrawInvitationResponse2\xbd\a\n" +
+	"\x1aWithdrawInvitationResponse2\xcd\t\n" +
 	"\rPeopleService\x12W\n" +
 	"\tListTeams\x12!.seatrial.api.v1.ListTeamsRequest\x1a\".seatrial.api.v1.ListTeamsResponse\"\x03\x90\x02\x01\x12U\n" +
 	"\n" +
@@ -1272,7 +1637,10 @@ const file_seatrial_api_v1_people_proto_rawDesc = "" +
 	"\fRemoveMember\x12$.seatrial.api.v1.RemoveMemberRequest\x1a%.seatrial.api.v1.RemoveMemberResponse\x12[\n" +
 	"\fInviteMember\x12$.seatrial.api.v1.InviteMemberRequest\x1a%.seatrial.api.v1.InviteMemberResponse\x12i\n" +
 	"\x0fListInvitations\x12'.seatrial.api.v1.ListInvitationsRequest\x1a(.seatrial.api.v1.ListInvitationsResponse\"\x03\x90\x02\x01\x12m\n" +
-	"\x12WithdrawInvitation\x12*.seatrial.api.v1.WithdrawInvitationRequest\x1a+.seatrial.api.v1.WithdrawInvitationResponseB\xbe\x01\n" +
+	"\x12WithdrawInvitation\x12*.seatrial.api.v1.WithdrawInvitationRequest\x1a+.seatrial.api.v1.WithdrawInvitationResponse\x12O\n" +
+	"\bSetOwner\x12 .seatrial.api.v1.SetOwnerRequest\x1a!.seatrial.api.v1.SetOwnerResponse\x12g\n" +
+	"\x10RestrictWorkflow\x12(.seatrial.api.v1.RestrictWorkflowRequest\x1a).seatrial.api.v1.RestrictWorkflowResponse\x12T\n" +
+	"\bGetUsage\x12 .seatrial.api.v1.GetUsageRequest\x1a!.seatrial.api.v1.GetUsageResponse\"\x03\x90\x02\x01B\xbe\x01\n" +
 	"\x13com.seatrial.api.v1B\vPeopleProtoP\x01Z<github.com/seatrial/seatrial/proto/gen/seatrial/api/v1;apiv1\xa2\x02\x03SAX\xaa\x02\x0fSeatrial.Api.V1\xca\x02\x0fSeatrial\\Api\\V1\xe2\x02\x1bSeatrial\\Api\\V1\\GPBMetadata\xea\x02\x11Seatrial::Api::V1b\x06proto3"
 
 var (
@@ -1287,70 +1655,84 @@ func file_seatrial_api_v1_people_proto_rawDescGZIP() []byte {
 	return file_seatrial_api_v1_people_proto_rawDescData
 }
 
-var file_seatrial_api_v1_people_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_seatrial_api_v1_people_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_seatrial_api_v1_people_proto_goTypes = []any{
-	(*Team)(nil),                       // 0: seatrial.api.v1.Team
-	(*Member)(nil),                     // 1: seatrial.api.v1.Member
-	(*Invitation)(nil),                 // 2: seatrial.api.v1.Invitation
-	(*ListTeamsRequest)(nil),           // 3: seatrial.api.v1.ListTeamsRequest
-	(*ListTeamsResponse)(nil),          // 4: seatrial.api.v1.ListTeamsResponse
-	(*CreateTeamRequest)(nil),          // 5: seatrial.api.v1.CreateTeamRequest
-	(*CreateTeamResponse)(nil),         // 6: seatrial.api.v1.CreateTeamResponse
-	(*RenameTeamRequest)(nil),          // 7: seatrial.api.v1.RenameTeamRequest
-	(*RenameTeamResponse)(nil),         // 8: seatrial.api.v1.RenameTeamResponse
-	(*DeleteTeamRequest)(nil),          // 9: seatrial.api.v1.DeleteTeamRequest
-	(*DeleteTeamResponse)(nil),         // 10: seatrial.api.v1.DeleteTeamResponse
-	(*ListMembersRequest)(nil),         // 11: seatrial.api.v1.ListMembersRequest
-	(*ListMembersResponse)(nil),        // 12: seatrial.api.v1.ListMembersResponse
-	(*ChangeMemberRequest)(nil),        // 13: seatrial.api.v1.ChangeMemberRequest
-	(*ChangeMemberResponse)(nil),       // 14: seatrial.api.v1.ChangeMemberResponse
-	(*RemoveMemberRequest)(nil),        // 15: seatrial.api.v1.RemoveMemberRequest
-	(*RemoveMemberResponse)(nil),       // 16: seatrial.api.v1.RemoveMemberResponse
-	(*InviteMemberRequest)(nil),        // 17: seatrial.api.v1.InviteMemberRequest
-	(*InviteMemberResponse)(nil),       // 18: seatrial.api.v1.InviteMemberResponse
-	(*ListInvitationsRequest)(nil),     // 19: seatrial.api.v1.ListInvitationsRequest
-	(*ListInvitationsResponse)(nil),    // 20: seatrial.api.v1.ListInvitationsResponse
-	(*WithdrawInvitationRequest)(nil),  // 21: seatrial.api.v1.WithdrawInvitationRequest
-	(*WithdrawInvitationResponse)(nil), // 22: seatrial.api.v1.WithdrawInvitationResponse
-	(*timestamppb.Timestamp)(nil),      // 23: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),        // 24: google.protobuf.Duration
+	(*SetOwnerRequest)(nil),            // 0: seatrial.api.v1.SetOwnerRequest
+	(*SetOwnerResponse)(nil),           // 1: seatrial.api.v1.SetOwnerResponse
+	(*RestrictWorkflowRequest)(nil),    // 2: seatrial.api.v1.RestrictWorkflowRequest
+	(*RestrictWorkflowResponse)(nil),   // 3: seatrial.api.v1.RestrictWorkflowResponse
+	(*GetUsageRequest)(nil),            // 4: seatrial.api.v1.GetUsageRequest
+	(*Usage)(nil),                      // 5: seatrial.api.v1.Usage
+	(*GetUsageResponse)(nil),           // 6: seatrial.api.v1.GetUsageResponse
+	(*Team)(nil),                       // 7: seatrial.api.v1.Team
+	(*Member)(nil),                     // 8: seatrial.api.v1.Member
+	(*Invitation)(nil),                 // 9: seatrial.api.v1.Invitation
+	(*ListTeamsRequest)(nil),           // 10: seatrial.api.v1.ListTeamsRequest
+	(*ListTeamsResponse)(nil),          // 11: seatrial.api.v1.ListTeamsResponse
+	(*CreateTeamRequest)(nil),          // 12: seatrial.api.v1.CreateTeamRequest
+	(*CreateTeamResponse)(nil),         // 13: seatrial.api.v1.CreateTeamResponse
+	(*RenameTeamRequest)(nil),          // 14: seatrial.api.v1.RenameTeamRequest
+	(*RenameTeamResponse)(nil),         // 15: seatrial.api.v1.RenameTeamResponse
+	(*DeleteTeamRequest)(nil),          // 16: seatrial.api.v1.DeleteTeamRequest
+	(*DeleteTeamResponse)(nil),         // 17: seatrial.api.v1.DeleteTeamResponse
+	(*ListMembersRequest)(nil),         // 18: seatrial.api.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),        // 19: seatrial.api.v1.ListMembersResponse
+	(*ChangeMemberRequest)(nil),        // 20: seatrial.api.v1.ChangeMemberRequest
+	(*ChangeMemberResponse)(nil),       // 21: seatrial.api.v1.ChangeMemberResponse
+	(*RemoveMemberRequest)(nil),        // 22: seatrial.api.v1.RemoveMemberRequest
+	(*RemoveMemberResponse)(nil),       // 23: seatrial.api.v1.RemoveMemberResponse
+	(*InviteMemberRequest)(nil),        // 24: seatrial.api.v1.InviteMemberRequest
+	(*InviteMemberResponse)(nil),       // 25: seatrial.api.v1.InviteMemberResponse
+	(*ListInvitationsRequest)(nil),     // 26: seatrial.api.v1.ListInvitationsRequest
+	(*ListInvitationsResponse)(nil),    // 27: seatrial.api.v1.ListInvitationsResponse
+	(*WithdrawInvitationRequest)(nil),  // 28: seatrial.api.v1.WithdrawInvitationRequest
+	(*WithdrawInvitationResponse)(nil), // 29: seatrial.api.v1.WithdrawInvitationResponse
+	(*timestamppb.Timestamp)(nil),      // 30: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),        // 31: google.protobuf.Duration
 }
 var file_seatrial_api_v1_people_proto_depIdxs = []int32{
-	23, // 0: seatrial.api.v1.Team.created_at:type_name -> google.protobuf.Timestamp
-	23, // 1: seatrial.api.v1.Member.created_at:type_name -> google.protobuf.Timestamp
-	23, // 2: seatrial.api.v1.Invitation.created_at:type_name -> google.protobuf.Timestamp
-	23, // 3: seatrial.api.v1.Invitation.expires_at:type_name -> google.protobuf.Timestamp
-	0,  // 4: seatrial.api.v1.ListTeamsResponse.teams:type_name -> seatrial.api.v1.Team
-	0,  // 5: seatrial.api.v1.CreateTeamResponse.team:type_name -> seatrial.api.v1.Team
-	1,  // 6: seatrial.api.v1.ListMembersResponse.members:type_name -> seatrial.api.v1.Member
-	24, // 7: seatrial.api.v1.InviteMemberRequest.lifetime:type_name -> google.protobuf.Duration
-	2,  // 8: seatrial.api.v1.InviteMemberResponse.invitation:type_name -> seatrial.api.v1.Invitation
-	2,  // 9: seatrial.api.v1.ListInvitationsResponse.invitations:type_name -> seatrial.api.v1.Invitation
-	3,  // 10: seatrial.api.v1.PeopleService.ListTeams:input_type -> seatrial.api.v1.ListTeamsRequest
-	5,  // 11: seatrial.api.v1.PeopleService.CreateTeam:input_type -> seatrial.api.v1.CreateTeamRequest
-	7,  // 12: seatrial.api.v1.PeopleService.RenameTeam:input_type -> seatrial.api.v1.RenameTeamRequest
-	9,  // 13: seatrial.api.v1.PeopleService.DeleteTeam:input_type -> seatrial.api.v1.DeleteTeamRequest
-	11, // 14: seatrial.api.v1.PeopleService.ListMembers:input_type -> seatrial.api.v1.ListMembersRequest
-	13, // 15: seatrial.api.v1.PeopleService.ChangeMember:input_type -> seatrial.api.v1.ChangeMemberRequest
-	15, // 16: seatrial.api.v1.PeopleService.RemoveMember:input_type -> seatrial.api.v1.RemoveMemberRequest
-	17, // 17: seatrial.api.v1.PeopleService.InviteMember:input_type -> seatrial.api.v1.InviteMemberRequest
-	19, // 18: seatrial.api.v1.PeopleService.ListInvitations:input_type -> seatrial.api.v1.ListInvitationsRequest
-	21, // 19: seatrial.api.v1.PeopleService.WithdrawInvitation:input_type -> seatrial.api.v1.WithdrawInvitationRequest
-	4,  // 20: seatrial.api.v1.PeopleService.ListTeams:output_type -> seatrial.api.v1.ListTeamsResponse
-	6,  // 21: seatrial.api.v1.PeopleService.CreateTeam:output_type -> seatrial.api.v1.CreateTeamResponse
-	8,  // 22: seatrial.api.v1.PeopleService.RenameTeam:output_type -> seatrial.api.v1.RenameTeamResponse
-	10, // 23: seatrial.api.v1.PeopleService.DeleteTeam:output_type -> seatrial.api.v1.DeleteTeamResponse
-	12, // 24: seatrial.api.v1.PeopleService.ListMembers:output_type -> seatrial.api.v1.ListMembersResponse
-	14, // 25: seatrial.api.v1.PeopleService.ChangeMember:output_type -> seatrial.api.v1.ChangeMemberResponse
-	16, // 26: seatrial.api.v1.PeopleService.RemoveMember:output_type -> seatrial.api.v1.RemoveMemberResponse
-	18, // 27: seatrial.api.v1.PeopleService.InviteMember:output_type -> seatrial.api.v1.InviteMemberResponse
-	20, // 28: seatrial.api.v1.PeopleService.ListInvitations:output_type -> seatrial.api.v1.ListInvitationsResponse
-	22, // 29: seatrial.api.v1.PeopleService.WithdrawInvitation:output_type -> seatrial.api.v1.WithdrawInvitationResponse
-	20, // [20:30] is the sub-list for method output_type
-	10, // [10:20] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	5,  // 0: seatrial.api.v1.GetUsageResponse.usage:type_name -> seatrial.api.v1.Usage
+	30, // 1: seatrial.api.v1.Team.created_at:type_name -> google.protobuf.Timestamp
+	30, // 2: seatrial.api.v1.Member.created_at:type_name -> google.protobuf.Timestamp
+	30, // 3: seatrial.api.v1.Invitation.created_at:type_name -> google.protobuf.Timestamp
+	30, // 4: seatrial.api.v1.Invitation.expires_at:type_name -> google.protobuf.Timestamp
+	7,  // 5: seatrial.api.v1.ListTeamsResponse.teams:type_name -> seatrial.api.v1.Team
+	7,  // 6: seatrial.api.v1.CreateTeamResponse.team:type_name -> seatrial.api.v1.Team
+	8,  // 7: seatrial.api.v1.ListMembersResponse.members:type_name -> seatrial.api.v1.Member
+	31, // 8: seatrial.api.v1.InviteMemberRequest.lifetime:type_name -> google.protobuf.Duration
+	9,  // 9: seatrial.api.v1.InviteMemberResponse.invitation:type_name -> seatrial.api.v1.Invitation
+	9,  // 10: seatrial.api.v1.ListInvitationsResponse.invitations:type_name -> seatrial.api.v1.Invitation
+	10, // 11: seatrial.api.v1.PeopleService.ListTeams:input_type -> seatrial.api.v1.ListTeamsRequest
+	12, // 12: seatrial.api.v1.PeopleService.CreateTeam:input_type -> seatrial.api.v1.CreateTeamRequest
+	14, // 13: seatrial.api.v1.PeopleService.RenameTeam:input_type -> seatrial.api.v1.RenameTeamRequest
+	16, // 14: seatrial.api.v1.PeopleService.DeleteTeam:input_type -> seatrial.api.v1.DeleteTeamRequest
+	18, // 15: seatrial.api.v1.PeopleService.ListMembers:input_type -> seatrial.api.v1.ListMembersRequest
+	20, // 16: seatrial.api.v1.PeopleService.ChangeMember:input_type -> seatrial.api.v1.ChangeMemberRequest
+	22, // 17: seatrial.api.v1.PeopleService.RemoveMember:input_type -> seatrial.api.v1.RemoveMemberRequest
+	24, // 18: seatrial.api.v1.PeopleService.InviteMember:input_type -> seatrial.api.v1.InviteMemberRequest
+	26, // 19: seatrial.api.v1.PeopleService.ListInvitations:input_type -> seatrial.api.v1.ListInvitationsRequest
+	28, // 20: seatrial.api.v1.PeopleService.WithdrawInvitation:input_type -> seatrial.api.v1.WithdrawInvitationRequest
+	0,  // 21: seatrial.api.v1.PeopleService.SetOwner:input_type -> seatrial.api.v1.SetOwnerRequest
+	2,  // 22: seatrial.api.v1.PeopleService.RestrictWorkflow:input_type -> seatrial.api.v1.RestrictWorkflowRequest
+	4,  // 23: seatrial.api.v1.PeopleService.GetUsage:input_type -> seatrial.api.v1.GetUsageRequest
+	11, // 24: seatrial.api.v1.PeopleService.ListTeams:output_type -> seatrial.api.v1.ListTeamsResponse
+	13, // 25: seatrial.api.v1.PeopleService.CreateTeam:output_type -> seatrial.api.v1.CreateTeamResponse
+	15, // 26: seatrial.api.v1.PeopleService.RenameTeam:output_type -> seatrial.api.v1.RenameTeamResponse
+	17, // 27: seatrial.api.v1.PeopleService.DeleteTeam:output_type -> seatrial.api.v1.DeleteTeamResponse
+	19, // 28: seatrial.api.v1.PeopleService.ListMembers:output_type -> seatrial.api.v1.ListMembersResponse
+	21, // 29: seatrial.api.v1.PeopleService.ChangeMember:output_type -> seatrial.api.v1.ChangeMemberResponse
+	23, // 30: seatrial.api.v1.PeopleService.RemoveMember:output_type -> seatrial.api.v1.RemoveMemberResponse
+	25, // 31: seatrial.api.v1.PeopleService.InviteMember:output_type -> seatrial.api.v1.InviteMemberResponse
+	27, // 32: seatrial.api.v1.PeopleService.ListInvitations:output_type -> seatrial.api.v1.ListInvitationsResponse
+	29, // 33: seatrial.api.v1.PeopleService.WithdrawInvitation:output_type -> seatrial.api.v1.WithdrawInvitationResponse
+	1,  // 34: seatrial.api.v1.PeopleService.SetOwner:output_type -> seatrial.api.v1.SetOwnerResponse
+	3,  // 35: seatrial.api.v1.PeopleService.RestrictWorkflow:output_type -> seatrial.api.v1.RestrictWorkflowResponse
+	6,  // 36: seatrial.api.v1.PeopleService.GetUsage:output_type -> seatrial.api.v1.GetUsageResponse
+	24, // [24:37] is the sub-list for method output_type
+	11, // [11:24] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_people_proto_init() }
@@ -1364,7 +1746,7 @@ func file_seatrial_api_v1_people_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_people_proto_rawDesc), len(file_seatrial_api_v1_people_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -62,6 +62,13 @@ const (
 	// PeopleServiceWithdrawInvitationProcedure is the fully-qualified name of the PeopleService's
 	// WithdrawInvitation RPC.
 	PeopleServiceWithdrawInvitationProcedure = "/seatrial.api.v1.PeopleService/WithdrawInvitation"
+	// PeopleServiceSetOwnerProcedure is the fully-qualified name of the PeopleService's SetOwner RPC.
+	PeopleServiceSetOwnerProcedure = "/seatrial.api.v1.PeopleService/SetOwner"
+	// PeopleServiceRestrictWorkflowProcedure is the fully-qualified name of the PeopleService's
+	// RestrictWorkflow RPC.
+	PeopleServiceRestrictWorkflowProcedure = "/seatrial.api.v1.PeopleService/RestrictWorkflow"
+	// PeopleServiceGetUsageProcedure is the fully-qualified name of the PeopleService's GetUsage RPC.
+	PeopleServiceGetUsageProcedure = "/seatrial.api.v1.PeopleService/GetUsage"
 )
 
 // PeopleServiceClient is a client for the seatrial.api.v1.PeopleService service.
@@ -86,6 +93,12 @@ type PeopleServiceClient interface {
 	ListInvitations(context.Context, *v1.ListInvitationsRequest) (*v1.ListInvitationsResponse, error)
 	// WithdrawInvitation makes the link of an invitation useless.
 	WithdrawInvitation(context.Context, *v1.WithdrawInvitationRequest) (*v1.WithdrawInvitationResponse, error)
+	// SetOwner hands something to another team.
+	SetOwner(context.Context, *v1.SetOwnerRequest) (*v1.SetOwnerResponse, error)
+	// RestrictWorkflow says whether only its team may run a workflow.
+	RestrictWorkflow(context.Context, *v1.RestrictWorkflowRequest) (*v1.RestrictWorkflowResponse, error)
+	// GetUsage returns how much of its quotas the organization uses.
+	GetUsage(context.Context, *v1.GetUsageRequest) (*v1.GetUsageResponse, error)
 }
 
 // NewPeopleServiceClient constructs a client for the seatrial.api.v1.PeopleService service. By
@@ -162,6 +175,25 @@ func NewPeopleServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(peopleServiceMethods.ByName("WithdrawInvitation")),
 			connect.WithClientOptions(opts...),
 		),
+		setOwner: connect.NewClient[v1.SetOwnerRequest, v1.SetOwnerResponse](
+			httpClient,
+			baseURL+PeopleServiceSetOwnerProcedure,
+			connect.WithSchema(peopleServiceMethods.ByName("SetOwner")),
+			connect.WithClientOptions(opts...),
+		),
+		restrictWorkflow: connect.NewClient[v1.RestrictWorkflowRequest, v1.RestrictWorkflowResponse](
+			httpClient,
+			baseURL+PeopleServiceRestrictWorkflowProcedure,
+			connect.WithSchema(peopleServiceMethods.ByName("RestrictWorkflow")),
+			connect.WithClientOptions(opts...),
+		),
+		getUsage: connect.NewClient[v1.GetUsageRequest, v1.GetUsageResponse](
+			httpClient,
+			baseURL+PeopleServiceGetUsageProcedure,
+			connect.WithSchema(peopleServiceMethods.ByName("GetUsage")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -177,6 +209,9 @@ type peopleServiceClient struct {
 	inviteMember       *connect.Client[v1.InviteMemberRequest, v1.InviteMemberResponse]
 	listInvitations    *connect.Client[v1.ListInvitationsRequest, v1.ListInvitationsResponse]
 	withdrawInvitation *connect.Client[v1.WithdrawInvitationRequest, v1.WithdrawInvitationResponse]
+	setOwner           *connect.Client[v1.SetOwnerRequest, v1.SetOwnerResponse]
+	restrictWorkflow   *connect.Client[v1.RestrictWorkflowRequest, v1.RestrictWorkflowResponse]
+	getUsage           *connect.Client[v1.GetUsageRequest, v1.GetUsageResponse]
 }
 
 // ListTeams calls seatrial.api.v1.PeopleService.ListTeams.
@@ -269,6 +304,33 @@ func (c *peopleServiceClient) WithdrawInvitation(ctx context.Context, req *v1.Wi
 	return nil, err
 }
 
+// SetOwner calls seatrial.api.v1.PeopleService.SetOwner.
+func (c *peopleServiceClient) SetOwner(ctx context.Context, req *v1.SetOwnerRequest) (*v1.SetOwnerResponse, error) {
+	response, err := c.setOwner.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RestrictWorkflow calls seatrial.api.v1.PeopleService.RestrictWorkflow.
+func (c *peopleServiceClient) RestrictWorkflow(ctx context.Context, req *v1.RestrictWorkflowRequest) (*v1.RestrictWorkflowResponse, error) {
+	response, err := c.restrictWorkflow.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetUsage calls seatrial.api.v1.PeopleService.GetUsage.
+func (c *peopleServiceClient) GetUsage(ctx context.Context, req *v1.GetUsageRequest) (*v1.GetUsageResponse, error) {
+	response, err := c.getUsage.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // PeopleServiceHandler is an implementation of the seatrial.api.v1.PeopleService service.
 type PeopleServiceHandler interface {
 	// ListTeams returns all teams by name.
@@ -291,6 +353,12 @@ type PeopleServiceHandler interface {
 	ListInvitations(context.Context, *v1.ListInvitationsRequest) (*v1.ListInvitationsResponse, error)
 	// WithdrawInvitation makes the link of an invitation useless.
 	WithdrawInvitation(context.Context, *v1.WithdrawInvitationRequest) (*v1.WithdrawInvitationResponse, error)
+	// SetOwner hands something to another team.
+	SetOwner(context.Context, *v1.SetOwnerRequest) (*v1.SetOwnerResponse, error)
+	// RestrictWorkflow says whether only its team may run a workflow.
+	RestrictWorkflow(context.Context, *v1.RestrictWorkflowRequest) (*v1.RestrictWorkflowResponse, error)
+	// GetUsage returns how much of its quotas the organization uses.
+	GetUsage(context.Context, *v1.GetUsageRequest) (*v1.GetUsageResponse, error)
 }
 
 // NewPeopleServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -363,6 +431,25 @@ func NewPeopleServiceHandler(svc PeopleServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(peopleServiceMethods.ByName("WithdrawInvitation")),
 		connect.WithHandlerOptions(opts...),
 	)
+	peopleServiceSetOwnerHandler := connect.NewUnaryHandlerSimple(
+		PeopleServiceSetOwnerProcedure,
+		svc.SetOwner,
+		connect.WithSchema(peopleServiceMethods.ByName("SetOwner")),
+		connect.WithHandlerOptions(opts...),
+	)
+	peopleServiceRestrictWorkflowHandler := connect.NewUnaryHandlerSimple(
+		PeopleServiceRestrictWorkflowProcedure,
+		svc.RestrictWorkflow,
+		connect.WithSchema(peopleServiceMethods.ByName("RestrictWorkflow")),
+		connect.WithHandlerOptions(opts...),
+	)
+	peopleServiceGetUsageHandler := connect.NewUnaryHandlerSimple(
+		PeopleServiceGetUsageProcedure,
+		svc.GetUsage,
+		connect.WithSchema(peopleServiceMethods.ByName("GetUsage")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/seatrial.api.v1.PeopleService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case PeopleServiceListTeamsProcedure:
@@ -385,6 +472,12 @@ func NewPeopleServiceHandler(svc PeopleServiceHandler, opts ...connect.HandlerOp
 			peopleServiceListInvitationsHandler.ServeHTTP(w, r)
 		case PeopleServiceWithdrawInvitationProcedure:
 			peopleServiceWithdrawInvitationHandler.ServeHTTP(w, r)
+		case PeopleServiceSetOwnerProcedure:
+			peopleServiceSetOwnerHandler.ServeHTTP(w, r)
+		case PeopleServiceRestrictWorkflowProcedure:
+			peopleServiceRestrictWorkflowHandler.ServeHTTP(w, r)
+		case PeopleServiceGetUsageProcedure:
+			peopleServiceGetUsageHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -432,4 +525,16 @@ func (UnimplementedPeopleServiceHandler) ListInvitations(context.Context, *v1.Li
 
 func (UnimplementedPeopleServiceHandler) WithdrawInvitation(context.Context, *v1.WithdrawInvitationRequest) (*v1.WithdrawInvitationResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.PeopleService.WithdrawInvitation is not implemented"))
+}
+
+func (UnimplementedPeopleServiceHandler) SetOwner(context.Context, *v1.SetOwnerRequest) (*v1.SetOwnerResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.PeopleService.SetOwner is not implemented"))
+}
+
+func (UnimplementedPeopleServiceHandler) RestrictWorkflow(context.Context, *v1.RestrictWorkflowRequest) (*v1.RestrictWorkflowResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.PeopleService.RestrictWorkflow is not implemented"))
+}
+
+func (UnimplementedPeopleServiceHandler) GetUsage(context.Context, *v1.GetUsageRequest) (*v1.GetUsageResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.PeopleService.GetUsage is not implemented"))
 }

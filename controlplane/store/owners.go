@@ -1,0 +1,97 @@
+package store
+
+import (
+	"context"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/environment"
+	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
+	"github.com/seatrial/seatrial/ent/db/release"
+	"github.com/seatrial/seatrial/ent/db/template"
+	"github.com/seatrial/seatrial/ent/db/workflow"
+)
+
+// SetOwner hands something to another team: fault.Forbidden unless the viewer acts for the team that has it.
+func (s *Store) SetOwner(ctx context.Context, of tenant.Thing, team string) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		to, err := teamNamed(ctx, tx.Team.Query(), team)
+		if err != nil {
+			return err
+		}
+		owner, hand, err := owned(ctx, tx, of)
+		if db.IsNotFound(err) {
+			return fault.New(fault.NotFound, "there is no %s", of).WithField("name")
+		}
+		if err != nil {
+			return err
+		}
+		if owner != nil {
+			if err := mayChange(ctx, tx, *owner, of.String()); err != nil {
+				return err
+			}
+		} else if v, _ := tenant.FromContext(ctx); !v.Allows(tenant.ScopeAdmin) {
+			return fault.New(fault.Forbidden, "the %s belongs to no team", of).WithHint("Ask an admin to give it to one.")
+		}
+		return hand(to.ID)
+	})
+}
+
+// owned returns the team that has something, nil when none does, and how to hand it on.
+func owned(ctx context.Context, tx *db.Tx, of tenant.Thing) (owner *uuid.UUID, hand func(to uuid.UUID) error, err error) {
+	switch of.Kind {
+	case tenant.Workflow:
+		row, err := tx.Workflow.Query().Where(workflow.Name(of.Name)).Only(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		return &row.TeamID, func(to uuid.UUID) error { return row.Update().SetTeamID(to).Exec(ctx) }, nil
+	case tenant.Template:
+		row, err := tx.Template.Query().Where(template.Name(of.Name)).Only(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		return &row.TeamID, func(to uuid.UUID) error { return row.Update().SetTeamID(to).Exec(ctx) }, nil
+	case tenant.Policy:
+		row, err := tx.ReadinessPolicy.Query().Where(readinesspolicy.Name(of.Name)).Only(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		return &row.TeamID, func(to uuid.UUID) error { return row.Update().SetTeamID(to).Exec(ctx) }, nil
+	case tenant.Environment:
+		row, err := tx.Environment.Query().Where(environment.Name(of.Name)).Only(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		return row.TeamID, func(to uuid.UUID) error { return row.Update().SetTeamID(to).Exec(ctx) }, nil
+	case tenant.Release:
+		row, err := tx.Release.Query().Where(release.Application(of.Name), release.Version(of.Version)).Only(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		return &row.TeamID, func(to uuid.UUID) error { return row.Update().SetTeamID(to).Exec(ctx) }, nil
+	}
+	return nil, nil, fault.New(fault.Invalid, "a team does not own a %q", of.Kind).WithField("kind").
+		WithHint("Kinds are %s.", strings.Join(tenant.Kinds(), ", "))
+}
+
+// RestrictWorkflow says whether only its team may run a workflow: fault.Forbidden unless the viewer acts for that team.
+func (s *Store) RestrictWorkflow(ctx context.Context, name string, restricted bool) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		row, err := tx.Workflow.Query().Where(workflow.Name(name)).Only(ctx)
+		if db.IsNotFound(err) {
+			return fault.New(fault.NotFound, "there is no workflow %q", name).WithField("workflow")
+		}
+		if err != nil {
+			return err
+		}
+		if err := mayChange(ctx, tx, row.TeamID, "workflow "+name); err != nil {
+			return err
+		}
+		return row.Update().SetRestricted(restricted).Exec(ctx)
+	})
+}
