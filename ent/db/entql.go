@@ -471,7 +471,6 @@ var schemaGraph = func() *sqlgraph.Schema {
 		Fields: map[string]*sqlgraph.FieldSpec{
 			organization.FieldCreatedAt:     {Type: field.TypeTime, Column: organization.FieldCreatedAt},
 			organization.FieldName:          {Type: field.TypeString, Column: organization.FieldName},
-			organization.FieldVisibility:    {Type: field.TypeString, Column: organization.FieldVisibility},
 			organization.FieldQuotaRuns:     {Type: field.TypeInt64, Column: organization.FieldQuotaRuns},
 			organization.FieldQuotaQueued:   {Type: field.TypeInt64, Column: organization.FieldQuotaQueued},
 			organization.FieldQuotaLogBytes: {Type: field.TypeInt64, Column: organization.FieldQuotaLogBytes},
@@ -4049,11 +4048,6 @@ func (f *OrganizationFilter) WhereCreatedAt(p entql.TimeP) {
 // WhereName applies the entql string predicate on the name field.
 func (f *OrganizationFilter) WhereName(p entql.StringP) {
 	f.Where(p.Field(organization.FieldName))
-}
-
-// WhereVisibility applies the entql string predicate on the visibility field.
-func (f *OrganizationFilter) WhereVisibility(p entql.StringP) {
-	f.Where(p.Field(organization.FieldVisibility))
 }
 
 // WhereQuotaRuns applies the entql int64 predicate on the quota_runs field.

@@ -19744,7 +19744,6 @@ type OrganizationMutation struct {
 	id                 *uuid.UUID
 	created_at         *time.Time
 	name               *string
-	visibility         *string
 	quota_runs         *int64
 	addquota_runs      *int64
 	quota_queued       *int64
@@ -19935,42 +19934,6 @@ func (m *OrganizationMutation) OldName(ctx context.Context) (v string, err error
 // ResetName resets all changes to the "name" field.
 func (m *OrganizationMutation) ResetName() {
 	m.name = nil
-}
-
-// SetVisibility sets the "visibility" field.
-func (m *OrganizationMutation) SetVisibility(s string) {
-	m.visibility = &s
-}
-
-// Visibility returns the value of the "visibility" field in the mutation.
-func (m *OrganizationMutation) Visibility() (r string, exists bool) {
-	v := m.visibility
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldVisibility returns the old "visibility" field's value of the Organization entity.
-// If the Organization object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *OrganizationMutation) OldVisibility(ctx context.Context) (v string, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldVisibility is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldVisibility requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldVisibility: %w", err)
-	}
-	return oldValue.Visibility, nil
-}
-
-// ResetVisibility resets all changes to the "visibility" field.
-func (m *OrganizationMutation) ResetVisibility() {
-	m.visibility = nil
 }
 
 // SetQuotaRuns sets the "quota_runs" field.
@@ -20287,15 +20250,12 @@ func (m *OrganizationMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *OrganizationMutation) Fields() []string {
-	fields := make([]string, 0, 8)
+	fields := make([]string, 0, 7)
 	if m.created_at != nil {
 		fields = append(fields, organization.FieldCreatedAt)
 	}
 	if m.name != nil {
 		fields = append(fields, organization.FieldName)
-	}
-	if m.visibility != nil {
-		fields = append(fields, organization.FieldVisibility)
 	}
 	if m.quota_runs != nil {
 		fields = append(fields, organization.FieldQuotaRuns)
@@ -20324,8 +20284,6 @@ func (m *OrganizationMutation) Field(name string) (ent.Value, bool) {
 		return m.CreatedAt()
 	case organization.FieldName:
 		return m.Name()
-	case organization.FieldVisibility:
-		return m.Visibility()
 	case organization.FieldQuotaRuns:
 		return m.QuotaRuns()
 	case organization.FieldQuotaQueued:
@@ -20349,8 +20307,6 @@ func (m *OrganizationMutation) OldField(ctx context.Context, name string) (ent.V
 		return m.OldCreatedAt(ctx)
 	case organization.FieldName:
 		return m.OldName(ctx)
-	case organization.FieldVisibility:
-		return m.OldVisibility(ctx)
 	case organization.FieldQuotaRuns:
 		return m.OldQuotaRuns(ctx)
 	case organization.FieldQuotaQueued:
@@ -20383,13 +20339,6 @@ func (m *OrganizationMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetName(v)
-		return nil
-	case organization.FieldVisibility:
-		v, ok := value.(string)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetVisibility(v)
 		return nil
 	case organization.FieldQuotaRuns:
 		v, ok := value.(int64)
@@ -20543,9 +20492,6 @@ func (m *OrganizationMutation) ResetField(name string) error {
 		return nil
 	case organization.FieldName:
 		m.ResetName()
-		return nil
-	case organization.FieldVisibility:
-		m.ResetVisibility()
 		return nil
 	case organization.FieldQuotaRuns:
 		m.ResetQuotaRuns()

@@ -22,8 +22,6 @@ type Organization struct {
 	CreatedAt time.Time `json:"created_at,omitempty"`
 	// Name holds the value of the "name" field.
 	Name string `json:"name,omitempty"`
-	// Visibility holds the value of the "visibility" field.
-	Visibility string `json:"visibility,omitempty"`
 	// QuotaRuns holds the value of the "quota_runs" field.
 	QuotaRuns int64 `json:"quota_runs,omitempty"`
 	// QuotaQueued holds the value of the "quota_queued" field.
@@ -44,7 +42,7 @@ func (*Organization) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case organization.FieldQuotaRuns, organization.FieldQuotaQueued, organization.FieldQuotaLogBytes, organization.FieldQuotaClusters, organization.FieldQuotaCalls:
 			values[i] = new(sql.NullInt64)
-		case organization.FieldName, organization.FieldVisibility:
+		case organization.FieldName:
 			values[i] = new(sql.NullString)
 		case organization.FieldCreatedAt:
 			values[i] = new(sql.NullTime)
@@ -82,12 +80,6 @@ func (_m *Organization) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field name", values[i])
 			} else if value.Valid {
 				_m.Name = value.String
-			}
-		case organization.FieldVisibility:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field visibility", values[i])
-			} else if value.Valid {
-				_m.Visibility = value.String
 			}
 		case organization.FieldQuotaRuns:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
@@ -160,9 +152,6 @@ func (_m *Organization) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("name=")
 	builder.WriteString(_m.Name)
-	builder.WriteString(", ")
-	builder.WriteString("visibility=")
-	builder.WriteString(_m.Visibility)
 	builder.WriteString(", ")
 	builder.WriteString("quota_runs=")
 	builder.WriteString(fmt.Sprintf("%v", _m.QuotaRuns))

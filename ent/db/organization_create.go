@@ -44,20 +44,6 @@ func (_c *OrganizationCreate) SetName(v string) *OrganizationCreate {
 	return _c
 }
 
-// SetVisibility sets the "visibility" field.
-func (_c *OrganizationCreate) SetVisibility(v string) *OrganizationCreate {
-	_c.mutation.SetVisibility(v)
-	return _c
-}
-
-// SetNillableVisibility sets the "visibility" field if the given value is not nil.
-func (_c *OrganizationCreate) SetNillableVisibility(v *string) *OrganizationCreate {
-	if v != nil {
-		_c.SetVisibility(*v)
-	}
-	return _c
-}
-
 // SetQuotaRuns sets the "quota_runs" field.
 func (_c *OrganizationCreate) SetQuotaRuns(v int64) *OrganizationCreate {
 	_c.mutation.SetQuotaRuns(v)
@@ -186,10 +172,6 @@ func (_c *OrganizationCreate) defaults() error {
 		v := organization.DefaultCreatedAt()
 		_c.mutation.SetCreatedAt(v)
 	}
-	if _, ok := _c.mutation.Visibility(); !ok {
-		v := organization.DefaultVisibility
-		_c.mutation.SetVisibility(v)
-	}
 	if _, ok := _c.mutation.QuotaRuns(); !ok {
 		v := organization.DefaultQuotaRuns
 		_c.mutation.SetQuotaRuns(v)
@@ -232,9 +214,6 @@ func (_c *OrganizationCreate) check() error {
 		if err := organization.NameValidator(v); err != nil {
 			return &ValidationError{Name: "name", err: fmt.Errorf(`db: validator failed for field "Organization.name": %w`, err)}
 		}
-	}
-	if _, ok := _c.mutation.Visibility(); !ok {
-		return &ValidationError{Name: "visibility", err: errors.New(`db: missing required field "Organization.visibility"`)}
 	}
 	if _, ok := _c.mutation.QuotaRuns(); !ok {
 		return &ValidationError{Name: "quota_runs", err: errors.New(`db: missing required field "Organization.quota_runs"`)}
@@ -294,10 +273,6 @@ func (_c *OrganizationCreate) createSpec() (*Organization, *sqlgraph.CreateSpec)
 	if value, ok := _c.mutation.Name(); ok {
 		_spec.SetField(organization.FieldName, field.TypeString, value)
 		_node.Name = value
-	}
-	if value, ok := _c.mutation.Visibility(); ok {
-		_spec.SetField(organization.FieldVisibility, field.TypeString, value)
-		_node.Visibility = value
 	}
 	if value, ok := _c.mutation.QuotaRuns(); ok {
 		_spec.SetField(organization.FieldQuotaRuns, field.TypeInt64, value)
@@ -380,18 +355,6 @@ func (u *OrganizationUpsert) SetName(v string) *OrganizationUpsert {
 // UpdateName sets the "name" field to the value that was provided on create.
 func (u *OrganizationUpsert) UpdateName() *OrganizationUpsert {
 	u.SetExcluded(organization.FieldName)
-	return u
-}
-
-// SetVisibility sets the "visibility" field.
-func (u *OrganizationUpsert) SetVisibility(v string) *OrganizationUpsert {
-	u.Set(organization.FieldVisibility, v)
-	return u
-}
-
-// UpdateVisibility sets the "visibility" field to the value that was provided on create.
-func (u *OrganizationUpsert) UpdateVisibility() *OrganizationUpsert {
-	u.SetExcluded(organization.FieldVisibility)
 	return u
 }
 
@@ -547,20 +510,6 @@ func (u *OrganizationUpsertOne) SetName(v string) *OrganizationUpsertOne {
 func (u *OrganizationUpsertOne) UpdateName() *OrganizationUpsertOne {
 	return u.Update(func(s *OrganizationUpsert) {
 		s.UpdateName()
-	})
-}
-
-// SetVisibility sets the "visibility" field.
-func (u *OrganizationUpsertOne) SetVisibility(v string) *OrganizationUpsertOne {
-	return u.Update(func(s *OrganizationUpsert) {
-		s.SetVisibility(v)
-	})
-}
-
-// UpdateVisibility sets the "visibility" field to the value that was provided on create.
-func (u *OrganizationUpsertOne) UpdateVisibility() *OrganizationUpsertOne {
-	return u.Update(func(s *OrganizationUpsert) {
-		s.UpdateVisibility()
 	})
 }
 
@@ -898,20 +847,6 @@ func (u *OrganizationUpsertBulk) SetName(v string) *OrganizationUpsertBulk {
 func (u *OrganizationUpsertBulk) UpdateName() *OrganizationUpsertBulk {
 	return u.Update(func(s *OrganizationUpsert) {
 		s.UpdateName()
-	})
-}
-
-// SetVisibility sets the "visibility" field.
-func (u *OrganizationUpsertBulk) SetVisibility(v string) *OrganizationUpsertBulk {
-	return u.Update(func(s *OrganizationUpsert) {
-		s.SetVisibility(v)
-	})
-}
-
-// UpdateVisibility sets the "visibility" field to the value that was provided on create.
-func (u *OrganizationUpsertBulk) UpdateVisibility() *OrganizationUpsertBulk {
-	return u.Update(func(s *OrganizationUpsert) {
-		s.UpdateVisibility()
 	})
 }
 

@@ -42,20 +42,6 @@ func (_u *OrganizationUpdate) SetNillableName(v *string) *OrganizationUpdate {
 	return _u
 }
 
-// SetVisibility sets the "visibility" field.
-func (_u *OrganizationUpdate) SetVisibility(v string) *OrganizationUpdate {
-	_u.mutation.SetVisibility(v)
-	return _u
-}
-
-// SetNillableVisibility sets the "visibility" field if the given value is not nil.
-func (_u *OrganizationUpdate) SetNillableVisibility(v *string) *OrganizationUpdate {
-	if v != nil {
-		_u.SetVisibility(*v)
-	}
-	return _u
-}
-
 // SetQuotaRuns sets the "quota_runs" field.
 func (_u *OrganizationUpdate) SetQuotaRuns(v int64) *OrganizationUpdate {
 	_u.mutation.ResetQuotaRuns()
@@ -224,9 +210,6 @@ func (_u *OrganizationUpdate) sqlSave(ctx context.Context) (_node int, err error
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(organization.FieldName, field.TypeString, value)
 	}
-	if value, ok := _u.mutation.Visibility(); ok {
-		_spec.SetField(organization.FieldVisibility, field.TypeString, value)
-	}
 	if value, ok := _u.mutation.QuotaRuns(); ok {
 		_spec.SetField(organization.FieldQuotaRuns, field.TypeInt64, value)
 	}
@@ -289,20 +272,6 @@ func (_u *OrganizationUpdateOne) SetName(v string) *OrganizationUpdateOne {
 func (_u *OrganizationUpdateOne) SetNillableName(v *string) *OrganizationUpdateOne {
 	if v != nil {
 		_u.SetName(*v)
-	}
-	return _u
-}
-
-// SetVisibility sets the "visibility" field.
-func (_u *OrganizationUpdateOne) SetVisibility(v string) *OrganizationUpdateOne {
-	_u.mutation.SetVisibility(v)
-	return _u
-}
-
-// SetNillableVisibility sets the "visibility" field if the given value is not nil.
-func (_u *OrganizationUpdateOne) SetNillableVisibility(v *string) *OrganizationUpdateOne {
-	if v != nil {
-		_u.SetVisibility(*v)
 	}
 	return _u
 }
@@ -504,9 +473,6 @@ func (_u *OrganizationUpdateOne) sqlSave(ctx context.Context) (_node *Organizati
 	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(organization.FieldName, field.TypeString, value)
-	}
-	if value, ok := _u.mutation.Visibility(); ok {
-		_spec.SetField(organization.FieldVisibility, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.QuotaRuns(); ok {
 		_spec.SetField(organization.FieldQuotaRuns, field.TypeInt64, value)

@@ -807,7 +807,6 @@ var (
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "name", Type: field.TypeString, Unique: true},
-		{Name: "visibility", Type: field.TypeString, Default: "organization"},
 		{Name: "quota_runs", Type: field.TypeInt64, Default: 0},
 		{Name: "quota_queued", Type: field.TypeInt64, Default: 0},
 		{Name: "quota_log_bytes", Type: field.TypeInt64, Default: 0},

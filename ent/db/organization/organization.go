@@ -19,8 +19,6 @@ const (
 	FieldCreatedAt = "created_at"
 	// FieldName holds the string denoting the name field in the database.
 	FieldName = "name"
-	// FieldVisibility holds the string denoting the visibility field in the database.
-	FieldVisibility = "visibility"
 	// FieldQuotaRuns holds the string denoting the quota_runs field in the database.
 	FieldQuotaRuns = "quota_runs"
 	// FieldQuotaQueued holds the string denoting the quota_queued field in the database.
@@ -40,7 +38,6 @@ var Columns = []string{
 	FieldID,
 	FieldCreatedAt,
 	FieldName,
-	FieldVisibility,
 	FieldQuotaRuns,
 	FieldQuotaQueued,
 	FieldQuotaLogBytes,
@@ -70,8 +67,6 @@ var (
 	DefaultCreatedAt func() time.Time
 	// NameValidator is a validator for the "name" field. It is called by the builders before save.
 	NameValidator func(string) error
-	// DefaultVisibility holds the default value on creation for the "visibility" field.
-	DefaultVisibility string
 	// DefaultQuotaRuns holds the default value on creation for the "quota_runs" field.
 	DefaultQuotaRuns int64
 	// DefaultQuotaQueued holds the default value on creation for the "quota_queued" field.
@@ -102,11 +97,6 @@ func ByCreatedAt(opts ...sql.OrderTermOption) OrderOption {
 // ByName orders the results by the name field.
 func ByName(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldName, opts...).ToFunc()
-}
-
-// ByVisibility orders the results by the visibility field.
-func ByVisibility(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldVisibility, opts...).ToFunc()
 }
 
 // ByQuotaRuns orders the results by the quota_runs field.

@@ -727,28 +727,24 @@ func init() {
 	organizationDescName := organizationFields[0].Descriptor()
 	// organization.NameValidator is a validator for the "name" field. It is called by the builders before save.
 	organization.NameValidator = organizationDescName.Validators[0].(func(string) error)
-	// organizationDescVisibility is the schema descriptor for visibility field.
-	organizationDescVisibility := organizationFields[1].Descriptor()
-	// organization.DefaultVisibility holds the default value on creation for the visibility field.
-	organization.DefaultVisibility = organizationDescVisibility.Default.(string)
 	// organizationDescQuotaRuns is the schema descriptor for quota_runs field.
-	organizationDescQuotaRuns := organizationFields[2].Descriptor()
+	organizationDescQuotaRuns := organizationFields[1].Descriptor()
 	// organization.DefaultQuotaRuns holds the default value on creation for the quota_runs field.
 	organization.DefaultQuotaRuns = organizationDescQuotaRuns.Default.(int64)
 	// organizationDescQuotaQueued is the schema descriptor for quota_queued field.
-	organizationDescQuotaQueued := organizationFields[3].Descriptor()
+	organizationDescQuotaQueued := organizationFields[2].Descriptor()
 	// organization.DefaultQuotaQueued holds the default value on creation for the quota_queued field.
 	organization.DefaultQuotaQueued = organizationDescQuotaQueued.Default.(int64)
 	// organizationDescQuotaLogBytes is the schema descriptor for quota_log_bytes field.
-	organizationDescQuotaLogBytes := organizationFields[4].Descriptor()
+	organizationDescQuotaLogBytes := organizationFields[3].Descriptor()
 	// organization.DefaultQuotaLogBytes holds the default value on creation for the quota_log_bytes field.
 	organization.DefaultQuotaLogBytes = organizationDescQuotaLogBytes.Default.(int64)
 	// organizationDescQuotaClusters is the schema descriptor for quota_clusters field.
-	organizationDescQuotaClusters := organizationFields[5].Descriptor()
+	organizationDescQuotaClusters := organizationFields[4].Descriptor()
 	// organization.DefaultQuotaClusters holds the default value on creation for the quota_clusters field.
 	organization.DefaultQuotaClusters = organizationDescQuotaClusters.Default.(int64)
 	// organizationDescQuotaCalls is the schema descriptor for quota_calls field.
-	organizationDescQuotaCalls := organizationFields[6].Descriptor()
+	organizationDescQuotaCalls := organizationFields[5].Descriptor()
 	// organization.DefaultQuotaCalls holds the default value on creation for the quota_calls field.
 	organization.DefaultQuotaCalls = organizationDescQuotaCalls.Default.(int64)
 	// organizationDescID is the schema descriptor for id field.

@@ -14,7 +14,7 @@ CONSTRAINT "api_tokens_members_member" FOREIGN KEY ("member_id") REFERENCES "mem
 ALTER TABLE "environments" ADD COLUMN "team_id" uuid NULL, ADD
 CONSTRAINT "environments_teams_team" FOREIGN KEY ("team_id") REFERENCES "teams" ("id") ON UPDATE NO ACTION ON DELETE SET NULL;
 -- modify "organizations" table
-ALTER TABLE "organizations" ADD COLUMN "visibility" character varying NOT NULL DEFAULT 'organization', ADD COLUMN "quota_runs" bigint NOT NULL DEFAULT 0, ADD COLUMN "quota_queued" bigint NOT NULL DEFAULT 0, ADD COLUMN "quota_log_bytes" bigint NOT NULL DEFAULT 0, ADD COLUMN "quota_clusters" bigint NOT NULL DEFAULT 0, ADD COLUMN "quota_calls" bigint NOT NULL DEFAULT 0;
+ALTER TABLE "organizations" ADD COLUMN "quota_runs" bigint NOT NULL DEFAULT 0, ADD COLUMN "quota_queued" bigint NOT NULL DEFAULT 0, ADD COLUMN "quota_log_bytes" bigint NOT NULL DEFAULT 0, ADD COLUMN "quota_clusters" bigint NOT NULL DEFAULT 0, ADD COLUMN "quota_calls" bigint NOT NULL DEFAULT 0;
 -- create "invitations" table
 CREATE TABLE "invitations" (
   "id" uuid NOT NULL,
@@ -74,7 +74,7 @@ DROP INDEX "invitation_hash";
 -- reverse: create "invitations" table
 DROP TABLE "invitations";
 -- reverse: modify "organizations" table
-ALTER TABLE "organizations" DROP COLUMN "quota_calls", DROP COLUMN "quota_clusters", DROP COLUMN "quota_log_bytes", DROP COLUMN "quota_queued", DROP COLUMN "quota_runs", DROP COLUMN "visibility";
+ALTER TABLE "organizations" DROP COLUMN "quota_calls", DROP COLUMN "quota_clusters", DROP COLUMN "quota_log_bytes", DROP COLUMN "quota_queued", DROP COLUMN "quota_runs";
 -- reverse: modify "environments" table
 ALTER TABLE "environments" DROP CONSTRAINT "environments_teams_team", DROP COLUMN "team_id";
 -- reverse: modify "api_tokens" table

@@ -17,7 +17,6 @@ ALTER TABLE `member_sessions` ADD COLUMN `remote` text NOT NULL DEFAULT ('');
 ALTER TABLE `member_sessions` ADD COLUMN `browser` text NOT NULL DEFAULT ('');
 -- create index "membersession_member_id" to table: "member_sessions"
 CREATE INDEX `membersession_member_id` ON `member_sessions` (`member_id`);
-ALTER TABLE `organizations` ADD COLUMN `visibility` text NOT NULL DEFAULT ('organization');
 ALTER TABLE `organizations` ADD COLUMN `quota_runs` integer NOT NULL DEFAULT (0);
 ALTER TABLE `organizations` ADD COLUMN `quota_queued` integer NOT NULL DEFAULT (0);
 ALTER TABLE `organizations` ADD COLUMN `quota_log_bytes` integer NOT NULL DEFAULT (0);
@@ -79,7 +78,6 @@ ALTER TABLE `organizations` DROP COLUMN `quota_clusters`;
 ALTER TABLE `organizations` DROP COLUMN `quota_log_bytes`;
 ALTER TABLE `organizations` DROP COLUMN `quota_queued`;
 ALTER TABLE `organizations` DROP COLUMN `quota_runs`;
-ALTER TABLE `organizations` DROP COLUMN `visibility`;
 ALTER TABLE `member_sessions` DROP COLUMN `browser`;
 ALTER TABLE `member_sessions` DROP COLUMN `remote`;
 ALTER TABLE `member_sessions` DROP COLUMN `seen_at`;

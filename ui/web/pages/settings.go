@@ -96,7 +96,7 @@ func usageKind(u tenant.Usage) (kind, word string) {
 }
 
 func usageClass(u tenant.Usage) string { k, _ := usageKind(u); return k }
-func usageWord(u tenant.Usage) string { _, w := usageKind(u); return w }
+func usageWord(u tenant.Usage) string  { _, w := usageKind(u); return w }
 
 // usageAmount says how much of a quota it is.
 func usageAmount(u tenant.Usage, n int64) string {

@@ -58,7 +58,9 @@ func (p *People) allowed(ctx context.Context) error {
 }
 
 // Teams lists the teams.
-func (p *People) Teams(ctx context.Context) ([]tenant.Team, error) { return p.Groups, p.world.allowed(ctx) }
+func (p *People) Teams(ctx context.Context) ([]tenant.Team, error) {
+	return p.Groups, p.world.allowed(ctx)
+}
 
 // CreateTeam makes a team.
 func (p *People) CreateTeam(ctx context.Context, name string) (tenant.Team, error) {
@@ -183,7 +185,9 @@ func (p *People) Accept(ctx context.Context, secret, name string, e tenant.Entry
 }
 
 // Self returns who is signed in.
-func (p *People) Self(ctx context.Context) (tenant.Member, error) { return p.Mates[0], p.world.allowed(ctx) }
+func (p *People) Self(ctx context.Context) (tenant.Member, error) {
+	return p.Mates[0], p.world.allowed(ctx)
+}
 
 // ChangePassword checks the one password there is.
 func (p *People) ChangePassword(ctx context.Context, password, next string) error {
