@@ -61,8 +61,7 @@ const maxRequest = 2 << 20
 // server implements the eight services; each has a file of its own.
 type server struct {
 	Options
-	logs  *logchunk.Reader
-	calls *calls
+	logs *logchunk.Reader
 }
 
 // New returns the handler of all services and of downloads. It serves the paths of Paths.
@@ -77,8 +76,8 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("api: make validator: %w", err)
 	}
-	s := &server{Options: o, logs: logs, calls: newCalls(o.People.Quota, o.Log)}
-	a := &authenticator{accounts: o.Accounts, calls: s.calls, cookie: o.Cookie, every: o.Timing.Recheck}
+	s := &server{Options: o, logs: logs}
+	a := &authenticator{accounts: o.Accounts, call: o.People.Call, cookie: o.Cookie, every: o.Timing.Recheck}
 	options := []connect.HandlerOption{
 		// From the outside in: errors become Connect errors, credentials become viewers, requests are checked.
 		connect.WithInterceptors(&errorMapper{log: o.Log}, a, &validation{validator: validator}),

@@ -60,7 +60,7 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 // authenticator turns credentials into viewers.
 type authenticator struct {
 	accounts Accounts
-	calls    *calls
+	call     func(context.Context) error // counts it, for the quota
 	cookie   string
 	every    time.Duration // between checks of a stream's credential
 }
@@ -120,7 +120,7 @@ func (a *authenticator) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		if err != nil {
 			return nil, err
 		}
-		if err := a.calls.take(ctx); err != nil {
+		if err := a.call(ctx); err != nil {
 			return nil, err
 		}
 		return next(ctx, req)
@@ -140,7 +140,7 @@ func (a *authenticator) WrapStreamingHandler(next connect.StreamingHandlerFunc) 
 		if err != nil {
 			return err
 		}
-		if err := a.calls.take(admitted); err != nil {
+		if err := a.call(admitted); err != nil {
 			return err
 		}
 		streaming, cancel := context.WithCancelCause(admitted)

@@ -50,6 +50,7 @@ type world struct {
 	team      string
 	done      []string
 	quota     tenant.Quota
+	called    int64
 }
 
 func (w *world) check(ctx context.Context) error {

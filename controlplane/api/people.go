@@ -151,9 +151,6 @@ func (s *server) GetUsage(ctx context.Context, _ *apiv1.GetUsageRequest) (*apiv1
 	}
 	out := &apiv1.GetUsageResponse{}
 	for _, u := range list {
-		if u.Name == tenant.CallsQuota {
-			u.Used = s.calls.used(ctx)
-		}
 		out.Usage = append(out.Usage, &apiv1.Usage{Name: u.Name, Description: u.What, Used: u.Used, Limit: u.Limit})
 	}
 	return out, nil

@@ -147,10 +147,10 @@ type People interface {
 type Owners interface {
 	SetOwner(ctx context.Context, of tenant.Thing, team string) error
 	RestrictWorkflow(ctx context.Context, name string, restricted bool) error
-	// Usage lists the quotas with their use, but that of calls.
+	// Usage lists the quotas with their use.
 	Usage(ctx context.Context) ([]tenant.Usage, error)
-	// Quota returns what the viewer's organization may use.
-	Quota(ctx context.Context) (tenant.Quota, error)
+	// Call counts a call of the viewer's organization, or returns fault.Exhausted.
+	Call(ctx context.Context) error
 }
 
 // Teams keeps teams.

@@ -41,16 +41,7 @@ func (s *Service) RestrictWorkflow(ctx context.Context, name string, restricted 
 	return nil
 }
 
-// Quota returns what the viewer's organization may use.
-func (s *Service) Quota(ctx context.Context) (tenant.Quota, error) {
-	quota, err := s.store.Quota(ctx)
-	if err != nil {
-		return quota, fmt.Errorf("read quotas: %w", err)
-	}
-	return quota, nil
-}
-
-// Usage lists the quotas of the viewer's organization with their use.
+// Usage lists the quotas of the viewer's organization with their use. Calls of the API are those to this replica.
 func (s *Service) Usage(ctx context.Context) ([]tenant.Usage, error) {
 	if _, err := tenant.Require(ctx, tenant.ScopeRead); err != nil {
 		return nil, err
@@ -63,5 +54,6 @@ func (s *Service) Usage(ctx context.Context) ([]tenant.Usage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read what is used: %w", err)
 	}
+	use.Calls = s.calls.used(ctx)
 	return tenant.Usages(quota, use), nil
 }

@@ -84,6 +84,7 @@ type Service struct {
 	secrets Secrets
 	now     func() time.Time
 	log     *slog.Logger
+	calls   *calls
 }
 
 // New returns a service. The clock may be nil.
@@ -91,7 +92,8 @@ func New(store Store, secrets Secrets, clock func() time.Time, log *slog.Logger)
 	if clock == nil {
 		clock = time.Now
 	}
-	return &Service{store: store, secrets: secrets, now: clock, log: log.With("component", "people")}
+	log = log.With("component", "people")
+	return &Service{store: store, secrets: secrets, now: clock, log: log, calls: newCalls(store.Quota, clock, log)}
 }
 
 const (

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/seatrial/seatrial/controlplane/auth"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/people"
@@ -19,8 +21,9 @@ const owner = "ada@acme.example"
 
 type bench struct {
 	*people.Service
-	now  time.Time
-	auth *auth.Auth
+	now   time.Time
+	auth  *auth.Auth
+	store *store.Store
 }
 
 func setup(t *testing.T) *bench {
@@ -32,6 +35,7 @@ func setup(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
+	b.store = s
 	log := slog.New(slog.DiscardHandler)
 	b.auth, err = auth.New(t.Context(), auth.Config{Accounts: s, Agents: s, Keys: s, Log: log, Clock: clock, HashMemory: 8})
 	if err != nil {
@@ -169,5 +173,32 @@ func TestService_Accept(t *testing.T) {
 	list, err := b.Members(b.as(t, owner))
 	if err != nil || len(list) != 2 || list[1].PasswordHash != "" {
 		t.Errorf("members %+v, %v", list, err)
+	}
+}
+
+// TestService_Call counts by the minute and by the organization, and shows what it has counted.
+func TestService_Call(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := b.as(t, owner)
+	v, _ := tenant.FromContext(ctx)
+	if err := b.store.SetQuota(t.Context(), v.Organization, tenant.Quota{Calls: 3}); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 5 {
+		if err := b.Call(ctx); (err == nil) != (n < 3) || (err != nil && !fault.Is(err, fault.Exhausted)) {
+			t.Errorf("call %d: %v", n, err)
+		}
+	}
+	if list, err := b.Usage(ctx); err != nil || list[4].Used != 3 || list[4].Limit != 3 {
+		t.Errorf("usage %+v, %v", list, err)
+	}
+	other := tenant.WithViewer(t.Context(), tenant.Viewer{Kind: tenant.KindToken, Organization: uuid.New()})
+	if err := b.Call(other); err != nil {
+		t.Errorf("another organization: %v", err)
+	}
+	b.now = b.now.Add(time.Minute)
+	if err := b.Call(ctx); err != nil {
+		t.Errorf("in the next minute: %v", err)
 	}
 }

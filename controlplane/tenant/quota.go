@@ -34,9 +34,6 @@ type Usage struct {
 	Limit int64 // zero means without limit
 }
 
-// CallsQuota names the quota of calls.
-const CallsQuota = "api-calls"
-
 // Usages lists the quotas with their use.
 func Usages(quota, use Quota) []Usage {
 	return []Usage{
@@ -44,7 +41,7 @@ func Usages(quota, use Quota) []Usage {
 		{"queued", "runs that wait", use.Queued, quota.Queued},
 		{"log-bytes", "bytes of logs today (UTC)", use.LogBytes, quota.LogBytes},
 		{"clusters", "clusters", use.Clusters, quota.Clusters},
-		{CallsQuota, "calls of the API in a minute", use.Calls, quota.Calls},
+		{"api-calls", "calls of the API in a minute", use.Calls, quota.Calls},
 	}
 }
 

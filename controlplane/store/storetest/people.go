@@ -15,10 +15,12 @@ import (
 
 const boss = "admin@example.test"
 
-// invited makes a member by an invitation.
-func (f *fixture) invited(t *testing.T, email string, role tenant.Role) tenant.Member {
+const bea = "bea@example.test"
+
+// invited makes a member by an invitation: bea.
+func (f *fixture) invited(t *testing.T, role tenant.Role) tenant.Member {
 	t.Helper()
-	i, err := f.CreateInvitation(f.as(t), tenant.Invitation{Email: email, Role: role, Maker: boss, Hash: hash(email + f.now.String()), ExpiresAt: f.now.Add(time.Hour)})
+	i, err := f.CreateInvitation(f.as(t), tenant.Invitation{Email: bea, Role: role, Maker: boss, Hash: hash(bea + f.now.String()), ExpiresAt: f.now.Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,14 +103,14 @@ func teamsOfAMember(t *testing.T, f *fixture) {
 
 func lastOwner(t *testing.T, f *fixture) {
 	ctx := f.as(t)
-	f.invited(t, "bea@example.test", tenant.RoleAdmin)
+	f.invited(t, tenant.RoleAdmin)
 	if err := f.SetRole(ctx, boss, tenant.RoleAdmin); !fault.Is(err, fault.Conflict) {
 		t.Errorf("the last owner became an admin: %v", err)
 	}
 	if _, err := f.RemoveMember(ctx, boss, false); !fault.Is(err, fault.Conflict) {
 		t.Errorf("the last owner is gone: %v", err)
 	}
-	if err := f.SetRole(ctx, "bea@example.test", tenant.RoleOwner); err != nil {
+	if err := f.SetRole(ctx, bea, tenant.RoleOwner); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.SetRole(ctx, boss, tenant.RoleViewer); err != nil {
@@ -121,7 +123,7 @@ func lastOwner(t *testing.T, f *fixture) {
 
 func removal(t *testing.T, f *fixture) {
 	ctx := f.as(t)
-	m := f.invited(t, "bea@example.test", tenant.RoleMaintainer)
+	m := f.invited(t, tenant.RoleMaintainer)
 	session, err := f.CreateSession(ctx, m, tenant.Session{ExpiresAt: f.now.Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
@@ -145,12 +147,12 @@ func removal(t *testing.T, f *fixture) {
 		t.Errorf("the token of the pipeline: %+v, %v", got, err)
 	}
 	f.now = f.now.Add(time.Minute)
-	f.invited(t, "bea@example.test", tenant.RoleViewer) // comes back
+	f.invited(t, tenant.RoleViewer) // comes back
 }
 
 func invitationOnce(t *testing.T, f *fixture) {
 	ctx := f.as(t)
-	i, err := f.CreateInvitation(ctx, tenant.Invitation{Email: "bea@example.test", Role: tenant.RoleViewer, Maker: boss, Hash: hash("link"), ExpiresAt: f.now.Add(time.Hour)})
+	i, err := f.CreateInvitation(ctx, tenant.Invitation{Email: bea, Role: tenant.RoleViewer, Maker: boss, Hash: hash("link"), ExpiresAt: f.now.Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,13 +161,13 @@ func invitationOnce(t *testing.T, f *fixture) {
 		t.Errorf("found %+v, %v", got, err)
 	}
 	m, err := f.AcceptInvitation(t.Context(), got, "Bea", password)
-	if err != nil || m.Email != "bea@example.test" || m.Name != "Bea" || m.Role != tenant.RoleViewer || len(m.Teams) != 1 || m.Team != m.Teams[0].ID {
+	if err != nil || m.Email != bea || m.Name != "Bea" || m.Role != tenant.RoleViewer || len(m.Teams) != 1 || m.Team != m.Teams[0].ID {
 		t.Errorf("member %+v, %v", m, err)
 	}
 	if _, err := f.AcceptInvitation(t.Context(), got, "Eve", password); !fault.Is(err, fault.Conflict) {
 		t.Errorf("used twice: %v", err)
 	}
-	if _, err := f.CreateInvitation(ctx, tenant.Invitation{Email: "bea@example.test", Role: tenant.RoleViewer, Hash: hash("more"), ExpiresAt: f.now.Add(time.Hour)}); !fault.Is(err, fault.Conflict) {
+	if _, err := f.CreateInvitation(ctx, tenant.Invitation{Email: bea, Role: tenant.RoleViewer, Hash: hash("more"), ExpiresAt: f.now.Add(time.Hour)}); !fault.Is(err, fault.Conflict) {
 		t.Errorf("invited a member: %v", err)
 	}
 }
@@ -174,7 +176,7 @@ func invitationLatest(t *testing.T, f *fixture) {
 	ctx := f.as(t)
 	var made []tenant.Invitation
 	for _, link := range []string{"one", "two", "three"} {
-		i, err := f.CreateInvitation(ctx, tenant.Invitation{Email: "bea@example.test", Role: tenant.RoleViewer, Maker: boss, Hash: hash(link), ExpiresAt: f.now.Add(time.Hour)})
+		i, err := f.CreateInvitation(ctx, tenant.Invitation{Email: bea, Role: tenant.RoleViewer, Maker: boss, Hash: hash(link), ExpiresAt: f.now.Add(time.Hour)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,7 +194,7 @@ func invitationLatest(t *testing.T, f *fixture) {
 	if _, err := f.AcceptInvitation(t.Context(), made[2], "Bea", password); !fault.Is(err, fault.Conflict) {
 		t.Errorf("withdrawn and accepted: %v", err)
 	}
-	late, err := f.CreateInvitation(ctx, tenant.Invitation{Email: "bea@example.test", Role: tenant.RoleViewer, Maker: boss, Hash: hash("late"), ExpiresAt: f.now.Add(time.Hour)})
+	late, err := f.CreateInvitation(ctx, tenant.Invitation{Email: bea, Role: tenant.RoleViewer, Maker: boss, Hash: hash("late"), ExpiresAt: f.now.Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +206,7 @@ func invitationLatest(t *testing.T, f *fixture) {
 
 func foreignPeople(t *testing.T, f *fixture) {
 	ctx := foreigner(t)
-	i, err := f.CreateInvitation(f.as(t), tenant.Invitation{Email: "bea@example.test", Role: tenant.RoleViewer, Maker: boss, Hash: hash("link"), ExpiresAt: f.now.Add(time.Hour)})
+	i, err := f.CreateInvitation(f.as(t), tenant.Invitation{Email: bea, Role: tenant.RoleViewer, Maker: boss, Hash: hash("link"), ExpiresAt: f.now.Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -336,7 +338,7 @@ func factors() map[string]func(t *testing.T, f *fixture) {
 		"SessionsAreOnesOwn": func(t *testing.T, f *fixture) {
 			ctx := f.as(t)
 			mine := f.session(ctx, t)
-			other := f.invited(t, "bea@example.test", tenant.RoleOwner)
+			other := f.invited(t, tenant.RoleOwner)
 			theirs, err := f.CreateSession(ctx, other, tenant.Session{ExpiresAt: f.now.Add(time.Hour)})
 			if err != nil {
 				t.Fatal(err)

@@ -1,4 +1,4 @@
-package api
+package people
 
 import (
 	"context"
@@ -30,9 +30,12 @@ type window struct {
 	most  int64 // zero means without limit
 }
 
-func newCalls(quota func(ctx context.Context) (tenant.Quota, error), log *slog.Logger) *calls {
-	return &calls{quota: quota, now: time.Now, log: log, orgs: map[tenant.ID]*window{}}
+func newCalls(quota func(ctx context.Context) (tenant.Quota, error), now func() time.Time, log *slog.Logger) *calls {
+	return &calls{quota: quota, now: now, log: log, orgs: map[tenant.ID]*window{}}
 }
+
+// Call counts a call of the API by the viewer's organization, or returns fault.Exhausted when it has made as many as it may this minute.
+func (s *Service) Call(ctx context.Context) error { return s.calls.take(ctx) }
 
 // take counts a call of the viewer's organization, or returns fault.Exhausted. A quota that cannot be read refuses nothing.
 func (c *calls) take(ctx context.Context) error {
