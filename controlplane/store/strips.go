@@ -30,7 +30,7 @@ const reliable = "psbic"
 
 // letterOf writes an outcome as strips have it.
 func letterOf(outcome string, tries bool) byte {
-	letter := byte('c')
+	var letter byte
 	switch results.Outcome(outcome) {
 	case results.Passed:
 		letter = 'p'
@@ -46,6 +46,10 @@ func letterOf(outcome string, tries bool) byte {
 		letter = 'b'
 	case results.InfraError:
 		letter = 'i'
+	case results.Cancelled:
+		letter = 'c'
+	default:
+		letter = 'c' // of another version: it says nothing
 	}
 	if tries {
 		letter -= 'a' - 'A'
@@ -176,7 +180,8 @@ VALUES `+strings.TrimPrefix(strings.Repeat(", (?, ?, ?, ?, ?, ?, ?, ?)", len(par
 // Strips returns the latest outcomes of all tests of a workflow in an environment, by key.
 func (s *Store) Strips(ctx context.Context, workflow, environment string) ([]testcase.Strip, error) {
 	rows, err := s.db.Read().TestStrip.Query().Where(teststrip.Workflow(workflow), teststrip.EnvironmentName(environment)).
-		Order(teststrip.ByTestKey()).All(ctx)
+		Order(teststrip.ByTestKey()).
+		Select(teststrip.FieldTestKey, teststrip.FieldOutcomes, teststrip.FieldLastExecutionID, teststrip.FieldLastAt).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
 	}
