@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,16 +44,20 @@ func (s *Store) createResults(ctx context.Context, tx *db.Tx, into *database.Bul
 			return fmt.Errorf("id of test result: %w", err)
 		}
 	}
+	var strips []more
+	var beside sync.WaitGroup // they are put in order while the database is busy
+	beside.Go(func() { strips = stripsOf(list) })
 	var err error
 	if into != nil {
 		err = into.Copy(ctx, testresult.Table, resultColumns(), &copied{of: of, list: list})
 	} else {
 		err = insertResults(ctx, tx, of, list)
 	}
+	beside.Wait()
 	if err != nil || of.superseded {
 		return err
 	}
-	return s.addToStrips(ctx, tx, of, list)
+	return s.addToStrips(ctx, tx, of, strips, list[len(list)-1].ID)
 }
 
 // resultColumns are the columns of a result in the order of resultValues.

@@ -30,7 +30,7 @@ const reliable = "psbic"
 
 // letterOf writes an outcome as strips have it.
 func letterOf(outcome string, tries bool) byte {
-	letter := byte('c')
+	var letter byte
 	switch results.Outcome(outcome) {
 	case results.Passed:
 		letter = 'p'
@@ -46,6 +46,10 @@ func letterOf(outcome string, tries bool) byte {
 		letter = 'b'
 	case results.InfraError:
 		letter = 'i'
+	case results.Cancelled:
+		letter = 'c'
+	default:
+		letter = 'c' // of another version: it says nothing
 	}
 	if tries {
 		letter -= 'a' - 'A'
@@ -79,41 +83,41 @@ func (m more) unreliable() bool {
 
 // stripsOf gathers what a report adds, by key, which is the order of the index. One report may have a test more than once, such as in two browsers.
 func stripsOf(list []execution.TestResult) []more {
-	all := make([]more, 0, len(list))
+	order := make([]int, 0, len(list))
 	letters := make([]byte, len(list)) // of all, so that each test has no allocation of its own
 	for i, r := range list {
 		if r.Key == "" {
 			continue // it stands for something else than a test
 		}
 		letters[i] = letterOf(r.Outcome, len(r.Earlier) > 0)
-		all = append(all, more{r.Key, letters[i : i+1 : i+1]})
+		order = append(order, i)
 	}
-	slices.SortStableFunc(all, func(a, b more) int { return cmp.Compare(a.key, b.key) })
-	out := all[:0]
-	for _, m := range all {
-		if n := len(out); n > 0 && out[n-1].key == m.key {
-			out[n-1].letters = append(m.letters[:1:1], out[n-1].letters...)
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(strings.Compare(list[a].Key, list[b].Key), a-b) })
+	out := make([]more, 0, len(order))
+	for _, i := range order {
+		if n := len(out); n > 0 && out[n-1].key == list[i].Key {
+			out[n-1].letters = append(letters[i:i+1:i+1], out[n-1].letters...)
 			continue
 		}
-		out = append(out, m)
+		out = append(out, more{list[i].Key, letters[i : i+1 : i+1]})
 	}
 	return out
 }
 
-// addToStrips puts the results of a report before what the strips of their tests have.
-func (s *Store) addToStrips(ctx context.Context, tx *db.Tx, of resultsOf, list []execution.TestResult) error {
+// addToStrips puts the results of a report, the last of which has an id, before what the strips of their tests have.
+func (s *Store) addToStrips(ctx context.Context, tx *db.Tx, of resultsOf, list []more, last uuid.UUID) error {
 	if err := s.lockStrips(ctx, tx, of.attempt.OrganizationID, of.workflow, of.environment); err != nil {
 		return fmt.Errorf("lock strips: %w", err)
 	}
 	at := of.at
-	if id := list[len(list)-1].ID; id.Version() == timed {
-		at = timeOfID(id)
+	if last.Version() == timed {
+		at = timeOfID(last)
 	}
 	add := insertStrips
 	if s.db.Locking() {
 		add = mergeStrips
 	}
-	for part := range slices.Chunk(stripsOf(list), columnBatch) {
+	for part := range slices.Chunk(list, columnBatch) {
 		if err := add(ctx, tx, of, at, part); err != nil {
 			return fmt.Errorf("update strips: %w", err)
 		}
@@ -176,7 +180,8 @@ VALUES `+strings.TrimPrefix(strings.Repeat(", (?, ?, ?, ?, ?, ?, ?, ?)", len(par
 // Strips returns the latest outcomes of all tests of a workflow in an environment, by key.
 func (s *Store) Strips(ctx context.Context, workflow, environment string) ([]testcase.Strip, error) {
 	rows, err := s.db.Read().TestStrip.Query().Where(teststrip.Workflow(workflow), teststrip.EnvironmentName(environment)).
-		Order(teststrip.ByTestKey()).All(ctx)
+		Order(teststrip.ByTestKey()).
+		Select(teststrip.FieldTestKey, teststrip.FieldOutcomes, teststrip.FieldLastExecutionID, teststrip.FieldLastAt).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
 	}

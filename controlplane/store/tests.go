@@ -71,8 +71,13 @@ func (s *Store) TestRuns(ctx context.Context, keys []string, since time.Time, ea
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	rows, err := s.db.Read().TestResult.Query().
-		Where(testresult.IDGT(firstID(since)), latestRuns(keys, since, each, "")).Order(testresult.ByID(entsql.OrderDesc())).
+	q := s.db.Read().TestResult.Query().Where(testresult.IDGT(firstID(since)))
+	if len(keys) == 1 { // the index has them in order
+		q = q.Where(testresult.TestKey(keys[0]), testresult.SeverityLT(supersededSeverity)).Limit(each)
+	} else {
+		q = q.Where(latestRuns(keys, since, each, ""))
+	}
+	rows, err := q.Order(testresult.ByID(entsql.OrderDesc())).
 		Select(slices.DeleteFunc(slices.Clone(testresult.Columns), func(c string) bool { return c == testresult.FieldDetail })...).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)

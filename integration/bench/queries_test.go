@@ -141,7 +141,7 @@ func drain(rows *sql.Rows, err error) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close() //nolint:errcheck // it was only read
+	defer rows.Close()
 	for rows.Next() {
 	}
 	return rows.Err()
