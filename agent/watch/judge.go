@@ -43,6 +43,14 @@ type Seen struct {
 	Since func(kind string) time.Time
 }
 
+// Grace is how long troubles may last that may pass by themselves.
+type Grace struct {
+	// Image is for an image that cannot be pulled.
+	Image time.Duration
+	// Scheduling is for a pod that no node takes or no quota has room for; zero means for ever.
+	Scheduling time.Duration
+}
+
 // Verdict is what follows from it.
 type Verdict struct {
 	Update work.Update
@@ -57,7 +65,7 @@ type trouble struct {
 }
 
 // Judge says how an attempt stands. It never takes a missing pod for a success.
-func Judge(s Seen, now time.Time, imageGrace time.Duration) Verdict {
+func Judge(s Seen, now time.Time, grace Grace) Verdict {
 	id := s.Job.Labels[jobspec.LabelAttempt]
 	v := Verdict{Update: work.Update{AttemptID: id, Report: &agentv1.AttemptReport{
 		AttemptId: id, Status: agentv1.AttemptStatus_ATTEMPT_STATUS_PENDING, ObservedAt: timestamppb.New(now),
@@ -73,11 +81,11 @@ func Judge(s Seen, now time.Time, imageGrace time.Duration) Verdict {
 	}
 	switch {
 	case s.Pod == nil:
-		v.withoutPod(s, now)
+		v.withoutPod(s, now, grace)
 	case v.Update.Pod.Ended:
 		v.ended(s.Pod)
 	default:
-		v.alive(s, now, imageGrace)
+		v.alive(s, now, grace)
 	}
 	return v
 }
@@ -108,7 +116,7 @@ func (v *Verdict) suffer(t trouble, since func(string) time.Time, now time.Time)
 	v.Update.Stop, v.Recheck = true, 0
 }
 
-func (v *Verdict) withoutPod(s Seen, now time.Time) {
+func (v *Verdict) withoutPod(s Seen, now time.Time, grace Grace) {
 	for _, c := range s.Job.Status.Conditions {
 		if c.Status != corev1.ConditionTrue {
 			continue
@@ -127,22 +135,26 @@ func (v *Verdict) withoutPod(s Seen, now time.Time) {
 		v.errored("PodMissing", "The pod was deleted before it ended. Run the test again.")
 		return
 	}
-	if t, ok := refusedPod(s.Events); ok {
+	if t, ok := refusedPod(s.Events, grace); ok {
 		v.suffer(t, s.Since, now)
 	}
-	if v.Recheck == 0 && v.Update.Report.GetFinishedAt() == nil {
-		v.Recheck = max(noPod, min(now.Sub(s.Job.CreationTimestamp.Time), lookAgainMax))
+	if v.Update.Report.GetFinishedAt() == nil {
+		// Events tell what changes, and nobody tells of events.
+		again := max(noPod, min(now.Sub(s.Job.CreationTimestamp.Time), lookAgainMax))
+		if v.Recheck == 0 || again < v.Recheck {
+			v.Recheck = again
+		}
 	}
 }
 
 // refusedPod reads why the Job's controller could not create a pod.
-func refusedPod(events []corev1.Event) (trouble, bool) {
+func refusedPod(events []corev1.Event, grace Grace) (trouble, bool) {
 	e, ok := newest(events, "FailedCreate")
 	switch {
 	case !ok:
 		return trouble{}, false
 	case strings.Contains(e.Message, "exceeded quota"):
-		return trouble{reason: "QuotaExceeded", message: "The namespace's quota is used up; the test starts when there is room: " + quota(e.Message)}, true
+		return trouble{"QuotaExceeded", "The namespace's quota is used up: wait for room, or raise it. " + quota(e.Message), grace.Scheduling}, true
 	case strings.Contains(e.Message, "error looking up service account"), strings.Contains(e.Message, "serviceaccount"):
 		return trouble{"ServiceAccountMissing", "The pod's service account does not exist in the namespace: create it or change it. " +
 			e.Message, admission}, true
@@ -158,7 +170,7 @@ func quota(message string) string {
 }
 
 // alive judges a pod that has not ended.
-func (v *Verdict) alive(s Seen, now time.Time, imageGrace time.Duration) {
+func (v *Verdict) alive(s Seen, now time.Time, grace Grace) {
 	pod := s.Pod
 	if pod.Status.Phase != corev1.PodPending {
 		v.Update.Report.Status = agentv1.AttemptStatus_ATTEMPT_STATUS_RUNNING
@@ -171,7 +183,7 @@ func (v *Verdict) alive(s Seen, now time.Time, imageGrace time.Duration) {
 		v.errored("NodeLost", "Node %s was lost while the test ran. Run the test again.", pod.Spec.NodeName)
 		return
 	}
-	if t, ok := waiting(pod, s.Events, imageGrace); ok {
+	if t, ok := waiting(pod, s.Events, grace.Image); ok {
 		v.suffer(t, s.Since, now)
 		return
 	}
@@ -190,7 +202,7 @@ func (v *Verdict) alive(s Seen, now time.Time, imageGrace time.Duration) {
 	}
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
-			v.suffer(trouble{reason: "Unschedulable", message: "No node takes the pod; it starts when one does. " + c.Message}, s.Since, now)
+			v.suffer(trouble{"Unschedulable", "No node takes the pod: wait for room, or change what it requests and selects. " + c.Message, grace.Scheduling}, s.Since, now)
 			return
 		}
 	}

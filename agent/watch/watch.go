@@ -38,8 +38,8 @@ type Options struct {
 	// Agent is the value of the label by which the agent knows its own.
 	Agent string
 	Sink  work.Sink
-	// ImageGrace is how long an image may fail to be pulled.
-	ImageGrace time.Duration
+	// Grace is how long troubles may last.
+	Grace Grace
 }
 
 // Watcher implements work.Pods and launch.Locator.
@@ -261,7 +261,7 @@ func (w *Watcher) look(ctx context.Context, id string) (time.Duration, error) {
 	if err := w.refresh(ctx, &seen); err != nil {
 		return 0, err
 	}
-	v := Judge(seen, time.Now(), w.o.ImageGrace)
+	v := Judge(seen, time.Now(), w.o.Grace)
 	if v.Update.Report.GetReason() == "" {
 		w.mu.Lock()
 		delete(w.troubles, id)

@@ -51,7 +51,7 @@ func setup(t *testing.T, cluster *workfake.Cluster, namespaces ...string) bundle
 	var err error
 	b.Watcher, err = watch.New(watch.Options{
 		Log: slog.New(slog.DiscardHandler), Client: cluster.Client(t), Namespaces: namespaces, Agent: "agent-1", Sink: b.sink,
-		ImageGrace: imageGrace,
+		Grace: grace(),
 	})
 	if err != nil {
 		t.Fatal(err)
