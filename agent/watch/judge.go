@@ -39,6 +39,8 @@ type Seen struct {
 	Pod *corev1.Pod
 	// Events of the Job while it has no pod, of the pod while it waits.
 	Events []corev1.Event
+	// Ending says that the namespace is being deleted.
+	Ending bool
 	// Since is when the trouble of this kind was first seen.
 	Since func(kind string) time.Time
 }
@@ -72,6 +74,9 @@ func Judge(s Seen, now time.Time, grace Grace) Verdict {
 	}}}
 	if s.Pod != nil {
 		v.Update.Pod = facts(s.Pod)
+		if s.Ending && taken(s.Pod) {
+			v.Update.Pod.Interrupted = &work.Interruption{Reason: namespaceDeleted, Message: lostNamespace(s.Job.Namespace)}
+		}
 		describe(v.Update.Report, s.Pod)
 		v.beside(s)
 	}
@@ -83,11 +88,16 @@ func Judge(s Seen, now time.Time, grace Grace) Verdict {
 	case s.Pod == nil:
 		v.withoutPod(s, now, grace)
 	case v.Update.Pod.Ended:
-		v.ended(s.Pod)
+		v.ended(s.Pod, v.Update.Pod.Interrupted)
 	default:
 		v.alive(s, now, grace)
 	}
 	return v
+}
+
+// over reports whether nothing can happen to the attempt any more.
+func (v *Verdict) over() bool {
+	return v.Update.Report.GetFinishedAt() != nil || v.Update.Pod != nil && v.Update.Pod.Ended
 }
 
 func (v *Verdict) conclude(status agentv1.AttemptStatus, reason, message string) {
@@ -131,8 +141,12 @@ func (v *Verdict) withoutPod(s Seen, now time.Time, grace Grace) {
 			return
 		}
 	}
+	if s.Job.Status.Failed > 0 && s.Ending {
+		v.errored(namespaceDeleted, "%s", lostNamespace(s.Job.Namespace))
+		return
+	}
 	if s.Job.Status.Failed > 0 {
-		v.errored("PodMissing", "The pod was deleted before it ended. Run the test again.")
+		v.errored("PodDeleted", "The pod was deleted before it ended. Run the test again.")
 		return
 	}
 	if t, ok := refusedPod(s.Events, grace); ok {

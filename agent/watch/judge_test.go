@@ -236,7 +236,7 @@ func TestJudge_WithoutPod(t *testing.T) {
 		"no account":       {"somebody may be creating it", nil, account, soon, want{status: pending, reason: "ServiceAccountMissing", says: "ghost", recheck: time.Minute}},
 		"no account, late": {"nobody does", nil, account, late, want{status: errored, reason: "ServiceAccountMissing", says: "create it or change it", stop: true}},
 		"policy":           {"a webhook's words tell why", nil, create("admission webhook denied: no root"), late, want{status: errored, reason: "AdmissionDenied", says: "no root", stop: true}},
-		"pod deleted":      {"a missing pod is never a success", func(j *batchv1.Job) { j.Status.Failed = 1 }, nil, late, want{status: errored, reason: "PodMissing", says: "deleted"}},
+		"pod deleted":      {"a missing pod is never a success", func(j *batchv1.Job) { j.Status.Failed = 1 }, nil, late, want{status: errored, reason: "PodDeleted", says: "deleted"}},
 		"complete": {"nothing proves the result", func(j *batchv1.Job) {
 			j.Status.Succeeded = 1
 			j.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobComplete, Status: corev1.ConditionTrue}}
@@ -300,4 +300,39 @@ func TestJudge_ForEver(t *testing.T) {
 	seen := watch.Seen{Job: job(), Pod: pod(t, "unschedulable"), Since: func(string) time.Time { return begun }}
 	v := watch.Judge(seen, time.Now(), watch.Grace{Image: imageGrace})
 	check(t, "nobody limits it", v, want{status: pending, reason: "Unschedulable", says: "Insufficient memory"})
+}
+
+func TestJudge_Deleted(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		ending bool
+		change func(*corev1.Pod)
+		want   string
+		reason string
+	}{
+		"Pod":       {false, nil, "PodDeleted", "nobody else can say why the runner was asked to stop"},
+		"Namespace": {true, nil, "NamespaceDeleted", "the same, and running it again is no cure"},
+		"Evicted":   {true, disrupted("EvictionByEvictionAPI", "Eviction API: evicting"), "Evicted", "the cluster says why by itself"},
+		"Deadline":  {false, func(p *corev1.Pod) { p.Status.Reason = "DeadlineExceeded" }, "", "nobody deleted it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := pod(t, "deleting")
+			if tc.change != nil {
+				tc.change(p)
+			}
+			v := watch.Judge(watch.Seen{Job: job(), Pod: p, Ending: tc.ending, Since: func(string) time.Time { return time.Now() }}, time.Now(), grace())
+			got := ""
+			if i := v.Update.Pod.Interrupted; i != nil {
+				got = i.Reason
+			}
+			if got != tc.want {
+				t.Errorf("%s: interrupted by %q, want %q", tc.reason, got, tc.want)
+			}
+		})
+	}
+	j := job()
+	j.Status.Failed = 1
+	v := watch.Judge(watch.Seen{Job: j, Ending: true, Since: func(string) time.Time { return time.Now() }}, time.Now(), grace())
+	check(t, "the pod has gone with its namespace", v, want{status: errored, reason: "NamespaceDeleted", says: `"tests" was deleted`})
 }

@@ -73,9 +73,16 @@ func losses() map[string]loss {
 		"PodDeleted": {
 			begins: true, strike: func(t *testing.T, a *agent, id string) {
 				t.Helper()
+				a.delete(t, "-n", a.namespace, "pod", a.pod(t, id))
+			},
+			reason: "PodDeleted", says: "deleted the pod", why: "its runner is asked to stop and does not know why",
+		},
+		"PodGone": {
+			begins: true, strike: func(t *testing.T, a *agent, id string) {
+				t.Helper()
 				a.delete(t, "-n", a.namespace, "pod", a.pod(t, id), "--force", "--grace-period=0")
 			},
-			reason: "PodMissing", says: "Run the test again", why: "a missing pod never counts as passed",
+			reason: "PodDeleted", says: "deleted", why: "a missing pod never counts as passed",
 		},
 	}
 }
@@ -120,12 +127,15 @@ func (l loss) happens(t *testing.T, p *plane, a *agent, name string) {
 	if l.begins {
 		g.await(t, name)
 	}
+	known := time.Now()
 	if l.strike != nil {
 		l.strike(t, a, id)
 	} else {
 		g.open(name)
 	}
-	known := time.Now()
+	if !l.begins { // it was waited for
+		known = time.Now()
+	}
 	e := p.watch(t, id, func(e *apiv1.Execution) bool { return e.GetFinishedAt() != nil })
 	took := time.Since(known)
 	at := attemptOf(e)
