@@ -44,7 +44,7 @@ func TestDeceit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p.must(t, "apply", "-f", workflowFile(name))
+			p.apply(t, workflowOf(t, name))
 			p.apply(t, strings.ReplaceAll(gateOf, "NAME", name))
 			if e := p.ended(t, p.run(t, name, tc.sound...)); e.GetStatus() != passed { // from which it is known what there is to test
 				t.Fatalf("%s: %s\n%s", e.GetStatus(), e.GetMessage(), p.cli(t, "logs", e.GetId()).out)

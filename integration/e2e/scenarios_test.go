@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -62,7 +63,8 @@ func scenarios() map[string]scenario {
 			reason: "conditions, expectations, outputs and functions",
 		},
 		"pod": {
-			status: passed, steps: "greet passed, who passed, words passed", log: "ahoy harbour\n1234\n2345\nread-only\nahoy",
+			status: passed, steps: "greet passed, who passed, words passed, environment passed",
+			log:    "ahoy harbour\n1234\n2345\nread-only\nahoy\n***\ntmpfs\n0\nkept\nahoy, ***, api, api",
 			reason: "a template, and what a pod is given",
 		},
 		"matrix": {
@@ -87,10 +89,11 @@ func TestScenarios(t *testing.T) {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}
+	a.claim(t, "harbour")
 	for name, s := range scenarios() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p.must(t, "apply", "-f", workflowFile(name))
+			p.apply(t, strings.ReplaceAll(workflowOf(t, name), "the-environment", a.cluster))
 			id := p.run(t, name, s.args...)
 			s.holds(t, p, p.ended(t, id))
 		})
@@ -101,8 +104,58 @@ func TestScenarios(t *testing.T) {
 	})
 }
 
+// claim makes a claim with a volume that is a folder of this machine: the cluster has no provisioner.
+func (a *agent) claim(t *testing.T, name string) {
+	t.Helper()
+	volume := a.namespace + "-" + name
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o777); err != nil { //nolint:gosec // for whoever the pod runs as
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "claim.yaml")
+	if err := os.WriteFile(file, []byte(strings.NewReplacer("VOLUME", volume, "NAMESPACE", a.namespace, "NAME", name, "FOLDER", dir).Replace(`apiVersion: v1
+kind: PersistentVolume
+metadata: {name: VOLUME}
+spec:
+  capacity: {storage: 1Mi}
+  accessModes: [ReadWriteOnce]
+  storageClassName: ""
+  hostPath: {path: FOLDER}
+  claimRef: {namespace: NAMESPACE, name: NAME}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: NAME, namespace: NAMESPACE}
+spec:
+  accessModes: [ReadWriteOnce]
+  storageClassName: ""
+  volumeName: VOLUME
+  resources: {requests: {storage: 1Mi}}
+`)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := a.kube.Kubectl(context.WithoutCancel(t.Context()), "delete", "pv", volume, "--wait=false"); err != nil {
+			t.Error(err)
+		}
+	})
+	if out, err := a.kube.Kubectl(t.Context(), "apply", "-f", file); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
 // workflowFile returns the path of a scenario's workflow.
 func workflowFile(name string) string { return filepath.Join("testdata", "scenarios", name+".yaml") }
+
+// workflowOf returns a scenario's workflow.
+func workflowOf(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(workflowFile(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
 
 func (s scenario) holds(t *testing.T, p *plane, e *apiv1.Execution) {
 	t.Helper()
@@ -179,7 +232,7 @@ func filesOf(t *testing.T, p *plane, id string) (grades, artifacts []string) {
 // pagesByDuration shares a Playwright suite out among four shards, the second time by how long its files took in Chromium.
 func pagesByDuration(t *testing.T, p *plane) {
 	t.Helper()
-	p.must(t, "apply", "-f", workflowFile("playwright"))
+	p.apply(t, workflowOf(t, "playwright"))
 	for _, alone := range []bool{false, true} {
 		id := p.run(t, "playwright")
 		e := p.ended(t, id)
