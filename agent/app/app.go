@@ -149,7 +149,7 @@ func build(
 	})
 	s.watch, err = watch.New(watch.Options{
 		Log: log.With("component", "watch"), Client: client, Namespaces: cfg.RunNamespaces, Agent: identity.ClusterID,
-		Sink: s.outbox, ImageGrace: cfg.ImageGrace,
+		Sink: s.outbox, Grace: watch.Grace{Image: cfg.ImageGrace, Scheduling: cfg.SchedulingGrace},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("watch the cluster: %w", err)

@@ -51,6 +51,12 @@ func TestOutbox_Merges(t *testing.T) {
 			b.Update(seen(running, "", pod(alive("c"))))
 			finish(t, b, stepFailed)
 		}, failed, "", "said by the runner", true},
+		"deleted by force": {"the pod has gone before its runner said anything", func(t *testing.T, b *bench) {
+			t.Helper()
+			b.Update(seen(running, "", pod(alive("c"))))
+			b.Update(seen(pending, "", nil))
+			finish(t, b, stepCancelled)
+		}, errored, "PodDeleted", "was deleted", true},
 		"a result stays": {"nothing that comes later changes it", func(t *testing.T, b *bench) {
 			t.Helper()
 			finish(t, b, stepFailed)

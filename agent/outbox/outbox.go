@@ -274,7 +274,7 @@ func (o *Outbox) Step(attemptID, _ string, state *runnerv1.StepState) {
 func (o *Outbox) Finished(ctx context.Context, attemptID string, f *runnerv1.Finished) error {
 	o.mu.Lock()
 	r := o.record(attemptID)
-	if mergeFinished(r.report, f, true, interrupted(r.pod, r.cancelled != "")) {
+	if mergeFinished(r.report, f, true, r.interruption()) {
 		r.report.Hops = r.hops.report(time.Now())
 		o.concluded(r)
 	}

@@ -36,6 +36,16 @@ func mergeTermination(r *agentv1.AttemptReport, pod *work.Pod, cancelled bool) {
 	}
 }
 
+// interruption returns why the cluster takes the pod of an attempt away that nobody has cancelled. A pod that is deleted by force is
+// gone before its runner has told of it.
+func (r *record) interruption() *work.Interruption {
+	why := interrupted(r.pod, r.cancelled != "")
+	if why == nil && r.podGone && r.cancelled == "" {
+		return &work.Interruption{Reason: "PodDeleted", Message: "The pod was deleted before it ended. Run the test again."}
+	}
+	return why
+}
+
 // interrupted returns why the cluster takes a pod away that nobody has cancelled.
 func interrupted(pod *work.Pod, cancelled bool) *work.Interruption {
 	if pod == nil || cancelled {

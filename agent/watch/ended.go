@@ -116,7 +116,7 @@ func describe(r *agentv1.AttemptReport, pod *corev1.Pod) {
 
 // ended says why a pod came to its end, when the cluster knows a reason that the runner does not. Otherwise the status stays
 // running and the runner's own words decide.
-func (v *Verdict) ended(pod *corev1.Pod) {
+func (v *Verdict) ended(pod *corev1.Pod, why *work.Interruption) {
 	v.Update.Report.Status = agentv1.AttemptStatus_ATTEMPT_STATUS_RUNNING
 	if c := failedInit(pod); c != nil {
 		v.errored("RunnerInstall", "The runner could not be copied into the pod (exit code %d): check the runner image of the agent's chart. %s",
@@ -140,8 +140,8 @@ func (v *Verdict) ended(pod *corev1.Pod) {
 		v.errored("DeadlineExceeded", "The cluster ended the pod: its backstop deadline passed before the runner's own timeout took effect.")
 		return
 	}
-	if i := interruption(pod); i != nil {
-		v.errored(i.Reason, "%s", i.Message)
+	if why != nil {
+		v.errored(why.Reason, "%s", why.Message)
 	}
 }
 
@@ -163,7 +163,12 @@ func interruption(pod *corev1.Pod) *work.Interruption {
 		}
 	}
 	switch pod.Status.Reason {
-	case "", "DeadlineExceeded":
+	case "":
+		if taken(pod) {
+			return because("PodDeleted", "Somebody deleted the pod, or the Job that it is of, while the test ran. Run it again.")
+		}
+		return nil
+	case "DeadlineExceeded":
 		return nil
 	case "Evicted":
 		if volume := fullVolume(pod); volume != "" {
@@ -178,6 +183,11 @@ func interruption(pod *corev1.Pod) *work.Interruption {
 	default:
 		return because(pod.Status.Reason, "The cluster ended the pod:")
 	}
+}
+
+// taken tells a pod that somebody deletes: neither the cluster by itself, nor a deadline, nor, as the Job would say, the agent.
+func taken(pod *corev1.Pod) bool {
+	return pod.DeletionTimestamp != nil && disrupted(pod) == nil && pod.Status.Reason == ""
 }
 
 // fullVolume returns the volume of the workflow whose own limit was exceeded, "" for none.
