@@ -88,18 +88,22 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle(apiv1connect.NewIdentityServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewReleaseServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewTestServiceHandler(s, options...))
-	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a))
+	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a, s.serveFile))
+	mux.HandleFunc("GET "+archivesPath+"{id}", s.download(a, s.serveArchive))
 	// A browser's cookie must not be usable from another site's page.
 	return http.NewCrossOriginProtection().Handler(mux), nil
 }
 
-const filesPath = "/files/"
+const (
+	filesPath    = "/files/"
+	archivesPath = "/archives/"
+)
 
 // Paths lists the patterns that the handler of New serves.
 func Paths() []string {
 	return []string{
 		"/" + apiv1connect.WorkflowServiceName + "/", "/" + apiv1connect.ExecutionServiceName + "/",
 		"/" + apiv1connect.ClusterServiceName + "/", "/" + apiv1connect.IdentityServiceName + "/",
-		"/" + apiv1connect.ReleaseServiceName + "/", "/" + apiv1connect.TestServiceName + "/", filesPath,
+		"/" + apiv1connect.ReleaseServiceName + "/", "/" + apiv1connect.TestServiceName + "/", filesPath, archivesPath,
 	}
 }

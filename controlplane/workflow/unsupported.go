@@ -21,8 +21,6 @@ func notYet() []string {
 		"spec.triggers",
 		"spec.environments.select",
 
-		"spec.steps[].metrics",
-		"spec.steps[].artifacts.compress",
 
 		"spec.appliesTo.targets",
 	}

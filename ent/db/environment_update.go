@@ -63,6 +63,74 @@ func (_u *EnvironmentUpdate) SetNillableNamespace(v *string) *EnvironmentUpdate 
 	return _u
 }
 
+// SetLabels sets the "labels" field.
+func (_u *EnvironmentUpdate) SetLabels(v map[string]string) *EnvironmentUpdate {
+	_u.mutation.SetLabels(v)
+	return _u
+}
+
+// ClearLabels clears the value of the "labels" field.
+func (_u *EnvironmentUpdate) ClearLabels() *EnvironmentUpdate {
+	_u.mutation.ClearLabels()
+	return _u
+}
+
+// SetDescription sets the "description" field.
+func (_u *EnvironmentUpdate) SetDescription(v string) *EnvironmentUpdate {
+	_u.mutation.SetDescription(v)
+	return _u
+}
+
+// SetNillableDescription sets the "description" field if the given value is not nil.
+func (_u *EnvironmentUpdate) SetNillableDescription(v *string) *EnvironmentUpdate {
+	if v != nil {
+		_u.SetDescription(*v)
+	}
+	return _u
+}
+
+// SetTier sets the "tier" field.
+func (_u *EnvironmentUpdate) SetTier(v string) *EnvironmentUpdate {
+	_u.mutation.SetTier(v)
+	return _u
+}
+
+// SetNillableTier sets the "tier" field if the given value is not nil.
+func (_u *EnvironmentUpdate) SetNillableTier(v *string) *EnvironmentUpdate {
+	if v != nil {
+		_u.SetTier(*v)
+	}
+	return _u
+}
+
+// SetDigest sets the "digest" field.
+func (_u *EnvironmentUpdate) SetDigest(v string) *EnvironmentUpdate {
+	_u.mutation.SetDigest(v)
+	return _u
+}
+
+// SetNillableDigest sets the "digest" field if the given value is not nil.
+func (_u *EnvironmentUpdate) SetNillableDigest(v *string) *EnvironmentUpdate {
+	if v != nil {
+		_u.SetDigest(*v)
+	}
+	return _u
+}
+
+// SetSource sets the "source" field.
+func (_u *EnvironmentUpdate) SetSource(v string) *EnvironmentUpdate {
+	_u.mutation.SetSource(v)
+	return _u
+}
+
+// SetNillableSource sets the "source" field if the given value is not nil.
+func (_u *EnvironmentUpdate) SetNillableSource(v *string) *EnvironmentUpdate {
+	if v != nil {
+		_u.SetSource(*v)
+	}
+	return _u
+}
+
 // Mutation returns the EnvironmentMutation object of the builder.
 func (_u *EnvironmentUpdate) Mutation() *EnvironmentMutation {
 	return _u.mutation
@@ -158,6 +226,24 @@ func (_u *EnvironmentUpdate) sqlSave(ctx context.Context) (_node int, err error)
 	if value, ok := _u.mutation.Namespace(); ok {
 		_spec.SetField(environment.FieldNamespace, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.Labels(); ok {
+		_spec.SetField(environment.FieldLabels, field.TypeJSON, value)
+	}
+	if _u.mutation.LabelsCleared() {
+		_spec.ClearField(environment.FieldLabels, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.Description(); ok {
+		_spec.SetField(environment.FieldDescription, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Tier(); ok {
+		_spec.SetField(environment.FieldTier, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Digest(); ok {
+		_spec.SetField(environment.FieldDigest, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Source(); ok {
+		_spec.SetField(environment.FieldSource, field.TypeString, value)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -210,6 +296,74 @@ func (_u *EnvironmentUpdateOne) SetNamespace(v string) *EnvironmentUpdateOne {
 func (_u *EnvironmentUpdateOne) SetNillableNamespace(v *string) *EnvironmentUpdateOne {
 	if v != nil {
 		_u.SetNamespace(*v)
+	}
+	return _u
+}
+
+// SetLabels sets the "labels" field.
+func (_u *EnvironmentUpdateOne) SetLabels(v map[string]string) *EnvironmentUpdateOne {
+	_u.mutation.SetLabels(v)
+	return _u
+}
+
+// ClearLabels clears the value of the "labels" field.
+func (_u *EnvironmentUpdateOne) ClearLabels() *EnvironmentUpdateOne {
+	_u.mutation.ClearLabels()
+	return _u
+}
+
+// SetDescription sets the "description" field.
+func (_u *EnvironmentUpdateOne) SetDescription(v string) *EnvironmentUpdateOne {
+	_u.mutation.SetDescription(v)
+	return _u
+}
+
+// SetNillableDescription sets the "description" field if the given value is not nil.
+func (_u *EnvironmentUpdateOne) SetNillableDescription(v *string) *EnvironmentUpdateOne {
+	if v != nil {
+		_u.SetDescription(*v)
+	}
+	return _u
+}
+
+// SetTier sets the "tier" field.
+func (_u *EnvironmentUpdateOne) SetTier(v string) *EnvironmentUpdateOne {
+	_u.mutation.SetTier(v)
+	return _u
+}
+
+// SetNillableTier sets the "tier" field if the given value is not nil.
+func (_u *EnvironmentUpdateOne) SetNillableTier(v *string) *EnvironmentUpdateOne {
+	if v != nil {
+		_u.SetTier(*v)
+	}
+	return _u
+}
+
+// SetDigest sets the "digest" field.
+func (_u *EnvironmentUpdateOne) SetDigest(v string) *EnvironmentUpdateOne {
+	_u.mutation.SetDigest(v)
+	return _u
+}
+
+// SetNillableDigest sets the "digest" field if the given value is not nil.
+func (_u *EnvironmentUpdateOne) SetNillableDigest(v *string) *EnvironmentUpdateOne {
+	if v != nil {
+		_u.SetDigest(*v)
+	}
+	return _u
+}
+
+// SetSource sets the "source" field.
+func (_u *EnvironmentUpdateOne) SetSource(v string) *EnvironmentUpdateOne {
+	_u.mutation.SetSource(v)
+	return _u
+}
+
+// SetNillableSource sets the "source" field if the given value is not nil.
+func (_u *EnvironmentUpdateOne) SetNillableSource(v *string) *EnvironmentUpdateOne {
+	if v != nil {
+		_u.SetSource(*v)
 	}
 	return _u
 }
@@ -338,6 +492,24 @@ func (_u *EnvironmentUpdateOne) sqlSave(ctx context.Context) (_node *Environment
 	}
 	if value, ok := _u.mutation.Namespace(); ok {
 		_spec.SetField(environment.FieldNamespace, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Labels(); ok {
+		_spec.SetField(environment.FieldLabels, field.TypeJSON, value)
+	}
+	if _u.mutation.LabelsCleared() {
+		_spec.ClearField(environment.FieldLabels, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.Description(); ok {
+		_spec.SetField(environment.FieldDescription, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Tier(); ok {
+		_spec.SetField(environment.FieldTier, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Digest(); ok {
+		_spec.SetField(environment.FieldDigest, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Source(); ok {
+		_spec.SetField(environment.FieldSource, field.TypeString, value)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Environment{config: _u.config}

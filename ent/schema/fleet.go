@@ -74,6 +74,11 @@ func (Environment) Fields() []ent.Field {
 		ref("cluster"),
 		field.String("name").NotEmpty(),
 		field.String("namespace").NotEmpty(),
+		field.JSON("labels", map[string]string{}).Optional(),
+		field.Text("description").Default(""),
+		field.String("tier").Default(""),
+		field.String("digest").Default(""), // of the document that describes it, which is its source; empty without one
+		field.Text("source").Default(""),
 	}
 }
 
