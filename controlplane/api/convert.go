@@ -227,5 +227,8 @@ func clusterOf(c cluster.Cluster) *apiv1.Cluster {
 }
 
 func environmentOf(e cluster.Environment) *apiv1.Environment {
-	return &apiv1.Environment{Id: e.ID.String(), Name: e.Name, Cluster: e.ClusterName, Namespace: e.Namespace}
+	return &apiv1.Environment{
+		Id: e.ID.String(), Name: e.Name, Cluster: e.ClusterName, Namespace: e.Namespace, Labels: e.Labels, Description: e.Description, Tier: e.Tier,
+		Digest: e.Digest, Source: e.Source, UpdatedAt: timeOf(e.UpdatedAt),
+	}
 }

@@ -181,10 +181,29 @@ func (a *pages) Workflow(ctx context.Context, name string) (view.Workflow, error
 	case err != nil:
 		return out, fmt.Errorf("read templates: %w", err)
 	}
-	if doc.Spec.Environments != nil {
-		out.Places = doc.Spec.Environments.Names
+	if out.Places, err = a.places(ctx, doc.Spec.Environments); err != nil {
+		return out, fmt.Errorf("read environments: %w", err)
 	}
 	return out, nil
+}
+
+// places returns the names of the environments that a workflow names or selects.
+func (a *pages) places(ctx context.Context, e *document.Environments) ([]string, error) {
+	switch {
+	case e == nil:
+		return nil, nil
+	case len(e.Select) == 0:
+		return e.Names, nil
+	}
+	all, err := a.records.Environments(ctx)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the caller says what for
+	}
+	var names []string
+	for _, place := range cluster.Selected(all, e.Select) {
+		names = append(names, place.Name)
+	}
+	return names, nil
 }
 
 func params(declared workflow.Params) []view.Param {

@@ -104,14 +104,16 @@ func resultRecord(row *db.TestResult) record.TestResult {
 }
 
 func environmentRecord(row *db.Environment) cluster.Environment {
-	out := cluster.Environment{ID: row.ID, Name: row.Name, ClusterID: row.ClusterID, Namespace: row.Namespace}
+	out := cluster.Environment{
+		ID: row.ID, Name: row.Name, ClusterID: row.ClusterID, Namespace: row.Namespace, Labels: row.Labels, Tier: row.Tier,
+		Description: row.Description, Digest: row.Digest, Source: row.Source, UpdatedAt: row.UpdatedAt.UTC(),
+	}
 	if row.Edges.Cluster != nil {
 		out.ClusterName = row.Edges.Cluster.Name
 	}
 	return out
 }
 
-// subjectRecord returns nil for what was not observed, and for what a version has written that is not known.
 // usageRecord returns nil for what was not measured, or written by a version that is not known.
 func usageRecord(text json.RawMessage) *record.Usage {
 	var u *record.Usage
@@ -121,6 +123,7 @@ func usageRecord(text json.RawMessage) *record.Usage {
 	return u
 }
 
+// subjectRecord returns nil for what was not observed, and for what a version has written that is not known.
 func subjectRecord(text json.RawMessage) *record.Subject {
 	var subject *record.Subject
 	if len(text) == 0 || json.Unmarshal(text, &subject) != nil {

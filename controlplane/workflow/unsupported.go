@@ -15,14 +15,9 @@ func notYet() []string {
 	return []string{
 		"kind=Schedule",
 		"kind=Trigger",
-		"kind=Environment",
 		"kind=Webhook",
 
 		"spec.triggers",
-		"spec.environments.select",
-
-
-		"spec.appliesTo.targets",
 	}
 }
 

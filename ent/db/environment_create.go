@@ -459,6 +459,18 @@ func (u *EnvironmentUpsert) UpdateUpdatedAt() *EnvironmentUpsert {
 	return u
 }
 
+// SetClusterID sets the "cluster_id" field.
+func (u *EnvironmentUpsert) SetClusterID(v uuid.UUID) *EnvironmentUpsert {
+	u.Set(environment.FieldClusterID, v)
+	return u
+}
+
+// UpdateClusterID sets the "cluster_id" field to the value that was provided on create.
+func (u *EnvironmentUpsert) UpdateClusterID() *EnvironmentUpsert {
+	u.SetExcluded(environment.FieldClusterID)
+	return u
+}
+
 // SetName sets the "name" field.
 func (u *EnvironmentUpsert) SetName(v string) *EnvironmentUpsert {
 	u.Set(environment.FieldName, v)
@@ -572,9 +584,6 @@ func (u *EnvironmentUpsertOne) UpdateNewValues() *EnvironmentUpsertOne {
 		if _, exists := u.create.mutation.OrganizationID(); exists {
 			s.SetIgnore(environment.FieldOrganizationID)
 		}
-		if _, exists := u.create.mutation.ClusterID(); exists {
-			s.SetIgnore(environment.FieldClusterID)
-		}
 	}))
 	return u
 }
@@ -617,6 +626,20 @@ func (u *EnvironmentUpsertOne) SetUpdatedAt(v time.Time) *EnvironmentUpsertOne {
 func (u *EnvironmentUpsertOne) UpdateUpdatedAt() *EnvironmentUpsertOne {
 	return u.Update(func(s *EnvironmentUpsert) {
 		s.UpdateUpdatedAt()
+	})
+}
+
+// SetClusterID sets the "cluster_id" field.
+func (u *EnvironmentUpsertOne) SetClusterID(v uuid.UUID) *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.SetClusterID(v)
+	})
+}
+
+// UpdateClusterID sets the "cluster_id" field to the value that was provided on create.
+func (u *EnvironmentUpsertOne) UpdateClusterID() *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.UpdateClusterID()
 	})
 }
 
@@ -914,9 +937,6 @@ func (u *EnvironmentUpsertBulk) UpdateNewValues() *EnvironmentUpsertBulk {
 			if _, exists := b.mutation.OrganizationID(); exists {
 				s.SetIgnore(environment.FieldOrganizationID)
 			}
-			if _, exists := b.mutation.ClusterID(); exists {
-				s.SetIgnore(environment.FieldClusterID)
-			}
 		}
 	}))
 	return u
@@ -960,6 +980,20 @@ func (u *EnvironmentUpsertBulk) SetUpdatedAt(v time.Time) *EnvironmentUpsertBulk
 func (u *EnvironmentUpsertBulk) UpdateUpdatedAt() *EnvironmentUpsertBulk {
 	return u.Update(func(s *EnvironmentUpsert) {
 		s.UpdateUpdatedAt()
+	})
+}
+
+// SetClusterID sets the "cluster_id" field.
+func (u *EnvironmentUpsertBulk) SetClusterID(v uuid.UUID) *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.SetClusterID(v)
+	})
+}
+
+// UpdateClusterID sets the "cluster_id" field to the value that was provided on create.
+func (u *EnvironmentUpsertBulk) UpdateClusterID() *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.UpdateClusterID()
 	})
 }
 

@@ -7,12 +7,50 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 )
 
 // used hold what is kept of what steps use, and of files that are compressed.
 func used() map[string]func(t *testing.T, f *fixture) {
 	return map[string]func(t *testing.T, f *fixture){"OfStep": usageOfStep, "Compressed": compressedFile}
+}
+
+// appliedEnvironments holds that a document describes an environment that was there before, and that it is changed only by another one.
+func appliedEnvironments(t *testing.T, f *fixture) {
+	other, _ := f.enroll(t, "second", "production")
+	e := cluster.Environment{
+		Name: "staging", ClusterID: f.cluster.ID, ClusterName: f.cluster.Name, Namespace: "shop", Labels: map[string]string{"region": "eu"}, Tier: "staging",
+		Description: "first", Digest: "d1", Source: "kind: Environment",
+	}
+	apply := func(created, changed bool, reason string) cluster.Environment {
+		got, c, ch, err := f.ApplyEnvironment(f.as(t), e)
+		if err != nil || c != created || ch != changed {
+			t.Fatalf("created %t, changed %t, %v: %s", c, ch, err, reason)
+		}
+		return got
+	}
+	if got := apply(false, true, "enrolling has made it"); got.ID != f.env.ID || got.Namespace != "shop" {
+		t.Errorf("got %+v", got)
+	}
+	apply(false, false, "again")
+	e.ClusterID, e.ClusterName, e.Digest = other.ID, other.Name, "d2"
+	apply(false, true, "it moves")
+	e.Name, e.Labels = "lab", nil
+	apply(true, true, "it is new")
+	all, err := f.Environments(f.as(t))
+	if err != nil || len(all) != 3 {
+		t.Fatalf("%v, %v", all, err)
+	}
+	got := all[2] // lab, production, staging
+	if got.Name != "staging" || got.ClusterName != "second" || cluster.Words(got.Selectable()) != "region=eu, tier=staging" || got.Source != "kind: Environment" {
+		t.Errorf("got %+v", got)
+	}
+	stranger := tenant.WithViewer(t.Context(), tenant.Viewer{Kind: tenant.KindMember, Organization: uuid.New(), Role: tenant.RoleOwner})
+	if _, _, _, err := f.ApplyEnvironment(stranger, e); err == nil {
+		t.Error("another organization uses the cluster of this one")
+	}
 }
 
 // usageOfStep holds that what a step has used is known once it has ended, that the first word counts, and that it may come late.
