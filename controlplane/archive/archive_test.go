@@ -43,14 +43,30 @@ func TestNames(t *testing.T) {
 		"Alone": {one, []execution.File{
 			artifact(first, 0, "out/a.txt"), {Attempt: first, Kind: execution.FileReport, Path: "out/a.txt"}, {Attempt: first, Kind: execution.FileMetrics, Path: "0-x.csv"},
 		}, []string{"artifacts/out/a.txt", "reports/out/a.txt", "metrics/0-x.csv"}, "nothing to tell apart but kinds"},
-		"Steps": {one, []execution.File{artifact(first, 0, "a.txt"), artifact(first, 1, "a.txt"), artifact(first, 1, "b.txt")},
-			[]string{"artifacts/install/a.txt", "artifacts/test/a.txt", "artifacts/b.txt"}, "two steps wrote one path"},
-		"Twice": {one, []execution.File{artifact(first, 0, "a.txt"), artifact(first, 0, "a.txt")},
-			[]string{"artifacts/install/a.txt", "artifacts/install/a (2).txt"}, "one step delivered a path twice"},
-		"Attempts": {again, []execution.File{artifact(first, 0, "a.txt"), artifact(second, 0, "a.txt")},
-			[]string{"attempt-1/artifacts/a.txt", "attempt-2/artifacts/a.txt"}, "it was tried anew"},
-		"Runs": {many, []execution.File{artifact(first, 0, "a.txt"), artifact(third, 0, "a.txt")},
-			[]string{"browser=firefox, shard 1_2/artifacts/a.txt", "eu/artifacts/a.txt"}, "a folder for each run, whose name is no path"},
+		"Steps": {
+			one,
+			[]execution.File{artifact(first, 0, "a.txt"), artifact(first, 1, "a.txt"), artifact(first, 1, "b.txt")},
+			[]string{"artifacts/install/a.txt", "artifacts/test/a.txt", "artifacts/b.txt"},
+			"two steps wrote one path",
+		},
+		"Twice": {
+			one,
+			[]execution.File{artifact(first, 0, "a.txt"), artifact(first, 0, "a.txt")},
+			[]string{"artifacts/install/a.txt", "artifacts/install/a (2).txt"},
+			"one step delivered a path twice",
+		},
+		"Attempts": {
+			again,
+			[]execution.File{artifact(first, 0, "a.txt"), artifact(second, 0, "a.txt")},
+			[]string{"attempt-1/artifacts/a.txt", "attempt-2/artifacts/a.txt"},
+			"it was tried anew",
+		},
+		"Runs": {
+			many,
+			[]execution.File{artifact(first, 0, "a.txt"), artifact(third, 0, "a.txt")},
+			[]string{"browser=firefox, shard 1_2/artifacts/a.txt", "eu/artifacts/a.txt"},
+			"a folder for each run, whose name is no path",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -10,8 +10,10 @@ import (
 func TestSelected(t *testing.T) {
 	t.Parallel()
 	all := []cluster.Environment{
-		{Name: "a", Labels: map[string]string{"region": "eu"}, Tier: "staging"}, {Name: "b", Labels: map[string]string{"region": "us", "tier": "staging"}},
-		{Name: "c", Labels: map[string]string{"region": "eu"}}, {Name: "d"},
+		{Name: "a", Labels: map[string]string{"region": "eu"}, Tier: "staging"},
+		{Name: "b", Labels: map[string]string{"region": "us", "tier": "staging"}},
+		{Name: "c", Labels: map[string]string{"region": "eu"}},
+		{Name: "d"},
 	}
 	for name, tc := range map[string]struct {
 		labels map[string]string

@@ -42,20 +42,28 @@ func TestDownload(t *testing.T) {
 		reason string
 	}{
 		"All": {
-			[]*apiv1.File{stored("report", "out/r.xml", "1"), stored("artifact", "out/r.xml", "2")}, nil,
-			map[string]string{"report/out/r.xml": "/files/1", "artifact/out/r.xml": "/files/2"}, 0, "", "reports and artifacts are apart",
+			[]*apiv1.File{stored("report", "out/r.xml", "1"), stored("artifact", "out/r.xml", "2")},
+			nil,
+			map[string]string{"report/out/r.xml": "/files/1", "artifact/out/r.xml": "/files/2"},
+			0, "", "reports and artifacts are apart",
 		},
 		"Pattern": {
 			[]*apiv1.File{stored("artifact", "out/a.png", "1"), stored("artifact", "out/b.txt", "2"), stored("artifact", "log/c.txt", "3")},
-			[]string{"out/*.png", "log"}, map[string]string{"artifact/out/a.png": "/files/1", "artifact/log/c.txt": "/files/3"}, 0, "", "what is asked for",
+			[]string{"out/*.png", "log"},
+			map[string]string{"artifact/out/a.png": "/files/1", "artifact/log/c.txt": "/files/3"},
+			0, "", "what is asked for",
 		},
 		"Kind": {
-			[]*apiv1.File{stored("artifact", "a", "1"), stored("metrics", "b", "2")}, []string{"--kind", "metrics"},
-			map[string]string{"metrics/b": "/files/2"}, 0, "", "what is asked for",
+			[]*apiv1.File{stored("artifact", "a", "1"), stored("metrics", "b", "2")},
+			[]string{"--kind", "metrics"},
+			map[string]string{"metrics/b": "/files/2"},
+			0, "", "what is asked for",
 		},
 		"Same": {
-			[]*apiv1.File{stored("artifact", "a", "1"), stored("artifact", "a", "2")}, nil,
-			map[string]string{"artifact/attempt-/step-0/a": "/files/1", "artifact/attempt-/step-0/a.2": "/files/2"}, 0, "", "no file takes the place of another",
+			[]*apiv1.File{stored("artifact", "a", "1"), stored("artifact", "a", "2")},
+			nil,
+			map[string]string{"artifact/attempt-/step-0/a": "/files/1", "artifact/attempt-/step-0/a.2": "/files/2"},
+			0, "", "no file takes the place of another",
 		},
 		"Archive": {
 			[]*apiv1.File{stored("artifact", "a", "1")}, []string{"--archive", "DIR/all.zip"}, map[string]string{"all.zip": "/archives/ex-1"}, 0, "1 files", "one file",
