@@ -67,7 +67,17 @@ func stepOf(s termination.Step) *runnerv1.StepState {
 	return &runnerv1.StepState{
 		Index:  int32(s.Index), //nolint:gosec // an index of a step
 		Status: stepStatus(s.Status), ExitCode: s.Exit, Reason: s.Reason, Allowed: s.Allowed, StartedAt: millis(s.Started), FinishedAt: millis(s.Finished),
-		Log: &runnerv1.LogTotals{Bytes: s.Bytes, Lines: s.Lines, GapBytes: s.Gap, Crc32C: s.CRC},
+		Log:   &runnerv1.LogTotals{Bytes: s.Bytes, Lines: s.Lines, GapBytes: s.Gap, Crc32C: s.CRC},
+		Usage: usageOf(s.Usage),
+	}
+}
+
+func usageOf(u *termination.Usage) *runnerv1.Usage {
+	if u == nil {
+		return nil
+	}
+	return &runnerv1.Usage{
+		CpuMicros: u.CPU, ThrottledMicros: u.Throttled, MemoryPeak: u.Memory, ReadBytes: u.Read, WrittenBytes: u.Written, Note: u.Note,
 	}
 }
 

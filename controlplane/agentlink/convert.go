@@ -192,10 +192,22 @@ func stepFrom(s *runnerv1.StepState) execution.Step {
 		}
 		out.Params = append(out.Params, params)
 	}
+	if u := s.GetUsage(); u != nil {
+		out.Usage = &execution.Usage{
+			CPU: span(u.GetCpuMicros()), Throttled: span(u.GetThrottledMicros()), MemoryPeak: max(0, u.GetMemoryPeak()),
+			Read: max(0, u.GetReadBytes()), Written: max(0, u.GetWrittenBytes()), Note: u.GetNote(),
+		}
+	}
 	if l := s.GetLog(); l != nil {
 		out.Log = execution.Log{Bytes: l.GetBytes(), Lines: l.GetLines(), GapBytes: l.GetGapBytes()}
 	}
 	return out
+}
+
+// span reads microseconds. Sums of what agents say must not run over.
+func span(micros int64) time.Duration {
+	const century = 100 * 365 * 24 * time.Hour
+	return time.Duration(min(max(0, micros), century.Microseconds())) * time.Microsecond
 }
 
 func chunkFrom(id execution.AttemptID, c *runnerv1.LogChunk) execution.Chunk {

@@ -43,7 +43,7 @@ func (s *Server) PutFile(stream fileStream) error {
 		return fmt.Errorf("receive file: %w", err)
 	}
 	s.metrics.files.Inc()
-	if err := stream.SendAndClose(&agentv1.PutFileResponse{Size: f.Size}); err != nil {
+	if err := stream.SendAndClose(&agentv1.PutFileResponse{Size: header.GetSize()}); err != nil {
 		return fmt.Errorf("answer file: %w", err)
 	}
 	return nil
@@ -54,7 +54,13 @@ func fileFrom(id execution.AttemptID, h *runnerv1.FileHeader) execution.File {
 		Attempt: id, Step: int(h.GetStepIndex()), Path: h.GetPath(), Size: h.GetSize(), SHA256: hex.EncodeToString(h.GetSha256()),
 		ContentType: h.GetContentType(), Format: h.GetFormat(),
 	}
+	if h.GetEncoding() != "" {
+		f.Encoding, f.StoredSize, f.StoredSum = h.GetEncoding(), f.Size, f.SHA256
+		f.Size, f.SHA256 = h.GetOriginalSize(), hex.EncodeToString(h.GetOriginalSha256())
+	}
 	switch h.GetKind() {
+	case runnerv1.FileKind_FILE_KIND_METRICS:
+		f.Kind = execution.FileMetrics
 	case runnerv1.FileKind_FILE_KIND_REPORT:
 		f.Kind = execution.FileReport
 	case runnerv1.FileKind_FILE_KIND_ARTIFACT:

@@ -98,6 +98,10 @@ func calls() map[string]call {
 			_, err := b.executions.ListFiles(ctx, &apiv1.ListFilesRequest{ExecutionId: id()})
 			return err
 		}},
+		"ListMetrics": {"read", func(ctx context.Context, b *bench) error {
+			_, err := b.executions.ListMetrics(ctx, &apiv1.ListMetricsRequest{ExecutionId: b.world.execution.ID.String()})
+			return err
+		}},
 		"GetTemplate": {"read", func(ctx context.Context, b *bench) error {
 			_, err := b.workflows.GetTemplate(ctx, &apiv1.GetTemplateRequest{Name: "base"})
 			return err

@@ -90,12 +90,16 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle(apiv1connect.NewReleaseServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewTestServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewInsightServiceHandler(s, options...))
-	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a))
+	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a, s.serveFile))
+	mux.HandleFunc("GET "+archivesPath+"{id}", s.download(a, s.serveArchive))
 	// A browser's cookie must not be usable from another site's page.
 	return http.NewCrossOriginProtection().Handler(mux), nil
 }
 
-const filesPath = "/files/"
+const (
+	filesPath    = "/files/"
+	archivesPath = "/archives/"
+)
 
 // Paths lists the patterns that the handler of New serves.
 func Paths() []string {
@@ -103,6 +107,6 @@ func Paths() []string {
 		"/" + apiv1connect.WorkflowServiceName + "/", "/" + apiv1connect.ExecutionServiceName + "/",
 		"/" + apiv1connect.ClusterServiceName + "/", "/" + apiv1connect.IdentityServiceName + "/",
 		"/" + apiv1connect.ReleaseServiceName + "/", "/" + apiv1connect.TestServiceName + "/",
-		"/" + apiv1connect.InsightServiceName + "/", filesPath,
+		"/" + apiv1connect.InsightServiceName + "/", filesPath, archivesPath,
 	}
 }

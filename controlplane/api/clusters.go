@@ -85,9 +85,19 @@ func (s *server) ListEnvironments(ctx context.Context, _ *apiv1.ListEnvironments
 	if err != nil {
 		return nil, fmt.Errorf("list environments: %w", err)
 	}
+	clusters, err := s.Fleet.Clusters(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list clusters: %w", err)
+	}
+	connected := map[cluster.ID]bool{}
+	for _, c := range clusters {
+		connected[c.ID] = c.Connected
+	}
 	out := &apiv1.ListEnvironmentsResponse{}
 	for _, e := range list {
-		out.Environments = append(out.Environments, environmentOf(e))
+		one := environmentOf(e)
+		one.Connected = connected[e.ClusterID]
+		out.Environments = append(out.Environments, one)
 	}
 	return out, nil
 }

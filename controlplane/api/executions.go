@@ -149,5 +149,8 @@ func (s *server) ListFiles(ctx context.Context, r *apiv1.ListFilesRequest) (*api
 	for _, f := range list {
 		out.Files = append(out.Files, fileOf(f))
 	}
+	if len(list) > 0 {
+		out.Archive = archivesPath + id.String()
+	}
 	return out, nil
 }

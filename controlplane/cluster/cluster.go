@@ -3,6 +3,9 @@
 package cluster
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -44,6 +47,47 @@ type Environment struct {
 	ClusterID   ID
 	ClusterName string
 	Namespace   string
+	Labels      map[string]string // as its document says; see Selectable
+	Tier        string            // how near to production it is; empty when nobody says
+	Description string
+	Digest      string // of its document; empty for one that no document describes
+	Source      string // the document; empty without one
+	UpdatedAt   time.Time
+}
+
+// tierLabel is the label by which an environment is selected that has a tier.
+const tierLabel = "tier"
+
+// Selectable returns the labels by which workflows select the environment: its own, and its tier as the label "tier".
+func (e Environment) Selectable() map[string]string {
+	out := make(map[string]string, len(e.Labels)+1)
+	if e.Tier != "" {
+		out[tierLabel] = e.Tier
+	}
+	maps.Copy(out, e.Labels)
+	return out
+}
+
+// Selected returns the environments that have all of some labels, in their order.
+func Selected(all []Environment, labels map[string]string) []Environment {
+	return slices.DeleteFunc(slices.Clone(all), func(e Environment) bool {
+		has := e.Selectable()
+		for name, value := range labels {
+			if got, ok := has[name]; !ok || got != value {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// Words writes labels for people, sorted: "region=eu, tier=staging".
+func Words(labels map[string]string) string {
+	parts := make([]string, 0, len(labels))
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		parts = append(parts, name+"="+labels[name])
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Identity is what is needed to check an agent's credential.

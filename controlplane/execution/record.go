@@ -108,6 +108,17 @@ type Step struct {
 	Execute    *Execute            // nil for a step that runs a command or waits for a person; not filled when read
 	Params     []map[string]string // in a report: what each callee is given, once the step asks for them; nil before
 	Calls      []Call              // when read: the executions that it has asked for, in order
+	Usage      *Usage              // nil until it has ended, and when it was not measured
+}
+
+// Usage is what a step has used in all.
+type Usage struct {
+	CPU        time.Duration `json:"cpu"`       // of all its processes
+	Throttled  time.Duration `json:"throttled"` // how long they had to wait because of the CPU limit
+	MemoryPeak int64         `json:"memoryPeak"`
+	Read       int64         `json:"read"` // bytes from and to block devices
+	Written    int64         `json:"written"`
+	Note       string        `json:"note,omitempty"` // what could not be measured, for a person
 }
 
 // Failed reports whether an attempt with such a step has not passed.

@@ -22,19 +22,6 @@ import (
 // newTokenHint tells how to get a bootstrap token that works.
 const newTokenHint = "Make a new one with: seatrial cluster enroll NAME." //nolint:gosec // G101: a sentence, not a secret
 
-// Environments lists by name.
-func (s *Store) Environments(ctx context.Context) ([]record.Environment, error) {
-	rows, err := s.db.Read().Environment.Query().WithCluster().Order(environment.ByName()).All(ctx)
-	if err != nil {
-		return nil, database.Fault(err)
-	}
-	out := make([]record.Environment, len(rows))
-	for i, row := range rows {
-		out[i] = environmentRecord(row)
-	}
-	return out, nil
-}
-
 // EnrollCluster registers a cluster with an environment and a bootstrap token. For a cluster that is there but not connected it
 // issues another token and voids the ones before, so that a lost token or a lost agent costs one more call. The cluster is of the
 // viewer's organization.

@@ -86,7 +86,8 @@ func createFile(ctx context.Context, tx *db.Tx, a *db.Attempt, environment strin
 	return tx.File.Create().SetID(f.ID).SetOrganizationID(a.OrganizationID).SetExecutionID(a.ExecutionID).SetAttemptID(a.ID).
 		SetEnvironmentName(environment).SetStepIndex(f.Step).SetKind(string(f.Kind)).SetPath(clean(f.Path)).SetSize(f.Size).
 		SetSha256(f.SHA256).SetContentType(clean(f.ContentType)).SetFormat(f.Format).SetGrade(f.Grade).
-		SetGradeReason(clean(f.GradeReason)).SetBlob(f.Blob).Exec(ctx)
+		SetGradeReason(clean(f.GradeReason)).SetBlob(f.Blob).SetEncoding(f.Encoding).SetStoredSize(f.StoredSize).SetStoredSha256(f.StoredSum).
+		Exec(ctx)
 }
 
 // addCounts counts results at their execution, which is changed even by those that no longer count: its last change is not before any of

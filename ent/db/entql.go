@@ -248,6 +248,11 @@ var schemaGraph = func() *sqlgraph.Schema {
 			environment.FieldClusterID:      {Type: field.TypeUUID, Column: environment.FieldClusterID},
 			environment.FieldName:           {Type: field.TypeString, Column: environment.FieldName},
 			environment.FieldNamespace:      {Type: field.TypeString, Column: environment.FieldNamespace},
+			environment.FieldLabels:         {Type: field.TypeJSON, Column: environment.FieldLabels},
+			environment.FieldDescription:    {Type: field.TypeString, Column: environment.FieldDescription},
+			environment.FieldTier:           {Type: field.TypeString, Column: environment.FieldTier},
+			environment.FieldDigest:         {Type: field.TypeString, Column: environment.FieldDigest},
+			environment.FieldSource:         {Type: field.TypeString, Column: environment.FieldSource},
 		},
 	}
 	graph.Nodes[8] = &sqlgraph.Node{
@@ -320,6 +325,9 @@ var schemaGraph = func() *sqlgraph.Schema {
 			file.FieldGradeReason:     {Type: field.TypeString, Column: file.FieldGradeReason},
 			file.FieldExitReason:      {Type: field.TypeString, Column: file.FieldExitReason},
 			file.FieldBlob:            {Type: field.TypeString, Column: file.FieldBlob},
+			file.FieldEncoding:        {Type: field.TypeString, Column: file.FieldEncoding},
+			file.FieldStoredSize:      {Type: field.TypeInt64, Column: file.FieldStoredSize},
+			file.FieldStoredSha256:    {Type: field.TypeString, Column: file.FieldStoredSha256},
 		},
 	}
 	graph.Nodes[10] = &sqlgraph.Node{
@@ -517,6 +525,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			release.FieldVersion:        {Type: field.TypeString, Column: release.FieldVersion},
 			release.FieldCommit:         {Type: field.TypeString, Column: release.FieldCommit},
 			release.FieldImages:         {Type: field.TypeJSON, Column: release.FieldImages},
+			release.FieldTargets:        {Type: field.TypeJSON, Column: release.FieldTargets},
 			release.FieldActor:          {Type: field.TypeString, Column: release.FieldActor},
 			release.FieldPolicy:         {Type: field.TypeJSON, Column: release.FieldPolicy},
 			release.FieldPolicyName:     {Type: field.TypeString, Column: release.FieldPolicyName},
@@ -677,6 +686,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			step.FieldExecute:        {Type: field.TypeJSON, Column: step.FieldExecute},
 			step.FieldAllowed:        {Type: field.TypeBool, Column: step.FieldAllowed},
 			step.FieldReportsBad:     {Type: field.TypeInt64, Column: step.FieldReportsBad},
+			step.FieldUsage:          {Type: field.TypeJSON, Column: step.FieldUsage},
 			step.FieldExitResultID:   {Type: field.TypeUUID, Column: step.FieldExitResultID},
 		},
 	}
@@ -2730,6 +2740,31 @@ func (f *EnvironmentFilter) WhereNamespace(p entql.StringP) {
 	f.Where(p.Field(environment.FieldNamespace))
 }
 
+// WhereLabels applies the entql json.RawMessage predicate on the labels field.
+func (f *EnvironmentFilter) WhereLabels(p entql.BytesP) {
+	f.Where(p.Field(environment.FieldLabels))
+}
+
+// WhereDescription applies the entql string predicate on the description field.
+func (f *EnvironmentFilter) WhereDescription(p entql.StringP) {
+	f.Where(p.Field(environment.FieldDescription))
+}
+
+// WhereTier applies the entql string predicate on the tier field.
+func (f *EnvironmentFilter) WhereTier(p entql.StringP) {
+	f.Where(p.Field(environment.FieldTier))
+}
+
+// WhereDigest applies the entql string predicate on the digest field.
+func (f *EnvironmentFilter) WhereDigest(p entql.StringP) {
+	f.Where(p.Field(environment.FieldDigest))
+}
+
+// WhereSource applies the entql string predicate on the source field.
+func (f *EnvironmentFilter) WhereSource(p entql.StringP) {
+	f.Where(p.Field(environment.FieldSource))
+}
+
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
 func (f *EnvironmentFilter) WhereHasOrganization() {
 	f.Where(entql.HasEdge("organization"))
@@ -3094,6 +3129,21 @@ func (f *FileFilter) WhereExitReason(p entql.StringP) {
 // WhereBlob applies the entql string predicate on the blob field.
 func (f *FileFilter) WhereBlob(p entql.StringP) {
 	f.Where(p.Field(file.FieldBlob))
+}
+
+// WhereEncoding applies the entql string predicate on the encoding field.
+func (f *FileFilter) WhereEncoding(p entql.StringP) {
+	f.Where(p.Field(file.FieldEncoding))
+}
+
+// WhereStoredSize applies the entql int64 predicate on the stored_size field.
+func (f *FileFilter) WhereStoredSize(p entql.Int64P) {
+	f.Where(p.Field(file.FieldStoredSize))
+}
+
+// WhereStoredSha256 applies the entql string predicate on the stored_sha256 field.
+func (f *FileFilter) WhereStoredSha256(p entql.StringP) {
+	f.Where(p.Field(file.FieldStoredSha256))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
@@ -4080,6 +4130,11 @@ func (f *ReleaseFilter) WhereImages(p entql.BytesP) {
 	f.Where(p.Field(release.FieldImages))
 }
 
+// WhereTargets applies the entql json.RawMessage predicate on the targets field.
+func (f *ReleaseFilter) WhereTargets(p entql.BytesP) {
+	f.Where(p.Field(release.FieldTargets))
+}
+
 // WhereActor applies the entql string predicate on the actor field.
 func (f *ReleaseFilter) WhereActor(p entql.StringP) {
 	f.Where(p.Field(release.FieldActor))
@@ -4910,6 +4965,11 @@ func (f *StepFilter) WhereAllowed(p entql.BoolP) {
 // WhereReportsBad applies the entql int64 predicate on the reports_bad field.
 func (f *StepFilter) WhereReportsBad(p entql.Int64P) {
 	f.Where(p.Field(step.FieldReportsBad))
+}
+
+// WhereUsage applies the entql json.RawMessage predicate on the usage field.
+func (f *StepFilter) WhereUsage(p entql.BytesP) {
+	f.Where(p.Field(step.FieldUsage))
 }
 
 // WhereExitResultID applies the entql [16]byte predicate on the exit_result_id field.

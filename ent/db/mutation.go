@@ -8602,6 +8602,11 @@ type EnvironmentMutation struct {
 	updated_at          *time.Time
 	name                *string
 	namespace           *string
+	labels              *map[string]string
+	description         *string
+	tier                *string
+	digest              *string
+	source              *string
 	clearedFields       map[string]struct{}
 	organization        *uuid.UUID
 	clearedorganization bool
@@ -8932,6 +8937,199 @@ func (m *EnvironmentMutation) ResetNamespace() {
 	m.namespace = nil
 }
 
+// SetLabels sets the "labels" field.
+func (m *EnvironmentMutation) SetLabels(value map[string]string) {
+	m.labels = &value
+}
+
+// Labels returns the value of the "labels" field in the mutation.
+func (m *EnvironmentMutation) Labels() (r map[string]string, exists bool) {
+	v := m.labels
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLabels returns the old "labels" field's value of the Environment entity.
+// If the Environment object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *EnvironmentMutation) OldLabels(ctx context.Context) (v map[string]string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLabels is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLabels requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLabels: %w", err)
+	}
+	return oldValue.Labels, nil
+}
+
+// ClearLabels clears the value of the "labels" field.
+func (m *EnvironmentMutation) ClearLabels() {
+	m.labels = nil
+	m.clearedFields[environment.FieldLabels] = struct{}{}
+}
+
+// LabelsCleared returns if the "labels" field was cleared in this mutation.
+func (m *EnvironmentMutation) LabelsCleared() bool {
+	_, ok := m.clearedFields[environment.FieldLabels]
+	return ok
+}
+
+// ResetLabels resets all changes to the "labels" field.
+func (m *EnvironmentMutation) ResetLabels() {
+	m.labels = nil
+	delete(m.clearedFields, environment.FieldLabels)
+}
+
+// SetDescription sets the "description" field.
+func (m *EnvironmentMutation) SetDescription(s string) {
+	m.description = &s
+}
+
+// Description returns the value of the "description" field in the mutation.
+func (m *EnvironmentMutation) Description() (r string, exists bool) {
+	v := m.description
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDescription returns the old "description" field's value of the Environment entity.
+// If the Environment object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *EnvironmentMutation) OldDescription(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDescription is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDescription requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDescription: %w", err)
+	}
+	return oldValue.Description, nil
+}
+
+// ResetDescription resets all changes to the "description" field.
+func (m *EnvironmentMutation) ResetDescription() {
+	m.description = nil
+}
+
+// SetTier sets the "tier" field.
+func (m *EnvironmentMutation) SetTier(s string) {
+	m.tier = &s
+}
+
+// Tier returns the value of the "tier" field in the mutation.
+func (m *EnvironmentMutation) Tier() (r string, exists bool) {
+	v := m.tier
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTier returns the old "tier" field's value of the Environment entity.
+// If the Environment object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *EnvironmentMutation) OldTier(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTier is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTier requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTier: %w", err)
+	}
+	return oldValue.Tier, nil
+}
+
+// ResetTier resets all changes to the "tier" field.
+func (m *EnvironmentMutation) ResetTier() {
+	m.tier = nil
+}
+
+// SetDigest sets the "digest" field.
+func (m *EnvironmentMutation) SetDigest(s string) {
+	m.digest = &s
+}
+
+// Digest returns the value of the "digest" field in the mutation.
+func (m *EnvironmentMutation) Digest() (r string, exists bool) {
+	v := m.digest
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDigest returns the old "digest" field's value of the Environment entity.
+// If the Environment object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *EnvironmentMutation) OldDigest(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDigest is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDigest requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDigest: %w", err)
+	}
+	return oldValue.Digest, nil
+}
+
+// ResetDigest resets all changes to the "digest" field.
+func (m *EnvironmentMutation) ResetDigest() {
+	m.digest = nil
+}
+
+// SetSource sets the "source" field.
+func (m *EnvironmentMutation) SetSource(s string) {
+	m.source = &s
+}
+
+// Source returns the value of the "source" field in the mutation.
+func (m *EnvironmentMutation) Source() (r string, exists bool) {
+	v := m.source
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSource returns the old "source" field's value of the Environment entity.
+// If the Environment object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *EnvironmentMutation) OldSource(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSource is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSource requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSource: %w", err)
+	}
+	return oldValue.Source, nil
+}
+
+// ResetSource resets all changes to the "source" field.
+func (m *EnvironmentMutation) ResetSource() {
+	m.source = nil
+}
+
 // ClearOrganization clears the "organization" edge to the Organization entity.
 func (m *EnvironmentMutation) ClearOrganization() {
 	m.clearedorganization = true
@@ -9020,7 +9218,7 @@ func (m *EnvironmentMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *EnvironmentMutation) Fields() []string {
-	fields := make([]string, 0, 6)
+	fields := make([]string, 0, 11)
 	if m.created_at != nil {
 		fields = append(fields, environment.FieldCreatedAt)
 	}
@@ -9038,6 +9236,21 @@ func (m *EnvironmentMutation) Fields() []string {
 	}
 	if m.namespace != nil {
 		fields = append(fields, environment.FieldNamespace)
+	}
+	if m.labels != nil {
+		fields = append(fields, environment.FieldLabels)
+	}
+	if m.description != nil {
+		fields = append(fields, environment.FieldDescription)
+	}
+	if m.tier != nil {
+		fields = append(fields, environment.FieldTier)
+	}
+	if m.digest != nil {
+		fields = append(fields, environment.FieldDigest)
+	}
+	if m.source != nil {
+		fields = append(fields, environment.FieldSource)
 	}
 	return fields
 }
@@ -9059,6 +9272,16 @@ func (m *EnvironmentMutation) Field(name string) (ent.Value, bool) {
 		return m.Name()
 	case environment.FieldNamespace:
 		return m.Namespace()
+	case environment.FieldLabels:
+		return m.Labels()
+	case environment.FieldDescription:
+		return m.Description()
+	case environment.FieldTier:
+		return m.Tier()
+	case environment.FieldDigest:
+		return m.Digest()
+	case environment.FieldSource:
+		return m.Source()
 	}
 	return nil, false
 }
@@ -9080,6 +9303,16 @@ func (m *EnvironmentMutation) OldField(ctx context.Context, name string) (ent.Va
 		return m.OldName(ctx)
 	case environment.FieldNamespace:
 		return m.OldNamespace(ctx)
+	case environment.FieldLabels:
+		return m.OldLabels(ctx)
+	case environment.FieldDescription:
+		return m.OldDescription(ctx)
+	case environment.FieldTier:
+		return m.OldTier(ctx)
+	case environment.FieldDigest:
+		return m.OldDigest(ctx)
+	case environment.FieldSource:
+		return m.OldSource(ctx)
 	}
 	return nil, fmt.Errorf("unknown Environment field %s", name)
 }
@@ -9131,6 +9364,41 @@ func (m *EnvironmentMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetNamespace(v)
 		return nil
+	case environment.FieldLabels:
+		v, ok := value.(map[string]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLabels(v)
+		return nil
+	case environment.FieldDescription:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDescription(v)
+		return nil
+	case environment.FieldTier:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTier(v)
+		return nil
+	case environment.FieldDigest:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDigest(v)
+		return nil
+	case environment.FieldSource:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSource(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Environment field %s", name)
 }
@@ -9160,7 +9428,11 @@ func (m *EnvironmentMutation) AddField(name string, value ent.Value) error {
 // ClearedFields returns all nullable fields that were cleared during this
 // mutation.
 func (m *EnvironmentMutation) ClearedFields() []string {
-	return nil
+	var fields []string
+	if m.FieldCleared(environment.FieldLabels) {
+		fields = append(fields, environment.FieldLabels)
+	}
+	return fields
 }
 
 // FieldCleared returns a boolean indicating if a field with the given name was
@@ -9173,6 +9445,11 @@ func (m *EnvironmentMutation) FieldCleared(name string) bool {
 // ClearField clears the value of the field with the given name. It returns an
 // error if the field is not defined in the schema.
 func (m *EnvironmentMutation) ClearField(name string) error {
+	switch name {
+	case environment.FieldLabels:
+		m.ClearLabels()
+		return nil
+	}
 	return fmt.Errorf("unknown Environment nullable field %s", name)
 }
 
@@ -9197,6 +9474,21 @@ func (m *EnvironmentMutation) ResetField(name string) error {
 		return nil
 	case environment.FieldNamespace:
 		m.ResetNamespace()
+		return nil
+	case environment.FieldLabels:
+		m.ResetLabels()
+		return nil
+	case environment.FieldDescription:
+		m.ResetDescription()
+		return nil
+	case environment.FieldTier:
+		m.ResetTier()
+		return nil
+	case environment.FieldDigest:
+		m.ResetDigest()
+		return nil
+	case environment.FieldSource:
+		m.ResetSource()
 		return nil
 	}
 	return fmt.Errorf("unknown Environment field %s", name)
@@ -11683,6 +11975,10 @@ type FileMutation struct {
 	grade_reason        *string
 	exit_reason         *string
 	blob                *string
+	encoding            *string
+	stored_size         *int64
+	addstored_size      *int64
+	stored_sha256       *string
 	clearedFields       map[string]struct{}
 	organization        *uuid.UUID
 	clearedorganization bool
@@ -12451,6 +12747,134 @@ func (m *FileMutation) ResetBlob() {
 	m.blob = nil
 }
 
+// SetEncoding sets the "encoding" field.
+func (m *FileMutation) SetEncoding(s string) {
+	m.encoding = &s
+}
+
+// Encoding returns the value of the "encoding" field in the mutation.
+func (m *FileMutation) Encoding() (r string, exists bool) {
+	v := m.encoding
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEncoding returns the old "encoding" field's value of the File entity.
+// If the File object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FileMutation) OldEncoding(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEncoding is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEncoding requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEncoding: %w", err)
+	}
+	return oldValue.Encoding, nil
+}
+
+// ResetEncoding resets all changes to the "encoding" field.
+func (m *FileMutation) ResetEncoding() {
+	m.encoding = nil
+}
+
+// SetStoredSize sets the "stored_size" field.
+func (m *FileMutation) SetStoredSize(i int64) {
+	m.stored_size = &i
+	m.addstored_size = nil
+}
+
+// StoredSize returns the value of the "stored_size" field in the mutation.
+func (m *FileMutation) StoredSize() (r int64, exists bool) {
+	v := m.stored_size
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStoredSize returns the old "stored_size" field's value of the File entity.
+// If the File object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FileMutation) OldStoredSize(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStoredSize is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStoredSize requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStoredSize: %w", err)
+	}
+	return oldValue.StoredSize, nil
+}
+
+// AddStoredSize adds i to the "stored_size" field.
+func (m *FileMutation) AddStoredSize(i int64) {
+	if m.addstored_size != nil {
+		*m.addstored_size += i
+	} else {
+		m.addstored_size = &i
+	}
+}
+
+// AddedStoredSize returns the value that was added to the "stored_size" field in this mutation.
+func (m *FileMutation) AddedStoredSize() (r int64, exists bool) {
+	v := m.addstored_size
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetStoredSize resets all changes to the "stored_size" field.
+func (m *FileMutation) ResetStoredSize() {
+	m.stored_size = nil
+	m.addstored_size = nil
+}
+
+// SetStoredSha256 sets the "stored_sha256" field.
+func (m *FileMutation) SetStoredSha256(s string) {
+	m.stored_sha256 = &s
+}
+
+// StoredSha256 returns the value of the "stored_sha256" field in the mutation.
+func (m *FileMutation) StoredSha256() (r string, exists bool) {
+	v := m.stored_sha256
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStoredSha256 returns the old "stored_sha256" field's value of the File entity.
+// If the File object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FileMutation) OldStoredSha256(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStoredSha256 is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStoredSha256 requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStoredSha256: %w", err)
+	}
+	return oldValue.StoredSha256, nil
+}
+
+// ResetStoredSha256 resets all changes to the "stored_sha256" field.
+func (m *FileMutation) ResetStoredSha256() {
+	m.stored_sha256 = nil
+}
+
 // ClearOrganization clears the "organization" edge to the Organization entity.
 func (m *FileMutation) ClearOrganization() {
 	m.clearedorganization = true
@@ -12566,7 +12990,7 @@ func (m *FileMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *FileMutation) Fields() []string {
-	fields := make([]string, 0, 17)
+	fields := make([]string, 0, 20)
 	if m.created_at != nil {
 		fields = append(fields, file.FieldCreatedAt)
 	}
@@ -12618,6 +13042,15 @@ func (m *FileMutation) Fields() []string {
 	if m.blob != nil {
 		fields = append(fields, file.FieldBlob)
 	}
+	if m.encoding != nil {
+		fields = append(fields, file.FieldEncoding)
+	}
+	if m.stored_size != nil {
+		fields = append(fields, file.FieldStoredSize)
+	}
+	if m.stored_sha256 != nil {
+		fields = append(fields, file.FieldStoredSha256)
+	}
 	return fields
 }
 
@@ -12660,6 +13093,12 @@ func (m *FileMutation) Field(name string) (ent.Value, bool) {
 		return m.ExitReason()
 	case file.FieldBlob:
 		return m.Blob()
+	case file.FieldEncoding:
+		return m.Encoding()
+	case file.FieldStoredSize:
+		return m.StoredSize()
+	case file.FieldStoredSha256:
+		return m.StoredSha256()
 	}
 	return nil, false
 }
@@ -12703,6 +13142,12 @@ func (m *FileMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldExitReason(ctx)
 	case file.FieldBlob:
 		return m.OldBlob(ctx)
+	case file.FieldEncoding:
+		return m.OldEncoding(ctx)
+	case file.FieldStoredSize:
+		return m.OldStoredSize(ctx)
+	case file.FieldStoredSha256:
+		return m.OldStoredSha256(ctx)
 	}
 	return nil, fmt.Errorf("unknown File field %s", name)
 }
@@ -12831,6 +13276,27 @@ func (m *FileMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetBlob(v)
 		return nil
+	case file.FieldEncoding:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEncoding(v)
+		return nil
+	case file.FieldStoredSize:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStoredSize(v)
+		return nil
+	case file.FieldStoredSha256:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStoredSha256(v)
+		return nil
 	}
 	return fmt.Errorf("unknown File field %s", name)
 }
@@ -12845,6 +13311,9 @@ func (m *FileMutation) AddedFields() []string {
 	if m.addsize != nil {
 		fields = append(fields, file.FieldSize)
 	}
+	if m.addstored_size != nil {
+		fields = append(fields, file.FieldStoredSize)
+	}
 	return fields
 }
 
@@ -12857,6 +13326,8 @@ func (m *FileMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedStepIndex()
 	case file.FieldSize:
 		return m.AddedSize()
+	case file.FieldStoredSize:
+		return m.AddedStoredSize()
 	}
 	return nil, false
 }
@@ -12879,6 +13350,13 @@ func (m *FileMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddSize(v)
+		return nil
+	case file.FieldStoredSize:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddStoredSize(v)
 		return nil
 	}
 	return fmt.Errorf("unknown File numeric field %s", name)
@@ -12957,6 +13435,15 @@ func (m *FileMutation) ResetField(name string) error {
 		return nil
 	case file.FieldBlob:
 		m.ResetBlob()
+		return nil
+	case file.FieldEncoding:
+		m.ResetEncoding()
+		return nil
+	case file.FieldStoredSize:
+		m.ResetStoredSize()
+		return nil
+	case file.FieldStoredSha256:
+		m.ResetStoredSha256()
 		return nil
 	}
 	return fmt.Errorf("unknown File field %s", name)
@@ -20633,6 +21120,8 @@ type ReleaseMutation struct {
 	commit              *string
 	images              *json.RawMessage
 	appendimages        json.RawMessage
+	targets             *[]string
+	appendtargets       []string
 	actor               *string
 	policy              *json.RawMessage
 	appendpolicy        json.RawMessage
@@ -21083,6 +21572,71 @@ func (m *ReleaseMutation) ResetImages() {
 	m.images = nil
 	m.appendimages = nil
 	delete(m.clearedFields, release.FieldImages)
+}
+
+// SetTargets sets the "targets" field.
+func (m *ReleaseMutation) SetTargets(s []string) {
+	m.targets = &s
+	m.appendtargets = nil
+}
+
+// Targets returns the value of the "targets" field in the mutation.
+func (m *ReleaseMutation) Targets() (r []string, exists bool) {
+	v := m.targets
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTargets returns the old "targets" field's value of the Release entity.
+// If the Release object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReleaseMutation) OldTargets(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTargets is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTargets requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTargets: %w", err)
+	}
+	return oldValue.Targets, nil
+}
+
+// AppendTargets adds s to the "targets" field.
+func (m *ReleaseMutation) AppendTargets(s []string) {
+	m.appendtargets = append(m.appendtargets, s...)
+}
+
+// AppendedTargets returns the list of values that were appended to the "targets" field in this mutation.
+func (m *ReleaseMutation) AppendedTargets() ([]string, bool) {
+	if len(m.appendtargets) == 0 {
+		return nil, false
+	}
+	return m.appendtargets, true
+}
+
+// ClearTargets clears the value of the "targets" field.
+func (m *ReleaseMutation) ClearTargets() {
+	m.targets = nil
+	m.appendtargets = nil
+	m.clearedFields[release.FieldTargets] = struct{}{}
+}
+
+// TargetsCleared returns if the "targets" field was cleared in this mutation.
+func (m *ReleaseMutation) TargetsCleared() bool {
+	_, ok := m.clearedFields[release.FieldTargets]
+	return ok
+}
+
+// ResetTargets resets all changes to the "targets" field.
+func (m *ReleaseMutation) ResetTargets() {
+	m.targets = nil
+	m.appendtargets = nil
+	delete(m.clearedFields, release.FieldTargets)
 }
 
 // SetActor sets the "actor" field.
@@ -21842,7 +22396,7 @@ func (m *ReleaseMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ReleaseMutation) Fields() []string {
-	fields := make([]string, 0, 22)
+	fields := make([]string, 0, 23)
 	if m.created_at != nil {
 		fields = append(fields, release.FieldCreatedAt)
 	}
@@ -21866,6 +22420,9 @@ func (m *ReleaseMutation) Fields() []string {
 	}
 	if m.images != nil {
 		fields = append(fields, release.FieldImages)
+	}
+	if m.targets != nil {
+		fields = append(fields, release.FieldTargets)
 	}
 	if m.actor != nil {
 		fields = append(fields, release.FieldActor)
@@ -21933,6 +22490,8 @@ func (m *ReleaseMutation) Field(name string) (ent.Value, bool) {
 		return m.Commit()
 	case release.FieldImages:
 		return m.Images()
+	case release.FieldTargets:
+		return m.Targets()
 	case release.FieldActor:
 		return m.Actor()
 	case release.FieldPolicy:
@@ -21986,6 +22545,8 @@ func (m *ReleaseMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldCommit(ctx)
 	case release.FieldImages:
 		return m.OldImages(ctx)
+	case release.FieldTargets:
+		return m.OldTargets(ctx)
 	case release.FieldActor:
 		return m.OldActor(ctx)
 	case release.FieldPolicy:
@@ -22078,6 +22639,13 @@ func (m *ReleaseMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetImages(v)
+		return nil
+	case release.FieldTargets:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTargets(v)
 		return nil
 	case release.FieldActor:
 		v, ok := value.(string)
@@ -22261,6 +22829,9 @@ func (m *ReleaseMutation) ClearedFields() []string {
 	if m.FieldCleared(release.FieldImages) {
 		fields = append(fields, release.FieldImages)
 	}
+	if m.FieldCleared(release.FieldTargets) {
+		fields = append(fields, release.FieldTargets)
+	}
 	if m.FieldCleared(release.FieldVerdict) {
 		fields = append(fields, release.FieldVerdict)
 	}
@@ -22286,6 +22857,9 @@ func (m *ReleaseMutation) ClearField(name string) error {
 	switch name {
 	case release.FieldImages:
 		m.ClearImages()
+		return nil
+	case release.FieldTargets:
+		m.ClearTargets()
 		return nil
 	case release.FieldVerdict:
 		m.ClearVerdict()
@@ -22327,6 +22901,9 @@ func (m *ReleaseMutation) ResetField(name string) error {
 		return nil
 	case release.FieldImages:
 		m.ResetImages()
+		return nil
+	case release.FieldTargets:
+		m.ResetTargets()
 		return nil
 	case release.FieldActor:
 		m.ResetActor()
@@ -27725,6 +28302,8 @@ type StepMutation struct {
 	allowed             *bool
 	reports_bad         *int64
 	addreports_bad      *int64
+	usage               *json.RawMessage
+	appendusage         json.RawMessage
 	exit_result_id      *uuid.UUID
 	clearedFields       map[string]struct{}
 	organization        *uuid.UUID
@@ -28509,6 +29088,71 @@ func (m *StepMutation) ResetReportsBad() {
 	m.addreports_bad = nil
 }
 
+// SetUsage sets the "usage" field.
+func (m *StepMutation) SetUsage(jm json.RawMessage) {
+	m.usage = &jm
+	m.appendusage = nil
+}
+
+// Usage returns the value of the "usage" field in the mutation.
+func (m *StepMutation) Usage() (r json.RawMessage, exists bool) {
+	v := m.usage
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUsage returns the old "usage" field's value of the Step entity.
+// If the Step object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StepMutation) OldUsage(ctx context.Context) (v json.RawMessage, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUsage is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUsage requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUsage: %w", err)
+	}
+	return oldValue.Usage, nil
+}
+
+// AppendUsage adds jm to the "usage" field.
+func (m *StepMutation) AppendUsage(jm json.RawMessage) {
+	m.appendusage = append(m.appendusage, jm...)
+}
+
+// AppendedUsage returns the list of values that were appended to the "usage" field in this mutation.
+func (m *StepMutation) AppendedUsage() (json.RawMessage, bool) {
+	if len(m.appendusage) == 0 {
+		return nil, false
+	}
+	return m.appendusage, true
+}
+
+// ClearUsage clears the value of the "usage" field.
+func (m *StepMutation) ClearUsage() {
+	m.usage = nil
+	m.appendusage = nil
+	m.clearedFields[step.FieldUsage] = struct{}{}
+}
+
+// UsageCleared returns if the "usage" field was cleared in this mutation.
+func (m *StepMutation) UsageCleared() bool {
+	_, ok := m.clearedFields[step.FieldUsage]
+	return ok
+}
+
+// ResetUsage resets all changes to the "usage" field.
+func (m *StepMutation) ResetUsage() {
+	m.usage = nil
+	m.appendusage = nil
+	delete(m.clearedFields, step.FieldUsage)
+}
+
 // SetExitResultID sets the "exit_result_id" field.
 func (m *StepMutation) SetExitResultID(u uuid.UUID) {
 	m.exit_result_id = &u
@@ -28646,7 +29290,7 @@ func (m *StepMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *StepMutation) Fields() []string {
-	fields := make([]string, 0, 16)
+	fields := make([]string, 0, 17)
 	if m.created_at != nil {
 		fields = append(fields, step.FieldCreatedAt)
 	}
@@ -28692,6 +29336,9 @@ func (m *StepMutation) Fields() []string {
 	if m.reports_bad != nil {
 		fields = append(fields, step.FieldReportsBad)
 	}
+	if m.usage != nil {
+		fields = append(fields, step.FieldUsage)
+	}
 	if m.exit_result_id != nil {
 		fields = append(fields, step.FieldExitResultID)
 	}
@@ -28733,6 +29380,8 @@ func (m *StepMutation) Field(name string) (ent.Value, bool) {
 		return m.Allowed()
 	case step.FieldReportsBad:
 		return m.ReportsBad()
+	case step.FieldUsage:
+		return m.Usage()
 	case step.FieldExitResultID:
 		return m.ExitResultID()
 	}
@@ -28774,6 +29423,8 @@ func (m *StepMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldAllowed(ctx)
 	case step.FieldReportsBad:
 		return m.OldReportsBad(ctx)
+	case step.FieldUsage:
+		return m.OldUsage(ctx)
 	case step.FieldExitResultID:
 		return m.OldExitResultID(ctx)
 	}
@@ -28890,6 +29541,13 @@ func (m *StepMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetReportsBad(v)
 		return nil
+	case step.FieldUsage:
+		v, ok := value.(json.RawMessage)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUsage(v)
+		return nil
 	case step.FieldExitResultID:
 		v, ok := value.(uuid.UUID)
 		if !ok {
@@ -28978,6 +29636,9 @@ func (m *StepMutation) ClearedFields() []string {
 	if m.FieldCleared(step.FieldExecute) {
 		fields = append(fields, step.FieldExecute)
 	}
+	if m.FieldCleared(step.FieldUsage) {
+		fields = append(fields, step.FieldUsage)
+	}
 	if m.FieldCleared(step.FieldExitResultID) {
 		fields = append(fields, step.FieldExitResultID)
 	}
@@ -29006,6 +29667,9 @@ func (m *StepMutation) ClearField(name string) error {
 		return nil
 	case step.FieldExecute:
 		m.ClearExecute()
+		return nil
+	case step.FieldUsage:
+		m.ClearUsage()
 		return nil
 	case step.FieldExitResultID:
 		m.ClearExitResultID()
@@ -29062,6 +29726,9 @@ func (m *StepMutation) ResetField(name string) error {
 		return nil
 	case step.FieldReportsBad:
 		m.ResetReportsBad()
+		return nil
+	case step.FieldUsage:
+		m.ResetUsage()
 		return nil
 	case step.FieldExitResultID:
 		m.ResetExitResultID()

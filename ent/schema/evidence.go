@@ -98,6 +98,10 @@ func (File) Fields() []ent.Field {
 		// Why the exit code of the step contradicts the reports of the step, this one included; it may change with each of them.
 		field.Text("exit_reason").Default(""),
 		field.String("blob").Immutable(),
+		// How the stored bytes are compressed, how many they are and their digest; without an encoding they are the file.
+		field.String("encoding").Default("").Immutable(),
+		field.Int64("stored_size").Default(0).Immutable(),
+		field.String("stored_sha256").Default("").Immutable(),
 	}
 }
 

@@ -2,8 +2,10 @@ package schema
 
 import (
 	"entgo.io/ent"
+	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
+	"github.com/google/uuid"
 )
 
 // Cluster is a Kubernetes cluster and the identity of its agent.
@@ -68,17 +70,24 @@ type Environment struct{ ent.Schema }
 // Mixin of the table.
 func (Environment) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
 
-// Fields of the table.
+// Fields of the table. Runs keep the names of the cluster and the namespace in which they were.
 func (Environment) Fields() []ent.Field {
 	return []ent.Field{
-		ref("cluster"),
+		field.UUID("cluster_id", uuid.UUID{}),
 		field.String("name").NotEmpty(),
 		field.String("namespace").NotEmpty(),
+		field.JSON("labels", map[string]string{}).Optional(),
+		field.Text("description").Default(""),
+		field.String("tier").Default(""),
+		field.String("digest").Default(""), // of the document that describes it, which is its source; empty without one
+		field.Text("source").Default(""),
 	}
 }
 
 // Edges of the table.
-func (Environment) Edges() []ent.Edge { return []ent.Edge{parent("cluster", Cluster.Type)} }
+func (Environment) Edges() []ent.Edge {
+	return []ent.Edge{edge.To("cluster", Cluster.Type).Field("cluster_id").Unique().Required()}
+}
 
 // Indexes of the table.
 func (Environment) Indexes() []ent.Index {

@@ -125,6 +125,7 @@ func (s *site) routes() http.Handler {
 		"GET /o/{org}/executions/{id}/service-log/{service}/raw":                  s.rawLog,
 		"GET /o/{org}/executions/{id}/service-log/{service}/events":               s.logEvents,
 		"GET /o/{org}/executions/{id}/files/{file}/{name}":                        s.file,
+		"GET /o/{org}/executions/{id}/files.zip":                                  s.archive,
 		"GET /o/{org}/releases":                                                   s.releases,
 		"GET /o/{org}/releases/{application}/{version}":                           s.release,
 		"GET /o/{org}/releases/{application}/{version}/events":                    s.releaseEvents,

@@ -33,7 +33,7 @@ func (e *engine) runStep(ctx context.Context, s *runnerv1.Step, before *course) 
 		case s.GetExecute() != nil:
 			e.call(ctx, s, before, sp, end)
 		default:
-			e.execute(ctx, s, before, sp, end)
+			e.measured(ctx, s, before, sp, end)
 		}
 		totals := sp.Seal()
 		end.Log = ship.Totals(totals)

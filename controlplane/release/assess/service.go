@@ -1,6 +1,7 @@
 package assess
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -88,6 +89,10 @@ func (s *Service) Create(ctx context.Context, r release.Request) (created releas
 		return release.Release{}, false, fault.New(fault.Conflict, "%s %s is held to the policy %s", r.Application, r.Version, created.Policy.Name).
 			WithField("policy").WithHint("A release never changes: give it a version of its own.")
 	}
+	if existed && len(r.Targets) > 0 && !slices.Equal(sorted(r.Targets), created.Targets) {
+		return release.Release{}, false, fault.New(fault.Conflict, "%s %s exists for other targets: %s", r.Application, r.Version,
+			cmp.Or(strings.Join(created.Targets, ", "), "none")).WithField("targets").WithHint("A release never changes: give it a version of its own.")
+	}
 	if existed && !same(created, r) {
 		return release.Release{}, false, fault.New(fault.Conflict, "%s %s exists with another commit or other images", r.Application, r.Version).
 			WithField("version").WithHint("A release never changes: give what was built anew a version of its own.")
@@ -114,7 +119,7 @@ func (s *Service) create(ctx context.Context, viewer tenant.Viewer, r release.Re
 	}
 	created, existed, err = s.store.CreateRelease(ctx, release.New{
 		Release: release.Release{
-			ID: id, Application: r.Application, Version: r.Version, Commit: r.Commit, Images: r.Images, Team: r.Team, Actor: viewer.Name,
+			ID: id, Application: r.Application, Version: r.Version, Commit: r.Commit, Images: r.Images, Targets: sorted(r.Targets), Team: r.Team, Actor: viewer.Name,
 			Policy: frozen, Cells: cells, State: verdict.Incomplete,
 		},
 		Since: s.now().Add(-lookBack),
@@ -136,6 +141,12 @@ func same(known release.Release, asked release.Request) bool {
 		return out
 	}
 	return known.Commit == asked.Commit && slices.Equal(digests(known.Images), digests(asked.Images))
+}
+
+func sorted(targets []string) []string {
+	out := slices.Clone(targets)
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // Get returns a release with a verdict that knows everything that has come in. ScopeRead is enough.
@@ -258,6 +269,29 @@ func (s *Service) Input(ctx context.Context, application, version string) (verdi
 	return s.input(ctx, r)
 }
 
+// exact leaves policies that are for certain targets, when there are any among those that apply.
+func exact(docs []*document.ReadinessPolicyDocument, records []workflow.Record) ([]*document.ReadinessPolicyDocument, []workflow.Record) {
+	var found []*document.ReadinessPolicyDocument
+	var from []workflow.Record
+	for i, doc := range docs {
+		if len(doc.Spec.AppliesTo.Targets) > 0 {
+			found, from = append(found, doc), append(from, records[i])
+		}
+	}
+	if len(found) == 0 {
+		return docs, records
+	}
+	return found, from
+}
+
+// aim says what is to go where.
+func aim(r release.Request) string {
+	if len(r.Targets) == 0 {
+		return r.Application
+	}
+	return r.Application + " for " + strings.Join(r.Targets, ", ")
+}
+
 // policyFor returns the policy that a release is held to.
 func (s *Service) policyFor(ctx context.Context, r release.Request) (*document.ReadinessPolicyDocument, verdict.Policy, error) {
 	records, err := s.store.Policies(ctx)
@@ -277,13 +311,14 @@ func (s *Service) policyFor(ctx context.Context, r release.Request) (*document.R
 				WithField("policy").WithHint("Apply it again to see what is wrong with it.")
 		}
 		switch {
-		case policy.Match(doc, r.Application):
+		case policy.Match(doc, r.Application, r.Targets):
 			found, from = append(found, doc), append(from, record)
 		case r.Policy != "":
-			return nil, verdict.Policy{}, fault.New(fault.Invalid, "the policy %s does not apply to %s", r.Policy, r.Application).WithField("policy").
+			return nil, verdict.Policy{}, fault.New(fault.Invalid, "the policy %s does not apply to %s", r.Policy, aim(r)).WithField("policy").
 				WithHint("It says in spec.appliesTo which releases it is for.")
 		}
 	}
+	found, from = exact(found, from)
 	if err := one(r, from); err != nil {
 		return nil, verdict.Policy{}, err
 	}

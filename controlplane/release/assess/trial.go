@@ -35,7 +35,7 @@ func (s *Service) Try(ctx context.Context, t release.TrialRequest) (out release.
 	if t.Last < 0 || t.Last > release.MaxTrials {
 		return out, fault.New(fault.Invalid, "%d releases cannot be judged at once", t.Last).WithField("last").WithHint("Give a number from 1 to %d.", release.MaxTrials)
 	}
-	if t.Application != "" && !policy.Match(doc, t.Application) {
+	if t.Application != "" && !policy.MatchApplication(doc, t.Application) {
 		return out, fault.New(fault.Invalid, "the policy %s does not apply to %s", doc.Metadata.Name, t.Application).WithField("application").
 			WithHint("It says in spec.appliesTo which releases it is for.")
 	}
@@ -105,7 +105,7 @@ func (s *Service) past(ctx context.Context, doc *document.ReadinessPolicyDocumen
 			return nil, 0, fmt.Errorf("list releases: %w", err)
 		}
 		for _, r := range list {
-			if !policy.Match(doc, r.Application) {
+			if !policy.Match(doc, r.Application, r.Targets) {
 				passed++
 				continue
 			}

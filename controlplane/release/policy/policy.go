@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -54,8 +55,15 @@ func terms(w document.Waivers) verdict.WaiverTerms {
 	return t
 }
 
-// Match reports whether a policy is for an application, such as "shop/cart". In its patterns "*" stops at a slash and "**" does not.
-func Match(doc *document.ReadinessPolicyDocument, application string) bool {
+// Match reports whether a policy is for the releases of an application that are to go to some targets.
+func Match(doc *document.ReadinessPolicyDocument, application string, targets []string) bool {
+	of := doc.Spec.AppliesTo.Targets
+	return MatchApplication(doc, application) && (len(of) == 0 || slices.ContainsFunc(of, func(t string) bool { return slices.Contains(targets, t) }))
+}
+
+// MatchApplication reports whether a policy is for an application, such as "shop/cart", whatever its releases' targets. In its patterns
+// "*" stops at a slash and "**" does not.
+func MatchApplication(doc *document.ReadinessPolicyDocument, application string) bool {
 	for _, pattern := range doc.Spec.AppliesTo.Applications {
 		if ok, err := doublestar.Match(pattern, application); ok && err == nil {
 			return true

@@ -121,7 +121,30 @@ func TestMatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			doc := written(t, "appliesTo: {applications: "+tc.patterns+"}")
-			if got := policy.Match(doc, tc.application); got != tc.want {
+			if got := policy.Match(doc, tc.application, []string{"production"}); got != tc.want {
+				t.Errorf("%t: %s", got, tc.reason)
+			}
+		})
+	}
+}
+
+func TestMatch_Targets(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		of, targets []string
+		want        bool
+		reason      string
+	}{
+		"Any":    {nil, []string{"production"}, true, "a policy for whatever target"},
+		"None":   {nil, nil, true, "a release that says nothing"},
+		"One":    {[]string{"edge", "production"}, []string{"lab", "production"}, true, "one in common is enough"},
+		"Other":  {[]string{"production"}, []string{"lab"}, false, "it goes elsewhere"},
+		"Silent": {[]string{"production"}, nil, false, "a release that says nothing goes nowhere in particular"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			doc := written(t, "appliesTo: {applications: ['**'], targets: ["+strings.Join(tc.of, ", ")+"]}")
+			if got := policy.Match(doc, "shop", tc.targets); got != tc.want {
 				t.Errorf("%t: %s", got, tc.reason)
 			}
 		})

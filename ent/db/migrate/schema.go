@@ -377,6 +377,11 @@ var (
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "name", Type: field.TypeString},
 		{Name: "namespace", Type: field.TypeString},
+		{Name: "labels", Type: field.TypeJSON, Nullable: true},
+		{Name: "description", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "tier", Type: field.TypeString, Default: ""},
+		{Name: "digest", Type: field.TypeString, Default: ""},
+		{Name: "source", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "cluster_id", Type: field.TypeUUID},
 	}
@@ -388,13 +393,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "environments_organizations_organization",
-				Columns:    []*schema.Column{EnvironmentsColumns[5]},
+				Columns:    []*schema.Column{EnvironmentsColumns[10]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "environments_clusters_cluster",
-				Columns:    []*schema.Column{EnvironmentsColumns[6]},
+				Columns:    []*schema.Column{EnvironmentsColumns[11]},
 				RefColumns: []*schema.Column{ClustersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -403,12 +408,12 @@ var (
 			{
 				Name:    "environment_organization_id_name",
 				Unique:  true,
-				Columns: []*schema.Column{EnvironmentsColumns[5], EnvironmentsColumns[3]},
+				Columns: []*schema.Column{EnvironmentsColumns[10], EnvironmentsColumns[3]},
 			},
 			{
 				Name:    "environment_cluster_id",
 				Unique:  false,
-				Columns: []*schema.Column{EnvironmentsColumns[6]},
+				Columns: []*schema.Column{EnvironmentsColumns[11]},
 			},
 		},
 	}
@@ -504,6 +509,9 @@ var (
 		{Name: "grade_reason", Type: field.TypeString, Size: 2147483647},
 		{Name: "exit_reason", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "blob", Type: field.TypeString},
+		{Name: "encoding", Type: field.TypeString, Default: ""},
+		{Name: "stored_size", Type: field.TypeInt64, Default: 0},
+		{Name: "stored_sha256", Type: field.TypeString, Default: ""},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "execution_id", Type: field.TypeUUID},
 		{Name: "attempt_id", Type: field.TypeUUID},
@@ -516,19 +524,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "files_organizations_organization",
-				Columns:    []*schema.Column{FilesColumns[15]},
+				Columns:    []*schema.Column{FilesColumns[18]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "files_executions_execution",
-				Columns:    []*schema.Column{FilesColumns[16]},
+				Columns:    []*schema.Column{FilesColumns[19]},
 				RefColumns: []*schema.Column{ExecutionsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "files_attempts_attempt",
-				Columns:    []*schema.Column{FilesColumns[17]},
+				Columns:    []*schema.Column{FilesColumns[20]},
 				RefColumns: []*schema.Column{AttemptsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -537,12 +545,12 @@ var (
 			{
 				Name:    "file_organization_id_attempt_id_kind_path_sha256",
 				Unique:  true,
-				Columns: []*schema.Column{FilesColumns[15], FilesColumns[17], FilesColumns[5], FilesColumns[6], FilesColumns[8]},
+				Columns: []*schema.Column{FilesColumns[18], FilesColumns[20], FilesColumns[5], FilesColumns[6], FilesColumns[8]},
 			},
 			{
 				Name:    "file_execution_id",
 				Unique:  false,
-				Columns: []*schema.Column{FilesColumns[16]},
+				Columns: []*schema.Column{FilesColumns[19]},
 			},
 		},
 	}
@@ -856,6 +864,7 @@ var (
 		{Name: "version", Type: field.TypeString},
 		{Name: "commit", Type: field.TypeString, Default: ""},
 		{Name: "images", Type: field.TypeJSON, Nullable: true},
+		{Name: "targets", Type: field.TypeJSON, Nullable: true},
 		{Name: "actor", Type: field.TypeString},
 		{Name: "policy", Type: field.TypeJSON},
 		{Name: "policy_name", Type: field.TypeString},
@@ -881,13 +890,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "releases_organizations_organization",
-				Columns:    []*schema.Column{ReleasesColumns[21]},
+				Columns:    []*schema.Column{ReleasesColumns[22]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "releases_teams_team",
-				Columns:    []*schema.Column{ReleasesColumns[22]},
+				Columns:    []*schema.Column{ReleasesColumns[23]},
 				RefColumns: []*schema.Column{TeamsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -896,17 +905,17 @@ var (
 			{
 				Name:    "release_organization_id_application_version",
 				Unique:  true,
-				Columns: []*schema.Column{ReleasesColumns[21], ReleasesColumns[3], ReleasesColumns[4]},
+				Columns: []*schema.Column{ReleasesColumns[22], ReleasesColumns[3], ReleasesColumns[4]},
 			},
 			{
 				Name:    "release_organization_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{ReleasesColumns[21], ReleasesColumns[0]},
+				Columns: []*schema.Column{ReleasesColumns[22], ReleasesColumns[0]},
 			},
 			{
 				Name:    "release_stale_at",
 				Unique:  false,
-				Columns: []*schema.Column{ReleasesColumns[19]},
+				Columns: []*schema.Column{ReleasesColumns[20]},
 			},
 		},
 	}
@@ -1156,6 +1165,7 @@ var (
 		{Name: "execute", Type: field.TypeJSON, Nullable: true},
 		{Name: "allowed", Type: field.TypeBool, Default: false},
 		{Name: "reports_bad", Type: field.TypeInt64, Default: 0},
+		{Name: "usage", Type: field.TypeJSON, Nullable: true},
 		{Name: "exit_result_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "attempt_id", Type: field.TypeUUID},
@@ -1168,13 +1178,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "steps_organizations_organization",
-				Columns:    []*schema.Column{StepsColumns[15]},
+				Columns:    []*schema.Column{StepsColumns[16]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "steps_attempts_attempt",
-				Columns:    []*schema.Column{StepsColumns[16]},
+				Columns:    []*schema.Column{StepsColumns[17]},
 				RefColumns: []*schema.Column{AttemptsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -1183,12 +1193,12 @@ var (
 			{
 				Name:    "step_organization_id_attempt_id_index",
 				Unique:  true,
-				Columns: []*schema.Column{StepsColumns[15], StepsColumns[16], StepsColumns[8]},
+				Columns: []*schema.Column{StepsColumns[16], StepsColumns[17], StepsColumns[8]},
 			},
 			{
 				Name:    "step_attempt_id",
 				Unique:  false,
-				Columns: []*schema.Column{StepsColumns[16]},
+				Columns: []*schema.Column{StepsColumns[17]},
 			},
 		},
 	}

@@ -391,6 +391,22 @@ func init() {
 	environmentDescNamespace := environmentFields[2].Descriptor()
 	// environment.NamespaceValidator is a validator for the "namespace" field. It is called by the builders before save.
 	environment.NamespaceValidator = environmentDescNamespace.Validators[0].(func(string) error)
+	// environmentDescDescription is the schema descriptor for description field.
+	environmentDescDescription := environmentFields[4].Descriptor()
+	// environment.DefaultDescription holds the default value on creation for the description field.
+	environment.DefaultDescription = environmentDescDescription.Default.(string)
+	// environmentDescTier is the schema descriptor for tier field.
+	environmentDescTier := environmentFields[5].Descriptor()
+	// environment.DefaultTier holds the default value on creation for the tier field.
+	environment.DefaultTier = environmentDescTier.Default.(string)
+	// environmentDescDigest is the schema descriptor for digest field.
+	environmentDescDigest := environmentFields[6].Descriptor()
+	// environment.DefaultDigest holds the default value on creation for the digest field.
+	environment.DefaultDigest = environmentDescDigest.Default.(string)
+	// environmentDescSource is the schema descriptor for source field.
+	environmentDescSource := environmentFields[7].Descriptor()
+	// environment.DefaultSource holds the default value on creation for the source field.
+	environment.DefaultSource = environmentDescSource.Default.(string)
 	// environmentDescID is the schema descriptor for id field.
 	environmentDescID := environmentMixinFields0[0].Descriptor()
 	// environment.DefaultID holds the default value on creation for the id field.
@@ -495,6 +511,18 @@ func init() {
 	fileDescExitReason := fileFields[12].Descriptor()
 	// file.DefaultExitReason holds the default value on creation for the exit_reason field.
 	file.DefaultExitReason = fileDescExitReason.Default.(string)
+	// fileDescEncoding is the schema descriptor for encoding field.
+	fileDescEncoding := fileFields[14].Descriptor()
+	// file.DefaultEncoding holds the default value on creation for the encoding field.
+	file.DefaultEncoding = fileDescEncoding.Default.(string)
+	// fileDescStoredSize is the schema descriptor for stored_size field.
+	fileDescStoredSize := fileFields[15].Descriptor()
+	// file.DefaultStoredSize holds the default value on creation for the stored_size field.
+	file.DefaultStoredSize = fileDescStoredSize.Default.(int64)
+	// fileDescStoredSha256 is the schema descriptor for stored_sha256 field.
+	fileDescStoredSha256 := fileFields[16].Descriptor()
+	// file.DefaultStoredSha256 holds the default value on creation for the stored_sha256 field.
+	file.DefaultStoredSha256 = fileDescStoredSha256.Default.(string)
 	// fileDescID is the schema descriptor for id field.
 	fileDescID := fileMixinFields0[0].Descriptor()
 	// file.DefaultID holds the default value on creation for the id field.
@@ -814,23 +842,23 @@ func init() {
 	// release.DefaultCommit holds the default value on creation for the commit field.
 	release.DefaultCommit = releaseDescCommit.Default.(string)
 	// releaseDescState is the schema descriptor for state field.
-	releaseDescState := releaseFields[11].Descriptor()
+	releaseDescState := releaseFields[12].Descriptor()
 	// release.DefaultState holds the default value on creation for the state field.
 	release.DefaultState = releaseDescState.Default.(string)
 	// releaseDescChanges is the schema descriptor for changes field.
-	releaseDescChanges := releaseFields[12].Descriptor()
+	releaseDescChanges := releaseFields[13].Descriptor()
 	// release.DefaultChanges holds the default value on creation for the changes field.
 	release.DefaultChanges = releaseDescChanges.Default.(int)
 	// releaseDescArrivals is the schema descriptor for arrivals field.
-	releaseDescArrivals := releaseFields[15].Descriptor()
+	releaseDescArrivals := releaseFields[16].Descriptor()
 	// release.DefaultArrivals holds the default value on creation for the arrivals field.
 	release.DefaultArrivals = releaseDescArrivals.Default.(int)
 	// releaseDescJudged is the schema descriptor for judged field.
-	releaseDescJudged := releaseFields[16].Descriptor()
+	releaseDescJudged := releaseFields[17].Descriptor()
 	// release.DefaultJudged holds the default value on creation for the judged field.
 	release.DefaultJudged = releaseDescJudged.Default.(int)
 	// releaseDescCause is the schema descriptor for cause field.
-	releaseDescCause := releaseFields[18].Descriptor()
+	releaseDescCause := releaseFields[19].Descriptor()
 	// release.DefaultCause holds the default value on creation for the cause field.
 	release.DefaultCause = releaseDescCause.Default.(string)
 	// releaseDescID is the schema descriptor for id field.

@@ -137,6 +137,9 @@ func (a *app) applied(m *apiv1.ApplyWorkflowResponse) error {
 		what, name, revision = "policy", p.GetName(), p.GetRevision()
 	}
 	word := strings.ToLower(strings.TrimPrefix(m.GetOutcome().String(), "APPLY_OUTCOME_"))
+	if e := m.GetEnvironment(); e != nil {
+		return a.print("environment %s %s (%s on %s)", render.Line(e.GetName()), word, render.Line(e.GetNamespace()), render.Line(e.GetCluster()))
+	}
 	return a.print("%s %s %s (revision %d)", what, render.Line(name), word, revision)
 }
 

@@ -2,6 +2,8 @@ package cmd
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -62,9 +64,25 @@ func (a *app) getEnvironments(ctx context.Context, cl clients, _ string) (table,
 	if err != nil {
 		return table{}, err
 	}
-	t := table{message: res, header: []string{"NAME", "CLUSTER", "NAMESPACE"}}
+	t := table{message: res, header: []string{"NAME", "CLUSTER", "NAMESPACE", "LABELS", "DESCRIPTION"}}
 	for _, e := range res.GetEnvironments() {
-		t.rows = append(t.rows, []string{e.GetName(), e.GetCluster(), e.GetNamespace()})
+		t.rows = append(t.rows, []string{e.GetName(), e.GetCluster(), e.GetNamespace(), labels(e), e.GetDescription()})
 	}
 	return t, nil
+}
+
+// labels are those by which workflows select an environment.
+func labels(e *apiv1.Environment) string {
+	all := maps.Clone(e.GetLabels())
+	if all == nil {
+		all = map[string]string{}
+	}
+	if _, ok := all["tier"]; !ok && e.GetTier() != "" {
+		all["tier"] = e.GetTier()
+	}
+	parts := make([]string, 0, len(all))
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		parts = append(parts, name+"="+all[name])
+	}
+	return strings.Join(parts, ",")
 }

@@ -138,6 +138,8 @@ func setup(t *testing.T) *shell {
 	mux.Handle(apiv1connect.NewReleaseServiceHandler(s.releases))
 	mux.Handle(apiv1connect.NewInsightServiceHandler(s.insights))
 	mux.HandleFunc("GET "+key.Path, s.releases.served)
+	mux.HandleFunc("GET /files/{id}", s.runs.served)
+	mux.HandleFunc("GET /archives/{id}", s.runs.served)
 	s.server = httptest.NewServer(mux)
 	t.Cleanup(s.server.Close)
 	s.env = map[string]string{"SEATRIAL_SERVER": s.server.URL, "SEATRIAL_TOKEN": "secret", "XDG_CONFIG_HOME": t.TempDir()}

@@ -49,6 +49,8 @@ type History interface {
 	Files(ctx context.Context, id execution.ID) ([]execution.File, error)
 	// OpenFile returns a file of the execution with its content; the caller closes it.
 	OpenFile(ctx context.Context, id execution.ID, file uuid.UUID) (execution.File, io.ReadCloser, error)
+	// Archive writes all files of the execution as one zip archive.
+	Archive(ctx context.Context, e execution.Execution, w io.Writer) error
 }
 
 // ExecutionQuery selects a page of executions, newest first. Workflow and Status may be empty.

@@ -228,3 +228,16 @@ func (w *World) OpenFile(ctx context.Context, id execution.ID, file uuid.UUID) (
 	}
 	return execution.File{}, nil, fault.New(fault.NotFound, "no such file")
 }
+
+// Archive writes the contents of all files one after the other.
+func (w *World) Archive(ctx context.Context, e execution.Execution, to io.Writer) error {
+	if err := w.allowed(ctx); err != nil {
+		return err
+	}
+	for _, f := range w.Attached[e.ID] {
+		if _, err := to.Write(w.Contents[f.ID]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -710,7 +710,7 @@ func (x *Param) GetEnum() []string {
 
 type ApplyWorkflowRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One YAML or JSON document of kind TestWorkflow, TestWorkflowTemplate or ReadinessPolicy.
+	// One YAML or JSON document of kind TestWorkflow, TestWorkflowTemplate, ReadinessPolicy or Environment.
 	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
 	// Name of the file, for messages.
 	File   string `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
@@ -791,11 +791,12 @@ func (x *ApplyWorkflowRequest) GetAlong() []string {
 
 type ApplyWorkflowResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What was applied: one of workflow, template and policy.
+	// What was applied: one of workflow, template, policy and environment.
 	Workflow      *Workflow        `protobuf:"bytes,1,opt,name=workflow,proto3" json:"workflow,omitempty"`
 	Outcome       ApplyOutcome     `protobuf:"varint,2,opt,name=outcome,proto3,enum=seatrial.api.v1.ApplyOutcome" json:"outcome,omitempty"`
 	Template      *Template        `protobuf:"bytes,3,opt,name=template,proto3" json:"template,omitempty"`
 	Policy        *ReadinessPolicy `protobuf:"bytes,4,opt,name=policy,proto3" json:"policy,omitempty"`
+	Environment   *Environment     `protobuf:"bytes,5,opt,name=environment,proto3" json:"environment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -854,6 +855,13 @@ func (x *ApplyWorkflowResponse) GetTemplate() *Template {
 func (x *ApplyWorkflowResponse) GetPolicy() *ReadinessPolicy {
 	if x != nil {
 		return x.Policy
+	}
+	return nil
+}
+
+func (x *ApplyWorkflowResponse) GetEnvironment() *Environment {
+	if x != nil {
+		return x.Environment
 	}
 	return nil
 }
@@ -2124,7 +2132,9 @@ type Step struct {
 	// It did not end as expected, and the workflow goes on in spite of that (continueOnError).
 	Allowed bool `protobuf:"varint,9,opt,name=allowed,proto3" json:"allowed,omitempty"`
 	// Executions that the step has asked for (execute), in order.
-	Calls         []*Call `protobuf:"bytes,10,rep,name=calls,proto3" json:"calls,omitempty"`
+	Calls []*Call `protobuf:"bytes,10,rep,name=calls,proto3" json:"calls,omitempty"`
+	// What it has used, once it has ended; absent when it was not measured.
+	Usage         *Usage `protobuf:"bytes,11,opt,name=usage,proto3" json:"usage,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2229,6 +2239,102 @@ func (x *Step) GetCalls() []*Call {
 	return nil
 }
 
+func (x *Step) GetUsage() *Usage {
+	if x != nil {
+		return x.Usage
+	}
+	return nil
+}
+
+// Usage is what a step has used in all.
+type Usage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Cpu   *durationpb.Duration   `protobuf:"bytes,1,opt,name=cpu,proto3" json:"cpu,omitempty"`
+	// How long its processes had to wait because of the CPU limit.
+	Throttled *durationpb.Duration `protobuf:"bytes,2,opt,name=throttled,proto3" json:"throttled,omitempty"`
+	// The most memory that it had at one moment, without what the kernel can take back at once.
+	MemoryPeak int64 `protobuf:"varint,3,opt,name=memory_peak,json=memoryPeak,proto3" json:"memory_peak,omitempty"`
+	// Bytes from and to block devices.
+	ReadBytes    int64 `protobuf:"varint,4,opt,name=read_bytes,json=readBytes,proto3" json:"read_bytes,omitempty"`
+	WrittenBytes int64 `protobuf:"varint,5,opt,name=written_bytes,json=writtenBytes,proto3" json:"written_bytes,omitempty"`
+	// What could not be measured, and why.
+	Note          string `protobuf:"bytes,6,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Usage) Reset() {
+	*x = Usage{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Usage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Usage) ProtoMessage() {}
+
+func (x *Usage) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Usage.ProtoReflect.Descriptor instead.
+func (*Usage) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Usage) GetCpu() *durationpb.Duration {
+	if x != nil {
+		return x.Cpu
+	}
+	return nil
+}
+
+func (x *Usage) GetThrottled() *durationpb.Duration {
+	if x != nil {
+		return x.Throttled
+	}
+	return nil
+}
+
+func (x *Usage) GetMemoryPeak() int64 {
+	if x != nil {
+		return x.MemoryPeak
+	}
+	return 0
+}
+
+func (x *Usage) GetReadBytes() int64 {
+	if x != nil {
+		return x.ReadBytes
+	}
+	return 0
+}
+
+func (x *Usage) GetWrittenBytes() int64 {
+	if x != nil {
+		return x.WrittenBytes
+	}
+	return 0
+}
+
+func (x *Usage) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
 // Call is an execution that a step has asked for.
 type Call struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2246,7 +2352,7 @@ type Call struct {
 
 func (x *Call) Reset() {
 	*x = Call{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[24]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2258,7 +2364,7 @@ func (x *Call) String() string {
 func (*Call) ProtoMessage() {}
 
 func (x *Call) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[24]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2271,7 +2377,7 @@ func (x *Call) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Call.ProtoReflect.Descriptor instead.
 func (*Call) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{24}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Call) GetWorkflow() string {
@@ -2316,7 +2422,7 @@ type Log struct {
 
 func (x *Log) Reset() {
 	*x = Log{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[25]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2328,7 +2434,7 @@ func (x *Log) String() string {
 func (*Log) ProtoMessage() {}
 
 func (x *Log) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[25]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2341,7 +2447,7 @@ func (x *Log) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Log.ProtoReflect.Descriptor instead.
 func (*Log) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{25}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Log) GetBytes() int64 {
@@ -2396,7 +2502,7 @@ type RunWorkflowRequest struct {
 
 func (x *RunWorkflowRequest) Reset() {
 	*x = RunWorkflowRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2408,7 +2514,7 @@ func (x *RunWorkflowRequest) String() string {
 func (*RunWorkflowRequest) ProtoMessage() {}
 
 func (x *RunWorkflowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[26]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2421,7 +2527,7 @@ func (x *RunWorkflowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunWorkflowRequest.ProtoReflect.Descriptor instead.
 func (*RunWorkflowRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{26}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RunWorkflowRequest) GetWorkflow() string {
@@ -2477,7 +2583,7 @@ type ReleaseName struct {
 
 func (x *ReleaseName) Reset() {
 	*x = ReleaseName{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2489,7 +2595,7 @@ func (x *ReleaseName) String() string {
 func (*ReleaseName) ProtoMessage() {}
 
 func (x *ReleaseName) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[27]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2502,7 +2608,7 @@ func (x *ReleaseName) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseName.ProtoReflect.Descriptor instead.
 func (*ReleaseName) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{27}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ReleaseName) GetApplication() string {
@@ -2532,7 +2638,7 @@ type RunWorkflowResponse struct {
 
 func (x *RunWorkflowResponse) Reset() {
 	*x = RunWorkflowResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2544,7 +2650,7 @@ func (x *RunWorkflowResponse) String() string {
 func (*RunWorkflowResponse) ProtoMessage() {}
 
 func (x *RunWorkflowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[28]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2557,7 +2663,7 @@ func (x *RunWorkflowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunWorkflowResponse.ProtoReflect.Descriptor instead.
 func (*RunWorkflowResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{28}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RunWorkflowResponse) GetExecution() *Execution {
@@ -2590,7 +2696,7 @@ type GetExecutionRequest struct {
 
 func (x *GetExecutionRequest) Reset() {
 	*x = GetExecutionRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2602,7 +2708,7 @@ func (x *GetExecutionRequest) String() string {
 func (*GetExecutionRequest) ProtoMessage() {}
 
 func (x *GetExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[29]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2615,7 +2721,7 @@ func (x *GetExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExecutionRequest.ProtoReflect.Descriptor instead.
 func (*GetExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{29}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetExecutionRequest) GetId() string {
@@ -2634,7 +2740,7 @@ type GetExecutionResponse struct {
 
 func (x *GetExecutionResponse) Reset() {
 	*x = GetExecutionResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2646,7 +2752,7 @@ func (x *GetExecutionResponse) String() string {
 func (*GetExecutionResponse) ProtoMessage() {}
 
 func (x *GetExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[30]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2659,7 +2765,7 @@ func (x *GetExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExecutionResponse.ProtoReflect.Descriptor instead.
 func (*GetExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{30}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetExecutionResponse) GetExecution() *Execution {
@@ -2681,7 +2787,7 @@ type ListExecutionsRequest struct {
 
 func (x *ListExecutionsRequest) Reset() {
 	*x = ListExecutionsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2693,7 +2799,7 @@ func (x *ListExecutionsRequest) String() string {
 func (*ListExecutionsRequest) ProtoMessage() {}
 
 func (x *ListExecutionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[31]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2706,7 +2812,7 @@ func (x *ListExecutionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListExecutionsRequest.ProtoReflect.Descriptor instead.
 func (*ListExecutionsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{31}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListExecutionsRequest) GetPageSize() int32 {
@@ -2748,7 +2854,7 @@ type ListExecutionsResponse struct {
 
 func (x *ListExecutionsResponse) Reset() {
 	*x = ListExecutionsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2760,7 +2866,7 @@ func (x *ListExecutionsResponse) String() string {
 func (*ListExecutionsResponse) ProtoMessage() {}
 
 func (x *ListExecutionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[32]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2773,7 +2879,7 @@ func (x *ListExecutionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListExecutionsResponse.ProtoReflect.Descriptor instead.
 func (*ListExecutionsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{32}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListExecutionsResponse) GetExecutions() []*Execution {
@@ -2799,7 +2905,7 @@ type WatchExecutionRequest struct {
 
 func (x *WatchExecutionRequest) Reset() {
 	*x = WatchExecutionRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2811,7 +2917,7 @@ func (x *WatchExecutionRequest) String() string {
 func (*WatchExecutionRequest) ProtoMessage() {}
 
 func (x *WatchExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[33]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2824,7 +2930,7 @@ func (x *WatchExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchExecutionRequest.ProtoReflect.Descriptor instead.
 func (*WatchExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{33}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WatchExecutionRequest) GetId() string {
@@ -2843,7 +2949,7 @@ type WatchExecutionResponse struct {
 
 func (x *WatchExecutionResponse) Reset() {
 	*x = WatchExecutionResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2855,7 +2961,7 @@ func (x *WatchExecutionResponse) String() string {
 func (*WatchExecutionResponse) ProtoMessage() {}
 
 func (x *WatchExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[34]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2868,7 +2974,7 @@ func (x *WatchExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchExecutionResponse.ProtoReflect.Descriptor instead.
 func (*WatchExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{34}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WatchExecutionResponse) GetExecution() *Execution {
@@ -2888,7 +2994,7 @@ type CancelExecutionRequest struct {
 
 func (x *CancelExecutionRequest) Reset() {
 	*x = CancelExecutionRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2900,7 +3006,7 @@ func (x *CancelExecutionRequest) String() string {
 func (*CancelExecutionRequest) ProtoMessage() {}
 
 func (x *CancelExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[35]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2913,7 +3019,7 @@ func (x *CancelExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelExecutionRequest.ProtoReflect.Descriptor instead.
 func (*CancelExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{35}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CancelExecutionRequest) GetId() string {
@@ -2939,7 +3045,7 @@ type CancelExecutionResponse struct {
 
 func (x *CancelExecutionResponse) Reset() {
 	*x = CancelExecutionResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2951,7 +3057,7 @@ func (x *CancelExecutionResponse) String() string {
 func (*CancelExecutionResponse) ProtoMessage() {}
 
 func (x *CancelExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[36]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2964,7 +3070,7 @@ func (x *CancelExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelExecutionResponse.ProtoReflect.Descriptor instead.
 func (*CancelExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{36}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *CancelExecutionResponse) GetExecution() *Execution {
@@ -2989,7 +3095,7 @@ type ResumeExecutionRequest struct {
 
 func (x *ResumeExecutionRequest) Reset() {
 	*x = ResumeExecutionRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3001,7 +3107,7 @@ func (x *ResumeExecutionRequest) String() string {
 func (*ResumeExecutionRequest) ProtoMessage() {}
 
 func (x *ResumeExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[37]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3014,7 +3120,7 @@ func (x *ResumeExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeExecutionRequest.ProtoReflect.Descriptor instead.
 func (*ResumeExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{37}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ResumeExecutionRequest) GetId() string {
@@ -3056,7 +3162,7 @@ type ResumeExecutionResponse struct {
 
 func (x *ResumeExecutionResponse) Reset() {
 	*x = ResumeExecutionResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3068,7 +3174,7 @@ func (x *ResumeExecutionResponse) String() string {
 func (*ResumeExecutionResponse) ProtoMessage() {}
 
 func (x *ResumeExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[38]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3081,7 +3187,7 @@ func (x *ResumeExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeExecutionResponse.ProtoReflect.Descriptor instead.
 func (*ResumeExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{38}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ResumeExecutionResponse) GetExecution() *Execution {
@@ -3112,7 +3218,7 @@ type StreamLogRequest struct {
 
 func (x *StreamLogRequest) Reset() {
 	*x = StreamLogRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3124,7 +3230,7 @@ func (x *StreamLogRequest) String() string {
 func (*StreamLogRequest) ProtoMessage() {}
 
 func (x *StreamLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[39]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3137,7 +3243,7 @@ func (x *StreamLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLogRequest.ProtoReflect.Descriptor instead.
 func (*StreamLogRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{39}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *StreamLogRequest) GetAttemptId() string {
@@ -3188,7 +3294,7 @@ type StreamLogResponse struct {
 
 func (x *StreamLogResponse) Reset() {
 	*x = StreamLogResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3200,7 +3306,7 @@ func (x *StreamLogResponse) String() string {
 func (*StreamLogResponse) ProtoMessage() {}
 
 func (x *StreamLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[40]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3213,7 +3319,7 @@ func (x *StreamLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLogResponse.ProtoReflect.Descriptor instead.
 func (*StreamLogResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{40}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *StreamLogResponse) GetOffset() int64 {
@@ -3257,7 +3363,7 @@ type ListTestResultsRequest struct {
 
 func (x *ListTestResultsRequest) Reset() {
 	*x = ListTestResultsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3269,7 +3375,7 @@ func (x *ListTestResultsRequest) String() string {
 func (*ListTestResultsRequest) ProtoMessage() {}
 
 func (x *ListTestResultsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[41]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3282,7 +3388,7 @@ func (x *ListTestResultsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTestResultsRequest.ProtoReflect.Descriptor instead.
 func (*ListTestResultsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{41}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListTestResultsRequest) GetExecutionId() string {
@@ -3344,7 +3450,7 @@ type TestResult struct {
 
 func (x *TestResult) Reset() {
 	*x = TestResult{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3356,7 +3462,7 @@ func (x *TestResult) String() string {
 func (*TestResult) ProtoMessage() {}
 
 func (x *TestResult) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[42]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3369,7 +3475,7 @@ func (x *TestResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestResult.ProtoReflect.Descriptor instead.
 func (*TestResult) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{42}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *TestResult) GetId() string {
@@ -3496,7 +3602,7 @@ type ListTestResultsResponse struct {
 
 func (x *ListTestResultsResponse) Reset() {
 	*x = ListTestResultsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3508,7 +3614,7 @@ func (x *ListTestResultsResponse) String() string {
 func (*ListTestResultsResponse) ProtoMessage() {}
 
 func (x *ListTestResultsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[43]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3521,7 +3627,7 @@ func (x *ListTestResultsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTestResultsResponse.ProtoReflect.Descriptor instead.
 func (*ListTestResultsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{43}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListTestResultsResponse) GetResults() []*TestResult {
@@ -3547,7 +3653,7 @@ type ListFilesRequest struct {
 
 func (x *ListFilesRequest) Reset() {
 	*x = ListFilesRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3559,7 +3665,7 @@ func (x *ListFilesRequest) String() string {
 func (*ListFilesRequest) ProtoMessage() {}
 
 func (x *ListFilesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[44]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3572,7 +3678,7 @@ func (x *ListFilesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFilesRequest.ProtoReflect.Descriptor instead.
 func (*ListFilesRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{44}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListFilesRequest) GetExecutionId() string {
@@ -3587,9 +3693,10 @@ type File struct {
 	Id        string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	AttemptId string                 `protobuf:"bytes,2,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
 	StepIndex int32                  `protobuf:"varint,3,opt,name=step_index,json=stepIndex,proto3" json:"step_index,omitempty"`
-	// "report" or "artifact".
-	Kind        string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
-	Path        string `protobuf:"bytes,5,opt,name=path,proto3" json:"path,omitempty"`
+	// "report", "artifact" or "metrics".
+	Kind string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
+	Path string `protobuf:"bytes,5,opt,name=path,proto3" json:"path,omitempty"`
+	// Of the file as the test wrote it and as it is downloaded.
 	Size        int64  `protobuf:"varint,6,opt,name=size,proto3" json:"size,omitempty"`
 	Sha256      string `protobuf:"bytes,7,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	ContentType string `protobuf:"bytes,8,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
@@ -3599,14 +3706,17 @@ type File struct {
 	Grade       string `protobuf:"bytes,10,opt,name=grade,proto3" json:"grade,omitempty"`
 	GradeReason string `protobuf:"bytes,11,opt,name=grade_reason,json=gradeReason,proto3" json:"grade_reason,omitempty"`
 	// Path of the download, relative to the server.
-	Download      string `protobuf:"bytes,12,opt,name=download,proto3" json:"download,omitempty"`
+	Download string `protobuf:"bytes,12,opt,name=download,proto3" json:"download,omitempty"`
+	// How many bytes it has in the store, and how it is compressed there: "zstd" or empty.
+	StoredSize    int64  `protobuf:"varint,13,opt,name=stored_size,json=storedSize,proto3" json:"stored_size,omitempty"`
+	Encoding      string `protobuf:"bytes,14,opt,name=encoding,proto3" json:"encoding,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3618,7 +3728,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[45]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3631,7 +3741,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{45}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *File) GetId() string {
@@ -3718,16 +3828,32 @@ func (x *File) GetDownload() string {
 	return ""
 }
 
+func (x *File) GetStoredSize() int64 {
+	if x != nil {
+		return x.StoredSize
+	}
+	return 0
+}
+
+func (x *File) GetEncoding() string {
+	if x != nil {
+		return x.Encoding
+	}
+	return ""
+}
+
 type ListFilesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Files         []*File                `protobuf:"bytes,1,rep,name=files,proto3" json:"files,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Files []*File                `protobuf:"bytes,1,rep,name=files,proto3" json:"files,omitempty"`
+	// Path of the download of all files as one zip archive, relative to the server; empty when there are none.
+	Archive       string `protobuf:"bytes,2,opt,name=archive,proto3" json:"archive,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListFilesResponse) Reset() {
 	*x = ListFilesResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3739,7 +3865,7 @@ func (x *ListFilesResponse) String() string {
 func (*ListFilesResponse) ProtoMessage() {}
 
 func (x *ListFilesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[46]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3752,7 +3878,7 @@ func (x *ListFilesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFilesResponse.ProtoReflect.Descriptor instead.
 func (*ListFilesResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{46}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ListFilesResponse) GetFiles() []*File {
@@ -3760,6 +3886,288 @@ func (x *ListFilesResponse) GetFiles() []*File {
 		return x.Files
 	}
 	return nil
+}
+
+func (x *ListFilesResponse) GetArchive() string {
+	if x != nil {
+		return x.Archive
+	}
+	return ""
+}
+
+type ListMetricsRequest struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	ExecutionId string                 `protobuf:"bytes,1,opt,name=execution_id,json=executionId,proto3" json:"execution_id,omitempty"`
+	// Only of these attempts; empty for all.
+	AttemptIds    []string `protobuf:"bytes,2,rep,name=attempt_ids,json=attemptIds,proto3" json:"attempt_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMetricsRequest) Reset() {
+	*x = ListMetricsRequest{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMetricsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMetricsRequest) ProtoMessage() {}
+
+func (x *ListMetricsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMetricsRequest.ProtoReflect.Descriptor instead.
+func (*ListMetricsRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *ListMetricsRequest) GetExecutionId() string {
+	if x != nil {
+		return x.ExecutionId
+	}
+	return ""
+}
+
+func (x *ListMetricsRequest) GetAttemptIds() []string {
+	if x != nil {
+		return x.AttemptIds
+	}
+	return nil
+}
+
+type ListMetricsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of runs, attempts and steps.
+	Steps []*StepMetrics `protobuf:"bytes,1,rep,name=steps,proto3" json:"steps,omitempty"`
+	// There are more steps than the answer holds: ask for single attempts.
+	Cut           bool `protobuf:"varint,2,opt,name=cut,proto3" json:"cut,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMetricsResponse) Reset() {
+	*x = ListMetricsResponse{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMetricsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMetricsResponse) ProtoMessage() {}
+
+func (x *ListMetricsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMetricsResponse.ProtoReflect.Descriptor instead.
+func (*ListMetricsResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *ListMetricsResponse) GetSteps() []*StepMetrics {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *ListMetricsResponse) GetCut() bool {
+	if x != nil {
+		return x.Cut
+	}
+	return false
+}
+
+// StepMetrics is what a step has used over time.
+type StepMetrics struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	AttemptId string                 `protobuf:"bytes,1,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
+	StepIndex int32                  `protobuf:"varint,2,opt,name=step_index,json=stepIndex,proto3" json:"step_index,omitempty"`
+	Step      string                 `protobuf:"bytes,3,opt,name=step,proto3" json:"step,omitempty"`
+	// What sets the run apart; empty for a run alone.
+	Run   string `protobuf:"bytes,4,opt,name=run,proto3" json:"run,omitempty"`
+	Usage *Usage `protobuf:"bytes,5,opt,name=usage,proto3" json:"usage,omitempty"`
+	// In order. A short step has one each second; one that takes long has fewer, each of which stands for all since the one before.
+	Samples       []*Sample `protobuf:"bytes,6,rep,name=samples,proto3" json:"samples,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepMetrics) Reset() {
+	*x = StepMetrics{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepMetrics) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepMetrics) ProtoMessage() {}
+
+func (x *StepMetrics) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepMetrics.ProtoReflect.Descriptor instead.
+func (*StepMetrics) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *StepMetrics) GetAttemptId() string {
+	if x != nil {
+		return x.AttemptId
+	}
+	return ""
+}
+
+func (x *StepMetrics) GetStepIndex() int32 {
+	if x != nil {
+		return x.StepIndex
+	}
+	return 0
+}
+
+func (x *StepMetrics) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *StepMetrics) GetRun() string {
+	if x != nil {
+		return x.Run
+	}
+	return ""
+}
+
+func (x *StepMetrics) GetUsage() *Usage {
+	if x != nil {
+		return x.Usage
+	}
+	return nil
+}
+
+func (x *StepMetrics) GetSamples() []*Sample {
+	if x != nil {
+		return x.Samples
+	}
+	return nil
+}
+
+// Sample is a moment of a step.
+type Sample struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Since the step began.
+	At *durationpb.Duration `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	// Since the step began.
+	Cpu *durationpb.Duration `protobuf:"bytes,2,opt,name=cpu,proto3" json:"cpu,omitempty"`
+	// The most since the sample before, without what the kernel can take back at once.
+	Memory int64 `protobuf:"varint,3,opt,name=memory,proto3" json:"memory,omitempty"`
+	// Since the step began.
+	ReadBytes     int64 `protobuf:"varint,4,opt,name=read_bytes,json=readBytes,proto3" json:"read_bytes,omitempty"`
+	WrittenBytes  int64 `protobuf:"varint,5,opt,name=written_bytes,json=writtenBytes,proto3" json:"written_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sample) Reset() {
+	*x = Sample{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sample) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sample) ProtoMessage() {}
+
+func (x *Sample) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sample.ProtoReflect.Descriptor instead.
+func (*Sample) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *Sample) GetAt() *durationpb.Duration {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Sample) GetCpu() *durationpb.Duration {
+	if x != nil {
+		return x.Cpu
+	}
+	return nil
+}
+
+func (x *Sample) GetMemory() int64 {
+	if x != nil {
+		return x.Memory
+	}
+	return 0
+}
+
+func (x *Sample) GetReadBytes() int64 {
+	if x != nil {
+		return x.ReadBytes
+	}
+	return 0
+}
+
+func (x *Sample) GetWrittenBytes() int64 {
+	if x != nil {
+		return x.WrittenBytes
+	}
+	return 0
 }
 
 type Cluster struct {
@@ -3780,7 +4188,7 @@ type Cluster struct {
 
 func (x *Cluster) Reset() {
 	*x = Cluster{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3792,7 +4200,7 @@ func (x *Cluster) String() string {
 func (*Cluster) ProtoMessage() {}
 
 func (x *Cluster) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[47]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3805,7 +4213,7 @@ func (x *Cluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster.ProtoReflect.Descriptor instead.
 func (*Cluster) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{47}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Cluster) GetId() string {
@@ -3879,18 +4287,29 @@ func (x *Cluster) GetEnrolled() bool {
 }
 
 type Environment struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Cluster       string                 `protobuf:"bytes,3,opt,name=cluster,proto3" json:"cluster,omitempty"`
-	Namespace     string                 `protobuf:"bytes,4,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Id        string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name      string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Cluster   string                 `protobuf:"bytes,3,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	Namespace string                 `protobuf:"bytes,4,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// By which workflows select it.
+	Labels      map[string]string `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Description string            `protobuf:"bytes,6,opt,name=description,proto3" json:"description,omitempty"`
+	// How near to production it is, such as staging.
+	Tier string `protobuf:"bytes,7,opt,name=tier,proto3" json:"tier,omitempty"`
+	// Of the document that was applied last; empty for one that no document describes.
+	Digest    string                 `protobuf:"bytes,8,opt,name=digest,proto3" json:"digest,omitempty"`
+	Source    string                 `protobuf:"bytes,9,opt,name=source,proto3" json:"source,omitempty"`
+	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	// The agent of its cluster is connected.
+	Connected     bool `protobuf:"varint,11,opt,name=connected,proto3" json:"connected,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Environment) Reset() {
 	*x = Environment{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3902,7 +4321,7 @@ func (x *Environment) String() string {
 func (*Environment) ProtoMessage() {}
 
 func (x *Environment) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[48]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3915,7 +4334,7 @@ func (x *Environment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Environment.ProtoReflect.Descriptor instead.
 func (*Environment) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{48}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Environment) GetId() string {
@@ -3946,6 +4365,55 @@ func (x *Environment) GetNamespace() string {
 	return ""
 }
 
+func (x *Environment) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *Environment) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Environment) GetTier() string {
+	if x != nil {
+		return x.Tier
+	}
+	return ""
+}
+
+func (x *Environment) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *Environment) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Environment) GetUpdatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UpdatedAt
+	}
+	return nil
+}
+
+func (x *Environment) GetConnected() bool {
+	if x != nil {
+		return x.Connected
+	}
+	return false
+}
+
 type EnrollClusterRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -3959,7 +4427,7 @@ type EnrollClusterRequest struct {
 
 func (x *EnrollClusterRequest) Reset() {
 	*x = EnrollClusterRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3971,7 +4439,7 @@ func (x *EnrollClusterRequest) String() string {
 func (*EnrollClusterRequest) ProtoMessage() {}
 
 func (x *EnrollClusterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[49]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3984,7 +4452,7 @@ func (x *EnrollClusterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollClusterRequest.ProtoReflect.Descriptor instead.
 func (*EnrollClusterRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{49}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *EnrollClusterRequest) GetName() string {
@@ -4025,7 +4493,7 @@ type EnrollClusterResponse struct {
 
 func (x *EnrollClusterResponse) Reset() {
 	*x = EnrollClusterResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4037,7 +4505,7 @@ func (x *EnrollClusterResponse) String() string {
 func (*EnrollClusterResponse) ProtoMessage() {}
 
 func (x *EnrollClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[50]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4050,7 +4518,7 @@ func (x *EnrollClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollClusterResponse.ProtoReflect.Descriptor instead.
 func (*EnrollClusterResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{50}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *EnrollClusterResponse) GetCluster() *Cluster {
@@ -4110,7 +4578,7 @@ type ListClustersRequest struct {
 
 func (x *ListClustersRequest) Reset() {
 	*x = ListClustersRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4122,7 +4590,7 @@ func (x *ListClustersRequest) String() string {
 func (*ListClustersRequest) ProtoMessage() {}
 
 func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[51]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4135,7 +4603,7 @@ func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersRequest.ProtoReflect.Descriptor instead.
 func (*ListClustersRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{51}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{56}
 }
 
 type ListClustersResponse struct {
@@ -4147,7 +4615,7 @@ type ListClustersResponse struct {
 
 func (x *ListClustersResponse) Reset() {
 	*x = ListClustersResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4159,7 +4627,7 @@ func (x *ListClustersResponse) String() string {
 func (*ListClustersResponse) ProtoMessage() {}
 
 func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[52]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4172,7 +4640,7 @@ func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersResponse.ProtoReflect.Descriptor instead.
 func (*ListClustersResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{52}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ListClustersResponse) GetClusters() []*Cluster {
@@ -4190,7 +4658,7 @@ type ListEnvironmentsRequest struct {
 
 func (x *ListEnvironmentsRequest) Reset() {
 	*x = ListEnvironmentsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4202,7 +4670,7 @@ func (x *ListEnvironmentsRequest) String() string {
 func (*ListEnvironmentsRequest) ProtoMessage() {}
 
 func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[53]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4215,7 +4683,7 @@ func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsRequest.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{53}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{58}
 }
 
 type ListEnvironmentsResponse struct {
@@ -4227,7 +4695,7 @@ type ListEnvironmentsResponse struct {
 
 func (x *ListEnvironmentsResponse) Reset() {
 	*x = ListEnvironmentsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4239,7 +4707,7 @@ func (x *ListEnvironmentsResponse) String() string {
 func (*ListEnvironmentsResponse) ProtoMessage() {}
 
 func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[54]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4252,7 +4720,7 @@ func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsResponse.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{54}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ListEnvironmentsResponse) GetEnvironments() []*Environment {
@@ -4270,7 +4738,7 @@ type WhoAmIRequest struct {
 
 func (x *WhoAmIRequest) Reset() {
 	*x = WhoAmIRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4282,7 +4750,7 @@ func (x *WhoAmIRequest) String() string {
 func (*WhoAmIRequest) ProtoMessage() {}
 
 func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[55]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4295,7 +4763,7 @@ func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIRequest.ProtoReflect.Descriptor instead.
 func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{55}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{60}
 }
 
 type WhoAmIResponse struct {
@@ -4313,7 +4781,7 @@ type WhoAmIResponse struct {
 
 func (x *WhoAmIResponse) Reset() {
 	*x = WhoAmIResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4325,7 +4793,7 @@ func (x *WhoAmIResponse) String() string {
 func (*WhoAmIResponse) ProtoMessage() {}
 
 func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4338,7 +4806,7 @@ func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIResponse.ProtoReflect.Descriptor instead.
 func (*WhoAmIResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{56}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *WhoAmIResponse) GetOrganization() string {
@@ -4404,7 +4872,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4416,7 +4884,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4429,7 +4897,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{57}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *CreateTokenRequest) GetTeam() string {
@@ -4470,7 +4938,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4482,7 +4950,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4495,7 +4963,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{58}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *CreateTokenResponse) GetToken() string {
@@ -4523,7 +4991,7 @@ type SignInRequest struct {
 
 func (x *SignInRequest) Reset() {
 	*x = SignInRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4535,7 +5003,7 @@ func (x *SignInRequest) String() string {
 func (*SignInRequest) ProtoMessage() {}
 
 func (x *SignInRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4548,7 +5016,7 @@ func (x *SignInRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInRequest.ProtoReflect.Descriptor instead.
 func (*SignInRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{59}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *SignInRequest) GetEmail() string {
@@ -4583,7 +5051,7 @@ type SignInResponse struct {
 
 func (x *SignInResponse) Reset() {
 	*x = SignInResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4595,7 +5063,7 @@ func (x *SignInResponse) String() string {
 func (*SignInResponse) ProtoMessage() {}
 
 func (x *SignInResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4608,7 +5076,7 @@ func (x *SignInResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInResponse.ProtoReflect.Descriptor instead.
 func (*SignInResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{60}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *SignInResponse) GetToken() string {
@@ -4694,12 +5162,13 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x17\n" +
 	"\adry_run\x18\x03 \x01(\bR\x06dryRun\x12\x12\n" +
 	"\x04team\x18\x04 \x01(\tR\x04team\x12\x1f\n" +
-	"\x05along\x18\x05 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\x05along\"\xf8\x01\n" +
+	"\x05along\x18\x05 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\x05along\"\xb8\x02\n" +
 	"\x15ApplyWorkflowResponse\x125\n" +
 	"\bworkflow\x18\x01 \x01(\v2\x19.seatrial.api.v1.WorkflowR\bworkflow\x127\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1d.seatrial.api.v1.ApplyOutcomeR\aoutcome\x125\n" +
 	"\btemplate\x18\x03 \x01(\v2\x19.seatrial.api.v1.TemplateR\btemplate\x128\n" +
-	"\x06policy\x18\x04 \x01(\v2 .seatrial.api.v1.ReadinessPolicyR\x06policy\"\xe2\x01\n" +
+	"\x06policy\x18\x04 \x01(\v2 .seatrial.api.v1.ReadinessPolicyR\x06policy\x12>\n" +
+	"\venvironment\x18\x05 \x01(\v2\x1c.seatrial.api.v1.EnvironmentR\venvironment\"\xe2\x01\n" +
 	"\x0fReadinessPolicy\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04team\x18\x02 \x01(\tR\x04team\x12 \n" +
@@ -4821,7 +5290,7 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x03log\x18\b \x01(\v2\x14.seatrial.api.v1.LogR\x03log\x12!\n" +
 	"\flog_withheld\x18\t \x01(\bR\vlogWithheldB\f\n" +
 	"\n" +
-	"_exit_code\"\x90\x03\n" +
+	"_exit_code\"\xbe\x03\n" +
 	"\x04Step\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12/\n" +
@@ -4835,9 +5304,19 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x03log\x18\b \x01(\v2\x14.seatrial.api.v1.LogR\x03log\x12\x18\n" +
 	"\aallowed\x18\t \x01(\bR\aallowed\x12+\n" +
 	"\x05calls\x18\n" +
-	" \x03(\v2\x15.seatrial.api.v1.CallR\x05callsB\f\n" +
+	" \x03(\v2\x15.seatrial.api.v1.CallR\x05calls\x12,\n" +
+	"\x05usage\x18\v \x01(\v2\x16.seatrial.api.v1.UsageR\x05usageB\f\n" +
 	"\n" +
-	"_exit_code\"\x90\x01\n" +
+	"_exit_code\"\xe6\x01\n" +
+	"\x05Usage\x12+\n" +
+	"\x03cpu\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x03cpu\x127\n" +
+	"\tthrottled\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\tthrottled\x12\x1f\n" +
+	"\vmemory_peak\x18\x03 \x01(\x03R\n" +
+	"memoryPeak\x12\x1d\n" +
+	"\n" +
+	"read_bytes\x18\x04 \x01(\x03R\treadBytes\x12#\n" +
+	"\rwritten_bytes\x18\x05 \x01(\x03R\fwrittenBytes\x12\x12\n" +
+	"\x04note\x18\x06 \x01(\tR\x04note\"\x90\x01\n" +
 	"\x04Call\x12\x1a\n" +
 	"\bworkflow\x18\x01 \x01(\tR\bworkflow\x12!\n" +
 	"\fexecution_id\x18\x02 \x01(\tR\vexecutionId\x12/\n" +
@@ -4947,7 +5426,7 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\aresults\x18\x01 \x03(\v2\x1b.seatrial.api.v1.TestResultR\aresults\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\">\n" +
 	"\x10ListFilesRequest\x12*\n" +
-	"\fexecution_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\vexecutionId\"\xb8\x02\n" +
+	"\fexecution_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\vexecutionId\"\xf5\x02\n" +
 	"\x04File\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
@@ -4963,9 +5442,36 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x05grade\x18\n" +
 	" \x01(\tR\x05grade\x12!\n" +
 	"\fgrade_reason\x18\v \x01(\tR\vgradeReason\x12\x1a\n" +
-	"\bdownload\x18\f \x01(\tR\bdownload\"@\n" +
+	"\bdownload\x18\f \x01(\tR\bdownload\x12\x1f\n" +
+	"\vstored_size\x18\r \x01(\x03R\n" +
+	"storedSize\x12\x1a\n" +
+	"\bencoding\x18\x0e \x01(\tR\bencoding\"Z\n" +
 	"\x11ListFilesResponse\x12+\n" +
-	"\x05files\x18\x01 \x03(\v2\x15.seatrial.api.v1.FileR\x05files\"\x81\x03\n" +
+	"\x05files\x18\x01 \x03(\v2\x15.seatrial.api.v1.FileR\x05files\x12\x18\n" +
+	"\aarchive\x18\x02 \x01(\tR\aarchive\"l\n" +
+	"\x12ListMetricsRequest\x12*\n" +
+	"\fexecution_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\vexecutionId\x12*\n" +
+	"\vattempt_ids\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\n" +
+	"attemptIds\"[\n" +
+	"\x13ListMetricsResponse\x122\n" +
+	"\x05steps\x18\x01 \x03(\v2\x1c.seatrial.api.v1.StepMetricsR\x05steps\x12\x10\n" +
+	"\x03cut\x18\x02 \x01(\bR\x03cut\"\xd2\x01\n" +
+	"\vStepMetrics\x12\x1d\n" +
+	"\n" +
+	"attempt_id\x18\x01 \x01(\tR\tattemptId\x12\x1d\n" +
+	"\n" +
+	"step_index\x18\x02 \x01(\x05R\tstepIndex\x12\x12\n" +
+	"\x04step\x18\x03 \x01(\tR\x04step\x12\x10\n" +
+	"\x03run\x18\x04 \x01(\tR\x03run\x12,\n" +
+	"\x05usage\x18\x05 \x01(\v2\x16.seatrial.api.v1.UsageR\x05usage\x121\n" +
+	"\asamples\x18\x06 \x03(\v2\x17.seatrial.api.v1.SampleR\asamples\"\xbc\x01\n" +
+	"\x06Sample\x12)\n" +
+	"\x02at\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x02at\x12+\n" +
+	"\x03cpu\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03cpu\x12\x16\n" +
+	"\x06memory\x18\x03 \x01(\x03R\x06memory\x12\x1d\n" +
+	"\n" +
+	"read_bytes\x18\x04 \x01(\x03R\treadBytes\x12#\n" +
+	"\rwritten_bytes\x18\x05 \x01(\x03R\fwrittenBytes\"\x81\x03\n" +
 	"\aCluster\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
@@ -4980,12 +5486,24 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"namespaces\x18\t \x03(\tR\n" +
 	"namespaces\x12\x1a\n" +
 	"\benrolled\x18\n" +
-	" \x01(\bR\benrolled\"i\n" +
+	" \x01(\bR\benrolled\"\xa5\x03\n" +
 	"\vEnvironment\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
 	"\acluster\x18\x03 \x01(\tR\acluster\x12\x1c\n" +
-	"\tnamespace\x18\x04 \x01(\tR\tnamespace\"\x97\x01\n" +
+	"\tnamespace\x18\x04 \x01(\tR\tnamespace\x12@\n" +
+	"\x06labels\x18\x05 \x03(\v2(.seatrial.api.v1.Environment.LabelsEntryR\x06labels\x12 \n" +
+	"\vdescription\x18\x06 \x01(\tR\vdescription\x12\x12\n" +
+	"\x04tier\x18\a \x01(\tR\x04tier\x12\x16\n" +
+	"\x06digest\x18\b \x01(\tR\x06digest\x12\x16\n" +
+	"\x06source\x18\t \x01(\tR\x06source\x129\n" +
+	"\n" +
+	"updated_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12\x1c\n" +
+	"\tconnected\x18\v \x01(\bR\tconnected\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x97\x01\n" +
 	"\x14EnrollClusterRequest\x12?\n" +
 	"\x04name\x18\x01 \x01(\tB+\xbaH(r&2$^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$R\x04name\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12 \n" +
@@ -5065,7 +5583,7 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\vGetWorkflow\x12#.seatrial.api.v1.GetWorkflowRequest\x1a$.seatrial.api.v1.GetWorkflowResponse\"\x03\x90\x02\x01\x12c\n" +
 	"\rListWorkflows\x12%.seatrial.api.v1.ListWorkflowsRequest\x1a&.seatrial.api.v1.ListWorkflowsResponse\"\x03\x90\x02\x01\x12]\n" +
 	"\vGetTemplate\x12#.seatrial.api.v1.GetTemplateRequest\x1a$.seatrial.api.v1.GetTemplateResponse\"\x03\x90\x02\x01\x12c\n" +
-	"\rListTemplates\x12%.seatrial.api.v1.ListTemplatesRequest\x1a&.seatrial.api.v1.ListTemplatesResponse\"\x03\x90\x02\x012\x81\a\n" +
+	"\rListTemplates\x12%.seatrial.api.v1.ListTemplatesRequest\x1a&.seatrial.api.v1.ListTemplatesResponse\"\x03\x90\x02\x012\xe0\a\n" +
 	"\x10ExecutionService\x12X\n" +
 	"\vRunWorkflow\x12#.seatrial.api.v1.RunWorkflowRequest\x1a$.seatrial.api.v1.RunWorkflowResponse\x12`\n" +
 	"\fGetExecution\x12$.seatrial.api.v1.GetExecutionRequest\x1a%.seatrial.api.v1.GetExecutionResponse\"\x03\x90\x02\x01\x12f\n" +
@@ -5075,7 +5593,8 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x0fResumeExecution\x12'.seatrial.api.v1.ResumeExecutionRequest\x1a(.seatrial.api.v1.ResumeExecutionResponse\x12T\n" +
 	"\tStreamLog\x12!.seatrial.api.v1.StreamLogRequest\x1a\".seatrial.api.v1.StreamLogResponse0\x01\x12i\n" +
 	"\x0fListTestResults\x12'.seatrial.api.v1.ListTestResultsRequest\x1a(.seatrial.api.v1.ListTestResultsResponse\"\x03\x90\x02\x01\x12W\n" +
-	"\tListFiles\x12!.seatrial.api.v1.ListFilesRequest\x1a\".seatrial.api.v1.ListFilesResponse\"\x03\x90\x02\x012\xc0\x02\n" +
+	"\tListFiles\x12!.seatrial.api.v1.ListFilesRequest\x1a\".seatrial.api.v1.ListFilesResponse\"\x03\x90\x02\x01\x12]\n" +
+	"\vListMetrics\x12#.seatrial.api.v1.ListMetricsRequest\x1a$.seatrial.api.v1.ListMetricsResponse\"\x03\x90\x02\x012\xc0\x02\n" +
 	"\x0eClusterService\x12^\n" +
 	"\rEnrollCluster\x12%.seatrial.api.v1.EnrollClusterRequest\x1a&.seatrial.api.v1.EnrollClusterResponse\x12`\n" +
 	"\fListClusters\x12$.seatrial.api.v1.ListClustersRequest\x1a%.seatrial.api.v1.ListClustersResponse\"\x03\x90\x02\x01\x12l\n" +
@@ -5099,7 +5618,7 @@ func file_seatrial_api_v1_api_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_api_v1_api_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 66)
+var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 72)
 var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(ApplyOutcome)(0),                // 0: seatrial.api.v1.ApplyOutcome
 	(Status)(0),                      // 1: seatrial.api.v1.Status
@@ -5128,163 +5647,182 @@ var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(*Attempt)(nil),                  // 24: seatrial.api.v1.Attempt
 	(*Service)(nil),                  // 25: seatrial.api.v1.Service
 	(*Step)(nil),                     // 26: seatrial.api.v1.Step
-	(*Call)(nil),                     // 27: seatrial.api.v1.Call
-	(*Log)(nil),                      // 28: seatrial.api.v1.Log
-	(*RunWorkflowRequest)(nil),       // 29: seatrial.api.v1.RunWorkflowRequest
-	(*ReleaseName)(nil),              // 30: seatrial.api.v1.ReleaseName
-	(*RunWorkflowResponse)(nil),      // 31: seatrial.api.v1.RunWorkflowResponse
-	(*GetExecutionRequest)(nil),      // 32: seatrial.api.v1.GetExecutionRequest
-	(*GetExecutionResponse)(nil),     // 33: seatrial.api.v1.GetExecutionResponse
-	(*ListExecutionsRequest)(nil),    // 34: seatrial.api.v1.ListExecutionsRequest
-	(*ListExecutionsResponse)(nil),   // 35: seatrial.api.v1.ListExecutionsResponse
-	(*WatchExecutionRequest)(nil),    // 36: seatrial.api.v1.WatchExecutionRequest
-	(*WatchExecutionResponse)(nil),   // 37: seatrial.api.v1.WatchExecutionResponse
-	(*CancelExecutionRequest)(nil),   // 38: seatrial.api.v1.CancelExecutionRequest
-	(*CancelExecutionResponse)(nil),  // 39: seatrial.api.v1.CancelExecutionResponse
-	(*ResumeExecutionRequest)(nil),   // 40: seatrial.api.v1.ResumeExecutionRequest
-	(*ResumeExecutionResponse)(nil),  // 41: seatrial.api.v1.ResumeExecutionResponse
-	(*StreamLogRequest)(nil),         // 42: seatrial.api.v1.StreamLogRequest
-	(*StreamLogResponse)(nil),        // 43: seatrial.api.v1.StreamLogResponse
-	(*ListTestResultsRequest)(nil),   // 44: seatrial.api.v1.ListTestResultsRequest
-	(*TestResult)(nil),               // 45: seatrial.api.v1.TestResult
-	(*ListTestResultsResponse)(nil),  // 46: seatrial.api.v1.ListTestResultsResponse
-	(*ListFilesRequest)(nil),         // 47: seatrial.api.v1.ListFilesRequest
-	(*File)(nil),                     // 48: seatrial.api.v1.File
-	(*ListFilesResponse)(nil),        // 49: seatrial.api.v1.ListFilesResponse
-	(*Cluster)(nil),                  // 50: seatrial.api.v1.Cluster
-	(*Environment)(nil),              // 51: seatrial.api.v1.Environment
-	(*EnrollClusterRequest)(nil),     // 52: seatrial.api.v1.EnrollClusterRequest
-	(*EnrollClusterResponse)(nil),    // 53: seatrial.api.v1.EnrollClusterResponse
-	(*ListClustersRequest)(nil),      // 54: seatrial.api.v1.ListClustersRequest
-	(*ListClustersResponse)(nil),     // 55: seatrial.api.v1.ListClustersResponse
-	(*ListEnvironmentsRequest)(nil),  // 56: seatrial.api.v1.ListEnvironmentsRequest
-	(*ListEnvironmentsResponse)(nil), // 57: seatrial.api.v1.ListEnvironmentsResponse
-	(*WhoAmIRequest)(nil),            // 58: seatrial.api.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil),           // 59: seatrial.api.v1.WhoAmIResponse
-	(*CreateTokenRequest)(nil),       // 60: seatrial.api.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),      // 61: seatrial.api.v1.CreateTokenResponse
-	(*SignInRequest)(nil),            // 62: seatrial.api.v1.SignInRequest
-	(*SignInResponse)(nil),           // 63: seatrial.api.v1.SignInResponse
-	nil,                              // 64: seatrial.api.v1.Workflow.LabelsEntry
-	nil,                              // 65: seatrial.api.v1.Template.LabelsEntry
-	nil,                              // 66: seatrial.api.v1.Execution.ParamsEntry
-	nil,                              // 67: seatrial.api.v1.Run.MatrixEntry
-	nil,                              // 68: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	(*timestamppb.Timestamp)(nil),    // 69: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 70: google.protobuf.Duration
+	(*Usage)(nil),                    // 27: seatrial.api.v1.Usage
+	(*Call)(nil),                     // 28: seatrial.api.v1.Call
+	(*Log)(nil),                      // 29: seatrial.api.v1.Log
+	(*RunWorkflowRequest)(nil),       // 30: seatrial.api.v1.RunWorkflowRequest
+	(*ReleaseName)(nil),              // 31: seatrial.api.v1.ReleaseName
+	(*RunWorkflowResponse)(nil),      // 32: seatrial.api.v1.RunWorkflowResponse
+	(*GetExecutionRequest)(nil),      // 33: seatrial.api.v1.GetExecutionRequest
+	(*GetExecutionResponse)(nil),     // 34: seatrial.api.v1.GetExecutionResponse
+	(*ListExecutionsRequest)(nil),    // 35: seatrial.api.v1.ListExecutionsRequest
+	(*ListExecutionsResponse)(nil),   // 36: seatrial.api.v1.ListExecutionsResponse
+	(*WatchExecutionRequest)(nil),    // 37: seatrial.api.v1.WatchExecutionRequest
+	(*WatchExecutionResponse)(nil),   // 38: seatrial.api.v1.WatchExecutionResponse
+	(*CancelExecutionRequest)(nil),   // 39: seatrial.api.v1.CancelExecutionRequest
+	(*CancelExecutionResponse)(nil),  // 40: seatrial.api.v1.CancelExecutionResponse
+	(*ResumeExecutionRequest)(nil),   // 41: seatrial.api.v1.ResumeExecutionRequest
+	(*ResumeExecutionResponse)(nil),  // 42: seatrial.api.v1.ResumeExecutionResponse
+	(*StreamLogRequest)(nil),         // 43: seatrial.api.v1.StreamLogRequest
+	(*StreamLogResponse)(nil),        // 44: seatrial.api.v1.StreamLogResponse
+	(*ListTestResultsRequest)(nil),   // 45: seatrial.api.v1.ListTestResultsRequest
+	(*TestResult)(nil),               // 46: seatrial.api.v1.TestResult
+	(*ListTestResultsResponse)(nil),  // 47: seatrial.api.v1.ListTestResultsResponse
+	(*ListFilesRequest)(nil),         // 48: seatrial.api.v1.ListFilesRequest
+	(*File)(nil),                     // 49: seatrial.api.v1.File
+	(*ListFilesResponse)(nil),        // 50: seatrial.api.v1.ListFilesResponse
+	(*ListMetricsRequest)(nil),       // 51: seatrial.api.v1.ListMetricsRequest
+	(*ListMetricsResponse)(nil),      // 52: seatrial.api.v1.ListMetricsResponse
+	(*StepMetrics)(nil),              // 53: seatrial.api.v1.StepMetrics
+	(*Sample)(nil),                   // 54: seatrial.api.v1.Sample
+	(*Cluster)(nil),                  // 55: seatrial.api.v1.Cluster
+	(*Environment)(nil),              // 56: seatrial.api.v1.Environment
+	(*EnrollClusterRequest)(nil),     // 57: seatrial.api.v1.EnrollClusterRequest
+	(*EnrollClusterResponse)(nil),    // 58: seatrial.api.v1.EnrollClusterResponse
+	(*ListClustersRequest)(nil),      // 59: seatrial.api.v1.ListClustersRequest
+	(*ListClustersResponse)(nil),     // 60: seatrial.api.v1.ListClustersResponse
+	(*ListEnvironmentsRequest)(nil),  // 61: seatrial.api.v1.ListEnvironmentsRequest
+	(*ListEnvironmentsResponse)(nil), // 62: seatrial.api.v1.ListEnvironmentsResponse
+	(*WhoAmIRequest)(nil),            // 63: seatrial.api.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),           // 64: seatrial.api.v1.WhoAmIResponse
+	(*CreateTokenRequest)(nil),       // 65: seatrial.api.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),      // 66: seatrial.api.v1.CreateTokenResponse
+	(*SignInRequest)(nil),            // 67: seatrial.api.v1.SignInRequest
+	(*SignInResponse)(nil),           // 68: seatrial.api.v1.SignInResponse
+	nil,                              // 69: seatrial.api.v1.Workflow.LabelsEntry
+	nil,                              // 70: seatrial.api.v1.Template.LabelsEntry
+	nil,                              // 71: seatrial.api.v1.Execution.ParamsEntry
+	nil,                              // 72: seatrial.api.v1.Run.MatrixEntry
+	nil,                              // 73: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	nil,                              // 74: seatrial.api.v1.Environment.LabelsEntry
+	(*timestamppb.Timestamp)(nil),    // 75: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 76: google.protobuf.Duration
 }
 var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	4,  // 0: seatrial.api.v1.ErrorDetail.faults:type_name -> seatrial.api.v1.Fault
-	64, // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
-	69, // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
+	69, // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
+	75, // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
 	7,  // 3: seatrial.api.v1.Workflow.params:type_name -> seatrial.api.v1.Param
-	65, // 4: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
-	69, // 5: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
+	70, // 4: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
+	75, // 5: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
 	7,  // 6: seatrial.api.v1.Template.params:type_name -> seatrial.api.v1.Param
 	5,  // 7: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
 	0,  // 8: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
 	6,  // 9: seatrial.api.v1.ApplyWorkflowResponse.template:type_name -> seatrial.api.v1.Template
 	10, // 10: seatrial.api.v1.ApplyWorkflowResponse.policy:type_name -> seatrial.api.v1.ReadinessPolicy
-	69, // 11: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
-	5,  // 12: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
-	5,  // 13: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
-	6,  // 14: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
-	6,  // 15: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
-	1,  // 16: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
-	66, // 17: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
-	69, // 18: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
-	69, // 19: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
-	69, // 20: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
-	23, // 21: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
-	22, // 22: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
-	21, // 23: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
-	20, // 24: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
-	1,  // 25: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
-	24, // 26: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
-	67, // 27: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
-	1,  // 28: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
-	69, // 29: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	69, // 30: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
-	26, // 31: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
-	25, // 32: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
-	2,  // 33: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
-	69, // 34: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
-	69, // 35: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
-	28, // 36: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
-	1,  // 37: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
-	69, // 38: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	69, // 39: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
-	28, // 40: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
-	27, // 41: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
-	1,  // 42: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
-	68, // 43: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	30, // 44: seatrial.api.v1.RunWorkflowRequest.release:type_name -> seatrial.api.v1.ReleaseName
-	19, // 45: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
-	19, // 46: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	1,  // 47: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
-	19, // 48: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
-	19, // 49: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	19, // 50: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	19, // 51: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	70, // 52: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
-	45, // 53: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
-	48, // 54: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
-	69, // 55: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
-	69, // 56: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
-	50, // 57: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	51, // 58: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
-	69, // 59: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
-	50, // 60: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
-	51, // 61: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
-	69, // 62: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	70, // 63: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
-	69, // 64: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	69, // 65: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
-	8,  // 66: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
-	11, // 67: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
-	13, // 68: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
-	15, // 69: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
-	17, // 70: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
-	29, // 71: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
-	32, // 72: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
-	34, // 73: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
-	36, // 74: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
-	38, // 75: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
-	40, // 76: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
-	42, // 77: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
-	44, // 78: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
-	47, // 79: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
-	52, // 80: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
-	54, // 81: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
-	56, // 82: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
-	58, // 83: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
-	60, // 84: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
-	62, // 85: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
-	9,  // 86: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
-	12, // 87: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
-	14, // 88: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
-	16, // 89: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
-	18, // 90: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
-	31, // 91: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
-	33, // 92: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
-	35, // 93: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
-	37, // 94: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
-	39, // 95: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
-	41, // 96: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
-	43, // 97: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
-	46, // 98: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
-	49, // 99: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
-	53, // 100: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
-	55, // 101: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
-	57, // 102: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
-	59, // 103: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
-	61, // 104: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
-	63, // 105: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
-	86, // [86:106] is the sub-list for method output_type
-	66, // [66:86] is the sub-list for method input_type
-	66, // [66:66] is the sub-list for extension type_name
-	66, // [66:66] is the sub-list for extension extendee
-	0,  // [0:66] is the sub-list for field type_name
+	56, // 11: seatrial.api.v1.ApplyWorkflowResponse.environment:type_name -> seatrial.api.v1.Environment
+	75, // 12: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
+	5,  // 13: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
+	5,  // 14: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
+	6,  // 15: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
+	6,  // 16: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
+	1,  // 17: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
+	71, // 18: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
+	75, // 19: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
+	75, // 20: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
+	75, // 21: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
+	23, // 22: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
+	22, // 23: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
+	21, // 24: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
+	20, // 25: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
+	1,  // 26: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
+	24, // 27: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
+	72, // 28: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
+	1,  // 29: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
+	75, // 30: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	75, // 31: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
+	26, // 32: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
+	25, // 33: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
+	2,  // 34: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
+	75, // 35: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
+	75, // 36: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
+	29, // 37: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
+	1,  // 38: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
+	75, // 39: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	75, // 40: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	29, // 41: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
+	28, // 42: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
+	27, // 43: seatrial.api.v1.Step.usage:type_name -> seatrial.api.v1.Usage
+	76, // 44: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
+	76, // 45: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
+	1,  // 46: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
+	73, // 47: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	31, // 48: seatrial.api.v1.RunWorkflowRequest.release:type_name -> seatrial.api.v1.ReleaseName
+	19, // 49: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
+	19, // 50: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	1,  // 51: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
+	19, // 52: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
+	19, // 53: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	19, // 54: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	19, // 55: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	76, // 56: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
+	46, // 57: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
+	49, // 58: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
+	53, // 59: seatrial.api.v1.ListMetricsResponse.steps:type_name -> seatrial.api.v1.StepMetrics
+	27, // 60: seatrial.api.v1.StepMetrics.usage:type_name -> seatrial.api.v1.Usage
+	54, // 61: seatrial.api.v1.StepMetrics.samples:type_name -> seatrial.api.v1.Sample
+	76, // 62: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
+	76, // 63: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
+	75, // 64: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
+	75, // 65: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
+	74, // 66: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
+	75, // 67: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
+	55, // 68: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	56, // 69: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
+	75, // 70: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
+	55, // 71: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
+	56, // 72: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
+	75, // 73: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	76, // 74: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
+	75, // 75: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	75, // 76: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
+	8,  // 77: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
+	11, // 78: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
+	13, // 79: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
+	15, // 80: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
+	17, // 81: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
+	30, // 82: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
+	33, // 83: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
+	35, // 84: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
+	37, // 85: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
+	39, // 86: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
+	41, // 87: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
+	43, // 88: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
+	45, // 89: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
+	48, // 90: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
+	51, // 91: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
+	57, // 92: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
+	59, // 93: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
+	61, // 94: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
+	63, // 95: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
+	65, // 96: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
+	67, // 97: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
+	9,  // 98: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
+	12, // 99: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
+	14, // 100: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
+	16, // 101: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
+	18, // 102: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
+	32, // 103: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
+	34, // 104: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
+	36, // 105: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
+	38, // 106: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
+	40, // 107: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
+	42, // 108: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
+	44, // 109: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
+	47, // 110: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
+	50, // 111: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
+	52, // 112: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
+	58, // 113: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
+	60, // 114: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
+	62, // 115: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
+	64, // 116: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
+	66, // 117: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
+	68, // 118: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
+	98, // [98:119] is the sub-list for method output_type
+	77, // [77:98] is the sub-list for method input_type
+	77, // [77:77] is the sub-list for extension type_name
+	77, // [77:77] is the sub-list for extension extendee
+	0,  // [0:77] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_api_proto_init() }
@@ -5300,7 +5838,7 @@ func file_seatrial_api_v1_api_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_api_proto_rawDesc), len(file_seatrial_api_v1_api_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   66,
+			NumMessages:   72,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

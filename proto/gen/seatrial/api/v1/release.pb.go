@@ -106,7 +106,9 @@ type Release struct {
 	// Newest first, at most 200.
 	Executions []*ReleaseExecution `protobuf:"bytes,17,rep,name=executions,proto3" json:"executions,omitempty"`
 	// Page of the release.
-	Url           string `protobuf:"bytes,18,opt,name=url,proto3" json:"url,omitempty"`
+	Url string `protobuf:"bytes,18,opt,name=url,proto3" json:"url,omitempty"`
+	// Where it is to go.
+	Targets       []string `protobuf:"bytes,19,rep,name=targets,proto3" json:"targets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -265,6 +267,13 @@ func (x *Release) GetUrl() string {
 		return x.Url
 	}
 	return ""
+}
+
+func (x *Release) GetTargets() []string {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
 }
 
 type Image struct {
@@ -1274,7 +1283,9 @@ type CreateReleaseRequest struct {
 	// Name of the readiness policy; empty for the only one that applies to the application.
 	Policy string `protobuf:"bytes,5,opt,name=policy,proto3" json:"policy,omitempty"`
 	// Owner of a new release; empty for the caller's team.
-	Team          string `protobuf:"bytes,6,opt,name=team,proto3" json:"team,omitempty"`
+	Team string `protobuf:"bytes,6,opt,name=team,proto3" json:"team,omitempty"`
+	// Where it is to go, such as production: a readiness policy may be for certain targets.
+	Targets       []string `protobuf:"bytes,7,rep,name=targets,proto3" json:"targets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1349,6 +1360,13 @@ func (x *CreateReleaseRequest) GetTeam() string {
 		return x.Team
 	}
 	return ""
+}
+
+func (x *CreateReleaseRequest) GetTargets() []string {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
 }
 
 type CreateReleaseResponse struct {
@@ -2676,7 +2694,7 @@ var File_seatrial_api_v1_release_proto protoreflect.FileDescriptor
 
 const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\n" +
-	"\x1dseatrial/api/v1/release.proto\x12\x0fseatrial.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19seatrial/api/v1/api.proto\"\xe8\x05\n" +
+	"\x1dseatrial/api/v1/release.proto\x12\x0fseatrial.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19seatrial/api/v1/api.proto\"\x82\x06\n" +
 	"\aRelease\x12 \n" +
 	"\vapplication\x18\x01 \x01(\tR\vapplication\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x16\n" +
@@ -2700,7 +2718,8 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\n" +
 	"executions\x18\x11 \x03(\v2!.seatrial.api.v1.ReleaseExecutionR\n" +
 	"executions\x12\x10\n" +
-	"\x03url\x18\x12 \x01(\tR\x03url\"3\n" +
+	"\x03url\x18\x12 \x01(\tR\x03url\x12\x18\n" +
+	"\atargets\x18\x13 \x03(\tR\atargets\"3\n" +
 	"\x05Image\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\tR\x06digest\"X\n" +
@@ -2793,7 +2812,7 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\x06status\x18\x03 \x01(\x0e2\x17.seatrial.api.v1.StatusR\x06status\x129\n" +
 	"\n" +
 	"created_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x12\n" +
-	"\x04link\x18\x05 \x01(\tR\x04link\"\xd9\x01\n" +
+	"\x04link\x18\x05 \x01(\tR\x04link\"\xa9\x02\n" +
 	"\x14CreateReleaseRequest\x12,\n" +
 	"\vapplication\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\vapplication\x12$\n" +
@@ -2802,7 +2821,8 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\x06commit\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06commit\x12 \n" +
 	"\x06images\x18\x04 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06images\x12\x16\n" +
 	"\x06policy\x18\x05 \x01(\tR\x06policy\x12\x12\n" +
-	"\x04team\x18\x06 \x01(\tR\x04team\"e\n" +
+	"\x04team\x18\x06 \x01(\tR\x04team\x12N\n" +
+	"\atargets\x18\a \x03(\tB4\xbaH1\x92\x01.\x10d\x18\x01\"(r&2$^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$R\atargets\"e\n" +
 	"\x15CreateReleaseResponse\x122\n" +
 	"\arelease\x18\x01 \x01(\v2\x18.seatrial.api.v1.ReleaseR\arelease\x12\x18\n" +
 	"\aexisted\x18\x02 \x01(\bR\aexisted\"a\n" +

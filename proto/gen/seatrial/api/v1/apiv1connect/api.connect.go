@@ -85,6 +85,9 @@ const (
 	// ExecutionServiceListFilesProcedure is the fully-qualified name of the ExecutionService's
 	// ListFiles RPC.
 	ExecutionServiceListFilesProcedure = "/seatrial.api.v1.ExecutionService/ListFiles"
+	// ExecutionServiceListMetricsProcedure is the fully-qualified name of the ExecutionService's
+	// ListMetrics RPC.
+	ExecutionServiceListMetricsProcedure = "/seatrial.api.v1.ExecutionService/ListMetrics"
 	// ClusterServiceEnrollClusterProcedure is the fully-qualified name of the ClusterService's
 	// EnrollCluster RPC.
 	ClusterServiceEnrollClusterProcedure = "/seatrial.api.v1.ClusterService/EnrollCluster"
@@ -324,6 +327,8 @@ type ExecutionServiceClient interface {
 	StreamLog(context.Context, *v1.StreamLogRequest) (*connect.ServerStreamForClient[v1.StreamLogResponse], error)
 	ListTestResults(context.Context, *v1.ListTestResultsRequest) (*v1.ListTestResultsResponse, error)
 	ListFiles(context.Context, *v1.ListFilesRequest) (*v1.ListFilesResponse, error)
+	// ListMetrics returns what the steps of an execution have used over time, of those that were measured and have ended.
+	ListMetrics(context.Context, *v1.ListMetricsRequest) (*v1.ListMetricsResponse, error)
 }
 
 // NewExecutionServiceClient constructs a client for the seatrial.api.v1.ExecutionService service.
@@ -395,6 +400,13 @@ func NewExecutionServiceClient(httpClient connect.HTTPClient, baseURL string, op
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		listMetrics: connect.NewClient[v1.ListMetricsRequest, v1.ListMetricsResponse](
+			httpClient,
+			baseURL+ExecutionServiceListMetricsProcedure,
+			connect.WithSchema(executionServiceMethods.ByName("ListMetrics")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -409,6 +421,7 @@ type executionServiceClient struct {
 	streamLog       *connect.Client[v1.StreamLogRequest, v1.StreamLogResponse]
 	listTestResults *connect.Client[v1.ListTestResultsRequest, v1.ListTestResultsResponse]
 	listFiles       *connect.Client[v1.ListFilesRequest, v1.ListFilesResponse]
+	listMetrics     *connect.Client[v1.ListMetricsRequest, v1.ListMetricsResponse]
 }
 
 // RunWorkflow calls seatrial.api.v1.ExecutionService.RunWorkflow.
@@ -484,6 +497,15 @@ func (c *executionServiceClient) ListFiles(ctx context.Context, req *v1.ListFile
 	return nil, err
 }
 
+// ListMetrics calls seatrial.api.v1.ExecutionService.ListMetrics.
+func (c *executionServiceClient) ListMetrics(ctx context.Context, req *v1.ListMetricsRequest) (*v1.ListMetricsResponse, error) {
+	response, err := c.listMetrics.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // ExecutionServiceHandler is an implementation of the seatrial.api.v1.ExecutionService service.
 type ExecutionServiceHandler interface {
 	// RunWorkflow starts an execution. The same idempotency key never starts twice.
@@ -499,6 +521,8 @@ type ExecutionServiceHandler interface {
 	StreamLog(context.Context, *v1.StreamLogRequest, *connect.ServerStream[v1.StreamLogResponse]) error
 	ListTestResults(context.Context, *v1.ListTestResultsRequest) (*v1.ListTestResultsResponse, error)
 	ListFiles(context.Context, *v1.ListFilesRequest) (*v1.ListFilesResponse, error)
+	// ListMetrics returns what the steps of an execution have used over time, of those that were measured and have ended.
+	ListMetrics(context.Context, *v1.ListMetricsRequest) (*v1.ListMetricsResponse, error)
 }
 
 // NewExecutionServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -566,6 +590,13 @@ func NewExecutionServiceHandler(svc ExecutionServiceHandler, opts ...connect.Han
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	executionServiceListMetricsHandler := connect.NewUnaryHandlerSimple(
+		ExecutionServiceListMetricsProcedure,
+		svc.ListMetrics,
+		connect.WithSchema(executionServiceMethods.ByName("ListMetrics")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/seatrial.api.v1.ExecutionService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case ExecutionServiceRunWorkflowProcedure:
@@ -586,6 +617,8 @@ func NewExecutionServiceHandler(svc ExecutionServiceHandler, opts ...connect.Han
 			executionServiceListTestResultsHandler.ServeHTTP(w, r)
 		case ExecutionServiceListFilesProcedure:
 			executionServiceListFilesHandler.ServeHTTP(w, r)
+		case ExecutionServiceListMetricsProcedure:
+			executionServiceListMetricsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -629,6 +662,10 @@ func (UnimplementedExecutionServiceHandler) ListTestResults(context.Context, *v1
 
 func (UnimplementedExecutionServiceHandler) ListFiles(context.Context, *v1.ListFilesRequest) (*v1.ListFilesResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ExecutionService.ListFiles is not implemented"))
+}
+
+func (UnimplementedExecutionServiceHandler) ListMetrics(context.Context, *v1.ListMetricsRequest) (*v1.ListMetricsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ExecutionService.ListMetrics is not implemented"))
 }
 
 // ClusterServiceClient is a client for the seatrial.api.v1.ClusterService service.
