@@ -19,6 +19,8 @@ const (
 	helloFor = 10 * time.Second
 	// Shorter than a runner waits for Welcome.
 	committedFor = 8 * time.Second
+	// How long a look at the pod may hold up the word of its runner.
+	lookTimeout = 5 * time.Second
 	// A runner has a handful of chunks under way; one that never takes its answers is not one of ours.
 	maxAnswers = 4096
 )
@@ -224,7 +226,23 @@ func (x *session) finish(ctx context.Context, f *runnerv1.Finished) {
 	}
 	x.finishing = true
 	x.call(ctx, &runnerv1.AttachResponse{Message: &runnerv1.AttachResponse_FinishedAck{FinishedAck: &runnerv1.FinishedAck{}}},
-		func() error { return x.server.o.Attempts.Finished(ctx, x.attempt, proto.CloneOf(f)) })
+		func() error {
+			x.whyCancelled(ctx, f)
+			return x.server.o.Attempts.Finished(ctx, x.attempt, proto.CloneOf(f))
+		})
+}
+
+// whyCancelled looks at the pod of a runner that was asked to stop, which cannot know why: what the cluster does to a pod has to be
+// known before its runner's word counts, and informers may be behind.
+func (x *session) whyCancelled(ctx context.Context, f *runnerv1.Finished) {
+	if f.GetStatus() != runnerv1.StepStatus_STEP_STATUS_CANCELLED {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	if err := x.server.o.Pods.Look(ctx, x.attempt); err != nil {
+		x.server.o.Log.WarnContext(ctx, "the pod of a cancelled attempt was not looked at", "attempt", x.attempt, "error", err)
+	}
 }
 
 func (x *session) deliver(ctx context.Context, d *runnerv1.Delivered) {

@@ -204,6 +204,26 @@ func TestServer_Attach_RecordFails(t *testing.T) {
 	}
 }
 
+func TestServer_Attach_LooksWhyARunnerWasStopped(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[runnerv1.StepStatus]int{
+		runnerv1.StepStatus_STEP_STATUS_CANCELLED: 1, // what the cluster does to the pod is known before the runner's word counts
+		runnerv1.StepStatus_STEP_STATUS_FAILED:    0, // the runner knows
+	} {
+		b := setup(t)
+		w, _ := b.attach(t, "c0")
+		if err := w.Send(&runnerv1.AttachRequest{Message: &runnerv1.AttachRequest_Finished{Finished: &runnerv1.Finished{Status: status}}}); err != nil {
+			t.Fatal(err)
+		}
+		if receive(t, w).GetFinishedAck() == nil {
+			t.Fatal("the result was not acknowledged")
+		}
+		if got := b.pods.looks(); got != want {
+			t.Errorf("%s: looked at %d times before, want %d", status, got, want)
+		}
+	}
+}
+
 func TestServer_Cancel(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -262,7 +262,38 @@ func (w *Watcher) look(ctx context.Context, id string) (time.Duration, error) {
 	if !w.whole(job.Namespace) {
 		return 0, nil // begin comes back to it
 	}
-	seen := Seen{Job: job, Pod: w.pod(job.Namespace, id), Since: func(kind string) time.Time { return w.since(id, kind) }}
+	return w.judge(ctx, job, w.pod(job.Namespace, id))
+}
+
+// Look implements work.Pods.
+func (w *Watcher) Look(ctx context.Context, id string) error {
+	job := w.job(id)
+	if job == nil {
+		return w.missing(ctx, id)
+	}
+	live, err := w.live(ctx, job.Namespace, id)
+	if err != nil {
+		return err
+	}
+	_, err = w.judge(ctx, job, live)
+	return err
+}
+
+// live returns the pod of an attempt as the API server has it, nil when there is none.
+func (w *Watcher) live(ctx context.Context, namespace, id string) (*corev1.Pod, error) {
+	list, err := w.o.Client.Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: jobspec.LabelAttempt + "=" + id})
+	if err != nil {
+		return nil, fmt.Errorf("list pods of attempt %s: %w", id, err)
+	}
+	if len(list.Items) == 0 {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	return &list.Items[0], nil
+}
+
+func (w *Watcher) judge(ctx context.Context, job *batchv1.Job, pod *corev1.Pod) (time.Duration, error) {
+	id := job.Labels[jobspec.LabelAttempt]
+	seen := Seen{Job: job, Pod: pod, Since: func(kind string) time.Time { return w.since(id, kind) }}
 	if err := w.refresh(ctx, &seen); err != nil {
 		return 0, err
 	}
@@ -293,12 +324,9 @@ func (w *Watcher) refresh(ctx context.Context, s *Seen) error {
 			return fmt.Errorf("read pod %s/%s: %w", ns, s.Pod.Name, err)
 		}
 	case s.Pod == nil && (s.Job.Status.Failed > 0 || s.Job.Status.Succeeded > 0 || len(s.Job.Status.Conditions) > 0):
-		live, err := w.o.Client.Pods(ns).List(ctx, metav1.ListOptions{LabelSelector: jobspec.LabelAttempt + "=" + id})
-		if err != nil {
-			return fmt.Errorf("list pods of attempt %s: %w", id, err)
-		}
-		if len(live.Items) > 0 {
-			s.Pod = &live.Items[0]
+		var err error
+		if s.Pod, err = w.live(ctx, ns, id); err != nil {
+			return err
 		}
 	case s.Pod == nil && time.Since(s.Job.CreationTimestamp.Time) >= noPod:
 		return w.events(ctx, s, ns, string(s.Job.UID))

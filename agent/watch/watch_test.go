@@ -221,6 +221,33 @@ func TestWatcher_ANamespaceIsDeleted(t *testing.T) {
 	b.sink.next(t, "nobody can be asked about the Job any more", func(u work.Update) bool { return u.Gone && u.Report.GetReason() == "NamespaceDeleted" })
 }
 
+func TestWatcher_LooksBeforeTheInformers(t *testing.T) {
+	t.Parallel()
+	cluster := workfake.NewCluster(t)
+	cluster.Put(live(t))
+	cluster.Put(pod(t, "running"))
+	cluster.Fault(func(c workfake.Call) error {
+		if c.Verb == "watch" && c.Resource == "pods" {
+			return apierrors.NewInternalError(errors.New("no watch today"))
+		}
+		return nil
+	})
+	b := setup(t, cluster, "tests")
+	b.sink.next(t, "it runs", func(u work.Update) bool { return u.Report.GetStatus() == running })
+	cluster.Put(pod(t, "running", func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: time.Now()} }))
+	if err := b.Look(t.Context(), attempt); err != nil {
+		t.Fatal(err)
+	}
+	b.sink.next(t, "the API server was asked", func(u work.Update) bool {
+		return u.Pod != nil && u.Pod.Interrupted != nil && u.Pod.Interrupted.Reason == "PodDeleted"
+	})
+	cluster.Delete("pods", "tests", "running-pod")
+	if err := b.Look(t.Context(), attempt); err != nil {
+		t.Fatal(err)
+	}
+	b.sink.next(t, "the pod is gone", func(u work.Update) bool { return u.Pod == nil })
+}
+
 func TestWatcher_KnowsWhosePodARunnerIs(t *testing.T) {
 	t.Parallel()
 	cluster := workfake.NewCluster(t)

@@ -109,7 +109,7 @@ func (a *agent) claim(t *testing.T, name string) {
 	t.Helper()
 	volume := a.namespace + "-" + name
 	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o777); err != nil { //nolint:gosec // for whoever the pod runs as
+	if err := os.Chmod(dir, 0o777); err != nil { // for whoever the pod runs as
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "claim.yaml")
