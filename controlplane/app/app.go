@@ -157,12 +157,16 @@ func (p *parts) telemetry(ctx context.Context) error {
 
 // records opens the store and, at the first start, fills it.
 func (p *parts) records(ctx context.Context) error {
-	records, err := store.Open(ctx, p.Config.Database, store.WithReissue(dispatch.Reissue))
+	records, err := store.Open(ctx, p.Config.Database, store.WithReissue(dispatch.Reissue), store.WithSystem(p.Config.DatabaseSystem))
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	p.store = records
 	p.later("database", func(context.Context) error { return records.Close() })
+	if role := records.Unguarded(); role != "" {
+		p.log.WarnContext(ctx, "the database role sees through row level security, so only the program keeps organizations apart; "+
+			"connect as a role that is no superuser and has no BYPASSRLS", "role", role)
+	}
 	if p.auth, err = auth.New(ctx, auth.Config{
 		Accounts: records, Agents: records, Keys: records, Log: p.log, Proxied: p.Config.InsecureHTTP, // plaintext is for a proxy that ends TLS
 	}); err != nil {

@@ -38,6 +38,9 @@ func (c *Config) check() (faults []error) {
 	if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Path != "" {
 		fault("--public-url: %q is not of the form https://host", c.PublicURL)
 	}
+	if c.DatabaseSystem != "" && !strings.HasPrefix(c.Database, "postgres") {
+		fault("--database-system is of use when --database is a PostgreSQL only")
+	}
 	if (c.S3.Endpoint == "") != (c.S3.Bucket == "") {
 		fault("--s3-endpoint and --s3-bucket belong together")
 	}

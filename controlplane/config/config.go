@@ -34,9 +34,10 @@ type Config struct {
 	AgentCA      string // PEM file that agents must trust beside it; empty when publicly trusted
 	AgentChart   string // where the agent's chart is, for the command that people are shown
 
-	Database string // sqlite:PATH or postgres://…
-	Redis    string // empty for one replica
-	S3       S3     // empty for files in the data directory
+	Database       string // sqlite:PATH or postgres://…
+	DatabaseSystem string // postgres://… of the owner of the tables; empty when Database is that
+	Redis          string // empty for one replica
+	S3             S3     // empty for files in the data directory
 
 	AdminEmail    string // of the first start
 	AdminPassword string // empty: made up and printed once
@@ -137,6 +138,8 @@ func (c *Config) flags() *pflag.FlagSet {
 	f.StringVar(&c.AgentCA, "agent-tls-ca", "", "file of the authority that agents must trust for --agent-tls-cert; none when publicly trusted")
 	f.StringVar(&c.AgentChart, "agent-chart", "./charts/agent", "path or address of the agent's Helm chart, for the install command that people are shown")
 	f.StringVar(&c.Database, "database", "", "sqlite:PATH or postgres://… (default: a SQLite file in the data folder)")
+	f.StringVar(&c.DatabaseSystem, "database-system", "", "postgres://… as the owner of the tables, for migrations and work across organizations; "+
+		"then --database may be of a role that the database itself keeps within one organization at a time (default: --database does all)")
 	f.StringVar(&c.Redis, "redis", "", "redis://… for hints between replicas (default: none, for one replica)")
 	f.StringVar(&c.S3.Endpoint, "s3-endpoint", "", "host:port of an S3 object store for reports and artifacts (default: files in the data folder)")
 	f.StringVar(&c.S3.Bucket, "s3-bucket", "", "bucket in the object store")

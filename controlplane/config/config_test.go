@@ -61,6 +61,7 @@ func TestParse_Faults(t *testing.T) {
 		"HalfAgentTLS": {[]string{"--agent-tls-key", "k"}, nil, []string{"--agent-tls-cert"}, "a key without a certificate"},
 		"NoPort":       {[]string{"--agent-listen", "here"}, nil, []string{"--agent-listen", "host:port"}, "not an address"},
 		"NoHost":       {[]string{"--agent-address", ":9443"}, nil, []string{"--agent-address"}, "agents cannot dial it"},
+		"System":       {[]string{"--database-system", "postgres://owner@db/seatrial"}, nil, []string{"--database-system", "--database"}, "SQLite has no roles"},
 		"Bucket":       {[]string{"--s3-bucket", "b"}, nil, []string{"--s3-endpoint"}, "a bucket of nothing"},
 		"KeepResults":  {[]string{"--keep-results", "7"}, nil, []string{"--keep-results", "30"}, "histories would be too short to judge"},
 		"KeepNegative": {[]string{"--keep-results", "-1"}, nil, []string{"--keep-results"}, "no time"},

@@ -67,6 +67,7 @@ func covered(known []month, m month) bool {
 func (s *Store) makeMonth(ctx context.Context, tx *db.Tx, m month) error {
 	return s.all(ctx, tx,
 		"CREATE TABLE "+m.name+" (LIKE test_results INCLUDING DEFAULTS)",
+		"SELECT seatrial_protect('"+m.name+"')",
 		"LOCK TABLE "+restOfResults+" IN ACCESS EXCLUSIVE MODE",
 		fmt.Sprintf("WITH moved AS (DELETE FROM %s WHERE id >= '%s' AND id < '%s' RETURNING *) INSERT INTO %s SELECT * FROM moved", restOfResults, m.from, m.until, m.name),
 		"ALTER TABLE test_results ATTACH PARTITION "+m.name+" "+m.bounds)
@@ -116,7 +117,8 @@ func (s *Store) dropMonth(ctx context.Context, tx *db.Tx, m month) error {
 	kept := keptResults + strings.TrimPrefix(m.name, "test_results_")
 	if err := s.all(ctx, tx,
 		"LOCK TABLE "+m.name+" IN SHARE MODE", // nobody changes what is copied
-		"CREATE TABLE "+kept+" (LIKE test_results INCLUDING DEFAULTS INCLUDING INDEXES)"); err != nil {
+		"CREATE TABLE "+kept+" (LIKE test_results INCLUDING DEFAULTS INCLUDING INDEXES)",
+		"SELECT seatrial_protect('"+kept+"')"); err != nil {
 		return err
 	}
 	n, err := s.exec(ctx, tx, "INSERT INTO "+kept+" SELECT * FROM "+m.name+" WHERE execution_id IN "+evidenced)

@@ -35,7 +35,7 @@ func TestPostgreSQL_Months(t *testing.T) {
 	if _, err := s.SaveFile(agent, report, []execution.TestResult{{ID: idAt(later), Key: "k", Outcome: "passed"}}); err != nil {
 		t.Fatal(err)
 	}
-	pool, err := sql.Open("pgx", dsn)
+	pool, err := sql.Open("pgx", harness.PostgresAdmin(t, dsn))
 	if err != nil {
 		t.Fatal(err)
 	}

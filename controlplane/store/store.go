@@ -28,6 +28,7 @@ type Store struct {
 	clock func() time.Time
 
 	reissue Reissue // nil when nothing is tried anew
+	system  string  // DSN of the owner of the tables; empty when it is that of all work
 }
 
 // Option changes a Store.
@@ -36,18 +37,24 @@ type Option func(*Store)
 // WithClock replaces the clock.
 func WithClock(clock func() time.Time) Option { return func(s *Store) { s.clock = clock } }
 
+// WithSystem gives the DSN of the role that owns the tables, for migrations and for work across organizations.
+func WithSystem(dsn string) Option { return func(s *Store) { s.system = dsn } }
+
 // Open opens the database that dsn names ("sqlite:PATH" or "postgres://…") and brings it to the schema of this version.
 func Open(ctx context.Context, dsn string, options ...Option) (*Store, error) {
-	d, err := database.Open(ctx, dsn)
-	if err != nil {
-		return nil, err
-	}
-	s := &Store{db: d, clock: time.Now}
+	s := &Store{clock: time.Now}
 	for _, o := range options {
 		o(s)
 	}
+	var err error
+	if s.db, err = database.Open(ctx, dsn, s.system); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
+
+// Unguarded names the role of PostgreSQL that row level security does not apply to; empty when all is well.
+func (s *Store) Unguarded() string { return s.db.Unguarded() }
 
 // Close ends all connections.
 func (s *Store) Close() error { return s.db.Close() }

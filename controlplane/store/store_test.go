@@ -9,9 +9,9 @@ import (
 	"github.com/seatrial/seatrial/integration/harness"
 )
 
-func open(t *testing.T, dsn string, clock func() time.Time) *store.Store {
+func open(t *testing.T, dsn string, clock func() time.Time, more ...store.Option) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), dsn, store.WithClock(clock), store.WithReissue(storetest.Reissue))
+	s, err := store.Open(t.Context(), dsn, append(more, store.WithClock(clock), store.WithReissue(storetest.Reissue))...)
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
@@ -41,4 +41,33 @@ func TestPostgreSQL(t *testing.T) {
 		t.Helper()
 		return open(t, harness.PostgresCopy(t, template), clock)
 	})
+}
+
+// TestPostgreSQL_TwoRoles proves that nothing which serves an organization needs the role that sees all of them.
+func TestPostgreSQL_TwoRoles(t *testing.T) {
+	t.Parallel()
+	template := harness.Postgres(t)
+	if err := storetest.Migrate(t.Context(), template); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Run(t, func(t *testing.T, clock func() time.Time) storetest.Store {
+		t.Helper()
+		owner := harness.PostgresCopy(t, template)
+		return open(t, harness.PostgresUser(t, owner), clock, store.WithSystem(owner))
+	})
+}
+
+// TestOpen_Unguarded proves that a role is told of which sees through row level security, and no other.
+func TestOpen_Unguarded(t *testing.T) {
+	t.Parallel()
+	owner := harness.Postgres(t)
+	if s := open(t, owner, time.Now); s.Unguarded() != "" {
+		t.Errorf("the owner is held to be unguarded: %s", s.Unguarded())
+	}
+	if s := open(t, harness.PostgresUser(t, owner), time.Now, store.WithSystem(owner)); s.Unguarded() != "" {
+		t.Errorf("a plain role is held to be unguarded: %s", s.Unguarded())
+	}
+	if s := open(t, harness.PostgresAdmin(t, owner), time.Now); s.Unguarded() == "" {
+		t.Error("nothing is said of a superuser")
+	}
 }

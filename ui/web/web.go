@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -104,7 +106,17 @@ func (s *site) routes() http.Handler {
 	mux.HandleFunc("POST /login", s.open(s.signIn))
 	mux.HandleFunc("POST /logout", s.open(s.signOut))
 	mux.HandleFunc("POST /theme", s.open(s.setTheme))
-	for pattern, page := range map[string]memberPage{
+	for pattern, page := range s.memberPages() {
+		mux.HandleFunc(pattern, s.member(page))
+	}
+	return mux
+}
+
+// MemberPatterns lists the addresses that only somebody who is signed in may look at.
+func MemberPatterns() []string { return slices.Sorted(maps.Keys((&site{}).memberPages())) }
+
+func (s *site) memberPages() map[string]memberPage {
+	return map[string]memberPage{
 		"GET /{$}":                                                                s.start,
 		"GET /o/{org}":                                                            s.overview,
 		"GET /o/{org}/catalog":                                                    s.catalog,
@@ -142,8 +154,5 @@ func (s *site) routes() http.Handler {
 		"GET /o/{org}/clusters":                                                   s.clusters,
 		"POST /o/{org}/clusters":                                                  s.enroll,
 		"/":                                                                       s.absent,
-	} {
-		mux.HandleFunc(pattern, s.member(page))
 	}
-	return mux
 }
