@@ -7,9 +7,17 @@ import "testing"
 func TestProbes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for name, probe := range map[string]func(*testing.T, *figures){"API": w.probeAPI} {
+	for _, part := range []struct {
+		name  string
+		probe func(*testing.T, *figures)
+	}{
+		{"agents' port", w.probeAgents},
+		{"pages and streams", w.probePages},
+		{"API", w.probeAPI}, // last: here the other organization makes things for itself
+	} {
 		var f figures
-		probe(t, &f)
-		t.Logf("figures: %s: %d probes as no one, wrong organization, viewer, expired, revoked and wrong-audience credentials; leaks %d; methods without a control %d", name, f.probes, f.leaks, f.vacuous)
+		part.probe(t, &f)
+		t.Logf("figures: %s: %d probes as no one, wrong organization, viewer, expired, revoked and wrong-audience credentials; leaks %d; methods "+
+			"without a control %d", part.name, f.probes, f.leaks, f.vacuous)
 	}
 }

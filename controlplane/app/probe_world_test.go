@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"google.golang.org/grpc"
 
 	"github.com/seatrial/seatrial/controlplane/auth"
 	"github.com/seatrial/seatrial/controlplane/cluster"
@@ -39,9 +40,13 @@ type values map[kind]string
 func absent() values {
 	return values{
 		"execution": uuid.NewString(), "attempt": uuid.NewString(), "run": uuid.NewString(), "file": uuid.NewString(), "waiver": uuid.NewString(),
-		"cluster": uuid.NewString(), "workflow": "workflow-zeta9", "template": "template-zeta9", "environment": "quay-zeta9", "application": "shop-zeta9", "version": "9.9.9",
-		"test": strings.Repeat("f", 32), "fingerprint": "fp1:ffffffffffffffff", "organization": "org-zeta9", "policy": "gate-zeta9",
+		"cluster": uuid.NewString(), "workflow": "checkout-zeta9", "template": "template-zeta9", "environment": "quay-zeta9", "application": "shop-zeta9", "version": "9.9.9",
+		"test": strings.Repeat("f", 32), "fingerprint": "fp1:ffffffffffffffff", "organization": "org-zeta9", "policy": "gate-zeta9", "source": policyOf("zeta9"),
 	}
+}
+
+func policyOf(whose string) string {
+	return strings.NewReplacer("gate", "gate-"+whose, `"shop"`, `"shop-`+whose+`"`, "checkout", "checkout-"+whose, "staging", "quay-"+whose).Replace(gate)
 }
 
 // world is a running program with two organizations on one PostgreSQL, where the program has a role of its own.
@@ -50,10 +55,11 @@ type world struct {
 	theirs  values            // of the organization that is spied on
 	tokens  map[string]string // API tokens and other bearers, by caller
 	cookies map[string]*http.Cookie
-	agent   *agent // of the organization that is spied on
-	spy     *agent // of the other one
-	agents  map[string]string
-	known   []string // what nobody else may be told
+	agent   *agent            // of the organization that is spied on
+	spy     *agent            // of the other one
+	agents  map[string]string // tokens for the agents' port, by caller
+	conn    *grpc.ClientConn  // to that port
+	known   []string          // what nobody else may be told
 }
 
 func newWorld(t *testing.T) *world {
@@ -87,7 +93,7 @@ func (w *world) fill(t *testing.T) {
 	w.agent = w.enrol(t, enrolled.GetAgentCa(), enrolled.GetBootstrapToken())
 	s := w.agent.connect(t)
 	template := "apiVersion: seatrial.dev/v1\nkind: TestWorkflowTemplate\nmetadata: {name: template-" + mark + "}\nspec: {container: {image: debian}}\n"
-	policy := strings.NewReplacer("gate", "gate-"+mark, `"shop"`, `"shop-`+mark+`"`, "checkout", "checkout-"+mark, "staging", "quay-"+mark).Replace(gate)
+	policy := policyOf(mark)
 	for _, source := range []string{template, strings.Replace(document, "name: checkout", "name: checkout-"+mark, 1), policy} {
 		_, err := c.workflows.ApplyWorkflow(t.Context(), &apiv1.ApplyWorkflowRequest{Source: source})
 		must(t, err)
@@ -115,7 +121,7 @@ func (w *world) fill(t *testing.T) {
 		"execution": e.GetExecution().GetId(), "attempt": attempt, "run": e.GetExecution().GetRuns()[0].GetId(), "file": files.GetFiles()[0].GetId(),
 		"waiver": uuid.NewString(), "cluster": enrolled.GetCluster().GetId(), "workflow": "checkout-" + mark, "template": "template-" + mark,
 		"environment": "quay-" + mark, "application": name.GetApplication(), "version": name.GetVersion(), "test": failed.GetKey(),
-		"fingerprint": failed.GetFingerprint(), "organization": "default", "policy": "gate-" + mark,
+		"fingerprint": failed.GetFingerprint(), "organization": "default", "policy": "gate-" + mark, "source": policy,
 	}
 	w.known = []string{mark, "expected 1, got 2"}
 	for _, k := range []kind{"execution", "attempt", "run", "file", "cluster"} {
@@ -185,6 +191,7 @@ func (w *world) people(t *testing.T, records *store.Store, d *database.Database)
 	enrolled, err := c.clusters.EnrollCluster(t.Context(), &apiv1.EnrollClusterRequest{Name: "spy", Namespace: "tests", Environment: "lair"})
 	must(t, err)
 	w.spy = w.enrol(t, enrolled.GetAgentCa(), enrolled.GetBootstrapToken())
+	w.conn = w.dial(t, enrolled.GetAgentCa())
 }
 
 // credentialsOfAgents makes tokens of agents that do not hold, and has people's credentials tried as such and the other way round.

@@ -56,6 +56,9 @@ func (c *Config) check() (faults []error) {
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		fault("--log-format: %q is neither text nor json", c.LogFormat)
 	}
+	if _, err := c.Outbound(); err != nil {
+		faults = append(faults, err)
+	}
 	if c.KeepResults != 0 && c.KeepResults < leastResults {
 		fault("--keep-results: %d days are fewer than %d, by which tests are judged and releases find what ran before; 0 keeps all", c.KeepResults, leastResults)
 	}

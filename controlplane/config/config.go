@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -15,6 +16,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/seatrial/seatrial/controlplane/outbound"
 )
 
 // Config is how the control plane runs. The zero value, once completed, is one process with everything in its data directory.
@@ -41,6 +44,9 @@ type Config struct {
 
 	AdminEmail    string // of the first start
 	AdminPassword string // empty: made up and printed once
+
+	OutboundAllow []string // networks (CIDR) that requests on behalf of organizations may reach although they are not of the public internet
+	OutboundProxy string   // URL of the proxy for such requests; empty for none
 
 	KeepResults int // days that test results are kept which are no evidence for a release; 0 for all time
 
@@ -149,6 +155,8 @@ func (c *Config) flags() *pflag.FlagSet {
 	f.BoolVar(&c.S3.Insecure, "s3-insecure", false, "plaintext to the object store")
 	f.StringVar(&c.AdminEmail, "admin-email", "admin@localhost", "e-mail of the first administrator, used at the first start")
 	f.StringVar(&c.AdminPassword, "admin-password", "", "password of the first administrator (default: made up and printed once)")
+	f.StringSliceVar(&c.OutboundAllow, "outbound-allow", nil, "networks (CIDR) that webhooks and the like may reach although they are private, such as that of your git host")
+	f.StringVar(&c.OutboundProxy, "outbound-proxy", "", "http://… of a proxy for webhooks and the like, which then has to refuse private addresses (default: none; the environment is not asked)")
 	f.IntVar(&c.KeepResults, "keep-results", 400, "days that test results are kept; those that are evidence for a release stay; 0 keeps all")
 	f.StringVar(&c.MetricsListen, "metrics-listen", "", "address of /metrics (default: on --listen when that is loopback, else none)")
 	f.StringVar(&c.OTLPEndpoint, "otlp-endpoint", "", "URL of an OpenTelemetry collector (gRPC) for traces")
@@ -217,4 +225,25 @@ func (c *Config) Level() (slog.Level, error) {
 	var l slog.Level
 	err := l.UnmarshalText([]byte(c.LogLevel))
 	return l, err //nolint:wrapcheck // the caller names the flag
+}
+
+// Outbound returns the rules of requests that the control plane makes on behalf of organizations. Parse has checked them.
+func (c Config) Outbound() (outbound.Options, error) {
+	o := outbound.Options{}
+	for _, text := range c.OutboundAllow {
+		network, err := netip.ParsePrefix(strings.TrimSpace(text))
+		if err != nil || network != network.Masked() {
+			return o, fmt.Errorf("--outbound-allow: %q is not a network such as 10.1.0.0/16", text)
+		}
+		o.Allow = append(o.Allow, network)
+	}
+	if c.OutboundProxy == "" {
+		return o, nil
+	}
+	u, err := url.Parse(c.OutboundProxy)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return o, fmt.Errorf("--outbound-proxy: %q is not of the form http://host:port", c.OutboundProxy)
+	}
+	o.Proxy = u
+	return o, nil
 }
