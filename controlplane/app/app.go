@@ -164,7 +164,7 @@ func (p *parts) records(ctx context.Context) error {
 	p.store = records
 	p.later("database", func(context.Context) error { return records.Close() })
 	if p.auth, err = auth.New(ctx, auth.Config{
-		Accounts: records, Agents: records, Keys: records, Log: p.log, Proxied: p.Config.InsecureHTTP, // plaintext is for a proxy that ends TLS
+		Accounts: records, Agents: records, Keys: records, Log: p.log, Proxied: p.Config.InsecureHTTP && len(p.Config.TrustedProxies) == 0, // plaintext is for a proxy that ends TLS, and hides who comes
 	}); err != nil {
 		return fmt.Errorf("load the keys: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -24,8 +25,10 @@ type Config struct {
 	Listen       string // HTTP: pages and API
 	TLSCert      string
 	TLSKey       string
-	InsecureHTTP bool   // plaintext on an address that others can reach
-	PublicURL    string // address that people use
+	InsecureHTTP bool // plaintext on an address that others can reach
+	// TrustedProxies are the networks of proxies whose word on the address of a client is taken.
+	TrustedProxies []string
+	PublicURL      string // address that people use
 
 	AgentListen  string // gRPC for agents, always TLS
 	AgentAddress string // host:port that clusters dial
@@ -129,6 +132,7 @@ func (c *Config) flags() *pflag.FlagSet {
 	f.StringVar(&c.TLSCert, "tls-cert", "", "certificate file for pages and API (PEM)")
 	f.StringVar(&c.TLSKey, "tls-key", "", "key file for pages and API (PEM)")
 	f.BoolVar(&c.InsecureHTTP, "insecure-http", false, "allow plaintext on an address that others can reach, such as behind an Ingress")
+	f.StringSliceVar(&c.TrustedProxies, "trusted-proxies", nil, "networks of proxies, such as 10.0.0.0/8, whose X-Forwarded-For says where people come from (default: none)")
 	f.StringVar(&c.PublicURL, "public-url", "", "address that people use (default: that of --listen)")
 	f.StringVar(&c.AgentListen, "agent-listen", ":9443", "address of the agents' port, always TLS")
 	f.StringVar(&c.AgentAddress, "agent-address", "", "host:port that clusters dial (default: this machine's first address and the agents' port)")
@@ -207,6 +211,26 @@ func reachable() string {
 		}
 	}
 	return hostname()
+}
+
+// Trusted returns the networks of trusted proxies. What is no network was refused before.
+func (c *Config) Trusted() []netip.Prefix {
+	var out []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		if p, err := network(text); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// network reads a network, or an address, which is one of its own.
+func network(text string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(text)
+	return p.Masked(), err //nolint:wrapcheck // the caller names the flag
 }
 
 // Level returns the level to log at.

@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ent/db"
@@ -81,7 +83,11 @@ func (s *Store) CreateToken(ctx context.Context, t tenant.Token) (made tenant.To
 			return err
 		}
 		made = tokenRecord(row, owner.Name)
-		return nil
+		n := audit.Of(ctx)
+		n.Detail("team", owner.Name)
+		n.Detail("scopes", strings.Join(row.Scopes, " "))
+		n.Detail("expires", made.ExpiresAt.Format(time.RFC3339))
+		return s.noted(ctx, tx, audit.Object{Kind: "token", ID: row.ID.String(), Name: row.Name})
 	})
 	return made, err
 }

@@ -153,7 +153,7 @@ func (s *Store) all(ctx context.Context, tx *db.Tx, statements ...string) error 
 }
 
 // range of a partition as PostgreSQL writes it.
-var boundsOf = regexp.MustCompile(`^FOR VALUES FROM \((MINVALUE|'[0-9a-f-]{36}')\) TO \((MAXVALUE|'[0-9a-f-]{36}')\)$`) //nolint:gochecknoglobals // compiled once
+var boundsOf = regexp.MustCompile(`^FOR VALUES FROM \((MINVALUE|'[0-9a-f-]{36}')\) TO \((MAXVALUE|'[0-9a-f-]{36}')\)$`)
 
 // months lists the partitions, but for that of the rest.
 func months(ctx context.Context, tx *db.Tx) (out []month, err error) {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -50,6 +51,9 @@ func (s *Store) ChangeSigningKeys(ctx context.Context, of tenant.ID, change func
 		if err != nil {
 			return err
 		}
-		return tx.Setting.UpdateOneID(id).SetValue(value).Exec(ctx)
+		if err := tx.Setting.UpdateOneID(id).SetValue(value).Exec(ctx); err != nil {
+			return err
+		}
+		return s.noted(ctx, tx, audit.Object{Kind: "signing-key"})
 	})
 }

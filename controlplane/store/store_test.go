@@ -1,9 +1,14 @@
 package store_test
 
 import (
+	"database/sql"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/store"
 	"github.com/seatrial/seatrial/controlplane/store/storetest"
 	"github.com/seatrial/seatrial/integration/harness"
@@ -41,4 +46,35 @@ func TestPostgreSQL(t *testing.T) {
 		t.Helper()
 		return open(t, harness.PostgresCopy(t, template), clock)
 	})
+}
+
+// TestAuditEntries_AppendOnly proves that the database itself keeps the audit log, whoever writes to it.
+func TestAuditEntries_AppendOnly(t *testing.T) {
+	t.Parallel()
+	postgres := harness.Postgres(t)
+	lite := storetest.SQLite(t)
+	for driver, dsn := range map[string]string{"pgx": postgres, "sqlite": lite} {
+		t.Run(driver, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, dsn, time.Now)
+			org := uuid.New()
+			if err := s.AppendAudit(t.Context(), audit.Entry{Organization: org, Action: "X", Outcome: audit.Done}); err != nil {
+				t.Fatal(err)
+			}
+			raw, err := sql.Open(driver, strings.TrimPrefix(dsn, "sqlite:"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer raw.Close()
+			statements := []string{"UPDATE audit_entries SET action = 'Y'", "DELETE FROM audit_entries"}
+			if driver == "pgx" {
+				statements = append(statements, "TRUNCATE audit_entries")
+			}
+			for _, statement := range statements {
+				if _, err := raw.ExecContext(t.Context(), statement); err == nil || !strings.Contains(err.Error(), "append-only") {
+					t.Errorf("%s: %v", statement, err)
+				}
+			}
+		})
+	}
 }

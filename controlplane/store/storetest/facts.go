@@ -58,7 +58,9 @@ func facts() map[string]func(t *testing.T, f *fixture) {
 			n := f.assigned(t)
 			report := execution.File{Attempt: n.AttemptID, Step: 1, Kind: execution.FileReport, Path: "a.xml", SHA256: "aa", Grade: "consistent", Format: "junit", Blob: "b"}
 			list := []execution.TestResult{
-				{Key: "k", Variant: "chromium", Outcome: "passed"}, {Key: "other", Outcome: "blocked"}, {Key: "k", Variant: "firefox", Outcome: "errored"},
+				{Key: "k", Variant: "chromium", Outcome: "passed"},
+				{Key: "other", Outcome: "blocked"},
+				{Key: "k", Variant: "firefox", Outcome: "errored"},
 				{Name: "«exit»", Outcome: "errored"},
 			}
 			for _, again := range []bool{false, true} {

@@ -90,7 +90,7 @@ func (a *app) root() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&a.context, "context", "", "context of the configuration to use")
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml")
-	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.token(), a.version(), a.release(), a.tests(), a.compare(), a.failureClusters(), a.coverage(), a.policy(),
+	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.token(), a.version(), a.release(), a.tests(), a.compare(), a.failureClusters(), a.coverage(), a.policy(), a.audit(),
 		a.validate(), a.explainField(), a.importing(), a.results(), a.local())
 	return root
 }
@@ -104,6 +104,7 @@ type clients struct {
 	releases   apiv1connect.ReleaseServiceClient
 	tests      apiv1connect.TestServiceClient
 	insights   apiv1connect.InsightServiceClient
+	audits     apiv1connect.AuditServiceClient
 }
 
 // connect resolves the target and returns clients for it.
@@ -130,6 +131,7 @@ func (a *app) dial(t config.Context) clients {
 		releases:   apiv1connect.NewReleaseServiceClient(a.HTTP, server, opt),
 		tests:      apiv1connect.NewTestServiceClient(a.HTTP, server, opt),
 		insights:   apiv1connect.NewInsightServiceClient(a.HTTP, server, opt),
+		audits:     apiv1connect.NewAuditServiceClient(a.HTTP, server, opt),
 	}
 }
 
