@@ -44,6 +44,9 @@ type Config struct {
 	AdminEmail    string // of the first start
 	AdminPassword string // empty: made up and printed once
 
+	EncryptionKeyFile string // of stored secrets; empty for one in the data directory
+	EncryptionKeys    string // instead of the file, for those who keep secrets in the environment
+
 	KeepResults int // days that test results are kept which are no evidence for a release; 0 for all time
 
 	MetricsListen string
@@ -150,6 +153,8 @@ func (c *Config) flags() *pflag.FlagSet {
 	f.BoolVar(&c.S3.Insecure, "s3-insecure", false, "plaintext to the object store")
 	f.StringVar(&c.AdminEmail, "admin-email", "admin@localhost", "e-mail of the first administrator, used at the first start")
 	f.StringVar(&c.AdminPassword, "admin-password", "", "password of the first administrator (default: made up and printed once)")
+	f.StringVar(&c.EncryptionKeyFile, "encryption-key-file", "", "file of the keys that stored secrets are encrypted with, the newest first, each as ID:BASE64 (default: one in the data folder, made at the first start)")
+	f.StringVar(&c.EncryptionKeys, "encryption-keys", "", "such keys themselves, separated by commas; for the environment only")
 	f.IntVar(&c.KeepResults, "keep-results", 400, "days that test results are kept; those that are evidence for a release stay; 0 keeps all")
 	f.StringVar(&c.MetricsListen, "metrics-listen", "", "address of /metrics (default: on --listen when that is loopback, else none)")
 	f.StringVar(&c.OTLPEndpoint, "otlp-endpoint", "", "URL of an OpenTelemetry collector (gRPC) for traces")

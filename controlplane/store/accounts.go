@@ -139,6 +139,10 @@ func tokenRecord(row *db.APIToken, owner string) tenant.Token {
 // all get its value.
 func (s *Store) SettingOrCreate(ctx context.Context, key string, fresh []byte) (value []byte, err error) {
 	ctx = tenant.System(ctx)
+	fresh, err = s.sealed(key, fresh)
+	if err != nil {
+		return nil, err
+	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		if err := tx.Setting.Create().SetID(key).SetValue(fresh).OnConflictColumns(setting.FieldID).Ignore().Exec(ctx); err != nil {
 			return err
@@ -147,8 +151,8 @@ func (s *Store) SettingOrCreate(ctx context.Context, key string, fresh []byte) (
 		if err != nil {
 			return err
 		}
-		value = row.Value
-		return nil
+		value, err = s.opened(row)
+		return err
 	})
 	return value, err
 }

@@ -16,7 +16,7 @@ import (
 
 func open(t *testing.T, dsn string, clock func() time.Time) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), dsn, store.WithClock(clock), store.WithReissue(storetest.Reissue))
+	s, err := store.Open(t.Context(), dsn, store.WithClock(clock), store.WithReissue(storetest.Reissue), store.WithSecrets(storetest.Secrets(t)))
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
