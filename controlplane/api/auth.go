@@ -29,7 +29,8 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.ReleaseServiceApproveWaiverProcedure, apiv1connect.ReleaseServiceRevokeWaiverProcedure:
 		return tenant.ScopeRelease, true
 	case apiv1connect.ClusterServiceEnrollClusterProcedure, apiv1connect.IdentityServiceCreateTokenProcedure,
-		apiv1connect.ReleaseServiceRotateSigningKeyProcedure, apiv1connect.AuditServiceListAuditEntriesProcedure:
+		apiv1connect.ReleaseServiceRotateSigningKeyProcedure, apiv1connect.ReleaseServiceRevokeSigningKeyProcedure,
+		apiv1connect.AuditServiceListAuditEntriesProcedure:
 		return tenant.ScopeAdmin, true
 	case apiv1connect.IdentityServiceWhoAmIProcedure:
 		return "", true
