@@ -9,6 +9,7 @@ import (
 	"buf.build/go/protovalidate"
 	"connectrpc.com/connect"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/logchunk"
 	"github.com/seatrial/seatrial/proto/gen/seatrial/api/v1/apiv1connect"
 )
@@ -26,6 +27,7 @@ type Options struct {
 	Insight  Insight
 	Bundles  Bundles
 	Accounts Accounts
+	Audit    audit.Store
 	Bus      Bus
 	Blobs    Blobs
 	Log      *slog.Logger
@@ -57,7 +59,7 @@ func (t Timing) withDefaults() Timing {
 // maxRequest bounds a request: a workflow has at most 1 MiB.
 const maxRequest = 2 << 20
 
-// server implements the seven services; each has a file of its own.
+// server implements the eight services; each has a file of its own.
 type server struct {
 	Options
 	logs *logchunk.Reader
@@ -78,8 +80,8 @@ func New(o Options) (http.Handler, error) {
 	s := &server{Options: o, logs: logs}
 	a := &authenticator{accounts: o.Accounts, cookie: o.Cookie, every: o.Timing.Recheck}
 	options := []connect.HandlerOption{
-		// From the outside in: errors become Connect errors, credentials become viewers, requests are checked.
-		connect.WithInterceptors(&errorMapper{log: o.Log}, a, &validation{validator: validator}),
+		// From the outside in: errors become Connect errors, changes are recorded, credentials become viewers, requests are checked.
+		connect.WithInterceptors(&errorMapper{log: o.Log}, &auditor{to: o.Audit, log: o.Log}, a, &validation{validator: validator}),
 		connect.WithReadMaxBytes(maxRequest),
 	}
 	mux := http.NewServeMux()
@@ -90,6 +92,7 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle(apiv1connect.NewReleaseServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewTestServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewInsightServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewAuditServiceHandler(s, options...))
 	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a, s.serveFile))
 	mux.HandleFunc("GET "+archivesPath+"{id}", s.download(a, s.serveArchive))
 	// A browser's cookie must not be usable from another site's page.
@@ -107,6 +110,6 @@ func Paths() []string {
 		"/" + apiv1connect.WorkflowServiceName + "/", "/" + apiv1connect.ExecutionServiceName + "/",
 		"/" + apiv1connect.ClusterServiceName + "/", "/" + apiv1connect.IdentityServiceName + "/",
 		"/" + apiv1connect.ReleaseServiceName + "/", "/" + apiv1connect.TestServiceName + "/",
-		"/" + apiv1connect.InsightServiceName + "/", filesPath, archivesPath,
+		"/" + apiv1connect.InsightServiceName + "/", "/" + apiv1connect.AuditServiceName + "/", filesPath, archivesPath,
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/proto/gen/seatrial/api/v1/apiv1connect"
@@ -28,7 +29,8 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.ReleaseServiceApproveWaiverProcedure, apiv1connect.ReleaseServiceRevokeWaiverProcedure:
 		return tenant.ScopeRelease, true
 	case apiv1connect.ClusterServiceEnrollClusterProcedure, apiv1connect.IdentityServiceCreateTokenProcedure,
-		apiv1connect.ReleaseServiceRotateSigningKeyProcedure:
+		apiv1connect.ReleaseServiceRotateSigningKeyProcedure, apiv1connect.ReleaseServiceRevokeSigningKeyProcedure,
+		apiv1connect.AuditServiceListAuditEntriesProcedure:
 		return tenant.ScopeAdmin, true
 	case apiv1connect.IdentityServiceWhoAmIProcedure:
 		return "", true
@@ -87,6 +89,7 @@ func (a *authenticator) admit(ctx context.Context, procedure string, header http
 	if err != nil {
 		return nil, err
 	}
+	audit.Of(ctx).By(v)
 	if err := require(v, scope); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
@@ -46,6 +47,8 @@ type world struct {
 	resumed   execution.Resume
 	tokens    map[string]tenant.Viewer
 	made      []tenant.Scope
+	recorded  []audit.Entry
+	filter    audit.Filter
 	life      time.Duration
 	team      string
 }
@@ -303,6 +306,21 @@ func (w *world) SignIn(_ context.Context, _, password, remote string) (tenant.Vi
 func (w *world) CreateToken(ctx context.Context, _, _ string, scopes []tenant.Scope, life time.Duration) (string, time.Time, error) {
 	w.made, w.life = scopes, life
 	return "st_new", time.Unix(7, 0), w.check(ctx)
+}
+
+func (w *world) AppendAudit(_ context.Context, e audit.Entry) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.recorded = append(w.recorded, e)
+	return nil
+}
+
+func (w *world) AuditEntries(ctx context.Context, f audit.Filter) (audit.Page, error) {
+	if err := w.check(ctx); err != nil {
+		return audit.Page{}, err
+	}
+	w.filter = f
+	return audit.Page{Entries: w.recorded, Next: "next", Head: audit.Head{Number: 7, Hash: []byte{1}}}, nil
 }
 
 func (w *world) Describe(ctx context.Context) (organization, team string, err error) {

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"fmt"
-	"net"
 	"slices"
 	"time"
 
@@ -87,10 +86,7 @@ func (s *server) CreateToken(ctx context.Context, r *apiv1.CreateTokenRequest) (
 func (s *server) SignIn(ctx context.Context, r *apiv1.SignInRequest) (*apiv1.SignInResponse, error) {
 	remote := ""
 	if info, ok := connect.CallInfoForHandlerContext(ctx); ok {
-		remote = info.Peer().Addr
-		if host, _, err := net.SplitHostPort(remote); err == nil {
-			remote = host
-		}
+		remote = hostOf(info.Peer().Addr)
 	}
 	v, err := s.Accounts.SignIn(ctx, r.GetEmail(), r.GetPassword(), remote)
 	if err != nil {

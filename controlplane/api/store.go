@@ -53,6 +53,8 @@ type Bundles interface {
 	Bundle(ctx context.Context, application, version string, w io.Writer) error
 	// Rotate makes a new key that signs, and returns all public keys with it before the others.
 	Rotate(ctx context.Context) (key.Ring, error)
+	// RevokeKey takes trust from a key, and returns all public keys, the one that signs before the others.
+	RevokeKey(ctx context.Context, id, reason string, compromised bool) (key.Ring, error)
 }
 
 // Applier checks documents and stores them for the viewer of the context. Implemented by catalog.

@@ -25,6 +25,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/intake"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/release/sign"
+	"github.com/seatrial/seatrial/controlplane/secretbox"
 	"github.com/seatrial/seatrial/controlplane/store"
 	"github.com/seatrial/seatrial/controlplane/telemetry"
 	"github.com/seatrial/seatrial/controlplane/testcase/board"
@@ -157,7 +158,12 @@ func (p *parts) telemetry(ctx context.Context) error {
 
 // records opens the store and, at the first start, fills it.
 func (p *parts) records(ctx context.Context) error {
-	records, err := store.Open(ctx, p.Config.Database, store.WithReissue(dispatch.Reissue), store.WithSystem(p.Config.DatabaseSystem))
+	keys, err := Keys(p.Config)
+	if err != nil {
+		return err
+	}
+	records, err := store.Open(ctx, p.Config.Database, store.WithReissue(dispatch.Reissue), store.WithSystem(p.Config.DatabaseSystem),
+		store.WithSecrets(secretbox.New(keys)))
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
@@ -167,8 +173,15 @@ func (p *parts) records(ctx context.Context) error {
 		p.log.WarnContext(ctx, "the database role sees through row level security, so only the program keeps organizations apart; "+
 			"connect as a role that is no superuser and has no BYPASSRLS", "role", role)
 	}
+	n, err := records.SealSettings(ctx)
+	if err != nil {
+		return fmt.Errorf("encrypt the stored secrets: %w", err)
+	}
+	if n > 0 {
+		p.log.InfoContext(ctx, "secrets that an earlier version stored in plain text are encrypted now", "secrets", n)
+	}
 	if p.auth, err = auth.New(ctx, auth.Config{
-		Accounts: records, Agents: records, Keys: records, Log: p.log, Proxied: p.Config.InsecureHTTP, // plaintext is for a proxy that ends TLS
+		Accounts: records, Agents: records, Keys: records, Log: p.log, Proxied: p.Config.InsecureHTTP && len(p.Config.TrustedProxies) == 0, // plaintext is for a proxy that ends TLS, and hides who comes
 	}); err != nil {
 		return fmt.Errorf("load the keys: %w", err)
 	}

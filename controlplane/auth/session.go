@@ -8,6 +8,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 )
@@ -55,7 +56,9 @@ func (a *Auth) Cookie(ctx context.Context, value string) (tenant.Viewer, error) 
 	if err != nil {
 		return tenant.Viewer{}, err
 	}
-	return viewerOf(m), nil
+	v := viewerOf(m)
+	v.Credential = c.id
+	return v, nil
 }
 
 // SignOut ends a session. A cookie that does not hold is no error: it is signed out already.
@@ -63,6 +66,11 @@ func (a *Auth) SignOut(ctx context.Context, cookie string) error {
 	c, err := a.sessions.check(cookie)
 	if err != nil {
 		return nil //nolint:nilerr // such a cookie opens nothing, which is what the caller wants
+	}
+	if m, err := a.accounts.SessionMember(ctx, c.id); err == nil {
+		v := viewerOf(m)
+		v.Credential = c.id
+		audit.Of(ctx).By(v)
 	}
 	return a.accounts.EndSession(ctx, c.id)
 }
@@ -81,6 +89,9 @@ func (a *Auth) member(ctx context.Context, email, password, remote string) (tena
 	if err != nil {
 		return tenant.Member{}, err
 	}
+	if len(members) > 0 {
+		audit.Of(ctx).By(viewerOf(members[0])) // a wrong password is put on record where the address is known
+	}
 	if len(members) == 0 {
 		members = []tenant.Member{{}} // the time for one password is spent all the same
 	}
@@ -91,6 +102,7 @@ func (a *Auth) member(ctx context.Context, email, password, remote string) (tena
 		}
 		if ok {
 			giveBack()
+			audit.Of(ctx).By(viewerOf(m))
 			return m, nil
 		}
 	}

@@ -66,7 +66,7 @@ func (a *Auth) Bearer(ctx context.Context, token string) (tenant.Viewer, error) 
 		a.log.WarnContext(ctx, "the use of a token was not noted", "token", t.ID, "error", err) // no reason to refuse it
 	}
 	return tenant.Viewer{
-		Kind: tenant.KindToken, Organization: t.Organization, Team: t.Team, Subject: t.ID, Name: t.Name, Maker: t.Maker, Scopes: t.Scopes,
+		Kind: tenant.KindToken, Organization: t.Organization, Team: t.Team, Subject: t.ID, Credential: t.ID, Name: t.Name, Maker: t.Maker, Scopes: t.Scopes,
 	}, nil
 }
 

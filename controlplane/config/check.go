@@ -29,6 +29,14 @@ func (c *Config) check() (faults []error) {
 		fault("--listen: plaintext on %s would send passwords and tokens readable over the network: give --tls-cert and --tls-key, "+
 			"or --insecure-http when something in front of it speaks TLS", c.Listen)
 	}
+	if c.EncryptionKeyFile != "" && c.EncryptionKeys != "" {
+		fault("--encryption-key-file and --encryption-keys exclude one another")
+	}
+	for _, text := range c.TrustedProxies {
+		if _, err := network(text); err != nil {
+			fault("--trusted-proxies: %q is neither a network such as 10.0.0.0/8 nor an address", text)
+		}
+	}
 	if (c.AgentCert == "") != (c.AgentKey == "") {
 		fault("--agent-tls-cert and --agent-tls-key belong together")
 	}

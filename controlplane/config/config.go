@@ -27,8 +27,10 @@ type Config struct {
 	Listen       string // HTTP: pages and API
 	TLSCert      string
 	TLSKey       string
-	InsecureHTTP bool   // plaintext on an address that others can reach
-	PublicURL    string // address that people use
+	InsecureHTTP bool // plaintext on an address that others can reach
+	// TrustedProxies are the networks of proxies whose word on the address of a client is taken.
+	TrustedProxies []string
+	PublicURL      string // address that people use
 
 	AgentListen  string // gRPC for agents, always TLS
 	AgentAddress string // host:port that clusters dial
@@ -47,6 +49,8 @@ type Config struct {
 
 	OutboundAllow []string // networks (CIDR) that requests on behalf of organizations may reach although they are not of the public internet
 	OutboundProxy string   // URL of the proxy for such requests; empty for none
+	EncryptionKeyFile string // of stored secrets; empty for one in the data directory
+	EncryptionKeys    string // instead of the file, for those who keep secrets in the environment
 
 	KeepResults int // days that test results are kept which are no evidence for a release; 0 for all time
 
@@ -136,6 +140,7 @@ func (c *Config) flags() *pflag.FlagSet {
 	f.StringVar(&c.TLSCert, "tls-cert", "", "certificate file for pages and API (PEM)")
 	f.StringVar(&c.TLSKey, "tls-key", "", "key file for pages and API (PEM)")
 	f.BoolVar(&c.InsecureHTTP, "insecure-http", false, "allow plaintext on an address that others can reach, such as behind an Ingress")
+	f.StringSliceVar(&c.TrustedProxies, "trusted-proxies", nil, "networks of proxies, such as 10.0.0.0/8, whose X-Forwarded-For says where people come from (default: none)")
 	f.StringVar(&c.PublicURL, "public-url", "", "address that people use (default: that of --listen)")
 	f.StringVar(&c.AgentListen, "agent-listen", ":9443", "address of the agents' port, always TLS")
 	f.StringVar(&c.AgentAddress, "agent-address", "", "host:port that clusters dial (default: this machine's first address and the agents' port)")
@@ -157,6 +162,8 @@ func (c *Config) flags() *pflag.FlagSet {
 	f.StringVar(&c.AdminPassword, "admin-password", "", "password of the first administrator (default: made up and printed once)")
 	f.StringSliceVar(&c.OutboundAllow, "outbound-allow", nil, "networks (CIDR) that webhooks and the like may reach although they are private, such as that of your git host")
 	f.StringVar(&c.OutboundProxy, "outbound-proxy", "", "http://… of a proxy for webhooks and the like, which then has to refuse private addresses (default: none; the environment is not asked)")
+	f.StringVar(&c.EncryptionKeyFile, "encryption-key-file", "", "file of the keys that stored secrets are encrypted with, the newest first, each as ID:BASE64 (default: one in the data folder, made at the first start)")
+	f.StringVar(&c.EncryptionKeys, "encryption-keys", "", "such keys themselves, separated by commas; for the environment only")
 	f.IntVar(&c.KeepResults, "keep-results", 400, "days that test results are kept; those that are evidence for a release stay; 0 keeps all")
 	f.StringVar(&c.MetricsListen, "metrics-listen", "", "address of /metrics (default: on --listen when that is loopback, else none)")
 	f.StringVar(&c.OTLPEndpoint, "otlp-endpoint", "", "URL of an OpenTelemetry collector (gRPC) for traces")
@@ -218,6 +225,26 @@ func reachable() string {
 		}
 	}
 	return hostname()
+}
+
+// Trusted returns the networks of trusted proxies. What is no network was refused before.
+func (c *Config) Trusted() []netip.Prefix {
+	var out []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		if p, err := network(text); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// network reads a network, or an address, which is one of its own.
+func network(text string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(text)
+	return p.Masked(), err //nolint:wrapcheck // the caller names the flag
 }
 
 // Level returns the level to log at.

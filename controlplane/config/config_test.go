@@ -68,6 +68,7 @@ func TestParse_Faults(t *testing.T) {
 		"KeepResults":  {[]string{"--keep-results", "7"}, nil, []string{"--keep-results", "30"}, "histories would be too short to judge"},
 		"KeepNegative": {[]string{"--keep-results", "-1"}, nil, []string{"--keep-results"}, "no time"},
 		"URL":          {[]string{"--public-url", "seatrial.test"}, nil, []string{"--public-url"}, "not an address of a site"},
+		"Proxies":      {[]string{"--trusted-proxies", "10.0.0.0/8,ingress"}, nil, []string{"--trusted-proxies", "ingress"}, "not a network"},
 		"Stray":        {[]string{"serve"}, nil, []string{"serve"}, "no commands"},
 		"Unknown":      {[]string{"--colour"}, nil, []string{"--colour", "--help"}, "a typing mistake"},
 		"Environment":  {nil, map[string]string{"SEATRIAL_DRAIN": "soon"}, []string{"SEATRIAL_DRAIN"}, "names the variable"},

@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ent/db"
@@ -81,7 +83,11 @@ func (s *Store) CreateToken(ctx context.Context, t tenant.Token) (made tenant.To
 			return err
 		}
 		made = tokenRecord(row, owner.Name)
-		return nil
+		n := audit.Of(ctx)
+		n.Detail("team", owner.Name)
+		n.Detail("scopes", strings.Join(row.Scopes, " "))
+		n.Detail("expires", made.ExpiresAt.Format(time.RFC3339))
+		return s.noted(ctx, tx, audit.Object{Kind: "token", ID: row.ID.String(), Name: row.Name})
 	})
 	return made, err
 }
@@ -133,6 +139,10 @@ func tokenRecord(row *db.APIToken, owner string) tenant.Token {
 // all get its value.
 func (s *Store) SettingOrCreate(ctx context.Context, key string, fresh []byte) (value []byte, err error) {
 	ctx = tenant.System(ctx)
+	fresh, err = s.sealed(key, fresh)
+	if err != nil {
+		return nil, err
+	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		if err := tx.Setting.Create().SetID(key).SetValue(fresh).OnConflictColumns(setting.FieldID).Ignore().Exec(ctx); err != nil {
 			return err
@@ -141,8 +151,8 @@ func (s *Store) SettingOrCreate(ctx context.Context, key string, fresh []byte) (
 		if err != nil {
 			return err
 		}
-		value = row.Value
-		return nil
+		value, err = s.opened(row)
+		return err
 	})
 	return value, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	record "github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/store/database"
@@ -46,7 +47,8 @@ func (s *Store) EnrollCluster(ctx context.Context, e record.Enrolment) (made rec
 		}
 		made, env = s.clusterRecord(row), environmentRecord(place)
 		env.ClusterName = row.Name
-		return nil
+		audit.Of(ctx).Detail("environment", place.Name)
+		return s.noted(ctx, tx, audit.Object{Kind: "cluster", ID: row.ID.String(), Name: row.Name})
 	})
 	return made, env, err
 }
@@ -116,7 +118,11 @@ func (s *Store) SpendBootstrap(ctx context.Context, a record.Arrival) (identity 
 			}
 		}
 		identity = identityRecord(row)
-		return nil
+		if again {
+			return nil
+		}
+		audit.Of(ctx).By(tenant.Viewer{Kind: tenant.KindAgent, Organization: row.OrganizationID, Subject: row.ID, Credential: token.ID, Name: row.Name})
+		return s.noted(ctx, tx, audit.Object{Kind: "cluster", ID: row.ID.String(), Name: row.Name})
 	})
 	return identity, err
 }

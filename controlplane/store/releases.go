@@ -44,8 +44,10 @@ func (s *Store) CreateRelease(ctx context.Context, n record.New) (r record.Relea
 		if err != nil {
 			return err
 		}
-		r, err = releaseRecord(row)
-		return err
+		if r, err = releaseRecord(row); err != nil {
+			return err
+		}
+		return s.notedRelease(ctx, tx, row)
 	})
 	if err == nil && !existed {
 		// Only now do those see the release whose reports come in; what they had not told before is found here.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/membersession"
@@ -20,7 +21,7 @@ func (s *Store) CreateSession(ctx context.Context, m tenant.Member, expires time
 			return err
 		}
 		id = row.ID
-		return nil
+		return s.noted(ctx, tx, audit.Object{Kind: "session", ID: row.ID.String()})
 	})
 	return id, err
 }
@@ -40,6 +41,10 @@ func (s *Store) SessionMember(ctx context.Context, id uuid.UUID) (tenant.Member,
 func (s *Store) EndSession(ctx context.Context, id uuid.UUID) error {
 	ctx = tenant.System(ctx)
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		return tx.MemberSession.Update().Where(membersession.ID(id), membersession.EndedAtIsNil()).SetEndedAt(s.now()).Exec(ctx)
+		n, err := tx.MemberSession.Update().Where(membersession.ID(id), membersession.EndedAtIsNil()).SetEndedAt(s.now()).Save(ctx)
+		if err != nil || n == 0 {
+			return err
+		}
+		return s.noted(ctx, tx, audit.Object{Kind: "session", ID: id.String()})
 	})
 }

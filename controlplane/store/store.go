@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/secretbox"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ent/db"
@@ -26,6 +27,7 @@ import (
 type Store struct {
 	db    *database.Database
 	clock func() time.Time
+	box   *secretbox.Box // of all settings; nil when there is none to keep
 
 	reissue Reissue // nil when nothing is tried anew
 	system  string  // DSN of the owner of the tables; empty when it is that of all work

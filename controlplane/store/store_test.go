@@ -1,9 +1,14 @@
 package store_test
 
 import (
+	"database/sql"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/store"
 	"github.com/seatrial/seatrial/controlplane/store/storetest"
 	"github.com/seatrial/seatrial/integration/harness"
@@ -11,7 +16,7 @@ import (
 
 func open(t *testing.T, dsn string, clock func() time.Time, more ...store.Option) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), dsn, append(more, store.WithClock(clock), store.WithReissue(storetest.Reissue))...)
+	s, err := store.Open(t.Context(), dsn, append(more, store.WithClock(clock), store.WithReissue(storetest.Reissue), store.WithSecrets(storetest.Secrets(t)))...)
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
@@ -69,5 +74,36 @@ func TestOpen_Unguarded(t *testing.T) {
 	}
 	if s := open(t, harness.PostgresAdmin(t, owner), time.Now); s.Unguarded() == "" {
 		t.Error("nothing is said of a superuser")
+	}
+}
+
+// TestAuditEntries_AppendOnly proves that the database itself keeps the audit log, whoever writes to it.
+func TestAuditEntries_AppendOnly(t *testing.T) {
+	t.Parallel()
+	postgres := harness.Postgres(t)
+	lite := storetest.SQLite(t)
+	for driver, dsn := range map[string]string{"pgx": postgres, "sqlite": lite} {
+		t.Run(driver, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, dsn, time.Now)
+			org := uuid.New()
+			if err := s.AppendAudit(t.Context(), audit.Entry{Organization: org, Action: "X", Outcome: audit.Done}); err != nil {
+				t.Fatal(err)
+			}
+			raw, err := sql.Open(driver, strings.TrimPrefix(dsn, "sqlite:"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer raw.Close()
+			statements := []string{"UPDATE audit_entries SET action = 'Y'", "DELETE FROM audit_entries"}
+			if driver == "pgx" {
+				statements = append(statements, "TRUNCATE audit_entries")
+			}
+			for _, statement := range statements {
+				if _, err := raw.ExecContext(t.Context(), statement); err == nil || !strings.Contains(err.Error(), "append-only") {
+					t.Errorf("%s: %v", statement, err)
+				}
+			}
+		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	record "github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/results"
@@ -229,7 +230,11 @@ func (s *Store) SaveQuarantine(ctx context.Context, q testcase.Quarantine) error
 			SetTicket(clean(q.Ticket)).SetActor(q.Actor).SetCreatedAt(q.CreatedAt).SetUntil(q.Until).Exec(ctx); err != nil {
 			return err
 		}
-		return s.staleBy(ctx, tx, q.Test, q.Actor+" put "+clean(q.Name)+" into quarantine.")
+		if err := s.staleBy(ctx, tx, q.Test, q.Actor+" put "+clean(q.Name)+" into quarantine."); err != nil {
+			return err
+		}
+		audit.Of(ctx).Detail("until", q.Until.UTC().Format(time.RFC3339))
+		return s.noted(ctx, tx, audit.Object{Kind: "test", ID: q.Test, Name: q.Name})
 	})
 }
 
@@ -243,7 +248,10 @@ func (s *Store) EndQuarantine(ctx context.Context, test, by string, at time.Time
 		if n == 0 {
 			return fault.New(fault.NotFound, "the test %q is not in quarantine", test)
 		}
-		return s.staleBy(ctx, tx, test, by+" ended a quarantine.")
+		if err := s.staleBy(ctx, tx, test, by+" ended a quarantine."); err != nil {
+			return err
+		}
+		return s.noted(ctx, tx, audit.Object{Kind: "test", ID: test})
 	})
 }
 

@@ -53,6 +53,7 @@ type Viewer struct {
 	Organization ID
 	Team         uuid.UUID // owning team of a token, default team of a member
 	Subject      uuid.UUID // id of the member, token or agent
+	Credential   uuid.UUID // id of the session or token; zero for a password
 	Cluster      uuid.UUID // agents only
 	Name         string    // for people: e-mail, token name or cluster name
 	Maker        string    // tokens only: e-mail of the member who made it; empty when nobody knows

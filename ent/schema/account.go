@@ -16,7 +16,10 @@ func (Organization) Mixin() []ent.Mixin { return []ent.Mixin{identified{}} }
 
 // Fields of the table.
 func (Organization) Fields() []ent.Field {
-	return []ent.Field{field.String("name").NotEmpty().Unique()}
+	return []ent.Field{
+		field.String("name").NotEmpty().Unique(),
+		field.String("state").Default("active"), // active, suspended or deleting
+	}
 }
 
 // Policy of the table: a viewer sees the own organization only.

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ui/web/view"
@@ -102,6 +103,7 @@ func (s *site) member(page memberPage) http.HandlerFunc {
 			s.fail(w, r, err)
 			return
 		}
+		audit.Of(r.Context()).By(m.Viewer)
 		ctx := context.WithValue(tenant.WithViewer(r.Context(), m.Viewer), memberKey{}, m)
 		r = r.WithContext(ctx)
 		if org := r.PathValue("org"); org != "" && org != m.Organization {

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -59,11 +58,7 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	email, next := strings.TrimSpace(r.PostForm.Get("email")), r.PostForm.Get("next")
-	remote, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		remote = r.RemoteAddr
-	}
-	t, err := s.Sessions.SignIn(r.Context(), email, r.PostForm.Get("password"), remote)
+	t, err := s.Sessions.SignIn(r.Context(), email, r.PostForm.Get("password"), remoteOf(r))
 	if err == nil {
 		s.keep(w, r, view.SessionCookie, t.Cookie, t.ExpiresAt.Sub(s.Now()))
 		goOn(w, r, next)

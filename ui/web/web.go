@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/ui/web/static"
 	"github.com/seatrial/seatrial/ui/web/view"
 )
@@ -29,6 +30,7 @@ type Options struct {
 	Releases view.Releases
 	Tests    view.Tests
 	Insight  view.Insight
+	Audit    audit.Store
 	Logs     view.Logs
 	Events   view.Events
 	Log      *slog.Logger
@@ -49,7 +51,7 @@ type Options struct {
 // incomplete reports whether a required option is missing.
 func (o Options) incomplete() bool {
 	return o.Sessions == nil || o.History == nil || o.Launcher == nil || o.Catalog == nil || o.Fleet == nil || o.Releases == nil ||
-		o.Tests == nil || o.Insight == nil || o.Logs == nil || o.Events == nil || o.Log == nil
+		o.Tests == nil || o.Insight == nil || o.Audit == nil || o.Logs == nil || o.Events == nil || o.Log == nil
 }
 
 // site is the handler with what it was given.
@@ -103,11 +105,11 @@ func (s *site) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET "+static.Prefix, s.static)
 	mux.HandleFunc("GET /login", s.open(s.loginPage))
-	mux.HandleFunc("POST /login", s.open(s.signIn))
-	mux.HandleFunc("POST /logout", s.open(s.signOut))
+	mux.HandleFunc("POST /login", s.recordedAs("SignIn", s.open(s.signIn)))
+	mux.HandleFunc("POST /logout", s.recordedAs("SignOut", s.open(s.signOut)))
 	mux.HandleFunc("POST /theme", s.open(s.setTheme))
 	for pattern, page := range s.memberPages() {
-		mux.HandleFunc(pattern, s.member(page))
+		mux.HandleFunc(pattern, s.recorded(pattern, s.member(page)))
 	}
 	return mux
 }
@@ -153,6 +155,7 @@ func (s *site) memberPages() map[string]memberPage {
 		"GET /o/{org}/catalog/coverage":                                           s.coverage,
 		"GET /o/{org}/clusters":                                                   s.clusters,
 		"POST /o/{org}/clusters":                                                  s.enroll,
+		"GET /o/{org}/settings/audit":                                             s.auditLog,
 		"/":                                                                       s.absent,
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/agentlink"
 	"github.com/seatrial/seatrial/controlplane/api"
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/auth"
 	applying "github.com/seatrial/seatrial/controlplane/catalog"
 	"github.com/seatrial/seatrial/controlplane/cluster"
@@ -58,6 +59,7 @@ type Evidence interface {
 	assess.Store
 	board.Store
 	insight.Store
+	audit.Store
 }
 
 // Open makes an empty store whose time is told by the clock.
@@ -67,7 +69,7 @@ type Open func(t *testing.T, clock func() time.Time) Store
 func Run(t *testing.T, open Open) {
 	t.Helper()
 	groups := map[string]map[string]func(t *testing.T, f *fixture){
-		"Accounts": accounts(), "Catalog": catalog(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
+		"Accounts": accounts(), "Audit": auditing(), "Catalog": catalog(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
 		"Pauses": pauses(), "Commands": commands(), "Reports": reports(), "Retries": retries(), "Logs": logs(), "Files": files(),
 		"Exits": exits(), "Runs": runs(), "Groups": groups(), "Calls": calls(), "Services": beside(), "Used": used(), "Releases": releases(), "Tests": cases(),
 		"Facts": facts(), "Insights": insights(), "Failures": failures(), "Covering": covering(), "Tenancy": tenancy(), "Race": races(),

@@ -187,6 +187,71 @@ var (
 			},
 		},
 	}
+	// AuditEntriesColumns holds the columns for the "audit_entries" table.
+	AuditEntriesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "number", Type: field.TypeInt64},
+		{Name: "actor_kind", Type: field.TypeString},
+		{Name: "actor_id", Type: field.TypeUUID},
+		{Name: "actor_name", Type: field.TypeString},
+		{Name: "actor_person", Type: field.TypeString, Default: ""},
+		{Name: "credential_id", Type: field.TypeUUID},
+		{Name: "action", Type: field.TypeString},
+		{Name: "object_kind", Type: field.TypeString, Default: ""},
+		{Name: "object_id", Type: field.TypeString, Default: ""},
+		{Name: "object_name", Type: field.TypeString, Default: ""},
+		{Name: "address", Type: field.TypeString, Default: ""},
+		{Name: "outcome", Type: field.TypeString},
+		{Name: "details", Type: field.TypeJSON, Nullable: true},
+		{Name: "previous", Type: field.TypeBytes},
+		{Name: "hash", Type: field.TypeBytes},
+	}
+	// AuditEntriesTable holds the schema information for the "audit_entries" table.
+	AuditEntriesTable = &schema.Table{
+		Name:       "audit_entries",
+		Columns:    AuditEntriesColumns,
+		PrimaryKey: []*schema.Column{AuditEntriesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "auditentry_organization_id_number",
+				Unique:  true,
+				Columns: []*schema.Column{AuditEntriesColumns[2], AuditEntriesColumns[3]},
+			},
+			{
+				Name:    "auditentry_organization_id_action_number",
+				Unique:  false,
+				Columns: []*schema.Column{AuditEntriesColumns[2], AuditEntriesColumns[9], AuditEntriesColumns[3]},
+			},
+			{
+				Name:    "auditentry_organization_id_actor_name_number",
+				Unique:  false,
+				Columns: []*schema.Column{AuditEntriesColumns[2], AuditEntriesColumns[6], AuditEntriesColumns[3]},
+			},
+		},
+	}
+	// AuditHeadsColumns holds the columns for the "audit_heads" table.
+	AuditHeadsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "number", Type: field.TypeInt64, Default: 0},
+		{Name: "hash", Type: field.TypeBytes},
+	}
+	// AuditHeadsTable holds the schema information for the "audit_heads" table.
+	AuditHeadsTable = &schema.Table{
+		Name:       "audit_heads",
+		Columns:    AuditHeadsColumns,
+		PrimaryKey: []*schema.Column{AuditHeadsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "audithead_organization_id",
+				Unique:  true,
+				Columns: []*schema.Column{AuditHeadsColumns[2]},
+			},
+		},
+	}
 	// BootstrapTokensColumns holds the columns for the "bootstrap_tokens" table.
 	BootstrapTokensColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -734,6 +799,7 @@ var (
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "name", Type: field.TypeString, Unique: true},
+		{Name: "state", Type: field.TypeString, Default: "active"},
 	}
 	// OrganizationsTable holds the schema information for the "organizations" table.
 	OrganizationsTable = &schema.Table{
@@ -1589,6 +1655,8 @@ var (
 		APITokensTable,
 		AgentCommandsTable,
 		AttemptsTable,
+		AuditEntriesTable,
+		AuditHeadsTable,
 		BootstrapTokensTable,
 		CallsTable,
 		ClustersTable,

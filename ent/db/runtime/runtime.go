@@ -10,6 +10,8 @@ import (
 	"github.com/seatrial/seatrial/ent/db/agentcommand"
 	"github.com/seatrial/seatrial/ent/db/apitoken"
 	"github.com/seatrial/seatrial/ent/db/attempt"
+	"github.com/seatrial/seatrial/ent/db/auditentry"
+	"github.com/seatrial/seatrial/ent/db/audithead"
 	"github.com/seatrial/seatrial/ent/db/bootstraptoken"
 	"github.com/seatrial/seatrial/ent/db/call"
 	"github.com/seatrial/seatrial/ent/db/cluster"
@@ -195,6 +197,74 @@ func init() {
 	attemptDescID := attemptMixinFields0[0].Descriptor()
 	// attempt.DefaultID holds the default value on creation for the id field.
 	attempt.DefaultID = attemptDescID.Default.(func() uuid.UUID)
+	auditentryMixin := schema.AuditEntry{}.Mixin()
+	auditentry.Policy = privacy.NewPolicies(auditentryMixin[0], schema.AuditEntry{})
+	auditentry.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := auditentry.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	auditentryMixinFields0 := auditentryMixin[0].Fields()
+	_ = auditentryMixinFields0
+	auditentryFields := schema.AuditEntry{}.Fields()
+	_ = auditentryFields
+	// auditentryDescCreatedAt is the schema descriptor for created_at field.
+	auditentryDescCreatedAt := auditentryMixinFields0[1].Descriptor()
+	// auditentry.DefaultCreatedAt holds the default value on creation for the created_at field.
+	auditentry.DefaultCreatedAt = auditentryDescCreatedAt.Default.(func() time.Time)
+	// auditentryDescActorPerson is the schema descriptor for actor_person field.
+	auditentryDescActorPerson := auditentryFields[4].Descriptor()
+	// auditentry.DefaultActorPerson holds the default value on creation for the actor_person field.
+	auditentry.DefaultActorPerson = auditentryDescActorPerson.Default.(string)
+	// auditentryDescObjectKind is the schema descriptor for object_kind field.
+	auditentryDescObjectKind := auditentryFields[7].Descriptor()
+	// auditentry.DefaultObjectKind holds the default value on creation for the object_kind field.
+	auditentry.DefaultObjectKind = auditentryDescObjectKind.Default.(string)
+	// auditentryDescObjectID is the schema descriptor for object_id field.
+	auditentryDescObjectID := auditentryFields[8].Descriptor()
+	// auditentry.DefaultObjectID holds the default value on creation for the object_id field.
+	auditentry.DefaultObjectID = auditentryDescObjectID.Default.(string)
+	// auditentryDescObjectName is the schema descriptor for object_name field.
+	auditentryDescObjectName := auditentryFields[9].Descriptor()
+	// auditentry.DefaultObjectName holds the default value on creation for the object_name field.
+	auditentry.DefaultObjectName = auditentryDescObjectName.Default.(string)
+	// auditentryDescAddress is the schema descriptor for address field.
+	auditentryDescAddress := auditentryFields[10].Descriptor()
+	// auditentry.DefaultAddress holds the default value on creation for the address field.
+	auditentry.DefaultAddress = auditentryDescAddress.Default.(string)
+	// auditentryDescID is the schema descriptor for id field.
+	auditentryDescID := auditentryMixinFields0[0].Descriptor()
+	// auditentry.DefaultID holds the default value on creation for the id field.
+	auditentry.DefaultID = auditentryDescID.Default.(func() uuid.UUID)
+	auditheadMixin := schema.AuditHead{}.Mixin()
+	audithead.Policy = privacy.NewPolicies(auditheadMixin[0], schema.AuditHead{})
+	audithead.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := audithead.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	auditheadMixinFields0 := auditheadMixin[0].Fields()
+	_ = auditheadMixinFields0
+	auditheadFields := schema.AuditHead{}.Fields()
+	_ = auditheadFields
+	// auditheadDescCreatedAt is the schema descriptor for created_at field.
+	auditheadDescCreatedAt := auditheadMixinFields0[1].Descriptor()
+	// audithead.DefaultCreatedAt holds the default value on creation for the created_at field.
+	audithead.DefaultCreatedAt = auditheadDescCreatedAt.Default.(func() time.Time)
+	// auditheadDescNumber is the schema descriptor for number field.
+	auditheadDescNumber := auditheadFields[0].Descriptor()
+	// audithead.DefaultNumber holds the default value on creation for the number field.
+	audithead.DefaultNumber = auditheadDescNumber.Default.(int64)
+	// auditheadDescID is the schema descriptor for id field.
+	auditheadDescID := auditheadMixinFields0[0].Descriptor()
+	// audithead.DefaultID holds the default value on creation for the id field.
+	audithead.DefaultID = auditheadDescID.Default.(func() uuid.UUID)
 	bootstraptokenMixin := schema.BootstrapToken{}.Mixin()
 	bootstraptoken.Policy = privacy.NewPolicies(bootstraptokenMixin[0], schema.BootstrapToken{})
 	bootstraptoken.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -693,6 +763,10 @@ func init() {
 	organizationDescName := organizationFields[0].Descriptor()
 	// organization.NameValidator is a validator for the "name" field. It is called by the builders before save.
 	organization.NameValidator = organizationDescName.Validators[0].(func(string) error)
+	// organizationDescState is the schema descriptor for state field.
+	organizationDescState := organizationFields[1].Descriptor()
+	// organization.DefaultState holds the default value on creation for the state field.
+	organization.DefaultState = organizationDescState.Default.(string)
 	// organizationDescID is the schema descriptor for id field.
 	organizationDescID := organizationMixinFields0[0].Descriptor()
 	// organization.DefaultID holds the default value on creation for the id field.

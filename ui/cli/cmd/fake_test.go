@@ -123,13 +123,14 @@ type shell struct {
 
 	releases *releases
 	insights *insights
+	audits   *audits
 	runner   []string // of local runs
 	steps    []string // variables of their steps
 }
 
 func setup(t *testing.T) *shell {
 	t.Helper()
-	s := &shell{plane: &plane{}, runs: newRuns(), releases: &releases{}, insights: &insights{}}
+	s := &shell{plane: &plane{}, runs: newRuns(), releases: &releases{}, insights: &insights{}, audits: newAudits(5)}
 	mux := http.NewServeMux()
 	mux.Handle(apiv1connect.NewWorkflowServiceHandler(s.plane))
 	mux.Handle(apiv1connect.NewClusterServiceHandler(s.plane))
@@ -137,6 +138,7 @@ func setup(t *testing.T) *shell {
 	mux.Handle(apiv1connect.NewExecutionServiceHandler(s.runs))
 	mux.Handle(apiv1connect.NewReleaseServiceHandler(s.releases))
 	mux.Handle(apiv1connect.NewInsightServiceHandler(s.insights))
+	mux.Handle(apiv1connect.NewAuditServiceHandler(s.audits))
 	mux.HandleFunc("GET "+key.Path, s.releases.served)
 	mux.HandleFunc("GET /files/{id}", s.runs.served)
 	mux.HandleFunc("GET /archives/{id}", s.runs.served)

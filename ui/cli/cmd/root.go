@@ -95,7 +95,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.context, "context", "", "context of the configuration to use")
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml; of get also csv")
 	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.download(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.token(), a.version(),
-		a.release(), a.tests(), a.compare(), a.failureClusters(), a.coverage(), a.policy(),
+		a.release(), a.tests(), a.compare(), a.failureClusters(), a.coverage(), a.policy(), a.audit(),
 		a.validate(), a.explainField(), a.importing(), a.results(), a.local())
 	return root
 }
@@ -109,6 +109,7 @@ type clients struct {
 	releases   apiv1connect.ReleaseServiceClient
 	tests      apiv1connect.TestServiceClient
 	insights   apiv1connect.InsightServiceClient
+	audits     apiv1connect.AuditServiceClient
 }
 
 // connect resolves the target and returns clients for it.
@@ -135,6 +136,7 @@ func (a *app) dial(t config.Context) clients {
 		releases:   apiv1connect.NewReleaseServiceClient(a.HTTP, server, opt),
 		tests:      apiv1connect.NewTestServiceClient(a.HTTP, server, opt),
 		insights:   apiv1connect.NewInsightServiceClient(a.HTTP, server, opt),
+		audits:     apiv1connect.NewAuditServiceClient(a.HTTP, server, opt),
 	}
 }
 

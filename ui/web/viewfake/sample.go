@@ -18,6 +18,7 @@ func ago(d time.Duration) time.Time { return Now().Add(-d) }
 // Sample returns an organization at work: every status, a live log, failures of several kinds.
 func Sample() *World {
 	w := New(Now)
+	w.record()
 	w.Fleet = []cluster.Cluster{
 		{
 			ID: ID("eu-1"), Name: "eu-1", Enrolled: true, Connected: true, ConnectedAt: ago(26 * time.Hour), LastSeenAt: ago(4 * time.Second),

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
@@ -54,6 +55,7 @@ type World struct {
 	resumed     []execution.Resume
 	enrolled    []view.Enrollment
 	requests    []execution.Request
+	recorded    []audit.Entry
 	readsLeft   int // how many log reads succeed; below zero for all
 }
 
