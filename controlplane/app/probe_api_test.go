@@ -187,7 +187,7 @@ func read(fine bool, body []byte) outcome {
 type figures struct{ probes, leaks, vacuous int }
 
 // judge reports a leak: words of the organization in the answer which the question did not have.
-func (f *figures) judge(t *testing.T, w *world, what string, question string, o outcome) {
+func (f *figures) judge(t *testing.T, w *world, what, question string, o outcome) {
 	t.Helper()
 	f.probes++
 	for _, word := range w.known {

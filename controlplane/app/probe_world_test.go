@@ -13,8 +13,11 @@ import (
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
 
+	"github.com/seatrial/seatrial/controlplane/app"
 	"github.com/seatrial/seatrial/controlplane/auth"
 	"github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/config"
+	"github.com/seatrial/seatrial/controlplane/secretbox"
 	"github.com/seatrial/seatrial/controlplane/store"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -65,10 +68,15 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	owner := harness.Postgres(t)
-	p := start(t, t.TempDir(), "--database", harness.PostgresUser(t, owner), "--database-system", owner, "--admin-password", password)
+	dir := t.TempDir()
+	p := start(t, dir, "--database", harness.PostgresUser(t, owner), "--database-system", owner, "--admin-password", password)
 	w := &world{program: p, tokens: map[string]string{}, cookies: map[string]*http.Cookie{}, agents: map[string]string{}}
 	w.fill(t)
-	records, err := store.Open(t.Context(), owner)
+	keys, err := app.Keys(config.Config{DataDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := store.Open(t.Context(), owner, store.WithSecrets(secretbox.New(keys)))
 	if err != nil {
 		t.Fatal(err)
 	}

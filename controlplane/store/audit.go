@@ -33,7 +33,11 @@ func (s *Store) noted(ctx context.Context, tx *db.Tx, on record.Object) error {
 	if e.Organization == uuid.Nil { // nobody has said who acts
 		return nil
 	}
-	if err := s.appendEntry(tenant.System(ctx), tx, e); err != nil {
+	// The transaction of an organization can do nothing for others, so the entry is made on behalf of whoever the organization is of.
+	if v, _ := tenant.FromContext(ctx); v.Kind != tenant.KindSystem && v.Organization != e.Organization {
+		ctx = tenant.System(ctx)
+	}
+	if err := s.appendEntry(ctx, tx, e); err != nil {
 		return err
 	}
 	tx.OnCommit(func(next db.Committer) db.Committer {
