@@ -139,7 +139,7 @@ func (w *world) call(t *testing.T, m protoreflect.MethodDescriptor, request prot
 	kind := "application/json"
 	if m.IsStreamingServer() {
 		kind = "application/connect+json"
-		body = append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(body))), body...) //nolint:gosec // some hundred bytes
+		body = append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(body))), body...)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), answerLimit)
 	defer cancel()
@@ -187,7 +187,7 @@ func read(fine bool, body []byte) outcome {
 type figures struct{ probes, leaks, vacuous int }
 
 // judge reports a leak: words of the organization in the answer which the question did not have.
-func (f *figures) judge(t *testing.T, w *world, what string, question string, o outcome) {
+func (f *figures) judge(t *testing.T, w *world, what, question string, o outcome) {
 	t.Helper()
 	f.probes++
 	for _, word := range w.known {

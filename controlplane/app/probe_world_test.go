@@ -14,7 +14,6 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/seatrial/seatrial/controlplane/auth"
-	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/store"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -200,7 +199,7 @@ func (w *world) credentialsOfAgents(t *testing.T, records *store.Store) {
 	token := func(clock func() time.Time, of string) string {
 		a, err := auth.New(t.Context(), auth.Config{Accounts: records, Agents: records, Keys: records, Log: slog.New(slog.DiscardHandler), Clock: clock})
 		must(t, err)
-		id, err := records.AgentIdentity(t.Context(), cluster.ID(uuid.MustParse(of)))
+		id, err := records.AgentIdentity(t.Context(), uuid.MustParse(of))
 		must(t, err)
 		out, _, err := a.Token(t.Context(), id)
 		must(t, err)

@@ -35,9 +35,9 @@ func TestPostgreSQL_Plans(t *testing.T) {
 		}
 	}
 	for query, index := range map[string]string{
-		"SELECT * FROM test_results WHERE test_key IN ('k5') AND organization_id = '" + org + "' ORDER BY id DESC LIMIT 100":                                                         "test_results_before_test_key_id",
+		"SELECT * FROM test_results WHERE test_key IN ('k5') AND organization_id = '" + org + "' ORDER BY id DESC LIMIT 100":                                                          "test_results_before_test_key_id",
 		"SELECT * FROM test_results WHERE execution_id = '018f0000-0000-7000-8000-000000000005' AND severity < 2 AND organization_id = '" + org + "' ORDER BY severity, id LIMIT 100": "test_results_before_execution_id_severity_id",
-		"SELECT id FROM test_results WHERE organization_id = '" + org + "' AND outcome IN ('failed', 'errored', 'timed_out') ORDER BY id DESC LIMIT 100":                             "test_results_before_organization_id_id",
+		"SELECT id FROM test_results WHERE organization_id = '" + org + "' AND outcome IN ('failed', 'errored', 'timed_out') ORDER BY id DESC LIMIT 100":                              "test_results_before_organization_id_id",
 	} {
 		plan := explain(t, pool, query)
 		if !strings.Contains(plan, index) || strings.Contains(plan, "Seq Scan on test_results_before") {

@@ -200,7 +200,7 @@ func organizations(t *testing.T, b Blobs, _ string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer body.Close() //nolint:errcheck // it was only read
+	defer body.Close()
 	if text, err := io.ReadAll(body); err != nil || string(text) != "bytes" {
 		t.Errorf("%q, %v", text, err)
 	}

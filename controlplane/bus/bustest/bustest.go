@@ -49,7 +49,7 @@ func Await(t *testing.T, from Bus, topic string, wake <-chan struct{}) {
 	awaitAs(t, t.Context(), from, topic, wake)
 }
 
-func awaitAs(t *testing.T, ctx context.Context, from Bus, topic string, wake <-chan struct{}) { //nolint:revive // the test comes first here
+func awaitAs(t *testing.T, ctx context.Context, from Bus, topic string, wake <-chan struct{}) {
 	t.Helper()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
