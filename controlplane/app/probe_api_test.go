@@ -139,7 +139,7 @@ func (w *world) call(t *testing.T, m protoreflect.MethodDescriptor, request prot
 	kind := "application/json"
 	if m.IsStreamingServer() {
 		kind = "application/connect+json"
-		body = append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(body))), body...) //nolint:gosec // some hundred bytes
+		body = append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(body))), body...)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), answerLimit)
 	defer cancel()

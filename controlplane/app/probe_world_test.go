@@ -15,7 +15,6 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/app"
 	"github.com/seatrial/seatrial/controlplane/auth"
-	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/config"
 	"github.com/seatrial/seatrial/controlplane/secretbox"
 	"github.com/seatrial/seatrial/controlplane/store"
@@ -208,7 +207,7 @@ func (w *world) credentialsOfAgents(t *testing.T, records *store.Store) {
 	token := func(clock func() time.Time, of string) string {
 		a, err := auth.New(t.Context(), auth.Config{Accounts: records, Agents: records, Keys: records, Log: slog.New(slog.DiscardHandler), Clock: clock})
 		must(t, err)
-		id, err := records.AgentIdentity(t.Context(), cluster.ID(uuid.MustParse(of)))
+		id, err := records.AgentIdentity(t.Context(), uuid.MustParse(of))
 		must(t, err)
 		out, _, err := a.Token(t.Context(), id)
 		must(t, err)

@@ -38,8 +38,8 @@ func (d *Dir) Close() error { return d.root.Close() }
 
 // Put stores the bytes of r under key, replacing what is there; size is -1 when unknown. The file has its name only once all of
 // it is on disk, so a crash leaves either the old bytes or the new.
-func (d *Dir) Put(_ context.Context, key string, r io.Reader, size int64, _ string) error {
-	if err := check(key); err != nil {
+func (d *Dir) Put(ctx context.Context, key string, r io.Reader, size int64, _ string) error {
+	if err := admit(ctx, key); err != nil {
 		return err
 	}
 	temp := path.Join(uploads, uuid.NewString())
@@ -85,8 +85,8 @@ func (d *Dir) publish(temp, key string) error {
 }
 
 // Open returns the bytes under key, or fault.NotFound.
-func (d *Dir) Open(_ context.Context, key string) (io.ReadSeekCloser, error) {
-	if err := check(key); err != nil {
+func (d *Dir) Open(ctx context.Context, key string) (io.ReadSeekCloser, error) {
+	if err := admit(ctx, key); err != nil {
 		return nil, err
 	}
 	f, err := d.root.Open(key)
@@ -103,8 +103,8 @@ func (d *Dir) Open(_ context.Context, key string) (io.ReadSeekCloser, error) {
 }
 
 // Delete removes what is under key; nothing there is no error.
-func (d *Dir) Delete(_ context.Context, key string) error {
-	if err := check(key); err != nil {
+func (d *Dir) Delete(ctx context.Context, key string) error {
+	if err := admit(ctx, key); err != nil {
 		return err
 	}
 	if err := d.root.Remove(key); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -60,18 +60,18 @@ type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
-// Refusal is why an address was not dialled.
-type Refusal struct {
+// RefusedError is why an address was not dialled.
+type RefusedError struct {
 	Address string // as it was dialled
 	Reason  string
 }
 
 // Error says it.
-func (r *Refusal) Error() string {
+func (r *RefusedError) Error() string {
 	return fmt.Sprintf("the address %s is refused: it is %s", r.Address, r.Reason)
 }
 
-// New returns the client. Its answers end with an error after MaxBody bytes; a refused address is fault.Invalid and wraps a *Refusal.
+// New returns the client. Its answers end with an error after MaxBody bytes; a refused address is fault.Invalid and wraps a *RefusedError.
 func New(o Options) *http.Client {
 	d := &dialer{rules: Rules{o.Allow, o.Ports}, resolver: o.Resolver}
 	if d.resolver == nil {
@@ -124,7 +124,7 @@ func (r Rules) Check(address string) error {
 		return r.judge(ip, port)
 	}
 	if reason := r.portReason(port); reason != "" && len(r.Allow) == 0 { // otherwise the name may be of a network that is allowed
-		return refused(&Refusal{u.Host, reason})
+		return refused(&RefusedError{u.Host, reason})
 	}
 	return nil
 }
@@ -148,12 +148,12 @@ func (r Rules) judge(ip netip.Addr, port string) error {
 		}
 	}
 	if reason := cmp.Or(Reason(ip), r.portReason(port)); reason != "" {
-		return refused(&Refusal{net.JoinHostPort(ip.String(), port), reason})
+		return refused(&RefusedError{net.JoinHostPort(ip.String(), port), reason})
 	}
 	return nil
 }
 
-func refused(r *Refusal) error {
+func refused(r *RefusedError) error {
 	return fault.Wrap(fault.Invalid, r, "the control plane does not connect there").
 		WithHint("An operator can allow a network of one's own with --outbound-allow.")
 }
@@ -211,7 +211,7 @@ func (d *dialer) resolve(ctx context.Context, host string) ([]netip.Addr, error)
 // control is called with the address of a socket before it connects.
 func (d *dialer) control(_ context.Context, network, address string, _ syscall.RawConn) error {
 	if !strings.HasPrefix(network, "tcp") {
-		return refused(&Refusal{address, "no TCP"})
+		return refused(&RefusedError{address, "no TCP"})
 	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

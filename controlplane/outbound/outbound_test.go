@@ -122,7 +122,7 @@ func TestClient_Corpus(t *testing.T) {
 	c := outbound.New(outbound.Options{Ports: []string{port}, Resolver: resolver()})
 	for host, trick := range corpus() {
 		_, err := get(t, c, "http://"+host+":"+port+"/")
-		var refusal *outbound.Refusal
+		var refusal *outbound.RefusedError
 		if !errors.As(err, &refusal) || !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s (%s): %v", host, trick, err)
 		}
@@ -154,7 +154,7 @@ func TestClient_Rebinding(t *testing.T) {
 	}
 	c := outbound.New(outbound.Options{Ports: rules.Ports, Resolver: n})
 	for range 5 {
-		var refusal *outbound.Refusal
+		var refusal *outbound.RefusedError
 		if _, err := get(t, c, address); !errors.As(err, &refusal) {
 			t.Errorf("not refused: %v", err)
 		}
@@ -170,7 +170,7 @@ func TestClient_Redirects(t *testing.T) {
 	secret, inside := lay(t, func(http.ResponseWriter, *http.Request) {})
 	var to atomic.Value
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, to.Load().(string), http.StatusTemporaryRedirect) //nolint:forcetypeassert // it is set below
+		http.Redirect(w, r, to.Load().(string), http.StatusTemporaryRedirect)
 	}))
 	t.Cleanup(server.Close)
 	outside, err := url.Parse(server.URL)
@@ -236,7 +236,7 @@ func TestClient_Bounds(t *testing.T) {
 func TestClient_Proxy(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	l, port := lay(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.String()) })
-	var refusal *outbound.Refusal
+	var refusal *outbound.RefusedError
 	if _, err := get(t, outbound.New(outbound.Options{Resolver: resolver()}), "http://inside.example.test/"); !errors.As(err, &refusal) {
 		t.Errorf("by the environment's proxy: %v", err)
 	}
