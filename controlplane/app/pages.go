@@ -123,11 +123,17 @@ func (a *pages) OpenFile(ctx context.Context, id execution.ID, file uuid.UUID) (
 	if err != nil {
 		return f, nil, fmt.Errorf("open file: %w", err)
 	}
+	body, err := a.Content(ctx, f)
+	return f, body, err
+}
+
+// Content implements view.History.
+func (a *pages) Content(ctx context.Context, f execution.File) (io.ReadCloser, error) {
 	body, err := packed.Open(ctx, a.blobs, f)
 	if err != nil {
-		return f, nil, fmt.Errorf("open file: %w", err)
+		return nil, fmt.Errorf("open file: %w", err)
 	}
-	return f, body, nil
+	return body, nil
 }
 
 // Archive implements view.History.
