@@ -277,7 +277,7 @@ func (a *pages) Enroll(ctx context.Context, e view.Enrollment) (view.Enrolled, e
 	if err != nil {
 		return view.Enrolled{}, fmt.Errorf("enroll cluster: %w", err)
 	}
-	return view.Enrolled{Cluster: c.Name, Command: a.install.Command(made, token), ExpiresAt: expires.In(time.UTC)}, nil
+	return view.Enrolled{Cluster: c.Name, Command: a.install.Command(c, made, e.Namespace, token), ExpiresAt: expires.In(time.UTC)}, nil
 }
 
 // ReadLog implements view.Logs.
