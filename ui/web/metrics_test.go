@@ -10,6 +10,23 @@ import (
 	"github.com/seatrial/seatrial/ui/web/viewfake"
 )
 
+// TestArchive_Away holds that people are told what is wrong, rather than given an empty download.
+func TestArchive_Away(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	page := s.get(t, at(viewfake.Failed))
+	s.world.Unreadable = fault.New(fault.Unavailable, "the store of files is away")
+	got := s.get(t, at(viewfake.Failed)+"/files.zip")
+	if got.code != http.StatusServiceUnavailable || !strings.Contains(got.body, "store of files is away") {
+		t.Errorf("status %d: %s", got.code, got.body)
+	}
+	for _, name := range []string{"Content-Type", "Content-Security-Policy", "Content-Disposition"} {
+		if got.header.Get(name) != page.header.Get(name) {
+			t.Errorf("%s is %q, as for a page: %q", name, got.header.Get(name), page.header.Get(name))
+		}
+	}
+}
+
 // TestExecution_Usage holds that the page is there whatever the store of bytes does, and that a live one does not read it again and again.
 func TestExecution_Usage(t *testing.T) {
 	t.Parallel()

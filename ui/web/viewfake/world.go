@@ -259,6 +259,9 @@ func (w *World) Archive(ctx context.Context, e execution.Execution, to io.Writer
 	if err := w.allowed(ctx); err != nil {
 		return err
 	}
+	if w.Unreadable != nil {
+		return w.Unreadable
+	}
 	for _, f := range w.Attached[e.ID] {
 		if _, err := to.Write(w.Contents[f.ID]); err != nil {
 			return err
