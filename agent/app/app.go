@@ -92,7 +92,7 @@ func Run(ctx context.Context, cfg config.Config, version string, log *slog.Logge
 	}
 	settings := jobspec.Settings{
 		Agent: identity.ClusterID, RunnerImage: cfg.RunnerImage, RunnerPullPolicy: cfg.RunnerPullPolicy,
-		Endpoint: cfg.Endpoint(), Pin: identity.Pin(),
+		SchedulingGrace: cfg.SchedulingGrace, Endpoint: cfg.Endpoint(), Pin: identity.Pin(),
 	}
 	dial.KubernetesVersion, err = again(ctx, log, func() (string, error) { return client.ServerVersion(ctx) })
 	if err != nil {

@@ -3,6 +3,7 @@ package collect_test
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"hash/crc32"
 	"log/slog"
 	"net/http"
@@ -41,6 +42,7 @@ type lookedAt struct {
 
 	mu   sync.Mutex
 	seen int
+	fail int // so many looks fail; below 0 all of them
 }
 
 func (l *lookedAt) looks() int {
@@ -55,6 +57,10 @@ func (l *lookedAt) Look(context.Context, string) error {
 	defer l.mu.Unlock()
 	if l.before() == 0 {
 		l.seen++
+	}
+	if l.fail != 0 {
+		l.fail--
+		return errors.New("the API server is away")
 	}
 	return nil
 }
@@ -76,7 +82,7 @@ func setup(t *testing.T) *bundle {
 	t.Cleanup(b.uplink.Close)
 	b.server = collect.New(collect.Options{
 		Log: slog.New(slog.DiscardHandler), Listen: "127.0.0.1:0", Certificate: cert, Reviews: b.reviews,
-		Pods: b.pods, Uplink: b.uplink, Attempts: b.attempts,
+		Pods: b.pods, Uplink: b.uplink, Attempts: b.attempts, LookFor: time.Second,
 	})
 	if _, err := b.server.Start(t.Context()); err != nil {
 		t.Fatal(err)

@@ -135,8 +135,11 @@ func (c Config) Validate() error {
 	oneOf(c.RunnerPullPolicy, "runner-pull-policy", "", "Always", "IfNotPresent", "Never")
 	oneOf(c.RunnerDelivery, "runner-delivery", DeliveryAuto, DeliveryImageVolume, DeliveryInitCopy)
 	oneOf(c.LogLevel, "log-level", "debug", "info", "warn", "error")
-	if c.ImageGrace <= 0 || c.SchedulingGrace < 0 || c.Linger < 0 {
-		faults = append(faults, fmt.Errorf("%s, %s and %s must be positive", envName("image-grace"), envName("scheduling-grace"), envName("linger")))
+	if c.ImageGrace <= 0 {
+		faults = append(faults, fmt.Errorf("%s is %s: give a time above 0", envName("image-grace"), c.ImageGrace))
+	}
+	if c.SchedulingGrace < 0 || c.Linger < 0 {
+		faults = append(faults, fmt.Errorf("%s and %s must not be below 0", envName("scheduling-grace"), envName("linger")))
 	}
 	return errors.Join(faults...)
 }

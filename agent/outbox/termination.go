@@ -40,7 +40,7 @@ func mergeTermination(r *agentv1.AttemptReport, pod *work.Pod, cancelled bool) {
 // gone before its runner has told of it.
 func (r *record) interruption() *work.Interruption {
 	why := interrupted(r.pod, r.cancelled != "")
-	if why == nil && r.podGone && r.cancelled == "" {
+	if why == nil && r.pod != nil && r.pod.UID == r.vanished && r.cancelled == "" {
 		return &work.Interruption{Reason: "PodDeleted", Message: "The pod was deleted before it ended. Run the test again."}
 	}
 	return why

@@ -73,7 +73,7 @@ func Judge(s Seen, now time.Time, grace Grace) Verdict {
 		AttemptId: id, Status: agentv1.AttemptStatus_ATTEMPT_STATUS_PENDING, ObservedAt: timestamppb.New(now),
 	}}}
 	if s.Pod != nil {
-		v.Update.Pod = facts(s.Pod)
+		v.Update.Pod = facts(s.Pod, s.Job)
 		if s.Ending && taken(s.Pod) {
 			v.Update.Pod.Interrupted = &work.Interruption{Reason: namespaceDeleted, Message: lostNamespace(s.Job.Namespace)}
 		}
@@ -127,15 +127,12 @@ func (v *Verdict) suffer(t trouble, since func(string) time.Time, now time.Time)
 }
 
 func (v *Verdict) withoutPod(s Seen, now time.Time, grace Grace) {
+	if overdue(s.Job) {
+		v.errored(batchv1.JobReasonDeadlineExceeded, jobOverdue)
+		return
+	}
 	for _, c := range s.Job.Status.Conditions {
-		if c.Status != corev1.ConditionTrue {
-			continue
-		}
-		switch {
-		case c.Type == batchv1.JobFailed && c.Reason == batchv1.JobReasonDeadlineExceeded:
-			v.errored("DeadlineExceeded", "The cluster ended the Job: its backstop deadline passed. Look why the pod did not end before, or raise timeout.")
-			return
-		case c.Type == batchv1.JobFailed, c.Type == batchv1.JobComplete:
+		if c.Status == corev1.ConditionTrue && (c.Type == batchv1.JobFailed || c.Type == batchv1.JobComplete) {
 			v.errored("PodMissing", "The Job has ended and its pod is gone, so nothing proves its result: "+
 				"somebody or a clean-up deleted the pod. Run the test again.")
 			return
@@ -145,11 +142,19 @@ func (v *Verdict) withoutPod(s Seen, now time.Time, grace Grace) {
 		v.errored(namespaceDeleted, "%s", lostNamespace(s.Job.Namespace))
 		return
 	}
-	if s.Job.Status.Failed > 0 {
+	switch t, refused := refusedPod(s.Events, grace); {
+	case s.Job.Status.Failed > 0 && suspended(s.Job):
+		why := deletion(s.Job)
+		v.errored(why.Reason, "%s", why.Message)
+		v.Update.Stop = true
+		return
+	case s.Job.Status.Failed > 0:
 		v.errored("PodDeleted", "The pod was deleted before it ended. Run the test again.")
 		return
-	}
-	if t, ok := refusedPod(s.Events, grace); ok {
+	case suspended(s.Job):
+		v.suffer(trouble{jobSuspended, "Something other than Seatrial has suspended the Job, such as a controller of queues that has no room for it yet: " +
+			"wait, or make it let the Job go on.", grace.Scheduling}, s.Since, now)
+	case refused:
 		v.suffer(t, s.Since, now)
 	}
 	if v.Update.Report.GetFinishedAt() == nil {

@@ -11,6 +11,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/seatrial/seatrial/agent/jobspec"
 	"github.com/seatrial/seatrial/agent/watch"
@@ -71,6 +72,15 @@ func failed(reason, message string) func(*corev1.Pod) {
 		p.Status.ContainerStatuses = nil
 	}
 }
+
+// targeted is a Job whose controller has decided that it fails, and is about to delete its pod.
+func targeted(reason string) func(*batchv1.Job) {
+	return func(j *batchv1.Job) {
+		j.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobFailureTarget, Status: corev1.ConditionTrue, Reason: reason}}
+	}
+}
+
+func suspend(j *batchv1.Job) { j.Spec.Suspend = ptr.To(true) }
 
 func warning(reason, message string) corev1.Event {
 	return corev1.Event{Reason: reason, Message: message, Type: corev1.EventTypeWarning}
@@ -244,6 +254,16 @@ func TestJudge_WithoutPod(t *testing.T) {
 		"backstop": {"the Job's own deadline deletes the pod", func(j *batchv1.Job) {
 			j.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobFailed, Status: corev1.ConditionTrue, Reason: batchv1.JobReasonDeadlineExceeded}}
 		}, nil, late, want{status: errored, reason: "DeadlineExceeded", says: "raise timeout"}},
+		"backstop, soon": {"the pod goes before the Job has failed", func(j *batchv1.Job) {
+			j.Status.Failed = 1
+			targeted(batchv1.JobReasonDeadlineExceeded)(j)
+		}, nil, late, want{status: errored, reason: "DeadlineExceeded", says: "raise timeout"}},
+		"held back":       {"a queue lets it go on when it has room", suspend, nil, late, want{status: pending, reason: "JobSuspended", says: "no room for it yet", recheck: 5 * time.Minute}},
+		"held back, late": {"it has lasted", suspend, nil, schedulingGrace, want{status: errored, reason: "JobSuspended", says: "let the Job go on", stop: true}},
+		"suspended": {"the pod went with it, and must not come back", func(j *batchv1.Job) {
+			j.Status.Failed = 1
+			suspend(j)
+		}, nil, late, want{status: errored, reason: "JobSuspended", says: "run the test again", stop: true}},
 		"stopped": {"the agent did it itself and wrote down why", func(j *batchv1.Job) {
 			j.Annotations = map[string]string{jobspec.AnnotationStopped: `{"status":7,"reason":"Cancelled","message":"enough"}`}
 		}, nil, late, want{status: cancelled, reason: "Cancelled", says: "enough"}},
@@ -307,13 +327,21 @@ func TestJudge_Deleted(t *testing.T) {
 	for name, tc := range map[string]struct {
 		ending bool
 		change func(*corev1.Pod)
+		job    func(*batchv1.Job)
 		want   string
 		reason string
 	}{
-		"Pod":       {false, nil, "PodDeleted", "nobody else can say why the runner was asked to stop"},
-		"Namespace": {true, nil, "NamespaceDeleted", "the same, and running it again is no cure"},
-		"Evicted":   {true, disrupted("EvictionByEvictionAPI", "Eviction API: evicting"), "Evicted", "the cluster says why by itself"},
-		"Deadline":  {false, func(p *corev1.Pod) { p.Status.Reason = "DeadlineExceeded" }, "", "nobody deleted it"},
+		"Pod":       {false, nil, nil, "PodDeleted", "nobody else can say why the runner was asked to stop"},
+		"Namespace": {true, nil, nil, "NamespaceDeleted", "the same, and running it again is no cure"},
+		"Evicted":   {true, disrupted("EvictionByEvictionAPI", "Eviction API: evicting"), nil, "Evicted", "the cluster says why by itself"},
+		"Deadline":  {false, func(p *corev1.Pod) { p.Status.Reason = "DeadlineExceeded" }, nil, "", "nobody deleted it"},
+		"Job":       {false, nil, targeted(batchv1.JobReasonDeadlineExceeded), "DeadlineExceeded", "the Job's own deadline deletes its pod"},
+		"Failed":    {false, nil, targeted("PodFailurePolicy"), "PodDeleted", "the Job does not say that it is over"},
+		"Suspended": {false, nil, suspend, "JobSuspended", "a controller of queues deletes pods by suspending their Job"},
+		"Stopped": {false, nil, func(j *batchv1.Job) {
+			suspend(j)
+			j.Annotations = map[string]string{jobspec.AnnotationStopped: `{"status":7,"reason":"Cancelled"}`}
+		}, "PodDeleted", "the agent suspended it: the outbox knows why"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -321,7 +349,11 @@ func TestJudge_Deleted(t *testing.T) {
 			if tc.change != nil {
 				tc.change(p)
 			}
-			v := watch.Judge(watch.Seen{Job: job(), Pod: p, Ending: tc.ending, Since: func(string) time.Time { return time.Now() }}, time.Now(), grace())
+			j := job()
+			if tc.job != nil {
+				tc.job(j)
+			}
+			v := watch.Judge(watch.Seen{Job: j, Pod: p, Ending: tc.ending, Since: func(string) time.Time { return time.Now() }}, time.Now(), grace())
 			got := ""
 			if i := v.Update.Pod.Interrupted; i != nil {
 				got = i.Reason

@@ -51,7 +51,7 @@ func (w *Watcher) missing(ctx context.Context, id string) error {
 		u.Report.Reason, u.Report.Message = namespaceDeleted, lostNamespace(ns)
 	}
 	if pod := w.pod(ns, id); pod != nil { // its runner may still deliver; the pod's end brings us back
-		u.Pod = facts(pod)
+		u.Pod = facts(pod, nil)
 		describe(u.Report, pod)
 	} else {
 		w.mu.Lock()
@@ -75,6 +75,19 @@ func lost(s *Seen) bool {
 		return false
 	}
 	return s.Pod != nil && taken(s.Pod) || s.Pod == nil && s.Job.Status.Failed > 0
+}
+
+// renew reads a Job again whose pod is deleted: what it says of that may not have come yet. A Job that is gone stays as it was, and so
+// does one that the agent may not read any more, because the Role goes with its namespace.
+func (w *Watcher) renew(ctx context.Context, s *Seen) error {
+	live, err := w.o.Client.Jobs(s.Job.Namespace).Get(ctx, s.Job.Name, metav1.GetOptions{})
+	switch {
+	case err == nil && live.UID == s.Job.UID:
+		s.Job = live
+	case err != nil && !apierrors.IsNotFound(err) && !apierrors.IsForbidden(err):
+		return fmt.Errorf("read Job %s/%s: %w", s.Job.Namespace, s.Job.Name, err)
+	}
+	return nil
 }
 
 // namespaceEnds reports whether a namespace is being deleted. The API server says so to whoever would create something there, so

@@ -312,6 +312,9 @@ func (w *Watcher) judge(ctx context.Context, job *batchv1.Job, pod *corev1.Pod) 
 func (w *Watcher) refresh(ctx context.Context, s *Seen) error {
 	ns, id := s.Job.Namespace, s.Job.Labels[jobspec.LabelAttempt]
 	if lost(s) {
+		if err := w.renew(ctx, s); err != nil {
+			return err
+		}
 		s.Ending = w.namespaceEnds(ctx, ns)
 	}
 	switch {

@@ -241,6 +241,20 @@ func TestWatcher_LooksBeforeTheInformers(t *testing.T) {
 	b.sink.next(t, "the API server was asked", func(u work.Update) bool {
 		return u.Pod != nil && u.Pod.Interrupted != nil && u.Pod.Interrupted.Reason == "PodDeleted"
 	})
+	// Its controller tells the Job first, then deletes: the Job in the cache may be older.
+	cluster.Fault(func(c workfake.Call) error {
+		if c.Verb == "watch" {
+			return apierrors.NewInternalError(errors.New("no watch today"))
+		}
+		return nil
+	})
+	cluster.Put(live(t, targeted(batchv1.JobReasonDeadlineExceeded)))
+	if err := b.Look(t.Context(), attempt); err != nil {
+		t.Fatal(err)
+	}
+	b.sink.next(t, "the Job says why", func(u work.Update) bool {
+		return u.Pod != nil && u.Pod.Interrupted != nil && u.Pod.Interrupted.Reason == "DeadlineExceeded"
+	})
 	cluster.Delete("pods", "tests", "running-pod")
 	if err := b.Look(t.Context(), attempt); err != nil {
 		t.Fatal(err)

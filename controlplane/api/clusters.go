@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -20,13 +21,18 @@ type Install struct {
 }
 
 // Command returns the Helm command that installs the agent of a cluster. The token in it is a secret. Each cluster's release has
-// a name of its own, because one Kubernetes cluster may be enrolled under several names.
-func (i Install) Command(e cluster.Environment, token string) string {
+// a name of its own, because one Kubernetes cluster may be enrolled under several names. Where the environment that was asked for has
+// moved to another cluster, tests run in the namespace that was asked for, empty for the default.
+func (i Install) Command(c cluster.Cluster, e cluster.Environment, asked, token string) string {
+	namespace := e.Namespace
+	if e.ClusterID != c.ID {
+		namespace = cmp.Or(asked, defaultNamespace)
+	}
 	lines := []string{
-		"helm upgrade --install seatrial-" + e.ClusterName + " " + i.Chart, "--namespace seatrial --create-namespace",
+		"helm upgrade --install seatrial-" + c.Name + " " + i.Chart, "--namespace seatrial --create-namespace",
 		"--set controlPlane.address=" + quote(i.Address),
 		"--set bootstrapToken=" + quote(token),
-		"--set runNamespaces=" + quote("{"+e.Namespace+"}") + " --set createRunNamespaces=true",
+		"--set runNamespaces=" + quote("{"+namespace+"}") + " --set createRunNamespaces=true",
 	}
 	if i.CA != "" {
 		lines = append(lines, "--set-literal controlPlane.ca="+quote(strings.TrimSpace(i.CA)))
@@ -62,7 +68,7 @@ func (s *server) EnrollCluster(ctx context.Context, r *apiv1.EnrollClusterReques
 	}
 	return &apiv1.EnrollClusterResponse{
 		Cluster: clusterOf(c), Environment: environmentOf(e), BootstrapToken: token, ExpiresAt: timeOf(expires),
-		AgentAddress: s.Install.Address, AgentCa: s.Install.CA, Command: s.Install.Command(e, token),
+		AgentAddress: s.Install.Address, AgentCa: s.Install.CA, Command: s.Install.Command(c, e, r.GetNamespace(), token),
 	}, nil
 }
 

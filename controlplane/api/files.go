@@ -102,18 +102,37 @@ func (s *server) serveArchive(ctx context.Context, w http.ResponseWriter, r *htt
 	if err != nil {
 		return err //nolint:wrapcheck // a fault that speaks for itself
 	}
-	attachment(w.Header(), "application/zip", archive.Name(e))
-	w.Header().Set("Cache-Control", "private, no-cache")
+	h := w.Header()
+	attachment(h, "application/zip", archive.Name(e))
+	h.Set("Cache-Control", "private, no-cache")
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	err = archive.Write(ctx, w, e, files, func(ctx context.Context, f execution.File) (io.ReadCloser, error) {
+	to := &begun{Writer: w}
+	err = archive.Write(ctx, to, e, files, func(ctx context.Context, f execution.File) (io.ReadCloser, error) {
 		return packed.Open(ctx, s.Blobs, f) //nolint:wrapcheck // transparent
 	})
-	if err != nil {
+	switch {
+	case err == nil:
+		return nil
+	case to.yes:
 		return errors.Join(errCut, err)
 	}
-	return nil
+	for _, name := range []string{"Content-Disposition", "Cache-Control"} {
+		h.Del(name) // of the archive that does not come
+	}
+	return err //nolint:wrapcheck // a fault that speaks for itself
+}
+
+// begun tells whether anything was written: until then, what goes wrong can be said.
+type begun struct {
+	io.Writer
+	yes bool
+}
+
+func (b *begun) Write(p []byte) (int, error) {
+	b.yes = true
+	return b.Writer.Write(p)
 }
 
 // writeError answers a download that failed in the form of Connect's errors.

@@ -104,6 +104,12 @@ func TestAPI_Archive(t *testing.T) {
 	if got, err := io.ReadAll(from); err != nil || string(got) != "the text" {
 		t.Errorf("%q, %v", got, err)
 	}
+	b.world.blobs = map[string]string{} // the store of bytes fails
+	got, err := b.get(t, list.GetArchive())
+	if err != nil || got.code != http.StatusInternalServerError || got.header.Get("Content-Type") != "application/json" ||
+		got.header.Get("Content-Disposition") != "" || !strings.Contains(string(got.body), "Look for the reference") {
+		t.Errorf("what failed before the first byte: %d with %v, %v: %s", got.code, got.header, err, got.body)
+	}
 	for token, want := range map[string]int{"": http.StatusUnauthorized, "none": http.StatusForbidden, "foreign": http.StatusNotFound} {
 		other := setup(t, token, api.Timing{})
 		if got, _ := other.get(t, "/archives/"+other.world.execution.ID.String()); got.code != want {

@@ -123,11 +123,17 @@ func (a *pages) OpenFile(ctx context.Context, id execution.ID, file uuid.UUID) (
 	if err != nil {
 		return f, nil, fmt.Errorf("open file: %w", err)
 	}
+	body, err := a.Content(ctx, f)
+	return f, body, err
+}
+
+// Content implements view.History.
+func (a *pages) Content(ctx context.Context, f execution.File) (io.ReadCloser, error) {
 	body, err := packed.Open(ctx, a.blobs, f)
 	if err != nil {
-		return f, nil, fmt.Errorf("open file: %w", err)
+		return nil, fmt.Errorf("open file: %w", err)
 	}
-	return f, body, nil
+	return body, nil
 }
 
 // Archive implements view.History.
@@ -271,7 +277,7 @@ func (a *pages) Enroll(ctx context.Context, e view.Enrollment) (view.Enrolled, e
 	if err != nil {
 		return view.Enrolled{}, fmt.Errorf("enroll cluster: %w", err)
 	}
-	return view.Enrolled{Cluster: c.Name, Command: a.install.Command(made, token), ExpiresAt: expires.In(time.UTC)}, nil
+	return view.Enrolled{Cluster: c.Name, Command: a.install.Command(c, made, e.Namespace, token), ExpiresAt: expires.In(time.UTC)}, nil
 }
 
 // ReadLog implements view.Logs.

@@ -24,16 +24,16 @@ import (
 const newTokenHint = "Make a new one with: seatrial cluster enroll NAME." //nolint:gosec // G101: a sentence, not a secret
 
 // EnrollCluster registers a cluster with an environment and a bootstrap token. For a cluster that is there but not connected it
-// issues another token and voids the ones before, so that a lost token or a lost agent costs one more call. The cluster is of the
-// viewer's organization.
+// issues another token and voids the ones before, so that a lost token or a lost agent costs one more call; an environment that a
+// document has moved meanwhile stays where it is. The cluster is of the viewer's organization.
 func (s *Store) EnrollCluster(ctx context.Context, e record.Enrolment) (made record.Cluster, env record.Environment, err error) {
 	v, _ := tenant.FromContext(ctx)
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		row, err := s.clusterToEnroll(ctx, tx, v, e.Name)
+		row, known, err := s.clusterToEnroll(ctx, tx, v, e.Name)
 		if err != nil {
 			return err
 		}
-		place, err := environmentToEnroll(ctx, tx, row, e)
+		place, err := environmentToEnroll(ctx, tx, row, known, e)
 		if err != nil {
 			return err
 		}
@@ -46,34 +46,39 @@ func (s *Store) EnrollCluster(ctx context.Context, e record.Enrolment) (made rec
 			return err
 		}
 		made, env = s.clusterRecord(row), environmentRecord(place)
-		env.ClusterName = row.Name
+		if env.ClusterID == row.ID {
+			env.ClusterName = row.Name
+		}
 		audit.Of(ctx).Detail("environment", place.Name)
 		return s.noted(ctx, tx, audit.Object{Kind: "cluster", ID: row.ID.String(), Name: row.Name})
 	})
 	return made, env, err
 }
 
-func (s *Store) clusterToEnroll(ctx context.Context, tx *db.Tx, v tenant.Viewer, name string) (*db.Cluster, error) {
-	row, err := locked(s, tx.Cluster.Query().Where(cluster.Name(name))).Only(ctx)
+// clusterToEnroll returns the cluster of an enrolment, which it makes when it is not known.
+func (s *Store) clusterToEnroll(ctx context.Context, tx *db.Tx, v tenant.Viewer, name string) (row *db.Cluster, known bool, err error) {
+	row, err = locked(s, tx.Cluster.Query().Where(cluster.Name(name))).Only(ctx)
 	switch {
 	case db.IsNotFound(err):
 		row, err = tx.Cluster.Create().SetOrganizationID(v.Organization).SetName(name).Save(ctx)
 		if database.Unique(err) {
 			err = database.ErrRetry
 		}
-		return row, err
+		return row, false, err
 	case err != nil:
-		return nil, err
+		return nil, false, err
 	case s.clusterRecord(row).Connected:
-		return nil, fault.New(fault.Conflict, "there is a cluster %q already and its agent is connected", name).WithField("name").
+		return nil, false, fault.New(fault.Conflict, "there is a cluster %q already and its agent is connected", name).WithField("name").
 			WithHint("Choose another name, or uninstall the agent of that cluster first.")
 	default:
-		return row, nil
+		return row, true, nil
 	}
 }
 
-func environmentToEnroll(ctx context.Context, tx *db.Tx, row *db.Cluster, e record.Enrolment) (*db.Environment, error) {
-	place, err := tx.Environment.Query().Where(environment.Name(e.Environment)).Only(ctx)
+// environmentToEnroll returns the environment of an enrolment, which it makes when there is none. The cluster is known when it was there
+// before: that a document says where the environment is now is no reason not to issue a token for it.
+func environmentToEnroll(ctx context.Context, tx *db.Tx, row *db.Cluster, known bool, e record.Enrolment) (*db.Environment, error) {
+	place, err := tx.Environment.Query().WithCluster().Where(environment.Name(e.Environment)).Only(ctx)
 	switch {
 	case db.IsNotFound(err):
 		place, err = tx.Environment.Create().SetOrganizationID(row.OrganizationID).SetClusterID(row.ID).SetName(e.Environment).
@@ -84,6 +89,8 @@ func environmentToEnroll(ctx context.Context, tx *db.Tx, row *db.Cluster, e reco
 		return place, err
 	case err != nil:
 		return nil, err
+	case known && place.Digest != "": // of a document
+		return place, nil
 	case place.ClusterID != row.ID || place.Namespace != e.Namespace:
 		return nil, fault.New(fault.Conflict, "there is an environment %q already, for another cluster or namespace", e.Environment).
 			WithField("environment").WithHint("Choose another name for the environment.")

@@ -54,9 +54,7 @@ func (s *site) execution(w http.ResponseWriter, r *http.Request, m view.Member) 
 	if p.Files, err = s.History.Files(r.Context(), e.ID); err != nil {
 		return err
 	}
-	if p.Used, p.UsedMore, err = s.usage(r.Context(), e, p.Files); err != nil {
-		return err
-	}
+	p.Used, p.UsedMore = s.usage(r.Context(), e, p.Files)
 	if p.Failure, err = s.failure(r.Context(), f, e, p.Tests, cursor == ""); err != nil {
 		return err
 	}

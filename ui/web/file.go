@@ -2,6 +2,7 @@ package web
 
 import (
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"path"
@@ -24,6 +25,7 @@ func (s *site) archive(w http.ResponseWriter, r *http.Request, _ view.Member) er
 		return err
 	}
 	h := w.Header()
+	before := h.Clone()
 	h.Set("Content-Type", "application/zip")
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": e.Workflow + "-" + e.ID.String() + ".zip"}))
 	h.Set("Content-Security-Policy", filePolicy)
@@ -31,13 +33,31 @@ func (s *site) archive(w http.ResponseWriter, r *http.Request, _ view.Member) er
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	if err := s.History.Archive(r.Context(), e, w); err != nil {
+	to := &begun{Writer: w}
+	err = s.History.Archive(r.Context(), e, to)
+	if err != nil && !to.yes { // it can be said, on a page
+		clear(h)
+		maps.Copy(h, before)
+		return err
+	}
+	if err != nil {
 		if r.Context().Err() == nil {
 			s.Log.ErrorContext(r.Context(), "archive cut short", "execution", e.ID, "error", err)
 		}
 		panic(http.ErrAbortHandler) //nolint:forbidigo // it ends the connection, so that nobody takes a part for the whole
 	}
 	return nil
+}
+
+// begun tells whether anything was written: until then, what goes wrong can be said.
+type begun struct {
+	io.Writer
+	yes bool
+}
+
+func (b *begun) Write(p []byte) (int, error) {
+	b.yes = true
+	return b.Writer.Write(p)
 }
 
 // file sends a report or an artifact. What a pod has written is never a page of this site: all but pictures and plain text is a

@@ -2,8 +2,9 @@ package web
 
 import (
 	"context"
-	"fmt"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
@@ -16,10 +17,13 @@ import (
 const (
 	usageRows  = 50
 	usageDrawn = 12
+	// drawFor is how long the drawings may hold up a page.
+	drawFor = 2 * time.Second
 )
 
-// usage returns what the steps of an execution have used, in order, and how many more there are.
-func (s *site) usage(ctx context.Context, e execution.Execution, files []execution.File) (rows []pages.Used, more int, err error) {
+// usage returns what the steps of an execution have used, in order, and how many more there are. What they used over time is drawn once
+// the execution has ended: its page is rendered at every change until then.
+func (s *site) usage(ctx context.Context, e execution.Execution, files []execution.File) (rows []pages.Used, more int) {
 	for _, a := range slices.Backward(words.Attempts(e)) {
 		for _, st := range a.Steps {
 			if st.Usage == nil {
@@ -32,6 +36,9 @@ func (s *site) usage(ctx context.Context, e execution.Execution, files []executi
 			rows = append(rows, pages.Used{Attempt: a.ID, Step: st})
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, drawFor)
+	defer cancel()
+	var reading sync.WaitGroup
 	for _, i := range longest(rows) {
 		row := &rows[i]
 		at := slices.IndexFunc(files, func(f execution.File) bool {
@@ -41,11 +48,12 @@ func (s *site) usage(ctx context.Context, e execution.Execution, files []executi
 			continue
 		}
 		row.File = &files[at]
-		if row.Samples, err = s.samples(ctx, e, files[at]); err != nil {
-			return nil, 0, err
+		if e.Status.Terminal() {
+			reading.Go(func() { row.Samples = s.samples(ctx, files[at]) })
 		}
 	}
-	return rows, more, nil
+	reading.Wait()
+	return rows, more
 }
 
 // longest returns which rows are drawn.
@@ -59,20 +67,20 @@ func longest(rows []pages.Used) []int {
 	return order[:min(len(order), usageDrawn)]
 }
 
-// samples reads a record. One that is not stored any more, or that nobody can read, is not drawn: the totals are there still.
-func (s *site) samples(ctx context.Context, e execution.Execution, f execution.File) ([]usage.Sample, error) {
-	_, body, err := s.History.OpenFile(ctx, e.ID, f.ID)
-	if fault.Is(err, fault.NotFound) {
-		return nil, nil
-	}
+// samples reads a record. One that is not stored any more, or that nobody can read now, is not drawn: the totals are there still.
+func (s *site) samples(ctx context.Context, f execution.File) []usage.Sample {
+	body, err := s.History.Content(ctx, f)
 	if err != nil {
-		return nil, fmt.Errorf("open record: %w", err)
+		if !fault.Is(err, fault.NotFound) {
+			s.Log.WarnContext(ctx, "record of a step not opened", "file", f.ID, "error", err)
+		}
+		return nil
 	}
 	defer func() { _ = body.Close() }()
 	list, err := usage.Parse(body)
 	if err != nil {
 		s.Log.WarnContext(ctx, "record of a step not readable", "file", f.ID, "error", err)
-		return nil, nil
+		return nil
 	}
-	return list, nil
+	return list
 }

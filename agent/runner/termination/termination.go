@@ -59,17 +59,18 @@ type Usage struct {
 	Note      string `json:"n,omitempty"`
 }
 
-// Encode returns the message in at most MaxSize bytes: it shortens reasons first and leaves out what steps have used, then the last
-// steps that passed or were skipped, which it counts in Left.
+// Encode returns the message in at most MaxSize bytes: it leaves out what steps have used first, then shortens reasons, without which
+// nobody knows why a step failed, then leaves out the last steps that passed or were skipped, which it counts in Left.
 func Encode(m Message) ([]byte, error) {
 	m.Version = version
+	whole := true
 	for limit := 200; ; limit /= 2 {
 		c := m
 		c.Reason = cut(m.Reason, 2*limit)
 		c.Steps = make([]Step, len(m.Steps))
 		for i, s := range m.Steps {
 			s.Reason = cut(s.Reason, limit)
-			if limit == 0 {
+			if !whole {
 				s.Usage = nil
 			}
 			c.Steps[i] = s
@@ -80,6 +81,10 @@ func Encode(m Message) ([]byte, error) {
 		}
 		if len(b) <= MaxSize {
 			return b, nil
+		}
+		if whole {
+			whole, limit = false, 400 // once more without
+			continue
 		}
 		if limit == 0 {
 			m.Steps = drop(m.Steps)

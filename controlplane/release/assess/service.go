@@ -17,9 +17,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/release/policy"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
 	"github.com/seatrial/seatrial/controlplane/tenant"
-	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
-	"github.com/seatrial/seatrial/controlplane/workflow/parse"
 )
 
 const (
@@ -267,84 +265,6 @@ func (s *Service) Input(ctx context.Context, application, version string) (verdi
 		return verdict.Input{}, fmt.Errorf("get release %s %s: %w", application, version, err)
 	}
 	return s.input(ctx, r)
-}
-
-// exact leaves policies that are for certain targets, when there are any among those that apply.
-func exact(docs []*document.ReadinessPolicyDocument, records []workflow.Record) ([]*document.ReadinessPolicyDocument, []workflow.Record) {
-	var found []*document.ReadinessPolicyDocument
-	var from []workflow.Record
-	for i, doc := range docs {
-		if len(doc.Spec.AppliesTo.Targets) > 0 {
-			found, from = append(found, doc), append(from, records[i])
-		}
-	}
-	if len(found) == 0 {
-		return docs, records
-	}
-	return found, from
-}
-
-// aim says what is to go where.
-func aim(r release.Request) string {
-	if len(r.Targets) == 0 {
-		return r.Application
-	}
-	return r.Application + " for " + strings.Join(r.Targets, ", ")
-}
-
-// policyFor returns the policy that a release is held to.
-func (s *Service) policyFor(ctx context.Context, r release.Request) (*document.ReadinessPolicyDocument, verdict.Policy, error) {
-	records, err := s.store.Policies(ctx)
-	if err != nil {
-		return nil, verdict.Policy{}, fmt.Errorf("read policies: %w", err)
-	}
-	var found []*document.ReadinessPolicyDocument
-	var from []workflow.Record
-	for _, record := range records {
-		if r.Policy != "" && record.Name != r.Policy {
-			continue
-		}
-		read := parse.Read([]byte(record.Source))
-		doc, ok := read.Value.(*document.ReadinessPolicyDocument)
-		if !ok || len(read.Faults) > 0 {
-			return nil, verdict.Policy{}, fault.New(fault.Invalid, "this version cannot read the policy %s", record.Name).
-				WithField("policy").WithHint("Apply it again to see what is wrong with it.")
-		}
-		switch {
-		case policy.Match(doc, r.Application, r.Targets):
-			found, from = append(found, doc), append(from, record)
-		case r.Policy != "":
-			return nil, verdict.Policy{}, fault.New(fault.Invalid, "the policy %s does not apply to %s", r.Policy, aim(r)).WithField("policy").
-				WithHint("It says in spec.appliesTo which releases it is for.")
-		}
-	}
-	found, from = exact(found, from)
-	if err := one(r, from); err != nil {
-		return nil, verdict.Policy{}, err
-	}
-	frozen := policy.FromDocument(found[0])
-	frozen.Revision, frozen.Digest = from[0].Revision, from[0].Digest
-	return found[0], frozen, nil
-}
-
-// one says what to do when there is not exactly one policy.
-func one(r release.Request, found []workflow.Record) error {
-	switch {
-	case len(found) == 1:
-		return nil
-	case len(found) > 1:
-		var names []string
-		for _, record := range found {
-			names = append(names, record.Name)
-		}
-		return fault.New(fault.Invalid, "the policies %s all apply to %s", strings.Join(names, ", "), r.Application).WithField("policy").
-			WithHint("Name the one that the release is held to: --policy %s.", names[0])
-	case r.Policy != "":
-		return fault.New(fault.NotFound, "there is no readiness policy %q", r.Policy).WithField("policy").
-			WithHint("List what there is with: seatrial get policies.")
-	}
-	return fault.New(fault.NotFound, "no readiness policy applies to %s", r.Application).WithField("application").
-		WithHint("Say what a release of it has to show, in a document of kind ReadinessPolicy, and apply it with: seatrial apply -f policy.yaml.")
 }
 
 // cells resolves the requirements of a policy against the catalog and the history.

@@ -160,6 +160,7 @@ func fleet() map[string]func(t *testing.T, f *fixture) {
 			}
 		},
 		"EnvironmentsAreApplied": appliedEnvironments,
+		"EnrolledAgain":          enrolledAgain,
 		"BootstrapTokenIsSpentOnce": func(t *testing.T, f *fixture) {
 			arrival := cluster.Arrival{TokenHash: hash("st_boot_harbour"), PublicKey: make([]byte, 32), ClusterUID: "uid-harbour"}
 			got, err := f.SpendBootstrap(t.Context(), arrival)

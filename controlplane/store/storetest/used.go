@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 )
 
@@ -50,6 +52,37 @@ func appliedEnvironments(t *testing.T, f *fixture) {
 	stranger := tenant.WithViewer(t.Context(), tenant.Viewer{Kind: tenant.KindMember, Organization: uuid.New(), Role: tenant.RoleOwner})
 	if _, _, _, err := f.ApplyEnvironment(stranger, e); err == nil {
 		t.Error("another organization uses the cluster of this one")
+	}
+}
+
+// enrolledAgain holds that a cluster gets another token although a document has moved the environment that it was enrolled with, and that
+// this changes nothing of the environment.
+func enrolledAgain(t *testing.T, f *fixture) {
+	other, _ := f.enroll(t, "second", "production")
+	n, last := 0, ""
+	again := func(name string) (cluster.Cluster, cluster.Environment, error) {
+		n++
+		last = fmt.Sprint("again ", n)
+		return f.EnrollCluster(f.as(t), cluster.Enrolment{
+			Name: name, Environment: "staging", Namespace: "tests", TokenHash: hash(last), ExpiresAt: f.now.Add(time.Hour),
+		})
+	}
+	e := cluster.Environment{Name: "staging", ClusterID: f.cluster.ID, ClusterName: f.cluster.Name, Namespace: "shop", Digest: "d1", Source: "kind: Environment"}
+	for _, to := range []cluster.Cluster{f.cluster, other} {
+		e.ClusterID, e.ClusterName, e.Digest = to.ID, to.Name, "of "+to.Name
+		if _, _, _, err := f.ApplyEnvironment(f.as(t), e); err != nil {
+			t.Fatal(err)
+		}
+		c, place, err := again(f.cluster.Name)
+		if err != nil || c.ID != f.cluster.ID || place.ID != f.env.ID || place.ClusterName != to.Name || place.Namespace != "shop" {
+			t.Fatalf("in %s: %+v, %+v, %v", to.Name, c, place, err)
+		}
+	}
+	if _, err := f.SpendBootstrap(t.Context(), cluster.Arrival{TokenHash: hash(last), PublicKey: make([]byte, 32)}); err != nil {
+		t.Errorf("the last token: %v", err)
+	}
+	if _, _, err := again("third"); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a new cluster with an environment of another one: %v", err)
 	}
 }
 

@@ -141,8 +141,8 @@ type ReadinessPolicySpec struct {
 type AppliesTo struct {
 	// Applications, as patterns: * stops at a slash, ** does not.
 	Applications []string `json:"applications" rule:"required,rule=glob,max=100"`
-	// Only releases that are to go to one of these targets, such as production. Without it, releases for whatever target. Where policies
-	// with and without targets apply, those with targets do.
+	// Only releases that are to go to these targets, such as production, and nowhere else. Without it, releases for whatever target; but a
+	// target that any policy for the application names is no matter of those without: a release is held to one policy for all its targets.
 	Targets []string `json:"targets,omitempty" rule:"rule=label,max=100"`
 }
 

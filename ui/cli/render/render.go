@@ -87,7 +87,7 @@ func Sheet(w io.Writer, header []string, rows [][]string) error {
 	for _, r := range rows {
 		line := make([]string, len(r))
 		for i, cell := range r {
-			if cell != "" && strings.ContainsRune("=+@", rune(cell[0])) {
+			if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
 				cell = "'" + cell
 			}
 			line[i] = cell

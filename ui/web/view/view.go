@@ -49,6 +49,8 @@ type History interface {
 	Files(ctx context.Context, id execution.ID) ([]execution.File, error)
 	// OpenFile returns a file of the execution with its content; the caller closes it.
 	OpenFile(ctx context.Context, id execution.ID, file uuid.UUID) (execution.File, io.ReadCloser, error)
+	// Content returns what is in a file that Files has listed; the caller closes it.
+	Content(ctx context.Context, f execution.File) (io.ReadCloser, error)
 	// Archive writes all files of the execution as one zip archive.
 	Archive(ctx context.Context, e execution.Execution, w io.Writer) error
 }

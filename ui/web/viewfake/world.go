@@ -40,6 +40,8 @@ type World struct {
 	WaiveErr  error // what Waive answers when set
 	// QuarantineErr is what changes of a quarantine answer when set.
 	QuarantineErr error
+	// Unreadable is what opening a file answers when set.
+	Unreadable error
 
 	Now         func() time.Time
 	mu          sync.Mutex
@@ -56,6 +58,7 @@ type World struct {
 	enrolled    []view.Enrollment
 	requests    []execution.Request
 	recorded    []audit.Entry
+	opened      int // files
 	readsLeft   int // how many log reads succeed; below zero for all
 }
 
@@ -225,16 +228,41 @@ func (w *World) OpenFile(ctx context.Context, id execution.ID, file uuid.UUID) (
 	}
 	for _, f := range w.Attached[id] {
 		if f.ID == file {
-			return f, io.NopCloser(bytes.NewReader(w.Contents[file])), nil
+			body, err := w.Content(ctx, f)
+			return f, body, err
 		}
 	}
 	return execution.File{}, nil, fault.New(fault.NotFound, "no such file")
+}
+
+// Content returns what is in a file, or fails with Unreadable.
+func (w *World) Content(ctx context.Context, f execution.File) (io.ReadCloser, error) {
+	if err := w.allowed(ctx); err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.opened++
+	if w.Unreadable != nil {
+		return nil, w.Unreadable
+	}
+	return io.NopCloser(bytes.NewReader(w.Contents[f.ID])), nil
+}
+
+// Opened returns how many files were opened.
+func (w *World) Opened() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.opened
 }
 
 // Archive writes the contents of all files one after the other.
 func (w *World) Archive(ctx context.Context, e execution.Execution, to io.Writer) error {
 	if err := w.allowed(ctx); err != nil {
 		return err
+	}
+	if w.Unreadable != nil {
+		return w.Unreadable
 	}
 	for _, f := range w.Attached[e.ID] {
 		if _, err := to.Write(w.Contents[f.ID]); err != nil {

@@ -1030,7 +1030,7 @@ type Usage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// CPU time of all its processes.
 	CpuMicros int64 `protobuf:"varint,1,opt,name=cpu_micros,json=cpuMicros,proto3" json:"cpu_micros,omitempty"`
-	// Of that time, how long its processes had to wait because of the CPU limit.
+	// Beside that time, how long its processes had to wait because of the CPU limit.
 	ThrottledMicros int64 `protobuf:"varint,2,opt,name=throttled_micros,json=throttledMicros,proto3" json:"throttled_micros,omitempty"`
 	// The most memory that it had at one moment, as the kernel cannot take it back, in bytes.
 	MemoryPeak int64 `protobuf:"varint,3,opt,name=memory_peak,json=memoryPeak,proto3" json:"memory_peak,omitempty"`
