@@ -1,10 +1,13 @@
 package storetest
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
@@ -115,8 +118,48 @@ func facts() map[string]func(t *testing.T, f *fixture) {
 				t.Errorf("unreliable %v, %v", got, err)
 			}
 		},
+		"StripsMadeAnewAreBounded": func(t *testing.T, f *fixture) {
+			f.now = time.Now() // ids tell the real time
+			n := f.request(t, "")
+			n.Runs[0].Retries = 1
+			f.enter(t, n)
+			f.begun(t)
+			lost := n.Runs[0].AttemptID
+			report := execution.File{Attempt: f.assigned(t).AttemptID, Step: 1, Kind: execution.FileReport, Path: "a.xml", SHA256: "aa", Grade: "consistent", Format: "junit", Blob: "b"}
+			save := func(list ...execution.TestResult) {
+				t.Helper()
+				if _, err := f.SaveFile(f.agent(t, f.cluster), report, list); err != nil {
+					t.Fatal(err)
+				}
+			}
+			long := execution.TestResult{ID: idOf(t, f.now.AddDate(0, 0, -100)), Key: "old", Outcome: "passed"}
+			many := []execution.TestResult{long}
+			for range testcase.MaxStrip + 10 {
+				many = append(many, execution.TestResult{Key: "k", Outcome: "passed"})
+			}
+			save(append(many, execution.TestResult{Key: "old", Outcome: "skipped"})...)
+			if got := f.strip(t, "k"); got != strings.Repeat("p", testcase.MaxStrip) {
+				t.Errorf("strip %q: one report lists it more often than a strip has outcomes", got)
+			}
+			report.Attempt = lost
+			save(execution.TestResult{Key: "k", Outcome: "failed"}, execution.TestResult{Key: "old", Outcome: "failed"})
+			f.lose(t, lost, execution.Errored, "NodeLost")
+			if got := f.strip(t, "k") + " " + f.strip(t, "old"); got != strings.Repeat("p", testcase.MaxStrip)+" s" {
+				t.Errorf("strips %q: the latest of some months", got)
+			}
+		},
 		"OldResultsGo": oldResultsGo,
 	}
+}
+
+// idOf makes an id of a time.
+func idOf(t *testing.T, at time.Time) uuid.UUID {
+	t.Helper()
+	made := id(t)
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(at.UnixMilli()))
+	copy(made[:6], ms[2:])
+	return made
 }
 
 // oldResultsGo proves what a sweep takes and what it leaves. Ids tell the real time, so the sweep is in the future.
