@@ -210,9 +210,19 @@ func digestText(s *record.Subject) string {
 	return strings.Join(slices.Compact(digests), " ")
 }
 
-// Quarantines returns those that are active at a time, newest first.
-func (s *Store) Quarantines(ctx context.Context, at time.Time) ([]testcase.Quarantine, error) {
-	rows, err := s.db.Read().Quarantine.Query().Where(quarantine.EndedAtIsNil(), quarantine.UntilGT(at)).
+// Quarantines returns those that are active now, newest first. It goes by what is stored, not by when: what another replica has made or
+// ended counts at once, whatever its clock says.
+func (s *Store) Quarantines(ctx context.Context, now time.Time) ([]testcase.Quarantine, error) {
+	return s.quarantines(ctx, quarantine.EndedAtIsNil(), quarantine.UntilGT(now))
+}
+
+// QuarantinesAt returns those that were active at a time of the past, newest first.
+func (s *Store) QuarantinesAt(ctx context.Context, at time.Time) ([]testcase.Quarantine, error) {
+	return s.quarantines(ctx, quarantine.CreatedAtLTE(at), quarantine.UntilGT(at), quarantine.Or(quarantine.EndedAtIsNil(), quarantine.EndedAtGT(at)))
+}
+
+func (s *Store) quarantines(ctx context.Context, where ...predicate.Quarantine) ([]testcase.Quarantine, error) {
+	rows, err := s.db.Read().Quarantine.Query().Where(where...).
 		Order(quarantine.ByID(entsql.OrderDesc())).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
