@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/release"
 	"github.com/seatrial/seatrial/controlplane/release/compare"
@@ -170,7 +171,7 @@ func momentOf(r release.Release, attempts []release.Attempt) (at time.Time, ende
 	for _, a := range attempts {
 		last := a.FinishedAt
 		if !a.Delivered && a.Status.Terminal() {
-			last = last.Add(late) // until then it was waited for
+			last = last.Add(execution.Late) // until then it was waited for
 		}
 		if last.After(at) {
 			at = last
