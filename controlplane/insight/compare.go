@@ -44,7 +44,7 @@ type Comparison struct {
 }
 
 // Compare says what is different between two executions. It is fault.NotFound when either is not there, or nothing before was green,
-// or their results are no longer kept, fault.Conflict while one of them runs or its reports arrive, and fault.Exhausted when they have too many tests.
+// fault.Conflict while one of them runs or its reports arrive, or when results are no longer kept, and fault.Exhausted when they have too many tests.
 func (s *Service) Compare(ctx context.Context, q Question) (c Comparison, err error) {
 	c = Comparison{Environment: q.Environment, LastGreen: q.Base == uuid.Nil}
 	if c.After, err = s.ended(ctx, q.Execution); err != nil {
@@ -135,14 +135,14 @@ func (s *Service) lastGreen(ctx context.Context, e execution.Execution, places m
 	if environment != "" {
 		where = "in " + environment
 	}
-	none := fmt.Sprintf("none of the last %d executions of %s before it has passed %s", looked, e.Workflow, where)
+	kind, none := fault.NotFound, fmt.Sprintf("none of the last %d executions of %s before it has passed %s", looked, e.Workflow, where)
 	switch {
 	case looked == 0:
 		none = fmt.Sprintf("there is no execution of %s before it", e.Workflow)
 	case gone > 0:
-		none = fmt.Sprintf("of the last %d executions of %s before it, the results of those that passed %s are no longer kept", looked, e.Workflow, where)
+		kind, none = fault.Conflict, fmt.Sprintf("of the last %d executions of %s before it, the results of those that passed %s are no longer kept", looked, e.Workflow, where)
 	}
-	return uuid.Nil, fault.New(fault.NotFound, "%s", none).WithField("base").WithHint("Name the execution to compare it with.")
+	return uuid.Nil, fault.New(kind, "%s", none).WithField("base").WithHint("Name the execution to compare it with.")
 }
 
 // kept reports whether the results of an execution are still there, if it had any.
@@ -163,7 +163,7 @@ func (s *Service) compare(ctx context.Context, c *Comparison, before, after comp
 			return fmt.Errorf("read the results of execution %s: %w", side.Execution.ID, err)
 		}
 		if len(side.Cases) == 0 && side.Execution.Tests.Total > 0 {
-			return fault.New(fault.NotFound, "the results of the execution %s are no longer kept", side.Execution.ID).
+			return fault.New(fault.Conflict, "the results of the execution %s are no longer kept", side.Execution.ID).
 				WithHint("Compare executions whose results are. Those that are evidence for a release are kept for longer.")
 		}
 		if len(side.Cases) > maxCases {

@@ -134,8 +134,8 @@ func TestService_Compare_Faults(t *testing.T) {
 		"BaseRunning": {insight.Question{Execution: red, Base: running}, fault.Conflict},
 		"Elsewhere":   {insight.Question{Execution: red, Environment: "moon"}, fault.Invalid},
 		"TooMany":     {insight.Question{Execution: red, Base: big}, fault.Exhausted},
-		"Swept":       {insight.Question{Execution: swept, Base: red}, fault.NotFound},
-		"BaseSwept":   {insight.Question{Execution: red, Base: swept}, fault.NotFound},
+		"Swept":       {insight.Question{Execution: swept, Base: red}, fault.Conflict},
+		"BaseSwept":   {insight.Question{Execution: red, Base: swept}, fault.Conflict},
 		"Arriving":    {insight.Question{Execution: early, Base: red}, fault.Conflict},
 		"NeverCame":   {insight.Question{Execution: late, Base: red}, ""},
 	} {
@@ -159,7 +159,7 @@ func TestService_Compare_LastGreenKept(t *testing.T) {
 		t.Errorf("%s, %v: want %s, not %s, which runs, or %s, which is gone", c.Before.ID, err, green, live, swept)
 	}
 	delete(w.cases, green)
-	if _, err := s.Compare(t.Context(), insight.Question{Execution: last}); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "no longer kept") {
+	if _, err := s.Compare(t.Context(), insight.Question{Execution: last}); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "no longer kept") {
 		t.Errorf("all are gone: %v", err)
 	}
 	for at, want := range []string{"no execution of smoke before", "the last 1 execution"} {

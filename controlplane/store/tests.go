@@ -275,13 +275,14 @@ func endQuarantines(ctx context.Context, tx *db.Tx, test, by string, at time.Tim
 
 // staleBy has the releases decided anew for which results of a test are evidence.
 func (s *Store) staleBy(ctx context.Context, tx *db.Tx, test, cause string) error {
+	since := s.now().Add(-2 * openFor) // what a release rests upon is not that much older than itself
 	ids, err := tx.Release.Query().Where(release.CreatedAtGT(s.now().Add(-openFor)), func(sel *entsql.Selector) {
 		links, runs, found := entsql.Table(releaseexecution.Table), entsql.Table(execution.Table), entsql.Table(testresult.Table)
 		sel.Where(entsql.In(sel.C(release.FieldID), entsql.Select(links.C(releaseexecution.FieldReleaseID)).From(links).
 			Join(runs).OnP(entsql.Or(entsql.ColumnsEQ(links.C(releaseexecution.FieldExecutionID), runs.C(execution.FieldID)),
 			entsql.ColumnsEQ(links.C(releaseexecution.FieldExecutionID), runs.C(execution.FieldRootID)))).
 			Join(found).On(runs.C(execution.FieldID), found.C(testresult.FieldExecutionID)).
-			Where(entsql.EQ(found.C(testresult.FieldTestKey), test))))
+			Where(entsql.And(entsql.EQ(found.C(testresult.FieldTestKey), test), entsql.GTE(found.C(testresult.FieldID), firstID(since))))))
 	}).IDs(ctx)
 	if err != nil {
 		return err

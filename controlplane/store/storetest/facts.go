@@ -148,7 +148,8 @@ func facts() map[string]func(t *testing.T, f *fixture) {
 				t.Errorf("strips %q: the latest of some months", got)
 			}
 		},
-		"OldResultsGo": oldResultsGo,
+		"OldResultsGo":         oldResultsGo,
+		"LastResultsOfAllStay": lastResultsStay,
 	}
 }
 
@@ -169,6 +170,12 @@ func oldResultsGo(t *testing.T, f *fixture) {
 	r := f.releasing(t, "1.0", "", shopImage)
 	evidence := f.reported(t, execution.TestResult{Key: "k", Name: "pays", Outcome: "failed"}, subject(f.now, shopImage))
 	other := f.reported(t, execution.TestResult{Key: "gone", Outcome: "failed"}, nil)
+	newer := func() { // the last ones of a workflow stay
+		for range 10 {
+			f.reported(t, execution.TestResult{Outcome: "passed"}, nil)
+		}
+	}
+	newer()
 	left := func(id execution.ID) int {
 		t.Helper()
 		list, _, err := f.Results(f.as(t), id, nil, 10, "")
@@ -212,7 +219,41 @@ func oldResultsGo(t *testing.T, f *fixture) {
 	if left(late) != 1 || f.strip(t, "late") != "p" {
 		t.Error("what comes in late is refused")
 	}
-	if swept := sweep(keep); left(late) != 0 || swept.Results != 1 {
+	newer()
+	if swept := sweep(keep); left(late) != 0 || swept.Results != 11 {
 		t.Errorf("late: %+v", swept)
+	}
+}
+
+// lastResultsStay proves that a sweep leaves the results of the last executions of each workflow: they tell which tests there are, so a
+// release of today misses one that is not run any more.
+func lastResultsStay(t *testing.T, f *fixture) {
+	system := tenant.System(t.Context())
+	f.now = time.Now()
+	first := f.reported(t, execution.TestResult{Key: "first", Name: "first", Outcome: "passed"}, nil)
+	for range 9 {
+		f.reported(t, execution.TestResult{Key: "k", Name: "pays", Outcome: "passed"}, nil)
+	}
+	f.now = f.now.Add(keep + 62*24*time.Hour)
+	left := func() int {
+		t.Helper()
+		if _, err := f.SweepResults(system, keep); err != nil {
+			t.Fatal(err)
+		}
+		list, _, err := f.Results(f.as(t), first, nil, 10, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	if left() != 1 {
+		t.Error("the tenth last execution is gone")
+	}
+	if known, err := f.KnownTests(f.as(t), "smoke", "staging"); err != nil || len(known) != 2 {
+		t.Errorf("known tests %+v, %v", known, err)
+	}
+	f.reported(t, execution.TestResult{Key: "k", Name: "pays", Outcome: "passed"}, nil)
+	if left() != 0 {
+		t.Error("the eleventh last execution is left")
 	}
 }
