@@ -76,6 +76,9 @@ type Run struct {
 	Attempts    []Attempt
 }
 
+// Late is how long the reports of an attempt are waited for after its end. Then it speaks with what is there.
+const Late = 10 * time.Minute
+
 // Attempt is one try of a run: one Job.
 type Attempt struct {
 	ID         AttemptID

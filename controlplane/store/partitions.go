@@ -19,7 +19,7 @@ const (
 	monthsAhead = 3
 	// restOfResults is the partition of what belongs to no other.
 	restOfResults = "test_results_rest"
-	// keptResults begins the names of partitions that hold nothing but evidence.
+	// keptResults begins the names of partitions that hold nothing but what is spared.
 	keptResults = "test_results_kept_"
 )
 
@@ -73,7 +73,7 @@ func (s *Store) makeMonth(ctx context.Context, tx *db.Tx, m month) error {
 		"ALTER TABLE test_results ATTACH PARTITION "+m.name+" "+m.bounds)
 }
 
-// dropMonths removes the partitions that end before an id. What is evidence in one takes its place. It returns the partitions that may
+// dropMonths removes the partitions that end before an id. What is spared in one takes its place. It returns the partitions that may
 // have other results of that time all the same: what came in late.
 func (s *Store) dropMonths(ctx context.Context, before uuid.UUID) (dropped int, late []string, err error) {
 	list := func() (known []month, err error) {
@@ -108,7 +108,7 @@ func (s *Store) dropMonths(ctx context.Context, before uuid.UUID) (dropped int, 
 	return dropped, late, nil
 }
 
-// dropMonth copies the evidence of a partition before it takes the lock for which everybody has to wait, and then exchanges the two. An
+// dropMonth copies what is spared of a partition before it takes the lock for which everybody has to wait, and then exchanges the two. An
 // execution this old is linked with no further release.
 func (s *Store) dropMonth(ctx context.Context, tx *db.Tx, m month) error {
 	if known, err := months(ctx, tx); err != nil || !slices.Contains(known, m) {
@@ -121,7 +121,7 @@ func (s *Store) dropMonth(ctx context.Context, tx *db.Tx, m month) error {
 		"SELECT seatrial_protect('"+kept+"')"); err != nil {
 		return err
 	}
-	n, err := s.exec(ctx, tx, "INSERT INTO "+kept+" SELECT * FROM "+m.name+" WHERE execution_id IN "+evidenced)
+	n, err := s.exec(ctx, tx, "INSERT INTO "+kept+" SELECT * FROM "+m.name+" WHERE execution_id IN "+s.spared())
 	if err != nil {
 		return err
 	}

@@ -164,6 +164,8 @@ func (TestResult) Indexes() []ent.Index {
 		// Most results pass at once: the others are few.
 		index.Fields("organization_id", "id").
 			Annotations(entsql.IndexWhere("outcome IN ('failed', 'errored', 'timed_out') OR earlier IS NOT NULL")),
+		// Failures that are alike are counted wherever one is shown.
+		index.Fields("organization_id", "fingerprint", "id").Annotations(entsql.IndexWhere("fingerprint <> ''")),
 	}
 }
 

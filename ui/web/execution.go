@@ -48,9 +48,7 @@ func (s *site) execution(w http.ResponseWriter, r *http.Request, m view.Member) 
 	if p.TestsNext = following(r.URL, "tests", next); p.TestsNext != "" {
 		p.TestsNext += "#tests"
 	}
-	if p.Alike, err = s.othersAlike(r.Context(), p.Tests); err != nil {
-		return err
-	}
+	p.Alike = s.othersAlike(r.Context(), p.Tests)
 	if p.Files, err = s.History.Files(r.Context(), e.ID); err != nil {
 		return err
 	}

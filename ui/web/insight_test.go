@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -8,6 +9,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/ui/web"
+	"github.com/seatrial/seatrial/ui/web/view"
 	"github.com/seatrial/seatrial/ui/web/viewfake"
 )
 
@@ -24,6 +27,30 @@ func TestCompare(t *testing.T) {
 	named := s.get(t, at(viewfake.Failed)+"/compare?with="+viewfake.ExecutionID(viewfake.Green).String()+"&environment=staging-eu")
 	says(t, named, []string{"Newly failing: 2"}, []string{">the last green one<"})
 	wellFormed(t, named.body)
+}
+
+// unsteady is insight that cannot count.
+type unsteady struct{ view.Insight }
+
+func (unsteady) Alike(context.Context, []string) (map[string]int, error) {
+	return nil, fault.New(fault.Unavailable, "the database is busy")
+}
+
+// TestExecution_WithoutCounts proves that a page of an execution is shown when nobody can count what fails alike.
+func TestExecution_WithoutCounts(t *testing.T) {
+	t.Parallel()
+	w := viewfake.Sample()
+	o := options(w, "")
+	o.Insight = unsteady{w.Insight()}
+	handler, err := web.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := setup(t, w)
+	s.handler = handler
+	if got := s.get(t, at(viewfake.Failed)); got.code != http.StatusOK || !strings.Contains(got.body, "charged 2 times") {
+		t.Errorf("status %d", got.code)
+	}
 }
 
 // TestCompare_Faults proves that what cannot be compared is said where another one can be chosen.

@@ -1485,6 +1485,14 @@ var (
 					Where: "outcome IN ('failed', 'errored', 'timed_out') OR earlier IS NOT NULL",
 				},
 			},
+			{
+				Name:    "testresult_organization_id_fingerprint_id",
+				Unique:  false,
+				Columns: []*schema.Column{TestResultsColumns[18], TestResultsColumns[11], TestResultsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "fingerprint <> ''",
+				},
+			},
 		},
 	}
 	// TestStripsColumns holds the columns for the "test_strips" table.
