@@ -86,11 +86,11 @@ func Run(ctx context.Context, args []string, o Options) error {
 	root.SetOut(o.Out)
 	root.SetErr(o.Err)
 	organizations := &cobra.Command{Use: "org", Short: "Create, suspend, export and delete organizations"}
-	organizations.AddCommand(c.list(), c.create(), c.suspend(), c.resume(), c.export(), c.remove())
+	organizations.AddCommand(c.list(), c.create(), c.suspend(), c.resume(), c.export(), c.remove()) //nolint:contextcheck // cobra carries the context in the command
 	members := &cobra.Command{Use: "member", Short: "Help members who cannot sign in"}
-	members.AddCommand(c.resetPassword())
-	root.AddCommand(organizations, members, c.rotateKeys())
-	return root.ExecuteContext(ctx) //nolint:wrapcheck // it speaks for itself
+	members.AddCommand(c.resetPassword())                   //nolint:contextcheck // cobra carries the context in the command
+	root.AddCommand(organizations, members, c.rotateKeys()) //nolint:contextcheck // cobra carries the context in the command
+	return root.ExecuteContext(ctx)                         //nolint:wrapcheck // it speaks for itself
 }
 
 // do opens the instance, runs an action that goes on record under a name, and closes it.

@@ -84,7 +84,7 @@ func (s *Store) exportTable(ctx context.Context, t *entschema.Table, of tenant.I
 			names = append(names, `"`+c.Name+`"`)
 		}
 	}
-	query := fmt.Sprintf(`SELECT %s FROM "%s" WHERE "%s" = ? ORDER BY "%s"`, strings.Join(names, ", "), t.Name, ownerColumn, t.PrimaryKey[0].Name) //nolint:gosec // G201: names of the schema
+	query := fmt.Sprintf(`SELECT %s FROM "%s" WHERE "%s" = ? ORDER BY "%s"`, strings.Join(names, ", "), t.Name, ownerColumn, t.PrimaryKey[0].Name)
 	if s.db.Locking() {
 		query = "SELECT row_to_json(r)::text FROM (" + query + ") AS r"
 	}
@@ -157,13 +157,13 @@ func (s *Store) DeleteOrganization(ctx context.Context, of tenant.ID, removed fu
 	}
 	tables, circular := estate()
 	for _, r := range circular {
-		statement := fmt.Sprintf(`UPDATE "%[1]s" SET "%[2]s" = NULL WHERE id IN (SELECT id FROM "%[1]s" WHERE "%[3]s" = ? AND "%[2]s" IS NOT NULL LIMIT %[4]d)`, r.table, r.column, ownerColumn, estateBatch) //nolint:gosec // G201: names of the schema
+		statement := fmt.Sprintf(`UPDATE "%[1]s" SET "%[2]s" = NULL WHERE id IN (SELECT id FROM "%[1]s" WHERE "%[3]s" = ? AND "%[2]s" IS NOT NULL LIMIT %[4]d)`, r.table, r.column, ownerColumn, estateBatch)
 		if err := s.batches(ctx, statement, of, func(int64) {}); err != nil {
 			return fmt.Errorf("forget %s of %s: %w", r.column, r.table, err)
 		}
 	}
 	for _, t := range tables {
-		statement := fmt.Sprintf(`DELETE FROM "%[1]s" WHERE id IN (SELECT id FROM "%[1]s" WHERE "%[2]s" = ? LIMIT %[3]d)`, t.Name, ownerColumn, estateBatch) //nolint:gosec // G201: names of the schema
+		statement := fmt.Sprintf(`DELETE FROM "%[1]s" WHERE id IN (SELECT id FROM "%[1]s" WHERE "%[2]s" = ? LIMIT %[3]d)`, t.Name, ownerColumn, estateBatch)
 		if err := s.batches(ctx, statement, of, func(n int64) { removed(t.Name, n) }); err != nil {
 			return fmt.Errorf("delete rows of %s: %w", t.Name, err)
 		}

@@ -46,6 +46,7 @@ func letterOf(outcome string, tries bool) byte {
 		letter = 'b'
 	case results.InfraError:
 		letter = 'i'
+	case results.Cancelled: // the one that letter begins as
 	}
 	if tries {
 		letter -= 'a' - 'A'
