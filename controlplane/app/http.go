@@ -15,6 +15,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/api"
 	"github.com/seatrial/seatrial/controlplane/catalog"
+	"github.com/seatrial/seatrial/controlplane/certs"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/release/attest/key"
 	"github.com/seatrial/seatrial/controlplane/telemetry"
@@ -38,11 +39,11 @@ func (p *parts) serveHTTP(ctx context.Context) error {
 	}
 	var secure *tls.Config
 	if p.Config.TLSCert != "" {
-		pair, err := tls.LoadX509KeyPair(p.Config.TLSCert, p.Config.TLSKey)
+		files, err := certs.OpenFiles(p.Config.TLSCert, p.Config.TLSKey, time.Now, p.log)
 		if err != nil {
 			return fmt.Errorf("--tls-cert: %w", err)
 		}
-		secure = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
+		secure = files.TLS()
 	}
 	if p.Config.MetricsListen != "" && p.Config.MetricsListen != p.Config.Listen {
 		if _, err := p.listenHTTP(ctx, p.metricsHandler(), p.Config.MetricsListen, "metrics-listen", nil); err != nil {

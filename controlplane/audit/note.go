@@ -41,6 +41,16 @@ func (n *Note) By(v tenant.Viewer) {
 	n.entry.Organization, n.entry.Actor = v.Organization, ActorOf(v)
 }
 
+// In says whose record an action goes to, when it is another organization's than the actor's: an operator has none.
+func (n *Note) In(organization tenant.ID) {
+	if n == nil {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.entry.Organization = organization
+}
+
 // On says what is acted on. What is empty leaves what was said before.
 func (n *Note) On(o Object) {
 	if n == nil {

@@ -33,6 +33,26 @@ func NewDir(dir string) (*Dir, error) {
 	return &Dir{root: root}, nil
 }
 
+// OpenDir opens a directory that another process may be writing to: nothing of it is cleared.
+func OpenDir(dir string) (*Dir, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open blob directory: %w", err)
+	}
+	return &Dir{root: root}, nil
+}
+
+// DeleteAll removes everything below a folder, such as org/ID; nothing there is no error.
+func (d *Dir) DeleteAll(_ context.Context, folder string) error {
+	if err := check(folder); err != nil {
+		return err
+	}
+	if err := d.root.RemoveAll(folder); err != nil {
+		return fmt.Errorf("delete all of %s: %w", folder, err)
+	}
+	return nil
+}
+
 // Close releases the directory.
 func (d *Dir) Close() error { return d.root.Close() }
 

@@ -93,3 +93,19 @@ func (s *S3) Delete(ctx context.Context, key string) error {
 	}
 	return nil
 }
+
+// DeleteAll removes everything below a folder, such as org/ID; nothing there is no error.
+func (s *S3) DeleteAll(ctx context.Context, folder string) error {
+	if err := check(folder); err != nil {
+		return err
+	}
+	for object := range s.client.ListObjectsIter(ctx, s.bucket, minio.ListObjectsOptions{Prefix: folder + "/", Recursive: true}) {
+		if object.Err != nil {
+			return fmt.Errorf("list %s: %w", folder, object.Err)
+		}
+		if err := s.Delete(ctx, object.Key); err != nil {
+			return err
+		}
+	}
+	return nil
+}

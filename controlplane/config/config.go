@@ -106,9 +106,22 @@ func Parse(args []string, env func(string) (string, bool), version string, out i
 	return c, errors.Join(append(faults, c.check()...)...)
 }
 
+// Flags returns a configuration and the flags that fill it, for commands beside the server's. Once they are parsed, call Finish.
+func Flags() (*Config, *pflag.FlagSet) {
+	c := &Config{}
+	return c, c.flags()
+}
+
+// Finish reads from the environment what no flag said, completes what is left out and checks the whole.
+func (c *Config) Finish(flags *pflag.FlagSet, env func(string) (string, bool)) error {
+	faults := fromEnvironment(flags, env)
+	c.complete()
+	return errors.Join(append(faults, c.check()...)...)
+}
+
 func usage(flags *pflag.FlagSet, out io.Writer) {
 	_, _ = fmt.Fprint(out, "seatrial-controlplane runs tests on Kubernetes clusters: pages, API and the agents' port.\n\n",
-		"It works without any flag. Each flag can be given as ", envPrefix, "<FLAG_NAME> in the environment as well.\n\n", flags.FlagUsages())
+		"It works without any flag. Commands for its operator: org, member, rotate-keys; each has --help. Each flag can be given as ", envPrefix, "<FLAG_NAME> in the environment as well.\n\n", flags.FlagUsages())
 }
 
 // fromEnvironment sets the flags that were not given from the environment.

@@ -74,8 +74,11 @@ func memberRecord(row *db.Member) tenant.Member {
 // CreateToken stores a token of the team with a name, or of the viewer's own team when the name is empty.
 func (s *Store) CreateToken(ctx context.Context, t tenant.Token) (made tenant.Token, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		owner, err := teamFor(ctx, tx.Team.Query(), t.TeamName)
+		owner, err := teamFor(ctx, tx.Team.Query().WithOrganization(), t.TeamName)
 		if err != nil {
+			return err
+		}
+		if err := admitted(owner.Edges.Organization); err != nil {
 			return err
 		}
 		row, err := createToken(ctx, tx, owner, t)
@@ -103,9 +106,12 @@ func createToken(ctx context.Context, tx *db.Tx, owner *db.Team, t tenant.Token)
 
 // TokenByHash finds a token of any organization: a bearer says nothing else.
 func (s *Store) TokenByHash(ctx context.Context, hash []byte) (tenant.Token, error) {
-	row, err := s.db.Read().APIToken.Query().Where(apitoken.Hash(hash)).WithTeam().Only(tenant.System(ctx))
+	row, err := s.db.Read().APIToken.Query().Where(apitoken.Hash(hash)).WithTeam().WithOrganization().Only(tenant.System(ctx))
 	if err != nil {
 		return tenant.Token{}, database.Fault(err)
+	}
+	if err := admitted(row.Edges.Organization); err != nil {
+		return tenant.Token{}, err
 	}
 	return tokenRecord(row, row.Edges.Team.Name), nil
 }

@@ -43,7 +43,7 @@ func (s *Store) TakeCommands(ctx context.Context, epoch int64, limit int, resend
 			return err
 		}
 		if limit > 0 {
-			starts, err := s.due(ctx, tx, limit, due, agentcommand.Kind(string(record.Start)), agentcommand.Not(cancelled()))
+			starts, err := s.due(ctx, tx, limit, due, agentcommand.Kind(string(record.Start)), agentcommand.Not(cancelled()), ofActive())
 			if err != nil {
 				return err
 			}
@@ -79,7 +79,7 @@ func (s *Store) WaitingCommands(ctx context.Context, ids []record.ID, resend tim
 	var out []record.ID
 	err := s.db.Read().AgentCommand.Query().
 		Where(agentcommand.ClusterIDIn(ids...), waiting(s.now().Add(-resend)),
-			agentcommand.Or(agentcommand.KindNEQ(string(record.Start)), agentcommand.Not(cancelled()))).
+			agentcommand.Or(agentcommand.KindNEQ(string(record.Start)), agentcommand.And(agentcommand.Not(cancelled()), ofActive()))).
 		Unique(true).Select(agentcommand.FieldClusterID).Scan(tenant.System(ctx), &out)
 	return out, database.Fault(err)
 }

@@ -16,6 +16,13 @@ import (
 func (s *Store) CreateSession(ctx context.Context, m tenant.Member, expires time.Time) (id uuid.UUID, err error) {
 	ctx = tenant.System(ctx)
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		of, err := tx.Organization.Get(ctx, m.Organization)
+		if err != nil {
+			return err
+		}
+		if err := admitted(of); err != nil {
+			return err
+		}
 		row, err := tx.MemberSession.Create().SetOrganizationID(m.Organization).SetMemberID(m.ID).SetExpiresAt(expires.UTC()).Save(ctx)
 		if err != nil {
 			return err
@@ -29,10 +36,13 @@ func (s *Store) CreateSession(ctx context.Context, m tenant.Member, expires time
 // SessionMember returns the member of a sign-in that has not ended, or fault.NotFound.
 func (s *Store) SessionMember(ctx context.Context, id uuid.UUID) (tenant.Member, error) {
 	row, err := s.db.Read().MemberSession.Query().
-		Where(membersession.ID(id), membersession.EndedAtIsNil(), membersession.ExpiresAtGT(s.now())).WithMember().
+		Where(membersession.ID(id), membersession.EndedAtIsNil(), membersession.ExpiresAtGT(s.now())).WithMember().WithOrganization().
 		Only(tenant.System(ctx))
 	if err != nil {
 		return tenant.Member{}, missing(err, "session", id)
+	}
+	if err := admitted(row.Edges.Organization); err != nil {
+		return tenant.Member{}, err
 	}
 	return memberRecord(row.Edges.Member), nil
 }

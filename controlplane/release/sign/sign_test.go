@@ -2,7 +2,6 @@ package sign_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -219,14 +218,14 @@ func TestService_RevokeKey(t *testing.T) {
 	w.now = w.now.Add(time.Minute)
 	admin := w.as(t, tenant.ScopeAdmin)
 	for name, tc := range map[string]struct {
-		ctx        context.Context
+		scope      tenant.Scope
 		id, reason string
 		kind       fault.Kind
 	}{
-		"Scope": {w.as(t, tenant.ScopeRelease), id, "why", fault.Forbidden}, "Unknown": {admin, "0123", "why", fault.NotFound},
-		"NoReason": {admin, id, " ", fault.Invalid},
+		"Scope": {tenant.ScopeRelease, id, "why", fault.Forbidden}, "Unknown": {tenant.ScopeAdmin, "0123", "why", fault.NotFound},
+		"NoReason": {tenant.ScopeAdmin, id, " ", fault.Invalid},
 	} {
-		if _, err := w.service.RevokeKey(tc.ctx, tc.id, tc.reason, true); !fault.Is(err, tc.kind) {
+		if _, err := w.service.RevokeKey(w.as(t, tc.scope), tc.id, tc.reason, true); !fault.Is(err, tc.kind) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -183,3 +183,44 @@ func auditHostileText(t *testing.T, f *fixture) {
 	}
 	f.record(t)
 }
+
+// suspension proves that a suspended organization starts nothing, and that what waited is started afterwards.
+func suspension() map[string]func(*testing.T, *fixture) {
+	return map[string]func(*testing.T, *fixture){"StartsAreHeld": func(t *testing.T, f *fixture) {
+		agent := f.agent(t, f.cluster)
+		epoch, err := f.OpenSession(agent, cluster.Hello{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.queued(t)
+		starts := func() int {
+			t.Helper()
+			got, err := f.TakeCommands(agent, epoch, 10, time.Minute, time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(got)
+		}
+		if _, err := f.SetOrganizationState(t.Context(), "default", tenant.Suspended); err != nil {
+			t.Fatal(err)
+		}
+		if n := starts(); n != 0 {
+			t.Errorf("%d starts of a suspended organization", n)
+		}
+		if waiting, err := f.WaitingCommands(t.Context(), []cluster.ID{f.cluster.ID}, time.Minute); err != nil || len(waiting) != 0 {
+			t.Errorf("agents are woken for what is held: %v, %v", waiting, err)
+		}
+		if _, err := f.CreateSession(t.Context(), tenant.Member{ID: f.member.Subject, Organization: f.member.Organization}, f.now.Add(time.Hour)); !fault.Is(err, fault.Forbidden) {
+			t.Errorf("a member signs in: %v", err)
+		}
+		if _, err := f.TokenByHash(t.Context(), hash("st_first")); !fault.Is(err, fault.Forbidden) {
+			t.Errorf("a token is taken: %v", err)
+		}
+		if _, err := f.SetOrganizationState(t.Context(), "default", tenant.Active); err != nil {
+			t.Fatal(err)
+		}
+		if n := starts(); n != 1 {
+			t.Errorf("%d starts afterwards, want the one that waited", n)
+		}
+	}}
+}
