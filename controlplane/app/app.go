@@ -164,7 +164,7 @@ func (p *parts) records(ctx context.Context) error {
 	p.store = records
 	p.later("database", func(context.Context) error { return records.Close() })
 	if p.auth, err = auth.New(ctx, auth.Config{
-		Accounts: records, Agents: records, Keys: records, Log: p.log, Proxied: p.Config.InsecureHTTP, // plaintext is for a proxy that ends TLS
+		Accounts: records, Agents: records, Keys: records, Bus: laterBus{p}, Log: p.log, Proxied: p.Config.InsecureHTTP, // plaintext is for a proxy that ends TLS
 	}); err != nil {
 		return fmt.Errorf("load the keys: %w", err)
 	}
@@ -176,6 +176,16 @@ func (p *parts) records(ctx context.Context) error {
 		return p.introduce(first)
 	}
 	return nil
+}
+
+// laterBus is the bus for what is built before it.
+type laterBus struct{ *parts }
+
+// Publish implements auth.Bus.
+func (l laterBus) Publish(ctx context.Context, topic string) {
+	if l.bus != nil {
+		l.bus.Publish(ctx, topic)
+	}
 }
 
 // introduce shows the credentials of the first start. They are shown before anything else can fail, because nobody can show them

@@ -141,6 +141,8 @@ func (s *site) routes() http.Handler {
 		"GET /o/{org}/catalog/coverage":                                           s.coverage,
 		"GET /o/{org}/clusters":                                                   s.clusters,
 		"POST /o/{org}/clusters":                                                  s.enroll,
+		"POST /o/{org}/clusters/{name}/revoke":                                    s.revokeAgent,
+		"POST /o/{org}/clusters/{name}/rotate-key":                                s.rotateKey,
 		"/":                                                                       s.absent,
 	} {
 		mux.HandleFunc(pattern, s.member(page))
