@@ -81,7 +81,7 @@ func Run(ctx context.Context, cfg config.Config, version string, log *slog.Logge
 	vault := link.Vault{Secrets: client.Secrets(cfg.Namespace), Name: cfg.SecretName}
 	dial := link.Options{
 		Log: log.With("component", "link"), Address: cfg.ControlPlane, Version: version, Namespaces: cfg.RunNamespaces,
-		Starts: maxStarts, OnState: health.link,
+		Starts: maxStarts, OnState: health.link, Vault: vault, Rotate: cfg.Rotate,
 	}
 	if dial.TLS, err = transport(cfg); err != nil {
 		return err

@@ -51,6 +51,8 @@ type Config struct {
 	ImageGrace time.Duration
 	// SchedulingGrace is how long no node may take a pod, or no quota have room for it, before the attempt ends; 0 means for ever.
 	SchedulingGrace time.Duration
+	// Rotate is how old the agent's key may become until it takes another one; 0 means never.
+	Rotate time.Duration
 	// Linger is how long a released Job stays.
 	Linger time.Duration
 	// Kubeconfig is used outside a cluster only.
@@ -83,6 +85,7 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	r.text(fs, &c.RunnerDelivery, "runner-delivery", DeliveryAuto, "auto, image-volume or init-copy")
 	r.span(fs, &c.ImageGrace, "image-grace", time.Minute, "how long an image may fail to be pulled")
 	r.span(fs, &c.SchedulingGrace, "scheduling-grace", time.Hour, "how long no node may take a pod, or no quota have room for it; 0 means for ever")
+	r.span(fs, &c.Rotate, "key-rotation", 30*24*time.Hour, "how old the agent's key may become until it takes another one; 0 means never")
 	r.span(fs, &c.Linger, "linger", 15*time.Minute, "how long a Job stays after its record is complete")
 	r.text(fs, &c.Kubeconfig, "kubeconfig", "", "for an agent outside of its cluster")
 	r.text(fs, &c.LogLevel, "log-level", "info", "debug, info, warn or error")
@@ -135,6 +138,9 @@ func (c Config) Validate() error {
 	oneOf(c.RunnerPullPolicy, "runner-pull-policy", "", "Always", "IfNotPresent", "Never")
 	oneOf(c.RunnerDelivery, "runner-delivery", DeliveryAuto, DeliveryImageVolume, DeliveryInitCopy)
 	oneOf(c.LogLevel, "log-level", "debug", "info", "warn", "error")
+	if c.Rotate < 0 || (c.Rotate > 0 && c.Rotate < time.Hour) {
+		faults = append(faults, fmt.Errorf("%s is %s: it must be an hour or more, or 0 for never", envName("key-rotation"), c.Rotate))
+	}
 	if c.ImageGrace <= 0 || c.SchedulingGrace < 0 || c.Linger < 0 {
 		faults = append(faults, fmt.Errorf("%s, %s and %s must be positive", envName("image-grace"), envName("scheduling-grace"), envName("linger")))
 	}
