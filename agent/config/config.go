@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seatrial/seatrial/agent/permit"
 )
 
 // Ways in which the runner's binary gets into a test pod.
@@ -34,6 +36,8 @@ type Config struct {
 	// Namespace is the agent's own; RunNamespaces those in which it may create Jobs.
 	Namespace     string
 	RunNamespaces []string
+	// Rules are what a test's pod may be and use, beside the namespaces.
+	Rules permit.Rules
 	// Subjects say which pods are under test; a run namespace without any is observed itself.
 	Subjects []Subject
 	// SecretName names the Secret that holds the agent's key and certificate.
@@ -66,7 +70,7 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	fs := flag.NewFlagSet("seatrial-agent", flag.ContinueOnError)
 	fs.SetOutput(usage)
 	var c Config
-	var caFile, tokenFile, namespaces, subjects string
+	var caFile, tokenFile, namespaces, subjects, rules string
 	r.text(fs, &c.ControlPlane, "control-plane", "", "host:port of the control plane's agent endpoint")
 	r.text(fs, &c.CA, "ca", "", "PEM of the control plane's certificate authority")
 	r.text(fs, &caFile, "ca-file", "", "file with that PEM")
@@ -75,6 +79,7 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	r.text(fs, &tokenFile, "bootstrap-token-file", "", "file with that token")
 	r.text(fs, &c.Namespace, "namespace", "", "the agent's own namespace")
 	r.text(fs, &namespaces, "run-namespaces", "", "namespaces in which Jobs may be created, separated by commas")
+	r.text(fs, &rules, "allow", "", "what a test's pod may be and use, as JSON: "+permit.Example)
 	r.text(fs, &subjects, "subjects", "", "which pods are under test, as JSON: "+subjectExample)
 	r.text(fs, &c.SecretName, "secret-name", "seatrial-agent", "Secret for the agent's key and certificate")
 	r.text(fs, &c.Service, "service", "", "host at which runners reach the agent")
@@ -94,6 +99,7 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	}
 	c.RunNamespaces = split(namespaces)
 	c.Subjects = r.subjects(subjects)
+	c.Rules = r.rules(rules)
 	r.file(caFile, &c.CA, "CA")
 	r.file(tokenFile, &c.BootstrapToken, "bootstrap token")
 	c.BootstrapToken = strings.TrimSpace(c.BootstrapToken)
@@ -212,6 +218,14 @@ func (r *reader) file(name string, into *string, what string) {
 	default:
 		*into = string(b)
 	}
+}
+
+func (r *reader) rules(text string) permit.Rules {
+	out, err := permit.Parse(text)
+	if err != nil {
+		r.faults = append(r.faults, fmt.Errorf("%s: %w", envName("allow"), err))
+	}
+	return out
 }
 
 func split(list string) []string {

@@ -105,7 +105,10 @@ func TestLink_TheKeyChanges(t *testing.T) {
 		prepare func(*holder)
 	}{
 		"Asked": {"a person wants it", func(h *holder) { h.plane.AskForKey() }},
-		"Old":   {"it is older than it may become", func(h *holder) { h.o.Rotate = time.Hour; h.o.Clock = func() time.Time { return time.Now().Add(2 * time.Hour) } }},
+		"Old": {"it is older than it may become", func(h *holder) {
+			h.o.Rotate = time.Hour
+			h.o.Clock = func() time.Time { return time.Now().Add(2 * time.Hour) }
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
