@@ -15,6 +15,7 @@ import (
 const (
 	maxName       = 253
 	maxNamespaces = 1000
+	maxRules      = 100
 )
 
 func helloFrom(h *agentv1.Hello, gateway string) cluster.Hello {
@@ -24,6 +25,9 @@ func helloFrom(h *agentv1.Hello, gateway string) cluster.Hello {
 	}
 	for _, name := range h.GetNamespaces()[:min(len(h.GetNamespaces()), maxNamespaces)] {
 		out.Namespaces = append(out.Namespaces, short(name))
+	}
+	for _, rule := range h.GetRules()[:min(len(h.GetRules()), maxRules)] {
+		out.Rules = append(out.Rules, short(rule))
 	}
 	return out
 }

@@ -75,7 +75,19 @@ func (s *identityService) Renew(ctx context.Context, r *agentv1.RenewRequest) (*
 	if err != nil {
 		return nil, fmt.Errorf("token of cluster %s: %w", identity.Name, err)
 	}
-	return &agentv1.RenewResponse{Token: token, TokenExpiresAt: timestamppb.New(expires)}, nil
+	return &agentv1.RenewResponse{Token: token, TokenExpiresAt: timestamppb.New(expires), RotateKey: identity.RotationAsked}, nil
+}
+
+// RotateKey implements AgentIdentityServer.
+func (s *identityService) RotateKey(ctx context.Context, r *agentv1.RotateKeyRequest) (*agentv1.RotateKeyResponse, error) {
+	id, err := s.agent(ctx, r.GetAgentId())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.identity.RotateKey(ctx, id, r.GetNonce(), r.GetNewPublicKey(), r.GetSignature(), r.GetNewSignature()); err != nil {
+		return nil, fmt.Errorf("rotate key: %w", err)
+	}
+	return &agentv1.RotateKeyResponse{}, nil
 }
 
 func (s *identityService) agent(ctx context.Context, text string) (clusterID, error) {

@@ -115,6 +115,14 @@ func calls() map[string]call {
 			_, err := b.clusters.EnrollCluster(ctx, &apiv1.EnrollClusterRequest{Name: "kind"})
 			return err
 		}},
+		"RevokeCluster": {"admin", func(ctx context.Context, b *bench) error {
+			_, err := b.clusters.RevokeCluster(ctx, &apiv1.RevokeClusterRequest{Name: "kind"})
+			return err
+		}},
+		"RotateClusterKey": {"admin", func(ctx context.Context, b *bench) error {
+			_, err := b.clusters.RotateClusterKey(ctx, &apiv1.RotateClusterKeyRequest{Name: "kind"})
+			return err
+		}},
 		"ListClusters": {"read", func(ctx context.Context, b *bench) error {
 			_, err := b.clusters.ListClusters(ctx, &apiv1.ListClustersRequest{})
 			return err

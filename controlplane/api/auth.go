@@ -28,7 +28,8 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.ReleaseServiceCreateReleaseProcedure, apiv1connect.ReleaseServiceRequestWaiverProcedure,
 		apiv1connect.ReleaseServiceApproveWaiverProcedure, apiv1connect.ReleaseServiceRevokeWaiverProcedure:
 		return tenant.ScopeRelease, true
-	case apiv1connect.ClusterServiceEnrollClusterProcedure, apiv1connect.IdentityServiceCreateTokenProcedure,
+	case apiv1connect.ClusterServiceEnrollClusterProcedure, apiv1connect.ClusterServiceRevokeClusterProcedure,
+		apiv1connect.ClusterServiceRotateClusterKeyProcedure, apiv1connect.IdentityServiceCreateTokenProcedure,
 		apiv1connect.ReleaseServiceRotateSigningKeyProcedure, apiv1connect.ReleaseServiceRevokeSigningKeyProcedure,
 		apiv1connect.AuditServiceListAuditEntriesProcedure:
 		return tenant.ScopeAdmin, true

@@ -72,6 +72,24 @@ func (s *server) EnrollCluster(ctx context.Context, r *apiv1.EnrollClusterReques
 	}, nil
 }
 
+// RevokeCluster implements ClusterServiceHandler.
+func (s *server) RevokeCluster(ctx context.Context, r *apiv1.RevokeClusterRequest) (*apiv1.RevokeClusterResponse, error) {
+	c, err := s.Enroller.RevokeCluster(ctx, r.GetName(), strings.TrimSpace(r.GetReason()))
+	if err != nil {
+		return nil, fmt.Errorf("revoke cluster %s: %w", r.GetName(), err)
+	}
+	return &apiv1.RevokeClusterResponse{Cluster: clusterOf(c)}, nil
+}
+
+// RotateClusterKey implements ClusterServiceHandler.
+func (s *server) RotateClusterKey(ctx context.Context, r *apiv1.RotateClusterKeyRequest) (*apiv1.RotateClusterKeyResponse, error) {
+	c, err := s.Enroller.RotateClusterKey(ctx, r.GetName())
+	if err != nil {
+		return nil, fmt.Errorf("rotate the key of cluster %s: %w", r.GetName(), err)
+	}
+	return &apiv1.RotateClusterKeyResponse{Cluster: clusterOf(c)}, nil
+}
+
 // ListClusters implements ClusterServiceHandler.
 func (s *server) ListClusters(ctx context.Context, _ *apiv1.ListClustersRequest) (*apiv1.ListClustersResponse, error) {
 	list, err := s.Fleet.Clusters(ctx)

@@ -222,7 +222,8 @@ func clusterOf(c cluster.Cluster) *apiv1.Cluster {
 	return &apiv1.Cluster{
 		Id: c.ID.String(), Name: c.Name, Connected: c.Connected, LastSeenAt: timeOf(c.LastSeenAt), ConnectedAt: timeOf(c.ConnectedAt),
 		AgentVersion: c.AgentVersion, KubernetesVersion: c.KubernetesVersion, RunnerDelivery: c.RunnerDelivery,
-		Namespaces: slices.Clone(c.Namespaces), Enrolled: c.Enrolled,
+		Namespaces: slices.Clone(c.Namespaces), Enrolled: c.Enrolled, Rules: slices.Clone(c.Rules),
+		KeySince: timeOf(c.KeySince), RotationAsked: c.RotationAsked, RevokedAt: timeOf(c.RevokedAt), RevokedReason: c.RevokedReason,
 	}
 }
 

@@ -267,6 +267,14 @@ func (w *world) EnrollCluster(ctx context.Context, name, environment, namespace 
 	return cluster.Cluster{Name: name}, cluster.Environment{Name: environment, Namespace: namespace}, "st_boot_1", time.Unix(9, 0), w.check(ctx)
 }
 
+func (w *world) RevokeCluster(ctx context.Context, name, reason string) (cluster.Cluster, error) {
+	return cluster.Cluster{Name: name, RevokedAt: time.Unix(9, 0), RevokedReason: reason}, w.check(ctx)
+}
+
+func (w *world) RotateClusterKey(ctx context.Context, name string) (cluster.Cluster, error) {
+	return cluster.Cluster{Name: name, RotationAsked: true}, w.check(ctx)
+}
+
 func (w *world) Start(ctx context.Context, r execution.Request) (execution.Execution, bool, error) {
 	w.request = r
 	return w.execution, r.IdempotencyKey != "", w.check(ctx)

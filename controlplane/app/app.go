@@ -181,7 +181,8 @@ func (p *parts) records(ctx context.Context) error {
 		p.log.InfoContext(ctx, "secrets that an earlier version stored in plain text are encrypted now", "secrets", n)
 	}
 	if p.auth, err = auth.New(ctx, auth.Config{
-		Accounts: records, Agents: records, Keys: records, Log: p.log, Proxied: p.Config.InsecureHTTP && len(p.Config.TrustedProxies) == 0, // plaintext is for a proxy that ends TLS, and hides who comes
+		Accounts: records, Agents: records, Keys: records, Bus: laterBus{p}, Log: p.log,
+		Proxied: p.Config.InsecureHTTP && len(p.Config.TrustedProxies) == 0, // plaintext is for a proxy that ends TLS, and hides who comes
 	}); err != nil {
 		return fmt.Errorf("load the keys: %w", err)
 	}
@@ -193,6 +194,16 @@ func (p *parts) records(ctx context.Context) error {
 		return p.introduce(first)
 	}
 	return nil
+}
+
+// laterBus is the bus for what is built before it.
+type laterBus struct{ *parts }
+
+// Publish implements auth.Bus.
+func (l laterBus) Publish(ctx context.Context, topic string) {
+	if l.bus != nil {
+		l.bus.Publish(ctx, topic)
+	}
 }
 
 // introduce shows the credentials of the first start. They are shown before anything else can fail, because nobody can show them

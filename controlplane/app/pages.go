@@ -280,6 +280,18 @@ func (a *pages) Enroll(ctx context.Context, e view.Enrollment) (view.Enrolled, e
 	return view.Enrolled{Cluster: c.Name, Command: a.install.Command(c, made, e.Namespace, token), ExpiresAt: expires.In(time.UTC)}, nil
 }
 
+// Revoke implements view.Fleet.
+func (a *pages) Revoke(ctx context.Context, name, reason string) error {
+	_, err := a.auth.RevokeCluster(ctx, name, reason)
+	return err //nolint:wrapcheck // transparent
+}
+
+// RotateKey implements view.Fleet.
+func (a *pages) RotateKey(ctx context.Context, name string) error {
+	_, err := a.auth.RotateClusterKey(ctx, name)
+	return err //nolint:wrapcheck // transparent
+}
+
 // ReadLog implements view.Logs.
 func (a *pages) ReadLog(ctx context.Context, id execution.AttemptID, stream string, offset int64, limit int) (view.Piece, error) {
 	p, err := a.logs.Read(ctx, id, stream, offset, limit)

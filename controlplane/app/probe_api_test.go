@@ -135,7 +135,7 @@ type outcome struct {
 func (w *world) call(t *testing.T, m protoreflect.MethodDescriptor, request proto.Message, header http.Header) outcome {
 	t.Helper()
 	body, err := protojson.Marshal(request)
-	must(t, err)
+	worked(t, err)
 	kind := "application/json"
 	if m.IsStreamingServer() {
 		kind = "application/connect+json"
@@ -144,16 +144,16 @@ func (w *world) call(t *testing.T, m protoreflect.MethodDescriptor, request prot
 	ctx, cancel := context.WithTimeout(t.Context(), answerLimit)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url+path(m), bytes.NewReader(body))
-	must(t, err)
+	worked(t, err)
 	req.Header = header.Clone()
 	req.Header.Set("Content-Type", kind)
 	req.Header.Set("Connect-Protocol-Version", "1")
 	res, err := http.DefaultTransport.RoundTrip(req)
-	must(t, err)
+	worked(t, err)
 	defer res.Body.Close()
 	if !m.IsStreamingServer() {
 		all, err := io.ReadAll(res.Body)
-		must(t, err)
+		worked(t, err)
 		return read(res.StatusCode == http.StatusOK, all)
 	}
 	frame := make([]byte, 5)
@@ -168,7 +168,7 @@ func (w *world) call(t *testing.T, m protoreflect.MethodDescriptor, request prot
 		return outcome{text: string(first)}
 	}
 	var end struct{ Error json.RawMessage }
-	must(t, json.Unmarshal(first, &end))
+	worked(t, json.Unmarshal(first, &end))
 	return read(end.Error == nil, end.Error)
 }
 

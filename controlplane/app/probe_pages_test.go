@@ -60,7 +60,7 @@ func (w *world) visit(t *testing.T, method, path string, cookie *http.Cookie, he
 		body = strings.NewReader(url.Values{"name": {"probe"}, "reason": {"probe"}, "rule": {"no-unwaived-failures"}}.Encode())
 	}
 	req, err := http.NewRequestWithContext(ctx, method, w.url+path, body)
-	must(t, err)
+	worked(t, err)
 	for k, v := range header {
 		req.Header[k] = v
 	}
@@ -71,7 +71,7 @@ func (w *world) visit(t *testing.T, method, path string, cookie *http.Cookie, he
 		req.AddCookie(cookie)
 	}
 	res, err := http.DefaultTransport.RoundTrip(req)
-	must(t, err)
+	worked(t, err)
 	defer res.Body.Close()
 	text := make([]byte, 1<<20)
 	n, _ := io.ReadFull(io.LimitReader(res.Body, int64(len(text))), text[:limitOf(res)])

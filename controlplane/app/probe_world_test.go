@@ -96,34 +96,34 @@ func (w *world) fill(t *testing.T) {
 	c := w.clients(w.token)
 	releases, tests := apiv1connect.NewReleaseServiceClient(c.http, w.url), apiv1connect.NewTestServiceClient(c.http, w.url)
 	enrolled, err := c.clusters.EnrollCluster(t.Context(), &apiv1.EnrollClusterRequest{Name: "cluster-" + mark, Namespace: "tests", Environment: "quay-" + mark})
-	must(t, err)
+	worked(t, err)
 	w.agent = w.enrol(t, enrolled.GetAgentCa(), enrolled.GetBootstrapToken())
 	s := w.agent.connect(t)
 	template := "apiVersion: seatrial.dev/v1\nkind: TestWorkflowTemplate\nmetadata: {name: template-" + mark + "}\nspec: {container: {image: debian}}\n"
 	policy := policyOf(mark)
 	for _, source := range []string{template, strings.Replace(document, "name: checkout", "name: checkout-"+mark, 1), policy} {
 		_, err := c.workflows.ApplyWorkflow(t.Context(), &apiv1.ApplyWorkflowRequest{Source: source})
-		must(t, err)
+		worked(t, err)
 	}
 	name := &apiv1.ReleaseName{Application: "shop-" + mark, Version: "1.42.0-" + mark}
 	commit := strings.Repeat("c0ffee", 10)[:40]
 	_, err = releases.CreateRelease(t.Context(), &apiv1.CreateReleaseRequest{Application: name.GetApplication(), Version: name.GetVersion(), Commit: commit})
-	must(t, err)
+	worked(t, err)
 	run, err := c.executions.RunWorkflow(t.Context(), &apiv1.RunWorkflowRequest{Workflow: "checkout-" + mark, Commit: commit, Release: name})
-	must(t, err)
+	worked(t, err)
 	command := receive(t, s).GetCommand()
 	acknowledge(t, s, command.GetId())
 	attempt := command.GetStart().GetAssignment().GetAttemptId()
 	deliver(t, w.agent, attempt, c, run.GetExecution().GetId())
 	e, err := c.executions.GetExecution(t.Context(), &apiv1.GetExecutionRequest{Id: run.GetExecution().GetId()})
-	must(t, err)
+	worked(t, err)
 	files, err := c.executions.ListFiles(t.Context(), &apiv1.ListFilesRequest{ExecutionId: e.GetExecution().GetId()})
-	must(t, err)
+	worked(t, err)
 	results, err := c.executions.ListTestResults(t.Context(), &apiv1.ListTestResultsRequest{ExecutionId: e.GetExecution().GetId(), Outcomes: []string{"failed"}})
-	must(t, err)
+	worked(t, err)
 	failed := results.GetResults()[0]
 	_, err = tests.QuarantineTest(t.Context(), &apiv1.QuarantineTestRequest{Key: failed.GetKey(), Owner: "owner-" + mark, Reason: "reason-" + mark})
-	must(t, err)
+	worked(t, err)
 	w.theirs = values{
 		"execution": e.GetExecution().GetId(), "attempt": attempt, "run": e.GetExecution().GetRuns()[0].GetId(), "file": files.GetFiles()[0].GetId(),
 		"waiver": uuid.NewString(), "cluster": enrolled.GetCluster().GetId(), "workflow": "checkout-" + mark, "template": "template-" + mark,
@@ -136,7 +136,7 @@ func (w *world) fill(t *testing.T) {
 	}
 }
 
-func must(t *testing.T, err error) {
+func worked(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -149,10 +149,10 @@ func (w *world) people(t *testing.T, records *store.Store, d *database.Database)
 	system := tenant.System(t.Context())
 	all := []tenant.Scope{tenant.ScopeRead, tenant.ScopeRun, tenant.ScopeCatalog, tenant.ScopeRelease, tenant.ScopeAdmin}
 	m, err := records.MembersByEmail(t.Context(), "admin@localhost")
-	must(t, err)
+	worked(t, err)
 	first := m[0]
 	var other, team uuid.UUID
-	must(t, d.Write(system, func(tx *db.Tx) error {
+	worked(t, d.Write(system, func(tx *db.Tx) error {
 		org, err := tx.Organization.Create().SetName("other").Save(system)
 		if err != nil {
 			return err
@@ -172,7 +172,7 @@ func (w *world) people(t *testing.T, records *store.Store, d *database.Database)
 	give := func(caller string, org, team uuid.UUID, expires time.Duration, scopes ...tenant.Scope) {
 		secret := "st_" + caller + strings.Repeat("x", 40)
 		sum := sha256.Sum256([]byte(secret))
-		must(t, d.Write(system, func(tx *db.Tx) error {
+		worked(t, d.Write(system, func(tx *db.Tx) error {
 			names := make([]string, len(scopes))
 			for i, s := range scopes {
 				names[i] = string(s)
@@ -185,7 +185,7 @@ func (w *world) people(t *testing.T, records *store.Store, d *database.Database)
 	give("viewer", first.Organization, first.Team, time.Hour, tenant.ScopeRead)
 	give("expired token", first.Organization, first.Team, -time.Hour, all...)
 	give("revoked token", first.Organization, first.Team, time.Hour, all...)
-	must(t, d.Write(system, func(tx *db.Tx) error {
+	worked(t, d.Write(system, func(tx *db.Tx) error {
 		_, err := tx.APIToken.Delete().Where(apitoken.Name("revoked token")).Exec(system)
 		return err
 	}))
@@ -196,7 +196,7 @@ func (w *world) people(t *testing.T, records *store.Store, d *database.Database)
 	w.signOut(t, w.cookies["expired token"])
 	c := w.clients(w.tokens["wrong organization"])
 	enrolled, err := c.clusters.EnrollCluster(t.Context(), &apiv1.EnrollClusterRequest{Name: "spy", Namespace: "tests", Environment: "lair"})
-	must(t, err)
+	worked(t, err)
 	w.spy = w.enrol(t, enrolled.GetAgentCa(), enrolled.GetBootstrapToken())
 	w.conn = w.dial(t, enrolled.GetAgentCa())
 }
@@ -206,11 +206,11 @@ func (w *world) credentialsOfAgents(t *testing.T, records *store.Store) {
 	t.Helper()
 	token := func(clock func() time.Time, of string) string {
 		a, err := auth.New(t.Context(), auth.Config{Accounts: records, Agents: records, Keys: records, Log: slog.New(slog.DiscardHandler), Clock: clock})
-		must(t, err)
+		worked(t, err)
 		id, err := records.AgentIdentity(t.Context(), uuid.MustParse(of))
-		must(t, err)
+		worked(t, err)
 		out, _, err := a.Token(t.Context(), id)
-		must(t, err)
+		worked(t, err)
 		return out
 	}
 	w.agents["expired token"] = token(func() time.Time { return time.Now().Add(-24 * time.Hour) }, w.agent.id)
@@ -225,13 +225,13 @@ func (w *world) credentialsOfAgents(t *testing.T, records *store.Store) {
 func (w *world) signIn(t *testing.T, email string) *http.Cookie {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
-	must(t, err)
+	worked(t, err)
 	client := &http.Client{Jar: jar}
 	res, err := client.PostForm(w.url+"/login", url.Values{"email": {email}, "password": {password}})
-	must(t, err)
+	worked(t, err)
 	_ = res.Body.Close()
 	at, err := url.Parse(w.url)
-	must(t, err)
+	worked(t, err)
 	for _, c := range jar.Cookies(at) {
 		if strings.Contains(c.Name, "session") {
 			return c
@@ -244,9 +244,9 @@ func (w *world) signIn(t *testing.T, email string) *http.Cookie {
 func (w *world) signOut(t *testing.T, c *http.Cookie) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url+"/logout", http.NoBody)
-	must(t, err)
+	worked(t, err)
 	req.AddCookie(c)
 	res, err := http.DefaultTransport.RoundTrip(req)
-	must(t, err)
+	worked(t, err)
 	_ = res.Body.Close()
 }

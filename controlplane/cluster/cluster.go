@@ -31,6 +31,11 @@ type Cluster struct {
 	KubernetesVersion string
 	RunnerDelivery    string // "image-volume" or "init-copy"
 	Namespaces        []string
+	Rules             []string  // what its agent allows of a test's pod, a sentence each
+	KeySince          time.Time // when the key of its agent was registered; zero when nobody knows
+	RotationAsked     bool      // a person wants its agent to take another key
+	RevokedAt         time.Time // when the right of its agent was taken away; zero while it holds
+	RevokedReason     string
 	CreatedAt         time.Time
 }
 
@@ -92,11 +97,14 @@ func Words(labels map[string]string) string {
 
 // Identity is what is needed to check an agent's credential.
 type Identity struct {
-	Cluster      ID
-	Organization uuid.UUID
-	Name         string
-	PublicKey    []byte // Ed25519, 32 bytes
-	Revoked      bool
+	Cluster       ID
+	Organization  uuid.UUID
+	Name          string
+	PublicKey     []byte // Ed25519, 32 bytes
+	NextKey       []byte // a second key that is as good, until it is used and takes the other's place; nil without one
+	RotationAsked bool   // a person wants the agent to take another key
+	Revoked       bool
+	RevokedReason string
 }
 
 // Hello is what an agent says of itself when a session opens.
@@ -105,6 +113,7 @@ type Hello struct {
 	KubernetesVersion string
 	RunnerDelivery    string
 	Namespaces        []string
+	Rules             []string // see Cluster.Rules
 	Gateway           string // id of the replica that holds the session
 }
 

@@ -119,6 +119,10 @@ func (s *Store) SpendBootstrap(ctx context.Context, a record.Arrival) (identity 
 		if err != nil {
 			return err
 		}
+		if row.Revoked && (bytes.Equal(row.PublicKey, a.PublicKey) || bytes.Equal(row.NextKey, a.PublicKey)) {
+			return fault.New(fault.Conflict, "this key of the agent was revoked; it takes a new one").
+				WithHint("Upgrade the agent's chart, which makes a new key, or empty the agent's Secret.")
+		}
 		if !again {
 			if row, err = s.register(ctx, token, row, a); err != nil {
 				return err
@@ -151,7 +155,8 @@ func (s *Store) register(ctx context.Context, token *db.BootstrapToken, row *db.
 		return nil, err
 	}
 	return row.Update().SetPublicKey(slices.Clone(a.PublicKey)).SetUID(clean(a.ClusterUID)).SetAgentVersion(clean(a.AgentVersion)).
-		SetEnrolledAt(s.now()).SetRevoked(false).SetConnected(false).AddSessionEpoch(1).Save(ctx)
+		SetEnrolledAt(s.now()).SetKeySince(s.now()).ClearNextKey().SetRotationAsked(false).
+		SetRevoked(false).ClearRevokedAt().SetRevokedReason("").SetConnected(false).AddSessionEpoch(1).Save(ctx)
 }
 
 // AgentIdentity returns what is needed to check an agent's credential.
@@ -176,17 +181,7 @@ func (s *Store) SpendNonce(ctx context.Context, id uuid.UUID, issued int64) (fre
 
 func identityRecord(row *db.Cluster) record.Identity {
 	return record.Identity{
-		Cluster: row.ID, Organization: row.OrganizationID, Name: row.Name, PublicKey: row.PublicKey, Revoked: row.Revoked,
+		Cluster: row.ID, Organization: row.OrganizationID, Name: row.Name, PublicKey: row.PublicKey, NextKey: row.NextKey,
+		RotationAsked: row.RotationAsked, Revoked: row.Revoked, RevokedReason: row.RevokedReason,
 	}
-}
-
-// RevokeAgent takes an agent's right away until its cluster is enrolled again. What runs in the cluster is not touched.
-func (s *Store) RevokeAgent(ctx context.Context, id record.ID) error {
-	return s.db.Write(ctx, func(tx *db.Tx) error {
-		n, err := tx.Cluster.Update().Where(cluster.ID(id)).SetRevoked(true).AddSessionEpoch(1).SetConnected(false).SetGateway("").Save(ctx)
-		if err == nil && n == 0 {
-			return fault.New(fault.NotFound, "there is no cluster %s", id)
-		}
-		return err
-	})
 }

@@ -249,7 +249,12 @@ var schemaGraph = func() *sqlgraph.Schema {
 			cluster.FieldUID:               {Type: field.TypeString, Column: cluster.FieldUID},
 			cluster.FieldPublicKey:         {Type: field.TypeBytes, Column: cluster.FieldPublicKey},
 			cluster.FieldEnrolledAt:        {Type: field.TypeTime, Column: cluster.FieldEnrolledAt},
+			cluster.FieldKeySince:          {Type: field.TypeTime, Column: cluster.FieldKeySince},
+			cluster.FieldNextKey:           {Type: field.TypeBytes, Column: cluster.FieldNextKey},
+			cluster.FieldRotationAsked:     {Type: field.TypeBool, Column: cluster.FieldRotationAsked},
 			cluster.FieldRevoked:           {Type: field.TypeBool, Column: cluster.FieldRevoked},
+			cluster.FieldRevokedAt:         {Type: field.TypeTime, Column: cluster.FieldRevokedAt},
+			cluster.FieldRevokedReason:     {Type: field.TypeString, Column: cluster.FieldRevokedReason},
 			cluster.FieldNonceMark:         {Type: field.TypeInt64, Column: cluster.FieldNonceMark},
 			cluster.FieldSessionEpoch:      {Type: field.TypeInt64, Column: cluster.FieldSessionEpoch},
 			cluster.FieldGateway:           {Type: field.TypeString, Column: cluster.FieldGateway},
@@ -261,6 +266,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			cluster.FieldKubernetesVersion: {Type: field.TypeString, Column: cluster.FieldKubernetesVersion},
 			cluster.FieldRunnerDelivery:    {Type: field.TypeString, Column: cluster.FieldRunnerDelivery},
 			cluster.FieldNamespaces:        {Type: field.TypeJSON, Column: cluster.FieldNamespaces},
+			cluster.FieldRules:             {Type: field.TypeJSON, Column: cluster.FieldRules},
 		},
 	}
 	graph.Nodes[8] = &sqlgraph.Node{
@@ -2757,9 +2763,34 @@ func (f *ClusterFilter) WhereEnrolledAt(p entql.TimeP) {
 	f.Where(p.Field(cluster.FieldEnrolledAt))
 }
 
+// WhereKeySince applies the entql time.Time predicate on the key_since field.
+func (f *ClusterFilter) WhereKeySince(p entql.TimeP) {
+	f.Where(p.Field(cluster.FieldKeySince))
+}
+
+// WhereNextKey applies the entql []byte predicate on the next_key field.
+func (f *ClusterFilter) WhereNextKey(p entql.BytesP) {
+	f.Where(p.Field(cluster.FieldNextKey))
+}
+
+// WhereRotationAsked applies the entql bool predicate on the rotation_asked field.
+func (f *ClusterFilter) WhereRotationAsked(p entql.BoolP) {
+	f.Where(p.Field(cluster.FieldRotationAsked))
+}
+
 // WhereRevoked applies the entql bool predicate on the revoked field.
 func (f *ClusterFilter) WhereRevoked(p entql.BoolP) {
 	f.Where(p.Field(cluster.FieldRevoked))
+}
+
+// WhereRevokedAt applies the entql time.Time predicate on the revoked_at field.
+func (f *ClusterFilter) WhereRevokedAt(p entql.TimeP) {
+	f.Where(p.Field(cluster.FieldRevokedAt))
+}
+
+// WhereRevokedReason applies the entql string predicate on the revoked_reason field.
+func (f *ClusterFilter) WhereRevokedReason(p entql.StringP) {
+	f.Where(p.Field(cluster.FieldRevokedReason))
 }
 
 // WhereNonceMark applies the entql int64 predicate on the nonce_mark field.
@@ -2815,6 +2846,11 @@ func (f *ClusterFilter) WhereRunnerDelivery(p entql.StringP) {
 // WhereNamespaces applies the entql json.RawMessage predicate on the namespaces field.
 func (f *ClusterFilter) WhereNamespaces(p entql.BytesP) {
 	f.Where(p.Field(cluster.FieldNamespaces))
+}
+
+// WhereRules applies the entql json.RawMessage predicate on the rules field.
+func (f *ClusterFilter) WhereRules(p entql.BytesP) {
+	f.Where(p.Field(cluster.FieldRules))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.

@@ -8283,7 +8283,12 @@ type ClusterMutation struct {
 	uid                 *string
 	public_key          *[]byte
 	enrolled_at         *time.Time
+	key_since           *time.Time
+	next_key            *[]byte
+	rotation_asked      *bool
 	revoked             *bool
+	revoked_at          *time.Time
+	revoked_reason      *string
 	nonce_mark          *int64
 	addnonce_mark       *int64
 	session_epoch       *int64
@@ -8298,6 +8303,8 @@ type ClusterMutation struct {
 	runner_delivery     *string
 	namespaces          *[]string
 	appendnamespaces    []string
+	rules               *[]string
+	appendrules         []string
 	clearedFields       map[string]struct{}
 	organization        *uuid.UUID
 	clearedorganization bool
@@ -8688,6 +8695,140 @@ func (m *ClusterMutation) ResetEnrolledAt() {
 	delete(m.clearedFields, cluster.FieldEnrolledAt)
 }
 
+// SetKeySince sets the "key_since" field.
+func (m *ClusterMutation) SetKeySince(t time.Time) {
+	m.key_since = &t
+}
+
+// KeySince returns the value of the "key_since" field in the mutation.
+func (m *ClusterMutation) KeySince() (r time.Time, exists bool) {
+	v := m.key_since
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKeySince returns the old "key_since" field's value of the Cluster entity.
+// If the Cluster object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClusterMutation) OldKeySince(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKeySince is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKeySince requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKeySince: %w", err)
+	}
+	return oldValue.KeySince, nil
+}
+
+// ClearKeySince clears the value of the "key_since" field.
+func (m *ClusterMutation) ClearKeySince() {
+	m.key_since = nil
+	m.clearedFields[cluster.FieldKeySince] = struct{}{}
+}
+
+// KeySinceCleared returns if the "key_since" field was cleared in this mutation.
+func (m *ClusterMutation) KeySinceCleared() bool {
+	_, ok := m.clearedFields[cluster.FieldKeySince]
+	return ok
+}
+
+// ResetKeySince resets all changes to the "key_since" field.
+func (m *ClusterMutation) ResetKeySince() {
+	m.key_since = nil
+	delete(m.clearedFields, cluster.FieldKeySince)
+}
+
+// SetNextKey sets the "next_key" field.
+func (m *ClusterMutation) SetNextKey(b []byte) {
+	m.next_key = &b
+}
+
+// NextKey returns the value of the "next_key" field in the mutation.
+func (m *ClusterMutation) NextKey() (r []byte, exists bool) {
+	v := m.next_key
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNextKey returns the old "next_key" field's value of the Cluster entity.
+// If the Cluster object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClusterMutation) OldNextKey(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNextKey is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNextKey requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNextKey: %w", err)
+	}
+	return oldValue.NextKey, nil
+}
+
+// ClearNextKey clears the value of the "next_key" field.
+func (m *ClusterMutation) ClearNextKey() {
+	m.next_key = nil
+	m.clearedFields[cluster.FieldNextKey] = struct{}{}
+}
+
+// NextKeyCleared returns if the "next_key" field was cleared in this mutation.
+func (m *ClusterMutation) NextKeyCleared() bool {
+	_, ok := m.clearedFields[cluster.FieldNextKey]
+	return ok
+}
+
+// ResetNextKey resets all changes to the "next_key" field.
+func (m *ClusterMutation) ResetNextKey() {
+	m.next_key = nil
+	delete(m.clearedFields, cluster.FieldNextKey)
+}
+
+// SetRotationAsked sets the "rotation_asked" field.
+func (m *ClusterMutation) SetRotationAsked(b bool) {
+	m.rotation_asked = &b
+}
+
+// RotationAsked returns the value of the "rotation_asked" field in the mutation.
+func (m *ClusterMutation) RotationAsked() (r bool, exists bool) {
+	v := m.rotation_asked
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRotationAsked returns the old "rotation_asked" field's value of the Cluster entity.
+// If the Cluster object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClusterMutation) OldRotationAsked(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRotationAsked is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRotationAsked requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRotationAsked: %w", err)
+	}
+	return oldValue.RotationAsked, nil
+}
+
+// ResetRotationAsked resets all changes to the "rotation_asked" field.
+func (m *ClusterMutation) ResetRotationAsked() {
+	m.rotation_asked = nil
+}
+
 // SetRevoked sets the "revoked" field.
 func (m *ClusterMutation) SetRevoked(b bool) {
 	m.revoked = &b
@@ -8722,6 +8863,91 @@ func (m *ClusterMutation) OldRevoked(ctx context.Context) (v bool, err error) {
 // ResetRevoked resets all changes to the "revoked" field.
 func (m *ClusterMutation) ResetRevoked() {
 	m.revoked = nil
+}
+
+// SetRevokedAt sets the "revoked_at" field.
+func (m *ClusterMutation) SetRevokedAt(t time.Time) {
+	m.revoked_at = &t
+}
+
+// RevokedAt returns the value of the "revoked_at" field in the mutation.
+func (m *ClusterMutation) RevokedAt() (r time.Time, exists bool) {
+	v := m.revoked_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRevokedAt returns the old "revoked_at" field's value of the Cluster entity.
+// If the Cluster object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClusterMutation) OldRevokedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRevokedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRevokedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRevokedAt: %w", err)
+	}
+	return oldValue.RevokedAt, nil
+}
+
+// ClearRevokedAt clears the value of the "revoked_at" field.
+func (m *ClusterMutation) ClearRevokedAt() {
+	m.revoked_at = nil
+	m.clearedFields[cluster.FieldRevokedAt] = struct{}{}
+}
+
+// RevokedAtCleared returns if the "revoked_at" field was cleared in this mutation.
+func (m *ClusterMutation) RevokedAtCleared() bool {
+	_, ok := m.clearedFields[cluster.FieldRevokedAt]
+	return ok
+}
+
+// ResetRevokedAt resets all changes to the "revoked_at" field.
+func (m *ClusterMutation) ResetRevokedAt() {
+	m.revoked_at = nil
+	delete(m.clearedFields, cluster.FieldRevokedAt)
+}
+
+// SetRevokedReason sets the "revoked_reason" field.
+func (m *ClusterMutation) SetRevokedReason(s string) {
+	m.revoked_reason = &s
+}
+
+// RevokedReason returns the value of the "revoked_reason" field in the mutation.
+func (m *ClusterMutation) RevokedReason() (r string, exists bool) {
+	v := m.revoked_reason
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRevokedReason returns the old "revoked_reason" field's value of the Cluster entity.
+// If the Cluster object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClusterMutation) OldRevokedReason(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRevokedReason is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRevokedReason requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRevokedReason: %w", err)
+	}
+	return oldValue.RevokedReason, nil
+}
+
+// ResetRevokedReason resets all changes to the "revoked_reason" field.
+func (m *ClusterMutation) ResetRevokedReason() {
+	m.revoked_reason = nil
 }
 
 // SetNonceMark sets the "nonce_mark" field.
@@ -9228,6 +9454,71 @@ func (m *ClusterMutation) ResetNamespaces() {
 	delete(m.clearedFields, cluster.FieldNamespaces)
 }
 
+// SetRules sets the "rules" field.
+func (m *ClusterMutation) SetRules(s []string) {
+	m.rules = &s
+	m.appendrules = nil
+}
+
+// Rules returns the value of the "rules" field in the mutation.
+func (m *ClusterMutation) Rules() (r []string, exists bool) {
+	v := m.rules
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRules returns the old "rules" field's value of the Cluster entity.
+// If the Cluster object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClusterMutation) OldRules(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRules is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRules requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRules: %w", err)
+	}
+	return oldValue.Rules, nil
+}
+
+// AppendRules adds s to the "rules" field.
+func (m *ClusterMutation) AppendRules(s []string) {
+	m.appendrules = append(m.appendrules, s...)
+}
+
+// AppendedRules returns the list of values that were appended to the "rules" field in this mutation.
+func (m *ClusterMutation) AppendedRules() ([]string, bool) {
+	if len(m.appendrules) == 0 {
+		return nil, false
+	}
+	return m.appendrules, true
+}
+
+// ClearRules clears the value of the "rules" field.
+func (m *ClusterMutation) ClearRules() {
+	m.rules = nil
+	m.appendrules = nil
+	m.clearedFields[cluster.FieldRules] = struct{}{}
+}
+
+// RulesCleared returns if the "rules" field was cleared in this mutation.
+func (m *ClusterMutation) RulesCleared() bool {
+	_, ok := m.clearedFields[cluster.FieldRules]
+	return ok
+}
+
+// ResetRules resets all changes to the "rules" field.
+func (m *ClusterMutation) ResetRules() {
+	m.rules = nil
+	m.appendrules = nil
+	delete(m.clearedFields, cluster.FieldRules)
+}
+
 // ClearOrganization clears the "organization" edge to the Organization entity.
 func (m *ClusterMutation) ClearOrganization() {
 	m.clearedorganization = true
@@ -9289,7 +9580,7 @@ func (m *ClusterMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ClusterMutation) Fields() []string {
-	fields := make([]string, 0, 19)
+	fields := make([]string, 0, 25)
 	if m.created_at != nil {
 		fields = append(fields, cluster.FieldCreatedAt)
 	}
@@ -9311,8 +9602,23 @@ func (m *ClusterMutation) Fields() []string {
 	if m.enrolled_at != nil {
 		fields = append(fields, cluster.FieldEnrolledAt)
 	}
+	if m.key_since != nil {
+		fields = append(fields, cluster.FieldKeySince)
+	}
+	if m.next_key != nil {
+		fields = append(fields, cluster.FieldNextKey)
+	}
+	if m.rotation_asked != nil {
+		fields = append(fields, cluster.FieldRotationAsked)
+	}
 	if m.revoked != nil {
 		fields = append(fields, cluster.FieldRevoked)
+	}
+	if m.revoked_at != nil {
+		fields = append(fields, cluster.FieldRevokedAt)
+	}
+	if m.revoked_reason != nil {
+		fields = append(fields, cluster.FieldRevokedReason)
 	}
 	if m.nonce_mark != nil {
 		fields = append(fields, cluster.FieldNonceMark)
@@ -9347,6 +9653,9 @@ func (m *ClusterMutation) Fields() []string {
 	if m.namespaces != nil {
 		fields = append(fields, cluster.FieldNamespaces)
 	}
+	if m.rules != nil {
+		fields = append(fields, cluster.FieldRules)
+	}
 	return fields
 }
 
@@ -9369,8 +9678,18 @@ func (m *ClusterMutation) Field(name string) (ent.Value, bool) {
 		return m.PublicKey()
 	case cluster.FieldEnrolledAt:
 		return m.EnrolledAt()
+	case cluster.FieldKeySince:
+		return m.KeySince()
+	case cluster.FieldNextKey:
+		return m.NextKey()
+	case cluster.FieldRotationAsked:
+		return m.RotationAsked()
 	case cluster.FieldRevoked:
 		return m.Revoked()
+	case cluster.FieldRevokedAt:
+		return m.RevokedAt()
+	case cluster.FieldRevokedReason:
+		return m.RevokedReason()
 	case cluster.FieldNonceMark:
 		return m.NonceMark()
 	case cluster.FieldSessionEpoch:
@@ -9393,6 +9712,8 @@ func (m *ClusterMutation) Field(name string) (ent.Value, bool) {
 		return m.RunnerDelivery()
 	case cluster.FieldNamespaces:
 		return m.Namespaces()
+	case cluster.FieldRules:
+		return m.Rules()
 	}
 	return nil, false
 }
@@ -9416,8 +9737,18 @@ func (m *ClusterMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldPublicKey(ctx)
 	case cluster.FieldEnrolledAt:
 		return m.OldEnrolledAt(ctx)
+	case cluster.FieldKeySince:
+		return m.OldKeySince(ctx)
+	case cluster.FieldNextKey:
+		return m.OldNextKey(ctx)
+	case cluster.FieldRotationAsked:
+		return m.OldRotationAsked(ctx)
 	case cluster.FieldRevoked:
 		return m.OldRevoked(ctx)
+	case cluster.FieldRevokedAt:
+		return m.OldRevokedAt(ctx)
+	case cluster.FieldRevokedReason:
+		return m.OldRevokedReason(ctx)
 	case cluster.FieldNonceMark:
 		return m.OldNonceMark(ctx)
 	case cluster.FieldSessionEpoch:
@@ -9440,6 +9771,8 @@ func (m *ClusterMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldRunnerDelivery(ctx)
 	case cluster.FieldNamespaces:
 		return m.OldNamespaces(ctx)
+	case cluster.FieldRules:
+		return m.OldRules(ctx)
 	}
 	return nil, fmt.Errorf("unknown Cluster field %s", name)
 }
@@ -9498,12 +9831,47 @@ func (m *ClusterMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetEnrolledAt(v)
 		return nil
+	case cluster.FieldKeySince:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKeySince(v)
+		return nil
+	case cluster.FieldNextKey:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNextKey(v)
+		return nil
+	case cluster.FieldRotationAsked:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRotationAsked(v)
+		return nil
 	case cluster.FieldRevoked:
 		v, ok := value.(bool)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetRevoked(v)
+		return nil
+	case cluster.FieldRevokedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRevokedAt(v)
+		return nil
+	case cluster.FieldRevokedReason:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRevokedReason(v)
 		return nil
 	case cluster.FieldNonceMark:
 		v, ok := value.(int64)
@@ -9582,6 +9950,13 @@ func (m *ClusterMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetNamespaces(v)
 		return nil
+	case cluster.FieldRules:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRules(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Cluster field %s", name)
 }
@@ -9645,6 +10020,15 @@ func (m *ClusterMutation) ClearedFields() []string {
 	if m.FieldCleared(cluster.FieldEnrolledAt) {
 		fields = append(fields, cluster.FieldEnrolledAt)
 	}
+	if m.FieldCleared(cluster.FieldKeySince) {
+		fields = append(fields, cluster.FieldKeySince)
+	}
+	if m.FieldCleared(cluster.FieldNextKey) {
+		fields = append(fields, cluster.FieldNextKey)
+	}
+	if m.FieldCleared(cluster.FieldRevokedAt) {
+		fields = append(fields, cluster.FieldRevokedAt)
+	}
 	if m.FieldCleared(cluster.FieldConnectedAt) {
 		fields = append(fields, cluster.FieldConnectedAt)
 	}
@@ -9656,6 +10040,9 @@ func (m *ClusterMutation) ClearedFields() []string {
 	}
 	if m.FieldCleared(cluster.FieldNamespaces) {
 		fields = append(fields, cluster.FieldNamespaces)
+	}
+	if m.FieldCleared(cluster.FieldRules) {
+		fields = append(fields, cluster.FieldRules)
 	}
 	return fields
 }
@@ -9677,6 +10064,15 @@ func (m *ClusterMutation) ClearField(name string) error {
 	case cluster.FieldEnrolledAt:
 		m.ClearEnrolledAt()
 		return nil
+	case cluster.FieldKeySince:
+		m.ClearKeySince()
+		return nil
+	case cluster.FieldNextKey:
+		m.ClearNextKey()
+		return nil
+	case cluster.FieldRevokedAt:
+		m.ClearRevokedAt()
+		return nil
 	case cluster.FieldConnectedAt:
 		m.ClearConnectedAt()
 		return nil
@@ -9688,6 +10084,9 @@ func (m *ClusterMutation) ClearField(name string) error {
 		return nil
 	case cluster.FieldNamespaces:
 		m.ClearNamespaces()
+		return nil
+	case cluster.FieldRules:
+		m.ClearRules()
 		return nil
 	}
 	return fmt.Errorf("unknown Cluster nullable field %s", name)
@@ -9718,8 +10117,23 @@ func (m *ClusterMutation) ResetField(name string) error {
 	case cluster.FieldEnrolledAt:
 		m.ResetEnrolledAt()
 		return nil
+	case cluster.FieldKeySince:
+		m.ResetKeySince()
+		return nil
+	case cluster.FieldNextKey:
+		m.ResetNextKey()
+		return nil
+	case cluster.FieldRotationAsked:
+		m.ResetRotationAsked()
+		return nil
 	case cluster.FieldRevoked:
 		m.ResetRevoked()
+		return nil
+	case cluster.FieldRevokedAt:
+		m.ResetRevokedAt()
+		return nil
+	case cluster.FieldRevokedReason:
+		m.ResetRevokedReason()
 		return nil
 	case cluster.FieldNonceMark:
 		m.ResetNonceMark()
@@ -9753,6 +10167,9 @@ func (m *ClusterMutation) ResetField(name string) error {
 		return nil
 	case cluster.FieldNamespaces:
 		m.ResetNamespaces()
+		return nil
+	case cluster.FieldRules:
+		m.ResetRules()
 		return nil
 	}
 	return fmt.Errorf("unknown Cluster field %s", name)

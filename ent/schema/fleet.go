@@ -21,7 +21,12 @@ func (Cluster) Fields() []ent.Field {
 		field.String("uid").Default(""),
 		field.Bytes("public_key").Optional(),
 		field.Time("enrolled_at").Optional().Nillable(),
+		field.Time("key_since").Optional().Nillable(), // when that key was registered
+		field.Bytes("next_key").Optional(),            // a second key that is as good, until it is used and takes the other's place
+		field.Bool("rotation_asked").Default(false),   // a person wants the agent to take another key
 		field.Bool("revoked").Default(false),
+		field.Time("revoked_at").Optional().Nillable(),
+		field.Text("revoked_reason").Default(""),
 		field.Int64("nonce_mark").Default(0), // when the last nonce that was spent had been issued
 		field.Int64("session_epoch").Default(0),
 		field.String("gateway").Default(""),
@@ -33,6 +38,7 @@ func (Cluster) Fields() []ent.Field {
 		field.String("kubernetes_version").Default(""),
 		field.String("runner_delivery").Default(""),
 		field.Strings("namespaces").Optional(),
+		field.Strings("rules").Optional(), // what the agent allows, in its own words
 	}
 }
 

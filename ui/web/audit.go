@@ -28,6 +28,8 @@ func actions() map[string]string {
 		"POST /o/{org}/tests/{key}/quarantine":                                    "QuarantineTest",
 		"POST /o/{org}/tests/{key}/quarantine/end":                                "EndQuarantine",
 		"POST /o/{org}/clusters":                                                  "EnrollCluster",
+		"POST /o/{org}/clusters/{name}/revoke":                                    "RevokeCluster",
+		"POST /o/{org}/clusters/{name}/rotate-key":                                "RotateClusterKey",
 	}
 }
 

@@ -156,6 +156,8 @@ func (s *site) memberPages() map[string]memberPage {
 		"GET /o/{org}/clusters":                                                   s.clusters,
 		"POST /o/{org}/clusters":                                                  s.enroll,
 		"GET /o/{org}/settings/audit":                                             s.auditLog,
+		"POST /o/{org}/clusters/{name}/revoke":                                    s.revokeAgent,
+		"POST /o/{org}/clusters/{name}/rotate-key":                                s.rotateKey,
 		"/":                                                                       s.absent,
 	}
 }

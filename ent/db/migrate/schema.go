@@ -371,7 +371,12 @@ var (
 		{Name: "uid", Type: field.TypeString, Default: ""},
 		{Name: "public_key", Type: field.TypeBytes, Nullable: true},
 		{Name: "enrolled_at", Type: field.TypeTime, Nullable: true},
+		{Name: "key_since", Type: field.TypeTime, Nullable: true},
+		{Name: "next_key", Type: field.TypeBytes, Nullable: true},
+		{Name: "rotation_asked", Type: field.TypeBool, Default: false},
 		{Name: "revoked", Type: field.TypeBool, Default: false},
+		{Name: "revoked_at", Type: field.TypeTime, Nullable: true},
+		{Name: "revoked_reason", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "nonce_mark", Type: field.TypeInt64, Default: 0},
 		{Name: "session_epoch", Type: field.TypeInt64, Default: 0},
 		{Name: "gateway", Type: field.TypeString, Default: ""},
@@ -383,6 +388,7 @@ var (
 		{Name: "kubernetes_version", Type: field.TypeString, Default: ""},
 		{Name: "runner_delivery", Type: field.TypeString, Default: ""},
 		{Name: "namespaces", Type: field.TypeJSON, Nullable: true},
+		{Name: "rules", Type: field.TypeJSON, Nullable: true},
 		{Name: "organization_id", Type: field.TypeUUID},
 	}
 	// ClustersTable holds the schema information for the "clusters" table.
@@ -393,7 +399,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "clusters_organizations_organization",
-				Columns:    []*schema.Column{ClustersColumns[19]},
+				Columns:    []*schema.Column{ClustersColumns[25]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -402,7 +408,7 @@ var (
 			{
 				Name:    "cluster_organization_id_name",
 				Unique:  true,
-				Columns: []*schema.Column{ClustersColumns[19], ClustersColumns[3]},
+				Columns: []*schema.Column{ClustersColumns[25], ClustersColumns[3]},
 			},
 		},
 	}

@@ -361,36 +361,44 @@ func init() {
 	clusterDescUID := clusterFields[1].Descriptor()
 	// cluster.DefaultUID holds the default value on creation for the uid field.
 	cluster.DefaultUID = clusterDescUID.Default.(string)
+	// clusterDescRotationAsked is the schema descriptor for rotation_asked field.
+	clusterDescRotationAsked := clusterFields[6].Descriptor()
+	// cluster.DefaultRotationAsked holds the default value on creation for the rotation_asked field.
+	cluster.DefaultRotationAsked = clusterDescRotationAsked.Default.(bool)
 	// clusterDescRevoked is the schema descriptor for revoked field.
-	clusterDescRevoked := clusterFields[4].Descriptor()
+	clusterDescRevoked := clusterFields[7].Descriptor()
 	// cluster.DefaultRevoked holds the default value on creation for the revoked field.
 	cluster.DefaultRevoked = clusterDescRevoked.Default.(bool)
+	// clusterDescRevokedReason is the schema descriptor for revoked_reason field.
+	clusterDescRevokedReason := clusterFields[9].Descriptor()
+	// cluster.DefaultRevokedReason holds the default value on creation for the revoked_reason field.
+	cluster.DefaultRevokedReason = clusterDescRevokedReason.Default.(string)
 	// clusterDescNonceMark is the schema descriptor for nonce_mark field.
-	clusterDescNonceMark := clusterFields[5].Descriptor()
+	clusterDescNonceMark := clusterFields[10].Descriptor()
 	// cluster.DefaultNonceMark holds the default value on creation for the nonce_mark field.
 	cluster.DefaultNonceMark = clusterDescNonceMark.Default.(int64)
 	// clusterDescSessionEpoch is the schema descriptor for session_epoch field.
-	clusterDescSessionEpoch := clusterFields[6].Descriptor()
+	clusterDescSessionEpoch := clusterFields[11].Descriptor()
 	// cluster.DefaultSessionEpoch holds the default value on creation for the session_epoch field.
 	cluster.DefaultSessionEpoch = clusterDescSessionEpoch.Default.(int64)
 	// clusterDescGateway is the schema descriptor for gateway field.
-	clusterDescGateway := clusterFields[7].Descriptor()
+	clusterDescGateway := clusterFields[12].Descriptor()
 	// cluster.DefaultGateway holds the default value on creation for the gateway field.
 	cluster.DefaultGateway = clusterDescGateway.Default.(string)
 	// clusterDescConnected is the schema descriptor for connected field.
-	clusterDescConnected := clusterFields[8].Descriptor()
+	clusterDescConnected := clusterFields[13].Descriptor()
 	// cluster.DefaultConnected holds the default value on creation for the connected field.
 	cluster.DefaultConnected = clusterDescConnected.Default.(bool)
 	// clusterDescAgentVersion is the schema descriptor for agent_version field.
-	clusterDescAgentVersion := clusterFields[12].Descriptor()
+	clusterDescAgentVersion := clusterFields[17].Descriptor()
 	// cluster.DefaultAgentVersion holds the default value on creation for the agent_version field.
 	cluster.DefaultAgentVersion = clusterDescAgentVersion.Default.(string)
 	// clusterDescKubernetesVersion is the schema descriptor for kubernetes_version field.
-	clusterDescKubernetesVersion := clusterFields[13].Descriptor()
+	clusterDescKubernetesVersion := clusterFields[18].Descriptor()
 	// cluster.DefaultKubernetesVersion holds the default value on creation for the kubernetes_version field.
 	cluster.DefaultKubernetesVersion = clusterDescKubernetesVersion.Default.(string)
 	// clusterDescRunnerDelivery is the schema descriptor for runner_delivery field.
-	clusterDescRunnerDelivery := clusterFields[14].Descriptor()
+	clusterDescRunnerDelivery := clusterFields[19].Descriptor()
 	// cluster.DefaultRunnerDelivery holds the default value on creation for the runner_delivery field.
 	cluster.DefaultRunnerDelivery = clusterDescRunnerDelivery.Default.(string)
 	// clusterDescID is the schema descriptor for id field.

@@ -34,8 +34,58 @@ func (a *app) cluster() *cobra.Command {
 		return a.print("%s", res.GetCommand())
 	}
 	c := &cobra.Command{Use: "cluster", Short: "Clusters and their agents"}
-	c.AddCommand(enroll, a.getter("list", nil, 0, a.getClusters))
+	c.AddCommand(enroll, a.revokeCluster(), a.rotateKey(), a.getter("list", nil, 0, a.getClusters))
 	return c
+}
+
+func (a *app) revokeCluster() *cobra.Command {
+	req := &apiv1.RevokeClusterRequest{}
+	c := &cobra.Command{
+		Use: "revoke NAME", Short: "Take the right of a cluster's agent away", Args: cobra.ExactArgs(1),
+		Long: "Take the right of a cluster's agent away: its connections end within seconds and all its calls are refused. Tests that run in\n" +
+			"the cluster go on there, but nothing more of them is taken in. `seatrial cluster enroll NAME` lets the agent come back with a new key.",
+	}
+	c.Flags().StringVar(&req.Reason, "reason", "", "why, which is shown wherever the cluster is")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, err := a.connect()
+		if err != nil {
+			return err
+		}
+		req.Name = args[0]
+		res, err := cl.clusters.RevokeCluster(c.Context(), req)
+		if err != nil {
+			return err
+		}
+		if a.format != render.Table {
+			return render.Message(a.Out, a.format, res)
+		}
+		a.say("The agent of cluster %s is revoked. Enroll the cluster again with: seatrial cluster enroll %s", args[0], args[0])
+		return nil
+	}
+	return c
+}
+
+func (a *app) rotateKey() *cobra.Command {
+	return &cobra.Command{
+		Use: "rotate-key NAME", Short: "Ask the agent of a cluster to take another key", Args: cobra.ExactArgs(1),
+		Long: "Ask the agent of a cluster to take another key. It does so when it renews its token, within five minutes while it is connected.\n" +
+			"Both keys hold until the new one is used. `seatrial cluster list -o json` shows since when the key is in use.",
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := a.connect()
+			if err != nil {
+				return err
+			}
+			res, err := cl.clusters.RotateClusterKey(c.Context(), &apiv1.RotateClusterKeyRequest{Name: args[0]})
+			if err != nil {
+				return err
+			}
+			if a.format != render.Table {
+				return render.Message(a.Out, a.format, res)
+			}
+			a.say("The agent of cluster %s takes another key when it renews its token, within five minutes while it is connected.", args[0])
+			return nil
+		},
+	}
 }
 
 func (a *app) getClusters(ctx context.Context, cl clients, _ string) (table, error) {
@@ -47,6 +97,8 @@ func (a *app) getClusters(ctx context.Context, cl clients, _ string) (table, err
 	for _, c := range res.GetClusters() {
 		state := "disconnected"
 		switch {
+		case c.GetRevokedAt() != nil:
+			state = "revoked"
 		case !c.GetEnrolled():
 			state = "waiting for its agent"
 		case c.GetConnected():

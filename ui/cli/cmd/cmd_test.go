@@ -2,6 +2,7 @@ package cmd_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -103,6 +104,16 @@ func TestClusterEnroll(t *testing.T) {
 	golden(t, "cluster-enroll", s.run(t, "cluster", "enroll", "eu-1", "--namespace", "tests", "--environment", "prod"))
 	if asked.GetName() != "eu-1" || asked.GetNamespace() != "tests" || asked.GetEnvironment() != "prod" {
 		t.Errorf("asked for %v", asked)
+	}
+}
+
+func TestClusterRevokeAndRotate(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	golden(t, "cluster-revoke", s.run(t, "cluster", "revoke", "eu-1", "--reason", "laptop stolen"))
+	golden(t, "cluster-rotate-key", s.run(t, "cluster", "rotate-key", "eu-1"))
+	if want := []string{"revoke eu-1: laptop stolen", "rotate eu-1"}; !slices.Equal(s.plane.asked, want) {
+		t.Errorf("asked for %q", s.plane.asked)
 	}
 }
 

@@ -33,6 +33,7 @@ type plane struct {
 	apiv1connect.UnimplementedIdentityServiceHandler
 
 	applied  func(*apiv1.ApplyWorkflowRequest) (*apiv1.ApplyWorkflowResponse, error)
+	asked    []string // of clusters
 	enrolled func(*apiv1.EnrollClusterRequest) (*apiv1.EnrollClusterResponse, error)
 	who      error
 }
@@ -73,11 +74,22 @@ func (p *plane) EnrollCluster(_ context.Context, r *apiv1.EnrollClusterRequest) 
 	return p.enrolled(r)
 }
 
+func (p *plane) RevokeCluster(_ context.Context, r *apiv1.RevokeClusterRequest) (*apiv1.RevokeClusterResponse, error) {
+	p.asked = append(p.asked, "revoke "+r.GetName()+": "+r.GetReason())
+	return &apiv1.RevokeClusterResponse{Cluster: &apiv1.Cluster{Name: r.GetName(), RevokedAt: instant(0), RevokedReason: r.GetReason()}}, nil
+}
+
+func (p *plane) RotateClusterKey(_ context.Context, r *apiv1.RotateClusterKeyRequest) (*apiv1.RotateClusterKeyResponse, error) {
+	p.asked = append(p.asked, "rotate "+r.GetName())
+	return &apiv1.RotateClusterKeyResponse{Cluster: &apiv1.Cluster{Name: r.GetName(), RotationAsked: true}}, nil
+}
+
 func (p *plane) ListClusters(context.Context, *apiv1.ListClustersRequest) (*apiv1.ListClustersResponse, error) {
 	return &apiv1.ListClustersResponse{Clusters: []*apiv1.Cluster{
 		{Name: "eu-1", Enrolled: true, Connected: true, LastSeenAt: instant(5), KubernetesVersion: "v1.34.1", AgentVersion: "0.1.0", Namespaces: []string{"a", "b"}},
 		{Name: "us-2", Enrolled: true},
 		{Name: "lab"},
+		{Name: "old", Enrolled: true, RevokedAt: instant(0), RevokedReason: "stolen"},
 	}}, nil
 }
 

@@ -110,6 +110,10 @@ type Fleet interface {
 	Clusters(ctx context.Context) ([]cluster.Cluster, error)
 	Environments(ctx context.Context) ([]cluster.Environment, error)
 	Enroll(ctx context.Context, e Enrollment) (Enrolled, error)
+	// Revoke takes the right of a cluster's agent away until the cluster is enrolled again.
+	Revoke(ctx context.Context, name, reason string) error
+	// RotateKey asks a cluster's agent to take another key.
+	RotateKey(ctx context.Context, name string) error
 }
 
 // Enrollment asks for a new cluster. Namespace and Environment may be empty.

@@ -216,6 +216,31 @@ func (w *World) Enroll(ctx context.Context, e view.Enrollment) (view.Enrolled, e
 	}, nil
 }
 
+// Revoke takes the right of a cluster's agent away.
+func (w *World) Revoke(ctx context.Context, name, reason string) error {
+	return w.changeCluster(ctx, name, func(c *cluster.Cluster) { c.Connected, c.RevokedAt, c.RevokedReason = false, w.Now(), reason })
+}
+
+// RotateKey remembers that another key is wanted.
+func (w *World) RotateKey(ctx context.Context, name string) error {
+	return w.changeCluster(ctx, name, func(c *cluster.Cluster) { c.RotationAsked = true })
+}
+
+func (w *World) changeCluster(ctx context.Context, name string, change func(*cluster.Cluster)) error {
+	if err := w.allowed(ctx); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range w.Fleet {
+		if w.Fleet[i].Name == name {
+			change(&w.Fleet[i])
+			return nil
+		}
+	}
+	return fault.New(fault.NotFound, "there is no cluster %q", name)
+}
+
 // Files lists what an execution left behind.
 func (w *World) Files(ctx context.Context, id execution.ID) ([]execution.File, error) {
 	return w.Attached[id], w.allowed(ctx)

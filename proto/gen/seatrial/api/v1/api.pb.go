@@ -4182,8 +4182,17 @@ type Cluster struct {
 	RunnerDelivery    string                 `protobuf:"bytes,8,opt,name=runner_delivery,json=runnerDelivery,proto3" json:"runner_delivery,omitempty"`
 	Namespaces        []string               `protobuf:"bytes,9,rep,name=namespaces,proto3" json:"namespaces,omitempty"`
 	Enrolled          bool                   `protobuf:"varint,10,opt,name=enrolled,proto3" json:"enrolled,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// When the right of its agent was taken away; absent when it holds.
+	RevokedAt     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=revoked_at,json=revokedAt,proto3" json:"revoked_at,omitempty"`
+	RevokedReason string                 `protobuf:"bytes,12,opt,name=revoked_reason,json=revokedReason,proto3" json:"revoked_reason,omitempty"`
+	// What its agent allows of a test's pod, a sentence each.
+	Rules []string `protobuf:"bytes,13,rep,name=rules,proto3" json:"rules,omitempty"`
+	// When the agent's key was registered.
+	KeySince *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=key_since,json=keySince,proto3" json:"key_since,omitempty"`
+	// The agent was asked to take another key and has not done so yet.
+	RotationAsked bool `protobuf:"varint,15,opt,name=rotation_asked,json=rotationAsked,proto3" json:"rotation_asked,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Cluster) Reset() {
@@ -4282,6 +4291,41 @@ func (x *Cluster) GetNamespaces() []string {
 func (x *Cluster) GetEnrolled() bool {
 	if x != nil {
 		return x.Enrolled
+	}
+	return false
+}
+
+func (x *Cluster) GetRevokedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RevokedAt
+	}
+	return nil
+}
+
+func (x *Cluster) GetRevokedReason() string {
+	if x != nil {
+		return x.RevokedReason
+	}
+	return ""
+}
+
+func (x *Cluster) GetRules() []string {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *Cluster) GetKeySince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.KeySince
+	}
+	return nil
+}
+
+func (x *Cluster) GetRotationAsked() bool {
+	if x != nil {
+		return x.RotationAsked
 	}
 	return false
 }
@@ -4570,6 +4614,191 @@ func (x *EnrollClusterResponse) GetCommand() string {
 	return ""
 }
 
+type RevokeClusterRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Shown wherever the cluster is.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeClusterRequest) Reset() {
+	*x = RevokeClusterRequest{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeClusterRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeClusterRequest) ProtoMessage() {}
+
+func (x *RevokeClusterRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeClusterRequest.ProtoReflect.Descriptor instead.
+func (*RevokeClusterRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *RevokeClusterRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RevokeClusterRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type RevokeClusterResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cluster       *Cluster               `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeClusterResponse) Reset() {
+	*x = RevokeClusterResponse{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeClusterResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeClusterResponse) ProtoMessage() {}
+
+func (x *RevokeClusterResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeClusterResponse.ProtoReflect.Descriptor instead.
+func (*RevokeClusterResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *RevokeClusterResponse) GetCluster() *Cluster {
+	if x != nil {
+		return x.Cluster
+	}
+	return nil
+}
+
+type RotateClusterKeyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateClusterKeyRequest) Reset() {
+	*x = RotateClusterKeyRequest{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateClusterKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateClusterKeyRequest) ProtoMessage() {}
+
+func (x *RotateClusterKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateClusterKeyRequest.ProtoReflect.Descriptor instead.
+func (*RotateClusterKeyRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *RotateClusterKeyRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type RotateClusterKeyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cluster       *Cluster               `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateClusterKeyResponse) Reset() {
+	*x = RotateClusterKeyResponse{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateClusterKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateClusterKeyResponse) ProtoMessage() {}
+
+func (x *RotateClusterKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateClusterKeyResponse.ProtoReflect.Descriptor instead.
+func (*RotateClusterKeyResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *RotateClusterKeyResponse) GetCluster() *Cluster {
+	if x != nil {
+		return x.Cluster
+	}
+	return nil
+}
+
 type ListClustersRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -4578,7 +4807,7 @@ type ListClustersRequest struct {
 
 func (x *ListClustersRequest) Reset() {
 	*x = ListClustersRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4590,7 +4819,7 @@ func (x *ListClustersRequest) String() string {
 func (*ListClustersRequest) ProtoMessage() {}
 
 func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[56]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4603,7 +4832,7 @@ func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersRequest.ProtoReflect.Descriptor instead.
 func (*ListClustersRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{56}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{60}
 }
 
 type ListClustersResponse struct {
@@ -4615,7 +4844,7 @@ type ListClustersResponse struct {
 
 func (x *ListClustersResponse) Reset() {
 	*x = ListClustersResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4627,7 +4856,7 @@ func (x *ListClustersResponse) String() string {
 func (*ListClustersResponse) ProtoMessage() {}
 
 func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[57]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4640,7 +4869,7 @@ func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersResponse.ProtoReflect.Descriptor instead.
 func (*ListClustersResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{57}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *ListClustersResponse) GetClusters() []*Cluster {
@@ -4658,7 +4887,7 @@ type ListEnvironmentsRequest struct {
 
 func (x *ListEnvironmentsRequest) Reset() {
 	*x = ListEnvironmentsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4670,7 +4899,7 @@ func (x *ListEnvironmentsRequest) String() string {
 func (*ListEnvironmentsRequest) ProtoMessage() {}
 
 func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[58]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4683,7 +4912,7 @@ func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsRequest.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{58}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{62}
 }
 
 type ListEnvironmentsResponse struct {
@@ -4695,7 +4924,7 @@ type ListEnvironmentsResponse struct {
 
 func (x *ListEnvironmentsResponse) Reset() {
 	*x = ListEnvironmentsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4707,7 +4936,7 @@ func (x *ListEnvironmentsResponse) String() string {
 func (*ListEnvironmentsResponse) ProtoMessage() {}
 
 func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[59]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4720,7 +4949,7 @@ func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsResponse.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{59}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ListEnvironmentsResponse) GetEnvironments() []*Environment {
@@ -4738,7 +4967,7 @@ type WhoAmIRequest struct {
 
 func (x *WhoAmIRequest) Reset() {
 	*x = WhoAmIRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4750,7 +4979,7 @@ func (x *WhoAmIRequest) String() string {
 func (*WhoAmIRequest) ProtoMessage() {}
 
 func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4763,7 +4992,7 @@ func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIRequest.ProtoReflect.Descriptor instead.
 func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{60}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{64}
 }
 
 type WhoAmIResponse struct {
@@ -4781,7 +5010,7 @@ type WhoAmIResponse struct {
 
 func (x *WhoAmIResponse) Reset() {
 	*x = WhoAmIResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[61]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4793,7 +5022,7 @@ func (x *WhoAmIResponse) String() string {
 func (*WhoAmIResponse) ProtoMessage() {}
 
 func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[61]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4806,7 +5035,7 @@ func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIResponse.ProtoReflect.Descriptor instead.
 func (*WhoAmIResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{61}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *WhoAmIResponse) GetOrganization() string {
@@ -4872,7 +5101,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[62]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4884,7 +5113,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[62]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4897,7 +5126,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{62}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *CreateTokenRequest) GetTeam() string {
@@ -4938,7 +5167,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[63]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4950,7 +5179,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[63]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4963,7 +5192,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{63}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *CreateTokenResponse) GetToken() string {
@@ -4991,7 +5220,7 @@ type SignInRequest struct {
 
 func (x *SignInRequest) Reset() {
 	*x = SignInRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5003,7 +5232,7 @@ func (x *SignInRequest) String() string {
 func (*SignInRequest) ProtoMessage() {}
 
 func (x *SignInRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5016,7 +5245,7 @@ func (x *SignInRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInRequest.ProtoReflect.Descriptor instead.
 func (*SignInRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{64}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *SignInRequest) GetEmail() string {
@@ -5051,7 +5280,7 @@ type SignInResponse struct {
 
 func (x *SignInResponse) Reset() {
 	*x = SignInResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5063,7 +5292,7 @@ func (x *SignInResponse) String() string {
 func (*SignInResponse) ProtoMessage() {}
 
 func (x *SignInResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5076,7 +5305,7 @@ func (x *SignInResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInResponse.ProtoReflect.Descriptor instead.
 func (*SignInResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{65}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *SignInResponse) GetToken() string {
@@ -5471,7 +5700,7 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x06memory\x18\x03 \x01(\x03R\x06memory\x12\x1d\n" +
 	"\n" +
 	"read_bytes\x18\x04 \x01(\x03R\treadBytes\x12#\n" +
-	"\rwritten_bytes\x18\x05 \x01(\x03R\fwrittenBytes\"\x81\x03\n" +
+	"\rwritten_bytes\x18\x05 \x01(\x03R\fwrittenBytes\"\xd9\x04\n" +
 	"\aCluster\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
@@ -5486,7 +5715,13 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"namespaces\x18\t \x03(\tR\n" +
 	"namespaces\x12\x1a\n" +
 	"\benrolled\x18\n" +
-	" \x01(\bR\benrolled\"\xa5\x03\n" +
+	" \x01(\bR\benrolled\x129\n" +
+	"\n" +
+	"revoked_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\trevokedAt\x12%\n" +
+	"\x0erevoked_reason\x18\f \x01(\tR\rrevokedReason\x12\x14\n" +
+	"\x05rules\x18\r \x03(\tR\x05rules\x127\n" +
+	"\tkey_since\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\bkeySince\x12%\n" +
+	"\x0erotation_asked\x18\x0f \x01(\bR\rrotationAsked\"\xa5\x03\n" +
 	"\vEnvironment\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -5516,7 +5751,16 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12#\n" +
 	"\ragent_address\x18\x05 \x01(\tR\fagentAddress\x12\x19\n" +
 	"\bagent_ca\x18\x06 \x01(\tR\aagentCa\x12\x18\n" +
-	"\acommand\x18\a \x01(\tR\acommand\"\x15\n" +
+	"\acommand\x18\a \x01(\tR\acommand\"U\n" +
+	"\x14RevokeClusterRequest\x12\x1b\n" +
+	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\x12 \n" +
+	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"K\n" +
+	"\x15RevokeClusterResponse\x122\n" +
+	"\acluster\x18\x01 \x01(\v2\x18.seatrial.api.v1.ClusterR\acluster\"6\n" +
+	"\x17RotateClusterKeyRequest\x12\x1b\n" +
+	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\"N\n" +
+	"\x18RotateClusterKeyResponse\x122\n" +
+	"\acluster\x18\x01 \x01(\v2\x18.seatrial.api.v1.ClusterR\acluster\"\x15\n" +
 	"\x13ListClustersRequest\"L\n" +
 	"\x14ListClustersResponse\x124\n" +
 	"\bclusters\x18\x01 \x03(\v2\x18.seatrial.api.v1.ClusterR\bclusters\"\x19\n" +
@@ -5594,9 +5838,11 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\tStreamLog\x12!.seatrial.api.v1.StreamLogRequest\x1a\".seatrial.api.v1.StreamLogResponse0\x01\x12i\n" +
 	"\x0fListTestResults\x12'.seatrial.api.v1.ListTestResultsRequest\x1a(.seatrial.api.v1.ListTestResultsResponse\"\x03\x90\x02\x01\x12W\n" +
 	"\tListFiles\x12!.seatrial.api.v1.ListFilesRequest\x1a\".seatrial.api.v1.ListFilesResponse\"\x03\x90\x02\x01\x12]\n" +
-	"\vListMetrics\x12#.seatrial.api.v1.ListMetricsRequest\x1a$.seatrial.api.v1.ListMetricsResponse\"\x03\x90\x02\x012\xc0\x02\n" +
+	"\vListMetrics\x12#.seatrial.api.v1.ListMetricsRequest\x1a$.seatrial.api.v1.ListMetricsResponse\"\x03\x90\x02\x012\x89\x04\n" +
 	"\x0eClusterService\x12^\n" +
-	"\rEnrollCluster\x12%.seatrial.api.v1.EnrollClusterRequest\x1a&.seatrial.api.v1.EnrollClusterResponse\x12`\n" +
+	"\rEnrollCluster\x12%.seatrial.api.v1.EnrollClusterRequest\x1a&.seatrial.api.v1.EnrollClusterResponse\x12^\n" +
+	"\rRevokeCluster\x12%.seatrial.api.v1.RevokeClusterRequest\x1a&.seatrial.api.v1.RevokeClusterResponse\x12g\n" +
+	"\x10RotateClusterKey\x12(.seatrial.api.v1.RotateClusterKeyRequest\x1a).seatrial.api.v1.RotateClusterKeyResponse\x12`\n" +
 	"\fListClusters\x12$.seatrial.api.v1.ListClustersRequest\x1a%.seatrial.api.v1.ListClustersResponse\"\x03\x90\x02\x01\x12l\n" +
 	"\x10ListEnvironments\x12(.seatrial.api.v1.ListEnvironmentsRequest\x1a).seatrial.api.v1.ListEnvironmentsResponse\"\x03\x90\x02\x012\x86\x02\n" +
 	"\x0fIdentityService\x12N\n" +
@@ -5618,7 +5864,7 @@ func file_seatrial_api_v1_api_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_api_v1_api_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 72)
+var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 76)
 var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(ApplyOutcome)(0),                // 0: seatrial.api.v1.ApplyOutcome
 	(Status)(0),                      // 1: seatrial.api.v1.Status
@@ -5679,150 +5925,162 @@ var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(*Environment)(nil),              // 56: seatrial.api.v1.Environment
 	(*EnrollClusterRequest)(nil),     // 57: seatrial.api.v1.EnrollClusterRequest
 	(*EnrollClusterResponse)(nil),    // 58: seatrial.api.v1.EnrollClusterResponse
-	(*ListClustersRequest)(nil),      // 59: seatrial.api.v1.ListClustersRequest
-	(*ListClustersResponse)(nil),     // 60: seatrial.api.v1.ListClustersResponse
-	(*ListEnvironmentsRequest)(nil),  // 61: seatrial.api.v1.ListEnvironmentsRequest
-	(*ListEnvironmentsResponse)(nil), // 62: seatrial.api.v1.ListEnvironmentsResponse
-	(*WhoAmIRequest)(nil),            // 63: seatrial.api.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil),           // 64: seatrial.api.v1.WhoAmIResponse
-	(*CreateTokenRequest)(nil),       // 65: seatrial.api.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),      // 66: seatrial.api.v1.CreateTokenResponse
-	(*SignInRequest)(nil),            // 67: seatrial.api.v1.SignInRequest
-	(*SignInResponse)(nil),           // 68: seatrial.api.v1.SignInResponse
-	nil,                              // 69: seatrial.api.v1.Workflow.LabelsEntry
-	nil,                              // 70: seatrial.api.v1.Template.LabelsEntry
-	nil,                              // 71: seatrial.api.v1.Execution.ParamsEntry
-	nil,                              // 72: seatrial.api.v1.Run.MatrixEntry
-	nil,                              // 73: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	nil,                              // 74: seatrial.api.v1.Environment.LabelsEntry
-	(*timestamppb.Timestamp)(nil),    // 75: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 76: google.protobuf.Duration
+	(*RevokeClusterRequest)(nil),     // 59: seatrial.api.v1.RevokeClusterRequest
+	(*RevokeClusterResponse)(nil),    // 60: seatrial.api.v1.RevokeClusterResponse
+	(*RotateClusterKeyRequest)(nil),  // 61: seatrial.api.v1.RotateClusterKeyRequest
+	(*RotateClusterKeyResponse)(nil), // 62: seatrial.api.v1.RotateClusterKeyResponse
+	(*ListClustersRequest)(nil),      // 63: seatrial.api.v1.ListClustersRequest
+	(*ListClustersResponse)(nil),     // 64: seatrial.api.v1.ListClustersResponse
+	(*ListEnvironmentsRequest)(nil),  // 65: seatrial.api.v1.ListEnvironmentsRequest
+	(*ListEnvironmentsResponse)(nil), // 66: seatrial.api.v1.ListEnvironmentsResponse
+	(*WhoAmIRequest)(nil),            // 67: seatrial.api.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),           // 68: seatrial.api.v1.WhoAmIResponse
+	(*CreateTokenRequest)(nil),       // 69: seatrial.api.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),      // 70: seatrial.api.v1.CreateTokenResponse
+	(*SignInRequest)(nil),            // 71: seatrial.api.v1.SignInRequest
+	(*SignInResponse)(nil),           // 72: seatrial.api.v1.SignInResponse
+	nil,                              // 73: seatrial.api.v1.Workflow.LabelsEntry
+	nil,                              // 74: seatrial.api.v1.Template.LabelsEntry
+	nil,                              // 75: seatrial.api.v1.Execution.ParamsEntry
+	nil,                              // 76: seatrial.api.v1.Run.MatrixEntry
+	nil,                              // 77: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	nil,                              // 78: seatrial.api.v1.Environment.LabelsEntry
+	(*timestamppb.Timestamp)(nil),    // 79: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 80: google.protobuf.Duration
 }
 var file_seatrial_api_v1_api_proto_depIdxs = []int32{
-	4,  // 0: seatrial.api.v1.ErrorDetail.faults:type_name -> seatrial.api.v1.Fault
-	69, // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
-	75, // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
-	7,  // 3: seatrial.api.v1.Workflow.params:type_name -> seatrial.api.v1.Param
-	70, // 4: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
-	75, // 5: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
-	7,  // 6: seatrial.api.v1.Template.params:type_name -> seatrial.api.v1.Param
-	5,  // 7: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
-	0,  // 8: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
-	6,  // 9: seatrial.api.v1.ApplyWorkflowResponse.template:type_name -> seatrial.api.v1.Template
-	10, // 10: seatrial.api.v1.ApplyWorkflowResponse.policy:type_name -> seatrial.api.v1.ReadinessPolicy
-	56, // 11: seatrial.api.v1.ApplyWorkflowResponse.environment:type_name -> seatrial.api.v1.Environment
-	75, // 12: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
-	5,  // 13: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
-	5,  // 14: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
-	6,  // 15: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
-	6,  // 16: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
-	1,  // 17: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
-	71, // 18: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
-	75, // 19: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
-	75, // 20: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
-	75, // 21: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
-	23, // 22: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
-	22, // 23: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
-	21, // 24: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
-	20, // 25: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
-	1,  // 26: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
-	24, // 27: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
-	72, // 28: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
-	1,  // 29: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
-	75, // 30: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	75, // 31: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
-	26, // 32: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
-	25, // 33: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
-	2,  // 34: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
-	75, // 35: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
-	75, // 36: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
-	29, // 37: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
-	1,  // 38: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
-	75, // 39: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	75, // 40: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
-	29, // 41: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
-	28, // 42: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
-	27, // 43: seatrial.api.v1.Step.usage:type_name -> seatrial.api.v1.Usage
-	76, // 44: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
-	76, // 45: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
-	1,  // 46: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
-	73, // 47: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	31, // 48: seatrial.api.v1.RunWorkflowRequest.release:type_name -> seatrial.api.v1.ReleaseName
-	19, // 49: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
-	19, // 50: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	1,  // 51: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
-	19, // 52: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
-	19, // 53: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	19, // 54: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	19, // 55: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	76, // 56: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
-	46, // 57: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
-	49, // 58: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
-	53, // 59: seatrial.api.v1.ListMetricsResponse.steps:type_name -> seatrial.api.v1.StepMetrics
-	27, // 60: seatrial.api.v1.StepMetrics.usage:type_name -> seatrial.api.v1.Usage
-	54, // 61: seatrial.api.v1.StepMetrics.samples:type_name -> seatrial.api.v1.Sample
-	76, // 62: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
-	76, // 63: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
-	75, // 64: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
-	75, // 65: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
-	74, // 66: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
-	75, // 67: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
-	55, // 68: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	56, // 69: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
-	75, // 70: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
-	55, // 71: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
-	56, // 72: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
-	75, // 73: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	76, // 74: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
-	75, // 75: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	75, // 76: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
-	8,  // 77: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
-	11, // 78: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
-	13, // 79: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
-	15, // 80: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
-	17, // 81: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
-	30, // 82: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
-	33, // 83: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
-	35, // 84: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
-	37, // 85: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
-	39, // 86: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
-	41, // 87: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
-	43, // 88: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
-	45, // 89: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
-	48, // 90: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
-	51, // 91: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
-	57, // 92: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
-	59, // 93: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
-	61, // 94: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
-	63, // 95: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
-	65, // 96: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
-	67, // 97: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
-	9,  // 98: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
-	12, // 99: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
-	14, // 100: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
-	16, // 101: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
-	18, // 102: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
-	32, // 103: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
-	34, // 104: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
-	36, // 105: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
-	38, // 106: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
-	40, // 107: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
-	42, // 108: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
-	44, // 109: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
-	47, // 110: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
-	50, // 111: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
-	52, // 112: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
-	58, // 113: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
-	60, // 114: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
-	62, // 115: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
-	64, // 116: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
-	66, // 117: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
-	68, // 118: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
-	98, // [98:119] is the sub-list for method output_type
-	77, // [77:98] is the sub-list for method input_type
-	77, // [77:77] is the sub-list for extension type_name
-	77, // [77:77] is the sub-list for extension extendee
-	0,  // [0:77] is the sub-list for field type_name
+	4,   // 0: seatrial.api.v1.ErrorDetail.faults:type_name -> seatrial.api.v1.Fault
+	73,  // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
+	79,  // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
+	7,   // 3: seatrial.api.v1.Workflow.params:type_name -> seatrial.api.v1.Param
+	74,  // 4: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
+	79,  // 5: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
+	7,   // 6: seatrial.api.v1.Template.params:type_name -> seatrial.api.v1.Param
+	5,   // 7: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
+	0,   // 8: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
+	6,   // 9: seatrial.api.v1.ApplyWorkflowResponse.template:type_name -> seatrial.api.v1.Template
+	10,  // 10: seatrial.api.v1.ApplyWorkflowResponse.policy:type_name -> seatrial.api.v1.ReadinessPolicy
+	56,  // 11: seatrial.api.v1.ApplyWorkflowResponse.environment:type_name -> seatrial.api.v1.Environment
+	79,  // 12: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
+	5,   // 13: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
+	5,   // 14: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
+	6,   // 15: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
+	6,   // 16: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
+	1,   // 17: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
+	75,  // 18: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
+	79,  // 19: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
+	79,  // 20: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
+	79,  // 21: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
+	23,  // 22: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
+	22,  // 23: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
+	21,  // 24: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
+	20,  // 25: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
+	1,   // 26: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
+	24,  // 27: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
+	76,  // 28: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
+	1,   // 29: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
+	79,  // 30: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	79,  // 31: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
+	26,  // 32: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
+	25,  // 33: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
+	2,   // 34: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
+	79,  // 35: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
+	79,  // 36: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
+	29,  // 37: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
+	1,   // 38: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
+	79,  // 39: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	79,  // 40: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	29,  // 41: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
+	28,  // 42: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
+	27,  // 43: seatrial.api.v1.Step.usage:type_name -> seatrial.api.v1.Usage
+	80,  // 44: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
+	80,  // 45: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
+	1,   // 46: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
+	77,  // 47: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	31,  // 48: seatrial.api.v1.RunWorkflowRequest.release:type_name -> seatrial.api.v1.ReleaseName
+	19,  // 49: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
+	19,  // 50: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	1,   // 51: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
+	19,  // 52: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
+	19,  // 53: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	19,  // 54: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	19,  // 55: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	80,  // 56: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
+	46,  // 57: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
+	49,  // 58: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
+	53,  // 59: seatrial.api.v1.ListMetricsResponse.steps:type_name -> seatrial.api.v1.StepMetrics
+	27,  // 60: seatrial.api.v1.StepMetrics.usage:type_name -> seatrial.api.v1.Usage
+	54,  // 61: seatrial.api.v1.StepMetrics.samples:type_name -> seatrial.api.v1.Sample
+	80,  // 62: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
+	80,  // 63: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
+	79,  // 64: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
+	79,  // 65: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
+	79,  // 66: seatrial.api.v1.Cluster.revoked_at:type_name -> google.protobuf.Timestamp
+	79,  // 67: seatrial.api.v1.Cluster.key_since:type_name -> google.protobuf.Timestamp
+	78,  // 68: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
+	79,  // 69: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
+	55,  // 70: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	56,  // 71: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
+	79,  // 72: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
+	55,  // 73: seatrial.api.v1.RevokeClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	55,  // 74: seatrial.api.v1.RotateClusterKeyResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	55,  // 75: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
+	56,  // 76: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
+	79,  // 77: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	80,  // 78: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
+	79,  // 79: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	79,  // 80: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
+	8,   // 81: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
+	11,  // 82: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
+	13,  // 83: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
+	15,  // 84: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
+	17,  // 85: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
+	30,  // 86: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
+	33,  // 87: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
+	35,  // 88: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
+	37,  // 89: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
+	39,  // 90: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
+	41,  // 91: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
+	43,  // 92: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
+	45,  // 93: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
+	48,  // 94: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
+	51,  // 95: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
+	57,  // 96: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
+	59,  // 97: seatrial.api.v1.ClusterService.RevokeCluster:input_type -> seatrial.api.v1.RevokeClusterRequest
+	61,  // 98: seatrial.api.v1.ClusterService.RotateClusterKey:input_type -> seatrial.api.v1.RotateClusterKeyRequest
+	63,  // 99: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
+	65,  // 100: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
+	67,  // 101: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
+	69,  // 102: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
+	71,  // 103: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
+	9,   // 104: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
+	12,  // 105: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
+	14,  // 106: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
+	16,  // 107: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
+	18,  // 108: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
+	32,  // 109: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
+	34,  // 110: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
+	36,  // 111: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
+	38,  // 112: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
+	40,  // 113: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
+	42,  // 114: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
+	44,  // 115: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
+	47,  // 116: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
+	50,  // 117: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
+	52,  // 118: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
+	58,  // 119: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
+	60,  // 120: seatrial.api.v1.ClusterService.RevokeCluster:output_type -> seatrial.api.v1.RevokeClusterResponse
+	62,  // 121: seatrial.api.v1.ClusterService.RotateClusterKey:output_type -> seatrial.api.v1.RotateClusterKeyResponse
+	64,  // 122: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
+	66,  // 123: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
+	68,  // 124: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
+	70,  // 125: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
+	72,  // 126: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
+	104, // [104:127] is the sub-list for method output_type
+	81,  // [81:104] is the sub-list for method input_type
+	81,  // [81:81] is the sub-list for extension type_name
+	81,  // [81:81] is the sub-list for extension extendee
+	0,   // [0:81] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_api_proto_init() }
@@ -5838,7 +6096,7 @@ func file_seatrial_api_v1_api_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_api_proto_rawDesc), len(file_seatrial_api_v1_api_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   72,
+			NumMessages:   76,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

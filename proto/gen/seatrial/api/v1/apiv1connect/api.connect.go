@@ -91,6 +91,12 @@ const (
 	// ClusterServiceEnrollClusterProcedure is the fully-qualified name of the ClusterService's
 	// EnrollCluster RPC.
 	ClusterServiceEnrollClusterProcedure = "/seatrial.api.v1.ClusterService/EnrollCluster"
+	// ClusterServiceRevokeClusterProcedure is the fully-qualified name of the ClusterService's
+	// RevokeCluster RPC.
+	ClusterServiceRevokeClusterProcedure = "/seatrial.api.v1.ClusterService/RevokeCluster"
+	// ClusterServiceRotateClusterKeyProcedure is the fully-qualified name of the ClusterService's
+	// RotateClusterKey RPC.
+	ClusterServiceRotateClusterKeyProcedure = "/seatrial.api.v1.ClusterService/RotateClusterKey"
 	// ClusterServiceListClustersProcedure is the fully-qualified name of the ClusterService's
 	// ListClusters RPC.
 	ClusterServiceListClustersProcedure = "/seatrial.api.v1.ClusterService/ListClusters"
@@ -672,6 +678,11 @@ func (UnimplementedExecutionServiceHandler) ListMetrics(context.Context, *v1.Lis
 type ClusterServiceClient interface {
 	// EnrollCluster registers a cluster and returns a bootstrap token, shown once, with the Helm command to run.
 	EnrollCluster(context.Context, *v1.EnrollClusterRequest) (*v1.EnrollClusterResponse, error)
+	// RevokeCluster takes the right of a cluster's agent away: its connections end, and every call of it is refused, until the cluster is
+	// enrolled again. What runs in the cluster is not touched.
+	RevokeCluster(context.Context, *v1.RevokeClusterRequest) (*v1.RevokeClusterResponse, error)
+	// RotateClusterKey asks a cluster's agent to take another key. It does so when it renews its token, within a few minutes.
+	RotateClusterKey(context.Context, *v1.RotateClusterKeyRequest) (*v1.RotateClusterKeyResponse, error)
 	ListClusters(context.Context, *v1.ListClustersRequest) (*v1.ListClustersResponse, error)
 	ListEnvironments(context.Context, *v1.ListEnvironmentsRequest) (*v1.ListEnvironmentsResponse, error)
 }
@@ -691,6 +702,18 @@ func NewClusterServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			httpClient,
 			baseURL+ClusterServiceEnrollClusterProcedure,
 			connect.WithSchema(clusterServiceMethods.ByName("EnrollCluster")),
+			connect.WithClientOptions(opts...),
+		),
+		revokeCluster: connect.NewClient[v1.RevokeClusterRequest, v1.RevokeClusterResponse](
+			httpClient,
+			baseURL+ClusterServiceRevokeClusterProcedure,
+			connect.WithSchema(clusterServiceMethods.ByName("RevokeCluster")),
+			connect.WithClientOptions(opts...),
+		),
+		rotateClusterKey: connect.NewClient[v1.RotateClusterKeyRequest, v1.RotateClusterKeyResponse](
+			httpClient,
+			baseURL+ClusterServiceRotateClusterKeyProcedure,
+			connect.WithSchema(clusterServiceMethods.ByName("RotateClusterKey")),
 			connect.WithClientOptions(opts...),
 		),
 		listClusters: connect.NewClient[v1.ListClustersRequest, v1.ListClustersResponse](
@@ -713,6 +736,8 @@ func NewClusterServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 // clusterServiceClient implements ClusterServiceClient.
 type clusterServiceClient struct {
 	enrollCluster    *connect.Client[v1.EnrollClusterRequest, v1.EnrollClusterResponse]
+	revokeCluster    *connect.Client[v1.RevokeClusterRequest, v1.RevokeClusterResponse]
+	rotateClusterKey *connect.Client[v1.RotateClusterKeyRequest, v1.RotateClusterKeyResponse]
 	listClusters     *connect.Client[v1.ListClustersRequest, v1.ListClustersResponse]
 	listEnvironments *connect.Client[v1.ListEnvironmentsRequest, v1.ListEnvironmentsResponse]
 }
@@ -720,6 +745,24 @@ type clusterServiceClient struct {
 // EnrollCluster calls seatrial.api.v1.ClusterService.EnrollCluster.
 func (c *clusterServiceClient) EnrollCluster(ctx context.Context, req *v1.EnrollClusterRequest) (*v1.EnrollClusterResponse, error) {
 	response, err := c.enrollCluster.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RevokeCluster calls seatrial.api.v1.ClusterService.RevokeCluster.
+func (c *clusterServiceClient) RevokeCluster(ctx context.Context, req *v1.RevokeClusterRequest) (*v1.RevokeClusterResponse, error) {
+	response, err := c.revokeCluster.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RotateClusterKey calls seatrial.api.v1.ClusterService.RotateClusterKey.
+func (c *clusterServiceClient) RotateClusterKey(ctx context.Context, req *v1.RotateClusterKeyRequest) (*v1.RotateClusterKeyResponse, error) {
+	response, err := c.rotateClusterKey.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -748,6 +791,11 @@ func (c *clusterServiceClient) ListEnvironments(ctx context.Context, req *v1.Lis
 type ClusterServiceHandler interface {
 	// EnrollCluster registers a cluster and returns a bootstrap token, shown once, with the Helm command to run.
 	EnrollCluster(context.Context, *v1.EnrollClusterRequest) (*v1.EnrollClusterResponse, error)
+	// RevokeCluster takes the right of a cluster's agent away: its connections end, and every call of it is refused, until the cluster is
+	// enrolled again. What runs in the cluster is not touched.
+	RevokeCluster(context.Context, *v1.RevokeClusterRequest) (*v1.RevokeClusterResponse, error)
+	// RotateClusterKey asks a cluster's agent to take another key. It does so when it renews its token, within a few minutes.
+	RotateClusterKey(context.Context, *v1.RotateClusterKeyRequest) (*v1.RotateClusterKeyResponse, error)
 	ListClusters(context.Context, *v1.ListClustersRequest) (*v1.ListClustersResponse, error)
 	ListEnvironments(context.Context, *v1.ListEnvironmentsRequest) (*v1.ListEnvironmentsResponse, error)
 }
@@ -763,6 +811,18 @@ func NewClusterServiceHandler(svc ClusterServiceHandler, opts ...connect.Handler
 		ClusterServiceEnrollClusterProcedure,
 		svc.EnrollCluster,
 		connect.WithSchema(clusterServiceMethods.ByName("EnrollCluster")),
+		connect.WithHandlerOptions(opts...),
+	)
+	clusterServiceRevokeClusterHandler := connect.NewUnaryHandlerSimple(
+		ClusterServiceRevokeClusterProcedure,
+		svc.RevokeCluster,
+		connect.WithSchema(clusterServiceMethods.ByName("RevokeCluster")),
+		connect.WithHandlerOptions(opts...),
+	)
+	clusterServiceRotateClusterKeyHandler := connect.NewUnaryHandlerSimple(
+		ClusterServiceRotateClusterKeyProcedure,
+		svc.RotateClusterKey,
+		connect.WithSchema(clusterServiceMethods.ByName("RotateClusterKey")),
 		connect.WithHandlerOptions(opts...),
 	)
 	clusterServiceListClustersHandler := connect.NewUnaryHandlerSimple(
@@ -783,6 +843,10 @@ func NewClusterServiceHandler(svc ClusterServiceHandler, opts ...connect.Handler
 		switch r.URL.Path {
 		case ClusterServiceEnrollClusterProcedure:
 			clusterServiceEnrollClusterHandler.ServeHTTP(w, r)
+		case ClusterServiceRevokeClusterProcedure:
+			clusterServiceRevokeClusterHandler.ServeHTTP(w, r)
+		case ClusterServiceRotateClusterKeyProcedure:
+			clusterServiceRotateClusterKeyHandler.ServeHTTP(w, r)
 		case ClusterServiceListClustersProcedure:
 			clusterServiceListClustersHandler.ServeHTTP(w, r)
 		case ClusterServiceListEnvironmentsProcedure:
@@ -798,6 +862,14 @@ type UnimplementedClusterServiceHandler struct{}
 
 func (UnimplementedClusterServiceHandler) EnrollCluster(context.Context, *v1.EnrollClusterRequest) (*v1.EnrollClusterResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ClusterService.EnrollCluster is not implemented"))
+}
+
+func (UnimplementedClusterServiceHandler) RevokeCluster(context.Context, *v1.RevokeClusterRequest) (*v1.RevokeClusterResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ClusterService.RevokeCluster is not implemented"))
+}
+
+func (UnimplementedClusterServiceHandler) RotateClusterKey(context.Context, *v1.RotateClusterKeyRequest) (*v1.RotateClusterKeyResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ClusterService.RotateClusterKey is not implemented"))
 }
 
 func (UnimplementedClusterServiceHandler) ListClusters(context.Context, *v1.ListClustersRequest) (*v1.ListClustersResponse, error) {
