@@ -86,7 +86,7 @@ func TestAPI_Archive(t *testing.T) {
 	b := setup(t, "read", api.Timing{})
 	b.packed(t, execution.FileArtifact, "out/a.txt", "the text")
 	list, err := b.executions.ListFiles(t.Context(), &apiv1.ListFilesRequest{ExecutionId: b.world.execution.ID.String()})
-	if err != nil || list.GetArchive() == "" || list.GetFiles()[0].GetEncoding() != "zstd" {
+	if err != nil || list.GetArchive() == "" || list.GetFiles()[0].GetEncoding() != "zstd" || list.GetFiles()[0].GetName() != "artifacts/out/a.txt" {
 		t.Fatalf("%v, %v", list, err)
 	}
 	whole, err := b.get(t, list.GetArchive())
