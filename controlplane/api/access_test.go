@@ -96,7 +96,7 @@ func calls() map[string]call {
 			return err
 		}},
 		"ListFiles": {"read", func(ctx context.Context, b *bench) error {
-			_, err := b.executions.ListFiles(ctx, &apiv1.ListFilesRequest{ExecutionId: id()})
+			_, err := b.executions.ListFiles(ctx, &apiv1.ListFilesRequest{ExecutionId: b.world.execution.ID.String()})
 			return err
 		}},
 		"ListMetrics": {"read", func(ctx context.Context, b *bench) error {

@@ -182,12 +182,13 @@ func resultOf(r execution.TestResult) *apiv1.TestResult {
 	}
 }
 
-func fileOf(f execution.File) *apiv1.File {
+// fileOf converts a file, with its name among all files of its execution.
+func fileOf(f execution.File, name string) *apiv1.File {
 	stored, _ := f.Stored()
 	return &apiv1.File{
 		Id: f.ID.String(), AttemptId: f.Attempt.String(), StepIndex: int32Of(f.Step), Kind: string(f.Kind), Path: f.Path, Size: f.Size,
 		Sha256: f.SHA256, ContentType: f.ContentType, Format: f.Format, Grade: f.Grade, GradeReason: f.GradeReason,
-		Download: filesPath + f.ID.String(), StoredSize: stored, Encoding: f.Encoding,
+		Download: filesPath + f.ID.String(), StoredSize: stored, Encoding: f.Encoding, Name: name,
 	}
 }
 

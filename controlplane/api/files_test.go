@@ -86,7 +86,7 @@ func TestAPI_Archive(t *testing.T) {
 	b := setup(t, "read", api.Timing{})
 	b.packed(t, execution.FileArtifact, "out/a.txt", "the text")
 	list, err := b.executions.ListFiles(t.Context(), &apiv1.ListFilesRequest{ExecutionId: b.world.execution.ID.String()})
-	if err != nil || list.GetArchive() == "" || list.GetFiles()[0].GetEncoding() != "zstd" {
+	if err != nil || list.GetArchive() == "" || list.GetFiles()[0].GetEncoding() != "zstd" || list.GetFiles()[0].GetName() != "artifacts/out/a.txt" {
 		t.Fatalf("%v, %v", list, err)
 	}
 	whole, err := b.get(t, list.GetArchive())
@@ -137,6 +137,18 @@ func TestAPI_ListMetrics(t *testing.T) {
 		t.Errorf("of another attempt: %v, %v", res, err)
 	}
 	ask.AttemptIds = nil
+	attempt := &b.world.execution.Runs[0].Attempts[0]
+	one := attempt.Steps[0]
+	for i := range 600 {
+		f := b.world.files[len(b.world.files)-1]
+		f.Step = 1000 + i
+		b.world.files = append(b.world.files, f)
+		attempt.Steps = append(attempt.Steps, execution.Step{Index: f.Step, Name: "more"})
+	}
+	if res, err := b.executions.ListMetrics(t.Context(), ask); err != nil || len(res.GetSteps()) != 500 || !res.GetCut() {
+		t.Errorf("of 601 records: %d, cut %t, %v", len(res.GetSteps()), res.GetCut(), err)
+	}
+	attempt.Steps, b.world.files = []execution.Step{one}, b.world.files[:1]
 	b.world.blobs["0-test.csv"] = "no record"
 	if res, err := b.executions.ListMetrics(t.Context(), ask); err != nil || len(res.GetSteps()) != 1 || len(res.GetSteps()[0].GetSamples()) != 0 {
 		t.Errorf("a record that nobody can read: %v, %v", res, err)

@@ -14,8 +14,17 @@ import (
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 )
 
-// maxMetrics is how many samples an answer has at most; the last step of it is still whole.
-const maxMetrics = 100_000
+// What an answer has at most: samples, of which the last step is still whole, and records that were opened for it.
+const (
+	maxMetrics = 100_000
+	maxRecords = 500
+)
+
+// ofStep names a step of an attempt.
+type ofStep struct {
+	attempt execution.AttemptID
+	step    int
+}
 
 // ListMetrics implements ExecutionServiceHandler.
 func (s *server) ListMetrics(ctx context.Context, r *apiv1.ListMetricsRequest) (*apiv1.ListMetricsResponse, error) {
@@ -36,28 +45,39 @@ func (s *server) ListMetrics(ctx context.Context, r *apiv1.ListMetricsRequest) (
 
 // metrics returns what was recorded of the steps of an execution; of all attempts, or of some.
 func (s *server) metrics(ctx context.Context, e execution.Execution, files []execution.File, only []string) (*apiv1.ListMetricsResponse, error) {
-	out, n := &apiv1.ListMetricsResponse{}, 0
+	out, samples, opened := &apiv1.ListMetricsResponse{}, 0, 0
+	records := map[ofStep]execution.File{}
+	for _, f := range files {
+		if f.Kind == execution.FileMetrics {
+			records[ofStep{f.Attempt, f.Step}] = f
+		}
+	}
 	for _, run := range e.Runs {
 		for _, a := range run.Attempts {
 			if len(only) > 0 && !slices.Contains(only, a.ID.String()) {
 				continue
 			}
 			for _, step := range a.Steps {
-				samples, found, err := s.samples(ctx, files, a.ID, step.Index)
-				if err != nil {
-					return nil, err
-				}
+				record, found := records[ofStep{a.ID, step.Index}]
 				if !found && step.Usage == nil {
 					continue
 				}
-				if n > maxMetrics {
+				if samples > maxMetrics || opened >= maxRecords {
 					out.Cut = true
 					return out, nil
 				}
-				n += len(samples)
-				out.Steps = append(out.Steps, &apiv1.StepMetrics{
-					AttemptId: a.ID.String(), StepIndex: int32Of(step.Index), Step: step.Name, Run: run.Name, Usage: usageOf(step.Usage), Samples: samples,
-				})
+				one := &apiv1.StepMetrics{
+					AttemptId: a.ID.String(), StepIndex: int32Of(step.Index), Step: step.Name, Run: run.Name, Usage: usageOf(step.Usage),
+				}
+				if found {
+					opened++
+					var err error
+					if one.Samples, err = s.samples(ctx, record); err != nil {
+						return nil, err
+					}
+				}
+				samples += len(one.Samples)
+				out.Steps = append(out.Steps, one)
 			}
 		}
 	}
@@ -65,30 +85,24 @@ func (s *server) metrics(ctx context.Context, e execution.Execution, files []exe
 }
 
 // samples returns what was recorded of a step. A record that is not stored any more, or that nobody can read, has none.
-func (s *server) samples(ctx context.Context, files []execution.File, attempt execution.AttemptID, step int) (out []*apiv1.Sample, found bool, err error) {
-	i := slices.IndexFunc(files, func(f execution.File) bool {
-		return f.Kind == execution.FileMetrics && f.Attempt == attempt && f.Step == step
-	})
-	if i < 0 {
-		return nil, false, nil
-	}
-	body, err := packed.Open(ctx, s.Blobs, files[i])
+func (s *server) samples(ctx context.Context, record execution.File) (out []*apiv1.Sample, err error) {
+	body, err := packed.Open(ctx, s.Blobs, record)
 	if fault.Is(err, fault.NotFound) {
-		return nil, false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("open %s: %w", files[i].Path, err)
+		return nil, fmt.Errorf("open %s: %w", record.Path, err)
 	}
 	defer body.Close() //nolint:errcheck // it was only read
 	list, err := usage.Parse(body)
 	if err != nil {
-		s.Log.WarnContext(ctx, "record of a step not readable", "file", files[i].ID, "error", err)
-		return nil, true, nil
+		s.Log.WarnContext(ctx, "record of a step not readable", "file", record.ID, "error", err)
+		return nil, nil
 	}
 	for _, one := range list {
 		out = append(out, &apiv1.Sample{
 			At: durationpb.New(one.At), Cpu: durationpb.New(one.CPU), Memory: one.Memory, ReadBytes: one.Read, WrittenBytes: one.Written,
 		})
 	}
-	return out, true, nil
+	return out, nil
 }

@@ -2,6 +2,9 @@ package e2e_test
 
 import (
 	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"maps"
 	"os"
 	"path/filepath"
@@ -74,6 +77,60 @@ func used(t *testing.T, path string, into map[string]bool) {
 func within(path, above string) bool {
 	rest, ok := strings.CutPrefix(path, above)
 	return ok && (rest == "" || strings.ContainsAny(rest[:1], ".[="))
+}
+
+// declared returns the tests of this package by name, with the names that their tables give what is below them.
+func declared(t *testing.T) map[string]map[string]bool {
+	t.Helper()
+	out := map[string]map[string]bool{}
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || !strings.HasPrefix(f.Name.Name, "Test") {
+				continue
+			}
+			below := map[string]bool{}
+			ast.Inspect(f, func(n ast.Node) bool {
+				if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+					below[strings.Trim(literal.Value, `"`)] = true
+				}
+				return true
+			})
+			out[f.Name.Name] = below
+		}
+	}
+	for name := range scenarios() {
+		out["TestScenarios"][name] = true
+	}
+	return out
+}
+
+// TestLanguage_Elsewhere holds that the tests are there which stand for what no scenario uses.
+func TestLanguage_Elsewhere(t *testing.T) {
+	t.Parallel()
+	tests := declared(t)
+	for what, where := range elsewhere() {
+		name, _, _ := strings.Cut(where, ",")
+		name, _, _ = strings.Cut(name, ";")
+		test, below, nested := strings.Cut(name, "/")
+		if folder, _, ok := strings.Cut(where, ":"); ok { // the tests of a package
+			if found, err := filepath.Glob(filepath.Join("..", "..", folder, "*_test.go")); err != nil || len(found) == 0 {
+				t.Errorf("%s: there are no tests in %s, %v", what, folder, err)
+			}
+			continue
+		}
+		if known, ok := tests[test]; !ok || nested && !known[below] {
+			t.Errorf("%s: there is no test %s", what, name)
+		}
+	}
 }
 
 // TestLanguage holds that every field of the language, every value that a field may have and every name of expressions is run on

@@ -94,12 +94,12 @@ func keptCompressed(t *testing.T, p *plane, id string) {
 		if small := f.GetStoredSize() < f.GetSize()/2; small != (f.GetPath() == "out/trace.txt") {
 			t.Errorf("%s has %d bytes and takes %d (%s)", f.GetPath(), f.GetSize(), f.GetStoredSize(), f.GetEncoding())
 		}
-		alone, err := os.Open(filepath.Join(dir, "artifact", f.GetPath()))
+		alone, err := os.Open(filepath.Join(dir, filepath.FromSlash(f.GetName())))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer alone.Close()
-		inside, err := archive.Open("artifacts/" + f.GetPath())
+		inside, err := archive.Open(f.GetName())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -48,6 +48,8 @@ type Gatherer struct {
 	Limits    Limits
 	Redact    *redact.Set // hides secrets in paths and in the text of reports
 	Withhold  []string    // absolute paths of mounted secrets: nothing at or below them is taken
+	// Hurry reports that the attempt is to end now: files are kept as they are, because compression takes time. Nil means never.
+	Hurry func() bool
 
 	files int
 	total int64
@@ -304,7 +306,7 @@ func (w *work) copy(from source, info fs.FileInfo) (*copied, error) {
 	}
 	c.contentType = typeOf(name, c.name)
 	if from.pack {
-		if err := c.pack(); err != nil {
+		if err := c.pack(w.g.Hurry); err != nil {
 			w.note("%s is kept as it is: it could not be compressed: %v", name, err)
 		}
 	}

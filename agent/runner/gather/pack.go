@@ -36,14 +36,17 @@ type packed struct {
 // helps reports whether a file of some size got smaller by more than its reader's trouble.
 func helps(size, packed int64) bool { return packed < size-size/20 }
 
-// pack replaces a copy by its compressed form, where that helps.
-func (c *copied) pack() error {
+// pack replaces a copy by its compressed form, where that helps and nobody is in a hurry.
+func (c *copied) pack(hurry func() bool) error {
 	if c.size < leastPacked || compressed(c.contentType) {
 		return nil
 	}
+	if hurry == nil {
+		hurry = func() bool { return false }
+	}
 	name := c.name + ".zst"
-	p, err := write(name, c.name, c.size)
-	if errors.Is(err, errNoHelp) || err == nil && !helps(c.size, p.size) {
+	p, err := write(name, c.name, c.size, hurry)
+	if errors.Is(err, errNoHelp) || errors.Is(err, errHurry) || err == nil && !helps(c.size, p.size) {
 		p, err = nil, nil
 	}
 	if p == nil {
@@ -57,10 +60,13 @@ func (c *copied) pack() error {
 	return nil
 }
 
-var errNoHelp = errors.New("it does not get smaller")
+var (
+	errNoHelp = errors.New("it does not get smaller")
+	errHurry  = errors.New("there is no time for it")
+)
 
 // write compresses one file into another.
-func write(to, from string, size int64) (*packed, error) {
+func write(to, from string, size int64, hurry func() bool) (*packed, error) {
 	src, err := os.Open(from) //nolint:gosec // G304: our own copy
 	if err != nil {
 		return nil, err //nolint:wrapcheck // becomes a note
@@ -71,14 +77,17 @@ func write(to, from string, size int64) (*packed, error) {
 		return nil, err //nolint:wrapcheck // becomes a note
 	}
 	out := &counted{to: dst, hash: sha256.New()}
-	err = compress(out, src, size)
+	err = compress(out, src, size, hurry)
 	if err := errors.Join(err, dst.Close()); err != nil {
 		return nil, err
 	}
 	return &packed{size: out.size, sum: out.hash.Sum(nil)}, nil
 }
 
-func compress(to *counted, from io.Reader, size int64) error {
+func compress(to *counted, from io.Reader, size int64, hurry func() bool) error {
+	if hurry() {
+		return errHurry
+	}
 	enc, err := zstd.NewWriter(to, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(packWindow))
 	if err != nil {
 		return fmt.Errorf("prepare: %w", err)
@@ -90,8 +99,15 @@ func compress(to *counted, from io.Reader, size int64) error {
 		return enc.Close() //nolint:wrapcheck // becomes a note
 	case err == nil && !helps(n, to.size):
 		return errors.Join(errNoHelp, enc.Close())
-	case err == nil:
-		_, err = io.Copy(enc, from)
+	}
+	for err == nil {
+		if hurry() {
+			return errors.Join(errHurry, enc.Close())
+		}
+		_, err = io.CopyN(enc, from, packProbe)
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
 	}
 	return errors.Join(err, enc.Close())
 }
@@ -102,7 +118,7 @@ func (g *Gatherer) Keep(s *runnerv1.Step, kind runnerv1.FileKind, name, contentT
 	if err := c.fill(bytes.NewReader(content), int64(len(content))); err != nil {
 		return nil, err
 	}
-	if err := c.pack(); err != nil {
+	if err := c.pack(g.Hurry); err != nil {
 		return nil, err
 	}
 	return []File{{Copy: c.name, Header: c.header(&runnerv1.FileHeader{

@@ -57,6 +57,26 @@ func TestGather_Compress(t *testing.T) {
 	}
 }
 
+// TestGather_Hurry holds that compression does not hold up an attempt that was cancelled, before or meanwhile.
+func TestGather_Hurry(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("one line of a trace\n", 200_000) // some times what is compressed at once
+	for after := range 4 {
+		g := setup(t, map[string]string{"trace.txt": text})
+		asked := 0
+		g.Hurry = func() bool { asked++; return asked > after }
+		spec := &runnerv1.ArtifactSpec{Paths: []string{"*"}, Compress: true}
+		got, notes := g.Gather(&runnerv1.Step{Name: "test", Artifacts: spec}, true)
+		if len(got) != 1 || len(notes) != 0 || asked != after+1 {
+			t.Fatalf("asked %d times, got %v, %q", asked, paths(got), notes)
+		}
+		stored, err := os.ReadFile(got[0].Copy)
+		if h := got[0].Header; err != nil || string(stored) != text || h.GetEncoding() != "" || h.GetSize() != int64(len(text)) {
+			t.Errorf("in a hurry after %d: %d bytes with %v, %v", after, len(stored), h, err)
+		}
+	}
+}
+
 // TestGather_CompressLimit holds that limits count what the test wrote.
 func TestGather_CompressLimit(t *testing.T) {
 	t.Parallel()

@@ -21,7 +21,8 @@ func TestGet(t *testing.T) {
 		"get-execution": {"get", "execution", "ex-1"}, "get-tests": {"get", "tests", "ex-1"}, "get-files": {"get", "files", "ex-1"},
 		"get-clusters": {"get", "clusters"}, "get-environments": {"get", "environments"}, "get-clusters-json": {"get", "clusters", "-o", "json"},
 		"get-workflows-yaml": {"get", "wf", "-o", "yaml"}, "cluster-list": {"cluster", "list"}, "logs": {"logs", "ex-1"},
-		"get-metrics": {"get", "metrics", "ex-1"}, "get-metrics-csv": {"get", "metrics", "ex-1", "-o", "csv"}, "get-tests-csv": {"get", "tests", "ex-1", "-o", "csv"},
+		"get-metrics": {"get", "metrics", "ex-1"}, "get-metrics-attempt": {"get", "metrics", "ex-1", "--attempt", "1"},
+		"get-metrics-none": {"get", "metrics", "ex-1", "--attempt", "9"}, "get-metrics-csv": {"get", "metrics", "ex-1", "-o", "csv"}, "get-tests-csv": {"get", "tests", "ex-1", "-o", "csv"},
 		"get-execution-csv": {"get", "execution", "ex-1", "-o", "csv"},
 	} {
 		t.Run(name, func(t *testing.T) {

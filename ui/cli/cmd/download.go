@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,7 +13,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,7 +35,8 @@ func (a *app) download() *cobra.Command {
 		Use:   "download EXECUTION [PATTERN…]",
 		Short: "Save reports, artifacts and metrics of an execution, each as a file or all as one archive",
 		Long: "Files are saved as the test wrote them, and each is checked against its SHA-256. A pattern is one of a path, such as 'shots/*.png'; " +
-			"without one all files are saved.",
+			"without one all files are saved. " +
+			"Each lies where it does in the archive.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if w.archive.file != "" && (w.dir != "" || w.kind != "" || len(args) > 1) {
@@ -63,10 +64,6 @@ func (a *app) fetchFiles(ctx context.Context, cl clients, id string, patterns []
 	if w.archive.file != "" {
 		return a.fetchArchive(ctx, res, w.archive)
 	}
-	runs, numbers, err := a.attempts(ctx, cl, id)
-	if err != nil {
-		return err
-	}
 	wanted, err := matching(res.GetFiles(), patterns, w.kind)
 	if err != nil {
 		return err
@@ -74,12 +71,13 @@ func (a *app) fetchFiles(ctx context.Context, cl clients, id string, patterns []
 	if len(wanted) == 0 {
 		return fmt.Errorf("no file of the execution is wanted; what there is: seatrial get files %s", id)
 	}
-	for i, name := range places(wanted, runs, numbers) {
+	for _, f := range wanted {
+		name := placeOf(f)
 		if !filepath.IsLocal(filepath.FromSlash(name)) {
 			return fmt.Errorf("%s leads out of the folder", name)
 		}
 		file := filepath.Join(w.dir, filepath.FromSlash(name))
-		if err := a.fetchFile(ctx, wanted[i], file, w.archive.force); err != nil {
+		if err := a.fetchFile(ctx, f, file, w.archive.force); err != nil {
 			return err
 		}
 		if err := a.print("%s", render.Line(file)); err != nil {
@@ -110,35 +108,8 @@ func matching(files []*apiv1.File, patterns []string, kind string) (out []*apiv1
 	return out, nil
 }
 
-// places returns where each file goes: below its kind, and where more than one has a path there, below its run, attempt and step.
-func places(files []*apiv1.File, runs cells, numbers map[string]string) []string {
-	plain := func(f *apiv1.File) string { return path.Join(f.GetKind(), f.GetPath()) }
-	count := map[string]int{}
-	for _, f := range files {
-		count[plain(f)]++
-	}
-	out, taken := make([]string, len(files)), map[string]int{}
-	for i, f := range files {
-		out[i] = plain(f)
-		if count[out[i]] > 1 {
-			out[i] = path.Join(f.GetKind(), segment(runs[f.GetAttemptId()]), "attempt-"+numbers[f.GetAttemptId()], fmt.Sprintf("step-%d", f.GetStepIndex()), f.GetPath())
-		}
-		if taken[out[i]]++; taken[out[i]] > 1 {
-			out[i] += "." + strconv.Itoa(taken[out[i]])
-		}
-	}
-	return out
-}
-
-// segment makes one part of a path of a name.
-func segment(name string) string {
-	return strings.Trim(strings.Map(func(c rune) rune {
-		if c < ' ' || strings.ContainsRune(`/\:*?"<>|`, c) {
-			return '_'
-		}
-		return c
-	}, name), ". ")
-}
+// placeOf returns where a file goes: where it is in the archive of all files, too. A control plane that does not say that is an older one.
+func placeOf(f *apiv1.File) string { return cmp.Or(f.GetName(), path.Join(f.GetKind(), f.GetPath())) }
 
 // bytesAt asks the control plane for the bytes at a path.
 func (a *app) bytesAt(ctx context.Context, where string) (io.ReadCloser, error) {

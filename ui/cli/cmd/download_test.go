@@ -29,6 +29,12 @@ func stored(kind, path, id string) *apiv1.File {
 	return &apiv1.File{Kind: kind, Path: path, Download: "/files/" + id, Sha256: hex.EncodeToString(sum[:]), AttemptId: "at-2"}
 }
 
+// under gives a file its name in the archive.
+func under(name string, f *apiv1.File) *apiv1.File {
+	f.Name = name
+	return f
+}
+
 func TestDownload(t *testing.T) {
 	t.Parallel()
 	damaged := stored("artifact", "d.txt", "4")
@@ -59,11 +65,11 @@ func TestDownload(t *testing.T) {
 			map[string]string{"metrics/b": "/files/2"},
 			0, "", "what is asked for",
 		},
-		"Same": {
-			[]*apiv1.File{stored("artifact", "a", "1"), stored("artifact", "a", "2")},
+		"Named": {
+			[]*apiv1.File{under("artifacts/a", stored("artifact", "a", "1")), under("artifacts/build/a", stored("artifact", "a", "2"))},
 			nil,
-			map[string]string{"artifact/attempt-/step-0/a": "/files/1", "artifact/attempt-/step-0/a.2": "/files/2"},
-			0, "", "no file takes the place of another",
+			map[string]string{"artifacts/a": "/files/1", "artifacts/build/a": "/files/2"},
+			0, "", "as in the archive: the control plane keeps them apart",
 		},
 		"Archive": {
 			[]*apiv1.File{stored("artifact", "a", "1")}, []string{"--archive", "DIR/all.zip"}, map[string]string{"all.zip": "/archives/ex-1"}, 0, "1 files", "one file",
@@ -71,6 +77,7 @@ func TestDownload(t *testing.T) {
 		"Damaged":  {[]*apiv1.File{damaged}, nil, nil, exitcode.Usage, "came damaged", "it is checked"},
 		"Gone":     {[]*apiv1.File{stored("artifact", "a", "gone")}, nil, nil, exitcode.Errored, "Run it again.", "what the control plane says is said"},
 		"Out":      {[]*apiv1.File{stored("artifact", "../../../a", "1")}, nil, nil, exitcode.Usage, "leads out", "a control plane does not choose folders"},
+		"Led out":  {[]*apiv1.File{under("../a", stored("artifact", "a", "1"))}, nil, nil, exitcode.Usage, "leads out", "the same"},
 		"Nothing":  {[]*apiv1.File{stored("artifact", "a", "1")}, []string{"b"}, nil, exitcode.Usage, "get files", "a typing error"},
 		"Both":     {nil, []string{"--archive", "x", "--kind", "report"}, nil, exitcode.Usage, "neither", "a typing error"},
 		"NoFormat": {[]*apiv1.File{stored("artifact", "a", "1")}, []string{"["}, nil, exitcode.Usage, "no pattern", "a typing error"},

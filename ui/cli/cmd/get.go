@@ -25,7 +25,7 @@ func (a *app) get() *cobra.Command {
 		a.getter("execution ID", nil, 1, a.getExecution),
 		a.getter("tests EXECUTION", []string{"test", "results"}, 1, a.getTests),
 		a.getter("files EXECUTION", []string{"file", "artifacts"}, 1, a.getFiles),
-		a.getter("metrics EXECUTION", []string{"metric", "usage"}, 1, a.getMetrics),
+		a.metricsGetter(),
 		a.getter("clusters", []string{"cluster"}, 0, a.getClusters),
 		a.getter("environments", []string{"environment", "env"}, 0, a.getEnvironments),
 	)

@@ -2,22 +2,62 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
+	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 )
 
+// portion is which attempts of an execution are wanted; nothing stands for all.
+type portion struct {
+	run     string
+	attempt int
+}
+
+func (a *app) metricsGetter() *cobra.Command {
+	var only portion
+	c := a.getter("metrics EXECUTION", []string{"metric", "usage"}, 1, func(ctx context.Context, cl clients, id string) (table, error) {
+		return a.getMetrics(ctx, cl, id, only)
+	})
+	c.Flags().StringVar(&only.run, "run", "", "name of one run, of an execution that has several")
+	c.Flags().IntVar(&only.attempt, "attempt", 0, "number of one attempt, of runs that have several")
+	return c
+}
+
+// ids returns the attempts that are wanted, none for all.
+func (c portion) ids(runs cells, numbers map[string]string) (out []string, err error) {
+	if c == (portion{}) {
+		return nil, nil
+	}
+	for id, number := range numbers {
+		if (c.run == "" || runs[id] == c.run) && (c.attempt == 0 || number == strconv.Itoa(c.attempt)) {
+			out = append(out, id)
+		}
+	}
+	if len(out) == 0 {
+		return nil, errors.New("the execution has no such attempt: see what there is with seatrial get execution")
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
 // getMetrics shows what steps have used: as a table the totals, as CSV every sample.
-func (a *app) getMetrics(ctx context.Context, cl clients, id string) (table, error) {
+func (a *app) getMetrics(ctx context.Context, cl clients, id string, only portion) (table, error) {
 	runs, numbers, err := a.attempts(ctx, cl, id)
 	if err != nil {
 		return table{}, err
 	}
-	res, err := cl.executions.ListMetrics(ctx, &apiv1.ListMetricsRequest{ExecutionId: id})
+	ids, err := only.ids(runs, numbers)
+	if err != nil {
+		return table{}, err
+	}
+	res, err := cl.executions.ListMetrics(ctx, &apiv1.ListMetricsRequest{ExecutionId: id, AttemptIds: ids})
 	if err != nil {
 		return table{}, err
 	}
@@ -40,7 +80,7 @@ func (a *app) getMetrics(ctx context.Context, cl clients, id string) (table, err
 		}
 	}
 	if res.GetCut() {
-		a.say("There are more steps than fit one answer; ask for single attempts by the API.")
+		a.say("There are more steps than fit one answer: ask for less with --run and --attempt.")
 	}
 	return t, nil
 }

@@ -206,7 +206,10 @@ func (r *runs) ListFiles(context.Context, *apiv1.ListFilesRequest) (*apiv1.ListF
 	return &apiv1.ListFilesResponse{Files: []*apiv1.File{{Kind: "report", Path: "out/junit.xml", Size: 512, AttemptId: "at-3", Grade: "consistent", Download: "/files/1"}}}, nil
 }
 
-func (r *runs) ListMetrics(context.Context, *apiv1.ListMetricsRequest) (*apiv1.ListMetricsResponse, error) {
+func (r *runs) ListMetrics(_ context.Context, q *apiv1.ListMetricsRequest) (*apiv1.ListMetricsResponse, error) {
+	if only := q.GetAttemptIds(); len(only) > 0 && !slices.Contains(only, "at-2") {
+		return &apiv1.ListMetricsResponse{Cut: true}, nil
+	}
 	usage := &apiv1.Usage{Cpu: durationpb.New(1500e6), MemoryPeak: 200 << 20, ReadBytes: 12, WrittenBytes: 3 << 30, Throttled: durationpb.New(20e6)}
 	return &apiv1.ListMetricsResponse{Steps: []*apiv1.StepMetrics{
 		{AttemptId: "at-2", Step: "test", Usage: usage, Samples: []*apiv1.Sample{

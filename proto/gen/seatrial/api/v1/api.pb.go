@@ -3708,8 +3708,11 @@ type File struct {
 	// Path of the download, relative to the server.
 	Download string `protobuf:"bytes,12,opt,name=download,proto3" json:"download,omitempty"`
 	// How many bytes it has in the store, and how it is compressed there: "zstd" or empty.
-	StoredSize    int64  `protobuf:"varint,13,opt,name=stored_size,json=storedSize,proto3" json:"stored_size,omitempty"`
-	Encoding      string `protobuf:"bytes,14,opt,name=encoding,proto3" json:"encoding,omitempty"`
+	StoredSize int64  `protobuf:"varint,13,opt,name=stored_size,json=storedSize,proto3" json:"stored_size,omitempty"`
+	Encoding   string `protobuf:"bytes,14,opt,name=encoding,proto3" json:"encoding,omitempty"`
+	// Where it stands in the archive of all files of its execution, and below the folder that the command saves them in: its kind and path,
+	// with folders for what they do not tell apart.
+	Name          string `protobuf:"bytes,15,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3838,6 +3841,13 @@ func (x *File) GetStoredSize() int64 {
 func (x *File) GetEncoding() string {
 	if x != nil {
 		return x.Encoding
+	}
+	return ""
+}
+
+func (x *File) GetName() string {
+	if x != nil {
+		return x.Name
 	}
 	return ""
 }
@@ -5655,7 +5665,7 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\aresults\x18\x01 \x03(\v2\x1b.seatrial.api.v1.TestResultR\aresults\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\">\n" +
 	"\x10ListFilesRequest\x12*\n" +
-	"\fexecution_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\vexecutionId\"\xf5\x02\n" +
+	"\fexecution_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\vexecutionId\"\x89\x03\n" +
 	"\x04File\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
@@ -5674,7 +5684,8 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\bdownload\x18\f \x01(\tR\bdownload\x12\x1f\n" +
 	"\vstored_size\x18\r \x01(\x03R\n" +
 	"storedSize\x12\x1a\n" +
-	"\bencoding\x18\x0e \x01(\tR\bencoding\"Z\n" +
+	"\bencoding\x18\x0e \x01(\tR\bencoding\x12\x12\n" +
+	"\x04name\x18\x0f \x01(\tR\x04name\"Z\n" +
 	"\x11ListFilesResponse\x12+\n" +
 	"\x05files\x18\x01 \x03(\v2\x15.seatrial.api.v1.FileR\x05files\x12\x18\n" +
 	"\aarchive\x18\x02 \x01(\tR\aarchive\"l\n" +
