@@ -97,9 +97,9 @@ func (s *Service) flows(ctx context.Context, c *Coverage, environments []cluster
 	cut := len(records) > maxFlows
 	records = records[:min(len(records), maxFlows)]
 	library := s.library(ctx)
-	flows, shown := make([]coverage.Flow, len(records)), map[string]bool{}
-	for i, record := range records {
-		flows[i], shown[record.Name] = flowOf(record, library, environments), true
+	flows, shown := make([]coverage.Flow, 0, len(records)), map[string]bool{}
+	for _, record := range records {
+		flows, shown[record.Name] = append(flows, flowOf(record, library, environments)), true
 	}
 	if !cut {
 		return flows, nil

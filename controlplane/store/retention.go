@@ -46,7 +46,7 @@ func (s *Store) SweepResults(ctx context.Context, keep time.Duration) (swept tes
 		}
 	}
 	if keep <= 0 {
-		return swept, nil
+		return swept, s.fewMonths(ctx)
 	}
 	before, tables := s.now().Add(-keep), []string{testresult.Table}
 	if s.db.Locking() {
@@ -60,8 +60,18 @@ func (s *Store) SweepResults(ctx context.Context, keep time.Duration) (swept tes
 			return swept, err
 		}
 	}
-	swept.Strips, err = s.deleteStrips(ctx, before)
-	return swept, err
+	if swept.Strips, err = s.deleteStrips(ctx, before); err != nil {
+		return swept, err
+	}
+	return swept, s.fewMonths(ctx)
+}
+
+func (s *Store) fewMonths(ctx context.Context) error {
+	if !s.db.Locking() {
+		return nil
+	}
+	_, err := s.mergeMonths(ctx)
+	return err
 }
 
 // deleteResults deletes the results of a table before an id that are not spared, bit by bit in the order of their ids.

@@ -228,7 +228,6 @@ func oldResultsGo(t *testing.T, f *fixture) {
 // lastResultsStay proves that a sweep leaves the results of the last executions of each workflow: they tell which tests there are, so a
 // release of today misses one that is not run any more.
 func lastResultsStay(t *testing.T, f *fixture) {
-	system := tenant.System(t.Context())
 	f.now = time.Now()
 	first := f.reported(t, execution.TestResult{Key: "first", Name: "first", Outcome: "passed"}, nil)
 	for range 9 {
@@ -237,7 +236,7 @@ func lastResultsStay(t *testing.T, f *fixture) {
 	f.now = f.now.Add(keep + 62*24*time.Hour)
 	left := func() int {
 		t.Helper()
-		if _, err := f.SweepResults(system, keep); err != nil {
+		if _, err := f.SweepResults(tenant.System(t.Context()), keep); err != nil {
 			t.Fatal(err)
 		}
 		list, _, err := f.Results(f.as(t), first, nil, 10, "")
