@@ -47,10 +47,10 @@ type Config struct {
 	AdminEmail    string // of the first start
 	AdminPassword string // empty: made up and printed once
 
-	OutboundAllow []string // networks (CIDR) that requests on behalf of organizations may reach although they are not of the public internet
-	OutboundProxy string   // URL of the proxy for such requests; empty for none
-	EncryptionKeyFile string // of stored secrets; empty for one in the data directory
-	EncryptionKeys    string // instead of the file, for those who keep secrets in the environment
+	OutboundAllow     []string // networks (CIDR) that requests on behalf of organizations may reach although they are not of the public internet
+	OutboundProxy     string   // URL of the proxy for such requests; empty for none
+	EncryptionKeyFile string   // of stored secrets; empty for one in the data directory
+	EncryptionKeys    string   // instead of the file, for those who keep secrets in the environment
 
 	KeepResults int // days that test results are kept which are no evidence for a release; 0 for all time
 

@@ -158,6 +158,6 @@ func (s *site) memberPages() map[string]memberPage {
 		"GET /o/{org}/settings/audit":                                             s.auditLog,
 		"POST /o/{org}/clusters/{name}/revoke":                                    s.revokeAgent,
 		"POST /o/{org}/clusters/{name}/rotate-key":                                s.rotateKey,
-		"/":                                                                       s.absent,
+		"/": s.absent,
 	}
 }
