@@ -48,6 +48,30 @@ func TestServer_Session_WelcomeTellsTheRules(t *testing.T) {
 	})
 }
 
+func TestServer_Session_WhatAnAgentAllowsIsBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t, agentlink.Timing{})
+	endless := hello()
+	for range 1000 {
+		endless.GetHello().Rules = append(endless.GetHello().Rules, strings.Repeat("x", 500))
+	}
+	stream, err := b.gateway.Session(as(t.Context(), "good"))
+	if err == nil {
+		err = stream.Send(endless)
+	}
+	if err == nil {
+		_, err = stream.Recv()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.store.set(func(s *store) {
+		if got := s.opened[0].Rules; len(got) != 100 || len(got[0]) != 253 {
+			t.Errorf("%d rules are kept, the first of %d bytes", len(got), len(got[0]))
+		}
+	})
+}
+
 func TestServer_Session_StartWaitsForCreditAndCancelDoesNot(t *testing.T) {
 	t.Parallel()
 	b := setup(t, agentlink.Timing{})

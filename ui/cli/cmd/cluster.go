@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func (a *app) cluster() *cobra.Command {
 		return a.print("%s", res.GetCommand())
 	}
 	c := &cobra.Command{Use: "cluster", Short: "Clusters and their agents"}
-	c.AddCommand(enroll, a.revokeCluster(), a.rotateKey(), a.getter("list", nil, 0, a.getClusters))
+	c.AddCommand(enroll, a.revokeCluster(), a.rotateKey(), a.showCluster(), a.getter("list", nil, 0, a.getClusters))
 	return c
 }
 
@@ -95,20 +96,69 @@ func (a *app) getClusters(ctx context.Context, cl clients, _ string) (table, err
 	}
 	t := table{message: res, header: []string{"NAME", "STATE", "LAST SEEN", "KUBERNETES", "AGENT", "NAMESPACES"}}
 	for _, c := range res.GetClusters() {
-		state := "disconnected"
-		switch {
-		case c.GetRevokedAt() != nil:
-			state = "revoked"
-		case !c.GetEnrolled():
-			state = "waiting for its agent"
-		case c.GetConnected():
-			state = "connected"
-		}
 		t.rows = append(t.rows, []string{
-			c.GetName(), state, render.Time(c.GetLastSeenAt()), c.GetKubernetesVersion(), c.GetAgentVersion(), strings.Join(c.GetNamespaces(), ","),
+			c.GetName(), standing(c), render.Time(c.GetLastSeenAt()), c.GetKubernetesVersion(), c.GetAgentVersion(), strings.Join(c.GetNamespaces(), ","),
 		})
 	}
 	return t, nil
+}
+
+func standing(c *apiv1.Cluster) string {
+	switch {
+	case c.GetRevokedAt() != nil:
+		return "revoked"
+	case !c.GetEnrolled():
+		return "waiting for its agent"
+	case c.GetConnected():
+		return "connected"
+	}
+	return "disconnected"
+}
+
+func (a *app) showCluster() *cobra.Command {
+	return &cobra.Command{
+		Use: "show NAME", Short: "Show a cluster, the key of its agent and what the agent allows", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := a.connect()
+			if err != nil {
+				return err
+			}
+			res, err := cl.clusters.ListClusters(c.Context(), &apiv1.ListClustersRequest{})
+			if err != nil {
+				return err
+			}
+			at := slices.IndexFunc(res.GetClusters(), func(c *apiv1.Cluster) bool { return c.GetName() == args[0] })
+			if at < 0 {
+				return fmt.Errorf("there is no cluster %q; see `seatrial cluster list`", args[0])
+			}
+			found := res.GetClusters()[at]
+			if a.format != render.Table {
+				return render.Message(a.Out, a.format, found)
+			}
+			return a.print("%s", strings.Join(describe(found), "\n"))
+		},
+	}
+}
+
+func describe(c *apiv1.Cluster) []string {
+	out := []string{"Name:       " + c.GetName(), "State:      " + standing(c)}
+	if c.GetRevokedAt() != nil {
+		out = append(out, "Revoked:    "+strings.TrimSpace(render.Time(c.GetRevokedAt())+" "+c.GetRevokedReason()))
+	}
+	out = append(out, "Last seen:  "+render.Time(c.GetLastSeenAt()), "Namespaces: "+strings.Join(c.GetNamespaces(), ", "))
+	key := "Key since:  " + render.Time(c.GetKeySince())
+	if c.GetRotationAsked() {
+		key += ", and the agent was asked to take another one"
+	}
+	out = append(out, key)
+	if len(c.GetRules()) == 0 {
+		return append(out, "Allows:     every pod in these namespaces; the values `allow` of the agent's chart say less")
+	}
+	out = append(out, "Allows only, as the values of the agent's chart say:")
+	for _, rule := range c.GetRules() {
+		out = append(out, "  "+rule)
+	}
+	return out
 }
 
 func (a *app) getEnvironments(ctx context.Context, cl clients, _ string) (table, error) {

@@ -112,6 +112,11 @@ func TestClusterRevokeAndRotate(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	golden(t, "cluster-revoke", s.run(t, "cluster", "revoke", "eu-1", "--reason", "laptop stolen"))
+	golden(t, "cluster-show", s.run(t, "cluster", "show", "eu-1"))
+	golden(t, "cluster-show-revoked", s.run(t, "cluster", "show", "old"))
+	if got := s.run(t, "cluster", "show", "none"); got.code == 0 || !strings.Contains(got.err, "cluster list") {
+		t.Errorf("a cluster that is none: %+v", got)
+	}
 	golden(t, "cluster-rotate-key", s.run(t, "cluster", "rotate-key", "eu-1"))
 	if want := []string{"revoke eu-1: laptop stolen", "rotate eu-1"}; !slices.Equal(s.plane.asked, want) {
 		t.Errorf("asked for %q", s.plane.asked)

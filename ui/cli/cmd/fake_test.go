@@ -89,7 +89,7 @@ func (p *plane) ListClusters(context.Context, *apiv1.ListClustersRequest) (*apiv
 		{Name: "eu-1", Enrolled: true, Connected: true, LastSeenAt: instant(5), KubernetesVersion: "v1.34.1", AgentVersion: "0.1.0", Namespaces: []string{"a", "b"}},
 		{Name: "us-2", Enrolled: true},
 		{Name: "lab"},
-		{Name: "old", Enrolled: true, RevokedAt: instant(0), RevokedReason: "stolen"},
+		{Name: "old", Enrolled: true, RevokedAt: instant(0), RevokedReason: "stolen", Rules: []string{"image: registry.example/qa/*", "secret: none"}},
 	}}, nil
 }
 
