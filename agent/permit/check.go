@@ -104,7 +104,7 @@ func (c *check) secret(name string) {
 }
 
 func (c *check) volume(v *corev1.Volume) {
-	kind := ""
+	var kind string
 	switch {
 	case v.EmptyDir != nil:
 		kind = "emptyDir"

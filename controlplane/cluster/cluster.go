@@ -114,7 +114,7 @@ type Hello struct {
 	RunnerDelivery    string
 	Namespaces        []string
 	Rules             []string // see Cluster.Rules
-	Gateway           string // id of the replica that holds the session
+	Gateway           string   // id of the replica that holds the session
 }
 
 // CommandKind is what a command asks for.

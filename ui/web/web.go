@@ -143,7 +143,7 @@ func (s *site) routes() http.Handler {
 		"POST /o/{org}/clusters":                                                  s.enroll,
 		"POST /o/{org}/clusters/{name}/revoke":                                    s.revokeAgent,
 		"POST /o/{org}/clusters/{name}/rotate-key":                                s.rotateKey,
-		"/":                                                                       s.absent,
+		"/": s.absent,
 	} {
 		mux.HandleFunc(pattern, s.member(page))
 	}
