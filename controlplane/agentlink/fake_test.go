@@ -33,7 +33,7 @@ type store struct {
 	digest  string
 	revoked bool
 	lost    []cluster.ID // agents that were revoked lately
-	old     bool // the database knows a newer session
+	old     bool         // the database knows a newer session
 	acks    chan ack
 	closed  chan int64
 	answer  [3][]execution.AttemptID

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
@@ -71,6 +72,6 @@ func (s *site) changeAgent(w http.ResponseWriter, r *http.Request, m view.Member
 	if err := change(); err != nil {
 		return err
 	}
-	http.Redirect(w, r, pages.ClustersPath(m.Organization)+"#cluster-"+r.PathValue("name"), http.StatusSeeOther)
+	http.Redirect(w, r, pages.ClustersPath(m.Organization)+"#cluster-"+url.PathEscape(r.PathValue("name")), http.StatusSeeOther)
 	return nil
 }

@@ -193,8 +193,8 @@ func fleet() map[string]func(t *testing.T, f *fixture) {
 				t.Errorf("err = %v, want conflict", err)
 			}
 		},
-		"RevokedAgent":      revokedAgent,
-		"TwoKeys":           twoKeys,
+		"RevokedAgent": revokedAgent,
+		"TwoKeys":      twoKeys,
 		"NewestSessionWins": func(t *testing.T, f *fixture) {
 			ctx := f.agent(t, f.cluster)
 			old, err := f.OpenSession(ctx, cluster.Hello{AgentVersion: "1", Namespaces: []string{"tests"}})
