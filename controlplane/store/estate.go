@@ -88,7 +88,18 @@ func (s *Store) exportTable(ctx context.Context, t *entschema.Table, of tenant.I
 	if s.db.Locking() {
 		query = "SELECT row_to_json(r)::text FROM (" + query + ") AS r"
 	}
-	rows, err := s.db.Read().QueryContext(ctx, s.numbered(query), of)
+	var from interface {
+		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	} = s.db.Read()
+	if s.db.Locking() { // rows are seen in a transaction only, which says whose they are
+		tx, err := s.db.Read().Tx(ctx)
+		if err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		defer func() { _ = tx.Rollback() }() // nothing was changed
+		from = tx
+	}
+	rows, err := from.QueryContext(ctx, s.numbered(query), of)
 	if err != nil {
 		return err
 	}

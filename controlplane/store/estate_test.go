@@ -71,7 +71,7 @@ func TestOrganization_ExportAndDelete(t *testing.T) {
 		t.Run(driver, func(t *testing.T) {
 			t.Parallel()
 			s := open(t, dsn, time.Now)
-			raw, err := sql.Open(driver, strings.TrimPrefix(dsn, "sqlite:"))
+			raw, err := sql.Open(driver, direct(t, driver, dsn))
 			if err != nil {
 				t.Fatal(err)
 			}

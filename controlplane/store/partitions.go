@@ -204,7 +204,7 @@ func (s *Store) mergeMonth(ctx context.Context, tx *db.Tx, first, second month) 
 	name := begin + mergedResults + last.Format("2006_01")
 	return s.all(ctx, tx,
 		"LOCK TABLE "+first.name+", "+second.name+" IN SHARE MODE",
-		"CREATE TABLE "+name+" (LIKE test_results INCLUDING DEFAULTS INCLUDING INDEXES)",
+		"CREATE TABLE "+name+" (LIKE test_results INCLUDING DEFAULTS INCLUDING INDEXES)", "SELECT seatrial_protect('"+name+"')",
 		"INSERT INTO "+name+" SELECT * FROM "+first.name, "INSERT INTO "+name+" SELECT * FROM "+second.name,
 		"ALTER TABLE test_results DETACH PARTITION "+first.name, "ALTER TABLE test_results DETACH PARTITION "+second.name,
 		"DROP TABLE "+first.name, "DROP TABLE "+second.name,

@@ -131,7 +131,7 @@ func TestPostgreSQL_ManyMonths(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	pool, err := sql.Open("pgx", dsn)
+	pool, err := sql.Open("pgx", harness.PostgresAdmin(t, dsn))
 	if err != nil {
 		t.Fatal(err)
 	}

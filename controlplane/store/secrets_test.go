@@ -34,7 +34,7 @@ func TestSettings_Sealed(t *testing.T) {
 				return s
 			}
 			s := with(oldKey)
-			raw, err := sql.Open(driver, strings.TrimPrefix(dsn, "sqlite:"))
+			raw, err := sql.Open(driver, direct(t, driver, dsn))
 			if err != nil {
 				t.Fatal(err)
 			}

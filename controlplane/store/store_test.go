@@ -28,6 +28,15 @@ func open(t *testing.T, dsn string, clock func() time.Time, more ...store.Option
 	return s
 }
 
+// direct is the address of a database for a test that goes past the store, and past row level security.
+func direct(t *testing.T, driver, dsn string) string {
+	t.Helper()
+	if driver == "pgx" {
+		return harness.PostgresAdmin(t, dsn)
+	}
+	return strings.TrimPrefix(dsn, "sqlite:")
+}
+
 func TestSQLite(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T, clock func() time.Time) storetest.Store {
@@ -83,10 +92,6 @@ func TestAuditEntries_AppendOnly(t *testing.T) {
 	postgres := harness.Postgres(t)
 	lite := storetest.SQLite(t)
 	for driver, dsn := range map[string]string{"pgx": postgres, "sqlite": lite} {
-		writer := strings.TrimPrefix(dsn, "sqlite:")
-		if driver == "pgx" {
-			writer = harness.PostgresAdmin(t, dsn) // row level security is not what stops that
-		}
 		t.Run(driver, func(t *testing.T) {
 			t.Parallel()
 			s := open(t, dsn, time.Now)
@@ -94,7 +99,7 @@ func TestAuditEntries_AppendOnly(t *testing.T) {
 			if err := s.AppendAudit(t.Context(), audit.Entry{Organization: org, Action: "X", Outcome: audit.Done}); err != nil {
 				t.Fatal(err)
 			}
-			raw, err := sql.Open(driver, writer)
+			raw, err := sql.Open(driver, direct(t, driver, dsn))
 			if err != nil {
 				t.Fatal(err)
 			}

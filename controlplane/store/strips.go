@@ -205,7 +205,7 @@ func (s *Store) remakeStrips(ctx context.Context, tx *db.Tx, head *db.Execution,
 	}
 	for part := range slices.Chunk(keys, batch) {
 		rows, err := tx.TestResult.Query().
-			Where(latestRuns(part, s.now().Add(-stripSpan), testcase.MaxStrip, environment)).
+			Where(latestRuns(head.OrganizationID, part, s.now().Add(-stripSpan), testcase.MaxStrip, environment)).
 			Order(testresult.ByID(entsql.OrderDesc())).
 			Select(testresult.FieldID, testresult.FieldTestKey, testresult.FieldOutcome, testresult.FieldEarlier, testresult.FieldExecutionID, testresult.FieldCreatedAt).All(ctx)
 		if err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/results"
 	"github.com/seatrial/seatrial/controlplane/results/flaky"
 	"github.com/seatrial/seatrial/controlplane/store/database"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/testcase"
 	"github.com/seatrial/seatrial/controlplane/testcase/board"
 	"github.com/seatrial/seatrial/ent/db"
@@ -76,10 +77,10 @@ func (s *Store) TestRuns(ctx context.Context, keys []string, since time.Time, ea
 	}
 	q := s.db.Read().TestResult.Query().Where(testresult.IDGT(firstID(since)))
 	if len(keys) == 1 { // the index has them in order
-		q = q.Where(func(sel *entsql.Selector) { sel.Where(ofTest(s.db.Locking(), sel.C(testresult.FieldTestKey), keys[0])) },
-			testresult.SeverityLT(supersededSeverity)).Limit(each)
+		q = q.Where(testresult.TestKey(keys[0]), testresult.SeverityLT(supersededSeverity)).Limit(each)
 	} else {
-		q = q.Where(latestRuns(keys, since, each, ""))
+		v, _ := tenant.FromContext(ctx) // without one the rules of privacy refuse the query
+		q = q.Where(latestRuns(v.Organization, keys, since, each, ""))
 	}
 	rows, err := q.Order(testresult.ByID(entsql.OrderDesc())).
 		Select(slices.DeleteFunc(slices.Clone(testresult.Columns), func(c string) bool { return c == testresult.FieldDetail })...).All(ctx)
@@ -104,41 +105,30 @@ func (s *Store) TestRuns(ctx context.Context, keys []string, since time.Time, ea
 	return out, nil
 }
 
-// ofTest selects the results of a test in a table of results. PostgreSQL goes by the hash that its index has, alone: a second condition
-// for the key would have it expect next to none, and sort all of them for the latest. What two keys of one hash have in common is for
-// the caller to tell apart.
-func ofTest(postgres bool, column, key string) *entsql.Predicate {
-	if !postgres {
-		return entsql.EQ(column, key)
-	}
-	return entsql.P(func(b *entsql.Builder) {
-		b.WriteString("hashtextextended(").Ident(column).WriteString(", 0) = hashtextextended(").Arg(key).WriteString(", 0)")
-	})
-}
-
 // latestRuns is fulfilled by the latest results of each of some tests since a time, which the database takes from the end of the index:
 // what a test had before costs nothing. Environment may be empty.
-func latestRuns(keys []string, since time.Time, each int, environment string) predicate.TestResult {
+func latestRuns(organization uuid.UUID, keys []string, since time.Time, each int, environment string) predicate.TestResult {
 	return func(sel *entsql.Selector) {
 		sel.Where(entsql.P(func(b *entsql.Builder) {
 			from := firstID(since)
-			b.Ident(sel.C(testresult.FieldID)).WriteString(" >= ").Arg(from).WriteString(" AND ").Ident(sel.C(testresult.FieldID)).WriteString(" IN (SELECT latest.id FROM ")
-			end := func(columns, same string) {
-				b.WriteString("(SELECT " + columns + " FROM test_results WHERE " + same + " AND id >= ").Arg(from).WriteString(" AND severity < ").Arg(supersededSeverity)
+			b.Ident(sel.C(testresult.FieldID)).WriteString(" >= ").Arg(from).WriteString(" AND ").Ident(sel.C(testresult.FieldID)).WriteString(" IN (SELECT ")
+			one := func() {
+				b.WriteString("(SELECT id FROM test_results WHERE test_key = k.value AND id >= ").Arg(from).WriteString(" AND severity < ").Arg(supersededSeverity).
+					WriteString(" AND organization_id = ").Arg(organization)
 				if environment != "" {
 					b.WriteString(" AND environment_name = ").Arg(environment)
 				}
 				b.WriteString(" ORDER BY id DESC LIMIT ").Arg(each).WriteString(")")
 			}
 			if sel.Dialect() == dialect.Postgres {
-				b.WriteString("unnest(").Arg(keys).WriteString("::text[]) AS k(value) CROSS JOIN LATERAL ")
-				end("id, test_key", "hashtextextended(test_key, 0) = hashtextextended(k.value, 0)")
-				b.WriteString(" AS latest WHERE latest.test_key = k.value)")
+				b.WriteString("latest.id FROM unnest(").Arg(keys).WriteString("::text[]) AS k(value) CROSS JOIN LATERAL ")
+				one()
+				b.WriteString(" AS latest)")
 				return
 			}
 			text, _ := json.Marshal(keys) //nolint:errchkjson // texts
-			b.WriteString("json_each(").Arg(string(text)).WriteString(") AS k JOIN test_results AS latest ON latest.id IN ")
-			end("id", "test_key = k.value")
+			b.WriteString("latest.id FROM json_each(").Arg(string(text)).WriteString(") AS k JOIN test_results AS latest ON latest.id IN ")
+			one()
 			b.WriteString(")")
 		}))
 	}
@@ -300,7 +290,7 @@ func (s *Store) staleBy(ctx context.Context, tx *db.Tx, test, cause string) erro
 			Join(runs).OnP(entsql.Or(entsql.ColumnsEQ(links.C(releaseexecution.FieldExecutionID), runs.C(execution.FieldID)),
 			entsql.ColumnsEQ(links.C(releaseexecution.FieldExecutionID), runs.C(execution.FieldRootID)))).
 			Join(found).On(runs.C(execution.FieldID), found.C(testresult.FieldExecutionID)).
-			Where(entsql.And(ofTest(s.db.Locking(), found.C(testresult.FieldTestKey), test), entsql.GTE(found.C(testresult.FieldID), firstID(since))))))
+			Where(entsql.And(entsql.EQ(found.C(testresult.FieldTestKey), test), entsql.GTE(found.C(testresult.FieldID), firstID(since))))))
 	}).IDs(ctx)
 	if err != nil {
 		return err

@@ -160,7 +160,7 @@ func (TestResult) Edges() []ent.Edge {
 func (TestResult) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("execution_id", "severity", "id"),
-		index.Fields("test_key", "id"), // a key is of one organization; PostgreSQL has its hash instead
+		index.Fields("test_key", "id"), // a key is of one organization
 		// Most results pass at once: the others are few.
 		index.Fields("organization_id", "id").
 			Annotations(entsql.IndexWhere("outcome IN ('failed', 'errored', 'timed_out') OR earlier IS NOT NULL")),
