@@ -86,6 +86,9 @@ func (d *Dir) write(name string, r io.Reader, size int64) error {
 	if err == nil {
 		err = f.Sync()
 	}
+	if err != nil {
+		_ = f.Truncate(0) // its room is free at once, whoever else has the file open, such as a process that is just being started
+	}
 	return errors.Join(err, f.Close())
 }
 

@@ -54,7 +54,7 @@ type replica struct {
 
 func newPlane(t *testing.T, timings ...agentlink.Timing) *plane {
 	t.Helper()
-	s, err := store.Open(t.Context(), storetest.SQLite(t))
+	s, err := store.Open(t.Context(), storetest.SQLite(t), store.WithSecrets(storetest.Secrets(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
