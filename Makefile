@@ -13,6 +13,7 @@ PROTOC_GEN_GO_GRPC_VERSION := v1.6.2
 PROTOC_GEN_CONNECT_GO_VERSION := v1.21.1
 TEMPL_VERSION := v0.3.977
 GOLANGCI_LINT_VERSION := v2.15.0
+GOVULNCHECK_VERSION := v1.1.4
 
 tool = $(BIN)/.$(1)-$(2)
 BUF := $(call tool,buf,$(BUF_VERSION))
@@ -21,6 +22,7 @@ GEN_GRPC := $(call tool,protoc-gen-go-grpc,$(PROTOC_GEN_GO_GRPC_VERSION))
 GEN_CONNECT := $(call tool,protoc-gen-connect-go,$(PROTOC_GEN_CONNECT_GO_VERSION))
 TEMPL := $(call tool,templ,$(TEMPL_VERSION))
 LINT := $(call tool,golangci-lint,$(GOLANGCI_LINT_VERSION))
+VULN := $(call tool,govulncheck,$(GOVULNCHECK_VERSION))
 
 .PHONY: help
 help: ## list the targets
@@ -38,6 +40,7 @@ $(GEN_GRPC): ; $(call install,protoc-gen-go-grpc,google.golang.org/grpc/cmd/prot
 $(GEN_CONNECT): ; $(call install,protoc-gen-connect-go,connectrpc.com/connect/cmd/protoc-gen-connect-go@$(PROTOC_GEN_CONNECT_GO_VERSION))
 $(TEMPL): ; $(call install,templ,github.com/a-h/templ/cmd/templ@$(TEMPL_VERSION))
 $(LINT): ; $(call install,golangci-lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION))
+$(VULN): ; $(call install,govulncheck,golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION))
 
 .PHONY: generate
 generate: $(BUF) $(GEN_GO) $(GEN_GRPC) $(GEN_CONNECT) $(TEMPL) ## make all generated code anew
@@ -60,6 +63,10 @@ migrate-new: ## write the SQL of a change of the schema for both databases: make
 .PHONY: lint
 lint: $(LINT) ## run the linters
 	golangci-lint run ./...
+
+.PHONY: vuln
+vuln: $(VULN) ## look for known weaknesses in what is linked, where the database of them can be reached
+	integration/vuln.sh
 
 .PHONY: fmt
 fmt: $(LINT) ## format the code
@@ -101,5 +108,5 @@ build: ## build the programs into dist
 	deploy/build.sh dist
 
 .PHONY: ci
-ci: verify lint test ## what must pass before anything lands
+ci: verify lint vuln test ## what must pass before anything lands
 	$(MAKE) fuzz FUZZTIME=10s

@@ -10,12 +10,13 @@ say() { printf '%s %s\n' "$(date +%T)" "$*"; }
 
 integration/packages.sh gcc git openssl iproute2 runc containernetworking-plugins etcd-server iptables conntrack mmdebstrap \
   docker.io docker-registry postgresql redis-server chromium
+command -v npm >/dev/null || integration/packages.sh npm
 
 say "preparing the one-machine cluster (about 22 minutes on two cores when nothing is cached, seconds otherwise)"
 integration/kube/build.sh "$cache/kube" image
 # mostly downloads: made beside the compiler's work, in a group of its own, to be stopped as a whole
 mkdir -p "$cache/test"
-setsid deploy/demo/images.sh "$cache/images" "$cache/kube/bin" pytest databases postgres >"$cache/test/images.log" 2>&1 </dev/null &
+setsid deploy/demo/images.sh "$cache/images" "$cache/kube/bin" pytest databases postgres tools playwright >"$cache/test/images.log" 2>&1 </dev/null &
 making=$!
 trap 'kill -- "-$making" 2>/dev/null || true' EXIT
 integration/kube/build.sh "$cache/kube"
@@ -31,10 +32,11 @@ integration/kube/up.sh "$cache/kube" >"$cache/kube/up.log" 2>&1 || { tail -20 "$
 export SEATRIAL_TEST_KUBE=$cache/kube
 
 say "building the programs and loading their images"
-deploy/images.sh "$cache/test" "$cache/kube/bin"
+export SEATRIAL_TEST_TAG=${SEATRIAL_TEST_TAG:-local} # clones that share a cluster need tags of their own
+deploy/images.sh "$cache/test" "$cache/kube/bin" "$SEATRIAL_TEST_TAG"
 wait "$making" || { cat "$cache/test/images.log" >&2; echo "the test image could not be made" >&2; exit 1; }
 making=
-integration/kube/load.sh "$cache/kube" "$cache"/test/{agent,runner}.tar "$cache"/images/{pytest,postgres}.tar
+integration/kube/load.sh "$cache/kube" "$cache"/test/{agent,runner}.tar "$cache"/images/{pytest,postgres}.tar "$cache"/images/{tools,playwright}-*.tar
 export SEATRIAL_TEST_PROGRAMS=$cache/test/bin
 
 say "preparing PostgreSQL and Redis in containers"

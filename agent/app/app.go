@@ -81,7 +81,7 @@ func Run(ctx context.Context, cfg config.Config, version string, log *slog.Logge
 	vault := link.Vault{Secrets: client.Secrets(cfg.Namespace), Name: cfg.SecretName}
 	dial := link.Options{
 		Log: log.With("component", "link"), Address: cfg.ControlPlane, Version: version, Namespaces: cfg.RunNamespaces,
-		Starts: maxStarts, OnState: health.link,
+		Starts: maxStarts, OnState: health.link, Vault: vault, Rotate: cfg.Rotate, Rules: cfg.Rules.Sentences(),
 	}
 	if dial.TLS, err = transport(cfg); err != nil {
 		return err
@@ -92,7 +92,7 @@ func Run(ctx context.Context, cfg config.Config, version string, log *slog.Logge
 	}
 	settings := jobspec.Settings{
 		Agent: identity.ClusterID, RunnerImage: cfg.RunnerImage, RunnerPullPolicy: cfg.RunnerPullPolicy,
-		Endpoint: cfg.Endpoint(), Pin: identity.Pin(),
+		SchedulingGrace: cfg.SchedulingGrace, Endpoint: cfg.Endpoint(), Pin: identity.Pin(),
 	}
 	dial.KubernetesVersion, err = again(ctx, log, func() (string, error) { return client.ServerVersion(ctx) })
 	if err != nil {
@@ -138,7 +138,7 @@ func build(
 	}
 	locator := &late{}
 	s.launch = launch.New(launch.Options{
-		Log: log.With("component", "launch"), Client: client, Namespaces: cfg.RunNamespaces, Settings: settings,
+		Log: log.With("component", "launch"), Client: client, Namespaces: cfg.RunNamespaces, Rules: cfg.Rules, Settings: settings,
 		Locator: locator, Linger: cfg.Linger,
 	})
 	s.outbox = outbox.New(outbox.Options{
@@ -149,7 +149,7 @@ func build(
 	})
 	s.watch, err = watch.New(watch.Options{
 		Log: log.With("component", "watch"), Client: client, Namespaces: cfg.RunNamespaces, Agent: identity.ClusterID,
-		Sink: s.outbox, ImageGrace: cfg.ImageGrace,
+		Sink: s.outbox, Grace: watch.Grace{Image: cfg.ImageGrace, Scheduling: cfg.SchedulingGrace},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("watch the cluster: %w", err)

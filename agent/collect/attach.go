@@ -19,6 +19,12 @@ const (
 	helloFor = 10 * time.Second
 	// Shorter than a runner waits for Welcome.
 	committedFor = 8 * time.Second
+	// How long one look at the pod may take, and how long looks that fail hold up the word of its runner: as long as an API server takes
+	// to come back.
+	lookTimeout = 5 * time.Second
+	lookFor     = 2 * time.Minute
+	lookAgain   = 200 * time.Millisecond
+	maxAgain    = 5 * time.Second
 	// A runner has a handful of chunks under way; one that never takes its answers is not one of ours.
 	maxAnswers = 4096
 )
@@ -39,6 +45,7 @@ type session struct {
 	out        []*runnerv1.AttachResponse
 	streams    map[string]*stream
 	notes      []string // about refused logs
+	asked      bool     // to cancel, by the agent
 	finishing  bool
 	delivering bool
 }
@@ -179,6 +186,9 @@ func (x *session) leave() {
 func (x *session) greet(ctx context.Context) error {
 	welcome := &runnerv1.Welcome{}
 	welcome.Cancel, welcome.Resumed = x.server.o.Attempts.Attached(x.attempt, x.container)
+	if welcome.Cancel != nil {
+		x.wasAsked()
+	}
 	limited, cancel := context.WithTimeout(ctx, committedFor)
 	defer cancel()
 	var err error
@@ -224,7 +234,52 @@ func (x *session) finish(ctx context.Context, f *runnerv1.Finished) {
 	}
 	x.finishing = true
 	x.call(ctx, &runnerv1.AttachResponse{Message: &runnerv1.AttachResponse_FinishedAck{FinishedAck: &runnerv1.FinishedAck{}}},
-		func() error { return x.server.o.Attempts.Finished(ctx, x.attempt, proto.CloneOf(f)) })
+		func() error {
+			if err := x.whyCancelled(ctx, f); err != nil {
+				return err
+			}
+			return x.server.o.Attempts.Finished(ctx, x.attempt, proto.CloneOf(f))
+		})
+}
+
+// wasAsked notes that the agent itself wants the runner to stop.
+func (x *session) wasAsked() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.asked = true
+}
+
+// whyCancelled looks at the pod of a runner that was asked to stop, which cannot know why: what the cluster does to a pod has to be
+// known before its runner's word counts, and informers may be behind. Unless it is the agent that has asked, the word waits for an API
+// server that does not answer: it would make a cancellation of what was an eviction.
+func (x *session) whyCancelled(ctx context.Context, f *runnerv1.Finished) error {
+	if f.GetStatus() != runnerv1.StepStatus_STEP_STATUS_CANCELLED {
+		return nil
+	}
+	for begun, again := time.Now(), lookAgain; ; again = min(2*again, maxAgain) {
+		err := x.look(ctx)
+		x.mu.Lock()
+		asked := x.asked
+		x.mu.Unlock()
+		switch {
+		case err == nil:
+			return nil
+		case asked, time.Since(begun) > x.server.lookFor():
+			x.server.o.Log.WarnContext(ctx, "the pod of a cancelled attempt was not looked at", "attempt", x.attempt, "error", err)
+			return nil
+		}
+		select {
+		case <-time.After(again):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (x *session) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	return x.server.o.Pods.Look(ctx, x.attempt) //nolint:wrapcheck // transparent
 }
 
 func (x *session) deliver(ctx context.Context, d *runnerv1.Delivered) {

@@ -204,6 +204,65 @@ func TestServer_Attach_RecordFails(t *testing.T) {
 	}
 }
 
+func TestServer_Attach_LooksWhyARunnerWasStopped(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[runnerv1.StepStatus]int{
+		runnerv1.StepStatus_STEP_STATUS_CANCELLED: 1, // what the cluster does to the pod is known before the runner's word counts
+		runnerv1.StepStatus_STEP_STATUS_FAILED:    0, // the runner knows
+	} {
+		b := setup(t)
+		w, _ := b.attach(t, "c0")
+		if err := w.Send(&runnerv1.AttachRequest{Message: &runnerv1.AttachRequest_Finished{Finished: &runnerv1.Finished{Status: status}}}); err != nil {
+			t.Fatal(err)
+		}
+		if receive(t, w).GetFinishedAck() == nil {
+			t.Fatal("the result was not acknowledged")
+		}
+		if got := b.pods.looks(); got != want {
+			t.Errorf("%s: looked at %d times before, want %d", status, got, want)
+		}
+	}
+}
+
+// TestServer_Attach_WaitsForTheAPIServer holds that an eviction does not become a cancellation because the API server is away.
+func TestServer_Attach_WaitsForTheAPIServer(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		fail        int // looks, below 0 for all
+		told, asked bool
+		min, max    int // looks before the result is taken
+		reason      string
+	}{
+		"Back":  {2, false, false, 3, 3, "the runner's word waits until the pod was looked at"},
+		"Away":  {-1, false, false, 3, 10, "not for ever: a result that is not told is lost"},
+		"Asked": {-1, false, true, 1, 1, "the agent knows why"},
+		"Told":  {-1, true, false, 1, 1, "the runner came back after it was told"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.pods.fail = tc.fail
+			if tc.told {
+				b.attempts.Cancel(&runnerv1.Cancel{Reason: "enough"})
+			}
+			w, _ := b.attach(t, "c0")
+			if tc.asked {
+				b.server.Cancel("a", "enough", time.Second)
+			}
+			f := &runnerv1.Finished{Status: runnerv1.StepStatus_STEP_STATUS_CANCELLED}
+			if err := w.Send(&runnerv1.AttachRequest{Message: &runnerv1.AttachRequest_Finished{Finished: f}}); err != nil {
+				t.Fatal(err)
+			}
+			for receive(t, w).GetFinishedAck() == nil {
+				continue // a cancellation comes first
+			}
+			if got := b.pods.looks(); got < tc.min || got > tc.max {
+				t.Errorf("looked at %d times: %s", got, tc.reason)
+			}
+		})
+	}
+}
+
 func TestServer_Cancel(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

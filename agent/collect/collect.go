@@ -18,6 +18,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -59,7 +60,7 @@ const (
 
 var errStopping = errors.New("the agent is stopping")
 
-// Options are what a Server needs; all of them.
+// Options are what a Server needs; all of them but for LookFor.
 type Options struct {
 	Log *slog.Logger
 	// Listen is host:port.
@@ -70,6 +71,8 @@ type Options struct {
 	Pods        work.Pods
 	Uplink      work.Uplink
 	Attempts    work.Attempts
+	// LookFor is how long the word of a runner that was stopped waits for a look at its pod; zero means two minutes.
+	LookFor time.Duration
 }
 
 // Server implements work.Runners and the RunnerService.
@@ -145,12 +148,15 @@ func (s *Server) admit() bool {
 func (s *Server) Cancel(attemptID, reason string, grace time.Duration) bool {
 	sessions := s.hub.of(attemptID)
 	for _, x := range sessions {
+		x.wasAsked()
 		x.answer(&runnerv1.AttachResponse{Message: &runnerv1.AttachResponse_Cancel{
 			Cancel: &runnerv1.Cancel{Reason: reason, Grace: durationpb.New(grace)},
 		}})
 	}
 	return len(sessions) > 0
 }
+
+func (s *Server) lookFor() time.Duration { return cmp.Or(s.o.LookFor, lookFor) }
 
 // Resume implements work.Runners.
 func (s *Server) Resume(attemptID string, word *runnerv1.Resume) {

@@ -3,9 +3,11 @@ package collect_test
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"hash/crc32"
 	"log/slog"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,7 +31,38 @@ type bundle struct {
 	uplink   *workfake.Uplink
 	attempts *workfake.Attempts
 	reviews  *workfake.Reviews
+	pods     *lookedAt
 	client   runnerv1connect.RunnerServiceClient
+}
+
+// lookedAt counts how often the attempt was looked at before it had a result.
+type lookedAt struct {
+	workfake.Pods
+	before func() int
+
+	mu   sync.Mutex
+	seen int
+	fail int // so many looks fail; below 0 all of them
+}
+
+func (l *lookedAt) looks() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.seen
+}
+
+// Look implements work.Pods.
+func (l *lookedAt) Look(context.Context, string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.before() == 0 {
+		l.seen++
+	}
+	if l.fail != 0 {
+		l.fail--
+		return errors.New("the API server is away")
+	}
+	return nil
 }
 
 func setup(t *testing.T) *bundle {
@@ -45,10 +78,11 @@ func setup(t *testing.T) *bundle {
 			"foreign": {Namespace: "ns", Pod: "stranger", UID: "w"},
 		}},
 	}
+	b.pods = &lookedAt{Pods: workfake.Pods{"p": "a", "q": "b"}, before: func() int { return len(b.attempts.View().Finished) }}
 	t.Cleanup(b.uplink.Close)
 	b.server = collect.New(collect.Options{
 		Log: slog.New(slog.DiscardHandler), Listen: "127.0.0.1:0", Certificate: cert, Reviews: b.reviews,
-		Pods: workfake.Pods{"p": "a", "q": "b"}, Uplink: b.uplink, Attempts: b.attempts,
+		Pods: b.pods, Uplink: b.uplink, Attempts: b.attempts, LookFor: time.Second,
 	})
 	if _, err := b.server.Start(t.Context()); err != nil {
 		t.Fatal(err)

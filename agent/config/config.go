@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seatrial/seatrial/agent/permit"
 )
 
 // Ways in which the runner's binary gets into a test pod.
@@ -34,6 +36,8 @@ type Config struct {
 	// Namespace is the agent's own; RunNamespaces those in which it may create Jobs.
 	Namespace     string
 	RunNamespaces []string
+	// Rules are what a test's pod may be and use, beside the namespaces.
+	Rules permit.Rules
 	// Subjects say which pods are under test; a run namespace without any is observed itself.
 	Subjects []Subject
 	// SecretName names the Secret that holds the agent's key and certificate.
@@ -49,6 +53,10 @@ type Config struct {
 	RunnerDelivery   string
 	// ImageGrace is how long an image may fail to be pulled before the attempt ends.
 	ImageGrace time.Duration
+	// SchedulingGrace is how long no node may take a pod, or no quota have room for it, before the attempt ends; 0 means for ever.
+	SchedulingGrace time.Duration
+	// Rotate is how old the agent's key may become until it takes another one; 0 means never.
+	Rotate time.Duration
 	// Linger is how long a released Job stays.
 	Linger time.Duration
 	// Kubeconfig is used outside a cluster only.
@@ -62,7 +70,7 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	fs := flag.NewFlagSet("seatrial-agent", flag.ContinueOnError)
 	fs.SetOutput(usage)
 	var c Config
-	var caFile, tokenFile, namespaces, subjects string
+	var caFile, tokenFile, namespaces, subjects, rules string
 	r.text(fs, &c.ControlPlane, "control-plane", "", "host:port of the control plane's agent endpoint")
 	r.text(fs, &c.CA, "ca", "", "PEM of the control plane's certificate authority")
 	r.text(fs, &caFile, "ca-file", "", "file with that PEM")
@@ -71,6 +79,7 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	r.text(fs, &tokenFile, "bootstrap-token-file", "", "file with that token")
 	r.text(fs, &c.Namespace, "namespace", "", "the agent's own namespace")
 	r.text(fs, &namespaces, "run-namespaces", "", "namespaces in which Jobs may be created, separated by commas")
+	r.text(fs, &rules, "allow", "", "what a test's pod may be and use, as JSON: "+permit.Example)
 	r.text(fs, &subjects, "subjects", "", "which pods are under test, as JSON: "+subjectExample)
 	r.text(fs, &c.SecretName, "secret-name", "seatrial-agent", "Secret for the agent's key and certificate")
 	r.text(fs, &c.Service, "service", "", "host at which runners reach the agent")
@@ -80,6 +89,8 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	r.text(fs, &c.RunnerPullPolicy, "runner-pull-policy", "", "Always, IfNotPresent or Never; empty means the cluster's default")
 	r.text(fs, &c.RunnerDelivery, "runner-delivery", DeliveryAuto, "auto, image-volume or init-copy")
 	r.span(fs, &c.ImageGrace, "image-grace", time.Minute, "how long an image may fail to be pulled")
+	r.span(fs, &c.SchedulingGrace, "scheduling-grace", time.Hour, "how long no node may take a pod, or no quota have room for it; 0 means for ever")
+	r.span(fs, &c.Rotate, "key-rotation", 30*24*time.Hour, "how old the agent's key may become until it takes another one; 0 means never")
 	r.span(fs, &c.Linger, "linger", 15*time.Minute, "how long a Job stays after its record is complete")
 	r.text(fs, &c.Kubeconfig, "kubeconfig", "", "for an agent outside of its cluster")
 	r.text(fs, &c.LogLevel, "log-level", "info", "debug, info, warn or error")
@@ -88,6 +99,7 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	}
 	c.RunNamespaces = split(namespaces)
 	c.Subjects = r.subjects(subjects)
+	c.Rules = r.rules(rules)
 	r.file(caFile, &c.CA, "CA")
 	r.file(tokenFile, &c.BootstrapToken, "bootstrap token")
 	c.BootstrapToken = strings.TrimSpace(c.BootstrapToken)
@@ -132,8 +144,14 @@ func (c Config) Validate() error {
 	oneOf(c.RunnerPullPolicy, "runner-pull-policy", "", "Always", "IfNotPresent", "Never")
 	oneOf(c.RunnerDelivery, "runner-delivery", DeliveryAuto, DeliveryImageVolume, DeliveryInitCopy)
 	oneOf(c.LogLevel, "log-level", "debug", "info", "warn", "error")
-	if c.ImageGrace <= 0 || c.Linger < 0 {
-		faults = append(faults, fmt.Errorf("%s and %s must be positive", envName("image-grace"), envName("linger")))
+	if c.Rotate < 0 || (c.Rotate > 0 && c.Rotate < time.Hour) {
+		faults = append(faults, fmt.Errorf("%s is %s: it must be an hour or more, or 0 for never", envName("key-rotation"), c.Rotate))
+	}
+	if c.ImageGrace <= 0 {
+		faults = append(faults, fmt.Errorf("%s is %s: give a time above 0", envName("image-grace"), c.ImageGrace))
+	}
+	if c.SchedulingGrace < 0 || c.Linger < 0 {
+		faults = append(faults, fmt.Errorf("%s and %s must not be below 0", envName("scheduling-grace"), envName("linger")))
 	}
 	return errors.Join(faults...)
 }
@@ -203,6 +221,14 @@ func (r *reader) file(name string, into *string, what string) {
 	default:
 		*into = string(b)
 	}
+}
+
+func (r *reader) rules(text string) permit.Rules {
+	out, err := permit.Parse(text)
+	if err != nil {
+		r.faults = append(r.faults, fmt.Errorf("%s: %w", envName("allow"), err))
+	}
+	return out
 }
 
 func split(list string) []string {

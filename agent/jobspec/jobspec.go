@@ -34,7 +34,8 @@ const (
 	ttl = 24 * time.Hour
 	// The pod's deadline only backs up the runner's own clock: it leaves room for the start, services included, and for delivery.
 	podSlack = 2 * time.Minute
-	// The Job's deadline deletes pods and with them their logs: it comes well after the pod's.
+	// The Job's deadline deletes pods and with them their logs: it comes well after the pod's, which does not count before a node has taken
+	// the pod.
 	jobSlack = 30 * time.Minute
 	// A runner that delivers until the last moment must not keep a node from draining for longer.
 	maxGrace = 10 * time.Minute
@@ -51,6 +52,8 @@ type Settings struct {
 	RunnerPullPolicy string
 	// ImageVolume mounts the runner's image; otherwise an init container copies the runner.
 	ImageVolume bool
+	// SchedulingGrace is how long no node may take a pod; 0 means for ever.
+	SchedulingGrace time.Duration
 	// Endpoint is host:port of the agent, Pin the hex SHA-256 of the public key of its certificate.
 	Endpoint string
 	Pin      string
@@ -102,8 +105,8 @@ func Build(a work.Assignment, s Settings) (*batchv1.Job, error) {
 			},
 		},
 	}
-	if d := spec.ActiveDeadlineSeconds; d != nil {
-		job.Spec.ActiveDeadlineSeconds = ptr.To(*d + int64(jobSlack/time.Second))
+	if d := spec.ActiveDeadlineSeconds; d != nil && s.SchedulingGrace > 0 {
+		job.Spec.ActiveDeadlineSeconds = ptr.To(*d + int64((jobSlack+s.SchedulingGrace)/time.Second))
 	}
 	return job, nil
 }

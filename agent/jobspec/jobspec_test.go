@@ -27,7 +27,7 @@ const attempt = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
 func settings() jobspec.Settings {
 	return jobspec.Settings{
 		Agent: "0190a000-0000-7000-8000-00000000a9e1", RunnerImage: "seatrial/runner:1", RunnerPullPolicy: "IfNotPresent",
-		ImageVolume: true, Endpoint: "seatrial-agent.seatrial.svc:9444", Pin: strings.Repeat("ab", 32),
+		ImageVolume: true, SchedulingGrace: time.Hour, Endpoint: "seatrial-agent.seatrial.svc:9444", Pin: strings.Repeat("ab", 32),
 	}
 }
 
@@ -275,6 +275,30 @@ func TestBuild_WithoutTimeoutHasNoDeadline(t *testing.T) {
 	}
 	if job.Spec.ActiveDeadlineSeconds != nil || job.Spec.Template.Spec.ActiveDeadlineSeconds != nil {
 		t.Error("a test without timeout would be ended by the cluster")
+	}
+}
+
+// TestBuild_DeadlineOfTheJob holds that the time in which a pod waits for a node is not taken from the test: the Job's deadline counts from
+// the Job's start, and would delete the pod.
+func TestBuild_DeadlineOfTheJob(t *testing.T) {
+	t.Parallel()
+	for grace, want := range map[time.Duration]*int64{
+		5 * time.Minute: ptr.To[int64](35 * 60), 3 * time.Hour: ptr.To[int64](210 * 60),
+		0: nil, // for ever
+	} {
+		s := settings()
+		s.SchedulingGrace = grace
+		job, err := jobspec.Build(assignment(nil), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := job.Spec.ActiveDeadlineSeconds
+		if got != nil {
+			*got -= *job.Spec.Template.Spec.ActiveDeadlineSeconds
+		}
+		if !ptr.Equal(got, want) {
+			t.Errorf("with a grace of %s the Job ends %d s after its pod may have", grace, ptr.Deref(got, -1))
+		}
 	}
 }
 

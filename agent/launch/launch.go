@@ -20,6 +20,7 @@ import (
 
 	"github.com/seatrial/seatrial/agent/jobspec"
 	"github.com/seatrial/seatrial/agent/kube"
+	"github.com/seatrial/seatrial/agent/permit"
 	"github.com/seatrial/seatrial/agent/work"
 )
 
@@ -40,8 +41,10 @@ type Options struct {
 	Log        *slog.Logger
 	Client     *kube.Client
 	Namespaces []string
-	Settings   jobspec.Settings
-	Locator    Locator
+	// Rules are what the owner of the cluster allows.
+	Rules    permit.Rules
+	Settings jobspec.Settings
+	Locator  Locator
 	// Linger is how long a released Job stays, so that a late duplicate of its start finds it.
 	Linger time.Duration
 }
@@ -70,6 +73,9 @@ func (l *Launcher) Handle(ctx context.Context, a work.Assignment) error {
 	job, err := jobspec.Build(a, l.o.Settings)
 	if err != nil {
 		return &work.RejectedError{Message: "The assignment cannot become a Job: " + err.Error()}
+	}
+	if err := l.o.Rules.Apply(job, l.o.Settings.RunnerImage); err != nil {
+		return &work.RejectedError{Message: err.Error()}
 	}
 	return l.retry(ctx, createBudget, func(ctx context.Context) error { return l.create(ctx, a, job) })
 }

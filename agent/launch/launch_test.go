@@ -16,6 +16,7 @@ import (
 
 	"github.com/seatrial/seatrial/agent/jobspec"
 	"github.com/seatrial/seatrial/agent/launch"
+	"github.com/seatrial/seatrial/agent/permit"
 	"github.com/seatrial/seatrial/agent/work"
 	"github.com/seatrial/seatrial/agent/workfake"
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
@@ -272,5 +273,20 @@ func waitFor(t *testing.T, what func() bool) {
 			t.Fatal("it did not come to that")
 		case <-tick.C:
 		}
+	}
+}
+
+// TestLauncher_Handle_Rules: what the owner of the cluster does not allow never reaches the API server, whoever asks for it.
+func TestLauncher_Handle_Rules(t *testing.T) {
+	t.Parallel()
+	cluster := workfake.NewCluster(t)
+	cluster.Fault(func(c workfake.Call) error { t.Errorf("%s of %s", c.Verb, c.Resource); return nil })
+	l := launch.New(launch.Options{
+		Log: slog.New(slog.DiscardHandler), Client: cluster.Client(t), Namespaces: []string{"tests"}, Locator: nowhere{},
+		Rules: permit.Rules{Images: []string{"registry.example/qa/*"}}, Settings: jobspec.Settings{Agent: "agent-1", RunnerImage: "runner:1", Endpoint: "agent:9444"},
+	})
+	var rejected *work.RejectedError
+	if err := l.Handle(t.Context(), assignment("tests")); !errors.As(err, &rejected) || !strings.Contains(rejected.Message, "docker.io/library/x:latest") {
+		t.Errorf("answered %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -17,16 +18,23 @@ import (
 const enrolSlowly = time.Minute
 
 // Enrol makes the agent known to the control plane, trying until it succeeds or the context ends. An agent that is enrolled
-// already keeps its names, unless it was given another token: that enrols it again with the key that it has, because the runners
-// of its pods know it by that key.
+// already keeps its names, unless it was given another token: that enrols it again with a new key, for the one that it has may have
+// been revoked. The runners of its pods know it by its certificate, which stays.
 func Enrol(ctx context.Context, o Options, v Vault, i Identity, token, clusterUID string) (Identity, error) {
 	if i.Settled(token) {
 		return i, nil
 	}
 	for try := 0; ; try++ {
-		reply, err := enrolOnce(ctx, o, i, token, clusterUID)
+		key, err := enrolmentKey(ctx, v, &i)
+		var reply *agentv1.EnrolResponse
+		if err == nil {
+			reply, err = enrolOnce(ctx, o, key, token, clusterUID)
+		}
 		if err == nil {
 			named := i
+			if named.Key, named.Next = key, nil; !key.Equal(i.Key) || named.Since.IsZero() {
+				named.Since = o.now()
+			}
 			named.AgentID, named.ClusterID, named.ClusterName = reply.GetAgentId(), reply.GetClusterId(), reply.GetClusterName()
 			named.Organization, named.Spent = reply.GetOrganizationId(), digest(token)
 			// Until it is stored the same token and key enrol again with the same answer.
@@ -53,11 +61,30 @@ func Enrol(ctx context.Context, o Options, v Vault, i Identity, token, clusterUI
 
 var errNoToken = errors.New("the agent has no bootstrap token: create one with `seatrial cluster enroll` and set bootstrapToken in the agent's chart")
 
-func enrolOnce(ctx context.Context, o Options, i Identity, token, clusterUID string) (*agentv1.EnrolResponse, error) {
+// enrolmentKey returns the key to enrol with. One that takes the place of another is stored before it is used: when the answer is lost,
+// the control plane knows none but that.
+func enrolmentKey(ctx context.Context, v Vault, i *Identity) (ed25519.PrivateKey, error) {
+	if !i.Enrolled() {
+		return i.Key, nil
+	}
+	if i.Next == nil {
+		_, next, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			return nil, fmt.Errorf("generate key: %w", err)
+		}
+		if err := v.Propose(ctx, next); err != nil {
+			return nil, err
+		}
+		i.Next = next
+	}
+	return i.Next, nil
+}
+
+func enrolOnce(ctx context.Context, o Options, key ed25519.PrivateKey, token, clusterUID string) (*agentv1.EnrolResponse, error) {
 	if token == "" {
 		return nil, errNoToken
 	}
-	public, ok := i.Key.Public().(ed25519.PublicKey)
+	public, ok := key.Public().(ed25519.PublicKey)
 	if !ok {
 		return nil, errors.New("the agent's key is not an Ed25519 key")
 	}

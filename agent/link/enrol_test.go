@@ -3,6 +3,7 @@ package link_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"strings"
 	"sync/atomic"
@@ -97,12 +98,12 @@ func TestEnrol_AgainWhenTheAnswerCouldNotBeStored(t *testing.T) {
 	}
 }
 
-func TestEnrol_AnotherTokenEnrolsAgainWithTheSameKey(t *testing.T) {
+func TestEnrol_AnotherTokenEnrolsAgainWithANewKey(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		reason, token, cluster string
 	}{
-		"good":    {"the operator moves the agent to another record", workfake.Bootstrap, workfake.ClusterID},
+		"good":    {"the key may have been revoked", workfake.Bootstrap, workfake.ClusterID},
 		"refused": {"an enrolled agent is of use with a bad token as well", "stb_bad", "before"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -115,8 +116,16 @@ func TestEnrol_AnotherTokenEnrolsAgainWithTheSameKey(t *testing.T) {
 			}
 			i.AgentID, i.ClusterID, i.Spent = "before", "before", "the digest of another token"
 			got, err := link.Enrol(t.Context(), options(plane, make(chan told, 64)), v, i, c.token, workfake.ClusterUID)
-			if err != nil || got.ClusterID != c.cluster || !bytes.Equal(got.Key, i.Key) {
-				t.Errorf("%s: cluster %q, %v", c.reason, got.ClusterID, err)
+			if err != nil || got.ClusterID != c.cluster || got.Pin() != i.Pin() {
+				t.Errorf("%s: cluster %q, pin %s, %v", c.reason, got.ClusterID, got.Pin(), err)
+			}
+			enrolled := c.cluster == workfake.ClusterID
+			if key, _ := plane.Keys(); bytes.Equal(got.Key, i.Key) == enrolled || enrolled != bytes.Equal(key, got.Key.Public().(ed25519.PublicKey)) {
+				t.Errorf("%s: the key is the same: %t", c.reason, bytes.Equal(got.Key, i.Key))
+			}
+			stored, err := v.Load(t.Context())
+			if err != nil || !bytes.Equal(stored.Key, got.Key) || (stored.Next == nil) != enrolled {
+				t.Errorf("%s: stored another key than is used, %v", c.reason, err)
 			}
 		})
 	}

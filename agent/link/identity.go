@@ -31,6 +31,11 @@ const (
 	keyClusterName  = "cluster-name"
 	keyOrganization = "organization-id"
 	keySpent        = "bootstrap-spent"
+	// The key towards the control plane, which may change; that of the certificate while there is none. The one that is about to take its
+	// place stands beside it, until it was used.
+	keyIdentity = "identity-key.pem"
+	keyNext     = "next-key.pem"
+	keySince    = "key-since"
 )
 
 // The certificate is pinned by its key in every pod, so its end would only break things.
@@ -44,7 +49,13 @@ type Secrets interface {
 
 // Identity is who the agent is: its key and certificate, and once enrolled the names that the control plane gave it.
 type Identity struct {
-	Key          ed25519.PrivateKey
+	// Key is that towards the control plane. Runners know the agent by that of the certificate, which stays the same for as long as there
+	// are pods.
+	Key ed25519.PrivateKey
+	// Next is about to take the place of Key; nil when no change is under way. The control plane may know either, or both.
+	Next ed25519.PrivateKey
+	// Since is when Key was made; zero when nobody knows.
+	Since        time.Time
 	Certificate  tls.Certificate
 	AgentID      string
 	ClusterID    string
@@ -88,19 +99,57 @@ func (v Vault) Load(ctx context.Context) (Identity, error) {
 			return Identity{}, err
 		}
 		// Another agent that is just starting may have won: then Update conflicts and the caller tries again with the winner's.
-		if secret, err = v.put(ctx, secret, map[string]string{keyPrivate: string(key), keyCertificate: string(cert)}); err != nil {
+		if secret, err = v.put(ctx, secret, map[string]string{
+			keyPrivate: string(key), keyCertificate: string(cert), keySince: time.Now().UTC().Format(time.RFC3339),
+		}); err != nil {
 			return Identity{}, err
 		}
 	}
 	return parse(secret.Data)
 }
 
-// Save stores what enrolment brought.
+// Save stores what enrolment brought, its key included.
 func (v Vault) Save(ctx context.Context, i Identity) error {
-	return v.Put(ctx, map[string]string{
-		keyAgent: i.AgentID, keyCluster: i.ClusterID, keyClusterName: i.ClusterName, keyOrganization: i.Organization,
-		keySpent: i.Spent,
-	})
+	values, err := keyValues(i.Key, i.Since)
+	if err != nil {
+		return err
+	}
+	for k, value := range map[string]string{
+		keyAgent: i.AgentID, keyCluster: i.ClusterID, keyClusterName: i.ClusterName, keyOrganization: i.Organization, keySpent: i.Spent,
+	} {
+		values[k] = value
+	}
+	return v.Put(ctx, values, keyNext)
+}
+
+// Propose stores a key that is about to take the place of the agent's, before anybody is told of it.
+func (v Vault) Propose(ctx context.Context, next ed25519.PrivateKey) error {
+	text, err := encodeKey(next)
+	if err != nil {
+		return err
+	}
+	return v.Put(ctx, map[string]string{keyNext: text})
+}
+
+// Adopt stores a key as the agent's own. The one before is forgotten.
+func (v Vault) Adopt(ctx context.Context, key ed25519.PrivateKey, since time.Time) error {
+	values, err := keyValues(key, since)
+	if err != nil {
+		return err
+	}
+	return v.Put(ctx, values, keyNext)
+}
+
+func keyValues(key ed25519.PrivateKey, since time.Time) (map[string]string, error) {
+	text, err := encodeKey(key)
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]string{keyIdentity: text}
+	if !since.IsZero() {
+		values[keySince] = since.UTC().Format(time.RFC3339)
+	}
+	return values, nil
 }
 
 // Value returns a small fact that another part of the agent keeps beside the identity.
@@ -112,13 +161,13 @@ func (v Vault) Value(ctx context.Context, key string) (string, error) {
 	return string(secret.Data[key]), nil
 }
 
-// Put adds values to the Secret.
-func (v Vault) Put(ctx context.Context, values map[string]string) error {
+// Put adds values to the Secret and takes others out, all at once.
+func (v Vault) Put(ctx context.Context, values map[string]string, without ...string) error {
 	secret, err := v.get(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = v.put(ctx, secret, values)
+	_, err = v.put(ctx, secret, values, without...)
 	return err
 }
 
@@ -133,13 +182,16 @@ func (v Vault) get(ctx context.Context) (*corev1.Secret, error) {
 	return secret, nil
 }
 
-func (v Vault) put(ctx context.Context, secret *corev1.Secret, values map[string]string) (*corev1.Secret, error) {
+func (v Vault) put(ctx context.Context, secret *corev1.Secret, values map[string]string, without ...string) (*corev1.Secret, error) {
 	secret = secret.DeepCopy()
 	if secret.Data == nil {
 		secret.Data = map[string][]byte{}
 	}
 	for k, value := range values {
 		secret.Data[k] = []byte(value)
+	}
+	for _, k := range without {
+		delete(secret.Data, k)
 	}
 	out, err := v.Secrets.Update(ctx, secret, metav1.UpdateOptions{})
 	if err != nil {
@@ -157,8 +209,20 @@ func parse(data map[string][]byte) (Identity, error) {
 	if !ok {
 		return Identity{}, errors.New("the key in the agent's Secret is not an Ed25519 key; empty the Secret and enrol the cluster again")
 	}
+	if len(data[keyIdentity]) > 0 {
+		if key, err = decodeKey(data[keyIdentity]); err != nil {
+			return Identity{}, fmt.Errorf("%s in the agent's Secret: %w; empty the Secret and enrol the cluster again", keyIdentity, err)
+		}
+	}
+	var next ed25519.PrivateKey
+	if len(data[keyNext]) > 0 {
+		if next, err = decodeKey(data[keyNext]); err != nil {
+			return Identity{}, fmt.Errorf("%s in the agent's Secret: %w; remove that key from the Secret", keyNext, err)
+		}
+	}
+	since, _ := time.Parse(time.RFC3339, string(data[keySince])) // zero is as good as unknown
 	return Identity{
-		Key: key, Certificate: cert, AgentID: string(data[keyAgent]), ClusterID: string(data[keyCluster]),
+		Key: key, Next: next, Since: since, Certificate: cert, AgentID: string(data[keyAgent]), ClusterID: string(data[keyCluster]),
 		ClusterName: string(data[keyClusterName]), Organization: string(data[keyOrganization]),
 		Spent: string(data[keySpent]),
 	}, nil
@@ -181,10 +245,33 @@ func generate() (key, cert []byte, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("make certificate: %w", err)
 	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	text, err := encodeKey(private)
 	if err != nil {
-		return nil, nil, fmt.Errorf("encode key: %w", err)
+		return nil, nil, err
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}),
-		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
+	return []byte(text), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
+}
+
+func encodeKey(key ed25519.PrivateKey) (string, error) {
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return "", fmt.Errorf("encode key: %w", err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})), nil
+}
+
+func decodeKey(text []byte) (ed25519.PrivateKey, error) {
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, errors.New("not PEM")
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("decode key: %w", err)
+	}
+	own, ok := key.(ed25519.PrivateKey)
+	if !ok {
+		return nil, errors.New("not an Ed25519 key")
+	}
+	return own, nil
 }

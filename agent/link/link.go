@@ -51,6 +51,14 @@ type Options struct {
 	KubernetesVersion string
 	RunnerDelivery    string
 	Namespaces        []string
+	// Rules say what the agent allows, a sentence each; said in Hello.
+	Rules []string
+	// Vault keeps the agent's key; without Secrets the key never changes.
+	Vault Vault
+	// Rotate is how old a key may become until the agent takes another one by itself; 0 means never.
+	Rotate time.Duration
+	// Clock is time.Now when nil.
+	Clock func() time.Time
 	// Starts is how many starts the agent takes at a time.
 	Starts int
 	// OnState is told of every change; it may be nil.
@@ -89,8 +97,11 @@ type Link struct {
 // New returns a Link for an enrolled agent; it dials when it is started.
 func New(o Options, i Identity) *Link {
 	return &Link{
-		o:       o,
-		tokens:  &tokens{dial: o.dial, key: i.Key, agentID: i.AgentID, address: o.Address, secure: o.TLS != nil},
+		o: o,
+		tokens: &tokens{
+			dial: o.dial, key: i.Key, next: i.Next, since: i.Since, agentID: i.AgentID, address: o.Address, secure: o.TLS != nil,
+			rotate: o.Rotate, now: o.now, turn: make(chan struct{}, 1),
+		},
 		logs:    newLogs(),
 		changed: make(chan struct{}),
 	}
@@ -102,6 +113,7 @@ func (l *Link) Start(ctx context.Context, stages Stages) {
 	ctx, l.cancel = context.WithCancel(ctx)
 	l.running.Go(func() { l.connect(ctx) })
 	l.running.Go(func() { l.logs.run(ctx, l) })
+	l.running.Go(func() { l.keepKeys(ctx) })
 }
 
 // Stop says goodbye and returns when everything has ended.
@@ -137,6 +149,13 @@ func (o Options) dial() (*grpc.ClientConn, error) {
 		return nil, fmt.Errorf("dial %s: %w", o.Address, err)
 	}
 	return conn, nil
+}
+
+func (o Options) now() time.Time {
+	if o.Clock == nil {
+		return time.Now()
+	}
+	return o.Clock()
 }
 
 func (o Options) state(s State, err error) {

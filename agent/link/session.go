@@ -161,7 +161,7 @@ func (s *session) greet(ctx context.Context, l *Link) error {
 	l.running.Go(s.read)
 	s.send(&agentv1.AgentFrame{Frame: &agentv1.AgentFrame_Hello{Hello: &agentv1.Hello{
 		SessionNonce: uuid.NewString(), ProtocolMin: protocol, ProtocolMax: protocol, AgentVersion: l.o.Version,
-		KubernetesVersion: l.o.KubernetesVersion, Namespaces: l.o.Namespaces, RunnerDelivery: l.o.RunnerDelivery,
+		KubernetesVersion: l.o.KubernetesVersion, Namespaces: l.o.Namespaces, RunnerDelivery: l.o.RunnerDelivery, Rules: l.o.Rules,
 		Capabilities: []string{"start", "cancel", "resume", "release"},
 	}}})
 	timer := time.NewTimer(welcomeTimeout)
@@ -248,8 +248,12 @@ func (l *Link) leave(ctx context.Context, s *session) {
 	}
 	l.replace(nil)
 	l.closeLater(ctx, s)
-	if status.Code(s.err) == codes.Unauthenticated {
+	if status.Code(s.err) == codes.Unauthenticated { // tokens are looked at when a session opens: this one lost its right
 		l.tokens.drop()
+		err := fmt.Errorf("%w: %w", ErrRevoked, s.err)
+		l.o.state(StateRevoked, err)
+		l.o.Log.ErrorContext(ctx, "no new tests are taken", "error", err)
+		return
 	}
 	if ctx.Err() == nil && !l.stopping.Load() {
 		l.o.state(StateDisconnected, s.err)

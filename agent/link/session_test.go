@@ -334,6 +334,16 @@ func TestLink_ARevokedAgentStaysAndSaysSo(t *testing.T) {
 	}
 }
 
+func TestLink_ARevocationIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	b, first := setup(t)
+	b.plane.Revoke(true)
+	first.Refuse()
+	if err := b.reach(t, link.StateRevoked); !errors.Is(err, link.ErrRevoked) || !strings.Contains(err.Error(), "credential was revoked") {
+		t.Errorf("told %v", err)
+	}
+}
+
 func TestLink_Stop(t *testing.T) {
 	t.Parallel()
 	b, s := setup(t)

@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -26,12 +27,20 @@ const (
 // tokens hands out the agent's short-lived token and renews it at a third of its life, when a call needs one.
 type tokens struct {
 	dial    func() (*grpc.ClientConn, error)
-	key     ed25519.PrivateKey
 	agentID string
 	address string
 	secure  bool
+	rotate  time.Duration // how old a key may become; 0 means any age
+	now     func() time.Time
+	turn    chan struct{} // gets a signal when keepKeys has something to do
 
 	mu      sync.Mutex
+	key     ed25519.PrivateKey
+	next    ed25519.PrivateKey // about to take its place
+	since   time.Time          // when key was made
+	known   bool               // the control plane has registered next
+	unsaved bool               // key was used and is not stored as the agent's own yet
+	wanted  bool               // the key is to be changed
 	token   string
 	renewAt time.Time
 	expires time.Time
@@ -87,18 +96,39 @@ func (t *tokens) renew(ctx context.Context) error {
 	}
 	defer conn.Close() //nolint:errcheck // nothing is in flight
 	identity := agentv1.NewAgentIdentityClient(conn)
+	// With a change under way the control plane may take either key: the agent may have been stopped at any point of it.
+	first, second := t.key, t.next
+	if t.known {
+		first, second = t.next, t.key
+	}
+	err = t.renewWith(ctx, identity, first)
+	if errors.Is(err, ErrRevoked) && second != nil {
+		if err2 := t.renewWith(ctx, identity, second); err2 == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// renewWith signs with a key. The first use of a new one is the end of the old one.
+func (t *tokens) renewWith(ctx context.Context, identity agentv1.AgentIdentityClient, key ed25519.PrivateKey) error {
 	challenge, err := identity.Challenge(ctx, &agentv1.ChallengeRequest{AgentId: t.agentID})
 	if err != nil {
 		return t.failed(err)
 	}
 	renewed, err := identity.Renew(ctx, &agentv1.RenewRequest{
 		AgentId: t.agentID, Nonce: challenge.GetNonce(),
-		Signature: ed25519.Sign(t.key, append([]byte(renewPrefix), challenge.GetNonce()...)),
+		Signature: ed25519.Sign(key, append([]byte(renewPrefix), challenge.GetNonce()...)),
 	})
 	if err != nil {
 		return t.failed(err)
 	}
+	if !key.Equal(t.key) {
+		t.key, t.next, t.known, t.since, t.unsaved = key, nil, false, t.now(), true
+	}
+	t.wanted = renewed.GetRotateKey() || (t.rotate > 0 && t.now().Sub(t.since) >= t.rotate)
 	t.set(renewed.GetToken(), renewed.GetTokenExpiresAt().AsTime())
+	t.signal()
 	return nil
 }
 

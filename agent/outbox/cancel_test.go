@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seatrial/seatrial/agent/work"
+	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
 )
 
 func TestOutbox_Cancel(t *testing.T) {
@@ -20,6 +21,11 @@ func TestOutbox_Cancel(t *testing.T) {
 		"no Job yet": {"it is cancelled as soon as it shows", func(*testing.T, *bench) {}, func(_ *testing.T, b *bench) {
 			b.Update(seen(pending, "", nil))
 		}, time.Second},
+		"made, not seen": {"the start was noted before the Job showed, with nothing new to say", func(t *testing.T, b *bench) {
+			t.Helper()
+			_ = b.Timed(launcher{}).Handle(t.Context(), work.Assignment{Assignment: &agentv1.Assignment{AttemptId: attempt}})
+			b.Update(seen(pending, "", nil))
+		}, nil, time.Second},
 		"no pod yet": {"suspending works with none", func(_ *testing.T, b *bench) { b.Update(seen(pending, "", nil)) }, nil, time.Second},
 		"not started": {"nobody has to be asked", func(_ *testing.T, b *bench) {
 			b.Update(seen(pending, "", pod(work.Container{Name: "c"})))

@@ -51,6 +51,33 @@ func TestOutbox_Merges(t *testing.T) {
 			b.Update(seen(running, "", pod(alive("c"))))
 			finish(t, b, stepFailed)
 		}, failed, "", "said by the runner", true},
+		"deleted by force": {"the pod has gone before its runner said anything", func(t *testing.T, b *bench) {
+			t.Helper()
+			b.Update(seen(running, "", pod(alive("c"))))
+			b.Update(seen(pending, "", nil))
+			finish(t, b, stepCancelled)
+		}, errored, "PodDeleted", "was deleted", true},
+		"deleted by force, late": {"a cache that is behind shows it once more", func(t *testing.T, b *bench) {
+			t.Helper()
+			b.Update(seen(running, "", pod(alive("c"))))
+			b.Update(seen(pending, "", nil))
+			b.Update(seen(running, "", pod(alive("c"))))
+			finish(t, b, stepCancelled)
+		}, errored, "PodDeleted", "was deleted", true},
+		"evicted, late": {"a cache that is behind a look at the API server", func(t *testing.T, b *bench) {
+			t.Helper()
+			b.Update(seen(running, "", evicted(pod(alive("c")))))
+			b.Update(seen(running, "", pod(alive("c"))))
+			finish(t, b, stepCancelled)
+		}, errored, "Evicted", "was evicted", true},
+		"a pod of its own": {"what happened to the former one is no matter of this one", func(t *testing.T, b *bench) {
+			t.Helper()
+			b.Update(seen(running, "", evicted(pod(alive("c")))))
+			other := pod(alive("c"))
+			other.UID = "another"
+			b.Update(seen(running, "", other))
+			finish(t, b, stepCancelled)
+		}, cancelled, "", "said by the runner", true},
 		"a result stays": {"nothing that comes later changes it", func(t *testing.T, b *bench) {
 			t.Helper()
 			finish(t, b, stepFailed)

@@ -75,6 +75,7 @@ type record struct {
 	report    *agentv1.AttemptReport
 	pod       *work.Pod
 	podGone   bool
+	vanished  string // UID of the pod that was gone once: a cache that shows it again is behind
 	jobGone   bool
 	delivered map[string]bool // by container
 	attached  int             // runners that are connected
@@ -274,7 +275,7 @@ func (o *Outbox) Step(attemptID, _ string, state *runnerv1.StepState) {
 func (o *Outbox) Finished(ctx context.Context, attemptID string, f *runnerv1.Finished) error {
 	o.mu.Lock()
 	r := o.record(attemptID)
-	if mergeFinished(r.report, f, true, interrupted(r.pod, r.cancelled != "")) {
+	if mergeFinished(r.report, f, true, r.interruption()) {
 		r.report.Hops = r.hops.report(time.Now())
 		o.concluded(r)
 	}
@@ -304,9 +305,11 @@ func (o *Outbox) Update(u work.Update) {
 	}
 	r := o.record(u.AttemptID)
 	r.unseenBy = time.Time{}
-	r.podGone = r.pod != nil && u.Pod == nil
+	if r.podGone = r.pod != nil && u.Pod == nil; r.podGone {
+		r.vanished = r.pod.UID
+	}
 	if u.Pod != nil {
-		r.pod = u.Pod
+		r.pod = newer(r.pod, u.Pod)
 		for _, c := range u.Pod.Containers {
 			if m, ok := lastWords(u.AttemptID, c); ok && m.Delivered {
 				r.delivered[c.Name] = true // before this agent was started, perhaps
@@ -318,7 +321,7 @@ func (o *Outbox) Update(u work.Update) {
 	}
 	r.jobGone = u.Gone
 	before := ended(r.report)
-	if mergeUpdate(r.report, u, r.cancelled != "") || !known {
+	if mergeUpdate(r.report, u, r.cancelled != "") || r.version == 0 { // that the Job exists is news, also of a record that others made
 		o.touch(r)
 	}
 	if !before && ended(r.report) {
@@ -334,6 +337,16 @@ func (o *Outbox) Update(u work.Update) {
 	o.observe(r)
 	o.settle(r)
 	o.forget(r)
+}
+
+// newer returns a pod as it was seen now. A cache that is behind a look at the API server does not take back what was done to the pod.
+func newer(before, now *work.Pod) *work.Pod {
+	if before == nil || before.UID != now.UID || before.Interrupted == nil || now.Interrupted != nil {
+		return now
+	}
+	out := *now
+	out.Interrupted = before.Interrupted
+	return &out
 }
 
 // wait unlocks and returns once the control plane has taken the snapshot as it is now.

@@ -36,6 +36,16 @@ func mergeTermination(r *agentv1.AttemptReport, pod *work.Pod, cancelled bool) {
 	}
 }
 
+// interruption returns why the cluster takes the pod of an attempt away that nobody has cancelled. A pod that is deleted by force is
+// gone before its runner has told of it.
+func (r *record) interruption() *work.Interruption {
+	why := interrupted(r.pod, r.cancelled != "")
+	if why == nil && r.pod != nil && r.pod.UID == r.vanished && r.cancelled == "" {
+		return &work.Interruption{Reason: "PodDeleted", Message: "The pod was deleted before it ended. Run the test again."}
+	}
+	return why
+}
+
 // interrupted returns why the cluster takes a pod away that nobody has cancelled.
 func interrupted(pod *work.Pod, cancelled bool) *work.Interruption {
 	if pod == nil || cancelled {
@@ -57,7 +67,17 @@ func stepOf(s termination.Step) *runnerv1.StepState {
 	return &runnerv1.StepState{
 		Index:  int32(s.Index), //nolint:gosec // an index of a step
 		Status: stepStatus(s.Status), ExitCode: s.Exit, Reason: s.Reason, Allowed: s.Allowed, StartedAt: millis(s.Started), FinishedAt: millis(s.Finished),
-		Log: &runnerv1.LogTotals{Bytes: s.Bytes, Lines: s.Lines, GapBytes: s.Gap, Crc32C: s.CRC},
+		Log:   &runnerv1.LogTotals{Bytes: s.Bytes, Lines: s.Lines, GapBytes: s.Gap, Crc32C: s.CRC},
+		Usage: usageOf(s.Usage),
+	}
+}
+
+func usageOf(u *termination.Usage) *runnerv1.Usage {
+	if u == nil {
+		return nil
+	}
+	return &runnerv1.Usage{
+		CpuMicros: u.CPU, ThrottledMicros: u.Throttled, MemoryPeak: u.Memory, ReadBytes: u.Read, WrittenBytes: u.Written, Note: u.Note,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/seatrial/seatrial/agent/jobspec"
@@ -15,8 +16,8 @@ import (
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
 )
 
-// facts takes from a pod what other stages need.
-func facts(pod *corev1.Pod) *work.Pod {
+// facts takes from a pod what other stages need. Its Job is nil when that is gone.
+func facts(pod *corev1.Pod, job *batchv1.Job) *work.Pod {
 	out := &work.Pod{
 		PodIdentity: work.PodIdentity{Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID)},
 		Grace:       30 * time.Second,
@@ -43,7 +44,7 @@ func facts(pod *corev1.Pod) *work.Pod {
 		out.Services = append(out.Services, work.Service{Name: s.name, Started: s.status.State.Running != nil || began(s.last()), Withheld: s.secretive})
 	}
 	out.Ended = testsEnded(pod) || terminal(pod) && (open == 0 || cutOff(pod))
-	out.Interrupted = interruption(pod)
+	out.Interrupted = interruption(pod, job)
 	return out
 }
 
@@ -116,7 +117,7 @@ func describe(r *agentv1.AttemptReport, pod *corev1.Pod) {
 
 // ended says why a pod came to its end, when the cluster knows a reason that the runner does not. Otherwise the status stays
 // running and the runner's own words decide.
-func (v *Verdict) ended(pod *corev1.Pod) {
+func (v *Verdict) ended(pod *corev1.Pod, why *work.Interruption) {
 	v.Update.Report.Status = agentv1.AttemptStatus_ATTEMPT_STATUS_RUNNING
 	if c := failedInit(pod); c != nil {
 		v.errored("RunnerInstall", "The runner could not be copied into the pod (exit code %d): check the runner image of the agent's chart. %s",
@@ -140,13 +141,14 @@ func (v *Verdict) ended(pod *corev1.Pod) {
 		v.errored("DeadlineExceeded", "The cluster ended the pod: its backstop deadline passed before the runner's own timeout took effect.")
 		return
 	}
-	if i := interruption(pod); i != nil {
-		v.errored(i.Reason, "%s", i.Message)
+	if why != nil {
+		v.errored(why.Reason, "%s", why.Message)
+		v.Update.Stop = why.Reason == jobSuspended // whoever lets the Job go on would run the test again
 	}
 }
 
 // interruption says what was done to the pod from outside, nil for nothing.
-func interruption(pod *corev1.Pod) *work.Interruption {
+func interruption(pod *corev1.Pod, job *batchv1.Job) *work.Interruption {
 	said := pod.Status.Message
 	because := func(reason, format string, args ...any) *work.Interruption {
 		return &work.Interruption{Reason: reason, Message: strings.TrimSpace(fmt.Sprintf(format, args...) + " " + said)}
@@ -163,7 +165,12 @@ func interruption(pod *corev1.Pod) *work.Interruption {
 		}
 	}
 	switch pod.Status.Reason {
-	case "", "DeadlineExceeded":
+	case "":
+		if taken(pod) {
+			return deletion(job)
+		}
+		return nil
+	case "DeadlineExceeded":
 		return nil
 	case "Evicted":
 		if volume := fullVolume(pod); volume != "" {
@@ -178,6 +185,43 @@ func interruption(pod *corev1.Pod) *work.Interruption {
 	default:
 		return because(pod.Status.Reason, "The cluster ended the pod:")
 	}
+}
+
+// deletion says why a pod is deleted, going by its Job, whose controller deletes pods, too. The Job is nil when it is gone.
+func deletion(job *batchv1.Job) *work.Interruption {
+	switch {
+	case job != nil && overdue(job):
+		return &work.Interruption{Reason: batchv1.JobReasonDeadlineExceeded, Message: jobOverdue}
+	case job != nil && suspended(job):
+		return &work.Interruption{Reason: jobSuspended, Message: "Something other than Seatrial suspended the Job while the test ran, such as a " +
+			"controller of queues, and its pod was deleted. Keep that from Jobs of the run namespace, and run the test again."}
+	default:
+		return &work.Interruption{Reason: "PodDeleted", Message: "Somebody deleted the pod, or the Job that it is of, while the test ran. Run it again."}
+	}
+}
+
+const (
+	jobSuspended = "JobSuspended"
+	jobOverdue   = "The cluster ended the Job: its backstop deadline passed. Look why the pod did not end before, or raise timeout."
+)
+
+// overdue tells a Job that its own deadline ends; the first condition comes before its pods are deleted, the other one after.
+func overdue(job *batchv1.Job) bool {
+	return slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
+		return (c.Type == batchv1.JobFailureTarget || c.Type == batchv1.JobFailed) && c.Status == corev1.ConditionTrue &&
+			c.Reason == batchv1.JobReasonDeadlineExceeded
+	})
+}
+
+// suspended tells a Job that somebody else than the agent suspended.
+func suspended(job *batchv1.Job) bool {
+	_, ours := jobspec.DecodeStopped(job.Annotations)
+	return job.Spec.Suspend != nil && *job.Spec.Suspend && !ours
+}
+
+// taken tells a pod that is deleted for a reason that the pod itself does not say. Its Job may.
+func taken(pod *corev1.Pod) bool {
+	return pod.DeletionTimestamp != nil && disrupted(pod) == nil && pod.Status.Reason == ""
 }
 
 // fullVolume returns the volume of the workflow whose own limit was exceeded, "" for none.

@@ -3,9 +3,7 @@ package watch
 import (
 	"context"
 	"fmt"
-	"time"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,8 +14,6 @@ import (
 
 	"github.com/seatrial/seatrial/agent/jobspec"
 	"github.com/seatrial/seatrial/agent/kube"
-	"github.com/seatrial/seatrial/agent/work"
-	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
 )
 
 type source struct {
@@ -133,12 +129,4 @@ func secrets(env []corev1.EnvVar) []corev1.EnvVar {
 		}
 	}
 	return out
-}
-
-func gone(id, ns string, now time.Time) work.Update {
-	return work.Update{AttemptID: id, Gone: true, Report: &agentv1.AttemptReport{
-		AttemptId: id, Status: agentv1.AttemptStatus_ATTEMPT_STATUS_ERRORED, Reason: "JobDeleted",
-		Message:    "The Job was deleted in namespace " + ns + " of the cluster before its result was known. Run the test again.",
-		ObservedAt: timestamppb.New(now), FinishedAt: timestamppb.New(now),
-	}}
 }

@@ -39,8 +39,18 @@ type Seen struct {
 	Pod *corev1.Pod
 	// Events of the Job while it has no pod, of the pod while it waits.
 	Events []corev1.Event
+	// Ending says that the namespace is being deleted.
+	Ending bool
 	// Since is when the trouble of this kind was first seen.
 	Since func(kind string) time.Time
+}
+
+// Grace is how long troubles may last that may pass by themselves.
+type Grace struct {
+	// Image is for an image that cannot be pulled.
+	Image time.Duration
+	// Scheduling is for a pod that no node takes or no quota has room for; zero means for ever.
+	Scheduling time.Duration
 }
 
 // Verdict is what follows from it.
@@ -57,13 +67,16 @@ type trouble struct {
 }
 
 // Judge says how an attempt stands. It never takes a missing pod for a success.
-func Judge(s Seen, now time.Time, imageGrace time.Duration) Verdict {
+func Judge(s Seen, now time.Time, grace Grace) Verdict {
 	id := s.Job.Labels[jobspec.LabelAttempt]
 	v := Verdict{Update: work.Update{AttemptID: id, Report: &agentv1.AttemptReport{
 		AttemptId: id, Status: agentv1.AttemptStatus_ATTEMPT_STATUS_PENDING, ObservedAt: timestamppb.New(now),
 	}}}
 	if s.Pod != nil {
-		v.Update.Pod = facts(s.Pod)
+		v.Update.Pod = facts(s.Pod, s.Job)
+		if s.Ending && taken(s.Pod) {
+			v.Update.Pod.Interrupted = &work.Interruption{Reason: namespaceDeleted, Message: lostNamespace(s.Job.Namespace)}
+		}
 		describe(v.Update.Report, s.Pod)
 		v.beside(s)
 	}
@@ -73,13 +86,18 @@ func Judge(s Seen, now time.Time, imageGrace time.Duration) Verdict {
 	}
 	switch {
 	case s.Pod == nil:
-		v.withoutPod(s, now)
+		v.withoutPod(s, now, grace)
 	case v.Update.Pod.Ended:
-		v.ended(s.Pod)
+		v.ended(s.Pod, v.Update.Pod.Interrupted)
 	default:
-		v.alive(s, now, imageGrace)
+		v.alive(s, now, grace)
 	}
 	return v
+}
+
+// over reports whether nothing can happen to the attempt any more.
+func (v *Verdict) over() bool {
+	return v.Update.Report.GetFinishedAt() != nil || v.Update.Pod != nil && v.Update.Pod.Ended
 }
 
 func (v *Verdict) conclude(status agentv1.AttemptStatus, reason, message string) {
@@ -108,41 +126,54 @@ func (v *Verdict) suffer(t trouble, since func(string) time.Time, now time.Time)
 	v.Update.Stop, v.Recheck = true, 0
 }
 
-func (v *Verdict) withoutPod(s Seen, now time.Time) {
+func (v *Verdict) withoutPod(s Seen, now time.Time, grace Grace) {
+	if overdue(s.Job) {
+		v.errored(batchv1.JobReasonDeadlineExceeded, jobOverdue)
+		return
+	}
 	for _, c := range s.Job.Status.Conditions {
-		if c.Status != corev1.ConditionTrue {
-			continue
-		}
-		switch {
-		case c.Type == batchv1.JobFailed && c.Reason == batchv1.JobReasonDeadlineExceeded:
-			v.errored("DeadlineExceeded", "The cluster ended the Job: its backstop deadline passed. Look why the pod did not end before, or raise timeout.")
-			return
-		case c.Type == batchv1.JobFailed, c.Type == batchv1.JobComplete:
+		if c.Status == corev1.ConditionTrue && (c.Type == batchv1.JobFailed || c.Type == batchv1.JobComplete) {
 			v.errored("PodMissing", "The Job has ended and its pod is gone, so nothing proves its result: "+
 				"somebody or a clean-up deleted the pod. Run the test again.")
 			return
 		}
 	}
-	if s.Job.Status.Failed > 0 {
-		v.errored("PodMissing", "The pod was deleted before it ended. Run the test again.")
+	if s.Job.Status.Failed > 0 && s.Ending {
+		v.errored(namespaceDeleted, "%s", lostNamespace(s.Job.Namespace))
 		return
 	}
-	if t, ok := refusedPod(s.Events); ok {
+	switch t, refused := refusedPod(s.Events, grace); {
+	case s.Job.Status.Failed > 0 && suspended(s.Job):
+		why := deletion(s.Job)
+		v.errored(why.Reason, "%s", why.Message)
+		v.Update.Stop = true
+		return
+	case s.Job.Status.Failed > 0:
+		v.errored("PodDeleted", "The pod was deleted before it ended. Run the test again.")
+		return
+	case suspended(s.Job):
+		v.suffer(trouble{jobSuspended, "Something other than Seatrial has suspended the Job, such as a controller of queues that has no room for it yet: " +
+			"wait, or make it let the Job go on.", grace.Scheduling}, s.Since, now)
+	case refused:
 		v.suffer(t, s.Since, now)
 	}
-	if v.Recheck == 0 && v.Update.Report.GetFinishedAt() == nil {
-		v.Recheck = max(noPod, min(now.Sub(s.Job.CreationTimestamp.Time), lookAgainMax))
+	if v.Update.Report.GetFinishedAt() == nil {
+		// Events tell what changes, and nobody tells of events.
+		again := max(noPod, min(now.Sub(s.Job.CreationTimestamp.Time), lookAgainMax))
+		if v.Recheck == 0 || again < v.Recheck {
+			v.Recheck = again
+		}
 	}
 }
 
 // refusedPod reads why the Job's controller could not create a pod.
-func refusedPod(events []corev1.Event) (trouble, bool) {
+func refusedPod(events []corev1.Event, grace Grace) (trouble, bool) {
 	e, ok := newest(events, "FailedCreate")
 	switch {
 	case !ok:
 		return trouble{}, false
 	case strings.Contains(e.Message, "exceeded quota"):
-		return trouble{reason: "QuotaExceeded", message: "The namespace's quota is used up; the test starts when there is room: " + quota(e.Message)}, true
+		return trouble{"QuotaExceeded", "The namespace's quota is used up: wait for room, or raise it. " + quota(e.Message), grace.Scheduling}, true
 	case strings.Contains(e.Message, "error looking up service account"), strings.Contains(e.Message, "serviceaccount"):
 		return trouble{"ServiceAccountMissing", "The pod's service account does not exist in the namespace: create it or change it. " +
 			e.Message, admission}, true
@@ -158,7 +189,7 @@ func quota(message string) string {
 }
 
 // alive judges a pod that has not ended.
-func (v *Verdict) alive(s Seen, now time.Time, imageGrace time.Duration) {
+func (v *Verdict) alive(s Seen, now time.Time, grace Grace) {
 	pod := s.Pod
 	if pod.Status.Phase != corev1.PodPending {
 		v.Update.Report.Status = agentv1.AttemptStatus_ATTEMPT_STATUS_RUNNING
@@ -171,7 +202,7 @@ func (v *Verdict) alive(s Seen, now time.Time, imageGrace time.Duration) {
 		v.errored("NodeLost", "Node %s was lost while the test ran. Run the test again.", pod.Spec.NodeName)
 		return
 	}
-	if t, ok := waiting(pod, s.Events, imageGrace); ok {
+	if t, ok := waiting(pod, s.Events, grace.Image); ok {
 		v.suffer(t, s.Since, now)
 		return
 	}
@@ -190,7 +221,7 @@ func (v *Verdict) alive(s Seen, now time.Time, imageGrace time.Duration) {
 	}
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
-			v.suffer(trouble{reason: "Unschedulable", message: "No node takes the pod; it starts when one does. " + c.Message}, s.Since, now)
+			v.suffer(trouble{"Unschedulable", "No node takes the pod: wait for room, or change what it requests and selects. " + c.Message, grace.Scheduling}, s.Since, now)
 			return
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/seatrial/seatrial/agent/jobspec"
 	"github.com/seatrial/seatrial/agent/watch"
@@ -26,7 +27,12 @@ const (
 	cancelled = agentv1.AttemptStatus_ATTEMPT_STATUS_CANCELLED
 )
 
-const imageGrace = time.Minute
+const (
+	imageGrace      = time.Minute
+	schedulingGrace = time.Hour
+)
+
+func grace() watch.Grace { return watch.Grace{Image: imageGrace, Scheduling: schedulingGrace} }
 
 // pod reads a pod as a cluster of version 1.34 showed it.
 func pod(t *testing.T, name string, change ...func(*corev1.Pod)) *corev1.Pod {
@@ -66,6 +72,15 @@ func failed(reason, message string) func(*corev1.Pod) {
 		p.Status.ContainerStatuses = nil
 	}
 }
+
+// targeted is a Job whose controller has decided that it fails, and is about to delete its pod.
+func targeted(reason string) func(*batchv1.Job) {
+	return func(j *batchv1.Job) {
+		j.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobFailureTarget, Status: corev1.ConditionTrue, Reason: reason}}
+	}
+}
+
+func suspend(j *batchv1.Job) { j.Spec.Suspend = ptr.To(true) }
 
 func warning(reason, message string) corev1.Event {
 	return corev1.Event{Reason: reason, Message: message, Type: corev1.EventTypeWarning}
@@ -113,10 +128,11 @@ func TestJudge_Pods(t *testing.T) {
 		age    time.Duration
 		want   want
 	}{
-		"starting":      {"a node needs a moment", "creating", nil, nil, soon, want{status: pending, recheck: 10 * time.Second}},
-		"copying":       {"the init container copies the runner", "init-running", nil, nil, late, want{status: pending}},
-		"running":       {"the runner says the rest", "running", nil, nil, soon, want{status: running}},
-		"unschedulable": {"a node may come", "unschedulable", nil, nil, late, want{status: pending, reason: "Unschedulable", says: "Insufficient memory"}},
+		"starting":            {"a node needs a moment", "creating", nil, nil, soon, want{status: pending, recheck: 10 * time.Second}},
+		"copying":             {"the init container copies the runner", "init-running", nil, nil, late, want{status: pending}},
+		"running":             {"the runner says the rest", "running", nil, nil, soon, want{status: running}},
+		"unschedulable":       {"a node may come", "unschedulable", nil, nil, late, want{status: pending, reason: "Unschedulable", says: "Insufficient memory", recheck: schedulingGrace}},
+		"unschedulable, late": {"none has come", "unschedulable", nil, nil, schedulingGrace, want{status: errored, reason: "Unschedulable", says: "change what it requests", stop: true}},
 
 		"no image":       {"a registry may be back soon", "image-pull", nil, nil, soon, want{status: pending, reason: "ImagePull", says: "no such host", recheck: imageGrace}},
 		"no image, late": {"it lasts", "image-pull", nil, nil, late, want{status: errored, reason: "ImagePull", says: "imagePullSecrets", stop: true}},
@@ -205,7 +221,7 @@ func TestJudge_Pods(t *testing.T) {
 				begun = at.Time
 			}
 			now := begun.Add(c.age)
-			v := watch.Judge(watch.Seen{Job: job(), Pod: p, Events: c.events, Since: func(string) time.Time { return begun }}, now, imageGrace)
+			v := watch.Judge(watch.Seen{Job: job(), Pod: p, Events: c.events, Since: func(string) time.Time { return begun }}, now, grace())
 			check(t, c.reason, v, c.want)
 		})
 	}
@@ -226,10 +242,11 @@ func TestJudge_WithoutPod(t *testing.T) {
 	}{
 		"new":              {"the controller needs a moment", nil, nil, soon, want{status: pending, recheck: 10 * time.Second}},
 		"quota":            {"room may come at any time", nil, quota, late, want{status: pending, reason: "QuotaExceeded", says: "q, requested: pods=1", recheck: 5 * time.Minute}},
+		"quota, late":      {"none has come", nil, quota, schedulingGrace, want{status: errored, reason: "QuotaExceeded", says: "raise it", stop: true}},
 		"no account":       {"somebody may be creating it", nil, account, soon, want{status: pending, reason: "ServiceAccountMissing", says: "ghost", recheck: time.Minute}},
 		"no account, late": {"nobody does", nil, account, late, want{status: errored, reason: "ServiceAccountMissing", says: "create it or change it", stop: true}},
 		"policy":           {"a webhook's words tell why", nil, create("admission webhook denied: no root"), late, want{status: errored, reason: "AdmissionDenied", says: "no root", stop: true}},
-		"pod deleted":      {"a missing pod is never a success", func(j *batchv1.Job) { j.Status.Failed = 1 }, nil, late, want{status: errored, reason: "PodMissing", says: "deleted"}},
+		"pod deleted":      {"a missing pod is never a success", func(j *batchv1.Job) { j.Status.Failed = 1 }, nil, late, want{status: errored, reason: "PodDeleted", says: "deleted"}},
 		"complete": {"nothing proves the result", func(j *batchv1.Job) {
 			j.Status.Succeeded = 1
 			j.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobComplete, Status: corev1.ConditionTrue}}
@@ -237,6 +254,16 @@ func TestJudge_WithoutPod(t *testing.T) {
 		"backstop": {"the Job's own deadline deletes the pod", func(j *batchv1.Job) {
 			j.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobFailed, Status: corev1.ConditionTrue, Reason: batchv1.JobReasonDeadlineExceeded}}
 		}, nil, late, want{status: errored, reason: "DeadlineExceeded", says: "raise timeout"}},
+		"backstop, soon": {"the pod goes before the Job has failed", func(j *batchv1.Job) {
+			j.Status.Failed = 1
+			targeted(batchv1.JobReasonDeadlineExceeded)(j)
+		}, nil, late, want{status: errored, reason: "DeadlineExceeded", says: "raise timeout"}},
+		"held back":       {"a queue lets it go on when it has room", suspend, nil, late, want{status: pending, reason: "JobSuspended", says: "no room for it yet", recheck: 5 * time.Minute}},
+		"held back, late": {"it has lasted", suspend, nil, schedulingGrace, want{status: errored, reason: "JobSuspended", says: "let the Job go on", stop: true}},
+		"suspended": {"the pod went with it, and must not come back", func(j *batchv1.Job) {
+			j.Status.Failed = 1
+			suspend(j)
+		}, nil, late, want{status: errored, reason: "JobSuspended", says: "run the test again", stop: true}},
 		"stopped": {"the agent did it itself and wrote down why", func(j *batchv1.Job) {
 			j.Annotations = map[string]string{jobspec.AnnotationStopped: `{"status":7,"reason":"Cancelled","message":"enough"}`}
 		}, nil, late, want{status: cancelled, reason: "Cancelled", says: "enough"}},
@@ -248,7 +275,7 @@ func TestJudge_WithoutPod(t *testing.T) {
 				c.change(j)
 			}
 			begun := j.CreationTimestamp.Time
-			v := watch.Judge(watch.Seen{Job: j, Events: c.events, Since: func(string) time.Time { return begun }}, begun.Add(c.age), imageGrace)
+			v := watch.Judge(watch.Seen{Job: j, Events: c.events, Since: func(string) time.Time { return begun }}, begun.Add(c.age), grace())
 			check(t, c.reason, v, c.want)
 		})
 	}
@@ -268,7 +295,7 @@ func TestJudge_TellsContainersThatRanFromThoseThatDidNot(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			v := watch.Judge(watch.Seen{Job: job(), Pod: pod(t, c.pod), Since: func(string) time.Time { return time.Now() }}, time.Now(), imageGrace)
+			v := watch.Judge(watch.Seen{Job: job(), Pod: pod(t, c.pod), Since: func(string) time.Time { return time.Now() }}, time.Now(), grace())
 			if got := v.Update.Pod.Containers[0].Started; got != c.started {
 				t.Errorf("%s: started is %v", c.reason, got)
 			}
@@ -281,8 +308,63 @@ func TestJudge_TellsContainersThatRanFromThoseThatDidNot(t *testing.T) {
 
 func TestJudge_NamesTheInterruption(t *testing.T) {
 	t.Parallel()
-	v := watch.Judge(watch.Seen{Job: job(), Pod: pod(t, "evicting"), Since: func(string) time.Time { return time.Now() }}, time.Now(), imageGrace)
+	v := watch.Judge(watch.Seen{Job: job(), Pod: pod(t, "evicting"), Since: func(string) time.Time { return time.Now() }}, time.Now(), grace())
 	if i := v.Update.Pod.Interrupted; i == nil || i.Reason != "Evicted" || !strings.Contains(i.Message, "Eviction API") {
 		t.Errorf("interruption %+v: a runner that is asked to stop cannot know why", i)
 	}
+}
+
+func TestJudge_ForEver(t *testing.T) {
+	t.Parallel()
+	begun := time.Now().Add(-1000 * time.Hour)
+	seen := watch.Seen{Job: job(), Pod: pod(t, "unschedulable"), Since: func(string) time.Time { return begun }}
+	v := watch.Judge(seen, time.Now(), watch.Grace{Image: imageGrace})
+	check(t, "nobody limits it", v, want{status: pending, reason: "Unschedulable", says: "Insufficient memory"})
+}
+
+func TestJudge_Deleted(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		ending bool
+		change func(*corev1.Pod)
+		job    func(*batchv1.Job)
+		want   string
+		reason string
+	}{
+		"Pod":       {false, nil, nil, "PodDeleted", "nobody else can say why the runner was asked to stop"},
+		"Namespace": {true, nil, nil, "NamespaceDeleted", "the same, and running it again is no cure"},
+		"Evicted":   {true, disrupted("EvictionByEvictionAPI", "Eviction API: evicting"), nil, "Evicted", "the cluster says why by itself"},
+		"Deadline":  {false, func(p *corev1.Pod) { p.Status.Reason = "DeadlineExceeded" }, nil, "", "nobody deleted it"},
+		"Job":       {false, nil, targeted(batchv1.JobReasonDeadlineExceeded), "DeadlineExceeded", "the Job's own deadline deletes its pod"},
+		"Failed":    {false, nil, targeted("PodFailurePolicy"), "PodDeleted", "the Job does not say that it is over"},
+		"Suspended": {false, nil, suspend, "JobSuspended", "a controller of queues deletes pods by suspending their Job"},
+		"Stopped": {false, nil, func(j *batchv1.Job) {
+			suspend(j)
+			j.Annotations = map[string]string{jobspec.AnnotationStopped: `{"status":7,"reason":"Cancelled"}`}
+		}, "PodDeleted", "the agent suspended it: the outbox knows why"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := pod(t, "deleting")
+			if tc.change != nil {
+				tc.change(p)
+			}
+			j := job()
+			if tc.job != nil {
+				tc.job(j)
+			}
+			v := watch.Judge(watch.Seen{Job: j, Pod: p, Ending: tc.ending, Since: func(string) time.Time { return time.Now() }}, time.Now(), grace())
+			got := ""
+			if i := v.Update.Pod.Interrupted; i != nil {
+				got = i.Reason
+			}
+			if got != tc.want {
+				t.Errorf("%s: interrupted by %q, want %q", tc.reason, got, tc.want)
+			}
+		})
+	}
+	j := job()
+	j.Status.Failed = 1
+	v := watch.Judge(watch.Seen{Job: j, Ending: true, Since: func(string) time.Time { return time.Now() }}, time.Now(), grace())
+	check(t, "the pod has gone with its namespace", v, want{status: errored, reason: "NamespaceDeleted", says: `"tests" was deleted`})
 }

@@ -228,7 +228,7 @@ func TestJudge_Services(t *testing.T) {
 			if c.change != nil {
 				c.change(p)
 			}
-			v := watch.Judge(watch.Seen{Job: job(), Pod: p, Events: c.events, Since: func(string) time.Time { return begun() }}, begun().Add(c.age), imageGrace)
+			v := watch.Judge(watch.Seen{Job: job(), Pod: p, Events: c.events, Since: func(string) time.Time { return begun() }}, begun().Add(c.age), grace())
 			check(t, c.reason, v, c.want)
 			got := v.Update.Report.GetServices()
 			if len(got) != 2 || got[0].GetStatus() != c.services[0] || got[1].GetStatus() != c.services[1] || !strings.Contains(got[0].GetMessage(), c.says) {
@@ -251,7 +251,7 @@ func TestJudge_ServicesAreNoSteps(t *testing.T) {
 		db(p).State, mail(p).State = exited(1, 0, 11*time.Second, ""), exited(1, 0, 11*time.Second, "")
 		p.Status.Phase = corev1.PodFailed
 	})
-	v := watch.Judge(watch.Seen{Job: job(), Pod: p, Since: func(string) time.Time { return begun() }}, begun().Add(time.Minute), imageGrace)
+	v := watch.Judge(watch.Seen{Job: job(), Pod: p, Since: func(string) time.Time { return begun() }}, begun().Add(time.Minute), grace())
 	u := v.Update
 	if len(u.Pod.Containers) != 1 || len(u.Pod.Services) != 2 || !u.Pod.Services[0].Started || !u.Pod.Services[0].Withheld || u.Pod.Services[1].Withheld {
 		t.Errorf("containers %+v, services %+v", u.Pod.Containers, u.Pod.Services)

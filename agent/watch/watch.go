@@ -4,7 +4,6 @@ package watch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -38,8 +37,8 @@ type Options struct {
 	// Agent is the value of the label by which the agent knows its own.
 	Agent string
 	Sink  work.Sink
-	// ImageGrace is how long an image may fail to be pulled.
-	ImageGrace time.Duration
+	// Grace is how long troubles may last.
+	Grace Grace
 }
 
 // Watcher implements work.Pods and launch.Locator.
@@ -50,11 +49,19 @@ type Watcher struct {
 	queue workqueue.TypedRateLimitingInterface[string]
 
 	mu       sync.Mutex
-	known    map[string]string               // namespace of each attempt that was seen
+	known    map[string]attemptSeen          // each attempt that was seen
 	troubles map[string]map[string]time.Time // since when, by attempt and kind
+
+	ending map[string]bool // namespaces that were being deleted when that could be asked
 
 	cancel  context.CancelFunc
 	running sync.WaitGroup
+}
+
+// attemptSeen is what is kept of an attempt: where it is, and whether nothing can happen to it any more.
+type attemptSeen struct {
+	namespace string
+	over      bool
 }
 
 // New returns a Watcher with one pair of informers for each namespace.
@@ -62,8 +69,9 @@ func New(o Options) (*Watcher, error) {
 	w := &Watcher{
 		o: o, jobs: map[string]cache.SharedIndexInformer{}, pods: map[string]cache.SharedIndexInformer{},
 		queue:    workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[string]()),
-		known:    map[string]string{},
+		known:    map[string]attemptSeen{},
 		troubles: map[string]map[string]time.Time{},
+		ending:   map[string]bool{},
 	}
 	for _, ns := range o.Namespaces {
 		var err error
@@ -254,19 +262,48 @@ func (w *Watcher) look(ctx context.Context, id string) (time.Duration, error) {
 	if !w.whole(job.Namespace) {
 		return 0, nil // begin comes back to it
 	}
-	w.mu.Lock()
-	w.known[id] = job.Namespace
-	w.mu.Unlock()
-	seen := Seen{Job: job, Pod: w.pod(job.Namespace, id), Since: func(kind string) time.Time { return w.since(id, kind) }}
+	return w.judge(ctx, job, w.pod(job.Namespace, id))
+}
+
+// Look implements work.Pods.
+func (w *Watcher) Look(ctx context.Context, id string) error {
+	job := w.job(id)
+	if job == nil {
+		return w.missing(ctx, id)
+	}
+	live, err := w.live(ctx, job.Namespace, id)
+	if err != nil {
+		return err
+	}
+	_, err = w.judge(ctx, job, live)
+	return err
+}
+
+// live returns the pod of an attempt as the API server has it, nil when there is none.
+func (w *Watcher) live(ctx context.Context, namespace, id string) (*corev1.Pod, error) {
+	list, err := w.o.Client.Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: jobspec.LabelAttempt + "=" + id})
+	if err != nil {
+		return nil, fmt.Errorf("list pods of attempt %s: %w", id, err)
+	}
+	if len(list.Items) == 0 {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	return &list.Items[0], nil
+}
+
+func (w *Watcher) judge(ctx context.Context, job *batchv1.Job, pod *corev1.Pod) (time.Duration, error) {
+	id := job.Labels[jobspec.LabelAttempt]
+	seen := Seen{Job: job, Pod: pod, Since: func(kind string) time.Time { return w.since(id, kind) }}
 	if err := w.refresh(ctx, &seen); err != nil {
 		return 0, err
 	}
-	v := Judge(seen, time.Now(), w.o.ImageGrace)
+	v := Judge(seen, time.Now(), w.o.Grace)
+	w.mu.Lock()
+	w.known[id] = attemptSeen{job.Namespace, v.over()}
 	if v.Update.Report.GetReason() == "" {
-		w.mu.Lock()
 		delete(w.troubles, id)
-		w.mu.Unlock()
 	}
+	w.mu.Unlock()
 	w.o.Sink.Update(v.Update)
 	return v.Recheck, nil
 }
@@ -274,6 +311,12 @@ func (w *Watcher) look(ctx context.Context, id string) (time.Duration, error) {
 // refresh asks the API server where the cache would lead to a conclusion, and for the events that tell why nothing happens.
 func (w *Watcher) refresh(ctx context.Context, s *Seen) error {
 	ns, id := s.Job.Namespace, s.Job.Labels[jobspec.LabelAttempt]
+	if lost(s) {
+		if err := w.renew(ctx, s); err != nil {
+			return err
+		}
+		s.Ending = w.namespaceEnds(ctx, ns)
+	}
 	switch {
 	case s.Pod != nil && over(s.Pod):
 		live, err := w.o.Client.Pods(ns).Get(ctx, s.Pod.Name, metav1.GetOptions{})
@@ -284,12 +327,9 @@ func (w *Watcher) refresh(ctx context.Context, s *Seen) error {
 			return fmt.Errorf("read pod %s/%s: %w", ns, s.Pod.Name, err)
 		}
 	case s.Pod == nil && (s.Job.Status.Failed > 0 || s.Job.Status.Succeeded > 0 || len(s.Job.Status.Conditions) > 0):
-		live, err := w.o.Client.Pods(ns).List(ctx, metav1.ListOptions{LabelSelector: jobspec.LabelAttempt + "=" + id})
-		if err != nil {
-			return fmt.Errorf("list pods of attempt %s: %w", id, err)
-		}
-		if len(live.Items) > 0 {
-			s.Pod = &live.Items[0]
+		var err error
+		if s.Pod, err = w.live(ctx, ns, id); err != nil {
+			return err
 		}
 	case s.Pod == nil && time.Since(s.Job.CreationTimestamp.Time) >= noPod:
 		return w.events(ctx, s, ns, string(s.Job.UID))
@@ -315,37 +355,6 @@ func (w *Watcher) events(ctx context.Context, s *Seen, namespace, uid string) er
 		return fmt.Errorf("list events in %s: %w", namespace, err)
 	}
 	s.Events = list.Items
-	return nil
-}
-
-// missing concludes that a Job is gone once the API server has said so.
-func (w *Watcher) missing(ctx context.Context, id string) error {
-	w.mu.Lock()
-	ns, ok := w.known[id]
-	w.mu.Unlock()
-	if !ok {
-		return nil
-	}
-	name, err := jobspec.Name(id)
-	if err != nil {
-		return err //nolint:wrapcheck // says it all
-	}
-	if _, err = w.o.Client.Jobs(ns).Get(ctx, name, metav1.GetOptions{}); err == nil {
-		return errors.New("the cache does not know a Job that exists")
-	} else if !apierrors.IsNotFound(err) {
-		return fmt.Errorf("read Job %s/%s: %w", ns, name, err)
-	}
-	u := gone(id, ns, time.Now())
-	if pod := w.pod(ns, id); pod != nil { // its runner may still deliver; the pod's end brings us back
-		u.Pod = facts(pod)
-		describe(u.Report, pod)
-	} else {
-		w.mu.Lock()
-		delete(w.known, id)
-		delete(w.troubles, id)
-		w.mu.Unlock()
-	}
-	w.o.Sink.Update(u)
 	return nil
 }
 

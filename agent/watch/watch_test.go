@@ -51,7 +51,7 @@ func setup(t *testing.T, cluster *workfake.Cluster, namespaces ...string) bundle
 	var err error
 	b.Watcher, err = watch.New(watch.Options{
 		Log: slog.New(slog.DiscardHandler), Client: cluster.Client(t), Namespaces: namespaces, Agent: "agent-1", Sink: b.sink,
-		ImageGrace: imageGrace,
+		Grace: grace(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -189,6 +189,77 @@ func TestWatcher_ANamespaceWithoutRoleHoldsUpNothing(t *testing.T) {
 	cluster.Put(live(t))
 	cluster.Put(pod(t, "running"))
 	b.sink.next(t, "the other namespace is watched", func(u work.Update) bool { return u.Report.GetStatus() == running })
+}
+
+func TestWatcher_ANamespaceIsDeleted(t *testing.T) {
+	t.Parallel()
+	cluster := workfake.NewCluster(t)
+	cluster.Put(live(t))
+	cluster.Put(pod(t, "running"))
+	b := setup(t, cluster, "tests")
+	b.sink.next(t, "it runs", func(u work.Update) bool { return u.Report.GetStatus() == running })
+	ending := apierrors.NewForbidden(schema.GroupResource{Resource: "jobs"}, "", errors.New("it is being terminated"))
+	ending.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
+	cluster.Fault(func(c workfake.Call) error {
+		if c.Verb == "create" {
+			return ending
+		}
+		return nil
+	})
+	cluster.Put(pod(t, "running", func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: time.Now()} }))
+	b.sink.next(t, "the runner cannot know why it was asked to stop", func(u work.Update) bool {
+		return u.Pod != nil && u.Pod.Interrupted != nil && u.Pod.Interrupted.Reason == "NamespaceDeleted"
+	})
+	cluster.Fault(func(c workfake.Call) error { // the Role has gone, too
+		if c.Verb == "create" || c.Verb == "get" {
+			return apierrors.NewForbidden(schema.GroupResource{Resource: c.Resource}, "", errors.New("no Role"))
+		}
+		return nil
+	})
+	cluster.Delete("pods", "tests", "running-pod")
+	cluster.Delete("jobs", "tests", live(t).Name)
+	b.sink.next(t, "nobody can be asked about the Job any more", func(u work.Update) bool { return u.Gone && u.Report.GetReason() == "NamespaceDeleted" })
+}
+
+func TestWatcher_LooksBeforeTheInformers(t *testing.T) {
+	t.Parallel()
+	cluster := workfake.NewCluster(t)
+	cluster.Put(live(t))
+	cluster.Put(pod(t, "running"))
+	cluster.Fault(func(c workfake.Call) error {
+		if c.Verb == "watch" && c.Resource == "pods" {
+			return apierrors.NewInternalError(errors.New("no watch today"))
+		}
+		return nil
+	})
+	b := setup(t, cluster, "tests")
+	b.sink.next(t, "it runs", func(u work.Update) bool { return u.Report.GetStatus() == running })
+	cluster.Put(pod(t, "running", func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: time.Now()} }))
+	if err := b.Look(t.Context(), attempt); err != nil {
+		t.Fatal(err)
+	}
+	b.sink.next(t, "the API server was asked", func(u work.Update) bool {
+		return u.Pod != nil && u.Pod.Interrupted != nil && u.Pod.Interrupted.Reason == "PodDeleted"
+	})
+	// Its controller tells the Job first, then deletes: the Job in the cache may be older.
+	cluster.Fault(func(c workfake.Call) error {
+		if c.Verb == "watch" {
+			return apierrors.NewInternalError(errors.New("no watch today"))
+		}
+		return nil
+	})
+	cluster.Put(live(t, targeted(batchv1.JobReasonDeadlineExceeded)))
+	if err := b.Look(t.Context(), attempt); err != nil {
+		t.Fatal(err)
+	}
+	b.sink.next(t, "the Job says why", func(u work.Update) bool {
+		return u.Pod != nil && u.Pod.Interrupted != nil && u.Pod.Interrupted.Reason == "DeadlineExceeded"
+	})
+	cluster.Delete("pods", "tests", "running-pod")
+	if err := b.Look(t.Context(), attempt); err != nil {
+		t.Fatal(err)
+	}
+	b.sink.next(t, "the pod is gone", func(u work.Update) bool { return u.Pod == nil })
 }
 
 func TestWatcher_KnowsWhosePodARunnerIs(t *testing.T) {

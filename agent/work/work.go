@@ -75,10 +75,13 @@ type PodIdentity struct {
 	UID       string
 }
 
-// Pods finds the attempt of a pod. Implemented by watch.
+// Pods knows the pods of attempts. Implemented by watch.
 type Pods interface {
 	// AttemptOf returns the attempt that the pod with this identity was created for, or an error when it is none of ours.
 	AttemptOf(ctx context.Context, id PodIdentity) (attemptID string, err error)
+	// Look judges an attempt by what the API server says now and has told the Sink when it returns. For those whose news come before
+	// the informers'.
+	Look(ctx context.Context, attemptID string) error
 }
 
 // Runners passes on to the runners of an attempt what people want of them. Implemented by collect.

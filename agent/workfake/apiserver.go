@@ -181,7 +181,9 @@ func (c *Cluster) write(call Call, r *http.Request) (string, error) {
 	} else if old, err := meta.Accessor(was); ok && err == nil && m.GetResourceVersion() != old.GetResourceVersion() {
 		return "", apierrors.NewConflict(schema.GroupResource{Resource: call.Resource}, m.GetName(), errors.New("it was changed"))
 	}
-	c.put(call.Resource, obj)
+	if r.URL.Query().Get("dryRun") == "" {
+		c.put(call.Resource, obj)
+	}
 	return c.encode(obj), nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -48,8 +49,10 @@ type ControlPlane struct {
 	mu       sync.Mutex
 	server   *grpc.Server
 	key      ed25519.PublicKey
-	serial   int // of the newest token
-	oldest   int // tokens with a lower serial are refused
+	next     ed25519.PublicKey // registered and not used yet
+	asks     bool              // for another key
+	serial   int               // of the newest token
+	oldest   int               // tokens with a lower serial are refused
 	revoked  bool
 	faults   map[string]error
 	calls    map[string]int
@@ -216,11 +219,42 @@ func (c *ControlPlane) Renew(_ context.Context, r *agentv1.RenewRequest) (*agent
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	signed := append([]byte("seatrial-agent-renew:"), r.GetNonce()...)
-	if c.revoked || (c.key != nil && !ed25519.Verify(c.key, signed, r.GetSignature())) {
+	byNext := c.next != nil && ed25519.Verify(c.next, signed, r.GetSignature())
+	if c.revoked || (c.key != nil && !byNext && !ed25519.Verify(c.key, signed, r.GetSignature())) {
 		return nil, status.Error(codes.Unauthenticated, "the key is refused")
 	}
+	if byNext {
+		c.key, c.next, c.asks = c.next, nil, false
+	}
 	token, expires := c.token()
-	return &agentv1.RenewResponse{Token: token, TokenExpiresAt: expires}, nil
+	return &agentv1.RenewResponse{Token: token, TokenExpiresAt: expires, RotateKey: c.asks}, nil
+}
+
+// AskForKey makes the agent hear at its next renewal that it is to take another key.
+func (c *ControlPlane) AskForKey() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asks = true
+	c.oldest = c.serial + 1
+}
+
+// Keys returns the key that holds, and the one that is registered beside it.
+func (c *ControlPlane) Keys() (key, next ed25519.PublicKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.key, c.next
+}
+
+// RotateKey implements AgentIdentityServer.
+func (c *ControlPlane) RotateKey(_ context.Context, r *agentv1.RotateKeyRequest) (*agentv1.RotateKeyResponse, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	message := slices.Concat([]byte("seatrial-agent-rotate:"), r.GetNewPublicKey(), r.GetNonce())
+	if !ed25519.Verify(c.key, message, r.GetSignature()) || !ed25519.Verify(r.GetNewPublicKey(), message, r.GetNewSignature()) {
+		return nil, status.Error(codes.Unauthenticated, "the signatures do not fit")
+	}
+	c.next = r.GetNewPublicKey()
+	return &agentv1.RotateKeyResponse{}, nil
 }
 
 // ReportAttempt implements AgentGatewayServer.

@@ -80,3 +80,6 @@ func (p Pods) AttemptOf(_ context.Context, id work.PodIdentity) (string, error) 
 	}
 	return attempt, nil
 }
+
+// Look implements work.Pods.
+func (Pods) Look(context.Context, string) error { return nil }

@@ -23,6 +23,7 @@ type Session struct {
 	frames chan *agentv1.AgentFrame
 	out    chan *agentv1.ServerFrame
 	drop   chan struct{}
+	refuse chan struct{}
 }
 
 // Session implements AgentGatewayServer.
@@ -41,7 +42,7 @@ func (c *ControlPlane) Session(stream grpc.BidiStreamingServer[agentv1.AgentFram
 	}
 	ended := make(chan struct{})
 	s := &Session{
-		Hello: first.GetHello(), Ended: ended, drop: make(chan struct{}),
+		Hello: first.GetHello(), Ended: ended, drop: make(chan struct{}), refuse: make(chan struct{}),
 		frames: make(chan *agentv1.AgentFrame, 4096), out: make(chan *agentv1.ServerFrame, 64),
 	}
 	defer close(ended)
@@ -67,6 +68,8 @@ func (c *ControlPlane) Session(stream grpc.BidiStreamingServer[agentv1.AgentFram
 			if err := stream.Send(f); err != nil {
 				return err
 			}
+		case <-s.refuse:
+			return status.Error(codes.Unauthenticated, "the agent's credential was revoked")
 		case <-s.drop:
 			return status.Error(codes.Unavailable, "dropped by the test")
 		case err := <-received:
@@ -86,6 +89,9 @@ func (c *ControlPlane) NextSession(tb testing.TB) *Session {
 
 // Drop ends the session without a word.
 func (s *Session) Drop() { close(s.drop) }
+
+// Refuse ends the session as one whose agent was revoked.
+func (s *Session) Refuse() { close(s.refuse) }
 
 // Send sends a frame.
 func (s *Session) Send(f *agentv1.ServerFrame) { s.out <- f }

@@ -15,6 +15,7 @@ import (
 const (
 	maxName       = 253
 	maxNamespaces = 1000
+	maxRules      = 100
 )
 
 func helloFrom(h *agentv1.Hello, gateway string) cluster.Hello {
@@ -24,6 +25,9 @@ func helloFrom(h *agentv1.Hello, gateway string) cluster.Hello {
 	}
 	for _, name := range h.GetNamespaces()[:min(len(h.GetNamespaces()), maxNamespaces)] {
 		out.Namespaces = append(out.Namespaces, short(name))
+	}
+	for _, rule := range h.GetRules()[:min(len(h.GetRules()), maxRules)] {
+		out.Rules = append(out.Rules, short(rule))
 	}
 	return out
 }
@@ -192,10 +196,22 @@ func stepFrom(s *runnerv1.StepState) execution.Step {
 		}
 		out.Params = append(out.Params, params)
 	}
+	if u := s.GetUsage(); u != nil {
+		out.Usage = &execution.Usage{
+			CPU: span(u.GetCpuMicros()), Throttled: span(u.GetThrottledMicros()), MemoryPeak: max(0, u.GetMemoryPeak()),
+			Read: max(0, u.GetReadBytes()), Written: max(0, u.GetWrittenBytes()), Note: u.GetNote(),
+		}
+	}
 	if l := s.GetLog(); l != nil {
 		out.Log = execution.Log{Bytes: l.GetBytes(), Lines: l.GetLines(), GapBytes: l.GetGapBytes()}
 	}
 	return out
+}
+
+// span reads microseconds. Sums of what agents say must not run over.
+func span(micros int64) time.Duration {
+	const century = 100 * 365 * 24 * time.Hour
+	return time.Duration(min(max(0, micros), century.Microseconds())) * time.Microsecond
 }
 
 func chunkFrom(id execution.AttemptID, c *runnerv1.LogChunk) execution.Chunk {

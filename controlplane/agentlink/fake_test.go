@@ -32,7 +32,8 @@ type store struct {
 	spec    []byte
 	digest  string
 	revoked bool
-	old     bool // the database knows a newer session
+	lost    []cluster.ID // agents that were revoked lately
+	old     bool         // the database knows a newer session
 	acks    chan ack
 	closed  chan int64
 	answer  [3][]execution.AttemptID
@@ -79,6 +80,15 @@ func (s *store) TouchSessions(ctx context.Context, epochs map[cluster.ID]int64) 
 		}
 	}
 	return superseded, revoked, nil
+}
+
+func (s *store) RevokedAgents(ctx context.Context, _ time.Duration) ([]cluster.ID, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v, _ := tenant.FromContext(ctx); v.Kind != tenant.KindSystem {
+		return nil, fault.New(fault.Forbidden, "not the system")
+	}
+	return s.lost, nil
 }
 
 func (s *store) WaitingCommands(_ context.Context, ids []cluster.ID, _ time.Duration) ([]cluster.ID, error) {
@@ -165,6 +175,13 @@ func (i identity) Renew(_ context.Context, _ cluster.ID, nonce, _ []byte) (clust
 	return i.known(), nil
 }
 
+func (i identity) RotateKey(_ context.Context, _ cluster.ID, nonce, _, _, _ []byte) error {
+	if string(nonce) != "nonce" {
+		return fault.New(fault.Unauthenticated, "not signed")
+	}
+	return nil
+}
+
 func (i identity) Token(context.Context, cluster.Identity) (string, time.Time, error) {
 	return "good", time.Now().Add(time.Minute), nil
 }
@@ -185,9 +202,21 @@ type bus struct {
 	mu   sync.Mutex
 	subs map[string][]chan struct{}
 	said chan string
+	made chan string // topics that were subscribed to
 }
 
-func newBus() *bus { return &bus{subs: map[string][]chan struct{}{}, said: make(chan string, 100)} }
+func newBus() *bus {
+	return &bus{subs: map[string][]chan struct{}{}, said: make(chan string, 100), made: make(chan string, 100)}
+}
+
+// await returns once a topic has been subscribed to.
+func (b *bus) await(topic string) {
+	for made := range b.made {
+		if made == topic {
+			return
+		}
+	}
+}
 
 func (b *bus) Publish(_ context.Context, topic string) {
 	b.mu.Lock()
@@ -210,6 +239,7 @@ func (b *bus) Subscribe(_ context.Context, topics ...string) (wake <-chan struct
 	c := make(chan struct{}, 1)
 	for _, topic := range topics {
 		b.subs[topic] = append(b.subs[topic], c)
+		b.made <- topic
 	}
 	return c, func() {}
 }
@@ -219,6 +249,7 @@ type intake struct {
 	mu      sync.Mutex
 	gate    chan struct{}
 	entered chan struct{}
+	opened  chan struct{} // gets a signal for each file
 	groups  [][]execution.Chunk
 	reports []execution.Report
 	files   map[string]string
@@ -227,7 +258,7 @@ type intake struct {
 }
 
 func newIntake() *intake {
-	return &intake{entered: make(chan struct{}, 1000), files: map[string]string{}}
+	return &intake{entered: make(chan struct{}, 1000), opened: make(chan struct{}, 1000), files: map[string]string{}}
 }
 
 func (i *intake) Report(ctx context.Context, r execution.Report) (execution.Status, error) {
@@ -263,6 +294,7 @@ func (i *intake) Streams(context.Context, execution.AttemptID) ([]execution.Stre
 }
 
 func (i *intake) File(_ context.Context, f execution.File, body agentlink.Reader) error {
+	i.opened <- struct{}{}
 	var data []byte
 	for buf := make([]byte, 3); ; {
 		n, err := body.Read(buf)

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
 )
@@ -32,6 +33,7 @@ func (s *identityService) Enrol(ctx context.Context, r *agentv1.EnrolRequest) (*
 	if r.GetBootstrapToken() == "" || len(r.GetPublicKey()) != ed25519.PublicKeySize || r.GetClusterUid() == "" {
 		return nil, fault.New(fault.Invalid, "an enrolment needs a bootstrap token, an Ed25519 public key and the cluster's UID")
 	}
+	ctx, _ = audit.Begin(ctx, "EnrolAgent", caller(ctx)) // kept with the key; who has no token is nobody's to record
 	id, err := s.identity.Enrol(ctx, r.GetBootstrapToken(), r.GetPublicKey(), short(r.GetClusterUid()), short(r.GetAgentVersion()))
 	if err != nil {
 		return nil, fmt.Errorf("enrol: %w", err)
@@ -73,7 +75,19 @@ func (s *identityService) Renew(ctx context.Context, r *agentv1.RenewRequest) (*
 	if err != nil {
 		return nil, fmt.Errorf("token of cluster %s: %w", identity.Name, err)
 	}
-	return &agentv1.RenewResponse{Token: token, TokenExpiresAt: timestamppb.New(expires)}, nil
+	return &agentv1.RenewResponse{Token: token, TokenExpiresAt: timestamppb.New(expires), RotateKey: identity.RotationAsked}, nil
+}
+
+// RotateKey implements AgentIdentityServer.
+func (s *identityService) RotateKey(ctx context.Context, r *agentv1.RotateKeyRequest) (*agentv1.RotateKeyResponse, error) {
+	id, err := s.agent(ctx, r.GetAgentId())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.identity.RotateKey(ctx, id, r.GetNonce(), r.GetNewPublicKey(), r.GetSignature(), r.GetNewSignature()); err != nil {
+		return nil, fmt.Errorf("rotate key: %w", err)
+	}
+	return &agentv1.RotateKeyResponse{}, nil
 }
 
 func (s *identityService) agent(ctx context.Context, text string) (clusterID, error) {
@@ -85,6 +99,19 @@ func (s *identityService) agent(ctx context.Context, text string) (clusterID, er
 		return id, fault.New(fault.Unauthenticated, "%q is not the id of an agent", short(text))
 	}
 	return id, nil
+}
+
+// caller returns the network address of who calls, without the port.
+func caller(ctx context.Context) string {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return ""
+	}
+	host, _, err := net.SplitHostPort(p.Addr.String())
+	if err != nil {
+		return p.Addr.String()
+	}
+	return host
 }
 
 // Agents of one address may be many behind one gateway, and all come back at once after an outage.
@@ -106,13 +133,7 @@ func newLimiter(now func() time.Time) *limiter {
 }
 
 func (l *limiter) allow(ctx context.Context) error {
-	address := ""
-	if p, ok := peer.FromContext(ctx); ok {
-		address = p.Addr.String()
-		if host, _, err := net.SplitHostPort(address); err == nil {
-			address = host
-		}
-	}
+	address := caller(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	one := l.addresses[address]

@@ -18,6 +18,7 @@ type registry struct {
 	mu        sync.Mutex
 	byCluster map[clusterID]*session
 	logs      map[*appending]time.Time // log streams, and since when their cluster has no session here; zero while it has one
+	files     map[*body]clusterID      // uploads, and of which cluster
 	drained   chan struct{}            // not nil while somebody waits for the registry to be empty
 }
 
@@ -79,13 +80,33 @@ func (r *registry) removeLogs(a *appending) {
 	delete(r.logs, a)
 }
 
-// endLogs ends the log streams of a cluster.
-func (r *registry) endLogs(id clusterID, why ending) {
+func (r *registry) addFile(b *body, id clusterID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.files[b] = id
+}
+
+func (r *registry) removeFile(b *body) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.files, b)
+}
+
+// revoke ends all streams of a cluster whose agent has lost its right.
+func (r *registry) revoke(id clusterID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ss := r.byCluster[id]; ss != nil {
+		ss.end(endRevoked)
+	}
 	for a := range r.logs {
 		if a.cluster == id {
-			a.end(why)
+			a.end(endRevoked)
+		}
+	}
+	for b, of := range r.files {
+		if of == id {
+			b.end(endRevoked)
 		}
 	}
 }

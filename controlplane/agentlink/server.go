@@ -44,6 +44,7 @@ type Timing struct {
 	Silence   time.Duration // without a frame a session is given up
 	Inventory time.Duration // how often an agent sends its inventory
 	Grace     time.Duration // an attempt so young may be absent from an inventory
+	Revoked   time.Duration // how often the agents are asked for that lost their right, for the case that a hint was lost
 	Touch     time.Duration // how often sessions are stored as alive
 	Resend    time.Duration // a command without an answer is sent again
 	Expiry    time.Duration // how long a command may be acted on
@@ -64,6 +65,7 @@ func (t Timing) withDefaults() Timing {
 		{&t.Silence, 45 * time.Second},
 		{&t.Inventory, 5 * time.Minute},
 		{&t.Grace, time.Minute},
+		{&t.Revoked, 3 * time.Second},
 		{&t.Touch, 10 * time.Second},
 		{&t.Resend, 15 * time.Second},
 		{&t.Expiry, time.Minute},
@@ -110,7 +112,7 @@ func New(o Options) *Server {
 		o.Traces = noop.NewTracerProvider()
 	}
 	s := &Server{
-		o: o, sessions: registry{byCluster: map[clusterID]*session{}, logs: map[*appending]time.Time{}}, metrics: newMetrics(o.Metrics),
+		o: o, sessions: registry{byCluster: map[clusterID]*session{}, logs: map[*appending]time.Time{}, files: map[*body]clusterID{}}, metrics: newMetrics(o.Metrics),
 		stopping: make(chan struct{}), closing: make(chan struct{}),
 	}
 	creds := insecure.NewCredentials()
@@ -143,6 +145,7 @@ func (s *Server) Serve(ctx context.Context, lis net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var alive sync.WaitGroup
 	alive.Go(func() { s.keepTouching(ctx) })
+	alive.Go(func() { s.keepRevoking(ctx) })
 	err := s.grpc.Serve(lis)
 	cancel()
 	alive.Wait()

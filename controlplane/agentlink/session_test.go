@@ -17,6 +17,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
+	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
 
 func start(t *testing.T, executionID uuid.UUID, padding int) cluster.Command {
@@ -43,6 +44,30 @@ func TestServer_Session_WelcomeTellsTheRules(t *testing.T) {
 		}}
 		if d := cmp.Diff(want, s.opened); d != "" {
 			t.Error(d)
+		}
+	})
+}
+
+func TestServer_Session_WhatAnAgentAllowsIsBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t, agentlink.Timing{})
+	endless := hello()
+	for range 1000 {
+		endless.GetHello().Rules = append(endless.GetHello().Rules, strings.Repeat("x", 500))
+	}
+	stream, err := b.gateway.Session(as(t.Context(), "good"))
+	if err == nil {
+		err = stream.Send(endless)
+	}
+	if err == nil {
+		_, err = stream.Recv()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.store.set(func(s *store) {
+		if got := s.opened[0].Rules; len(got) != 100 || len(got[0]) != 253 {
+			t.Errorf("%d rules are kept, the first of %d bytes", len(got), len(got[0]))
 		}
 	})
 }
@@ -204,6 +229,58 @@ func TestServer_Session_Ends(t *testing.T) {
 			}
 			if epoch := <-b.store.closed; epoch != a.welcome.GetEpoch() {
 				t.Errorf("closed epoch %d, want %d", epoch, a.welcome.GetEpoch())
+			}
+		})
+	}
+}
+
+// TestServer_Revoked: a right that is taken away ends all streams of the agent on each replica, whether the hint comes or not.
+func TestServer_Revoked(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		timing agentlink.Timing
+		hint   bool
+		reason string
+	}{
+		"Hint":     {agentlink.Timing{Revoked: time.Hour, Touch: time.Hour}, true, "the replica that took the revocation tells the others"},
+		"LostHint": {agentlink.Timing{Revoked: time.Millisecond, Touch: time.Hour}, false, "the store is asked from time to time"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, tc.timing)
+			a := b.connect(t)
+			a.ping()
+			logs, err := b.gateway.AppendLogs(as(t.Context(), "good"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			file, err := b.gateway.PutFile(as(t.Context(), "good"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(
+				logs.Send(&agentv1.AppendLogsRequest{AttemptId: uuid.NewString(), Chunk: &runnerv1.LogChunk{Stream: "unit"}}),
+				file.Send(&agentv1.PutFileRequest{Message: &agentv1.PutFileRequest_Header{Header: &runnerv1.FileHeader{AttemptId: uuid.NewString(), Size: 9}}}),
+			); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := logs.Recv(); err != nil { // its stream is open
+				t.Fatal(err)
+			}
+			<-b.intake.opened
+			b.store.set(func(s *store) { s.lost = []cluster.ID{uuid.New(), b.viewer.Cluster} })
+			if tc.hint {
+				b.bus.await(cluster.TopicRevoked)
+				b.bus.Publish(t.Context(), cluster.TopicRevoked)
+			}
+			if reasons, err := a.end(); status.Code(err) != codes.Unauthenticated || !strings.Contains(strings.Join(reasons, ""), "revoked") {
+				t.Errorf("session told %q and ended with %v: %s", reasons, err, tc.reason)
+			}
+			if _, err := logs.Recv(); status.Code(err) != codes.Unauthenticated {
+				t.Errorf("logs ended with %v: %s", err, tc.reason)
+			}
+			if _, err := file.CloseAndRecv(); status.Code(err) != codes.Unauthenticated {
+				t.Errorf("file ended with %v: %s", err, tc.reason)
 			}
 		})
 	}

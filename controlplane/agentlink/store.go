@@ -21,6 +21,8 @@ type Store interface {
 	// TouchSessions stores that the sessions were alive just now, in few statements for all; those whose epoch is no longer the
 	// newest are returned as superseded, those whose agent lost its right as revoked. It runs as system.
 	TouchSessions(ctx context.Context, epochs map[cluster.ID]int64) (superseded, revoked []cluster.ID, err error)
+	// RevokedAgents returns the agents whose right was taken away within the last time and not given back. It runs as system.
+	RevokedAgents(ctx context.Context, within time.Duration) ([]cluster.ID, error)
 	// WaitingCommands returns those of the clusters for which commands are queued, or were sent more than resend ago without an
 	// answer: one statement for all, for the sweep that makes up for lost hints. It runs as system.
 	WaitingCommands(ctx context.Context, ids []cluster.ID, resend time.Duration) ([]cluster.ID, error)
@@ -46,6 +48,8 @@ type Identity interface {
 	Challenge(ctx context.Context, id cluster.ID) (nonce []byte, err error)
 	// Renew checks the signature over the nonce and returns the identity; fault.Unauthenticated when it does not hold.
 	Renew(ctx context.Context, id cluster.ID, nonce, signature []byte) (cluster.Identity, error)
+	// RotateKey registers a second key that one that holds has signed; proof is the new key's own signature.
+	RotateKey(ctx context.Context, id cluster.ID, nonce, key, signature, proof []byte) error
 	// Token issues the short-lived token of an agent.
 	Token(ctx context.Context, id cluster.Identity) (token string, expires time.Time, err error)
 	// Agent checks a token and that its agent is not revoked, and returns its viewer.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 )
 
@@ -61,10 +62,7 @@ func (s *Server) touch(ctx context.Context) error {
 		return err
 	}
 	for _, id := range revoked {
-		s.sessions.endLogs(id, endRevoked)
-		if ss := sessions[id]; ss != nil {
-			ss.end(endRevoked)
-		}
+		s.sessions.revoke(id)
 	}
 	for _, id := range superseded {
 		if ss := sessions[id]; ss != nil {
@@ -72,4 +70,33 @@ func (s *Server) touch(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// A right that was taken away longer ago has been heard of by every replica; one that could not ask the store for so long has lost its
+// sessions anyway, as they are not stored as alive.
+const revokedWithin = 10 * time.Minute
+
+// keepRevoking ends the streams of agents that lose their right: at once when a hint comes, and within Timing.Revoked when it is lost.
+// One question to the store serves all agents, so that it may be asked often.
+func (s *Server) keepRevoking(ctx context.Context) {
+	ctx = tenant.System(ctx)
+	hints, cancel := s.o.Bus.Subscribe(ctx, cluster.TopicRevoked)
+	defer cancel()
+	ask := time.NewTicker(s.o.Timing.Revoked)
+	defer ask.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hints:
+		case <-ask.C:
+		}
+		ids, err := s.o.Store.RevokedAgents(ctx, revokedWithin)
+		if err != nil && ctx.Err() == nil {
+			s.o.Log.ErrorContext(ctx, "not known which agents were revoked", "error", err)
+		}
+		for _, id := range ids {
+			s.sessions.revoke(id)
+		}
+	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
 	runnerv1 "github.com/seatrial/seatrial/proto/gen/seatrial/runner/v1"
 )
@@ -24,7 +25,10 @@ type fileStream = grpc.ClientStreamingServer[agentv1.PutFileRequest, agentv1.Put
 func (s *Server) PutFile(stream fileStream) error {
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
-	b := &body{messages: make(chan *agentv1.PutFileRequest), idle: s.o.Timing.Idle}
+	viewer, _ := tenant.FromContext(ctx) // the interceptor put it there
+	b := &body{messages: make(chan *agentv1.PutFileRequest), over: make(chan error, 1), idle: s.o.Timing.Idle}
+	s.sessions.addFile(b, viewer.Cluster)
+	defer s.sessions.removeFile(b)
 	s.running.Go(func() { b.receive(ctx, stream) })
 	first, err := b.next()
 	if err != nil {
@@ -43,7 +47,7 @@ func (s *Server) PutFile(stream fileStream) error {
 		return fmt.Errorf("receive file: %w", err)
 	}
 	s.metrics.files.Inc()
-	if err := stream.SendAndClose(&agentv1.PutFileResponse{Size: f.Size}); err != nil {
+	if err := stream.SendAndClose(&agentv1.PutFileResponse{Size: header.GetSize()}); err != nil {
 		return fmt.Errorf("answer file: %w", err)
 	}
 	return nil
@@ -54,7 +58,13 @@ func fileFrom(id execution.AttemptID, h *runnerv1.FileHeader) execution.File {
 		Attempt: id, Step: int(h.GetStepIndex()), Path: h.GetPath(), Size: h.GetSize(), SHA256: hex.EncodeToString(h.GetSha256()),
 		ContentType: h.GetContentType(), Format: h.GetFormat(),
 	}
+	if h.GetEncoding() != "" {
+		f.Encoding, f.StoredSize, f.StoredSum = h.GetEncoding(), f.Size, f.SHA256
+		f.Size, f.SHA256 = h.GetOriginalSize(), hex.EncodeToString(h.GetOriginalSha256())
+	}
 	switch h.GetKind() {
+	case runnerv1.FileKind_FILE_KIND_METRICS:
+		f.Kind = execution.FileMetrics
 	case runnerv1.FileKind_FILE_KIND_REPORT:
 		f.Kind = execution.FileReport
 	case runnerv1.FileKind_FILE_KIND_ARTIFACT:
@@ -68,9 +78,18 @@ func fileFrom(id execution.AttemptID, h *runnerv1.FileHeader) execution.File {
 // tells only that its machine answers.
 type body struct {
 	messages chan *agentv1.PutFileRequest
-	ended    error // why messages was closed
+	ended    error      // why messages was closed
+	over     chan error // tells the reader to give up
 	idle     time.Duration
 	rest     []byte
+}
+
+// end makes the reader give up; only the first reason counts.
+func (b *body) end(why ending) {
+	select {
+	case b.over <- status.Error(codes.Unauthenticated, string(why)):
+	default:
+	}
 }
 
 // receive ends with the stream, at the latest when its handler returns.
@@ -113,6 +132,8 @@ func (b *body) next() (*agentv1.PutFileRequest, error) {
 	silence := time.NewTimer(b.idle)
 	defer silence.Stop()
 	select {
+	case err := <-b.over:
+		return nil, err
 	case <-silence.C:
 		return nil, fault.New(fault.Unavailable, "nothing more of the file came for %s", b.idle)
 	case r, ok := <-b.messages:

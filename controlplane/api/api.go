@@ -9,6 +9,7 @@ import (
 	"buf.build/go/protovalidate"
 	"connectrpc.com/connect"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/logchunk"
 	"github.com/seatrial/seatrial/proto/gen/seatrial/api/v1/apiv1connect"
 )
@@ -27,6 +28,7 @@ type Options struct {
 	Bundles  Bundles
 	Accounts Accounts
 	People   People
+	Audit    audit.Store
 	Bus      Bus
 	Blobs    Blobs
 	Log      *slog.Logger
@@ -79,8 +81,8 @@ func New(o Options) (http.Handler, error) {
 	s := &server{Options: o, logs: logs}
 	a := &authenticator{accounts: o.Accounts, call: o.People.Call, cookie: o.Cookie, every: o.Timing.Recheck}
 	options := []connect.HandlerOption{
-		// From the outside in: errors become Connect errors, credentials become viewers, requests are checked.
-		connect.WithInterceptors(&errorMapper{log: o.Log}, a, &validation{validator: validator}),
+		// From the outside in: errors become Connect errors, changes are recorded, credentials become viewers, requests are checked.
+		connect.WithInterceptors(&errorMapper{log: o.Log}, &auditor{to: o.Audit, log: o.Log}, a, &validation{validator: validator}),
 		connect.WithReadMaxBytes(maxRequest),
 	}
 	mux := http.NewServeMux()
@@ -92,12 +94,17 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle(apiv1connect.NewTestServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewInsightServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewPeopleServiceHandler(s, options...))
-	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a))
+	mux.Handle(apiv1connect.NewAuditServiceHandler(s, options...))
+	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a, s.serveFile))
+	mux.HandleFunc("GET "+archivesPath+"{id}", s.download(a, s.serveArchive))
 	// A browser's cookie must not be usable from another site's page.
 	return http.NewCrossOriginProtection().Handler(mux), nil
 }
 
-const filesPath = "/files/"
+const (
+	filesPath    = "/files/"
+	archivesPath = "/archives/"
+)
 
 // Paths lists the patterns that the handler of New serves.
 func Paths() []string {
@@ -105,6 +112,7 @@ func Paths() []string {
 		"/" + apiv1connect.WorkflowServiceName + "/", "/" + apiv1connect.ExecutionServiceName + "/",
 		"/" + apiv1connect.ClusterServiceName + "/", "/" + apiv1connect.IdentityServiceName + "/",
 		"/" + apiv1connect.ReleaseServiceName + "/", "/" + apiv1connect.TestServiceName + "/",
-		"/" + apiv1connect.InsightServiceName + "/", "/" + apiv1connect.PeopleServiceName + "/", filesPath,
+		"/" + apiv1connect.InsightServiceName + "/", "/" + apiv1connect.PeopleServiceName + "/", "/" + apiv1connect.AuditServiceName + "/",
+		filesPath, archivesPath,
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/proto/gen/seatrial/api/v1/apiv1connect"
@@ -32,7 +33,9 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.PeopleServiceCreateTeamProcedure, apiv1connect.PeopleServiceRenameTeamProcedure, apiv1connect.PeopleServiceDeleteTeamProcedure,
 		apiv1connect.PeopleServiceChangeMemberProcedure, apiv1connect.PeopleServiceRemoveMemberProcedure,
 		apiv1connect.PeopleServiceInviteMemberProcedure, apiv1connect.PeopleServiceListInvitationsProcedure,
-		apiv1connect.PeopleServiceWithdrawInvitationProcedure:
+		apiv1connect.PeopleServiceWithdrawInvitationProcedure,
+		apiv1connect.ClusterServiceRevokeClusterProcedure, apiv1connect.ClusterServiceRotateClusterKeyProcedure,
+		apiv1connect.ReleaseServiceRevokeSigningKeyProcedure, apiv1connect.AuditServiceListAuditEntriesProcedure:
 		return tenant.ScopeAdmin, true
 	case apiv1connect.IdentityServiceWhoAmIProcedure:
 		return "", true
@@ -41,6 +44,7 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.ExecutionServiceGetExecutionProcedure, apiv1connect.ExecutionServiceListExecutionsProcedure,
 		apiv1connect.ExecutionServiceWatchExecutionProcedure, apiv1connect.ExecutionServiceStreamLogProcedure,
 		apiv1connect.ExecutionServiceListTestResultsProcedure, apiv1connect.ExecutionServiceListFilesProcedure,
+		apiv1connect.ExecutionServiceListMetricsProcedure,
 		apiv1connect.TestServiceListUnreliableTestsProcedure, apiv1connect.TestServiceGetTestProcedure,
 		apiv1connect.InsightServiceCompareExecutionsProcedure, apiv1connect.InsightServiceListFailuresProcedure,
 		apiv1connect.InsightServiceGetFailureProcedure, apiv1connect.InsightServiceGetCoverageProcedure,
@@ -95,6 +99,7 @@ func (a *authenticator) admit(ctx context.Context, procedure string, header http
 	if err != nil {
 		return nil, err
 	}
+	audit.Of(ctx).By(v)
 	if err := require(v, scope); err != nil {
 		return nil, err
 	}

@@ -52,3 +52,16 @@ func (s *server) RotateSigningKey(ctx context.Context, _ *apiv1.RotateSigningKey
 	}
 	return &apiv1.RotateSigningKeyResponse{KeyId: ring.Keys()[0].ID(), KeyList: list}, nil
 }
+
+// RevokeSigningKey implements ReleaseServiceHandler.
+func (s *server) RevokeSigningKey(ctx context.Context, r *apiv1.RevokeSigningKeyRequest) (*apiv1.RevokeSigningKeyResponse, error) {
+	ring, err := s.Bundles.RevokeKey(ctx, r.GetKeyId(), r.GetReason(), r.GetCompromised())
+	if err != nil {
+		return nil, fmt.Errorf("revoke the signing key: %w", err)
+	}
+	list, err := json.Marshal(ring)
+	if err != nil {
+		return nil, fmt.Errorf("write the key list: %w", err)
+	}
+	return &apiv1.RevokeSigningKeyResponse{KeyId: ring.Keys()[0].ID(), KeyList: list}, nil
+}

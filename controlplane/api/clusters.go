@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -20,13 +21,18 @@ type Install struct {
 }
 
 // Command returns the Helm command that installs the agent of a cluster. The token in it is a secret. Each cluster's release has
-// a name of its own, because one Kubernetes cluster may be enrolled under several names.
-func (i Install) Command(e cluster.Environment, token string) string {
+// a name of its own, because one Kubernetes cluster may be enrolled under several names. Where the environment that was asked for has
+// moved to another cluster, tests run in the namespace that was asked for, empty for the default.
+func (i Install) Command(c cluster.Cluster, e cluster.Environment, asked, token string) string {
+	namespace := e.Namespace
+	if e.ClusterID != c.ID {
+		namespace = cmp.Or(asked, defaultNamespace)
+	}
 	lines := []string{
-		"helm upgrade --install seatrial-" + e.ClusterName + " " + i.Chart, "--namespace seatrial --create-namespace",
+		"helm upgrade --install seatrial-" + c.Name + " " + i.Chart, "--namespace seatrial --create-namespace",
 		"--set controlPlane.address=" + quote(i.Address),
 		"--set bootstrapToken=" + quote(token),
-		"--set runNamespaces=" + quote("{"+e.Namespace+"}") + " --set createRunNamespaces=true",
+		"--set runNamespaces=" + quote("{"+namespace+"}") + " --set createRunNamespaces=true",
 	}
 	if i.CA != "" {
 		lines = append(lines, "--set-literal controlPlane.ca="+quote(strings.TrimSpace(i.CA)))
@@ -62,8 +68,26 @@ func (s *server) EnrollCluster(ctx context.Context, r *apiv1.EnrollClusterReques
 	}
 	return &apiv1.EnrollClusterResponse{
 		Cluster: clusterOf(c), Environment: environmentOf(e), BootstrapToken: token, ExpiresAt: timeOf(expires),
-		AgentAddress: s.Install.Address, AgentCa: s.Install.CA, Command: s.Install.Command(e, token),
+		AgentAddress: s.Install.Address, AgentCa: s.Install.CA, Command: s.Install.Command(c, e, r.GetNamespace(), token),
 	}, nil
+}
+
+// RevokeCluster implements ClusterServiceHandler.
+func (s *server) RevokeCluster(ctx context.Context, r *apiv1.RevokeClusterRequest) (*apiv1.RevokeClusterResponse, error) {
+	c, err := s.Enroller.RevokeCluster(ctx, r.GetName(), strings.TrimSpace(r.GetReason()))
+	if err != nil {
+		return nil, fmt.Errorf("revoke cluster %s: %w", r.GetName(), err)
+	}
+	return &apiv1.RevokeClusterResponse{Cluster: clusterOf(c)}, nil
+}
+
+// RotateClusterKey implements ClusterServiceHandler.
+func (s *server) RotateClusterKey(ctx context.Context, r *apiv1.RotateClusterKeyRequest) (*apiv1.RotateClusterKeyResponse, error) {
+	c, err := s.Enroller.RotateClusterKey(ctx, r.GetName())
+	if err != nil {
+		return nil, fmt.Errorf("rotate the key of cluster %s: %w", r.GetName(), err)
+	}
+	return &apiv1.RotateClusterKeyResponse{Cluster: clusterOf(c)}, nil
 }
 
 // ListClusters implements ClusterServiceHandler.
@@ -85,9 +109,19 @@ func (s *server) ListEnvironments(ctx context.Context, _ *apiv1.ListEnvironments
 	if err != nil {
 		return nil, fmt.Errorf("list environments: %w", err)
 	}
+	clusters, err := s.Fleet.Clusters(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list clusters: %w", err)
+	}
+	connected := map[cluster.ID]bool{}
+	for _, c := range clusters {
+		connected[c.ID] = c.Connected
+	}
 	out := &apiv1.ListEnvironmentsResponse{}
 	for _, e := range list {
-		out.Environments = append(out.Environments, environmentOf(e))
+		one := environmentOf(e)
+		one.Connected = connected[e.ClusterID]
+		out.Environments = append(out.Environments, one)
 	}
 	return out, nil
 }

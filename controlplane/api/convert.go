@@ -144,7 +144,7 @@ func stepOf(s execution.Step) *apiv1.Step {
 	out := &apiv1.Step{
 		Index: int32Of(s.Index), Name: s.Name, Status: statusOf(s.Status), Reason: s.Reason, Allowed: s.Allowed,
 		StartedAt: timeOf(s.StartedAt), FinishedAt: timeOf(s.FinishedAt),
-		Log: logRecordOf(s.Log),
+		Log: logRecordOf(s.Log), Usage: usageOf(s.Usage),
 	}
 	for _, c := range s.Calls {
 		call := &apiv1.Call{Workflow: c.Workflow, Status: statusOf(c.Status), Message: c.Message}
@@ -160,6 +160,16 @@ func stepOf(s execution.Step) *apiv1.Step {
 	return out
 }
 
+func usageOf(u *execution.Usage) *apiv1.Usage {
+	if u == nil {
+		return nil
+	}
+	return &apiv1.Usage{
+		Cpu: durationpb.New(u.CPU), Throttled: durationpb.New(u.Throttled), MemoryPeak: u.MemoryPeak, ReadBytes: u.Read, WrittenBytes: u.Written,
+		Note: u.Note,
+	}
+}
+
 func logRecordOf(l execution.Log) *apiv1.Log {
 	return &apiv1.Log{Bytes: l.Bytes, Lines: l.Lines, GapBytes: l.GapBytes, Complete: l.Complete, ViaKubeApi: l.ViaKubeAPI}
 }
@@ -172,11 +182,13 @@ func resultOf(r execution.TestResult) *apiv1.TestResult {
 	}
 }
 
-func fileOf(f execution.File) *apiv1.File {
+// fileOf converts a file, with its name among all files of its execution.
+func fileOf(f execution.File, name string) *apiv1.File {
+	stored, _ := f.Stored()
 	return &apiv1.File{
 		Id: f.ID.String(), AttemptId: f.Attempt.String(), StepIndex: int32Of(f.Step), Kind: string(f.Kind), Path: f.Path, Size: f.Size,
 		Sha256: f.SHA256, ContentType: f.ContentType, Format: f.Format, Grade: f.Grade, GradeReason: f.GradeReason,
-		Download: filesPath + f.ID.String(),
+		Download: filesPath + f.ID.String(), StoredSize: stored, Encoding: f.Encoding, Name: name,
 	}
 }
 
@@ -211,10 +223,14 @@ func clusterOf(c cluster.Cluster) *apiv1.Cluster {
 	return &apiv1.Cluster{
 		Id: c.ID.String(), Name: c.Name, Connected: c.Connected, LastSeenAt: timeOf(c.LastSeenAt), ConnectedAt: timeOf(c.ConnectedAt),
 		AgentVersion: c.AgentVersion, KubernetesVersion: c.KubernetesVersion, RunnerDelivery: c.RunnerDelivery,
-		Namespaces: slices.Clone(c.Namespaces), Enrolled: c.Enrolled,
+		Namespaces: slices.Clone(c.Namespaces), Enrolled: c.Enrolled, Rules: slices.Clone(c.Rules),
+		KeySince: timeOf(c.KeySince), RotationAsked: c.RotationAsked, RevokedAt: timeOf(c.RevokedAt), RevokedReason: c.RevokedReason,
 	}
 }
 
 func environmentOf(e cluster.Environment) *apiv1.Environment {
-	return &apiv1.Environment{Id: e.ID.String(), Name: e.Name, Cluster: e.ClusterName, Namespace: e.Namespace, Team: e.Team}
+	return &apiv1.Environment{
+		Id: e.ID.String(), Name: e.Name, Cluster: e.ClusterName, Namespace: e.Namespace, Labels: e.Labels, Description: e.Description, Tier: e.Tier,
+		Team: e.Team, Digest: e.Digest, Source: e.Source, UpdatedAt: timeOf(e.UpdatedAt),
+	}
 }

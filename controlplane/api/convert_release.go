@@ -30,7 +30,7 @@ func releaseOf(r release.Release) (*apiv1.Release, error) {
 	out := &apiv1.Release{
 		Application: r.Application, Version: r.Version, Commit: r.Commit, Team: r.Team, Actor: r.Actor, CreatedAt: timeOf(r.CreatedAt),
 		Policy: &apiv1.PolicyRevision{Name: r.Policy.Name, Revision: int32Of(r.Policy.Revision), Digest: r.Policy.Digest},
-		State:  stateOf(r.State), DecidedAt: timeOf(r.Decided), Stale: r.Stale,
+		State:  stateOf(r.State), DecidedAt: timeOf(r.Decided), Stale: r.Stale, Targets: r.Targets,
 	}
 	for _, image := range r.Images {
 		out.Images = append(out.Images, &apiv1.Image{Name: image.Name, Digest: image.Digest})

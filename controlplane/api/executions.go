@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/archive"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/release"
@@ -141,13 +142,21 @@ func (s *server) ListFiles(ctx context.Context, r *apiv1.ListFilesRequest) (*api
 	if err != nil {
 		return nil, err
 	}
+	e, err := s.History.Execution(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("read execution: %w", err)
+	}
 	list, err := s.History.Files(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("list files: %w", err)
 	}
 	out := &apiv1.ListFilesResponse{}
-	for _, f := range list {
-		out.Files = append(out.Files, fileOf(f))
+	names := archive.Names(e, list)
+	for i, f := range list {
+		out.Files = append(out.Files, fileOf(f, names[i]))
+	}
+	if len(list) > 0 {
+		out.Archive = archivesPath + id.String()
 	}
 	return out, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
@@ -46,6 +47,8 @@ type world struct {
 	resumed   execution.Resume
 	tokens    map[string]tenant.Viewer
 	made      []tenant.Scope
+	recorded  []audit.Entry
+	filter    audit.Filter
 	life      time.Duration
 	team      string
 	done      []string
@@ -72,6 +75,10 @@ func (w *world) change(do func(*world)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	do(w)
+}
+
+func (w *world) ApplyEnvironment(ctx context.Context, e cluster.Environment) (cluster.Environment, bool, bool, error) {
+	return e, true, true, w.check(ctx)
 }
 
 func (w *world) ApplyWorkflow(ctx context.Context, r workflow.Record, team string) (workflow.Record, bool, bool, error) {
@@ -263,6 +270,14 @@ func (w *world) EnrollCluster(ctx context.Context, name, environment, namespace 
 	return cluster.Cluster{Name: name}, cluster.Environment{Name: environment, Namespace: namespace}, "st_boot_1", time.Unix(9, 0), w.check(ctx)
 }
 
+func (w *world) RevokeCluster(ctx context.Context, name, reason string) (cluster.Cluster, error) {
+	return cluster.Cluster{Name: name, RevokedAt: time.Unix(9, 0), RevokedReason: reason}, w.check(ctx)
+}
+
+func (w *world) RotateClusterKey(ctx context.Context, name string) (cluster.Cluster, error) {
+	return cluster.Cluster{Name: name, RotationAsked: true}, w.check(ctx)
+}
+
 func (w *world) Start(ctx context.Context, r execution.Request) (execution.Execution, bool, error) {
 	w.request = r
 	return w.execution, r.IdempotencyKey != "", w.check(ctx)
@@ -309,6 +324,21 @@ func (w *world) Tokens(ctx context.Context) ([]tenant.Token, error) {
 }
 
 func (w *world) RevokeToken(ctx context.Context, _ uuid.UUID) error { return w.check(ctx) }
+
+func (w *world) AppendAudit(_ context.Context, e audit.Entry) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.recorded = append(w.recorded, e)
+	return nil
+}
+
+func (w *world) AuditEntries(ctx context.Context, f audit.Filter) (audit.Page, error) {
+	if err := w.check(ctx); err != nil {
+		return audit.Page{}, err
+	}
+	w.filter = f
+	return audit.Page{Entries: w.recorded, Next: "next", Head: audit.Head{Number: 7, Hash: []byte{1}}}, nil
+}
 
 func (w *world) Describe(ctx context.Context) (organization, team string, err error) {
 	return "acme", "qa", w.check(ctx)

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"fmt"
-	"net"
 	"slices"
 	"time"
 
@@ -121,10 +120,7 @@ func (s *server) RevokeToken(ctx context.Context, r *apiv1.RevokeTokenRequest) (
 func (s *server) SignIn(ctx context.Context, r *apiv1.SignInRequest) (*apiv1.SignInResponse, error) {
 	remote := ""
 	if info, ok := connect.CallInfoForHandlerContext(ctx); ok {
-		remote = info.Peer().Addr
-		if host, _, err := net.SplitHostPort(remote); err == nil {
-			remote = host
-		}
+		remote = hostOf(info.Peer().Addr)
 	}
 	v, err := s.Accounts.SignIn(ctx, tenant.Entry{Email: r.GetEmail(), Password: r.GetPassword(), Code: r.GetCode(), Remote: remote})
 	if err != nil {

@@ -154,7 +154,7 @@ func (s *server) GetCoverage(ctx context.Context, r *apiv1.GetCoverageRequest) (
 	}
 	out := &apiv1.GetCoverageResponse{
 		Environments: c.Environments, Gaps: int32Of(c.Gaps), RequiredGaps: int32Of(c.Required), StaleDays: int32Of(c.StaleDays), WindowDays: int32Of(c.WindowDays),
-		Notes: c.Notes,
+		Notes: c.Notes, UnresolvedPolicies: c.Unresolved,
 	}
 	for _, row := range c.Rows {
 		line := &apiv1.CoverageRow{Workflow: row.Workflow, Gaps: int32Of(row.Gaps)}

@@ -151,7 +151,7 @@ func (s *server) GetUsage(ctx context.Context, _ *apiv1.GetUsageRequest) (*apiv1
 	}
 	out := &apiv1.GetUsageResponse{}
 	for _, u := range list {
-		out.Usage = append(out.Usage, &apiv1.Usage{Name: u.Name, Description: u.What, Used: u.Used, Limit: u.Limit})
+		out.Usage = append(out.Usage, &apiv1.QuotaUsage{Name: u.Name, Description: u.What, Used: u.Used, Limit: u.Limit})
 	}
 	return out, nil
 }

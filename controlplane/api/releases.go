@@ -18,6 +18,7 @@ import (
 func (s *server) CreateRelease(ctx context.Context, r *apiv1.CreateReleaseRequest) (*apiv1.CreateReleaseResponse, error) {
 	asked := release.Request{
 		Application: r.GetApplication(), Version: r.GetVersion(), Commit: r.GetCommit(), Policy: r.GetPolicy(), Team: r.GetTeam(),
+		Targets: r.GetTargets(),
 	}
 	for _, text := range r.GetImages() {
 		image, err := release.ParseImage(text)

@@ -106,6 +106,10 @@ func (r releases) Bundle(ctx context.Context, _, _ string, w io.Writer) error {
 	return err
 }
 
+func (r releases) RevokeKey(ctx context.Context, _, _ string, _ bool) (key.Ring, error) {
+	return r.Rotate(ctx)
+}
+
 func (r releases) Rotate(ctx context.Context) (key.Ring, error) {
 	if err := r.w.check(ctx); err != nil {
 		return key.Ring{}, err
@@ -167,6 +171,10 @@ func releaseCalls() map[string]call {
 		}},
 		"RotateSigningKey": {"admin", func(ctx context.Context, b *bench) error {
 			_, err := b.releases.RotateSigningKey(ctx, &apiv1.RotateSigningKeyRequest{})
+			return err
+		}},
+		"RevokeSigningKey": {"admin", func(ctx context.Context, b *bench) error {
+			_, err := b.releases.RevokeSigningKey(ctx, &apiv1.RevokeSigningKeyRequest{KeyId: "k", Reason: "it leaked"})
 			return err
 		}},
 		"ListPolicies": {"read", func(ctx context.Context, b *bench) error {

@@ -215,6 +215,23 @@ func TestAPI_EnrollCluster(t *testing.T) {
 	}
 }
 
+func TestAPI_RevokeAndRotate(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "all", api.Timing{})
+	revoked, err := b.clusters.RevokeCluster(t.Context(), &apiv1.RevokeClusterRequest{Name: "kind", Reason: " stolen "})
+	if err != nil || revoked.GetCluster().GetRevokedReason() != "stolen" || revoked.GetCluster().GetRevokedAt().GetSeconds() != 9 {
+		t.Errorf("%v, %v", revoked, err)
+	}
+	asked, err := b.clusters.RotateClusterKey(t.Context(), &apiv1.RotateClusterKeyRequest{Name: "kind"})
+	if err != nil || !asked.GetCluster().GetRotationAsked() {
+		t.Errorf("%v, %v", asked, err)
+	}
+	long := &apiv1.RevokeClusterRequest{Name: "kind", Reason: strings.Repeat("x", 501)}
+	if _, err := b.clusters.RevokeCluster(t.Context(), long); connect.CodeOf(err) != connect.CodeInvalidArgument {
+		t.Errorf("an endless reason: %v", err)
+	}
+}
+
 func TestAPI_CreateToken(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

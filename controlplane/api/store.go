@@ -53,6 +53,8 @@ type Bundles interface {
 	Bundle(ctx context.Context, application, version string, w io.Writer) error
 	// Rotate makes a new key that signs, and returns all public keys with it before the others.
 	Rotate(ctx context.Context) (key.Ring, error)
+	// RevokeKey takes trust from a key, and returns all public keys, the one that signs before the others.
+	RevokeKey(ctx context.Context, id, reason string, compromised bool) (key.Ring, error)
 }
 
 // Applier checks documents and stores them for the viewer of the context. Implemented by catalog.
@@ -85,11 +87,15 @@ type Fleet interface {
 	Environments(ctx context.Context) ([]cluster.Environment, error)
 }
 
-// Enroller registers clusters for the viewer of the context.
+// Enroller registers clusters, and says which of their agents may go on, for the viewer of the context.
 type Enroller interface {
 	// EnrollCluster makes the cluster with an environment, or a new bootstrap token for one that never connected; the token is
 	// returned once. fault.Conflict when the name is taken by a connected cluster.
 	EnrollCluster(ctx context.Context, name, environment, namespace string) (c cluster.Cluster, e cluster.Environment, token string, expires time.Time, err error)
+	// RevokeCluster takes the right of a cluster's agent away until the cluster is enrolled again.
+	RevokeCluster(ctx context.Context, name, reason string) (cluster.Cluster, error)
+	// RotateClusterKey asks a cluster's agent to take another key.
+	RotateClusterKey(ctx context.Context, name string) (cluster.Cluster, error)
 }
 
 // Runner starts and stops executions for the viewer of the context. Implemented by dispatch.

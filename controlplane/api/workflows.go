@@ -22,6 +22,10 @@ func (s *server) ApplyWorkflow(ctx context.Context, r *apiv1.ApplyWorkflowReques
 		catalog.Unchanged: apiv1.ApplyOutcome_APPLY_OUTCOME_UNCHANGED, catalog.Created: apiv1.ApplyOutcome_APPLY_OUTCOME_CREATED,
 		catalog.Changed: apiv1.ApplyOutcome_APPLY_OUTCOME_CHANGED,
 	}[applied.Outcome]}
+	if applied.Place != nil {
+		out.Environment = environmentOf(*applied.Place)
+		return out, nil
+	}
 	switch applied.Record.Kind {
 	case document.TemplateKind:
 		out.Template = templateOf(applied.Record)

@@ -26,6 +26,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/people"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/release/sign"
+	"github.com/seatrial/seatrial/controlplane/secretbox"
 	"github.com/seatrial/seatrial/controlplane/store"
 	"github.com/seatrial/seatrial/controlplane/telemetry"
 	"github.com/seatrial/seatrial/controlplane/testcase/board"
@@ -159,14 +160,31 @@ func (p *parts) telemetry(ctx context.Context) error {
 
 // records opens the store and, at the first start, fills it.
 func (p *parts) records(ctx context.Context) error {
-	records, err := store.Open(ctx, p.Config.Database, store.WithReissue(dispatch.Reissue), store.WithQuota(p.Config.Quota))
+	keys, err := Keys(p.Config)
+	if err != nil {
+		return err
+	}
+	records, err := store.Open(ctx, p.Config.Database, store.WithReissue(dispatch.Reissue), store.WithSystem(p.Config.DatabaseSystem),
+		store.WithQuota(p.Config.Quota), store.WithSecrets(secretbox.New(keys)))
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	p.store = records
 	p.later("database", func(context.Context) error { return records.Close() })
+	if role := records.Unguarded(); role != "" {
+		p.log.WarnContext(ctx, "the database role sees through row level security, so only the program keeps organizations apart; "+
+			"connect as a role that is no superuser and has no BYPASSRLS", "role", role)
+	}
+	n, err := records.SealSettings(ctx)
+	if err != nil {
+		return fmt.Errorf("encrypt the stored secrets: %w", err)
+	}
+	if n > 0 {
+		p.log.InfoContext(ctx, "secrets that an earlier version stored in plain text are encrypted now", "secrets", n)
+	}
 	if p.auth, err = auth.New(ctx, auth.Config{
-		Accounts: records, Agents: records, Keys: records, Log: p.log, Proxied: p.Config.InsecureHTTP, // plaintext is for a proxy that ends TLS
+		Accounts: records, Agents: records, Keys: records, Bus: laterBus{p}, Log: p.log,
+		Proxied: p.Config.InsecureHTTP && len(p.Config.TrustedProxies) == 0, // plaintext is for a proxy that ends TLS, and hides who comes
 	}); err != nil {
 		return fmt.Errorf("load the keys: %w", err)
 	}
@@ -179,6 +197,16 @@ func (p *parts) records(ctx context.Context) error {
 		return p.introduce(first)
 	}
 	return nil
+}
+
+// laterBus is the bus for what is built before it.
+type laterBus struct{ *parts }
+
+// Publish implements auth.Bus.
+func (l laterBus) Publish(ctx context.Context, topic string) {
+	if l.bus != nil {
+		l.bus.Publish(ctx, topic)
+	}
 }
 
 // introduce shows the credentials of the first start. They are shown before anything else can fail, because nobody can show them

@@ -15,6 +15,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/api"
 	"github.com/seatrial/seatrial/controlplane/catalog"
+	"github.com/seatrial/seatrial/controlplane/certs"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/release/attest/key"
 	"github.com/seatrial/seatrial/controlplane/telemetry"
@@ -38,11 +39,11 @@ func (p *parts) serveHTTP(ctx context.Context) error {
 	}
 	var secure *tls.Config
 	if p.Config.TLSCert != "" {
-		pair, err := tls.LoadX509KeyPair(p.Config.TLSCert, p.Config.TLSKey)
+		files, err := certs.OpenFiles(p.Config.TLSCert, p.Config.TLSKey, time.Now, p.log)
 		if err != nil {
 			return fmt.Errorf("--tls-cert: %w", err)
 		}
-		secure = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
+		secure = files.TLS()
 	}
 	if p.Config.MetricsListen != "" && p.Config.MetricsListen != p.Config.Listen {
 		if _, err := p.listenHTTP(ctx, p.metricsHandler(), p.Config.MetricsListen, "metrics-listen", nil); err != nil {
@@ -99,7 +100,7 @@ func (p *parts) listenHTTP(ctx context.Context, h http.Handler, address, flag st
 func (p *parts) handler() (http.Handler, error) {
 	run := p.run
 	calls, err := api.New(api.Options{
-		Catalog: p.store, Applier: catalog.New(p.store), History: p.store, Fleet: p.store, Enroller: p.auth, Runner: run, Releases: p.releases, Bundles: p.bundles, Tests: p.tests, Insight: p.insight, Accounts: p.auth, People: p.people, Bus: p.bus, Blobs: p.blobs,
+		Catalog: p.store, Applier: catalog.New(p.store), History: p.store, Fleet: p.store, Enroller: p.auth, Runner: run, Releases: p.releases, Bundles: p.bundles, Tests: p.tests, Insight: p.insight, Accounts: p.auth, People: p.people, Audit: p.store, Bus: p.bus, Blobs: p.blobs,
 		Log: p.log, Cookie: view.SessionCookie, PublicURL: p.Config.PublicURL, Version: p.Version, Install: p.install(), Draining: p.draining,
 	})
 	if err != nil {
@@ -128,7 +129,7 @@ func (p *parts) handler() (http.Handler, error) {
 		outer.Handle("GET /metrics", p.metricsHandler())
 	}
 	outer.Handle("/", bounded(observed, bodyTimeout))
-	return outer, nil
+	return behind(p.Config.Trusted(), outer), nil
 }
 
 func (p *parts) pages(run runner) (http.Handler, error) {
@@ -137,7 +138,7 @@ func (p *parts) pages(run runner) (http.Handler, error) {
 		return nil, err
 	}
 	return web.New(web.Options{ //nolint:wrapcheck // the caller says what for
-		Sessions: a, Door: a, Account: p.auth, Tokens: p.auth, People: p.people, History: a, Launcher: a, Catalog: a, Fleet: a, Releases: p.releases, Tests: p.tests, Insight: p.insight, Logs: a, Events: p.bus, Log: p.log,
+		Sessions: a, Door: a, Account: p.auth, Tokens: p.auth, People: p.people, History: a, Launcher: a, Catalog: a, Fleet: a, Releases: p.releases, Tests: p.tests, Insight: p.insight, Audit: p.store, Logs: a, Events: p.bus, Log: p.log,
 		PublicURL: p.Config.PublicURL, Draining: p.draining,
 	})
 }

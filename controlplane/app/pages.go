@@ -9,11 +9,13 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/api"
+	"github.com/seatrial/seatrial/controlplane/archive"
 	"github.com/seatrial/seatrial/controlplane/auth"
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/logchunk"
+	"github.com/seatrial/seatrial/controlplane/packed"
 	"github.com/seatrial/seatrial/controlplane/people"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
@@ -146,11 +148,28 @@ func (a *pages) OpenFile(ctx context.Context, id execution.ID, file uuid.UUID) (
 	if err != nil {
 		return f, nil, fmt.Errorf("open file: %w", err)
 	}
-	body, err := a.blobs.Open(ctx, f.Blob)
+	body, err := a.Content(ctx, f)
+	return f, body, err
+}
+
+// Content implements view.History.
+func (a *pages) Content(ctx context.Context, f execution.File) (io.ReadCloser, error) {
+	body, err := packed.Open(ctx, a.blobs, f)
 	if err != nil {
-		return f, nil, fmt.Errorf("open file: %w", err)
+		return nil, fmt.Errorf("open file: %w", err)
 	}
-	return f, body, nil
+	return body, nil
+}
+
+// Archive implements view.History.
+func (a *pages) Archive(ctx context.Context, e execution.Execution, w io.Writer) error {
+	files, err := a.records.Files(ctx, e.ID)
+	if err != nil {
+		return fmt.Errorf("list files: %w", err)
+	}
+	return archive.Write(ctx, w, e, files, func(ctx context.Context, f execution.File) (io.ReadCloser, error) { //nolint:wrapcheck // transparent
+		return packed.Open(ctx, a.blobs, f) //nolint:wrapcheck // transparent
+	})
 }
 
 // Run implements view.Launcher.
@@ -193,10 +212,29 @@ func (a *pages) Workflow(ctx context.Context, name string) (view.Workflow, error
 	case err != nil:
 		return out, fmt.Errorf("read templates: %w", err)
 	}
-	if doc.Spec.Environments != nil {
-		out.Places = doc.Spec.Environments.Names
+	if out.Places, err = a.places(ctx, doc.Spec.Environments); err != nil {
+		return out, fmt.Errorf("read environments: %w", err)
 	}
 	return out, nil
+}
+
+// places returns the names of the environments that a workflow names or selects.
+func (a *pages) places(ctx context.Context, e *document.Environments) ([]string, error) {
+	switch {
+	case e == nil:
+		return nil, nil
+	case len(e.Select) == 0:
+		return e.Names, nil
+	}
+	all, err := a.records.Environments(ctx)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the caller says what for
+	}
+	var names []string
+	for _, place := range cluster.Selected(all, e.Select) {
+		names = append(names, place.Name)
+	}
+	return names, nil
 }
 
 func params(declared workflow.Params) []view.Param {
@@ -264,7 +302,19 @@ func (a *pages) Enroll(ctx context.Context, e view.Enrollment) (view.Enrolled, e
 	if err != nil {
 		return view.Enrolled{}, fmt.Errorf("enroll cluster: %w", err)
 	}
-	return view.Enrolled{Cluster: c.Name, Command: a.install.Command(made, token), ExpiresAt: expires.In(time.UTC)}, nil
+	return view.Enrolled{Cluster: c.Name, Command: a.install.Command(c, made, e.Namespace, token), ExpiresAt: expires.In(time.UTC)}, nil
+}
+
+// Revoke implements view.Fleet.
+func (a *pages) Revoke(ctx context.Context, name, reason string) error {
+	_, err := a.auth.RevokeCluster(ctx, name, reason)
+	return err //nolint:wrapcheck // transparent
+}
+
+// RotateKey implements view.Fleet.
+func (a *pages) RotateKey(ctx context.Context, name string) error {
+	_, err := a.auth.RotateClusterKey(ctx, name)
+	return err //nolint:wrapcheck // transparent
 }
 
 // ReadLog implements view.Logs.

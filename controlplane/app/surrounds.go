@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -65,7 +66,7 @@ func (p *parts) surrounds(ctx context.Context) error {
 	}
 	p.blobs = store
 	p.later("store of files", func(context.Context) error { return store.Close() })
-	p.port, err = agentTLS(p.Config)
+	p.port, err = agentTLS(p.Config, p.log)
 	return err
 }
 
@@ -80,7 +81,7 @@ func openBlobs(ctx context.Context, c config.Config) (blobs, error) {
 }
 
 // agentTLS takes the given certificate, or one of the authority in the data folder.
-func agentTLS(c config.Config) (agentPort, error) {
+func agentTLS(c config.Config, log *slog.Logger) (agentPort, error) {
 	if c.AgentCert == "" {
 		authority, err := certs.Open(c.DataDir, time.Now, agentNames(c)...)
 		if err != nil {
@@ -88,11 +89,11 @@ func agentTLS(c config.Config) (agentPort, error) {
 		}
 		return agentPort{tls: authority.TLS(), ca: authority.PEM()}, nil
 	}
-	pair, err := tls.LoadX509KeyPair(c.AgentCert, c.AgentKey)
+	files, err := certs.OpenFiles(c.AgentCert, c.AgentKey, time.Now, log)
 	if err != nil {
 		return agentPort{}, fmt.Errorf("--agent-tls-cert: %w", err)
 	}
-	port := agentPort{tls: &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}}
+	port := agentPort{tls: files.TLS()}
 	if c.AgentCA != "" {
 		trusted, err := os.ReadFile(c.AgentCA)
 		if err != nil {

@@ -86,7 +86,7 @@ func (a *Auth) ChangePassword(ctx context.Context, password, next string) error 
 		return err
 	}
 	v, _ := tenant.FromContext(ctx)
-	return a.accounts.SetPassword(ctx, m.ID, hash, v.Session)
+	return a.accounts.SetPassword(ctx, m.ID, hash, v.Credential)
 }
 
 // Sessions lists the sessions of the viewer.

@@ -118,8 +118,15 @@ func (a *Auth) identity(ctx context.Context, id cluster.ID) (cluster.Identity, e
 	case fault.Is(err, fault.NotFound), err == nil && len(found.PublicKey) == 0:
 		return found, fault.New(fault.Unauthenticated, "the agent is unknown; its cluster may have been removed").WithHint(enrollAgain)
 	case err == nil && found.Revoked:
-		return found, fault.New(fault.Unauthenticated, "the agent was revoked").WithHint(enrollAgain)
+		return found, fault.New(fault.Unauthenticated, "the agent was revoked%s", because(found.RevokedReason)).WithHint(enrollAgain)
 	default:
 		return found, err
 	}
+}
+
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
 }

@@ -153,7 +153,7 @@ func TestAuth_Agent_Ends(t *testing.T) {
 		"Expired": {func(_ *testing.T, i *instance, _ agent) { i.clock.advance(auth.AgentTokenLifetime + time.Minute) }, "it lives a quarter of an hour"},
 		"Revoked": {func(t *testing.T, i *instance, a agent) {
 			t.Helper()
-			if err := i.store.RevokeAgent(i.as(t), a.Cluster); err != nil {
+			if _, err := i.RevokeCluster(i.as(t), a.Name, "lost"); err != nil {
 				t.Fatal(err)
 			}
 		}, "revoking works at once, not when the token expires"},
@@ -211,7 +211,7 @@ func TestAuth_Renew(t *testing.T) {
 		}, false, "a challenge lives a minute"},
 		"ErrRevoked": {func(t *testing.T, i *instance, a agent, nonce []byte) error {
 			t.Helper()
-			if err := i.store.RevokeAgent(i.as(t), a.Cluster); err != nil {
+			if _, err := i.RevokeCluster(i.as(t), a.Name, "lost"); err != nil {
 				t.Fatal(err)
 			}
 			_, err := i.Renew(t.Context(), a.Cluster, nonce, a.sign(nonce))

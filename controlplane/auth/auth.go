@@ -72,6 +72,18 @@ type AgentStore interface {
 	AgentIdentity(ctx context.Context, id cluster.ID) (cluster.Identity, error)
 	// SpendNonce reports false when a nonce issued then or later was used before.
 	SpendNonce(ctx context.Context, id cluster.ID, issued int64) (fresh bool, err error)
+	// RevokeAgent takes the right of a cluster's agent away until the cluster is enrolled again.
+	RevokeAgent(ctx context.Context, name, reason string) (cluster.Cluster, error)
+	// AskRotation notes that a cluster's agent is to take another key; fault.Conflict when it has no agent.
+	AskRotation(ctx context.Context, name string) (cluster.Cluster, error)
+	// AddKey registers a second key, PromoteKey lets it take the first one's place.
+	AddKey(ctx context.Context, id cluster.ID, key []byte) error
+	PromoteKey(ctx context.Context, id cluster.ID, key []byte) error
+}
+
+// Bus tells the other replicas that something has changed; losing a hint costs latency only.
+type Bus interface {
+	Publish(ctx context.Context, topic string)
 }
 
 // KeyStore keeps the secrets of the instance.
@@ -85,6 +97,7 @@ type Config struct {
 	Accounts AccountStore
 	Agents   AgentStore
 	Keys     KeyStore
+	Bus      Bus // may be nil: then connections of a revoked agent end a few seconds later
 	Log      *slog.Logger
 	Clock    func() time.Time
 	// Proxied says that all people come by the address of a proxy: tries at signing in are counted for each account only.
@@ -97,6 +110,7 @@ type Config struct {
 type Auth struct {
 	accounts AccountStore
 	agents   AgentStore
+	bus      Bus
 	log      *slog.Logger
 	now      func() time.Time
 	hasher   *hasher
@@ -110,7 +124,7 @@ type Auth struct {
 
 // New loads the keys, made at the first start.
 func New(ctx context.Context, c Config) (*Auth, error) {
-	a := &Auth{accounts: c.Accounts, agents: c.Agents, log: c.Log.With("component", "auth"), now: c.Clock, proxied: c.Proxied}
+	a := &Auth{accounts: c.Accounts, agents: c.Agents, bus: c.Bus, log: c.Log.With("component", "auth"), now: c.Clock, proxied: c.Proxied}
 	if a.now == nil {
 		a.now = time.Now
 	}

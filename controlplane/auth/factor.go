@@ -36,7 +36,7 @@ func (a *Auth) checkCode(ctx context.Context, m tenant.Member, code string) erro
 	}
 	wrong := fault.New(fault.Unauthenticated, "the code is wrong").WithField(codeField).
 		WithHint("Wait for the next one, check that the clock of the phone is right, or use a recovery code.")
-	good, err := a.spend(ctx, m, code)
+	good, err := a.spendCode(ctx, m, code)
 	switch {
 	case err != nil:
 		return err
@@ -47,8 +47,8 @@ func (a *Auth) checkCode(ctx context.Context, m tenant.Member, code string) erro
 	return nil
 }
 
-// spend uses up a code: no code is good twice, so that one that was watched is worth nothing.
-func (a *Auth) spend(ctx context.Context, m tenant.Member, code string) (good bool, err error) {
+// spendCode uses up a code: no code is good twice, so that one that was watched is worth nothing.
+func (a *Auth) spendCode(ctx context.Context, m tenant.Member, code string) (good bool, err error) {
 	if period, ok := a.periodOf(m.Factor.Secret, code); ok {
 		return a.accounts.UseCode(ctx, m.ID, period)
 	}

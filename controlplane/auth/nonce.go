@@ -3,7 +3,6 @@ package auth
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
@@ -42,18 +41,31 @@ func (a *Auth) Renew(ctx context.Context, id cluster.ID, nonce, signature []byte
 	if err != nil {
 		return cluster.Identity{}, err
 	}
-	if !ed25519.Verify(found.PublicKey, append([]byte(renewContext), nonce...), signature) {
+	key, ok := signedBy(found, append([]byte(renewContext), nonce...), signature)
+	if !ok {
 		return cluster.Identity{}, fault.New(fault.Unauthenticated, "the signature does not fit the agent's key").WithHint(enrollAgain)
 	}
-	// Only now, so that nobody but the agent can use its nonces up.
-	fresh, err := a.agents.SpendNonce(ctx, id, issued)
-	if err != nil {
+	if err := a.spend(ctx, id, issued); err != nil {
 		return cluster.Identity{}, err
 	}
-	if !fresh {
-		return cluster.Identity{}, fault.New(fault.Unauthenticated, "the nonce was used already").WithHint("Ask for a new one.")
+	if bytes.Equal(key, found.PublicKey) {
+		return found, nil
 	}
+	// Its use proves that the agent has stored the new key: only now the old one goes.
+	if err := a.agents.PromoteKey(ctx, id, key); err != nil {
+		return cluster.Identity{}, err
+	}
+	found.PublicKey, found.NextKey, found.RotationAsked = key, nil, false
 	return found, nil
+}
+
+// spend uses a nonce up. It comes after the check of a signature, so that nobody but the agent can use its nonces up.
+func (a *Auth) spend(ctx context.Context, id cluster.ID, issued int64) error {
+	fresh, err := a.agents.SpendNonce(ctx, id, issued)
+	if err == nil && !fresh {
+		err = fault.New(fault.Unauthenticated, "the nonce was used already").WithHint("Ask for a new one.")
+	}
+	return err
 }
 
 func (a *Auth) checkNonce(id cluster.ID, nonce []byte) (issued int64, err error) {

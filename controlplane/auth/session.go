@@ -9,6 +9,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 )
@@ -87,7 +88,7 @@ func (a *Auth) Admit(ctx context.Context, m tenant.Member, e tenant.Entry) (tena
 	}
 	cookie, expires, err := a.sessions.sign(m.ID, id, m.Organization, CookieLifetime)
 	v := viewerOf(m)
-	v.Session = id
+	v.Credential = id
 	return tenant.Ticket{Cookie: cookie, Expires: expires, Viewer: v}, err
 }
 
@@ -114,7 +115,7 @@ func (a *Auth) session(ctx context.Context, value string) (tenant.Viewer, creden
 		return tenant.Viewer{}, c, err
 	}
 	v := viewerOf(m)
-	v.Session = c.id
+	v.Credential = c.id
 	return v, c, nil
 }
 
@@ -143,6 +144,11 @@ func (a *Auth) SignOut(ctx context.Context, cookie string) error {
 	if err != nil {
 		return nil //nolint:nilerr // such a cookie opens nothing, which is what the caller wants
 	}
+	if m, err := a.accounts.SessionMember(ctx, c.id); err == nil {
+		v := viewerOf(m)
+		v.Credential = c.id
+		audit.Of(ctx).By(v)
+	}
 	return a.accounts.EndSession(ctx, c.id)
 }
 
@@ -156,6 +162,9 @@ func (a *Auth) member(ctx context.Context, email, password, remote string) (tena
 	if err != nil {
 		return tenant.Member{}, err
 	}
+	if len(members) > 0 {
+		audit.Of(ctx).By(viewerOf(members[0])) // a wrong password is put on record where the address is known
+	}
 	if len(members) == 0 {
 		members = []tenant.Member{{}} // the time for one password is spent all the same
 	}
@@ -166,6 +175,7 @@ func (a *Auth) member(ctx context.Context, email, password, remote string) (tena
 		}
 		if ok {
 			giveBack()
+			audit.Of(ctx).By(viewerOf(m))
 			return m, nil
 		}
 	}

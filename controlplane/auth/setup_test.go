@@ -65,7 +65,7 @@ const cheap = 8
 func costing(tb testing.TB, memory uint32) *instance {
 	tb.Helper()
 	c := &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	s, err := store.Open(tb.Context(), storetest.SQLite(tb), store.WithClock(c.now))
+	s, err := store.Open(tb.Context(), storetest.SQLite(tb), store.WithClock(c.now), store.WithSecrets(storetest.Secrets(tb)))
 	if err != nil {
 		tb.Fatal(err)
 	}

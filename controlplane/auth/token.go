@@ -80,7 +80,7 @@ func (a *Auth) Bearer(ctx context.Context, token string) (tenant.Viewer, error) 
 // bearer is the viewer of a token. One that stands for a member may what its scopes and the member's role allow, today.
 func bearer(t tenant.Token) tenant.Viewer {
 	v := tenant.Viewer{
-		Kind: tenant.KindToken, Organization: t.Organization, Team: t.Team, Subject: t.ID, Name: t.Name, Maker: t.Maker, Scopes: t.Scopes, Limits: t.Limits,
+		Kind: tenant.KindToken, Organization: t.Organization, Team: t.Team, Subject: t.ID, Credential: t.ID, Name: t.Name, Maker: t.Maker, Scopes: t.Scopes, Limits: t.Limits,
 	}
 	if t.Member != nil {
 		m := viewerOf(*t.Member)

@@ -2,17 +2,41 @@
 package blob
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path"
 	"strings"
 	"syscall"
 
+	"github.com/google/uuid"
+
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 )
 
 // maxKey bounds keys to what every object store and file system takes.
 const maxKey = 900
+
+// foreign refuses keys of another organization than the viewer's: they are as good as absent. The control plane itself has to do with all.
+func foreign(ctx context.Context, key string) error {
+	rest, found := strings.CutPrefix(key, "org/")
+	first, _, _ := strings.Cut(rest, "/")
+	organization, err := uuid.Parse(first)
+	v, ok := tenant.FromContext(ctx)
+	if ok && (v.Kind == tenant.KindSystem || (found && err == nil && v.Organization == organization)) {
+		return nil
+	}
+	return absent(key)
+}
+
+// admit refuses keys that are not in order, and those of another organization.
+func admit(ctx context.Context, key string) error {
+	if err := check(key); err != nil {
+		return err
+	}
+	return foreign(ctx, key)
+}
 
 // check refuses keys that could leave the store or that two backends would read differently.
 func check(key string) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/blob"
 	"github.com/seatrial/seatrial/controlplane/blob/blobtest"
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/integration/harness"
 )
 
@@ -25,7 +26,7 @@ func TestDir(t *testing.T) {
 
 func TestS3(t *testing.T) {
 	t.Parallel()
-	s, err := blob.NewS3(t.Context(), blob.S3Options{
+	s, err := blob.NewS3(tenant.System(t.Context()), blob.S3Options{
 		Endpoint: harness.S3(t), Bucket: "contract", AccessKey: harness.S3AccessKey, SecretKey: harness.S3SecretKey, Insecure: true,
 	})
 	if err != nil {
@@ -36,7 +37,7 @@ func TestS3(t *testing.T) {
 
 func TestNewS3_BadKeys(t *testing.T) {
 	t.Parallel()
-	_, err := blob.NewS3(t.Context(), blob.S3Options{Endpoint: harness.S3(t), Bucket: "refused", AccessKey: "x", SecretKey: "y", Insecure: true})
+	_, err := blob.NewS3(tenant.System(t.Context()), blob.S3Options{Endpoint: harness.S3(t), Bucket: "refused", AccessKey: "x", SecretKey: "y", Insecure: true})
 	if err == nil || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("err = %v, want one that names the bucket", err)
 	}
@@ -56,10 +57,10 @@ func TestDir_FollowsNoLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.Close() })
-	if _, err := d.Open(t.Context(), "org/secret"); err == nil {
+	if _, err := d.Open(tenant.System(t.Context()), "org/secret"); err == nil {
 		t.Error("a link led out of the store")
 	}
-	if err := d.Put(t.Context(), "org/new", strings.NewReader("x"), 1, ""); err == nil {
+	if err := d.Put(tenant.System(t.Context()), "org/new", strings.NewReader("x"), 1, ""); err == nil {
 		t.Error("wrote through a link")
 	}
 }
@@ -71,7 +72,7 @@ func TestDir_LeavesNothingBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = d.Put(t.Context(), "org/x", io.LimitReader(strings.NewReader("ab"), 2), 3, "") // fails: too short
+	_ = d.Put(tenant.System(t.Context()), "org/x", io.LimitReader(strings.NewReader("ab"), 2), 3, "") // fails: too short
 	if left, err := os.ReadDir(filepath.Join(dir, ".uploads")); err != nil || len(left) != 0 {
 		t.Errorf("%d unfinished files are left, %v", len(left), err)
 	}
@@ -95,14 +96,14 @@ func TestDir_FullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.Close() })
-	err = d.Put(t.Context(), "org/big", io.LimitReader(zeros{}, 64<<20), 64<<20, "")
+	err = d.Put(tenant.System(t.Context()), "org/big", io.LimitReader(zeros{}, 64<<20), 64<<20, "")
 	if !fault.Is(err, fault.Unavailable) {
 		t.Fatalf("err = %v, want unavailable", err)
 	}
 	if !strings.Contains(err.Error(), "disk is full") {
 		t.Errorf("message %q does not say that the disk is full", err)
 	}
-	if err := d.Put(t.Context(), "org/small", strings.NewReader("x"), 1, ""); err != nil {
+	if err := d.Put(tenant.System(t.Context()), "org/small", strings.NewReader("x"), 1, ""); err != nil {
 		t.Errorf("after the failed upload there is no room for one byte: %v", err)
 	}
 }

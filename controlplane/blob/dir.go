@@ -33,13 +33,33 @@ func NewDir(dir string) (*Dir, error) {
 	return &Dir{root: root}, nil
 }
 
+// OpenDir opens a directory that another process may be writing to: nothing of it is cleared.
+func OpenDir(dir string) (*Dir, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open blob directory: %w", err)
+	}
+	return &Dir{root: root}, nil
+}
+
+// DeleteAll removes everything below a folder, such as org/ID; nothing there is no error.
+func (d *Dir) DeleteAll(_ context.Context, folder string) error {
+	if err := check(folder); err != nil {
+		return err
+	}
+	if err := d.root.RemoveAll(folder); err != nil {
+		return fmt.Errorf("delete all of %s: %w", folder, err)
+	}
+	return nil
+}
+
 // Close releases the directory.
 func (d *Dir) Close() error { return d.root.Close() }
 
 // Put stores the bytes of r under key, replacing what is there; size is -1 when unknown. The file has its name only once all of
 // it is on disk, so a crash leaves either the old bytes or the new.
-func (d *Dir) Put(_ context.Context, key string, r io.Reader, size int64, _ string) error {
-	if err := check(key); err != nil {
+func (d *Dir) Put(ctx context.Context, key string, r io.Reader, size int64, _ string) error {
+	if err := admit(ctx, key); err != nil {
 		return err
 	}
 	temp := path.Join(uploads, uuid.NewString())
@@ -66,6 +86,9 @@ func (d *Dir) write(name string, r io.Reader, size int64) error {
 	if err == nil {
 		err = f.Sync()
 	}
+	if err != nil {
+		_ = f.Truncate(0) // its room is free at once, whoever else has the file open, such as a process that is just being started
+	}
 	return errors.Join(err, f.Close())
 }
 
@@ -85,8 +108,8 @@ func (d *Dir) publish(temp, key string) error {
 }
 
 // Open returns the bytes under key, or fault.NotFound.
-func (d *Dir) Open(_ context.Context, key string) (io.ReadSeekCloser, error) {
-	if err := check(key); err != nil {
+func (d *Dir) Open(ctx context.Context, key string) (io.ReadSeekCloser, error) {
+	if err := admit(ctx, key); err != nil {
 		return nil, err
 	}
 	f, err := d.root.Open(key)
@@ -103,8 +126,8 @@ func (d *Dir) Open(_ context.Context, key string) (io.ReadSeekCloser, error) {
 }
 
 // Delete removes what is under key; nothing there is no error.
-func (d *Dir) Delete(_ context.Context, key string) error {
-	if err := check(key); err != nil {
+func (d *Dir) Delete(ctx context.Context, key string) error {
+	if err := admit(ctx, key); err != nil {
 		return err
 	}
 	if err := d.root.Remove(key); err != nil && !errors.Is(err, fs.ErrNotExist) {

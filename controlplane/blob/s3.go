@@ -55,7 +55,7 @@ func (s *S3) Close() error { return nil }
 // Put stores the bytes of r under key, replacing what is there; size is -1 when unknown. The store checks what arrives against a
 // digest made on the way (Content-MD5, which every such store knows; trailing checksums are not understood alike).
 func (s *S3) Put(ctx context.Context, key string, r io.Reader, size int64, contentType string) error {
-	if err := check(key); err != nil {
+	if err := admit(ctx, key); err != nil {
 		return err
 	}
 	_, err := s.client.PutObject(ctx, s.bucket, key, r, size, minio.PutObjectOptions{
@@ -66,7 +66,7 @@ func (s *S3) Put(ctx context.Context, key string, r io.Reader, size int64, conte
 
 // Open returns the bytes under key, or fault.NotFound. They are fetched as they are read.
 func (s *S3) Open(ctx context.Context, key string) (io.ReadSeekCloser, error) {
-	if err := check(key); err != nil {
+	if err := admit(ctx, key); err != nil {
 		return nil, err
 	}
 	object, err := s.client.GetObject(ctx, s.bucket, key, minio.GetObjectOptions{})
@@ -85,11 +85,27 @@ func (s *S3) Open(ctx context.Context, key string) (io.ReadSeekCloser, error) {
 
 // Delete removes what is under key; nothing there is no error.
 func (s *S3) Delete(ctx context.Context, key string) error {
-	if err := check(key); err != nil {
+	if err := admit(ctx, key); err != nil {
 		return err
 	}
 	if err := s.client.RemoveObject(ctx, s.bucket, key, minio.RemoveObjectOptions{}); err != nil {
 		return fmt.Errorf("delete %s: %w", key, err)
+	}
+	return nil
+}
+
+// DeleteAll removes everything below a folder, such as org/ID; nothing there is no error.
+func (s *S3) DeleteAll(ctx context.Context, folder string) error {
+	if err := check(folder); err != nil {
+		return err
+	}
+	for object := range s.client.ListObjectsIter(ctx, s.bucket, minio.ListObjectsOptions{Prefix: folder + "/", Recursive: true}) {
+		if object.Err != nil {
+			return fmt.Errorf("list %s: %w", folder, object.Err)
+		}
+		if err := s.Delete(ctx, object.Key); err != nil {
+			return err
+		}
 	}
 	return nil
 }

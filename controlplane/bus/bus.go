@@ -7,7 +7,12 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/tenant"
 )
 
 // Local carries hints within one process. The zero value is not usable; see NewLocal.
@@ -32,8 +37,32 @@ func NewLocal() *Local {
 	return &Local{topics: map[string]map[*subscription]struct{}{}}
 }
 
-// Publish wakes everybody who waits for the topic. It never blocks.
-func (l *Local) Publish(_ context.Context, topic string) {
+// admitted reports whether ctx may have to do with a topic. One that begins with an organization is of its viewers and of the control
+// plane itself; any other is of the whole instance, and says nothing of anybody.
+func admitted(ctx context.Context, topic string) bool {
+	first, _, found := strings.Cut(topic, "/")
+	organization, err := uuid.Parse(first)
+	if !found || err != nil {
+		return true
+	}
+	v, ok := tenant.FromContext(ctx)
+	return ok && (v.Kind == tenant.KindSystem || v.Organization == organization)
+}
+
+// heard are the topics that ctx may hear of.
+func heard(ctx context.Context, topics []string) []string {
+	return slices.DeleteFunc(slices.Clone(topics), func(topic string) bool { return !admitted(ctx, topic) })
+}
+
+// Publish wakes everybody who waits for the topic. It never blocks. Topics of another organization than the viewer's are not published.
+func (l *Local) Publish(ctx context.Context, topic string) {
+	if admitted(ctx, topic) {
+		l.wake(topic)
+	}
+}
+
+// wake wakes the waiters of a topic, which somebody was admitted to.
+func (l *Local) wake(topic string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for s := range l.topics[topic] {
@@ -42,8 +71,9 @@ func (l *Local) Publish(_ context.Context, topic string) {
 }
 
 // Subscribe returns a channel with room for one signal, which gets one after each publication; cancel ends it. The subscription
-// is in force when Subscribe returns, so reading the store afterwards misses nothing.
-func (l *Local) Subscribe(_ context.Context, topics ...string) (wake <-chan struct{}, cancel func()) {
+// is in force when Subscribe returns, so reading the store afterwards misses nothing. Of another organization's topics nothing is heard.
+func (l *Local) Subscribe(ctx context.Context, topics ...string) (wake <-chan struct{}, cancel func()) {
+	topics = heard(ctx, topics)
 	s := &subscription{wake: make(chan struct{}, 1)}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -82,7 +82,7 @@ func (r *Redis) receive(ctx context.Context) {
 				r.local.wakeAll()
 			}
 			if m, ok := message.(*redis.Message); ok {
-				r.local.Publish(ctx, m.Channel[len(prefix):])
+				r.local.wake(m.Channel[len(prefix):])
 			}
 		}
 	}

@@ -77,12 +77,16 @@ func NewRedis(ctx context.Context, url string, log *slog.Logger, options ...Opti
 
 // Publish wakes everybody who waits for the topic, on this replica at once and on the others by way of Redis. It never blocks.
 func (r *Redis) Publish(ctx context.Context, topic string) {
-	r.local.Publish(ctx, topic)
+	if !admitted(ctx, topic) {
+		return
+	}
+	r.local.wake(topic)
 	r.out.add(topic)
 }
 
 // Subscribe is as Local.Subscribe. Redis learns of the topics before it returns when it can be reached.
 func (r *Redis) Subscribe(ctx context.Context, topics ...string) (wake <-chan struct{}, cancel func()) {
+	topics = heard(ctx, topics)
 	wake, cancelLocal := r.local.Subscribe(ctx, topics...)
 	told := r.changed(topics)
 	if !r.away.Load() {

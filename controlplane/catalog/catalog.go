@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
@@ -56,6 +57,15 @@ type Store interface {
 	Policy(ctx context.Context, name string) (workflow.Record, error)
 	// ApplyPolicy creates the readiness policy or makes a new revision when the digest differs.
 	ApplyPolicy(ctx context.Context, p workflow.Record, team string) (rec workflow.Record, created, changed bool, err error)
+	Places
+}
+
+// Places keeps environments for the viewer of the context.
+type Places interface {
+	Clusters(ctx context.Context) ([]cluster.Cluster, error)
+	Environments(ctx context.Context) ([]cluster.Environment, error)
+	// ApplyEnvironment creates the environment, or changes it when the digest differs.
+	ApplyEnvironment(ctx context.Context, e cluster.Environment) (stored cluster.Environment, created, changed bool, err error)
 }
 
 // Catalog applies documents. It holds no state of its own.
@@ -77,6 +87,7 @@ type Request struct {
 // Applied is what became of it. The record has no source.
 type Applied struct {
 	Record  workflow.Record
+	Place   *cluster.Environment // of an environment, which has no record
 	Params  workflow.Params
 	Outcome Outcome
 }
@@ -84,8 +95,11 @@ type Applied struct {
 // Apply checks a document and, unless it is a dry run, stores it. Errors are faults: Invalid with every fault in Places, Unsupported
 // for what this version cannot execute.
 func (c *Catalog) Apply(ctx context.Context, r Request) (Applied, error) {
-	if read := parse.Read([]byte(r.Source)); read.Kind == document.ReadinessPolicyKind {
+	switch read := parse.Read([]byte(r.Source)); read.Kind {
+	case document.ReadinessPolicyKind:
 		return c.applyPolicy(ctx, r, read)
+	case document.EnvironmentKind:
+		return c.applyEnvironment(ctx, r, read)
 	}
 	doc, err := workflow.Load(r.File, []byte(r.Source))
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/seatrial/seatrial/controlplane/catalog"
+	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
@@ -21,6 +22,23 @@ type memory struct {
 	conflicts int // how many times applying is told to try again
 	checked   []workflow.Ref
 	users     []workflow.Ref
+	clusters  []cluster.Cluster
+	places    []cluster.Environment
+}
+
+func (m *memory) Clusters(context.Context) ([]cluster.Cluster, error) { return m.clusters, nil }
+
+func (m *memory) Environments(context.Context) ([]cluster.Environment, error) { return m.places, nil }
+
+func (m *memory) ApplyEnvironment(_ context.Context, e cluster.Environment) (cluster.Environment, bool, bool, error) {
+	for i, known := range m.places {
+		if known.Name == e.Name {
+			m.places[i] = e
+			return e, false, known.Digest != e.Digest, nil
+		}
+	}
+	m.places = append(m.places, e)
+	return e, true, true, nil
 }
 
 func (m *memory) Workflow(_ context.Context, name string) (workflow.Record, error) {
@@ -165,7 +183,7 @@ func TestApply_Refused(t *testing.T) {
 	}{
 		"Missing":      {nil, shop, nil, false, fault.Invalid, `no template "base"`, "Apply base first", "what it uses has to be there"},
 		"PolicyRule":   {nil, strings.Replace(policy, "rules: []", "rules: [{id: r, kind: negative, expr: cell.nope == 0}]", 1), nil, false, fault.Invalid, "nope", "", "the rules of a policy are compiled"},
-		"PolicyTarget": {nil, strings.Replace(policy, "applications: [shop]", "applications: [shop], targets: [production]", 1), nil, false, fault.Unsupported, "targets is not supported yet", "", "nothing would heed it"},
+		"PolicyTarget": {nil, strings.Replace(policy, "applications: [shop]", "applications: [shop], targets: [Production!]", 1), nil, false, fault.Invalid, "Production!", "", "a target has a name as environments have"},
 		"PolicyFault":  {nil, strings.Replace(policy, "suites", "suite", 1), nil, false, fault.Invalid, "suite", "", "a policy is checked as all documents are"},
 		"NotYetThere":  {nil, "apiVersion: seatrial.dev/v1\nkind: Schedule\nmetadata: {name: s}\nspec: {cron: \"0 2 * * *\", workflows: [{name: a}]}\n", nil, false, fault.Unsupported, "not supported yet", "", "no other kind can be applied"},
 		"Breaks":       {[]string{base, shop}, renamed, nil, false, fault.Invalid, "breaks workflow shop", "Change shop in the same command", "others rely on it"},

@@ -22,6 +22,9 @@ func (c Cluster) Away(running bool) string {
 	switch {
 	case c.Connected:
 		return ""
+	case !c.RevokedAt.IsZero():
+		return fmt.Sprintf("The right of the agent of cluster %s was taken away%s. Enroll the cluster again with `seatrial cluster enroll %s`, or cancel the test.",
+			c.Name, c.because(), c.Name)
 	case !c.Enrolled:
 		return fmt.Sprintf("No agent has connected for cluster %s yet: install it with the command that `seatrial cluster enroll %s` prints.", c.Name, c.Name)
 	case running:
@@ -37,6 +40,14 @@ func (c Cluster) Away(running bool) string {
 func (c Cluster) GaveUp(reason string) string {
 	return fmt.Sprintf("%s The agent of cluster %s is offline since %s, so the test was ended without it. "+
 		"What still runs there is stopped when the agent is back.", reason, c.Name, c.lastSeen())
+}
+
+// because returns why the agent was revoked, as the end of a sentence.
+func (c Cluster) because() string {
+	if c.RevokedReason == "" {
+		return ""
+	}
+	return " (" + c.RevokedReason + ")"
 }
 
 func (c Cluster) lastSeen() string { return c.silentSince().UTC().Format(time.DateTime + " UTC") }

@@ -3,6 +3,9 @@
 package cluster
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,6 +31,11 @@ type Cluster struct {
 	KubernetesVersion string
 	RunnerDelivery    string // "image-volume" or "init-copy"
 	Namespaces        []string
+	Rules             []string  // what its agent allows of a test's pod, a sentence each
+	KeySince          time.Time // when the key of its agent was registered; zero when nobody knows
+	RotationAsked     bool      // a person wants its agent to take another key
+	RevokedAt         time.Time // when the right of its agent was taken away; zero while it holds
+	RevokedReason     string
 	CreatedAt         time.Time
 }
 
@@ -45,15 +53,59 @@ type Environment struct {
 	ClusterName string
 	Namespace   string
 	Team        string // that owns it; empty when none does, and when it is not asked for
+	Labels      map[string]string // as its document says; see Selectable
+	Tier        string            // how near to production it is; empty when nobody says
+	Description string
+	Digest      string // of its document; empty for one that no document describes
+	Source      string // the document; empty without one
+	UpdatedAt   time.Time
+}
+
+// tierLabel is the label by which an environment is selected that has a tier.
+const tierLabel = "tier"
+
+// Selectable returns the labels by which workflows select the environment: its own, and its tier as the label "tier".
+func (e Environment) Selectable() map[string]string {
+	out := make(map[string]string, len(e.Labels)+1)
+	if e.Tier != "" {
+		out[tierLabel] = e.Tier
+	}
+	maps.Copy(out, e.Labels)
+	return out
+}
+
+// Selected returns the environments that have all of some labels, in their order.
+func Selected(all []Environment, labels map[string]string) []Environment {
+	return slices.DeleteFunc(slices.Clone(all), func(e Environment) bool {
+		has := e.Selectable()
+		for name, value := range labels {
+			if got, ok := has[name]; !ok || got != value {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// Words writes labels for people, sorted: "region=eu, tier=staging".
+func Words(labels map[string]string) string {
+	parts := make([]string, 0, len(labels))
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		parts = append(parts, name+"="+labels[name])
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Identity is what is needed to check an agent's credential.
 type Identity struct {
-	Cluster      ID
-	Organization uuid.UUID
-	Name         string
-	PublicKey    []byte // Ed25519, 32 bytes
-	Revoked      bool
+	Cluster       ID
+	Organization  uuid.UUID
+	Name          string
+	PublicKey     []byte // Ed25519, 32 bytes
+	NextKey       []byte // a second key that is as good, until it is used and takes the other's place; nil without one
+	RotationAsked bool   // a person wants the agent to take another key
+	Revoked       bool
+	RevokedReason string
 }
 
 // Hello is what an agent says of itself when a session opens.
@@ -62,7 +114,8 @@ type Hello struct {
 	KubernetesVersion string
 	RunnerDelivery    string
 	Namespaces        []string
-	Gateway           string // id of the replica that holds the session
+	Rules             []string // see Cluster.Rules
+	Gateway           string   // id of the replica that holds the session
 }
 
 // CommandKind is what a command asks for.

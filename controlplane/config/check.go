@@ -29,6 +29,14 @@ func (c *Config) check() (faults []error) {
 		fault("--listen: plaintext on %s would send passwords and tokens readable over the network: give --tls-cert and --tls-key, "+
 			"or --insecure-http when something in front of it speaks TLS", c.Listen)
 	}
+	if c.EncryptionKeyFile != "" && c.EncryptionKeys != "" {
+		fault("--encryption-key-file and --encryption-keys exclude one another")
+	}
+	for _, text := range c.TrustedProxies {
+		if _, err := network(text); err != nil {
+			fault("--trusted-proxies: %q is neither a network such as 10.0.0.0/8 nor an address", text)
+		}
+	}
 	if (c.AgentCert == "") != (c.AgentKey == "") {
 		fault("--agent-tls-cert and --agent-tls-key belong together")
 	}
@@ -37,6 +45,9 @@ func (c *Config) check() (faults []error) {
 	}
 	if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Path != "" {
 		fault("--public-url: %q is not of the form https://host", c.PublicURL)
+	}
+	if c.DatabaseSystem != "" && !strings.HasPrefix(c.Database, "postgres") {
+		fault("--database-system is of use when --database is a PostgreSQL only")
 	}
 	if (c.S3.Endpoint == "") != (c.S3.Bucket == "") {
 		fault("--s3-endpoint and --s3-bucket belong together")
@@ -59,6 +70,9 @@ func (c *Config) check() (faults []error) {
 		if n < 0 {
 			fault("--%s: %d is below zero; 0 means without limit", flag, n)
 		}
+	}
+	if _, err := c.Outbound(); err != nil {
+		faults = append(faults, err)
 	}
 	if c.KeepResults != 0 && c.KeepResults < leastResults {
 		fault("--keep-results: %d days are fewer than %d, by which tests are judged and releases find what ran before; 0 keeps all", c.KeepResults, leastResults)

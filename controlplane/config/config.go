@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/seatrial/seatrial/controlplane/outbound"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 )
 
@@ -26,8 +28,10 @@ type Config struct {
 	Listen       string // HTTP: pages and API
 	TLSCert      string
 	TLSKey       string
-	InsecureHTTP bool   // plaintext on an address that others can reach
-	PublicURL    string // address that people use
+	InsecureHTTP bool // plaintext on an address that others can reach
+	// TrustedProxies are the networks of proxies whose word on the address of a client is taken.
+	TrustedProxies []string
+	PublicURL      string // address that people use
 
 	AgentListen  string // gRPC for agents, always TLS
 	AgentAddress string // host:port that clusters dial
@@ -36,12 +40,18 @@ type Config struct {
 	AgentCA      string // PEM file that agents must trust beside it; empty when publicly trusted
 	AgentChart   string // where the agent's chart is, for the command that people are shown
 
-	Database string // sqlite:PATH or postgres://…
-	Redis    string // empty for one replica
-	S3       S3     // empty for files in the data directory
+	Database       string // sqlite:PATH or postgres://…
+	DatabaseSystem string // postgres://… of the owner of the tables; empty when Database is that
+	Redis          string // empty for one replica
+	S3             S3     // empty for files in the data directory
 
 	AdminEmail    string // of the first start
 	AdminPassword string // empty: made up and printed once
+
+	OutboundAllow     []string // networks (CIDR) that requests on behalf of organizations may reach although they are not of the public internet
+	OutboundProxy     string   // URL of the proxy for such requests; empty for none
+	EncryptionKeyFile string   // of stored secrets; empty for one in the data directory
+	EncryptionKeys    string   // instead of the file, for those who keep secrets in the environment
 
 	KeepResults int // days that test results are kept which are no evidence for a release; 0 for all time
 
@@ -99,9 +109,22 @@ func Parse(args []string, env func(string) (string, bool), version string, out i
 	return c, errors.Join(append(faults, c.check()...)...)
 }
 
+// Flags returns a configuration and the flags that fill it, for commands beside the server's. Once they are parsed, call Finish.
+func Flags() (*Config, *pflag.FlagSet) {
+	c := &Config{}
+	return c, c.flags()
+}
+
+// Finish reads from the environment what no flag said, completes what is left out and checks the whole.
+func (c *Config) Finish(flags *pflag.FlagSet, env func(string) (string, bool)) error {
+	faults := fromEnvironment(flags, env)
+	c.complete()
+	return errors.Join(append(faults, c.check()...)...)
+}
+
 func usage(flags *pflag.FlagSet, out io.Writer) {
 	_, _ = fmt.Fprint(out, "seatrial-controlplane runs tests on Kubernetes clusters: pages, API and the agents' port.\n\n",
-		"It works without any flag. Each flag can be given as ", envPrefix, "<FLAG_NAME> in the environment as well.\n\n", flags.FlagUsages())
+		"It works without any flag. Commands for its operator: org, member, rotate-keys; each has --help. Each flag can be given as ", envPrefix, "<FLAG_NAME> in the environment as well.\n\n", flags.FlagUsages())
 }
 
 // fromEnvironment sets the flags that were not given from the environment.
@@ -133,6 +156,7 @@ func (c *Config) flags() *pflag.FlagSet {
 	f.StringVar(&c.TLSCert, "tls-cert", "", "certificate file for pages and API (PEM)")
 	f.StringVar(&c.TLSKey, "tls-key", "", "key file for pages and API (PEM)")
 	f.BoolVar(&c.InsecureHTTP, "insecure-http", false, "allow plaintext on an address that others can reach, such as behind an Ingress")
+	f.StringSliceVar(&c.TrustedProxies, "trusted-proxies", nil, "networks of proxies, such as 10.0.0.0/8, whose X-Forwarded-For says where people come from (default: none)")
 	f.StringVar(&c.PublicURL, "public-url", "", "address that people use (default: that of --listen)")
 	f.StringVar(&c.AgentListen, "agent-listen", ":9443", "address of the agents' port, always TLS")
 	f.StringVar(&c.AgentAddress, "agent-address", "", "host:port that clusters dial (default: this machine's first address and the agents' port)")
@@ -141,6 +165,8 @@ func (c *Config) flags() *pflag.FlagSet {
 	f.StringVar(&c.AgentCA, "agent-tls-ca", "", "file of the authority that agents must trust for --agent-tls-cert; none when publicly trusted")
 	f.StringVar(&c.AgentChart, "agent-chart", "./charts/agent", "path or address of the agent's Helm chart, for the install command that people are shown")
 	f.StringVar(&c.Database, "database", "", "sqlite:PATH or postgres://… (default: a SQLite file in the data folder)")
+	f.StringVar(&c.DatabaseSystem, "database-system", "", "postgres://… as the owner of the tables, for migrations and work across organizations; "+
+		"then --database may be of a role that the database itself keeps within one organization at a time (default: --database does all)")
 	f.StringVar(&c.Redis, "redis", "", "redis://… for hints between replicas (default: none, for one replica)")
 	f.StringVar(&c.S3.Endpoint, "s3-endpoint", "", "host:port of an S3 object store for reports and artifacts (default: files in the data folder)")
 	f.StringVar(&c.S3.Bucket, "s3-bucket", "", "bucket in the object store")
@@ -155,6 +181,10 @@ func (c *Config) flags() *pflag.FlagSet {
 	f.Int64Var(&c.Quota.LogBytes, "quota-log-bytes", 0, "bytes of logs of an organization a day; beyond them no run begins")
 	f.Int64Var(&c.Quota.Clusters, "quota-clusters", 0, "clusters that an organization may enroll")
 	f.Int64Var(&c.Quota.Calls, "quota-api-calls", 0, "calls of the API that an organization may make a minute, with each replica")
+	f.StringSliceVar(&c.OutboundAllow, "outbound-allow", nil, "networks (CIDR) that webhooks and the like may reach although they are private, such as that of your git host")
+	f.StringVar(&c.OutboundProxy, "outbound-proxy", "", "http://… of a proxy for webhooks and the like, which then has to refuse private addresses (default: none; the environment is not asked)")
+	f.StringVar(&c.EncryptionKeyFile, "encryption-key-file", "", "file of the keys that stored secrets are encrypted with, the newest first, each as ID:BASE64 (default: one in the data folder, made at the first start)")
+	f.StringVar(&c.EncryptionKeys, "encryption-keys", "", "such keys themselves, separated by commas; for the environment only")
 	f.IntVar(&c.KeepResults, "keep-results", 400, "days that test results are kept; those that are evidence for a release stay; 0 keeps all")
 	f.StringVar(&c.MetricsListen, "metrics-listen", "", "address of /metrics (default: on --listen when that is loopback, else none)")
 	f.StringVar(&c.OTLPEndpoint, "otlp-endpoint", "", "URL of an OpenTelemetry collector (gRPC) for traces")
@@ -218,9 +248,50 @@ func reachable() string {
 	return hostname()
 }
 
+// Trusted returns the networks of trusted proxies. What is no network was refused before.
+func (c *Config) Trusted() []netip.Prefix {
+	var out []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		if p, err := network(text); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// network reads a network, or an address, which is one of its own.
+func network(text string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(text)
+	return p.Masked(), err //nolint:wrapcheck // the caller names the flag
+}
+
 // Level returns the level to log at.
 func (c *Config) Level() (slog.Level, error) {
 	var l slog.Level
 	err := l.UnmarshalText([]byte(c.LogLevel))
 	return l, err //nolint:wrapcheck // the caller names the flag
+}
+
+// Outbound returns the rules of requests that the control plane makes on behalf of organizations. Parse has checked them.
+func (c Config) Outbound() (outbound.Options, error) {
+	o := outbound.Options{}
+	for _, text := range c.OutboundAllow {
+		network, err := netip.ParsePrefix(strings.TrimSpace(text))
+		if err != nil || network != network.Masked() {
+			return o, fmt.Errorf("--outbound-allow: %q is not a network such as 10.1.0.0/16", text)
+		}
+		o.Allow = append(o.Allow, network)
+	}
+	if c.OutboundProxy == "" {
+		return o, nil
+	}
+	u, err := url.Parse(c.OutboundProxy)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return o, fmt.Errorf("--outbound-proxy: %q is not of the form http://host:port", c.OutboundProxy)
+	}
+	o.Proxy = u
+	return o, nil
 }

@@ -61,10 +61,14 @@ func TestParse_Faults(t *testing.T) {
 		"HalfAgentTLS": {[]string{"--agent-tls-key", "k"}, nil, []string{"--agent-tls-cert"}, "a key without a certificate"},
 		"NoPort":       {[]string{"--agent-listen", "here"}, nil, []string{"--agent-listen", "host:port"}, "not an address"},
 		"NoHost":       {[]string{"--agent-address", ":9443"}, nil, []string{"--agent-address"}, "agents cannot dial it"},
+		"System":       {[]string{"--database-system", "postgres://owner@db/seatrial"}, nil, []string{"--database-system", "--database"}, "SQLite has no roles"},
+		"Network":      {[]string{"--outbound-allow", "10.0.0.0/8,10.1.2.3/8"}, nil, []string{"--outbound-allow", "10.1.2.3/8"}, "a network with bits of a host is a mistake"},
+		"Proxy":        {[]string{"--outbound-proxy", "proxy:3128"}, nil, []string{"--outbound-proxy", "http://"}, "no scheme"},
 		"Bucket":       {[]string{"--s3-bucket", "b"}, nil, []string{"--s3-endpoint"}, "a bucket of nothing"},
 		"KeepResults":  {[]string{"--keep-results", "7"}, nil, []string{"--keep-results", "30"}, "histories would be too short to judge"},
 		"KeepNegative": {[]string{"--keep-results", "-1"}, nil, []string{"--keep-results"}, "no time"},
 		"URL":          {[]string{"--public-url", "seatrial.test"}, nil, []string{"--public-url"}, "not an address of a site"},
+		"Proxies":      {[]string{"--trusted-proxies", "10.0.0.0/8,ingress"}, nil, []string{"--trusted-proxies", "ingress"}, "not a network"},
 		"Stray":        {[]string{"serve"}, nil, []string{"serve"}, "no commands"},
 		"Unknown":      {[]string{"--colour"}, nil, []string{"--colour", "--help"}, "a typing mistake"},
 		"Environment":  {nil, map[string]string{"SEATRIAL_DRAIN": "soon"}, []string{"SEATRIAL_DRAIN"}, "names the variable"},
@@ -88,6 +92,18 @@ func TestParse_Faults(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestConfig_Outbound(t *testing.T) {
+	t.Parallel()
+	c, err := parse(t, map[string]string{"SEATRIAL_OUTBOUND_ALLOW": "10.1.0.0/16, fd00:1::/32", "SEATRIAL_OUTBOUND_PROXY": "http://proxy:3128"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := c.Outbound()
+	if err != nil || len(o.Allow) != 2 || o.Allow[1].String() != "fd00:1::/32" || o.Proxy.Host != "proxy:3128" {
+		t.Errorf("%+v, %v", o, err)
 	}
 }
 

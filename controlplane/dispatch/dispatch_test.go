@@ -9,7 +9,9 @@ import (
 	"errors"
 	"flag"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -140,6 +142,15 @@ func (m *memory) TemplatesNamed(_ context.Context, names []string) (out []workfl
 		}
 	}
 	return out, nil
+}
+
+func (m *memory) Environments(context.Context) (all []cluster.Environment, err error) {
+	for _, name := range slices.Sorted(maps.Keys(m.environments)) {
+		if name != "" {
+			all = append(all, m.environments[name])
+		}
+	}
+	return all, nil
 }
 
 func (m *memory) Environment(_ context.Context, name string) (cluster.Environment, error) {
@@ -284,7 +295,7 @@ func TestDispatcher_Start(t *testing.T) {
 	if stored.RevisionID != id(0xf) || len(stored.Runs) != 1 || stored.MaxParallel != 0 || stored.FailFast {
 		t.Fatalf("stored %+v", stored)
 	}
-	if r := stored.Runs[0]; r.ID != id(2) || r.AttemptID != id(3) || r.Environment != b.env || r.Name != "" {
+	if r := stored.Runs[0]; r.ID != id(2) || r.AttemptID != id(3) || r.Environment.ID != b.env.ID || r.Name != "" {
 		t.Errorf("stored run %+v", r)
 	}
 	assignment(t, stored.Runs[0])

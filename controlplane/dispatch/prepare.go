@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -123,9 +124,12 @@ func (d *Dispatcher) document(ctx context.Context, record workflow.Record) (*wor
 	return doc, templates, nil
 }
 
-// places returns the environments to run in: those asked for, else those of the workflow, else the only one there is.
+// places returns the environments to run in: those asked for, else those that the workflow names or selects, else the only one there is.
 func (d *Dispatcher) places(ctx context.Context, doc *workflow.Document, asked []string) ([]cluster.Environment, error) {
 	names := asked
+	if e := doc.Spec.Environments; len(names) == 0 && e != nil && len(e.Select) > 0 {
+		return d.selected(ctx, e.Select)
+	}
 	if len(names) == 0 && doc.Spec.Environments != nil {
 		names = doc.Spec.Environments.Names
 	}
@@ -144,6 +148,32 @@ func (d *Dispatcher) places(ctx context.Context, doc *workflow.Document, asked [
 		places = append(places, env)
 	}
 	return places, nil
+}
+
+// maxNames is how many environments a message lists.
+const maxNames = 10
+
+// selected returns the environments with all of some labels.
+func (d *Dispatcher) selected(ctx context.Context, labels map[string]string) ([]cluster.Environment, error) {
+	all, err := d.store.Environments(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load environments: %w", err)
+	}
+	if found := cluster.Selected(all, labels); len(found) > 0 {
+		return found, nil
+	}
+	none := fault.New(fault.NotFound, "no environment has the labels %s", cluster.Words(labels)).WithField("spec.environments.select")
+	if len(all) == 0 {
+		return nil, none.WithHint("Enroll a cluster with: seatrial cluster enroll NAME.")
+	}
+	parts := make([]string, 0, maxNames+1)
+	for _, e := range all[:min(len(all), maxNames)] {
+		parts = append(parts, fmt.Sprintf("%s (%s)", e.Name, or(cluster.Words(e.Selectable()), "no labels")))
+	}
+	if len(all) > maxNames {
+		parts = append(parts, fmt.Sprintf("and %d more", len(all)-maxNames))
+	}
+	return nil, none.WithHint("There are: %s. Give one of them the labels with a document of kind Environment, or name where to run.", strings.Join(parts, ", "))
 }
 
 // runs expands the workflow and compiles each of its runs.

@@ -3,6 +3,7 @@ package dispatch_test
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -119,6 +120,60 @@ func TestDispatcher_Start_Places(t *testing.T) {
 			}
 			if !slices.Equal(got, tc.want) {
 				t.Errorf("in %v, want %v: %s", got, tc.want, tc.reason)
+			}
+		})
+	}
+}
+
+// TestDispatcher_Start_Selected holds that a workflow runs wherever the labels are that it selects, as they are then.
+func TestDispatcher_Start_Selected(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		says   string // of the environments
+		asked  []string
+		want   []string
+		kind   fault.Kind
+		hint   string
+		reason string
+	}{
+		"Each":    {"{select: {tier: test}}", nil, []string{"canary", "staging"}, "", "", "every place that has them"},
+		"Exact":   {"{select: {tier: test, region: eu}}", nil, []string{"staging"}, "", "", "all labels count"},
+		"Any":     {"{select: {tier: test}, mode: any}", nil, []string{"canary", "staging"}, "", "", "where there is least to do, run by run"},
+		"AnyOne":  {"{select: {region: eu}, mode: any}", nil, []string{"staging"}, "", "", "one place will do when it is the only one"},
+		"AsAsked": {"{select: {region: eu}}", []string{"canary"}, []string{"canary"}, "", "", "who runs it decides"},
+		"None":    {"{select: {region: moon}}", nil, nil, fault.NotFound, "canary (tier=test), staging (region=eu, tier=test)", "nobody takes nothing for everything"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setupMany(t)
+			record := b.store.workflows["many"]
+			record.Source = regexp.MustCompile(`(?m)^  environments: .*$`).ReplaceAllString(many, "  environments: "+tc.says)
+			b.store.workflows["many"] = record
+			delete(b.store.environments, "")
+			for name, labels := range map[string]map[string]string{"staging": {"region": "eu"}, "canary": nil} {
+				e := b.store.environments[name]
+				e.Labels, e.Tier = labels, "test"
+				b.store.environments[name] = e
+			}
+			_, _, err := b.Start(as(t, tenant.ScopeRun), execution.Request{Workflow: "many", Environments: tc.asked})
+			if tc.kind != "" {
+				var f *fault.Error
+				if !errors.As(err, &f) || f.Kind != tc.kind || f.Field != "spec.environments.select" || !strings.Contains(f.Hint, tc.hint) || len(b.store.created) != 0 {
+					t.Errorf("%s: %v", tc.reason, f)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, r := range b.store.created[0].Runs {
+				if !slices.Contains(got, r.Environment.Name) {
+					got = append(got, r.Environment.Name)
+				}
+			}
+			if slices.Sort(got); !slices.Equal(got, tc.want) {
+				t.Errorf("%s: in %v, want %v", tc.reason, got, tc.want)
 			}
 		})
 	}

@@ -52,6 +52,8 @@ type Catalog interface {
 	// Environment returns an environment by name; an empty name means the only one there is. fault.NotFound, or fault.Invalid
 	// with the names to choose from as hint.
 	Environment(ctx context.Context, name string) (cluster.Environment, error)
+	// Environments lists all by name.
+	Environments(ctx context.Context) ([]cluster.Environment, error)
 	// Loads returns how much clusters have to do.
 	Loads(ctx context.Context, clusters []cluster.ID) (map[cluster.ID]cluster.Load, error)
 	// TestDurations returns how long the tests of each file of a workflow usually took together, by the path that reports gave it.

@@ -150,7 +150,11 @@ type FileKind string
 const (
 	FileReport   FileKind = "report"
 	FileArtifact FileKind = "artifact"
+	FileMetrics  FileKind = "metrics" // what a step has used over time, see package usage
 )
+
+// Zstandard is how the stored bytes of a file may be compressed.
+const Zstandard = "zstd"
 
 // File is a report or artifact of an attempt. Blob is its key in the blob store.
 type File struct {
@@ -160,15 +164,26 @@ type File struct {
 	Step        int
 	Kind        FileKind
 	Path        string // relative to the workspace, slash-separated
-	Size        int64
-	SHA256      string // hex
+	Size        int64  // of the file itself, however it is stored
+	SHA256      string // of the file itself, hex
 	ContentType string
+	Encoding    string // of the stored bytes: Zstandard, or empty when they are the file; the next two are empty then
+	StoredSize  int64
+	StoredSum   string // SHA-256, hex
 	Format      string // reports: as the workflow names it; "auto" only while no content has told it
 	Grade       string // reports: consistent, lossy, contradictory, unreadable; saved without, read with what the exit code of the step says
 	GradeReason string
 	Bad         int64 // reports, not filled when read: failures it accounts for, listed or stood for by a synthetic case
 	Blob        string
 	CreatedAt   time.Time
+}
+
+// Stored returns how many bytes the store has of the file, and their digest.
+func (f File) Stored() (size int64, digest string) {
+	if f.Encoding == "" {
+		return f.Size, f.SHA256
+	}
+	return f.StoredSize, f.StoredSum
 }
 
 // TestResult is the outcome of one test case in one attempt.

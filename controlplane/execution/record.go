@@ -76,6 +76,9 @@ type Run struct {
 	Attempts    []Attempt
 }
 
+// Late is how long the reports of an attempt are waited for after its end. Then it speaks with what is there.
+const Late = 10 * time.Minute
+
 // Attempt is one try of a run: one Job.
 type Attempt struct {
 	ID         AttemptID
@@ -108,6 +111,17 @@ type Step struct {
 	Execute    *Execute            // nil for a step that runs a command or waits for a person; not filled when read
 	Params     []map[string]string // in a report: what each callee is given, once the step asks for them; nil before
 	Calls      []Call              // when read: the executions that it has asked for, in order
+	Usage      *Usage              // nil until it has ended, and when it was not measured
+}
+
+// Usage is what a step has used in all.
+type Usage struct {
+	CPU        time.Duration `json:"cpu"`       // of all its processes
+	Throttled  time.Duration `json:"throttled"` // how long they had to wait because of the CPU limit
+	MemoryPeak int64         `json:"memoryPeak"`
+	Read       int64         `json:"read"` // bytes from and to block devices
+	Written    int64         `json:"written"`
+	Note       string        `json:"note,omitempty"` // what could not be measured, for a person
 }
 
 // Failed reports whether an attempt with such a step has not passed.

@@ -44,7 +44,7 @@ type Comparison struct {
 }
 
 // Compare says what is different between two executions. It is fault.NotFound when either is not there, or nothing before was green,
-// fault.Conflict while one of them runs, and fault.Exhausted when they have too many tests.
+// fault.Conflict while one of them runs or its reports arrive, or when results are no longer kept, and fault.Exhausted when they have too many tests.
 func (s *Service) Compare(ctx context.Context, q Question) (c Comparison, err error) {
 	c = Comparison{Environment: q.Environment, LastGreen: q.Base == uuid.Nil}
 	if c.After, err = s.ended(ctx, q.Execution); err != nil {
@@ -87,22 +87,45 @@ func (s *Service) ended(ctx context.Context, id execution.ID) (execution.Executi
 		return e, fault.New(fault.Conflict, "the execution %s has not ended", id).
 			WithHint("Compare it when it has: until then nobody knows which tests are absent.")
 	}
+	if s.arriving(e) {
+		return e, fault.New(fault.Conflict, "not all reports of the execution %s have arrived", id).
+			WithHint("Compare it in some minutes: until then nobody knows which tests are absent.")
+	}
 	return e, nil
+}
+
+// arriving reports whether an execution that has ended may still say something. What a lost attempt says no longer counts.
+func (s *Service) arriving(e execution.Execution) bool {
+	for _, r := range e.Runs {
+		if len(r.Attempts) == 0 {
+			continue
+		}
+		last := r.Attempts[len(r.Attempts)-1]
+		if !last.Delivered && !last.FinishedAt.IsZero() && s.clock().Sub(last.FinishedAt) < execution.Late {
+			return true
+		}
+	}
+	return false
 }
 
 // lastGreen finds the last execution of the workflow before another that passed wherever that ran.
 func (s *Service) lastGreen(ctx context.Context, e execution.Execution, places map[compare.Place]bool, environment string) (execution.ID, error) {
-	before := e.ID
-	for range maxPast / pastPage {
+	before, looked, gone := e.ID, 0, 0
+	for looked < maxPast {
 		list, err := s.store.Past(ctx, e.Workflow, before, pastPage)
 		if err != nil {
 			return uuid.Nil, fmt.Errorf("look for the last green execution: %w", err)
 		}
 		for _, past := range list {
-			if compare.Green(past, places) {
-				return past.ID, nil
+			looked, before = looked+1, past.ID
+			if !past.Status.Terminal() || !compare.Green(past, places) {
+				continue
 			}
-			before = past.ID
+			kept, err := s.kept(ctx, past)
+			if err != nil || kept {
+				return past.ID, err
+			}
+			gone++
 		}
 		if len(list) < pastPage {
 			break
@@ -112,14 +135,36 @@ func (s *Service) lastGreen(ctx context.Context, e execution.Execution, places m
 	if environment != "" {
 		where = "in " + environment
 	}
-	return uuid.Nil, fault.New(fault.NotFound, "none of the last %d executions of %s before it has passed %s", maxPast, e.Workflow, where).
-		WithField("base").WithHint("Name the execution to compare it with.")
+	kind, none := fault.NotFound, fmt.Sprintf("none of the last %d executions of %s before it has passed %s", looked, e.Workflow, where)
+	switch {
+	case looked == 0:
+		none = fmt.Sprintf("there is no execution of %s before it", e.Workflow)
+	case gone > 0:
+		kind, none = fault.Conflict, fmt.Sprintf("of the last %d executions of %s before it, the results of those that passed %s are no longer kept", looked, e.Workflow, where)
+	}
+	return uuid.Nil, fault.New(kind, "%s", none).WithField("base").WithHint("Name the execution to compare it with.")
+}
+
+// kept reports whether the results of an execution are still there, if it had any.
+func (s *Service) kept(ctx context.Context, e execution.Execution) (bool, error) {
+	if e.Tests.Total == 0 {
+		return true, nil
+	}
+	some, err := s.store.Cases(ctx, e.ID, 1)
+	if err != nil {
+		return false, fmt.Errorf("look for the results of execution %s: %w", e.ID, err)
+	}
+	return len(some) > 0, nil
 }
 
 func (s *Service) compare(ctx context.Context, c *Comparison, before, after compare.Side) (err error) {
 	for _, side := range []*compare.Side{&before, &after} {
 		if side.Cases, err = s.store.Cases(ctx, side.Execution.ID, maxCases+1); err != nil {
 			return fmt.Errorf("read the results of execution %s: %w", side.Execution.ID, err)
+		}
+		if len(side.Cases) == 0 && side.Execution.Tests.Total > 0 {
+			return fault.New(fault.Conflict, "the results of the execution %s are no longer kept", side.Execution.ID).
+				WithHint("Compare executions whose results are. Those that are evidence for a release are kept for longer.")
 		}
 		if len(side.Cases) > maxCases {
 			return fault.New(fault.Exhausted, "the execution %s has more than %d results, which are too many to compare", side.Execution.ID, maxCases).

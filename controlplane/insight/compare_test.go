@@ -3,6 +3,7 @@ package insight_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,7 +67,8 @@ func (w *world) ran(outcome results.Outcome, took time.Duration, status executio
 	e := execution.Execution{ID: uuid.New(), Workflow: "smoke", Status: status}
 	for _, name := range environments {
 		id := uuid.New()
-		e.Runs = append(e.Runs, execution.Run{Environment: name, Status: status, Attempts: []execution.Attempt{{ID: id}}})
+		e.Runs = append(e.Runs, execution.Run{Environment: name, Status: status, Attempts: []execution.Attempt{{ID: id, Delivered: true}}})
+		e.Tests.Total++
 		w.cases[e.ID] = append(w.cases[e.ID], compare.Case{ID: uuid.New(), Attempt: id, Key: "k", Title: "pays", Outcome: outcome, Duration: took})
 	}
 	w.list = append(w.list, e)
@@ -112,6 +114,15 @@ func TestService_Compare_Faults(t *testing.T) {
 	running := w.ran(results.Passed, 0, execution.Running, "eu")
 	big := w.ran(results.Passed, 0, execution.Passed, "eu")
 	w.cases[big] = slices.Repeat(w.cases[big], 300_000)
+	swept := w.ran(results.Failed, 0, execution.Failed, "eu")
+	delete(w.cases, swept)
+	arriving := func(status execution.Status, since time.Duration) execution.ID {
+		id := w.ran(results.Failed, 0, status, "eu")
+		last := &w.list[len(w.list)-1].Runs[0].Attempts[0]
+		last.Delivered, last.FinishedAt = false, now().Add(-since)
+		return id
+	}
+	early, late := arriving(execution.Failed, time.Minute), arriving(execution.Failed, time.Hour)
 	for name, tc := range map[string]struct {
 		q    insight.Question
 		want fault.Kind
@@ -123,9 +134,42 @@ func TestService_Compare_Faults(t *testing.T) {
 		"BaseRunning": {insight.Question{Execution: red, Base: running}, fault.Conflict},
 		"Elsewhere":   {insight.Question{Execution: red, Environment: "moon"}, fault.Invalid},
 		"TooMany":     {insight.Question{Execution: red, Base: big}, fault.Exhausted},
+		"Swept":       {insight.Question{Execution: swept, Base: red}, fault.Conflict},
+		"BaseSwept":   {insight.Question{Execution: red, Base: swept}, fault.Conflict},
+		"Arriving":    {insight.Question{Execution: early, Base: red}, fault.Conflict},
+		"NeverCame":   {insight.Question{Execution: late, Base: red}, ""},
 	} {
-		if _, err := s.Compare(t.Context(), tc.q); !fault.Is(err, tc.want) {
+		if _, err := s.Compare(t.Context(), tc.q); tc.want == "" && err != nil || tc.want != "" && !fault.Is(err, tc.want) {
 			t.Errorf("%s: %v, want %s", name, err, tc.want)
+		}
+	}
+}
+
+// TestService_Compare_LastGreenKept proves that an execution is passed over that is not over elsewhere, or of which nothing is left.
+func TestService_Compare_LastGreenKept(t *testing.T) {
+	t.Parallel()
+	s, w := setup()
+	green := w.ran(results.Passed, 0, execution.Passed, "eu")
+	live := w.ran(results.Passed, 0, execution.Passed, "eu", "us")
+	w.list[1].Status, w.list[1].Runs[1].Status = execution.Running, execution.Running
+	swept := w.ran(results.Passed, 0, execution.Passed, "eu")
+	delete(w.cases, swept)
+	last := w.ran(results.Failed, 0, execution.Failed, "eu")
+	if c, err := s.Compare(t.Context(), insight.Question{Execution: last}); err != nil || c.Before.ID != green {
+		t.Errorf("%s, %v: want %s, not %s, which runs, or %s, which is gone", c.Before.ID, err, green, live, swept)
+	}
+	delete(w.cases, green)
+	if _, err := s.Compare(t.Context(), insight.Question{Execution: last}); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "no longer kept") {
+		t.Errorf("all are gone: %v", err)
+	}
+	for at, want := range []string{"no execution of smoke before", "the last 1 execution"} {
+		s, w := setup()
+		for range at {
+			w.ran(results.Failed, 0, execution.Failed, "eu")
+		}
+		_, err := s.Compare(t.Context(), insight.Question{Execution: w.ran(results.Failed, 0, execution.Failed, "eu")})
+		if !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), want) {
+			t.Errorf("after %d: %v, want %q", at, err, want)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/insight/coverage"
 	"github.com/seatrial/seatrial/controlplane/release/policy"
 	"github.com/seatrial/seatrial/controlplane/workflow"
@@ -28,8 +29,10 @@ type Catalog interface {
 	TemplatesNamed(ctx context.Context, names []string) ([]workflow.Record, error)
 	// Policies returns all readiness policies with their sources, by name.
 	Policies(ctx context.Context) ([]workflow.Record, error)
-	// EnvironmentNames returns all environments by name.
-	EnvironmentNames(ctx context.Context) ([]string, error)
+	// Suites returns all workflows by name, however many there are.
+	Suites(ctx context.Context) ([]policy.Workflow, error)
+	// Environments returns all environments by name.
+	Environments(ctx context.Context) ([]cluster.Environment, error)
 	// LastRuns returns the last run that gave a result of every workflow in every environment, of executions since a time.
 	LastRuns(ctx context.Context, since time.Time) ([]coverage.Last, error)
 }
@@ -41,6 +44,7 @@ type Coverage struct {
 	StaleDays  int
 	WindowDays int
 	Notes      []string // sentences on what could not be taken into account
+	Unresolved []string // policies of which nobody knows what they require, as a note says of each: what is required is not all known
 }
 
 // Coverage says where the catalog has not been run, or not for staleDays (0 for DefaultDays), or never well.
@@ -55,38 +59,66 @@ func (s *Service) Coverage(ctx context.Context, staleDays int) (c Coverage, err 
 	}
 	defer done()
 	c.StaleDays, c.WindowDays = days, coverWindow
-	records, err := s.store.Flows(ctx, maxFlows+1)
-	if err != nil {
-		return c, fmt.Errorf("read the catalog: %w", err)
-	}
-	if len(records) > maxFlows {
-		records = records[:maxFlows]
-		c.Notes = append(c.Notes, fmt.Sprintf("Only the first %d workflows by name are shown.", maxFlows))
-	}
-	environments, err := s.store.EnvironmentNames(ctx)
+	environments, err := s.store.Environments(ctx)
 	if err != nil {
 		return c, fmt.Errorf("read environments: %w", err)
 	}
+	names := namesOf(environments)
 	last, err := s.store.LastRuns(ctx, s.clock().Add(-coverWindow*24*time.Hour))
 	if err != nil {
 		return c, fmt.Errorf("read what ran last: %w", err)
 	}
-	required, notes, err := s.required(ctx, records, environments)
+	required, err := s.required(ctx, &c, names)
 	if err != nil {
 		return c, err
 	}
-	c.Notes = append(c.Notes, notes...)
-	library := s.library(ctx)
-	flows := make([]coverage.Flow, len(records))
-	for i, record := range records {
-		flows[i] = flowOf(record, library)
+	flows, err := s.flows(ctx, &c, environments, required)
+	if err != nil {
+		return c, err
 	}
-	c.Matrix = coverage.Of(flows, environments, last, required, fresh)
+	c.Matrix = coverage.Of(flows, names, last, required, fresh)
 	return c, nil
 }
 
+func namesOf(environments []cluster.Environment) []string {
+	names := make([]string, len(environments))
+	for i, e := range environments {
+		names[i] = e.Name
+	}
+	return names
+}
+
+// flows returns the rows of the matrix: workflows with where they run. Of those that are too many to show, there is what policies require.
+func (s *Service) flows(ctx context.Context, c *Coverage, environments []cluster.Environment, required map[coverage.Cell][]string) ([]coverage.Flow, error) {
+	records, err := s.store.Flows(ctx, maxFlows+1)
+	if err != nil {
+		return nil, fmt.Errorf("read the catalog: %w", err)
+	}
+	cut := len(records) > maxFlows
+	records = records[:min(len(records), maxFlows)]
+	library := s.library(ctx)
+	flows, shown := make([]coverage.Flow, 0, len(records)), map[string]bool{}
+	for _, record := range records {
+		flows, shown[record.Name] = append(flows, flowOf(record, library, environments)), true
+	}
+	if !cut {
+		return flows, nil
+	}
+	c.Notes = append(c.Notes, fmt.Sprintf("Only the first %d workflows by name are shown, and of the others what policies require.", maxFlows))
+	places := map[string][]string{}
+	for cell := range required {
+		if !shown[cell.Workflow] {
+			places[cell.Workflow] = append(places[cell.Workflow], cell.Environment)
+		}
+	}
+	for name, where := range places {
+		flows = append(flows, coverage.Flow{Name: name, Places: where})
+	}
+	return flows, nil
+}
+
 // flowOf reads where a workflow says that it runs. What this version cannot read could run anywhere: applying it again says why.
-func flowOf(record workflow.Record, library workflow.Library) coverage.Flow {
+func flowOf(record workflow.Record, library workflow.Library, environments []cluster.Environment) coverage.Flow {
 	flow := coverage.Flow{Name: record.Name}
 	loaded, err := workflow.Load(record.Name, []byte(record.Source))
 	if err != nil {
@@ -100,7 +132,11 @@ func flowOf(record workflow.Record, library workflow.Library) coverage.Flow {
 		}
 		where = doc.Spec.Environments
 	}
-	if where != nil {
+	switch {
+	case where == nil:
+	case len(where.Select) > 0: // as they are now: none is where it could not run at all
+		flow.Places, flow.Any = namesOf(cluster.Selected(environments, where.Select)), where.Mode == "any"
+	case len(where.Names) > 0:
 		flow.Places, flow.Any = where.Names, where.Mode == "any"
 	}
 	return flow
@@ -133,27 +169,23 @@ func (s *Service) library(ctx context.Context) workflow.Library {
 	}
 }
 
-// required says which policies require which cells. One that cannot be resolved requires nothing that anybody could name: it is noted.
-func (s *Service) required(ctx context.Context, records []workflow.Record, environments []string) (map[coverage.Cell][]string, []string, error) {
+// required says which policies require which cells, of the whole catalog. Of one that cannot be resolved nobody knows what it requires:
+// it is noted.
+func (s *Service) required(ctx context.Context, c *Coverage, environments []string) (map[coverage.Cell][]string, error) {
 	policies, err := s.store.Policies(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read policies: %w", err)
+		return nil, fmt.Errorf("read policies: %w", err)
 	}
-	flows := make([]policy.Workflow, len(records))
-	for i, record := range records {
-		flows[i] = policy.Workflow{Name: record.Name, Labels: record.Labels}
+	flows, err := s.store.Suites(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the labels of the catalog: %w", err)
 	}
-	out, notes := map[coverage.Cell][]string{}, []string(nil)
+	out := map[coverage.Cell][]string{}
 	for _, record := range policies {
-		read := parse.Read([]byte(record.Source))
-		doc, ok := read.Value.(*document.ReadinessPolicyDocument)
-		if !ok || len(read.Faults) > 0 {
-			notes = append(notes, fmt.Sprintf("What the policy %s requires is not shown: this version cannot read it.", record.Name))
-			continue
-		}
-		cells, err := policy.Resolve(doc, flows, environments)
-		if err != nil {
-			notes = append(notes, fmt.Sprintf("What the policy %s requires is not shown: %v.", record.Name, err))
+		cells, why := requiredBy(record, flows, environments)
+		if why != "" {
+			c.Unresolved = append(c.Unresolved, record.Name)
+			c.Notes = append(c.Notes, fmt.Sprintf("What the policy %s requires is not known: %s.", record.Name, why))
 			continue
 		}
 		for _, cell := range cells {
@@ -161,5 +193,19 @@ func (s *Service) required(ctx context.Context, records []workflow.Record, envir
 			out[at] = append(out[at], record.Name)
 		}
 	}
-	return out, notes, nil
+	return out, nil
+}
+
+// requiredBy returns the cells that a policy requires, or why nobody knows.
+func requiredBy(record workflow.Record, flows []policy.Workflow, environments []string) (cells []policy.Cell, why string) {
+	read := parse.Read([]byte(record.Source))
+	doc, ok := read.Value.(*document.ReadinessPolicyDocument)
+	if !ok || len(read.Faults) > 0 {
+		return nil, "this version cannot read it"
+	}
+	cells, err := policy.Resolve(doc, flows, environments)
+	if err != nil {
+		return nil, err.Error()
+	}
+	return cells, ""
 }

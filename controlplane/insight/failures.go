@@ -143,7 +143,11 @@ func plural(days int) string {
 	return fmt.Sprintf("%d days", days)
 }
 
-// Alike returns how many tests failed with each fingerprint in the last DefaultDays days.
+// alikeTimeout bounds what is only shown beside something else.
+const alikeTimeout = 3 * time.Second
+
+// Alike returns how many tests failed with each fingerprint in the last DefaultDays days. It gives up soon, and waits for its turn as
+// other questions do: what shows the counts can do without.
 func (s *Service) Alike(ctx context.Context, fingerprints []string) (map[string]int, error) {
 	if len(fingerprints) == 0 {
 		return map[string]int{}, nil
@@ -152,6 +156,13 @@ func (s *Service) Alike(ctx context.Context, fingerprints []string) (map[string]
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, alikeTimeout)
+	defer cancel()
+	done, err := s.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	out, err := s.store.Alike(ctx, fingerprints, since)
 	if err != nil {
 		return nil, fmt.Errorf("count failures that are alike: %w", err)

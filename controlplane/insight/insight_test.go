@@ -2,13 +2,17 @@ package insight_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/insight/coverage"
+	"github.com/seatrial/seatrial/controlplane/release/policy"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 )
 
@@ -33,8 +37,16 @@ func (b *books) TemplatesNamed(context.Context, []string) ([]workflow.Record, er
 
 func (b *books) Policies(context.Context) ([]workflow.Record, error) { return b.policies, nil }
 
-func (b *books) EnvironmentNames(context.Context) ([]string, error) {
-	return []string{"eu", "us"}, nil
+func (b *books) Suites(context.Context) ([]policy.Workflow, error) {
+	var out []policy.Workflow
+	for _, f := range b.flows {
+		out = append(out, policy.Workflow{Name: f.Name, Labels: f.Labels})
+	}
+	return out, nil
+}
+
+func (b *books) Environments(context.Context) ([]cluster.Environment, error) {
+	return []cluster.Environment{{Name: "eu", Labels: map[string]string{"region": "eu"}}, {Name: "us", Tier: "production"}}, nil
 }
 
 func (b *books) LastRuns(_ context.Context, since time.Time) ([]coverage.Last, error) {
@@ -70,6 +82,7 @@ func TestService_Coverage(t *testing.T) {
 			flow("anywhere", ""), flow("itself", "environments: {names: [eu]}, "), flow("template", "use: [{template: base}], "),
 			flow("again", "use: [{template: base}], "),
 			{Name: "unreadable", Source: "}{"},
+			flow("selects", "environments: {select: {tier: production}}, "), flow("selects-none", "environments: {select: {region: mars}}, "),
 		},
 		templates: []workflow.Record{{Name: "base", Source: "apiVersion: seatrial.dev/v1\nkind: TestWorkflowTemplate\nmetadata: {name: base}\nspec: {environments: {names: [us]}}\n"}},
 		policies:  []workflow.Record{gate("gate", "{suites: [itself], environments: [us]}"), gate("lost", "{suites: [gone], environments: [us]}"), {Name: "old", Source: "}{"}},
@@ -82,19 +95,37 @@ func TestService_Coverage(t *testing.T) {
 		want := map[string][2]coverage.State{
 			"anywhere": {coverage.Never, coverage.Never}, "itself": {coverage.Never, coverage.Never}, "template": {coverage.Elsewhere, coverage.Never},
 			"again": {coverage.Elsewhere, coverage.Never}, "unreadable": {coverage.Never, coverage.Never},
+			"selects": {coverage.Elsewhere, coverage.Never}, "selects-none": {coverage.Elsewhere, coverage.Elsewhere},
 		}[row.Workflow]
 		if got := [2]coverage.State{row.Cells[0].State, row.Cells[1].State}; got != want {
 			t.Errorf("%s: %v, want %v", row.Workflow, got, want)
 		}
 	}
-	if c.Required != 1 || c.Gaps != 8 || c.StaleDays != insight.DefaultDays || b.reads != 1 {
+	if c.Required != 1 || c.Gaps != 9 || c.StaleDays != insight.DefaultDays || b.reads != 1 {
 		t.Errorf("%d gaps, %d required, stale after %d days, templates read %d times", c.Gaps, c.Required, c.StaleDays, b.reads)
 	}
 	if len(c.Notes) != 2 || !strings.Contains(c.Notes[0], "lost") || !strings.Contains(c.Notes[1], "old") {
 		t.Errorf("notes %q", c.Notes)
 	}
+	if !slices.Equal(c.Unresolved, []string{"lost", "old"}) {
+		t.Errorf("unresolved %q: nobody knows what these require", c.Unresolved)
+	}
 	if !b.since.Equal(now().Add(-time.Duration(c.WindowDays) * 24 * time.Hour)) {
 		t.Errorf("looked back to %s", b.since)
+	}
+}
+
+// TestService_CoverageOfMany proves that what a policy requires counts, however many workflows come before it.
+func TestService_CoverageOfMany(t *testing.T) {
+	t.Parallel()
+	b := &books{policies: []workflow.Record{gate("gate", "{suites: [zz], environments: [us]}")}}
+	for i := range 2100 {
+		b.flows = append(b.flows, workflow.Record{Name: fmt.Sprintf("a%04d", i), Source: "}{"})
+	}
+	b.flows = append(b.flows, flow("zz", ""))
+	c, err := insight.New(b, now).Coverage(t.Context(), 0)
+	if err != nil || len(c.Rows) != 2001 || c.Required != 1 || c.Rows[0].Workflow != "zz" || c.Rows[0].Gaps != 1 || len(c.Unresolved) != 0 || len(c.Notes) != 1 {
+		t.Errorf("%d rows, %d required, unresolved %q, notes %q, %v", len(c.Rows), c.Required, c.Unresolved, c.Notes, err)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"testing/iotest"
 
 	"github.com/google/uuid"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
@@ -89,6 +90,56 @@ func TestIntake_File_Refuses(t *testing.T) {
 			}
 			if len(b.blobs.kept) != 0 || len(b.store.files) != 0 {
 				t.Errorf("stored %v, %v: %s", slices.Collect(maps.Keys(b.blobs.kept)), b.store.files, tc.reason)
+			}
+		})
+	}
+}
+
+// TestIntake_File_Compressed holds that a compressed file is stored as it comes, under the digest of that, and known by what it is.
+func TestIntake_File_Compressed(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("a line of a trace\n", 500)
+	enc, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed := string(enc.EncodeAll([]byte(text), nil))
+	for name, tc := range map[string]struct {
+		change func(*execution.File)
+		ok     bool
+		reason string
+	}{
+		"OK":       {func(*execution.File) {}, true, "what runners send"},
+		"Metrics":  {func(f *execution.File) { f.Kind = execution.FileMetrics }, true, "what runners send, too"},
+		"Report":   {func(f *execution.File) { f.Kind = execution.FileReport }, false, "reports are read as they come"},
+		"Unknown":  {func(f *execution.File) { f.Encoding = "lz4" }, false, "nobody could read it"},
+		"Larger":   {func(f *execution.File) { f.Size = 3 }, false, "it declares to be less than it is compressed"},
+		"Content":  {func(f *execution.File) { f.SHA256 = strings.Repeat("0", 64) }, false, "it holds another file than it says"},
+		"Shorter":  {func(f *execution.File) { f.Size += 5 }, false, "it holds less than it says"},
+		"NoDigest": {func(f *execution.File) { f.StoredSum = "" }, false, "it cannot be checked"},
+		"Stored":   {func(f *execution.File) { f.StoredSum = strings.Repeat("0", 64) }, false, "it was damaged on the way"},
+		"Huge":     {func(f *execution.File) { f.Size = 1 << 40 }, false, "it would be over the limit when it is read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, intake.Limits{})
+			f := file(b, execution.FileArtifact, text)
+			stored := file(b, execution.FileArtifact, packed)
+			f.Encoding, f.StoredSize, f.StoredSum = execution.Zstandard, stored.Size, stored.SHA256
+			tc.change(&f)
+			err := b.intake.File(b.ctx, f, iotest.HalfReader(strings.NewReader(packed)))
+			if (err == nil) != tc.ok {
+				t.Fatalf("%s: %v", tc.reason, err)
+			}
+			if !tc.ok {
+				if len(b.blobs.kept) != 0 || len(b.store.files) != 0 {
+					t.Errorf("%s: stored %v", tc.reason, b.store.files)
+				}
+				return
+			}
+			kept := b.store.files[0]
+			if string(b.blobs.kept[kept.Blob]) != packed || !strings.HasSuffix(kept.Blob, stored.SHA256) || kept.Size != int64(len(text)) {
+				t.Errorf("kept %+v", kept)
 			}
 		})
 	}

@@ -143,6 +143,11 @@ func trimmed(r execution.Report) execution.Report {
 	r.Steps = make([]execution.Step, len(steps))
 	for n, s := range steps {
 		s.Reason = cut(s.Reason)
+		if s.Usage != nil {
+			used := *s.Usage
+			used.Note = cut(used.Note)
+			s.Usage = &used
+		}
 		r.Steps[n] = s
 	}
 	r.SubjectStart, r.SubjectEnd = checkedSubject(r.SubjectStart), checkedSubject(r.SubjectEnd)

@@ -21,7 +21,8 @@ type Release struct {
 	Version     string
 	Commit      string
 	Images      []verdict.Image
-	Team        string // that owns it
+	Targets     []string // where it is to go, such as production; sorted
+	Team        string   // that owns it
 	TeamID      uuid.UUID
 	Actor       string // who created it
 	CreatedAt   time.Time
@@ -39,7 +40,7 @@ type Release struct {
 
 // Subject is what the release is of, as the verdict knows it.
 func (r Release) Subject() verdict.Release {
-	return verdict.Release{Application: r.Application, Version: r.Version, Commit: r.Commit, Images: r.Images}
+	return verdict.Release{Application: r.Application, Version: r.Version, Commit: r.Commit, Images: r.Images, Targets: r.Targets}
 }
 
 // Cell is a suite in an environment, with the tests that are required in it.
@@ -80,8 +81,9 @@ type Request struct {
 	Version     string
 	Commit      string
 	Images      []verdict.Image
-	Policy      string // name; empty for the only one that applies
-	Team        string // that owns it; empty for the viewer's
+	Targets     []string // where it is to go; readiness policies may be for certain targets
+	Policy      string   // name; empty for the only one that applies
+	Team        string   // that owns it; empty for the viewer's
 }
 
 // New is a release to be stored.

@@ -13,10 +13,15 @@ const (
 	applicationPattern = `^[a-z0-9]([a-z0-9._/-]{0,198}[a-z0-9])?$`
 	versionPattern     = `^[A-Za-z0-9]([A-Za-z0-9._+-]{0,126}[A-Za-z0-9])?$`
 	commitPattern      = `^[0-9a-f]{7,64}$`
+	targetPattern      = `^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`
 	imagePattern       = `^(?:(.+?)[=@])?(sha256:[0-9a-f]{64})$`
 )
 
-const maxImages = 100 // of a release
+// What a release has at most.
+const (
+	maxImages  = 100
+	maxTargets = 100
+)
 
 // ParseImage reads an image with its digest: "shop=sha256:…", "registry.example.test/shop@sha256:…", "shop:1.42@sha256:…" or the digest
 // alone.
@@ -63,8 +68,15 @@ func (r Request) Check() error {
 	case r.Commit == "" && len(r.Images) == 0:
 		return invalid("images", "nothing says what the release consists of").
 			WithHint("Give --image NAME@sha256:… for each image of it, or at least --commit; evidence is matched by them.")
+	case len(r.Targets) > maxTargets:
+		return invalid("targets", "the release has %d targets, at most %d are kept", len(r.Targets), maxTargets)
 	case len(r.Images) > maxImages:
 		return invalid("images", "the release has %d images, at most %d are compared", len(r.Images), maxImages)
+	}
+	for _, target := range r.Targets {
+		if !regexp.MustCompile(targetPattern).MatchString(target) {
+			return invalid("targets", "%q is no name of a target", target).WithHint("Lower-case letters, digits and - in between, such as production.")
+		}
 	}
 	seen := map[string]bool{}
 	for _, image := range r.Images {

@@ -63,6 +63,7 @@ func step(s workflow.PlanStep) *runnerv1.Step {
 		Name:  s.Name, Container: s.Container, Script: s.Script, Command: s.Command, WorkingDir: s.WorkingDir,
 		Condition: s.Condition, ContinueOnError: s.ContinueOnError, Outputs: s.Outputs, Teardown: s.Teardown, Group: s.Group,
 		Retry: retry(s.Retry), Expect: expect(s.Expect), Artifacts: artifacts(s.Artifacts),
+		Metrics: s.Metrics,
 	}
 	if s.Timeout > 0 {
 		out.Timeout = durationpb.New(s.Timeout)
@@ -113,5 +114,5 @@ func artifacts(a workflow.PlanArtifacts) *runnerv1.ArtifactSpec {
 	when := map[string]runnerv1.ArtifactSpec_When{
 		"passed": runnerv1.ArtifactSpec_WHEN_PASSED, "failed": runnerv1.ArtifactSpec_WHEN_FAILED,
 	}
-	return &runnerv1.ArtifactSpec{Paths: a.Paths, When: when[a.When], MaxSize: a.MaxSize}
+	return &runnerv1.ArtifactSpec{Paths: a.Paths, When: when[a.When], MaxSize: a.MaxSize, Compress: a.Compress}
 }

@@ -3,10 +3,12 @@ package store
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ent/db"
@@ -136,8 +138,11 @@ func (s *Store) UseRecovery(ctx context.Context, id uuid.UUID, hash string) (spe
 // CreateToken stores a token of the team with a name, or of the viewer's own team when the name is empty.
 func (s *Store) CreateToken(ctx context.Context, t tenant.Token) (made tenant.Token, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		owner, err := teamFor(ctx, tx.Team.Query(), t.TeamName)
+		owner, err := teamFor(ctx, tx.Team.Query().WithOrganization(), t.TeamName)
 		if err != nil {
+			return err
+		}
+		if err := admitted(owner.Edges.Organization); err != nil {
 			return err
 		}
 		row, err := createToken(ctx, tx, owner, t)
@@ -145,7 +150,11 @@ func (s *Store) CreateToken(ctx context.Context, t tenant.Token) (made tenant.To
 			return err
 		}
 		made = tokenRecord(row, owner.Name)
-		return nil
+		n := audit.Of(ctx)
+		n.Detail("team", owner.Name)
+		n.Detail("scopes", strings.Join(row.Scopes, " "))
+		n.Detail("expires", made.ExpiresAt.Format(time.RFC3339))
+		return s.noted(ctx, tx, audit.Object{Kind: "token", ID: row.ID.String(), Name: row.Name})
 	})
 	return made, err
 }
@@ -167,9 +176,12 @@ func createToken(ctx context.Context, tx *db.Tx, owner *db.Team, t tenant.Token)
 // TokenByHash finds a token of any organization, also one that is over: a bearer says nothing else.
 func (s *Store) TokenByHash(ctx context.Context, hash []byte) (tenant.Token, error) {
 	ctx = tenant.System(ctx)
-	row, err := s.db.Read().APIToken.Query().Where(apitoken.Hash(hash)).WithTeam().WithMember().Only(ctx)
+	row, err := s.db.Read().APIToken.Query().Where(apitoken.Hash(hash)).WithTeam().WithMember().WithOrganization().Only(ctx)
 	if err != nil {
 		return tenant.Token{}, database.Fault(err)
+	}
+	if err := admitted(row.Edges.Organization); err != nil {
+		return tenant.Token{}, err
 	}
 	t := tokenRecord(row, row.Edges.Team.Name)
 	if row.Edges.Member != nil {
@@ -211,7 +223,10 @@ func (s *Store) RevokeToken(ctx context.Context, id uuid.UUID) error {
 		if row.RevokedAt != nil {
 			return nil
 		}
-		return row.Update().SetRevokedAt(s.now()).SetRevoker(v.Name).Exec(ctx)
+		if err := row.Update().SetRevokedAt(s.now()).SetRevoker(v.Name).Exec(ctx); err != nil {
+			return err
+		}
+		return s.noted(ctx, tx, audit.Object{Kind: "token", ID: row.ID.String(), Name: row.Name})
 	})
 }
 
@@ -246,6 +261,10 @@ func tokenRecord(row *db.APIToken, owner string) tenant.Token {
 // all get its value.
 func (s *Store) SettingOrCreate(ctx context.Context, key string, fresh []byte) (value []byte, err error) {
 	ctx = tenant.System(ctx)
+	fresh, err = s.sealed(key, fresh)
+	if err != nil {
+		return nil, err
+	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		if err := tx.Setting.Create().SetID(key).SetValue(fresh).OnConflictColumns(setting.FieldID).Ignore().Exec(ctx); err != nil {
 			return err
@@ -254,8 +273,8 @@ func (s *Store) SettingOrCreate(ctx context.Context, key string, fresh []byte) (
 		if err != nil {
 			return err
 		}
-		value = row.Value
-		return nil
+		value, err = s.opened(row)
+		return err
 	})
 	return value, err
 }

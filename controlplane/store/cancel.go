@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	record "github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
@@ -42,8 +43,10 @@ func (s *Store) CancelExecution(ctx context.Context, id record.ID, reason string
 		if err != nil {
 			return err
 		}
-		after, err = s.derive(ctx, tx, head)
-		return err
+		if after, err = s.derive(ctx, tx, head); err != nil {
+			return err
+		}
+		return s.noted(ctx, tx, audit.Object{Kind: "execution", ID: id.String(), Name: head.Workflow})
 	})
 	if err != nil {
 		return record.Effects{}, err

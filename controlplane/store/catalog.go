@@ -32,15 +32,15 @@ func (s *Store) ApplyWorkflow(ctx context.Context, w record.Record, owner string
 			if database.Unique(err) {
 				return database.ErrRetry // somebody applied the same name first
 			}
-			return err
-		case err != nil:
+		case err == nil:
+			if err = mayChange(ctx, tx, row.TeamID, "workflow "+row.Name); err == nil {
+				rec, changed, err = reviseWorkflow(ctx, tx, row, w)
+			}
+		}
+		if err != nil || !changed {
 			return err
 		}
-		if err := mayChange(ctx, tx, row.TeamID, "workflow "+row.Name); err != nil {
-			return err
-		}
-		rec, changed, err = reviseWorkflow(ctx, tx, row, w)
-		return err
+		return s.notedRevision(ctx, tx, "workflow", rec)
 	})
 	return rec, created, changed, err
 }

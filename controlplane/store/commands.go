@@ -49,7 +49,7 @@ func (s *Store) TakeCommands(ctx context.Context, epoch int64, limit int, resend
 			}
 		}
 		if room > 0 {
-			starts, err := s.due(ctx, tx, room, due, agentcommand.Kind(string(record.Start)), agentcommand.Not(cancelled()))
+			starts, err := s.due(ctx, tx, room, due, agentcommand.Kind(string(record.Start)), agentcommand.Not(cancelled()), ofActive())
 			if err != nil {
 				return err
 			}
@@ -85,7 +85,7 @@ func (s *Store) WaitingCommands(ctx context.Context, ids []record.ID, resend tim
 	var out []record.ID
 	err := s.db.Read().AgentCommand.Query().
 		Where(agentcommand.ClusterIDIn(ids...), waiting(s.now().Add(-resend)),
-			agentcommand.Or(agentcommand.KindNEQ(string(record.Start)), agentcommand.Not(cancelled()))).
+			agentcommand.Or(agentcommand.KindNEQ(string(record.Start)), agentcommand.And(agentcommand.Not(cancelled()), ofActive()))).
 		Unique(true).Select(agentcommand.FieldClusterID).Scan(tenant.System(ctx), &out)
 	return out, database.Fault(err)
 }

@@ -54,7 +54,8 @@ func stepRecord(row *db.Step, stream *db.LogStream) record.Step {
 	out := record.Step{
 		Index: row.Index, Name: row.Name, Status: record.Status(row.Status), ExitCode: row.ExitCode, Reason: row.Reason, Allowed: row.Allowed,
 		StartedAt: timeOf(row.StartedAt), FinishedAt: timeOf(row.FinishedAt),
-		Log: record.Log{Complete: row.Status == string(record.Skipped)}, // it never wrote any
+		Log:   record.Log{Complete: row.Status == string(record.Skipped)}, // it never wrote any
+		Usage: usageRecord(row.Usage),
 	}
 	if stream != nil {
 		out.Log = logRecord(stream)
@@ -85,6 +86,7 @@ func fileRecord(row *db.File) record.File {
 		ID: row.ID, Attempt: row.AttemptID, Environment: row.EnvironmentName, Step: row.StepIndex, Kind: record.FileKind(row.Kind),
 		Path: row.Path, Size: row.Size, SHA256: row.Sha256, ContentType: row.ContentType, Format: row.Format, Grade: row.Grade,
 		GradeReason: row.GradeReason, Blob: row.Blob, CreatedAt: row.CreatedAt.UTC(),
+		Encoding: row.Encoding, StoredSize: row.StoredSize, StoredSum: row.StoredSha256,
 	}
 	if row.ExitReason != "" {
 		f.Grade, f.GradeReason = string(results.Contradictory), strings.TrimSpace(row.ExitReason+" "+row.GradeReason)
@@ -102,7 +104,10 @@ func resultRecord(row *db.TestResult) record.TestResult {
 }
 
 func environmentRecord(row *db.Environment) cluster.Environment {
-	out := cluster.Environment{ID: row.ID, Name: row.Name, ClusterID: row.ClusterID, Namespace: row.Namespace}
+	out := cluster.Environment{
+		ID: row.ID, Name: row.Name, ClusterID: row.ClusterID, Namespace: row.Namespace, Labels: row.Labels, Tier: row.Tier,
+		Description: row.Description, Digest: row.Digest, Source: row.Source, UpdatedAt: row.UpdatedAt.UTC(),
+	}
 	if row.Edges.Cluster != nil {
 		out.ClusterName = row.Edges.Cluster.Name
 	}
@@ -110,6 +115,15 @@ func environmentRecord(row *db.Environment) cluster.Environment {
 		out.Team = row.Edges.Team.Name
 	}
 	return out
+}
+
+// usageRecord returns nil for what was not measured, or written by a version that is not known.
+func usageRecord(text json.RawMessage) *record.Usage {
+	var u *record.Usage
+	if err := json.Unmarshal(text, &u); err != nil {
+		return nil
+	}
+	return u
 }
 
 // subjectRecord returns nil for what was not observed, and for what a version has written that is not known.

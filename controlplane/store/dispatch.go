@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	record "github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
@@ -65,7 +66,11 @@ func (s *Store) CreateExecution(ctx context.Context, n record.New) (id record.ID
 				return err
 			}
 		}
-		return s.create(ctx, tx, n)
+		if err := s.create(ctx, tx, n); err != nil {
+			return err
+		}
+		audit.Of(ctx).Detail("workflow", n.Execution.Workflow)
+		return s.noted(ctx, tx, audit.Object{Kind: "execution", ID: n.Execution.ID.String(), Name: n.Execution.Workflow})
 	})
 	if err == nil {
 		return n.Execution.ID, false, nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	record "github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/store/database"
@@ -22,30 +23,17 @@ import (
 // newTokenHint tells how to get a bootstrap token that works.
 const newTokenHint = "Make a new one with: seatrial cluster enroll NAME." //nolint:gosec // G101: a sentence, not a secret
 
-// Environments lists by name.
-func (s *Store) Environments(ctx context.Context) ([]record.Environment, error) {
-	rows, err := s.db.Read().Environment.Query().WithCluster().WithTeam().Order(environment.ByName()).All(ctx)
-	if err != nil {
-		return nil, database.Fault(err)
-	}
-	out := make([]record.Environment, len(rows))
-	for i, row := range rows {
-		out[i] = environmentRecord(row)
-	}
-	return out, nil
-}
-
 // EnrollCluster registers a cluster with an environment and a bootstrap token. For a cluster that is there but not connected it
-// issues another token and voids the ones before, so that a lost token or a lost agent costs one more call. The cluster is of the
-// viewer's organization.
+// issues another token and voids the ones before, so that a lost token or a lost agent costs one more call; an environment that a
+// document has moved meanwhile stays where it is. The cluster is of the viewer's organization.
 func (s *Store) EnrollCluster(ctx context.Context, e record.Enrolment) (made record.Cluster, env record.Environment, err error) {
 	v, _ := tenant.FromContext(ctx)
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		row, err := s.clusterToEnroll(ctx, tx, v, e.Name)
+		row, known, err := s.clusterToEnroll(ctx, tx, v, e.Name)
 		if err != nil {
 			return err
 		}
-		place, err := environmentToEnroll(ctx, tx, row, e, v.Team)
+		place, err := environmentToEnroll(ctx, tx, row, known, e, v.Team)
 		if err != nil {
 			return err
 		}
@@ -58,36 +46,42 @@ func (s *Store) EnrollCluster(ctx context.Context, e record.Enrolment) (made rec
 			return err
 		}
 		made, env = s.clusterRecord(row), environmentRecord(place)
-		env.ClusterName = row.Name
-		return nil
+		if env.ClusterID == row.ID {
+			env.ClusterName = row.Name
+		}
+		audit.Of(ctx).Detail("environment", place.Name)
+		return s.noted(ctx, tx, audit.Object{Kind: "cluster", ID: row.ID.String(), Name: row.Name})
 	})
 	return made, env, err
 }
 
-func (s *Store) clusterToEnroll(ctx context.Context, tx *db.Tx, v tenant.Viewer, name string) (*db.Cluster, error) {
-	row, err := locked(s, tx.Cluster.Query().Where(cluster.Name(name))).Only(ctx)
+// clusterToEnroll returns the cluster of an enrolment, which it makes when it is not known.
+func (s *Store) clusterToEnroll(ctx context.Context, tx *db.Tx, v tenant.Viewer, name string) (row *db.Cluster, known bool, err error) {
+	row, err = locked(s, tx.Cluster.Query().Where(cluster.Name(name))).Only(ctx)
 	switch {
 	case db.IsNotFound(err):
 		if err := s.mayEnroll(ctx, tx, v.Organization); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		row, err = tx.Cluster.Create().SetOrganizationID(v.Organization).SetName(name).Save(ctx)
 		if database.Unique(err) {
 			err = database.ErrRetry
 		}
-		return row, err
+		return row, false, err
 	case err != nil:
-		return nil, err
+		return nil, false, err
 	case s.clusterRecord(row).Connected:
-		return nil, fault.New(fault.Conflict, "there is a cluster %q already and its agent is connected", name).WithField("name").
+		return nil, false, fault.New(fault.Conflict, "there is a cluster %q already and its agent is connected", name).WithField("name").
 			WithHint("Choose another name, or uninstall the agent of that cluster first.")
 	default:
-		return row, nil
+		return row, true, nil
 	}
 }
 
-func environmentToEnroll(ctx context.Context, tx *db.Tx, row *db.Cluster, e record.Enrolment, owner uuid.UUID) (*db.Environment, error) {
-	place, err := tx.Environment.Query().Where(environment.Name(e.Environment)).Only(ctx)
+// environmentToEnroll returns the environment of an enrolment, which it makes when there is none. The cluster is known when it was there
+// before: that a document says where the environment is now is no reason not to issue a token for it.
+func environmentToEnroll(ctx context.Context, tx *db.Tx, row *db.Cluster, known bool, e record.Enrolment, owner uuid.UUID) (*db.Environment, error) {
+	place, err := tx.Environment.Query().WithCluster().Where(environment.Name(e.Environment)).Only(ctx)
 	switch {
 	case db.IsNotFound(err):
 		c := tx.Environment.Create().SetOrganizationID(row.OrganizationID).SetClusterID(row.ID).SetName(e.Environment).
@@ -102,6 +96,8 @@ func environmentToEnroll(ctx context.Context, tx *db.Tx, row *db.Cluster, e reco
 		return place, err
 	case err != nil:
 		return nil, err
+	case known && place.Digest != "": // of a document
+		return place, nil
 	case place.ClusterID != row.ID || place.Namespace != e.Namespace:
 		return nil, fault.New(fault.Conflict, "there is an environment %q already, for another cluster or namespace", e.Environment).
 			WithField("environment").WithHint("Choose another name for the environment.")
@@ -130,13 +126,21 @@ func (s *Store) SpendBootstrap(ctx context.Context, a record.Arrival) (identity 
 		if err != nil {
 			return err
 		}
+		if row.Revoked && (bytes.Equal(row.PublicKey, a.PublicKey) || bytes.Equal(row.NextKey, a.PublicKey)) {
+			return fault.New(fault.Conflict, "this key of the agent was revoked; it takes a new one").
+				WithHint("Upgrade the agent's chart, which makes a new key, or empty the agent's Secret.")
+		}
 		if !again {
 			if row, err = s.register(ctx, token, row, a); err != nil {
 				return err
 			}
 		}
 		identity = identityRecord(row)
-		return nil
+		if again {
+			return nil
+		}
+		audit.Of(ctx).By(tenant.Viewer{Kind: tenant.KindAgent, Organization: row.OrganizationID, Subject: row.ID, Credential: token.ID, Name: row.Name})
+		return s.noted(ctx, tx, audit.Object{Kind: "cluster", ID: row.ID.String(), Name: row.Name})
 	})
 	return identity, err
 }
@@ -158,7 +162,8 @@ func (s *Store) register(ctx context.Context, token *db.BootstrapToken, row *db.
 		return nil, err
 	}
 	return row.Update().SetPublicKey(slices.Clone(a.PublicKey)).SetUID(clean(a.ClusterUID)).SetAgentVersion(clean(a.AgentVersion)).
-		SetEnrolledAt(s.now()).SetRevoked(false).SetConnected(false).AddSessionEpoch(1).Save(ctx)
+		SetEnrolledAt(s.now()).SetKeySince(s.now()).ClearNextKey().SetRotationAsked(false).
+		SetRevoked(false).ClearRevokedAt().SetRevokedReason("").SetConnected(false).AddSessionEpoch(1).Save(ctx)
 }
 
 // AgentIdentity returns what is needed to check an agent's credential.
@@ -183,17 +188,7 @@ func (s *Store) SpendNonce(ctx context.Context, id uuid.UUID, issued int64) (fre
 
 func identityRecord(row *db.Cluster) record.Identity {
 	return record.Identity{
-		Cluster: row.ID, Organization: row.OrganizationID, Name: row.Name, PublicKey: row.PublicKey, Revoked: row.Revoked,
+		Cluster: row.ID, Organization: row.OrganizationID, Name: row.Name, PublicKey: row.PublicKey, NextKey: row.NextKey,
+		RotationAsked: row.RotationAsked, Revoked: row.Revoked, RevokedReason: row.RevokedReason,
 	}
-}
-
-// RevokeAgent takes an agent's right away until its cluster is enrolled again. What runs in the cluster is not touched.
-func (s *Store) RevokeAgent(ctx context.Context, id record.ID) error {
-	return s.db.Write(ctx, func(tx *db.Tx) error {
-		n, err := tx.Cluster.Update().Where(cluster.ID(id)).SetRevoked(true).AddSessionEpoch(1).SetConnected(false).SetGateway("").Save(ctx)
-		if err == nil && n == 0 {
-			return fault.New(fault.NotFound, "there is no cluster %s", id)
-		}
-		return err
-	})
 }

@@ -38,7 +38,7 @@ func severity(o results.Outcome, superseded bool) int {
 
 // SaveFile stores a file's record with the results read from it.
 func (s *Store) SaveFile(ctx context.Context, f execution.File, list []execution.TestResult) (existed bool, err error) {
-	err = s.db.WriteBulk(ctx, func(tx *db.Tx, into *database.Bulk) error {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		a, head, err := s.lockAttempt(ctx, tx, f.Attempt)
 		if err != nil {
 			return err
@@ -64,7 +64,7 @@ func (s *Store) SaveFile(ctx context.Context, f execution.File, list []execution
 		if err != nil {
 			return err
 		}
-		if err := s.createResults(ctx, tx, into, resultsOf{a, f, r.EnvironmentName, head.Workflow, old, time.Now().UTC().Truncate(time.Microsecond)}, list); err != nil {
+		if err := s.createResults(ctx, tx, resultsOf{a, f, r.EnvironmentName, head.Workflow, old, time.Now().UTC().Truncate(time.Microsecond)}, list); err != nil {
 			return err
 		}
 		if err := addCounts(ctx, head, list, old); err != nil {
@@ -86,7 +86,8 @@ func createFile(ctx context.Context, tx *db.Tx, a *db.Attempt, environment strin
 	return tx.File.Create().SetID(f.ID).SetOrganizationID(a.OrganizationID).SetExecutionID(a.ExecutionID).SetAttemptID(a.ID).
 		SetEnvironmentName(environment).SetStepIndex(f.Step).SetKind(string(f.Kind)).SetPath(clean(f.Path)).SetSize(f.Size).
 		SetSha256(f.SHA256).SetContentType(clean(f.ContentType)).SetFormat(f.Format).SetGrade(f.Grade).
-		SetGradeReason(clean(f.GradeReason)).SetBlob(f.Blob).Exec(ctx)
+		SetGradeReason(clean(f.GradeReason)).SetBlob(f.Blob).SetEncoding(f.Encoding).SetStoredSize(f.StoredSize).SetStoredSha256(f.StoredSum).
+		Exec(ctx)
 }
 
 // addCounts counts results at their execution, which is changed even by those that no longer count: its last change is not before any of

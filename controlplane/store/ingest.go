@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/results"
-	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 )
@@ -30,7 +29,7 @@ type resultsOf struct {
 
 // createResults stores the results of a report with what is read of them later. A report may have a hundred thousand. It goes past the
 // privacy rules: the caller has proven by the lock on the execution that the attempt is the viewer's.
-func (s *Store) createResults(ctx context.Context, tx *db.Tx, into *database.Bulk, of resultsOf, list []execution.TestResult) error {
+func (s *Store) createResults(ctx context.Context, tx *db.Tx, of resultsOf, list []execution.TestResult) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -43,16 +42,19 @@ func (s *Store) createResults(ctx context.Context, tx *db.Tx, into *database.Bul
 			return fmt.Errorf("id of test result: %w", err)
 		}
 	}
-	var err error
-	if into != nil {
-		err = into.Copy(ctx, testresult.Table, resultColumns(), &copied{of: of, list: list})
-	} else {
-		err = insertResults(ctx, tx, of, list)
+	insert := insertResults
+	if s.db.Locking() {
+		insert = mergeResults
 	}
+	var strips []more
+	var beside sync.WaitGroup // they are put in order while the database is busy
+	beside.Go(func() { strips = stripsOf(list) })
+	err := insert(ctx, tx, of, list)
+	beside.Wait()
 	if err != nil || of.superseded {
 		return err
 	}
-	return s.addToStrips(ctx, tx, of, list)
+	return s.addToStrips(ctx, tx, of, strips, list[len(list)-1].ID)
 }
 
 // resultColumns are the columns of a result in the order of resultValues.
@@ -66,8 +68,8 @@ func resultColumns() []string {
 	}
 }
 
-// resultValues appends the values of a result. Each id is written as the database wants it.
-func resultValues(to []any, of resultsOf, r execution.TestResult, id func(uuid.UUID) any) ([]any, error) {
+// resultValues appends the values of a result.
+func resultValues(to []any, of resultsOf, r execution.TestResult) ([]any, error) {
 	var earlier any // null for most: so those that were tried again are found
 	if len(r.Earlier) > 0 {
 		text, err := json.Marshal(r.Earlier)
@@ -76,38 +78,65 @@ func resultValues(to []any, of resultsOf, r execution.TestResult, id func(uuid.U
 		}
 		earlier = text
 	}
-	return append(to, id(r.ID), of.at, of.at, id(of.attempt.OrganizationID), id(of.attempt.ExecutionID), id(of.attempt.ID), id(of.file.ID),
+	return append(to, r.ID.String(), of.at, of.at, of.attempt.OrganizationID.String(), of.attempt.ExecutionID.String(), of.attempt.ID.String(), of.file.ID.String(),
 		of.environment, int64(of.file.Step), int64(severity(results.Outcome(r.Outcome), of.superseded)), clean(r.Suite), clean(r.Name), clean(r.File),
 		r.Key, clean(r.Variant), r.Fingerprint, earlier, int64(r.Flags), r.Outcome, int64(r.Duration), clean(r.Message), clean(r.Detail)), nil
 }
 
-// copied hands results to COPY one by one.
-type copied struct {
-	of   resultsOf
-	list []execution.TestResult
-	next int
-	row  []any
+// mergeResults is for PostgreSQL, which takes a column at a time: no slower than a row at a time by COPY, which row level security forbids.
+func mergeResults(ctx context.Context, tx *db.Tx, of resultsOf, list []execution.TestResult) error {
+	insert := fmt.Sprintf(`INSERT INTO %s (%s)
+SELECT id, $1, $1, $2::uuid, $3::uuid, $4::uuid, $5::uuid, $6, $7, severity, suite, name, source, test_key, variant, fingerprint, earlier, flags, outcome, duration, message, detail
+FROM unnest($8::uuid[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::jsonb[], $17::bigint[], $18::text[], $19::bigint[], $20::text[], $21::text[])
+ AS r(id, severity, suite, name, source, test_key, variant, fingerprint, earlier, flags, outcome, duration, message, detail)`,
+		testresult.Table, strings.Join(resultColumns(), ", "))
+	for part := range slices.Chunk(list, columnBatch) {
+		c, err := columnsOf(of, part)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, insert, of.at, of.attempt.OrganizationID, of.attempt.ExecutionID, of.attempt.ID, of.file.ID, of.environment,
+			int64(of.file.Step), c.ids, c.severities, c.suites, c.names, c.sources, c.keys, c.variants, c.fingerprints, c.earlier, c.flags, c.outcomes,
+			c.durations, c.messages, c.details); err != nil {
+			return fmt.Errorf("store test results: %w", err)
+		}
+	}
+	return nil
 }
 
-// Next goes on to the next result.
-func (c *copied) Next() bool {
-	c.next++
-	return c.next <= len(c.list)
+// columns are results a column at a time.
+type columns struct {
+	ids                                                                               []uuid.UUID
+	severities, flags, durations                                                      []int64
+	suites, names, sources, keys, variants, fingerprints, outcomes, messages, details []string
+	earlier                                                                           []*string
 }
 
-// Values returns the current result. It is good until the next one.
-func (c *copied) Values() (row []any, err error) {
-	c.row, err = resultValues(c.row[:0], c.of, c.list[c.next-1], func(id uuid.UUID) any { return pgtype.UUID{Bytes: id, Valid: true} })
-	return c.row, err
+func columnsOf(of resultsOf, list []execution.TestResult) (c columns, err error) {
+	for _, r := range list {
+		var earlier *string
+		if len(r.Earlier) > 0 {
+			text, err := json.Marshal(r.Earlier)
+			if err != nil {
+				return c, fmt.Errorf("encode earlier tries: %w", err)
+			}
+			tries := string(text)
+			earlier = &tries
+		}
+		c.ids, c.earlier = append(c.ids, r.ID), append(c.earlier, earlier)
+		c.severities = append(c.severities, int64(severity(results.Outcome(r.Outcome), of.superseded)))
+		c.flags, c.durations = append(c.flags, int64(r.Flags)), append(c.durations, int64(r.Duration))
+		c.suites, c.names, c.sources = append(c.suites, clean(r.Suite)), append(c.names, clean(r.Name)), append(c.sources, clean(r.File))
+		c.keys, c.variants, c.fingerprints = append(c.keys, r.Key), append(c.variants, clean(r.Variant)), append(c.fingerprints, r.Fingerprint)
+		c.outcomes, c.messages, c.details = append(c.outcomes, r.Outcome), append(c.messages, clean(r.Message)), append(c.details, clean(r.Detail))
+	}
+	return c, nil
 }
-
-// Err is always nil: what can fail, fails in Values.
-func (c *copied) Err() error { return nil }
 
 // rowsAtOnce is how many results one statement of SQLite stores: more of them are no faster.
 const rowsAtOnce = 100
 
-// insertResults stores results row by row. The builder of ent would take half of the time.
+// insertResults is for SQLite: it stores results row by row. The builder of ent would take half of the time.
 func insertResults(ctx context.Context, tx *db.Tx, of resultsOf, list []execution.TestResult) error {
 	columns := resultColumns()
 	row := ", (" + strings.TrimPrefix(strings.Repeat(", ?", len(columns)), ", ") + ")"
@@ -118,7 +147,7 @@ func insertResults(ctx context.Context, tx *db.Tx, of resultsOf, list []executio
 		values = values[:0]
 		for _, r := range part {
 			var err error
-			if values, err = resultValues(values, of, r, func(id uuid.UUID) any { return id.String() }); err != nil {
+			if values, err = resultValues(values, of, r); err != nil {
 				return err
 			}
 		}

@@ -25,6 +25,13 @@ func firstID(since time.Time) (id uuid.UUID) {
 	return id
 }
 
+// beginOf is the inverse of firstID.
+func beginOf(id uuid.UUID) time.Time {
+	var ms [8]byte
+	copy(ms[2:], id[:])
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:]))).UTC() //nolint:gosec // of 48 bits
+}
+
 // resultsIn is fulfilled by the results of executions, which are read with their id and the time of their last change: none came in
 // before the execution was made, or after that change.
 func resultsIn(heads ...*db.Execution) predicate.TestResult {

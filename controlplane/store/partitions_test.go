@@ -35,7 +35,7 @@ func TestPostgreSQL_Months(t *testing.T) {
 	if _, err := s.SaveFile(agent, report, []execution.TestResult{{ID: idAt(later), Key: "k", Outcome: "passed"}}); err != nil {
 		t.Fatal(err)
 	}
-	pool, err := sql.Open("pgx", dsn)
+	pool, err := sql.Open("pgx", harness.PostgresAdmin(t, dsn))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,56 @@ func TestPostgreSQL_Months(t *testing.T) {
 func idAt(at time.Time) uuid.UUID {
 	id := uuid.Must(uuid.NewV7())
 	var ms [8]byte
-	binary.BigEndian.PutUint64(ms[:], uint64(at.UnixMilli())) //nolint:gosec // after 1970
+	binary.BigEndian.PutUint64(ms[:], uint64(at.UnixMilli()))
 	copy(id[:6], ms[2:])
 	return id
+}
+
+// TestPostgreSQL_ManyMonths proves that results which are kept for all time are kept in few partitions, and that none of them is lost.
+func TestPostgreSQL_ManyMonths(t *testing.T) {
+	t.Parallel()
+	dsn := harness.Postgres(t)
+	first := time.Date(2030, 1, 10, 0, 0, 0, 0, time.UTC)
+	var now time.Time // zero until the fixture is made
+	s, agent, _, next := storetest.Attempts(t, func(t *testing.T, given func() time.Time) storetest.Store {
+		t.Helper()
+		return open(t, dsn, func() time.Time {
+			if now.IsZero() {
+				return given()
+			}
+			return now
+		})
+	})
+	const years = 4
+	_, attempt := next()
+	report := execution.File{Attempt: attempt, Step: 1, Kind: execution.FileReport, Path: "a.xml", SHA256: "aa", Grade: "consistent", Format: "junit", Blob: "b"}
+	var list []execution.TestResult
+	for i := range 12 * years {
+		list = append(list, execution.TestResult{ID: idAt(first.AddDate(0, i, 0)), Key: "k", Outcome: "passed"})
+	}
+	if _, err := s.SaveFile(agent, report, list); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 12 * years {
+		now = first.AddDate(0, i, 0)
+		if i%4 > 0 && i < 12*years-1 {
+			continue // a sweep makes the months ahead
+		}
+		if _, err := s.SweepResults(tenant.System(t.Context()), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pool, err := sql.Open("pgx", harness.PostgresAdmin(t, dsn))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	var partitions, rows, rest, named int
+	if err := pool.QueryRowContext(t.Context(), `SELECT (SELECT count(*) FROM pg_inherits WHERE inhparent = 'test_results'::regclass), (SELECT count(*) FROM test_results),
+ (SELECT count(*) FROM test_results_rest), (SELECT count(*) FROM pg_inherits WHERE inhrelid::regclass::text LIKE 'test_results_to_203____')`).Scan(&partitions, &rows, &rest, &named); err != nil {
+		t.Fatal(err)
+	}
+	if partitions != 37 || rows != len(list) || rest != 0 || named == 0 {
+		t.Errorf("%d partitions, %d results of %d, %d in the rest, %d merged", partitions, rows, len(list), rest, named)
+	}
 }

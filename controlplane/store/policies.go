@@ -27,7 +27,10 @@ func (s *Store) ApplyPolicy(ctx context.Context, p record.Record, owner string) 
 			if database.Unique(err) {
 				return database.ErrRetry // somebody applied the same name first
 			}
-			return err
+			if err != nil {
+				return err
+			}
+			return s.notedRevision(ctx, tx, "policy", rec)
 		}
 		if err != nil {
 			return err
@@ -36,7 +39,10 @@ func (s *Store) ApplyPolicy(ctx context.Context, p record.Record, owner string) 
 			return err
 		}
 		rec, changed, err = revisePolicy(ctx, tx, row, p)
-		return err
+		if err != nil || !changed {
+			return err
+		}
+		return s.notedRevision(ctx, tx, "policy", rec)
 	})
 	return rec, created, changed, err
 }

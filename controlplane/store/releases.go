@@ -44,8 +44,10 @@ func (s *Store) CreateRelease(ctx context.Context, n record.New) (r record.Relea
 		if err != nil {
 			return err
 		}
-		r, err = releaseRecord(row)
-		return err
+		if r, err = releaseRecord(row); err != nil {
+			return err
+		}
+		return s.notedRelease(ctx, tx, row)
 	})
 	if err == nil && !existed {
 		// Only now do those see the release whose reports come in; what they had not told before is found here.
@@ -72,7 +74,7 @@ func (s *Store) insertRelease(ctx context.Context, tx *db.Tx, r record.Release) 
 		return nil, fmt.Errorf("encode cells: %w", err)
 	}
 	return tx.Release.Create().SetID(r.ID).SetOrganizationID(team.OrganizationID).SetTeamID(team.ID).SetApplication(r.Application).
-		SetVersion(r.Version).SetCommit(r.Commit).SetImages(images).SetActor(r.Actor).SetPolicy(policy).SetPolicyName(r.Policy.Name).
+		SetVersion(r.Version).SetCommit(r.Commit).SetImages(images).SetTargets(r.Targets).SetActor(r.Actor).SetPolicy(policy).SetPolicyName(r.Policy.Name).
 		SetPolicyRevision(r.Policy.Revision).SetPolicyDigest(r.Policy.Digest).SetCells(cells).SetState(string(r.State)).
 		SetStaleAt(s.now()).SetCause("The release was created by " + r.Actor + ".").Save(ctx)
 }
@@ -234,6 +236,7 @@ func releaseRecord(row *db.Release) (record.Release, error) {
 	r := record.Release{
 		ID: row.ID, TeamID: row.TeamID, Application: row.Application, Version: row.Version, Commit: row.Commit, Actor: row.Actor, CreatedAt: row.CreatedAt.UTC(),
 		State: verdict.State(row.State), Decided: timeOf(row.DecidedAt), Stale: row.StaleAt != nil, Arrivals: row.Arrivals,
+		Targets: row.Targets,
 	}
 	if row.Edges.Team != nil {
 		r.Team = row.Edges.Team.Name

@@ -266,6 +266,15 @@ func mergeStep(ctx context.Context, tx *db.Tx, a *db.Attempt, row *db.Step, repo
 	if row.FinishedAt == nil && status.Terminal() {
 		change.SetNillableFinishedAt(nullable(reported.FinishedAt))
 	}
+	if row.Usage == nil && reported.Usage != nil && status.Terminal() {
+		used := *reported.Usage
+		used.Note = clean(used.Note)
+		text, err := json.Marshal(used)
+		if err != nil {
+			return false, fmt.Errorf("encode usage: %w", err)
+		}
+		change.SetUsage(text)
+	}
 	learned = row.ExitCode == nil && reported.ExitCode != nil
 	if row, err = change.Save(ctx); err != nil || !learned {
 		return false, err

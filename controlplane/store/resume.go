@@ -7,6 +7,7 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	record "github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
@@ -37,8 +38,11 @@ func (s *Store) ResumeExecution(ctx context.Context, id record.ID, which record.
 			return nothingWaits(head, which)
 		}
 		steps = len(waiting)
-		wake, err = askToResume(ctx, tx, waiting, attempts, clean(which.Reason))
-		return err
+		if wake, err = askToResume(ctx, tx, waiting, attempts, clean(which.Reason)); err != nil {
+			return err
+		}
+		audit.Of(ctx).Detail("step", which.Step)
+		return s.noted(ctx, tx, audit.Object{Kind: "execution", ID: id.String(), Name: head.Workflow})
 	})
 	return steps, wake, err
 }

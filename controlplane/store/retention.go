@@ -18,12 +18,23 @@ import (
 // atOnce is how many rows one transaction of a sweep looks at: it holds up the reports that come in for some milliseconds.
 const atOnce = 5000
 
-// evidenced are the executions whose results are evidence for a release: linked with it, or below one that is.
-const evidenced = `(SELECT execution_id FROM release_executions
- UNION SELECT e.id FROM executions AS e JOIN release_executions AS l ON l.execution_id = e.root_id)`
+// spared selects the executions whose results stay, however old: those that are evidence for a release, since they are linked with it or
+// below one that is, and the last ones of each workflow, by which a new release knows which tests there are.
+func (s *Store) spared() string {
+	last := fmt.Sprintf(`SELECT l.id FROM executions AS l WHERE l.organization_id = w.organization_id AND l.workflow = w.name
+ AND l.status IN ('passed', 'failed') ORDER BY l.id DESC LIMIT %d`, recentExecutions)
+	if s.db.Locking() {
+		last = "SELECT latest.id FROM workflows AS w CROSS JOIN LATERAL (" + last + ") AS latest"
+	} else {
+		last = "SELECT latest.id FROM workflows AS w JOIN executions AS latest ON latest.id IN (" + last + ")"
+	}
+	return `(SELECT execution_id FROM release_executions
+ UNION SELECT e.id FROM executions AS e JOIN release_executions AS l ON l.execution_id = e.root_id
+ UNION ` + last + ")"
+}
 
-// SweepResults removes the results that came in longer ago than they are kept, but for those that are evidence for a release, and the
-// strips of tests that have not run since. On PostgreSQL it makes the partitions of the next months, and whole months go at once; keep
+// SweepResults removes the results that came in longer ago than they are kept, but for those that are evidence for a release or tell
+// which tests a workflow has, and the strips of tests that have not run since. On PostgreSQL it makes the partitions of the next months, and whole months go at once; keep
 // may be 0 for all time. Several replicas may sweep: one of them does each part.
 func (s *Store) SweepResults(ctx context.Context, keep time.Duration) (swept testcase.Swept, err error) {
 	if v, ok := tenant.FromContext(ctx); !ok || v.Kind != tenant.KindSystem {
@@ -35,7 +46,7 @@ func (s *Store) SweepResults(ctx context.Context, keep time.Duration) (swept tes
 		}
 	}
 	if keep <= 0 {
-		return swept, nil
+		return swept, s.fewMonths(ctx)
 	}
 	before, tables := s.now().Add(-keep), []string{testresult.Table}
 	if s.db.Locking() {
@@ -49,11 +60,21 @@ func (s *Store) SweepResults(ctx context.Context, keep time.Duration) (swept tes
 			return swept, err
 		}
 	}
-	swept.Strips, err = s.deleteStrips(ctx, before)
-	return swept, err
+	if swept.Strips, err = s.deleteStrips(ctx, before); err != nil {
+		return swept, err
+	}
+	return swept, s.fewMonths(ctx)
 }
 
-// deleteResults deletes the results of a table before an id that are no evidence, bit by bit in the order of their ids.
+func (s *Store) fewMonths(ctx context.Context) error {
+	if !s.db.Locking() {
+		return nil
+	}
+	_, err := s.mergeMonths(ctx)
+	return err
+}
+
+// deleteResults deletes the results of a table before an id that are not spared, bit by bit in the order of their ids.
 func (s *Store) deleteResults(ctx context.Context, table string, before uuid.UUID) (total int64, err error) {
 	after, more := uuid.Nil, true
 	for more {
@@ -67,7 +88,7 @@ func (s *Store) deleteResults(ctx context.Context, table string, before uuid.UUI
 			if !more {
 				last = before // what is left is less than that
 			}
-			n, err = s.exec(ctx, tx, "DELETE FROM "+table+" WHERE id > ? AND id <= ? AND id < ? AND execution_id NOT IN "+evidenced,
+			n, err = s.exec(ctx, tx, "DELETE FROM "+table+" WHERE id > ? AND id <= ? AND id < ? AND execution_id NOT IN "+s.spared(),
 				after.String(), last.String(), before.String())
 			return err
 		})

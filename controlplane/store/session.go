@@ -33,7 +33,7 @@ func (s *Store) OpenSession(ctx context.Context, hello record.Hello) (epoch int6
 		n, err := tx.Cluster.Update().Where(cluster.ID(v.Cluster), cluster.Revoked(false)).AddSessionEpoch(1).
 			SetGateway(hello.Gateway).SetConnected(true).SetConnectedAt(now).SetLastSeenAt(now).
 			SetAgentVersion(clean(hello.AgentVersion)).SetKubernetesVersion(clean(hello.KubernetesVersion)).
-			SetRunnerDelivery(clean(hello.RunnerDelivery)).SetNamespaces(hello.Namespaces).Save(ctx)
+			SetRunnerDelivery(clean(hello.RunnerDelivery)).SetNamespaces(hello.Namespaces).SetRules(hello.Rules).Save(ctx)
 		if err != nil {
 			return err
 		}
@@ -143,7 +143,8 @@ func (s *Store) clusterRecord(row *db.Cluster) record.Cluster {
 		ID: row.ID, Organization: row.OrganizationID, Name: row.Name, UID: row.UID, Enrolled: row.EnrolledAt != nil,
 		Connected:   row.Connected && !row.Revoked && s.clock().Sub(seen) < record.OfflineAfter,
 		ConnectedAt: timeOf(row.ConnectedAt), LastSeenAt: seen, AgentVersion: row.AgentVersion,
-		KubernetesVersion: row.KubernetesVersion, RunnerDelivery: row.RunnerDelivery, Namespaces: row.Namespaces,
+		KubernetesVersion: row.KubernetesVersion, RunnerDelivery: row.RunnerDelivery, Namespaces: row.Namespaces, Rules: row.Rules,
+		KeySince: timeOf(row.KeySince), RotationAsked: row.RotationAsked, RevokedAt: timeOf(row.RevokedAt), RevokedReason: row.RevokedReason,
 		CreatedAt: row.CreatedAt.UTC().Truncate(time.Microsecond),
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -18,13 +19,20 @@ import (
 func (s *Store) CreateSession(ctx context.Context, m tenant.Member, of tenant.Session) (id uuid.UUID, err error) {
 	ctx = tenant.System(ctx)
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		org, err := tx.Organization.Get(ctx, m.Organization)
+		if err != nil {
+			return err
+		}
+		if err := admitted(org); err != nil {
+			return err
+		}
 		row, err := tx.MemberSession.Create().SetOrganizationID(m.Organization).SetMemberID(m.ID).SetExpiresAt(of.ExpiresAt.UTC()).
 			SetSeenAt(s.now()).SetRemote(clean(of.Remote)).SetBrowser(clean(of.Browser)).Save(ctx)
 		if err != nil {
 			return err
 		}
 		id = row.ID
-		return nil
+		return s.noted(ctx, tx, audit.Object{Kind: "session", ID: row.ID.String()})
 	})
 	return id, err
 }
@@ -37,9 +45,12 @@ func (s *Store) live() predicate.MemberSession {
 // SessionMember returns the member of a sign-in that has not ended, or fault.NotFound.
 func (s *Store) SessionMember(ctx context.Context, id uuid.UUID) (tenant.Member, error) {
 	ctx = tenant.System(ctx)
-	row, err := s.db.Read().MemberSession.Query().Where(membersession.ID(id), s.live()).WithMember().Only(ctx)
+	row, err := s.db.Read().MemberSession.Query().Where(membersession.ID(id), s.live()).WithMember().WithOrganization().Only(ctx)
 	if err != nil {
 		return tenant.Member{}, missing(err, "session", id)
+	}
+	if err := admitted(row.Edges.Organization); err != nil {
+		return tenant.Member{}, err
 	}
 	return s.memberRecord(ctx, s.db.Read(), row.Edges.Member)
 }
@@ -91,6 +102,10 @@ func (s *Store) EndOwnSession(ctx context.Context, id uuid.UUID) error {
 func (s *Store) EndSession(ctx context.Context, id uuid.UUID) error {
 	ctx = tenant.System(ctx)
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		return tx.MemberSession.Update().Where(membersession.ID(id), membersession.EndedAtIsNil()).SetEndedAt(s.now()).Exec(ctx)
+		n, err := tx.MemberSession.Update().Where(membersession.ID(id), membersession.EndedAtIsNil()).SetEndedAt(s.now()).Save(ctx)
+		if err != nil || n == 0 {
+			return err
+		}
+		return s.noted(ctx, tx, audit.Object{Kind: "session", ID: id.String()})
 	})
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -29,7 +30,7 @@ func (s *Store) SigningKeys(ctx context.Context, of tenant.ID) ([]byte, error) {
 	if err != nil || len(rows) == 0 {
 		return nil, database.Fault(err)
 	}
-	return rows[0].Value, nil
+	return s.opened(rows[0])
 }
 
 // ChangeSigningKeys replaces the signing keys of an organization by what change makes of them, which may be called again. Two changes
@@ -46,10 +47,20 @@ func (s *Store) ChangeSigningKeys(ctx context.Context, of tenant.ID, change func
 		if err != nil {
 			return err
 		}
-		value, err := change(row.Value)
+		old, err := s.opened(row)
 		if err != nil {
 			return err
 		}
-		return tx.Setting.UpdateOneID(id).SetValue(value).Exec(ctx)
+		value, err := change(old)
+		if err != nil {
+			return err
+		}
+		if value, err = s.sealed(id, value); err != nil {
+			return err
+		}
+		if err := tx.Setting.UpdateOneID(id).SetValue(value).Exec(ctx); err != nil {
+			return err
+		}
+		return s.noted(ctx, tx, audit.Object{Kind: "signing-key"})
 	})
 }

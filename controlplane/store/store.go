@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/secretbox"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ent/db"
@@ -26,9 +27,11 @@ import (
 type Store struct {
 	db    *database.Database
 	clock func() time.Time
+	box   *secretbox.Box // of all settings; nil when there is none to keep
 
 	reissue Reissue // nil when nothing is tried anew
 	quota   tenant.Quota
+	system  string  // DSN of the owner of the tables; empty when it is that of all work
 }
 
 // Option changes a Store.
@@ -40,18 +43,24 @@ func WithClock(clock func() time.Time) Option { return func(s *Store) { s.clock 
 // WithQuota says what an organization may use that has no quota of its own.
 func WithQuota(q tenant.Quota) Option { return func(s *Store) { s.quota = q } }
 
+// WithSystem gives the DSN of the role that owns the tables, for migrations and for work across organizations.
+func WithSystem(dsn string) Option { return func(s *Store) { s.system = dsn } }
+
 // Open opens the database that dsn names ("sqlite:PATH" or "postgres://…") and brings it to the schema of this version.
 func Open(ctx context.Context, dsn string, options ...Option) (*Store, error) {
-	d, err := database.Open(ctx, dsn)
-	if err != nil {
-		return nil, err
-	}
-	s := &Store{db: d, clock: time.Now}
+	s := &Store{clock: time.Now}
 	for _, o := range options {
 		o(s)
 	}
+	var err error
+	if s.db, err = database.Open(ctx, dsn, s.system); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
+
+// Unguarded names the role of PostgreSQL that row level security does not apply to; empty when all is well.
+func (s *Store) Unguarded() string { return s.db.Unguarded() }
 
 // Close ends all connections.
 func (s *Store) Close() error { return s.db.Close() }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ const reliable = "psbic"
 
 // letterOf writes an outcome as strips have it.
 func letterOf(outcome string, tries bool) byte {
-	letter := byte('c')
+	var letter byte
 	switch results.Outcome(outcome) {
 	case results.Passed:
 		letter = 'p'
@@ -46,6 +47,10 @@ func letterOf(outcome string, tries bool) byte {
 		letter = 'b'
 	case results.InfraError:
 		letter = 'i'
+	case results.Cancelled:
+		letter = 'c'
+	default:
+		letter = 'c' // of another version: it says nothing
 	}
 	if tries {
 		letter -= 'a' - 'A'
@@ -79,41 +84,41 @@ func (m more) unreliable() bool {
 
 // stripsOf gathers what a report adds, by key, which is the order of the index. One report may have a test more than once, such as in two browsers.
 func stripsOf(list []execution.TestResult) []more {
-	all := make([]more, 0, len(list))
+	order := make([]int, 0, len(list))
 	letters := make([]byte, len(list)) // of all, so that each test has no allocation of its own
 	for i, r := range list {
 		if r.Key == "" {
 			continue // it stands for something else than a test
 		}
 		letters[i] = letterOf(r.Outcome, len(r.Earlier) > 0)
-		all = append(all, more{r.Key, letters[i : i+1 : i+1]})
+		order = append(order, i)
 	}
-	slices.SortStableFunc(all, func(a, b more) int { return cmp.Compare(a.key, b.key) })
-	out := all[:0]
-	for _, m := range all {
-		if n := len(out); n > 0 && out[n-1].key == m.key {
-			out[n-1].letters = append(m.letters[:1:1], out[n-1].letters...)
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(strings.Compare(list[a].Key, list[b].Key), a-b) })
+	out := make([]more, 0, len(order))
+	for _, i := range order {
+		if n := len(out); n > 0 && out[n-1].key == list[i].Key {
+			out[n-1].letters = append(letters[i:i+1:i+1], out[n-1].letters[:min(len(out[n-1].letters), testcase.MaxStrip-1)]...)
 			continue
 		}
-		out = append(out, m)
+		out = append(out, more{list[i].Key, letters[i : i+1 : i+1]})
 	}
 	return out
 }
 
-// addToStrips puts the results of a report before what the strips of their tests have.
-func (s *Store) addToStrips(ctx context.Context, tx *db.Tx, of resultsOf, list []execution.TestResult) error {
+// addToStrips puts the results of a report, the last of which has an id, before what the strips of their tests have.
+func (s *Store) addToStrips(ctx context.Context, tx *db.Tx, of resultsOf, list []more, last uuid.UUID) error {
 	if err := s.lockStrips(ctx, tx, of.attempt.OrganizationID, of.workflow, of.environment); err != nil {
 		return fmt.Errorf("lock strips: %w", err)
 	}
 	at := of.at
-	if id := list[len(list)-1].ID; id.Version() == timed {
-		at = timeOfID(id)
+	if last.Version() == timed {
+		at = timeOfID(last)
 	}
 	add := insertStrips
 	if s.db.Locking() {
 		add = mergeStrips
 	}
-	for part := range slices.Chunk(stripsOf(list), columnBatch) {
+	for part := range slices.Chunk(list, columnBatch) {
 		if err := add(ctx, tx, of, at, part); err != nil {
 			return fmt.Errorf("update strips: %w", err)
 		}
@@ -125,9 +130,11 @@ func (s *Store) addToStrips(ctx context.Context, tx *db.Tx, of resultsOf, list [
 const columnBatch = 5000
 
 // onConflict puts new outcomes before old ones, of which testcase.MaxStrip stay.
-const onConflict = ` ON CONFLICT (organization_id, test_key, environment_name) DO UPDATE SET
- outcomes = substr(excluded.outcomes || s.outcomes, 1, 64), last_execution_id = excluded.last_execution_id, last_at = excluded.last_at,
- workflow = excluded.workflow, unreliable_at = coalesce(excluded.unreliable_at, s.unreliable_at)`
+func onConflict() string {
+	return ` ON CONFLICT (organization_id, test_key, environment_name) DO UPDATE SET
+ outcomes = substr(excluded.outcomes || s.outcomes, 1, ` + strconv.Itoa(testcase.MaxStrip) + `), last_execution_id = excluded.last_execution_id,
+ last_at = excluded.last_at, workflow = excluded.workflow, unreliable_at = coalesce(excluded.unreliable_at, s.unreliable_at)`
+}
 
 // mergeStrips is for PostgreSQL, which takes a column at a time. To look for a conflict at each row needs no plan that could be a bad one.
 func mergeStrips(ctx context.Context, tx *db.Tx, of resultsOf, at time.Time, list []more) error {
@@ -137,7 +144,7 @@ func mergeStrips(ctx context.Context, tx *db.Tx, of resultsOf, at time.Time, lis
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO test_strips AS s (organization_id, environment_name, workflow, last_execution_id, last_at, test_key, outcomes, unreliable_at)
 SELECT $1::uuid, $2, $3, $4::uuid, $5::timestamptz, key, letters, CASE WHEN unreliable THEN $5::timestamptz END
-FROM unnest($6::text[], $7::text[], $8::bool[]) AS r(key, letters, unreliable)`+onConflict,
+FROM unnest($6::text[], $7::text[], $8::bool[]) AS r(key, letters, unreliable)`+onConflict(),
 		of.attempt.OrganizationID.String(), of.environment, of.workflow, of.attempt.ExecutionID.String(), at, keys, outcomes, unreliable)
 	return err //nolint:wrapcheck // the caller says what it was about
 }
@@ -166,7 +173,7 @@ func insertStrips(ctx context.Context, tx *db.Tx, of resultsOf, at time.Time, li
 				string(m.letters), unreliable)
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO test_strips AS s (organization_id, environment_name, workflow, last_execution_id, last_at, test_key, outcomes, unreliable_at)
-VALUES `+strings.TrimPrefix(strings.Repeat(", (?, ?, ?, ?, ?, ?, ?, ?)", len(part)), ", ")+onConflict, values...); err != nil {
+VALUES `+strings.TrimPrefix(strings.Repeat(", (?, ?, ?, ?, ?, ?, ?, ?)", len(part)), ", ")+onConflict(), values...); err != nil {
 			return err //nolint:wrapcheck // the caller says what it was about
 		}
 	}
@@ -176,7 +183,8 @@ VALUES `+strings.TrimPrefix(strings.Repeat(", (?, ?, ?, ?, ?, ?, ?, ?)", len(par
 // Strips returns the latest outcomes of all tests of a workflow in an environment, by key.
 func (s *Store) Strips(ctx context.Context, workflow, environment string) ([]testcase.Strip, error) {
 	rows, err := s.db.Read().TestStrip.Query().Where(teststrip.Workflow(workflow), teststrip.EnvironmentName(environment)).
-		Order(teststrip.ByTestKey()).All(ctx)
+		Order(teststrip.ByTestKey()).
+		Select(teststrip.FieldTestKey, teststrip.FieldOutcomes, teststrip.FieldLastExecutionID, teststrip.FieldLastAt).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
 	}
@@ -187,13 +195,17 @@ func (s *Store) Strips(ctx context.Context, workflow, environment string) ([]tes
 	return out, nil
 }
 
+// stripSpan is how far it is looked back for the outcomes of a strip that is made anew.
+const stripSpan = 90 * 24 * time.Hour
+
 // remakeStrips makes the strips of some tests of a workflow in an environment anew of their results: when some of those no longer count.
 func (s *Store) remakeStrips(ctx context.Context, tx *db.Tx, head *db.Execution, environment string, keys []string) error {
 	if err := s.lockStrips(ctx, tx, head.OrganizationID, head.Workflow, environment); err != nil {
 		return err
 	}
 	for part := range slices.Chunk(keys, batch) {
-		rows, err := tx.TestResult.Query().Where(testresult.EnvironmentName(environment), latestRuns(part, time.Time{}, testcase.MaxStrip, environment)).
+		rows, err := tx.TestResult.Query().
+			Where(latestRuns(head.OrganizationID, part, s.now().Add(-stripSpan), testcase.MaxStrip, environment)).
 			Order(testresult.ByID(entsql.OrderDesc())).
 			Select(testresult.FieldID, testresult.FieldTestKey, testresult.FieldOutcome, testresult.FieldEarlier, testresult.FieldExecutionID, testresult.FieldCreatedAt).All(ctx)
 		if err != nil {

@@ -40,13 +40,19 @@ func (s *Store) ApplyTemplate(ctx context.Context, t record.Record, users []reco
 			if database.Unique(err) {
 				return database.ErrRetry // somebody applied the same name first
 			}
-			return err
+			if err != nil {
+				return err
+			}
+			return s.notedRevision(ctx, tx, "template", rec)
 		}
 		if err := mayChange(ctx, tx, row.TeamID, "template "+row.Name); err != nil {
 			return err
 		}
 		rec, changed, err = reviseTemplate(ctx, tx, row, t)
-		return err
+		if err != nil || !changed {
+			return err
+		}
+		return s.notedRevision(ctx, tx, "template", rec)
 	})
 	return rec, created, changed, err
 }

@@ -3,20 +3,24 @@ package store
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	record "github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/results"
 	"github.com/seatrial/seatrial/controlplane/results/flaky"
 	"github.com/seatrial/seatrial/controlplane/store/database"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/testcase"
 	"github.com/seatrial/seatrial/controlplane/testcase/board"
 	"github.com/seatrial/seatrial/ent/db"
@@ -71,8 +75,14 @@ func (s *Store) TestRuns(ctx context.Context, keys []string, since time.Time, ea
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	rows, err := s.db.Read().TestResult.Query().
-		Where(testresult.IDGT(firstID(since)), latestRuns(keys, since, each, "")).Order(testresult.ByID(entsql.OrderDesc())).
+	q := s.db.Read().TestResult.Query().Where(testresult.IDGT(firstID(since)))
+	if len(keys) == 1 { // the index has them in order
+		q = q.Where(testresult.TestKey(keys[0]), testresult.SeverityLT(supersededSeverity)).Limit(each)
+	} else {
+		v, _ := tenant.FromContext(ctx) // without one the rules of privacy refuse the query
+		q = q.Where(latestRuns(v.Organization, keys, since, each, ""))
+	}
+	rows, err := q.Order(testresult.ByID(entsql.OrderDesc())).
 		Select(slices.DeleteFunc(slices.Clone(testresult.Columns), func(c string) bool { return c == testresult.FieldDetail })...).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
@@ -95,24 +105,32 @@ func (s *Store) TestRuns(ctx context.Context, keys []string, since time.Time, ea
 	return out, nil
 }
 
-// latestRuns is fulfilled by the latest results of each of some tests since a time. Environment may be empty.
-func latestRuns(keys []string, since time.Time, each int, environment string) predicate.TestResult {
+// latestRuns is fulfilled by the latest results of each of some tests since a time, which the database takes from the end of the index:
+// what a test had before costs nothing. Environment may be empty.
+func latestRuns(organization uuid.UUID, keys []string, since time.Time, each int, environment string) predicate.TestResult {
 	return func(sel *entsql.Selector) {
-		build, all := entsql.Dialect(sel.Dialect()), make([]any, len(keys))
-		for i, key := range keys {
-			all[i] = key
-		}
-		t := build.Table(testresult.Table)
-		where := entsql.And(entsql.In(t.C(testresult.FieldTestKey), all...), entsql.GT(t.C(testresult.FieldID), firstID(since)),
-			entsql.LT(t.C(testresult.FieldSeverity), supersededSeverity))
-		if environment != "" {
-			where = entsql.And(where, entsql.EQ(t.C(testresult.FieldEnvironmentName), environment))
-		}
-		numbered := build.Select(t.C(testresult.FieldID)).From(t).
-			AppendSelectExprAs(entsql.RowNumber().PartitionBy(t.C(testresult.FieldTestKey)).OrderExpr(entsql.Expr(t.C(testresult.FieldID)+" DESC")), "place").
-			Where(where).As("numbered")
-		sel.Where(entsql.In(sel.C(testresult.FieldID), build.Select(numbered.C(testresult.FieldID)).From(numbered).
-			Where(entsql.LTE(numbered.C("place"), each))))
+		sel.Where(entsql.P(func(b *entsql.Builder) {
+			from := firstID(since)
+			b.Ident(sel.C(testresult.FieldID)).WriteString(" >= ").Arg(from).WriteString(" AND ").Ident(sel.C(testresult.FieldID)).WriteString(" IN (SELECT ")
+			one := func() {
+				b.WriteString("(SELECT id FROM test_results WHERE test_key = k.value AND id >= ").Arg(from).WriteString(" AND severity < ").Arg(supersededSeverity).
+					WriteString(" AND organization_id = ").Arg(organization)
+				if environment != "" {
+					b.WriteString(" AND environment_name = ").Arg(environment)
+				}
+				b.WriteString(" ORDER BY id DESC LIMIT ").Arg(each).WriteString(")")
+			}
+			if sel.Dialect() == dialect.Postgres {
+				b.WriteString("latest.id FROM unnest(").Arg(keys).WriteString("::text[]) AS k(value) CROSS JOIN LATERAL ")
+				one()
+				b.WriteString(" AS latest)")
+				return
+			}
+			text, _ := json.Marshal(keys) //nolint:errchkjson // texts
+			b.WriteString("latest.id FROM json_each(").Arg(string(text)).WriteString(") AS k JOIN test_results AS latest ON latest.id IN ")
+			one()
+			b.WriteString(")")
+		}))
 	}
 }
 
@@ -193,9 +211,19 @@ func digestText(s *record.Subject) string {
 	return strings.Join(slices.Compact(digests), " ")
 }
 
-// Quarantines returns those that are active at a time, newest first.
-func (s *Store) Quarantines(ctx context.Context, at time.Time) ([]testcase.Quarantine, error) {
-	rows, err := s.db.Read().Quarantine.Query().Where(quarantine.EndedAtIsNil(), quarantine.UntilGT(at)).
+// Quarantines returns those that are active now, newest first. It goes by what is stored, not by when: what another replica has made or
+// ended counts at once, whatever its clock says.
+func (s *Store) Quarantines(ctx context.Context, now time.Time) ([]testcase.Quarantine, error) {
+	return s.quarantines(ctx, quarantine.EndedAtIsNil(), quarantine.UntilGT(now))
+}
+
+// QuarantinesAt returns those that were active at a time of the past, newest first.
+func (s *Store) QuarantinesAt(ctx context.Context, at time.Time) ([]testcase.Quarantine, error) {
+	return s.quarantines(ctx, quarantine.CreatedAtLTE(at), quarantine.UntilGT(at), quarantine.Or(quarantine.EndedAtIsNil(), quarantine.EndedAtGT(at)))
+}
+
+func (s *Store) quarantines(ctx context.Context, where ...predicate.Quarantine) ([]testcase.Quarantine, error) {
+	rows, err := s.db.Read().Quarantine.Query().Where(where...).
 		Order(quarantine.ByID(entsql.OrderDesc())).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
@@ -224,7 +252,11 @@ func (s *Store) SaveQuarantine(ctx context.Context, q testcase.Quarantine) error
 			SetTicket(clean(q.Ticket)).SetActor(q.Actor).SetCreatedAt(q.CreatedAt).SetUntil(q.Until).Exec(ctx); err != nil {
 			return err
 		}
-		return s.staleBy(ctx, tx, q.Test, q.Actor+" put "+clean(q.Name)+" into quarantine.")
+		if err := s.staleBy(ctx, tx, q.Test, q.Actor+" put "+clean(q.Name)+" into quarantine."); err != nil {
+			return err
+		}
+		audit.Of(ctx).Detail("until", q.Until.UTC().Format(time.RFC3339))
+		return s.noted(ctx, tx, audit.Object{Kind: "test", ID: q.Test, Name: q.Name})
 	})
 }
 
@@ -238,7 +270,10 @@ func (s *Store) EndQuarantine(ctx context.Context, test, by string, at time.Time
 		if n == 0 {
 			return fault.New(fault.NotFound, "the test %q is not in quarantine", test)
 		}
-		return s.staleBy(ctx, tx, test, by+" ended a quarantine.")
+		if err := s.staleBy(ctx, tx, test, by+" ended a quarantine."); err != nil {
+			return err
+		}
+		return s.noted(ctx, tx, audit.Object{Kind: "test", ID: test})
 	})
 }
 
@@ -248,13 +283,14 @@ func endQuarantines(ctx context.Context, tx *db.Tx, test, by string, at time.Tim
 
 // staleBy has the releases decided anew for which results of a test are evidence.
 func (s *Store) staleBy(ctx context.Context, tx *db.Tx, test, cause string) error {
+	since := s.now().Add(-2 * openFor) // what a release rests upon is not that much older than itself
 	ids, err := tx.Release.Query().Where(release.CreatedAtGT(s.now().Add(-openFor)), func(sel *entsql.Selector) {
 		links, runs, found := entsql.Table(releaseexecution.Table), entsql.Table(execution.Table), entsql.Table(testresult.Table)
 		sel.Where(entsql.In(sel.C(release.FieldID), entsql.Select(links.C(releaseexecution.FieldReleaseID)).From(links).
 			Join(runs).OnP(entsql.Or(entsql.ColumnsEQ(links.C(releaseexecution.FieldExecutionID), runs.C(execution.FieldID)),
 			entsql.ColumnsEQ(links.C(releaseexecution.FieldExecutionID), runs.C(execution.FieldRootID)))).
 			Join(found).On(runs.C(execution.FieldID), found.C(testresult.FieldExecutionID)).
-			Where(entsql.EQ(found.C(testresult.FieldTestKey), test))))
+			Where(entsql.And(entsql.EQ(found.C(testresult.FieldTestKey), test), entsql.GTE(found.C(testresult.FieldID), firstID(since))))))
 	}).IDs(ctx)
 	if err != nil {
 		return err

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	record "github.com/seatrial/seatrial/controlplane/release"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
@@ -33,7 +35,10 @@ func (s *Store) SaveWaiver(ctx context.Context, id record.ID, w verdict.Waiver) 
 			SetExpiresAt(w.ExpiresAt).Exec(ctx); err != nil {
 			return err
 		}
-		return s.makeStale(ctx, tx, []uuid.UUID{row.ID}, w.Requester+" asked for a waiver of "+w.Rule+".")
+		if err := s.makeStale(ctx, tx, []uuid.UUID{row.ID}, w.Requester+" asked for a waiver of "+w.Rule+"."); err != nil {
+			return err
+		}
+		return s.notedWaiver(ctx, tx, row, w)
 	})
 }
 
@@ -63,8 +68,20 @@ func (s *Store) ChangeWaiver(ctx context.Context, id record.ID, which, by string
 		if err := change(&w); err != nil {
 			return err
 		}
-		return s.keepWaiver(ctx, tx, row, by, before, w)
+		if err := s.keepWaiver(ctx, tx, row, by, before, w); err != nil {
+			return err
+		}
+		return s.notedWaiver(ctx, tx, head, w)
 	})
+}
+
+func (s *Store) notedWaiver(ctx context.Context, tx *db.Tx, of *db.Release, w verdict.Waiver) error {
+	n := audit.Of(ctx)
+	n.Detail("waiver", w.ID)
+	n.Detail("rule", w.Rule)
+	n.Detail("test", w.Test)
+	n.Detail("expires", w.ExpiresAt.UTC().Format(time.RFC3339))
+	return s.notedRelease(ctx, tx, of)
 }
 
 func (s *Store) keepWaiver(ctx context.Context, tx *db.Tx, row *db.Waiver, by string, before, after verdict.Waiver) error {

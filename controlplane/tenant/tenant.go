@@ -53,8 +53,8 @@ type Viewer struct {
 	Organization ID
 	Team         uuid.UUID   // owning team of a token, default team of a member
 	Teams        []uuid.UUID // all teams of a member, or of the member whom a token stands for
-	Session      uuid.UUID   // members in a browser only
 	Subject      uuid.UUID   // id of the member, token or agent
+	Credential   uuid.UUID   // id of the session or token; zero for a password
 	Cluster      uuid.UUID   // agents only
 	Name         string      // for people: e-mail, token name or cluster name
 	Maker        string      // tokens only: e-mail of the member who made it; empty when nobody knows

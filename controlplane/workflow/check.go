@@ -16,7 +16,7 @@ type Source struct {
 // Checked is what there is to say of a document.
 type Checked struct {
 	Kind     string
-	Name     string // of workflows, templates and policies
+	Name     string // of workflows, templates, policies and environments
 	Faults   []fault.Place
 	Warnings []fault.Place // what the system cannot execute yet, and what could not be checked
 }
@@ -39,8 +39,11 @@ func Check(sources []Source, more ...func(parse.Result) []fault.Place) []Checked
 		for _, check := range more {
 			out[i].Faults = inOrder(append(out[i].Faults, check(read)...))
 		}
-		if policy, ok := read.Value.(*document.ReadinessPolicyDocument); ok {
-			out[i].Name = policy.Metadata.Name
+		switch doc := read.Value.(type) {
+		case *document.ReadinessPolicyDocument:
+			out[i].Name = doc.Metadata.Name
+		case *document.EnvironmentDocument:
+			out[i].Name = doc.Metadata.Name
 		}
 		doc := read.Workflow()
 		if doc == nil {

@@ -82,6 +82,7 @@ type PlanStep struct {
 	Group           string     `json:",omitzero"` // steps of one group run at the same time
 
 	Execute *PlanExecute `json:",omitzero"`
+	Metrics bool         `json:",omitzero"` // record what it uses
 }
 
 // PlanShard says which test files are this run's.
@@ -125,9 +126,10 @@ func (c PlanCall) Title() string {
 
 // PlanArtifacts are the files of a step that are kept.
 type PlanArtifacts struct {
-	Paths   []string
-	When    string // always, passed or failed; empty for always
-	MaxSize int64  // bytes in all; 0 for the runner's own limit
+	Paths    []string
+	When     string // always, passed or failed; empty for always
+	MaxSize  int64  // bytes in all, as the test wrote them; 0 for the runner's own limit
+	Compress bool   // where that helps
 }
 
 // PlanEnv is a variable of a step: a literal, or the value of a variable of the container.

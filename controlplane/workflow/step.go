@@ -30,6 +30,7 @@ func (c *compilation) step(path string, s document.Step) {
 		Script: c.text(path+".run", s.Run, expr.InPod, ""), Command: c.texts(path+".command", s.Command, expr.InPod, ""),
 		Artifacts: c.artifacts(path+".artifacts", s.Artifacts), Teardown: strings.HasPrefix(path, "spec.teardown"),
 		Retry: s.Retry, ContinueOnError: s.ContinueOnError, Expect: s.Expect, Outputs: s.Outputs,
+		Metrics: s.Metrics == nil || *s.Metrics,
 	}
 	c.condition(&step, path+".if", s.If)
 	step.Command = append(step.Command, c.texts(path+".args", s.Args, expr.InPod, "")...)
@@ -140,6 +141,7 @@ func (c *compilation) condition(step *PlanStep, path, text string) {
 
 func (c *compilation) artifacts(path string, a document.Artifacts) PlanArtifacts {
 	out := PlanArtifacts{Paths: c.texts(path+".paths", a.Paths, expr.Here, "pattern"), When: a.When}
+	out.Compress = len(out.Paths) > 0 && (a.Compress == nil || *a.Compress)
 	if a.MaxSize == "" {
 		return out
 	}

@@ -34,8 +34,18 @@ type Cluster struct {
 	PublicKey []byte `json:"public_key,omitempty"`
 	// EnrolledAt holds the value of the "enrolled_at" field.
 	EnrolledAt *time.Time `json:"enrolled_at,omitempty"`
+	// KeySince holds the value of the "key_since" field.
+	KeySince *time.Time `json:"key_since,omitempty"`
+	// NextKey holds the value of the "next_key" field.
+	NextKey []byte `json:"next_key,omitempty"`
+	// RotationAsked holds the value of the "rotation_asked" field.
+	RotationAsked bool `json:"rotation_asked,omitempty"`
 	// Revoked holds the value of the "revoked" field.
 	Revoked bool `json:"revoked,omitempty"`
+	// RevokedAt holds the value of the "revoked_at" field.
+	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+	// RevokedReason holds the value of the "revoked_reason" field.
+	RevokedReason string `json:"revoked_reason,omitempty"`
 	// NonceMark holds the value of the "nonce_mark" field.
 	NonceMark int64 `json:"nonce_mark,omitempty"`
 	// SessionEpoch holds the value of the "session_epoch" field.
@@ -58,6 +68,8 @@ type Cluster struct {
 	RunnerDelivery string `json:"runner_delivery,omitempty"`
 	// Namespaces holds the value of the "namespaces" field.
 	Namespaces []string `json:"namespaces,omitempty"`
+	// Rules holds the value of the "rules" field.
+	Rules []string `json:"rules,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ClusterQuery when eager-loading is set.
 	Edges        ClusterEdges `json:"edges"`
@@ -89,15 +101,15 @@ func (*Cluster) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case cluster.FieldPublicKey, cluster.FieldNamespaces:
+		case cluster.FieldPublicKey, cluster.FieldNextKey, cluster.FieldNamespaces, cluster.FieldRules:
 			values[i] = new([]byte)
-		case cluster.FieldRevoked, cluster.FieldConnected:
+		case cluster.FieldRotationAsked, cluster.FieldRevoked, cluster.FieldConnected:
 			values[i] = new(sql.NullBool)
 		case cluster.FieldNonceMark, cluster.FieldSessionEpoch:
 			values[i] = new(sql.NullInt64)
-		case cluster.FieldName, cluster.FieldUID, cluster.FieldGateway, cluster.FieldAgentVersion, cluster.FieldKubernetesVersion, cluster.FieldRunnerDelivery:
+		case cluster.FieldName, cluster.FieldUID, cluster.FieldRevokedReason, cluster.FieldGateway, cluster.FieldAgentVersion, cluster.FieldKubernetesVersion, cluster.FieldRunnerDelivery:
 			values[i] = new(sql.NullString)
-		case cluster.FieldCreatedAt, cluster.FieldUpdatedAt, cluster.FieldEnrolledAt, cluster.FieldConnectedAt, cluster.FieldLastSeenAt, cluster.FieldReturnedAt:
+		case cluster.FieldCreatedAt, cluster.FieldUpdatedAt, cluster.FieldEnrolledAt, cluster.FieldKeySince, cluster.FieldRevokedAt, cluster.FieldConnectedAt, cluster.FieldLastSeenAt, cluster.FieldReturnedAt:
 			values[i] = new(sql.NullTime)
 		case cluster.FieldID, cluster.FieldOrganizationID:
 			values[i] = new(uuid.UUID)
@@ -165,11 +177,43 @@ func (_m *Cluster) assignValues(columns []string, values []any) error {
 				_m.EnrolledAt = new(time.Time)
 				*_m.EnrolledAt = value.Time
 			}
+		case cluster.FieldKeySince:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field key_since", values[i])
+			} else if value.Valid {
+				_m.KeySince = new(time.Time)
+				*_m.KeySince = value.Time
+			}
+		case cluster.FieldNextKey:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field next_key", values[i])
+			} else if value != nil {
+				_m.NextKey = *value
+			}
+		case cluster.FieldRotationAsked:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field rotation_asked", values[i])
+			} else if value.Valid {
+				_m.RotationAsked = value.Bool
+			}
 		case cluster.FieldRevoked:
 			if value, ok := values[i].(*sql.NullBool); !ok {
 				return fmt.Errorf("unexpected type %T for field revoked", values[i])
 			} else if value.Valid {
 				_m.Revoked = value.Bool
+			}
+		case cluster.FieldRevokedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field revoked_at", values[i])
+			} else if value.Valid {
+				_m.RevokedAt = new(time.Time)
+				*_m.RevokedAt = value.Time
+			}
+		case cluster.FieldRevokedReason:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field revoked_reason", values[i])
+			} else if value.Valid {
+				_m.RevokedReason = value.String
 			}
 		case cluster.FieldNonceMark:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
@@ -242,6 +286,14 @@ func (_m *Cluster) assignValues(columns []string, values []any) error {
 					return fmt.Errorf("unmarshal field namespaces: %w", err)
 				}
 			}
+		case cluster.FieldRules:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field rules", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Rules); err != nil {
+					return fmt.Errorf("unmarshal field rules: %w", err)
+				}
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -306,8 +358,27 @@ func (_m *Cluster) String() string {
 		builder.WriteString(v.Format(time.ANSIC))
 	}
 	builder.WriteString(", ")
+	if v := _m.KeySince; v != nil {
+		builder.WriteString("key_since=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("next_key=")
+	builder.WriteString(fmt.Sprintf("%v", _m.NextKey))
+	builder.WriteString(", ")
+	builder.WriteString("rotation_asked=")
+	builder.WriteString(fmt.Sprintf("%v", _m.RotationAsked))
+	builder.WriteString(", ")
 	builder.WriteString("revoked=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Revoked))
+	builder.WriteString(", ")
+	if v := _m.RevokedAt; v != nil {
+		builder.WriteString("revoked_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("revoked_reason=")
+	builder.WriteString(_m.RevokedReason)
 	builder.WriteString(", ")
 	builder.WriteString("nonce_mark=")
 	builder.WriteString(fmt.Sprintf("%v", _m.NonceMark))
@@ -347,6 +418,9 @@ func (_m *Cluster) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("namespaces=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Namespaces))
+	builder.WriteString(", ")
+	builder.WriteString("rules=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Rules))
 	builder.WriteByte(')')
 	return builder.String()
 }

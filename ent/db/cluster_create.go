@@ -99,6 +99,40 @@ func (_c *ClusterCreate) SetNillableEnrolledAt(v *time.Time) *ClusterCreate {
 	return _c
 }
 
+// SetKeySince sets the "key_since" field.
+func (_c *ClusterCreate) SetKeySince(v time.Time) *ClusterCreate {
+	_c.mutation.SetKeySince(v)
+	return _c
+}
+
+// SetNillableKeySince sets the "key_since" field if the given value is not nil.
+func (_c *ClusterCreate) SetNillableKeySince(v *time.Time) *ClusterCreate {
+	if v != nil {
+		_c.SetKeySince(*v)
+	}
+	return _c
+}
+
+// SetNextKey sets the "next_key" field.
+func (_c *ClusterCreate) SetNextKey(v []byte) *ClusterCreate {
+	_c.mutation.SetNextKey(v)
+	return _c
+}
+
+// SetRotationAsked sets the "rotation_asked" field.
+func (_c *ClusterCreate) SetRotationAsked(v bool) *ClusterCreate {
+	_c.mutation.SetRotationAsked(v)
+	return _c
+}
+
+// SetNillableRotationAsked sets the "rotation_asked" field if the given value is not nil.
+func (_c *ClusterCreate) SetNillableRotationAsked(v *bool) *ClusterCreate {
+	if v != nil {
+		_c.SetRotationAsked(*v)
+	}
+	return _c
+}
+
 // SetRevoked sets the "revoked" field.
 func (_c *ClusterCreate) SetRevoked(v bool) *ClusterCreate {
 	_c.mutation.SetRevoked(v)
@@ -109,6 +143,34 @@ func (_c *ClusterCreate) SetRevoked(v bool) *ClusterCreate {
 func (_c *ClusterCreate) SetNillableRevoked(v *bool) *ClusterCreate {
 	if v != nil {
 		_c.SetRevoked(*v)
+	}
+	return _c
+}
+
+// SetRevokedAt sets the "revoked_at" field.
+func (_c *ClusterCreate) SetRevokedAt(v time.Time) *ClusterCreate {
+	_c.mutation.SetRevokedAt(v)
+	return _c
+}
+
+// SetNillableRevokedAt sets the "revoked_at" field if the given value is not nil.
+func (_c *ClusterCreate) SetNillableRevokedAt(v *time.Time) *ClusterCreate {
+	if v != nil {
+		_c.SetRevokedAt(*v)
+	}
+	return _c
+}
+
+// SetRevokedReason sets the "revoked_reason" field.
+func (_c *ClusterCreate) SetRevokedReason(v string) *ClusterCreate {
+	_c.mutation.SetRevokedReason(v)
+	return _c
+}
+
+// SetNillableRevokedReason sets the "revoked_reason" field if the given value is not nil.
+func (_c *ClusterCreate) SetNillableRevokedReason(v *string) *ClusterCreate {
+	if v != nil {
+		_c.SetRevokedReason(*v)
 	}
 	return _c
 }
@@ -259,6 +321,12 @@ func (_c *ClusterCreate) SetNamespaces(v []string) *ClusterCreate {
 	return _c
 }
 
+// SetRules sets the "rules" field.
+func (_c *ClusterCreate) SetRules(v []string) *ClusterCreate {
+	_c.mutation.SetRules(v)
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *ClusterCreate) SetID(v uuid.UUID) *ClusterCreate {
 	_c.mutation.SetID(v)
@@ -333,9 +401,17 @@ func (_c *ClusterCreate) defaults() error {
 		v := cluster.DefaultUID
 		_c.mutation.SetUID(v)
 	}
+	if _, ok := _c.mutation.RotationAsked(); !ok {
+		v := cluster.DefaultRotationAsked
+		_c.mutation.SetRotationAsked(v)
+	}
 	if _, ok := _c.mutation.Revoked(); !ok {
 		v := cluster.DefaultRevoked
 		_c.mutation.SetRevoked(v)
+	}
+	if _, ok := _c.mutation.RevokedReason(); !ok {
+		v := cluster.DefaultRevokedReason
+		_c.mutation.SetRevokedReason(v)
 	}
 	if _, ok := _c.mutation.NonceMark(); !ok {
 		v := cluster.DefaultNonceMark
@@ -397,8 +473,14 @@ func (_c *ClusterCreate) check() error {
 	if _, ok := _c.mutation.UID(); !ok {
 		return &ValidationError{Name: "uid", err: errors.New(`db: missing required field "Cluster.uid"`)}
 	}
+	if _, ok := _c.mutation.RotationAsked(); !ok {
+		return &ValidationError{Name: "rotation_asked", err: errors.New(`db: missing required field "Cluster.rotation_asked"`)}
+	}
 	if _, ok := _c.mutation.Revoked(); !ok {
 		return &ValidationError{Name: "revoked", err: errors.New(`db: missing required field "Cluster.revoked"`)}
+	}
+	if _, ok := _c.mutation.RevokedReason(); !ok {
+		return &ValidationError{Name: "revoked_reason", err: errors.New(`db: missing required field "Cluster.revoked_reason"`)}
 	}
 	if _, ok := _c.mutation.NonceMark(); !ok {
 		return &ValidationError{Name: "nonce_mark", err: errors.New(`db: missing required field "Cluster.nonce_mark"`)}
@@ -484,9 +566,29 @@ func (_c *ClusterCreate) createSpec() (*Cluster, *sqlgraph.CreateSpec) {
 		_spec.SetField(cluster.FieldEnrolledAt, field.TypeTime, value)
 		_node.EnrolledAt = &value
 	}
+	if value, ok := _c.mutation.KeySince(); ok {
+		_spec.SetField(cluster.FieldKeySince, field.TypeTime, value)
+		_node.KeySince = &value
+	}
+	if value, ok := _c.mutation.NextKey(); ok {
+		_spec.SetField(cluster.FieldNextKey, field.TypeBytes, value)
+		_node.NextKey = value
+	}
+	if value, ok := _c.mutation.RotationAsked(); ok {
+		_spec.SetField(cluster.FieldRotationAsked, field.TypeBool, value)
+		_node.RotationAsked = value
+	}
 	if value, ok := _c.mutation.Revoked(); ok {
 		_spec.SetField(cluster.FieldRevoked, field.TypeBool, value)
 		_node.Revoked = value
+	}
+	if value, ok := _c.mutation.RevokedAt(); ok {
+		_spec.SetField(cluster.FieldRevokedAt, field.TypeTime, value)
+		_node.RevokedAt = &value
+	}
+	if value, ok := _c.mutation.RevokedReason(); ok {
+		_spec.SetField(cluster.FieldRevokedReason, field.TypeString, value)
+		_node.RevokedReason = value
 	}
 	if value, ok := _c.mutation.NonceMark(); ok {
 		_spec.SetField(cluster.FieldNonceMark, field.TypeInt64, value)
@@ -531,6 +633,10 @@ func (_c *ClusterCreate) createSpec() (*Cluster, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Namespaces(); ok {
 		_spec.SetField(cluster.FieldNamespaces, field.TypeJSON, value)
 		_node.Namespaces = value
+	}
+	if value, ok := _c.mutation.Rules(); ok {
+		_spec.SetField(cluster.FieldRules, field.TypeJSON, value)
+		_node.Rules = value
 	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -673,6 +779,54 @@ func (u *ClusterUpsert) ClearEnrolledAt() *ClusterUpsert {
 	return u
 }
 
+// SetKeySince sets the "key_since" field.
+func (u *ClusterUpsert) SetKeySince(v time.Time) *ClusterUpsert {
+	u.Set(cluster.FieldKeySince, v)
+	return u
+}
+
+// UpdateKeySince sets the "key_since" field to the value that was provided on create.
+func (u *ClusterUpsert) UpdateKeySince() *ClusterUpsert {
+	u.SetExcluded(cluster.FieldKeySince)
+	return u
+}
+
+// ClearKeySince clears the value of the "key_since" field.
+func (u *ClusterUpsert) ClearKeySince() *ClusterUpsert {
+	u.SetNull(cluster.FieldKeySince)
+	return u
+}
+
+// SetNextKey sets the "next_key" field.
+func (u *ClusterUpsert) SetNextKey(v []byte) *ClusterUpsert {
+	u.Set(cluster.FieldNextKey, v)
+	return u
+}
+
+// UpdateNextKey sets the "next_key" field to the value that was provided on create.
+func (u *ClusterUpsert) UpdateNextKey() *ClusterUpsert {
+	u.SetExcluded(cluster.FieldNextKey)
+	return u
+}
+
+// ClearNextKey clears the value of the "next_key" field.
+func (u *ClusterUpsert) ClearNextKey() *ClusterUpsert {
+	u.SetNull(cluster.FieldNextKey)
+	return u
+}
+
+// SetRotationAsked sets the "rotation_asked" field.
+func (u *ClusterUpsert) SetRotationAsked(v bool) *ClusterUpsert {
+	u.Set(cluster.FieldRotationAsked, v)
+	return u
+}
+
+// UpdateRotationAsked sets the "rotation_asked" field to the value that was provided on create.
+func (u *ClusterUpsert) UpdateRotationAsked() *ClusterUpsert {
+	u.SetExcluded(cluster.FieldRotationAsked)
+	return u
+}
+
 // SetRevoked sets the "revoked" field.
 func (u *ClusterUpsert) SetRevoked(v bool) *ClusterUpsert {
 	u.Set(cluster.FieldRevoked, v)
@@ -682,6 +836,36 @@ func (u *ClusterUpsert) SetRevoked(v bool) *ClusterUpsert {
 // UpdateRevoked sets the "revoked" field to the value that was provided on create.
 func (u *ClusterUpsert) UpdateRevoked() *ClusterUpsert {
 	u.SetExcluded(cluster.FieldRevoked)
+	return u
+}
+
+// SetRevokedAt sets the "revoked_at" field.
+func (u *ClusterUpsert) SetRevokedAt(v time.Time) *ClusterUpsert {
+	u.Set(cluster.FieldRevokedAt, v)
+	return u
+}
+
+// UpdateRevokedAt sets the "revoked_at" field to the value that was provided on create.
+func (u *ClusterUpsert) UpdateRevokedAt() *ClusterUpsert {
+	u.SetExcluded(cluster.FieldRevokedAt)
+	return u
+}
+
+// ClearRevokedAt clears the value of the "revoked_at" field.
+func (u *ClusterUpsert) ClearRevokedAt() *ClusterUpsert {
+	u.SetNull(cluster.FieldRevokedAt)
+	return u
+}
+
+// SetRevokedReason sets the "revoked_reason" field.
+func (u *ClusterUpsert) SetRevokedReason(v string) *ClusterUpsert {
+	u.Set(cluster.FieldRevokedReason, v)
+	return u
+}
+
+// UpdateRevokedReason sets the "revoked_reason" field to the value that was provided on create.
+func (u *ClusterUpsert) UpdateRevokedReason() *ClusterUpsert {
+	u.SetExcluded(cluster.FieldRevokedReason)
 	return u
 }
 
@@ -853,6 +1037,24 @@ func (u *ClusterUpsert) ClearNamespaces() *ClusterUpsert {
 	return u
 }
 
+// SetRules sets the "rules" field.
+func (u *ClusterUpsert) SetRules(v []string) *ClusterUpsert {
+	u.Set(cluster.FieldRules, v)
+	return u
+}
+
+// UpdateRules sets the "rules" field to the value that was provided on create.
+func (u *ClusterUpsert) UpdateRules() *ClusterUpsert {
+	u.SetExcluded(cluster.FieldRules)
+	return u
+}
+
+// ClearRules clears the value of the "rules" field.
+func (u *ClusterUpsert) ClearRules() *ClusterUpsert {
+	u.SetNull(cluster.FieldRules)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -991,6 +1193,62 @@ func (u *ClusterUpsertOne) ClearEnrolledAt() *ClusterUpsertOne {
 	})
 }
 
+// SetKeySince sets the "key_since" field.
+func (u *ClusterUpsertOne) SetKeySince(v time.Time) *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetKeySince(v)
+	})
+}
+
+// UpdateKeySince sets the "key_since" field to the value that was provided on create.
+func (u *ClusterUpsertOne) UpdateKeySince() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateKeySince()
+	})
+}
+
+// ClearKeySince clears the value of the "key_since" field.
+func (u *ClusterUpsertOne) ClearKeySince() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearKeySince()
+	})
+}
+
+// SetNextKey sets the "next_key" field.
+func (u *ClusterUpsertOne) SetNextKey(v []byte) *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetNextKey(v)
+	})
+}
+
+// UpdateNextKey sets the "next_key" field to the value that was provided on create.
+func (u *ClusterUpsertOne) UpdateNextKey() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateNextKey()
+	})
+}
+
+// ClearNextKey clears the value of the "next_key" field.
+func (u *ClusterUpsertOne) ClearNextKey() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearNextKey()
+	})
+}
+
+// SetRotationAsked sets the "rotation_asked" field.
+func (u *ClusterUpsertOne) SetRotationAsked(v bool) *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetRotationAsked(v)
+	})
+}
+
+// UpdateRotationAsked sets the "rotation_asked" field to the value that was provided on create.
+func (u *ClusterUpsertOne) UpdateRotationAsked() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateRotationAsked()
+	})
+}
+
 // SetRevoked sets the "revoked" field.
 func (u *ClusterUpsertOne) SetRevoked(v bool) *ClusterUpsertOne {
 	return u.Update(func(s *ClusterUpsert) {
@@ -1002,6 +1260,41 @@ func (u *ClusterUpsertOne) SetRevoked(v bool) *ClusterUpsertOne {
 func (u *ClusterUpsertOne) UpdateRevoked() *ClusterUpsertOne {
 	return u.Update(func(s *ClusterUpsert) {
 		s.UpdateRevoked()
+	})
+}
+
+// SetRevokedAt sets the "revoked_at" field.
+func (u *ClusterUpsertOne) SetRevokedAt(v time.Time) *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetRevokedAt(v)
+	})
+}
+
+// UpdateRevokedAt sets the "revoked_at" field to the value that was provided on create.
+func (u *ClusterUpsertOne) UpdateRevokedAt() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateRevokedAt()
+	})
+}
+
+// ClearRevokedAt clears the value of the "revoked_at" field.
+func (u *ClusterUpsertOne) ClearRevokedAt() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearRevokedAt()
+	})
+}
+
+// SetRevokedReason sets the "revoked_reason" field.
+func (u *ClusterUpsertOne) SetRevokedReason(v string) *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetRevokedReason(v)
+	})
+}
+
+// UpdateRevokedReason sets the "revoked_reason" field to the value that was provided on create.
+func (u *ClusterUpsertOne) UpdateRevokedReason() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateRevokedReason()
 	})
 }
 
@@ -1198,6 +1491,27 @@ func (u *ClusterUpsertOne) UpdateNamespaces() *ClusterUpsertOne {
 func (u *ClusterUpsertOne) ClearNamespaces() *ClusterUpsertOne {
 	return u.Update(func(s *ClusterUpsert) {
 		s.ClearNamespaces()
+	})
+}
+
+// SetRules sets the "rules" field.
+func (u *ClusterUpsertOne) SetRules(v []string) *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetRules(v)
+	})
+}
+
+// UpdateRules sets the "rules" field to the value that was provided on create.
+func (u *ClusterUpsertOne) UpdateRules() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateRules()
+	})
+}
+
+// ClearRules clears the value of the "rules" field.
+func (u *ClusterUpsertOne) ClearRules() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearRules()
 	})
 }
 
@@ -1506,6 +1820,62 @@ func (u *ClusterUpsertBulk) ClearEnrolledAt() *ClusterUpsertBulk {
 	})
 }
 
+// SetKeySince sets the "key_since" field.
+func (u *ClusterUpsertBulk) SetKeySince(v time.Time) *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetKeySince(v)
+	})
+}
+
+// UpdateKeySince sets the "key_since" field to the value that was provided on create.
+func (u *ClusterUpsertBulk) UpdateKeySince() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateKeySince()
+	})
+}
+
+// ClearKeySince clears the value of the "key_since" field.
+func (u *ClusterUpsertBulk) ClearKeySince() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearKeySince()
+	})
+}
+
+// SetNextKey sets the "next_key" field.
+func (u *ClusterUpsertBulk) SetNextKey(v []byte) *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetNextKey(v)
+	})
+}
+
+// UpdateNextKey sets the "next_key" field to the value that was provided on create.
+func (u *ClusterUpsertBulk) UpdateNextKey() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateNextKey()
+	})
+}
+
+// ClearNextKey clears the value of the "next_key" field.
+func (u *ClusterUpsertBulk) ClearNextKey() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearNextKey()
+	})
+}
+
+// SetRotationAsked sets the "rotation_asked" field.
+func (u *ClusterUpsertBulk) SetRotationAsked(v bool) *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetRotationAsked(v)
+	})
+}
+
+// UpdateRotationAsked sets the "rotation_asked" field to the value that was provided on create.
+func (u *ClusterUpsertBulk) UpdateRotationAsked() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateRotationAsked()
+	})
+}
+
 // SetRevoked sets the "revoked" field.
 func (u *ClusterUpsertBulk) SetRevoked(v bool) *ClusterUpsertBulk {
 	return u.Update(func(s *ClusterUpsert) {
@@ -1517,6 +1887,41 @@ func (u *ClusterUpsertBulk) SetRevoked(v bool) *ClusterUpsertBulk {
 func (u *ClusterUpsertBulk) UpdateRevoked() *ClusterUpsertBulk {
 	return u.Update(func(s *ClusterUpsert) {
 		s.UpdateRevoked()
+	})
+}
+
+// SetRevokedAt sets the "revoked_at" field.
+func (u *ClusterUpsertBulk) SetRevokedAt(v time.Time) *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetRevokedAt(v)
+	})
+}
+
+// UpdateRevokedAt sets the "revoked_at" field to the value that was provided on create.
+func (u *ClusterUpsertBulk) UpdateRevokedAt() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateRevokedAt()
+	})
+}
+
+// ClearRevokedAt clears the value of the "revoked_at" field.
+func (u *ClusterUpsertBulk) ClearRevokedAt() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearRevokedAt()
+	})
+}
+
+// SetRevokedReason sets the "revoked_reason" field.
+func (u *ClusterUpsertBulk) SetRevokedReason(v string) *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetRevokedReason(v)
+	})
+}
+
+// UpdateRevokedReason sets the "revoked_reason" field to the value that was provided on create.
+func (u *ClusterUpsertBulk) UpdateRevokedReason() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateRevokedReason()
 	})
 }
 
@@ -1713,6 +2118,27 @@ func (u *ClusterUpsertBulk) UpdateNamespaces() *ClusterUpsertBulk {
 func (u *ClusterUpsertBulk) ClearNamespaces() *ClusterUpsertBulk {
 	return u.Update(func(s *ClusterUpsert) {
 		s.ClearNamespaces()
+	})
+}
+
+// SetRules sets the "rules" field.
+func (u *ClusterUpsertBulk) SetRules(v []string) *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetRules(v)
+	})
+}
+
+// UpdateRules sets the "rules" field to the value that was provided on create.
+func (u *ClusterUpsertBulk) UpdateRules() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateRules()
+	})
+}
+
+// ClearRules clears the value of the "rules" field.
+func (u *ClusterUpsertBulk) ClearRules() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearRules()
 	})
 }
 

@@ -96,6 +96,52 @@ func (_u *ClusterUpdate) ClearEnrolledAt() *ClusterUpdate {
 	return _u
 }
 
+// SetKeySince sets the "key_since" field.
+func (_u *ClusterUpdate) SetKeySince(v time.Time) *ClusterUpdate {
+	_u.mutation.SetKeySince(v)
+	return _u
+}
+
+// SetNillableKeySince sets the "key_since" field if the given value is not nil.
+func (_u *ClusterUpdate) SetNillableKeySince(v *time.Time) *ClusterUpdate {
+	if v != nil {
+		_u.SetKeySince(*v)
+	}
+	return _u
+}
+
+// ClearKeySince clears the value of the "key_since" field.
+func (_u *ClusterUpdate) ClearKeySince() *ClusterUpdate {
+	_u.mutation.ClearKeySince()
+	return _u
+}
+
+// SetNextKey sets the "next_key" field.
+func (_u *ClusterUpdate) SetNextKey(v []byte) *ClusterUpdate {
+	_u.mutation.SetNextKey(v)
+	return _u
+}
+
+// ClearNextKey clears the value of the "next_key" field.
+func (_u *ClusterUpdate) ClearNextKey() *ClusterUpdate {
+	_u.mutation.ClearNextKey()
+	return _u
+}
+
+// SetRotationAsked sets the "rotation_asked" field.
+func (_u *ClusterUpdate) SetRotationAsked(v bool) *ClusterUpdate {
+	_u.mutation.SetRotationAsked(v)
+	return _u
+}
+
+// SetNillableRotationAsked sets the "rotation_asked" field if the given value is not nil.
+func (_u *ClusterUpdate) SetNillableRotationAsked(v *bool) *ClusterUpdate {
+	if v != nil {
+		_u.SetRotationAsked(*v)
+	}
+	return _u
+}
+
 // SetRevoked sets the "revoked" field.
 func (_u *ClusterUpdate) SetRevoked(v bool) *ClusterUpdate {
 	_u.mutation.SetRevoked(v)
@@ -106,6 +152,40 @@ func (_u *ClusterUpdate) SetRevoked(v bool) *ClusterUpdate {
 func (_u *ClusterUpdate) SetNillableRevoked(v *bool) *ClusterUpdate {
 	if v != nil {
 		_u.SetRevoked(*v)
+	}
+	return _u
+}
+
+// SetRevokedAt sets the "revoked_at" field.
+func (_u *ClusterUpdate) SetRevokedAt(v time.Time) *ClusterUpdate {
+	_u.mutation.SetRevokedAt(v)
+	return _u
+}
+
+// SetNillableRevokedAt sets the "revoked_at" field if the given value is not nil.
+func (_u *ClusterUpdate) SetNillableRevokedAt(v *time.Time) *ClusterUpdate {
+	if v != nil {
+		_u.SetRevokedAt(*v)
+	}
+	return _u
+}
+
+// ClearRevokedAt clears the value of the "revoked_at" field.
+func (_u *ClusterUpdate) ClearRevokedAt() *ClusterUpdate {
+	_u.mutation.ClearRevokedAt()
+	return _u
+}
+
+// SetRevokedReason sets the "revoked_reason" field.
+func (_u *ClusterUpdate) SetRevokedReason(v string) *ClusterUpdate {
+	_u.mutation.SetRevokedReason(v)
+	return _u
+}
+
+// SetNillableRevokedReason sets the "revoked_reason" field if the given value is not nil.
+func (_u *ClusterUpdate) SetNillableRevokedReason(v *string) *ClusterUpdate {
+	if v != nil {
+		_u.SetRevokedReason(*v)
 	}
 	return _u
 }
@@ -300,6 +380,24 @@ func (_u *ClusterUpdate) ClearNamespaces() *ClusterUpdate {
 	return _u
 }
 
+// SetRules sets the "rules" field.
+func (_u *ClusterUpdate) SetRules(v []string) *ClusterUpdate {
+	_u.mutation.SetRules(v)
+	return _u
+}
+
+// AppendRules appends value to the "rules" field.
+func (_u *ClusterUpdate) AppendRules(v []string) *ClusterUpdate {
+	_u.mutation.AppendRules(v)
+	return _u
+}
+
+// ClearRules clears the value of the "rules" field.
+func (_u *ClusterUpdate) ClearRules() *ClusterUpdate {
+	_u.mutation.ClearRules()
+	return _u
+}
+
 // Mutation returns the ClusterMutation object of the builder.
 func (_u *ClusterUpdate) Mutation() *ClusterMutation {
 	return _u.mutation
@@ -399,8 +497,32 @@ func (_u *ClusterUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.EnrolledAtCleared() {
 		_spec.ClearField(cluster.FieldEnrolledAt, field.TypeTime)
 	}
+	if value, ok := _u.mutation.KeySince(); ok {
+		_spec.SetField(cluster.FieldKeySince, field.TypeTime, value)
+	}
+	if _u.mutation.KeySinceCleared() {
+		_spec.ClearField(cluster.FieldKeySince, field.TypeTime)
+	}
+	if value, ok := _u.mutation.NextKey(); ok {
+		_spec.SetField(cluster.FieldNextKey, field.TypeBytes, value)
+	}
+	if _u.mutation.NextKeyCleared() {
+		_spec.ClearField(cluster.FieldNextKey, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.RotationAsked(); ok {
+		_spec.SetField(cluster.FieldRotationAsked, field.TypeBool, value)
+	}
 	if value, ok := _u.mutation.Revoked(); ok {
 		_spec.SetField(cluster.FieldRevoked, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.RevokedAt(); ok {
+		_spec.SetField(cluster.FieldRevokedAt, field.TypeTime, value)
+	}
+	if _u.mutation.RevokedAtCleared() {
+		_spec.ClearField(cluster.FieldRevokedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.RevokedReason(); ok {
+		_spec.SetField(cluster.FieldRevokedReason, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.NonceMark(); ok {
 		_spec.SetField(cluster.FieldNonceMark, field.TypeInt64, value)
@@ -457,6 +579,17 @@ func (_u *ClusterUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.NamespacesCleared() {
 		_spec.ClearField(cluster.FieldNamespaces, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.Rules(); ok {
+		_spec.SetField(cluster.FieldRules, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedRules(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, cluster.FieldRules, value)
+		})
+	}
+	if _u.mutation.RulesCleared() {
+		_spec.ClearField(cluster.FieldRules, field.TypeJSON)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
@@ -546,6 +679,52 @@ func (_u *ClusterUpdateOne) ClearEnrolledAt() *ClusterUpdateOne {
 	return _u
 }
 
+// SetKeySince sets the "key_since" field.
+func (_u *ClusterUpdateOne) SetKeySince(v time.Time) *ClusterUpdateOne {
+	_u.mutation.SetKeySince(v)
+	return _u
+}
+
+// SetNillableKeySince sets the "key_since" field if the given value is not nil.
+func (_u *ClusterUpdateOne) SetNillableKeySince(v *time.Time) *ClusterUpdateOne {
+	if v != nil {
+		_u.SetKeySince(*v)
+	}
+	return _u
+}
+
+// ClearKeySince clears the value of the "key_since" field.
+func (_u *ClusterUpdateOne) ClearKeySince() *ClusterUpdateOne {
+	_u.mutation.ClearKeySince()
+	return _u
+}
+
+// SetNextKey sets the "next_key" field.
+func (_u *ClusterUpdateOne) SetNextKey(v []byte) *ClusterUpdateOne {
+	_u.mutation.SetNextKey(v)
+	return _u
+}
+
+// ClearNextKey clears the value of the "next_key" field.
+func (_u *ClusterUpdateOne) ClearNextKey() *ClusterUpdateOne {
+	_u.mutation.ClearNextKey()
+	return _u
+}
+
+// SetRotationAsked sets the "rotation_asked" field.
+func (_u *ClusterUpdateOne) SetRotationAsked(v bool) *ClusterUpdateOne {
+	_u.mutation.SetRotationAsked(v)
+	return _u
+}
+
+// SetNillableRotationAsked sets the "rotation_asked" field if the given value is not nil.
+func (_u *ClusterUpdateOne) SetNillableRotationAsked(v *bool) *ClusterUpdateOne {
+	if v != nil {
+		_u.SetRotationAsked(*v)
+	}
+	return _u
+}
+
 // SetRevoked sets the "revoked" field.
 func (_u *ClusterUpdateOne) SetRevoked(v bool) *ClusterUpdateOne {
 	_u.mutation.SetRevoked(v)
@@ -556,6 +735,40 @@ func (_u *ClusterUpdateOne) SetRevoked(v bool) *ClusterUpdateOne {
 func (_u *ClusterUpdateOne) SetNillableRevoked(v *bool) *ClusterUpdateOne {
 	if v != nil {
 		_u.SetRevoked(*v)
+	}
+	return _u
+}
+
+// SetRevokedAt sets the "revoked_at" field.
+func (_u *ClusterUpdateOne) SetRevokedAt(v time.Time) *ClusterUpdateOne {
+	_u.mutation.SetRevokedAt(v)
+	return _u
+}
+
+// SetNillableRevokedAt sets the "revoked_at" field if the given value is not nil.
+func (_u *ClusterUpdateOne) SetNillableRevokedAt(v *time.Time) *ClusterUpdateOne {
+	if v != nil {
+		_u.SetRevokedAt(*v)
+	}
+	return _u
+}
+
+// ClearRevokedAt clears the value of the "revoked_at" field.
+func (_u *ClusterUpdateOne) ClearRevokedAt() *ClusterUpdateOne {
+	_u.mutation.ClearRevokedAt()
+	return _u
+}
+
+// SetRevokedReason sets the "revoked_reason" field.
+func (_u *ClusterUpdateOne) SetRevokedReason(v string) *ClusterUpdateOne {
+	_u.mutation.SetRevokedReason(v)
+	return _u
+}
+
+// SetNillableRevokedReason sets the "revoked_reason" field if the given value is not nil.
+func (_u *ClusterUpdateOne) SetNillableRevokedReason(v *string) *ClusterUpdateOne {
+	if v != nil {
+		_u.SetRevokedReason(*v)
 	}
 	return _u
 }
@@ -750,6 +963,24 @@ func (_u *ClusterUpdateOne) ClearNamespaces() *ClusterUpdateOne {
 	return _u
 }
 
+// SetRules sets the "rules" field.
+func (_u *ClusterUpdateOne) SetRules(v []string) *ClusterUpdateOne {
+	_u.mutation.SetRules(v)
+	return _u
+}
+
+// AppendRules appends value to the "rules" field.
+func (_u *ClusterUpdateOne) AppendRules(v []string) *ClusterUpdateOne {
+	_u.mutation.AppendRules(v)
+	return _u
+}
+
+// ClearRules clears the value of the "rules" field.
+func (_u *ClusterUpdateOne) ClearRules() *ClusterUpdateOne {
+	_u.mutation.ClearRules()
+	return _u
+}
+
 // Mutation returns the ClusterMutation object of the builder.
 func (_u *ClusterUpdateOne) Mutation() *ClusterMutation {
 	return _u.mutation
@@ -879,8 +1110,32 @@ func (_u *ClusterUpdateOne) sqlSave(ctx context.Context) (_node *Cluster, err er
 	if _u.mutation.EnrolledAtCleared() {
 		_spec.ClearField(cluster.FieldEnrolledAt, field.TypeTime)
 	}
+	if value, ok := _u.mutation.KeySince(); ok {
+		_spec.SetField(cluster.FieldKeySince, field.TypeTime, value)
+	}
+	if _u.mutation.KeySinceCleared() {
+		_spec.ClearField(cluster.FieldKeySince, field.TypeTime)
+	}
+	if value, ok := _u.mutation.NextKey(); ok {
+		_spec.SetField(cluster.FieldNextKey, field.TypeBytes, value)
+	}
+	if _u.mutation.NextKeyCleared() {
+		_spec.ClearField(cluster.FieldNextKey, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.RotationAsked(); ok {
+		_spec.SetField(cluster.FieldRotationAsked, field.TypeBool, value)
+	}
 	if value, ok := _u.mutation.Revoked(); ok {
 		_spec.SetField(cluster.FieldRevoked, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.RevokedAt(); ok {
+		_spec.SetField(cluster.FieldRevokedAt, field.TypeTime, value)
+	}
+	if _u.mutation.RevokedAtCleared() {
+		_spec.ClearField(cluster.FieldRevokedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.RevokedReason(); ok {
+		_spec.SetField(cluster.FieldRevokedReason, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.NonceMark(); ok {
 		_spec.SetField(cluster.FieldNonceMark, field.TypeInt64, value)
@@ -937,6 +1192,17 @@ func (_u *ClusterUpdateOne) sqlSave(ctx context.Context) (_node *Cluster, err er
 	}
 	if _u.mutation.NamespacesCleared() {
 		_spec.ClearField(cluster.FieldNamespaces, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.Rules(); ok {
+		_spec.SetField(cluster.FieldRules, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedRules(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, cluster.FieldRules, value)
+		})
+	}
+	if _u.mutation.RulesCleared() {
+		_spec.ClearField(cluster.FieldRules, field.TypeJSON)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Cluster{config: _u.config}

@@ -15,6 +15,8 @@ import (
 	"github.com/seatrial/seatrial/ent/db/agentcommand"
 	"github.com/seatrial/seatrial/ent/db/apitoken"
 	"github.com/seatrial/seatrial/ent/db/attempt"
+	"github.com/seatrial/seatrial/ent/db/auditentry"
+	"github.com/seatrial/seatrial/ent/db/audithead"
 	"github.com/seatrial/seatrial/ent/db/bootstraptoken"
 	"github.com/seatrial/seatrial/ent/db/call"
 	"github.com/seatrial/seatrial/ent/db/cluster"
@@ -111,6 +113,8 @@ func checkColumn(t, c string) error {
 			apitoken.Table:                apitoken.ValidColumn,
 			agentcommand.Table:            agentcommand.ValidColumn,
 			attempt.Table:                 attempt.ValidColumn,
+			auditentry.Table:              auditentry.ValidColumn,
+			audithead.Table:               audithead.ValidColumn,
 			bootstraptoken.Table:          bootstraptoken.ValidColumn,
 			call.Table:                    call.ValidColumn,
 			cluster.Table:                 cluster.ValidColumn,

@@ -6,6 +6,8 @@ import (
 	"github.com/seatrial/seatrial/ent/db/agentcommand"
 	"github.com/seatrial/seatrial/ent/db/apitoken"
 	"github.com/seatrial/seatrial/ent/db/attempt"
+	"github.com/seatrial/seatrial/ent/db/auditentry"
+	"github.com/seatrial/seatrial/ent/db/audithead"
 	"github.com/seatrial/seatrial/ent/db/bootstraptoken"
 	"github.com/seatrial/seatrial/ent/db/call"
 	"github.com/seatrial/seatrial/ent/db/cluster"
@@ -49,7 +51,7 @@ import (
 
 // schemaGraph holds a representation of ent/schema at runtime.
 var schemaGraph = func() *sqlgraph.Schema {
-	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 36)}
+	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 38)}
 	graph.Nodes[0] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   apitoken.Table,
@@ -144,6 +146,53 @@ var schemaGraph = func() *sqlgraph.Schema {
 	}
 	graph.Nodes[3] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
+			Table:   auditentry.Table,
+			Columns: auditentry.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: auditentry.FieldID,
+			},
+		},
+		Type: "AuditEntry",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			auditentry.FieldCreatedAt:      {Type: field.TypeTime, Column: auditentry.FieldCreatedAt},
+			auditentry.FieldOrganizationID: {Type: field.TypeUUID, Column: auditentry.FieldOrganizationID},
+			auditentry.FieldNumber:         {Type: field.TypeInt64, Column: auditentry.FieldNumber},
+			auditentry.FieldActorKind:      {Type: field.TypeString, Column: auditentry.FieldActorKind},
+			auditentry.FieldActorID:        {Type: field.TypeUUID, Column: auditentry.FieldActorID},
+			auditentry.FieldActorName:      {Type: field.TypeString, Column: auditentry.FieldActorName},
+			auditentry.FieldActorPerson:    {Type: field.TypeString, Column: auditentry.FieldActorPerson},
+			auditentry.FieldCredentialID:   {Type: field.TypeUUID, Column: auditentry.FieldCredentialID},
+			auditentry.FieldAction:         {Type: field.TypeString, Column: auditentry.FieldAction},
+			auditentry.FieldObjectKind:     {Type: field.TypeString, Column: auditentry.FieldObjectKind},
+			auditentry.FieldObjectID:       {Type: field.TypeString, Column: auditentry.FieldObjectID},
+			auditentry.FieldObjectName:     {Type: field.TypeString, Column: auditentry.FieldObjectName},
+			auditentry.FieldAddress:        {Type: field.TypeString, Column: auditentry.FieldAddress},
+			auditentry.FieldOutcome:        {Type: field.TypeString, Column: auditentry.FieldOutcome},
+			auditentry.FieldDetails:        {Type: field.TypeJSON, Column: auditentry.FieldDetails},
+			auditentry.FieldPrevious:       {Type: field.TypeBytes, Column: auditentry.FieldPrevious},
+			auditentry.FieldHash:           {Type: field.TypeBytes, Column: auditentry.FieldHash},
+		},
+	}
+	graph.Nodes[4] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   audithead.Table,
+			Columns: audithead.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: audithead.FieldID,
+			},
+		},
+		Type: "AuditHead",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			audithead.FieldCreatedAt:      {Type: field.TypeTime, Column: audithead.FieldCreatedAt},
+			audithead.FieldOrganizationID: {Type: field.TypeUUID, Column: audithead.FieldOrganizationID},
+			audithead.FieldNumber:         {Type: field.TypeInt64, Column: audithead.FieldNumber},
+			audithead.FieldHash:           {Type: field.TypeBytes, Column: audithead.FieldHash},
+		},
+	}
+	graph.Nodes[5] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
 			Table:   bootstraptoken.Table,
 			Columns: bootstraptoken.Columns,
 			ID: &sqlgraph.FieldSpec{
@@ -163,7 +212,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			bootstraptoken.FieldUsedKey:        {Type: field.TypeBytes, Column: bootstraptoken.FieldUsedKey},
 		},
 	}
-	graph.Nodes[4] = &sqlgraph.Node{
+	graph.Nodes[6] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   call.Table,
 			Columns: call.Columns,
@@ -190,7 +239,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			call.FieldLeasedUntil:    {Type: field.TypeTime, Column: call.FieldLeasedUntil},
 		},
 	}
-	graph.Nodes[5] = &sqlgraph.Node{
+	graph.Nodes[7] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   cluster.Table,
 			Columns: cluster.Columns,
@@ -208,7 +257,12 @@ var schemaGraph = func() *sqlgraph.Schema {
 			cluster.FieldUID:               {Type: field.TypeString, Column: cluster.FieldUID},
 			cluster.FieldPublicKey:         {Type: field.TypeBytes, Column: cluster.FieldPublicKey},
 			cluster.FieldEnrolledAt:        {Type: field.TypeTime, Column: cluster.FieldEnrolledAt},
+			cluster.FieldKeySince:          {Type: field.TypeTime, Column: cluster.FieldKeySince},
+			cluster.FieldNextKey:           {Type: field.TypeBytes, Column: cluster.FieldNextKey},
+			cluster.FieldRotationAsked:     {Type: field.TypeBool, Column: cluster.FieldRotationAsked},
 			cluster.FieldRevoked:           {Type: field.TypeBool, Column: cluster.FieldRevoked},
+			cluster.FieldRevokedAt:         {Type: field.TypeTime, Column: cluster.FieldRevokedAt},
+			cluster.FieldRevokedReason:     {Type: field.TypeString, Column: cluster.FieldRevokedReason},
 			cluster.FieldNonceMark:         {Type: field.TypeInt64, Column: cluster.FieldNonceMark},
 			cluster.FieldSessionEpoch:      {Type: field.TypeInt64, Column: cluster.FieldSessionEpoch},
 			cluster.FieldGateway:           {Type: field.TypeString, Column: cluster.FieldGateway},
@@ -220,9 +274,10 @@ var schemaGraph = func() *sqlgraph.Schema {
 			cluster.FieldKubernetesVersion: {Type: field.TypeString, Column: cluster.FieldKubernetesVersion},
 			cluster.FieldRunnerDelivery:    {Type: field.TypeString, Column: cluster.FieldRunnerDelivery},
 			cluster.FieldNamespaces:        {Type: field.TypeJSON, Column: cluster.FieldNamespaces},
+			cluster.FieldRules:             {Type: field.TypeJSON, Column: cluster.FieldRules},
 		},
 	}
-	graph.Nodes[6] = &sqlgraph.Node{
+	graph.Nodes[8] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   concurrencygroup.Table,
 			Columns: concurrencygroup.Columns,
@@ -239,7 +294,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			concurrencygroup.FieldName:           {Type: field.TypeString, Column: concurrencygroup.FieldName},
 		},
 	}
-	graph.Nodes[7] = &sqlgraph.Node{
+	graph.Nodes[9] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   environment.Table,
 			Columns: environment.Columns,
@@ -257,9 +312,14 @@ var schemaGraph = func() *sqlgraph.Schema {
 			environment.FieldName:           {Type: field.TypeString, Column: environment.FieldName},
 			environment.FieldNamespace:      {Type: field.TypeString, Column: environment.FieldNamespace},
 			environment.FieldTeamID:         {Type: field.TypeUUID, Column: environment.FieldTeamID},
+			environment.FieldLabels:         {Type: field.TypeJSON, Column: environment.FieldLabels},
+			environment.FieldDescription:    {Type: field.TypeString, Column: environment.FieldDescription},
+			environment.FieldTier:           {Type: field.TypeString, Column: environment.FieldTier},
+			environment.FieldDigest:         {Type: field.TypeString, Column: environment.FieldDigest},
+			environment.FieldSource:         {Type: field.TypeString, Column: environment.FieldSource},
 		},
 	}
-	graph.Nodes[8] = &sqlgraph.Node{
+	graph.Nodes[10] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   execution.Table,
 			Columns: execution.Columns,
@@ -301,7 +361,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			execution.FieldTestsSkipped:   {Type: field.TypeInt, Column: execution.FieldTestsSkipped},
 		},
 	}
-	graph.Nodes[9] = &sqlgraph.Node{
+	graph.Nodes[11] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   file.Table,
 			Columns: file.Columns,
@@ -329,9 +389,12 @@ var schemaGraph = func() *sqlgraph.Schema {
 			file.FieldGradeReason:     {Type: field.TypeString, Column: file.FieldGradeReason},
 			file.FieldExitReason:      {Type: field.TypeString, Column: file.FieldExitReason},
 			file.FieldBlob:            {Type: field.TypeString, Column: file.FieldBlob},
+			file.FieldEncoding:        {Type: field.TypeString, Column: file.FieldEncoding},
+			file.FieldStoredSize:      {Type: field.TypeInt64, Column: file.FieldStoredSize},
+			file.FieldStoredSha256:    {Type: field.TypeString, Column: file.FieldStoredSha256},
 		},
 	}
-	graph.Nodes[10] = &sqlgraph.Node{
+	graph.Nodes[12] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   invitation.Table,
 			Columns: invitation.Columns,
@@ -355,7 +418,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			invitation.FieldWithdrawnAt:    {Type: field.TypeTime, Column: invitation.FieldWithdrawnAt},
 		},
 	}
-	graph.Nodes[11] = &sqlgraph.Node{
+	graph.Nodes[13] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logchunk.Table,
 			Columns: logchunk.Columns,
@@ -383,7 +446,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logchunk.FieldData:           {Type: field.TypeBytes, Column: logchunk.FieldData},
 		},
 	}
-	graph.Nodes[12] = &sqlgraph.Node{
+	graph.Nodes[14] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logstream.Table,
 			Columns: logstream.Columns,
@@ -411,7 +474,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logstream.FieldViaKubeAPI:     {Type: field.TypeBool, Column: logstream.FieldViaKubeAPI},
 		},
 	}
-	graph.Nodes[13] = &sqlgraph.Node{
+	graph.Nodes[15] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   member.Table,
 			Columns: member.Columns,
@@ -436,7 +499,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			member.FieldRecoveryHashes: {Type: field.TypeJSON, Column: member.FieldRecoveryHashes},
 		},
 	}
-	graph.Nodes[14] = &sqlgraph.Node{
+	graph.Nodes[16] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   membersession.Table,
 			Columns: membersession.Columns,
@@ -458,7 +521,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			membersession.FieldBrowser:        {Type: field.TypeString, Column: membersession.FieldBrowser},
 		},
 	}
-	graph.Nodes[15] = &sqlgraph.Node{
+	graph.Nodes[17] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   organization.Table,
 			Columns: organization.Columns,
@@ -471,6 +534,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 		Fields: map[string]*sqlgraph.FieldSpec{
 			organization.FieldCreatedAt:     {Type: field.TypeTime, Column: organization.FieldCreatedAt},
 			organization.FieldName:          {Type: field.TypeString, Column: organization.FieldName},
+			organization.FieldState:         {Type: field.TypeString, Column: organization.FieldState},
 			organization.FieldQuotaRuns:     {Type: field.TypeInt64, Column: organization.FieldQuotaRuns},
 			organization.FieldQuotaQueued:   {Type: field.TypeInt64, Column: organization.FieldQuotaQueued},
 			organization.FieldQuotaLogBytes: {Type: field.TypeInt64, Column: organization.FieldQuotaLogBytes},
@@ -478,7 +542,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			organization.FieldQuotaCalls:    {Type: field.TypeInt64, Column: organization.FieldQuotaCalls},
 		},
 	}
-	graph.Nodes[16] = &sqlgraph.Node{
+	graph.Nodes[18] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   quarantine.Table,
 			Columns: quarantine.Columns,
@@ -503,7 +567,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			quarantine.FieldEndedAt:        {Type: field.TypeTime, Column: quarantine.FieldEndedAt},
 		},
 	}
-	graph.Nodes[17] = &sqlgraph.Node{
+	graph.Nodes[19] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   readinesspolicy.Table,
 			Columns: readinesspolicy.Columns,
@@ -524,7 +588,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			readinesspolicy.FieldRevision:       {Type: field.TypeInt, Column: readinesspolicy.FieldRevision},
 		},
 	}
-	graph.Nodes[18] = &sqlgraph.Node{
+	graph.Nodes[20] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   readinesspolicyrevision.Table,
 			Columns: readinesspolicyrevision.Columns,
@@ -544,7 +608,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			readinesspolicyrevision.FieldSource:         {Type: field.TypeString, Column: readinesspolicyrevision.FieldSource},
 		},
 	}
-	graph.Nodes[19] = &sqlgraph.Node{
+	graph.Nodes[21] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   release.Table,
 			Columns: release.Columns,
@@ -563,6 +627,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			release.FieldVersion:        {Type: field.TypeString, Column: release.FieldVersion},
 			release.FieldCommit:         {Type: field.TypeString, Column: release.FieldCommit},
 			release.FieldImages:         {Type: field.TypeJSON, Column: release.FieldImages},
+			release.FieldTargets:        {Type: field.TypeJSON, Column: release.FieldTargets},
 			release.FieldActor:          {Type: field.TypeString, Column: release.FieldActor},
 			release.FieldPolicy:         {Type: field.TypeJSON, Column: release.FieldPolicy},
 			release.FieldPolicyName:     {Type: field.TypeString, Column: release.FieldPolicyName},
@@ -579,7 +644,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			release.FieldCause:          {Type: field.TypeString, Column: release.FieldCause},
 		},
 	}
-	graph.Nodes[20] = &sqlgraph.Node{
+	graph.Nodes[22] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   releasechange.Table,
 			Columns: releasechange.Columns,
@@ -600,7 +665,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			releasechange.FieldCause:          {Type: field.TypeString, Column: releasechange.FieldCause},
 		},
 	}
-	graph.Nodes[21] = &sqlgraph.Node{
+	graph.Nodes[23] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   releaseexecution.Table,
 			Columns: releaseexecution.Columns,
@@ -619,7 +684,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			releaseexecution.FieldReason:         {Type: field.TypeString, Column: releaseexecution.FieldReason},
 		},
 	}
-	graph.Nodes[22] = &sqlgraph.Node{
+	graph.Nodes[24] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   run.Table,
 			Columns: run.Columns,
@@ -656,7 +721,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			run.FieldAdmittedAt:       {Type: field.TypeTime, Column: run.FieldAdmittedAt},
 		},
 	}
-	graph.Nodes[23] = &sqlgraph.Node{
+	graph.Nodes[25] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   service.Table,
 			Columns: service.Columns,
@@ -682,7 +747,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			service.FieldLogWithheld:    {Type: field.TypeBool, Column: service.FieldLogWithheld},
 		},
 	}
-	graph.Nodes[24] = &sqlgraph.Node{
+	graph.Nodes[26] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   setting.Table,
 			Columns: setting.Columns,
@@ -697,7 +762,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			setting.FieldValue:     {Type: field.TypeBytes, Column: setting.FieldValue},
 		},
 	}
-	graph.Nodes[25] = &sqlgraph.Node{
+	graph.Nodes[27] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   step.Table,
 			Columns: step.Columns,
@@ -723,10 +788,11 @@ var schemaGraph = func() *sqlgraph.Schema {
 			step.FieldExecute:        {Type: field.TypeJSON, Column: step.FieldExecute},
 			step.FieldAllowed:        {Type: field.TypeBool, Column: step.FieldAllowed},
 			step.FieldReportsBad:     {Type: field.TypeInt64, Column: step.FieldReportsBad},
+			step.FieldUsage:          {Type: field.TypeJSON, Column: step.FieldUsage},
 			step.FieldExitResultID:   {Type: field.TypeUUID, Column: step.FieldExitResultID},
 		},
 	}
-	graph.Nodes[26] = &sqlgraph.Node{
+	graph.Nodes[28] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   team.Table,
 			Columns: team.Columns,
@@ -743,7 +809,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			team.FieldName:           {Type: field.TypeString, Column: team.FieldName},
 		},
 	}
-	graph.Nodes[27] = &sqlgraph.Node{
+	graph.Nodes[29] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   teammember.Table,
 			Columns: teammember.Columns,
@@ -761,7 +827,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			teammember.FieldMemberID:       {Type: field.TypeUUID, Column: teammember.FieldMemberID},
 		},
 	}
-	graph.Nodes[28] = &sqlgraph.Node{
+	graph.Nodes[30] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   template.Table,
 			Columns: template.Columns,
@@ -782,7 +848,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			template.FieldRevision:       {Type: field.TypeInt, Column: template.FieldRevision},
 		},
 	}
-	graph.Nodes[29] = &sqlgraph.Node{
+	graph.Nodes[31] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templaterevision.Table,
 			Columns: templaterevision.Columns,
@@ -802,7 +868,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templaterevision.FieldSource:         {Type: field.TypeString, Column: templaterevision.FieldSource},
 		},
 	}
-	graph.Nodes[30] = &sqlgraph.Node{
+	graph.Nodes[32] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templateuse.Table,
 			Columns: templateuse.Columns,
@@ -821,7 +887,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templateuse.FieldUserName:       {Type: field.TypeString, Column: templateuse.FieldUserName},
 		},
 	}
-	graph.Nodes[31] = &sqlgraph.Node{
+	graph.Nodes[33] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   testresult.Table,
 			Columns: testresult.Columns,
@@ -855,7 +921,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			testresult.FieldDetail:          {Type: field.TypeString, Column: testresult.FieldDetail},
 		},
 	}
-	graph.Nodes[32] = &sqlgraph.Node{
+	graph.Nodes[34] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   teststrip.Table,
 			Columns: teststrip.Columns,
@@ -876,7 +942,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			teststrip.FieldUnreliableAt:    {Type: field.TypeTime, Column: teststrip.FieldUnreliableAt},
 		},
 	}
-	graph.Nodes[33] = &sqlgraph.Node{
+	graph.Nodes[35] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   waiver.Table,
 			Columns: waiver.Columns,
@@ -906,7 +972,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			waiver.FieldRevokedAt:      {Type: field.TypeTime, Column: waiver.FieldRevokedAt},
 		},
 	}
-	graph.Nodes[34] = &sqlgraph.Node{
+	graph.Nodes[36] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflow.Table,
 			Columns: workflow.Columns,
@@ -928,7 +994,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			workflow.FieldRestricted:     {Type: field.TypeBool, Column: workflow.FieldRestricted},
 		},
 	}
-	graph.Nodes[35] = &sqlgraph.Node{
+	graph.Nodes[37] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflowrevision.Table,
 			Columns: workflowrevision.Columns,
@@ -2371,6 +2437,191 @@ func (f *AttemptFilter) WhereHasClusterWith(preds ...predicate.Cluster) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *AuditEntryQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the AuditEntryQuery builder.
+func (_q *AuditEntryQuery) Filter() *AuditEntryFilter {
+	return &AuditEntryFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *AuditEntryMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the AuditEntryMutation builder.
+func (m *AuditEntryMutation) Filter() *AuditEntryFilter {
+	return &AuditEntryFilter{config: m.config, predicateAdder: m}
+}
+
+// AuditEntryFilter provides a generic filtering capability at runtime for AuditEntryQuery.
+type AuditEntryFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *AuditEntryFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[3].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *AuditEntryFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(auditentry.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *AuditEntryFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(auditentry.FieldCreatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *AuditEntryFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(auditentry.FieldOrganizationID))
+}
+
+// WhereNumber applies the entql int64 predicate on the number field.
+func (f *AuditEntryFilter) WhereNumber(p entql.Int64P) {
+	f.Where(p.Field(auditentry.FieldNumber))
+}
+
+// WhereActorKind applies the entql string predicate on the actor_kind field.
+func (f *AuditEntryFilter) WhereActorKind(p entql.StringP) {
+	f.Where(p.Field(auditentry.FieldActorKind))
+}
+
+// WhereActorID applies the entql [16]byte predicate on the actor_id field.
+func (f *AuditEntryFilter) WhereActorID(p entql.ValueP) {
+	f.Where(p.Field(auditentry.FieldActorID))
+}
+
+// WhereActorName applies the entql string predicate on the actor_name field.
+func (f *AuditEntryFilter) WhereActorName(p entql.StringP) {
+	f.Where(p.Field(auditentry.FieldActorName))
+}
+
+// WhereActorPerson applies the entql string predicate on the actor_person field.
+func (f *AuditEntryFilter) WhereActorPerson(p entql.StringP) {
+	f.Where(p.Field(auditentry.FieldActorPerson))
+}
+
+// WhereCredentialID applies the entql [16]byte predicate on the credential_id field.
+func (f *AuditEntryFilter) WhereCredentialID(p entql.ValueP) {
+	f.Where(p.Field(auditentry.FieldCredentialID))
+}
+
+// WhereAction applies the entql string predicate on the action field.
+func (f *AuditEntryFilter) WhereAction(p entql.StringP) {
+	f.Where(p.Field(auditentry.FieldAction))
+}
+
+// WhereObjectKind applies the entql string predicate on the object_kind field.
+func (f *AuditEntryFilter) WhereObjectKind(p entql.StringP) {
+	f.Where(p.Field(auditentry.FieldObjectKind))
+}
+
+// WhereObjectID applies the entql string predicate on the object_id field.
+func (f *AuditEntryFilter) WhereObjectID(p entql.StringP) {
+	f.Where(p.Field(auditentry.FieldObjectID))
+}
+
+// WhereObjectName applies the entql string predicate on the object_name field.
+func (f *AuditEntryFilter) WhereObjectName(p entql.StringP) {
+	f.Where(p.Field(auditentry.FieldObjectName))
+}
+
+// WhereAddress applies the entql string predicate on the address field.
+func (f *AuditEntryFilter) WhereAddress(p entql.StringP) {
+	f.Where(p.Field(auditentry.FieldAddress))
+}
+
+// WhereOutcome applies the entql string predicate on the outcome field.
+func (f *AuditEntryFilter) WhereOutcome(p entql.StringP) {
+	f.Where(p.Field(auditentry.FieldOutcome))
+}
+
+// WhereDetails applies the entql json.RawMessage predicate on the details field.
+func (f *AuditEntryFilter) WhereDetails(p entql.BytesP) {
+	f.Where(p.Field(auditentry.FieldDetails))
+}
+
+// WherePrevious applies the entql []byte predicate on the previous field.
+func (f *AuditEntryFilter) WherePrevious(p entql.BytesP) {
+	f.Where(p.Field(auditentry.FieldPrevious))
+}
+
+// WhereHash applies the entql []byte predicate on the hash field.
+func (f *AuditEntryFilter) WhereHash(p entql.BytesP) {
+	f.Where(p.Field(auditentry.FieldHash))
+}
+
+// addPredicate implements the predicateAdder interface.
+func (_q *AuditHeadQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the AuditHeadQuery builder.
+func (_q *AuditHeadQuery) Filter() *AuditHeadFilter {
+	return &AuditHeadFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *AuditHeadMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the AuditHeadMutation builder.
+func (m *AuditHeadMutation) Filter() *AuditHeadFilter {
+	return &AuditHeadFilter{config: m.config, predicateAdder: m}
+}
+
+// AuditHeadFilter provides a generic filtering capability at runtime for AuditHeadQuery.
+type AuditHeadFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *AuditHeadFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[4].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *AuditHeadFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(audithead.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *AuditHeadFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(audithead.FieldCreatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *AuditHeadFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(audithead.FieldOrganizationID))
+}
+
+// WhereNumber applies the entql int64 predicate on the number field.
+func (f *AuditHeadFilter) WhereNumber(p entql.Int64P) {
+	f.Where(p.Field(audithead.FieldNumber))
+}
+
+// WhereHash applies the entql []byte predicate on the hash field.
+func (f *AuditHeadFilter) WhereHash(p entql.BytesP) {
+	f.Where(p.Field(audithead.FieldHash))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *BootstrapTokenQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -2399,7 +2650,7 @@ type BootstrapTokenFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *BootstrapTokenFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[3].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[5].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -2507,7 +2758,7 @@ type CallFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *CallFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[4].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[6].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -2659,7 +2910,7 @@ type ClusterFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ClusterFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[5].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[7].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -2705,9 +2956,34 @@ func (f *ClusterFilter) WhereEnrolledAt(p entql.TimeP) {
 	f.Where(p.Field(cluster.FieldEnrolledAt))
 }
 
+// WhereKeySince applies the entql time.Time predicate on the key_since field.
+func (f *ClusterFilter) WhereKeySince(p entql.TimeP) {
+	f.Where(p.Field(cluster.FieldKeySince))
+}
+
+// WhereNextKey applies the entql []byte predicate on the next_key field.
+func (f *ClusterFilter) WhereNextKey(p entql.BytesP) {
+	f.Where(p.Field(cluster.FieldNextKey))
+}
+
+// WhereRotationAsked applies the entql bool predicate on the rotation_asked field.
+func (f *ClusterFilter) WhereRotationAsked(p entql.BoolP) {
+	f.Where(p.Field(cluster.FieldRotationAsked))
+}
+
 // WhereRevoked applies the entql bool predicate on the revoked field.
 func (f *ClusterFilter) WhereRevoked(p entql.BoolP) {
 	f.Where(p.Field(cluster.FieldRevoked))
+}
+
+// WhereRevokedAt applies the entql time.Time predicate on the revoked_at field.
+func (f *ClusterFilter) WhereRevokedAt(p entql.TimeP) {
+	f.Where(p.Field(cluster.FieldRevokedAt))
+}
+
+// WhereRevokedReason applies the entql string predicate on the revoked_reason field.
+func (f *ClusterFilter) WhereRevokedReason(p entql.StringP) {
+	f.Where(p.Field(cluster.FieldRevokedReason))
 }
 
 // WhereNonceMark applies the entql int64 predicate on the nonce_mark field.
@@ -2765,6 +3041,11 @@ func (f *ClusterFilter) WhereNamespaces(p entql.BytesP) {
 	f.Where(p.Field(cluster.FieldNamespaces))
 }
 
+// WhereRules applies the entql json.RawMessage predicate on the rules field.
+func (f *ClusterFilter) WhereRules(p entql.BytesP) {
+	f.Where(p.Field(cluster.FieldRules))
+}
+
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
 func (f *ClusterFilter) WhereHasOrganization() {
 	f.Where(entql.HasEdge("organization"))
@@ -2808,7 +3089,7 @@ type ConcurrencyGroupFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ConcurrencyGroupFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[6].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[8].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -2882,7 +3163,7 @@ type EnvironmentFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *EnvironmentFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[7].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[9].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -2926,6 +3207,31 @@ func (f *EnvironmentFilter) WhereNamespace(p entql.StringP) {
 // WhereTeamID applies the entql [16]byte predicate on the team_id field.
 func (f *EnvironmentFilter) WhereTeamID(p entql.ValueP) {
 	f.Where(p.Field(environment.FieldTeamID))
+}
+
+// WhereLabels applies the entql json.RawMessage predicate on the labels field.
+func (f *EnvironmentFilter) WhereLabels(p entql.BytesP) {
+	f.Where(p.Field(environment.FieldLabels))
+}
+
+// WhereDescription applies the entql string predicate on the description field.
+func (f *EnvironmentFilter) WhereDescription(p entql.StringP) {
+	f.Where(p.Field(environment.FieldDescription))
+}
+
+// WhereTier applies the entql string predicate on the tier field.
+func (f *EnvironmentFilter) WhereTier(p entql.StringP) {
+	f.Where(p.Field(environment.FieldTier))
+}
+
+// WhereDigest applies the entql string predicate on the digest field.
+func (f *EnvironmentFilter) WhereDigest(p entql.StringP) {
+	f.Where(p.Field(environment.FieldDigest))
+}
+
+// WhereSource applies the entql string predicate on the source field.
+func (f *EnvironmentFilter) WhereSource(p entql.StringP) {
+	f.Where(p.Field(environment.FieldSource))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
@@ -2999,7 +3305,7 @@ type ExecutionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ExecutionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[8].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[10].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3212,7 +3518,7 @@ type FileFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *FileFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[9].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[11].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3308,6 +3614,21 @@ func (f *FileFilter) WhereBlob(p entql.StringP) {
 	f.Where(p.Field(file.FieldBlob))
 }
 
+// WhereEncoding applies the entql string predicate on the encoding field.
+func (f *FileFilter) WhereEncoding(p entql.StringP) {
+	f.Where(p.Field(file.FieldEncoding))
+}
+
+// WhereStoredSize applies the entql int64 predicate on the stored_size field.
+func (f *FileFilter) WhereStoredSize(p entql.Int64P) {
+	f.Where(p.Field(file.FieldStoredSize))
+}
+
+// WhereStoredSha256 applies the entql string predicate on the stored_sha256 field.
+func (f *FileFilter) WhereStoredSha256(p entql.StringP) {
+	f.Where(p.Field(file.FieldStoredSha256))
+}
+
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
 func (f *FileFilter) WhereHasOrganization() {
 	f.Where(entql.HasEdge("organization"))
@@ -3379,7 +3700,7 @@ type InvitationFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *InvitationFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[10].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[12].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3502,7 +3823,7 @@ type LogChunkFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogChunkFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[11].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3645,7 +3966,7 @@ type LogStreamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogStreamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[12].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3788,7 +4109,7 @@ type MemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3916,7 +4237,7 @@ type MemberSessionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberSessionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4029,7 +4350,7 @@ type OrganizationFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *OrganizationFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4048,6 +4369,11 @@ func (f *OrganizationFilter) WhereCreatedAt(p entql.TimeP) {
 // WhereName applies the entql string predicate on the name field.
 func (f *OrganizationFilter) WhereName(p entql.StringP) {
 	f.Where(p.Field(organization.FieldName))
+}
+
+// WhereState applies the entql string predicate on the state field.
+func (f *OrganizationFilter) WhereState(p entql.StringP) {
+	f.Where(p.Field(organization.FieldState))
 }
 
 // WhereQuotaRuns applies the entql int64 predicate on the quota_runs field.
@@ -4104,7 +4430,7 @@ type QuarantineFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *QuarantineFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4218,7 +4544,7 @@ type ReadinessPolicyFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReadinessPolicyFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4326,7 +4652,7 @@ type ReadinessPolicyRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReadinessPolicyRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4429,7 +4755,7 @@ type ReleaseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4478,6 +4804,11 @@ func (f *ReleaseFilter) WhereCommit(p entql.StringP) {
 // WhereImages applies the entql json.RawMessage predicate on the images field.
 func (f *ReleaseFilter) WhereImages(p entql.BytesP) {
 	f.Where(p.Field(release.FieldImages))
+}
+
+// WhereTargets applies the entql json.RawMessage predicate on the targets field.
+func (f *ReleaseFilter) WhereTargets(p entql.BytesP) {
+	f.Where(p.Field(release.FieldTargets))
 }
 
 // WhereActor applies the entql string predicate on the actor field.
@@ -4607,7 +4938,7 @@ type ReleaseChangeFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseChangeFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4715,7 +5046,7 @@ type ReleaseExecutionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseExecutionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4827,7 +5158,7 @@ type RunFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *RunFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5043,7 +5374,7 @@ type ServiceFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ServiceFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5176,7 +5507,7 @@ type SettingFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *SettingFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[26].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5226,7 +5557,7 @@ type StepFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *StepFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[27].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5312,6 +5643,11 @@ func (f *StepFilter) WhereReportsBad(p entql.Int64P) {
 	f.Where(p.Field(step.FieldReportsBad))
 }
 
+// WhereUsage applies the entql json.RawMessage predicate on the usage field.
+func (f *StepFilter) WhereUsage(p entql.BytesP) {
+	f.Where(p.Field(step.FieldUsage))
+}
+
 // WhereExitResultID applies the entql [16]byte predicate on the exit_result_id field.
 func (f *StepFilter) WhereExitResultID(p entql.ValueP) {
 	f.Where(p.Field(step.FieldExitResultID))
@@ -5374,7 +5710,7 @@ type TeamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[26].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[28].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5448,7 +5784,7 @@ type TeamMemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamMemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[27].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[29].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5555,7 +5891,7 @@ type TemplateFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[28].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5663,7 +5999,7 @@ type TemplateRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[29].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5766,7 +6102,7 @@ type TemplateUseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateUseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[32].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5850,7 +6186,7 @@ type TestResultFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestResultFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[33].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6051,7 +6387,7 @@ type TestStripFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestStripFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[32].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[34].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6131,7 +6467,7 @@ type WaiverFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WaiverFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[33].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[35].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6284,7 +6620,7 @@ type WorkflowFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[34].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[36].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6397,7 +6733,7 @@ type WorkflowRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[35].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[37].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})

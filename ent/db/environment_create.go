@@ -93,6 +93,68 @@ func (_c *EnvironmentCreate) SetNillableTeamID(v *uuid.UUID) *EnvironmentCreate 
 	return _c
 }
 
+// SetLabels sets the "labels" field.
+func (_c *EnvironmentCreate) SetLabels(v map[string]string) *EnvironmentCreate {
+	_c.mutation.SetLabels(v)
+	return _c
+}
+
+// SetDescription sets the "description" field.
+func (_c *EnvironmentCreate) SetDescription(v string) *EnvironmentCreate {
+	_c.mutation.SetDescription(v)
+	return _c
+}
+
+// SetNillableDescription sets the "description" field if the given value is not nil.
+func (_c *EnvironmentCreate) SetNillableDescription(v *string) *EnvironmentCreate {
+	if v != nil {
+		_c.SetDescription(*v)
+	}
+	return _c
+}
+
+// SetTier sets the "tier" field.
+func (_c *EnvironmentCreate) SetTier(v string) *EnvironmentCreate {
+	_c.mutation.SetTier(v)
+	return _c
+}
+
+// SetNillableTier sets the "tier" field if the given value is not nil.
+func (_c *EnvironmentCreate) SetNillableTier(v *string) *EnvironmentCreate {
+	if v != nil {
+		_c.SetTier(*v)
+	}
+	return _c
+}
+
+// SetDigest sets the "digest" field.
+func (_c *EnvironmentCreate) SetDigest(v string) *EnvironmentCreate {
+	_c.mutation.SetDigest(v)
+	return _c
+}
+
+// SetNillableDigest sets the "digest" field if the given value is not nil.
+func (_c *EnvironmentCreate) SetNillableDigest(v *string) *EnvironmentCreate {
+	if v != nil {
+		_c.SetDigest(*v)
+	}
+	return _c
+}
+
+// SetSource sets the "source" field.
+func (_c *EnvironmentCreate) SetSource(v string) *EnvironmentCreate {
+	_c.mutation.SetSource(v)
+	return _c
+}
+
+// SetNillableSource sets the "source" field if the given value is not nil.
+func (_c *EnvironmentCreate) SetNillableSource(v *string) *EnvironmentCreate {
+	if v != nil {
+		_c.SetSource(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *EnvironmentCreate) SetID(v uuid.UUID) *EnvironmentCreate {
 	_c.mutation.SetID(v)
@@ -173,6 +235,22 @@ func (_c *EnvironmentCreate) defaults() error {
 		v := environment.DefaultUpdatedAt()
 		_c.mutation.SetUpdatedAt(v)
 	}
+	if _, ok := _c.mutation.Description(); !ok {
+		v := environment.DefaultDescription
+		_c.mutation.SetDescription(v)
+	}
+	if _, ok := _c.mutation.Tier(); !ok {
+		v := environment.DefaultTier
+		_c.mutation.SetTier(v)
+	}
+	if _, ok := _c.mutation.Digest(); !ok {
+		v := environment.DefaultDigest
+		_c.mutation.SetDigest(v)
+	}
+	if _, ok := _c.mutation.Source(); !ok {
+		v := environment.DefaultSource
+		_c.mutation.SetSource(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if environment.DefaultID == nil {
 			return fmt.Errorf("db: uninitialized environment.DefaultID (forgotten import db/runtime?)")
@@ -212,6 +290,18 @@ func (_c *EnvironmentCreate) check() error {
 		if err := environment.NamespaceValidator(v); err != nil {
 			return &ValidationError{Name: "namespace", err: fmt.Errorf(`db: validator failed for field "Environment.namespace": %w`, err)}
 		}
+	}
+	if _, ok := _c.mutation.Description(); !ok {
+		return &ValidationError{Name: "description", err: errors.New(`db: missing required field "Environment.description"`)}
+	}
+	if _, ok := _c.mutation.Tier(); !ok {
+		return &ValidationError{Name: "tier", err: errors.New(`db: missing required field "Environment.tier"`)}
+	}
+	if _, ok := _c.mutation.Digest(); !ok {
+		return &ValidationError{Name: "digest", err: errors.New(`db: missing required field "Environment.digest"`)}
+	}
+	if _, ok := _c.mutation.Source(); !ok {
+		return &ValidationError{Name: "source", err: errors.New(`db: missing required field "Environment.source"`)}
 	}
 	if len(_c.mutation.OrganizationIDs()) == 0 {
 		return &ValidationError{Name: "organization", err: errors.New(`db: missing required edge "Environment.organization"`)}
@@ -270,6 +360,26 @@ func (_c *EnvironmentCreate) createSpec() (*Environment, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Namespace(); ok {
 		_spec.SetField(environment.FieldNamespace, field.TypeString, value)
 		_node.Namespace = value
+	}
+	if value, ok := _c.mutation.Labels(); ok {
+		_spec.SetField(environment.FieldLabels, field.TypeJSON, value)
+		_node.Labels = value
+	}
+	if value, ok := _c.mutation.Description(); ok {
+		_spec.SetField(environment.FieldDescription, field.TypeString, value)
+		_node.Description = value
+	}
+	if value, ok := _c.mutation.Tier(); ok {
+		_spec.SetField(environment.FieldTier, field.TypeString, value)
+		_node.Tier = value
+	}
+	if value, ok := _c.mutation.Digest(); ok {
+		_spec.SetField(environment.FieldDigest, field.TypeString, value)
+		_node.Digest = value
+	}
+	if value, ok := _c.mutation.Source(); ok {
+		_spec.SetField(environment.FieldSource, field.TypeString, value)
+		_node.Source = value
 	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -386,6 +496,18 @@ func (u *EnvironmentUpsert) UpdateUpdatedAt() *EnvironmentUpsert {
 	return u
 }
 
+// SetClusterID sets the "cluster_id" field.
+func (u *EnvironmentUpsert) SetClusterID(v uuid.UUID) *EnvironmentUpsert {
+	u.Set(environment.FieldClusterID, v)
+	return u
+}
+
+// UpdateClusterID sets the "cluster_id" field to the value that was provided on create.
+func (u *EnvironmentUpsert) UpdateClusterID() *EnvironmentUpsert {
+	u.SetExcluded(environment.FieldClusterID)
+	return u
+}
+
 // SetName sets the "name" field.
 func (u *EnvironmentUpsert) SetName(v string) *EnvironmentUpsert {
 	u.Set(environment.FieldName, v)
@@ -428,6 +550,72 @@ func (u *EnvironmentUpsert) ClearTeamID() *EnvironmentUpsert {
 	return u
 }
 
+// SetLabels sets the "labels" field.
+func (u *EnvironmentUpsert) SetLabels(v map[string]string) *EnvironmentUpsert {
+	u.Set(environment.FieldLabels, v)
+	return u
+}
+
+// UpdateLabels sets the "labels" field to the value that was provided on create.
+func (u *EnvironmentUpsert) UpdateLabels() *EnvironmentUpsert {
+	u.SetExcluded(environment.FieldLabels)
+	return u
+}
+
+// ClearLabels clears the value of the "labels" field.
+func (u *EnvironmentUpsert) ClearLabels() *EnvironmentUpsert {
+	u.SetNull(environment.FieldLabels)
+	return u
+}
+
+// SetDescription sets the "description" field.
+func (u *EnvironmentUpsert) SetDescription(v string) *EnvironmentUpsert {
+	u.Set(environment.FieldDescription, v)
+	return u
+}
+
+// UpdateDescription sets the "description" field to the value that was provided on create.
+func (u *EnvironmentUpsert) UpdateDescription() *EnvironmentUpsert {
+	u.SetExcluded(environment.FieldDescription)
+	return u
+}
+
+// SetTier sets the "tier" field.
+func (u *EnvironmentUpsert) SetTier(v string) *EnvironmentUpsert {
+	u.Set(environment.FieldTier, v)
+	return u
+}
+
+// UpdateTier sets the "tier" field to the value that was provided on create.
+func (u *EnvironmentUpsert) UpdateTier() *EnvironmentUpsert {
+	u.SetExcluded(environment.FieldTier)
+	return u
+}
+
+// SetDigest sets the "digest" field.
+func (u *EnvironmentUpsert) SetDigest(v string) *EnvironmentUpsert {
+	u.Set(environment.FieldDigest, v)
+	return u
+}
+
+// UpdateDigest sets the "digest" field to the value that was provided on create.
+func (u *EnvironmentUpsert) UpdateDigest() *EnvironmentUpsert {
+	u.SetExcluded(environment.FieldDigest)
+	return u
+}
+
+// SetSource sets the "source" field.
+func (u *EnvironmentUpsert) SetSource(v string) *EnvironmentUpsert {
+	u.Set(environment.FieldSource, v)
+	return u
+}
+
+// UpdateSource sets the "source" field to the value that was provided on create.
+func (u *EnvironmentUpsert) UpdateSource() *EnvironmentUpsert {
+	u.SetExcluded(environment.FieldSource)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -450,9 +638,6 @@ func (u *EnvironmentUpsertOne) UpdateNewValues() *EnvironmentUpsertOne {
 		}
 		if _, exists := u.create.mutation.OrganizationID(); exists {
 			s.SetIgnore(environment.FieldOrganizationID)
-		}
-		if _, exists := u.create.mutation.ClusterID(); exists {
-			s.SetIgnore(environment.FieldClusterID)
 		}
 	}))
 	return u
@@ -496,6 +681,20 @@ func (u *EnvironmentUpsertOne) SetUpdatedAt(v time.Time) *EnvironmentUpsertOne {
 func (u *EnvironmentUpsertOne) UpdateUpdatedAt() *EnvironmentUpsertOne {
 	return u.Update(func(s *EnvironmentUpsert) {
 		s.UpdateUpdatedAt()
+	})
+}
+
+// SetClusterID sets the "cluster_id" field.
+func (u *EnvironmentUpsertOne) SetClusterID(v uuid.UUID) *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.SetClusterID(v)
+	})
+}
+
+// UpdateClusterID sets the "cluster_id" field to the value that was provided on create.
+func (u *EnvironmentUpsertOne) UpdateClusterID() *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.UpdateClusterID()
 	})
 }
 
@@ -545,6 +744,83 @@ func (u *EnvironmentUpsertOne) UpdateTeamID() *EnvironmentUpsertOne {
 func (u *EnvironmentUpsertOne) ClearTeamID() *EnvironmentUpsertOne {
 	return u.Update(func(s *EnvironmentUpsert) {
 		s.ClearTeamID()
+	})
+}
+
+// SetLabels sets the "labels" field.
+func (u *EnvironmentUpsertOne) SetLabels(v map[string]string) *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.SetLabels(v)
+	})
+}
+
+// UpdateLabels sets the "labels" field to the value that was provided on create.
+func (u *EnvironmentUpsertOne) UpdateLabels() *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.UpdateLabels()
+	})
+}
+
+// ClearLabels clears the value of the "labels" field.
+func (u *EnvironmentUpsertOne) ClearLabels() *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.ClearLabels()
+	})
+}
+
+// SetDescription sets the "description" field.
+func (u *EnvironmentUpsertOne) SetDescription(v string) *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.SetDescription(v)
+	})
+}
+
+// UpdateDescription sets the "description" field to the value that was provided on create.
+func (u *EnvironmentUpsertOne) UpdateDescription() *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.UpdateDescription()
+	})
+}
+
+// SetTier sets the "tier" field.
+func (u *EnvironmentUpsertOne) SetTier(v string) *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.SetTier(v)
+	})
+}
+
+// UpdateTier sets the "tier" field to the value that was provided on create.
+func (u *EnvironmentUpsertOne) UpdateTier() *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.UpdateTier()
+	})
+}
+
+// SetDigest sets the "digest" field.
+func (u *EnvironmentUpsertOne) SetDigest(v string) *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.SetDigest(v)
+	})
+}
+
+// UpdateDigest sets the "digest" field to the value that was provided on create.
+func (u *EnvironmentUpsertOne) UpdateDigest() *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.UpdateDigest()
+	})
+}
+
+// SetSource sets the "source" field.
+func (u *EnvironmentUpsertOne) SetSource(v string) *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.SetSource(v)
+	})
+}
+
+// UpdateSource sets the "source" field to the value that was provided on create.
+func (u *EnvironmentUpsertOne) UpdateSource() *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.UpdateSource()
 	})
 }
 
@@ -737,9 +1013,6 @@ func (u *EnvironmentUpsertBulk) UpdateNewValues() *EnvironmentUpsertBulk {
 			if _, exists := b.mutation.OrganizationID(); exists {
 				s.SetIgnore(environment.FieldOrganizationID)
 			}
-			if _, exists := b.mutation.ClusterID(); exists {
-				s.SetIgnore(environment.FieldClusterID)
-			}
 		}
 	}))
 	return u
@@ -783,6 +1056,20 @@ func (u *EnvironmentUpsertBulk) SetUpdatedAt(v time.Time) *EnvironmentUpsertBulk
 func (u *EnvironmentUpsertBulk) UpdateUpdatedAt() *EnvironmentUpsertBulk {
 	return u.Update(func(s *EnvironmentUpsert) {
 		s.UpdateUpdatedAt()
+	})
+}
+
+// SetClusterID sets the "cluster_id" field.
+func (u *EnvironmentUpsertBulk) SetClusterID(v uuid.UUID) *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.SetClusterID(v)
+	})
+}
+
+// UpdateClusterID sets the "cluster_id" field to the value that was provided on create.
+func (u *EnvironmentUpsertBulk) UpdateClusterID() *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.UpdateClusterID()
 	})
 }
 
@@ -832,6 +1119,83 @@ func (u *EnvironmentUpsertBulk) UpdateTeamID() *EnvironmentUpsertBulk {
 func (u *EnvironmentUpsertBulk) ClearTeamID() *EnvironmentUpsertBulk {
 	return u.Update(func(s *EnvironmentUpsert) {
 		s.ClearTeamID()
+	})
+}
+
+// SetLabels sets the "labels" field.
+func (u *EnvironmentUpsertBulk) SetLabels(v map[string]string) *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.SetLabels(v)
+	})
+}
+
+// UpdateLabels sets the "labels" field to the value that was provided on create.
+func (u *EnvironmentUpsertBulk) UpdateLabels() *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.UpdateLabels()
+	})
+}
+
+// ClearLabels clears the value of the "labels" field.
+func (u *EnvironmentUpsertBulk) ClearLabels() *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.ClearLabels()
+	})
+}
+
+// SetDescription sets the "description" field.
+func (u *EnvironmentUpsertBulk) SetDescription(v string) *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.SetDescription(v)
+	})
+}
+
+// UpdateDescription sets the "description" field to the value that was provided on create.
+func (u *EnvironmentUpsertBulk) UpdateDescription() *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.UpdateDescription()
+	})
+}
+
+// SetTier sets the "tier" field.
+func (u *EnvironmentUpsertBulk) SetTier(v string) *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.SetTier(v)
+	})
+}
+
+// UpdateTier sets the "tier" field to the value that was provided on create.
+func (u *EnvironmentUpsertBulk) UpdateTier() *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.UpdateTier()
+	})
+}
+
+// SetDigest sets the "digest" field.
+func (u *EnvironmentUpsertBulk) SetDigest(v string) *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.SetDigest(v)
+	})
+}
+
+// UpdateDigest sets the "digest" field to the value that was provided on create.
+func (u *EnvironmentUpsertBulk) UpdateDigest() *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.UpdateDigest()
+	})
+}
+
+// SetSource sets the "source" field.
+func (u *EnvironmentUpsertBulk) SetSource(v string) *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.SetSource(v)
+	})
+}
+
+// UpdateSource sets the "source" field to the value that was provided on create.
+func (u *EnvironmentUpsertBulk) UpdateSource() *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.UpdateSource()
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/google/uuid"
+	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/team"
@@ -34,6 +35,20 @@ func (_u *EnvironmentUpdate) Where(ps ...predicate.Environment) *EnvironmentUpda
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *EnvironmentUpdate) SetUpdatedAt(v time.Time) *EnvironmentUpdate {
 	_u.mutation.SetUpdatedAt(v)
+	return _u
+}
+
+// SetClusterID sets the "cluster_id" field.
+func (_u *EnvironmentUpdate) SetClusterID(v uuid.UUID) *EnvironmentUpdate {
+	_u.mutation.SetClusterID(v)
+	return _u
+}
+
+// SetNillableClusterID sets the "cluster_id" field if the given value is not nil.
+func (_u *EnvironmentUpdate) SetNillableClusterID(v *uuid.UUID) *EnvironmentUpdate {
+	if v != nil {
+		_u.SetClusterID(*v)
+	}
 	return _u
 }
 
@@ -85,6 +100,79 @@ func (_u *EnvironmentUpdate) ClearTeamID() *EnvironmentUpdate {
 	return _u
 }
 
+// SetLabels sets the "labels" field.
+func (_u *EnvironmentUpdate) SetLabels(v map[string]string) *EnvironmentUpdate {
+	_u.mutation.SetLabels(v)
+	return _u
+}
+
+// ClearLabels clears the value of the "labels" field.
+func (_u *EnvironmentUpdate) ClearLabels() *EnvironmentUpdate {
+	_u.mutation.ClearLabels()
+	return _u
+}
+
+// SetDescription sets the "description" field.
+func (_u *EnvironmentUpdate) SetDescription(v string) *EnvironmentUpdate {
+	_u.mutation.SetDescription(v)
+	return _u
+}
+
+// SetNillableDescription sets the "description" field if the given value is not nil.
+func (_u *EnvironmentUpdate) SetNillableDescription(v *string) *EnvironmentUpdate {
+	if v != nil {
+		_u.SetDescription(*v)
+	}
+	return _u
+}
+
+// SetTier sets the "tier" field.
+func (_u *EnvironmentUpdate) SetTier(v string) *EnvironmentUpdate {
+	_u.mutation.SetTier(v)
+	return _u
+}
+
+// SetNillableTier sets the "tier" field if the given value is not nil.
+func (_u *EnvironmentUpdate) SetNillableTier(v *string) *EnvironmentUpdate {
+	if v != nil {
+		_u.SetTier(*v)
+	}
+	return _u
+}
+
+// SetDigest sets the "digest" field.
+func (_u *EnvironmentUpdate) SetDigest(v string) *EnvironmentUpdate {
+	_u.mutation.SetDigest(v)
+	return _u
+}
+
+// SetNillableDigest sets the "digest" field if the given value is not nil.
+func (_u *EnvironmentUpdate) SetNillableDigest(v *string) *EnvironmentUpdate {
+	if v != nil {
+		_u.SetDigest(*v)
+	}
+	return _u
+}
+
+// SetSource sets the "source" field.
+func (_u *EnvironmentUpdate) SetSource(v string) *EnvironmentUpdate {
+	_u.mutation.SetSource(v)
+	return _u
+}
+
+// SetNillableSource sets the "source" field if the given value is not nil.
+func (_u *EnvironmentUpdate) SetNillableSource(v *string) *EnvironmentUpdate {
+	if v != nil {
+		_u.SetSource(*v)
+	}
+	return _u
+}
+
+// SetCluster sets the "cluster" edge to the Cluster entity.
+func (_u *EnvironmentUpdate) SetCluster(v *Cluster) *EnvironmentUpdate {
+	return _u.SetClusterID(v.ID)
+}
+
 // SetTeam sets the "team" edge to the Team entity.
 func (_u *EnvironmentUpdate) SetTeam(v *Team) *EnvironmentUpdate {
 	return _u.SetTeamID(v.ID)
@@ -93,6 +181,12 @@ func (_u *EnvironmentUpdate) SetTeam(v *Team) *EnvironmentUpdate {
 // Mutation returns the EnvironmentMutation object of the builder.
 func (_u *EnvironmentUpdate) Mutation() *EnvironmentMutation {
 	return _u.mutation
+}
+
+// ClearCluster clears the "cluster" edge to the Cluster entity.
+func (_u *EnvironmentUpdate) ClearCluster() *EnvironmentUpdate {
+	_u.mutation.ClearCluster()
+	return _u
 }
 
 // ClearTeam clears the "team" edge to the Team entity.
@@ -191,6 +285,53 @@ func (_u *EnvironmentUpdate) sqlSave(ctx context.Context) (_node int, err error)
 	if value, ok := _u.mutation.Namespace(); ok {
 		_spec.SetField(environment.FieldNamespace, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.Labels(); ok {
+		_spec.SetField(environment.FieldLabels, field.TypeJSON, value)
+	}
+	if _u.mutation.LabelsCleared() {
+		_spec.ClearField(environment.FieldLabels, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.Description(); ok {
+		_spec.SetField(environment.FieldDescription, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Tier(); ok {
+		_spec.SetField(environment.FieldTier, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Digest(); ok {
+		_spec.SetField(environment.FieldDigest, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Source(); ok {
+		_spec.SetField(environment.FieldSource, field.TypeString, value)
+	}
+	if _u.mutation.ClusterCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   environment.ClusterTable,
+			Columns: []string{environment.ClusterColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(cluster.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.ClusterIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   environment.ClusterTable,
+			Columns: []string{environment.ClusterColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(cluster.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
 	if _u.mutation.TeamCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
@@ -248,6 +389,20 @@ func (_u *EnvironmentUpdateOne) SetUpdatedAt(v time.Time) *EnvironmentUpdateOne 
 	return _u
 }
 
+// SetClusterID sets the "cluster_id" field.
+func (_u *EnvironmentUpdateOne) SetClusterID(v uuid.UUID) *EnvironmentUpdateOne {
+	_u.mutation.SetClusterID(v)
+	return _u
+}
+
+// SetNillableClusterID sets the "cluster_id" field if the given value is not nil.
+func (_u *EnvironmentUpdateOne) SetNillableClusterID(v *uuid.UUID) *EnvironmentUpdateOne {
+	if v != nil {
+		_u.SetClusterID(*v)
+	}
+	return _u
+}
+
 // SetName sets the "name" field.
 func (_u *EnvironmentUpdateOne) SetName(v string) *EnvironmentUpdateOne {
 	_u.mutation.SetName(v)
@@ -296,6 +451,79 @@ func (_u *EnvironmentUpdateOne) ClearTeamID() *EnvironmentUpdateOne {
 	return _u
 }
 
+// SetLabels sets the "labels" field.
+func (_u *EnvironmentUpdateOne) SetLabels(v map[string]string) *EnvironmentUpdateOne {
+	_u.mutation.SetLabels(v)
+	return _u
+}
+
+// ClearLabels clears the value of the "labels" field.
+func (_u *EnvironmentUpdateOne) ClearLabels() *EnvironmentUpdateOne {
+	_u.mutation.ClearLabels()
+	return _u
+}
+
+// SetDescription sets the "description" field.
+func (_u *EnvironmentUpdateOne) SetDescription(v string) *EnvironmentUpdateOne {
+	_u.mutation.SetDescription(v)
+	return _u
+}
+
+// SetNillableDescription sets the "description" field if the given value is not nil.
+func (_u *EnvironmentUpdateOne) SetNillableDescription(v *string) *EnvironmentUpdateOne {
+	if v != nil {
+		_u.SetDescription(*v)
+	}
+	return _u
+}
+
+// SetTier sets the "tier" field.
+func (_u *EnvironmentUpdateOne) SetTier(v string) *EnvironmentUpdateOne {
+	_u.mutation.SetTier(v)
+	return _u
+}
+
+// SetNillableTier sets the "tier" field if the given value is not nil.
+func (_u *EnvironmentUpdateOne) SetNillableTier(v *string) *EnvironmentUpdateOne {
+	if v != nil {
+		_u.SetTier(*v)
+	}
+	return _u
+}
+
+// SetDigest sets the "digest" field.
+func (_u *EnvironmentUpdateOne) SetDigest(v string) *EnvironmentUpdateOne {
+	_u.mutation.SetDigest(v)
+	return _u
+}
+
+// SetNillableDigest sets the "digest" field if the given value is not nil.
+func (_u *EnvironmentUpdateOne) SetNillableDigest(v *string) *EnvironmentUpdateOne {
+	if v != nil {
+		_u.SetDigest(*v)
+	}
+	return _u
+}
+
+// SetSource sets the "source" field.
+func (_u *EnvironmentUpdateOne) SetSource(v string) *EnvironmentUpdateOne {
+	_u.mutation.SetSource(v)
+	return _u
+}
+
+// SetNillableSource sets the "source" field if the given value is not nil.
+func (_u *EnvironmentUpdateOne) SetNillableSource(v *string) *EnvironmentUpdateOne {
+	if v != nil {
+		_u.SetSource(*v)
+	}
+	return _u
+}
+
+// SetCluster sets the "cluster" edge to the Cluster entity.
+func (_u *EnvironmentUpdateOne) SetCluster(v *Cluster) *EnvironmentUpdateOne {
+	return _u.SetClusterID(v.ID)
+}
+
 // SetTeam sets the "team" edge to the Team entity.
 func (_u *EnvironmentUpdateOne) SetTeam(v *Team) *EnvironmentUpdateOne {
 	return _u.SetTeamID(v.ID)
@@ -304,6 +532,12 @@ func (_u *EnvironmentUpdateOne) SetTeam(v *Team) *EnvironmentUpdateOne {
 // Mutation returns the EnvironmentMutation object of the builder.
 func (_u *EnvironmentUpdateOne) Mutation() *EnvironmentMutation {
 	return _u.mutation
+}
+
+// ClearCluster clears the "cluster" edge to the Cluster entity.
+func (_u *EnvironmentUpdateOne) ClearCluster() *EnvironmentUpdateOne {
+	_u.mutation.ClearCluster()
+	return _u
 }
 
 // ClearTeam clears the "team" edge to the Team entity.
@@ -431,6 +665,53 @@ func (_u *EnvironmentUpdateOne) sqlSave(ctx context.Context) (_node *Environment
 	}
 	if value, ok := _u.mutation.Namespace(); ok {
 		_spec.SetField(environment.FieldNamespace, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Labels(); ok {
+		_spec.SetField(environment.FieldLabels, field.TypeJSON, value)
+	}
+	if _u.mutation.LabelsCleared() {
+		_spec.ClearField(environment.FieldLabels, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.Description(); ok {
+		_spec.SetField(environment.FieldDescription, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Tier(); ok {
+		_spec.SetField(environment.FieldTier, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Digest(); ok {
+		_spec.SetField(environment.FieldDigest, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Source(); ok {
+		_spec.SetField(environment.FieldSource, field.TypeString, value)
+	}
+	if _u.mutation.ClusterCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   environment.ClusterTable,
+			Columns: []string{environment.ClusterColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(cluster.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.ClusterIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   environment.ClusterTable,
+			Columns: []string{environment.ClusterColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(cluster.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	if _u.mutation.TeamCleared() {
 		edge := &sqlgraph.EdgeSpec{

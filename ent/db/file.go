@@ -55,6 +55,12 @@ type File struct {
 	ExitReason string `json:"exit_reason,omitempty"`
 	// Blob holds the value of the "blob" field.
 	Blob string `json:"blob,omitempty"`
+	// Encoding holds the value of the "encoding" field.
+	Encoding string `json:"encoding,omitempty"`
+	// StoredSize holds the value of the "stored_size" field.
+	StoredSize int64 `json:"stored_size,omitempty"`
+	// StoredSha256 holds the value of the "stored_sha256" field.
+	StoredSha256 string `json:"stored_sha256,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the FileQuery when eager-loading is set.
 	Edges        FileEdges `json:"edges"`
@@ -112,9 +118,9 @@ func (*File) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case file.FieldStepIndex, file.FieldSize:
+		case file.FieldStepIndex, file.FieldSize, file.FieldStoredSize:
 			values[i] = new(sql.NullInt64)
-		case file.FieldEnvironmentName, file.FieldKind, file.FieldPath, file.FieldSha256, file.FieldContentType, file.FieldFormat, file.FieldGrade, file.FieldGradeReason, file.FieldExitReason, file.FieldBlob:
+		case file.FieldEnvironmentName, file.FieldKind, file.FieldPath, file.FieldSha256, file.FieldContentType, file.FieldFormat, file.FieldGrade, file.FieldGradeReason, file.FieldExitReason, file.FieldBlob, file.FieldEncoding, file.FieldStoredSha256:
 			values[i] = new(sql.NullString)
 		case file.FieldCreatedAt, file.FieldUpdatedAt:
 			values[i] = new(sql.NullTime)
@@ -243,6 +249,24 @@ func (_m *File) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Blob = value.String
 			}
+		case file.FieldEncoding:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field encoding", values[i])
+			} else if value.Valid {
+				_m.Encoding = value.String
+			}
+		case file.FieldStoredSize:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field stored_size", values[i])
+			} else if value.Valid {
+				_m.StoredSize = value.Int64
+			}
+		case file.FieldStoredSha256:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field stored_sha256", values[i])
+			} else if value.Valid {
+				_m.StoredSha256 = value.String
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -344,6 +368,15 @@ func (_m *File) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("blob=")
 	builder.WriteString(_m.Blob)
+	builder.WriteString(", ")
+	builder.WriteString("encoding=")
+	builder.WriteString(_m.Encoding)
+	builder.WriteString(", ")
+	builder.WriteString("stored_size=")
+	builder.WriteString(fmt.Sprintf("%v", _m.StoredSize))
+	builder.WriteString(", ")
+	builder.WriteString("stored_sha256=")
+	builder.WriteString(_m.StoredSha256)
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -153,6 +153,48 @@ func (_c *FileCreate) SetBlob(v string) *FileCreate {
 	return _c
 }
 
+// SetEncoding sets the "encoding" field.
+func (_c *FileCreate) SetEncoding(v string) *FileCreate {
+	_c.mutation.SetEncoding(v)
+	return _c
+}
+
+// SetNillableEncoding sets the "encoding" field if the given value is not nil.
+func (_c *FileCreate) SetNillableEncoding(v *string) *FileCreate {
+	if v != nil {
+		_c.SetEncoding(*v)
+	}
+	return _c
+}
+
+// SetStoredSize sets the "stored_size" field.
+func (_c *FileCreate) SetStoredSize(v int64) *FileCreate {
+	_c.mutation.SetStoredSize(v)
+	return _c
+}
+
+// SetNillableStoredSize sets the "stored_size" field if the given value is not nil.
+func (_c *FileCreate) SetNillableStoredSize(v *int64) *FileCreate {
+	if v != nil {
+		_c.SetStoredSize(*v)
+	}
+	return _c
+}
+
+// SetStoredSha256 sets the "stored_sha256" field.
+func (_c *FileCreate) SetStoredSha256(v string) *FileCreate {
+	_c.mutation.SetStoredSha256(v)
+	return _c
+}
+
+// SetNillableStoredSha256 sets the "stored_sha256" field if the given value is not nil.
+func (_c *FileCreate) SetNillableStoredSha256(v *string) *FileCreate {
+	if v != nil {
+		_c.SetStoredSha256(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *FileCreate) SetID(v uuid.UUID) *FileCreate {
 	_c.mutation.SetID(v)
@@ -237,6 +279,18 @@ func (_c *FileCreate) defaults() error {
 		v := file.DefaultExitReason
 		_c.mutation.SetExitReason(v)
 	}
+	if _, ok := _c.mutation.Encoding(); !ok {
+		v := file.DefaultEncoding
+		_c.mutation.SetEncoding(v)
+	}
+	if _, ok := _c.mutation.StoredSize(); !ok {
+		v := file.DefaultStoredSize
+		_c.mutation.SetStoredSize(v)
+	}
+	if _, ok := _c.mutation.StoredSha256(); !ok {
+		v := file.DefaultStoredSha256
+		_c.mutation.SetStoredSha256(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if file.DefaultID == nil {
 			return fmt.Errorf("db: uninitialized file.DefaultID (forgotten import db/runtime?)")
@@ -299,6 +353,15 @@ func (_c *FileCreate) check() error {
 	}
 	if _, ok := _c.mutation.Blob(); !ok {
 		return &ValidationError{Name: "blob", err: errors.New(`db: missing required field "File.blob"`)}
+	}
+	if _, ok := _c.mutation.Encoding(); !ok {
+		return &ValidationError{Name: "encoding", err: errors.New(`db: missing required field "File.encoding"`)}
+	}
+	if _, ok := _c.mutation.StoredSize(); !ok {
+		return &ValidationError{Name: "stored_size", err: errors.New(`db: missing required field "File.stored_size"`)}
+	}
+	if _, ok := _c.mutation.StoredSha256(); !ok {
+		return &ValidationError{Name: "stored_sha256", err: errors.New(`db: missing required field "File.stored_sha256"`)}
 	}
 	if len(_c.mutation.OrganizationIDs()) == 0 {
 		return &ValidationError{Name: "organization", err: errors.New(`db: missing required edge "File.organization"`)}
@@ -400,6 +463,18 @@ func (_c *FileCreate) createSpec() (*File, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Blob(); ok {
 		_spec.SetField(file.FieldBlob, field.TypeString, value)
 		_node.Blob = value
+	}
+	if value, ok := _c.mutation.Encoding(); ok {
+		_spec.SetField(file.FieldEncoding, field.TypeString, value)
+		_node.Encoding = value
+	}
+	if value, ok := _c.mutation.StoredSize(); ok {
+		_spec.SetField(file.FieldStoredSize, field.TypeInt64, value)
+		_node.StoredSize = value
+	}
+	if value, ok := _c.mutation.StoredSha256(); ok {
+		_spec.SetField(file.FieldStoredSha256, field.TypeString, value)
+		_node.StoredSha256 = value
 	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -589,6 +664,15 @@ func (u *FileUpsertOne) UpdateNewValues() *FileUpsertOne {
 		}
 		if _, exists := u.create.mutation.Blob(); exists {
 			s.SetIgnore(file.FieldBlob)
+		}
+		if _, exists := u.create.mutation.Encoding(); exists {
+			s.SetIgnore(file.FieldEncoding)
+		}
+		if _, exists := u.create.mutation.StoredSize(); exists {
+			s.SetIgnore(file.FieldStoredSize)
+		}
+		if _, exists := u.create.mutation.StoredSha256(); exists {
+			s.SetIgnore(file.FieldStoredSha256)
 		}
 	}))
 	return u
@@ -876,6 +960,15 @@ func (u *FileUpsertBulk) UpdateNewValues() *FileUpsertBulk {
 			}
 			if _, exists := b.mutation.Blob(); exists {
 				s.SetIgnore(file.FieldBlob)
+			}
+			if _, exists := b.mutation.Encoding(); exists {
+				s.SetIgnore(file.FieldEncoding)
+			}
+			if _, exists := b.mutation.StoredSize(); exists {
+				s.SetIgnore(file.FieldStoredSize)
+			}
+			if _, exists := b.mutation.StoredSha256(); exists {
+				s.SetIgnore(file.FieldStoredSha256)
 			}
 		}
 	}))

@@ -22,6 +22,8 @@ type Organization struct {
 	CreatedAt time.Time `json:"created_at,omitempty"`
 	// Name holds the value of the "name" field.
 	Name string `json:"name,omitempty"`
+	// State holds the value of the "state" field.
+	State string `json:"state,omitempty"`
 	// QuotaRuns holds the value of the "quota_runs" field.
 	QuotaRuns int64 `json:"quota_runs,omitempty"`
 	// QuotaQueued holds the value of the "quota_queued" field.
@@ -42,7 +44,7 @@ func (*Organization) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case organization.FieldQuotaRuns, organization.FieldQuotaQueued, organization.FieldQuotaLogBytes, organization.FieldQuotaClusters, organization.FieldQuotaCalls:
 			values[i] = new(sql.NullInt64)
-		case organization.FieldName:
+		case organization.FieldName, organization.FieldState:
 			values[i] = new(sql.NullString)
 		case organization.FieldCreatedAt:
 			values[i] = new(sql.NullTime)
@@ -80,6 +82,12 @@ func (_m *Organization) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field name", values[i])
 			} else if value.Valid {
 				_m.Name = value.String
+			}
+		case organization.FieldState:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field state", values[i])
+			} else if value.Valid {
+				_m.State = value.String
 			}
 		case organization.FieldQuotaRuns:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
@@ -152,6 +160,9 @@ func (_m *Organization) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("name=")
 	builder.WriteString(_m.Name)
+	builder.WriteString(", ")
+	builder.WriteString("state=")
+	builder.WriteString(_m.State)
 	builder.WriteString(", ")
 	builder.WriteString("quota_runs=")
 	builder.WriteString(fmt.Sprintf("%v", _m.QuotaRuns))

@@ -44,6 +44,20 @@ func (_c *OrganizationCreate) SetName(v string) *OrganizationCreate {
 	return _c
 }
 
+// SetState sets the "state" field.
+func (_c *OrganizationCreate) SetState(v string) *OrganizationCreate {
+	_c.mutation.SetState(v)
+	return _c
+}
+
+// SetNillableState sets the "state" field if the given value is not nil.
+func (_c *OrganizationCreate) SetNillableState(v *string) *OrganizationCreate {
+	if v != nil {
+		_c.SetState(*v)
+	}
+	return _c
+}
+
 // SetQuotaRuns sets the "quota_runs" field.
 func (_c *OrganizationCreate) SetQuotaRuns(v int64) *OrganizationCreate {
 	_c.mutation.SetQuotaRuns(v)
@@ -172,6 +186,10 @@ func (_c *OrganizationCreate) defaults() error {
 		v := organization.DefaultCreatedAt()
 		_c.mutation.SetCreatedAt(v)
 	}
+	if _, ok := _c.mutation.State(); !ok {
+		v := organization.DefaultState
+		_c.mutation.SetState(v)
+	}
 	if _, ok := _c.mutation.QuotaRuns(); !ok {
 		v := organization.DefaultQuotaRuns
 		_c.mutation.SetQuotaRuns(v)
@@ -214,6 +232,9 @@ func (_c *OrganizationCreate) check() error {
 		if err := organization.NameValidator(v); err != nil {
 			return &ValidationError{Name: "name", err: fmt.Errorf(`db: validator failed for field "Organization.name": %w`, err)}
 		}
+	}
+	if _, ok := _c.mutation.State(); !ok {
+		return &ValidationError{Name: "state", err: errors.New(`db: missing required field "Organization.state"`)}
 	}
 	if _, ok := _c.mutation.QuotaRuns(); !ok {
 		return &ValidationError{Name: "quota_runs", err: errors.New(`db: missing required field "Organization.quota_runs"`)}
@@ -273,6 +294,10 @@ func (_c *OrganizationCreate) createSpec() (*Organization, *sqlgraph.CreateSpec)
 	if value, ok := _c.mutation.Name(); ok {
 		_spec.SetField(organization.FieldName, field.TypeString, value)
 		_node.Name = value
+	}
+	if value, ok := _c.mutation.State(); ok {
+		_spec.SetField(organization.FieldState, field.TypeString, value)
+		_node.State = value
 	}
 	if value, ok := _c.mutation.QuotaRuns(); ok {
 		_spec.SetField(organization.FieldQuotaRuns, field.TypeInt64, value)
@@ -355,6 +380,18 @@ func (u *OrganizationUpsert) SetName(v string) *OrganizationUpsert {
 // UpdateName sets the "name" field to the value that was provided on create.
 func (u *OrganizationUpsert) UpdateName() *OrganizationUpsert {
 	u.SetExcluded(organization.FieldName)
+	return u
+}
+
+// SetState sets the "state" field.
+func (u *OrganizationUpsert) SetState(v string) *OrganizationUpsert {
+	u.Set(organization.FieldState, v)
+	return u
+}
+
+// UpdateState sets the "state" field to the value that was provided on create.
+func (u *OrganizationUpsert) UpdateState() *OrganizationUpsert {
+	u.SetExcluded(organization.FieldState)
 	return u
 }
 
@@ -510,6 +547,20 @@ func (u *OrganizationUpsertOne) SetName(v string) *OrganizationUpsertOne {
 func (u *OrganizationUpsertOne) UpdateName() *OrganizationUpsertOne {
 	return u.Update(func(s *OrganizationUpsert) {
 		s.UpdateName()
+	})
+}
+
+// SetState sets the "state" field.
+func (u *OrganizationUpsertOne) SetState(v string) *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetState(v)
+	})
+}
+
+// UpdateState sets the "state" field to the value that was provided on create.
+func (u *OrganizationUpsertOne) UpdateState() *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateState()
 	})
 }
 
@@ -847,6 +898,20 @@ func (u *OrganizationUpsertBulk) SetName(v string) *OrganizationUpsertBulk {
 func (u *OrganizationUpsertBulk) UpdateName() *OrganizationUpsertBulk {
 	return u.Update(func(s *OrganizationUpsert) {
 		s.UpdateName()
+	})
+}
+
+// SetState sets the "state" field.
+func (u *OrganizationUpsertBulk) SetState(v string) *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetState(v)
+	})
+}
+
+// UpdateState sets the "state" field to the value that was provided on create.
+func (u *OrganizationUpsertBulk) UpdateState() *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateState()
 	})
 }
 

@@ -42,6 +42,20 @@ func (_u *OrganizationUpdate) SetNillableName(v *string) *OrganizationUpdate {
 	return _u
 }
 
+// SetState sets the "state" field.
+func (_u *OrganizationUpdate) SetState(v string) *OrganizationUpdate {
+	_u.mutation.SetState(v)
+	return _u
+}
+
+// SetNillableState sets the "state" field if the given value is not nil.
+func (_u *OrganizationUpdate) SetNillableState(v *string) *OrganizationUpdate {
+	if v != nil {
+		_u.SetState(*v)
+	}
+	return _u
+}
+
 // SetQuotaRuns sets the "quota_runs" field.
 func (_u *OrganizationUpdate) SetQuotaRuns(v int64) *OrganizationUpdate {
 	_u.mutation.ResetQuotaRuns()
@@ -210,6 +224,9 @@ func (_u *OrganizationUpdate) sqlSave(ctx context.Context) (_node int, err error
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(organization.FieldName, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.State(); ok {
+		_spec.SetField(organization.FieldState, field.TypeString, value)
+	}
 	if value, ok := _u.mutation.QuotaRuns(); ok {
 		_spec.SetField(organization.FieldQuotaRuns, field.TypeInt64, value)
 	}
@@ -272,6 +289,20 @@ func (_u *OrganizationUpdateOne) SetName(v string) *OrganizationUpdateOne {
 func (_u *OrganizationUpdateOne) SetNillableName(v *string) *OrganizationUpdateOne {
 	if v != nil {
 		_u.SetName(*v)
+	}
+	return _u
+}
+
+// SetState sets the "state" field.
+func (_u *OrganizationUpdateOne) SetState(v string) *OrganizationUpdateOne {
+	_u.mutation.SetState(v)
+	return _u
+}
+
+// SetNillableState sets the "state" field if the given value is not nil.
+func (_u *OrganizationUpdateOne) SetNillableState(v *string) *OrganizationUpdateOne {
+	if v != nil {
+		_u.SetState(*v)
 	}
 	return _u
 }
@@ -473,6 +504,9 @@ func (_u *OrganizationUpdateOne) sqlSave(ctx context.Context) (_node *Organizati
 	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(organization.FieldName, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.State(); ok {
+		_spec.SetField(organization.FieldState, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.QuotaRuns(); ok {
 		_spec.SetField(organization.FieldQuotaRuns, field.TypeInt64, value)

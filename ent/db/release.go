@@ -37,6 +37,8 @@ type Release struct {
 	Commit string `json:"commit,omitempty"`
 	// Images holds the value of the "images" field.
 	Images json.RawMessage `json:"images,omitempty"`
+	// Targets holds the value of the "targets" field.
+	Targets []string `json:"targets,omitempty"`
 	// Actor holds the value of the "actor" field.
 	Actor string `json:"actor,omitempty"`
 	// Policy holds the value of the "policy" field.
@@ -109,7 +111,7 @@ func (*Release) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case release.FieldImages, release.FieldPolicy, release.FieldCells, release.FieldVerdict:
+		case release.FieldImages, release.FieldTargets, release.FieldPolicy, release.FieldCells, release.FieldVerdict:
 			values[i] = new([]byte)
 		case release.FieldPolicyRevision, release.FieldChanges, release.FieldArrivals, release.FieldJudged:
 			values[i] = new(sql.NullInt64)
@@ -188,6 +190,14 @@ func (_m *Release) assignValues(columns []string, values []any) error {
 			} else if value != nil && len(*value) > 0 {
 				if err := json.Unmarshal(*value, &_m.Images); err != nil {
 					return fmt.Errorf("unmarshal field images: %w", err)
+				}
+			}
+		case release.FieldTargets:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field targets", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Targets); err != nil {
+					return fmt.Errorf("unmarshal field targets: %w", err)
 				}
 			}
 		case release.FieldActor:
@@ -351,6 +361,9 @@ func (_m *Release) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("images=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Images))
+	builder.WriteString(", ")
+	builder.WriteString("targets=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Targets))
 	builder.WriteString(", ")
 	builder.WriteString("actor=")
 	builder.WriteString(_m.Actor)

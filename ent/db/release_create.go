@@ -99,6 +99,12 @@ func (_c *ReleaseCreate) SetImages(v json.RawMessage) *ReleaseCreate {
 	return _c
 }
 
+// SetTargets sets the "targets" field.
+func (_c *ReleaseCreate) SetTargets(v []string) *ReleaseCreate {
+	_c.mutation.SetTargets(v)
+	return _c
+}
+
 // SetActor sets the "actor" field.
 func (_c *ReleaseCreate) SetActor(v string) *ReleaseCreate {
 	_c.mutation.SetActor(v)
@@ -480,6 +486,10 @@ func (_c *ReleaseCreate) createSpec() (*Release, *sqlgraph.CreateSpec) {
 		_spec.SetField(release.FieldImages, field.TypeJSON, value)
 		_node.Images = value
 	}
+	if value, ok := _c.mutation.Targets(); ok {
+		_spec.SetField(release.FieldTargets, field.TypeJSON, value)
+		_node.Targets = value
+	}
 	if value, ok := _c.mutation.Actor(); ok {
 		_spec.SetField(release.FieldActor, field.TypeString, value)
 		_node.Actor = value
@@ -812,6 +822,9 @@ func (u *ReleaseUpsertOne) UpdateNewValues() *ReleaseUpsertOne {
 		}
 		if _, exists := u.create.mutation.Images(); exists {
 			s.SetIgnore(release.FieldImages)
+		}
+		if _, exists := u.create.mutation.Targets(); exists {
+			s.SetIgnore(release.FieldTargets)
 		}
 		if _, exists := u.create.mutation.Actor(); exists {
 			s.SetIgnore(release.FieldActor)
@@ -1244,6 +1257,9 @@ func (u *ReleaseUpsertBulk) UpdateNewValues() *ReleaseUpsertBulk {
 			}
 			if _, exists := b.mutation.Images(); exists {
 				s.SetIgnore(release.FieldImages)
+			}
+			if _, exists := b.mutation.Targets(); exists {
+				s.SetIgnore(release.FieldTargets)
 			}
 			if _, exists := b.mutation.Actor(); exists {
 				s.SetIgnore(release.FieldActor)

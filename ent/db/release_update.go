@@ -295,6 +295,9 @@ func (_u *ReleaseUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.ImagesCleared() {
 		_spec.ClearField(release.FieldImages, field.TypeJSON)
 	}
+	if _u.mutation.TargetsCleared() {
+		_spec.ClearField(release.FieldTargets, field.TypeJSON)
+	}
 	if value, ok := _u.mutation.State(); ok {
 		_spec.SetField(release.FieldState, field.TypeString, value)
 	}
@@ -684,6 +687,9 @@ func (_u *ReleaseUpdateOne) sqlSave(ctx context.Context) (_node *Release, err er
 	}
 	if _u.mutation.ImagesCleared() {
 		_spec.ClearField(release.FieldImages, field.TypeJSON)
+	}
+	if _u.mutation.TargetsCleared() {
+		_spec.ClearField(release.FieldTargets, field.TypeJSON)
 	}
 	if value, ok := _u.mutation.State(); ok {
 		_spec.SetField(release.FieldState, field.TypeString, value)

@@ -51,6 +51,8 @@ type Step struct {
 	Allowed bool `json:"allowed,omitempty"`
 	// ReportsBad holds the value of the "reports_bad" field.
 	ReportsBad int64 `json:"reports_bad,omitempty"`
+	// Usage holds the value of the "usage" field.
+	Usage json.RawMessage `json:"usage,omitempty"`
 	// ExitResultID holds the value of the "exit_result_id" field.
 	ExitResultID *uuid.UUID `json:"exit_result_id,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
@@ -99,7 +101,7 @@ func (*Step) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case step.FieldExitResultID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case step.FieldExecute:
+		case step.FieldExecute, step.FieldUsage:
 			values[i] = new([]byte)
 		case step.FieldAllowed:
 			values[i] = new(sql.NullBool)
@@ -227,6 +229,14 @@ func (_m *Step) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ReportsBad = value.Int64
 			}
+		case step.FieldUsage:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field usage", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Usage); err != nil {
+					return fmt.Errorf("unmarshal field usage: %w", err)
+				}
+			}
 		case step.FieldExitResultID:
 			if value, ok := values[i].(*sql.NullScanner); !ok {
 				return fmt.Errorf("unexpected type %T for field exit_result_id", values[i])
@@ -330,6 +340,9 @@ func (_m *Step) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("reports_bad=")
 	builder.WriteString(fmt.Sprintf("%v", _m.ReportsBad))
+	builder.WriteString(", ")
+	builder.WriteString("usage=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Usage))
 	builder.WriteString(", ")
 	if v := _m.ExitResultID; v != nil {
 		builder.WriteString("exit_result_id=")

@@ -189,6 +189,12 @@ func (_c *StepCreate) SetNillableReportsBad(v *int64) *StepCreate {
 	return _c
 }
 
+// SetUsage sets the "usage" field.
+func (_c *StepCreate) SetUsage(v json.RawMessage) *StepCreate {
+	_c.mutation.SetUsage(v)
+	return _c
+}
+
 // SetExitResultID sets the "exit_result_id" field.
 func (_c *StepCreate) SetExitResultID(v uuid.UUID) *StepCreate {
 	_c.mutation.SetExitResultID(v)
@@ -433,6 +439,10 @@ func (_c *StepCreate) createSpec() (*Step, *sqlgraph.CreateSpec) {
 		_spec.SetField(step.FieldReportsBad, field.TypeInt64, value)
 		_node.ReportsBad = value
 	}
+	if value, ok := _c.mutation.Usage(); ok {
+		_spec.SetField(step.FieldUsage, field.TypeJSON, value)
+		_node.Usage = value
+	}
 	if value, ok := _c.mutation.ExitResultID(); ok {
 		_spec.SetField(step.FieldExitResultID, field.TypeUUID, value)
 		_node.ExitResultID = &value
@@ -658,6 +668,24 @@ func (u *StepUpsert) UpdateReportsBad() *StepUpsert {
 // AddReportsBad adds v to the "reports_bad" field.
 func (u *StepUpsert) AddReportsBad(v int64) *StepUpsert {
 	u.Add(step.FieldReportsBad, v)
+	return u
+}
+
+// SetUsage sets the "usage" field.
+func (u *StepUpsert) SetUsage(v json.RawMessage) *StepUpsert {
+	u.Set(step.FieldUsage, v)
+	return u
+}
+
+// UpdateUsage sets the "usage" field to the value that was provided on create.
+func (u *StepUpsert) UpdateUsage() *StepUpsert {
+	u.SetExcluded(step.FieldUsage)
+	return u
+}
+
+// ClearUsage clears the value of the "usage" field.
+func (u *StepUpsert) ClearUsage() *StepUpsert {
+	u.SetNull(step.FieldUsage)
 	return u
 }
 
@@ -903,6 +931,27 @@ func (u *StepUpsertOne) AddReportsBad(v int64) *StepUpsertOne {
 func (u *StepUpsertOne) UpdateReportsBad() *StepUpsertOne {
 	return u.Update(func(s *StepUpsert) {
 		s.UpdateReportsBad()
+	})
+}
+
+// SetUsage sets the "usage" field.
+func (u *StepUpsertOne) SetUsage(v json.RawMessage) *StepUpsertOne {
+	return u.Update(func(s *StepUpsert) {
+		s.SetUsage(v)
+	})
+}
+
+// UpdateUsage sets the "usage" field to the value that was provided on create.
+func (u *StepUpsertOne) UpdateUsage() *StepUpsertOne {
+	return u.Update(func(s *StepUpsert) {
+		s.UpdateUsage()
+	})
+}
+
+// ClearUsage clears the value of the "usage" field.
+func (u *StepUpsertOne) ClearUsage() *StepUpsertOne {
+	return u.Update(func(s *StepUpsert) {
+		s.ClearUsage()
 	})
 }
 
@@ -1318,6 +1367,27 @@ func (u *StepUpsertBulk) AddReportsBad(v int64) *StepUpsertBulk {
 func (u *StepUpsertBulk) UpdateReportsBad() *StepUpsertBulk {
 	return u.Update(func(s *StepUpsert) {
 		s.UpdateReportsBad()
+	})
+}
+
+// SetUsage sets the "usage" field.
+func (u *StepUpsertBulk) SetUsage(v json.RawMessage) *StepUpsertBulk {
+	return u.Update(func(s *StepUpsert) {
+		s.SetUsage(v)
+	})
+}
+
+// UpdateUsage sets the "usage" field to the value that was provided on create.
+func (u *StepUpsertBulk) UpdateUsage() *StepUpsertBulk {
+	return u.Update(func(s *StepUpsert) {
+		s.UpdateUsage()
+	})
+}
+
+// ClearUsage clears the value of the "usage" field.
+func (u *StepUpsertBulk) ClearUsage() *StepUpsertBulk {
+	return u.Update(func(s *StepUpsert) {
+		s.ClearUsage()
 	})
 }
 

@@ -4,12 +4,14 @@ package db
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
+	"entgo.io/ent/dialect/sql/sqljson"
 	"entgo.io/ent/schema/field"
 	"github.com/google/uuid"
 	"github.com/seatrial/seatrial/ent/db/predicate"
@@ -180,6 +182,24 @@ func (_u *StepUpdate) AddReportsBad(v int64) *StepUpdate {
 	return _u
 }
 
+// SetUsage sets the "usage" field.
+func (_u *StepUpdate) SetUsage(v json.RawMessage) *StepUpdate {
+	_u.mutation.SetUsage(v)
+	return _u
+}
+
+// AppendUsage appends value to the "usage" field.
+func (_u *StepUpdate) AppendUsage(v json.RawMessage) *StepUpdate {
+	_u.mutation.AppendUsage(v)
+	return _u
+}
+
+// ClearUsage clears the value of the "usage" field.
+func (_u *StepUpdate) ClearUsage() *StepUpdate {
+	_u.mutation.ClearUsage()
+	return _u
+}
+
 // SetExitResultID sets the "exit_result_id" field.
 func (_u *StepUpdate) SetExitResultID(v uuid.UUID) *StepUpdate {
 	_u.mutation.SetExitResultID(v)
@@ -320,6 +340,17 @@ func (_u *StepUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.AddedReportsBad(); ok {
 		_spec.AddField(step.FieldReportsBad, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.Usage(); ok {
+		_spec.SetField(step.FieldUsage, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedUsage(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, step.FieldUsage, value)
+		})
+	}
+	if _u.mutation.UsageCleared() {
+		_spec.ClearField(step.FieldUsage, field.TypeJSON)
 	}
 	if value, ok := _u.mutation.ExitResultID(); ok {
 		_spec.SetField(step.FieldExitResultID, field.TypeUUID, value)
@@ -499,6 +530,24 @@ func (_u *StepUpdateOne) AddReportsBad(v int64) *StepUpdateOne {
 	return _u
 }
 
+// SetUsage sets the "usage" field.
+func (_u *StepUpdateOne) SetUsage(v json.RawMessage) *StepUpdateOne {
+	_u.mutation.SetUsage(v)
+	return _u
+}
+
+// AppendUsage appends value to the "usage" field.
+func (_u *StepUpdateOne) AppendUsage(v json.RawMessage) *StepUpdateOne {
+	_u.mutation.AppendUsage(v)
+	return _u
+}
+
+// ClearUsage clears the value of the "usage" field.
+func (_u *StepUpdateOne) ClearUsage() *StepUpdateOne {
+	_u.mutation.ClearUsage()
+	return _u
+}
+
 // SetExitResultID sets the "exit_result_id" field.
 func (_u *StepUpdateOne) SetExitResultID(v uuid.UUID) *StepUpdateOne {
 	_u.mutation.SetExitResultID(v)
@@ -669,6 +718,17 @@ func (_u *StepUpdateOne) sqlSave(ctx context.Context) (_node *Step, err error) {
 	}
 	if value, ok := _u.mutation.AddedReportsBad(); ok {
 		_spec.AddField(step.FieldReportsBad, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.Usage(); ok {
+		_spec.SetField(step.FieldUsage, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedUsage(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, step.FieldUsage, value)
+		})
+	}
+	if _u.mutation.UsageCleared() {
+		_spec.ClearField(step.FieldUsage, field.TypeJSON)
 	}
 	if value, ok := _u.mutation.ExitResultID(); ok {
 		_spec.SetField(step.FieldExitResultID, field.TypeUUID, value)

@@ -20,6 +20,10 @@ type Tx struct {
 	AgentCommand *AgentCommandClient
 	// Attempt is the client for interacting with the Attempt builders.
 	Attempt *AttemptClient
+	// AuditEntry is the client for interacting with the AuditEntry builders.
+	AuditEntry *AuditEntryClient
+	// AuditHead is the client for interacting with the AuditHead builders.
+	AuditHead *AuditHeadClient
 	// BootstrapToken is the client for interacting with the BootstrapToken builders.
 	BootstrapToken *BootstrapTokenClient
 	// Call is the client for interacting with the Call builders.
@@ -220,6 +224,8 @@ func (tx *Tx) init() {
 	tx.APIToken = NewAPITokenClient(tx.config)
 	tx.AgentCommand = NewAgentCommandClient(tx.config)
 	tx.Attempt = NewAttemptClient(tx.config)
+	tx.AuditEntry = NewAuditEntryClient(tx.config)
+	tx.AuditHead = NewAuditHeadClient(tx.config)
 	tx.BootstrapToken = NewBootstrapTokenClient(tx.config)
 	tx.Call = NewCallClient(tx.config)
 	tx.Cluster = NewClusterClient(tx.config)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"github.com/seatrial/seatrial/ent/db/migrate"
 )
 
 //go:embed sqlite/*.sql postgres/*.sql
@@ -54,6 +56,25 @@ func Apply(ctx context.Context, db *sql.DB, d Dialect) error {
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate %s: %w", d, err)
+	}
+	if d == Postgres {
+		return protect(ctx, db)
+	}
+	return nil
+}
+
+// protect puts every table under row level security: also those that a later version adds, and those that have got a reference since. It
+// takes no lock on a table that is as it should be.
+func protect(ctx context.Context, db *sql.DB) error {
+	names := make([]string, len(migrate.Tables))
+	for i, t := range migrate.Tables {
+		names[i] = t.Name
+	}
+	_, err := db.ExecContext(ctx, `WITH alone AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended('seatrial row security', 0)))
+SELECT seatrial_protect(c.oid) FROM alone, pg_class AS c WHERE c.relnamespace = current_schema()::regnamespace AND (c.relname = ANY($1)
+ OR c.oid IN (SELECT inhrelid FROM pg_inherits AS i JOIN pg_class AS p ON p.oid = i.inhparent WHERE p.relname = ANY($1)))`, names)
+	if err != nil {
+		return fmt.Errorf("put the tables under row level security: %w", err)
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ const beforeMonths = 20261130002644
 // are taken. One of them has an id of the far future.
 func TestApply_ResultsByMonth(t *testing.T) {
 	t.Parallel()
-	db, err := sql.Open("pgx", harness.Postgres(t))
+	db, err := sql.Open("pgx", harness.PostgresAdmin(t, harness.Postgres(t)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ func (Organization) Mixin() []ent.Mixin { return []ent.Mixin{identified{}} }
 func (Organization) Fields() []ent.Field {
 	return []ent.Field{
 		field.String("name").NotEmpty().Unique(),
+		field.String("state").Default("active"), // active, suspended or deleting
 		field.Int64("quota_runs").Default(0),
 		field.Int64("quota_queued").Default(0),
 		field.Int64("quota_log_bytes").Default(0), // a day

@@ -98,6 +98,10 @@ func (File) Fields() []ent.Field {
 		// Why the exit code of the step contradicts the reports of the step, this one included; it may change with each of them.
 		field.Text("exit_reason").Default(""),
 		field.String("blob").Immutable(),
+		// How the stored bytes are compressed, how many they are and their digest; without an encoding they are the file.
+		field.String("encoding").Default("").Immutable(),
+		field.Int64("stored_size").Default(0).Immutable(),
+		field.String("stored_sha256").Default("").Immutable(),
 	}
 }
 
@@ -160,6 +164,8 @@ func (TestResult) Indexes() []ent.Index {
 		// Most results pass at once: the others are few.
 		index.Fields("organization_id", "id").
 			Annotations(entsql.IndexWhere("outcome IN ('failed', 'errored', 'timed_out') OR earlier IS NOT NULL")),
+		// Failures that are alike are counted wherever one is shown.
+		index.Fields("organization_id", "fingerprint", "id").Annotations(entsql.IndexWhere("fingerprint <> ''")),
 	}
 }
 

@@ -223,6 +223,7 @@ func (Step) Fields() []ent.Field {
 		field.JSON("execute", json.RawMessage{}).Optional().Immutable(), // execution.Execute of one that executes other workflows
 		field.Bool("allowed").Default(false),                            // its bad end does not fail the attempt
 		field.Int64("reports_bad").Default(0),                           // failures that its reports account for
+		field.JSON("usage", json.RawMessage{}).Optional(),               // execution.Usage of one that was measured and has ended
 		field.UUID("exit_result_id", uuid.UUID{}).Optional().Nillable()) // the result that stands for a failure no report lists
 }
 

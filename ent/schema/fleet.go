@@ -21,7 +21,12 @@ func (Cluster) Fields() []ent.Field {
 		field.String("uid").Default(""),
 		field.Bytes("public_key").Optional(),
 		field.Time("enrolled_at").Optional().Nillable(),
+		field.Time("key_since").Optional().Nillable(), // when that key was registered
+		field.Bytes("next_key").Optional(),            // a second key that is as good, until it is used and takes the other's place
+		field.Bool("rotation_asked").Default(false),   // a person wants the agent to take another key
 		field.Bool("revoked").Default(false),
+		field.Time("revoked_at").Optional().Nillable(),
+		field.Text("revoked_reason").Default(""),
 		field.Int64("nonce_mark").Default(0), // when the last nonce that was spent had been issued
 		field.Int64("session_epoch").Default(0),
 		field.String("gateway").Default(""),
@@ -33,6 +38,7 @@ func (Cluster) Fields() []ent.Field {
 		field.String("kubernetes_version").Default(""),
 		field.String("runner_delivery").Default(""),
 		field.Strings("namespaces").Optional(),
+		field.Strings("rules").Optional(), // what the agent allows, in its own words
 	}
 }
 
@@ -70,19 +76,26 @@ type Environment struct{ ent.Schema }
 // Mixin of the table.
 func (Environment) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
 
-// Fields of the table.
+// Fields of the table. Runs keep the names of the cluster and the namespace in which they were.
 func (Environment) Fields() []ent.Field {
 	return []ent.Field{
-		ref("cluster"),
+		field.UUID("cluster_id", uuid.UUID{}),
 		field.String("name").NotEmpty(),
 		field.String("namespace").NotEmpty(),
 		field.UUID("team_id", uuid.UUID{}).Optional().Nillable(), // owns it; null for one that no team has taken
+		field.JSON("labels", map[string]string{}).Optional(),
+		field.Text("description").Default(""),
+		field.String("tier").Default(""),
+		field.String("digest").Default(""), // of the document that describes it, which is its source; empty without one
+		field.Text("source").Default(""),
 	}
 }
 
 // Edges of the table.
 func (Environment) Edges() []ent.Edge {
-	return []ent.Edge{parent("cluster", Cluster.Type), edge.To("team", Team.Type).Field("team_id").Unique()}
+	return []ent.Edge{
+		edge.To("cluster", Cluster.Type).Field("cluster_id").Unique().Required(), edge.To("team", Team.Type).Field("team_id").Unique(),
+	}
 }
 
 // Indexes of the table.

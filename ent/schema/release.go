@@ -73,6 +73,7 @@ func (Release) Fields() []ent.Field {
 		field.String("version").NotEmpty().Immutable(),
 		field.String("commit").Default("").Immutable(),
 		field.JSON("images", json.RawMessage{}).Optional().Immutable(), // release.Image of each
+		field.Strings("targets").Optional().Immutable(),
 		field.String("actor").Immutable(),
 		field.JSON("policy", json.RawMessage{}).Immutable(), // verdict.Policy
 		field.String("policy_name").Immutable(),

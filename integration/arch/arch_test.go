@@ -93,7 +93,7 @@ func walls() map[string]wall {
 		},
 		"Leaves": {
 			from: []string{
-				"controlplane/fault", "controlplane/tenant", "controlplane/cluster", "controlplane/execution", "controlplane/workflow",
+				"controlplane/fault", "controlplane/tenant", "controlplane/audit", "controlplane/cluster", "controlplane/execution", "controlplane/workflow",
 				"controlplane/results", "controlplane/release/verdict", "controlplane/release/policy", "controlplane/release/attest",
 				"controlplane/release/report", "controlplane/release/compare", "controlplane/insight/coverage",
 			},

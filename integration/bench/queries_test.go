@@ -36,7 +36,7 @@ func BenchmarkQueries(b *testing.B) {
 	dsn := harness.Postgres(b)
 	w := open(b, dsn)
 	ids := w.fill(b)
-	pool, err := sql.Open("pgx", dsn)
+	pool, err := sql.Open("pgx", dsn+"&seatrial.system=on") // the owner looks at everything
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func drain(rows *sql.Rows, err error) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close() //nolint:errcheck // it was only read
+	defer rows.Close()
 	for rows.Next() {
 	}
 	return rows.Err()

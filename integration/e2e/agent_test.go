@@ -40,7 +40,7 @@ func installAgent(tb testing.TB, p *plane, args ...string) *agent {
 	tb.Cleanup(func() { a.remove(tb) })
 	ctx, cancel := context.WithTimeout(tb.Context(), patience)
 	defer cancel()
-	command := enrolled.GetCommand() + " --set image=docker.io/seatrial/agent:local --set runner.image=docker.io/seatrial/runner:local" +
+	command := enrolled.GetCommand() + " --set image=docker.io/seatrial/agent:" + harness.Tag() + " --set runner.image=docker.io/seatrial/runner:" + harness.Tag() +
 		" --set imagePullPolicy=Never --set runner.imagePullPolicy=Never --set imageGrace=5s --set logLevel=debug " + strings.Join(args, " ")
 	if out, err := kube.Run(ctx, "bash", "-c", command); err != nil {
 		tb.Fatalf("install the agent: %v\n%s", err, out)

@@ -78,6 +78,14 @@ func TestPause(t *testing.T) {
 func (p *plane) paused(t *testing.T, id string) {
 	t.Helper()
 	const want = apiv1.Status_STATUS_PAUSED
+	if e := p.watch(t, id, func(e *apiv1.Execution) bool { return e.GetStatus() == want }); e.GetStatus() != want {
+		t.Fatalf("the execution ended as %s before it was %s: %s", e.GetStatus(), want, e.GetMessage())
+	}
+}
+
+// watch follows an execution until something holds of it, or it has ended.
+func (p *plane) watch(t *testing.T, id string, holds func(*apiv1.Execution) bool) *apiv1.Execution {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	client := apiv1connect.NewExecutionServiceClient(http.DefaultClient, p.url, connect.WithGRPCWeb())
@@ -88,14 +96,13 @@ func (p *plane) paused(t *testing.T, id string) {
 		t.Fatal(err)
 	}
 	defer stream.Close()
+	var last *apiv1.Execution
 	for stream.Receive() {
-		e := stream.Msg().GetExecution()
-		if e.GetStatus() == want {
-			return
-		}
-		if e.GetFinishedAt() != nil {
-			t.Fatalf("the execution ended as %s before it was %s: %s", e.GetStatus(), want, e.GetMessage())
+		last = stream.Msg().GetExecution()
+		if holds(last) || last.GetFinishedAt() != nil {
+			return last
 		}
 	}
-	t.Fatalf("the execution was never %s: %v", want, stream.Err())
+	t.Fatalf("the execution never came so far: %v; it is %s: %s", stream.Err(), last.GetStatus(), last.GetMessage())
+	return nil
 }

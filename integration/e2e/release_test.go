@@ -100,21 +100,21 @@ func TestRelease(t *testing.T) {
 		t.Errorf("a tag in place of a digest: %+v", got)
 	}
 	p.must(t, "release", "create", "shop", "1.0", "--image", "shop="+first, "--commit", "0123abc")
-	p.gated(t, "1.0", 5, "INCOMPLETE", "evidence-complete")
+	p.gated(t, "shop", "1.0", 5, "INCOMPLETE", "evidence-complete")
 	p.tests(t, one, nil, apiv1.Status_STATUS_PASSED)
-	r := p.gated(t, "1.0", 5, "INCOMPLETE", other.cluster+"/smoke")
+	r := p.gated(t, "shop", "1.0", 5, "INCOMPLETE", other.cluster+"/smoke")
 	if c := cellIn(t, r, one.cluster); c.GetPassed() != 4 || c.GetRequired() != 4 {
 		t.Errorf("where it ran: %v", c)
 	}
 	p.tests(t, nil, other, apiv1.Status_STATUS_FAILED, "--param", "bad=pays")
-	r = p.gated(t, "1.0", 1, "NOT_READY", "no-unwaived-failures", "pays failed")
+	r = p.gated(t, "shop", "1.0", 1, "NOT_READY", "no-unwaived-failures", "pays failed")
 
 	failed := paying(t, cellIn(t, r, other.cluster))
 	p.waive(t, failed, other.cluster)
-	p.gated(t, "1.0", 0, "READY_WITH_WAIVERS", "used")
+	p.gated(t, "shop", "1.0", 0, "READY_WITH_WAIVERS", "used")
 
 	p.tests(t, nil, other, apiv1.Status_STATUS_PASSED) // again, until it is green
-	r = p.gated(t, "1.0", 0, "READY")
+	r = p.gated(t, "shop", "1.0", 0, "READY")
 	if got := paying(t, cellIn(t, r, other.cluster)); got.GetVerdict() != "flaky" || got.GetAttempts() != 2 {
 		t.Errorf("what failed and passed on the same images is %s of %d attempts", got.GetVerdict(), got.GetAttempts())
 	}
@@ -181,7 +181,7 @@ func (p *plane) replaced(t *testing.T, one *agent) {
 	if e := p.ended(t, id); e.GetStatus() != apiv1.Status_STATUS_PASSED {
 		t.Fatalf("%s: %s", e.GetStatus(), e.GetMessage())
 	}
-	r := p.gated(t, "2.0", 5, "INCOMPLETE", "evidence-matches-digest")
+	r := p.gated(t, "shop", "2.0", 5, "INCOMPLETE", "evidence-matches-digest")
 	if got := paying(t, cellIn(t, r, one.cluster)); got.GetSubjectOk() || got.GetVerdict() != "passed" {
 		t.Errorf("tested while the image was replaced: %v", got)
 	}
@@ -195,7 +195,7 @@ func (p *plane) shrunk(t *testing.T, one *agent) {
 	if got := p.must(t, "logs", id); !strings.Contains(got, "testing shop 3.0 at 4567def, asked by api") {
 		t.Errorf("a workflow that names its release says %q", got)
 	}
-	r := p.gated(t, "3.0", 5, "INCOMPLETE", one.cluster+"/smoke: shop › test_shop › returns never ran")
+	r := p.gated(t, "shop", "3.0", 5, "INCOMPLETE", one.cluster+"/smoke: shop › test_shop › returns never ran")
 	cell := cellIn(t, r, one.cluster)
 	if got := paying(t, cell); !got.GetSubjectOk() || got.GetVerdict() != "passed" {
 		t.Errorf("tested on the commit: %v", got)
@@ -247,19 +247,19 @@ func (a *agent) deploy(t *testing.T, image string) string {
 }
 
 // gated asks the gate, which has to end with a code and to say some things.
-func (p *plane) gated(t *testing.T, version string, code int, says ...string) *apiv1.Release {
+func (p *plane) gated(t *testing.T, application, version string, code int, says ...string) *apiv1.Release {
 	t.Helper()
-	got := p.cli(t, "release", "gate", "shop", version)
+	got := p.cli(t, "release", "gate", application, version)
 	if got.code != code {
-		t.Errorf("gate of %s: exit %d, want %d\n%s%s", version, got.code, code, got.out, got.err)
+		t.Errorf("gate of %s %s: exit %d, want %d\n%s%s", application, version, got.code, code, got.out, got.err)
 	}
 	for _, text := range says {
 		if !strings.Contains(got.out, text) {
-			t.Errorf("the gate of %s does not say %q:\n%s", version, text, got.out)
+			t.Errorf("the gate of %s %s does not say %q:\n%s", application, version, text, got.out)
 		}
 	}
 	var r apiv1.Release
-	if err := protojson.Unmarshal([]byte(p.must(t, "release", "status", "shop", version, "-o", "json")), &r); err != nil {
+	if err := protojson.Unmarshal([]byte(p.must(t, "release", "status", application, version, "-o", "json")), &r); err != nil {
 		t.Fatal(err)
 	}
 	return &r
@@ -273,7 +273,7 @@ func (p *plane) waive(t *testing.T, failed *apiv1.TestVerdict, environment strin
 		t.Errorf("a waiver of any failure: %+v", got)
 	}
 	id := strings.TrimSpace(p.must(t, append(args, "--fingerprint", failed.GetFingerprints()[0])...))
-	p.gated(t, "1.0", 1, "NOT_READY", "known since 0.9")
+	p.gated(t, "shop", "1.0", 1, "NOT_READY", "known since 0.9")
 	approve := &apiv1.ApproveWaiverRequest{Application: "shop", Version: "1.0", Id: id}
 	if _, err := apiv1connect.NewReleaseServiceClient(p.person(t), p.url).ApproveWaiver(t.Context(), approve); err != nil {
 		t.Fatal(err)

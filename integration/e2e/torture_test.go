@@ -30,7 +30,8 @@ type torture struct {
 	name  string
 	write string                        // python that writes it to out, a binary stream
 	want  func(w io.Writer) (err error) // the same bytes
-	while func(t *testing.T, a *agent)  // happens meanwhile
+	// happens meanwhile; at is when the last of it began, which has to be while the step ran
+	while func(t *testing.T, a *agent) (at time.Time)
 }
 
 func tortures() []torture {
@@ -98,11 +99,13 @@ for i in range(%d):
 				}
 				return nil
 			},
-			while: func(t *testing.T, a *agent) {
+			while: func(t *testing.T, a *agent) (at time.Time) {
 				t.Helper()
 				for range 3 {
+					at = time.Now()
 					a.killAndAwait(t)
 				}
+				return at
 			},
 		},
 	}
@@ -131,8 +134,9 @@ func (tc torture) run(t *testing.T, p *plane, a *agent) {
 	peak := a.watchMemory(t, a.pod(t, id))
 	begin := time.Now()
 	g.open("write")
+	var last time.Time
 	if tc.while != nil {
-		tc.while(t, a)
+		last = tc.while(t, a)
 	}
 	e := p.complete(t, id)
 	took := time.Since(begin)
@@ -140,7 +144,11 @@ func (tc torture) run(t *testing.T, p *plane, a *agent) {
 	if e.GetStatus() != apiv1.Status_STATUS_PASSED {
 		t.Fatalf("status %s: %s", e.GetStatus(), e.GetMessage())
 	}
-	log := e.GetRuns()[0].GetAttempts()[0].GetSteps()[0].GetLog()
+	step := e.GetRuns()[0].GetAttempts()[0].GetSteps()[0]
+	log, writing := step.GetLog(), step.GetFinishedAt().AsTime().Sub(begin)
+	if over := step.GetFinishedAt().AsTime(); last.After(over) {
+		t.Errorf("the agent was killed for the last time %s after the step had ended: nothing of it was under way", last.Sub(over))
+	}
 	want, got := newSum(), newSum()
 	if err := tc.want(want); err != nil {
 		t.Fatal(err)
@@ -149,11 +157,14 @@ func (tc torture) run(t *testing.T, p *plane, a *agent) {
 	if log.GetBytes() != want.n || !log.GetComplete() {
 		t.Errorf("%d bytes were written, the step's log says %v", want.n, log)
 	}
+	if gap := log.GetGapBytes(); tc.while == nil && gap != 0 {
+		t.Errorf("%d bytes are missing, and nobody was killed", gap)
+	}
 	if gap := log.GetGapBytes(); got.n+gap != want.n || gap == 0 && *got != *want {
 		t.Errorf("%s arrived and %d are said to be missing, %s was written", got, gap, want)
 	}
-	t.Logf("figures: %s: %d bytes written in %s, %d missing as stated; at most %d MiB in the runner, %d MiB in the agent",
-		tc.name, want.n, took.Round(100*time.Millisecond), log.GetGapBytes(), runner>>10, agent>>10)
+	t.Logf("figures: %s: %d bytes written in %s (%.0f MB/s) and stored in %s, %d missing as stated; at most %d MiB in the runner, %d MiB in the agent",
+		tc.name, want.n, writing.Round(100*time.Millisecond), float64(want.n)/1e6/writing.Seconds(), took.Round(100*time.Millisecond), log.GetGapBytes(), runner>>10, agent>>10)
 	if runner > maxRunnerKiB || agent > maxBusyAgentKiB {
 		t.Errorf("runner %d KiB, agent %d KiB, the limits are %d and %d", runner, agent, maxRunnerKiB, maxBusyAgentKiB)
 	}

@@ -9,7 +9,7 @@ func TestWorkflows(t *testing.T) {
 	a := installAgent(t, p)
 	for name, test := range map[string]func(*testing.T, *plane, *agent){
 		"GitSource": gitSource, "OtherSources": otherSources, "Volumes": volumes, "FailFast": failFast, "Shards": shardsByDuration,
-		"CancelledSuite": cancelledSuite,
+		"CancelledSuite": cancelledSuite, "Measured": measured,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -40,6 +40,14 @@ func Programs(tb testing.TB) string {
 	return dir
 }
 
+// Tag returns the tag of the images of agent and runner that the cluster has: SEATRIAL_TEST_TAG, or local.
+func Tag() string {
+	if tag := os.Getenv("SEATRIAL_TEST_TAG"); tag != "" {
+		return tag
+	}
+	return "local"
+}
+
 // Env returns the environment for commands that use the cluster's tools.
 func (k Kube) Env() []string {
 	return append(os.Environ(), "KUBECONFIG="+k.Kubeconfig, "PATH="+filepath.Join(k.Dir, "bin")+":"+os.Getenv("PATH"))

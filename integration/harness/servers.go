@@ -38,7 +38,15 @@ var (
 	cache        = sync.OnceValues(startRedis)
 )
 
-// Postgres returns the DSN of an empty database of its own for the test, dropped when the test ends.
+// owner owns the databases of tests and guest merely uses them. Both are plain roles, as in an installation: a superuser would see through
+// row level security.
+const (
+	owner = "seatrial_test"
+	guest = "seatrial_test_user"
+)
+
+// Postgres returns the DSN of an empty database of its own for the test, dropped when the test ends. Its role owns the database and is
+// nothing special otherwise.
 func Postgres(tb testing.TB) (dsn string) {
 	tb.Helper()
 	return database(tb, "template1")
@@ -61,7 +69,7 @@ func database(tb testing.TB, template string) (dsn string) {
 		tb.Fatalf("start PostgreSQL: %v", err)
 	}
 	name := "t" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	if _, err := server.db.ExecContext(tb.Context(), "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
+	if _, err := server.db.ExecContext(tb.Context(), "CREATE DATABASE "+name+" OWNER "+owner+" TEMPLATE "+template); err != nil {
 		tb.Fatalf("create a database: %v", err)
 	}
 	tb.Cleanup(func() {
@@ -73,7 +81,33 @@ func database(tb testing.TB, template string) (dsn string) {
 		}
 	})
 	target := *server.url
-	target.Path = "/" + name
+	target.Path, target.User = "/"+name, url.UserPassword(owner, owner)
+	return target.String()
+}
+
+// PostgresUser returns the DSN of a database that Postgres made for a role that owns nothing and has been granted nothing.
+func PostgresUser(tb testing.TB, of string) (dsn string) {
+	tb.Helper()
+	return as(tb, of, url.UserPassword(guest, guest))
+}
+
+// PostgresAdmin returns the DSN of a database that Postgres made for the superuser, who sees everything.
+func PostgresAdmin(tb testing.TB, of string) (dsn string) {
+	tb.Helper()
+	server, err := administered()
+	if err != nil {
+		tb.Fatalf("start PostgreSQL: %v", err)
+	}
+	return as(tb, of, server.url.User)
+}
+
+func as(tb testing.TB, dsn string, who *url.Userinfo) string {
+	tb.Helper()
+	target, err := url.Parse(dsn)
+	if err != nil {
+		tb.Fatalf("DSN of PostgreSQL is not a URL: %v", err)
+	}
+	target.User = who
 	return target.String()
 }
 
@@ -101,7 +135,22 @@ func administer() (admin, error) {
 		return admin{}, err
 	}
 	db.SetMaxIdleConns(runtime.NumCPU())
-	return admin{db, address}, nil
+	return admin{db, address}, roles(db)
+}
+
+// roles makes the roles of tests. The test binaries share a server: one makes them and the others find them.
+func roles(db *sql.DB) error {
+	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+	defer cancel()
+	for _, role := range []string{owner, guest} {
+		if _, err := db.ExecContext(ctx, fmt.Sprintf(`DO $$ BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('roles of tests', 0));
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '%[1]s') THEN CREATE ROLE %[1]s LOGIN PASSWORD '%[1]s'; END IF;
+END $$`, role)); err != nil {
+			return fmt.Errorf("make the role %s: %w", role, err)
+		}
+	}
+	return nil
 }
 
 // Redis returns the address of a Redis server. Tests share it: use names of your own.

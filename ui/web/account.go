@@ -17,7 +17,7 @@ func (s *site) account(w http.ResponseWriter, r *http.Request, m view.Member) er
 func (s *site) showAccount(w http.ResponseWriter, r *http.Request, m view.Member, status int, p pages.AccountProps) (err error) {
 	wrong := p.Wrong
 	p.SettingsProps = s.settingsOf(r, m, "account", "Your account")
-	p.Wrong, p.Current = wrong, m.Viewer.Session
+	p.Wrong, p.Current = wrong, m.Viewer.Credential
 	if p.Member, err = s.Account.Self(r.Context()); err != nil {
 		return err
 	}

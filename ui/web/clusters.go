@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
@@ -46,4 +47,31 @@ func (s *site) enroll(w http.ResponseWriter, r *http.Request, m view.Member) err
 		return err
 	}
 	return s.showClusters(w, r, m, statusOf(fault.KindOf(err)), pages.ClustersProps{Asked: asked, Wrong: wrong})
+}
+
+// revokeAgent takes the right of a cluster's agent away.
+func (s *site) revokeAgent(w http.ResponseWriter, r *http.Request, m view.Member) error {
+	return s.changeAgent(w, r, m, "revoke agents", func() error {
+		return s.Fleet.Revoke(r.Context(), r.PathValue("name"), strings.TrimSpace(r.PostForm.Get("reason")))
+	})
+}
+
+// rotateKey asks a cluster's agent to take another key.
+func (s *site) rotateKey(w http.ResponseWriter, r *http.Request, m view.Member) error {
+	return s.changeAgent(w, r, m, "ask for other keys", func() error { return s.Fleet.RotateKey(r.Context(), r.PathValue("name")) })
+}
+
+// changeAgent does something to a cluster's agent and shows the clusters as they are then.
+func (s *site) changeAgent(w http.ResponseWriter, r *http.Request, m view.Member, what string, change func() error) error {
+	if err := parse(r); err != nil {
+		return err
+	}
+	if err := may(m, tenant.ScopeAdmin, what); err != nil {
+		return err
+	}
+	if err := change(); err != nil {
+		return err
+	}
+	http.Redirect(w, r, pages.ClustersPath(m.Organization)+"#cluster-"+url.PathEscape(r.PathValue("name")), http.StatusSeeOther)
+	return nil
 }

@@ -48,12 +48,11 @@ func (s *site) execution(w http.ResponseWriter, r *http.Request, m view.Member) 
 	if p.TestsNext = following(r.URL, "tests", next); p.TestsNext != "" {
 		p.TestsNext += "#tests"
 	}
-	if p.Alike, err = s.othersAlike(r.Context(), p.Tests); err != nil {
-		return err
-	}
+	p.Alike = s.othersAlike(r.Context(), p.Tests)
 	if p.Files, err = s.History.Files(r.Context(), e.ID); err != nil {
 		return err
 	}
+	p.Used, p.UsedMore = s.usage(r.Context(), e, p.Files)
 	if p.Failure, err = s.failure(r.Context(), f, e, p.Tests, cursor == ""); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"path"
@@ -16,6 +17,48 @@ import (
 
 // filePolicy keeps a file from doing anything, should a browser open it after all.
 const filePolicy = "default-src 'none'; sandbox; frame-ancestors 'none'"
+
+// archive sends all files of an execution as one zip archive.
+func (s *site) archive(w http.ResponseWriter, r *http.Request, _ view.Member) error {
+	e, err := s.find(r)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	before := h.Clone()
+	h.Set("Content-Type", "application/zip")
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": e.Workflow + "-" + e.ID.String() + ".zip"}))
+	h.Set("Content-Security-Policy", filePolicy)
+	h.Set("Cache-Control", "private, no-cache")
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	to := &begun{Writer: w}
+	err = s.History.Archive(r.Context(), e, to)
+	if err != nil && !to.yes { // it can be said, on a page
+		clear(h)
+		maps.Copy(h, before)
+		return err
+	}
+	if err != nil {
+		if r.Context().Err() == nil {
+			s.Log.ErrorContext(r.Context(), "archive cut short", "execution", e.ID, "error", err)
+		}
+		panic(http.ErrAbortHandler) //nolint:forbidigo // it ends the connection, so that nobody takes a part for the whole
+	}
+	return nil
+}
+
+// begun tells whether anything was written: until then, what goes wrong can be said.
+type begun struct {
+	io.Writer
+	yes bool
+}
+
+func (b *begun) Write(p []byte) (int, error) {
+	b.yes = true
+	return b.Writer.Write(p)
+}
 
 // file sends a report or an artifact. What a pod has written is never a page of this site: all but pictures and plain text is a
 // download.

@@ -194,3 +194,35 @@ func TestEnroll_Taken(t *testing.T) {
 	}
 	wellFormed(t, got.body)
 }
+
+func TestRevokeAgent(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	page := s.get(t, "/o/acme/clusters")
+	for _, says := range []string{`action="/o/acme/clusters/eu-1/revoke"`, `action="/o/acme/clusters/eu-1/rotate-key"`, "registry.example/qa/*"} {
+		if !strings.Contains(page.body, says) {
+			t.Errorf("the page does not say %q", says)
+		}
+	}
+	got := s.post(t, "/o/acme/clusters/eu-1/rotate-key", nil)
+	if got.code != http.StatusSeeOther || got.header.Get("Location") != "/o/acme/clusters#cluster-eu-1" {
+		t.Fatalf("status %d to %q", got.code, got.header.Get("Location"))
+	}
+	if page := s.get(t, "/o/acme/clusters"); !strings.Contains(page.body, "was asked to take another key") || strings.Contains(page.body, "eu-1/rotate-key") {
+		t.Error("the page does not say that another key was asked for")
+	}
+	if got := s.post(t, "/o/acme/clusters/eu-1/revoke", url.Values{"reason": {" stolen "}}); got.code != http.StatusSeeOther {
+		t.Fatalf("status %d: %s", got.code, got.body)
+	}
+	page = s.get(t, "/o/acme/clusters")
+	wellFormed(t, page.body)
+	if !strings.Contains(page.body, "was revoked just now: stolen.") && !strings.Contains(page.body, ": stolen. Enroll the cluster again") {
+		t.Error("the page does not say that the agent was revoked, and why")
+	}
+	if strings.Contains(page.body, "eu-1/revoke") {
+		t.Error("the page still offers to revoke")
+	}
+	if got := s.post(t, "/o/acme/clusters/none/revoke", nil); got.code != http.StatusNotFound {
+		t.Errorf("a cluster that is none: status %d", got.code)
+	}
+}

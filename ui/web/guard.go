@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ui/web/view"
@@ -93,7 +94,7 @@ type memberKey struct{}
 // are not found, as if there were none.
 func (s *site) member(page memberPage) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		m, err := s.Sessions.Viewer(r.Context(), cookie(r), remote(r))
+		m, err := s.Sessions.Viewer(r.Context(), cookie(r), remoteOf(r))
 		if fault.Is(err, fault.Unauthenticated) && r.Header.Get("Accept") != eventStream {
 			s.askToSignIn(w, r)
 			return
@@ -102,6 +103,7 @@ func (s *site) member(page memberPage) http.HandlerFunc {
 			s.fail(w, r, err)
 			return
 		}
+		audit.Of(r.Context()).By(m.Viewer)
 		if t := m.Renewed; t.Cookie != "" {
 			s.keep(w, r, view.SessionCookie, t.Cookie, t.ExpiresAt.Sub(s.Now()))
 		}

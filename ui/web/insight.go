@@ -130,13 +130,18 @@ func (s *site) coverage(w http.ResponseWriter, r *http.Request, _ view.Member) e
 	return render(r.Context(), w, status, pages.Coverage, p)
 }
 
-// othersAlike counts for each failure on a page the tests that fail alike.
-func (s *site) othersAlike(ctx context.Context, tests []execution.TestResult) (map[string]int, error) {
+// othersAlike counts for each failure on a page the tests that fail alike. The page is worth more than the counts: it does without them
+// when they cannot be had.
+func (s *site) othersAlike(ctx context.Context, tests []execution.TestResult) map[string]int {
 	var prints []string
 	for _, t := range tests {
 		if t.Fingerprint != "" && !slices.Contains(prints, t.Fingerprint) {
 			prints = append(prints, t.Fingerprint)
 		}
 	}
-	return s.Insight.Alike(ctx, prints)
+	counts, err := s.Insight.Alike(ctx, prints)
+	if err != nil && ctx.Err() == nil {
+		s.Log.WarnContext(ctx, "a page does not say how many tests fail alike", "error", err)
+	}
+	return counts
 }

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -8,6 +9,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/insight"
+	"github.com/seatrial/seatrial/ui/web"
+	"github.com/seatrial/seatrial/ui/web/view"
 	"github.com/seatrial/seatrial/ui/web/viewfake"
 )
 
@@ -24,6 +28,60 @@ func TestCompare(t *testing.T) {
 	named := s.get(t, at(viewfake.Failed)+"/compare?with="+viewfake.ExecutionID(viewfake.Green).String()+"&environment=staging-eu")
 	says(t, named, []string{"Newly failing: 2"}, []string{">the last green one<"})
 	wellFormed(t, named.body)
+}
+
+// unsteady is insight that cannot count.
+type unsteady struct{ view.Insight }
+
+func (unsteady) Alike(context.Context, []string) (map[string]int, error) {
+	return nil, fault.New(fault.Unavailable, "the database is busy")
+}
+
+// TestExecution_WithoutCounts proves that a page of an execution is shown when nobody can count what fails alike.
+func TestExecution_WithoutCounts(t *testing.T) {
+	t.Parallel()
+	w := viewfake.Sample()
+	o := options(w, "")
+	o.Insight = unsteady{w.Insight()}
+	handler, err := web.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := setup(t, w)
+	s.handler = handler
+	if got := s.get(t, at(viewfake.Failed)); got.code != http.StatusOK || !strings.Contains(got.body, "charged 2 times") {
+		t.Errorf("status %d", got.code)
+	}
+}
+
+// TestExecution_Swept proves that results which are no longer kept are not said to have never been.
+func TestExecution_Swept(t *testing.T) {
+	t.Parallel()
+	w := viewfake.Sample()
+	delete(w.Tests, viewfake.ExecutionID(viewfake.Failed))
+	says(t, setup(t, w).get(t, at(viewfake.Failed)), []string{"no longer kept"}, []string{"No tests were reported"})
+}
+
+// unprinted is insight into failures without a fingerprint.
+type unprinted struct{ view.Insight }
+
+func (unprinted) Failures(context.Context, insight.Filter) (insight.Clusters, error) {
+	return insight.Clusters{Unclustered: 2, Days: insight.DefaultDays}, nil
+}
+
+// TestFailures_Unclustered proves that failures which cannot be put together are not said to be none.
+func TestFailures_Unclustered(t *testing.T) {
+	t.Parallel()
+	w := viewfake.Sample()
+	o := options(w, "")
+	o.Insight = unprinted{w.Insight()}
+	handler, err := web.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := setup(t, w)
+	s.handler = handler
+	says(t, s.get(t, "/o/acme/failures"), []string{"has a fingerprint", "2 failures cannot be put together by cause"}, []string{"No test has failed"})
 }
 
 // TestCompare_Faults proves that what cannot be compared is said where another one can be chosen.

@@ -118,7 +118,7 @@ func (s *site) accept(w http.ResponseWriter, r *http.Request) error {
 	}
 	name := strings.TrimSpace(r.PostForm.Get("name"))
 	t, err := s.Door.Accept(r.Context(), r.PathValue("secret"), name, tenant.Entry{
-		Password: r.PostForm.Get("password"), Remote: remote(r), Browser: r.UserAgent(),
+		Password: r.PostForm.Get("password"), Remote: remoteOf(r), Browser: r.UserAgent(),
 	})
 	if err == nil {
 		s.keep(w, r, view.SessionCookie, t.Cookie, t.ExpiresAt.Sub(s.Now()))

@@ -34,7 +34,7 @@ func (s *site) changeWorkflow(w http.ResponseWriter, r *http.Request, m view.Mem
 	return nil
 }
 
-func (s *site) usage(w http.ResponseWriter, r *http.Request, m view.Member) (err error) {
+func (s *site) quotas(w http.ResponseWriter, r *http.Request, m view.Member) (err error) {
 	p := pages.UsageProps{SettingsProps: s.settingsOf(r, m, "usage", "Usage")}
 	if p.Usage, err = s.People.Usage(r.Context()); err != nil {
 		return err

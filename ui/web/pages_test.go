@@ -37,6 +37,7 @@ func everyPage() map[string]string {
 		"compare": at(viewfake.Failed) + "/compare?with=last-green", "compare-none": at(viewfake.Errored) + "/compare", "failures": "/o/acme/failures",
 		"failure":  "/o/acme/failures/" + viewfake.Print("fixture 'ledger' could not be set up: connection refused by ledger.shop-tests.svc:5432"),
 		"coverage": "/o/acme/catalog/coverage",
+		"audit":    "/o/acme/settings/audit",
 		"account":  "/o/acme/settings/account", "members": "/o/acme/settings/members", "teams": "/o/acme/settings/teams", "tokens": "/o/acme/settings/tokens", "usage": "/o/acme/settings/usage",
 		"invitation": "/invitations/" + viewfake.Link,
 		"absent":     "/o/acme/nothing",

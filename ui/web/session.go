@@ -2,7 +2,6 @@ package web
 
 import (
 	"errors"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -46,17 +45,9 @@ func (s *site) keep(w http.ResponseWriter, r *http.Request, name, value string, 
 	http.SetCookie(w, c)
 }
 
-// remote is the network address that a request came from.
-func remote(r *http.Request) string {
-	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
-		return host
-	}
-	return r.RemoteAddr
-}
-
 func (s *site) loginPage(w http.ResponseWriter, r *http.Request) error {
 	next := r.URL.Query().Get("next")
-	if _, err := s.Sessions.Viewer(r.Context(), cookie(r), remote(r)); err == nil {
+	if _, err := s.Sessions.Viewer(r.Context(), cookie(r), remoteOf(r)); err == nil {
 		goOn(w, r, next)
 		return nil
 	}
@@ -72,7 +63,7 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) error {
 	next := r.PostForm.Get("next")
 	e := tenant.Entry{
 		Email: strings.TrimSpace(r.PostForm.Get("email")), Password: r.PostForm.Get("password"), Halfway: r.PostForm.Get("halfway"),
-		Code: strings.TrimSpace(r.PostForm.Get("code")), Remote: remote(r), Browser: r.UserAgent(),
+		Code: strings.TrimSpace(r.PostForm.Get("code")), Remote: remoteOf(r), Browser: r.UserAgent(),
 	}
 	p := pages.LoginProps{Frame: s.frame(r, "Sign in", ""), Email: e.Email, Next: local(next), Halfway: e.Halfway}
 	t, err := s.Sessions.SignIn(r.Context(), e)

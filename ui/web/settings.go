@@ -41,7 +41,7 @@ func (s *site) settings() map[string]memberPage {
 		"POST " + home + "/teams/{team}/rename":       s.renameTeam,
 		"POST " + home + "/teams/{team}/delete":       s.deleteTeam,
 		"GET " + home + "/tokens":                     s.tokens,
-		"GET " + home + "/usage":                      s.usage,
+		"GET " + home + "/usage":                      s.quotas,
 		"POST /o/{org}/workflows/{name}/owner":        s.setOwner,
 		"POST /o/{org}/workflows/{name}/restricted":   s.restrict,
 		"POST " + home + "/tokens":                    s.createToken,

@@ -91,7 +91,7 @@ func (s *site) endQuarantine(w http.ResponseWriter, r *http.Request, m view.Memb
 	key := r.PathValue("key")
 	err := s.Tests.Release(r.Context(), key)
 	if err == nil || fault.Is(err, fault.NotFound) {
-		http.Redirect(w, r, pages.TestPath(m.Organization, key)+"#quarantine", http.StatusSeeOther) //nolint:gosec // G710: the path escapes the key
+		http.Redirect(w, r, pages.TestPath(m.Organization, key)+"#quarantine", http.StatusSeeOther)
 		return nil
 	}
 	wrong, ok := correctable(err)

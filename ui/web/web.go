@@ -6,13 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/ui/web/static"
 	"github.com/seatrial/seatrial/ui/web/view"
 )
@@ -31,6 +34,7 @@ type Options struct {
 	Releases view.Releases
 	Tests    view.Tests
 	Insight  view.Insight
+	Audit    audit.Store
 	Logs     view.Logs
 	Events   view.Events
 	Log      *slog.Logger
@@ -51,7 +55,7 @@ type Options struct {
 // incomplete reports whether a required option is missing.
 func (o Options) incomplete() bool {
 	return o.Sessions == nil || o.Door == nil || o.Account == nil || o.Tokens == nil || o.People == nil || o.History == nil || o.Launcher == nil || o.Catalog == nil || o.Fleet == nil || o.Releases == nil ||
-		o.Tests == nil || o.Insight == nil || o.Logs == nil || o.Events == nil || o.Log == nil
+		o.Tests == nil || o.Insight == nil || o.Audit == nil || o.Logs == nil || o.Events == nil || o.Log == nil
 }
 
 // site is the handler with what it was given.
@@ -105,12 +109,22 @@ func (s *site) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET "+static.Prefix, s.static)
 	mux.HandleFunc("GET /login", s.open(s.loginPage))
-	mux.HandleFunc("POST /login", s.open(s.signIn))
-	mux.HandleFunc("POST /logout", s.open(s.signOut))
+	mux.HandleFunc("POST /login", s.recordedAs("SignIn", s.open(s.signIn)))
+	mux.HandleFunc("POST /logout", s.recordedAs("SignOut", s.open(s.signOut)))
 	mux.HandleFunc("GET /invitations/{secret}", s.open(s.invitation))
-	mux.HandleFunc("POST /invitations/{secret}", s.open(s.accept))
+	mux.HandleFunc("POST /invitations/{secret}", s.recordedAs("AcceptInvitation", s.open(s.accept)))
 	mux.HandleFunc("POST /theme", s.open(s.setTheme))
-	for pattern, page := range map[string]memberPage{
+	for pattern, page := range s.memberPages() {
+		mux.HandleFunc(pattern, s.recorded(pattern, s.member(page)))
+	}
+	return mux
+}
+
+// MemberPatterns lists the addresses that only somebody who is signed in may look at.
+func MemberPatterns() []string { return slices.Sorted(maps.Keys((&site{}).memberPages())) }
+
+func (s *site) memberPages() map[string]memberPage {
+	all := map[string]memberPage{
 		"GET /{$}":                                                                s.start,
 		"GET /o/{org}":                                                            s.overview,
 		"GET /o/{org}/catalog":                                                    s.catalog,
@@ -131,6 +145,7 @@ func (s *site) routes() http.Handler {
 		"GET /o/{org}/executions/{id}/service-log/{service}/raw":                  s.rawLog,
 		"GET /o/{org}/executions/{id}/service-log/{service}/events":               s.logEvents,
 		"GET /o/{org}/executions/{id}/files/{file}/{name}":                        s.file,
+		"GET /o/{org}/executions/{id}/files.zip":                                  s.archive,
 		"GET /o/{org}/releases":                                                   s.releases,
 		"GET /o/{org}/releases/{application}/{version}":                           s.release,
 		"GET /o/{org}/releases/{application}/{version}/events":                    s.releaseEvents,
@@ -146,12 +161,11 @@ func (s *site) routes() http.Handler {
 		"GET /o/{org}/catalog/coverage":                                           s.coverage,
 		"GET /o/{org}/clusters":                                                   s.clusters,
 		"POST /o/{org}/clusters":                                                  s.enroll,
-		"/":                                                                       s.absent,
-	} {
-		mux.HandleFunc(pattern, s.member(page))
+		"GET /o/{org}/settings/audit":                                             s.auditLog,
+		"POST /o/{org}/clusters/{name}/revoke":                                    s.revokeAgent,
+		"POST /o/{org}/clusters/{name}/rotate-key":                                s.rotateKey,
+		"/": s.absent,
 	}
-	for pattern, page := range s.settings() {
-		mux.HandleFunc(pattern, s.member(page))
-	}
-	return mux
+	maps.Copy(all, s.settings())
+	return all
 }

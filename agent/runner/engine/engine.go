@@ -261,7 +261,7 @@ func (e *engine) leaveMessage(delivered bool) {
 		m.Steps = append(m.Steps, termination.Step{
 			Index: int(s.GetIndex()), Status: word(s.GetStatus()), Exit: s.ExitCode, Reason: s.GetReason(), Allowed: s.GetAllowed(),
 			Started: millis(s.GetStartedAt()), Finished: millis(s.GetFinishedAt()), Bytes: s.GetLog().GetBytes(),
-			Lines: s.GetLog().GetLines(), Gap: s.GetLog().GetGapBytes(), CRC: s.GetLog().GetCrc32C(),
+			Lines: s.GetLog().GetLines(), Gap: s.GetLog().GetGapBytes(), CRC: s.GetLog().GetCrc32C(), Usage: lastUsage(s.GetUsage()),
 		})
 	}
 	if err := leave(e.Termination, m); err != nil {

@@ -33,7 +33,7 @@ func (e *engine) runStep(ctx context.Context, s *runnerv1.Step, before *course) 
 		case s.GetExecute() != nil:
 			e.call(ctx, s, before, sp, end)
 		default:
-			e.execute(ctx, s, before, sp, end)
+			e.measured(ctx, s, before, sp, end)
 		}
 		totals := sp.Seal()
 		end.Log = ship.Totals(totals)
@@ -41,13 +41,19 @@ func (e *engine) runStep(ctx context.Context, s *runnerv1.Step, before *course) 
 			e.ship.Note(fmt.Sprintf("step %q: %s (%d bytes)", s.GetName(), fault, totals.GapBytes))
 		}
 	}
+	end.FinishedAt = timestamppb.Now() // what follows is the runner's time, not that of the step
 	e.keepOutputs(s)
-	e.gatherer.Redact = e.hide.current()
+	e.gatherer.Redact, e.gatherer.Hurry = e.hide.current(), func() bool { return e.hurried(ctx) }
 	files, notes := e.gatherer.Gather(s, end.GetStatus() == passed)
 	e.ship.Note(notes...)
 	e.ship.Files(files)
-	end.FinishedAt = timestamppb.Now()
 	return end
+}
+
+// hurried reports whether the attempt is to end, so that nothing but what it has to leave behind may take time.
+func (e *engine) hurried(ctx context.Context) bool {
+	h, err := e.halted()
+	return ctx.Err() != nil || h != nil || err != nil
 }
 
 // leastRoom is what the log of a step may have waiting however much earlier steps left behind.

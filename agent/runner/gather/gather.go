@@ -1,8 +1,8 @@
 // Package gather copies reports and artifacts out of the workspace right after their step, so that no later step can change them.
 //
 // The workspace is written by foreign code: nothing outside it and nothing of a secret that is mounted into it is ever read, links and
-// devices are refused, and sizes are capped.
-// What is left out is said in a note.
+// devices are refused, and sizes are capped: they count what the test wrote, however small it gets by compression, so that nobody's
+// files come and go with what stands in them. What is left out is said in a note.
 package gather
 
 import (
@@ -48,6 +48,8 @@ type Gatherer struct {
 	Limits    Limits
 	Redact    *redact.Set // hides secrets in paths and in the text of reports
 	Withhold  []string    // absolute paths of mounted secrets: nothing at or below them is taken
+	// Hurry reports that the attempt is to end now: files are kept as they are, because compression takes time. Nil means never.
+	Hurry func() bool
 
 	files int
 	total int64
@@ -108,13 +110,15 @@ type work struct {
 type source struct {
 	name   string
 	hidden bool // with secrets hidden
+	pack   bool // compressed, should that help
 }
 
 type copied struct {
 	name        string
-	size        int64
+	size        int64 // of what the test wrote
 	sum         []byte
 	contentType string
+	packed      *packed // nil when the copy is the file
 }
 
 func (w *work) note(format string, args ...any) {
@@ -215,7 +219,7 @@ func (w *work) take(name string, info fs.FileInfo, kind runnerv1.FileKind, forma
 			name, w.step.GetArtifacts().GetMaxSize())
 		return errFull
 	}
-	c, err := w.copy(source{name, !artifact && !w.g.Redact.Empty()}, info)
+	c, err := w.copy(source{name, !artifact && !w.g.Redact.Empty(), artifact && w.step.GetArtifacts().GetCompress()}, info)
 	if errors.Is(err, errFull) {
 		return err
 	}
@@ -226,10 +230,9 @@ func (w *work) take(name string, info fs.FileInfo, kind runnerv1.FileKind, forma
 	if artifact && w.room >= 0 {
 		w.room = max(0, w.room-c.size)
 	}
-	w.files = append(w.files, File{Copy: c.name, Header: &runnerv1.FileHeader{
-		AttemptId: w.g.AttemptID, Kind: kind, StepIndex: w.step.GetIndex(), Path: clean(w.g.Redact.String(name)), Size: c.size,
-		Sha256: c.sum, ContentType: c.contentType, Format: format,
-	}})
+	w.files = append(w.files, File{Copy: c.name, Header: c.header(&runnerv1.FileHeader{
+		AttemptId: w.g.AttemptID, Kind: kind, StepIndex: w.step.GetIndex(), Path: clean(w.g.Redact.String(name)), Format: format,
+	})})
 	return nil
 }
 
@@ -302,6 +305,11 @@ func (w *work) copy(from source, info fs.FileInfo) (*copied, error) {
 		return nil, err
 	}
 	c.contentType = typeOf(name, c.name)
+	if from.pack {
+		if err := c.pack(w.g.Hurry); err != nil {
+			w.note("%s is kept as it is: it could not be compressed: %v", name, err)
+		}
+	}
 	w.copies[from] = c
 	w.g.files++
 	w.g.total += c.size

@@ -46,18 +46,33 @@ type Step struct {
 	Lines    int64  `json:"l,omitempty"`
 	Gap      int64  `json:"g,omitempty"`
 	CRC      uint32 `json:"c,omitempty"`
+	Usage    *Usage `json:"u,omitempty"`
 }
 
-// Encode returns the message in at most MaxSize bytes: it shortens reasons first, then leaves out the last steps that passed or
-// were skipped and counts them in Left.
+// Usage is what a step has used in all; see runner.v1.Usage.
+type Usage struct {
+	CPU       int64  `json:"c,omitempty"` // microseconds
+	Throttled int64  `json:"t,omitempty"` // microseconds
+	Memory    int64  `json:"m,omitempty"` // bytes, as all below
+	Read      int64  `json:"r,omitempty"`
+	Written   int64  `json:"w,omitempty"`
+	Note      string `json:"n,omitempty"`
+}
+
+// Encode returns the message in at most MaxSize bytes: it leaves out what steps have used first, then shortens reasons, without which
+// nobody knows why a step failed, then leaves out the last steps that passed or were skipped, which it counts in Left.
 func Encode(m Message) ([]byte, error) {
 	m.Version = version
+	whole := true
 	for limit := 200; ; limit /= 2 {
 		c := m
 		c.Reason = cut(m.Reason, 2*limit)
 		c.Steps = make([]Step, len(m.Steps))
 		for i, s := range m.Steps {
 			s.Reason = cut(s.Reason, limit)
+			if !whole {
+				s.Usage = nil
+			}
 			c.Steps[i] = s
 		}
 		b, err := json.Marshal(c)
@@ -66,6 +81,10 @@ func Encode(m Message) ([]byte, error) {
 		}
 		if len(b) <= MaxSize {
 			return b, nil
+		}
+		if whole {
+			whole, limit = false, 400 // once more without
+			continue
 		}
 		if limit == 0 {
 			m.Steps = drop(m.Steps)

@@ -52,6 +52,28 @@ func TestEncode_FitsAlways(t *testing.T) {
 	}
 }
 
+// TestEncode_KeepsReasons holds that why a step failed is told, whatever the steps have used.
+func TestEncode_KeepsReasons(t *testing.T) {
+	t.Parallel()
+	m := termination.Message{Attempt: "a", Container: "c0", Status: "failed", Reason: "step 17 failed"}
+	for i := range 30 {
+		m.Steps = append(m.Steps, termination.Step{
+			Index: i, Status: "passed", Bytes: 1 << 30, CRC: 1 << 31,
+			Usage: &termination.Usage{CPU: 1 << 40, Throttled: 1 << 40, Memory: 1 << 40, Read: 1 << 40, Written: 1 << 40},
+		})
+	}
+	why := "exit code 3: " + strings.Repeat("the fixture could not be set up, ", 5)
+	m.Steps[17].Status, m.Steps[17].Reason = "failed", why
+	b, err := termination.Encode(m)
+	if err != nil || len(b) > termination.MaxSize {
+		t.Fatalf("%d bytes, %v", len(b), err)
+	}
+	got, err := termination.Decode(b)
+	if err != nil || len(got.Steps) != 30 || got.Reason != m.Reason || got.Steps[17].Reason != why {
+		t.Errorf("%d steps, reasons %q and %q, %v", len(got.Steps), got.Reason, got.Steps[17].Reason, err)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"v":1,"attempt":"a","steps":[{"i":1}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {

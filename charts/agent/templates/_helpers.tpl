@@ -25,6 +25,15 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{ .Values.runner.image | default (printf "seatrial/runner:%s" .Chart.AppVersion) }}
 {{- end }}
 
+{{- /* The rules that are set, as JSON: an absent list allows everything, an empty one nothing. */ -}}
+{{- define "agent.allow" -}}
+{{- $out := dict }}
+{{- range $k, $v := .Values.allow }}
+{{- if or (kindIs "slice" $v) $v }}{{- $_ := set $out $k $v }}{{- end }}
+{{- end }}
+{{- if $out }}{{ toJson $out }}{{ end }}
+{{- end }}
+
 {{- define "agent.validate" -}}
 {{- if not .Values.controlPlane.address }}
 {{- fail "controlPlane.address is not set: give host:port of the control plane's endpoint for agents; `seatrial cluster enroll` prints the whole command" }}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 )
 
 // Blobs is what the stages use.
@@ -26,7 +27,7 @@ func Run(t *testing.T, b Blobs) {
 	t.Helper()
 	tests := map[string]func(t *testing.T, b Blobs, key string){
 		"RoundTrip": roundTrip, "Empty": empty, "UnknownSize": unknownSize, "Large": large, "Replaces": replaces, "Seeks": seeks,
-		"Absent": absent, "Delete": deletes, "BrokenReader": brokenReader, "ShortReader": shortReader, "BadKeys": badKeys,
+		"Absent": absent, "Delete": deletes, "BrokenReader": brokenReader, "ShortReader": shortReader, "BadKeys": badKeys, "Organizations": organizations,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -38,14 +39,14 @@ func Run(t *testing.T, b Blobs) {
 
 func put(t *testing.T, b Blobs, key, text string) {
 	t.Helper()
-	if err := b.Put(t.Context(), key, strings.NewReader(text), int64(len(text)), "text/plain"); err != nil {
+	if err := b.Put(tenant.System(t.Context()), key, strings.NewReader(text), int64(len(text)), "text/plain"); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func read(t *testing.T, b Blobs, key string) []byte {
 	t.Helper()
-	r, err := b.Open(t.Context(), key)
+	r, err := b.Open(tenant.System(t.Context()), key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func empty(t *testing.T, b Blobs, key string) {
 }
 
 func unknownSize(t *testing.T, b Blobs, key string) {
-	if err := b.Put(t.Context(), key, strings.NewReader("abc"), -1, ""); err != nil {
+	if err := b.Put(tenant.System(t.Context()), key, strings.NewReader("abc"), -1, ""); err != nil {
 		t.Fatal(err)
 	}
 	if got := string(read(t, b, key)); got != "abc" {
@@ -82,7 +83,7 @@ func unknownSize(t *testing.T, b Blobs, key string) {
 
 func large(t *testing.T, b Blobs, key string) {
 	data := bytes.Repeat([]byte("0123456789abcdef"), 20<<16) // 20 MiB: several parts
-	if err := b.Put(t.Context(), key, bytes.NewReader(data), int64(len(data)), "application/octet-stream"); err != nil {
+	if err := b.Put(tenant.System(t.Context()), key, bytes.NewReader(data), int64(len(data)), "application/octet-stream"); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(read(t, b, key), data) {
@@ -100,7 +101,7 @@ func replaces(t *testing.T, b Blobs, key string) {
 
 func seeks(t *testing.T, b Blobs, key string) {
 	put(t, b, key, "0123456789")
-	r, err := b.Open(t.Context(), key)
+	r, err := b.Open(tenant.System(t.Context()), key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +118,7 @@ func seeks(t *testing.T, b Blobs, key string) {
 }
 
 func absent(t *testing.T, b Blobs, key string) {
-	if _, err := b.Open(t.Context(), key); !fault.Is(err, fault.NotFound) {
+	if _, err := b.Open(tenant.System(t.Context()), key); !fault.Is(err, fault.NotFound) {
 		t.Errorf("err = %v, want not found", err)
 	}
 }
@@ -125,7 +126,7 @@ func absent(t *testing.T, b Blobs, key string) {
 func deletes(t *testing.T, b Blobs, key string) {
 	put(t, b, key, "x")
 	for range 2 {
-		if err := b.Delete(t.Context(), key); err != nil {
+		if err := b.Delete(tenant.System(t.Context()), key); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -145,7 +146,7 @@ func (b broken) Read(p []byte) (int, error) {
 
 func brokenReader(t *testing.T, b Blobs, key string) {
 	put(t, b, key, "old")
-	if err := b.Put(t.Context(), key, broken{strings.NewReader("ne")}, 3, ""); !errors.Is(err, errBroken) {
+	if err := b.Put(tenant.System(t.Context()), key, broken{strings.NewReader("ne")}, 3, ""); !errors.Is(err, errBroken) {
 		t.Errorf("err = %v, want the reader's", err)
 	}
 	if got := string(read(t, b, key)); got != "old" {
@@ -154,7 +155,7 @@ func brokenReader(t *testing.T, b Blobs, key string) {
 }
 
 func shortReader(t *testing.T, b Blobs, key string) {
-	if err := b.Put(t.Context(), key, strings.NewReader("ab"), 3, ""); err == nil {
+	if err := b.Put(tenant.System(t.Context()), key, strings.NewReader("ab"), 3, ""); err == nil {
 		t.Error("two bytes of three were taken")
 	}
 	absent(t, b, key)
@@ -162,11 +163,45 @@ func shortReader(t *testing.T, b Blobs, key string) {
 
 func badKeys(t *testing.T, b Blobs, key string) {
 	for _, bad := range []string{"", "/etc/passwd", "../x", key + "/../../x", "a//b", "a/./b", "a\x00b", `a\b`, "..", strings.Repeat("x", 2000)} {
-		if err := b.Put(t.Context(), bad, strings.NewReader("x"), 1, ""); err == nil {
+		if err := b.Put(tenant.System(t.Context()), bad, strings.NewReader("x"), 1, ""); err == nil {
 			t.Errorf("key %q was taken", bad)
 		}
-		if _, err := b.Open(t.Context(), bad); err == nil {
+		if _, err := b.Open(tenant.System(t.Context()), bad); err == nil {
 			t.Errorf("key %q was opened", bad)
 		}
+	}
+}
+
+// organizations proves that bytes of another organization are as good as absent, and stay as they are.
+func organizations(t *testing.T, b Blobs, _ string) {
+	own, other := uuid.New(), uuid.New()
+	as := func(organization uuid.UUID) context.Context {
+		return tenant.WithViewer(t.Context(), tenant.Viewer{Kind: tenant.KindMember, Organization: organization, Role: tenant.RoleOwner})
+	}
+	key := "org/" + other.String() + "/attempt/a"
+	if err := b.Put(as(other), key, strings.NewReader("bytes"), 5, ""); err != nil {
+		t.Fatal(err)
+	}
+	for who, ctx := range map[string]context.Context{"another organization": as(own), "nobody": t.Context()} {
+		if _, err := b.Open(ctx, key); !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s reads it: %v", who, err)
+		}
+		if err := b.Put(ctx, key, strings.NewReader("other"), 5, ""); !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s replaces it: %v", who, err)
+		}
+		if err := b.Delete(ctx, key); !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s deletes it: %v", who, err)
+		}
+		if _, err := b.Open(ctx, "org/"+other.String()+"/../"+own.String()+"/a"); err == nil {
+			t.Errorf("%s reads by a detour", who)
+		}
+	}
+	body, err := b.Open(as(other), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer body.Close()
+	if text, err := io.ReadAll(body); err != nil || string(text) != "bytes" {
+		t.Errorf("%q, %v", text, err)
 	}
 }

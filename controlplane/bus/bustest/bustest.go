@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/tenant"
 )
 
 // Limit bounds every wait for a hint that must come.
@@ -29,6 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) (a, b Bus)) {
 		"EveryWaiter":         everyWaiter,
 		"CancelledIsQuiet":    cancelled,
 		"PublishNeverBlocks":  neverBlocks,
+		"Organizations":       organizations,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -43,16 +46,21 @@ func Run(t *testing.T, open func(t *testing.T) (a, b Bus)) {
 // hints are allowed.
 func Await(t *testing.T, from Bus, topic string, wake <-chan struct{}) {
 	t.Helper()
+	awaitAs(t, t.Context(), from, topic, wake)
+}
+
+func awaitAs(t *testing.T, ctx context.Context, from Bus, topic string, wake <-chan struct{}) {
+	t.Helper()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	limit := time.After(Limit)
-	from.Publish(t.Context(), topic)
+	from.Publish(ctx, topic)
 	for {
 		select {
 		case <-wake:
 			return
 		case <-again.C:
-			from.Publish(t.Context(), topic)
+			from.Publish(ctx, topic)
 		case <-limit:
 			t.Fatalf("no hint about %s", topic)
 		}
@@ -141,4 +149,39 @@ func neverBlocks(t *testing.T, a, _ Bus) {
 	case <-time.After(Limit):
 		t.Fatal("publishing waits for a subscriber that does not read")
 	}
+}
+
+// organizations proves that a viewer neither hears of another organization nor wakes anybody of it.
+func organizations(t *testing.T, a, b Bus) {
+	own, other := uuid.New(), uuid.New()
+	as := func(organization uuid.UUID) context.Context {
+		return tenant.WithViewer(t.Context(), tenant.Viewer{Kind: tenant.KindMember, Organization: organization, Role: tenant.RoleOwner})
+	}
+	of := func(organization uuid.UUID) string { return organization.String() + "/execution/" + uuid.NewString() }
+	foreign, mine := of(other), of(own)
+	spy, cancelSpy := b.Subscribe(as(own), foreign)
+	defer cancelSpy()
+	nobody, cancelNobody := b.Subscribe(t.Context(), foreign)
+	defer cancelNobody()
+	both, cancelBoth := b.Subscribe(as(own), foreign, mine)
+	defer cancelBoth()
+	owner, cancelOwner := b.Subscribe(as(other), foreign)
+	defer cancelOwner()
+	a.Publish(as(own), foreign) // a forged hint
+	a.Publish(t.Context(), foreign)
+	select {
+	case <-owner:
+		t.Error("another organization wakes somebody")
+	default:
+	}
+	awaitAs(t, as(other), a, foreign, owner)
+	awaitAs(t, tenant.System(t.Context()), a, foreign, owner)
+	for name, wake := range map[string]<-chan struct{}{"another organization": spy, "nobody": nobody, "who may hear of one of two": both} {
+		select {
+		case <-wake:
+			t.Errorf("%s hears of an organization", name)
+		default:
+		}
+	}
+	awaitAs(t, as(own), a, mine, both)
 }

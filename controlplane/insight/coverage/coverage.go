@@ -24,7 +24,7 @@ const (
 // Flow is a workflow of the catalog.
 type Flow struct {
 	Name   string
-	Places []string // environments that it names itself; none for any of the organization
+	Places []string // environments that it names or selects itself, which may be none now; nil for any of the organization
 	Any    bool     // one of them is enough
 }
 
@@ -80,7 +80,7 @@ func Of(flows []Flow, environments []string, last []Last, required map[Cell][]st
 			k := Known{Last: known[at], Required: required[at]}
 			k.Cell = at
 			k.State = stateOf(k.Last, fresh)
-			if k.State == Never && len(f.Places) > 0 && !slices.Contains(f.Places, environment) && len(k.Required) == 0 {
+			if k.State == Never && f.Places != nil && !slices.Contains(f.Places, environment) && len(k.Required) == 0 {
 				k.State = Elsewhere
 			}
 			row.Cells = append(row.Cells, k)

@@ -64,6 +64,10 @@ func (w *world) Quarantines(context.Context, time.Time) ([]testcase.Quarantine, 
 	return w.quarantines, nil
 }
 
+func (w *world) QuarantinesAt(ctx context.Context, at time.Time) ([]testcase.Quarantine, error) {
+	return w.Quarantines(ctx, at)
+}
+
 // team owns the release.
 func team() uuid.UUID { return uuid.UUID{7} }
 
@@ -105,6 +109,9 @@ func (w *world) Evidence(context.Context, release.ID) ([]release.Attempt, error)
 func (w *world) SaveVerdict(_ context.Context, _ release.ID, d release.Decision) (bool, error) {
 	changed := len(w.decisions) == 0 || w.release.State != d.State
 	w.decisions = append(w.decisions, d)
+	if changed {
+		w.release.Changes = append(w.release.Changes, release.Change{Number: len(w.release.Changes) + 1, Before: w.release.State, After: d.State, At: d.At})
+	}
 	w.release.State, w.release.Verdict, w.release.Decided, w.release.Stale = d.State, d.Output, d.At, false
 	return changed, nil
 }

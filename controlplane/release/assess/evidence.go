@@ -57,12 +57,9 @@ func input(r release.Release, known evidence, now time.Time) verdict.Input {
 	return in
 }
 
-// late is how long the reports of an attempt are waited for after its end. Then it speaks with what is there.
-const late = 10 * time.Minute
-
 // underWay reports whether an attempt may still say something: it has not ended, or not everything of it has been delivered.
 func underWay(a release.Attempt, now time.Time) bool {
-	return !a.Status.Terminal() || !a.Delivered && now.Sub(a.FinishedAt) < late
+	return !a.Status.Terminal() || !a.Delivered && now.Sub(a.FinishedAt) < execution.Late
 }
 
 // cellEvidence returns what all attempts in a cell say, and what is required of it by them. When one of them says something of its

@@ -1,6 +1,7 @@
 package assess
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,9 +17,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/release/policy"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
 	"github.com/seatrial/seatrial/controlplane/tenant"
-	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
-	"github.com/seatrial/seatrial/controlplane/workflow/parse"
 )
 
 const (
@@ -88,6 +87,10 @@ func (s *Service) Create(ctx context.Context, r release.Request) (created releas
 		return release.Release{}, false, fault.New(fault.Conflict, "%s %s is held to the policy %s", r.Application, r.Version, created.Policy.Name).
 			WithField("policy").WithHint("A release never changes: give it a version of its own.")
 	}
+	if existed && len(r.Targets) > 0 && !slices.Equal(sorted(r.Targets), created.Targets) {
+		return release.Release{}, false, fault.New(fault.Conflict, "%s %s exists for other targets: %s", r.Application, r.Version,
+			cmp.Or(strings.Join(created.Targets, ", "), "none")).WithField("targets").WithHint("A release never changes: give it a version of its own.")
+	}
 	if existed && !same(created, r) {
 		return release.Release{}, false, fault.New(fault.Conflict, "%s %s exists with another commit or other images", r.Application, r.Version).
 			WithField("version").WithHint("A release never changes: give what was built anew a version of its own.")
@@ -119,7 +122,7 @@ func (s *Service) create(ctx context.Context, viewer tenant.Viewer, r release.Re
 	}
 	created, existed, err = s.store.CreateRelease(ctx, release.New{
 		Release: release.Release{
-			ID: id, Application: r.Application, Version: r.Version, Commit: r.Commit, Images: r.Images, Team: r.Team, Actor: viewer.Name,
+			ID: id, Application: r.Application, Version: r.Version, Commit: r.Commit, Images: r.Images, Targets: sorted(r.Targets), Team: r.Team, Actor: viewer.Name,
 			Policy: frozen, Cells: cells, State: verdict.Incomplete,
 		},
 		Since: s.now().Add(-lookBack),
@@ -141,6 +144,12 @@ func same(known release.Release, asked release.Request) bool {
 		return out
 	}
 	return known.Commit == asked.Commit && slices.Equal(digests(known.Images), digests(asked.Images))
+}
+
+func sorted(targets []string) []string {
+	out := slices.Clone(targets)
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // Get returns a release with a verdict that knows everything that has come in. ScopeRead is enough.
@@ -261,60 +270,6 @@ func (s *Service) Input(ctx context.Context, application, version string) (verdi
 		return verdict.Input{}, fmt.Errorf("get release %s %s: %w", application, version, err)
 	}
 	return s.input(ctx, r)
-}
-
-// policyFor returns the policy that a release is held to.
-func (s *Service) policyFor(ctx context.Context, r release.Request) (*document.ReadinessPolicyDocument, verdict.Policy, error) {
-	records, err := s.store.Policies(ctx)
-	if err != nil {
-		return nil, verdict.Policy{}, fmt.Errorf("read policies: %w", err)
-	}
-	var found []*document.ReadinessPolicyDocument
-	var from []workflow.Record
-	for _, record := range records {
-		if r.Policy != "" && record.Name != r.Policy {
-			continue
-		}
-		read := parse.Read([]byte(record.Source))
-		doc, ok := read.Value.(*document.ReadinessPolicyDocument)
-		if !ok || len(read.Faults) > 0 {
-			return nil, verdict.Policy{}, fault.New(fault.Invalid, "this version cannot read the policy %s", record.Name).
-				WithField("policy").WithHint("Apply it again to see what is wrong with it.")
-		}
-		switch {
-		case policy.Match(doc, r.Application):
-			found, from = append(found, doc), append(from, record)
-		case r.Policy != "":
-			return nil, verdict.Policy{}, fault.New(fault.Invalid, "the policy %s does not apply to %s", r.Policy, r.Application).WithField("policy").
-				WithHint("It says in spec.appliesTo which releases it is for.")
-		}
-	}
-	if err := one(r, from); err != nil {
-		return nil, verdict.Policy{}, err
-	}
-	frozen := policy.FromDocument(found[0])
-	frozen.Revision, frozen.Digest = from[0].Revision, from[0].Digest
-	return found[0], frozen, nil
-}
-
-// one says what to do when there is not exactly one policy.
-func one(r release.Request, found []workflow.Record) error {
-	switch {
-	case len(found) == 1:
-		return nil
-	case len(found) > 1:
-		var names []string
-		for _, record := range found {
-			names = append(names, record.Name)
-		}
-		return fault.New(fault.Invalid, "the policies %s all apply to %s", strings.Join(names, ", "), r.Application).WithField("policy").
-			WithHint("Name the one that the release is held to: --policy %s.", names[0])
-	case r.Policy != "":
-		return fault.New(fault.NotFound, "there is no readiness policy %q", r.Policy).WithField("policy").
-			WithHint("List what there is with: seatrial get policies.")
-	}
-	return fault.New(fault.NotFound, "no readiness policy applies to %s", r.Application).WithField("application").
-		WithHint("Say what a release of it has to show, in a document of kind ReadinessPolicy, and apply it with: seatrial apply -f policy.yaml.")
 }
 
 // cells resolves the requirements of a policy against the catalog and the history.

@@ -59,8 +59,10 @@ type Catalog interface {
 	KnownTests(ctx context.Context, workflow, environment string) ([]verdict.Test, error)
 	// Approvers returns the names of the members of a group, "team:NAME", who may have to do with releases. No other group has any.
 	Approvers(ctx context.Context, group string) ([]string, error)
-	// Quarantines returns the quarantines of tests that are active at a time.
-	Quarantines(ctx context.Context, at time.Time) ([]testcase.Quarantine, error)
+	// Quarantines returns the quarantines of tests that are active now, of which somebody else's clock may tell the beginning.
+	Quarantines(ctx context.Context, now time.Time) ([]testcase.Quarantine, error)
+	// QuarantinesAt returns those that were active at a time of the past.
+	QuarantinesAt(ctx context.Context, at time.Time) ([]testcase.Quarantine, error)
 }
 
 // Bus carries hints; losing one costs latency only.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
+	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/release"
 	"github.com/seatrial/seatrial/controlplane/release/compare"
@@ -22,7 +24,7 @@ const (
 )
 
 // Try judges past releases by a policy that is not stored. Nothing is changed by it. Each release is judged twice on the same evidence
-// and at the same time, that of its last decision: by the policy that it is held to and by the new one. The new one is resolved against
+// and at the same time, when it became ready or its evidence was complete: by the policy that it is held to and by the new one. The new one is resolved against
 // the catalog of today; where the release has frozen which tests a suite has, those are required.
 func (s *Service) Try(ctx context.Context, t release.TrialRequest) (out release.Trials, err error) {
 	doc, err := readPolicy(t)
@@ -35,19 +37,19 @@ func (s *Service) Try(ctx context.Context, t release.TrialRequest) (out release.
 	if t.Last < 0 || t.Last > release.MaxTrials {
 		return out, fault.New(fault.Invalid, "%d releases cannot be judged at once", t.Last).WithField("last").WithHint("Give a number from 1 to %d.", release.MaxTrials)
 	}
-	if t.Application != "" && !policy.Match(doc, t.Application) {
+	if t.Application != "" && !policy.MatchApplication(doc, t.Application) {
 		return out, fault.New(fault.Invalid, "the policy %s does not apply to %s", doc.Metadata.Name, t.Application).WithField("application").
 			WithHint("It says in spec.appliesTo which releases it is for.")
-	}
-	cells, err := s.cells(ctx, doc)
-	if err != nil {
-		return out, err
 	}
 	select {
 	case s.trials <- struct{}{}:
 		defer func() { <-s.trials }()
 	case <-ctx.Done():
 		return out, ctx.Err() //nolint:wrapcheck // the end of the caller's own work
+	}
+	cells, err := s.cells(ctx, doc)
+	if err != nil {
+		return out, err
 	}
 	out.Policy = doc.Metadata.Name
 	heads, passed, err := s.past(ctx, doc, t)
@@ -98,6 +100,10 @@ func named(file string) string {
 
 // past returns the heads of the newest releases that a policy applies to, and how many others it has passed over.
 func (s *Service) past(ctx context.Context, doc *document.ReadinessPolicyDocument, t release.TrialRequest) (out []release.Release, passed int, err error) {
+	closer, err := s.closer(ctx, doc)
+	if err != nil {
+		return nil, 0, err
+	}
 	after := ""
 	for looked := 0; looked < maxLooked; {
 		list, next, err := s.store.Releases(ctx, t.Application, trialPage, after)
@@ -105,7 +111,9 @@ func (s *Service) past(ctx context.Context, doc *document.ReadinessPolicyDocumen
 			return nil, 0, fmt.Errorf("list releases: %w", err)
 		}
 		for _, r := range list {
-			if !policy.Match(doc, r.Application) {
+			if !policy.Match(doc, r.Application, r.Targets) || slices.ContainsFunc(closer, func(other *document.ReadinessPolicyDocument) bool {
+				return policy.Match(other, r.Application, r.Targets)
+			}) {
 				passed++
 				continue
 			}
@@ -121,6 +129,60 @@ func (s *Service) past(ctx context.Context, doc *document.ReadinessPolicyDocumen
 	return out, passed, nil
 }
 
+// closer returns the stored policies for certain targets, which are preferred to one for all targets. One that this version cannot read
+// is preferred to nothing.
+func (s *Service) closer(ctx context.Context, doc *document.ReadinessPolicyDocument) (out []*document.ReadinessPolicyDocument, err error) {
+	if len(doc.Spec.AppliesTo.Targets) > 0 {
+		return nil, nil
+	}
+	records, err := s.store.Policies(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read policies: %w", err)
+	}
+	for _, record := range records {
+		if record.Name == doc.Metadata.Name {
+			continue // the one in whose place this one would be
+		}
+		read := parse.Read([]byte(record.Source))
+		other, ok := read.Value.(*document.ReadinessPolicyDocument)
+		if ok && len(read.Faults) == 0 && len(other.Spec.AppliesTo.Targets) > 0 {
+			out = append(out, other)
+		}
+	}
+	return out, nil
+}
+
+// apart is by how much the clocks of two replicas may differ, of which one stores a result and the other decides on it.
+const apart = time.Minute
+
+// momentOf returns when a release is judged by a trial, with the attempts that had ended by then. It is not the last decision: a release
+// is decided anew for weeks, until its evidence is too old for any policy.
+func momentOf(r release.Release, attempts []release.Attempt) (at time.Time, ended []release.Attempt) {
+	for _, c := range r.Changes {
+		if c.After == verdict.Ready || c.After == verdict.ReadyWithWaivers {
+			at = c.At
+		}
+	}
+	if !at.IsZero() {
+		return at, slices.DeleteFunc(slices.Clone(attempts), func(a release.Attempt) bool {
+			return !a.Status.Terminal() || a.FinishedAt.After(at.Add(apart))
+		})
+	}
+	for _, a := range attempts {
+		last := a.FinishedAt
+		if !a.Delivered && a.Status.Terminal() {
+			last = last.Add(execution.Late) // until then it was waited for
+		}
+		if last.After(at) {
+			at = last
+		}
+	}
+	if at.IsZero() {
+		at = r.Decided
+	}
+	return at, attempts
+}
+
 // try judges one release. One that has too much evidence to be judged does not keep the others from it.
 func (s *Service) try(ctx context.Context, head release.Release, frozen verdict.Policy, cells []release.Cell) (t release.Trial, err error) {
 	ctx, cancel := context.WithTimeout(ctx, decideTimeout)
@@ -130,9 +192,6 @@ func (s *Service) try(ctx context.Context, head release.Release, frozen verdict.
 		return t, fmt.Errorf("read release %s: %w", head.ID, err)
 	}
 	t = release.Trial{Release: head, At: r.Decided}
-	if t.At.IsZero() {
-		t.At = s.now()
-	}
 	attempts, err := s.store.Evidence(ctx, r.ID)
 	switch {
 	case fault.Is(err, fault.Exhausted):
@@ -141,7 +200,10 @@ func (s *Service) try(ctx context.Context, head release.Release, frozen verdict.
 	case err != nil:
 		return t, fmt.Errorf("read the evidence of release %s: %w", r.ID, err)
 	}
-	inside, err := s.store.Quarantines(ctx, t.At)
+	if t.At, attempts = momentOf(r, attempts); t.At.IsZero() {
+		t.At = s.now()
+	}
+	inside, err := s.store.QuarantinesAt(ctx, t.At)
 	if err != nil {
 		return t, fmt.Errorf("read the quarantines: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
@@ -11,6 +12,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/release/compare"
 	"github.com/seatrial/seatrial/controlplane/release/verdict"
 	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/workflow"
 )
 
 // lenient is the gate with one rule alone, which no failure breaks.
@@ -85,5 +87,78 @@ func TestService_TryRefuses(t *testing.T) {
 	got, err := b.Try(as(t, "ann", tenant.KindMember), release.TrialRequest{Source: lenient})
 	if err != nil || !strings.Contains(got.List[0].Problem, "too much of it") || got.Changed != 0 {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// TestService_TryLater proves that a release is judged as it was when it mattered, not when its evidence has become too old for any policy.
+func TestService_TryLater(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		us     execution.Status
+		source string
+		before verdict.State
+		after  verdict.State
+		reason string
+	}{
+		"Ready":    {execution.Passed, strings.Replace(gate, "require:", `rules: [{id: never, kind: negative, expr: 'false'}]`+"\n  require:", 1), verdict.Ready, verdict.NotReady, "when it became ready"},
+		"NotReady": {execution.Failed, lenient, verdict.NotReady, verdict.Ready, "when the last of the evidence came in"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.create(t)
+			b.ran("eu", execution.Passed, "passed", "passed")
+			b.ran("us", tc.us, "passed", "passed")
+			b.get(t)
+			then := b.now
+			b.now = b.now.Add(48 * time.Hour)
+			if b.get(t); b.world.release.State == verdict.Ready {
+				t.Fatal("two days later its evidence is still fresh")
+			}
+			b.ran("eu", execution.Running).FinishedAt = time.Time{}
+			if tc.before != verdict.Ready {
+				b.world.attempts = b.world.attempts[:2]
+			}
+			got, err := b.Try(as(t, "ann", tenant.KindMember), release.TrialRequest{Source: tc.source})
+			if err != nil || len(got.List) != 1 {
+				t.Fatalf("%+v, %v", got, err)
+			}
+			if one := got.List[0]; one.Before != tc.before || one.After != tc.after || !one.At.Equal(then) {
+				t.Errorf("%+v; want %s, then %s at %s: %s", one, tc.before, tc.after, then, tc.reason)
+			}
+		})
+	}
+}
+
+// TestService_TryCloser proves that a release is passed over for which a policy of its targets is preferred to the one that is tried.
+func TestService_TryCloser(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.create(t)
+	b.world.release.Targets = []string{"production"}
+	closer := strings.NewReplacer("name: gate", "name: closer", "applications: [shop]", "applications: [shop], targets: [production]").Replace(gate)
+	try := func(source string, stored ...string) release.Trials {
+		t.Helper()
+		b.world.policies = []workflow.Record{{Name: "gate", Source: gate}}
+		for _, s := range stored {
+			b.world.policies = append(b.world.policies, workflow.Record{Name: "closer", Source: s})
+		}
+		got, err := b.Try(as(t, "ann", tenant.KindMember), release.TrialRequest{Source: source})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if got := try(gate); len(got.List) != 1 || got.PassedOver != 0 {
+		t.Errorf("no other policy is closer: %+v", got)
+	}
+	if got := try(gate, closer); len(got.List) != 0 || got.PassedOver != 1 {
+		t.Errorf("another policy is closer: %+v", got)
+	}
+	if got := try(closer, closer); len(got.List) != 1 {
+		t.Errorf("a policy for its targets: %+v", got)
+	}
+	if got := try(gate, strings.Replace(closer, "production", "test", 1)); len(got.List) != 1 {
+		t.Errorf("a policy for other targets: %+v", got)
 	}
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -54,8 +55,24 @@ func terms(w document.Waivers) verdict.WaiverTerms {
 	return t
 }
 
-// Match reports whether a policy is for an application, such as "shop/cart". In its patterns "*" stops at a slash and "**" does not.
-func Match(doc *document.ReadinessPolicyDocument, application string) bool {
+// Match reports whether a policy is for the releases of an application that are to go to some targets: one that is for certain targets
+// has to be for each of them, because a release that it lets pass may go to all of them.
+func Match(doc *document.ReadinessPolicyDocument, application string, targets []string) bool {
+	of := doc.Spec.AppliesTo.Targets
+	elsewhere := func(t string) bool { return !slices.Contains(of, t) }
+	return MatchApplication(doc, application) && (len(of) == 0 || len(targets) > 0 && !slices.ContainsFunc(targets, elsewhere))
+}
+
+// Claims reports whether a policy is for an application on its way to one of some targets by name. Other policies have no say about
+// that target.
+func Claims(doc *document.ReadinessPolicyDocument, application string, targets []string) bool {
+	named := func(t string) bool { return slices.Contains(doc.Spec.AppliesTo.Targets, t) }
+	return MatchApplication(doc, application) && slices.ContainsFunc(targets, named)
+}
+
+// MatchApplication reports whether a policy is for an application, such as "shop/cart", whatever its releases' targets. In its patterns
+// "*" stops at a slash and "**" does not.
+func MatchApplication(doc *document.ReadinessPolicyDocument, application string) bool {
 	for _, pattern := range doc.Spec.AppliesTo.Applications {
 		if ok, err := doublestar.Match(pattern, application); ok && err == nil {
 			return true

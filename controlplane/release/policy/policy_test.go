@@ -121,8 +121,33 @@ func TestMatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			doc := written(t, "appliesTo: {applications: "+tc.patterns+"}")
-			if got := policy.Match(doc, tc.application); got != tc.want {
+			if got := policy.Match(doc, tc.application, []string{"production"}); got != tc.want {
 				t.Errorf("%t: %s", got, tc.reason)
+			}
+		})
+	}
+}
+
+func TestMatch_Targets(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		of, targets []string
+		want        bool
+		claims      bool
+		reason      string
+	}{
+		"Any":    {nil, []string{"production"}, true, false, "a policy for whatever target"},
+		"None":   {nil, nil, true, false, "a release that says nothing"},
+		"Each":   {[]string{"edge", "lab", "production"}, []string{"lab", "production"}, true, true, "each of its targets"},
+		"Some":   {[]string{"edge", "production"}, []string{"lab", "production"}, false, true, "nothing would be asked of it for lab"},
+		"Other":  {[]string{"production"}, []string{"lab"}, false, false, "it goes elsewhere"},
+		"Silent": {[]string{"production"}, nil, false, false, "a release that says nothing goes nowhere in particular"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			doc := written(t, "appliesTo: {applications: ['**'], targets: ["+strings.Join(tc.of, ", ")+"]}")
+			if got, claims := policy.Match(doc, "shop", tc.targets), policy.Claims(doc, "shop", tc.targets); got != tc.want || claims != tc.claims {
+				t.Errorf("match %t, claims %t: %s", got, claims, tc.reason)
 			}
 		})
 	}

@@ -32,6 +32,7 @@ type Release struct {
 	Version     string           `json:"version"`
 	Commit      string           `json:"commit,omitempty"`
 	Images      []verdict.Image  `json:"images,omitempty"`
+	Targets     []string         `json:"targets,omitempty"` // where it is to go
 	Policy      string           `json:"policy"`
 	Revision    int              `json:"policyRevision"`
 	Actor       string           `json:"actor,omitempty"` // who created it

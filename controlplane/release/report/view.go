@@ -112,7 +112,7 @@ func facts(r Release) []fact {
 	for _, image := range r.Images {
 		all = append(all, fact{"Image", line(image.Name + " " + image.Digest)})
 	}
-	for _, f := range []fact{{"Commit", line(r.Commit)}, {"Created by", line(r.Actor)}, {"Created", instant(r.CreatedAt)}} {
+	for _, f := range []fact{{"Target", line(strings.Join(r.Targets, ", "))}, {"Commit", line(r.Commit)}, {"Created by", line(r.Actor)}, {"Created", instant(r.CreatedAt)}} {
 		if f.Value != "" {
 			all = append(all, f)
 		}

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/release/attest/key"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -17,6 +20,8 @@ type stored struct {
 	Private string    `json:"private"` // PEM
 	Created time.Time `json:"created"`
 	Retired time.Time `json:"retired,omitzero"`
+
+	Revoked *key.Revocation `json:"revoked,omitempty"`
 }
 
 // signer is the key that signs, and since when.
@@ -51,7 +56,7 @@ func (s *Service) ring(ctx context.Context, organization tenant.ID) (key.Ring, e
 			return key.Ring{}, errDamaged()
 		}
 		public[i] = private.Public()
-		public[i].NotBefore, public[i].RetiredAt = k.Created, k.Retired
+		public[i].NotBefore, public[i].RetiredAt, public[i].Revoked = k.Created, k.Retired, k.Revoked
 	}
 	return key.NewRing(public...) //nolint:wrapcheck // a fault that speaks for itself
 }
@@ -72,6 +77,71 @@ func (s *Service) Rotate(ctx context.Context) (key.Ring, error) {
 	}
 	s.cfg.Log.InfoContext(ctx, "signing key rotated", "organization", viewer.Organization, "key", ring.Keys()[0].ID(), "actor", viewer.Name)
 	return ring, nil
+}
+
+// RevokeKey takes trust from a key of the viewer's organization, by its ID: from now on, or, when it is compromised, whatever time a statement
+// gives. The key that signs is retired and followed by a new one. It needs ScopeAdmin. It is NotFound when the organization has no such key,
+// Invalid without a reason, and Conflict when there is nothing left to say against it.
+func (s *Service) RevokeKey(ctx context.Context, id, reason string, compromised bool) (key.Ring, error) {
+	viewer, err := tenant.Require(ctx, tenant.ScopeAdmin)
+	if err != nil {
+		return key.Ring{}, err
+	}
+	if reason = strings.TrimSpace(reason); reason == "" || len(reason) > maxReason {
+		return key.Ring{}, fault.New(fault.Invalid, "say in 1 to %d bytes why the key is revoked", maxReason).WithField("reason")
+	}
+	note := audit.Of(ctx)
+	note.On(audit.Object{Kind: "signing-key", ID: id})
+	note.Detail("reason", reason)
+	note.Detail("compromised", strconv.FormatBool(compromised))
+	change := func(old []byte) ([]byte, error) { return s.revoked(old, id, reason, compromised) }
+	if err := s.cfg.Store.ChangeSigningKeys(ctx, viewer.Organization, change); err != nil {
+		return key.Ring{}, fmt.Errorf("revoke the signing key: %w", err)
+	}
+	s.cfg.Log.WarnContext(ctx, "signing key revoked", "organization", viewer.Organization, "key", id, "compromised", compromised, "actor", viewer.Name)
+	return s.ring(ctx, viewer.Organization)
+}
+
+// maxReason is how many bytes a reason may have: it stands in the list that everybody reads.
+const maxReason = 200
+
+// revoked marks a key in a list. A key that was revoked may be said to be compromised later; nothing is taken back.
+func (s *Service) revoked(old []byte, id, reason string, compromised bool) ([]byte, error) {
+	list, err := read(old)
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		private, err := key.ParsePrivate([]byte(list[i].Private))
+		if err != nil {
+			return nil, errDamaged()
+		}
+		if private.Public().ID() != id {
+			continue
+		}
+		k := &list[i]
+		if k.Revoked != nil && (k.Revoked.Compromised || !compromised) {
+			return nil, fault.New(fault.Conflict, "the key %s was revoked already, at %s", id, k.Revoked.At.UTC().Format(time.RFC3339))
+		}
+		at := later(s.now(), k.Created) // another replica's clock may be ahead
+		if k.Revoked != nil {
+			at = k.Revoked.At
+		}
+		k.Revoked = &key.Revocation{At: at, Reason: reason, Compromised: compromised}
+		if k.Retired.IsZero() { // the one that signs: readers that know of no revocation see it retired, and another one follows
+			if len(list) >= key.MaxKeys {
+				return nil, fault.New(fault.Exhausted, "the organization has had %d signing keys, and readers take no longer list", len(list))
+			}
+			k.Retired = at
+			return grown(list, at)
+		}
+		text, err := json.Marshal(list)
+		if err != nil {
+			return nil, fault.Wrap(fault.Internal, err, "write the signing keys")
+		}
+		return text, nil
+	}
+	return nil, fault.New(fault.NotFound, "the organization has no signing key %q", id).WithField("key_id").WithHint("List them with: seatrial release keys.")
 }
 
 // rotated puts a new key before the old ones.

@@ -83,7 +83,7 @@ func (w *world) Input(_ context.Context, application, version string) (verdict.I
 
 func setup(t *testing.T) *world {
 	t.Helper()
-	s, err := store.Open(t.Context(), storetest.SQLite(t))
+	s, err := store.Open(t.Context(), storetest.SQLite(t), store.WithSecrets(storetest.Secrets(t)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -208,6 +208,57 @@ func TestService_Rotate(t *testing.T) {
 	}
 }
 
+// TestService_RevokeKey goes from a key that is no longer wanted to one that was stolen.
+func TestService_RevokeKey(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	first := w.bundle(t)
+	before := w.ring(t)
+	id := before.Keys()[0].ID()
+	w.now = w.now.Add(time.Minute)
+	admin := w.as(t, tenant.ScopeAdmin)
+	for name, tc := range map[string]struct {
+		scope      tenant.Scope
+		id, reason string
+		kind       fault.Kind
+	}{
+		"Scope": {tenant.ScopeRelease, id, "why", fault.Forbidden}, "Unknown": {tenant.ScopeAdmin, "0123", "why", fault.NotFound},
+		"NoReason": {tenant.ScopeAdmin, id, " ", fault.Invalid},
+	} {
+		if _, err := w.service.RevokeKey(w.as(t, tc.scope), tc.id, tc.reason, true); !fault.Is(err, tc.kind) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	ring, err := w.service.RevokeKey(admin, id, "the cluster is sold", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := ring.Keys()
+	if len(keys) != 2 || keys[0].ID() == id || keys[1].Revoked == nil || !keys[1].Revoked.At.Equal(w.now) || !keys[1].RetiredAt.Equal(w.now) {
+		t.Fatalf("keys %+v", keys)
+	}
+	second := w.bundle(t)
+	if f := examine(t, first, ring); !f.Holds() {
+		t.Errorf("what was signed before does not hold: %v", f.Points)
+	}
+	if f := examine(t, second, ring); !f.Holds() {
+		t.Errorf("the new key does not sign: %v", f.Points)
+	}
+	if _, err := w.service.RevokeKey(admin, id, "again", false); !fault.Is(err, fault.Conflict) {
+		t.Errorf("revoked twice: %v", err)
+	}
+	if ring, err = w.service.RevokeKey(admin, id, "it was stolen", true); err != nil {
+		t.Fatal(err)
+	}
+	f := examine(t, first, ring)
+	if f.Holds() || !strings.Contains(fmt.Sprint(f.Points), "as compromised") || !strings.Contains(fmt.Sprint(f.Points), "it was stolen") {
+		t.Errorf("what a stolen key signed: %v", f.Points)
+	}
+	if again := w.ring(t); again.Keys()[1].Revoked == nil || !again.Keys()[1].Revoked.Compromised {
+		t.Errorf("the list does not say so: %+v", again.Keys())
+	}
+}
+
 // TestService_Rotate_Clocks holds that replicas whose clocks differ make no list that nobody reads.
 func TestService_Rotate_Clocks(t *testing.T) {
 	t.Parallel()

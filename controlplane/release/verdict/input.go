@@ -31,6 +31,8 @@ type Release struct {
 	Commit string `json:"commit,omitempty" cel:"commit"`
 	// Images of the release. Without images and commit no run can have seen it.
 	Images []Image `json:"images,omitempty" cel:"images"`
+	// Targets are where the release is to go, such as "production".
+	Targets []string `json:"targets,omitempty" cel:"targets"`
 }
 
 // Image is a container image.

@@ -16,8 +16,7 @@ import (
 
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
-	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
-	_ "modernc.org/sqlite"             // driver "sqlite"
+	_ "modernc.org/sqlite" // driver "sqlite"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/ent/db"
@@ -35,21 +34,28 @@ const (
 // Database is an open database. All writes go through Write.
 type Database struct {
 	client  *db.Client
-	pool    *sql.DB
 	dialect migrations.Dialect
+	// unguarded names the role that PostgreSQL lets past row level security; empty when it does not.
+	unguarded string
 	// turn holds the one token of the SQLite writer. Writers wait here in order, not in SQLite's busy loop, which is unfair and
 	// gives up. It is nil for PostgreSQL.
 	turn chan struct{}
 }
 
 // Open connects and migrates. A DSN is "postgres://…", or "sqlite:" with the path of a file; its folder is made when absent.
-func Open(ctx context.Context, dsn string) (*Database, error) {
+//
+// With PostgreSQL, system may be the DSN of the role that owns the tables. Migrations and the control plane's own work across organizations
+// are its, and dsn is of a role that can do neither; Open grants it what it needs. Without system, dsn is of the owner.
+func Open(ctx context.Context, dsn, system string) (*Database, error) {
 	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
-		return connect(ctx, migrations.Postgres, "pgx", dsn)
+		return openPostgres(ctx, dsn, system)
 	}
 	path, ok := strings.CutPrefix(dsn, "sqlite:")
-	if !ok || path == "" {
+	switch {
+	case !ok || path == "":
 		return nil, fault.New(fault.Invalid, "the database address is neither sqlite:PATH nor postgres://…").WithField("database")
+	case system != "":
+		return nil, fault.New(fault.Invalid, "SQLite has no roles").WithField("database-system").WithHint("Leave --database-system out, or use PostgreSQL.")
 	}
 	return openSQLite(ctx, strings.TrimPrefix(path, "//"))
 }
@@ -78,7 +84,18 @@ func openSQLite(ctx context.Context, path string) (*Database, error) {
 	}
 	options.Set("_txlock", "immediate")   // a transaction takes the write lock at once: it cannot fail half-way for want of it
 	options.Set("_time_format", "sqlite") // text that sorts as the times do
-	return connect(ctx, migrations.SQLite, "sqlite", "file:"+file+"?"+options.Encode())
+	pool, err := sql.Open("sqlite", "file:"+file+"?"+options.Encode())
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "the database address").WithField("database")
+	}
+	pool.SetMaxOpenConns(max(4, runtime.NumCPU()))
+	pool.SetMaxIdleConns(idleConns)
+	if err := prepare(ctx, pool, migrations.SQLite); err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	return &Database{
+		client: db.NewClient(db.Driver(entsql.OpenDB(dialect.SQLite, pool))), dialect: migrations.SQLite, turn: make(chan struct{}, 1),
+	}, nil
 }
 
 // keepPrivate makes the file before SQLite does, which would let everybody read it, and closes one that is open to others: it holds
@@ -108,29 +125,6 @@ func keepPrivate(file string) error {
 	return nil
 }
 
-func connect(ctx context.Context, d migrations.Dialect, driver, dsn string) (*Database, error) {
-	pool, err := sql.Open(driver, dsn)
-	if err != nil {
-		return nil, fault.Wrap(fault.Invalid, err, "the database address").WithField("database")
-	}
-	pool.SetMaxOpenConns(maxConns)
-	pool.SetMaxIdleConns(idleConns)
-	pool.SetConnMaxLifetime(connLife)
-	out := &Database{dialect: d, pool: pool}
-	name := dialect.Postgres
-	if d == migrations.SQLite {
-		name = dialect.SQLite
-		out.turn = make(chan struct{}, 1)
-		pool.SetMaxOpenConns(max(4, runtime.NumCPU()))
-		pool.SetConnMaxLifetime(0)
-	}
-	if err := prepare(ctx, pool, d); err != nil {
-		return nil, errors.Join(err, pool.Close())
-	}
-	out.client = db.NewClient(db.Driver(entsql.OpenDB(name, pool)))
-	return out, nil
-}
-
 func prepare(ctx context.Context, pool *sql.DB, d migrations.Dialect) error {
 	if err := pool.PingContext(ctx); err != nil {
 		return unreachable(err)
@@ -151,6 +145,10 @@ func unreachable(err error) error {
 
 // Close ends all connections.
 func (d *Database) Close() error { return d.client.Close() }
+
+// Unguarded names the role of PostgreSQL that row level security does not apply to: a superuser, or one with BYPASSRLS. It is empty when the
+// database keeps organizations apart, and for SQLite, which cannot.
+func (d *Database) Unguarded() string { return d.unguarded }
 
 // Read returns the client for reading outside a transaction.
 func (d *Database) Read() *db.Client { return d.client }
@@ -188,7 +186,15 @@ func once(ctx context.Context, client *db.Client, fn func(tx *db.Tx) error) erro
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	if err := fn(tx); err != nil {
+	returned := false
+	defer func() {
+		if !returned {
+			_ = tx.Rollback() // fn panicked, which is told further up; its connection must not be lost
+		}
+	}()
+	err = fn(tx)
+	returned = true
+	if err != nil {
 		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
 			return errors.Join(err, fmt.Errorf("roll back: %w", undo))
 		}

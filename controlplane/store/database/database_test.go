@@ -19,7 +19,7 @@ func TestOpen_Private(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		d, err := database.Open(t.Context(), "sqlite:"+path)
+		d, err := database.Open(t.Context(), "sqlite:"+path, "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -28,7 +28,7 @@ var migrated = sync.OnceValues(func() ([]byte, error) { //nolint:gochecknoglobal
 
 // Migrate brings a database to this version's schema and leaves nothing connected.
 func Migrate(ctx context.Context, dsn string) error {
-	d, err := database.Open(ctx, dsn)
+	d, err := database.Open(ctx, dsn, "")
 	if err != nil {
 		return err
 	}

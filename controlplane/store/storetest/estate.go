@@ -159,6 +159,8 @@ func fleet() map[string]func(t *testing.T, f *fixture) {
 				t.Errorf("environments %+v, %v", envs, err)
 			}
 		},
+		"EnvironmentsAreApplied": appliedEnvironments,
+		"EnrolledAgain":          enrolledAgain,
 		"BootstrapTokenIsSpentOnce": func(t *testing.T, f *fixture) {
 			arrival := cluster.Arrival{TokenHash: hash("st_boot_harbour"), PublicKey: make([]byte, 32), ClusterUID: "uid-harbour"}
 			got, err := f.SpendBootstrap(t.Context(), arrival)
@@ -191,6 +193,8 @@ func fleet() map[string]func(t *testing.T, f *fixture) {
 				t.Errorf("err = %v, want conflict", err)
 			}
 		},
+		"RevokedAgent": revokedAgent,
+		"TwoKeys":      twoKeys,
 		"NewestSessionWins": func(t *testing.T, f *fixture) {
 			ctx := f.agent(t, f.cluster)
 			old, err := f.OpenSession(ctx, cluster.Hello{AgentVersion: "1", Namespaces: []string{"tests"}})

@@ -1,10 +1,13 @@
 package storetest
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
@@ -58,7 +61,9 @@ func facts() map[string]func(t *testing.T, f *fixture) {
 			n := f.assigned(t)
 			report := execution.File{Attempt: n.AttemptID, Step: 1, Kind: execution.FileReport, Path: "a.xml", SHA256: "aa", Grade: "consistent", Format: "junit", Blob: "b"}
 			list := []execution.TestResult{
-				{Key: "k", Variant: "chromium", Outcome: "passed"}, {Key: "other", Outcome: "blocked"}, {Key: "k", Variant: "firefox", Outcome: "errored"},
+				{Key: "k", Variant: "chromium", Outcome: "passed"},
+				{Key: "other", Outcome: "blocked"},
+				{Key: "k", Variant: "firefox", Outcome: "errored"},
 				{Name: "«exit»", Outcome: "errored"},
 			}
 			for _, again := range []bool{false, true} {
@@ -113,8 +118,49 @@ func facts() map[string]func(t *testing.T, f *fixture) {
 				t.Errorf("unreliable %v, %v", got, err)
 			}
 		},
-		"OldResultsGo": oldResultsGo,
+		"StripsMadeAnewAreBounded": func(t *testing.T, f *fixture) {
+			f.now = time.Now() // ids tell the real time
+			n := f.request(t, "")
+			n.Runs[0].Retries = 1
+			f.enter(t, n)
+			f.begun(t)
+			lost := n.Runs[0].AttemptID
+			report := execution.File{Attempt: f.assigned(t).AttemptID, Step: 1, Kind: execution.FileReport, Path: "a.xml", SHA256: "aa", Grade: "consistent", Format: "junit", Blob: "b"}
+			save := func(list ...execution.TestResult) {
+				t.Helper()
+				if _, err := f.SaveFile(f.agent(t, f.cluster), report, list); err != nil {
+					t.Fatal(err)
+				}
+			}
+			long := execution.TestResult{ID: idOf(t, f.now.AddDate(0, 0, -100)), Key: "old", Outcome: "passed"}
+			many := []execution.TestResult{long}
+			for range testcase.MaxStrip + 10 {
+				many = append(many, execution.TestResult{Key: "k", Outcome: "passed"})
+			}
+			save(append(many, execution.TestResult{Key: "old", Outcome: "skipped"})...)
+			if got := f.strip(t, "k"); got != strings.Repeat("p", testcase.MaxStrip) {
+				t.Errorf("strip %q: one report lists it more often than a strip has outcomes", got)
+			}
+			report.Attempt = lost
+			save(execution.TestResult{Key: "k", Outcome: "failed"}, execution.TestResult{Key: "old", Outcome: "failed"})
+			f.lose(t, lost, execution.Errored, "NodeLost")
+			if got := f.strip(t, "k") + " " + f.strip(t, "old"); got != strings.Repeat("p", testcase.MaxStrip)+" s" {
+				t.Errorf("strips %q: the latest of some months", got)
+			}
+		},
+		"OldResultsGo":         oldResultsGo,
+		"LastResultsOfAllStay": lastResultsStay,
 	}
+}
+
+// idOf makes an id of a time.
+func idOf(t *testing.T, at time.Time) uuid.UUID {
+	t.Helper()
+	made := id(t)
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(at.UnixMilli()))
+	copy(made[:6], ms[2:])
+	return made
 }
 
 // oldResultsGo proves what a sweep takes and what it leaves. Ids tell the real time, so the sweep is in the future.
@@ -124,6 +170,12 @@ func oldResultsGo(t *testing.T, f *fixture) {
 	r := f.releasing(t, "1.0", "", shopImage)
 	evidence := f.reported(t, execution.TestResult{Key: "k", Name: "pays", Outcome: "failed"}, subject(f.now, shopImage))
 	other := f.reported(t, execution.TestResult{Key: "gone", Outcome: "failed"}, nil)
+	newer := func() { // the last ones of a workflow stay
+		for range 10 {
+			f.reported(t, execution.TestResult{Outcome: "passed"}, nil)
+		}
+	}
+	newer()
 	left := func(id execution.ID) int {
 		t.Helper()
 		list, _, err := f.Results(f.as(t), id, nil, 10, "")
@@ -167,7 +219,40 @@ func oldResultsGo(t *testing.T, f *fixture) {
 	if left(late) != 1 || f.strip(t, "late") != "p" {
 		t.Error("what comes in late is refused")
 	}
-	if swept := sweep(keep); left(late) != 0 || swept.Results != 1 {
+	newer()
+	if swept := sweep(keep); left(late) != 0 || swept.Results != 11 {
 		t.Errorf("late: %+v", swept)
+	}
+}
+
+// lastResultsStay proves that a sweep leaves the results of the last executions of each workflow: they tell which tests there are, so a
+// release of today misses one that is not run any more.
+func lastResultsStay(t *testing.T, f *fixture) {
+	f.now = time.Now()
+	first := f.reported(t, execution.TestResult{Key: "first", Name: "first", Outcome: "passed"}, nil)
+	for range 9 {
+		f.reported(t, execution.TestResult{Key: "k", Name: "pays", Outcome: "passed"}, nil)
+	}
+	f.now = f.now.Add(keep + 62*24*time.Hour)
+	left := func() int {
+		t.Helper()
+		if _, err := f.SweepResults(tenant.System(t.Context()), keep); err != nil {
+			t.Fatal(err)
+		}
+		list, _, err := f.Results(f.as(t), first, nil, 10, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	if left() != 1 {
+		t.Error("the tenth last execution is gone")
+	}
+	if known, err := f.KnownTests(f.as(t), "smoke", "staging"); err != nil || len(known) != 2 {
+		t.Errorf("known tests %+v, %v", known, err)
+	}
+	f.reported(t, execution.TestResult{Key: "k", Name: "pays", Outcome: "passed"}, nil)
+	if left() != 0 {
+		t.Error("the eleventh last execution is left")
 	}
 }

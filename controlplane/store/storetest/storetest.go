@@ -12,6 +12,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/agentlink"
 	"github.com/seatrial/seatrial/controlplane/api"
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/auth"
 	applying "github.com/seatrial/seatrial/controlplane/catalog"
 	"github.com/seatrial/seatrial/controlplane/cluster"
@@ -54,6 +55,7 @@ type Credentials interface {
 	SetQuota(ctx context.Context, org tenant.ID, q tenant.Quota) error
 	auth.AgentStore
 	auth.KeyStore
+	SetOrganizationState(ctx context.Context, name string, state tenant.State) (tenant.Organization, error)
 }
 
 // Evidence is what the stages want that say what the results of tests amount to.
@@ -61,6 +63,7 @@ type Evidence interface {
 	assess.Store
 	board.Store
 	insight.Store
+	audit.Store
 }
 
 // Open makes an empty store whose time is told by the clock.
@@ -70,9 +73,9 @@ type Open func(t *testing.T, clock func() time.Time) Store
 func Run(t *testing.T, open Open) {
 	t.Helper()
 	groups := map[string]map[string]func(t *testing.T, f *fixture){
-		"Accounts": accounts(), "People": folk(), "Owners": owners(), "Tokens": tokens(), "Factors": factors(), "Catalog": catalog(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
+		"Accounts": accounts(), "Audit": auditing(), "Suspension": suspension(), "People": folk(), "Owners": owners(), "Tokens": tokens(), "Factors": factors(), "Catalog": catalog(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
 		"Pauses": pauses(), "Commands": commands(), "Reports": reports(), "Retries": retries(), "Logs": logs(), "Files": files(),
-		"Exits": exits(), "Runs": runs(), "Groups": groups(), "Calls": calls(), "Services": beside(), "Releases": releases(), "Tests": cases(),
+		"Exits": exits(), "Runs": runs(), "Groups": groups(), "Calls": calls(), "Services": beside(), "Used": used(), "Releases": releases(), "Tests": cases(),
 		"Facts": facts(), "Insights": insights(), "Failures": failures(), "Covering": covering(), "Tenancy": tenancy(), "Race": races(),
 	}
 	for group, tests := range groups {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -141,6 +142,16 @@ func cases() map[string]func(t *testing.T, f *fixture) {
 			}
 			if err := f.EndQuarantine(f.as(t), "k", "ann", f.now); !fault.Is(err, fault.NotFound) {
 				t.Errorf("ended twice: %v", err)
+			}
+			then := q
+			then.ID, then.CreatedAt, then.Until = uuid.NewString(), f.now.Add(time.Second), f.now.Add(time.Hour)
+			if err := errors.Join(f.SaveQuarantine(f.as(t), then), f.EndQuarantine(f.as(t), "k", "ann", f.now.Add(3*time.Second))); err != nil {
+				t.Fatal(err)
+			}
+			for after, want := range map[time.Duration]int{0: 0, time.Second: 1, 2 * time.Second: 1, 3 * time.Second: 0, 2 * time.Hour: 0} {
+				if got, err := f.QuarantinesAt(f.as(t), f.now.Add(after)); err != nil || len(got) != want {
+					t.Errorf("%s later there were %+v, %v; want %d", after, got, err, want)
+				}
 			}
 			q.ID = uuid.NewString()
 			if err := f.SaveQuarantine(f.as(t), q); err != nil {

@@ -106,7 +106,7 @@ type Spec struct {
 
 // Environments says where a workflow runs.
 type Environments struct {
-	// Labels of the environments to run in.
+	// Labels of the environments to run in, as they are when the execution is started: every one that has all of these.
 	Select map[string]string `json:"select,omitempty" rule:"keys=qualified,rule=labelValue"`
 	// Names of the environments to run in.
 	Names []string `json:"names,omitempty" rule:"rule=label,max=100"`

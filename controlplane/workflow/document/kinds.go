@@ -80,17 +80,25 @@ type EnvironmentDocument struct {
 	Metadata Metadata `json:"metadata" rule:"required"`
 	// Where it is.
 	Spec EnvironmentSpec `json:"spec" rule:"required"`
+	// Digest is the hex SHA-256 of the canonical JSON.
+	Digest string `json:"-"`
+}
+
+// Seal sets the digest.
+func (d *EnvironmentDocument) Seal() (err error) {
+	d.Digest, err = digest(d)
+	return err
 }
 
 // EnvironmentSpec is where an environment is.
 type EnvironmentSpec struct {
 	// What the environment is for.
 	Description string `json:"description,omitempty"`
-	// Name of an enrolled cluster.
+	// Name of an enrolled cluster. An environment that moves to another one takes new executions there.
 	Cluster string `json:"cluster" rule:"required,rule=label"`
-	// Namespace in which tests run and whose workloads are under test.
+	// Namespace in which tests run and whose workloads are under test: one in which the agent of the cluster may create Jobs.
 	Namespace string `json:"namespace" rule:"required,rule=label"`
-	// How near to production it is, such as staging.
+	// How near to production it is, such as staging. Workflows select by it as by a label tier.
 	Tier string `json:"tier,omitempty" rule:"rule=label"`
 }
 
@@ -133,7 +141,8 @@ type ReadinessPolicySpec struct {
 type AppliesTo struct {
 	// Applications, as patterns: * stops at a slash, ** does not.
 	Applications []string `json:"applications" rule:"required,rule=glob,max=100"`
-	// Targets of the release, such as production.
+	// Only releases that are to go to these targets, such as production, and nowhere else. Without it, releases for whatever target; but a
+	// target that any policy for the application names is no matter of those without: a release is held to one policy for all its targets.
 	Targets []string `json:"targets,omitempty" rule:"rule=label,max=100"`
 }
 

@@ -66,11 +66,11 @@ type Report struct {
 type Artifacts struct {
 	// Files, as patterns below the workspace.
 	Paths []string `json:"paths,omitempty" rule:"required,expr=here,rule=pattern,max=100"`
-	// Compress files on the way and in the store, where that helps.
+	// Compress files on the way and in the store, where that helps. Whoever downloads them gets them as the test wrote them.
 	Compress *bool `json:"compress,omitempty" rule:"default=true"`
 	// When files are kept.
 	When string `json:"when,omitempty" rule:"enum=always|passed|failed,default=always"`
-	// How much a step may keep in all.
+	// How much a step may keep in all, counted before files are compressed.
 	MaxSize Quantity `json:"maxSize,omitempty"`
 }
 

@@ -42,6 +42,14 @@ func (r *reader) after(at node, v any) {
 		}
 	case *document.Environments:
 		r.exactlyOne(at, "select", "names")
+		if r.has(at, "select") && len(v.Select) == 0 {
+			r.fault(at.under("select"), "is empty and would select every environment there is: name a label")
+		}
+	case *document.EnvironmentDocument:
+		if label, ok := v.Metadata.Labels["tier"]; ok && v.Spec.Tier != "" && label != v.Spec.Tier {
+			path := at.under("spec").under("tier").path
+			r.fault(node{r.given[path].Node, path}, "is %s while the label tier says %s", v.Spec.Tier, label)
+		}
 	case *document.Trigger:
 		r.exactlyOne(at, "schedule", "kubernetes", "git", "workflow")
 	case *document.TriggerSpec:

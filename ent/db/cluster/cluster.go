@@ -30,8 +30,18 @@ const (
 	FieldPublicKey = "public_key"
 	// FieldEnrolledAt holds the string denoting the enrolled_at field in the database.
 	FieldEnrolledAt = "enrolled_at"
+	// FieldKeySince holds the string denoting the key_since field in the database.
+	FieldKeySince = "key_since"
+	// FieldNextKey holds the string denoting the next_key field in the database.
+	FieldNextKey = "next_key"
+	// FieldRotationAsked holds the string denoting the rotation_asked field in the database.
+	FieldRotationAsked = "rotation_asked"
 	// FieldRevoked holds the string denoting the revoked field in the database.
 	FieldRevoked = "revoked"
+	// FieldRevokedAt holds the string denoting the revoked_at field in the database.
+	FieldRevokedAt = "revoked_at"
+	// FieldRevokedReason holds the string denoting the revoked_reason field in the database.
+	FieldRevokedReason = "revoked_reason"
 	// FieldNonceMark holds the string denoting the nonce_mark field in the database.
 	FieldNonceMark = "nonce_mark"
 	// FieldSessionEpoch holds the string denoting the session_epoch field in the database.
@@ -54,6 +64,8 @@ const (
 	FieldRunnerDelivery = "runner_delivery"
 	// FieldNamespaces holds the string denoting the namespaces field in the database.
 	FieldNamespaces = "namespaces"
+	// FieldRules holds the string denoting the rules field in the database.
+	FieldRules = "rules"
 	// EdgeOrganization holds the string denoting the organization edge name in mutations.
 	EdgeOrganization = "organization"
 	// Table holds the table name of the cluster in the database.
@@ -77,7 +89,12 @@ var Columns = []string{
 	FieldUID,
 	FieldPublicKey,
 	FieldEnrolledAt,
+	FieldKeySince,
+	FieldNextKey,
+	FieldRotationAsked,
 	FieldRevoked,
+	FieldRevokedAt,
+	FieldRevokedReason,
 	FieldNonceMark,
 	FieldSessionEpoch,
 	FieldGateway,
@@ -89,6 +106,7 @@ var Columns = []string{
 	FieldKubernetesVersion,
 	FieldRunnerDelivery,
 	FieldNamespaces,
+	FieldRules,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -119,8 +137,12 @@ var (
 	NameValidator func(string) error
 	// DefaultUID holds the default value on creation for the "uid" field.
 	DefaultUID string
+	// DefaultRotationAsked holds the default value on creation for the "rotation_asked" field.
+	DefaultRotationAsked bool
 	// DefaultRevoked holds the default value on creation for the "revoked" field.
 	DefaultRevoked bool
+	// DefaultRevokedReason holds the default value on creation for the "revoked_reason" field.
+	DefaultRevokedReason string
 	// DefaultNonceMark holds the default value on creation for the "nonce_mark" field.
 	DefaultNonceMark int64
 	// DefaultSessionEpoch holds the default value on creation for the "session_epoch" field.
@@ -177,9 +199,29 @@ func ByEnrolledAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldEnrolledAt, opts...).ToFunc()
 }
 
+// ByKeySince orders the results by the key_since field.
+func ByKeySince(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldKeySince, opts...).ToFunc()
+}
+
+// ByRotationAsked orders the results by the rotation_asked field.
+func ByRotationAsked(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRotationAsked, opts...).ToFunc()
+}
+
 // ByRevoked orders the results by the revoked field.
 func ByRevoked(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldRevoked, opts...).ToFunc()
+}
+
+// ByRevokedAt orders the results by the revoked_at field.
+func ByRevokedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRevokedAt, opts...).ToFunc()
+}
+
+// ByRevokedReason orders the results by the revoked_reason field.
+func ByRevokedReason(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRevokedReason, opts...).ToFunc()
 }
 
 // ByNonceMark orders the results by the nonce_mark field.

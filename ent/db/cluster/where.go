@@ -91,9 +91,34 @@ func EnrolledAt(v time.Time) predicate.Cluster {
 	return predicate.Cluster(sql.FieldEQ(FieldEnrolledAt, v))
 }
 
+// KeySince applies equality check predicate on the "key_since" field. It's identical to KeySinceEQ.
+func KeySince(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldKeySince, v))
+}
+
+// NextKey applies equality check predicate on the "next_key" field. It's identical to NextKeyEQ.
+func NextKey(v []byte) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldNextKey, v))
+}
+
+// RotationAsked applies equality check predicate on the "rotation_asked" field. It's identical to RotationAskedEQ.
+func RotationAsked(v bool) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldRotationAsked, v))
+}
+
 // Revoked applies equality check predicate on the "revoked" field. It's identical to RevokedEQ.
 func Revoked(v bool) predicate.Cluster {
 	return predicate.Cluster(sql.FieldEQ(FieldRevoked, v))
+}
+
+// RevokedAt applies equality check predicate on the "revoked_at" field. It's identical to RevokedAtEQ.
+func RevokedAt(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldRevokedAt, v))
+}
+
+// RevokedReason applies equality check predicate on the "revoked_reason" field. It's identical to RevokedReasonEQ.
+func RevokedReason(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldRevokedReason, v))
 }
 
 // NonceMark applies equality check predicate on the "nonce_mark" field. It's identical to NonceMarkEQ.
@@ -476,6 +501,116 @@ func EnrolledAtNotNil() predicate.Cluster {
 	return predicate.Cluster(sql.FieldNotNull(FieldEnrolledAt))
 }
 
+// KeySinceEQ applies the EQ predicate on the "key_since" field.
+func KeySinceEQ(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldKeySince, v))
+}
+
+// KeySinceNEQ applies the NEQ predicate on the "key_since" field.
+func KeySinceNEQ(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNEQ(FieldKeySince, v))
+}
+
+// KeySinceIn applies the In predicate on the "key_since" field.
+func KeySinceIn(vs ...time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldIn(FieldKeySince, vs...))
+}
+
+// KeySinceNotIn applies the NotIn predicate on the "key_since" field.
+func KeySinceNotIn(vs ...time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotIn(FieldKeySince, vs...))
+}
+
+// KeySinceGT applies the GT predicate on the "key_since" field.
+func KeySinceGT(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGT(FieldKeySince, v))
+}
+
+// KeySinceGTE applies the GTE predicate on the "key_since" field.
+func KeySinceGTE(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGTE(FieldKeySince, v))
+}
+
+// KeySinceLT applies the LT predicate on the "key_since" field.
+func KeySinceLT(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLT(FieldKeySince, v))
+}
+
+// KeySinceLTE applies the LTE predicate on the "key_since" field.
+func KeySinceLTE(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLTE(FieldKeySince, v))
+}
+
+// KeySinceIsNil applies the IsNil predicate on the "key_since" field.
+func KeySinceIsNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldIsNull(FieldKeySince))
+}
+
+// KeySinceNotNil applies the NotNil predicate on the "key_since" field.
+func KeySinceNotNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotNull(FieldKeySince))
+}
+
+// NextKeyEQ applies the EQ predicate on the "next_key" field.
+func NextKeyEQ(v []byte) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldNextKey, v))
+}
+
+// NextKeyNEQ applies the NEQ predicate on the "next_key" field.
+func NextKeyNEQ(v []byte) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNEQ(FieldNextKey, v))
+}
+
+// NextKeyIn applies the In predicate on the "next_key" field.
+func NextKeyIn(vs ...[]byte) predicate.Cluster {
+	return predicate.Cluster(sql.FieldIn(FieldNextKey, vs...))
+}
+
+// NextKeyNotIn applies the NotIn predicate on the "next_key" field.
+func NextKeyNotIn(vs ...[]byte) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotIn(FieldNextKey, vs...))
+}
+
+// NextKeyGT applies the GT predicate on the "next_key" field.
+func NextKeyGT(v []byte) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGT(FieldNextKey, v))
+}
+
+// NextKeyGTE applies the GTE predicate on the "next_key" field.
+func NextKeyGTE(v []byte) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGTE(FieldNextKey, v))
+}
+
+// NextKeyLT applies the LT predicate on the "next_key" field.
+func NextKeyLT(v []byte) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLT(FieldNextKey, v))
+}
+
+// NextKeyLTE applies the LTE predicate on the "next_key" field.
+func NextKeyLTE(v []byte) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLTE(FieldNextKey, v))
+}
+
+// NextKeyIsNil applies the IsNil predicate on the "next_key" field.
+func NextKeyIsNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldIsNull(FieldNextKey))
+}
+
+// NextKeyNotNil applies the NotNil predicate on the "next_key" field.
+func NextKeyNotNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotNull(FieldNextKey))
+}
+
+// RotationAskedEQ applies the EQ predicate on the "rotation_asked" field.
+func RotationAskedEQ(v bool) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldRotationAsked, v))
+}
+
+// RotationAskedNEQ applies the NEQ predicate on the "rotation_asked" field.
+func RotationAskedNEQ(v bool) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNEQ(FieldRotationAsked, v))
+}
+
 // RevokedEQ applies the EQ predicate on the "revoked" field.
 func RevokedEQ(v bool) predicate.Cluster {
 	return predicate.Cluster(sql.FieldEQ(FieldRevoked, v))
@@ -484,6 +619,121 @@ func RevokedEQ(v bool) predicate.Cluster {
 // RevokedNEQ applies the NEQ predicate on the "revoked" field.
 func RevokedNEQ(v bool) predicate.Cluster {
 	return predicate.Cluster(sql.FieldNEQ(FieldRevoked, v))
+}
+
+// RevokedAtEQ applies the EQ predicate on the "revoked_at" field.
+func RevokedAtEQ(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldRevokedAt, v))
+}
+
+// RevokedAtNEQ applies the NEQ predicate on the "revoked_at" field.
+func RevokedAtNEQ(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNEQ(FieldRevokedAt, v))
+}
+
+// RevokedAtIn applies the In predicate on the "revoked_at" field.
+func RevokedAtIn(vs ...time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldIn(FieldRevokedAt, vs...))
+}
+
+// RevokedAtNotIn applies the NotIn predicate on the "revoked_at" field.
+func RevokedAtNotIn(vs ...time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotIn(FieldRevokedAt, vs...))
+}
+
+// RevokedAtGT applies the GT predicate on the "revoked_at" field.
+func RevokedAtGT(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGT(FieldRevokedAt, v))
+}
+
+// RevokedAtGTE applies the GTE predicate on the "revoked_at" field.
+func RevokedAtGTE(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGTE(FieldRevokedAt, v))
+}
+
+// RevokedAtLT applies the LT predicate on the "revoked_at" field.
+func RevokedAtLT(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLT(FieldRevokedAt, v))
+}
+
+// RevokedAtLTE applies the LTE predicate on the "revoked_at" field.
+func RevokedAtLTE(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLTE(FieldRevokedAt, v))
+}
+
+// RevokedAtIsNil applies the IsNil predicate on the "revoked_at" field.
+func RevokedAtIsNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldIsNull(FieldRevokedAt))
+}
+
+// RevokedAtNotNil applies the NotNil predicate on the "revoked_at" field.
+func RevokedAtNotNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotNull(FieldRevokedAt))
+}
+
+// RevokedReasonEQ applies the EQ predicate on the "revoked_reason" field.
+func RevokedReasonEQ(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldRevokedReason, v))
+}
+
+// RevokedReasonNEQ applies the NEQ predicate on the "revoked_reason" field.
+func RevokedReasonNEQ(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNEQ(FieldRevokedReason, v))
+}
+
+// RevokedReasonIn applies the In predicate on the "revoked_reason" field.
+func RevokedReasonIn(vs ...string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldIn(FieldRevokedReason, vs...))
+}
+
+// RevokedReasonNotIn applies the NotIn predicate on the "revoked_reason" field.
+func RevokedReasonNotIn(vs ...string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotIn(FieldRevokedReason, vs...))
+}
+
+// RevokedReasonGT applies the GT predicate on the "revoked_reason" field.
+func RevokedReasonGT(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGT(FieldRevokedReason, v))
+}
+
+// RevokedReasonGTE applies the GTE predicate on the "revoked_reason" field.
+func RevokedReasonGTE(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGTE(FieldRevokedReason, v))
+}
+
+// RevokedReasonLT applies the LT predicate on the "revoked_reason" field.
+func RevokedReasonLT(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLT(FieldRevokedReason, v))
+}
+
+// RevokedReasonLTE applies the LTE predicate on the "revoked_reason" field.
+func RevokedReasonLTE(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLTE(FieldRevokedReason, v))
+}
+
+// RevokedReasonContains applies the Contains predicate on the "revoked_reason" field.
+func RevokedReasonContains(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldContains(FieldRevokedReason, v))
+}
+
+// RevokedReasonHasPrefix applies the HasPrefix predicate on the "revoked_reason" field.
+func RevokedReasonHasPrefix(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldHasPrefix(FieldRevokedReason, v))
+}
+
+// RevokedReasonHasSuffix applies the HasSuffix predicate on the "revoked_reason" field.
+func RevokedReasonHasSuffix(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldHasSuffix(FieldRevokedReason, v))
+}
+
+// RevokedReasonEqualFold applies the EqualFold predicate on the "revoked_reason" field.
+func RevokedReasonEqualFold(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEqualFold(FieldRevokedReason, v))
+}
+
+// RevokedReasonContainsFold applies the ContainsFold predicate on the "revoked_reason" field.
+func RevokedReasonContainsFold(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldContainsFold(FieldRevokedReason, v))
 }
 
 // NonceMarkEQ applies the EQ predicate on the "nonce_mark" field.
@@ -994,6 +1244,16 @@ func NamespacesIsNil() predicate.Cluster {
 // NamespacesNotNil applies the NotNil predicate on the "namespaces" field.
 func NamespacesNotNil() predicate.Cluster {
 	return predicate.Cluster(sql.FieldNotNull(FieldNamespaces))
+}
+
+// RulesIsNil applies the IsNil predicate on the "rules" field.
+func RulesIsNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldIsNull(FieldRules))
+}
+
+// RulesNotNil applies the NotNil predicate on the "rules" field.
+func RulesNotNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotNull(FieldRules))
 }
 
 // HasOrganization applies the HasEdge predicate on the "organization" edge.

@@ -50,6 +50,12 @@ const (
 	FieldExitReason = "exit_reason"
 	// FieldBlob holds the string denoting the blob field in the database.
 	FieldBlob = "blob"
+	// FieldEncoding holds the string denoting the encoding field in the database.
+	FieldEncoding = "encoding"
+	// FieldStoredSize holds the string denoting the stored_size field in the database.
+	FieldStoredSize = "stored_size"
+	// FieldStoredSha256 holds the string denoting the stored_sha256 field in the database.
+	FieldStoredSha256 = "stored_sha256"
 	// EdgeOrganization holds the string denoting the organization edge name in mutations.
 	EdgeOrganization = "organization"
 	// EdgeExecution holds the string denoting the execution edge name in mutations.
@@ -101,6 +107,9 @@ var Columns = []string{
 	FieldGradeReason,
 	FieldExitReason,
 	FieldBlob,
+	FieldEncoding,
+	FieldStoredSize,
+	FieldStoredSha256,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -129,6 +138,12 @@ var (
 	UpdateDefaultUpdatedAt func() time.Time
 	// DefaultExitReason holds the default value on creation for the "exit_reason" field.
 	DefaultExitReason string
+	// DefaultEncoding holds the default value on creation for the "encoding" field.
+	DefaultEncoding string
+	// DefaultStoredSize holds the default value on creation for the "stored_size" field.
+	DefaultStoredSize int64
+	// DefaultStoredSha256 holds the default value on creation for the "stored_sha256" field.
+	DefaultStoredSha256 string
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -224,6 +239,21 @@ func ByExitReason(opts ...sql.OrderTermOption) OrderOption {
 // ByBlob orders the results by the blob field.
 func ByBlob(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldBlob, opts...).ToFunc()
+}
+
+// ByEncoding orders the results by the encoding field.
+func ByEncoding(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldEncoding, opts...).ToFunc()
+}
+
+// ByStoredSize orders the results by the stored_size field.
+func ByStoredSize(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldStoredSize, opts...).ToFunc()
+}
+
+// ByStoredSha256 orders the results by the stored_sha256 field.
+func ByStoredSha256(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldStoredSha256, opts...).ToFunc()
 }
 
 // ByOrganizationField orders the results by organization field.

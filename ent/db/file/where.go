@@ -141,6 +141,21 @@ func Blob(v string) predicate.File {
 	return predicate.File(sql.FieldEQ(FieldBlob, v))
 }
 
+// Encoding applies equality check predicate on the "encoding" field. It's identical to EncodingEQ.
+func Encoding(v string) predicate.File {
+	return predicate.File(sql.FieldEQ(FieldEncoding, v))
+}
+
+// StoredSize applies equality check predicate on the "stored_size" field. It's identical to StoredSizeEQ.
+func StoredSize(v int64) predicate.File {
+	return predicate.File(sql.FieldEQ(FieldStoredSize, v))
+}
+
+// StoredSha256 applies equality check predicate on the "stored_sha256" field. It's identical to StoredSha256EQ.
+func StoredSha256(v string) predicate.File {
+	return predicate.File(sql.FieldEQ(FieldStoredSha256, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.File {
 	return predicate.File(sql.FieldEQ(FieldCreatedAt, v))
@@ -1009,6 +1024,176 @@ func BlobEqualFold(v string) predicate.File {
 // BlobContainsFold applies the ContainsFold predicate on the "blob" field.
 func BlobContainsFold(v string) predicate.File {
 	return predicate.File(sql.FieldContainsFold(FieldBlob, v))
+}
+
+// EncodingEQ applies the EQ predicate on the "encoding" field.
+func EncodingEQ(v string) predicate.File {
+	return predicate.File(sql.FieldEQ(FieldEncoding, v))
+}
+
+// EncodingNEQ applies the NEQ predicate on the "encoding" field.
+func EncodingNEQ(v string) predicate.File {
+	return predicate.File(sql.FieldNEQ(FieldEncoding, v))
+}
+
+// EncodingIn applies the In predicate on the "encoding" field.
+func EncodingIn(vs ...string) predicate.File {
+	return predicate.File(sql.FieldIn(FieldEncoding, vs...))
+}
+
+// EncodingNotIn applies the NotIn predicate on the "encoding" field.
+func EncodingNotIn(vs ...string) predicate.File {
+	return predicate.File(sql.FieldNotIn(FieldEncoding, vs...))
+}
+
+// EncodingGT applies the GT predicate on the "encoding" field.
+func EncodingGT(v string) predicate.File {
+	return predicate.File(sql.FieldGT(FieldEncoding, v))
+}
+
+// EncodingGTE applies the GTE predicate on the "encoding" field.
+func EncodingGTE(v string) predicate.File {
+	return predicate.File(sql.FieldGTE(FieldEncoding, v))
+}
+
+// EncodingLT applies the LT predicate on the "encoding" field.
+func EncodingLT(v string) predicate.File {
+	return predicate.File(sql.FieldLT(FieldEncoding, v))
+}
+
+// EncodingLTE applies the LTE predicate on the "encoding" field.
+func EncodingLTE(v string) predicate.File {
+	return predicate.File(sql.FieldLTE(FieldEncoding, v))
+}
+
+// EncodingContains applies the Contains predicate on the "encoding" field.
+func EncodingContains(v string) predicate.File {
+	return predicate.File(sql.FieldContains(FieldEncoding, v))
+}
+
+// EncodingHasPrefix applies the HasPrefix predicate on the "encoding" field.
+func EncodingHasPrefix(v string) predicate.File {
+	return predicate.File(sql.FieldHasPrefix(FieldEncoding, v))
+}
+
+// EncodingHasSuffix applies the HasSuffix predicate on the "encoding" field.
+func EncodingHasSuffix(v string) predicate.File {
+	return predicate.File(sql.FieldHasSuffix(FieldEncoding, v))
+}
+
+// EncodingEqualFold applies the EqualFold predicate on the "encoding" field.
+func EncodingEqualFold(v string) predicate.File {
+	return predicate.File(sql.FieldEqualFold(FieldEncoding, v))
+}
+
+// EncodingContainsFold applies the ContainsFold predicate on the "encoding" field.
+func EncodingContainsFold(v string) predicate.File {
+	return predicate.File(sql.FieldContainsFold(FieldEncoding, v))
+}
+
+// StoredSizeEQ applies the EQ predicate on the "stored_size" field.
+func StoredSizeEQ(v int64) predicate.File {
+	return predicate.File(sql.FieldEQ(FieldStoredSize, v))
+}
+
+// StoredSizeNEQ applies the NEQ predicate on the "stored_size" field.
+func StoredSizeNEQ(v int64) predicate.File {
+	return predicate.File(sql.FieldNEQ(FieldStoredSize, v))
+}
+
+// StoredSizeIn applies the In predicate on the "stored_size" field.
+func StoredSizeIn(vs ...int64) predicate.File {
+	return predicate.File(sql.FieldIn(FieldStoredSize, vs...))
+}
+
+// StoredSizeNotIn applies the NotIn predicate on the "stored_size" field.
+func StoredSizeNotIn(vs ...int64) predicate.File {
+	return predicate.File(sql.FieldNotIn(FieldStoredSize, vs...))
+}
+
+// StoredSizeGT applies the GT predicate on the "stored_size" field.
+func StoredSizeGT(v int64) predicate.File {
+	return predicate.File(sql.FieldGT(FieldStoredSize, v))
+}
+
+// StoredSizeGTE applies the GTE predicate on the "stored_size" field.
+func StoredSizeGTE(v int64) predicate.File {
+	return predicate.File(sql.FieldGTE(FieldStoredSize, v))
+}
+
+// StoredSizeLT applies the LT predicate on the "stored_size" field.
+func StoredSizeLT(v int64) predicate.File {
+	return predicate.File(sql.FieldLT(FieldStoredSize, v))
+}
+
+// StoredSizeLTE applies the LTE predicate on the "stored_size" field.
+func StoredSizeLTE(v int64) predicate.File {
+	return predicate.File(sql.FieldLTE(FieldStoredSize, v))
+}
+
+// StoredSha256EQ applies the EQ predicate on the "stored_sha256" field.
+func StoredSha256EQ(v string) predicate.File {
+	return predicate.File(sql.FieldEQ(FieldStoredSha256, v))
+}
+
+// StoredSha256NEQ applies the NEQ predicate on the "stored_sha256" field.
+func StoredSha256NEQ(v string) predicate.File {
+	return predicate.File(sql.FieldNEQ(FieldStoredSha256, v))
+}
+
+// StoredSha256In applies the In predicate on the "stored_sha256" field.
+func StoredSha256In(vs ...string) predicate.File {
+	return predicate.File(sql.FieldIn(FieldStoredSha256, vs...))
+}
+
+// StoredSha256NotIn applies the NotIn predicate on the "stored_sha256" field.
+func StoredSha256NotIn(vs ...string) predicate.File {
+	return predicate.File(sql.FieldNotIn(FieldStoredSha256, vs...))
+}
+
+// StoredSha256GT applies the GT predicate on the "stored_sha256" field.
+func StoredSha256GT(v string) predicate.File {
+	return predicate.File(sql.FieldGT(FieldStoredSha256, v))
+}
+
+// StoredSha256GTE applies the GTE predicate on the "stored_sha256" field.
+func StoredSha256GTE(v string) predicate.File {
+	return predicate.File(sql.FieldGTE(FieldStoredSha256, v))
+}
+
+// StoredSha256LT applies the LT predicate on the "stored_sha256" field.
+func StoredSha256LT(v string) predicate.File {
+	return predicate.File(sql.FieldLT(FieldStoredSha256, v))
+}
+
+// StoredSha256LTE applies the LTE predicate on the "stored_sha256" field.
+func StoredSha256LTE(v string) predicate.File {
+	return predicate.File(sql.FieldLTE(FieldStoredSha256, v))
+}
+
+// StoredSha256Contains applies the Contains predicate on the "stored_sha256" field.
+func StoredSha256Contains(v string) predicate.File {
+	return predicate.File(sql.FieldContains(FieldStoredSha256, v))
+}
+
+// StoredSha256HasPrefix applies the HasPrefix predicate on the "stored_sha256" field.
+func StoredSha256HasPrefix(v string) predicate.File {
+	return predicate.File(sql.FieldHasPrefix(FieldStoredSha256, v))
+}
+
+// StoredSha256HasSuffix applies the HasSuffix predicate on the "stored_sha256" field.
+func StoredSha256HasSuffix(v string) predicate.File {
+	return predicate.File(sql.FieldHasSuffix(FieldStoredSha256, v))
+}
+
+// StoredSha256EqualFold applies the EqualFold predicate on the "stored_sha256" field.
+func StoredSha256EqualFold(v string) predicate.File {
+	return predicate.File(sql.FieldEqualFold(FieldStoredSha256, v))
+}
+
+// StoredSha256ContainsFold applies the ContainsFold predicate on the "stored_sha256" field.
+func StoredSha256ContainsFold(v string) predicate.File {
+	return predicate.File(sql.FieldContainsFold(FieldStoredSha256, v))
 }
 
 // HasOrganization applies the HasEdge predicate on the "organization" edge.

@@ -199,6 +199,71 @@ var (
 			},
 		},
 	}
+	// AuditEntriesColumns holds the columns for the "audit_entries" table.
+	AuditEntriesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "number", Type: field.TypeInt64},
+		{Name: "actor_kind", Type: field.TypeString},
+		{Name: "actor_id", Type: field.TypeUUID},
+		{Name: "actor_name", Type: field.TypeString},
+		{Name: "actor_person", Type: field.TypeString, Default: ""},
+		{Name: "credential_id", Type: field.TypeUUID},
+		{Name: "action", Type: field.TypeString},
+		{Name: "object_kind", Type: field.TypeString, Default: ""},
+		{Name: "object_id", Type: field.TypeString, Default: ""},
+		{Name: "object_name", Type: field.TypeString, Default: ""},
+		{Name: "address", Type: field.TypeString, Default: ""},
+		{Name: "outcome", Type: field.TypeString},
+		{Name: "details", Type: field.TypeJSON, Nullable: true},
+		{Name: "previous", Type: field.TypeBytes},
+		{Name: "hash", Type: field.TypeBytes},
+	}
+	// AuditEntriesTable holds the schema information for the "audit_entries" table.
+	AuditEntriesTable = &schema.Table{
+		Name:       "audit_entries",
+		Columns:    AuditEntriesColumns,
+		PrimaryKey: []*schema.Column{AuditEntriesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "auditentry_organization_id_number",
+				Unique:  true,
+				Columns: []*schema.Column{AuditEntriesColumns[2], AuditEntriesColumns[3]},
+			},
+			{
+				Name:    "auditentry_organization_id_action_number",
+				Unique:  false,
+				Columns: []*schema.Column{AuditEntriesColumns[2], AuditEntriesColumns[9], AuditEntriesColumns[3]},
+			},
+			{
+				Name:    "auditentry_organization_id_actor_name_number",
+				Unique:  false,
+				Columns: []*schema.Column{AuditEntriesColumns[2], AuditEntriesColumns[6], AuditEntriesColumns[3]},
+			},
+		},
+	}
+	// AuditHeadsColumns holds the columns for the "audit_heads" table.
+	AuditHeadsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "number", Type: field.TypeInt64, Default: 0},
+		{Name: "hash", Type: field.TypeBytes},
+	}
+	// AuditHeadsTable holds the schema information for the "audit_heads" table.
+	AuditHeadsTable = &schema.Table{
+		Name:       "audit_heads",
+		Columns:    AuditHeadsColumns,
+		PrimaryKey: []*schema.Column{AuditHeadsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "audithead_organization_id",
+				Unique:  true,
+				Columns: []*schema.Column{AuditHeadsColumns[2]},
+			},
+		},
+	}
 	// BootstrapTokensColumns holds the columns for the "bootstrap_tokens" table.
 	BootstrapTokensColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -318,7 +383,12 @@ var (
 		{Name: "uid", Type: field.TypeString, Default: ""},
 		{Name: "public_key", Type: field.TypeBytes, Nullable: true},
 		{Name: "enrolled_at", Type: field.TypeTime, Nullable: true},
+		{Name: "key_since", Type: field.TypeTime, Nullable: true},
+		{Name: "next_key", Type: field.TypeBytes, Nullable: true},
+		{Name: "rotation_asked", Type: field.TypeBool, Default: false},
 		{Name: "revoked", Type: field.TypeBool, Default: false},
+		{Name: "revoked_at", Type: field.TypeTime, Nullable: true},
+		{Name: "revoked_reason", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "nonce_mark", Type: field.TypeInt64, Default: 0},
 		{Name: "session_epoch", Type: field.TypeInt64, Default: 0},
 		{Name: "gateway", Type: field.TypeString, Default: ""},
@@ -330,6 +400,7 @@ var (
 		{Name: "kubernetes_version", Type: field.TypeString, Default: ""},
 		{Name: "runner_delivery", Type: field.TypeString, Default: ""},
 		{Name: "namespaces", Type: field.TypeJSON, Nullable: true},
+		{Name: "rules", Type: field.TypeJSON, Nullable: true},
 		{Name: "organization_id", Type: field.TypeUUID},
 	}
 	// ClustersTable holds the schema information for the "clusters" table.
@@ -340,7 +411,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "clusters_organizations_organization",
-				Columns:    []*schema.Column{ClustersColumns[19]},
+				Columns:    []*schema.Column{ClustersColumns[25]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -349,7 +420,7 @@ var (
 			{
 				Name:    "cluster_organization_id_name",
 				Unique:  true,
-				Columns: []*schema.Column{ClustersColumns[19], ClustersColumns[3]},
+				Columns: []*schema.Column{ClustersColumns[25], ClustersColumns[3]},
 			},
 		},
 	}
@@ -389,6 +460,11 @@ var (
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "name", Type: field.TypeString},
 		{Name: "namespace", Type: field.TypeString},
+		{Name: "labels", Type: field.TypeJSON, Nullable: true},
+		{Name: "description", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "tier", Type: field.TypeString, Default: ""},
+		{Name: "digest", Type: field.TypeString, Default: ""},
+		{Name: "source", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "cluster_id", Type: field.TypeUUID},
 		{Name: "team_id", Type: field.TypeUUID, Nullable: true},
@@ -401,19 +477,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "environments_organizations_organization",
-				Columns:    []*schema.Column{EnvironmentsColumns[5]},
+				Columns:    []*schema.Column{EnvironmentsColumns[10]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "environments_clusters_cluster",
-				Columns:    []*schema.Column{EnvironmentsColumns[6]},
+				Columns:    []*schema.Column{EnvironmentsColumns[11]},
 				RefColumns: []*schema.Column{ClustersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "environments_teams_team",
-				Columns:    []*schema.Column{EnvironmentsColumns[7]},
+				Columns:    []*schema.Column{EnvironmentsColumns[12]},
 				RefColumns: []*schema.Column{TeamsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -422,12 +498,12 @@ var (
 			{
 				Name:    "environment_organization_id_name",
 				Unique:  true,
-				Columns: []*schema.Column{EnvironmentsColumns[5], EnvironmentsColumns[3]},
+				Columns: []*schema.Column{EnvironmentsColumns[10], EnvironmentsColumns[3]},
 			},
 			{
 				Name:    "environment_cluster_id",
 				Unique:  false,
-				Columns: []*schema.Column{EnvironmentsColumns[6]},
+				Columns: []*schema.Column{EnvironmentsColumns[11]},
 			},
 		},
 	}
@@ -523,6 +599,9 @@ var (
 		{Name: "grade_reason", Type: field.TypeString, Size: 2147483647},
 		{Name: "exit_reason", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "blob", Type: field.TypeString},
+		{Name: "encoding", Type: field.TypeString, Default: ""},
+		{Name: "stored_size", Type: field.TypeInt64, Default: 0},
+		{Name: "stored_sha256", Type: field.TypeString, Default: ""},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "execution_id", Type: field.TypeUUID},
 		{Name: "attempt_id", Type: field.TypeUUID},
@@ -535,19 +614,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "files_organizations_organization",
-				Columns:    []*schema.Column{FilesColumns[15]},
+				Columns:    []*schema.Column{FilesColumns[18]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "files_executions_execution",
-				Columns:    []*schema.Column{FilesColumns[16]},
+				Columns:    []*schema.Column{FilesColumns[19]},
 				RefColumns: []*schema.Column{ExecutionsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "files_attempts_attempt",
-				Columns:    []*schema.Column{FilesColumns[17]},
+				Columns:    []*schema.Column{FilesColumns[20]},
 				RefColumns: []*schema.Column{AttemptsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -556,12 +635,12 @@ var (
 			{
 				Name:    "file_organization_id_attempt_id_kind_path_sha256",
 				Unique:  true,
-				Columns: []*schema.Column{FilesColumns[15], FilesColumns[17], FilesColumns[5], FilesColumns[6], FilesColumns[8]},
+				Columns: []*schema.Column{FilesColumns[18], FilesColumns[20], FilesColumns[5], FilesColumns[6], FilesColumns[8]},
 			},
 			{
 				Name:    "file_execution_id",
 				Unique:  false,
-				Columns: []*schema.Column{FilesColumns[16]},
+				Columns: []*schema.Column{FilesColumns[19]},
 			},
 		},
 	}
@@ -807,6 +886,7 @@ var (
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "name", Type: field.TypeString, Unique: true},
+		{Name: "state", Type: field.TypeString, Default: "active"},
 		{Name: "quota_runs", Type: field.TypeInt64, Default: 0},
 		{Name: "quota_queued", Type: field.TypeInt64, Default: 0},
 		{Name: "quota_log_bytes", Type: field.TypeInt64, Default: 0},
@@ -942,6 +1022,7 @@ var (
 		{Name: "version", Type: field.TypeString},
 		{Name: "commit", Type: field.TypeString, Default: ""},
 		{Name: "images", Type: field.TypeJSON, Nullable: true},
+		{Name: "targets", Type: field.TypeJSON, Nullable: true},
 		{Name: "actor", Type: field.TypeString},
 		{Name: "policy", Type: field.TypeJSON},
 		{Name: "policy_name", Type: field.TypeString},
@@ -967,13 +1048,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "releases_organizations_organization",
-				Columns:    []*schema.Column{ReleasesColumns[21]},
+				Columns:    []*schema.Column{ReleasesColumns[22]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "releases_teams_team",
-				Columns:    []*schema.Column{ReleasesColumns[22]},
+				Columns:    []*schema.Column{ReleasesColumns[23]},
 				RefColumns: []*schema.Column{TeamsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -982,17 +1063,17 @@ var (
 			{
 				Name:    "release_organization_id_application_version",
 				Unique:  true,
-				Columns: []*schema.Column{ReleasesColumns[21], ReleasesColumns[3], ReleasesColumns[4]},
+				Columns: []*schema.Column{ReleasesColumns[22], ReleasesColumns[3], ReleasesColumns[4]},
 			},
 			{
 				Name:    "release_organization_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{ReleasesColumns[21], ReleasesColumns[0]},
+				Columns: []*schema.Column{ReleasesColumns[22], ReleasesColumns[0]},
 			},
 			{
 				Name:    "release_stale_at",
 				Unique:  false,
-				Columns: []*schema.Column{ReleasesColumns[19]},
+				Columns: []*schema.Column{ReleasesColumns[20]},
 			},
 		},
 	}
@@ -1242,6 +1323,7 @@ var (
 		{Name: "execute", Type: field.TypeJSON, Nullable: true},
 		{Name: "allowed", Type: field.TypeBool, Default: false},
 		{Name: "reports_bad", Type: field.TypeInt64, Default: 0},
+		{Name: "usage", Type: field.TypeJSON, Nullable: true},
 		{Name: "exit_result_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "attempt_id", Type: field.TypeUUID},
@@ -1254,13 +1336,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "steps_organizations_organization",
-				Columns:    []*schema.Column{StepsColumns[15]},
+				Columns:    []*schema.Column{StepsColumns[16]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "steps_attempts_attempt",
-				Columns:    []*schema.Column{StepsColumns[16]},
+				Columns:    []*schema.Column{StepsColumns[17]},
 				RefColumns: []*schema.Column{AttemptsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -1269,12 +1351,12 @@ var (
 			{
 				Name:    "step_organization_id_attempt_id_index",
 				Unique:  true,
-				Columns: []*schema.Column{StepsColumns[15], StepsColumns[16], StepsColumns[8]},
+				Columns: []*schema.Column{StepsColumns[16], StepsColumns[17], StepsColumns[8]},
 			},
 			{
 				Name:    "step_attempt_id",
 				Unique:  false,
-				Columns: []*schema.Column{StepsColumns[16]},
+				Columns: []*schema.Column{StepsColumns[17]},
 			},
 		},
 	}
@@ -1542,6 +1624,14 @@ var (
 					Where: "outcome IN ('failed', 'errored', 'timed_out') OR earlier IS NOT NULL",
 				},
 			},
+			{
+				Name:    "testresult_organization_id_fingerprint_id",
+				Unique:  false,
+				Columns: []*schema.Column{TestResultsColumns[18], TestResultsColumns[11], TestResultsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "fingerprint <> ''",
+				},
+			},
 		},
 	}
 	// TestStripsColumns holds the columns for the "test_strips" table.
@@ -1713,6 +1803,8 @@ var (
 		APITokensTable,
 		AgentCommandsTable,
 		AttemptsTable,
+		AuditEntriesTable,
+		AuditHeadsTable,
 		BootstrapTokensTable,
 		CallsTable,
 		ClustersTable,

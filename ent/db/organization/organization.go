@@ -19,6 +19,8 @@ const (
 	FieldCreatedAt = "created_at"
 	// FieldName holds the string denoting the name field in the database.
 	FieldName = "name"
+	// FieldState holds the string denoting the state field in the database.
+	FieldState = "state"
 	// FieldQuotaRuns holds the string denoting the quota_runs field in the database.
 	FieldQuotaRuns = "quota_runs"
 	// FieldQuotaQueued holds the string denoting the quota_queued field in the database.
@@ -38,6 +40,7 @@ var Columns = []string{
 	FieldID,
 	FieldCreatedAt,
 	FieldName,
+	FieldState,
 	FieldQuotaRuns,
 	FieldQuotaQueued,
 	FieldQuotaLogBytes,
@@ -67,6 +70,8 @@ var (
 	DefaultCreatedAt func() time.Time
 	// NameValidator is a validator for the "name" field. It is called by the builders before save.
 	NameValidator func(string) error
+	// DefaultState holds the default value on creation for the "state" field.
+	DefaultState string
 	// DefaultQuotaRuns holds the default value on creation for the "quota_runs" field.
 	DefaultQuotaRuns int64
 	// DefaultQuotaQueued holds the default value on creation for the "quota_queued" field.
@@ -97,6 +102,11 @@ func ByCreatedAt(opts ...sql.OrderTermOption) OrderOption {
 // ByName orders the results by the name field.
 func ByName(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldName, opts...).ToFunc()
+}
+
+// ByState orders the results by the state field.
+func ByState(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldState, opts...).ToFunc()
 }
 
 // ByQuotaRuns orders the results by the quota_runs field.

@@ -15,6 +15,12 @@ type AgentCommand func(*sql.Selector)
 // Attempt is the predicate function for attempt builders.
 type Attempt func(*sql.Selector)
 
+// AuditEntry is the predicate function for auditentry builders.
+type AuditEntry func(*sql.Selector)
+
+// AuditHead is the predicate function for audithead builders.
+type AuditHead func(*sql.Selector)
+
 // BootstrapToken is the predicate function for bootstraptoken builders.
 type BootstrapToken func(*sql.Selector)
 

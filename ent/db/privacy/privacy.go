@@ -183,6 +183,54 @@ func (f AttemptMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.AttemptMutation", m)
 }
 
+// The AuditEntryQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type AuditEntryQueryRuleFunc func(context.Context, *db.AuditEntryQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f AuditEntryQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.AuditEntryQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.AuditEntryQuery", q)
+}
+
+// The AuditEntryMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type AuditEntryMutationRuleFunc func(context.Context, *db.AuditEntryMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f AuditEntryMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.AuditEntryMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.AuditEntryMutation", m)
+}
+
+// The AuditHeadQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type AuditHeadQueryRuleFunc func(context.Context, *db.AuditHeadQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f AuditHeadQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.AuditHeadQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.AuditHeadQuery", q)
+}
+
+// The AuditHeadMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type AuditHeadMutationRuleFunc func(context.Context, *db.AuditHeadMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f AuditHeadMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.AuditHeadMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.AuditHeadMutation", m)
+}
+
 // The BootstrapTokenQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type BootstrapTokenQueryRuleFunc func(context.Context, *db.BootstrapTokenQuery) error
@@ -1016,6 +1064,10 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.AttemptQuery:
 		return q.Filter(), nil
+	case *db.AuditEntryQuery:
+		return q.Filter(), nil
+	case *db.AuditHeadQuery:
+		return q.Filter(), nil
 	case *db.BootstrapTokenQuery:
 		return q.Filter(), nil
 	case *db.CallQuery:
@@ -1094,6 +1146,10 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 	case *db.AgentCommandMutation:
 		return m.Filter(), nil
 	case *db.AttemptMutation:
+		return m.Filter(), nil
+	case *db.AuditEntryMutation:
+		return m.Filter(), nil
+	case *db.AuditHeadMutation:
 		return m.Filter(), nil
 	case *db.BootstrapTokenMutation:
 		return m.Filter(), nil

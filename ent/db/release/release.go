@@ -32,6 +32,8 @@ const (
 	FieldCommit = "commit"
 	// FieldImages holds the string denoting the images field in the database.
 	FieldImages = "images"
+	// FieldTargets holds the string denoting the targets field in the database.
+	FieldTargets = "targets"
 	// FieldActor holds the string denoting the actor field in the database.
 	FieldActor = "actor"
 	// FieldPolicy holds the string denoting the policy field in the database.
@@ -93,6 +95,7 @@ var Columns = []string{
 	FieldVersion,
 	FieldCommit,
 	FieldImages,
+	FieldTargets,
 	FieldActor,
 	FieldPolicy,
 	FieldPolicyName,

@@ -471,6 +471,16 @@ func ImagesNotNil() predicate.Release {
 	return predicate.Release(sql.FieldNotNull(FieldImages))
 }
 
+// TargetsIsNil applies the IsNil predicate on the "targets" field.
+func TargetsIsNil() predicate.Release {
+	return predicate.Release(sql.FieldIsNull(FieldTargets))
+}
+
+// TargetsNotNil applies the NotNil predicate on the "targets" field.
+func TargetsNotNil() predicate.Release {
+	return predicate.Release(sql.FieldNotNull(FieldTargets))
+}
+
 // ActorEQ applies the EQ predicate on the "actor" field.
 func ActorEQ(v string) predicate.Release {
 	return predicate.Release(sql.FieldEQ(FieldActor, v))

@@ -10,6 +10,8 @@ import (
 	"github.com/seatrial/seatrial/ent/db/agentcommand"
 	"github.com/seatrial/seatrial/ent/db/apitoken"
 	"github.com/seatrial/seatrial/ent/db/attempt"
+	"github.com/seatrial/seatrial/ent/db/auditentry"
+	"github.com/seatrial/seatrial/ent/db/audithead"
 	"github.com/seatrial/seatrial/ent/db/bootstraptoken"
 	"github.com/seatrial/seatrial/ent/db/call"
 	"github.com/seatrial/seatrial/ent/db/cluster"
@@ -205,6 +207,74 @@ func init() {
 	attemptDescID := attemptMixinFields0[0].Descriptor()
 	// attempt.DefaultID holds the default value on creation for the id field.
 	attempt.DefaultID = attemptDescID.Default.(func() uuid.UUID)
+	auditentryMixin := schema.AuditEntry{}.Mixin()
+	auditentry.Policy = privacy.NewPolicies(auditentryMixin[0], schema.AuditEntry{})
+	auditentry.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := auditentry.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	auditentryMixinFields0 := auditentryMixin[0].Fields()
+	_ = auditentryMixinFields0
+	auditentryFields := schema.AuditEntry{}.Fields()
+	_ = auditentryFields
+	// auditentryDescCreatedAt is the schema descriptor for created_at field.
+	auditentryDescCreatedAt := auditentryMixinFields0[1].Descriptor()
+	// auditentry.DefaultCreatedAt holds the default value on creation for the created_at field.
+	auditentry.DefaultCreatedAt = auditentryDescCreatedAt.Default.(func() time.Time)
+	// auditentryDescActorPerson is the schema descriptor for actor_person field.
+	auditentryDescActorPerson := auditentryFields[4].Descriptor()
+	// auditentry.DefaultActorPerson holds the default value on creation for the actor_person field.
+	auditentry.DefaultActorPerson = auditentryDescActorPerson.Default.(string)
+	// auditentryDescObjectKind is the schema descriptor for object_kind field.
+	auditentryDescObjectKind := auditentryFields[7].Descriptor()
+	// auditentry.DefaultObjectKind holds the default value on creation for the object_kind field.
+	auditentry.DefaultObjectKind = auditentryDescObjectKind.Default.(string)
+	// auditentryDescObjectID is the schema descriptor for object_id field.
+	auditentryDescObjectID := auditentryFields[8].Descriptor()
+	// auditentry.DefaultObjectID holds the default value on creation for the object_id field.
+	auditentry.DefaultObjectID = auditentryDescObjectID.Default.(string)
+	// auditentryDescObjectName is the schema descriptor for object_name field.
+	auditentryDescObjectName := auditentryFields[9].Descriptor()
+	// auditentry.DefaultObjectName holds the default value on creation for the object_name field.
+	auditentry.DefaultObjectName = auditentryDescObjectName.Default.(string)
+	// auditentryDescAddress is the schema descriptor for address field.
+	auditentryDescAddress := auditentryFields[10].Descriptor()
+	// auditentry.DefaultAddress holds the default value on creation for the address field.
+	auditentry.DefaultAddress = auditentryDescAddress.Default.(string)
+	// auditentryDescID is the schema descriptor for id field.
+	auditentryDescID := auditentryMixinFields0[0].Descriptor()
+	// auditentry.DefaultID holds the default value on creation for the id field.
+	auditentry.DefaultID = auditentryDescID.Default.(func() uuid.UUID)
+	auditheadMixin := schema.AuditHead{}.Mixin()
+	audithead.Policy = privacy.NewPolicies(auditheadMixin[0], schema.AuditHead{})
+	audithead.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := audithead.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	auditheadMixinFields0 := auditheadMixin[0].Fields()
+	_ = auditheadMixinFields0
+	auditheadFields := schema.AuditHead{}.Fields()
+	_ = auditheadFields
+	// auditheadDescCreatedAt is the schema descriptor for created_at field.
+	auditheadDescCreatedAt := auditheadMixinFields0[1].Descriptor()
+	// audithead.DefaultCreatedAt holds the default value on creation for the created_at field.
+	audithead.DefaultCreatedAt = auditheadDescCreatedAt.Default.(func() time.Time)
+	// auditheadDescNumber is the schema descriptor for number field.
+	auditheadDescNumber := auditheadFields[0].Descriptor()
+	// audithead.DefaultNumber holds the default value on creation for the number field.
+	audithead.DefaultNumber = auditheadDescNumber.Default.(int64)
+	// auditheadDescID is the schema descriptor for id field.
+	auditheadDescID := auditheadMixinFields0[0].Descriptor()
+	// audithead.DefaultID holds the default value on creation for the id field.
+	audithead.DefaultID = auditheadDescID.Default.(func() uuid.UUID)
 	bootstraptokenMixin := schema.BootstrapToken{}.Mixin()
 	bootstraptoken.Policy = privacy.NewPolicies(bootstraptokenMixin[0], schema.BootstrapToken{})
 	bootstraptoken.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -301,36 +371,44 @@ func init() {
 	clusterDescUID := clusterFields[1].Descriptor()
 	// cluster.DefaultUID holds the default value on creation for the uid field.
 	cluster.DefaultUID = clusterDescUID.Default.(string)
+	// clusterDescRotationAsked is the schema descriptor for rotation_asked field.
+	clusterDescRotationAsked := clusterFields[6].Descriptor()
+	// cluster.DefaultRotationAsked holds the default value on creation for the rotation_asked field.
+	cluster.DefaultRotationAsked = clusterDescRotationAsked.Default.(bool)
 	// clusterDescRevoked is the schema descriptor for revoked field.
-	clusterDescRevoked := clusterFields[4].Descriptor()
+	clusterDescRevoked := clusterFields[7].Descriptor()
 	// cluster.DefaultRevoked holds the default value on creation for the revoked field.
 	cluster.DefaultRevoked = clusterDescRevoked.Default.(bool)
+	// clusterDescRevokedReason is the schema descriptor for revoked_reason field.
+	clusterDescRevokedReason := clusterFields[9].Descriptor()
+	// cluster.DefaultRevokedReason holds the default value on creation for the revoked_reason field.
+	cluster.DefaultRevokedReason = clusterDescRevokedReason.Default.(string)
 	// clusterDescNonceMark is the schema descriptor for nonce_mark field.
-	clusterDescNonceMark := clusterFields[5].Descriptor()
+	clusterDescNonceMark := clusterFields[10].Descriptor()
 	// cluster.DefaultNonceMark holds the default value on creation for the nonce_mark field.
 	cluster.DefaultNonceMark = clusterDescNonceMark.Default.(int64)
 	// clusterDescSessionEpoch is the schema descriptor for session_epoch field.
-	clusterDescSessionEpoch := clusterFields[6].Descriptor()
+	clusterDescSessionEpoch := clusterFields[11].Descriptor()
 	// cluster.DefaultSessionEpoch holds the default value on creation for the session_epoch field.
 	cluster.DefaultSessionEpoch = clusterDescSessionEpoch.Default.(int64)
 	// clusterDescGateway is the schema descriptor for gateway field.
-	clusterDescGateway := clusterFields[7].Descriptor()
+	clusterDescGateway := clusterFields[12].Descriptor()
 	// cluster.DefaultGateway holds the default value on creation for the gateway field.
 	cluster.DefaultGateway = clusterDescGateway.Default.(string)
 	// clusterDescConnected is the schema descriptor for connected field.
-	clusterDescConnected := clusterFields[8].Descriptor()
+	clusterDescConnected := clusterFields[13].Descriptor()
 	// cluster.DefaultConnected holds the default value on creation for the connected field.
 	cluster.DefaultConnected = clusterDescConnected.Default.(bool)
 	// clusterDescAgentVersion is the schema descriptor for agent_version field.
-	clusterDescAgentVersion := clusterFields[12].Descriptor()
+	clusterDescAgentVersion := clusterFields[17].Descriptor()
 	// cluster.DefaultAgentVersion holds the default value on creation for the agent_version field.
 	cluster.DefaultAgentVersion = clusterDescAgentVersion.Default.(string)
 	// clusterDescKubernetesVersion is the schema descriptor for kubernetes_version field.
-	clusterDescKubernetesVersion := clusterFields[13].Descriptor()
+	clusterDescKubernetesVersion := clusterFields[18].Descriptor()
 	// cluster.DefaultKubernetesVersion holds the default value on creation for the kubernetes_version field.
 	cluster.DefaultKubernetesVersion = clusterDescKubernetesVersion.Default.(string)
 	// clusterDescRunnerDelivery is the schema descriptor for runner_delivery field.
-	clusterDescRunnerDelivery := clusterFields[14].Descriptor()
+	clusterDescRunnerDelivery := clusterFields[19].Descriptor()
 	// cluster.DefaultRunnerDelivery holds the default value on creation for the runner_delivery field.
 	cluster.DefaultRunnerDelivery = clusterDescRunnerDelivery.Default.(string)
 	// clusterDescID is the schema descriptor for id field.
@@ -401,6 +479,22 @@ func init() {
 	environmentDescNamespace := environmentFields[2].Descriptor()
 	// environment.NamespaceValidator is a validator for the "namespace" field. It is called by the builders before save.
 	environment.NamespaceValidator = environmentDescNamespace.Validators[0].(func(string) error)
+	// environmentDescDescription is the schema descriptor for description field.
+	environmentDescDescription := environmentFields[5].Descriptor()
+	// environment.DefaultDescription holds the default value on creation for the description field.
+	environment.DefaultDescription = environmentDescDescription.Default.(string)
+	// environmentDescTier is the schema descriptor for tier field.
+	environmentDescTier := environmentFields[6].Descriptor()
+	// environment.DefaultTier holds the default value on creation for the tier field.
+	environment.DefaultTier = environmentDescTier.Default.(string)
+	// environmentDescDigest is the schema descriptor for digest field.
+	environmentDescDigest := environmentFields[7].Descriptor()
+	// environment.DefaultDigest holds the default value on creation for the digest field.
+	environment.DefaultDigest = environmentDescDigest.Default.(string)
+	// environmentDescSource is the schema descriptor for source field.
+	environmentDescSource := environmentFields[8].Descriptor()
+	// environment.DefaultSource holds the default value on creation for the source field.
+	environment.DefaultSource = environmentDescSource.Default.(string)
 	// environmentDescID is the schema descriptor for id field.
 	environmentDescID := environmentMixinFields0[0].Descriptor()
 	// environment.DefaultID holds the default value on creation for the id field.
@@ -505,6 +599,18 @@ func init() {
 	fileDescExitReason := fileFields[12].Descriptor()
 	// file.DefaultExitReason holds the default value on creation for the exit_reason field.
 	file.DefaultExitReason = fileDescExitReason.Default.(string)
+	// fileDescEncoding is the schema descriptor for encoding field.
+	fileDescEncoding := fileFields[14].Descriptor()
+	// file.DefaultEncoding holds the default value on creation for the encoding field.
+	file.DefaultEncoding = fileDescEncoding.Default.(string)
+	// fileDescStoredSize is the schema descriptor for stored_size field.
+	fileDescStoredSize := fileFields[15].Descriptor()
+	// file.DefaultStoredSize holds the default value on creation for the stored_size field.
+	file.DefaultStoredSize = fileDescStoredSize.Default.(int64)
+	// fileDescStoredSha256 is the schema descriptor for stored_sha256 field.
+	fileDescStoredSha256 := fileFields[16].Descriptor()
+	// file.DefaultStoredSha256 holds the default value on creation for the stored_sha256 field.
+	file.DefaultStoredSha256 = fileDescStoredSha256.Default.(string)
 	// fileDescID is the schema descriptor for id field.
 	fileDescID := fileMixinFields0[0].Descriptor()
 	// file.DefaultID holds the default value on creation for the id field.
@@ -727,24 +833,28 @@ func init() {
 	organizationDescName := organizationFields[0].Descriptor()
 	// organization.NameValidator is a validator for the "name" field. It is called by the builders before save.
 	organization.NameValidator = organizationDescName.Validators[0].(func(string) error)
+	// organizationDescState is the schema descriptor for state field.
+	organizationDescState := organizationFields[1].Descriptor()
+	// organization.DefaultState holds the default value on creation for the state field.
+	organization.DefaultState = organizationDescState.Default.(string)
 	// organizationDescQuotaRuns is the schema descriptor for quota_runs field.
-	organizationDescQuotaRuns := organizationFields[1].Descriptor()
+	organizationDescQuotaRuns := organizationFields[2].Descriptor()
 	// organization.DefaultQuotaRuns holds the default value on creation for the quota_runs field.
 	organization.DefaultQuotaRuns = organizationDescQuotaRuns.Default.(int64)
 	// organizationDescQuotaQueued is the schema descriptor for quota_queued field.
-	organizationDescQuotaQueued := organizationFields[2].Descriptor()
+	organizationDescQuotaQueued := organizationFields[3].Descriptor()
 	// organization.DefaultQuotaQueued holds the default value on creation for the quota_queued field.
 	organization.DefaultQuotaQueued = organizationDescQuotaQueued.Default.(int64)
 	// organizationDescQuotaLogBytes is the schema descriptor for quota_log_bytes field.
-	organizationDescQuotaLogBytes := organizationFields[3].Descriptor()
+	organizationDescQuotaLogBytes := organizationFields[4].Descriptor()
 	// organization.DefaultQuotaLogBytes holds the default value on creation for the quota_log_bytes field.
 	organization.DefaultQuotaLogBytes = organizationDescQuotaLogBytes.Default.(int64)
 	// organizationDescQuotaClusters is the schema descriptor for quota_clusters field.
-	organizationDescQuotaClusters := organizationFields[4].Descriptor()
+	organizationDescQuotaClusters := organizationFields[5].Descriptor()
 	// organization.DefaultQuotaClusters holds the default value on creation for the quota_clusters field.
 	organization.DefaultQuotaClusters = organizationDescQuotaClusters.Default.(int64)
 	// organizationDescQuotaCalls is the schema descriptor for quota_calls field.
-	organizationDescQuotaCalls := organizationFields[5].Descriptor()
+	organizationDescQuotaCalls := organizationFields[6].Descriptor()
 	// organization.DefaultQuotaCalls holds the default value on creation for the quota_calls field.
 	organization.DefaultQuotaCalls = organizationDescQuotaCalls.Default.(int64)
 	// organizationDescID is the schema descriptor for id field.
@@ -896,23 +1006,23 @@ func init() {
 	// release.DefaultCommit holds the default value on creation for the commit field.
 	release.DefaultCommit = releaseDescCommit.Default.(string)
 	// releaseDescState is the schema descriptor for state field.
-	releaseDescState := releaseFields[11].Descriptor()
+	releaseDescState := releaseFields[12].Descriptor()
 	// release.DefaultState holds the default value on creation for the state field.
 	release.DefaultState = releaseDescState.Default.(string)
 	// releaseDescChanges is the schema descriptor for changes field.
-	releaseDescChanges := releaseFields[12].Descriptor()
+	releaseDescChanges := releaseFields[13].Descriptor()
 	// release.DefaultChanges holds the default value on creation for the changes field.
 	release.DefaultChanges = releaseDescChanges.Default.(int)
 	// releaseDescArrivals is the schema descriptor for arrivals field.
-	releaseDescArrivals := releaseFields[15].Descriptor()
+	releaseDescArrivals := releaseFields[16].Descriptor()
 	// release.DefaultArrivals holds the default value on creation for the arrivals field.
 	release.DefaultArrivals = releaseDescArrivals.Default.(int)
 	// releaseDescJudged is the schema descriptor for judged field.
-	releaseDescJudged := releaseFields[16].Descriptor()
+	releaseDescJudged := releaseFields[17].Descriptor()
 	// release.DefaultJudged holds the default value on creation for the judged field.
 	release.DefaultJudged = releaseDescJudged.Default.(int)
 	// releaseDescCause is the schema descriptor for cause field.
-	releaseDescCause := releaseFields[18].Descriptor()
+	releaseDescCause := releaseFields[19].Descriptor()
 	// release.DefaultCause holds the default value on creation for the cause field.
 	release.DefaultCause = releaseDescCause.Default.(string)
 	// releaseDescID is the schema descriptor for id field.

@@ -46,6 +46,8 @@ const (
 	FieldAllowed = "allowed"
 	// FieldReportsBad holds the string denoting the reports_bad field in the database.
 	FieldReportsBad = "reports_bad"
+	// FieldUsage holds the string denoting the usage field in the database.
+	FieldUsage = "usage"
 	// FieldExitResultID holds the string denoting the exit_result_id field in the database.
 	FieldExitResultID = "exit_result_id"
 	// EdgeOrganization holds the string denoting the organization edge name in mutations.
@@ -88,6 +90,7 @@ var Columns = []string{
 	FieldExecute,
 	FieldAllowed,
 	FieldReportsBad,
+	FieldUsage,
 	FieldExitResultID,
 }
 

@@ -761,6 +761,16 @@ func ReportsBadLTE(v int64) predicate.Step {
 	return predicate.Step(sql.FieldLTE(FieldReportsBad, v))
 }
 
+// UsageIsNil applies the IsNil predicate on the "usage" field.
+func UsageIsNil() predicate.Step {
+	return predicate.Step(sql.FieldIsNull(FieldUsage))
+}
+
+// UsageNotNil applies the NotNil predicate on the "usage" field.
+func UsageNotNil() predicate.Step {
+	return predicate.Step(sql.FieldNotNull(FieldUsage))
+}
+
 // ExitResultIDEQ applies the EQ predicate on the "exit_result_id" field.
 func ExitResultIDEQ(v uuid.UUID) predicate.Step {
 	return predicate.Step(sql.FieldEQ(FieldExitResultID, v))

@@ -33,8 +33,8 @@ func (a *app) apply() *cobra.Command {
 	var team string
 	var dry bool
 	c := &cobra.Command{
-		Use: "apply -f FILE|DIR|-", Short: "Store workflows, templates and readiness policies in the catalog", Args: cobra.NoArgs,
-		Long: "Store workflows, templates and readiness policies in the catalog. Templates are stored before what uses them, in whatever order they are given.\n" +
+		Use: "apply -f FILE|DIR|-", Short: "Store workflows, templates, readiness policies and environments", Args: cobra.NoArgs,
+		Long: "Store workflows, templates, readiness policies and environments. Templates are stored before what uses them, in whatever order they are given.\n" +
 			"A template that would break a workflow which uses it is refused, unless that workflow changes in the same command.",
 	}
 	c.Flags().StringSliceVarP(&files, "file", "f", nil, "file, folder, or - for standard input; several are allowed")
@@ -137,6 +137,9 @@ func (a *app) applied(m *apiv1.ApplyWorkflowResponse) error {
 		what, name, revision = "policy", p.GetName(), p.GetRevision()
 	}
 	word := strings.ToLower(strings.TrimPrefix(m.GetOutcome().String(), "APPLY_OUTCOME_"))
+	if e := m.GetEnvironment(); e != nil {
+		return a.print("environment %s %s (%s on %s)", render.Line(e.GetName()), word, render.Line(e.GetNamespace()), render.Line(e.GetCluster()))
+	}
 	return a.print("%s %s %s (revision %d)", what, render.Line(name), word, revision)
 }
 

@@ -2,6 +2,7 @@ package cmd_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,6 +21,9 @@ func TestGet(t *testing.T) {
 		"get-execution": {"get", "execution", "ex-1"}, "get-tests": {"get", "tests", "ex-1"}, "get-files": {"get", "files", "ex-1"},
 		"get-clusters": {"get", "clusters"}, "get-environments": {"get", "environments"}, "get-clusters-json": {"get", "clusters", "-o", "json"},
 		"get-workflows-yaml": {"get", "wf", "-o", "yaml"}, "cluster-list": {"cluster", "list"}, "logs": {"logs", "ex-1"},
+		"get-metrics": {"get", "metrics", "ex-1"}, "get-metrics-attempt": {"get", "metrics", "ex-1", "--attempt", "1"},
+		"get-metrics-none": {"get", "metrics", "ex-1", "--attempt", "9"}, "get-metrics-csv": {"get", "metrics", "ex-1", "-o", "csv"}, "get-tests-csv": {"get", "tests", "ex-1", "-o", "csv"},
+		"get-execution-csv": {"get", "execution", "ex-1", "-o", "csv"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -101,6 +105,21 @@ func TestClusterEnroll(t *testing.T) {
 	golden(t, "cluster-enroll", s.run(t, "cluster", "enroll", "eu-1", "--namespace", "tests", "--environment", "prod"))
 	if asked.GetName() != "eu-1" || asked.GetNamespace() != "tests" || asked.GetEnvironment() != "prod" {
 		t.Errorf("asked for %v", asked)
+	}
+}
+
+func TestClusterRevokeAndRotate(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	golden(t, "cluster-revoke", s.run(t, "cluster", "revoke", "eu-1", "--reason", "laptop stolen"))
+	golden(t, "cluster-show", s.run(t, "cluster", "show", "eu-1"))
+	golden(t, "cluster-show-revoked", s.run(t, "cluster", "show", "old"))
+	if got := s.run(t, "cluster", "show", "none"); got.code == 0 || !strings.Contains(got.err, "cluster list") {
+		t.Errorf("a cluster that is none: %+v", got)
+	}
+	golden(t, "cluster-rotate-key", s.run(t, "cluster", "rotate-key", "eu-1"))
+	if want := []string{"revoke eu-1: laptop stolen", "rotate eu-1"}; !slices.Equal(s.plane.asked, want) {
+		t.Errorf("asked for %q", s.plane.asked)
 	}
 }
 

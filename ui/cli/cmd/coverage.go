@@ -18,7 +18,7 @@ func (a *app) coverage() *cobra.Command {
 		Use: "coverage", Short: "Show where the catalog has not been run, or not of late, or never well", Args: cobra.NoArgs,
 		Long: "Show what ran last of every workflow in every environment. Gaps are where a workflow never ran, where its last result is too old, and where it " +
 			"failed and never passed; where a workflow says that it runs elsewhere is none, unless a readiness policy requires it. " +
-			"With --check the exit code is 5 when a policy requires a gap to be filled.",
+			"With --check the exit code is 5 when a policy requires a gap to be filled, or nobody knows what it requires.",
 	}
 	c.Flags().Int32Var(&req.StaleDays, "days", 0, "after how many days a result is too old, at most 90 (default 14)")
 	c.Flags().BoolVar(&all, "all", false, "list what is covered as well")
@@ -38,12 +38,23 @@ func (a *app) coverage() *cobra.Command {
 		} else {
 			err = a.showCoverage(res, all)
 		}
-		if err == nil && check && res.GetRequiredGaps() > 0 {
-			return coded(exitcode.Missing, fmt.Errorf("%s required by a policy", gaps(res.GetRequiredGaps())))
+		if err == nil && check {
+			err = uncovered(res)
 		}
 		return err
 	}
 	return c
+}
+
+// uncovered is nil when all that policies require is covered. What nobody knows is not.
+func uncovered(res *apiv1.GetCoverageResponse) error {
+	if n := res.GetRequiredGaps(); n > 0 {
+		return coded(exitcode.Missing, fmt.Errorf("%s required by a policy", gaps(n)))
+	}
+	if names := res.GetUnresolvedPolicies(); len(names) > 0 {
+		return coded(exitcode.Missing, fmt.Errorf("nobody knows what is required by: %s", render.Line(strings.Join(names, ", "))))
+	}
+	return nil
 }
 
 func (a *app) showCoverage(res *apiv1.GetCoverageResponse, all bool) error {
@@ -66,6 +77,8 @@ func (a *app) showCoverage(res *apiv1.GetCoverageResponse, all bool) error {
 	switch {
 	case len(rows) == 0 && res.GetGaps() == 0 && len(res.GetEnvironments()) == 0:
 		a.say("There is no environment yet. Enroll a cluster: seatrial cluster enroll NAME.")
+	case len(rows) == 0 && len(res.GetUnresolvedPolicies()) > 0:
+		a.say("Nothing is known to be lacking.")
 	case len(rows) == 0:
 		a.say("Nothing is lacking: every workflow has a result of the last %d days wherever it runs.", res.GetStaleDays())
 	default:

@@ -82,7 +82,7 @@ func (a *app) failureOf(c *cobra.Command, cl clients, fingerprint string, days i
 	for _, m := range res.GetMessages() {
 		fmt.Fprintf(&b, "  %s\n", render.Line(m))
 	}
-	fmt.Fprintf(&b, "  %d failures of %d tests in %d executions, from %s to %s, by the last %d days\n  in %s; of %s\n\n", f.GetFailures(), f.GetTests(), f.GetExecutions(),
+	fmt.Fprintf(&b, "  %d failures of %d tests in %d executions, from %s to %s, in the last %d days\n  in %s; of %s\n\n", f.GetFailures(), f.GetTests(), f.GetExecutions(),
 		render.Time(f.GetFirstSeen()), render.Time(f.GetLastSeen()), res.GetDays(), listed(res.GetEnvironments()), listed(res.GetWorkflows()))
 	var rows [][]string
 	for _, t := range res.GetTests() {

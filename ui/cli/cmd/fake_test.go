@@ -33,6 +33,7 @@ type plane struct {
 	apiv1connect.UnimplementedIdentityServiceHandler
 
 	applied  func(*apiv1.ApplyWorkflowRequest) (*apiv1.ApplyWorkflowResponse, error)
+	asked    []string // of clusters
 	enrolled func(*apiv1.EnrollClusterRequest) (*apiv1.EnrollClusterResponse, error)
 	who      error
 	code     string // of a second factor
@@ -74,11 +75,22 @@ func (p *plane) EnrollCluster(_ context.Context, r *apiv1.EnrollClusterRequest) 
 	return p.enrolled(r)
 }
 
+func (p *plane) RevokeCluster(_ context.Context, r *apiv1.RevokeClusterRequest) (*apiv1.RevokeClusterResponse, error) {
+	p.asked = append(p.asked, "revoke "+r.GetName()+": "+r.GetReason())
+	return &apiv1.RevokeClusterResponse{Cluster: &apiv1.Cluster{Name: r.GetName(), RevokedAt: instant(0), RevokedReason: r.GetReason()}}, nil
+}
+
+func (p *plane) RotateClusterKey(_ context.Context, r *apiv1.RotateClusterKeyRequest) (*apiv1.RotateClusterKeyResponse, error) {
+	p.asked = append(p.asked, "rotate "+r.GetName())
+	return &apiv1.RotateClusterKeyResponse{Cluster: &apiv1.Cluster{Name: r.GetName(), RotationAsked: true}}, nil
+}
+
 func (p *plane) ListClusters(context.Context, *apiv1.ListClustersRequest) (*apiv1.ListClustersResponse, error) {
 	return &apiv1.ListClustersResponse{Clusters: []*apiv1.Cluster{
 		{Name: "eu-1", Enrolled: true, Connected: true, LastSeenAt: instant(5), KubernetesVersion: "v1.34.1", AgentVersion: "0.1.0", Namespaces: []string{"a", "b"}},
 		{Name: "us-2", Enrolled: true},
 		{Name: "lab"},
+		{Name: "old", Enrolled: true, RevokedAt: instant(0), RevokedReason: "stolen", Rules: []string{"image: registry.example/qa/*", "secret: none"}},
 	}}, nil
 }
 
@@ -131,13 +143,14 @@ type shell struct {
 
 	releases *releases
 	insights *insights
+	audits   *audits
 	runner   []string // of local runs
 	steps    []string // variables of their steps
 }
 
 func setup(t *testing.T) *shell {
 	t.Helper()
-	s := &shell{plane: &plane{}, runs: newRuns(), releases: &releases{}, insights: &insights{}}
+	s := &shell{plane: &plane{}, runs: newRuns(), releases: &releases{}, insights: &insights{}, audits: newAudits(5)}
 	mux := http.NewServeMux()
 	mux.Handle(apiv1connect.NewWorkflowServiceHandler(s.plane))
 	mux.Handle(apiv1connect.NewClusterServiceHandler(s.plane))
@@ -146,7 +159,10 @@ func setup(t *testing.T) *shell {
 	mux.Handle(apiv1connect.NewReleaseServiceHandler(s.releases))
 	mux.Handle(apiv1connect.NewInsightServiceHandler(s.insights))
 	mux.Handle(apiv1connect.NewPeopleServiceHandler(folk{}))
+	mux.Handle(apiv1connect.NewAuditServiceHandler(s.audits))
 	mux.HandleFunc("GET "+key.Path, s.releases.served)
+	mux.HandleFunc("GET /files/{id}", s.runs.served)
+	mux.HandleFunc("GET /archives/{id}", s.runs.served)
 	s.server = httptest.NewServer(mux)
 	t.Cleanup(s.server.Close)
 	s.env = map[string]string{"SEATRIAL_SERVER": s.server.URL, "SEATRIAL_TOKEN": "secret", "XDG_CONFIG_HOME": t.TempDir()}

@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) get() *cobra.Command {
-	c := &cobra.Command{Use: "get", Short: "Show workflows, templates, policies, executions, tests, files, clusters, environments, usage"}
+	c := &cobra.Command{Use: "get", Short: "Show workflows, templates, policies, executions, tests, files, metrics, clusters, environments, usage"}
 	c.AddCommand(
 		a.getter("workflows", []string{"wf"}, 0, a.getWorkflows),
 		a.getter("workflow NAME", nil, 1, a.getWorkflow),
@@ -25,6 +25,7 @@ func (a *app) get() *cobra.Command {
 		a.getter("execution ID", nil, 1, a.getExecution),
 		a.getter("tests EXECUTION", []string{"test", "results"}, 1, a.getTests),
 		a.getter("files EXECUTION", []string{"file", "artifacts"}, 1, a.getFiles),
+		a.metricsGetter(),
 		a.getter("clusters", []string{"cluster"}, 0, a.getClusters),
 		a.getter("usage", []string{"quotas"}, 0, a.getUsage),
 		a.getter("environments", []string{"environment", "env"}, 0, a.getEnvironments),
@@ -38,6 +39,13 @@ type table struct {
 	header  []string
 	rows    [][]string
 	text    string // instead of a table
+	sheet   *sheet // instead of the table as CSV
+}
+
+// sheet is a table as a spreadsheet wants it: with numbers and not words for people.
+type sheet struct {
+	header []string
+	rows   [][]string
 }
 
 type fetch func(ctx context.Context, cl clients, arg string) (table, error)
@@ -53,6 +61,12 @@ func (a *app) getter(use string, aliases []string, args int, f fetch) *cobra.Com
 			return err
 		}
 		switch {
+		case a.format == render.CSV && t.sheet != nil:
+			return render.Sheet(a.Out, t.sheet.header, t.sheet.rows)
+		case a.format == render.CSV && t.text != "":
+			return fmt.Errorf("get %s has no rows: use table, json or yaml", c.Name())
+		case a.format == render.CSV:
+			return render.Sheet(a.Out, t.header, t.rows)
 		case a.format != render.Table:
 			return render.Message(a.Out, a.format, t.message)
 		case t.text != "":
@@ -185,6 +199,7 @@ func (a *app) getExecution(ctx context.Context, cl clients, id string) (table, e
 		if err := services(&b, r); err != nil {
 			return table{}, err
 		}
+		b.WriteString(usedBy(r))
 		if err := calls(&b, r); err != nil {
 			return table{}, err
 		}

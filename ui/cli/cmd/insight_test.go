@@ -20,7 +20,8 @@ import (
 type insights struct {
 	apiv1connect.UnimplementedInsightServiceHandler
 
-	quiet bool // nothing is different, has failed or is lacking
+	quiet      bool     // nothing is different, has failed or is lacking
+	unresolved []string // policies
 }
 
 func (i *insights) CompareExecutions(_ context.Context, r *apiv1.CompareExecutionsRequest) (*apiv1.CompareExecutionsResponse, error) {
@@ -88,6 +89,7 @@ func (i *insights) GetFailure(_ context.Context, r *apiv1.GetFailureRequest) (*a
 
 func (i *insights) GetCoverage(_ context.Context, r *apiv1.GetCoverageRequest) (*apiv1.GetCoverageResponse, error) {
 	out := &apiv1.GetCoverageResponse{Environments: []string{"eu", "us"}, StaleDays: 14, WindowDays: 90}
+	out.UnresolvedPolicies = i.unresolved
 	if i.quiet {
 		return out, nil
 	}
@@ -137,28 +139,30 @@ func (r *releases) DryRunPolicy(_ context.Context, q *apiv1.DryRunPolicyRequest)
 func TestInsights(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		args  []string
-		quiet bool
+		args       []string
+		quiet      bool
+		unresolved []string
 	}{
-		"compare":        {args: []string{"compare", "ex-1"}},
-		"compare-two":    {args: []string{"compare", "ex-1", "ex-0", "--environment", "eu"}, quiet: true},
-		"compare-json":   {args: []string{"compare", "ex-1", "-o", "json"}, quiet: true},
-		"compare-none":   {args: []string{"compare", "none"}},
-		"failures":       {args: []string{"failures", "--days", "7"}},
-		"failures-none":  {args: []string{"failures"}, quiet: true},
-		"failures-one":   {args: []string{"failures", "fp1:1"}},
-		"failures-both":  {args: []string{"failures", "fp1:1", "--workflow", "smoke"}},
-		"failures-json":  {args: []string{"failures", "-o", "json"}, quiet: true},
-		"coverage":       {args: []string{"coverage"}},
-		"coverage-all":   {args: []string{"coverage", "--all"}},
-		"coverage-check": {args: []string{"coverage", "--check"}},
-		"coverage-none":  {args: []string{"coverage", "--check"}, quiet: true},
-		"coverage-json":  {args: []string{"coverage", "-o", "json"}, quiet: true},
+		"compare":          {args: []string{"compare", "ex-1"}},
+		"compare-two":      {args: []string{"compare", "ex-1", "ex-0", "--environment", "eu"}, quiet: true},
+		"compare-json":     {args: []string{"compare", "ex-1", "-o", "json"}, quiet: true},
+		"compare-none":     {args: []string{"compare", "none"}},
+		"failures":         {args: []string{"failures", "--days", "7"}},
+		"failures-none":    {args: []string{"failures"}, quiet: true},
+		"failures-one":     {args: []string{"failures", "fp1:1"}},
+		"failures-both":    {args: []string{"failures", "fp1:1", "--workflow", "smoke"}},
+		"failures-json":    {args: []string{"failures", "-o", "json"}, quiet: true},
+		"coverage":         {args: []string{"coverage"}},
+		"coverage-all":     {args: []string{"coverage", "--all"}},
+		"coverage-check":   {args: []string{"coverage", "--check"}},
+		"coverage-none":    {args: []string{"coverage", "--check"}, quiet: true},
+		"coverage-unknown": {args: []string{"coverage", "--check"}, quiet: true, unresolved: []string{"old", "other"}},
+		"coverage-json":    {args: []string{"coverage", "-o", "json"}, quiet: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := setup(t)
-			s.insights.quiet = tc.quiet
+			s.insights.quiet, s.insights.unresolved = tc.quiet, tc.unresolved
 			golden(t, name, s.run(t, tc.args...))
 		})
 	}

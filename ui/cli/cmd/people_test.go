@@ -73,7 +73,7 @@ func (folk) RestrictWorkflow(context.Context, *apiv1.RestrictWorkflowRequest) (*
 }
 
 func (folk) GetUsage(context.Context, *apiv1.GetUsageRequest) (*apiv1.GetUsageResponse, error) {
-	return &apiv1.GetUsageResponse{Usage: []*apiv1.Usage{
+	return &apiv1.GetUsageResponse{Usage: []*apiv1.QuotaUsage{
 		{Name: "runs", Description: "runs at once", Used: 3, Limit: 10}, {Name: "clusters", Description: "clusters", Used: 2},
 	}}, nil
 }

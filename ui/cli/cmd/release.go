@@ -30,6 +30,7 @@ func (a *app) releaseCreate() *cobra.Command {
 	}
 	c.Flags().StringVar(&req.Commit, "commit", "", "commit that it was built from")
 	c.Flags().StringArrayVar(&req.Images, "image", nil, "image of it as NAME=sha256:… or NAME@sha256:…; several are allowed")
+	c.Flags().StringArrayVar(&req.Targets, "target", nil, "where it is to go, such as production; readiness policies may be for certain targets")
 	c.Flags().StringVar(&req.Policy, "policy", "", "readiness policy, when several apply to the application")
 	c.Flags().StringVar(&req.Team, "team", "", "team that owns it; yours when not given")
 	c.RunE = func(c *cobra.Command, args []string) error {

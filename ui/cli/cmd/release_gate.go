@@ -1,9 +1,12 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,14 +19,18 @@ import (
 func (a *app) releaseGate() *cobra.Command {
 	var wait bool
 	var timeout time.Duration
+	var targets []string
 	c := &cobra.Command{
 		Use: "gate APPLICATION VERSION", Short: "Let a pipeline go on only when the release is ready", Args: cobra.ExactArgs(2),
 		Long: "Exit codes: 0 READY or READY_WITH_WAIVERS · 1 NOT_READY · 5 INCOMPLETE · 2 wrong usage · 3 unreachable or refused.\n\n" +
-			"With --wait it goes on looking until the release is ready or not ready; when the time is over it ends with what it is then.",
-		Example: "  seatrial release gate shop 1.42.0 --wait --timeout 30m",
+			"With --wait it goes on looking until the release is ready or not ready; when the time is over it ends with what it is then.\n\n" +
+			"A pipeline that takes the release somewhere says so with --target: a release that was created for other targets, or for none, was\n" +
+			"never held to the policy of this one. It is INCOMPLETE here, whatever its verdict: exit code 5.",
+		Example: "  seatrial release gate shop 1.42.0 --target production --wait --timeout 30m",
 	}
 	c.Flags().BoolVar(&wait, "wait", false, "wait while evidence is missing")
 	c.Flags().DurationVar(&timeout, "timeout", 0, "with --wait: how long at most; no limit when not given")
+	c.Flags().StringArrayVar(&targets, "target", nil, "where it is about to go: nothing passes that was not created for it; may be given more than once")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		switch {
 		case timeout != 0 && !wait:
@@ -35,7 +42,14 @@ func (a *app) releaseGate() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		r, err := a.gated(c.Context(), cl, args[0], args[1], wait, timeout)
+		first, err := releaseNamed(c.Context(), cl, args[0], args[1])
+		if err != nil {
+			return err
+		}
+		if err := meant(first, targets); err != nil { // it never changes, so that there is nothing to wait for
+			return err
+		}
+		r, err := a.gated(c.Context(), cl, first, wait, timeout)
 		if err != nil {
 			return err
 		}
@@ -44,20 +58,30 @@ func (a *app) releaseGate() *cobra.Command {
 	return c
 }
 
-// gated returns the release, with wait only once evidence is complete or the time is over.
-func (a *app) gated(ctx context.Context, cl clients, application, version string, wait bool, timeout time.Duration) (*apiv1.Release, error) {
+// meant refuses a release that was not created for all of the targets.
+func meant(r *apiv1.Release, targets []string) error {
+	for _, target := range targets {
+		if !slices.Contains(r.GetTargets(), target) {
+			return coded(exitcode.Missing, fmt.Errorf("%s was created for %s and is held to the policy %s; nothing says that it is ready for %s: "+
+				"a release never changes, so create one of a new version with --target %s", nameOf(r), cmp.Or(strings.Join(r.GetTargets(), ", "), "no target"), r.GetPolicy().GetName(), target, target))
+		}
+	}
+	return nil
+}
+
+// gated returns a release, with wait only once evidence is complete or the time is over.
+func (a *app) gated(ctx context.Context, cl clients, last *apiv1.Release, wait bool, timeout time.Duration) (*apiv1.Release, error) {
 	watching, stop := ctx, func() {}
 	if timeout > 0 {
 		watching, stop = context.WithTimeout(ctx, timeout)
 	}
 	defer stop()
-	last, err := releaseNamed(watching, cl, application, version)
-	if err != nil || !wait || settled(last) {
-		return last, err
+	if !wait || settled(last) {
+		return last, nil
 	}
 	a.say("%s is %s; waiting for evidence", nameOf(last), render.State(last.GetState()))
-	err = a.persist(watching, func(progress func()) error {
-		stream, err := cl.releases.WatchRelease(watching, &apiv1.WatchReleaseRequest{Application: application, Version: version})
+	err := a.persist(watching, func(progress func()) error {
+		stream, err := cl.releases.WatchRelease(watching, &apiv1.WatchReleaseRequest{Application: last.GetApplication(), Version: last.GetVersion()})
 		if err != nil {
 			return err
 		}

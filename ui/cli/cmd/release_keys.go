@@ -44,7 +44,7 @@ func (a *app) releaseKeys() *cobra.Command {
 		}
 		return a.showKeys(list)
 	}
-	c.AddCommand(a.rotate())
+	c.AddCommand(a.rotate(), a.revokeKey())
 	return c
 }
 
@@ -75,13 +75,56 @@ func (a *app) showKeys(list []byte) error {
 	}
 	var rows [][]string
 	for _, k := range ring.Keys() {
-		rows = append(rows, []string{k.ID(), k.Algorithm(), instantOf(k.NotBefore), instantOf(k.RetiredAt)})
+		rows = append(rows, []string{k.ID(), k.Algorithm(), instantOf(k.NotBefore), instantOf(k.RetiredAt), revocationOf(k)})
 	}
 	if len(rows) == 0 {
 		a.say("None yet. The first one is made with: seatrial release bundle APPLICATION VERSION")
 		return nil
 	}
-	return render.Rows(a.Out, []string{"KEY", "ALGORITHM", "IN USE SINCE", "RETIRED"}, rows)
+	return render.Rows(a.Out, []string{"KEY", "ALGORITHM", "IN USE SINCE", "RETIRED", "REVOKED"}, rows)
+}
+
+// revocationOf says since when a key is not believed, and why.
+func revocationOf(k key.Public) string {
+	switch {
+	case k.Revoked == nil:
+		return render.Time(nil)
+	case k.Revoked.Compromised:
+		return instantOf(k.Revoked.At) + ", compromised: " + k.Revoked.Reason
+	}
+	return instantOf(k.Revoked.At) + ": " + k.Revoked.Reason
+}
+
+func (a *app) revokeKey() *cobra.Command {
+	req := &apiv1.RevokeSigningKeyRequest{}
+	c := &cobra.Command{
+		Use: "revoke KEY", Short: "Take trust from a key", Args: cobra.ExactArgs(1),
+		Long: "Take trust from a key: bundles that say they were signed from now on do not hold. With --compromised none of its bundles does, whenever it " +
+			"says it was signed: whoever has stolen a key chooses that time. When the key is the one that signs, a new one follows. The key stays on " +
+			"the list with the reason, which everybody can read; nothing is taken back. Releases that are to stay proven are signed again with " +
+			"seatrial release bundle.",
+		Example: "  seatrial release keys revoke 4f1c… --reason \"a backup was lost\" --compromised",
+	}
+	c.Flags().StringVar(&req.Reason, "reason", "", "why, in at most 200 bytes (required)")
+	c.Flags().BoolVar(&req.Compromised, "compromised", false, "somebody else may have signed with it")
+	_ = c.MarkFlagRequired("reason")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, err := a.connect()
+		if err != nil {
+			return err
+		}
+		req.KeyId = args[0]
+		res, err := cl.releases.RevokeSigningKey(c.Context(), req)
+		if err != nil {
+			return err
+		}
+		if a.format != render.Table {
+			return render.Text(a.Out, a.format, res.GetKeyList())
+		}
+		a.say("Hand out the new list: seatrial release keys --out keys.json")
+		return a.print("Revoked %s; signing with %s", render.Line(args[0]), render.Line(res.GetKeyId()))
+	}
+	return c
 }
 
 func instantOf(t time.Time) string {
@@ -171,6 +214,9 @@ func known(all []key.Public, k key.Public) []key.Public {
 	switch {
 	case i < 0:
 		return append(all, k)
+	case all[i].Revoked != nil: // one list that says so is enough
+	case k.Revoked != nil:
+		all[i] = k
 	case all[i].NotBefore.IsZero() && all[i].RetiredAt.IsZero():
 		all[i] = k
 	}

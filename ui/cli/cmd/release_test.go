@@ -215,13 +215,20 @@ func TestReleaseDocuments(t *testing.T) {
 		"compare-unknown": {"compare", "shop/cart", "1", "9"},
 		"status":          {"status", "shop/cart", "2"},
 		"gate":            {"gate", "shop/cart", "2"},
+		"gate-meant":      {"gate", "shop/cart", "1", "--target", "lab", "--target", "production"},
+		"gate-untargeted": {"gate", "shop/cart", "0", "--target", "production", "--wait"},
+		"gate-elsewhere":  {"gate", "shop/cart", "1", "--target", "production", "--target", "edge"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := setup(t)
 			s.releases.list = map[string]*apiv1.Release{
+				"0": told("0", apiv1.State_STATE_READY, "passed"),
 				"1": told("1", apiv1.State_STATE_READY, "passed", "failed", "passed", "passed"),
 				"2": told("2", apiv1.State_STATE_NOT_READY, "failed", "passed", "flaky", "infra_error", "failed"),
+			}
+			if strings.HasPrefix(name, "gate") {
+				s.releases.list["1"].Targets = []string{"lab", "production"}
 			}
 			golden(t, "release-"+name, s.run(t, append([]string{"release"}, args...)...))
 		})

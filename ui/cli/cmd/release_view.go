@@ -14,6 +14,9 @@ import (
 func (a *app) showRelease(r *apiv1.Release) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s is %s\n", nameOf(r), render.State(r.GetState()))
+	if len(r.GetTargets()) > 0 {
+		fmt.Fprintf(&b, "  target  %s\n", render.Line(strings.Join(r.GetTargets(), ", ")))
+	}
 	if r.GetCommit() != "" {
 		fmt.Fprintf(&b, "  commit  %s\n", render.Line(r.GetCommit()))
 	}

@@ -83,14 +83,19 @@ func (a *app) root() *cobra.Command {
 		SilenceErrors: true,
 		Long: "Exit codes: 0 passed · 1 failed · 2 wrong usage or input · 3 errored, unreachable or refused · " +
 			"4 timed out, cancelled or no longer watched · 5 evidence of a release is missing.",
-		PersistentPreRunE: func(*cobra.Command, []string) (err error) {
+		PersistentPreRunE: func(c *cobra.Command, _ []string) (err error) {
+			if p := c.Parent(); a.output == string(render.CSV) && p != nil && p.Name() == "get" {
+				a.format = render.CSV
+				return nil
+			}
 			a.format, err = render.ParseFormat(a.output)
 			return err
 		},
 	}
 	root.PersistentFlags().StringVar(&a.context, "context", "", "context of the configuration to use")
-	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml")
-	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.team(), a.member(), a.invite(), a.token(), a.version(), a.release(), a.tests(), a.compare(), a.failureClusters(), a.coverage(), a.policy(),
+	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml; of get also csv")
+	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.download(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.team(), a.member(), a.invite(), a.token(), a.version(),
+		a.release(), a.tests(), a.compare(), a.failureClusters(), a.coverage(), a.policy(), a.audit(),
 		a.validate(), a.explainField(), a.importing(), a.results(), a.local())
 	return root
 }
@@ -105,6 +110,7 @@ type clients struct {
 	tests      apiv1connect.TestServiceClient
 	insights   apiv1connect.InsightServiceClient
 	people     apiv1connect.PeopleServiceClient
+	audits     apiv1connect.AuditServiceClient
 }
 
 // connect resolves the target and returns clients for it.
@@ -132,6 +138,7 @@ func (a *app) dial(t config.Context) clients {
 		tests:      apiv1connect.NewTestServiceClient(a.HTTP, server, opt),
 		insights:   apiv1connect.NewInsightServiceClient(a.HTTP, server, opt),
 		people:     apiv1connect.NewPeopleServiceClient(a.HTTP, server, opt),
+		audits:     apiv1connect.NewAuditServiceClient(a.HTTP, server, opt),
 	}
 }
 

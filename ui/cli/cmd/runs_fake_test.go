@@ -15,6 +15,7 @@ import (
 
 // runs are the executions of a control plane: one, whose states are sent one after the other, and the log of its one step.
 type runs struct {
+	files []*apiv1.File // what ListFiles answers when set
 	apiv1connect.UnimplementedExecutionServiceHandler
 
 	mu     sync.Mutex
@@ -199,7 +200,23 @@ func (r *runs) ListTestResults(_ context.Context, m *apiv1.ListTestResultsReques
 }
 
 func (r *runs) ListFiles(context.Context, *apiv1.ListFilesRequest) (*apiv1.ListFilesResponse, error) {
+	if r.files != nil {
+		return &apiv1.ListFilesResponse{Files: r.files, Archive: "/archives/ex-1"}, nil
+	}
 	return &apiv1.ListFilesResponse{Files: []*apiv1.File{{Kind: "report", Path: "out/junit.xml", Size: 512, AttemptId: "at-3", Grade: "consistent", Download: "/files/1"}}}, nil
+}
+
+func (r *runs) ListMetrics(_ context.Context, q *apiv1.ListMetricsRequest) (*apiv1.ListMetricsResponse, error) {
+	if only := q.GetAttemptIds(); len(only) > 0 && !slices.Contains(only, "at-2") {
+		return &apiv1.ListMetricsResponse{Cut: true}, nil
+	}
+	usage := &apiv1.Usage{Cpu: durationpb.New(1500e6), MemoryPeak: 200 << 20, ReadBytes: 12, WrittenBytes: 3 << 30, Throttled: durationpb.New(20e6)}
+	return &apiv1.ListMetricsResponse{Steps: []*apiv1.StepMetrics{
+		{AttemptId: "at-2", Step: "test", Usage: usage, Samples: []*apiv1.Sample{
+			{At: durationpb.New(1e9), Cpu: durationpb.New(900e6), Memory: 200 << 20}, {At: durationpb.New(1700e6), Cpu: durationpb.New(1500e6), WrittenBytes: 3 << 30},
+		}},
+		{AttemptId: "at-2", StepIndex: 1, Step: "report", Usage: &apiv1.Usage{Note: "what the step used was not measured"}},
+	}}, nil
 }
 
 // then returns the states one after the other.

@@ -125,6 +125,12 @@ func (s *session) prepare() (notes []string, err error) {
 	s.plan = runplan.Of(s.attempt, s.compiled)
 	s.plan.SecretDirs = nil                                // nothing is mounted
 	s.plan.UploadAllowance = durationpb.New(deliverWithin) // there is no network in between
+	for _, step := range s.plan.GetSteps() {
+		step.Metrics = false // the steps share this machine with whatever else it does
+		if a := step.GetArtifacts(); a != nil {
+			a.Compress = false // files go from one folder to another
+		}
+	}
 	for _, dir := range []string{"shared", "files"} {
 		if err := os.Mkdir(filepath.Join(s.dir, dir), 0o700); err != nil {
 			return nil, fmt.Errorf("make a folder: %w", err)

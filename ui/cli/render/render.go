@@ -3,6 +3,7 @@ package render
 
 import (
 	"bytes"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -27,12 +28,12 @@ const (
 	Table Format = "table"
 	JSON  Format = "json"
 	YAML  Format = "yaml"
+	CSV   Format = "csv" // of lists only
 )
 
 // ParseFormat checks a format given by a person.
 func ParseFormat(s string) (Format, error) {
-	switch f := Format(s); f {
-	case Table, JSON, YAML:
+	if f := Format(s); f == Table || f == JSON || f == YAML {
 		return f, nil
 	}
 	return "", fmt.Errorf("unknown output %q: use table, json or yaml", s)
@@ -75,6 +76,28 @@ func Text(w io.Writer, f Format, raw []byte) (err error) {
 	out.WriteByte('\n')
 	_, err = out.WriteTo(w)
 	return err
+}
+
+// Sheet writes a table with a header as CSV. What a spreadsheet would take for a formula is written as a text.
+func Sheet(w io.Writer, header []string, rows [][]string) error {
+	to := csv.NewWriter(w)
+	if err := to.Write(header); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		line := make([]string, len(r))
+		for i, cell := range r {
+			if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+				cell = "'" + cell
+			}
+			line[i] = cell
+		}
+		if err := to.Write(line); err != nil {
+			return err
+		}
+	}
+	to.Flush()
+	return to.Error()
 }
 
 // Rows writes a table with a header.

@@ -28,6 +28,19 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+// TestSheet holds that no spreadsheet computes what a test has named.
+func TestSheet(t *testing.T) {
+	t.Parallel()
+	for cell, want := range map[string]string{
+		"=1+1": "'=1+1", "+1": "'+1", "@a": "'@a", "-2+3": "'-2+3", "\t=1": "'\t=1", "\r=1": "\"'\r=1\"", "a=1": "a=1", "1.5": "1.5", "": "",
+	} {
+		var b strings.Builder
+		if err := render.Sheet(&b, []string{"x", "y"}, [][]string{{cell, "z"}}); err != nil || b.String() != "x,y\n"+want+",z\n" {
+			t.Errorf("%q became %q, %v", cell, b.String(), err)
+		}
+	}
+}
+
 func FuzzLine(f *testing.F) {
 	f.Add("")
 	f.Add("a\x1b[2J\nb\u009b")

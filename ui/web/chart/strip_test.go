@@ -55,6 +55,38 @@ func TestStrip(t *testing.T) {
 	}
 }
 
+func TestLine(t *testing.T) {
+	t.Parallel()
+	var long []chart.Point
+	for i := range 5000 {
+		long = append(long, chart.Point{X: float64(i), Y: float64(i % 100)})
+	}
+	long[2501].Y = 1000
+	for name, tc := range map[string]struct {
+		title  string
+		points []chart.Point
+		top    float64
+		reason string
+	}{
+		"line":         {"Memory of step test", []chart.Point{{1, 10}, {2, 40}, {3, 20}, {5, 0}}, 40, "time is not even"},
+		"line-flat":    {"nothing happens", []chart.Point{{1, 0}, {2, 0}}, 0, "a line on the ground"},
+		"line-long":    {"hours", long, 1000, "the highest point is there still"},
+		"line-hostile": {`</title><script>alert(1)</script>`, []chart.Point{{1, 10}, {2, 40}}, 40, "texts stay texts"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := chart.Line(tc.title, tc.points, tc.top)
+			wellFormed(t, got)
+			golden(t, filepath.Join("testdata", name+".svg"), strings.ReplaceAll(got, "><", ">\n<")+"\n", tc.reason)
+		})
+	}
+	for name, points := range map[string][]chart.Point{"None": nil, "One": {{1, 1}}, "NoTime": {{1, 1}, {1, 2}}} {
+		if got := chart.Line(name, points, 1); got != "" {
+			t.Errorf("%s gives %s", name, got)
+		}
+	}
+}
+
 func TestStrip_Empty(t *testing.T) {
 	t.Parallel()
 	if got := chart.Strip("nothing", nil); got != "" {

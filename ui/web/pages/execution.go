@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/ui/web/logview"
 	"github.com/seatrial/seatrial/ui/web/parts"
@@ -24,6 +26,8 @@ type ExecutionProps struct {
 	TestsNext string         // address of the next page of tests
 	Alike     map[string]int // how many tests failed of late, by fingerprint
 	Files     []execution.File
+	Used      []Used // by steps
+	UsedMore  int    // steps that are not among them
 	Events    string // address of the events; empty when nothing changes any more
 	Version   string // of the state that the page shows
 	MaySteer  bool   // the viewer may cancel and resume
@@ -113,6 +117,14 @@ func filePath(f parts.Frame, e execution.Execution, file execution.File) string 
 		name = "file"
 	}
 	return executionPath(f, e.ID) + "/files/" + file.ID.String() + "/" + url.PathEscape(name)
+}
+
+// stored says how large a compressed file is in the store.
+func stored(f execution.File) templ.Attributes {
+	if f.Encoding == "" {
+		return nil
+	}
+	return templ.Attributes{"title": words.Size(f.StoredSize) + " in the store"}
 }
 
 // kindOf returns the files of a kind.

@@ -54,6 +54,8 @@ func disconnected(list []cluster.Cluster) int {
 // connection returns the state of a cluster as a class and a word.
 func connection(c cluster.Cluster) (kind, word string) {
 	switch {
+	case !c.RevokedAt.IsZero():
+		return "failed", "revoked"
 	case !c.Enrolled:
 		return "absent", "no agent yet"
 	case c.Connected:
@@ -68,6 +70,10 @@ func connectionWord(c cluster.Cluster) string { _, w := connection(c); return w 
 // standing says what the state of a cluster means and what to do about it.
 func standing(c cluster.Cluster, now time.Time) string {
 	switch {
+	case !c.RevokedAt.IsZero() && c.RevokedReason != "":
+		return "Its agent was revoked " + words.Ago(c.RevokedAt, now) + ": " + c.RevokedReason + ". Enroll the cluster again to let it come back."
+	case !c.RevokedAt.IsZero():
+		return "Its agent was revoked " + words.Ago(c.RevokedAt, now) + ". Enroll the cluster again to let it come back."
 	case !c.Enrolled:
 		return "Its agent has not been installed, or cannot reach this control plane."
 	case c.Connected:

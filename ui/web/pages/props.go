@@ -139,6 +139,13 @@ const nameHint = "Lower-case letters, digits and hyphens."
 // home is the address of the organization.
 func home(f parts.Frame) string { return "/o/" + f.Org }
 
+// ClustersPath is where the clusters of an organization are.
+func ClustersPath(org string) string { return "/o/" + org + "/clusters" }
+
+func agentPath(p ClustersProps, c cluster.Cluster, what string) string {
+	return ClustersPath(p.Frame.Org) + "/" + c.Name + "/" + what
+}
+
 func executionPath(f parts.Frame, id execution.ID) string {
 	return home(f) + "/executions/" + id.String()
 }

@@ -52,6 +52,10 @@ type History interface {
 	Files(ctx context.Context, id execution.ID) ([]execution.File, error)
 	// OpenFile returns a file of the execution with its content; the caller closes it.
 	OpenFile(ctx context.Context, id execution.ID, file uuid.UUID) (execution.File, io.ReadCloser, error)
+	// Content returns what is in a file that Files has listed; the caller closes it.
+	Content(ctx context.Context, f execution.File) (io.ReadCloser, error)
+	// Archive writes all files of the execution as one zip archive.
+	Archive(ctx context.Context, e execution.Execution, w io.Writer) error
 }
 
 // ExecutionQuery selects a page of executions, newest first. Workflow and Status may be empty.
@@ -109,6 +113,10 @@ type Fleet interface {
 	Clusters(ctx context.Context) ([]cluster.Cluster, error)
 	Environments(ctx context.Context) ([]cluster.Environment, error)
 	Enroll(ctx context.Context, e Enrollment) (Enrolled, error)
+	// Revoke takes the right of a cluster's agent away until the cluster is enrolled again.
+	Revoke(ctx context.Context, name, reason string) error
+	// RotateKey asks a cluster's agent to take another key.
+	RotateKey(ctx context.Context, name string) error
 }
 
 // Enrollment asks for a new cluster. Namespace and Environment may be empty.

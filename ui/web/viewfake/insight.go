@@ -9,11 +9,13 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/execution/compare"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/insight/coverage"
+	"github.com/seatrial/seatrial/controlplane/release/policy"
 	"github.com/seatrial/seatrial/controlplane/results"
 	"github.com/seatrial/seatrial/controlplane/testcase"
 	"github.com/seatrial/seatrial/controlplane/testcase/board"
@@ -200,13 +202,18 @@ func (i insights) Policies(ctx context.Context) ([]workflow.Record, error) {
 	return i.World.Policies, i.allowed(ctx)
 }
 
-// EnvironmentNames returns the environments.
-func (i insights) EnvironmentNames(ctx context.Context) ([]string, error) {
-	var out []string
-	for _, e := range i.Places {
-		out = append(out, e.Name)
+// Suites returns the workflows with their labels.
+func (i insights) Suites(ctx context.Context) ([]policy.Workflow, error) {
+	var out []policy.Workflow
+	for _, f := range i.Workflows {
+		out = append(out, policy.Workflow{Name: f.Record.Name, Labels: f.Record.Labels})
 	}
 	return out, i.allowed(ctx)
+}
+
+// Environments returns the environments.
+func (i insights) Environments(ctx context.Context) ([]cluster.Environment, error) {
+	return i.Places, i.allowed(ctx)
 }
 
 // LastRuns returns what ran last.

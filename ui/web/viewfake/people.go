@@ -44,7 +44,7 @@ func newPeople(w *World) People {
 			CreatedAt: w.Now().AddDate(0, -3, 0),
 		}},
 		Signed: []tenant.Session{{
-			ID: v.Session, Remote: "192.0.2.14", Browser: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+			ID: v.Credential, Remote: "192.0.2.14", Browser: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
 			CreatedAt: w.Now().Add(-2 * time.Hour), SeenAt: w.Now().Add(-time.Minute), ExpiresAt: w.Now().Add(10 * time.Hour),
 		}},
 	}

@@ -19,11 +19,13 @@ func ago(d time.Duration) time.Time { return Now().Add(-d) }
 func Sample() *World {
 	w := New(Now)
 	samplePeople(&w.people)
+	w.record()
 	w.Fleet = []cluster.Cluster{
 		{
 			ID: ID("eu-1"), Name: "eu-1", Enrolled: true, Connected: true, ConnectedAt: ago(26 * time.Hour), LastSeenAt: ago(4 * time.Second),
 			AgentVersion: "0.1.0", KubernetesVersion: "v1.34.1", RunnerDelivery: "image-volume", Namespaces: []string{"seatrial-tests", "shop-tests"},
-			CreatedAt: ago(30 * 24 * time.Hour),
+			CreatedAt: ago(30 * 24 * time.Hour), KeySince: ago(9 * 24 * time.Hour),
+			Rules: []string{"images: registry.example/qa/*", "memory of a container: at most 4Gi"},
 		},
 		{
 			ID: ID("us-2"), Name: "us-2", Enrolled: true, ConnectedAt: ago(50 * time.Hour), LastSeenAt: ago(17 * time.Minute), AgentVersion: "0.1.0",

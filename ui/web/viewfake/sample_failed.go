@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/usage"
 )
 
 const traceback = `def test_expired_voucher_is_refused(shop):
@@ -39,9 +40,25 @@ func (w *World) failed() execution.Execution {
 	steps := e.Runs[0].Attempts[0].Steps
 	w.Write(AttemptID(Failed), 0, "Successfully installed pytest-8.3\n", true)
 	steps[0].Log, steps[1].Log = execution.Log{Bytes: 34, Lines: 1, Complete: true}, logOf(text.String(), true)
+	steps[0].Usage = &execution.Usage{CPU: 6200 * time.Millisecond, MemoryPeak: 188 << 20, Read: 3 << 20, Written: 41 << 20}
+	steps[1].Usage = &execution.Usage{
+		CPU: 131 * time.Second, Throttled: 4300 * time.Millisecond, MemoryPeak: 512 << 20, Written: 9 << 20, Note: "the kernel does not say of this container: I/O",
+	}
 	w.Tests[e.ID] = failedTests()
 	w.attach(e.ID)
 	return e
+}
+
+// record is what a step used, once a second: more and more memory until it is given back at once.
+func record(seconds int) string {
+	var b strings.Builder
+	b.WriteString(usage.Header + "\n")
+	cpu := 0.0
+	for i := range seconds {
+		cpu += float64(i%7) / 5
+		fmt.Fprintf(&b, "%d.000,%.3f,%d,0,%d\n", i+1, cpu, (i*i)%(400<<10)<<10, i<<16)
+	}
+	return b.String()
 }
 
 func failedTests() []execution.TestResult {
@@ -86,7 +103,10 @@ func (w *World) attach(id execution.ID) {
 	}, "<testsuite")
 	add(execution.File{Kind: execution.FileArtifact, Path: "out/checkout.png", ContentType: "image/png"}, pixel)
 	add(execution.File{Kind: execution.FileArtifact, Path: "out/trace.html", ContentType: "text/html"}, "<script>alert(1)</script>")
-	add(execution.File{Kind: execution.FileArtifact, Path: "out/server.log", ContentType: "text/plain"}, strings.Repeat("GET /cart 200\n", 9000))
+	add(execution.File{
+		Kind: execution.FileArtifact, Path: "out/server.log", ContentType: "text/plain", Encoding: execution.Zstandard, StoredSize: 812,
+	}, strings.Repeat("GET /cart 200\n", 9000))
+	add(execution.File{Kind: execution.FileMetrics, Path: "1-test.csv", ContentType: "text/csv; charset=utf-8"}, record(107))
 }
 
 // pixel is the smallest picture there is.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
@@ -39,6 +40,8 @@ type World struct {
 	WaiveErr  error // what Waive answers when set
 	// QuarantineErr is what changes of a quarantine answer when set.
 	QuarantineErr error
+	// Unreadable is what opening a file answers when set.
+	Unreadable error
 
 	Now         func() time.Time
 	mu          sync.Mutex
@@ -55,6 +58,8 @@ type World struct {
 	enrolled    []view.Enrollment
 	requests    []execution.Request
 	people      People
+	recorded    []audit.Entry
+	opened      int // files
 	readsLeft   int // how many log reads succeed; below zero for all
 }
 
@@ -62,7 +67,7 @@ type World struct {
 func New(now func() time.Time) *World {
 	w := &World{
 		Member: view.Member{Organization: "acme", Viewer: tenant.Viewer{
-			Kind: tenant.KindMember, Organization: ID("organization"), Subject: ID("member"), Session: ID("session"), Team: ID("team"), Name: "ada@acme.example", Role: tenant.RoleOwner,
+			Kind: tenant.KindMember, Organization: ID("organization"), Subject: ID("member"), Credential: ID("session"), Team: ID("team"), Name: "ada@acme.example", Role: tenant.RoleOwner,
 		}},
 		Password: "correct horse", Now: now,
 		Tests: map[execution.ID][]execution.TestResult{}, Attached: map[execution.ID][]execution.File{}, Contents: map[uuid.UUID][]byte{},
@@ -220,6 +225,31 @@ func (w *World) Enroll(ctx context.Context, e view.Enrollment) (view.Enrolled, e
 	}, nil
 }
 
+// Revoke takes the right of a cluster's agent away.
+func (w *World) Revoke(ctx context.Context, name, reason string) error {
+	return w.changeCluster(ctx, name, func(c *cluster.Cluster) { c.Connected, c.RevokedAt, c.RevokedReason = false, w.Now(), reason })
+}
+
+// RotateKey remembers that another key is wanted.
+func (w *World) RotateKey(ctx context.Context, name string) error {
+	return w.changeCluster(ctx, name, func(c *cluster.Cluster) { c.RotationAsked = true })
+}
+
+func (w *World) changeCluster(ctx context.Context, name string, change func(*cluster.Cluster)) error {
+	if err := w.allowed(ctx); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range w.Fleet {
+		if w.Fleet[i].Name == name {
+			change(&w.Fleet[i])
+			return nil
+		}
+	}
+	return fault.New(fault.NotFound, "there is no cluster %q", name)
+}
+
 // Files lists what an execution left behind.
 func (w *World) Files(ctx context.Context, id execution.ID) ([]execution.File, error) {
 	return w.Attached[id], w.allowed(ctx)
@@ -232,8 +262,46 @@ func (w *World) OpenFile(ctx context.Context, id execution.ID, file uuid.UUID) (
 	}
 	for _, f := range w.Attached[id] {
 		if f.ID == file {
-			return f, io.NopCloser(bytes.NewReader(w.Contents[file])), nil
+			body, err := w.Content(ctx, f)
+			return f, body, err
 		}
 	}
 	return execution.File{}, nil, fault.New(fault.NotFound, "no such file")
+}
+
+// Content returns what is in a file, or fails with Unreadable.
+func (w *World) Content(ctx context.Context, f execution.File) (io.ReadCloser, error) {
+	if err := w.allowed(ctx); err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.opened++
+	if w.Unreadable != nil {
+		return nil, w.Unreadable
+	}
+	return io.NopCloser(bytes.NewReader(w.Contents[f.ID])), nil
+}
+
+// Opened returns how many files were opened.
+func (w *World) Opened() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.opened
+}
+
+// Archive writes the contents of all files one after the other.
+func (w *World) Archive(ctx context.Context, e execution.Execution, to io.Writer) error {
+	if err := w.allowed(ctx); err != nil {
+		return err
+	}
+	if w.Unreadable != nil {
+		return w.Unreadable
+	}
+	for _, f := range w.Attached[e.ID] {
+		if _, err := to.Write(w.Contents[f.ID]); err != nil {
+			return err
+		}
+	}
+	return nil
 }

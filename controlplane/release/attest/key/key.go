@@ -44,13 +44,28 @@ type Public struct {
 	// NotBefore is when the key came into use; the zero time means always.
 	NotBefore time.Time
 	// RetiredAt is when the key signed for the last time; the zero time means that it is in use. What it signed before stays good,
-	// by the time that the statement gives: a key that was stolen is taken off the list instead, since its thief chooses that time.
+	// by the time that the statement gives: a key that was stolen is revoked as compromised, since its thief chooses that time.
 	RetiredAt time.Time
+	// Revoked is what was said against the key; nil means nothing.
+	Revoked *Revocation
 
 	key       crypto.PublicKey
 	algorithm string
 	id        string
 	pkix      []byte
+}
+
+// Revocation takes trust from a key that is still on the list, so that readers say why they refuse it.
+type Revocation struct {
+	At     time.Time `json:"at"` // what is said to be made then or later does not hold
+	Reason string    `json:"reason,omitempty"`
+	// Compromised says that somebody else may have signed with the key, whatever time a statement gives: none of it holds.
+	Compromised bool `json:"compromised,omitempty"`
+}
+
+// covers reports whether what is said to be made at a time does not hold. A statement without a time never does.
+func (r *Revocation) covers(at time.Time) bool {
+	return r != nil && (r.Compromised || at.IsZero() || !at.Before(r.At))
 }
 
 // Generate makes an Ed25519 key out of the system's randomness.
@@ -175,9 +190,9 @@ func (k Public) PEM() []byte {
 // String returns the id.
 func (k Public) String() string { return k.id }
 
-// InUse reports whether the key signed at that time: not before it came into use, and before it was retired.
+// InUse reports whether the key signed at that time: not before it came into use, and before it was retired or revoked.
 func (k Public) InUse(at time.Time) bool {
-	return !at.Before(k.NotBefore) && (k.RetiredAt.IsZero() || at.Before(k.RetiredAt))
+	return !k.Revoked.covers(at) && !at.Before(k.NotBefore) && (k.RetiredAt.IsZero() || at.Before(k.RetiredAt))
 }
 
 // Verifies reports whether sig is of this key over the message. An ECDSA signature is in ASN.1, as most tools write it, or r and s
@@ -204,6 +219,8 @@ func InUse(keys []Public, at time.Time) ([]Public, error) {
 	var why []string
 	for _, k := range keys {
 		switch {
+		case k.Revoked.covers(at):
+			why = append(why, k.refusal(at))
 		case at.IsZero() && k.RetiredAt.IsZero(), !at.IsZero() && k.InUse(at):
 			used = append(used, k)
 		case at.IsZero():
@@ -218,6 +235,23 @@ func InUse(keys []Public, at time.Time) ([]Public, error) {
 		return nil, fault.New(fault.Invalid, "%s", strings.Join(why, "; "))
 	}
 	return used, nil
+}
+
+// refusal says why a key that was revoked is not believed.
+func (k Public) refusal(at time.Time) string {
+	text := fmt.Sprintf("key %s was revoked at %s", k.id, stamp(k.Revoked.At))
+	switch {
+	case k.Revoked.Compromised:
+		text += " as compromised, so that nothing it signed holds"
+	case at.IsZero():
+		text += ", and the statement does not say when it was made"
+	default:
+		text += ", before this was made at " + stamp(at)
+	}
+	if k.Revoked.Reason != "" {
+		text += fmt.Sprintf(" (%.200s)", k.Revoked.Reason)
+	}
+	return text
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -307,6 +307,39 @@ func TestInUse(t *testing.T) {
 	}
 }
 
+func TestInUse_Revoked(t *testing.T) {
+	t.Parallel()
+	k := private(t, seed1).Public()
+	k.NotBefore = day(1)
+	k.Revoked = &key.Revocation{At: day(10), Reason: "the laptop was lost"}
+	stolen := k
+	stolen.Revoked = &key.Revocation{At: day(10), Compromised: true}
+	for name, tc := range map[string]struct {
+		key  key.Public
+		at   time.Time
+		says string // empty when it is believed
+	}{
+		"Before": {k, day(9), ""}, "Then": {k, day(10), "revoked at 2026-10-10"}, "Later": {k, day(11), "(the laptop was lost)"},
+		"NoTime": {k, time.Time{}, "does not say when"}, "Stolen": {stolen, day(9), "as compromised"},
+	} {
+		_, err := key.InUse([]key.Public{tc.key}, tc.at)
+		if (err == nil) != (tc.says == "") || (err != nil && !strings.Contains(err.Error(), tc.says)) || tc.key.InUse(tc.at) != (err == nil) && !tc.at.IsZero() {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	text, err := json.Marshal(ring(t, k, private(t, seed2).Public()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := key.ParseRing(text)
+	if err != nil || read.Keys()[0].Revoked == nil || *read.Keys()[0].Revoked != *k.Revoked || read.Keys()[1].Revoked != nil {
+		t.Errorf("%s: %v", text, err)
+	}
+	if _, err := key.ParseRing([]byte(strings.Replace(string(text), "2026-10-10T12:00:00Z", "0001-01-01T00:00:00Z", 1))); !fault.Is(err, fault.Invalid) {
+		t.Errorf("revoked in the year 1: %v", err)
+	}
+}
+
 func TestRing_Golden(t *testing.T) {
 	t.Parallel()
 	old, now := private(t, seed1).Public(), private(t, seed2).Public()

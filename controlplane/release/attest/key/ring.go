@@ -36,6 +36,8 @@ type wireKey struct {
 	PEM       string     `json:"pem"`
 	NotBefore *time.Time `json:"notBefore,omitempty"`
 	RetiredAt *time.Time `json:"retiredAt,omitempty"`
+
+	Revoked *Revocation `json:"revoked,omitempty"`
 }
 
 // NewRing returns a ring of keys. A key that is empty, comes twice or was retired before it came into use is Invalid.
@@ -65,7 +67,7 @@ func (r Ring) MarshalJSON() ([]byte, error) {
 	w := wireRing{Format: Format, Keys: make([]wireKey, len(r.keys))}
 	for i, k := range r.keys {
 		w.Keys[i] = wireKey{
-			ID: k.id, Algorithm: k.algorithm, PEM: string(k.PEM()), NotBefore: optional(k.NotBefore), RetiredAt: optional(k.RetiredAt),
+			ID: k.id, Algorithm: k.algorithm, PEM: string(k.PEM()), NotBefore: optional(k.NotBefore), RetiredAt: optional(k.RetiredAt), Revoked: k.Revoked,
 		}
 	}
 	return json.Marshal(w)
@@ -119,6 +121,10 @@ func (w wireKey) key(field string) (Public, error) {
 	if w.RetiredAt != nil && w.RetiredAt.IsZero() { // the year 1 would read as "in use"
 		return Public{}, fault.New(fault.Invalid, "%s was retired in the year 1", field).WithField(field + ".retiredAt")
 	}
+	if w.Revoked != nil && w.Revoked.At.IsZero() {
+		return Public{}, fault.New(fault.Invalid, "%s was revoked without a time", field).WithField(field + ".revoked.at")
+	}
+	k.Revoked = w.Revoked
 	if w.NotBefore != nil {
 		k.NotBefore = *w.NotBefore
 	}

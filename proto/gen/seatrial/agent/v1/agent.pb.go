@@ -529,8 +529,10 @@ type RenewResponse struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Token          string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
 	TokenExpiresAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=token_expires_at,json=tokenExpiresAt,proto3" json:"token_expires_at,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Somebody wants the agent to take another key. True until it has done so.
+	RotateKey     bool `protobuf:"varint,3,opt,name=rotate_key,json=rotateKey,proto3" json:"rotate_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RenewResponse) Reset() {
@@ -577,6 +579,128 @@ func (x *RenewResponse) GetTokenExpiresAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *RenewResponse) GetRotateKey() bool {
+	if x != nil {
+		return x.RotateKey
+	}
+	return false
+}
+
+type RotateKeyRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	AgentId string                 `protobuf:"bytes,1,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`
+	Nonce   []byte                 `protobuf:"bytes,2,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	// Ed25519 public key, 32 bytes.
+	NewPublicKey []byte `protobuf:"bytes,3,opt,name=new_public_key,json=newPublicKey,proto3" json:"new_public_key,omitempty"`
+	// Ed25519 signatures over "seatrial-agent-rotate:", the new public key and the nonce: by a key that holds, and by the new one, which
+	// proves that the agent has it.
+	Signature     []byte `protobuf:"bytes,4,opt,name=signature,proto3" json:"signature,omitempty"`
+	NewSignature  []byte `protobuf:"bytes,5,opt,name=new_signature,json=newSignature,proto3" json:"new_signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateKeyRequest) Reset() {
+	*x = RotateKeyRequest{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateKeyRequest) ProtoMessage() {}
+
+func (x *RotateKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateKeyRequest.ProtoReflect.Descriptor instead.
+func (*RotateKeyRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RotateKeyRequest) GetAgentId() string {
+	if x != nil {
+		return x.AgentId
+	}
+	return ""
+}
+
+func (x *RotateKeyRequest) GetNonce() []byte {
+	if x != nil {
+		return x.Nonce
+	}
+	return nil
+}
+
+func (x *RotateKeyRequest) GetNewPublicKey() []byte {
+	if x != nil {
+		return x.NewPublicKey
+	}
+	return nil
+}
+
+func (x *RotateKeyRequest) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+func (x *RotateKeyRequest) GetNewSignature() []byte {
+	if x != nil {
+		return x.NewSignature
+	}
+	return nil
+}
+
+type RotateKeyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateKeyResponse) Reset() {
+	*x = RotateKeyResponse{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateKeyResponse) ProtoMessage() {}
+
+func (x *RotateKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateKeyResponse.ProtoReflect.Descriptor instead.
+func (*RotateKeyResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{7}
+}
+
 type AgentFrame struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Frame:
@@ -594,7 +718,7 @@ type AgentFrame struct {
 
 func (x *AgentFrame) Reset() {
 	*x = AgentFrame{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[6]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -606,7 +730,7 @@ func (x *AgentFrame) String() string {
 func (*AgentFrame) ProtoMessage() {}
 
 func (x *AgentFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[6]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -619,7 +743,7 @@ func (x *AgentFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentFrame.ProtoReflect.Descriptor instead.
 func (*AgentFrame) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{6}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *AgentFrame) GetFrame() isAgentFrame_Frame {
@@ -739,7 +863,7 @@ type ServerFrame struct {
 
 func (x *ServerFrame) Reset() {
 	*x = ServerFrame{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[7]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -751,7 +875,7 @@ func (x *ServerFrame) String() string {
 func (*ServerFrame) ProtoMessage() {}
 
 func (x *ServerFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[7]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -764,7 +888,7 @@ func (x *ServerFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerFrame.ProtoReflect.Descriptor instead.
 func (*ServerFrame) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{7}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ServerFrame) GetFrame() isServerFrame_Frame {
@@ -865,13 +989,15 @@ type Hello struct {
 	Namespaces []string `protobuf:"bytes,7,rep,name=namespaces,proto3" json:"namespaces,omitempty"`
 	// "image-volume" or "init-copy".
 	RunnerDelivery string `protobuf:"bytes,8,opt,name=runner_delivery,json=runnerDelivery,proto3" json:"runner_delivery,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// What the agent allows of a test's pod, a sentence each. For people only: it is the agent that refuses.
+	Rules         []string `protobuf:"bytes,9,rep,name=rules,proto3" json:"rules,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[8]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -883,7 +1009,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[8]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -896,7 +1022,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{8}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Hello) GetSessionNonce() string {
@@ -955,6 +1081,13 @@ func (x *Hello) GetRunnerDelivery() string {
 	return ""
 }
 
+func (x *Hello) GetRules() []string {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
 type Welcome struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	SessionId      string                 `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
@@ -969,7 +1102,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[9]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -981,7 +1114,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[9]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -994,7 +1127,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{9}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Welcome) GetSessionId() string {
@@ -1050,7 +1183,7 @@ type Inventory struct {
 
 func (x *Inventory) Reset() {
 	*x = Inventory{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[10]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1062,7 +1195,7 @@ func (x *Inventory) String() string {
 func (*Inventory) ProtoMessage() {}
 
 func (x *Inventory) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[10]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1075,7 +1208,7 @@ func (x *Inventory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inventory.ProtoReflect.Descriptor instead.
 func (*Inventory) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{10}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Inventory) GetAttempts() []*InventoryItem {
@@ -1103,7 +1236,7 @@ type InventoryItem struct {
 
 func (x *InventoryItem) Reset() {
 	*x = InventoryItem{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[11]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1115,7 +1248,7 @@ func (x *InventoryItem) String() string {
 func (*InventoryItem) ProtoMessage() {}
 
 func (x *InventoryItem) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[11]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1128,7 +1261,7 @@ func (x *InventoryItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InventoryItem.ProtoReflect.Descriptor instead.
 func (*InventoryItem) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{11}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *InventoryItem) GetAttemptId() string {
@@ -1166,7 +1299,7 @@ type InventoryReply struct {
 
 func (x *InventoryReply) Reset() {
 	*x = InventoryReply{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[12]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1178,7 +1311,7 @@ func (x *InventoryReply) String() string {
 func (*InventoryReply) ProtoMessage() {}
 
 func (x *InventoryReply) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[12]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1191,7 +1324,7 @@ func (x *InventoryReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InventoryReply.ProtoReflect.Descriptor instead.
 func (*InventoryReply) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{12}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *InventoryReply) GetCancel() []string {
@@ -1232,7 +1365,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[13]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1244,7 +1377,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[13]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1257,7 +1390,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{13}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Command) GetId() string {
@@ -1357,7 +1490,7 @@ type Start struct {
 
 func (x *Start) Reset() {
 	*x = Start{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[14]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1369,7 +1502,7 @@ func (x *Start) String() string {
 func (*Start) ProtoMessage() {}
 
 func (x *Start) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[14]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1382,7 +1515,7 @@ func (x *Start) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Start.ProtoReflect.Descriptor instead.
 func (*Start) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{14}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Start) GetAssignment() *Assignment {
@@ -1409,7 +1542,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[15]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1421,7 +1554,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[15]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1434,7 +1567,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{15}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Cancel) GetAttemptId() string {
@@ -1467,7 +1600,7 @@ type Resume struct {
 
 func (x *Resume) Reset() {
 	*x = Resume{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[16]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1479,7 +1612,7 @@ func (x *Resume) String() string {
 func (*Resume) ProtoMessage() {}
 
 func (x *Resume) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[16]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1492,7 +1625,7 @@ func (x *Resume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resume.ProtoReflect.Descriptor instead.
 func (*Resume) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{16}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Resume) GetAttemptId() string {
@@ -1533,7 +1666,7 @@ type Release struct {
 
 func (x *Release) Reset() {
 	*x = Release{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[17]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1545,7 +1678,7 @@ func (x *Release) String() string {
 func (*Release) ProtoMessage() {}
 
 func (x *Release) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[17]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1558,7 +1691,7 @@ func (x *Release) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Release.ProtoReflect.Descriptor instead.
 func (*Release) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{17}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Release) GetAttemptId() string {
@@ -1581,7 +1714,7 @@ type CommandAck struct {
 
 func (x *CommandAck) Reset() {
 	*x = CommandAck{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[18]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1593,7 +1726,7 @@ func (x *CommandAck) String() string {
 func (*CommandAck) ProtoMessage() {}
 
 func (x *CommandAck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[18]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1606,7 +1739,7 @@ func (x *CommandAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandAck.ProtoReflect.Descriptor instead.
 func (*CommandAck) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{18}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CommandAck) GetCommandId() string {
@@ -1639,7 +1772,7 @@ type Ping struct {
 
 func (x *Ping) Reset() {
 	*x = Ping{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[19]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1651,7 +1784,7 @@ func (x *Ping) String() string {
 func (*Ping) ProtoMessage() {}
 
 func (x *Ping) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[19]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1664,7 +1797,7 @@ func (x *Ping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ping.ProtoReflect.Descriptor instead.
 func (*Ping) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{19}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Ping) GetTime() *timestamppb.Timestamp {
@@ -1683,7 +1816,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1695,7 +1828,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1708,7 +1841,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{20}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Pong) GetTime() *timestamppb.Timestamp {
@@ -1728,7 +1861,7 @@ type Credit struct {
 
 func (x *Credit) Reset() {
 	*x = Credit{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1740,7 +1873,7 @@ func (x *Credit) String() string {
 func (*Credit) ProtoMessage() {}
 
 func (x *Credit) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1753,7 +1886,7 @@ func (x *Credit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credit.ProtoReflect.Descriptor instead.
 func (*Credit) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{21}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Credit) GetStarts() int32 {
@@ -1771,7 +1904,7 @@ type Draining struct {
 
 func (x *Draining) Reset() {
 	*x = Draining{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1783,7 +1916,7 @@ func (x *Draining) String() string {
 func (*Draining) ProtoMessage() {}
 
 func (x *Draining) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1796,7 +1929,7 @@ func (x *Draining) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Draining.ProtoReflect.Descriptor instead.
 func (*Draining) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{22}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{24}
 }
 
 type GoAway struct {
@@ -1810,7 +1943,7 @@ type GoAway struct {
 
 func (x *GoAway) Reset() {
 	*x = GoAway{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1822,7 +1955,7 @@ func (x *GoAway) String() string {
 func (*GoAway) ProtoMessage() {}
 
 func (x *GoAway) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1835,7 +1968,7 @@ func (x *GoAway) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GoAway.ProtoReflect.Descriptor instead.
 func (*GoAway) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{23}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GoAway) GetReason() string {
@@ -1880,7 +2013,7 @@ type Assignment struct {
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1892,7 +2025,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1905,7 +2038,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{24}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Assignment) GetAttemptId() string {
@@ -2012,7 +2145,7 @@ type Service struct {
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2024,7 +2157,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2037,7 +2170,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{25}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Service) GetName() string {
@@ -2143,7 +2276,7 @@ type Ready struct {
 
 func (x *Ready) Reset() {
 	*x = Ready{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2155,7 +2288,7 @@ func (x *Ready) String() string {
 func (*Ready) ProtoMessage() {}
 
 func (x *Ready) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2168,7 +2301,7 @@ func (x *Ready) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ready.ProtoReflect.Descriptor instead.
 func (*Ready) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{26}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Ready) GetCheck() isReady_Check {
@@ -2252,7 +2385,7 @@ type ExecCheck struct {
 
 func (x *ExecCheck) Reset() {
 	*x = ExecCheck{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2264,7 +2397,7 @@ func (x *ExecCheck) String() string {
 func (*ExecCheck) ProtoMessage() {}
 
 func (x *ExecCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2277,7 +2410,7 @@ func (x *ExecCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecCheck.ProtoReflect.Descriptor instead.
 func (*ExecCheck) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{27}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ExecCheck) GetCommand() []string {
@@ -2299,7 +2432,7 @@ type HTTPCheck struct {
 
 func (x *HTTPCheck) Reset() {
 	*x = HTTPCheck{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2311,7 +2444,7 @@ func (x *HTTPCheck) String() string {
 func (*HTTPCheck) ProtoMessage() {}
 
 func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2324,7 +2457,7 @@ func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
 func (*HTTPCheck) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{28}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *HTTPCheck) GetPort() int32 {
@@ -2364,7 +2497,7 @@ type Pod struct {
 
 func (x *Pod) Reset() {
 	*x = Pod{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2376,7 +2509,7 @@ func (x *Pod) String() string {
 func (*Pod) ProtoMessage() {}
 
 func (x *Pod) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2389,7 +2522,7 @@ func (x *Pod) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pod.ProtoReflect.Descriptor instead.
 func (*Pod) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{29}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Pod) GetServiceAccountName() string {
@@ -2468,7 +2601,7 @@ type Volume struct {
 
 func (x *Volume) Reset() {
 	*x = Volume{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2480,7 +2613,7 @@ func (x *Volume) String() string {
 func (*Volume) ProtoMessage() {}
 
 func (x *Volume) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2493,7 +2626,7 @@ func (x *Volume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Volume.ProtoReflect.Descriptor instead.
 func (*Volume) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{30}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Volume) GetName() string {
@@ -2608,7 +2741,7 @@ type EmptyDir struct {
 
 func (x *EmptyDir) Reset() {
 	*x = EmptyDir{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2620,7 +2753,7 @@ func (x *EmptyDir) String() string {
 func (*EmptyDir) ProtoMessage() {}
 
 func (x *EmptyDir) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2633,7 +2766,7 @@ func (x *EmptyDir) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmptyDir.ProtoReflect.Descriptor instead.
 func (*EmptyDir) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{31}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *EmptyDir) GetMemory() bool {
@@ -2661,7 +2794,7 @@ type ObjectVolume struct {
 
 func (x *ObjectVolume) Reset() {
 	*x = ObjectVolume{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2673,7 +2806,7 @@ func (x *ObjectVolume) String() string {
 func (*ObjectVolume) ProtoMessage() {}
 
 func (x *ObjectVolume) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2686,7 +2819,7 @@ func (x *ObjectVolume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectVolume.ProtoReflect.Descriptor instead.
 func (*ObjectVolume) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{32}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ObjectVolume) GetName() string {
@@ -2716,7 +2849,7 @@ type Toleration struct {
 
 func (x *Toleration) Reset() {
 	*x = Toleration{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2728,7 +2861,7 @@ func (x *Toleration) String() string {
 func (*Toleration) ProtoMessage() {}
 
 func (x *Toleration) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2741,7 +2874,7 @@ func (x *Toleration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Toleration.ProtoReflect.Descriptor instead.
 func (*Toleration) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{33}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Toleration) GetKey() string {
@@ -2792,7 +2925,7 @@ type PodSecurity struct {
 
 func (x *PodSecurity) Reset() {
 	*x = PodSecurity{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2804,7 +2937,7 @@ func (x *PodSecurity) String() string {
 func (*PodSecurity) ProtoMessage() {}
 
 func (x *PodSecurity) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2817,7 +2950,7 @@ func (x *PodSecurity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PodSecurity.ProtoReflect.Descriptor instead.
 func (*PodSecurity) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{34}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *PodSecurity) GetRunAsUser() int64 {
@@ -2877,7 +3010,7 @@ type Container struct {
 
 func (x *Container) Reset() {
 	*x = Container{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2889,7 +3022,7 @@ func (x *Container) String() string {
 func (*Container) ProtoMessage() {}
 
 func (x *Container) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2902,7 +3035,7 @@ func (x *Container) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Container.ProtoReflect.Descriptor instead.
 func (*Container) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{35}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Container) GetName() string {
@@ -2983,7 +3116,7 @@ type ContainerEnv struct {
 
 func (x *ContainerEnv) Reset() {
 	*x = ContainerEnv{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2995,7 +3128,7 @@ func (x *ContainerEnv) String() string {
 func (*ContainerEnv) ProtoMessage() {}
 
 func (x *ContainerEnv) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3008,7 +3141,7 @@ func (x *ContainerEnv) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContainerEnv.ProtoReflect.Descriptor instead.
 func (*ContainerEnv) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{36}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ContainerEnv) GetName() string {
@@ -3085,7 +3218,7 @@ type KeyRef struct {
 
 func (x *KeyRef) Reset() {
 	*x = KeyRef{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3097,7 +3230,7 @@ func (x *KeyRef) String() string {
 func (*KeyRef) ProtoMessage() {}
 
 func (x *KeyRef) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3110,7 +3243,7 @@ func (x *KeyRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyRef.ProtoReflect.Descriptor instead.
 func (*KeyRef) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{37}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *KeyRef) GetName() string {
@@ -3143,7 +3276,7 @@ type FetchAttemptRequest struct {
 
 func (x *FetchAttemptRequest) Reset() {
 	*x = FetchAttemptRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3155,7 +3288,7 @@ func (x *FetchAttemptRequest) String() string {
 func (*FetchAttemptRequest) ProtoMessage() {}
 
 func (x *FetchAttemptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3168,7 +3301,7 @@ func (x *FetchAttemptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchAttemptRequest.ProtoReflect.Descriptor instead.
 func (*FetchAttemptRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{38}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *FetchAttemptRequest) GetAttemptId() string {
@@ -3188,7 +3321,7 @@ type FetchAttemptResponse struct {
 
 func (x *FetchAttemptResponse) Reset() {
 	*x = FetchAttemptResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3200,7 +3333,7 @@ func (x *FetchAttemptResponse) String() string {
 func (*FetchAttemptResponse) ProtoMessage() {}
 
 func (x *FetchAttemptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3213,7 +3346,7 @@ func (x *FetchAttemptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchAttemptResponse.ProtoReflect.Descriptor instead.
 func (*FetchAttemptResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{39}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *FetchAttemptResponse) GetAssignment() *Assignment {
@@ -3250,7 +3383,7 @@ type ServiceState struct {
 
 func (x *ServiceState) Reset() {
 	*x = ServiceState{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3262,7 +3395,7 @@ func (x *ServiceState) String() string {
 func (*ServiceState) ProtoMessage() {}
 
 func (x *ServiceState) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3275,7 +3408,7 @@ func (x *ServiceState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceState.ProtoReflect.Descriptor instead.
 func (*ServiceState) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{40}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ServiceState) GetName() string {
@@ -3361,7 +3494,7 @@ type AttemptReport struct {
 
 func (x *AttemptReport) Reset() {
 	*x = AttemptReport{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3373,7 +3506,7 @@ func (x *AttemptReport) String() string {
 func (*AttemptReport) ProtoMessage() {}
 
 func (x *AttemptReport) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3386,7 +3519,7 @@ func (x *AttemptReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptReport.ProtoReflect.Descriptor instead.
 func (*AttemptReport) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{41}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *AttemptReport) GetAttemptId() string {
@@ -3526,7 +3659,7 @@ type Hops struct {
 
 func (x *Hops) Reset() {
 	*x = Hops{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3538,7 +3671,7 @@ func (x *Hops) String() string {
 func (*Hops) ProtoMessage() {}
 
 func (x *Hops) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3551,7 +3684,7 @@ func (x *Hops) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hops.ProtoReflect.Descriptor instead.
 func (*Hops) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{42}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Hops) GetJob() *durationpb.Duration {
@@ -3599,7 +3732,7 @@ type Subject struct {
 
 func (x *Subject) Reset() {
 	*x = Subject{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3611,7 +3744,7 @@ func (x *Subject) String() string {
 func (*Subject) ProtoMessage() {}
 
 func (x *Subject) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3624,7 +3757,7 @@ func (x *Subject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subject.ProtoReflect.Descriptor instead.
 func (*Subject) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{43}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Subject) GetImages() []*SubjectImage {
@@ -3671,7 +3804,7 @@ type SubjectImage struct {
 
 func (x *SubjectImage) Reset() {
 	*x = SubjectImage{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3683,7 +3816,7 @@ func (x *SubjectImage) String() string {
 func (*SubjectImage) ProtoMessage() {}
 
 func (x *SubjectImage) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3696,7 +3829,7 @@ func (x *SubjectImage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectImage.ProtoReflect.Descriptor instead.
 func (*SubjectImage) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{44}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *SubjectImage) GetContainer() string {
@@ -3729,7 +3862,7 @@ type ReportAttemptRequest struct {
 
 func (x *ReportAttemptRequest) Reset() {
 	*x = ReportAttemptRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3741,7 +3874,7 @@ func (x *ReportAttemptRequest) String() string {
 func (*ReportAttemptRequest) ProtoMessage() {}
 
 func (x *ReportAttemptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3754,7 +3887,7 @@ func (x *ReportAttemptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAttemptRequest.ProtoReflect.Descriptor instead.
 func (*ReportAttemptRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{45}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ReportAttemptRequest) GetReport() *AttemptReport {
@@ -3774,7 +3907,7 @@ type ReportAttemptResponse struct {
 
 func (x *ReportAttemptResponse) Reset() {
 	*x = ReportAttemptResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3786,7 +3919,7 @@ func (x *ReportAttemptResponse) String() string {
 func (*ReportAttemptResponse) ProtoMessage() {}
 
 func (x *ReportAttemptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3799,7 +3932,7 @@ func (x *ReportAttemptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAttemptResponse.ProtoReflect.Descriptor instead.
 func (*ReportAttemptResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{46}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ReportAttemptResponse) GetStatus() AttemptStatus {
@@ -3819,7 +3952,7 @@ type AppendLogsRequest struct {
 
 func (x *AppendLogsRequest) Reset() {
 	*x = AppendLogsRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3831,7 +3964,7 @@ func (x *AppendLogsRequest) String() string {
 func (*AppendLogsRequest) ProtoMessage() {}
 
 func (x *AppendLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3844,7 +3977,7 @@ func (x *AppendLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogsRequest.ProtoReflect.Descriptor instead.
 func (*AppendLogsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{47}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *AppendLogsRequest) GetAttemptId() string {
@@ -3876,7 +4009,7 @@ type AppendLogsResponse struct {
 
 func (x *AppendLogsResponse) Reset() {
 	*x = AppendLogsResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3888,7 +4021,7 @@ func (x *AppendLogsResponse) String() string {
 func (*AppendLogsResponse) ProtoMessage() {}
 
 func (x *AppendLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3901,7 +4034,7 @@ func (x *AppendLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogsResponse.ProtoReflect.Descriptor instead.
 func (*AppendLogsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{48}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *AppendLogsResponse) GetAttemptId() string {
@@ -3948,7 +4081,7 @@ type StreamStateRequest struct {
 
 func (x *StreamStateRequest) Reset() {
 	*x = StreamStateRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3960,7 +4093,7 @@ func (x *StreamStateRequest) String() string {
 func (*StreamStateRequest) ProtoMessage() {}
 
 func (x *StreamStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3973,7 +4106,7 @@ func (x *StreamStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamStateRequest.ProtoReflect.Descriptor instead.
 func (*StreamStateRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{49}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *StreamStateRequest) GetAttemptId() string {
@@ -3995,7 +4128,7 @@ type StreamStateResponse struct {
 
 func (x *StreamStateResponse) Reset() {
 	*x = StreamStateResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4007,7 +4140,7 @@ func (x *StreamStateResponse) String() string {
 func (*StreamStateResponse) ProtoMessage() {}
 
 func (x *StreamStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4020,7 +4153,7 @@ func (x *StreamStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamStateResponse.ProtoReflect.Descriptor instead.
 func (*StreamStateResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{50}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *StreamStateResponse) GetCommitted() map[string]int64 {
@@ -4057,7 +4190,7 @@ type StreamCursor struct {
 
 func (x *StreamCursor) Reset() {
 	*x = StreamCursor{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4069,7 +4202,7 @@ func (x *StreamCursor) String() string {
 func (*StreamCursor) ProtoMessage() {}
 
 func (x *StreamCursor) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4082,7 +4215,7 @@ func (x *StreamCursor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamCursor.ProtoReflect.Descriptor instead.
 func (*StreamCursor) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{51}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *StreamCursor) GetLastTime() *timestamppb.Timestamp {
@@ -4119,7 +4252,7 @@ type PutFileRequest struct {
 
 func (x *PutFileRequest) Reset() {
 	*x = PutFileRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4131,7 +4264,7 @@ func (x *PutFileRequest) String() string {
 func (*PutFileRequest) ProtoMessage() {}
 
 func (x *PutFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4144,7 +4277,7 @@ func (x *PutFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFileRequest.ProtoReflect.Descriptor instead.
 func (*PutFileRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{52}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *PutFileRequest) GetMessage() isPutFileRequest_Message {
@@ -4197,7 +4330,7 @@ type PutFileResponse struct {
 
 func (x *PutFileResponse) Reset() {
 	*x = PutFileResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4209,7 +4342,7 @@ func (x *PutFileResponse) String() string {
 func (*PutFileResponse) ProtoMessage() {}
 
 func (x *PutFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4222,7 +4355,7 @@ func (x *PutFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFileResponse.ProtoReflect.Descriptor instead.
 func (*PutFileResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{53}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *PutFileResponse) GetSize() int64 {
@@ -4259,10 +4392,19 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\fRenewRequest\x12\x19\n" +
 	"\bagent_id\x18\x01 \x01(\tR\aagentId\x12\x14\n" +
 	"\x05nonce\x18\x02 \x01(\fR\x05nonce\x12\x1c\n" +
-	"\tsignature\x18\x03 \x01(\fR\tsignature\"k\n" +
+	"\tsignature\x18\x03 \x01(\fR\tsignature\"\x8a\x01\n" +
 	"\rRenewResponse\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12D\n" +
-	"\x10token_expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x0etokenExpiresAt\"\xe6\x02\n" +
+	"\x10token_expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x0etokenExpiresAt\x12\x1d\n" +
+	"\n" +
+	"rotate_key\x18\x03 \x01(\bR\trotateKey\"\xac\x01\n" +
+	"\x10RotateKeyRequest\x12\x19\n" +
+	"\bagent_id\x18\x01 \x01(\tR\aagentId\x12\x14\n" +
+	"\x05nonce\x18\x02 \x01(\fR\x05nonce\x12$\n" +
+	"\x0enew_public_key\x18\x03 \x01(\fR\fnewPublicKey\x12\x1c\n" +
+	"\tsignature\x18\x04 \x01(\fR\tsignature\x12#\n" +
+	"\rnew_signature\x18\x05 \x01(\fR\fnewSignature\"\x13\n" +
+	"\x11RotateKeyResponse\"\xe6\x02\n" +
 	"\n" +
 	"AgentFrame\x120\n" +
 	"\x05hello\x18\x01 \x01(\v2\x18.seatrial.agent.v1.HelloH\x00R\x05hello\x12<\n" +
@@ -4279,7 +4421,7 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x0finventory_reply\x18\x03 \x01(\v2!.seatrial.agent.v1.InventoryReplyH\x00R\x0einventoryReply\x124\n" +
 	"\ago_away\x18\x04 \x01(\v2\x19.seatrial.agent.v1.GoAwayH\x00R\x06goAway\x12-\n" +
 	"\x04pong\x18\x05 \x01(\v2\x17.seatrial.agent.v1.PongH\x00R\x04pongB\a\n" +
-	"\x05frame\"\xb3\x02\n" +
+	"\x05frame\"\xc9\x02\n" +
 	"\x05Hello\x12#\n" +
 	"\rsession_nonce\x18\x01 \x01(\tR\fsessionNonce\x12!\n" +
 	"\fprotocol_min\x18\x02 \x01(\rR\vprotocolMin\x12!\n" +
@@ -4290,7 +4432,8 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\n" +
 	"namespaces\x18\a \x03(\tR\n" +
 	"namespaces\x12'\n" +
-	"\x0frunner_delivery\x18\b \x01(\tR\x0erunnerDelivery\"\x95\x02\n" +
+	"\x0frunner_delivery\x18\b \x01(\tR\x0erunnerDelivery\x12\x14\n" +
+	"\x05rules\x18\t \x03(\tR\x05rules\"\x95\x02\n" +
 	"\aWelcome\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\tR\tsessionId\x12\x14\n" +
@@ -4624,11 +4767,12 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x17SERVICE_STATUS_STARTING\x10\x02\x12\x18\n" +
 	"\x14SERVICE_STATUS_READY\x10\x03\x12\x1a\n" +
 	"\x16SERVICE_STATUS_STOPPED\x10\x04\x12\x19\n" +
-	"\x15SERVICE_STATUS_FAILED\x10\x052\xff\x01\n" +
+	"\x15SERVICE_STATUS_FAILED\x10\x052\xd7\x02\n" +
 	"\rAgentIdentity\x12J\n" +
 	"\x05Enrol\x12\x1f.seatrial.agent.v1.EnrolRequest\x1a .seatrial.agent.v1.EnrolResponse\x12V\n" +
 	"\tChallenge\x12#.seatrial.agent.v1.ChallengeRequest\x1a$.seatrial.agent.v1.ChallengeResponse\x12J\n" +
-	"\x05Renew\x12\x1f.seatrial.agent.v1.RenewRequest\x1a .seatrial.agent.v1.RenewResponse2\xb2\x04\n" +
+	"\x05Renew\x12\x1f.seatrial.agent.v1.RenewRequest\x1a .seatrial.agent.v1.RenewResponse\x12V\n" +
+	"\tRotateKey\x12#.seatrial.agent.v1.RotateKeyRequest\x1a$.seatrial.agent.v1.RotateKeyResponse2\xb2\x04\n" +
 	"\fAgentGateway\x12L\n" +
 	"\aSession\x12\x1d.seatrial.agent.v1.AgentFrame\x1a\x1e.seatrial.agent.v1.ServerFrame(\x010\x01\x12]\n" +
 	"\n" +
@@ -4653,7 +4797,7 @@ func file_seatrial_agent_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 63)
+var file_seatrial_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
 var file_seatrial_agent_v1_agent_proto_goTypes = []any{
 	(CommandOutcome)(0),           // 0: seatrial.agent.v1.CommandOutcome
 	(AttemptStatus)(0),            // 1: seatrial.agent.v1.AttemptStatus
@@ -4664,175 +4808,179 @@ var file_seatrial_agent_v1_agent_proto_goTypes = []any{
 	(*ChallengeResponse)(nil),     // 6: seatrial.agent.v1.ChallengeResponse
 	(*RenewRequest)(nil),          // 7: seatrial.agent.v1.RenewRequest
 	(*RenewResponse)(nil),         // 8: seatrial.agent.v1.RenewResponse
-	(*AgentFrame)(nil),            // 9: seatrial.agent.v1.AgentFrame
-	(*ServerFrame)(nil),           // 10: seatrial.agent.v1.ServerFrame
-	(*Hello)(nil),                 // 11: seatrial.agent.v1.Hello
-	(*Welcome)(nil),               // 12: seatrial.agent.v1.Welcome
-	(*Inventory)(nil),             // 13: seatrial.agent.v1.Inventory
-	(*InventoryItem)(nil),         // 14: seatrial.agent.v1.InventoryItem
-	(*InventoryReply)(nil),        // 15: seatrial.agent.v1.InventoryReply
-	(*Command)(nil),               // 16: seatrial.agent.v1.Command
-	(*Start)(nil),                 // 17: seatrial.agent.v1.Start
-	(*Cancel)(nil),                // 18: seatrial.agent.v1.Cancel
-	(*Resume)(nil),                // 19: seatrial.agent.v1.Resume
-	(*Release)(nil),               // 20: seatrial.agent.v1.Release
-	(*CommandAck)(nil),            // 21: seatrial.agent.v1.CommandAck
-	(*Ping)(nil),                  // 22: seatrial.agent.v1.Ping
-	(*Pong)(nil),                  // 23: seatrial.agent.v1.Pong
-	(*Credit)(nil),                // 24: seatrial.agent.v1.Credit
-	(*Draining)(nil),              // 25: seatrial.agent.v1.Draining
-	(*GoAway)(nil),                // 26: seatrial.agent.v1.GoAway
-	(*Assignment)(nil),            // 27: seatrial.agent.v1.Assignment
-	(*Service)(nil),               // 28: seatrial.agent.v1.Service
-	(*Ready)(nil),                 // 29: seatrial.agent.v1.Ready
-	(*ExecCheck)(nil),             // 30: seatrial.agent.v1.ExecCheck
-	(*HTTPCheck)(nil),             // 31: seatrial.agent.v1.HTTPCheck
-	(*Pod)(nil),                   // 32: seatrial.agent.v1.Pod
-	(*Volume)(nil),                // 33: seatrial.agent.v1.Volume
-	(*EmptyDir)(nil),              // 34: seatrial.agent.v1.EmptyDir
-	(*ObjectVolume)(nil),          // 35: seatrial.agent.v1.ObjectVolume
-	(*Toleration)(nil),            // 36: seatrial.agent.v1.Toleration
-	(*PodSecurity)(nil),           // 37: seatrial.agent.v1.PodSecurity
-	(*Container)(nil),             // 38: seatrial.agent.v1.Container
-	(*ContainerEnv)(nil),          // 39: seatrial.agent.v1.ContainerEnv
-	(*KeyRef)(nil),                // 40: seatrial.agent.v1.KeyRef
-	(*FetchAttemptRequest)(nil),   // 41: seatrial.agent.v1.FetchAttemptRequest
-	(*FetchAttemptResponse)(nil),  // 42: seatrial.agent.v1.FetchAttemptResponse
-	(*ServiceState)(nil),          // 43: seatrial.agent.v1.ServiceState
-	(*AttemptReport)(nil),         // 44: seatrial.agent.v1.AttemptReport
-	(*Hops)(nil),                  // 45: seatrial.agent.v1.Hops
-	(*Subject)(nil),               // 46: seatrial.agent.v1.Subject
-	(*SubjectImage)(nil),          // 47: seatrial.agent.v1.SubjectImage
-	(*ReportAttemptRequest)(nil),  // 48: seatrial.agent.v1.ReportAttemptRequest
-	(*ReportAttemptResponse)(nil), // 49: seatrial.agent.v1.ReportAttemptResponse
-	(*AppendLogsRequest)(nil),     // 50: seatrial.agent.v1.AppendLogsRequest
-	(*AppendLogsResponse)(nil),    // 51: seatrial.agent.v1.AppendLogsResponse
-	(*StreamStateRequest)(nil),    // 52: seatrial.agent.v1.StreamStateRequest
-	(*StreamStateResponse)(nil),   // 53: seatrial.agent.v1.StreamStateResponse
-	(*StreamCursor)(nil),          // 54: seatrial.agent.v1.StreamCursor
-	(*PutFileRequest)(nil),        // 55: seatrial.agent.v1.PutFileRequest
-	(*PutFileResponse)(nil),       // 56: seatrial.agent.v1.PutFileResponse
-	nil,                           // 57: seatrial.agent.v1.Service.RequestsEntry
-	nil,                           // 58: seatrial.agent.v1.Service.LimitsEntry
-	nil,                           // 59: seatrial.agent.v1.Pod.NodeSelectorEntry
-	nil,                           // 60: seatrial.agent.v1.Pod.LabelsEntry
-	nil,                           // 61: seatrial.agent.v1.Pod.AnnotationsEntry
-	nil,                           // 62: seatrial.agent.v1.Container.RequestsEntry
-	nil,                           // 63: seatrial.agent.v1.Container.LimitsEntry
-	nil,                           // 64: seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	nil,                           // 65: seatrial.agent.v1.StreamStateResponse.CursorsEntry
-	(*timestamppb.Timestamp)(nil), // 66: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 67: google.protobuf.Duration
-	(v1.StepStatus)(0),            // 68: seatrial.runner.v1.StepStatus
-	(*v1.Plan)(nil),               // 69: seatrial.runner.v1.Plan
-	(*v1.StepState)(nil),          // 70: seatrial.runner.v1.StepState
-	(*v1.LogChunk)(nil),           // 71: seatrial.runner.v1.LogChunk
-	(*v1.FileHeader)(nil),         // 72: seatrial.runner.v1.FileHeader
+	(*RotateKeyRequest)(nil),      // 9: seatrial.agent.v1.RotateKeyRequest
+	(*RotateKeyResponse)(nil),     // 10: seatrial.agent.v1.RotateKeyResponse
+	(*AgentFrame)(nil),            // 11: seatrial.agent.v1.AgentFrame
+	(*ServerFrame)(nil),           // 12: seatrial.agent.v1.ServerFrame
+	(*Hello)(nil),                 // 13: seatrial.agent.v1.Hello
+	(*Welcome)(nil),               // 14: seatrial.agent.v1.Welcome
+	(*Inventory)(nil),             // 15: seatrial.agent.v1.Inventory
+	(*InventoryItem)(nil),         // 16: seatrial.agent.v1.InventoryItem
+	(*InventoryReply)(nil),        // 17: seatrial.agent.v1.InventoryReply
+	(*Command)(nil),               // 18: seatrial.agent.v1.Command
+	(*Start)(nil),                 // 19: seatrial.agent.v1.Start
+	(*Cancel)(nil),                // 20: seatrial.agent.v1.Cancel
+	(*Resume)(nil),                // 21: seatrial.agent.v1.Resume
+	(*Release)(nil),               // 22: seatrial.agent.v1.Release
+	(*CommandAck)(nil),            // 23: seatrial.agent.v1.CommandAck
+	(*Ping)(nil),                  // 24: seatrial.agent.v1.Ping
+	(*Pong)(nil),                  // 25: seatrial.agent.v1.Pong
+	(*Credit)(nil),                // 26: seatrial.agent.v1.Credit
+	(*Draining)(nil),              // 27: seatrial.agent.v1.Draining
+	(*GoAway)(nil),                // 28: seatrial.agent.v1.GoAway
+	(*Assignment)(nil),            // 29: seatrial.agent.v1.Assignment
+	(*Service)(nil),               // 30: seatrial.agent.v1.Service
+	(*Ready)(nil),                 // 31: seatrial.agent.v1.Ready
+	(*ExecCheck)(nil),             // 32: seatrial.agent.v1.ExecCheck
+	(*HTTPCheck)(nil),             // 33: seatrial.agent.v1.HTTPCheck
+	(*Pod)(nil),                   // 34: seatrial.agent.v1.Pod
+	(*Volume)(nil),                // 35: seatrial.agent.v1.Volume
+	(*EmptyDir)(nil),              // 36: seatrial.agent.v1.EmptyDir
+	(*ObjectVolume)(nil),          // 37: seatrial.agent.v1.ObjectVolume
+	(*Toleration)(nil),            // 38: seatrial.agent.v1.Toleration
+	(*PodSecurity)(nil),           // 39: seatrial.agent.v1.PodSecurity
+	(*Container)(nil),             // 40: seatrial.agent.v1.Container
+	(*ContainerEnv)(nil),          // 41: seatrial.agent.v1.ContainerEnv
+	(*KeyRef)(nil),                // 42: seatrial.agent.v1.KeyRef
+	(*FetchAttemptRequest)(nil),   // 43: seatrial.agent.v1.FetchAttemptRequest
+	(*FetchAttemptResponse)(nil),  // 44: seatrial.agent.v1.FetchAttemptResponse
+	(*ServiceState)(nil),          // 45: seatrial.agent.v1.ServiceState
+	(*AttemptReport)(nil),         // 46: seatrial.agent.v1.AttemptReport
+	(*Hops)(nil),                  // 47: seatrial.agent.v1.Hops
+	(*Subject)(nil),               // 48: seatrial.agent.v1.Subject
+	(*SubjectImage)(nil),          // 49: seatrial.agent.v1.SubjectImage
+	(*ReportAttemptRequest)(nil),  // 50: seatrial.agent.v1.ReportAttemptRequest
+	(*ReportAttemptResponse)(nil), // 51: seatrial.agent.v1.ReportAttemptResponse
+	(*AppendLogsRequest)(nil),     // 52: seatrial.agent.v1.AppendLogsRequest
+	(*AppendLogsResponse)(nil),    // 53: seatrial.agent.v1.AppendLogsResponse
+	(*StreamStateRequest)(nil),    // 54: seatrial.agent.v1.StreamStateRequest
+	(*StreamStateResponse)(nil),   // 55: seatrial.agent.v1.StreamStateResponse
+	(*StreamCursor)(nil),          // 56: seatrial.agent.v1.StreamCursor
+	(*PutFileRequest)(nil),        // 57: seatrial.agent.v1.PutFileRequest
+	(*PutFileResponse)(nil),       // 58: seatrial.agent.v1.PutFileResponse
+	nil,                           // 59: seatrial.agent.v1.Service.RequestsEntry
+	nil,                           // 60: seatrial.agent.v1.Service.LimitsEntry
+	nil,                           // 61: seatrial.agent.v1.Pod.NodeSelectorEntry
+	nil,                           // 62: seatrial.agent.v1.Pod.LabelsEntry
+	nil,                           // 63: seatrial.agent.v1.Pod.AnnotationsEntry
+	nil,                           // 64: seatrial.agent.v1.Container.RequestsEntry
+	nil,                           // 65: seatrial.agent.v1.Container.LimitsEntry
+	nil,                           // 66: seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	nil,                           // 67: seatrial.agent.v1.StreamStateResponse.CursorsEntry
+	(*timestamppb.Timestamp)(nil), // 68: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 69: google.protobuf.Duration
+	(v1.StepStatus)(0),            // 70: seatrial.runner.v1.StepStatus
+	(*v1.Plan)(nil),               // 71: seatrial.runner.v1.Plan
+	(*v1.StepState)(nil),          // 72: seatrial.runner.v1.StepState
+	(*v1.LogChunk)(nil),           // 73: seatrial.runner.v1.LogChunk
+	(*v1.FileHeader)(nil),         // 74: seatrial.runner.v1.FileHeader
 }
 var file_seatrial_agent_v1_agent_proto_depIdxs = []int32{
-	66, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
-	66, // 1: seatrial.agent.v1.RenewResponse.token_expires_at:type_name -> google.protobuf.Timestamp
-	11, // 2: seatrial.agent.v1.AgentFrame.hello:type_name -> seatrial.agent.v1.Hello
-	13, // 3: seatrial.agent.v1.AgentFrame.inventory:type_name -> seatrial.agent.v1.Inventory
-	21, // 4: seatrial.agent.v1.AgentFrame.command_ack:type_name -> seatrial.agent.v1.CommandAck
-	22, // 5: seatrial.agent.v1.AgentFrame.ping:type_name -> seatrial.agent.v1.Ping
-	24, // 6: seatrial.agent.v1.AgentFrame.credit:type_name -> seatrial.agent.v1.Credit
-	25, // 7: seatrial.agent.v1.AgentFrame.draining:type_name -> seatrial.agent.v1.Draining
-	12, // 8: seatrial.agent.v1.ServerFrame.welcome:type_name -> seatrial.agent.v1.Welcome
-	16, // 9: seatrial.agent.v1.ServerFrame.command:type_name -> seatrial.agent.v1.Command
-	15, // 10: seatrial.agent.v1.ServerFrame.inventory_reply:type_name -> seatrial.agent.v1.InventoryReply
-	26, // 11: seatrial.agent.v1.ServerFrame.go_away:type_name -> seatrial.agent.v1.GoAway
-	23, // 12: seatrial.agent.v1.ServerFrame.pong:type_name -> seatrial.agent.v1.Pong
-	66, // 13: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
-	67, // 14: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
-	67, // 15: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
-	14, // 16: seatrial.agent.v1.Inventory.attempts:type_name -> seatrial.agent.v1.InventoryItem
-	66, // 17: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
-	17, // 18: seatrial.agent.v1.Command.start:type_name -> seatrial.agent.v1.Start
-	18, // 19: seatrial.agent.v1.Command.cancel:type_name -> seatrial.agent.v1.Cancel
-	20, // 20: seatrial.agent.v1.Command.release:type_name -> seatrial.agent.v1.Release
-	19, // 21: seatrial.agent.v1.Command.resume:type_name -> seatrial.agent.v1.Resume
-	27, // 22: seatrial.agent.v1.Start.assignment:type_name -> seatrial.agent.v1.Assignment
-	68, // 23: seatrial.agent.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
+	68, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	68, // 1: seatrial.agent.v1.RenewResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	13, // 2: seatrial.agent.v1.AgentFrame.hello:type_name -> seatrial.agent.v1.Hello
+	15, // 3: seatrial.agent.v1.AgentFrame.inventory:type_name -> seatrial.agent.v1.Inventory
+	23, // 4: seatrial.agent.v1.AgentFrame.command_ack:type_name -> seatrial.agent.v1.CommandAck
+	24, // 5: seatrial.agent.v1.AgentFrame.ping:type_name -> seatrial.agent.v1.Ping
+	26, // 6: seatrial.agent.v1.AgentFrame.credit:type_name -> seatrial.agent.v1.Credit
+	27, // 7: seatrial.agent.v1.AgentFrame.draining:type_name -> seatrial.agent.v1.Draining
+	14, // 8: seatrial.agent.v1.ServerFrame.welcome:type_name -> seatrial.agent.v1.Welcome
+	18, // 9: seatrial.agent.v1.ServerFrame.command:type_name -> seatrial.agent.v1.Command
+	17, // 10: seatrial.agent.v1.ServerFrame.inventory_reply:type_name -> seatrial.agent.v1.InventoryReply
+	28, // 11: seatrial.agent.v1.ServerFrame.go_away:type_name -> seatrial.agent.v1.GoAway
+	25, // 12: seatrial.agent.v1.ServerFrame.pong:type_name -> seatrial.agent.v1.Pong
+	68, // 13: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
+	69, // 14: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
+	69, // 15: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
+	16, // 16: seatrial.agent.v1.Inventory.attempts:type_name -> seatrial.agent.v1.InventoryItem
+	68, // 17: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
+	19, // 18: seatrial.agent.v1.Command.start:type_name -> seatrial.agent.v1.Start
+	20, // 19: seatrial.agent.v1.Command.cancel:type_name -> seatrial.agent.v1.Cancel
+	22, // 20: seatrial.agent.v1.Command.release:type_name -> seatrial.agent.v1.Release
+	21, // 21: seatrial.agent.v1.Command.resume:type_name -> seatrial.agent.v1.Resume
+	29, // 22: seatrial.agent.v1.Start.assignment:type_name -> seatrial.agent.v1.Assignment
+	70, // 23: seatrial.agent.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
 	0,  // 24: seatrial.agent.v1.CommandAck.outcome:type_name -> seatrial.agent.v1.CommandOutcome
-	66, // 25: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
-	66, // 26: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
-	67, // 27: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
-	67, // 28: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
-	32, // 29: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
-	38, // 30: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
-	69, // 31: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
-	28, // 32: seatrial.agent.v1.Assignment.services:type_name -> seatrial.agent.v1.Service
-	39, // 33: seatrial.agent.v1.Service.env:type_name -> seatrial.agent.v1.ContainerEnv
-	57, // 34: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
-	58, // 35: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
-	29, // 36: seatrial.agent.v1.Service.ready:type_name -> seatrial.agent.v1.Ready
-	30, // 37: seatrial.agent.v1.Ready.exec:type_name -> seatrial.agent.v1.ExecCheck
-	31, // 38: seatrial.agent.v1.Ready.http:type_name -> seatrial.agent.v1.HTTPCheck
-	67, // 39: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
-	67, // 40: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
-	59, // 41: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
-	36, // 42: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
-	37, // 43: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
-	60, // 44: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
-	61, // 45: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
-	33, // 46: seatrial.agent.v1.Pod.volumes:type_name -> seatrial.agent.v1.Volume
-	34, // 47: seatrial.agent.v1.Volume.empty_dir:type_name -> seatrial.agent.v1.EmptyDir
-	35, // 48: seatrial.agent.v1.Volume.config_map:type_name -> seatrial.agent.v1.ObjectVolume
-	35, // 49: seatrial.agent.v1.Volume.secret:type_name -> seatrial.agent.v1.ObjectVolume
-	39, // 50: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
-	62, // 51: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
-	63, // 52: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
-	33, // 53: seatrial.agent.v1.Container.volumes:type_name -> seatrial.agent.v1.Volume
-	40, // 54: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
-	40, // 55: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
-	27, // 56: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
+	68, // 25: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
+	68, // 26: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
+	69, // 27: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
+	69, // 28: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
+	34, // 29: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
+	40, // 30: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
+	71, // 31: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
+	30, // 32: seatrial.agent.v1.Assignment.services:type_name -> seatrial.agent.v1.Service
+	41, // 33: seatrial.agent.v1.Service.env:type_name -> seatrial.agent.v1.ContainerEnv
+	59, // 34: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
+	60, // 35: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
+	31, // 36: seatrial.agent.v1.Service.ready:type_name -> seatrial.agent.v1.Ready
+	32, // 37: seatrial.agent.v1.Ready.exec:type_name -> seatrial.agent.v1.ExecCheck
+	33, // 38: seatrial.agent.v1.Ready.http:type_name -> seatrial.agent.v1.HTTPCheck
+	69, // 39: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
+	69, // 40: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
+	61, // 41: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
+	38, // 42: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
+	39, // 43: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
+	62, // 44: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
+	63, // 45: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
+	35, // 46: seatrial.agent.v1.Pod.volumes:type_name -> seatrial.agent.v1.Volume
+	36, // 47: seatrial.agent.v1.Volume.empty_dir:type_name -> seatrial.agent.v1.EmptyDir
+	37, // 48: seatrial.agent.v1.Volume.config_map:type_name -> seatrial.agent.v1.ObjectVolume
+	37, // 49: seatrial.agent.v1.Volume.secret:type_name -> seatrial.agent.v1.ObjectVolume
+	41, // 50: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
+	64, // 51: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
+	65, // 52: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
+	35, // 53: seatrial.agent.v1.Container.volumes:type_name -> seatrial.agent.v1.Volume
+	42, // 54: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
+	42, // 55: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
+	29, // 56: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
 	2,  // 57: seatrial.agent.v1.ServiceState.status:type_name -> seatrial.agent.v1.ServiceStatus
-	66, // 58: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
-	66, // 59: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
+	68, // 58: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
+	68, // 59: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
 	1,  // 60: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
-	70, // 61: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
-	66, // 62: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
-	66, // 63: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
-	66, // 64: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
-	43, // 65: seatrial.agent.v1.AttemptReport.services:type_name -> seatrial.agent.v1.ServiceState
-	46, // 66: seatrial.agent.v1.AttemptReport.subject_start:type_name -> seatrial.agent.v1.Subject
-	46, // 67: seatrial.agent.v1.AttemptReport.subject_end:type_name -> seatrial.agent.v1.Subject
-	45, // 68: seatrial.agent.v1.AttemptReport.hops:type_name -> seatrial.agent.v1.Hops
-	67, // 69: seatrial.agent.v1.Hops.job:type_name -> google.protobuf.Duration
-	67, // 70: seatrial.agent.v1.Hops.schedule:type_name -> google.protobuf.Duration
-	67, // 71: seatrial.agent.v1.Hops.container:type_name -> google.protobuf.Duration
-	67, // 72: seatrial.agent.v1.Hops.run:type_name -> google.protobuf.Duration
-	47, // 73: seatrial.agent.v1.Subject.images:type_name -> seatrial.agent.v1.SubjectImage
-	66, // 74: seatrial.agent.v1.Subject.observed_at:type_name -> google.protobuf.Timestamp
-	44, // 75: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
+	72, // 61: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
+	68, // 62: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
+	68, // 63: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
+	68, // 64: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
+	45, // 65: seatrial.agent.v1.AttemptReport.services:type_name -> seatrial.agent.v1.ServiceState
+	48, // 66: seatrial.agent.v1.AttemptReport.subject_start:type_name -> seatrial.agent.v1.Subject
+	48, // 67: seatrial.agent.v1.AttemptReport.subject_end:type_name -> seatrial.agent.v1.Subject
+	47, // 68: seatrial.agent.v1.AttemptReport.hops:type_name -> seatrial.agent.v1.Hops
+	69, // 69: seatrial.agent.v1.Hops.job:type_name -> google.protobuf.Duration
+	69, // 70: seatrial.agent.v1.Hops.schedule:type_name -> google.protobuf.Duration
+	69, // 71: seatrial.agent.v1.Hops.container:type_name -> google.protobuf.Duration
+	69, // 72: seatrial.agent.v1.Hops.run:type_name -> google.protobuf.Duration
+	49, // 73: seatrial.agent.v1.Subject.images:type_name -> seatrial.agent.v1.SubjectImage
+	68, // 74: seatrial.agent.v1.Subject.observed_at:type_name -> google.protobuf.Timestamp
+	46, // 75: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
 	1,  // 76: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
-	71, // 77: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
-	64, // 78: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	65, // 79: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
-	66, // 80: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
-	72, // 81: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
-	54, // 82: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
+	73, // 77: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
+	66, // 78: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	67, // 79: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
+	68, // 80: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
+	74, // 81: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
+	56, // 82: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
 	3,  // 83: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
 	5,  // 84: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
 	7,  // 85: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
-	9,  // 86: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
-	50, // 87: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
-	41, // 88: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
-	48, // 89: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
-	52, // 90: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
-	55, // 91: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
-	4,  // 92: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
-	6,  // 93: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
-	8,  // 94: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
-	10, // 95: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
-	51, // 96: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
-	42, // 97: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
-	49, // 98: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
-	53, // 99: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
-	56, // 100: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
-	92, // [92:101] is the sub-list for method output_type
-	83, // [83:92] is the sub-list for method input_type
+	9,  // 86: seatrial.agent.v1.AgentIdentity.RotateKey:input_type -> seatrial.agent.v1.RotateKeyRequest
+	11, // 87: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
+	52, // 88: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
+	43, // 89: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
+	50, // 90: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
+	54, // 91: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
+	57, // 92: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
+	4,  // 93: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
+	6,  // 94: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
+	8,  // 95: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
+	10, // 96: seatrial.agent.v1.AgentIdentity.RotateKey:output_type -> seatrial.agent.v1.RotateKeyResponse
+	12, // 97: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
+	53, // 98: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
+	44, // 99: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
+	51, // 100: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
+	55, // 101: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
+	58, // 102: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
+	93, // [93:103] is the sub-list for method output_type
+	83, // [83:93] is the sub-list for method input_type
 	83, // [83:83] is the sub-list for extension type_name
 	83, // [83:83] is the sub-list for extension extendee
 	0,  // [0:83] is the sub-list for field type_name
@@ -4843,7 +4991,7 @@ func file_seatrial_agent_v1_agent_proto_init() {
 	if File_seatrial_agent_v1_agent_proto != nil {
 		return
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[6].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[8].OneofWrappers = []any{
 		(*AgentFrame_Hello)(nil),
 		(*AgentFrame_Inventory)(nil),
 		(*AgentFrame_CommandAck)(nil),
@@ -4851,40 +4999,40 @@ func file_seatrial_agent_v1_agent_proto_init() {
 		(*AgentFrame_Credit)(nil),
 		(*AgentFrame_Draining)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[7].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[9].OneofWrappers = []any{
 		(*ServerFrame_Welcome)(nil),
 		(*ServerFrame_Command)(nil),
 		(*ServerFrame_InventoryReply)(nil),
 		(*ServerFrame_GoAway)(nil),
 		(*ServerFrame_Pong)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[13].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[15].OneofWrappers = []any{
 		(*Command_Start)(nil),
 		(*Command_Cancel)(nil),
 		(*Command_Release)(nil),
 		(*Command_Resume)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[25].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[26].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[27].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[28].OneofWrappers = []any{
 		(*Ready_Exec)(nil),
 		(*Ready_TcpPort)(nil),
 		(*Ready_Http)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[30].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[32].OneofWrappers = []any{
 		(*Volume_EmptyDir)(nil),
 		(*Volume_ConfigMap)(nil),
 		(*Volume_Secret)(nil),
 		(*Volume_Claim)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[33].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[34].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[36].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[35].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[36].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[38].OneofWrappers = []any{
 		(*ContainerEnv_Value)(nil),
 		(*ContainerEnv_Secret)(nil),
 		(*ContainerEnv_ConfigMap)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[40].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[52].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[42].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[54].OneofWrappers = []any{
 		(*PutFileRequest_Header)(nil),
 		(*PutFileRequest_Data)(nil),
 	}
@@ -4894,7 +5042,7 @@ func file_seatrial_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_agent_v1_agent_proto_rawDesc), len(file_seatrial_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   63,
+			NumMessages:   65,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -28,6 +28,7 @@ const (
 	AgentIdentity_Enrol_FullMethodName     = "/seatrial.agent.v1.AgentIdentity/Enrol"
 	AgentIdentity_Challenge_FullMethodName = "/seatrial.agent.v1.AgentIdentity/Challenge"
 	AgentIdentity_Renew_FullMethodName     = "/seatrial.agent.v1.AgentIdentity/Renew"
+	AgentIdentity_RotateKey_FullMethodName = "/seatrial.agent.v1.AgentIdentity/RotateKey"
 )
 
 // AgentIdentityClient is the client API for AgentIdentity service.
@@ -43,6 +44,9 @@ type AgentIdentityClient interface {
 	Challenge(ctx context.Context, in *ChallengeRequest, opts ...grpc.CallOption) (*ChallengeResponse, error)
 	// Renew answers a signed nonce with a new token.
 	Renew(ctx context.Context, in *RenewRequest, opts ...grpc.CallOption) (*RenewResponse, error)
+	// RotateKey registers a second key. Both hold until the new one is used for Renew: then the old one is worth nothing any more. Called
+	// again with the same new key it answers as before; with another one that takes the place of a new key that was never used.
+	RotateKey(ctx context.Context, in *RotateKeyRequest, opts ...grpc.CallOption) (*RotateKeyResponse, error)
 }
 
 type agentIdentityClient struct {
@@ -83,6 +87,16 @@ func (c *agentIdentityClient) Renew(ctx context.Context, in *RenewRequest, opts 
 	return out, nil
 }
 
+func (c *agentIdentityClient) RotateKey(ctx context.Context, in *RotateKeyRequest, opts ...grpc.CallOption) (*RotateKeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RotateKeyResponse)
+	err := c.cc.Invoke(ctx, AgentIdentity_RotateKey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AgentIdentityServer is the server API for AgentIdentity service.
 // All implementations must embed UnimplementedAgentIdentityServer
 // for forward compatibility.
@@ -96,6 +110,9 @@ type AgentIdentityServer interface {
 	Challenge(context.Context, *ChallengeRequest) (*ChallengeResponse, error)
 	// Renew answers a signed nonce with a new token.
 	Renew(context.Context, *RenewRequest) (*RenewResponse, error)
+	// RotateKey registers a second key. Both hold until the new one is used for Renew: then the old one is worth nothing any more. Called
+	// again with the same new key it answers as before; with another one that takes the place of a new key that was never used.
+	RotateKey(context.Context, *RotateKeyRequest) (*RotateKeyResponse, error)
 	mustEmbedUnimplementedAgentIdentityServer()
 }
 
@@ -114,6 +131,9 @@ func (UnimplementedAgentIdentityServer) Challenge(context.Context, *ChallengeReq
 }
 func (UnimplementedAgentIdentityServer) Renew(context.Context, *RenewRequest) (*RenewResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Renew not implemented")
+}
+func (UnimplementedAgentIdentityServer) RotateKey(context.Context, *RotateKeyRequest) (*RotateKeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RotateKey not implemented")
 }
 func (UnimplementedAgentIdentityServer) mustEmbedUnimplementedAgentIdentityServer() {}
 func (UnimplementedAgentIdentityServer) testEmbeddedByValue()                       {}
@@ -190,6 +210,24 @@ func _AgentIdentity_Renew_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AgentIdentity_RotateKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RotateKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AgentIdentityServer).RotateKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AgentIdentity_RotateKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AgentIdentityServer).RotateKey(ctx, req.(*RotateKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AgentIdentity_ServiceDesc is the grpc.ServiceDesc for AgentIdentity service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -208,6 +246,10 @@ var AgentIdentity_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Renew",
 			Handler:    _AgentIdentity_Renew_Handler,
+		},
+		{
+			MethodName: "RotateKey",
+			Handler:    _AgentIdentity_RotateKey_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

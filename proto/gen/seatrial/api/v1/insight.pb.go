@@ -1202,9 +1202,11 @@ type GetCoverageResponse struct {
 	// How far it was looked back: what ran before is as good as never run.
 	WindowDays int32 `protobuf:"varint,6,opt,name=window_days,json=windowDays,proto3" json:"window_days,omitempty"`
 	// Sentences on what could not be taken into account.
-	Notes         []string `protobuf:"bytes,7,rep,name=notes,proto3" json:"notes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Notes []string `protobuf:"bytes,7,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Names of the readiness policies of which nobody knows what they require, as notes say: required_gaps may be too few.
+	UnresolvedPolicies []string `protobuf:"bytes,8,rep,name=unresolved_policies,json=unresolvedPolicies,proto3" json:"unresolved_policies,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *GetCoverageResponse) Reset() {
@@ -1282,6 +1284,13 @@ func (x *GetCoverageResponse) GetWindowDays() int32 {
 func (x *GetCoverageResponse) GetNotes() []string {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *GetCoverageResponse) GetUnresolvedPolicies() []string {
+	if x != nil {
+		return x.UnresolvedPolicies
 	}
 	return nil
 }
@@ -1564,7 +1573,7 @@ const file_seatrial_api_v1_insight_proto_rawDesc = "" +
 	"\x12GetCoverageRequest\x12\x1d\n" +
 	"\n" +
 	"stale_days\x18\x01 \x01(\x05R\tstaleDays\x12\x1b\n" +
-	"\tgaps_only\x18\x02 \x01(\bR\bgapsOnly\"\xfa\x01\n" +
+	"\tgaps_only\x18\x02 \x01(\bR\bgapsOnly\"\xab\x02\n" +
 	"\x13GetCoverageResponse\x12\"\n" +
 	"\fenvironments\x18\x01 \x03(\tR\fenvironments\x120\n" +
 	"\x04rows\x18\x02 \x03(\v2\x1c.seatrial.api.v1.CoverageRowR\x04rows\x12\x12\n" +
@@ -1574,7 +1583,8 @@ const file_seatrial_api_v1_insight_proto_rawDesc = "" +
 	"stale_days\x18\x05 \x01(\x05R\tstaleDays\x12\x1f\n" +
 	"\vwindow_days\x18\x06 \x01(\x05R\n" +
 	"windowDays\x12\x14\n" +
-	"\x05notes\x18\a \x03(\tR\x05notes\"r\n" +
+	"\x05notes\x18\a \x03(\tR\x05notes\x12/\n" +
+	"\x13unresolved_policies\x18\b \x03(\tR\x12unresolvedPolicies\"r\n" +
 	"\vCoverageRow\x12\x1a\n" +
 	"\bworkflow\x18\x01 \x01(\tR\bworkflow\x123\n" +
 	"\x05cells\x18\x02 \x03(\v2\x1d.seatrial.api.v1.CoverageCellR\x05cells\x12\x12\n" +

@@ -254,8 +254,8 @@ func (*GetUsageRequest) Descriptor() ([]byte, []int) {
 	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{4}
 }
 
-// Usage is one quota.
-type Usage struct {
+// QuotaUsage is one quota.
+type QuotaUsage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// runs, queued, log-bytes, clusters or api-calls.
 	Name        string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -267,20 +267,20 @@ type Usage struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Usage) Reset() {
-	*x = Usage{}
+func (x *QuotaUsage) Reset() {
+	*x = QuotaUsage{}
 	mi := &file_seatrial_api_v1_people_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Usage) String() string {
+func (x *QuotaUsage) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Usage) ProtoMessage() {}
+func (*QuotaUsage) ProtoMessage() {}
 
-func (x *Usage) ProtoReflect() protoreflect.Message {
+func (x *QuotaUsage) ProtoReflect() protoreflect.Message {
 	mi := &file_seatrial_api_v1_people_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -292,33 +292,33 @@ func (x *Usage) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Usage.ProtoReflect.Descriptor instead.
-func (*Usage) Descriptor() ([]byte, []int) {
+// Deprecated: Use QuotaUsage.ProtoReflect.Descriptor instead.
+func (*QuotaUsage) Descriptor() ([]byte, []int) {
 	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{5}
 }
 
-func (x *Usage) GetName() string {
+func (x *QuotaUsage) GetName() string {
 	if x != nil {
 		return x.Name
 	}
 	return ""
 }
 
-func (x *Usage) GetDescription() string {
+func (x *QuotaUsage) GetDescription() string {
 	if x != nil {
 		return x.Description
 	}
 	return ""
 }
 
-func (x *Usage) GetUsed() int64 {
+func (x *QuotaUsage) GetUsed() int64 {
 	if x != nil {
 		return x.Used
 	}
 	return 0
 }
 
-func (x *Usage) GetLimit() int64 {
+func (x *QuotaUsage) GetLimit() int64 {
 	if x != nil {
 		return x.Limit
 	}
@@ -327,7 +327,7 @@ func (x *Usage) GetLimit() int64 {
 
 type GetUsageResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Usage         []*Usage               `protobuf:"bytes,1,rep,name=usage,proto3" json:"usage,omitempty"`
+	Usage         []*QuotaUsage          `protobuf:"bytes,1,rep,name=usage,proto3" json:"usage,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -362,7 +362,7 @@ func (*GetUsageResponse) Descriptor() ([]byte, []int) {
 	return file_seatrial_api_v1_people_proto_rawDescGZIP(), []int{6}
 }
 
-func (x *GetUsageResponse) GetUsage() []*Usage {
+func (x *GetUsageResponse) GetUsage() []*QuotaUsage {
 	if x != nil {
 		return x.Usage
 	}
@@ -1544,14 +1544,15 @@ const file_seatrial_api_v1_people_proto_rawDesc = "" +
 	"restricted\x18\x02 \x01(\bR\n" +
 	"restricted\"\x1a\n" +
 	"\x18RestrictWorkflowResponse\"\x11\n" +
-	"\x0fGetUsageRequest\"g\n" +
-	"\x05Usage\x12\x12\n" +
+	"\x0fGetUsageRequest\"l\n" +
+	"\n" +
+	"QuotaUsage\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x12\n" +
 	"\x04used\x18\x03 \x01(\x03R\x04used\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\x03R\x05limit\"@\n" +
-	"\x10GetUsageResponse\x12,\n" +
-	"\x05usage\x18\x01 \x03(\v2\x16.seatrial.api.v1.UsageR\x05usage\"\x9b\x01\n" +
+	"\x05limit\x18\x04 \x01(\x03R\x05limit\"E\n" +
+	"\x10GetUsageResponse\x121\n" +
+	"\x05usage\x18\x01 \x03(\v2\x1b.seatrial.api.v1.QuotaUsageR\x05usage\"\x9b\x01\n" +
 	"\x04Team\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\amembers\x18\x02 \x01(\x05R\amembers\x12\x16\n" +
@@ -1662,7 +1663,7 @@ var file_seatrial_api_v1_people_proto_goTypes = []any{
 	(*RestrictWorkflowRequest)(nil),    // 2: seatrial.api.v1.RestrictWorkflowRequest
 	(*RestrictWorkflowResponse)(nil),   // 3: seatrial.api.v1.RestrictWorkflowResponse
 	(*GetUsageRequest)(nil),            // 4: seatrial.api.v1.GetUsageRequest
-	(*Usage)(nil),                      // 5: seatrial.api.v1.Usage
+	(*QuotaUsage)(nil),                 // 5: seatrial.api.v1.QuotaUsage
 	(*GetUsageResponse)(nil),           // 6: seatrial.api.v1.GetUsageResponse
 	(*Team)(nil),                       // 7: seatrial.api.v1.Team
 	(*Member)(nil),                     // 8: seatrial.api.v1.Member
@@ -1691,7 +1692,7 @@ var file_seatrial_api_v1_people_proto_goTypes = []any{
 	(*durationpb.Duration)(nil),        // 31: google.protobuf.Duration
 }
 var file_seatrial_api_v1_people_proto_depIdxs = []int32{
-	5,  // 0: seatrial.api.v1.GetUsageResponse.usage:type_name -> seatrial.api.v1.Usage
+	5,  // 0: seatrial.api.v1.GetUsageResponse.usage:type_name -> seatrial.api.v1.QuotaUsage
 	30, // 1: seatrial.api.v1.Team.created_at:type_name -> google.protobuf.Timestamp
 	30, // 2: seatrial.api.v1.Member.created_at:type_name -> google.protobuf.Timestamp
 	30, // 3: seatrial.api.v1.Invitation.created_at:type_name -> google.protobuf.Timestamp

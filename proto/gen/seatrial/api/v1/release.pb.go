@@ -106,7 +106,9 @@ type Release struct {
 	// Newest first, at most 200.
 	Executions []*ReleaseExecution `protobuf:"bytes,17,rep,name=executions,proto3" json:"executions,omitempty"`
 	// Page of the release.
-	Url           string `protobuf:"bytes,18,opt,name=url,proto3" json:"url,omitempty"`
+	Url string `protobuf:"bytes,18,opt,name=url,proto3" json:"url,omitempty"`
+	// Where it is to go.
+	Targets       []string `protobuf:"bytes,19,rep,name=targets,proto3" json:"targets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -265,6 +267,13 @@ func (x *Release) GetUrl() string {
 		return x.Url
 	}
 	return ""
+}
+
+func (x *Release) GetTargets() []string {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
 }
 
 type Image struct {
@@ -1274,7 +1283,9 @@ type CreateReleaseRequest struct {
 	// Name of the readiness policy; empty for the only one that applies to the application.
 	Policy string `protobuf:"bytes,5,opt,name=policy,proto3" json:"policy,omitempty"`
 	// Owner of a new release; empty for the caller's team.
-	Team          string `protobuf:"bytes,6,opt,name=team,proto3" json:"team,omitempty"`
+	Team string `protobuf:"bytes,6,opt,name=team,proto3" json:"team,omitempty"`
+	// Where it is to go, such as production: a readiness policy may be for certain targets.
+	Targets       []string `protobuf:"bytes,7,rep,name=targets,proto3" json:"targets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1349,6 +1360,13 @@ func (x *CreateReleaseRequest) GetTeam() string {
 		return x.Team
 	}
 	return ""
+}
+
+func (x *CreateReleaseRequest) GetTargets() []string {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
 }
 
 type CreateReleaseResponse struct {
@@ -2252,6 +2270,122 @@ func (x *RotateSigningKeyResponse) GetKeyList() []byte {
 	return nil
 }
 
+type RevokeSigningKeyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	KeyId string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	// It stands in the key list, which everybody can read.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Somebody else may have signed with it: nothing that it signed holds, whenever that was.
+	Compromised   bool `protobuf:"varint,3,opt,name=compromised,proto3" json:"compromised,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeSigningKeyRequest) Reset() {
+	*x = RevokeSigningKeyRequest{}
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeSigningKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeSigningKeyRequest) ProtoMessage() {}
+
+func (x *RevokeSigningKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeSigningKeyRequest.ProtoReflect.Descriptor instead.
+func (*RevokeSigningKeyRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *RevokeSigningKeyRequest) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *RevokeSigningKeyRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RevokeSigningKeyRequest) GetCompromised() bool {
+	if x != nil {
+		return x.Compromised
+	}
+	return false
+}
+
+type RevokeSigningKeyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ID of the key that signs from now on.
+	KeyId string `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	// The key list as JSON, in the form in which it is served.
+	KeyList       []byte `protobuf:"bytes,2,opt,name=key_list,json=keyList,proto3" json:"key_list,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeSigningKeyResponse) Reset() {
+	*x = RevokeSigningKeyResponse{}
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeSigningKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeSigningKeyResponse) ProtoMessage() {}
+
+func (x *RevokeSigningKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeSigningKeyResponse.ProtoReflect.Descriptor instead.
+func (*RevokeSigningKeyResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *RevokeSigningKeyResponse) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *RevokeSigningKeyResponse) GetKeyList() []byte {
+	if x != nil {
+		return x.KeyList
+	}
+	return nil
+}
+
 type ListPoliciesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2260,7 +2394,7 @@ type ListPoliciesRequest struct {
 
 func (x *ListPoliciesRequest) Reset() {
 	*x = ListPoliciesRequest{}
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[30]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2272,7 +2406,7 @@ func (x *ListPoliciesRequest) String() string {
 func (*ListPoliciesRequest) ProtoMessage() {}
 
 func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[30]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2285,7 +2419,7 @@ func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
 func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{30}
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{32}
 }
 
 type ListPoliciesResponse struct {
@@ -2297,7 +2431,7 @@ type ListPoliciesResponse struct {
 
 func (x *ListPoliciesResponse) Reset() {
 	*x = ListPoliciesResponse{}
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[31]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2309,7 +2443,7 @@ func (x *ListPoliciesResponse) String() string {
 func (*ListPoliciesResponse) ProtoMessage() {}
 
 func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[31]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2322,7 +2456,7 @@ func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
 func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{31}
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListPoliciesResponse) GetPolicies() []*ReadinessPolicy {
@@ -2347,7 +2481,7 @@ type DryRunPolicyRequest struct {
 
 func (x *DryRunPolicyRequest) Reset() {
 	*x = DryRunPolicyRequest{}
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[32]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2359,7 +2493,7 @@ func (x *DryRunPolicyRequest) String() string {
 func (*DryRunPolicyRequest) ProtoMessage() {}
 
 func (x *DryRunPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[32]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2372,7 +2506,7 @@ func (x *DryRunPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DryRunPolicyRequest.ProtoReflect.Descriptor instead.
 func (*DryRunPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{32}
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *DryRunPolicyRequest) GetSource() string {
@@ -2418,7 +2552,7 @@ type DryRunPolicyResponse struct {
 
 func (x *DryRunPolicyResponse) Reset() {
 	*x = DryRunPolicyResponse{}
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[33]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2430,7 +2564,7 @@ func (x *DryRunPolicyResponse) String() string {
 func (*DryRunPolicyResponse) ProtoMessage() {}
 
 func (x *DryRunPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[33]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2443,7 +2577,7 @@ func (x *DryRunPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DryRunPolicyResponse.ProtoReflect.Descriptor instead.
 func (*DryRunPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{33}
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *DryRunPolicyResponse) GetPolicy() string {
@@ -2498,7 +2632,7 @@ type PolicyTrial struct {
 
 func (x *PolicyTrial) Reset() {
 	*x = PolicyTrial{}
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[34]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2510,7 +2644,7 @@ func (x *PolicyTrial) String() string {
 func (*PolicyTrial) ProtoMessage() {}
 
 func (x *PolicyTrial) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[34]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2523,7 +2657,7 @@ func (x *PolicyTrial) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyTrial.ProtoReflect.Descriptor instead.
 func (*PolicyTrial) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{34}
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *PolicyTrial) GetApplication() string {
@@ -2616,7 +2750,7 @@ type PolicyTrialRule struct {
 
 func (x *PolicyTrialRule) Reset() {
 	*x = PolicyTrialRule{}
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[35]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2628,7 +2762,7 @@ func (x *PolicyTrialRule) String() string {
 func (*PolicyTrialRule) ProtoMessage() {}
 
 func (x *PolicyTrialRule) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_release_proto_msgTypes[35]
+	mi := &file_seatrial_api_v1_release_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2641,7 +2775,7 @@ func (x *PolicyTrialRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyTrialRule.ProtoReflect.Descriptor instead.
 func (*PolicyTrialRule) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{35}
+	return file_seatrial_api_v1_release_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *PolicyTrialRule) GetId() string {
@@ -2676,7 +2810,7 @@ var File_seatrial_api_v1_release_proto protoreflect.FileDescriptor
 
 const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\n" +
-	"\x1dseatrial/api/v1/release.proto\x12\x0fseatrial.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19seatrial/api/v1/api.proto\"\xe8\x05\n" +
+	"\x1dseatrial/api/v1/release.proto\x12\x0fseatrial.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19seatrial/api/v1/api.proto\"\x82\x06\n" +
 	"\aRelease\x12 \n" +
 	"\vapplication\x18\x01 \x01(\tR\vapplication\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x16\n" +
@@ -2700,7 +2834,8 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\n" +
 	"executions\x18\x11 \x03(\v2!.seatrial.api.v1.ReleaseExecutionR\n" +
 	"executions\x12\x10\n" +
-	"\x03url\x18\x12 \x01(\tR\x03url\"3\n" +
+	"\x03url\x18\x12 \x01(\tR\x03url\x12\x18\n" +
+	"\atargets\x18\x13 \x03(\tR\atargets\"3\n" +
 	"\x05Image\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\tR\x06digest\"X\n" +
@@ -2793,7 +2928,7 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\x06status\x18\x03 \x01(\x0e2\x17.seatrial.api.v1.StatusR\x06status\x129\n" +
 	"\n" +
 	"created_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x12\n" +
-	"\x04link\x18\x05 \x01(\tR\x04link\"\xd9\x01\n" +
+	"\x04link\x18\x05 \x01(\tR\x04link\"\xa9\x02\n" +
 	"\x14CreateReleaseRequest\x12,\n" +
 	"\vapplication\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\vapplication\x12$\n" +
@@ -2802,7 +2937,8 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\x06commit\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06commit\x12 \n" +
 	"\x06images\x18\x04 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06images\x12\x16\n" +
 	"\x06policy\x18\x05 \x01(\tR\x06policy\x12\x12\n" +
-	"\x04team\x18\x06 \x01(\tR\x04team\"e\n" +
+	"\x04team\x18\x06 \x01(\tR\x04team\x12N\n" +
+	"\atargets\x18\a \x03(\tB4\xbaH1\x92\x01.\x10d\x18\x01\"(r&2$^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$R\atargets\"e\n" +
 	"\x15CreateReleaseResponse\x122\n" +
 	"\arelease\x18\x01 \x01(\v2\x18.seatrial.api.v1.ReleaseR\arelease\x12\x18\n" +
 	"\aexisted\x18\x02 \x01(\bR\aexisted\"a\n" +
@@ -2858,6 +2994,14 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\x17RotateSigningKeyRequest\"L\n" +
 	"\x18RotateSigningKeyResponse\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x19\n" +
+	"\bkey_list\x18\x02 \x01(\fR\akeyList\"\x81\x01\n" +
+	"\x17RevokeSigningKeyRequest\x12 \n" +
+	"\x06key_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05keyId\x12\"\n" +
+	"\x06reason\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\x12 \n" +
+	"\vcompromised\x18\x03 \x01(\bR\vcompromised\"L\n" +
+	"\x18RevokeSigningKeyResponse\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x19\n" +
 	"\bkey_list\x18\x02 \x01(\fR\akeyList\"\x15\n" +
 	"\x13ListPoliciesRequest\"T\n" +
 	"\x14ListPoliciesResponse\x12<\n" +
@@ -2898,7 +3042,7 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\x0fSTATE_NOT_READY\x10\x01\x12\x14\n" +
 	"\x10STATE_INCOMPLETE\x10\x02\x12\x1c\n" +
 	"\x18STATE_READY_WITH_WAIVERS\x10\x03\x12\x0f\n" +
-	"\vSTATE_READY\x10\x042\xc2\b\n" +
+	"\vSTATE_READY\x10\x042\xab\t\n" +
 	"\x0eReleaseService\x12^\n" +
 	"\rCreateRelease\x12%.seatrial.api.v1.CreateReleaseRequest\x1a&.seatrial.api.v1.CreateReleaseResponse\x12Z\n" +
 	"\n" +
@@ -2909,7 +3053,8 @@ const file_seatrial_api_v1_release_proto_rawDesc = "" +
 	"\rApproveWaiver\x12%.seatrial.api.v1.ApproveWaiverRequest\x1a&.seatrial.api.v1.ApproveWaiverResponse\x12[\n" +
 	"\fRevokeWaiver\x12$.seatrial.api.v1.RevokeWaiverRequest\x1a%.seatrial.api.v1.RevokeWaiverResponse\x12i\n" +
 	"\x10GetReleaseBundle\x12(.seatrial.api.v1.GetReleaseBundleRequest\x1a).seatrial.api.v1.GetReleaseBundleResponse0\x01\x12g\n" +
-	"\x10RotateSigningKey\x12(.seatrial.api.v1.RotateSigningKeyRequest\x1a).seatrial.api.v1.RotateSigningKeyResponse\x12`\n" +
+	"\x10RotateSigningKey\x12(.seatrial.api.v1.RotateSigningKeyRequest\x1a).seatrial.api.v1.RotateSigningKeyResponse\x12g\n" +
+	"\x10RevokeSigningKey\x12(.seatrial.api.v1.RevokeSigningKeyRequest\x1a).seatrial.api.v1.RevokeSigningKeyResponse\x12`\n" +
 	"\fDryRunPolicy\x12$.seatrial.api.v1.DryRunPolicyRequest\x1a%.seatrial.api.v1.DryRunPolicyResponse\"\x03\x90\x02\x01\x12`\n" +
 	"\fListPolicies\x12$.seatrial.api.v1.ListPoliciesRequest\x1a%.seatrial.api.v1.ListPoliciesResponse\"\x03\x90\x02\x01B\xbf\x01\n" +
 	"\x13com.seatrial.api.v1B\fReleaseProtoP\x01Z<github.com/seatrial/seatrial/proto/gen/seatrial/api/v1;apiv1\xa2\x02\x03SAX\xaa\x02\x0fSeatrial.Api.V1\xca\x02\x0fSeatrial\\Api\\V1\xe2\x02\x1bSeatrial\\Api\\V1\\GPBMetadata\xea\x02\x11Seatrial::Api::V1b\x06proto3"
@@ -2927,7 +3072,7 @@ func file_seatrial_api_v1_release_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_api_v1_release_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_seatrial_api_v1_release_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_seatrial_api_v1_release_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_seatrial_api_v1_release_proto_goTypes = []any{
 	(State)(0),                       // 0: seatrial.api.v1.State
 	(*Release)(nil),                  // 1: seatrial.api.v1.Release
@@ -2960,23 +3105,25 @@ var file_seatrial_api_v1_release_proto_goTypes = []any{
 	(*GetReleaseBundleResponse)(nil), // 28: seatrial.api.v1.GetReleaseBundleResponse
 	(*RotateSigningKeyRequest)(nil),  // 29: seatrial.api.v1.RotateSigningKeyRequest
 	(*RotateSigningKeyResponse)(nil), // 30: seatrial.api.v1.RotateSigningKeyResponse
-	(*ListPoliciesRequest)(nil),      // 31: seatrial.api.v1.ListPoliciesRequest
-	(*ListPoliciesResponse)(nil),     // 32: seatrial.api.v1.ListPoliciesResponse
-	(*DryRunPolicyRequest)(nil),      // 33: seatrial.api.v1.DryRunPolicyRequest
-	(*DryRunPolicyResponse)(nil),     // 34: seatrial.api.v1.DryRunPolicyResponse
-	(*PolicyTrial)(nil),              // 35: seatrial.api.v1.PolicyTrial
-	(*PolicyTrialRule)(nil),          // 36: seatrial.api.v1.PolicyTrialRule
-	(*timestamppb.Timestamp)(nil),    // 37: google.protobuf.Timestamp
-	(Status)(0),                      // 38: seatrial.api.v1.Status
-	(*durationpb.Duration)(nil),      // 39: google.protobuf.Duration
-	(*ReadinessPolicy)(nil),          // 40: seatrial.api.v1.ReadinessPolicy
+	(*RevokeSigningKeyRequest)(nil),  // 31: seatrial.api.v1.RevokeSigningKeyRequest
+	(*RevokeSigningKeyResponse)(nil), // 32: seatrial.api.v1.RevokeSigningKeyResponse
+	(*ListPoliciesRequest)(nil),      // 33: seatrial.api.v1.ListPoliciesRequest
+	(*ListPoliciesResponse)(nil),     // 34: seatrial.api.v1.ListPoliciesResponse
+	(*DryRunPolicyRequest)(nil),      // 35: seatrial.api.v1.DryRunPolicyRequest
+	(*DryRunPolicyResponse)(nil),     // 36: seatrial.api.v1.DryRunPolicyResponse
+	(*PolicyTrial)(nil),              // 37: seatrial.api.v1.PolicyTrial
+	(*PolicyTrialRule)(nil),          // 38: seatrial.api.v1.PolicyTrialRule
+	(*timestamppb.Timestamp)(nil),    // 39: google.protobuf.Timestamp
+	(Status)(0),                      // 40: seatrial.api.v1.Status
+	(*durationpb.Duration)(nil),      // 41: google.protobuf.Duration
+	(*ReadinessPolicy)(nil),          // 42: seatrial.api.v1.ReadinessPolicy
 }
 var file_seatrial_api_v1_release_proto_depIdxs = []int32{
 	2,  // 0: seatrial.api.v1.Release.images:type_name -> seatrial.api.v1.Image
-	37, // 1: seatrial.api.v1.Release.created_at:type_name -> google.protobuf.Timestamp
+	39, // 1: seatrial.api.v1.Release.created_at:type_name -> google.protobuf.Timestamp
 	3,  // 2: seatrial.api.v1.Release.policy:type_name -> seatrial.api.v1.PolicyRevision
 	0,  // 3: seatrial.api.v1.Release.state:type_name -> seatrial.api.v1.State
-	37, // 4: seatrial.api.v1.Release.decided_at:type_name -> google.protobuf.Timestamp
+	39, // 4: seatrial.api.v1.Release.decided_at:type_name -> google.protobuf.Timestamp
 	4,  // 5: seatrial.api.v1.Release.rules:type_name -> seatrial.api.v1.ReleaseRule
 	7,  // 6: seatrial.api.v1.Release.cells:type_name -> seatrial.api.v1.ReleaseCell
 	9,  // 7: seatrial.api.v1.Release.waivers:type_name -> seatrial.api.v1.Waiver
@@ -2985,30 +3132,30 @@ var file_seatrial_api_v1_release_proto_depIdxs = []int32{
 	5,  // 10: seatrial.api.v1.ReleaseRule.failing:type_name -> seatrial.api.v1.FailingCell
 	6,  // 11: seatrial.api.v1.FailingCell.tests:type_name -> seatrial.api.v1.TestAtFault
 	8,  // 12: seatrial.api.v1.ReleaseCell.results:type_name -> seatrial.api.v1.TestVerdict
-	37, // 13: seatrial.api.v1.TestVerdict.finished_at:type_name -> google.protobuf.Timestamp
+	39, // 13: seatrial.api.v1.TestVerdict.finished_at:type_name -> google.protobuf.Timestamp
 	10, // 14: seatrial.api.v1.Waiver.approvals:type_name -> seatrial.api.v1.Approval
-	37, // 15: seatrial.api.v1.Waiver.created_at:type_name -> google.protobuf.Timestamp
-	37, // 16: seatrial.api.v1.Waiver.expires_at:type_name -> google.protobuf.Timestamp
-	37, // 17: seatrial.api.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	39, // 15: seatrial.api.v1.Waiver.created_at:type_name -> google.protobuf.Timestamp
+	39, // 16: seatrial.api.v1.Waiver.expires_at:type_name -> google.protobuf.Timestamp
+	39, // 17: seatrial.api.v1.Approval.at:type_name -> google.protobuf.Timestamp
 	0,  // 18: seatrial.api.v1.ReleaseChange.before:type_name -> seatrial.api.v1.State
 	0,  // 19: seatrial.api.v1.ReleaseChange.after:type_name -> seatrial.api.v1.State
-	37, // 20: seatrial.api.v1.ReleaseChange.at:type_name -> google.protobuf.Timestamp
-	38, // 21: seatrial.api.v1.ReleaseExecution.status:type_name -> seatrial.api.v1.Status
-	37, // 22: seatrial.api.v1.ReleaseExecution.created_at:type_name -> google.protobuf.Timestamp
+	39, // 20: seatrial.api.v1.ReleaseChange.at:type_name -> google.protobuf.Timestamp
+	40, // 21: seatrial.api.v1.ReleaseExecution.status:type_name -> seatrial.api.v1.Status
+	39, // 22: seatrial.api.v1.ReleaseExecution.created_at:type_name -> google.protobuf.Timestamp
 	1,  // 23: seatrial.api.v1.CreateReleaseResponse.release:type_name -> seatrial.api.v1.Release
 	1,  // 24: seatrial.api.v1.GetReleaseResponse.release:type_name -> seatrial.api.v1.Release
 	1,  // 25: seatrial.api.v1.ListReleasesResponse.releases:type_name -> seatrial.api.v1.Release
 	1,  // 26: seatrial.api.v1.WatchReleaseResponse.release:type_name -> seatrial.api.v1.Release
-	39, // 27: seatrial.api.v1.RequestWaiverRequest.lifetime:type_name -> google.protobuf.Duration
+	41, // 27: seatrial.api.v1.RequestWaiverRequest.lifetime:type_name -> google.protobuf.Duration
 	9,  // 28: seatrial.api.v1.RequestWaiverResponse.waiver:type_name -> seatrial.api.v1.Waiver
-	40, // 29: seatrial.api.v1.ListPoliciesResponse.policies:type_name -> seatrial.api.v1.ReadinessPolicy
-	35, // 30: seatrial.api.v1.DryRunPolicyResponse.releases:type_name -> seatrial.api.v1.PolicyTrial
-	37, // 31: seatrial.api.v1.PolicyTrial.created_at:type_name -> google.protobuf.Timestamp
+	42, // 29: seatrial.api.v1.ListPoliciesResponse.policies:type_name -> seatrial.api.v1.ReadinessPolicy
+	37, // 30: seatrial.api.v1.DryRunPolicyResponse.releases:type_name -> seatrial.api.v1.PolicyTrial
+	39, // 31: seatrial.api.v1.PolicyTrial.created_at:type_name -> google.protobuf.Timestamp
 	3,  // 32: seatrial.api.v1.PolicyTrial.policy:type_name -> seatrial.api.v1.PolicyRevision
-	37, // 33: seatrial.api.v1.PolicyTrial.judged_at:type_name -> google.protobuf.Timestamp
+	39, // 33: seatrial.api.v1.PolicyTrial.judged_at:type_name -> google.protobuf.Timestamp
 	0,  // 34: seatrial.api.v1.PolicyTrial.before:type_name -> seatrial.api.v1.State
 	0,  // 35: seatrial.api.v1.PolicyTrial.after:type_name -> seatrial.api.v1.State
-	36, // 36: seatrial.api.v1.PolicyTrial.rules:type_name -> seatrial.api.v1.PolicyTrialRule
+	38, // 36: seatrial.api.v1.PolicyTrial.rules:type_name -> seatrial.api.v1.PolicyTrialRule
 	13, // 37: seatrial.api.v1.ReleaseService.CreateRelease:input_type -> seatrial.api.v1.CreateReleaseRequest
 	15, // 38: seatrial.api.v1.ReleaseService.GetRelease:input_type -> seatrial.api.v1.GetReleaseRequest
 	17, // 39: seatrial.api.v1.ReleaseService.ListReleases:input_type -> seatrial.api.v1.ListReleasesRequest
@@ -3018,21 +3165,23 @@ var file_seatrial_api_v1_release_proto_depIdxs = []int32{
 	25, // 43: seatrial.api.v1.ReleaseService.RevokeWaiver:input_type -> seatrial.api.v1.RevokeWaiverRequest
 	27, // 44: seatrial.api.v1.ReleaseService.GetReleaseBundle:input_type -> seatrial.api.v1.GetReleaseBundleRequest
 	29, // 45: seatrial.api.v1.ReleaseService.RotateSigningKey:input_type -> seatrial.api.v1.RotateSigningKeyRequest
-	33, // 46: seatrial.api.v1.ReleaseService.DryRunPolicy:input_type -> seatrial.api.v1.DryRunPolicyRequest
-	31, // 47: seatrial.api.v1.ReleaseService.ListPolicies:input_type -> seatrial.api.v1.ListPoliciesRequest
-	14, // 48: seatrial.api.v1.ReleaseService.CreateRelease:output_type -> seatrial.api.v1.CreateReleaseResponse
-	16, // 49: seatrial.api.v1.ReleaseService.GetRelease:output_type -> seatrial.api.v1.GetReleaseResponse
-	18, // 50: seatrial.api.v1.ReleaseService.ListReleases:output_type -> seatrial.api.v1.ListReleasesResponse
-	20, // 51: seatrial.api.v1.ReleaseService.WatchRelease:output_type -> seatrial.api.v1.WatchReleaseResponse
-	22, // 52: seatrial.api.v1.ReleaseService.RequestWaiver:output_type -> seatrial.api.v1.RequestWaiverResponse
-	24, // 53: seatrial.api.v1.ReleaseService.ApproveWaiver:output_type -> seatrial.api.v1.ApproveWaiverResponse
-	26, // 54: seatrial.api.v1.ReleaseService.RevokeWaiver:output_type -> seatrial.api.v1.RevokeWaiverResponse
-	28, // 55: seatrial.api.v1.ReleaseService.GetReleaseBundle:output_type -> seatrial.api.v1.GetReleaseBundleResponse
-	30, // 56: seatrial.api.v1.ReleaseService.RotateSigningKey:output_type -> seatrial.api.v1.RotateSigningKeyResponse
-	34, // 57: seatrial.api.v1.ReleaseService.DryRunPolicy:output_type -> seatrial.api.v1.DryRunPolicyResponse
-	32, // 58: seatrial.api.v1.ReleaseService.ListPolicies:output_type -> seatrial.api.v1.ListPoliciesResponse
-	48, // [48:59] is the sub-list for method output_type
-	37, // [37:48] is the sub-list for method input_type
+	31, // 46: seatrial.api.v1.ReleaseService.RevokeSigningKey:input_type -> seatrial.api.v1.RevokeSigningKeyRequest
+	35, // 47: seatrial.api.v1.ReleaseService.DryRunPolicy:input_type -> seatrial.api.v1.DryRunPolicyRequest
+	33, // 48: seatrial.api.v1.ReleaseService.ListPolicies:input_type -> seatrial.api.v1.ListPoliciesRequest
+	14, // 49: seatrial.api.v1.ReleaseService.CreateRelease:output_type -> seatrial.api.v1.CreateReleaseResponse
+	16, // 50: seatrial.api.v1.ReleaseService.GetRelease:output_type -> seatrial.api.v1.GetReleaseResponse
+	18, // 51: seatrial.api.v1.ReleaseService.ListReleases:output_type -> seatrial.api.v1.ListReleasesResponse
+	20, // 52: seatrial.api.v1.ReleaseService.WatchRelease:output_type -> seatrial.api.v1.WatchReleaseResponse
+	22, // 53: seatrial.api.v1.ReleaseService.RequestWaiver:output_type -> seatrial.api.v1.RequestWaiverResponse
+	24, // 54: seatrial.api.v1.ReleaseService.ApproveWaiver:output_type -> seatrial.api.v1.ApproveWaiverResponse
+	26, // 55: seatrial.api.v1.ReleaseService.RevokeWaiver:output_type -> seatrial.api.v1.RevokeWaiverResponse
+	28, // 56: seatrial.api.v1.ReleaseService.GetReleaseBundle:output_type -> seatrial.api.v1.GetReleaseBundleResponse
+	30, // 57: seatrial.api.v1.ReleaseService.RotateSigningKey:output_type -> seatrial.api.v1.RotateSigningKeyResponse
+	32, // 58: seatrial.api.v1.ReleaseService.RevokeSigningKey:output_type -> seatrial.api.v1.RevokeSigningKeyResponse
+	36, // 59: seatrial.api.v1.ReleaseService.DryRunPolicy:output_type -> seatrial.api.v1.DryRunPolicyResponse
+	34, // 60: seatrial.api.v1.ReleaseService.ListPolicies:output_type -> seatrial.api.v1.ListPoliciesResponse
+	49, // [49:61] is the sub-list for method output_type
+	37, // [37:49] is the sub-list for method input_type
 	37, // [37:37] is the sub-list for extension type_name
 	37, // [37:37] is the sub-list for extension extendee
 	0,  // [0:37] is the sub-list for field type_name
@@ -3050,7 +3199,7 @@ func file_seatrial_api_v1_release_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_release_proto_rawDesc), len(file_seatrial_api_v1_release_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   36,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

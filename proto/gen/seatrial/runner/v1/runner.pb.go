@@ -106,6 +106,8 @@ const (
 	FileKind_FILE_KIND_UNSPECIFIED FileKind = 0
 	FileKind_FILE_KIND_REPORT      FileKind = 1
 	FileKind_FILE_KIND_ARTIFACT    FileKind = 2
+	// What a step has used over time, as CSV.
+	FileKind_FILE_KIND_METRICS FileKind = 3
 )
 
 // Enum value maps for FileKind.
@@ -114,11 +116,13 @@ var (
 		0: "FILE_KIND_UNSPECIFIED",
 		1: "FILE_KIND_REPORT",
 		2: "FILE_KIND_ARTIFACT",
+		3: "FILE_KIND_METRICS",
 	}
 	FileKind_value = map[string]int32{
 		"FILE_KIND_UNSPECIFIED": 0,
 		"FILE_KIND_REPORT":      1,
 		"FILE_KIND_ARTIFACT":    2,
+		"FILE_KIND_METRICS":     3,
 	}
 )
 
@@ -195,7 +199,7 @@ func (x ArtifactSpec_When) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ArtifactSpec_When.Descriptor instead.
 func (ArtifactSpec_When) EnumDescriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{30, 0}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{31, 0}
 }
 
 type AttachRequest struct {
@@ -900,7 +904,9 @@ type StepState struct {
 	// The step did not end as expected, and its workflow allows that (continueOnError).
 	Allowed bool `protobuf:"varint,10,opt,name=allowed,proto3" json:"allowed,omitempty"`
 	// Present while the step waits for executions of other workflows: what each of its calls asks for, in their order.
-	Calls         []*CallParams `protobuf:"bytes,11,rep,name=calls,proto3" json:"calls,omitempty"`
+	Calls []*CallParams `protobuf:"bytes,11,rep,name=calls,proto3" json:"calls,omitempty"`
+	// What the step has used, once it has ended; absent when it was not measured.
+	Usage         *Usage `protobuf:"bytes,12,opt,name=usage,proto3" json:"usage,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1012,6 +1018,103 @@ func (x *StepState) GetCalls() []*CallParams {
 	return nil
 }
 
+func (x *StepState) GetUsage() *Usage {
+	if x != nil {
+		return x.Usage
+	}
+	return nil
+}
+
+// Usage is what a step has used in all.
+type Usage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// CPU time of all its processes.
+	CpuMicros int64 `protobuf:"varint,1,opt,name=cpu_micros,json=cpuMicros,proto3" json:"cpu_micros,omitempty"`
+	// Beside that time, how long its processes had to wait because of the CPU limit.
+	ThrottledMicros int64 `protobuf:"varint,2,opt,name=throttled_micros,json=throttledMicros,proto3" json:"throttled_micros,omitempty"`
+	// The most memory that it had at one moment, as the kernel cannot take it back, in bytes.
+	MemoryPeak int64 `protobuf:"varint,3,opt,name=memory_peak,json=memoryPeak,proto3" json:"memory_peak,omitempty"`
+	// Bytes from and to block devices.
+	ReadBytes    int64 `protobuf:"varint,4,opt,name=read_bytes,json=readBytes,proto3" json:"read_bytes,omitempty"`
+	WrittenBytes int64 `protobuf:"varint,5,opt,name=written_bytes,json=writtenBytes,proto3" json:"written_bytes,omitempty"`
+	// A sentence for a person: what could not be measured, and why. What it names is zero.
+	Note          string `protobuf:"bytes,6,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Usage) Reset() {
+	*x = Usage{}
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Usage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Usage) ProtoMessage() {}
+
+func (x *Usage) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Usage.ProtoReflect.Descriptor instead.
+func (*Usage) Descriptor() ([]byte, []int) {
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Usage) GetCpuMicros() int64 {
+	if x != nil {
+		return x.CpuMicros
+	}
+	return 0
+}
+
+func (x *Usage) GetThrottledMicros() int64 {
+	if x != nil {
+		return x.ThrottledMicros
+	}
+	return 0
+}
+
+func (x *Usage) GetMemoryPeak() int64 {
+	if x != nil {
+		return x.MemoryPeak
+	}
+	return 0
+}
+
+func (x *Usage) GetReadBytes() int64 {
+	if x != nil {
+		return x.ReadBytes
+	}
+	return 0
+}
+
+func (x *Usage) GetWrittenBytes() int64 {
+	if x != nil {
+		return x.WrittenBytes
+	}
+	return 0
+}
+
+func (x *Usage) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
 // CallParams are values for the params of a workflow that a step executes.
 type CallParams struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1022,7 +1125,7 @@ type CallParams struct {
 
 func (x *CallParams) Reset() {
 	*x = CallParams{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[8]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1034,7 +1137,7 @@ func (x *CallParams) String() string {
 func (*CallParams) ProtoMessage() {}
 
 func (x *CallParams) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[8]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1047,7 +1150,7 @@ func (x *CallParams) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallParams.ProtoReflect.Descriptor instead.
 func (*CallParams) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{8}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CallParams) GetParams() map[string]string {
@@ -1069,7 +1172,7 @@ type Outputs struct {
 
 func (x *Outputs) Reset() {
 	*x = Outputs{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[9]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1081,7 +1184,7 @@ func (x *Outputs) String() string {
 func (*Outputs) ProtoMessage() {}
 
 func (x *Outputs) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[9]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1094,7 +1197,7 @@ func (x *Outputs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outputs.ProtoReflect.Descriptor instead.
 func (*Outputs) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{9}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Outputs) GetValues() map[string]string {
@@ -1124,7 +1227,7 @@ type Finished struct {
 
 func (x *Finished) Reset() {
 	*x = Finished{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[10]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1136,7 +1239,7 @@ func (x *Finished) String() string {
 func (*Finished) ProtoMessage() {}
 
 func (x *Finished) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[10]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1149,7 +1252,7 @@ func (x *Finished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finished.ProtoReflect.Descriptor instead.
 func (*Finished) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{10}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Finished) GetStatus() StepStatus {
@@ -1182,7 +1285,7 @@ type FinishedAck struct {
 
 func (x *FinishedAck) Reset() {
 	*x = FinishedAck{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[11]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1194,7 +1297,7 @@ func (x *FinishedAck) String() string {
 func (*FinishedAck) ProtoMessage() {}
 
 func (x *FinishedAck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[11]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1207,7 +1310,7 @@ func (x *FinishedAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishedAck.ProtoReflect.Descriptor instead.
 func (*FinishedAck) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{11}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{12}
 }
 
 // Delivered says that this container has nothing left to deliver: its streams are final and acknowledged, its files stored. The
@@ -1222,7 +1325,7 @@ type Delivered struct {
 
 func (x *Delivered) Reset() {
 	*x = Delivered{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[12]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1234,7 +1337,7 @@ func (x *Delivered) String() string {
 func (*Delivered) ProtoMessage() {}
 
 func (x *Delivered) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[12]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1247,7 +1350,7 @@ func (x *Delivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivered.ProtoReflect.Descriptor instead.
 func (*Delivered) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{12}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Delivered) GetNotes() []string {
@@ -1265,7 +1368,7 @@ type DeliveredAck struct {
 
 func (x *DeliveredAck) Reset() {
 	*x = DeliveredAck{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[13]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1277,7 +1380,7 @@ func (x *DeliveredAck) String() string {
 func (*DeliveredAck) ProtoMessage() {}
 
 func (x *DeliveredAck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[13]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1290,7 +1393,7 @@ func (x *DeliveredAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveredAck.ProtoReflect.Descriptor instead.
 func (*DeliveredAck) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{13}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{14}
 }
 
 // Cancel asks the runner to stop: SIGTERM, the grace period, then SIGKILL; reports and artifacts are still gathered.
@@ -1304,7 +1407,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[14]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1316,7 +1419,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[14]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1329,7 +1432,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{14}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Cancel) GetReason() string {
@@ -1360,7 +1463,7 @@ type Resume struct {
 
 func (x *Resume) Reset() {
 	*x = Resume{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[15]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1372,7 +1475,7 @@ func (x *Resume) String() string {
 func (*Resume) ProtoMessage() {}
 
 func (x *Resume) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[15]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1385,7 +1488,7 @@ func (x *Resume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resume.ProtoReflect.Descriptor instead.
 func (*Resume) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{15}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Resume) GetStepIndex() int32 {
@@ -1415,19 +1518,25 @@ type FileHeader struct {
 	Kind      FileKind               `protobuf:"varint,2,opt,name=kind,proto3,enum=seatrial.runner.v1.FileKind" json:"kind,omitempty"`
 	StepIndex int32                  `protobuf:"varint,3,opt,name=step_index,json=stepIndex,proto3" json:"step_index,omitempty"`
 	// Slash-separated path relative to the workspace; never absolute, never with "..".
-	Path        string `protobuf:"bytes,4,opt,name=path,proto3" json:"path,omitempty"`
+	Path string `protobuf:"bytes,4,opt,name=path,proto3" json:"path,omitempty"`
+	// Of the bytes that follow, and of what is stored.
 	Size        int64  `protobuf:"varint,5,opt,name=size,proto3" json:"size,omitempty"`
 	Sha256      []byte `protobuf:"bytes,6,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	ContentType string `protobuf:"bytes,7,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
 	// Reports only: as the workflow names it, such as "junit"; "auto" where the content decides. What no one knows is stored unread.
-	Format        string `protobuf:"bytes,8,opt,name=format,proto3" json:"format,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Format string `protobuf:"bytes,8,opt,name=format,proto3" json:"format,omitempty"`
+	// "zstd" when the bytes are compressed, empty when they are the file.
+	Encoding string `protobuf:"bytes,9,opt,name=encoding,proto3" json:"encoding,omitempty"`
+	// Of the file itself, when the bytes are compressed.
+	OriginalSize   int64  `protobuf:"varint,10,opt,name=original_size,json=originalSize,proto3" json:"original_size,omitempty"`
+	OriginalSha256 []byte `protobuf:"bytes,11,opt,name=original_sha256,json=originalSha256,proto3" json:"original_sha256,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *FileHeader) Reset() {
 	*x = FileHeader{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[16]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1439,7 +1548,7 @@ func (x *FileHeader) String() string {
 func (*FileHeader) ProtoMessage() {}
 
 func (x *FileHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[16]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1452,7 +1561,7 @@ func (x *FileHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileHeader.ProtoReflect.Descriptor instead.
 func (*FileHeader) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{16}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *FileHeader) GetAttemptId() string {
@@ -1511,6 +1620,27 @@ func (x *FileHeader) GetFormat() string {
 	return ""
 }
 
+func (x *FileHeader) GetEncoding() string {
+	if x != nil {
+		return x.Encoding
+	}
+	return ""
+}
+
+func (x *FileHeader) GetOriginalSize() int64 {
+	if x != nil {
+		return x.OriginalSize
+	}
+	return 0
+}
+
+func (x *FileHeader) GetOriginalSha256() []byte {
+	if x != nil {
+		return x.OriginalSha256
+	}
+	return nil
+}
+
 type UploadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Message:
@@ -1524,7 +1654,7 @@ type UploadRequest struct {
 
 func (x *UploadRequest) Reset() {
 	*x = UploadRequest{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[17]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1536,7 +1666,7 @@ func (x *UploadRequest) String() string {
 func (*UploadRequest) ProtoMessage() {}
 
 func (x *UploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[17]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1549,7 +1679,7 @@ func (x *UploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadRequest.ProtoReflect.Descriptor instead.
 func (*UploadRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{17}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *UploadRequest) GetMessage() isUploadRequest_Message {
@@ -1602,7 +1732,7 @@ type UploadResponse struct {
 
 func (x *UploadResponse) Reset() {
 	*x = UploadResponse{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[18]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1614,7 +1744,7 @@ func (x *UploadResponse) String() string {
 func (*UploadResponse) ProtoMessage() {}
 
 func (x *UploadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[18]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1627,7 +1757,7 @@ func (x *UploadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadResponse.ProtoReflect.Descriptor instead.
 func (*UploadResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{18}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *UploadResponse) GetSize() int64 {
@@ -1666,7 +1796,7 @@ type Plan struct {
 
 func (x *Plan) Reset() {
 	*x = Plan{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[19]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1678,7 +1808,7 @@ func (x *Plan) String() string {
 func (*Plan) ProtoMessage() {}
 
 func (x *Plan) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[19]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1691,7 +1821,7 @@ func (x *Plan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Plan.ProtoReflect.Descriptor instead.
 func (*Plan) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{19}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Plan) GetAttemptId() string {
@@ -1780,7 +1910,7 @@ type Shard struct {
 
 func (x *Shard) Reset() {
 	*x = Shard{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[20]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1792,7 +1922,7 @@ func (x *Shard) String() string {
 func (*Shard) ProtoMessage() {}
 
 func (x *Shard) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[20]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1805,7 +1935,7 @@ func (x *Shard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shard.ProtoReflect.Descriptor instead.
 func (*Shard) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{20}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Shard) GetIndex() int32 {
@@ -1849,7 +1979,7 @@ type SourceFile struct {
 
 func (x *SourceFile) Reset() {
 	*x = SourceFile{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[21]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1861,7 +1991,7 @@ func (x *SourceFile) String() string {
 func (*SourceFile) ProtoMessage() {}
 
 func (x *SourceFile) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[21]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1874,7 +2004,7 @@ func (x *SourceFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceFile.ProtoReflect.Descriptor instead.
 func (*SourceFile) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{21}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SourceFile) GetPath() string {
@@ -1927,15 +2057,17 @@ type Step struct {
 	Pause    *Pause `protobuf:"bytes,17,opt,name=pause,proto3" json:"pause,omitempty"`
 	// Name of the group that the step belongs to, empty for none. Steps of a group follow each other, run at the same time and do not
 	// see each other; each has a container of its own.
-	Group         string   `protobuf:"bytes,18,opt,name=group,proto3" json:"group,omitempty"`
-	Execute       *Execute `protobuf:"bytes,19,opt,name=execute,proto3" json:"execute,omitempty"`
+	Group   string   `protobuf:"bytes,18,opt,name=group,proto3" json:"group,omitempty"`
+	Execute *Execute `protobuf:"bytes,19,opt,name=execute,proto3" json:"execute,omitempty"`
+	// Record what the step uses.
+	Metrics       bool `protobuf:"varint,20,opt,name=metrics,proto3" json:"metrics,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[22]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1947,7 +2079,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[22]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1960,7 +2092,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{22}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Step) GetIndex() int32 {
@@ -2096,6 +2228,13 @@ func (x *Step) GetExecute() *Execute {
 	return nil
 }
 
+func (x *Step) GetMetrics() bool {
+	if x != nil {
+		return x.Metrics
+	}
+	return false
+}
+
 // Execute asks the control plane for executions of other workflows and waits for the word that says how they ended.
 type Execute struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2106,7 +2245,7 @@ type Execute struct {
 
 func (x *Execute) Reset() {
 	*x = Execute{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[23]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2118,7 +2257,7 @@ func (x *Execute) String() string {
 func (*Execute) ProtoMessage() {}
 
 func (x *Execute) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[23]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2131,7 +2270,7 @@ func (x *Execute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Execute.ProtoReflect.Descriptor instead.
 func (*Execute) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{23}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Execute) GetCalls() []*Call {
@@ -2153,7 +2292,7 @@ type Call struct {
 
 func (x *Call) Reset() {
 	*x = Call{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[24]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2165,7 +2304,7 @@ func (x *Call) String() string {
 func (*Call) ProtoMessage() {}
 
 func (x *Call) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[24]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2178,7 +2317,7 @@ func (x *Call) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Call.ProtoReflect.Descriptor instead.
 func (*Call) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{24}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Call) GetTitle() string {
@@ -2208,7 +2347,7 @@ type Pause struct {
 
 func (x *Pause) Reset() {
 	*x = Pause{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[25]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2220,7 +2359,7 @@ func (x *Pause) String() string {
 func (*Pause) ProtoMessage() {}
 
 func (x *Pause) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[25]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2233,7 +2372,7 @@ func (x *Pause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pause.ProtoReflect.Descriptor instead.
 func (*Pause) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{25}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Pause) GetMessage() string {
@@ -2264,7 +2403,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[26]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2276,7 +2415,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[26]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2289,7 +2428,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{26}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Retry) GetAttempts() int32 {
@@ -2325,7 +2464,7 @@ type Expect struct {
 
 func (x *Expect) Reset() {
 	*x = Expect{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[27]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2337,7 +2476,7 @@ func (x *Expect) String() string {
 func (*Expect) ProtoMessage() {}
 
 func (x *Expect) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[27]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2350,7 +2489,7 @@ func (x *Expect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expect.ProtoReflect.Descriptor instead.
 func (*Expect) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{27}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Expect) GetFailure() bool {
@@ -2389,7 +2528,7 @@ type EnvVar struct {
 
 func (x *EnvVar) Reset() {
 	*x = EnvVar{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[28]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2401,7 +2540,7 @@ func (x *EnvVar) String() string {
 func (*EnvVar) ProtoMessage() {}
 
 func (x *EnvVar) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[28]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2414,7 +2553,7 @@ func (x *EnvVar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvVar.ProtoReflect.Descriptor instead.
 func (*EnvVar) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{28}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *EnvVar) GetName() string {
@@ -2455,7 +2594,7 @@ type ReportSpec struct {
 
 func (x *ReportSpec) Reset() {
 	*x = ReportSpec{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[29]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2467,7 +2606,7 @@ func (x *ReportSpec) String() string {
 func (*ReportSpec) ProtoMessage() {}
 
 func (x *ReportSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[29]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2480,7 +2619,7 @@ func (x *ReportSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportSpec.ProtoReflect.Descriptor instead.
 func (*ReportSpec) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{29}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ReportSpec) GetFormat() string {
@@ -2501,15 +2640,17 @@ type ArtifactSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Paths []string               `protobuf:"bytes,1,rep,name=paths,proto3" json:"paths,omitempty"`
 	When  ArtifactSpec_When      `protobuf:"varint,2,opt,name=when,proto3,enum=seatrial.runner.v1.ArtifactSpec_When" json:"when,omitempty"`
-	// How many bytes the step may keep in all; zero means the runner's own limit.
-	MaxSize       int64 `protobuf:"varint,3,opt,name=max_size,json=maxSize,proto3" json:"max_size,omitempty"`
+	// How many bytes the step may keep in all, counted as the test wrote them; zero means the runner's own limit.
+	MaxSize int64 `protobuf:"varint,3,opt,name=max_size,json=maxSize,proto3" json:"max_size,omitempty"`
+	// Compress files that get smaller by it.
+	Compress      bool `protobuf:"varint,4,opt,name=compress,proto3" json:"compress,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ArtifactSpec) Reset() {
 	*x = ArtifactSpec{}
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[30]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2521,7 +2662,7 @@ func (x *ArtifactSpec) String() string {
 func (*ArtifactSpec) ProtoMessage() {}
 
 func (x *ArtifactSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[30]
+	mi := &file_seatrial_runner_v1_runner_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2534,7 +2675,7 @@ func (x *ArtifactSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ArtifactSpec.ProtoReflect.Descriptor instead.
 func (*ArtifactSpec) Descriptor() ([]byte, []int) {
-	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{30}
+	return file_seatrial_runner_v1_runner_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ArtifactSpec) GetPaths() []string {
@@ -2556,6 +2697,13 @@ func (x *ArtifactSpec) GetMaxSize() int64 {
 		return x.MaxSize
 	}
 	return 0
+}
+
+func (x *ArtifactSpec) GetCompress() bool {
+	if x != nil {
+		return x.Compress
+	}
+	return false
 }
 
 var File_seatrial_runner_v1_runner_proto protoreflect.FileDescriptor
@@ -2616,7 +2764,7 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\x06LogAck\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\tR\x06stream\x12\x1c\n" +
 	"\tcommitted\x18\x02 \x01(\x03R\tcommitted\x12\x14\n" +
-	"\x05final\x18\x03 \x01(\bR\x05final\"\xc4\x03\n" +
+	"\x05final\x18\x03 \x01(\bR\x05final\"\xf5\x03\n" +
 	"\tStepState\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x126\n" +
@@ -2631,9 +2779,20 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\x05tries\x18\t \x01(\x05R\x05tries\x12\x18\n" +
 	"\aallowed\x18\n" +
 	" \x01(\bR\aallowed\x124\n" +
-	"\x05calls\x18\v \x03(\v2\x1e.seatrial.runner.v1.CallParamsR\x05callsB\f\n" +
+	"\x05calls\x18\v \x03(\v2\x1e.seatrial.runner.v1.CallParamsR\x05calls\x12/\n" +
+	"\x05usage\x18\f \x01(\v2\x19.seatrial.runner.v1.UsageR\x05usageB\f\n" +
 	"\n" +
-	"_exit_code\"\x8b\x01\n" +
+	"_exit_code\"\xca\x01\n" +
+	"\x05Usage\x12\x1d\n" +
+	"\n" +
+	"cpu_micros\x18\x01 \x01(\x03R\tcpuMicros\x12)\n" +
+	"\x10throttled_micros\x18\x02 \x01(\x03R\x0fthrottledMicros\x12\x1f\n" +
+	"\vmemory_peak\x18\x03 \x01(\x03R\n" +
+	"memoryPeak\x12\x1d\n" +
+	"\n" +
+	"read_bytes\x18\x04 \x01(\x03R\treadBytes\x12#\n" +
+	"\rwritten_bytes\x18\x05 \x01(\x03R\fwrittenBytes\x12\x12\n" +
+	"\x04note\x18\x06 \x01(\tR\x04note\"\x8b\x01\n" +
 	"\n" +
 	"CallParams\x12B\n" +
 	"\x06params\x18\x01 \x03(\v2*.seatrial.runner.v1.CallParams.ParamsEntryR\x06params\x1a9\n" +
@@ -2662,7 +2821,7 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\n" +
 	"step_index\x18\x01 \x01(\x05R\tstepIndex\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x126\n" +
-	"\x06status\x18\x03 \x01(\x0e2\x1e.seatrial.runner.v1.StepStatusR\x06status\"\xf7\x01\n" +
+	"\x06status\x18\x03 \x01(\x0e2\x1e.seatrial.runner.v1.StepStatusR\x06status\"\xe1\x02\n" +
 	"\n" +
 	"FileHeader\x12\x1d\n" +
 	"\n" +
@@ -2674,7 +2833,11 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\x04size\x18\x05 \x01(\x03R\x04size\x12\x16\n" +
 	"\x06sha256\x18\x06 \x01(\fR\x06sha256\x12!\n" +
 	"\fcontent_type\x18\a \x01(\tR\vcontentType\x12\x16\n" +
-	"\x06format\x18\b \x01(\tR\x06format\"j\n" +
+	"\x06format\x18\b \x01(\tR\x06format\x12\x1a\n" +
+	"\bencoding\x18\t \x01(\tR\bencoding\x12#\n" +
+	"\roriginal_size\x18\n" +
+	" \x01(\x03R\foriginalSize\x12'\n" +
+	"\x0foriginal_sha256\x18\v \x01(\fR\x0eoriginalSha256\"j\n" +
 	"\rUploadRequest\x128\n" +
 	"\x06header\x18\x01 \x01(\v2\x1e.seatrial.runner.v1.FileHeaderH\x00R\x06header\x12\x14\n" +
 	"\x04data\x18\x02 \x01(\fH\x00R\x04dataB\t\n" +
@@ -2708,7 +2871,7 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"SourceFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\x12\x12\n" +
-	"\x04mode\x18\x03 \x01(\rR\x04mode\"\xe1\x05\n" +
+	"\x04mode\x18\x03 \x01(\rR\x04mode\"\xfb\x05\n" +
 	"\x04Step\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
@@ -2730,7 +2893,8 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\bteardown\x18\x10 \x01(\bR\bteardown\x12/\n" +
 	"\x05pause\x18\x11 \x01(\v2\x19.seatrial.runner.v1.PauseR\x05pause\x12\x14\n" +
 	"\x05group\x18\x12 \x01(\tR\x05group\x125\n" +
-	"\aexecute\x18\x13 \x01(\v2\x1b.seatrial.runner.v1.ExecuteR\aexecute\"9\n" +
+	"\aexecute\x18\x13 \x01(\v2\x1b.seatrial.runner.v1.ExecuteR\aexecute\x12\x18\n" +
+	"\ametrics\x18\x14 \x01(\bR\ametrics\"9\n" +
 	"\aExecute\x12.\n" +
 	"\x05calls\x18\x01 \x03(\v2\x18.seatrial.runner.v1.CallR\x05calls\"\x95\x01\n" +
 	"\x04Call\x12\x14\n" +
@@ -2759,11 +2923,12 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\n" +
 	"ReportSpec\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\tR\x06format\x12\x14\n" +
-	"\x05paths\x18\x02 \x03(\tR\x05paths\"\xba\x01\n" +
+	"\x05paths\x18\x02 \x03(\tR\x05paths\"\xd6\x01\n" +
 	"\fArtifactSpec\x12\x14\n" +
 	"\x05paths\x18\x01 \x03(\tR\x05paths\x129\n" +
 	"\x04when\x18\x02 \x01(\x0e2%.seatrial.runner.v1.ArtifactSpec.WhenR\x04when\x12\x19\n" +
-	"\bmax_size\x18\x03 \x01(\x03R\amaxSize\">\n" +
+	"\bmax_size\x18\x03 \x01(\x03R\amaxSize\x12\x1a\n" +
+	"\bcompress\x18\x04 \x01(\bR\bcompress\">\n" +
 	"\x04When\x12\x14\n" +
 	"\x10WHEN_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vWHEN_PASSED\x10\x01\x12\x0f\n" +
@@ -2779,11 +2944,12 @@ const file_seatrial_runner_v1_runner_proto_rawDesc = "" +
 	"\x15STEP_STATUS_TIMED_OUT\x10\x06\x12\x19\n" +
 	"\x15STEP_STATUS_CANCELLED\x10\a\x12\x17\n" +
 	"\x13STEP_STATUS_SKIPPED\x10\b\x12\x16\n" +
-	"\x12STEP_STATUS_PAUSED\x10\t*S\n" +
+	"\x12STEP_STATUS_PAUSED\x10\t*j\n" +
 	"\bFileKind\x12\x19\n" +
 	"\x15FILE_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10FILE_KIND_REPORT\x10\x01\x12\x16\n" +
-	"\x12FILE_KIND_ARTIFACT\x10\x022\xb7\x01\n" +
+	"\x12FILE_KIND_ARTIFACT\x10\x02\x12\x15\n" +
+	"\x11FILE_KIND_METRICS\x10\x032\xb7\x01\n" +
 	"\rRunnerService\x12S\n" +
 	"\x06Attach\x12!.seatrial.runner.v1.AttachRequest\x1a\".seatrial.runner.v1.AttachResponse(\x010\x01\x12Q\n" +
 	"\x06Upload\x12!.seatrial.runner.v1.UploadRequest\x1a\".seatrial.runner.v1.UploadResponse(\x01B\xd3\x01\n" +
@@ -2802,7 +2968,7 @@ func file_seatrial_runner_v1_runner_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_runner_v1_runner_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_runner_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_seatrial_runner_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_seatrial_runner_v1_runner_proto_goTypes = []any{
 	(StepStatus)(0),               // 0: seatrial.runner.v1.StepStatus
 	(FileKind)(0),                 // 1: seatrial.runner.v1.FileKind
@@ -2815,99 +2981,101 @@ var file_seatrial_runner_v1_runner_proto_goTypes = []any{
 	(*LogTotals)(nil),             // 8: seatrial.runner.v1.LogTotals
 	(*LogAck)(nil),                // 9: seatrial.runner.v1.LogAck
 	(*StepState)(nil),             // 10: seatrial.runner.v1.StepState
-	(*CallParams)(nil),            // 11: seatrial.runner.v1.CallParams
-	(*Outputs)(nil),               // 12: seatrial.runner.v1.Outputs
-	(*Finished)(nil),              // 13: seatrial.runner.v1.Finished
-	(*FinishedAck)(nil),           // 14: seatrial.runner.v1.FinishedAck
-	(*Delivered)(nil),             // 15: seatrial.runner.v1.Delivered
-	(*DeliveredAck)(nil),          // 16: seatrial.runner.v1.DeliveredAck
-	(*Cancel)(nil),                // 17: seatrial.runner.v1.Cancel
-	(*Resume)(nil),                // 18: seatrial.runner.v1.Resume
-	(*FileHeader)(nil),            // 19: seatrial.runner.v1.FileHeader
-	(*UploadRequest)(nil),         // 20: seatrial.runner.v1.UploadRequest
-	(*UploadResponse)(nil),        // 21: seatrial.runner.v1.UploadResponse
-	(*Plan)(nil),                  // 22: seatrial.runner.v1.Plan
-	(*Shard)(nil),                 // 23: seatrial.runner.v1.Shard
-	(*SourceFile)(nil),            // 24: seatrial.runner.v1.SourceFile
-	(*Step)(nil),                  // 25: seatrial.runner.v1.Step
-	(*Execute)(nil),               // 26: seatrial.runner.v1.Execute
-	(*Call)(nil),                  // 27: seatrial.runner.v1.Call
-	(*Pause)(nil),                 // 28: seatrial.runner.v1.Pause
-	(*Retry)(nil),                 // 29: seatrial.runner.v1.Retry
-	(*Expect)(nil),                // 30: seatrial.runner.v1.Expect
-	(*EnvVar)(nil),                // 31: seatrial.runner.v1.EnvVar
-	(*ReportSpec)(nil),            // 32: seatrial.runner.v1.ReportSpec
-	(*ArtifactSpec)(nil),          // 33: seatrial.runner.v1.ArtifactSpec
-	nil,                           // 34: seatrial.runner.v1.Welcome.CommittedEntry
-	nil,                           // 35: seatrial.runner.v1.CallParams.ParamsEntry
-	nil,                           // 36: seatrial.runner.v1.Outputs.ValuesEntry
-	nil,                           // 37: seatrial.runner.v1.Shard.TookMillisEntry
-	nil,                           // 38: seatrial.runner.v1.Call.ParamsEntry
-	(*timestamppb.Timestamp)(nil), // 39: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 40: google.protobuf.Duration
+	(*Usage)(nil),                 // 11: seatrial.runner.v1.Usage
+	(*CallParams)(nil),            // 12: seatrial.runner.v1.CallParams
+	(*Outputs)(nil),               // 13: seatrial.runner.v1.Outputs
+	(*Finished)(nil),              // 14: seatrial.runner.v1.Finished
+	(*FinishedAck)(nil),           // 15: seatrial.runner.v1.FinishedAck
+	(*Delivered)(nil),             // 16: seatrial.runner.v1.Delivered
+	(*DeliveredAck)(nil),          // 17: seatrial.runner.v1.DeliveredAck
+	(*Cancel)(nil),                // 18: seatrial.runner.v1.Cancel
+	(*Resume)(nil),                // 19: seatrial.runner.v1.Resume
+	(*FileHeader)(nil),            // 20: seatrial.runner.v1.FileHeader
+	(*UploadRequest)(nil),         // 21: seatrial.runner.v1.UploadRequest
+	(*UploadResponse)(nil),        // 22: seatrial.runner.v1.UploadResponse
+	(*Plan)(nil),                  // 23: seatrial.runner.v1.Plan
+	(*Shard)(nil),                 // 24: seatrial.runner.v1.Shard
+	(*SourceFile)(nil),            // 25: seatrial.runner.v1.SourceFile
+	(*Step)(nil),                  // 26: seatrial.runner.v1.Step
+	(*Execute)(nil),               // 27: seatrial.runner.v1.Execute
+	(*Call)(nil),                  // 28: seatrial.runner.v1.Call
+	(*Pause)(nil),                 // 29: seatrial.runner.v1.Pause
+	(*Retry)(nil),                 // 30: seatrial.runner.v1.Retry
+	(*Expect)(nil),                // 31: seatrial.runner.v1.Expect
+	(*EnvVar)(nil),                // 32: seatrial.runner.v1.EnvVar
+	(*ReportSpec)(nil),            // 33: seatrial.runner.v1.ReportSpec
+	(*ArtifactSpec)(nil),          // 34: seatrial.runner.v1.ArtifactSpec
+	nil,                           // 35: seatrial.runner.v1.Welcome.CommittedEntry
+	nil,                           // 36: seatrial.runner.v1.CallParams.ParamsEntry
+	nil,                           // 37: seatrial.runner.v1.Outputs.ValuesEntry
+	nil,                           // 38: seatrial.runner.v1.Shard.TookMillisEntry
+	nil,                           // 39: seatrial.runner.v1.Call.ParamsEntry
+	(*timestamppb.Timestamp)(nil), // 40: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 41: google.protobuf.Duration
 }
 var file_seatrial_runner_v1_runner_proto_depIdxs = []int32{
 	5,  // 0: seatrial.runner.v1.AttachRequest.hello:type_name -> seatrial.runner.v1.Hello
 	7,  // 1: seatrial.runner.v1.AttachRequest.log:type_name -> seatrial.runner.v1.LogChunk
 	10, // 2: seatrial.runner.v1.AttachRequest.step:type_name -> seatrial.runner.v1.StepState
-	13, // 3: seatrial.runner.v1.AttachRequest.finished:type_name -> seatrial.runner.v1.Finished
-	15, // 4: seatrial.runner.v1.AttachRequest.delivered:type_name -> seatrial.runner.v1.Delivered
+	14, // 3: seatrial.runner.v1.AttachRequest.finished:type_name -> seatrial.runner.v1.Finished
+	16, // 4: seatrial.runner.v1.AttachRequest.delivered:type_name -> seatrial.runner.v1.Delivered
 	6,  // 5: seatrial.runner.v1.AttachResponse.welcome:type_name -> seatrial.runner.v1.Welcome
 	9,  // 6: seatrial.runner.v1.AttachResponse.log_ack:type_name -> seatrial.runner.v1.LogAck
-	17, // 7: seatrial.runner.v1.AttachResponse.cancel:type_name -> seatrial.runner.v1.Cancel
-	14, // 8: seatrial.runner.v1.AttachResponse.finished_ack:type_name -> seatrial.runner.v1.FinishedAck
-	16, // 9: seatrial.runner.v1.AttachResponse.delivered_ack:type_name -> seatrial.runner.v1.DeliveredAck
-	18, // 10: seatrial.runner.v1.AttachResponse.resume:type_name -> seatrial.runner.v1.Resume
-	34, // 11: seatrial.runner.v1.Welcome.committed:type_name -> seatrial.runner.v1.Welcome.CommittedEntry
-	17, // 12: seatrial.runner.v1.Welcome.cancel:type_name -> seatrial.runner.v1.Cancel
-	18, // 13: seatrial.runner.v1.Welcome.resumed:type_name -> seatrial.runner.v1.Resume
-	39, // 14: seatrial.runner.v1.LogChunk.first_time:type_name -> google.protobuf.Timestamp
-	39, // 15: seatrial.runner.v1.LogChunk.last_time:type_name -> google.protobuf.Timestamp
+	18, // 7: seatrial.runner.v1.AttachResponse.cancel:type_name -> seatrial.runner.v1.Cancel
+	15, // 8: seatrial.runner.v1.AttachResponse.finished_ack:type_name -> seatrial.runner.v1.FinishedAck
+	17, // 9: seatrial.runner.v1.AttachResponse.delivered_ack:type_name -> seatrial.runner.v1.DeliveredAck
+	19, // 10: seatrial.runner.v1.AttachResponse.resume:type_name -> seatrial.runner.v1.Resume
+	35, // 11: seatrial.runner.v1.Welcome.committed:type_name -> seatrial.runner.v1.Welcome.CommittedEntry
+	18, // 12: seatrial.runner.v1.Welcome.cancel:type_name -> seatrial.runner.v1.Cancel
+	19, // 13: seatrial.runner.v1.Welcome.resumed:type_name -> seatrial.runner.v1.Resume
+	40, // 14: seatrial.runner.v1.LogChunk.first_time:type_name -> google.protobuf.Timestamp
+	40, // 15: seatrial.runner.v1.LogChunk.last_time:type_name -> google.protobuf.Timestamp
 	8,  // 16: seatrial.runner.v1.LogChunk.final:type_name -> seatrial.runner.v1.LogTotals
 	0,  // 17: seatrial.runner.v1.StepState.status:type_name -> seatrial.runner.v1.StepStatus
-	39, // 18: seatrial.runner.v1.StepState.started_at:type_name -> google.protobuf.Timestamp
-	39, // 19: seatrial.runner.v1.StepState.finished_at:type_name -> google.protobuf.Timestamp
+	40, // 18: seatrial.runner.v1.StepState.started_at:type_name -> google.protobuf.Timestamp
+	40, // 19: seatrial.runner.v1.StepState.finished_at:type_name -> google.protobuf.Timestamp
 	8,  // 20: seatrial.runner.v1.StepState.log:type_name -> seatrial.runner.v1.LogTotals
-	11, // 21: seatrial.runner.v1.StepState.calls:type_name -> seatrial.runner.v1.CallParams
-	35, // 22: seatrial.runner.v1.CallParams.params:type_name -> seatrial.runner.v1.CallParams.ParamsEntry
-	36, // 23: seatrial.runner.v1.Outputs.values:type_name -> seatrial.runner.v1.Outputs.ValuesEntry
-	0,  // 24: seatrial.runner.v1.Finished.status:type_name -> seatrial.runner.v1.StepStatus
-	39, // 25: seatrial.runner.v1.Finished.finished_at:type_name -> google.protobuf.Timestamp
-	40, // 26: seatrial.runner.v1.Cancel.grace:type_name -> google.protobuf.Duration
-	0,  // 27: seatrial.runner.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
-	1,  // 28: seatrial.runner.v1.FileHeader.kind:type_name -> seatrial.runner.v1.FileKind
-	19, // 29: seatrial.runner.v1.UploadRequest.header:type_name -> seatrial.runner.v1.FileHeader
-	40, // 30: seatrial.runner.v1.Plan.timeout:type_name -> google.protobuf.Duration
-	40, // 31: seatrial.runner.v1.Plan.grace:type_name -> google.protobuf.Duration
-	40, // 32: seatrial.runner.v1.Plan.upload_allowance:type_name -> google.protobuf.Duration
-	24, // 33: seatrial.runner.v1.Plan.files:type_name -> seatrial.runner.v1.SourceFile
-	25, // 34: seatrial.runner.v1.Plan.steps:type_name -> seatrial.runner.v1.Step
-	40, // 35: seatrial.runner.v1.Plan.teardown_allowance:type_name -> google.protobuf.Duration
-	40, // 36: seatrial.runner.v1.Plan.pause_allowance:type_name -> google.protobuf.Duration
-	23, // 37: seatrial.runner.v1.Plan.shard:type_name -> seatrial.runner.v1.Shard
-	37, // 38: seatrial.runner.v1.Shard.took_millis:type_name -> seatrial.runner.v1.Shard.TookMillisEntry
-	31, // 39: seatrial.runner.v1.Step.env:type_name -> seatrial.runner.v1.EnvVar
-	40, // 40: seatrial.runner.v1.Step.timeout:type_name -> google.protobuf.Duration
-	32, // 41: seatrial.runner.v1.Step.reports:type_name -> seatrial.runner.v1.ReportSpec
-	33, // 42: seatrial.runner.v1.Step.artifacts:type_name -> seatrial.runner.v1.ArtifactSpec
-	29, // 43: seatrial.runner.v1.Step.retry:type_name -> seatrial.runner.v1.Retry
-	30, // 44: seatrial.runner.v1.Step.expect:type_name -> seatrial.runner.v1.Expect
-	28, // 45: seatrial.runner.v1.Step.pause:type_name -> seatrial.runner.v1.Pause
-	26, // 46: seatrial.runner.v1.Step.execute:type_name -> seatrial.runner.v1.Execute
-	27, // 47: seatrial.runner.v1.Execute.calls:type_name -> seatrial.runner.v1.Call
-	38, // 48: seatrial.runner.v1.Call.params:type_name -> seatrial.runner.v1.Call.ParamsEntry
-	40, // 49: seatrial.runner.v1.Pause.timeout:type_name -> google.protobuf.Duration
-	40, // 50: seatrial.runner.v1.Retry.delay:type_name -> google.protobuf.Duration
-	2,  // 51: seatrial.runner.v1.ArtifactSpec.when:type_name -> seatrial.runner.v1.ArtifactSpec.When
-	3,  // 52: seatrial.runner.v1.RunnerService.Attach:input_type -> seatrial.runner.v1.AttachRequest
-	20, // 53: seatrial.runner.v1.RunnerService.Upload:input_type -> seatrial.runner.v1.UploadRequest
-	4,  // 54: seatrial.runner.v1.RunnerService.Attach:output_type -> seatrial.runner.v1.AttachResponse
-	21, // 55: seatrial.runner.v1.RunnerService.Upload:output_type -> seatrial.runner.v1.UploadResponse
-	54, // [54:56] is the sub-list for method output_type
-	52, // [52:54] is the sub-list for method input_type
-	52, // [52:52] is the sub-list for extension type_name
-	52, // [52:52] is the sub-list for extension extendee
-	0,  // [0:52] is the sub-list for field type_name
+	12, // 21: seatrial.runner.v1.StepState.calls:type_name -> seatrial.runner.v1.CallParams
+	11, // 22: seatrial.runner.v1.StepState.usage:type_name -> seatrial.runner.v1.Usage
+	36, // 23: seatrial.runner.v1.CallParams.params:type_name -> seatrial.runner.v1.CallParams.ParamsEntry
+	37, // 24: seatrial.runner.v1.Outputs.values:type_name -> seatrial.runner.v1.Outputs.ValuesEntry
+	0,  // 25: seatrial.runner.v1.Finished.status:type_name -> seatrial.runner.v1.StepStatus
+	40, // 26: seatrial.runner.v1.Finished.finished_at:type_name -> google.protobuf.Timestamp
+	41, // 27: seatrial.runner.v1.Cancel.grace:type_name -> google.protobuf.Duration
+	0,  // 28: seatrial.runner.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
+	1,  // 29: seatrial.runner.v1.FileHeader.kind:type_name -> seatrial.runner.v1.FileKind
+	20, // 30: seatrial.runner.v1.UploadRequest.header:type_name -> seatrial.runner.v1.FileHeader
+	41, // 31: seatrial.runner.v1.Plan.timeout:type_name -> google.protobuf.Duration
+	41, // 32: seatrial.runner.v1.Plan.grace:type_name -> google.protobuf.Duration
+	41, // 33: seatrial.runner.v1.Plan.upload_allowance:type_name -> google.protobuf.Duration
+	25, // 34: seatrial.runner.v1.Plan.files:type_name -> seatrial.runner.v1.SourceFile
+	26, // 35: seatrial.runner.v1.Plan.steps:type_name -> seatrial.runner.v1.Step
+	41, // 36: seatrial.runner.v1.Plan.teardown_allowance:type_name -> google.protobuf.Duration
+	41, // 37: seatrial.runner.v1.Plan.pause_allowance:type_name -> google.protobuf.Duration
+	24, // 38: seatrial.runner.v1.Plan.shard:type_name -> seatrial.runner.v1.Shard
+	38, // 39: seatrial.runner.v1.Shard.took_millis:type_name -> seatrial.runner.v1.Shard.TookMillisEntry
+	32, // 40: seatrial.runner.v1.Step.env:type_name -> seatrial.runner.v1.EnvVar
+	41, // 41: seatrial.runner.v1.Step.timeout:type_name -> google.protobuf.Duration
+	33, // 42: seatrial.runner.v1.Step.reports:type_name -> seatrial.runner.v1.ReportSpec
+	34, // 43: seatrial.runner.v1.Step.artifacts:type_name -> seatrial.runner.v1.ArtifactSpec
+	30, // 44: seatrial.runner.v1.Step.retry:type_name -> seatrial.runner.v1.Retry
+	31, // 45: seatrial.runner.v1.Step.expect:type_name -> seatrial.runner.v1.Expect
+	29, // 46: seatrial.runner.v1.Step.pause:type_name -> seatrial.runner.v1.Pause
+	27, // 47: seatrial.runner.v1.Step.execute:type_name -> seatrial.runner.v1.Execute
+	28, // 48: seatrial.runner.v1.Execute.calls:type_name -> seatrial.runner.v1.Call
+	39, // 49: seatrial.runner.v1.Call.params:type_name -> seatrial.runner.v1.Call.ParamsEntry
+	41, // 50: seatrial.runner.v1.Pause.timeout:type_name -> google.protobuf.Duration
+	41, // 51: seatrial.runner.v1.Retry.delay:type_name -> google.protobuf.Duration
+	2,  // 52: seatrial.runner.v1.ArtifactSpec.when:type_name -> seatrial.runner.v1.ArtifactSpec.When
+	3,  // 53: seatrial.runner.v1.RunnerService.Attach:input_type -> seatrial.runner.v1.AttachRequest
+	21, // 54: seatrial.runner.v1.RunnerService.Upload:input_type -> seatrial.runner.v1.UploadRequest
+	4,  // 55: seatrial.runner.v1.RunnerService.Attach:output_type -> seatrial.runner.v1.AttachResponse
+	22, // 56: seatrial.runner.v1.RunnerService.Upload:output_type -> seatrial.runner.v1.UploadResponse
+	55, // [55:57] is the sub-list for method output_type
+	53, // [53:55] is the sub-list for method input_type
+	53, // [53:53] is the sub-list for extension type_name
+	53, // [53:53] is the sub-list for extension extendee
+	0,  // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_runner_v1_runner_proto_init() }
@@ -2931,7 +3099,7 @@ func file_seatrial_runner_v1_runner_proto_init() {
 		(*AttachResponse_Resume)(nil),
 	}
 	file_seatrial_runner_v1_runner_proto_msgTypes[7].OneofWrappers = []any{}
-	file_seatrial_runner_v1_runner_proto_msgTypes[17].OneofWrappers = []any{
+	file_seatrial_runner_v1_runner_proto_msgTypes[18].OneofWrappers = []any{
 		(*UploadRequest_Header)(nil),
 		(*UploadRequest_Data)(nil),
 	}
@@ -2941,7 +3109,7 @@ func file_seatrial_runner_v1_runner_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_runner_v1_runner_proto_rawDesc), len(file_seatrial_runner_v1_runner_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   36,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -85,9 +85,18 @@ const (
 	// ExecutionServiceListFilesProcedure is the fully-qualified name of the ExecutionService's
 	// ListFiles RPC.
 	ExecutionServiceListFilesProcedure = "/seatrial.api.v1.ExecutionService/ListFiles"
+	// ExecutionServiceListMetricsProcedure is the fully-qualified name of the ExecutionService's
+	// ListMetrics RPC.
+	ExecutionServiceListMetricsProcedure = "/seatrial.api.v1.ExecutionService/ListMetrics"
 	// ClusterServiceEnrollClusterProcedure is the fully-qualified name of the ClusterService's
 	// EnrollCluster RPC.
 	ClusterServiceEnrollClusterProcedure = "/seatrial.api.v1.ClusterService/EnrollCluster"
+	// ClusterServiceRevokeClusterProcedure is the fully-qualified name of the ClusterService's
+	// RevokeCluster RPC.
+	ClusterServiceRevokeClusterProcedure = "/seatrial.api.v1.ClusterService/RevokeCluster"
+	// ClusterServiceRotateClusterKeyProcedure is the fully-qualified name of the ClusterService's
+	// RotateClusterKey RPC.
+	ClusterServiceRotateClusterKeyProcedure = "/seatrial.api.v1.ClusterService/RotateClusterKey"
 	// ClusterServiceListClustersProcedure is the fully-qualified name of the ClusterService's
 	// ListClusters RPC.
 	ClusterServiceListClustersProcedure = "/seatrial.api.v1.ClusterService/ListClusters"
@@ -330,6 +339,8 @@ type ExecutionServiceClient interface {
 	StreamLog(context.Context, *v1.StreamLogRequest) (*connect.ServerStreamForClient[v1.StreamLogResponse], error)
 	ListTestResults(context.Context, *v1.ListTestResultsRequest) (*v1.ListTestResultsResponse, error)
 	ListFiles(context.Context, *v1.ListFilesRequest) (*v1.ListFilesResponse, error)
+	// ListMetrics returns what the steps of an execution have used over time, of those that were measured and have ended.
+	ListMetrics(context.Context, *v1.ListMetricsRequest) (*v1.ListMetricsResponse, error)
 }
 
 // NewExecutionServiceClient constructs a client for the seatrial.api.v1.ExecutionService service.
@@ -401,6 +412,13 @@ func NewExecutionServiceClient(httpClient connect.HTTPClient, baseURL string, op
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		listMetrics: connect.NewClient[v1.ListMetricsRequest, v1.ListMetricsResponse](
+			httpClient,
+			baseURL+ExecutionServiceListMetricsProcedure,
+			connect.WithSchema(executionServiceMethods.ByName("ListMetrics")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -415,6 +433,7 @@ type executionServiceClient struct {
 	streamLog       *connect.Client[v1.StreamLogRequest, v1.StreamLogResponse]
 	listTestResults *connect.Client[v1.ListTestResultsRequest, v1.ListTestResultsResponse]
 	listFiles       *connect.Client[v1.ListFilesRequest, v1.ListFilesResponse]
+	listMetrics     *connect.Client[v1.ListMetricsRequest, v1.ListMetricsResponse]
 }
 
 // RunWorkflow calls seatrial.api.v1.ExecutionService.RunWorkflow.
@@ -490,6 +509,15 @@ func (c *executionServiceClient) ListFiles(ctx context.Context, req *v1.ListFile
 	return nil, err
 }
 
+// ListMetrics calls seatrial.api.v1.ExecutionService.ListMetrics.
+func (c *executionServiceClient) ListMetrics(ctx context.Context, req *v1.ListMetricsRequest) (*v1.ListMetricsResponse, error) {
+	response, err := c.listMetrics.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // ExecutionServiceHandler is an implementation of the seatrial.api.v1.ExecutionService service.
 type ExecutionServiceHandler interface {
 	// RunWorkflow starts an execution. The same idempotency key never starts twice.
@@ -505,6 +533,8 @@ type ExecutionServiceHandler interface {
 	StreamLog(context.Context, *v1.StreamLogRequest, *connect.ServerStream[v1.StreamLogResponse]) error
 	ListTestResults(context.Context, *v1.ListTestResultsRequest) (*v1.ListTestResultsResponse, error)
 	ListFiles(context.Context, *v1.ListFilesRequest) (*v1.ListFilesResponse, error)
+	// ListMetrics returns what the steps of an execution have used over time, of those that were measured and have ended.
+	ListMetrics(context.Context, *v1.ListMetricsRequest) (*v1.ListMetricsResponse, error)
 }
 
 // NewExecutionServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -572,6 +602,13 @@ func NewExecutionServiceHandler(svc ExecutionServiceHandler, opts ...connect.Han
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	executionServiceListMetricsHandler := connect.NewUnaryHandlerSimple(
+		ExecutionServiceListMetricsProcedure,
+		svc.ListMetrics,
+		connect.WithSchema(executionServiceMethods.ByName("ListMetrics")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/seatrial.api.v1.ExecutionService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case ExecutionServiceRunWorkflowProcedure:
@@ -592,6 +629,8 @@ func NewExecutionServiceHandler(svc ExecutionServiceHandler, opts ...connect.Han
 			executionServiceListTestResultsHandler.ServeHTTP(w, r)
 		case ExecutionServiceListFilesProcedure:
 			executionServiceListFilesHandler.ServeHTTP(w, r)
+		case ExecutionServiceListMetricsProcedure:
+			executionServiceListMetricsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -637,10 +676,19 @@ func (UnimplementedExecutionServiceHandler) ListFiles(context.Context, *v1.ListF
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ExecutionService.ListFiles is not implemented"))
 }
 
+func (UnimplementedExecutionServiceHandler) ListMetrics(context.Context, *v1.ListMetricsRequest) (*v1.ListMetricsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ExecutionService.ListMetrics is not implemented"))
+}
+
 // ClusterServiceClient is a client for the seatrial.api.v1.ClusterService service.
 type ClusterServiceClient interface {
 	// EnrollCluster registers a cluster and returns a bootstrap token, shown once, with the Helm command to run.
 	EnrollCluster(context.Context, *v1.EnrollClusterRequest) (*v1.EnrollClusterResponse, error)
+	// RevokeCluster takes the right of a cluster's agent away: its connections end, and every call of it is refused, until the cluster is
+	// enrolled again. What runs in the cluster is not touched.
+	RevokeCluster(context.Context, *v1.RevokeClusterRequest) (*v1.RevokeClusterResponse, error)
+	// RotateClusterKey asks a cluster's agent to take another key. It does so when it renews its token, within a few minutes.
+	RotateClusterKey(context.Context, *v1.RotateClusterKeyRequest) (*v1.RotateClusterKeyResponse, error)
 	ListClusters(context.Context, *v1.ListClustersRequest) (*v1.ListClustersResponse, error)
 	ListEnvironments(context.Context, *v1.ListEnvironmentsRequest) (*v1.ListEnvironmentsResponse, error)
 }
@@ -660,6 +708,18 @@ func NewClusterServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			httpClient,
 			baseURL+ClusterServiceEnrollClusterProcedure,
 			connect.WithSchema(clusterServiceMethods.ByName("EnrollCluster")),
+			connect.WithClientOptions(opts...),
+		),
+		revokeCluster: connect.NewClient[v1.RevokeClusterRequest, v1.RevokeClusterResponse](
+			httpClient,
+			baseURL+ClusterServiceRevokeClusterProcedure,
+			connect.WithSchema(clusterServiceMethods.ByName("RevokeCluster")),
+			connect.WithClientOptions(opts...),
+		),
+		rotateClusterKey: connect.NewClient[v1.RotateClusterKeyRequest, v1.RotateClusterKeyResponse](
+			httpClient,
+			baseURL+ClusterServiceRotateClusterKeyProcedure,
+			connect.WithSchema(clusterServiceMethods.ByName("RotateClusterKey")),
 			connect.WithClientOptions(opts...),
 		),
 		listClusters: connect.NewClient[v1.ListClustersRequest, v1.ListClustersResponse](
@@ -682,6 +742,8 @@ func NewClusterServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 // clusterServiceClient implements ClusterServiceClient.
 type clusterServiceClient struct {
 	enrollCluster    *connect.Client[v1.EnrollClusterRequest, v1.EnrollClusterResponse]
+	revokeCluster    *connect.Client[v1.RevokeClusterRequest, v1.RevokeClusterResponse]
+	rotateClusterKey *connect.Client[v1.RotateClusterKeyRequest, v1.RotateClusterKeyResponse]
 	listClusters     *connect.Client[v1.ListClustersRequest, v1.ListClustersResponse]
 	listEnvironments *connect.Client[v1.ListEnvironmentsRequest, v1.ListEnvironmentsResponse]
 }
@@ -689,6 +751,24 @@ type clusterServiceClient struct {
 // EnrollCluster calls seatrial.api.v1.ClusterService.EnrollCluster.
 func (c *clusterServiceClient) EnrollCluster(ctx context.Context, req *v1.EnrollClusterRequest) (*v1.EnrollClusterResponse, error) {
 	response, err := c.enrollCluster.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RevokeCluster calls seatrial.api.v1.ClusterService.RevokeCluster.
+func (c *clusterServiceClient) RevokeCluster(ctx context.Context, req *v1.RevokeClusterRequest) (*v1.RevokeClusterResponse, error) {
+	response, err := c.revokeCluster.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RotateClusterKey calls seatrial.api.v1.ClusterService.RotateClusterKey.
+func (c *clusterServiceClient) RotateClusterKey(ctx context.Context, req *v1.RotateClusterKeyRequest) (*v1.RotateClusterKeyResponse, error) {
+	response, err := c.rotateClusterKey.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -717,6 +797,11 @@ func (c *clusterServiceClient) ListEnvironments(ctx context.Context, req *v1.Lis
 type ClusterServiceHandler interface {
 	// EnrollCluster registers a cluster and returns a bootstrap token, shown once, with the Helm command to run.
 	EnrollCluster(context.Context, *v1.EnrollClusterRequest) (*v1.EnrollClusterResponse, error)
+	// RevokeCluster takes the right of a cluster's agent away: its connections end, and every call of it is refused, until the cluster is
+	// enrolled again. What runs in the cluster is not touched.
+	RevokeCluster(context.Context, *v1.RevokeClusterRequest) (*v1.RevokeClusterResponse, error)
+	// RotateClusterKey asks a cluster's agent to take another key. It does so when it renews its token, within a few minutes.
+	RotateClusterKey(context.Context, *v1.RotateClusterKeyRequest) (*v1.RotateClusterKeyResponse, error)
 	ListClusters(context.Context, *v1.ListClustersRequest) (*v1.ListClustersResponse, error)
 	ListEnvironments(context.Context, *v1.ListEnvironmentsRequest) (*v1.ListEnvironmentsResponse, error)
 }
@@ -732,6 +817,18 @@ func NewClusterServiceHandler(svc ClusterServiceHandler, opts ...connect.Handler
 		ClusterServiceEnrollClusterProcedure,
 		svc.EnrollCluster,
 		connect.WithSchema(clusterServiceMethods.ByName("EnrollCluster")),
+		connect.WithHandlerOptions(opts...),
+	)
+	clusterServiceRevokeClusterHandler := connect.NewUnaryHandlerSimple(
+		ClusterServiceRevokeClusterProcedure,
+		svc.RevokeCluster,
+		connect.WithSchema(clusterServiceMethods.ByName("RevokeCluster")),
+		connect.WithHandlerOptions(opts...),
+	)
+	clusterServiceRotateClusterKeyHandler := connect.NewUnaryHandlerSimple(
+		ClusterServiceRotateClusterKeyProcedure,
+		svc.RotateClusterKey,
+		connect.WithSchema(clusterServiceMethods.ByName("RotateClusterKey")),
 		connect.WithHandlerOptions(opts...),
 	)
 	clusterServiceListClustersHandler := connect.NewUnaryHandlerSimple(
@@ -752,6 +849,10 @@ func NewClusterServiceHandler(svc ClusterServiceHandler, opts ...connect.Handler
 		switch r.URL.Path {
 		case ClusterServiceEnrollClusterProcedure:
 			clusterServiceEnrollClusterHandler.ServeHTTP(w, r)
+		case ClusterServiceRevokeClusterProcedure:
+			clusterServiceRevokeClusterHandler.ServeHTTP(w, r)
+		case ClusterServiceRotateClusterKeyProcedure:
+			clusterServiceRotateClusterKeyHandler.ServeHTTP(w, r)
 		case ClusterServiceListClustersProcedure:
 			clusterServiceListClustersHandler.ServeHTTP(w, r)
 		case ClusterServiceListEnvironmentsProcedure:
@@ -767,6 +868,14 @@ type UnimplementedClusterServiceHandler struct{}
 
 func (UnimplementedClusterServiceHandler) EnrollCluster(context.Context, *v1.EnrollClusterRequest) (*v1.EnrollClusterResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ClusterService.EnrollCluster is not implemented"))
+}
+
+func (UnimplementedClusterServiceHandler) RevokeCluster(context.Context, *v1.RevokeClusterRequest) (*v1.RevokeClusterResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ClusterService.RevokeCluster is not implemented"))
+}
+
+func (UnimplementedClusterServiceHandler) RotateClusterKey(context.Context, *v1.RotateClusterKeyRequest) (*v1.RotateClusterKeyResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ClusterService.RotateClusterKey is not implemented"))
 }
 
 func (UnimplementedClusterServiceHandler) ListClusters(context.Context, *v1.ListClustersRequest) (*v1.ListClustersResponse, error) {

@@ -60,6 +60,9 @@ const (
 	// ReleaseServiceRotateSigningKeyProcedure is the fully-qualified name of the ReleaseService's
 	// RotateSigningKey RPC.
 	ReleaseServiceRotateSigningKeyProcedure = "/seatrial.api.v1.ReleaseService/RotateSigningKey"
+	// ReleaseServiceRevokeSigningKeyProcedure is the fully-qualified name of the ReleaseService's
+	// RevokeSigningKey RPC.
+	ReleaseServiceRevokeSigningKeyProcedure = "/seatrial.api.v1.ReleaseService/RevokeSigningKey"
 	// ReleaseServiceDryRunPolicyProcedure is the fully-qualified name of the ReleaseService's
 	// DryRunPolicy RPC.
 	ReleaseServiceDryRunPolicyProcedure = "/seatrial.api.v1.ReleaseService/DryRunPolicy"
@@ -87,6 +90,8 @@ type ReleaseServiceClient interface {
 	GetReleaseBundle(context.Context, *v1.GetReleaseBundleRequest) (*connect.ServerStreamForClient[v1.GetReleaseBundleResponse], error)
 	// RotateSigningKey retires the key that signs and makes a new one. What the old one signed stays good.
 	RotateSigningKey(context.Context, *v1.RotateSigningKeyRequest) (*v1.RotateSigningKeyResponse, error)
+	// RevokeSigningKey takes trust from a key. When it is the one that signs, a new one follows.
+	RevokeSigningKey(context.Context, *v1.RevokeSigningKeyRequest) (*v1.RevokeSigningKeyResponse, error)
 	// DryRunPolicy judges past releases by a readiness policy that is not stored, on what is known of each: which verdicts it would change.
 	DryRunPolicy(context.Context, *v1.DryRunPolicyRequest) (*v1.DryRunPolicyResponse, error)
 	// ListPolicies returns all readiness policies by name.
@@ -160,6 +165,12 @@ func NewReleaseServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(releaseServiceMethods.ByName("RotateSigningKey")),
 			connect.WithClientOptions(opts...),
 		),
+		revokeSigningKey: connect.NewClient[v1.RevokeSigningKeyRequest, v1.RevokeSigningKeyResponse](
+			httpClient,
+			baseURL+ReleaseServiceRevokeSigningKeyProcedure,
+			connect.WithSchema(releaseServiceMethods.ByName("RevokeSigningKey")),
+			connect.WithClientOptions(opts...),
+		),
 		dryRunPolicy: connect.NewClient[v1.DryRunPolicyRequest, v1.DryRunPolicyResponse](
 			httpClient,
 			baseURL+ReleaseServiceDryRunPolicyProcedure,
@@ -188,6 +199,7 @@ type releaseServiceClient struct {
 	revokeWaiver     *connect.Client[v1.RevokeWaiverRequest, v1.RevokeWaiverResponse]
 	getReleaseBundle *connect.Client[v1.GetReleaseBundleRequest, v1.GetReleaseBundleResponse]
 	rotateSigningKey *connect.Client[v1.RotateSigningKeyRequest, v1.RotateSigningKeyResponse]
+	revokeSigningKey *connect.Client[v1.RevokeSigningKeyRequest, v1.RevokeSigningKeyResponse]
 	dryRunPolicy     *connect.Client[v1.DryRunPolicyRequest, v1.DryRunPolicyResponse]
 	listPolicies     *connect.Client[v1.ListPoliciesRequest, v1.ListPoliciesResponse]
 }
@@ -265,6 +277,15 @@ func (c *releaseServiceClient) RotateSigningKey(ctx context.Context, req *v1.Rot
 	return nil, err
 }
 
+// RevokeSigningKey calls seatrial.api.v1.ReleaseService.RevokeSigningKey.
+func (c *releaseServiceClient) RevokeSigningKey(ctx context.Context, req *v1.RevokeSigningKeyRequest) (*v1.RevokeSigningKeyResponse, error) {
+	response, err := c.revokeSigningKey.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // DryRunPolicy calls seatrial.api.v1.ReleaseService.DryRunPolicy.
 func (c *releaseServiceClient) DryRunPolicy(ctx context.Context, req *v1.DryRunPolicyRequest) (*v1.DryRunPolicyResponse, error) {
 	response, err := c.dryRunPolicy.CallUnary(ctx, connect.NewRequest(req))
@@ -302,6 +323,8 @@ type ReleaseServiceHandler interface {
 	GetReleaseBundle(context.Context, *v1.GetReleaseBundleRequest, *connect.ServerStream[v1.GetReleaseBundleResponse]) error
 	// RotateSigningKey retires the key that signs and makes a new one. What the old one signed stays good.
 	RotateSigningKey(context.Context, *v1.RotateSigningKeyRequest) (*v1.RotateSigningKeyResponse, error)
+	// RevokeSigningKey takes trust from a key. When it is the one that signs, a new one follows.
+	RevokeSigningKey(context.Context, *v1.RevokeSigningKeyRequest) (*v1.RevokeSigningKeyResponse, error)
 	// DryRunPolicy judges past releases by a readiness policy that is not stored, on what is known of each: which verdicts it would change.
 	DryRunPolicy(context.Context, *v1.DryRunPolicyRequest) (*v1.DryRunPolicyResponse, error)
 	// ListPolicies returns all readiness policies by name.
@@ -371,6 +394,12 @@ func NewReleaseServiceHandler(svc ReleaseServiceHandler, opts ...connect.Handler
 		connect.WithSchema(releaseServiceMethods.ByName("RotateSigningKey")),
 		connect.WithHandlerOptions(opts...),
 	)
+	releaseServiceRevokeSigningKeyHandler := connect.NewUnaryHandlerSimple(
+		ReleaseServiceRevokeSigningKeyProcedure,
+		svc.RevokeSigningKey,
+		connect.WithSchema(releaseServiceMethods.ByName("RevokeSigningKey")),
+		connect.WithHandlerOptions(opts...),
+	)
 	releaseServiceDryRunPolicyHandler := connect.NewUnaryHandlerSimple(
 		ReleaseServiceDryRunPolicyProcedure,
 		svc.DryRunPolicy,
@@ -405,6 +434,8 @@ func NewReleaseServiceHandler(svc ReleaseServiceHandler, opts ...connect.Handler
 			releaseServiceGetReleaseBundleHandler.ServeHTTP(w, r)
 		case ReleaseServiceRotateSigningKeyProcedure:
 			releaseServiceRotateSigningKeyHandler.ServeHTTP(w, r)
+		case ReleaseServiceRevokeSigningKeyProcedure:
+			releaseServiceRevokeSigningKeyHandler.ServeHTTP(w, r)
 		case ReleaseServiceDryRunPolicyProcedure:
 			releaseServiceDryRunPolicyHandler.ServeHTTP(w, r)
 		case ReleaseServiceListPoliciesProcedure:
@@ -452,6 +483,10 @@ func (UnimplementedReleaseServiceHandler) GetReleaseBundle(context.Context, *v1.
 
 func (UnimplementedReleaseServiceHandler) RotateSigningKey(context.Context, *v1.RotateSigningKeyRequest) (*v1.RotateSigningKeyResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ReleaseService.RotateSigningKey is not implemented"))
+}
+
+func (UnimplementedReleaseServiceHandler) RevokeSigningKey(context.Context, *v1.RevokeSigningKeyRequest) (*v1.RevokeSigningKeyResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ReleaseService.RevokeSigningKey is not implemented"))
 }
 
 func (UnimplementedReleaseServiceHandler) DryRunPolicy(context.Context, *v1.DryRunPolicyRequest) (*v1.DryRunPolicyResponse, error) {

@@ -1,0 +1,72 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/seatrial/seatrial/controlplane/auth"
+	"github.com/seatrial/seatrial/controlplane/blob"
+	"github.com/seatrial/seatrial/controlplane/config"
+	"github.com/seatrial/seatrial/controlplane/operator"
+	"github.com/seatrial/seatrial/controlplane/secretbox"
+	"github.com/seatrial/seatrial/controlplane/store"
+	"github.com/seatrial/seatrial/controlplane/telemetry"
+)
+
+// Operate runs a command of the operator.
+func Operate(ctx context.Context, args []string, env func(string) (string, bool), out, errs io.Writer) error {
+	c, flags := config.Flags()
+	return operator.Run(ctx, args, operator.Options{ //nolint:wrapcheck // it speaks for itself
+		Flags: flags, Out: out, Err: errs, Log: telemetry.Log(errs, "text", 0),
+		Open: func(ctx context.Context) (operator.Instance, error) {
+			if err := c.Finish(flags, env); err != nil {
+				return operator.Instance{}, err //nolint:wrapcheck // each names its flag
+			}
+			return open(ctx, *c, errs)
+		},
+	})
+}
+
+// open opens an instance that control planes may be serving at the same time.
+func open(ctx context.Context, c config.Config, log io.Writer) (in operator.Instance, err error) {
+	keys, err := Keys(c)
+	if err != nil {
+		return in, err
+	}
+	records, err := store.Open(ctx, c.Database, store.WithSecrets(secretbox.New(keys)))
+	if err != nil {
+		return in, fmt.Errorf("open the database: %w", err)
+	}
+	if _, err := records.SealSettings(ctx); err != nil { // the command may be the first that this version does
+		return in, errors.Join(fmt.Errorf("encrypt the stored secrets: %w", err), records.Close())
+	}
+	files, err := files(ctx, c)
+	if err != nil {
+		return in, errors.Join(fmt.Errorf("open the store of files: %w", err), records.Close())
+	}
+	accounts, err := auth.New(ctx, auth.Config{Accounts: records, Agents: records, Keys: records, Log: telemetry.Log(log, "text", 0)})
+	if err != nil {
+		return in, errors.Join(fmt.Errorf("load the keys: %w", err), records.Close(), files.Close())
+	}
+	return operator.Instance{
+		Store: records, Blobs: files, Accounts: accounts, Keys: keys, Close: func() error { return errors.Join(files.Close(), records.Close()) },
+	}, nil
+}
+
+type fileStore interface {
+	operator.Blobs
+	io.Closer
+}
+
+// files opens the store of files, and leaves alone what is being uploaded.
+func files(ctx context.Context, c config.Config) (fileStore, error) {
+	if c.S3.Endpoint != "" {
+		return blob.NewS3(ctx, blob.S3Options{ //nolint:wrapcheck // the caller says what for
+			Endpoint: c.S3.Endpoint, Bucket: c.S3.Bucket, Region: c.S3.Region, AccessKey: c.S3.AccessKey, SecretKey: c.S3.SecretKey, Insecure: c.S3.Insecure,
+		})
+	}
+	return blob.OpenDir(filepath.Join(c.DataDir, "blobs")) //nolint:wrapcheck // the caller says what for
+}

@@ -1,0 +1,55 @@
+package store
+
+import (
+	"context"
+
+	record "github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/store/database"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/environment"
+)
+
+// Environments lists by name.
+func (s *Store) Environments(ctx context.Context) ([]record.Environment, error) {
+	rows, err := s.db.Read().Environment.Query().WithCluster().WithTeam().Order(environment.ByName()).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	out := make([]record.Environment, len(rows))
+	for i, row := range rows {
+		out[i] = environmentRecord(row)
+	}
+	return out, nil
+}
+
+// ApplyEnvironment creates the environment, or changes it when the digest differs. What runs already stays where it is.
+func (s *Store) ApplyEnvironment(ctx context.Context, e record.Environment) (stored record.Environment, created, changed bool, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		row, err := locked(s, tx.Environment.Query().Where(environment.Name(e.Name))).Only(ctx)
+		switch {
+		case db.IsNotFound(err):
+			created, changed = true, true
+			v, _ := tenant.FromContext(ctx)
+			row, err = tx.Environment.Create().SetOrganizationID(v.Organization).SetName(e.Name).SetClusterID(e.ClusterID).SetNamespace(e.Namespace).
+				SetLabels(e.Labels).SetTier(e.Tier).SetDescription(clean(e.Description)).SetDigest(e.Digest).SetSource(e.Source).Save(ctx)
+			if database.Unique(err) {
+				err = database.ErrRetry // somebody applied the same name first
+			}
+		case err != nil:
+		case row.Digest == e.Digest && row.ClusterID == e.ClusterID:
+			created, changed = false, false
+		default:
+			created, changed = false, true
+			row, err = row.Update().SetClusterID(e.ClusterID).SetNamespace(e.Namespace).SetLabels(e.Labels).SetTier(e.Tier).
+				SetDescription(clean(e.Description)).SetDigest(e.Digest).SetSource(e.Source).Save(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		stored = environmentRecord(row)
+		stored.ClusterName = e.ClusterName
+		return nil
+	})
+	return stored, created, changed, err
+}
