@@ -52,7 +52,7 @@ type Environment struct {
 	ClusterID   ID
 	ClusterName string
 	Namespace   string
-	Team        string // that owns it; empty when none does, and when it is not asked for
+	Team        string            // that owns it; empty when none does, and when it is not asked for
 	Labels      map[string]string // as its document says; see Selectable
 	Tier        string            // how near to production it is; empty when nobody says
 	Description string

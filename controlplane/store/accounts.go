@@ -87,11 +87,15 @@ func (s *Store) MemberByID(ctx context.Context, id uuid.UUID) (tenant.Member, er
 func (s *Store) SetPassword(ctx context.Context, id uuid.UUID, hash string, keep uuid.UUID) error {
 	ctx = tenant.System(ctx)
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		if err := tx.Member.UpdateOneID(id).SetPasswordHash(hash).Exec(ctx); err != nil {
+		row, err := tx.Member.UpdateOneID(id).SetPasswordHash(hash).Save(ctx)
+		if err != nil {
 			return err
 		}
-		return tx.MemberSession.Update().Where(membersession.MemberID(id), membersession.IDNEQ(keep), membersession.EndedAtIsNil()).
-			SetEndedAt(s.now()).Exec(ctx)
+		if err := tx.MemberSession.Update().Where(membersession.MemberID(id), membersession.IDNEQ(keep), membersession.EndedAtIsNil()).
+			SetEndedAt(s.now()).Exec(ctx); err != nil {
+			return err
+		}
+		return s.notedMember(ctx, tx, row)
 	})
 }
 
@@ -99,11 +103,15 @@ func (s *Store) SetPassword(ctx context.Context, id uuid.UUID, hash string, keep
 func (s *Store) SetFactor(ctx context.Context, id uuid.UUID, f tenant.Factor) error {
 	ctx = tenant.System(ctx)
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		u := tx.Member.UpdateOneID(id).SetTotpSecret(f.Secret).SetTotpUsed(f.Used).SetRecoveryHashes(f.Recovery)
+		u := tx.Member.UpdateOneID(id).SetTotpSecret(f.Secret).SetTotpUsed(f.Used).SetRecoveryHashes(f.Recovery).ClearTotpSince()
 		if since := nullable(f.Since); since != nil {
-			return u.SetTotpSince(*since).Exec(ctx)
+			u = u.SetTotpSince(*since)
 		}
-		return u.ClearTotpSince().Exec(ctx)
+		row, err := u.Save(ctx)
+		if err != nil {
+			return err
+		}
+		return s.notedMember(ctx, tx, row)
 	})
 }
 

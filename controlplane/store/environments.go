@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/audit"
 	record "github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -31,8 +34,12 @@ func (s *Store) ApplyEnvironment(ctx context.Context, e record.Environment) (sto
 		case db.IsNotFound(err):
 			created, changed = true, true
 			v, _ := tenant.FromContext(ctx)
-			row, err = tx.Environment.Create().SetOrganizationID(v.Organization).SetName(e.Name).SetClusterID(e.ClusterID).SetNamespace(e.Namespace).
-				SetLabels(e.Labels).SetTier(e.Tier).SetDescription(clean(e.Description)).SetDigest(e.Digest).SetSource(e.Source).Save(ctx)
+			c := tx.Environment.Create().SetOrganizationID(v.Organization).SetName(e.Name).SetClusterID(e.ClusterID).SetNamespace(e.Namespace).
+				SetLabels(e.Labels).SetTier(e.Tier).SetDescription(clean(e.Description)).SetDigest(e.Digest).SetSource(e.Source)
+			if v.Team != uuid.Nil {
+				c = c.SetTeamID(v.Team)
+			}
+			row, err = c.Save(ctx)
 			if database.Unique(err) {
 				err = database.ErrRetry // somebody applied the same name first
 			}
@@ -41,6 +48,11 @@ func (s *Store) ApplyEnvironment(ctx context.Context, e record.Environment) (sto
 			created, changed = false, false
 		default:
 			created, changed = false, true
+			if row.TeamID != nil { // whoever may apply documents may change one that no team has taken
+				if err := mayChange(ctx, tx, *row.TeamID, "environment "+row.Name); err != nil {
+					return err
+				}
+			}
 			row, err = row.Update().SetClusterID(e.ClusterID).SetNamespace(e.Namespace).SetLabels(e.Labels).SetTier(e.Tier).
 				SetDescription(clean(e.Description)).SetDigest(e.Digest).SetSource(e.Source).Save(ctx)
 		}
@@ -49,7 +61,11 @@ func (s *Store) ApplyEnvironment(ctx context.Context, e record.Environment) (sto
 		}
 		stored = environmentRecord(row)
 		stored.ClusterName = e.ClusterName
-		return nil
+		if !changed {
+			return nil
+		}
+		audit.Of(ctx).Detail("digest", row.Digest)
+		return s.noted(ctx, tx, audit.Object{Kind: "environment", ID: row.ID.String(), Name: row.Name})
 	})
 	return stored, created, changed, err
 }

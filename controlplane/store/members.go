@@ -3,10 +3,13 @@ package store
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -35,6 +38,11 @@ func (s *Store) Member(ctx context.Context, email string) (tenant.Member, error)
 		return tenant.Member{}, database.Fault(err)
 	}
 	return s.memberRecord(ctx, s.db.Read(), row)
+}
+
+// notedMember notes that something was done to a member.
+func (s *Store) notedMember(ctx context.Context, tx *db.Tx, row *db.Member) error {
+	return s.noted(ctx, tx, audit.Object{Kind: "member", ID: row.ID.String(), Name: row.Email})
 }
 
 func memberNamed(ctx context.Context, q *db.MemberQuery, email string) (*db.Member, error) {
@@ -92,7 +100,11 @@ func (s *Store) SetRole(ctx context.Context, email string, role tenant.Role) err
 				return err
 			}
 		}
-		return row.Update().SetRole(string(role)).Exec(ctx)
+		if err := row.Update().SetRole(string(role)).Exec(ctx); err != nil {
+			return err
+		}
+		audit.Of(ctx).Detail("role", string(role))
+		return s.notedMember(ctx, tx, row)
 	})
 }
 
@@ -127,7 +139,11 @@ func (s *Store) JoinTeam(ctx context.Context, email, team string) error {
 		if err != nil {
 			return err
 		}
-		return join(ctx, tx, row, to.ID)
+		if err := join(ctx, tx, row, to.ID); err != nil {
+			return err
+		}
+		audit.Of(ctx).Detail("team", to.Name)
+		return s.notedMember(ctx, tx, row)
 	})
 }
 
@@ -157,10 +173,13 @@ func (s *Store) LeaveTeam(ctx context.Context, email, team string) error {
 		if _, err := tx.TeamMember.Delete().Where(teammember.MemberID(row.ID), teammember.TeamID(from.ID)).Exec(ctx); err != nil {
 			return err
 		}
-		if row.TeamID != from.ID {
-			return nil
+		if row.TeamID == from.ID {
+			if err := row.Update().SetTeamID(other.TeamID).Exec(ctx); err != nil {
+				return err
+			}
 		}
-		return row.Update().SetTeamID(other.TeamID).Exec(ctx)
+		audit.Of(ctx).Detail("team", from.Name)
+		return s.notedMember(ctx, tx, row)
 	})
 }
 
@@ -192,7 +211,13 @@ func (s *Store) RemoveMember(ctx context.Context, email string, tokens bool) (re
 		if _, err := tx.TeamMember.Delete().Where(teammember.MemberID(row.ID)).Exec(ctx); err != nil {
 			return err
 		}
-		return tx.Member.DeleteOne(row).Exec(ctx)
+		if err := tx.Member.DeleteOne(row).Exec(ctx); err != nil {
+			return err
+		}
+		if tokens {
+			audit.Of(ctx).Detail("tokens-revoked", strconv.Itoa(revoked))
+		}
+		return s.notedMember(ctx, tx, row)
 	})
 	return revoked, err
 }
@@ -222,7 +247,11 @@ func (s *Store) CreateInvitation(ctx context.Context, i tenant.Invitation) (made
 		}
 		row.Edges.Team = to
 		made = invitationRecord(row)
-		return nil
+		n := audit.Of(ctx)
+		n.Detail("team", to.Name)
+		n.Detail("role", row.Role)
+		n.Detail("expires", made.ExpiresAt.Format(time.RFC3339))
+		return s.noted(ctx, tx, audit.Object{Kind: "invitation", ID: row.ID.String(), Name: row.Email})
 	})
 	return made, err
 }
@@ -250,10 +279,13 @@ func (s *Store) WithdrawInvitation(ctx context.Context, id uuid.UUID) error {
 	return s.db.Write(ctx, func(tx *db.Tx) error {
 		n, err := tx.Invitation.Update().Where(invitation.ID(id), invitation.AcceptedAtIsNil(), invitation.WithdrawnAtIsNil()).
 			SetWithdrawnAt(s.now()).Save(ctx)
-		if err == nil && n == 0 {
+		if err != nil {
+			return err
+		}
+		if n == 0 {
 			return fault.New(fault.NotFound, "there is no open invitation %s", id)
 		}
-		return err
+		return s.noted(ctx, tx, audit.Object{Kind: "invitation", ID: id.String()})
 	})
 }
 
@@ -288,8 +320,14 @@ func (s *Store) AcceptInvitation(ctx context.Context, i tenant.Invitation, name,
 		if err := join(ctx, tx, row, i.Team.ID); err != nil {
 			return err
 		}
-		made, err = s.memberRecord(ctx, tx.Client(), row)
-		return err
+		if made, err = s.memberRecord(ctx, tx.Client(), row); err != nil {
+			return err
+		}
+		note := audit.Of(ctx)
+		note.By(tenant.Viewer{Kind: tenant.KindMember, Organization: row.OrganizationID, Subject: row.ID, Name: row.Email}) // nobody was signed in
+		note.Detail("invitation", i.ID.String())
+		note.Detail("role", row.Role)
+		return s.notedMember(ctx, tx, row)
 	})
 	return made, err
 }

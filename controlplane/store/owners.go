@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ent/db"
@@ -37,7 +39,11 @@ func (s *Store) SetOwner(ctx context.Context, of tenant.Thing, team string) erro
 		} else if v, _ := tenant.FromContext(ctx); !v.Allows(tenant.ScopeAdmin) {
 			return fault.New(fault.Forbidden, "the %s belongs to no team", of).WithHint("Ask an admin to give it to one.")
 		}
-		return hand(to.ID)
+		if err := hand(to.ID); err != nil {
+			return err
+		}
+		audit.Of(ctx).Detail("team", to.Name)
+		return s.noted(ctx, tx, audit.Object{Kind: of.Kind, Name: strings.TrimSpace(of.Name + " " + of.Version)})
 	})
 }
 
@@ -92,6 +98,10 @@ func (s *Store) RestrictWorkflow(ctx context.Context, name string, restricted bo
 		if err := mayChange(ctx, tx, row.TeamID, "workflow "+name); err != nil {
 			return err
 		}
-		return row.Update().SetRestricted(restricted).Exec(ctx)
+		if err := row.Update().SetRestricted(restricted).Exec(ctx); err != nil {
+			return err
+		}
+		audit.Of(ctx).Detail("restricted", strconv.FormatBool(restricted))
+		return s.noted(ctx, tx, audit.Object{Kind: "workflow", ID: row.ID.String(), Name: row.Name})
 	})
 }

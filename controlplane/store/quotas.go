@@ -37,8 +37,12 @@ func (s *Store) quotaOf(row *db.Organization) tenant.Quota {
 func (s *Store) SetQuota(ctx context.Context, org tenant.ID, q tenant.Quota) error {
 	ctx = tenant.System(ctx)
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		return tx.Organization.UpdateOneID(org).SetQuotaRuns(q.Runs).SetQuotaQueued(q.Queued).SetQuotaLogBytes(q.LogBytes).
-			SetQuotaClusters(q.Clusters).SetQuotaCalls(q.Calls).Exec(ctx)
+		row, err := tx.Organization.UpdateOneID(org).SetQuotaRuns(q.Runs).SetQuotaQueued(q.Queued).SetQuotaLogBytes(q.LogBytes).
+			SetQuotaClusters(q.Clusters).SetQuotaCalls(q.Calls).Save(ctx)
+		if err != nil {
+			return err
+		}
+		return s.notedOrganization(ctx, tx, row)
 	})
 }
 

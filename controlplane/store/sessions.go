@@ -94,7 +94,10 @@ func (s *Store) EndOwnSession(ctx context.Context, id uuid.UUID) error {
 		if err == nil && n == 0 {
 			return fault.New(fault.NotFound, "you have no session %s", id)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.noted(ctx, tx, audit.Object{Kind: "session", ID: id.String()})
 	})
 }
 

@@ -31,7 +31,7 @@ type Store struct {
 
 	reissue Reissue // nil when nothing is tried anew
 	quota   tenant.Quota
-	system  string  // DSN of the owner of the tables; empty when it is that of all work
+	system  string // DSN of the owner of the tables; empty when it is that of all work
 }
 
 // Option changes a Store.

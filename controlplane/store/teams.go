@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/audit"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -152,9 +153,14 @@ func (s *Store) CreateTeam(ctx context.Context, name string) (made tenant.Team, 
 			return err
 		}
 		made = tenant.Team{TeamRef: tenant.TeamRef{ID: row.ID, Name: row.Name}, CreatedAt: row.CreatedAt.UTC()}
-		return nil
+		return s.notedTeam(ctx, tx, row)
 	})
 	return made, err
+}
+
+// notedTeam notes that something was done to a team.
+func (s *Store) notedTeam(ctx context.Context, tx *db.Tx, row *db.Team) error {
+	return s.noted(ctx, tx, audit.Object{Kind: "team", ID: row.ID.String(), Name: row.Name})
 }
 
 func nameTaken(name string) error {
@@ -172,7 +178,11 @@ func (s *Store) RenameTeam(ctx context.Context, name, to string) error {
 		if database.Unique(err) {
 			return nameTaken(to)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		audit.Of(ctx).Detail("renamed", to)
+		return s.notedTeam(ctx, tx, row)
 	})
 }
 
@@ -204,7 +214,10 @@ func (s *Store) DeleteTeam(ctx context.Context, name string) error {
 		if _, err := tx.Invitation.Delete().Where(invitation.TeamID(row.ID)).Exec(ctx); err != nil {
 			return err
 		}
-		return tx.Team.DeleteOne(row).Exec(ctx)
+		if err := tx.Team.DeleteOne(row).Exec(ctx); err != nil {
+			return err
+		}
+		return s.notedTeam(ctx, tx, row)
 	})
 }
 

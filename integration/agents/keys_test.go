@@ -67,7 +67,8 @@ func newPlane(t *testing.T, timings ...agentlink.Timing) *plane {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.admin, err = p.replicas[0].SignIn(t.Context(), "admin@example.test", first.Password, "192.0.2.1"); err != nil {
+	entry := tenant.Entry{Email: "admin@example.test", Password: first.Password, Remote: "192.0.2.1"}
+	if p.admin, err = p.replicas[0].SignIn(t.Context(), entry); err != nil {
 		t.Fatal(err)
 	}
 	return p

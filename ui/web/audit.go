@@ -30,6 +30,24 @@ func actions() map[string]string {
 		"POST /o/{org}/clusters":                                                  "EnrollCluster",
 		"POST /o/{org}/clusters/{name}/revoke":                                    "RevokeCluster",
 		"POST /o/{org}/clusters/{name}/rotate-key":                                "RotateClusterKey",
+		"POST /o/{org}/workflows/{name}/owner":                                    "SetOwner",
+		"POST /o/{org}/workflows/{name}/restricted":                               "RestrictWorkflow",
+		"POST /o/{org}/settings/account/password":                                 "ChangePassword",
+		"POST /o/{org}/settings/account/factor":                                   "ProposeFactor",
+		"POST /o/{org}/settings/account/factor/on":                                "ConfirmFactor",
+		"POST /o/{org}/settings/account/factor/off":                               "DropFactor",
+		"POST /o/{org}/settings/account/sessions/{id}/end":                        "EndSession",
+		"POST /o/{org}/settings/members":                                          "InviteMember",
+		"POST /o/{org}/settings/members/{email}/role":                             "ChangeMember",
+		"POST /o/{org}/settings/members/{email}/join":                             "ChangeMember",
+		"POST /o/{org}/settings/members/{email}/leave":                            "ChangeMember",
+		"POST /o/{org}/settings/members/{email}/remove":                           "RemoveMember",
+		"POST /o/{org}/settings/invitations/{id}/withdraw":                        "WithdrawInvitation",
+		"POST /o/{org}/settings/teams":                                            "CreateTeam",
+		"POST /o/{org}/settings/teams/{team}/rename":                              "RenameTeam",
+		"POST /o/{org}/settings/teams/{team}/delete":                              "DeleteTeam",
+		"POST /o/{org}/settings/tokens":                                           "CreateToken",
+		"POST /o/{org}/settings/tokens/{id}/revoke":                               "RevokeToken",
 	}
 }
 
@@ -49,7 +67,7 @@ func (s *site) recordedAs(action string, next http.HandlerFunc) http.HandlerFunc
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, note := audit.Begin(r.Context(), action, remoteOf(r))
 		note.On(audit.Object{
-			ID: r.PathValue("id") + r.PathValue("key"), Name: strings.TrimSpace(r.PathValue("name") + r.PathValue("application") + " " + r.PathValue("version")),
+			ID: r.PathValue("id") + r.PathValue("key"), Name: strings.TrimSpace(r.PathValue("name") + r.PathValue("email") + r.PathValue("team") + r.PathValue("application") + " " + r.PathValue("version")),
 		})
 		seen := &observed{ResponseWriter: w, status: http.StatusInternalServerError} // of a page that breaks
 		// It is deferred for a page that breaks. What was changed is on record by now; what is recorded here changed nothing, and a failure
@@ -100,7 +118,7 @@ func (s *site) auditLog(w http.ResponseWriter, r *http.Request, m view.Member) e
 	q := r.URL.Query()
 	asked := func(name string) string { return strings.TrimSpace(q.Get(name)) }
 	p := pages.AuditProps{
-		Frame: s.frame(r, "Audit log", ""), Actor: asked("actor"), Action: asked("action"), Object: asked("object"), Outcome: asked("outcome"),
+		SettingsProps: s.settingsOf(r, m, "audit", "Audit log"), Actor: asked("actor"), Action: asked("action"), Object: asked("object"), Outcome: asked("outcome"),
 		Since: asked("since"), Until: asked("until"),
 	}
 	f := audit.Filter{

@@ -16,7 +16,8 @@ import (
 
 // AuditProps are what the audit log shows.
 type AuditProps struct {
-	Frame   parts.Frame
+	SettingsProps
+
 	List    audit.Page
 	Actor   string
 	Action  string
@@ -25,7 +26,6 @@ type AuditProps struct {
 	Since   string // day, as it was asked for
 	Until   string
 	Next    string // address of the entries before these; empty at the first
-	Wrong   Wrong
 }
 
 // Filtered reports whether the list leaves any out.

@@ -115,8 +115,13 @@ type TokenForm struct {
 // tab is a page of the settings.
 type tab struct{ Part, Word string }
 
-func tabs() []tab {
-	return []tab{{"account", "Your account"}, {"members", "Members"}, {"teams", "Teams"}, {"tokens", "API tokens"}, {"usage", "Usage"}}
+// tabs are the pages that somebody may see.
+func tabs(admin bool) []tab {
+	out := []tab{{"account", "Your account"}, {"members", "Members"}, {"teams", "Teams"}, {"tokens", "API tokens"}, {"usage", "Usage"}}
+	if admin {
+		out = append(out, tab{"audit", "Audit log"})
+	}
+	return out
 }
 
 func settingsPath(f parts.Frame, more ...string) string {
