@@ -30,7 +30,7 @@ func setup(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	clock := func() time.Time { return b.now }
-	s, err := store.Open(t.Context(), storetest.SQLite(t), store.WithClock(clock))
+	s, err := store.Open(t.Context(), storetest.SQLite(t), store.WithClock(clock), store.WithSecrets(storetest.Secrets(t)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,9 +103,11 @@ func (s *Store) SetPassword(ctx context.Context, id uuid.UUID, hash string, keep
 func (s *Store) SetFactor(ctx context.Context, id uuid.UUID, f tenant.Factor) error {
 	ctx = tenant.System(ctx)
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		u := tx.Member.UpdateOneID(id).SetTotpSecret(f.Secret).SetTotpUsed(f.Used).SetRecoveryHashes(f.Recovery).ClearTotpSince()
+		u := tx.Member.UpdateOneID(id).SetTotpSecret(f.Secret).SetTotpUsed(f.Used).SetRecoveryHashes(f.Recovery)
 		if since := nullable(f.Since); since != nil {
 			u = u.SetTotpSince(*since)
+		} else {
+			u = u.ClearTotpSince()
 		}
 		row, err := u.Save(ctx)
 		if err != nil {

@@ -86,7 +86,7 @@ func (s *Store) logBytes(ctx context.Context) (int64, error) {
 // places returns how many more runs may begin in the organization of an agent, at most as many as it asks for. The organization's row
 // is locked: two replicas must not hand out the same place.
 func (s *Store) places(ctx context.Context, tx *db.Tx, org tenant.ID, limit int) (int, error) {
-	ctx = tenant.System(ctx) // an agent sees its own cluster only
+	ctx = insider(ctx, org) // an agent sees its own cluster only
 	row, err := tx.Organization.Query().Where(organization.ID(org)).Only(ctx)
 	if err != nil {
 		return 0, err
