@@ -56,8 +56,11 @@ func (s *server) CreateToken(ctx context.Context, r *apiv1.CreateTokenRequest) (
 		wanted = append(wanted, tenant.Scope(scope))
 	}
 	for _, scope := range wanted {
+		if !slices.Contains(tenant.Scopes(), scope) {
+			return nil, fault.New(fault.Invalid, "there is no scope %q", scope).WithField("scopes").WithHint("Scopes: %q.", tenant.Scopes())
+		}
 		if !slices.Contains(held(v), scope) {
-			return nil, fault.New(fault.Invalid, "%s cannot give the scope %q", v.Name, scope).WithField("scopes").
+			return nil, fault.New(fault.Forbidden, "%s cannot give the scope %q", v.Name, scope).WithField("scopes").
 				WithHint("Scopes you can give: %q.", held(v))
 		}
 	}

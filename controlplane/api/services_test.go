@@ -247,7 +247,7 @@ func TestAPI_CreateToken(t *testing.T) {
 		"TooLong":  {"owner", nil, 10_000 * time.Hour, connect.CodeInvalidArgument, nil},
 		"Negative": {"owner", nil, -time.Hour, connect.CodeInvalidArgument, nil},
 		"Member":   {"member", nil, 0, 0, []tenant.Scope{"read", "run"}},
-		"More":     {"member", []string{"admin"}, 0, connect.CodeInvalidArgument, nil},
+		"More":     {"member", []string{"admin"}, 0, connect.CodePermissionDenied, nil},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -37,17 +38,20 @@ func methodsOf(pkg protoreflect.FullName) (out []protoreflect.MethodDescriptor) 
 		}
 		return true
 	})
-	// What looks comes first: later the other organization may have made something of the same name for itself.
-	slices.SortStableFunc(out, func(a, b protoreflect.MethodDescriptor) int {
-		switch {
-		case reading(a) == reading(b):
-			return 0
-		case reading(a):
-			return -1
-		}
-		return 1
-	})
+	// What looks comes first and what makes something last: then the other organization has something of the same name for itself.
+	slices.SortStableFunc(out, func(a, b protoreflect.MethodDescriptor) int { return cmp.Compare(turn(a), turn(b)) })
 	return out
+}
+
+// turn is when a method is asked.
+func turn(m protoreflect.MethodDescriptor) int {
+	switch {
+	case reading(m):
+		return 0
+	case strings.HasPrefix(string(m.Name()), "Create"):
+		return 2
+	}
+	return 1
 }
 
 func path(m protoreflect.MethodDescriptor) string {
@@ -222,6 +226,11 @@ func reading(m protoreflect.MethodDescriptor) bool {
 	})
 }
 
+// ofCaller reports whether an answer says that the caller has no such thing: everybody may revoke tokens of their own.
+func ofCaller(m protoreflect.MethodDescriptor, o outcome) bool {
+	return m.Name() == "RevokeToken" && (o.code == "not_found" || o.code == "invalid_argument")
+}
+
 // kinds are the kinds of a fixture, in a stable order.
 func kinds(of values) (out []kind) {
 	for k := range of {
@@ -261,7 +270,7 @@ func (w *world) probeAPI(t *testing.T, f *figures) {
 			if public {
 				continue
 			}
-			if o := w.call(t, m, request, bearing("viewer")); !reading(m) && o.code != "permission_denied" {
+			if o := w.call(t, m, request, bearing("viewer")); !reading(m) && o.code != "permission_denied" && !ofCaller(m, o) {
 				t.Errorf("%s as viewer: %+v", path(m), o)
 			} else {
 				answered, last = answered || o.code == "", o

@@ -62,6 +62,7 @@ type world struct {
 	agents  map[string]string // tokens for the agents' port, by caller
 	conn    *grpc.ClientConn  // to that port
 	known   []string          // what nobody else may be told
+	forms   int               // how many were sent
 }
 
 func newWorld(t *testing.T) *world {
