@@ -24,10 +24,12 @@ import (
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
+	"github.com/seatrial/seatrial/ent/db/identityprovider"
 	"github.com/seatrial/seatrial/ent/db/invitation"
 	"github.com/seatrial/seatrial/ent/db/logchunk"
 	"github.com/seatrial/seatrial/ent/db/logstream"
 	"github.com/seatrial/seatrial/ent/db/member"
+	"github.com/seatrial/seatrial/ent/db/memberidentity"
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/quarantine"
@@ -47,6 +49,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/teststrip"
+	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -122,10 +125,12 @@ func checkColumn(t, c string) error {
 			environment.Table:             environment.ValidColumn,
 			execution.Table:               execution.ValidColumn,
 			file.Table:                    file.ValidColumn,
+			identityprovider.Table:        identityprovider.ValidColumn,
 			invitation.Table:              invitation.ValidColumn,
 			logchunk.Table:                logchunk.ValidColumn,
 			logstream.Table:               logstream.ValidColumn,
 			member.Table:                  member.ValidColumn,
+			memberidentity.Table:          memberidentity.ValidColumn,
 			membersession.Table:           membersession.ValidColumn,
 			organization.Table:            organization.ValidColumn,
 			quarantine.Table:              quarantine.ValidColumn,
@@ -145,6 +150,7 @@ func checkColumn(t, c string) error {
 			templateuse.Table:             templateuse.ValidColumn,
 			testresult.Table:              testresult.ValidColumn,
 			teststrip.Table:               teststrip.ValidColumn,
+			trustrule.Table:               trustrule.ValidColumn,
 			waiver.Table:                  waiver.ValidColumn,
 			workflow.Table:                workflow.ValidColumn,
 			workflowrevision.Table:        workflowrevision.ValidColumn,

@@ -38,6 +38,8 @@ type Tx struct {
 	Execution *ExecutionClient
 	// File is the client for interacting with the File builders.
 	File *FileClient
+	// IdentityProvider is the client for interacting with the IdentityProvider builders.
+	IdentityProvider *IdentityProviderClient
 	// Invitation is the client for interacting with the Invitation builders.
 	Invitation *InvitationClient
 	// LogChunk is the client for interacting with the LogChunk builders.
@@ -46,6 +48,8 @@ type Tx struct {
 	LogStream *LogStreamClient
 	// Member is the client for interacting with the Member builders.
 	Member *MemberClient
+	// MemberIdentity is the client for interacting with the MemberIdentity builders.
+	MemberIdentity *MemberIdentityClient
 	// MemberSession is the client for interacting with the MemberSession builders.
 	MemberSession *MemberSessionClient
 	// Organization is the client for interacting with the Organization builders.
@@ -84,6 +88,8 @@ type Tx struct {
 	TestResult *TestResultClient
 	// TestStrip is the client for interacting with the TestStrip builders.
 	TestStrip *TestStripClient
+	// TrustRule is the client for interacting with the TrustRule builders.
+	TrustRule *TrustRuleClient
 	// Waiver is the client for interacting with the Waiver builders.
 	Waiver *WaiverClient
 	// Workflow is the client for interacting with the Workflow builders.
@@ -233,10 +239,12 @@ func (tx *Tx) init() {
 	tx.Environment = NewEnvironmentClient(tx.config)
 	tx.Execution = NewExecutionClient(tx.config)
 	tx.File = NewFileClient(tx.config)
+	tx.IdentityProvider = NewIdentityProviderClient(tx.config)
 	tx.Invitation = NewInvitationClient(tx.config)
 	tx.LogChunk = NewLogChunkClient(tx.config)
 	tx.LogStream = NewLogStreamClient(tx.config)
 	tx.Member = NewMemberClient(tx.config)
+	tx.MemberIdentity = NewMemberIdentityClient(tx.config)
 	tx.MemberSession = NewMemberSessionClient(tx.config)
 	tx.Organization = NewOrganizationClient(tx.config)
 	tx.Quarantine = NewQuarantineClient(tx.config)
@@ -256,6 +264,7 @@ func (tx *Tx) init() {
 	tx.TemplateUse = NewTemplateUseClient(tx.config)
 	tx.TestResult = NewTestResultClient(tx.config)
 	tx.TestStrip = NewTestStripClient(tx.config)
+	tx.TrustRule = NewTrustRuleClient(tx.config)
 	tx.Waiver = NewWaiverClient(tx.config)
 	tx.Workflow = NewWorkflowClient(tx.config)
 	tx.WorkflowRevision = NewWorkflowRevisionClient(tx.config)

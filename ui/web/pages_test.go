@@ -39,6 +39,7 @@ func everyPage() map[string]string {
 		"coverage": "/o/acme/catalog/coverage",
 		"audit":    "/o/acme/settings/audit",
 		"account":  "/o/acme/settings/account", "members": "/o/acme/settings/members", "teams": "/o/acme/settings/teams", "tokens": "/o/acme/settings/tokens", "usage": "/o/acme/settings/usage",
+		"access": "/o/acme/settings/access", "pipelines": "/o/acme/settings/pipelines", "sso": "/login/sso?organization=acme",
 		"invitation": "/invitations/" + viewfake.Link,
 		"absent":     "/o/acme/nothing",
 	}

@@ -42,6 +42,9 @@ type Execution func(*sql.Selector)
 // File is the predicate function for file builders.
 type File func(*sql.Selector)
 
+// IdentityProvider is the predicate function for identityprovider builders.
+type IdentityProvider func(*sql.Selector)
+
 // Invitation is the predicate function for invitation builders.
 type Invitation func(*sql.Selector)
 
@@ -53,6 +56,9 @@ type LogStream func(*sql.Selector)
 
 // Member is the predicate function for member builders.
 type Member func(*sql.Selector)
+
+// MemberIdentity is the predicate function for memberidentity builders.
+type MemberIdentity func(*sql.Selector)
 
 // MemberSession is the predicate function for membersession builders.
 type MemberSession func(*sql.Selector)
@@ -110,6 +116,9 @@ type TestResult func(*sql.Selector)
 
 // TestStrip is the predicate function for teststrip builders.
 type TestStrip func(*sql.Selector)
+
+// TrustRule is the predicate function for trustrule builders.
+type TrustRule func(*sql.Selector)
 
 // Waiver is the predicate function for waiver builders.
 type Waiver func(*sql.Selector)

@@ -19,10 +19,12 @@ import (
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
+	"github.com/seatrial/seatrial/ent/db/identityprovider"
 	"github.com/seatrial/seatrial/ent/db/invitation"
 	"github.com/seatrial/seatrial/ent/db/logchunk"
 	"github.com/seatrial/seatrial/ent/db/logstream"
 	"github.com/seatrial/seatrial/ent/db/member"
+	"github.com/seatrial/seatrial/ent/db/memberidentity"
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/quarantine"
@@ -42,6 +44,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/teststrip"
+	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -615,6 +618,66 @@ func init() {
 	fileDescID := fileMixinFields0[0].Descriptor()
 	// file.DefaultID holds the default value on creation for the id field.
 	file.DefaultID = fileDescID.Default.(func() uuid.UUID)
+	identityproviderMixin := schema.IdentityProvider{}.Mixin()
+	identityprovider.Policy = privacy.NewPolicies(identityproviderMixin[0], schema.IdentityProvider{})
+	identityprovider.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := identityprovider.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	identityproviderMixinFields0 := identityproviderMixin[0].Fields()
+	_ = identityproviderMixinFields0
+	identityproviderFields := schema.IdentityProvider{}.Fields()
+	_ = identityproviderFields
+	// identityproviderDescCreatedAt is the schema descriptor for created_at field.
+	identityproviderDescCreatedAt := identityproviderMixinFields0[1].Descriptor()
+	// identityprovider.DefaultCreatedAt holds the default value on creation for the created_at field.
+	identityprovider.DefaultCreatedAt = identityproviderDescCreatedAt.Default.(func() time.Time)
+	// identityproviderDescUpdatedAt is the schema descriptor for updated_at field.
+	identityproviderDescUpdatedAt := identityproviderMixinFields0[2].Descriptor()
+	// identityprovider.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	identityprovider.DefaultUpdatedAt = identityproviderDescUpdatedAt.Default.(func() time.Time)
+	// identityprovider.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	identityprovider.UpdateDefaultUpdatedAt = identityproviderDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// identityproviderDescName is the schema descriptor for name field.
+	identityproviderDescName := identityproviderFields[0].Descriptor()
+	// identityprovider.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	identityprovider.NameValidator = identityproviderDescName.Validators[0].(func(string) error)
+	// identityproviderDescIssuer is the schema descriptor for issuer field.
+	identityproviderDescIssuer := identityproviderFields[1].Descriptor()
+	// identityprovider.IssuerValidator is a validator for the "issuer" field. It is called by the builders before save.
+	identityprovider.IssuerValidator = identityproviderDescIssuer.Validators[0].(func(string) error)
+	// identityproviderDescClientID is the schema descriptor for client_id field.
+	identityproviderDescClientID := identityproviderFields[2].Descriptor()
+	// identityprovider.ClientIDValidator is a validator for the "client_id" field. It is called by the builders before save.
+	identityprovider.ClientIDValidator = identityproviderDescClientID.Validators[0].(func(string) error)
+	// identityproviderDescGroupsClaim is the schema descriptor for groups_claim field.
+	identityproviderDescGroupsClaim := identityproviderFields[6].Descriptor()
+	// identityprovider.DefaultGroupsClaim holds the default value on creation for the groups_claim field.
+	identityprovider.DefaultGroupsClaim = identityproviderDescGroupsClaim.Default.(string)
+	// identityproviderDescDefaultRole is the schema descriptor for default_role field.
+	identityproviderDescDefaultRole := identityproviderFields[9].Descriptor()
+	// identityprovider.DefaultDefaultRole holds the default value on creation for the default_role field.
+	identityprovider.DefaultDefaultRole = identityproviderDescDefaultRole.Default.(string)
+	// identityproviderDescDefaultTeam is the schema descriptor for default_team field.
+	identityproviderDescDefaultTeam := identityproviderFields[10].Descriptor()
+	// identityprovider.DefaultDefaultTeam holds the default value on creation for the default_team field.
+	identityprovider.DefaultDefaultTeam = identityproviderDescDefaultTeam.Default.(string)
+	// identityproviderDescTrustEmail is the schema descriptor for trust_email field.
+	identityproviderDescTrustEmail := identityproviderFields[11].Descriptor()
+	// identityprovider.DefaultTrustEmail holds the default value on creation for the trust_email field.
+	identityprovider.DefaultTrustEmail = identityproviderDescTrustEmail.Default.(bool)
+	// identityproviderDescOwners is the schema descriptor for owners field.
+	identityproviderDescOwners := identityproviderFields[12].Descriptor()
+	// identityprovider.DefaultOwners holds the default value on creation for the owners field.
+	identityprovider.DefaultOwners = identityproviderDescOwners.Default.(bool)
+	// identityproviderDescID is the schema descriptor for id field.
+	identityproviderDescID := identityproviderMixinFields0[0].Descriptor()
+	// identityprovider.DefaultID holds the default value on creation for the id field.
+	identityprovider.DefaultID = identityproviderDescID.Default.(func() uuid.UUID)
 	invitationMixin := schema.Invitation{}.Mixin()
 	invitation.Policy = privacy.NewPolicies(invitationMixin[0], schema.Invitation{})
 	invitation.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -775,6 +838,46 @@ func init() {
 	memberDescID := memberMixinFields0[0].Descriptor()
 	// member.DefaultID holds the default value on creation for the id field.
 	member.DefaultID = memberDescID.Default.(func() uuid.UUID)
+	memberidentityMixin := schema.MemberIdentity{}.Mixin()
+	memberidentity.Policy = privacy.NewPolicies(memberidentityMixin[0], schema.MemberIdentity{})
+	memberidentity.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := memberidentity.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	memberidentityMixinFields0 := memberidentityMixin[0].Fields()
+	_ = memberidentityMixinFields0
+	memberidentityFields := schema.MemberIdentity{}.Fields()
+	_ = memberidentityFields
+	// memberidentityDescCreatedAt is the schema descriptor for created_at field.
+	memberidentityDescCreatedAt := memberidentityMixinFields0[1].Descriptor()
+	// memberidentity.DefaultCreatedAt holds the default value on creation for the created_at field.
+	memberidentity.DefaultCreatedAt = memberidentityDescCreatedAt.Default.(func() time.Time)
+	// memberidentityDescUpdatedAt is the schema descriptor for updated_at field.
+	memberidentityDescUpdatedAt := memberidentityMixinFields0[2].Descriptor()
+	// memberidentity.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	memberidentity.DefaultUpdatedAt = memberidentityDescUpdatedAt.Default.(func() time.Time)
+	// memberidentity.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	memberidentity.UpdateDefaultUpdatedAt = memberidentityDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// memberidentityDescSubject is the schema descriptor for subject field.
+	memberidentityDescSubject := memberidentityFields[3].Descriptor()
+	// memberidentity.SubjectValidator is a validator for the "subject" field. It is called by the builders before save.
+	memberidentity.SubjectValidator = memberidentityDescSubject.Validators[0].(func(string) error)
+	// memberidentityDescBaseRole is the schema descriptor for base_role field.
+	memberidentityDescBaseRole := memberidentityFields[4].Descriptor()
+	// memberidentity.DefaultBaseRole holds the default value on creation for the base_role field.
+	memberidentity.DefaultBaseRole = memberidentityDescBaseRole.Default.(string)
+	// memberidentityDescMapped is the schema descriptor for mapped field.
+	memberidentityDescMapped := memberidentityFields[5].Descriptor()
+	// memberidentity.DefaultMapped holds the default value on creation for the mapped field.
+	memberidentity.DefaultMapped = memberidentityDescMapped.Default.(bool)
+	// memberidentityDescID is the schema descriptor for id field.
+	memberidentityDescID := memberidentityMixinFields0[0].Descriptor()
+	// memberidentity.DefaultID holds the default value on creation for the id field.
+	memberidentity.DefaultID = memberidentityDescID.Default.(func() uuid.UUID)
 	membersessionMixin := schema.MemberSession{}.Mixin()
 	membersession.Policy = privacy.NewPolicies(membersessionMixin[0], schema.MemberSession{})
 	membersession.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -857,6 +960,18 @@ func init() {
 	organizationDescQuotaCalls := organizationFields[6].Descriptor()
 	// organization.DefaultQuotaCalls holds the default value on creation for the quota_calls field.
 	organization.DefaultQuotaCalls = organizationDescQuotaCalls.Default.(int64)
+	// organizationDescSSORequired is the schema descriptor for sso_required field.
+	organizationDescSSORequired := organizationFields[7].Descriptor()
+	// organization.DefaultSSORequired holds the default value on creation for the sso_required field.
+	organization.DefaultSSORequired = organizationDescSSORequired.Default.(bool)
+	// organizationDescSSOBreakGlass is the schema descriptor for sso_break_glass field.
+	organizationDescSSOBreakGlass := organizationFields[8].Descriptor()
+	// organization.DefaultSSOBreakGlass holds the default value on creation for the sso_break_glass field.
+	organization.DefaultSSOBreakGlass = organizationDescSSOBreakGlass.Default.(bool)
+	// organizationDescVisibility is the schema descriptor for visibility field.
+	organizationDescVisibility := organizationFields[9].Descriptor()
+	// organization.DefaultVisibility holds the default value on creation for the visibility field.
+	organization.DefaultVisibility = organizationDescVisibility.Default.(string)
 	// organizationDescID is the schema descriptor for id field.
 	organizationDescID := organizationMixinFields0[0].Descriptor()
 	// organization.DefaultID holds the default value on creation for the id field.
@@ -1471,6 +1586,50 @@ func init() {
 	teststripDescTestKey := teststripFields[1].Descriptor()
 	// teststrip.TestKeyValidator is a validator for the "test_key" field. It is called by the builders before save.
 	teststrip.TestKeyValidator = teststripDescTestKey.Validators[0].(func(string) error)
+	trustruleMixin := schema.TrustRule{}.Mixin()
+	trustrule.Policy = privacy.NewPolicies(trustruleMixin[0], schema.TrustRule{})
+	trustrule.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := trustrule.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	trustruleMixinFields0 := trustruleMixin[0].Fields()
+	_ = trustruleMixinFields0
+	trustruleFields := schema.TrustRule{}.Fields()
+	_ = trustruleFields
+	// trustruleDescCreatedAt is the schema descriptor for created_at field.
+	trustruleDescCreatedAt := trustruleMixinFields0[1].Descriptor()
+	// trustrule.DefaultCreatedAt holds the default value on creation for the created_at field.
+	trustrule.DefaultCreatedAt = trustruleDescCreatedAt.Default.(func() time.Time)
+	// trustruleDescUpdatedAt is the schema descriptor for updated_at field.
+	trustruleDescUpdatedAt := trustruleMixinFields0[2].Descriptor()
+	// trustrule.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	trustrule.DefaultUpdatedAt = trustruleDescUpdatedAt.Default.(func() time.Time)
+	// trustrule.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	trustrule.UpdateDefaultUpdatedAt = trustruleDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// trustruleDescName is the schema descriptor for name field.
+	trustruleDescName := trustruleFields[1].Descriptor()
+	// trustrule.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	trustrule.NameValidator = trustruleDescName.Validators[0].(func(string) error)
+	// trustruleDescIssuer is the schema descriptor for issuer field.
+	trustruleDescIssuer := trustruleFields[2].Descriptor()
+	// trustrule.IssuerValidator is a validator for the "issuer" field. It is called by the builders before save.
+	trustrule.IssuerValidator = trustruleDescIssuer.Validators[0].(func(string) error)
+	// trustruleDescAudience is the schema descriptor for audience field.
+	trustruleDescAudience := trustruleFields[3].Descriptor()
+	// trustrule.AudienceValidator is a validator for the "audience" field. It is called by the builders before save.
+	trustrule.AudienceValidator = trustruleDescAudience.Validators[0].(func(string) error)
+	// trustruleDescMaker is the schema descriptor for maker field.
+	trustruleDescMaker := trustruleFields[9].Descriptor()
+	// trustrule.DefaultMaker holds the default value on creation for the maker field.
+	trustrule.DefaultMaker = trustruleDescMaker.Default.(string)
+	// trustruleDescID is the schema descriptor for id field.
+	trustruleDescID := trustruleMixinFields0[0].Descriptor()
+	// trustrule.DefaultID holds the default value on creation for the id field.
+	trustrule.DefaultID = trustruleDescID.Default.(func() uuid.UUID)
 	waiverMixin := schema.Waiver{}.Mixin()
 	waiver.Policy = privacy.NewPolicies(waiverMixin[0], schema.Waiver{})
 	waiver.Hooks[0] = func(next ent.Mutator) ent.Mutator {
