@@ -24,6 +24,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
+	"github.com/seatrial/seatrial/ent/db/firing"
 	"github.com/seatrial/seatrial/ent/db/invitation"
 	"github.com/seatrial/seatrial/ent/db/logchunk"
 	"github.com/seatrial/seatrial/ent/db/logstream"
@@ -37,6 +38,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/releasechange"
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
 	"github.com/seatrial/seatrial/ent/db/run"
+	"github.com/seatrial/seatrial/ent/db/schedule"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
@@ -122,6 +124,7 @@ func checkColumn(t, c string) error {
 			environment.Table:             environment.ValidColumn,
 			execution.Table:               execution.ValidColumn,
 			file.Table:                    file.ValidColumn,
+			firing.Table:                  firing.ValidColumn,
 			invitation.Table:              invitation.ValidColumn,
 			logchunk.Table:                logchunk.ValidColumn,
 			logstream.Table:               logstream.ValidColumn,
@@ -135,6 +138,7 @@ func checkColumn(t, c string) error {
 			releasechange.Table:           releasechange.ValidColumn,
 			releaseexecution.Table:        releaseexecution.ValidColumn,
 			run.Table:                     run.ValidColumn,
+			schedule.Table:                schedule.ValidColumn,
 			service.Table:                 service.ValidColumn,
 			setting.Table:                 setting.ValidColumn,
 			step.Table:                    step.ValidColumn,

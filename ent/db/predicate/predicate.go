@@ -42,6 +42,9 @@ type Execution func(*sql.Selector)
 // File is the predicate function for file builders.
 type File func(*sql.Selector)
 
+// Firing is the predicate function for firing builders.
+type Firing func(*sql.Selector)
+
 // Invitation is the predicate function for invitation builders.
 type Invitation func(*sql.Selector)
 
@@ -80,6 +83,9 @@ type ReleaseExecution func(*sql.Selector)
 
 // Run is the predicate function for run builders.
 type Run func(*sql.Selector)
+
+// Schedule is the predicate function for schedule builders.
+type Schedule func(*sql.Selector)
 
 // Service is the predicate function for service builders.
 type Service func(*sql.Selector)
