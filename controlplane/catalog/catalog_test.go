@@ -298,8 +298,12 @@ func TestApply_Schedule(t *testing.T) {
 		dry    bool
 		want   catalog.Outcome
 	}{
-		{nightly, true, catalog.Created}, {nightly, false, catalog.Created}, {nightly, true, catalog.Unchanged}, {nightly, false, catalog.Unchanged},
-		{strings.Replace(nightly, "H 2", "H 3", 1), true, catalog.Changed}, {strings.Replace(nightly, "H 2", "H 3", 1), false, catalog.Changed},
+		{nightly, true, catalog.Created},
+		{nightly, false, catalog.Created},
+		{nightly, true, catalog.Unchanged},
+		{nightly, false, catalog.Unchanged},
+		{strings.Replace(nightly, "H 2", "H 3", 1), true, catalog.Changed},
+		{strings.Replace(nightly, "H 2", "H 3", 1), false, catalog.Changed},
 	} {
 		got, err := c.Apply(t.Context(), catalog.Request{Source: step.source, DryRun: step.dry})
 		if err != nil || got.Outcome != step.want || got.Record.Kind != document.ScheduleKind || got.Record.Name != "nightly" {

@@ -80,11 +80,11 @@ func (r Record) decide(list []Firing, now time.Time) {
 			f.Reason = fmt.Sprintf("it was %s late, and its start deadline is %s", round(late), deadline)
 		case late <= Grace:
 			f.State = Claimed
-		case r.Spec.CatchUp == "none":
+		case r.CatchUp() == "none":
 			f.Reason = fmt.Sprintf("it was %s late, and catchUp is none", round(late))
-		case r.Spec.CatchUp == "all" && made < maxCaughtUp:
+		case r.CatchUp() == "all" && made < maxCaughtUp:
 			f.State, f.Reason = Claimed, fmt.Sprintf("made up for, %s late", round(late))
-		case r.Spec.CatchUp == "all":
+		case r.CatchUp() == "all":
 			f.Reason = fmt.Sprintf("at most the %d latest are made up for", maxCaughtUp)
 		case i == len(list)-1:
 			f.State, f.Reason = Claimed, fmt.Sprintf("made up for, %s late", round(late))

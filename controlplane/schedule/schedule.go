@@ -73,13 +73,25 @@ func (r Record) Suspended() (why string, suspended bool) {
 	return "", false
 }
 
+// Timezone is the name of the time zone in which cron is read.
+func (r Record) Timezone() string {
+	if r.Spec.Timezone == "" {
+		return "UTC"
+	}
+	return r.Spec.Timezone
+}
+
+// CatchUp is what happens to times that were missed.
+func (r Record) CatchUp() string {
+	if r.Spec.CatchUp == "" {
+		return "latest"
+	}
+	return r.Spec.CatchUp
+}
+
 // times returns when the schedule is due. Hashed values hang on the organization and the name, so they outlive whatever else changes.
 func (r Record) times() (cron.Schedule, error) {
-	zone := r.Spec.Timezone
-	if zone == "" {
-		zone = "UTC"
-	}
-	in, err := time.LoadLocation(zone)
+	in, err := time.LoadLocation(r.Timezone())
 	if err != nil {
 		return cron.Schedule{}, fmt.Errorf("time zone of schedule %s: %w", r.Name, err)
 	}
@@ -98,7 +110,8 @@ func (r Record) planned(due time.Time) time.Time {
 	if most <= 0 {
 		return due
 	}
-	return due.Add(time.Duration(cron.Hash(r.key(), due.UTC().Format(time.RFC3339))%uint64(most)) / time.Millisecond * time.Millisecond) //nolint:gosec // at most a day
+	off := time.Duration(cron.Hash(r.key(), due.UTC().Format(time.RFC3339)) % uint64(most)) //nolint:gosec // less than a day
+	return due.Add(off.Truncate(time.Millisecond))
 }
 
 // Begin says when the schedule is due for the first time after a moment; zero times while it is suspended.

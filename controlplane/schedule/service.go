@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -62,7 +63,7 @@ func (s *Service) Sweep(ctx context.Context) (next time.Time, err error) {
 		if err != nil {
 			return next, fmt.Errorf("claim what another has left: %w", err)
 		}
-		todo := append(due, left...)
+		todo := slices.Concat(due, left)
 		if len(todo) == 0 {
 			break
 		}

@@ -71,7 +71,7 @@ func (s *Starter) Start(ctx context.Context, by By, what document.Start) ([]Star
 	ctx = tenant.WithViewer(ctx, by.Viewer())
 	params, err := values(what.Params, by.Trigger)
 	if err != nil {
-		return []Started{{Problem: fault.Sentence(err)}}, nil //nolint:nilerr // it is the result
+		return []Started{{Problem: fault.Sentence(err)}}, nil
 	}
 	out, err := s.workflows(ctx, what.Workflows)
 	if err != nil {
@@ -102,9 +102,10 @@ func (s *Starter) one(ctx context.Context, by By, what document.Start, params ma
 	case fault.NotFound, fault.Invalid, fault.Forbidden, fault.Conflict, fault.Exhausted, fault.Unsupported:
 		into.Problem = fault.Sentence(err)
 		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("start %s: %w", into.Workflow, err)
+	case fault.Unauthenticated, fault.Unavailable, fault.Internal:
+		if err != nil {
+			return fmt.Errorf("start %s: %w", into.Workflow, err)
+		}
 	}
 	into.Execution = e.ID
 	return nil
@@ -188,6 +189,18 @@ func values(params map[string]string, t workflow.Trigger) (map[string]string, er
 		}
 	}
 	return out, nil
+}
+
+// Words say what is started, one for each reference: names, and selectors as labels.
+func Words(what document.Start) (out []string) {
+	for _, ref := range what.Workflows {
+		if ref.Name != "" {
+			out = append(out, ref.Name)
+		} else {
+			out = append(out, words(ref.Selector))
+		}
+	}
+	return out
 }
 
 // Failed reports whether nothing was started although something was meant.

@@ -40,12 +40,12 @@ type Store interface {
 	Credentials
 	Evidence
 	Facts
-	Schedules
 }
 
-// Facts is how results are kept.
+// Facts is how results are kept, and what is known of schedules.
 type Facts interface {
 	Strips(ctx context.Context, workflow, environment string) ([]testcase.Strip, error)
+	Schedules
 	SweepResults(ctx context.Context, keep time.Duration) (testcase.Swept, error)
 }
 

@@ -13,13 +13,13 @@ import (
 	"github.com/seatrial/seatrial/controlplane/workflow/cron"
 )
 
-var update = flag.Bool("update", false, "write golden files") //nolint:gochecknoglobals // flags of tests are
+var update = flag.Bool("update", false, "write golden files")
 
-func zone(t testing.TB, name string) *time.Location {
-	t.Helper()
+func zone(tb testing.TB, name string) *time.Location {
+	tb.Helper()
 	loc, err := time.LoadLocation(name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return loc
 }

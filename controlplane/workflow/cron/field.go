@@ -18,7 +18,10 @@ type kind struct {
 
 func kinds() []kind {
 	return []kind{
-		{"second", 0, 59, 59, nil}, {"minute", 0, 59, 59, nil}, {"hour", 0, 23, 23, nil}, {"day of the month", 1, 31, 28, nil},
+		{"second", 0, 59, 59, nil},
+		{"minute", 0, 59, 59, nil},
+		{"hour", 0, 23, 23, nil},
+		{"day of the month", 1, 31, 28, nil},
 		{"month", 1, 12, 12, []string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}},
 		{"day of the week", 0, 7, 6, []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}},
 	}
