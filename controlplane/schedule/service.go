@@ -55,21 +55,9 @@ func (s *Service) Sweep(ctx context.Context) (next time.Time, err error) {
 	ctx = tenant.System(ctx)
 	var faults error
 	for range maxLooks {
-		due, err := s.store.ClaimDue(ctx, claimAtOnce, lease)
-		if err != nil {
-			return next, fmt.Errorf("claim what is due: %w", err)
-		}
-		left, err := s.store.ClaimAbandoned(ctx, claimAtOnce, lease)
-		if err != nil {
-			return next, fmt.Errorf("claim what another has left: %w", err)
-		}
-		todo := slices.Concat(due, left)
-		if len(todo) == 0 {
-			break
-		}
-		if err := s.carryOut(ctx, todo); err != nil {
-			faults = errors.Join(faults, err)
-			break // it is tried again after the lease: what fails for all, such as the database, is not tried a thousand times
+		n, err := s.look(ctx)
+		if faults = errors.Join(faults, err); n == 0 || err != nil {
+			break // what fails for all, such as the database, is not tried a thousand times
 		}
 	}
 	next, err = s.store.NextDue(ctx)
@@ -77,6 +65,29 @@ func (s *Service) Sweep(ctx context.Context) (next time.Time, err error) {
 		return next, errors.Join(faults, fmt.Errorf("find out when the next is due: %w", err))
 	}
 	return next, faults
+}
+
+// look claims once and starts what it got. What is claimed is carried out also when the program is told to stop: another replica would take
+// it over only after the lease.
+func (s *Service) look(ctx context.Context) (claimed int, err error) {
+	if ctx.Err() != nil {
+		return 0, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease)
+	defer cancel()
+	due, err := s.store.ClaimDue(ctx, claimAtOnce, lease)
+	if err != nil {
+		return 0, fmt.Errorf("claim what is due: %w", err)
+	}
+	left, err := s.store.ClaimAbandoned(ctx, claimAtOnce, lease)
+	if err != nil {
+		return 0, fmt.Errorf("claim what another has left: %w", err)
+	}
+	todo := slices.Concat(due, left)
+	if len(todo) == 0 {
+		return 0, nil
+	}
+	return len(todo), s.carryOut(ctx, todo)
 }
 
 // Forget removes what is known of due times long ago.
