@@ -41,7 +41,9 @@ func (s times) List(ctx context.Context, _ int, _ string) ([]schedule.Record, st
 	return []schedule.Record{r}, "", err
 }
 
-func (s times) Get(ctx context.Context, name string) (schedule.Record, error) { return s.get(ctx, name) }
+func (s times) Get(ctx context.Context, name string) (schedule.Record, error) {
+	return s.get(ctx, name)
+}
 
 func (s times) Firings(ctx context.Context, _ schedule.Record, missed bool, _ int, _ string) ([]schedule.Firing, string, error) {
 	list := []schedule.Firing{{Due: time.Unix(10, 0).UTC(), State: schedule.Missed, Reason: "late"}}

@@ -106,7 +106,7 @@ func (d *Dispatcher) took(ctx context.Context, doc *workflow.Document, name stri
 
 // document reads a workflow and merges it with the templates that it uses as they are now.
 func (d *Dispatcher) document(ctx context.Context, record workflow.Record) (*workflow.Document, []execution.Template, error) {
-	loaded, err := workflow.Load(record.Name, []byte(record.Source))
+	loaded, err := d.loaded.load(record)
 	if err != nil {
 		return nil, nil, err //nolint:wrapcheck // the caller says what for
 	}

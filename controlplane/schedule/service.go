@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	claimAtOnce = 100 // schedules that one transaction claims
+	claimAtOnce = 200 // schedules that one transaction claims
 	// startAtOnce is how many executions one replica starts at the same time: few, so that a thousand schedules at midnight leave the
 	// database to whoever waits for an answer.
-	startAtOnce = 2
+	startAtOnce = 4
 	lease       = 2 * time.Minute
 	maxLooks    = 1000 // before others get a turn
 	// keepFirings is how long it is known what has become of due times.
@@ -36,13 +36,13 @@ type Starter interface {
 // Service starts schedules, and answers about them. It holds no state of its own.
 type Service struct {
 	store Store
-	start Starter
+	start func() Starter
 	log   *slog.Logger
 	now   func() time.Time
 }
 
-// New returns a Service; clock may be nil.
-func New(store Store, start Starter, log *slog.Logger, clock func() time.Time) *Service {
+// New returns a Service; clock may be nil. Of start it takes a Starter for each go, which may remember what it has read.
+func New(store Store, start func() Starter, log *slog.Logger, clock func() time.Time) *Service {
 	if clock == nil {
 		clock = time.Now
 	}
@@ -113,10 +113,11 @@ func (s *Service) carryOut(ctx context.Context, claims []Claim) error {
 		work   sync.WaitGroup
 		feed   = make(chan Claim)
 	)
+	start := s.start()
 	for range startAtOnce {
 		work.Go(func() {
 			for c := range feed {
-				f, err := s.fire(ctx, c.Record, c.Firing)
+				f, err := s.fire(ctx, start, c.Record, c.Firing)
 				mu.Lock()
 				if err != nil {
 					faults = errors.Join(faults, fmt.Errorf("schedule %s: %w", c.Record.Name, err))
@@ -142,7 +143,7 @@ func (s *Service) carryOut(ctx context.Context, claims []Claim) error {
 }
 
 // fire starts the executions of one firing. An error means that nobody knows yet: it is tried again, and nothing starts twice.
-func (s *Service) fire(ctx context.Context, r Record, f Firing) (Firing, error) {
+func (s *Service) fire(ctx context.Context, start Starter, r Record, f Firing) (Firing, error) {
 	by := starter.By{
 		Organization: r.Organization, Team: r.TeamID, Actor: "schedule " + r.Name,
 		Key:     "schedule " + r.ID.String() + " " + f.Due.UTC().Format(time.RFC3339Nano),
@@ -151,7 +152,7 @@ func (s *Service) fire(ctx context.Context, r Record, f Firing) (Firing, error) 
 	if f.Actor != "" {
 		by.Actor, by.Trigger.Actor = f.Actor, f.Actor
 	}
-	started, err := s.start.Start(ctx, by, r.Spec.Start)
+	started, err := start.Start(ctx, by, r.Spec.Start)
 	if err != nil {
 		return f, err //nolint:wrapcheck // the caller says of what
 	}
@@ -218,7 +219,7 @@ func (s *Service) Run(ctx context.Context, name string) (Firing, error) {
 	if err != nil {
 		return Firing{}, fmt.Errorf("run schedule %s: %w", name, err)
 	}
-	done, err := s.fire(ctx, r, f)
+	done, err := s.fire(ctx, s.start(), r, f)
 	if err != nil {
 		return f, fmt.Errorf("run schedule %s: %w", name, err)
 	}
