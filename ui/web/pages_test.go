@@ -35,10 +35,11 @@ func everyPage() map[string]string {
 		"tests": "/o/acme/tests", "test-flaky": story("api", 5), "test-broken": story("api", 2), "test-suspect": story("api", 4),
 		"test-quarantined": story("browser", 1), "test-unknown": story("smoke", 3),
 		"compare": at(viewfake.Failed) + "/compare?with=last-green", "compare-none": at(viewfake.Errored) + "/compare", "failures": "/o/acme/failures",
-		"failure":  "/o/acme/failures/" + viewfake.Print("fixture 'ledger' could not be set up: connection refused by ledger.shop-tests.svc:5432"),
-		"coverage": "/o/acme/catalog/coverage",
-		"audit":    "/o/acme/settings/audit",
-		"account":  "/o/acme/settings/account", "members": "/o/acme/settings/members", "teams": "/o/acme/settings/teams", "tokens": "/o/acme/settings/tokens", "usage": "/o/acme/settings/usage",
+		"failure":   "/o/acme/failures/" + viewfake.Print("fixture 'ledger' could not be set up: connection refused by ledger.shop-tests.svc:5432"),
+		"coverage":  "/o/acme/catalog/coverage",
+		"schedules": "/o/acme/schedules", "schedule": "/o/acme/schedules/nightly", "schedule-suspended": "/o/acme/schedules/checkout-api.1",
+		"audit":   "/o/acme/settings/audit",
+		"account": "/o/acme/settings/account", "members": "/o/acme/settings/members", "teams": "/o/acme/settings/teams", "tokens": "/o/acme/settings/tokens", "usage": "/o/acme/settings/usage",
 		"invitation": "/invitations/" + viewfake.Link,
 		"absent":     "/o/acme/nothing",
 	}
@@ -87,6 +88,7 @@ func TestPages_Empty(t *testing.T) {
 	for name, tc := range map[string]struct{ path, why, next string }{
 		"Overview":   {"/o/acme", "no cluster is enrolled", "/o/acme/clusters#enroll"},
 		"Catalog":    {"/o/acme/catalog", "no workflow yet", "seatrial apply -f workflow.yaml"},
+		"Schedules":  {"/o/acme/schedules", "There is no schedule yet", "seatrial apply -f schedule.yaml"},
 		"Templates":  {"/o/acme/templates", "There is no template yet", "seatrial apply -f template.yaml"},
 		"Executions": {"/o/acme/executions", "Nothing has run yet", "/o/acme/catalog"},
 		"Releases":   {"/o/acme/releases", "no readiness policy that would say what one has to show", "ReadinessPolicy"},
