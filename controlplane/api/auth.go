@@ -20,10 +20,11 @@ import (
 func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 	switch procedure {
 	case apiv1connect.WorkflowServiceApplyWorkflowProcedure, apiv1connect.PeopleServiceSetOwnerProcedure,
-		apiv1connect.PeopleServiceRestrictWorkflowProcedure:
+		apiv1connect.PeopleServiceRestrictWorkflowProcedure, apiv1connect.ScheduleServiceSuspendScheduleProcedure,
+		apiv1connect.ScheduleServiceResumeScheduleProcedure, apiv1connect.ScheduleServiceRemoveScheduleProcedure:
 		return tenant.ScopeCatalog, true
 	case apiv1connect.ExecutionServiceRunWorkflowProcedure, apiv1connect.ExecutionServiceCancelExecutionProcedure,
-		apiv1connect.ExecutionServiceResumeExecutionProcedure:
+		apiv1connect.ExecutionServiceResumeExecutionProcedure, apiv1connect.ScheduleServiceRunScheduleProcedure:
 		return tenant.ScopeRun, true
 	case apiv1connect.TestServiceQuarantineTestProcedure, apiv1connect.TestServiceEndQuarantineProcedure,
 		apiv1connect.ReleaseServiceCreateReleaseProcedure, apiv1connect.ReleaseServiceRequestWaiverProcedure,
@@ -49,6 +50,8 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.ExecutionServiceWatchExecutionProcedure, apiv1connect.ExecutionServiceStreamLogProcedure,
 		apiv1connect.ExecutionServiceListTestResultsProcedure, apiv1connect.ExecutionServiceListFilesProcedure,
 		apiv1connect.ExecutionServiceListMetricsProcedure,
+		apiv1connect.ScheduleServiceListSchedulesProcedure, apiv1connect.ScheduleServiceGetScheduleProcedure,
+		apiv1connect.ScheduleServiceListFiringsProcedure,
 		apiv1connect.TestServiceListUnreliableTestsProcedure, apiv1connect.TestServiceGetTestProcedure,
 		apiv1connect.InsightServiceCompareExecutionsProcedure, apiv1connect.InsightServiceListFailuresProcedure,
 		apiv1connect.InsightServiceGetFailureProcedure, apiv1connect.InsightServiceGetCoverageProcedure,

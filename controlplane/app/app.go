@@ -28,6 +28,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/people"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/release/sign"
+	"github.com/seatrial/seatrial/controlplane/schedule"
 	"github.com/seatrial/seatrial/controlplane/secretbox"
 	"github.com/seatrial/seatrial/controlplane/store"
 	"github.com/seatrial/seatrial/controlplane/telemetry"
@@ -67,9 +68,11 @@ type parts struct {
 	bundles  *sign.Service
 	tests    *board.Board
 	insight  *insight.Service
-	draining chan struct{}
-	failed   chan error // of what serves; room for each
-	serving  sync.WaitGroup
+
+	schedules *schedule.Service
+	draining  chan struct{}
+	failed    chan error // of what serves; room for each
+	serving   sync.WaitGroup
 }
 
 type stop struct {
@@ -101,6 +104,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		p.surrounds,  // bus, blobs, certificate of the agents' port
 		p.serveAgent, // intake, agentlink
 		p.sweep,      // dispatch, releases; what makes up for lost hints
+		p.scheduling, // what is due
 		p.retention,  // months of results
 		p.serveHTTP,  // api, web, health, metrics
 	} {

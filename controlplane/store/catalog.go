@@ -34,7 +34,7 @@ func (s *Store) ApplyWorkflow(ctx context.Context, w record.Record, owner string
 			}
 		case err == nil:
 			if err = mayChange(ctx, tx, row.TeamID, "workflow "+row.Name); err == nil {
-				rec, changed, err = reviseWorkflow(ctx, tx, row, w)
+				rec, changed, err = s.reviseWorkflow(ctx, tx, row, w)
 			}
 		}
 		if err != nil || !changed {
@@ -59,18 +59,27 @@ func (s *Store) createWorkflow(ctx context.Context, tx *db.Tx, w record.Record, 
 	if err != nil {
 		return record.Record{}, err
 	}
+	if err := s.saySchedules(ctx, tx, row, w.Triggers); err != nil {
+		return record.Record{}, err
+	}
 	return workflowRecord(row, t.Name, revision), nil
 }
 
-func reviseWorkflow(ctx context.Context, tx *db.Tx, row *db.Workflow, w record.Record) (rec record.Record, changed bool, err error) {
+func (s *Store) reviseWorkflow(ctx context.Context, tx *db.Tx, row *db.Workflow, w record.Record) (rec record.Record, changed bool, err error) {
 	owner, err := row.QueryTeam().Only(ctx)
 	if err != nil {
 		return rec, false, err
 	}
 	revision, err := tx.WorkflowRevision.Query().
 		Where(workflowrevision.WorkflowID(row.ID), workflowrevision.Number(row.Revision)).Only(ctx)
-	if err != nil || revision.Digest == w.Digest {
-		return workflowRecord(row, owner.Name, revision), false, err
+	if err != nil {
+		return rec, false, err
+	}
+	if err := s.saySchedules(ctx, tx, row, w.Triggers); err != nil { // a template may have brought others
+		return rec, false, err
+	}
+	if revision.Digest == w.Digest {
+		return workflowRecord(row, owner.Name, revision), false, nil
 	}
 	row, err = row.Update().AddRevision(1).SetLabels(w.Labels).SetDescription(clean(w.Description)).Save(ctx)
 	if err != nil {
@@ -210,4 +219,19 @@ func workflowRecord(w *db.Workflow, owner string, r *db.WorkflowRevision) record
 		ID: w.ID, Kind: document.Workflow, Name: w.Name, Team: owner, TeamID: w.TeamID, Restricted: w.Restricted, Labels: w.Labels, Description: w.Description,
 		RevisionID: r.ID, Revision: r.Number, Digest: r.Digest, Source: r.Source, UpdatedAt: w.UpdatedAt.UTC(),
 	}
+}
+
+// WorkflowsLabelled returns the names of the workflows that have all of some labels.
+func (s *Store) WorkflowsLabelled(ctx context.Context, labels map[string]string) ([]string, error) {
+	rows, err := s.db.Read().Workflow.Query().Select(workflow.FieldName, workflow.FieldLabels).Order(workflow.ByName()).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	var names []string
+	for _, row := range rows {
+		if has(row.Labels, labels) {
+			names = append(names, row.Name)
+		}
+	}
+	return names, nil
 }

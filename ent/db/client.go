@@ -28,6 +28,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
+	"github.com/seatrial/seatrial/ent/db/firing"
 	"github.com/seatrial/seatrial/ent/db/identityprovider"
 	"github.com/seatrial/seatrial/ent/db/invitation"
 	"github.com/seatrial/seatrial/ent/db/logchunk"
@@ -43,6 +44,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/releasechange"
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
 	"github.com/seatrial/seatrial/ent/db/run"
+	"github.com/seatrial/seatrial/ent/db/schedule"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
@@ -90,6 +92,8 @@ type Client struct {
 	Execution *ExecutionClient
 	// File is the client for interacting with the File builders.
 	File *FileClient
+	// Firing is the client for interacting with the Firing builders.
+	Firing *FiringClient
 	// IdentityProvider is the client for interacting with the IdentityProvider builders.
 	IdentityProvider *IdentityProviderClient
 	// Invitation is the client for interacting with the Invitation builders.
@@ -120,6 +124,8 @@ type Client struct {
 	ReleaseExecution *ReleaseExecutionClient
 	// Run is the client for interacting with the Run builders.
 	Run *RunClient
+	// Schedule is the client for interacting with the Schedule builders.
+	Schedule *ScheduleClient
 	// Service is the client for interacting with the Service builders.
 	Service *ServiceClient
 	// Setting is the client for interacting with the Setting builders.
@@ -171,6 +177,7 @@ func (c *Client) init() {
 	c.Environment = NewEnvironmentClient(c.config)
 	c.Execution = NewExecutionClient(c.config)
 	c.File = NewFileClient(c.config)
+	c.Firing = NewFiringClient(c.config)
 	c.IdentityProvider = NewIdentityProviderClient(c.config)
 	c.Invitation = NewInvitationClient(c.config)
 	c.LogChunk = NewLogChunkClient(c.config)
@@ -186,6 +193,7 @@ func (c *Client) init() {
 	c.ReleaseChange = NewReleaseChangeClient(c.config)
 	c.ReleaseExecution = NewReleaseExecutionClient(c.config)
 	c.Run = NewRunClient(c.config)
+	c.Schedule = NewScheduleClient(c.config)
 	c.Service = NewServiceClient(c.config)
 	c.Setting = NewSettingClient(c.config)
 	c.Step = NewStepClient(c.config)
@@ -304,6 +312,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Environment:             NewEnvironmentClient(cfg),
 		Execution:               NewExecutionClient(cfg),
 		File:                    NewFileClient(cfg),
+		Firing:                  NewFiringClient(cfg),
 		IdentityProvider:        NewIdentityProviderClient(cfg),
 		Invitation:              NewInvitationClient(cfg),
 		LogChunk:                NewLogChunkClient(cfg),
@@ -319,6 +328,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		ReleaseChange:           NewReleaseChangeClient(cfg),
 		ReleaseExecution:        NewReleaseExecutionClient(cfg),
 		Run:                     NewRunClient(cfg),
+		Schedule:                NewScheduleClient(cfg),
 		Service:                 NewServiceClient(cfg),
 		Setting:                 NewSettingClient(cfg),
 		Step:                    NewStepClient(cfg),
@@ -364,6 +374,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Environment:             NewEnvironmentClient(cfg),
 		Execution:               NewExecutionClient(cfg),
 		File:                    NewFileClient(cfg),
+		Firing:                  NewFiringClient(cfg),
 		IdentityProvider:        NewIdentityProviderClient(cfg),
 		Invitation:              NewInvitationClient(cfg),
 		LogChunk:                NewLogChunkClient(cfg),
@@ -379,6 +390,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		ReleaseChange:           NewReleaseChangeClient(cfg),
 		ReleaseExecution:        NewReleaseExecutionClient(cfg),
 		Run:                     NewRunClient(cfg),
+		Schedule:                NewScheduleClient(cfg),
 		Service:                 NewServiceClient(cfg),
 		Setting:                 NewSettingClient(cfg),
 		Step:                    NewStepClient(cfg),
@@ -424,12 +436,13 @@ func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIToken, c.AgentCommand, c.Attempt, c.AuditEntry, c.AuditHead,
 		c.BootstrapToken, c.Call, c.Cluster, c.ConcurrencyGroup, c.Environment,
-		c.Execution, c.File, c.IdentityProvider, c.Invitation, c.LogChunk, c.LogStream,
-		c.Member, c.MemberIdentity, c.MemberSession, c.Organization, c.Quarantine,
-		c.ReadinessPolicy, c.ReadinessPolicyRevision, c.Release, c.ReleaseChange,
-		c.ReleaseExecution, c.Run, c.Service, c.Setting, c.Step, c.Team, c.TeamMember,
-		c.Template, c.TemplateRevision, c.TemplateUse, c.TestResult, c.TestStrip,
-		c.TrustRule, c.Waiver, c.Workflow, c.WorkflowRevision,
+		c.Execution, c.File, c.Firing, c.IdentityProvider, c.Invitation, c.LogChunk,
+		c.LogStream, c.Member, c.MemberIdentity, c.MemberSession, c.Organization,
+		c.Quarantine, c.ReadinessPolicy, c.ReadinessPolicyRevision, c.Release,
+		c.ReleaseChange, c.ReleaseExecution, c.Run, c.Schedule, c.Service, c.Setting,
+		c.Step, c.Team, c.TeamMember, c.Template, c.TemplateRevision, c.TemplateUse,
+		c.TestResult, c.TestStrip, c.TrustRule, c.Waiver, c.Workflow,
+		c.WorkflowRevision,
 	} {
 		n.Use(hooks...)
 	}
@@ -441,12 +454,13 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIToken, c.AgentCommand, c.Attempt, c.AuditEntry, c.AuditHead,
 		c.BootstrapToken, c.Call, c.Cluster, c.ConcurrencyGroup, c.Environment,
-		c.Execution, c.File, c.IdentityProvider, c.Invitation, c.LogChunk, c.LogStream,
-		c.Member, c.MemberIdentity, c.MemberSession, c.Organization, c.Quarantine,
-		c.ReadinessPolicy, c.ReadinessPolicyRevision, c.Release, c.ReleaseChange,
-		c.ReleaseExecution, c.Run, c.Service, c.Setting, c.Step, c.Team, c.TeamMember,
-		c.Template, c.TemplateRevision, c.TemplateUse, c.TestResult, c.TestStrip,
-		c.TrustRule, c.Waiver, c.Workflow, c.WorkflowRevision,
+		c.Execution, c.File, c.Firing, c.IdentityProvider, c.Invitation, c.LogChunk,
+		c.LogStream, c.Member, c.MemberIdentity, c.MemberSession, c.Organization,
+		c.Quarantine, c.ReadinessPolicy, c.ReadinessPolicyRevision, c.Release,
+		c.ReleaseChange, c.ReleaseExecution, c.Run, c.Schedule, c.Service, c.Setting,
+		c.Step, c.Team, c.TeamMember, c.Template, c.TemplateRevision, c.TemplateUse,
+		c.TestResult, c.TestStrip, c.TrustRule, c.Waiver, c.Workflow,
+		c.WorkflowRevision,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -479,6 +493,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Execution.mutate(ctx, m)
 	case *FileMutation:
 		return c.File.mutate(ctx, m)
+	case *FiringMutation:
+		return c.Firing.mutate(ctx, m)
 	case *IdentityProviderMutation:
 		return c.IdentityProvider.mutate(ctx, m)
 	case *InvitationMutation:
@@ -509,6 +525,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.ReleaseExecution.mutate(ctx, m)
 	case *RunMutation:
 		return c.Run.mutate(ctx, m)
+	case *ScheduleMutation:
+		return c.Schedule.mutate(ctx, m)
 	case *ServiceMutation:
 		return c.Service.mutate(ctx, m)
 	case *SettingMutation:
@@ -2563,6 +2581,172 @@ func (c *FileClient) mutate(ctx context.Context, m *FileMutation) (Value, error)
 		return (&FileDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("db: unknown File mutation op: %q", m.Op())
+	}
+}
+
+// FiringClient is a client for the Firing schema.
+type FiringClient struct {
+	config
+}
+
+// NewFiringClient returns a client for the Firing from the given config.
+func NewFiringClient(c config) *FiringClient {
+	return &FiringClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `firing.Hooks(f(g(h())))`.
+func (c *FiringClient) Use(hooks ...Hook) {
+	c.hooks.Firing = append(c.hooks.Firing, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `firing.Intercept(f(g(h())))`.
+func (c *FiringClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Firing = append(c.inters.Firing, interceptors...)
+}
+
+// Create returns a builder for creating a Firing entity.
+func (c *FiringClient) Create() *FiringCreate {
+	mutation := newFiringMutation(c.config, OpCreate)
+	return &FiringCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Firing entities.
+func (c *FiringClient) CreateBulk(builders ...*FiringCreate) *FiringCreateBulk {
+	return &FiringCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *FiringClient) MapCreateBulk(slice any, setFunc func(*FiringCreate, int)) *FiringCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &FiringCreateBulk{err: fmt.Errorf("calling to FiringClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*FiringCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &FiringCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Firing.
+func (c *FiringClient) Update() *FiringUpdate {
+	mutation := newFiringMutation(c.config, OpUpdate)
+	return &FiringUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *FiringClient) UpdateOne(_m *Firing) *FiringUpdateOne {
+	mutation := newFiringMutation(c.config, OpUpdateOne, withFiring(_m))
+	return &FiringUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *FiringClient) UpdateOneID(id uuid.UUID) *FiringUpdateOne {
+	mutation := newFiringMutation(c.config, OpUpdateOne, withFiringID(id))
+	return &FiringUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Firing.
+func (c *FiringClient) Delete() *FiringDelete {
+	mutation := newFiringMutation(c.config, OpDelete)
+	return &FiringDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *FiringClient) DeleteOne(_m *Firing) *FiringDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *FiringClient) DeleteOneID(id uuid.UUID) *FiringDeleteOne {
+	builder := c.Delete().Where(firing.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &FiringDeleteOne{builder}
+}
+
+// Query returns a query builder for Firing.
+func (c *FiringClient) Query() *FiringQuery {
+	return &FiringQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeFiring},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Firing entity by its id.
+func (c *FiringClient) Get(ctx context.Context, id uuid.UUID) (*Firing, error) {
+	return c.Query().Where(firing.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *FiringClient) GetX(ctx context.Context, id uuid.UUID) *Firing {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Firing.
+func (c *FiringClient) QueryOrganization(_m *Firing) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(firing.Table, firing.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, firing.OrganizationTable, firing.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QuerySchedule queries the schedule edge of a Firing.
+func (c *FiringClient) QuerySchedule(_m *Firing) *ScheduleQuery {
+	query := (&ScheduleClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(firing.Table, firing.FieldID, id),
+			sqlgraph.To(schedule.Table, schedule.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, firing.ScheduleTable, firing.ScheduleColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *FiringClient) Hooks() []Hook {
+	hooks := c.hooks.Firing
+	return append(hooks[:len(hooks):len(hooks)], firing.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *FiringClient) Interceptors() []Interceptor {
+	return c.inters.Firing
+}
+
+func (c *FiringClient) mutate(ctx context.Context, m *FiringMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&FiringCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&FiringUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&FiringUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&FiringDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Firing mutation op: %q", m.Op())
 	}
 }
 
@@ -5056,6 +5240,172 @@ func (c *RunClient) mutate(ctx context.Context, m *RunMutation) (Value, error) {
 	}
 }
 
+// ScheduleClient is a client for the Schedule schema.
+type ScheduleClient struct {
+	config
+}
+
+// NewScheduleClient returns a client for the Schedule from the given config.
+func NewScheduleClient(c config) *ScheduleClient {
+	return &ScheduleClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `schedule.Hooks(f(g(h())))`.
+func (c *ScheduleClient) Use(hooks ...Hook) {
+	c.hooks.Schedule = append(c.hooks.Schedule, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `schedule.Intercept(f(g(h())))`.
+func (c *ScheduleClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Schedule = append(c.inters.Schedule, interceptors...)
+}
+
+// Create returns a builder for creating a Schedule entity.
+func (c *ScheduleClient) Create() *ScheduleCreate {
+	mutation := newScheduleMutation(c.config, OpCreate)
+	return &ScheduleCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Schedule entities.
+func (c *ScheduleClient) CreateBulk(builders ...*ScheduleCreate) *ScheduleCreateBulk {
+	return &ScheduleCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ScheduleClient) MapCreateBulk(slice any, setFunc func(*ScheduleCreate, int)) *ScheduleCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ScheduleCreateBulk{err: fmt.Errorf("calling to ScheduleClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ScheduleCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ScheduleCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Schedule.
+func (c *ScheduleClient) Update() *ScheduleUpdate {
+	mutation := newScheduleMutation(c.config, OpUpdate)
+	return &ScheduleUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ScheduleClient) UpdateOne(_m *Schedule) *ScheduleUpdateOne {
+	mutation := newScheduleMutation(c.config, OpUpdateOne, withSchedule(_m))
+	return &ScheduleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ScheduleClient) UpdateOneID(id uuid.UUID) *ScheduleUpdateOne {
+	mutation := newScheduleMutation(c.config, OpUpdateOne, withScheduleID(id))
+	return &ScheduleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Schedule.
+func (c *ScheduleClient) Delete() *ScheduleDelete {
+	mutation := newScheduleMutation(c.config, OpDelete)
+	return &ScheduleDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ScheduleClient) DeleteOne(_m *Schedule) *ScheduleDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ScheduleClient) DeleteOneID(id uuid.UUID) *ScheduleDeleteOne {
+	builder := c.Delete().Where(schedule.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ScheduleDeleteOne{builder}
+}
+
+// Query returns a query builder for Schedule.
+func (c *ScheduleClient) Query() *ScheduleQuery {
+	return &ScheduleQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeSchedule},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Schedule entity by its id.
+func (c *ScheduleClient) Get(ctx context.Context, id uuid.UUID) (*Schedule, error) {
+	return c.Query().Where(schedule.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ScheduleClient) GetX(ctx context.Context, id uuid.UUID) *Schedule {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Schedule.
+func (c *ScheduleClient) QueryOrganization(_m *Schedule) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(schedule.Table, schedule.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, schedule.OrganizationTable, schedule.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTeam queries the team edge of a Schedule.
+func (c *ScheduleClient) QueryTeam(_m *Schedule) *TeamQuery {
+	query := (&TeamClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(schedule.Table, schedule.FieldID, id),
+			sqlgraph.To(team.Table, team.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, schedule.TeamTable, schedule.TeamColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ScheduleClient) Hooks() []Hook {
+	hooks := c.hooks.Schedule
+	return append(hooks[:len(hooks):len(hooks)], schedule.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *ScheduleClient) Interceptors() []Interceptor {
+	return c.inters.Schedule
+}
+
+func (c *ScheduleClient) mutate(ctx context.Context, m *ScheduleMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ScheduleCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ScheduleUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ScheduleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ScheduleDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Schedule mutation op: %q", m.Op())
+	}
+}
+
 // ServiceClient is a client for the Service schema.
 type ServiceClient struct {
 	config
@@ -7336,21 +7686,23 @@ func (c *WorkflowRevisionClient) mutate(ctx context.Context, m *WorkflowRevision
 type (
 	hooks struct {
 		APIToken, AgentCommand, Attempt, AuditEntry, AuditHead, BootstrapToken, Call,
-		Cluster, ConcurrencyGroup, Environment, Execution, File, IdentityProvider,
-		Invitation, LogChunk, LogStream, Member, MemberIdentity, MemberSession,
-		Organization, Quarantine, ReadinessPolicy, ReadinessPolicyRevision, Release,
-		ReleaseChange, ReleaseExecution, Run, Service, Setting, Step, Team, TeamMember,
-		Template, TemplateRevision, TemplateUse, TestResult, TestStrip, TrustRule,
-		Waiver, Workflow, WorkflowRevision []ent.Hook
+		Cluster, ConcurrencyGroup, Environment, Execution, File, Firing,
+		IdentityProvider, Invitation, LogChunk, LogStream, Member, MemberIdentity,
+		MemberSession, Organization, Quarantine, ReadinessPolicy,
+		ReadinessPolicyRevision, Release, ReleaseChange, ReleaseExecution, Run,
+		Schedule, Service, Setting, Step, Team, TeamMember, Template, TemplateRevision,
+		TemplateUse, TestResult, TestStrip, TrustRule, Waiver, Workflow,
+		WorkflowRevision []ent.Hook
 	}
 	inters struct {
 		APIToken, AgentCommand, Attempt, AuditEntry, AuditHead, BootstrapToken, Call,
-		Cluster, ConcurrencyGroup, Environment, Execution, File, IdentityProvider,
-		Invitation, LogChunk, LogStream, Member, MemberIdentity, MemberSession,
-		Organization, Quarantine, ReadinessPolicy, ReadinessPolicyRevision, Release,
-		ReleaseChange, ReleaseExecution, Run, Service, Setting, Step, Team, TeamMember,
-		Template, TemplateRevision, TemplateUse, TestResult, TestStrip, TrustRule,
-		Waiver, Workflow, WorkflowRevision []ent.Interceptor
+		Cluster, ConcurrencyGroup, Environment, Execution, File, Firing,
+		IdentityProvider, Invitation, LogChunk, LogStream, Member, MemberIdentity,
+		MemberSession, Organization, Quarantine, ReadinessPolicy,
+		ReadinessPolicyRevision, Release, ReleaseChange, ReleaseExecution, Run,
+		Schedule, Service, Setting, Step, Team, TeamMember, Template, TemplateRevision,
+		TemplateUse, TestResult, TestStrip, TrustRule, Waiver, Workflow,
+		WorkflowRevision []ent.Interceptor
 	}
 )
 

@@ -24,6 +24,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
+	"github.com/seatrial/seatrial/ent/db/firing"
 	"github.com/seatrial/seatrial/ent/db/identityprovider"
 	"github.com/seatrial/seatrial/ent/db/invitation"
 	"github.com/seatrial/seatrial/ent/db/logchunk"
@@ -39,6 +40,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/releasechange"
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
 	"github.com/seatrial/seatrial/ent/db/run"
+	"github.com/seatrial/seatrial/ent/db/schedule"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
@@ -125,6 +127,7 @@ func checkColumn(t, c string) error {
 			environment.Table:             environment.ValidColumn,
 			execution.Table:               execution.ValidColumn,
 			file.Table:                    file.ValidColumn,
+			firing.Table:                  firing.ValidColumn,
 			identityprovider.Table:        identityprovider.ValidColumn,
 			invitation.Table:              invitation.ValidColumn,
 			logchunk.Table:                logchunk.ValidColumn,
@@ -140,6 +143,7 @@ func checkColumn(t, c string) error {
 			releasechange.Table:           releasechange.ValidColumn,
 			releaseexecution.Table:        releaseexecution.ValidColumn,
 			run.Table:                     run.ValidColumn,
+			schedule.Table:                schedule.ValidColumn,
 			service.Table:                 service.ValidColumn,
 			setting.Table:                 setting.ValidColumn,
 			step.Table:                    step.ValidColumn,

@@ -15,6 +15,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
+	"github.com/seatrial/seatrial/ent/db/firing"
 	"github.com/seatrial/seatrial/ent/db/identityprovider"
 	"github.com/seatrial/seatrial/ent/db/invitation"
 	"github.com/seatrial/seatrial/ent/db/logchunk"
@@ -31,6 +32,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/releasechange"
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
 	"github.com/seatrial/seatrial/ent/db/run"
+	"github.com/seatrial/seatrial/ent/db/schedule"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
@@ -54,7 +56,7 @@ import (
 
 // schemaGraph holds a representation of ent/schema at runtime.
 var schemaGraph = func() *sqlgraph.Schema {
-	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 41)}
+	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 43)}
 	graph.Nodes[0] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   apitoken.Table,
@@ -400,6 +402,31 @@ var schemaGraph = func() *sqlgraph.Schema {
 	}
 	graph.Nodes[12] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
+			Table:   firing.Table,
+			Columns: firing.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: firing.FieldID,
+			},
+		},
+		Type: "Firing",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			firing.FieldCreatedAt:      {Type: field.TypeTime, Column: firing.FieldCreatedAt},
+			firing.FieldUpdatedAt:      {Type: field.TypeTime, Column: firing.FieldUpdatedAt},
+			firing.FieldOrganizationID: {Type: field.TypeUUID, Column: firing.FieldOrganizationID},
+			firing.FieldScheduleID:     {Type: field.TypeUUID, Column: firing.FieldScheduleID},
+			firing.FieldDue:            {Type: field.TypeTime, Column: firing.FieldDue},
+			firing.FieldPlanned:        {Type: field.TypeTime, Column: firing.FieldPlanned},
+			firing.FieldActor:          {Type: field.TypeString, Column: firing.FieldActor},
+			firing.FieldState:          {Type: field.TypeString, Column: firing.FieldState},
+			firing.FieldReason:         {Type: field.TypeString, Column: firing.FieldReason},
+			firing.FieldStarts:         {Type: field.TypeBytes, Column: firing.FieldStarts},
+			firing.FieldFiredAt:        {Type: field.TypeTime, Column: firing.FieldFiredAt},
+			firing.FieldLeasedUntil:    {Type: field.TypeTime, Column: firing.FieldLeasedUntil},
+		},
+	}
+	graph.Nodes[13] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
 			Table:   identityprovider.Table,
 			Columns: identityprovider.Columns,
 			ID: &sqlgraph.FieldSpec{
@@ -427,7 +454,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			identityprovider.FieldOwners:         {Type: field.TypeBool, Column: identityprovider.FieldOwners},
 		},
 	}
-	graph.Nodes[13] = &sqlgraph.Node{
+	graph.Nodes[14] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   invitation.Table,
 			Columns: invitation.Columns,
@@ -451,7 +478,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			invitation.FieldWithdrawnAt:    {Type: field.TypeTime, Column: invitation.FieldWithdrawnAt},
 		},
 	}
-	graph.Nodes[14] = &sqlgraph.Node{
+	graph.Nodes[15] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logchunk.Table,
 			Columns: logchunk.Columns,
@@ -479,7 +506,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logchunk.FieldData:           {Type: field.TypeBytes, Column: logchunk.FieldData},
 		},
 	}
-	graph.Nodes[15] = &sqlgraph.Node{
+	graph.Nodes[16] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logstream.Table,
 			Columns: logstream.Columns,
@@ -507,7 +534,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logstream.FieldViaKubeAPI:     {Type: field.TypeBool, Column: logstream.FieldViaKubeAPI},
 		},
 	}
-	graph.Nodes[16] = &sqlgraph.Node{
+	graph.Nodes[17] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   member.Table,
 			Columns: member.Columns,
@@ -532,7 +559,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			member.FieldRecoveryHashes: {Type: field.TypeJSON, Column: member.FieldRecoveryHashes},
 		},
 	}
-	graph.Nodes[17] = &sqlgraph.Node{
+	graph.Nodes[18] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   memberidentity.Table,
 			Columns: memberidentity.Columns,
@@ -555,7 +582,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			memberidentity.FieldSeenAt:         {Type: field.TypeTime, Column: memberidentity.FieldSeenAt},
 		},
 	}
-	graph.Nodes[18] = &sqlgraph.Node{
+	graph.Nodes[19] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   membersession.Table,
 			Columns: membersession.Columns,
@@ -577,7 +604,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			membersession.FieldBrowser:        {Type: field.TypeString, Column: membersession.FieldBrowser},
 		},
 	}
-	graph.Nodes[19] = &sqlgraph.Node{
+	graph.Nodes[20] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   organization.Table,
 			Columns: organization.Columns,
@@ -601,7 +628,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			organization.FieldVisibility:    {Type: field.TypeString, Column: organization.FieldVisibility},
 		},
 	}
-	graph.Nodes[20] = &sqlgraph.Node{
+	graph.Nodes[21] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   quarantine.Table,
 			Columns: quarantine.Columns,
@@ -626,7 +653,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			quarantine.FieldEndedAt:        {Type: field.TypeTime, Column: quarantine.FieldEndedAt},
 		},
 	}
-	graph.Nodes[21] = &sqlgraph.Node{
+	graph.Nodes[22] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   readinesspolicy.Table,
 			Columns: readinesspolicy.Columns,
@@ -647,7 +674,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			readinesspolicy.FieldRevision:       {Type: field.TypeInt, Column: readinesspolicy.FieldRevision},
 		},
 	}
-	graph.Nodes[22] = &sqlgraph.Node{
+	graph.Nodes[23] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   readinesspolicyrevision.Table,
 			Columns: readinesspolicyrevision.Columns,
@@ -667,7 +694,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			readinesspolicyrevision.FieldSource:         {Type: field.TypeString, Column: readinesspolicyrevision.FieldSource},
 		},
 	}
-	graph.Nodes[23] = &sqlgraph.Node{
+	graph.Nodes[24] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   release.Table,
 			Columns: release.Columns,
@@ -703,7 +730,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			release.FieldCause:          {Type: field.TypeString, Column: release.FieldCause},
 		},
 	}
-	graph.Nodes[24] = &sqlgraph.Node{
+	graph.Nodes[25] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   releasechange.Table,
 			Columns: releasechange.Columns,
@@ -724,7 +751,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			releasechange.FieldCause:          {Type: field.TypeString, Column: releasechange.FieldCause},
 		},
 	}
-	graph.Nodes[25] = &sqlgraph.Node{
+	graph.Nodes[26] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   releaseexecution.Table,
 			Columns: releaseexecution.Columns,
@@ -743,7 +770,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			releaseexecution.FieldReason:         {Type: field.TypeString, Column: releaseexecution.FieldReason},
 		},
 	}
-	graph.Nodes[26] = &sqlgraph.Node{
+	graph.Nodes[27] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   run.Table,
 			Columns: run.Columns,
@@ -780,7 +807,36 @@ var schemaGraph = func() *sqlgraph.Schema {
 			run.FieldAdmittedAt:       {Type: field.TypeTime, Column: run.FieldAdmittedAt},
 		},
 	}
-	graph.Nodes[27] = &sqlgraph.Node{
+	graph.Nodes[28] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   schedule.Table,
+			Columns: schedule.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: schedule.FieldID,
+			},
+		},
+		Type: "Schedule",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			schedule.FieldCreatedAt:      {Type: field.TypeTime, Column: schedule.FieldCreatedAt},
+			schedule.FieldUpdatedAt:      {Type: field.TypeTime, Column: schedule.FieldUpdatedAt},
+			schedule.FieldOrganizationID: {Type: field.TypeUUID, Column: schedule.FieldOrganizationID},
+			schedule.FieldTeamID:         {Type: field.TypeUUID, Column: schedule.FieldTeamID},
+			schedule.FieldName:           {Type: field.TypeString, Column: schedule.FieldName},
+			schedule.FieldWorkflow:       {Type: field.TypeString, Column: schedule.FieldWorkflow},
+			schedule.FieldLabels:         {Type: field.TypeJSON, Column: schedule.FieldLabels},
+			schedule.FieldRevision:       {Type: field.TypeInt, Column: schedule.FieldRevision},
+			schedule.FieldDigest:         {Type: field.TypeString, Column: schedule.FieldDigest},
+			schedule.FieldSource:         {Type: field.TypeString, Column: schedule.FieldSource},
+			schedule.FieldSpec:           {Type: field.TypeBytes, Column: schedule.FieldSpec},
+			schedule.FieldSuspendedBy:    {Type: field.TypeString, Column: schedule.FieldSuspendedBy},
+			schedule.FieldSuspendedAt:    {Type: field.TypeTime, Column: schedule.FieldSuspendedAt},
+			schedule.FieldRemovedAt:      {Type: field.TypeTime, Column: schedule.FieldRemovedAt},
+			schedule.FieldNextDue:        {Type: field.TypeTime, Column: schedule.FieldNextDue},
+			schedule.FieldNextAt:         {Type: field.TypeTime, Column: schedule.FieldNextAt},
+		},
+	}
+	graph.Nodes[29] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   service.Table,
 			Columns: service.Columns,
@@ -806,7 +862,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			service.FieldLogWithheld:    {Type: field.TypeBool, Column: service.FieldLogWithheld},
 		},
 	}
-	graph.Nodes[28] = &sqlgraph.Node{
+	graph.Nodes[30] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   setting.Table,
 			Columns: setting.Columns,
@@ -821,7 +877,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			setting.FieldValue:     {Type: field.TypeBytes, Column: setting.FieldValue},
 		},
 	}
-	graph.Nodes[29] = &sqlgraph.Node{
+	graph.Nodes[31] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   step.Table,
 			Columns: step.Columns,
@@ -851,7 +907,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			step.FieldExitResultID:   {Type: field.TypeUUID, Column: step.FieldExitResultID},
 		},
 	}
-	graph.Nodes[30] = &sqlgraph.Node{
+	graph.Nodes[32] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   team.Table,
 			Columns: team.Columns,
@@ -868,7 +924,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			team.FieldName:           {Type: field.TypeString, Column: team.FieldName},
 		},
 	}
-	graph.Nodes[31] = &sqlgraph.Node{
+	graph.Nodes[33] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   teammember.Table,
 			Columns: teammember.Columns,
@@ -886,7 +942,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			teammember.FieldMemberID:       {Type: field.TypeUUID, Column: teammember.FieldMemberID},
 		},
 	}
-	graph.Nodes[32] = &sqlgraph.Node{
+	graph.Nodes[34] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   template.Table,
 			Columns: template.Columns,
@@ -907,7 +963,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			template.FieldRevision:       {Type: field.TypeInt, Column: template.FieldRevision},
 		},
 	}
-	graph.Nodes[33] = &sqlgraph.Node{
+	graph.Nodes[35] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templaterevision.Table,
 			Columns: templaterevision.Columns,
@@ -927,7 +983,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templaterevision.FieldSource:         {Type: field.TypeString, Column: templaterevision.FieldSource},
 		},
 	}
-	graph.Nodes[34] = &sqlgraph.Node{
+	graph.Nodes[36] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templateuse.Table,
 			Columns: templateuse.Columns,
@@ -946,7 +1002,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templateuse.FieldUserName:       {Type: field.TypeString, Column: templateuse.FieldUserName},
 		},
 	}
-	graph.Nodes[35] = &sqlgraph.Node{
+	graph.Nodes[37] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   testresult.Table,
 			Columns: testresult.Columns,
@@ -980,7 +1036,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			testresult.FieldDetail:          {Type: field.TypeString, Column: testresult.FieldDetail},
 		},
 	}
-	graph.Nodes[36] = &sqlgraph.Node{
+	graph.Nodes[38] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   teststrip.Table,
 			Columns: teststrip.Columns,
@@ -1001,7 +1057,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			teststrip.FieldUnreliableAt:    {Type: field.TypeTime, Column: teststrip.FieldUnreliableAt},
 		},
 	}
-	graph.Nodes[37] = &sqlgraph.Node{
+	graph.Nodes[39] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   trustrule.Table,
 			Columns: trustrule.Columns,
@@ -1028,7 +1084,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			trustrule.FieldUsedAt:         {Type: field.TypeTime, Column: trustrule.FieldUsedAt},
 		},
 	}
-	graph.Nodes[38] = &sqlgraph.Node{
+	graph.Nodes[40] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   waiver.Table,
 			Columns: waiver.Columns,
@@ -1058,7 +1114,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			waiver.FieldRevokedAt:      {Type: field.TypeTime, Column: waiver.FieldRevokedAt},
 		},
 	}
-	graph.Nodes[39] = &sqlgraph.Node{
+	graph.Nodes[41] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflow.Table,
 			Columns: workflow.Columns,
@@ -1080,7 +1136,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			workflow.FieldRestricted:     {Type: field.TypeBool, Column: workflow.FieldRestricted},
 		},
 	}
-	graph.Nodes[40] = &sqlgraph.Node{
+	graph.Nodes[42] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflowrevision.Table,
 			Columns: workflowrevision.Columns,
@@ -1411,6 +1467,30 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"File",
 		"Attempt",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   firing.OrganizationTable,
+			Columns: []string{firing.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Firing",
+		"Organization",
+	)
+	graph.MustAddE(
+		"schedule",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   firing.ScheduleTable,
+			Columns: []string{firing.ScheduleColumn},
+			Bidi:    false,
+		},
+		"Firing",
+		"Schedule",
 	)
 	graph.MustAddE(
 		"organization",
@@ -1771,6 +1851,30 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"Run",
 		"Cluster",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   schedule.OrganizationTable,
+			Columns: []string{schedule.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Schedule",
+		"Organization",
+	)
+	graph.MustAddE(
+		"team",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   schedule.TeamTable,
+			Columns: []string{schedule.TeamColumn},
+			Bidi:    false,
+		},
+		"Schedule",
+		"Team",
 	)
 	graph.MustAddE(
 		"organization",
@@ -3861,6 +3965,134 @@ func (f *FileFilter) WhereHasAttemptWith(preds ...predicate.Attempt) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *FiringQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the FiringQuery builder.
+func (_q *FiringQuery) Filter() *FiringFilter {
+	return &FiringFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *FiringMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the FiringMutation builder.
+func (m *FiringMutation) Filter() *FiringFilter {
+	return &FiringFilter{config: m.config, predicateAdder: m}
+}
+
+// FiringFilter provides a generic filtering capability at runtime for FiringQuery.
+type FiringFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *FiringFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[12].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *FiringFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(firing.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *FiringFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(firing.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *FiringFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(firing.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *FiringFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(firing.FieldOrganizationID))
+}
+
+// WhereScheduleID applies the entql [16]byte predicate on the schedule_id field.
+func (f *FiringFilter) WhereScheduleID(p entql.ValueP) {
+	f.Where(p.Field(firing.FieldScheduleID))
+}
+
+// WhereDue applies the entql time.Time predicate on the due field.
+func (f *FiringFilter) WhereDue(p entql.TimeP) {
+	f.Where(p.Field(firing.FieldDue))
+}
+
+// WherePlanned applies the entql time.Time predicate on the planned field.
+func (f *FiringFilter) WherePlanned(p entql.TimeP) {
+	f.Where(p.Field(firing.FieldPlanned))
+}
+
+// WhereActor applies the entql string predicate on the actor field.
+func (f *FiringFilter) WhereActor(p entql.StringP) {
+	f.Where(p.Field(firing.FieldActor))
+}
+
+// WhereState applies the entql string predicate on the state field.
+func (f *FiringFilter) WhereState(p entql.StringP) {
+	f.Where(p.Field(firing.FieldState))
+}
+
+// WhereReason applies the entql string predicate on the reason field.
+func (f *FiringFilter) WhereReason(p entql.StringP) {
+	f.Where(p.Field(firing.FieldReason))
+}
+
+// WhereStarts applies the entql []byte predicate on the starts field.
+func (f *FiringFilter) WhereStarts(p entql.BytesP) {
+	f.Where(p.Field(firing.FieldStarts))
+}
+
+// WhereFiredAt applies the entql time.Time predicate on the fired_at field.
+func (f *FiringFilter) WhereFiredAt(p entql.TimeP) {
+	f.Where(p.Field(firing.FieldFiredAt))
+}
+
+// WhereLeasedUntil applies the entql time.Time predicate on the leased_until field.
+func (f *FiringFilter) WhereLeasedUntil(p entql.TimeP) {
+	f.Where(p.Field(firing.FieldLeasedUntil))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *FiringFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *FiringFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasSchedule applies a predicate to check if query has an edge schedule.
+func (f *FiringFilter) WhereHasSchedule() {
+	f.Where(entql.HasEdge("schedule"))
+}
+
+// WhereHasScheduleWith applies a predicate to check if query has an edge schedule with a given conditions (other predicates).
+func (f *FiringFilter) WhereHasScheduleWith(preds ...predicate.Schedule) {
+	f.Where(entql.HasEdgeWith("schedule", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *IdentityProviderQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -3889,7 +4121,7 @@ type IdentityProviderFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *IdentityProviderFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[12].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4023,7 +4255,7 @@ type InvitationFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *InvitationFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4146,7 +4378,7 @@ type LogChunkFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogChunkFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4289,7 +4521,7 @@ type LogStreamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogStreamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4432,7 +4664,7 @@ type MemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4560,7 +4792,7 @@ type MemberIdentityFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberIdentityFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4692,7 +4924,7 @@ type MemberSessionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberSessionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4805,7 +5037,7 @@ type OrganizationFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *OrganizationFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4900,7 +5132,7 @@ type QuarantineFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *QuarantineFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5014,7 +5246,7 @@ type ReadinessPolicyFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReadinessPolicyFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5122,7 +5354,7 @@ type ReadinessPolicyRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReadinessPolicyRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5225,7 +5457,7 @@ type ReleaseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5408,7 +5640,7 @@ type ReleaseChangeFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseChangeFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5516,7 +5748,7 @@ type ReleaseExecutionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseExecutionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[26].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5628,7 +5860,7 @@ type RunFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *RunFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[26].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[27].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5816,6 +6048,154 @@ func (f *RunFilter) WhereHasClusterWith(preds ...predicate.Cluster) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *ScheduleQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the ScheduleQuery builder.
+func (_q *ScheduleQuery) Filter() *ScheduleFilter {
+	return &ScheduleFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *ScheduleMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the ScheduleMutation builder.
+func (m *ScheduleMutation) Filter() *ScheduleFilter {
+	return &ScheduleFilter{config: m.config, predicateAdder: m}
+}
+
+// ScheduleFilter provides a generic filtering capability at runtime for ScheduleQuery.
+type ScheduleFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *ScheduleFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[28].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *ScheduleFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(schedule.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *ScheduleFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(schedule.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *ScheduleFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(schedule.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *ScheduleFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(schedule.FieldOrganizationID))
+}
+
+// WhereTeamID applies the entql [16]byte predicate on the team_id field.
+func (f *ScheduleFilter) WhereTeamID(p entql.ValueP) {
+	f.Where(p.Field(schedule.FieldTeamID))
+}
+
+// WhereName applies the entql string predicate on the name field.
+func (f *ScheduleFilter) WhereName(p entql.StringP) {
+	f.Where(p.Field(schedule.FieldName))
+}
+
+// WhereWorkflow applies the entql string predicate on the workflow field.
+func (f *ScheduleFilter) WhereWorkflow(p entql.StringP) {
+	f.Where(p.Field(schedule.FieldWorkflow))
+}
+
+// WhereLabels applies the entql json.RawMessage predicate on the labels field.
+func (f *ScheduleFilter) WhereLabels(p entql.BytesP) {
+	f.Where(p.Field(schedule.FieldLabels))
+}
+
+// WhereRevision applies the entql int predicate on the revision field.
+func (f *ScheduleFilter) WhereRevision(p entql.IntP) {
+	f.Where(p.Field(schedule.FieldRevision))
+}
+
+// WhereDigest applies the entql string predicate on the digest field.
+func (f *ScheduleFilter) WhereDigest(p entql.StringP) {
+	f.Where(p.Field(schedule.FieldDigest))
+}
+
+// WhereSource applies the entql string predicate on the source field.
+func (f *ScheduleFilter) WhereSource(p entql.StringP) {
+	f.Where(p.Field(schedule.FieldSource))
+}
+
+// WhereSpec applies the entql []byte predicate on the spec field.
+func (f *ScheduleFilter) WhereSpec(p entql.BytesP) {
+	f.Where(p.Field(schedule.FieldSpec))
+}
+
+// WhereSuspendedBy applies the entql string predicate on the suspended_by field.
+func (f *ScheduleFilter) WhereSuspendedBy(p entql.StringP) {
+	f.Where(p.Field(schedule.FieldSuspendedBy))
+}
+
+// WhereSuspendedAt applies the entql time.Time predicate on the suspended_at field.
+func (f *ScheduleFilter) WhereSuspendedAt(p entql.TimeP) {
+	f.Where(p.Field(schedule.FieldSuspendedAt))
+}
+
+// WhereRemovedAt applies the entql time.Time predicate on the removed_at field.
+func (f *ScheduleFilter) WhereRemovedAt(p entql.TimeP) {
+	f.Where(p.Field(schedule.FieldRemovedAt))
+}
+
+// WhereNextDue applies the entql time.Time predicate on the next_due field.
+func (f *ScheduleFilter) WhereNextDue(p entql.TimeP) {
+	f.Where(p.Field(schedule.FieldNextDue))
+}
+
+// WhereNextAt applies the entql time.Time predicate on the next_at field.
+func (f *ScheduleFilter) WhereNextAt(p entql.TimeP) {
+	f.Where(p.Field(schedule.FieldNextAt))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *ScheduleFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *ScheduleFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasTeam applies a predicate to check if query has an edge team.
+func (f *ScheduleFilter) WhereHasTeam() {
+	f.Where(entql.HasEdge("team"))
+}
+
+// WhereHasTeamWith applies a predicate to check if query has an edge team with a given conditions (other predicates).
+func (f *ScheduleFilter) WhereHasTeamWith(preds ...predicate.Team) {
+	f.Where(entql.HasEdgeWith("team", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *ServiceQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -5844,7 +6224,7 @@ type ServiceFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ServiceFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[27].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[29].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5977,7 +6357,7 @@ type SettingFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *SettingFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[28].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6027,7 +6407,7 @@ type StepFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *StepFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[29].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6180,7 +6560,7 @@ type TeamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[32].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6254,7 +6634,7 @@ type TeamMemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamMemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[33].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6361,7 +6741,7 @@ type TemplateFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[32].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[34].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6469,7 +6849,7 @@ type TemplateRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[33].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[35].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6572,7 +6952,7 @@ type TemplateUseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateUseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[34].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[36].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6656,7 +7036,7 @@ type TestResultFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestResultFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[35].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[37].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6857,7 +7237,7 @@ type TestStripFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestStripFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[36].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[38].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6937,7 +7317,7 @@ type TrustRuleFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TrustRuleFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[37].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[39].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7075,7 +7455,7 @@ type WaiverFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WaiverFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[38].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[40].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7228,7 +7608,7 @@ type WorkflowFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[39].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[41].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7341,7 +7721,7 @@ type WorkflowRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[40].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[42].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})

@@ -38,6 +38,8 @@ type Tx struct {
 	Execution *ExecutionClient
 	// File is the client for interacting with the File builders.
 	File *FileClient
+	// Firing is the client for interacting with the Firing builders.
+	Firing *FiringClient
 	// IdentityProvider is the client for interacting with the IdentityProvider builders.
 	IdentityProvider *IdentityProviderClient
 	// Invitation is the client for interacting with the Invitation builders.
@@ -68,6 +70,8 @@ type Tx struct {
 	ReleaseExecution *ReleaseExecutionClient
 	// Run is the client for interacting with the Run builders.
 	Run *RunClient
+	// Schedule is the client for interacting with the Schedule builders.
+	Schedule *ScheduleClient
 	// Service is the client for interacting with the Service builders.
 	Service *ServiceClient
 	// Setting is the client for interacting with the Setting builders.
@@ -239,6 +243,7 @@ func (tx *Tx) init() {
 	tx.Environment = NewEnvironmentClient(tx.config)
 	tx.Execution = NewExecutionClient(tx.config)
 	tx.File = NewFileClient(tx.config)
+	tx.Firing = NewFiringClient(tx.config)
 	tx.IdentityProvider = NewIdentityProviderClient(tx.config)
 	tx.Invitation = NewInvitationClient(tx.config)
 	tx.LogChunk = NewLogChunkClient(tx.config)
@@ -254,6 +259,7 @@ func (tx *Tx) init() {
 	tx.ReleaseChange = NewReleaseChangeClient(tx.config)
 	tx.ReleaseExecution = NewReleaseExecutionClient(tx.config)
 	tx.Run = NewRunClient(tx.config)
+	tx.Schedule = NewScheduleClient(tx.config)
 	tx.Service = NewServiceClient(tx.config)
 	tx.Setting = NewSettingClient(tx.config)
 	tx.Step = NewStepClient(tx.config)

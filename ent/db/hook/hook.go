@@ -153,6 +153,18 @@ func (f FileFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.FileMutation", m)
 }
 
+// The FiringFunc type is an adapter to allow the use of ordinary
+// function as Firing mutator.
+type FiringFunc func(context.Context, *db.FiringMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f FiringFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.FiringMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.FiringMutation", m)
+}
+
 // The IdentityProviderFunc type is an adapter to allow the use of ordinary
 // function as IdentityProvider mutator.
 type IdentityProviderFunc func(context.Context, *db.IdentityProviderMutation) (db.Value, error)
@@ -331,6 +343,18 @@ func (f RunFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.RunMutation", m)
+}
+
+// The ScheduleFunc type is an adapter to allow the use of ordinary
+// function as Schedule mutator.
+type ScheduleFunc func(context.Context, *db.ScheduleMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ScheduleFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.ScheduleMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.ScheduleMutation", m)
 }
 
 // The ServiceFunc type is an adapter to allow the use of ordinary

@@ -651,6 +651,59 @@ var (
 			},
 		},
 	}
+	// FiringsColumns holds the columns for the "firings" table.
+	FiringsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "due", Type: field.TypeTime},
+		{Name: "planned", Type: field.TypeTime},
+		{Name: "actor", Type: field.TypeString, Default: ""},
+		{Name: "state", Type: field.TypeString},
+		{Name: "reason", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "starts", Type: field.TypeBytes, Nullable: true},
+		{Name: "fired_at", Type: field.TypeTime, Nullable: true},
+		{Name: "leased_until", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "schedule_id", Type: field.TypeUUID},
+	}
+	// FiringsTable holds the schema information for the "firings" table.
+	FiringsTable = &schema.Table{
+		Name:       "firings",
+		Columns:    FiringsColumns,
+		PrimaryKey: []*schema.Column{FiringsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "firings_organizations_organization",
+				Columns:    []*schema.Column{FiringsColumns[11]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "firings_schedules_schedule",
+				Columns:    []*schema.Column{FiringsColumns[12]},
+				RefColumns: []*schema.Column{SchedulesColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "firing_organization_id_schedule_id_due",
+				Unique:  true,
+				Columns: []*schema.Column{FiringsColumns[11], FiringsColumns[12], FiringsColumns[3]},
+			},
+			{
+				Name:    "firing_state_leased_until",
+				Unique:  false,
+				Columns: []*schema.Column{FiringsColumns[6], FiringsColumns[10]},
+			},
+			{
+				Name:    "firing_created_at",
+				Unique:  false,
+				Columns: []*schema.Column{FiringsColumns[1]},
+			},
+		},
+	}
 	// IdentityProvidersColumns holds the columns for the "identity_providers" table.
 	IdentityProvidersColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -1349,6 +1402,63 @@ var (
 			},
 		},
 	}
+	// SchedulesColumns holds the columns for the "schedules" table.
+	SchedulesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "name", Type: field.TypeString},
+		{Name: "workflow", Type: field.TypeString, Default: ""},
+		{Name: "labels", Type: field.TypeJSON, Nullable: true},
+		{Name: "revision", Type: field.TypeInt, Default: 1},
+		{Name: "digest", Type: field.TypeString},
+		{Name: "source", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "spec", Type: field.TypeBytes},
+		{Name: "suspended_by", Type: field.TypeString, Default: ""},
+		{Name: "suspended_at", Type: field.TypeTime, Nullable: true},
+		{Name: "removed_at", Type: field.TypeTime, Nullable: true},
+		{Name: "next_due", Type: field.TypeTime, Nullable: true},
+		{Name: "next_at", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "team_id", Type: field.TypeUUID},
+	}
+	// SchedulesTable holds the schema information for the "schedules" table.
+	SchedulesTable = &schema.Table{
+		Name:       "schedules",
+		Columns:    SchedulesColumns,
+		PrimaryKey: []*schema.Column{SchedulesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "schedules_organizations_organization",
+				Columns:    []*schema.Column{SchedulesColumns[15]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "schedules_teams_team",
+				Columns:    []*schema.Column{SchedulesColumns[16]},
+				RefColumns: []*schema.Column{TeamsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "schedule_organization_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{SchedulesColumns[15], SchedulesColumns[3]},
+			},
+			{
+				Name:    "schedule_next_at",
+				Unique:  false,
+				Columns: []*schema.Column{SchedulesColumns[14]},
+			},
+			{
+				Name:    "schedule_organization_id_workflow",
+				Unique:  false,
+				Columns: []*schema.Column{SchedulesColumns[15], SchedulesColumns[4]},
+			},
+		},
+	}
 	// ServicesColumns holds the columns for the "services" table.
 	ServicesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -1965,6 +2075,7 @@ var (
 		EnvironmentsTable,
 		ExecutionsTable,
 		FilesTable,
+		FiringsTable,
 		IdentityProvidersTable,
 		InvitationsTable,
 		LogChunksTable,
@@ -1980,6 +2091,7 @@ var (
 		ReleaseChangesTable,
 		ReleaseExecutionsTable,
 		RunsTable,
+		SchedulesTable,
 		ServicesTable,
 		SettingsTable,
 		StepsTable,
@@ -2024,6 +2136,8 @@ func init() {
 	FilesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	FilesTable.ForeignKeys[1].RefTable = ExecutionsTable
 	FilesTable.ForeignKeys[2].RefTable = AttemptsTable
+	FiringsTable.ForeignKeys[0].RefTable = OrganizationsTable
+	FiringsTable.ForeignKeys[1].RefTable = SchedulesTable
 	IdentityProvidersTable.ForeignKeys[0].RefTable = OrganizationsTable
 	InvitationsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	InvitationsTable.ForeignKeys[1].RefTable = TeamsTable
@@ -2054,6 +2168,8 @@ func init() {
 	RunsTable.ForeignKeys[1].RefTable = ExecutionsTable
 	RunsTable.ForeignKeys[2].RefTable = EnvironmentsTable
 	RunsTable.ForeignKeys[3].RefTable = ClustersTable
+	SchedulesTable.ForeignKeys[0].RefTable = OrganizationsTable
+	SchedulesTable.ForeignKeys[1].RefTable = TeamsTable
 	ServicesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ServicesTable.ForeignKeys[1].RefTable = AttemptsTable
 	StepsTable.ForeignKeys[0].RefTable = OrganizationsTable

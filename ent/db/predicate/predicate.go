@@ -42,6 +42,9 @@ type Execution func(*sql.Selector)
 // File is the predicate function for file builders.
 type File func(*sql.Selector)
 
+// Firing is the predicate function for firing builders.
+type Firing func(*sql.Selector)
+
 // IdentityProvider is the predicate function for identityprovider builders.
 type IdentityProvider func(*sql.Selector)
 
@@ -86,6 +89,9 @@ type ReleaseExecution func(*sql.Selector)
 
 // Run is the predicate function for run builders.
 type Run func(*sql.Selector)
+
+// Schedule is the predicate function for schedule builders.
+type Schedule func(*sql.Selector)
 
 // Service is the predicate function for service builders.
 type Service func(*sql.Selector)

@@ -399,6 +399,30 @@ func (f FileMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) e
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.FileMutation", m)
 }
 
+// The FiringQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type FiringQueryRuleFunc func(context.Context, *db.FiringQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f FiringQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.FiringQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.FiringQuery", q)
+}
+
+// The FiringMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type FiringMutationRuleFunc func(context.Context, *db.FiringMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f FiringMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.FiringMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.FiringMutation", m)
+}
+
 // The IdentityProviderQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type IdentityProviderQueryRuleFunc func(context.Context, *db.IdentityProviderQuery) error
@@ -757,6 +781,30 @@ func (f RunMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) er
 		return f(ctx, m)
 	}
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.RunMutation", m)
+}
+
+// The ScheduleQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type ScheduleQueryRuleFunc func(context.Context, *db.ScheduleQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f ScheduleQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.ScheduleQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.ScheduleQuery", q)
+}
+
+// The ScheduleMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type ScheduleMutationRuleFunc func(context.Context, *db.ScheduleMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f ScheduleMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.ScheduleMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ScheduleMutation", m)
 }
 
 // The ServiceQueryRuleFunc type is an adapter to allow the use of ordinary
@@ -1154,6 +1202,8 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.FileQuery:
 		return q.Filter(), nil
+	case *db.FiringQuery:
+		return q.Filter(), nil
 	case *db.IdentityProviderQuery:
 		return q.Filter(), nil
 	case *db.InvitationQuery:
@@ -1183,6 +1233,8 @@ func queryFilter(q db.Query) (Filter, error) {
 	case *db.ReleaseExecutionQuery:
 		return q.Filter(), nil
 	case *db.RunQuery:
+		return q.Filter(), nil
+	case *db.ScheduleQuery:
 		return q.Filter(), nil
 	case *db.ServiceQuery:
 		return q.Filter(), nil
@@ -1243,6 +1295,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 		return m.Filter(), nil
 	case *db.FileMutation:
 		return m.Filter(), nil
+	case *db.FiringMutation:
+		return m.Filter(), nil
 	case *db.IdentityProviderMutation:
 		return m.Filter(), nil
 	case *db.InvitationMutation:
@@ -1272,6 +1326,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 	case *db.ReleaseExecutionMutation:
 		return m.Filter(), nil
 	case *db.RunMutation:
+		return m.Filter(), nil
+	case *db.ScheduleMutation:
 		return m.Filter(), nil
 	case *db.ServiceMutation:
 		return m.Filter(), nil

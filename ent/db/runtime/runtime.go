@@ -19,6 +19,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
+	"github.com/seatrial/seatrial/ent/db/firing"
 	"github.com/seatrial/seatrial/ent/db/identityprovider"
 	"github.com/seatrial/seatrial/ent/db/invitation"
 	"github.com/seatrial/seatrial/ent/db/logchunk"
@@ -34,6 +35,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/releasechange"
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
 	"github.com/seatrial/seatrial/ent/db/run"
+	"github.com/seatrial/seatrial/ent/db/schedule"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
@@ -618,6 +620,42 @@ func init() {
 	fileDescID := fileMixinFields0[0].Descriptor()
 	// file.DefaultID holds the default value on creation for the id field.
 	file.DefaultID = fileDescID.Default.(func() uuid.UUID)
+	firingMixin := schema.Firing{}.Mixin()
+	firing.Policy = privacy.NewPolicies(firingMixin[0], schema.Firing{})
+	firing.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := firing.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	firingMixinFields0 := firingMixin[0].Fields()
+	_ = firingMixinFields0
+	firingFields := schema.Firing{}.Fields()
+	_ = firingFields
+	// firingDescCreatedAt is the schema descriptor for created_at field.
+	firingDescCreatedAt := firingMixinFields0[1].Descriptor()
+	// firing.DefaultCreatedAt holds the default value on creation for the created_at field.
+	firing.DefaultCreatedAt = firingDescCreatedAt.Default.(func() time.Time)
+	// firingDescUpdatedAt is the schema descriptor for updated_at field.
+	firingDescUpdatedAt := firingMixinFields0[2].Descriptor()
+	// firing.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	firing.DefaultUpdatedAt = firingDescUpdatedAt.Default.(func() time.Time)
+	// firing.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	firing.UpdateDefaultUpdatedAt = firingDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// firingDescActor is the schema descriptor for actor field.
+	firingDescActor := firingFields[3].Descriptor()
+	// firing.DefaultActor holds the default value on creation for the actor field.
+	firing.DefaultActor = firingDescActor.Default.(string)
+	// firingDescReason is the schema descriptor for reason field.
+	firingDescReason := firingFields[5].Descriptor()
+	// firing.DefaultReason holds the default value on creation for the reason field.
+	firing.DefaultReason = firingDescReason.Default.(string)
+	// firingDescID is the schema descriptor for id field.
+	firingDescID := firingMixinFields0[0].Descriptor()
+	// firing.DefaultID holds the default value on creation for the id field.
+	firing.DefaultID = firingDescID.Default.(func() uuid.UUID)
 	identityproviderMixin := schema.IdentityProvider{}.Mixin()
 	identityprovider.Policy = privacy.NewPolicies(identityproviderMixin[0], schema.IdentityProvider{})
 	identityprovider.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -1268,6 +1306,54 @@ func init() {
 	runDescID := runMixinFields0[0].Descriptor()
 	// run.DefaultID holds the default value on creation for the id field.
 	run.DefaultID = runDescID.Default.(func() uuid.UUID)
+	scheduleMixin := schema.Schedule{}.Mixin()
+	schedule.Policy = privacy.NewPolicies(scheduleMixin[0], schema.Schedule{})
+	schedule.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := schedule.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	scheduleMixinFields0 := scheduleMixin[0].Fields()
+	_ = scheduleMixinFields0
+	scheduleFields := schema.Schedule{}.Fields()
+	_ = scheduleFields
+	// scheduleDescCreatedAt is the schema descriptor for created_at field.
+	scheduleDescCreatedAt := scheduleMixinFields0[1].Descriptor()
+	// schedule.DefaultCreatedAt holds the default value on creation for the created_at field.
+	schedule.DefaultCreatedAt = scheduleDescCreatedAt.Default.(func() time.Time)
+	// scheduleDescUpdatedAt is the schema descriptor for updated_at field.
+	scheduleDescUpdatedAt := scheduleMixinFields0[2].Descriptor()
+	// schedule.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	schedule.DefaultUpdatedAt = scheduleDescUpdatedAt.Default.(func() time.Time)
+	// schedule.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	schedule.UpdateDefaultUpdatedAt = scheduleDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// scheduleDescName is the schema descriptor for name field.
+	scheduleDescName := scheduleFields[1].Descriptor()
+	// schedule.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	schedule.NameValidator = scheduleDescName.Validators[0].(func(string) error)
+	// scheduleDescWorkflow is the schema descriptor for workflow field.
+	scheduleDescWorkflow := scheduleFields[2].Descriptor()
+	// schedule.DefaultWorkflow holds the default value on creation for the workflow field.
+	schedule.DefaultWorkflow = scheduleDescWorkflow.Default.(string)
+	// scheduleDescRevision is the schema descriptor for revision field.
+	scheduleDescRevision := scheduleFields[4].Descriptor()
+	// schedule.DefaultRevision holds the default value on creation for the revision field.
+	schedule.DefaultRevision = scheduleDescRevision.Default.(int)
+	// scheduleDescSource is the schema descriptor for source field.
+	scheduleDescSource := scheduleFields[6].Descriptor()
+	// schedule.DefaultSource holds the default value on creation for the source field.
+	schedule.DefaultSource = scheduleDescSource.Default.(string)
+	// scheduleDescSuspendedBy is the schema descriptor for suspended_by field.
+	scheduleDescSuspendedBy := scheduleFields[8].Descriptor()
+	// schedule.DefaultSuspendedBy holds the default value on creation for the suspended_by field.
+	schedule.DefaultSuspendedBy = scheduleDescSuspendedBy.Default.(string)
+	// scheduleDescID is the schema descriptor for id field.
+	scheduleDescID := scheduleMixinFields0[0].Descriptor()
+	// schedule.DefaultID holds the default value on creation for the id field.
+	schedule.DefaultID = scheduleDescID.Default.(func() uuid.UUID)
 	serviceMixin := schema.Service{}.Mixin()
 	service.Policy = privacy.NewPolicies(serviceMixin[0], schema.Service{})
 	service.Hooks[0] = func(next ent.Mutator) ent.Mutator {

@@ -53,6 +53,7 @@ type World struct {
 	logs        map[string]*stored
 	listeners   map[string][]chan struct{}
 	keys        map[string]execution.ID
+	times       *Times
 	cancelled   []string
 	resumed     []execution.Resume
 	enrolled    []view.Enrollment
