@@ -220,9 +220,11 @@ func (a *Auth) try(key, remote string) (giveBack func(), err error) {
 func NormalEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
 
 func viewerOf(m tenant.Member) tenant.Viewer {
-	return tenant.Viewer{
+	v := tenant.Viewer{
 		Kind: tenant.KindMember, Organization: m.Organization, Team: m.Team, Teams: teamsOf(m), Subject: m.ID, Name: m.Email, Role: m.Role,
 	}
+	v.Confined = m.Confined && !v.Allows(tenant.ScopeAdmin)
+	return v
 }
 
 func teamsOf(m tenant.Member) []uuid.UUID {
