@@ -79,7 +79,8 @@ type federated struct {
 
 func newFederated(t *testing.T) *federated {
 	t.Helper()
-	p := start(t, t.TempDir(), "--admin-password", password, "--outbound-allow", "127.0.0.0/8", "--listen", free(t)) // the provider is told the address
+	p := start(t, t.TempDir(), "--admin-password", password, "--outbound-allow", "127.0.0.0/8", "--listen", free(t), // the provider is told the address
+		"--log-level", "debug")
 	c := p.clients(p.token)
 	f := &federated{
 		program: p, access: apiv1connect.NewAccessServiceClient(c.http, p.url), people: apiv1connect.NewPeopleServiceClient(c.http, p.url),
