@@ -35,14 +35,14 @@ func newVisitor(t *testing.T, base string) *visitor {
 // get asks for a page, and post sends a form; they return where the browser ended, the status and the text.
 func (v *visitor) get(address string) (at *url.URL, code int, body string) {
 	v.Helper()
-	res, err := v.Get(address) //nolint:bodyclose,noctx // read closes it; the program ends with the test
+	res, err := v.Get(address) //nolint:bodyclose // read closes it
 	worked(v.T, err)
 	return v.read(res)
 }
 
 func (v *visitor) post(address string, form url.Values) (at *url.URL, code int, body string) {
 	v.Helper()
-	res, err := v.PostForm(address, form) //nolint:bodyclose,noctx // read closes it; the program ends with the test
+	res, err := v.PostForm(address, form) //nolint:bodyclose // read closes it
 	worked(v.T, err)
 	return v.read(res)
 }

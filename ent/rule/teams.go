@@ -18,7 +18,7 @@ import (
 
 // Shared lists the tables that all members of an organization share, also where each sees only what the own teams have. Each has the reason.
 func Shared() map[string]string {
-	return map[string]string{
+	return map[string]string{ //nolint:gosec // G101: names of tables
 		"Organization": "there is one", "Team": "who works here is no secret to who works here", "Member": "as teams", "TeamMember": "as teams",
 		"Invitation": "for administrators alone", "APIToken": "package auth shows each team its own", "MemberSession": "of the viewer alone", "Setting": "for the control plane alone",
 		"IdentityProvider": "for administrators alone", "MemberIdentity": "at sign-in alone", "TrustRule": "for administrators alone", "AuditEntry": "for administrators alone",

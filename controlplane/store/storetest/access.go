@@ -152,7 +152,7 @@ func groupsEnd(t *testing.T, f *fixture) {
 	}
 }
 
-func ruleOf(f *fixture) tenant.TrustRule {
+func ciRule() tenant.TrustRule {
 	return tenant.TrustRule{
 		Name: "ci", Issuer: "https://ci.test", Audience: "a", Conditions: []tenant.Condition{{Claim: "ref", Patterns: []string{"main"}}},
 		Scopes: []tenant.Scope{tenant.ScopeRun}, Lifetime: time.Minute, Maker: boss, Team: tenant.TeamRef{Name: "default"}, Limits: tenant.Limits{Workflows: []string{"a-*"}},
@@ -173,7 +173,7 @@ func (f *fixture) exchanged(t *testing.T, secret string) (tenant.Token, error) {
 
 func trustRule(t *testing.T, f *fixture) {
 	ctx := f.as(t)
-	if err := f.SetTrustRule(ctx, ruleOf(f)); err != nil {
+	if err := f.SetTrustRule(ctx, ciRule()); err != nil {
 		t.Fatal(err)
 	}
 	made, err := f.exchanged(t, "one")
@@ -183,7 +183,7 @@ func trustRule(t *testing.T, f *fixture) {
 	if list, err := f.TrustRules(ctx); err != nil || len(list) != 1 || !list[0].UsedAt.Equal(f.now) || list[0].Conditions[0].Patterns[0] != "main" {
 		t.Errorf("%+v, %v", list, err)
 	}
-	if err := f.SetTrustRule(ctx, ruleOf(f)); err != nil {
+	if err := f.SetTrustRule(ctx, ciRule()); err != nil {
 		t.Fatal(err)
 	}
 	if old, err := f.TokenByHash(t.Context(), hash("one")); err != nil || old.RevokedAt.IsZero() {
@@ -258,7 +258,7 @@ func teamsApart(t *testing.T, f *fixture) {
 
 func foreignDoors(t *testing.T, f *fixture) {
 	f.trusted(t, corporate())
-	if err := f.SetTrustRule(f.as(t), ruleOf(f)); err != nil {
+	if err := f.SetTrustRule(f.as(t), ciRule()); err != nil {
 		t.Fatal(err)
 	}
 	ctx := foreigner(t)
