@@ -70,6 +70,7 @@ func kinds() map[string]reflect.Type {
 		document.EnvironmentKind:     reflect.TypeFor[document.EnvironmentDocument](),
 		document.ReadinessPolicyKind: reflect.TypeFor[document.ReadinessPolicyDocument](),
 		document.WebhookKind:         reflect.TypeFor[document.WebhookDocument](),
+		document.TestExecutionKind:   reflect.TypeFor[document.TestExecutionDocument](),
 	}
 }
 
