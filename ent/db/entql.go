@@ -10,6 +10,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/audithead"
 	"github.com/seatrial/seatrial/ent/db/bootstraptoken"
 	"github.com/seatrial/seatrial/ent/db/call"
+	"github.com/seatrial/seatrial/ent/db/claim"
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
@@ -28,6 +29,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/release"
 	"github.com/seatrial/seatrial/ent/db/releasechange"
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
+	"github.com/seatrial/seatrial/ent/db/repository"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
@@ -51,7 +53,7 @@ import (
 
 // schemaGraph holds a representation of ent/schema at runtime.
 var schemaGraph = func() *sqlgraph.Schema {
-	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 38)}
+	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 40)}
 	graph.Nodes[0] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   apitoken.Table,
@@ -241,6 +243,41 @@ var schemaGraph = func() *sqlgraph.Schema {
 	}
 	graph.Nodes[7] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
+			Table:   claim.Table,
+			Columns: claim.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: claim.FieldID,
+			},
+		},
+		Type: "Claim",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			claim.FieldCreatedAt:      {Type: field.TypeTime, Column: claim.FieldCreatedAt},
+			claim.FieldUpdatedAt:      {Type: field.TypeTime, Column: claim.FieldUpdatedAt},
+			claim.FieldOrganizationID: {Type: field.TypeUUID, Column: claim.FieldOrganizationID},
+			claim.FieldKind:           {Type: field.TypeString, Column: claim.FieldKind},
+			claim.FieldName:           {Type: field.TypeString, Column: claim.FieldName},
+			claim.FieldOrigin:         {Type: field.TypeString, Column: claim.FieldOrigin},
+			claim.FieldClusterID:      {Type: field.TypeUUID, Column: claim.FieldClusterID},
+			claim.FieldNamespace:      {Type: field.TypeString, Column: claim.FieldNamespace},
+			claim.FieldRepositoryID:   {Type: field.TypeUUID, Column: claim.FieldRepositoryID},
+			claim.FieldPlace:          {Type: field.TypeString, Column: claim.FieldPlace},
+			claim.FieldPath:           {Type: field.TypeString, Column: claim.FieldPath},
+			claim.FieldLine:           {Type: field.TypeInt, Column: claim.FieldLine},
+			claim.FieldUID:            {Type: field.TypeString, Column: claim.FieldUID},
+			claim.FieldGeneration:     {Type: field.TypeInt64, Column: claim.FieldGeneration},
+			claim.FieldDigest:         {Type: field.TypeString, Column: claim.FieldDigest},
+			claim.FieldSource:         {Type: field.TypeString, Column: claim.FieldSource},
+			claim.FieldAdopt:          {Type: field.TypeBool, Column: claim.FieldAdopt},
+			claim.FieldOwns:           {Type: field.TypeBool, Column: claim.FieldOwns},
+			claim.FieldReason:         {Type: field.TypeString, Column: claim.FieldReason},
+			claim.FieldMessage:        {Type: field.TypeString, Column: claim.FieldMessage},
+			claim.FieldRevision:       {Type: field.TypeInt, Column: claim.FieldRevision},
+			claim.FieldExecutionID:    {Type: field.TypeUUID, Column: claim.FieldExecutionID},
+		},
+	}
+	graph.Nodes[8] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
 			Table:   cluster.Table,
 			Columns: cluster.Columns,
 			ID: &sqlgraph.FieldSpec{
@@ -275,9 +312,11 @@ var schemaGraph = func() *sqlgraph.Schema {
 			cluster.FieldRunnerDelivery:    {Type: field.TypeString, Column: cluster.FieldRunnerDelivery},
 			cluster.FieldNamespaces:        {Type: field.TypeJSON, Column: cluster.FieldNamespaces},
 			cluster.FieldRules:             {Type: field.TypeJSON, Column: cluster.FieldRules},
+			cluster.FieldCatalogTeamID:     {Type: field.TypeUUID, Column: cluster.FieldCatalogTeamID},
+			cluster.FieldCatalogKinds:      {Type: field.TypeString, Column: cluster.FieldCatalogKinds},
 		},
 	}
-	graph.Nodes[8] = &sqlgraph.Node{
+	graph.Nodes[9] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   concurrencygroup.Table,
 			Columns: concurrencygroup.Columns,
@@ -294,7 +333,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			concurrencygroup.FieldName:           {Type: field.TypeString, Column: concurrencygroup.FieldName},
 		},
 	}
-	graph.Nodes[9] = &sqlgraph.Node{
+	graph.Nodes[10] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   environment.Table,
 			Columns: environment.Columns,
@@ -317,9 +356,10 @@ var schemaGraph = func() *sqlgraph.Schema {
 			environment.FieldTier:           {Type: field.TypeString, Column: environment.FieldTier},
 			environment.FieldDigest:         {Type: field.TypeString, Column: environment.FieldDigest},
 			environment.FieldSource:         {Type: field.TypeString, Column: environment.FieldSource},
+			environment.FieldRemovedAt:      {Type: field.TypeTime, Column: environment.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[10] = &sqlgraph.Node{
+	graph.Nodes[11] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   execution.Table,
 			Columns: execution.Columns,
@@ -361,7 +401,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			execution.FieldTestsSkipped:   {Type: field.TypeInt, Column: execution.FieldTestsSkipped},
 		},
 	}
-	graph.Nodes[11] = &sqlgraph.Node{
+	graph.Nodes[12] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   file.Table,
 			Columns: file.Columns,
@@ -394,7 +434,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			file.FieldStoredSha256:    {Type: field.TypeString, Column: file.FieldStoredSha256},
 		},
 	}
-	graph.Nodes[12] = &sqlgraph.Node{
+	graph.Nodes[13] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   invitation.Table,
 			Columns: invitation.Columns,
@@ -418,7 +458,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			invitation.FieldWithdrawnAt:    {Type: field.TypeTime, Column: invitation.FieldWithdrawnAt},
 		},
 	}
-	graph.Nodes[13] = &sqlgraph.Node{
+	graph.Nodes[14] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logchunk.Table,
 			Columns: logchunk.Columns,
@@ -446,7 +486,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logchunk.FieldData:           {Type: field.TypeBytes, Column: logchunk.FieldData},
 		},
 	}
-	graph.Nodes[14] = &sqlgraph.Node{
+	graph.Nodes[15] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logstream.Table,
 			Columns: logstream.Columns,
@@ -474,7 +514,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logstream.FieldViaKubeAPI:     {Type: field.TypeBool, Column: logstream.FieldViaKubeAPI},
 		},
 	}
-	graph.Nodes[15] = &sqlgraph.Node{
+	graph.Nodes[16] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   member.Table,
 			Columns: member.Columns,
@@ -499,7 +539,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			member.FieldRecoveryHashes: {Type: field.TypeJSON, Column: member.FieldRecoveryHashes},
 		},
 	}
-	graph.Nodes[16] = &sqlgraph.Node{
+	graph.Nodes[17] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   membersession.Table,
 			Columns: membersession.Columns,
@@ -521,7 +561,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			membersession.FieldBrowser:        {Type: field.TypeString, Column: membersession.FieldBrowser},
 		},
 	}
-	graph.Nodes[17] = &sqlgraph.Node{
+	graph.Nodes[18] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   organization.Table,
 			Columns: organization.Columns,
@@ -542,7 +582,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			organization.FieldQuotaCalls:    {Type: field.TypeInt64, Column: organization.FieldQuotaCalls},
 		},
 	}
-	graph.Nodes[18] = &sqlgraph.Node{
+	graph.Nodes[19] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   quarantine.Table,
 			Columns: quarantine.Columns,
@@ -567,7 +607,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			quarantine.FieldEndedAt:        {Type: field.TypeTime, Column: quarantine.FieldEndedAt},
 		},
 	}
-	graph.Nodes[19] = &sqlgraph.Node{
+	graph.Nodes[20] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   readinesspolicy.Table,
 			Columns: readinesspolicy.Columns,
@@ -586,9 +626,10 @@ var schemaGraph = func() *sqlgraph.Schema {
 			readinesspolicy.FieldLabels:         {Type: field.TypeJSON, Column: readinesspolicy.FieldLabels},
 			readinesspolicy.FieldDescription:    {Type: field.TypeString, Column: readinesspolicy.FieldDescription},
 			readinesspolicy.FieldRevision:       {Type: field.TypeInt, Column: readinesspolicy.FieldRevision},
+			readinesspolicy.FieldRemovedAt:      {Type: field.TypeTime, Column: readinesspolicy.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[20] = &sqlgraph.Node{
+	graph.Nodes[21] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   readinesspolicyrevision.Table,
 			Columns: readinesspolicyrevision.Columns,
@@ -608,7 +649,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			readinesspolicyrevision.FieldSource:         {Type: field.TypeString, Column: readinesspolicyrevision.FieldSource},
 		},
 	}
-	graph.Nodes[21] = &sqlgraph.Node{
+	graph.Nodes[22] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   release.Table,
 			Columns: release.Columns,
@@ -644,7 +685,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			release.FieldCause:          {Type: field.TypeString, Column: release.FieldCause},
 		},
 	}
-	graph.Nodes[22] = &sqlgraph.Node{
+	graph.Nodes[23] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   releasechange.Table,
 			Columns: releasechange.Columns,
@@ -665,7 +706,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			releasechange.FieldCause:          {Type: field.TypeString, Column: releasechange.FieldCause},
 		},
 	}
-	graph.Nodes[23] = &sqlgraph.Node{
+	graph.Nodes[24] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   releaseexecution.Table,
 			Columns: releaseexecution.Columns,
@@ -684,7 +725,38 @@ var schemaGraph = func() *sqlgraph.Schema {
 			releaseexecution.FieldReason:         {Type: field.TypeString, Column: releaseexecution.FieldReason},
 		},
 	}
-	graph.Nodes[24] = &sqlgraph.Node{
+	graph.Nodes[25] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   repository.Table,
+			Columns: repository.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: repository.FieldID,
+			},
+		},
+		Type: "Repository",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			repository.FieldCreatedAt:      {Type: field.TypeTime, Column: repository.FieldCreatedAt},
+			repository.FieldUpdatedAt:      {Type: field.TypeTime, Column: repository.FieldUpdatedAt},
+			repository.FieldOrganizationID: {Type: field.TypeUUID, Column: repository.FieldOrganizationID},
+			repository.FieldTeamID:         {Type: field.TypeUUID, Column: repository.FieldTeamID},
+			repository.FieldName:           {Type: field.TypeString, Column: repository.FieldName},
+			repository.FieldURL:            {Type: field.TypeString, Column: repository.FieldURL},
+			repository.FieldBranch:         {Type: field.TypeString, Column: repository.FieldBranch},
+			repository.FieldPath:           {Type: field.TypeString, Column: repository.FieldPath},
+			repository.FieldKinds:          {Type: field.TypeString, Column: repository.FieldKinds},
+			repository.FieldSecret:         {Type: field.TypeBytes, Column: repository.FieldSecret},
+			repository.FieldInterval:       {Type: field.TypeInt, Column: repository.FieldInterval},
+			repository.FieldCommit:         {Type: field.TypeString, Column: repository.FieldCommit},
+			repository.FieldDocuments:      {Type: field.TypeInt, Column: repository.FieldDocuments},
+			repository.FieldFailure:        {Type: field.TypeString, Column: repository.FieldFailure},
+			repository.FieldProblems:       {Type: field.TypeJSON, Column: repository.FieldProblems},
+			repository.FieldSyncedAt:       {Type: field.TypeTime, Column: repository.FieldSyncedAt},
+			repository.FieldDueAt:          {Type: field.TypeTime, Column: repository.FieldDueAt},
+			repository.FieldLeasedUntil:    {Type: field.TypeTime, Column: repository.FieldLeasedUntil},
+		},
+	}
+	graph.Nodes[26] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   run.Table,
 			Columns: run.Columns,
@@ -721,7 +793,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			run.FieldAdmittedAt:       {Type: field.TypeTime, Column: run.FieldAdmittedAt},
 		},
 	}
-	graph.Nodes[25] = &sqlgraph.Node{
+	graph.Nodes[27] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   service.Table,
 			Columns: service.Columns,
@@ -747,7 +819,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			service.FieldLogWithheld:    {Type: field.TypeBool, Column: service.FieldLogWithheld},
 		},
 	}
-	graph.Nodes[26] = &sqlgraph.Node{
+	graph.Nodes[28] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   setting.Table,
 			Columns: setting.Columns,
@@ -762,7 +834,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			setting.FieldValue:     {Type: field.TypeBytes, Column: setting.FieldValue},
 		},
 	}
-	graph.Nodes[27] = &sqlgraph.Node{
+	graph.Nodes[29] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   step.Table,
 			Columns: step.Columns,
@@ -792,7 +864,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			step.FieldExitResultID:   {Type: field.TypeUUID, Column: step.FieldExitResultID},
 		},
 	}
-	graph.Nodes[28] = &sqlgraph.Node{
+	graph.Nodes[30] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   team.Table,
 			Columns: team.Columns,
@@ -809,7 +881,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			team.FieldName:           {Type: field.TypeString, Column: team.FieldName},
 		},
 	}
-	graph.Nodes[29] = &sqlgraph.Node{
+	graph.Nodes[31] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   teammember.Table,
 			Columns: teammember.Columns,
@@ -827,7 +899,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			teammember.FieldMemberID:       {Type: field.TypeUUID, Column: teammember.FieldMemberID},
 		},
 	}
-	graph.Nodes[30] = &sqlgraph.Node{
+	graph.Nodes[32] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   template.Table,
 			Columns: template.Columns,
@@ -846,9 +918,10 @@ var schemaGraph = func() *sqlgraph.Schema {
 			template.FieldLabels:         {Type: field.TypeJSON, Column: template.FieldLabels},
 			template.FieldDescription:    {Type: field.TypeString, Column: template.FieldDescription},
 			template.FieldRevision:       {Type: field.TypeInt, Column: template.FieldRevision},
+			template.FieldRemovedAt:      {Type: field.TypeTime, Column: template.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[31] = &sqlgraph.Node{
+	graph.Nodes[33] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templaterevision.Table,
 			Columns: templaterevision.Columns,
@@ -868,7 +941,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templaterevision.FieldSource:         {Type: field.TypeString, Column: templaterevision.FieldSource},
 		},
 	}
-	graph.Nodes[32] = &sqlgraph.Node{
+	graph.Nodes[34] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templateuse.Table,
 			Columns: templateuse.Columns,
@@ -887,7 +960,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templateuse.FieldUserName:       {Type: field.TypeString, Column: templateuse.FieldUserName},
 		},
 	}
-	graph.Nodes[33] = &sqlgraph.Node{
+	graph.Nodes[35] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   testresult.Table,
 			Columns: testresult.Columns,
@@ -921,7 +994,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			testresult.FieldDetail:          {Type: field.TypeString, Column: testresult.FieldDetail},
 		},
 	}
-	graph.Nodes[34] = &sqlgraph.Node{
+	graph.Nodes[36] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   teststrip.Table,
 			Columns: teststrip.Columns,
@@ -942,7 +1015,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			teststrip.FieldUnreliableAt:    {Type: field.TypeTime, Column: teststrip.FieldUnreliableAt},
 		},
 	}
-	graph.Nodes[35] = &sqlgraph.Node{
+	graph.Nodes[37] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   waiver.Table,
 			Columns: waiver.Columns,
@@ -972,7 +1045,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			waiver.FieldRevokedAt:      {Type: field.TypeTime, Column: waiver.FieldRevokedAt},
 		},
 	}
-	graph.Nodes[36] = &sqlgraph.Node{
+	graph.Nodes[38] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflow.Table,
 			Columns: workflow.Columns,
@@ -992,9 +1065,10 @@ var schemaGraph = func() *sqlgraph.Schema {
 			workflow.FieldDescription:    {Type: field.TypeString, Column: workflow.FieldDescription},
 			workflow.FieldRevision:       {Type: field.TypeInt, Column: workflow.FieldRevision},
 			workflow.FieldRestricted:     {Type: field.TypeBool, Column: workflow.FieldRestricted},
+			workflow.FieldRemovedAt:      {Type: field.TypeTime, Column: workflow.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[37] = &sqlgraph.Node{
+	graph.Nodes[39] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflowrevision.Table,
 			Columns: workflowrevision.Columns,
@@ -1193,6 +1267,18 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"Call",
 		"Attempt",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   claim.OrganizationTable,
+			Columns: []string{claim.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Claim",
+		"Organization",
 	)
 	graph.MustAddE(
 		"organization",
@@ -1577,6 +1663,30 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"ReleaseExecution",
 		"Execution",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   repository.OrganizationTable,
+			Columns: []string{repository.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Repository",
+		"Organization",
+	)
+	graph.MustAddE(
+		"team",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   repository.TeamTable,
+			Columns: []string{repository.TeamColumn},
+			Bidi:    false,
+		},
+		"Repository",
+		"Team",
 	)
 	graph.MustAddE(
 		"organization",
@@ -2882,6 +2992,170 @@ func (f *CallFilter) WhereHasAttemptWith(preds ...predicate.Attempt) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *ClaimQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the ClaimQuery builder.
+func (_q *ClaimQuery) Filter() *ClaimFilter {
+	return &ClaimFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *ClaimMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the ClaimMutation builder.
+func (m *ClaimMutation) Filter() *ClaimFilter {
+	return &ClaimFilter{config: m.config, predicateAdder: m}
+}
+
+// ClaimFilter provides a generic filtering capability at runtime for ClaimQuery.
+type ClaimFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *ClaimFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[7].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *ClaimFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(claim.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *ClaimFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(claim.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *ClaimFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(claim.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *ClaimFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(claim.FieldOrganizationID))
+}
+
+// WhereKind applies the entql string predicate on the kind field.
+func (f *ClaimFilter) WhereKind(p entql.StringP) {
+	f.Where(p.Field(claim.FieldKind))
+}
+
+// WhereName applies the entql string predicate on the name field.
+func (f *ClaimFilter) WhereName(p entql.StringP) {
+	f.Where(p.Field(claim.FieldName))
+}
+
+// WhereOrigin applies the entql string predicate on the origin field.
+func (f *ClaimFilter) WhereOrigin(p entql.StringP) {
+	f.Where(p.Field(claim.FieldOrigin))
+}
+
+// WhereClusterID applies the entql [16]byte predicate on the cluster_id field.
+func (f *ClaimFilter) WhereClusterID(p entql.ValueP) {
+	f.Where(p.Field(claim.FieldClusterID))
+}
+
+// WhereNamespace applies the entql string predicate on the namespace field.
+func (f *ClaimFilter) WhereNamespace(p entql.StringP) {
+	f.Where(p.Field(claim.FieldNamespace))
+}
+
+// WhereRepositoryID applies the entql [16]byte predicate on the repository_id field.
+func (f *ClaimFilter) WhereRepositoryID(p entql.ValueP) {
+	f.Where(p.Field(claim.FieldRepositoryID))
+}
+
+// WherePlace applies the entql string predicate on the place field.
+func (f *ClaimFilter) WherePlace(p entql.StringP) {
+	f.Where(p.Field(claim.FieldPlace))
+}
+
+// WherePath applies the entql string predicate on the path field.
+func (f *ClaimFilter) WherePath(p entql.StringP) {
+	f.Where(p.Field(claim.FieldPath))
+}
+
+// WhereLine applies the entql int predicate on the line field.
+func (f *ClaimFilter) WhereLine(p entql.IntP) {
+	f.Where(p.Field(claim.FieldLine))
+}
+
+// WhereUID applies the entql string predicate on the uid field.
+func (f *ClaimFilter) WhereUID(p entql.StringP) {
+	f.Where(p.Field(claim.FieldUID))
+}
+
+// WhereGeneration applies the entql int64 predicate on the generation field.
+func (f *ClaimFilter) WhereGeneration(p entql.Int64P) {
+	f.Where(p.Field(claim.FieldGeneration))
+}
+
+// WhereDigest applies the entql string predicate on the digest field.
+func (f *ClaimFilter) WhereDigest(p entql.StringP) {
+	f.Where(p.Field(claim.FieldDigest))
+}
+
+// WhereSource applies the entql string predicate on the source field.
+func (f *ClaimFilter) WhereSource(p entql.StringP) {
+	f.Where(p.Field(claim.FieldSource))
+}
+
+// WhereAdopt applies the entql bool predicate on the adopt field.
+func (f *ClaimFilter) WhereAdopt(p entql.BoolP) {
+	f.Where(p.Field(claim.FieldAdopt))
+}
+
+// WhereOwns applies the entql bool predicate on the owns field.
+func (f *ClaimFilter) WhereOwns(p entql.BoolP) {
+	f.Where(p.Field(claim.FieldOwns))
+}
+
+// WhereReason applies the entql string predicate on the reason field.
+func (f *ClaimFilter) WhereReason(p entql.StringP) {
+	f.Where(p.Field(claim.FieldReason))
+}
+
+// WhereMessage applies the entql string predicate on the message field.
+func (f *ClaimFilter) WhereMessage(p entql.StringP) {
+	f.Where(p.Field(claim.FieldMessage))
+}
+
+// WhereRevision applies the entql int predicate on the revision field.
+func (f *ClaimFilter) WhereRevision(p entql.IntP) {
+	f.Where(p.Field(claim.FieldRevision))
+}
+
+// WhereExecutionID applies the entql [16]byte predicate on the execution_id field.
+func (f *ClaimFilter) WhereExecutionID(p entql.ValueP) {
+	f.Where(p.Field(claim.FieldExecutionID))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *ClaimFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *ClaimFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *ClusterQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -2910,7 +3184,7 @@ type ClusterFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ClusterFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[7].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[8].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3046,6 +3320,16 @@ func (f *ClusterFilter) WhereRules(p entql.BytesP) {
 	f.Where(p.Field(cluster.FieldRules))
 }
 
+// WhereCatalogTeamID applies the entql [16]byte predicate on the catalog_team_id field.
+func (f *ClusterFilter) WhereCatalogTeamID(p entql.ValueP) {
+	f.Where(p.Field(cluster.FieldCatalogTeamID))
+}
+
+// WhereCatalogKinds applies the entql string predicate on the catalog_kinds field.
+func (f *ClusterFilter) WhereCatalogKinds(p entql.StringP) {
+	f.Where(p.Field(cluster.FieldCatalogKinds))
+}
+
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
 func (f *ClusterFilter) WhereHasOrganization() {
 	f.Where(entql.HasEdge("organization"))
@@ -3089,7 +3373,7 @@ type ConcurrencyGroupFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ConcurrencyGroupFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[8].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[9].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3163,7 +3447,7 @@ type EnvironmentFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *EnvironmentFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[9].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[10].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3232,6 +3516,11 @@ func (f *EnvironmentFilter) WhereDigest(p entql.StringP) {
 // WhereSource applies the entql string predicate on the source field.
 func (f *EnvironmentFilter) WhereSource(p entql.StringP) {
 	f.Where(p.Field(environment.FieldSource))
+}
+
+// WhereRemovedAt applies the entql time.Time predicate on the removed_at field.
+func (f *EnvironmentFilter) WhereRemovedAt(p entql.TimeP) {
+	f.Where(p.Field(environment.FieldRemovedAt))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
@@ -3305,7 +3594,7 @@ type ExecutionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ExecutionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[10].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[11].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3518,7 +3807,7 @@ type FileFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *FileFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[11].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[12].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3700,7 +3989,7 @@ type InvitationFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *InvitationFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[12].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3823,7 +4112,7 @@ type LogChunkFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogChunkFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3966,7 +4255,7 @@ type LogStreamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogStreamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4109,7 +4398,7 @@ type MemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4237,7 +4526,7 @@ type MemberSessionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberSessionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4350,7 +4639,7 @@ type OrganizationFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *OrganizationFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4430,7 +4719,7 @@ type QuarantineFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *QuarantineFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4544,7 +4833,7 @@ type ReadinessPolicyFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReadinessPolicyFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4593,6 +4882,11 @@ func (f *ReadinessPolicyFilter) WhereDescription(p entql.StringP) {
 // WhereRevision applies the entql int predicate on the revision field.
 func (f *ReadinessPolicyFilter) WhereRevision(p entql.IntP) {
 	f.Where(p.Field(readinesspolicy.FieldRevision))
+}
+
+// WhereRemovedAt applies the entql time.Time predicate on the removed_at field.
+func (f *ReadinessPolicyFilter) WhereRemovedAt(p entql.TimeP) {
+	f.Where(p.Field(readinesspolicy.FieldRemovedAt))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
@@ -4652,7 +4946,7 @@ type ReadinessPolicyRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReadinessPolicyRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4755,7 +5049,7 @@ type ReleaseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4938,7 +5232,7 @@ type ReleaseChangeFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseChangeFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5046,7 +5340,7 @@ type ReleaseExecutionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseExecutionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5130,6 +5424,164 @@ func (f *ReleaseExecutionFilter) WhereHasExecutionWith(preds ...predicate.Execut
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *RepositoryQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the RepositoryQuery builder.
+func (_q *RepositoryQuery) Filter() *RepositoryFilter {
+	return &RepositoryFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *RepositoryMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the RepositoryMutation builder.
+func (m *RepositoryMutation) Filter() *RepositoryFilter {
+	return &RepositoryFilter{config: m.config, predicateAdder: m}
+}
+
+// RepositoryFilter provides a generic filtering capability at runtime for RepositoryQuery.
+type RepositoryFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *RepositoryFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *RepositoryFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(repository.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *RepositoryFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(repository.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *RepositoryFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(repository.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *RepositoryFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(repository.FieldOrganizationID))
+}
+
+// WhereTeamID applies the entql [16]byte predicate on the team_id field.
+func (f *RepositoryFilter) WhereTeamID(p entql.ValueP) {
+	f.Where(p.Field(repository.FieldTeamID))
+}
+
+// WhereName applies the entql string predicate on the name field.
+func (f *RepositoryFilter) WhereName(p entql.StringP) {
+	f.Where(p.Field(repository.FieldName))
+}
+
+// WhereURL applies the entql string predicate on the url field.
+func (f *RepositoryFilter) WhereURL(p entql.StringP) {
+	f.Where(p.Field(repository.FieldURL))
+}
+
+// WhereBranch applies the entql string predicate on the branch field.
+func (f *RepositoryFilter) WhereBranch(p entql.StringP) {
+	f.Where(p.Field(repository.FieldBranch))
+}
+
+// WherePath applies the entql string predicate on the path field.
+func (f *RepositoryFilter) WherePath(p entql.StringP) {
+	f.Where(p.Field(repository.FieldPath))
+}
+
+// WhereKinds applies the entql string predicate on the kinds field.
+func (f *RepositoryFilter) WhereKinds(p entql.StringP) {
+	f.Where(p.Field(repository.FieldKinds))
+}
+
+// WhereSecret applies the entql []byte predicate on the secret field.
+func (f *RepositoryFilter) WhereSecret(p entql.BytesP) {
+	f.Where(p.Field(repository.FieldSecret))
+}
+
+// WhereInterval applies the entql int predicate on the interval field.
+func (f *RepositoryFilter) WhereInterval(p entql.IntP) {
+	f.Where(p.Field(repository.FieldInterval))
+}
+
+// WhereCommit applies the entql string predicate on the commit field.
+func (f *RepositoryFilter) WhereCommit(p entql.StringP) {
+	f.Where(p.Field(repository.FieldCommit))
+}
+
+// WhereDocuments applies the entql int predicate on the documents field.
+func (f *RepositoryFilter) WhereDocuments(p entql.IntP) {
+	f.Where(p.Field(repository.FieldDocuments))
+}
+
+// WhereFailure applies the entql string predicate on the failure field.
+func (f *RepositoryFilter) WhereFailure(p entql.StringP) {
+	f.Where(p.Field(repository.FieldFailure))
+}
+
+// WhereProblems applies the entql json.RawMessage predicate on the problems field.
+func (f *RepositoryFilter) WhereProblems(p entql.BytesP) {
+	f.Where(p.Field(repository.FieldProblems))
+}
+
+// WhereSyncedAt applies the entql time.Time predicate on the synced_at field.
+func (f *RepositoryFilter) WhereSyncedAt(p entql.TimeP) {
+	f.Where(p.Field(repository.FieldSyncedAt))
+}
+
+// WhereDueAt applies the entql time.Time predicate on the due_at field.
+func (f *RepositoryFilter) WhereDueAt(p entql.TimeP) {
+	f.Where(p.Field(repository.FieldDueAt))
+}
+
+// WhereLeasedUntil applies the entql time.Time predicate on the leased_until field.
+func (f *RepositoryFilter) WhereLeasedUntil(p entql.TimeP) {
+	f.Where(p.Field(repository.FieldLeasedUntil))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *RepositoryFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *RepositoryFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasTeam applies a predicate to check if query has an edge team.
+func (f *RepositoryFilter) WhereHasTeam() {
+	f.Where(entql.HasEdge("team"))
+}
+
+// WhereHasTeamWith applies a predicate to check if query has an edge team with a given conditions (other predicates).
+func (f *RepositoryFilter) WhereHasTeamWith(preds ...predicate.Team) {
+	f.Where(entql.HasEdgeWith("team", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *RunQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -5158,7 +5610,7 @@ type RunFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *RunFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[26].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5374,7 +5826,7 @@ type ServiceFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ServiceFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[27].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5507,7 +5959,7 @@ type SettingFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *SettingFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[26].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[28].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5557,7 +6009,7 @@ type StepFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *StepFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[27].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[29].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5710,7 +6162,7 @@ type TeamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[28].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5784,7 +6236,7 @@ type TeamMemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamMemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[29].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5891,7 +6343,7 @@ type TemplateFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[32].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5940,6 +6392,11 @@ func (f *TemplateFilter) WhereDescription(p entql.StringP) {
 // WhereRevision applies the entql int predicate on the revision field.
 func (f *TemplateFilter) WhereRevision(p entql.IntP) {
 	f.Where(p.Field(template.FieldRevision))
+}
+
+// WhereRemovedAt applies the entql time.Time predicate on the removed_at field.
+func (f *TemplateFilter) WhereRemovedAt(p entql.TimeP) {
+	f.Where(p.Field(template.FieldRemovedAt))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
@@ -5999,7 +6456,7 @@ type TemplateRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[33].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6102,7 +6559,7 @@ type TemplateUseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateUseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[32].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[34].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6186,7 +6643,7 @@ type TestResultFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestResultFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[33].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[35].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6387,7 +6844,7 @@ type TestStripFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestStripFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[34].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[36].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6467,7 +6924,7 @@ type WaiverFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WaiverFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[35].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[37].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6620,7 +7077,7 @@ type WorkflowFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[36].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[38].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6674,6 +7131,11 @@ func (f *WorkflowFilter) WhereRevision(p entql.IntP) {
 // WhereRestricted applies the entql bool predicate on the restricted field.
 func (f *WorkflowFilter) WhereRestricted(p entql.BoolP) {
 	f.Where(p.Field(workflow.FieldRestricted))
+}
+
+// WhereRemovedAt applies the entql time.Time predicate on the removed_at field.
+func (f *WorkflowFilter) WhereRemovedAt(p entql.TimeP) {
+	f.Where(p.Field(workflow.FieldRemovedAt))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
@@ -6733,7 +7195,7 @@ type WorkflowRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[37].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[39].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
