@@ -5,10 +5,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seatrial/seatrial/controlplane/catalog"
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/dispatch"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/insight"
+	"github.com/seatrial/seatrial/controlplane/mirror"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/release/sign"
 	"github.com/seatrial/seatrial/controlplane/testcase/board"
@@ -17,12 +19,19 @@ import (
 // sweepEvery is the pause between two sweeps: how late something is at most when a hint was lost or a replica died.
 const sweepEvery = 5 * time.Second
 
-// sweep starts the one thing of a replica that asks the store without having been told that something happened. What may take long is
-// carried out beside it: the executions that steps ask for are started, and releases decided, one after the other.
-func (p *parts) sweep(ctx context.Context) error {
+// executions builds what starts executions, and what keeps the catalog with clusters and repositories.
+func (p *parts) executions(context.Context) error {
 	p.run = dispatch.New(dispatch.Config{
 		Store: p.store, Bus: p.bus, Log: p.log, Topics: dispatch.Topics{Agent: cluster.Topic, Execution: execution.Topic},
 	})
+	p.catalog = catalog.New(p.store)
+	p.mirror = mirror.New(p.store, p.catalog, p.run, p.store, p.Config.PublicURL, p.log)
+	return nil
+}
+
+// sweep starts the one thing of a replica that asks the store without having been told that something happened. What may take long is
+// carried out beside it: the executions that steps ask for are started, and releases decided, one after the other.
+func (p *parts) sweep(ctx context.Context) error {
 	p.releases = assess.NewService(assess.Config{Store: p.store, Bus: p.bus, Log: p.log})
 	p.bundles = sign.NewService(sign.Config{
 		Store: p.store, Releases: p.releases, Log: p.log, PublicURL: p.Config.PublicURL, Version: p.Version,

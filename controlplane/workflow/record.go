@@ -21,6 +21,8 @@ type Record struct {
 	Digest      string // hex SHA-256 of the canonical document
 	Source      string // the document as applied; empty in lists
 	UpdatedAt   time.Time
+	RemovedAt   time.Time // when it was taken out of the catalog; zero while it is in it
+	Origin      string    // where it is kept, for people; empty when it is applied by hand, and in what does not ask for it
 	// Uses are the templates that the document uses itself; empty in lists.
 	Uses []string
 	// Checked are the templates that the document was checked with, directly used or not; only for applying it. When one of them is
