@@ -24,6 +24,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/origin"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
+	"github.com/seatrial/seatrial/controlplane/workflow/parse"
 	"github.com/seatrial/seatrial/controlplane/workflow/resource"
 )
 
@@ -225,12 +226,28 @@ func (m *Mirror) change(ctx context.Context, r rights, c *origin.Claim, along []
 		}
 	}
 	ctx = origin.With(ctx, origin.Applying{Claim: c.ID, Adopt: c.Adopt})
-	applied, err := m.apply.Apply(ctx, catalog.Request{File: c.Path, Source: c.Source, Along: along})
+	applied, err := m.apply.Apply(ctx, catalog.Request{File: c.Path, Source: readable(c), Along: along})
 	if err != nil {
 		return false, err //nolint:wrapcheck // a fault that speaks for itself
 	}
 	c.Revision = applied.Record.Revision
 	return applied.Outcome != catalog.Unchanged, nil
+}
+
+// readable returns the document as people write it: an API server keeps neither the order of fields nor lines.
+func readable(c *origin.Claim) string {
+	if c.Origin.Cluster == uuid.Nil {
+		return c.Source
+	}
+	read := parse.Read([]byte(c.Source))
+	if len(read.Faults) > 0 {
+		return c.Source
+	}
+	out, err := document.YAML(read.Value)
+	if err != nil {
+		return c.Source
+	}
+	return string(out)
 }
 
 // said is a sentence about an error for whoever reads the object, with every fault of the document and its place.

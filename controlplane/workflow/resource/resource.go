@@ -110,7 +110,6 @@ func status(k Kind) map[string]any {
 		},
 		"owner":    text("Where the document of that name in the catalog comes from, when it is not from this object."),
 		"revision": whole("Number of the current revision in the catalog."),
-		"digest":   text("Hex SHA-256 of the document in the catalog."),
 	}
 	for name, field := range k.status {
 		properties[name] = field
