@@ -129,7 +129,7 @@ func (v *view) answered(ctx context.Context, err error) {
 	case err == nil:
 		log.InfoContext(ctx, "documents are read")
 	case apierrors.IsNotFound(err):
-		log.WarnContext(ctx, "the cluster does not know this kind: set catalog.definitions of the agent's chart in one release, and upgrade it", "error", err)
+		log.WarnContext(ctx, "the cluster does not know this kind: set catalog.definitions of the agent's chart to always, and upgrade its release", "error", err)
 	case apierrors.IsForbidden(err):
 		log.WarnContext(ctx, "the agent may not read documents: add the namespace to catalog.namespaces of its chart and upgrade the release", "error", err)
 	default:

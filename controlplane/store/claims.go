@@ -282,3 +282,17 @@ func changedSince(of uuid.UUID, since time.Time) []predicate.Claim {
 	}
 	return out
 }
+
+// AllClaims returns those of an organization without their sources, by kind and name, the owner of a name first; at most limit.
+func (s *Store) AllClaims(ctx context.Context, limit int) ([]origin.Claim, error) {
+	rows, err := s.db.Read().Claim.Query().Order(claim.ByKind(), claim.ByName(), db.Desc(claim.FieldOwns), claim.ByCreatedAt()).Limit(limit).
+		Select(slices.DeleteFunc(slices.Clone(claim.Columns), func(c string) bool { return c == claim.FieldSource })...).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	out := make([]origin.Claim, len(rows))
+	for i, row := range rows {
+		out[i] = claimRecord(row)
+	}
+	return out, nil
+}

@@ -39,3 +39,12 @@ type Ref struct {
 
 // Ref returns what names the current revision.
 func (r Record) Ref() Ref { return Ref{r.Kind, r.Name, r.Revision} }
+
+// Revision is one immutable version of a document.
+type Revision struct {
+	Number    int    // from 1
+	Digest    string // hex SHA-256 of the canonical document
+	CreatedAt time.Time
+	Source    string // as it was applied; empty in lists
+	Current   bool   // it is the one that is run
+}

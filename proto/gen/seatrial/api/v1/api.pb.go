@@ -377,7 +377,11 @@ type Workflow struct {
 	// Names of the templates that the document uses itself; only in GetWorkflow.
 	Templates []string `protobuf:"bytes,11,rep,name=templates,proto3" json:"templates,omitempty"`
 	// Only its team may run it.
-	Restricted    bool `protobuf:"varint,12,opt,name=restricted,proto3" json:"restricted,omitempty"`
+	Restricted bool `protobuf:"varint,12,opt,name=restricted,proto3" json:"restricted,omitempty"`
+	// Where it is kept, such as "repository shop-tests"; empty when it is applied by hand.
+	Origin string `protobuf:"bytes,13,opt,name=origin,proto3" json:"origin,omitempty"`
+	// When it was taken out of the catalog; absent while it is in it.
+	RemovedAt     *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=removed_at,json=removedAt,proto3" json:"removed_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -496,6 +500,20 @@ func (x *Workflow) GetRestricted() bool {
 	return false
 }
 
+func (x *Workflow) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *Workflow) GetRemovedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RemovedAt
+	}
+	return nil
+}
+
 // Template is what workflows build upon with spec.use.
 type Template struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
@@ -514,7 +532,9 @@ type Template struct {
 	// Names of the workflows that use it, directly or through other templates; only in GetTemplate.
 	Workflows []string `protobuf:"bytes,11,rep,name=workflows,proto3" json:"workflows,omitempty"`
 	// Names of the templates that use it; only in GetTemplate.
-	Templates     []string `protobuf:"bytes,12,rep,name=templates,proto3" json:"templates,omitempty"`
+	Templates []string `protobuf:"bytes,12,rep,name=templates,proto3" json:"templates,omitempty"`
+	// Where it is kept, such as "repository shop-tests"; empty when it is applied by hand.
+	Origin        string `protobuf:"bytes,13,opt,name=origin,proto3" json:"origin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -631,6 +651,13 @@ func (x *Template) GetTemplates() []string {
 		return x.Templates
 	}
 	return nil
+}
+
+func (x *Template) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
 }
 
 type Param struct {
@@ -5695,7 +5722,7 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x12\n" +
 	"\x04line\x18\x02 \x01(\x05R\x04line\x12\x16\n" +
 	"\x06column\x18\x03 \x01(\x05R\x06column\x12\x18\n" +
-	"\amessage\x18\x04 \x01(\tR\amessage\"\xd3\x03\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\"\xa6\x04\n" +
 	"\bWorkflow\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -5712,10 +5739,13 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\ttemplates\x18\v \x03(\tR\ttemplates\x12\x1e\n" +
 	"\n" +
 	"restricted\x18\f \x01(\bR\n" +
-	"restricted\x1a9\n" +
+	"restricted\x12\x16\n" +
+	"\x06origin\x18\r \x01(\tR\x06origin\x129\n" +
+	"\n" +
+	"removed_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\tremovedAt\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd1\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe9\x03\n" +
 	"\bTemplate\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -5730,7 +5760,8 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x06params\x18\n" +
 	" \x03(\v2\x16.seatrial.api.v1.ParamR\x06params\x12\x1c\n" +
 	"\tworkflows\x18\v \x03(\tR\tworkflows\x12\x1c\n" +
-	"\ttemplates\x18\f \x03(\tR\ttemplates\x1a9\n" +
+	"\ttemplates\x18\f \x03(\tR\ttemplates\x12\x16\n" +
+	"\x06origin\x18\r \x01(\tR\x06origin\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9b\x01\n" +
@@ -6344,142 +6375,143 @@ var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	78,  // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
 	84,  // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
 	7,   // 3: seatrial.api.v1.Workflow.params:type_name -> seatrial.api.v1.Param
-	79,  // 4: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
-	84,  // 5: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
-	7,   // 6: seatrial.api.v1.Template.params:type_name -> seatrial.api.v1.Param
-	5,   // 7: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
-	0,   // 8: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
-	6,   // 9: seatrial.api.v1.ApplyWorkflowResponse.template:type_name -> seatrial.api.v1.Template
-	10,  // 10: seatrial.api.v1.ApplyWorkflowResponse.policy:type_name -> seatrial.api.v1.ReadinessPolicy
-	56,  // 11: seatrial.api.v1.ApplyWorkflowResponse.environment:type_name -> seatrial.api.v1.Environment
-	84,  // 12: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
-	5,   // 13: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
-	5,   // 14: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
-	6,   // 15: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
-	6,   // 16: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
-	1,   // 17: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
-	80,  // 18: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
-	84,  // 19: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
-	84,  // 20: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
-	84,  // 21: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
-	23,  // 22: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
-	22,  // 23: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
-	21,  // 24: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
-	20,  // 25: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
-	1,   // 26: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
-	24,  // 27: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
-	81,  // 28: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
-	1,   // 29: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
-	84,  // 30: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	84,  // 31: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
-	26,  // 32: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
-	25,  // 33: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
-	2,   // 34: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
-	84,  // 35: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
-	84,  // 36: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
-	29,  // 37: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
-	1,   // 38: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
-	84,  // 39: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	84,  // 40: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
-	29,  // 41: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
-	28,  // 42: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
-	27,  // 43: seatrial.api.v1.Step.usage:type_name -> seatrial.api.v1.Usage
-	85,  // 44: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
-	85,  // 45: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
-	1,   // 46: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
-	82,  // 47: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	31,  // 48: seatrial.api.v1.RunWorkflowRequest.release:type_name -> seatrial.api.v1.ReleaseName
-	19,  // 49: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
-	19,  // 50: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	1,   // 51: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
-	19,  // 52: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
-	19,  // 53: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	19,  // 54: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	19,  // 55: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	85,  // 56: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
-	46,  // 57: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
-	49,  // 58: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
-	53,  // 59: seatrial.api.v1.ListMetricsResponse.steps:type_name -> seatrial.api.v1.StepMetrics
-	27,  // 60: seatrial.api.v1.StepMetrics.usage:type_name -> seatrial.api.v1.Usage
-	54,  // 61: seatrial.api.v1.StepMetrics.samples:type_name -> seatrial.api.v1.Sample
-	85,  // 62: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
-	85,  // 63: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
-	84,  // 64: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
-	84,  // 65: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
-	84,  // 66: seatrial.api.v1.Cluster.revoked_at:type_name -> google.protobuf.Timestamp
-	84,  // 67: seatrial.api.v1.Cluster.key_since:type_name -> google.protobuf.Timestamp
-	83,  // 68: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
-	84,  // 69: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
-	55,  // 70: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	56,  // 71: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
-	84,  // 72: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
-	55,  // 73: seatrial.api.v1.RevokeClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 74: seatrial.api.v1.RotateClusterKeyResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 75: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
-	56,  // 76: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
-	84,  // 77: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	85,  // 78: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
-	84,  // 79: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	84,  // 80: seatrial.api.v1.Token.created_at:type_name -> google.protobuf.Timestamp
-	84,  // 81: seatrial.api.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
-	84,  // 82: seatrial.api.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
-	71,  // 83: seatrial.api.v1.ListTokensResponse.tokens:type_name -> seatrial.api.v1.Token
-	84,  // 84: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
-	8,   // 85: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
-	11,  // 86: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
-	13,  // 87: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
-	15,  // 88: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
-	17,  // 89: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
-	30,  // 90: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
-	33,  // 91: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
-	35,  // 92: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
-	37,  // 93: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
-	39,  // 94: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
-	41,  // 95: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
-	43,  // 96: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
-	45,  // 97: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
-	48,  // 98: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
-	51,  // 99: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
-	57,  // 100: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
-	59,  // 101: seatrial.api.v1.ClusterService.RevokeCluster:input_type -> seatrial.api.v1.RevokeClusterRequest
-	61,  // 102: seatrial.api.v1.ClusterService.RotateClusterKey:input_type -> seatrial.api.v1.RotateClusterKeyRequest
-	63,  // 103: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
-	65,  // 104: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
-	67,  // 105: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
-	69,  // 106: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
-	72,  // 107: seatrial.api.v1.IdentityService.ListTokens:input_type -> seatrial.api.v1.ListTokensRequest
-	74,  // 108: seatrial.api.v1.IdentityService.RevokeToken:input_type -> seatrial.api.v1.RevokeTokenRequest
-	76,  // 109: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
-	9,   // 110: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
-	12,  // 111: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
-	14,  // 112: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
-	16,  // 113: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
-	18,  // 114: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
-	32,  // 115: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
-	34,  // 116: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
-	36,  // 117: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
-	38,  // 118: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
-	40,  // 119: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
-	42,  // 120: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
-	44,  // 121: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
-	47,  // 122: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
-	50,  // 123: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
-	52,  // 124: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
-	58,  // 125: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
-	60,  // 126: seatrial.api.v1.ClusterService.RevokeCluster:output_type -> seatrial.api.v1.RevokeClusterResponse
-	62,  // 127: seatrial.api.v1.ClusterService.RotateClusterKey:output_type -> seatrial.api.v1.RotateClusterKeyResponse
-	64,  // 128: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
-	66,  // 129: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
-	68,  // 130: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
-	70,  // 131: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
-	73,  // 132: seatrial.api.v1.IdentityService.ListTokens:output_type -> seatrial.api.v1.ListTokensResponse
-	75,  // 133: seatrial.api.v1.IdentityService.RevokeToken:output_type -> seatrial.api.v1.RevokeTokenResponse
-	77,  // 134: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
-	110, // [110:135] is the sub-list for method output_type
-	85,  // [85:110] is the sub-list for method input_type
-	85,  // [85:85] is the sub-list for extension type_name
-	85,  // [85:85] is the sub-list for extension extendee
-	0,   // [0:85] is the sub-list for field type_name
+	84,  // 4: seatrial.api.v1.Workflow.removed_at:type_name -> google.protobuf.Timestamp
+	79,  // 5: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
+	84,  // 6: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
+	7,   // 7: seatrial.api.v1.Template.params:type_name -> seatrial.api.v1.Param
+	5,   // 8: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
+	0,   // 9: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
+	6,   // 10: seatrial.api.v1.ApplyWorkflowResponse.template:type_name -> seatrial.api.v1.Template
+	10,  // 11: seatrial.api.v1.ApplyWorkflowResponse.policy:type_name -> seatrial.api.v1.ReadinessPolicy
+	56,  // 12: seatrial.api.v1.ApplyWorkflowResponse.environment:type_name -> seatrial.api.v1.Environment
+	84,  // 13: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
+	5,   // 14: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
+	5,   // 15: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
+	6,   // 16: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
+	6,   // 17: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
+	1,   // 18: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
+	80,  // 19: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
+	84,  // 20: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
+	84,  // 21: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
+	84,  // 22: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
+	23,  // 23: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
+	22,  // 24: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
+	21,  // 25: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
+	20,  // 26: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
+	1,   // 27: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
+	24,  // 28: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
+	81,  // 29: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
+	1,   // 30: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
+	84,  // 31: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	84,  // 32: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
+	26,  // 33: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
+	25,  // 34: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
+	2,   // 35: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
+	84,  // 36: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
+	84,  // 37: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
+	29,  // 38: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
+	1,   // 39: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
+	84,  // 40: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	84,  // 41: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	29,  // 42: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
+	28,  // 43: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
+	27,  // 44: seatrial.api.v1.Step.usage:type_name -> seatrial.api.v1.Usage
+	85,  // 45: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
+	85,  // 46: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
+	1,   // 47: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
+	82,  // 48: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	31,  // 49: seatrial.api.v1.RunWorkflowRequest.release:type_name -> seatrial.api.v1.ReleaseName
+	19,  // 50: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
+	19,  // 51: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	1,   // 52: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
+	19,  // 53: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
+	19,  // 54: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	19,  // 55: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	19,  // 56: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	85,  // 57: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
+	46,  // 58: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
+	49,  // 59: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
+	53,  // 60: seatrial.api.v1.ListMetricsResponse.steps:type_name -> seatrial.api.v1.StepMetrics
+	27,  // 61: seatrial.api.v1.StepMetrics.usage:type_name -> seatrial.api.v1.Usage
+	54,  // 62: seatrial.api.v1.StepMetrics.samples:type_name -> seatrial.api.v1.Sample
+	85,  // 63: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
+	85,  // 64: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
+	84,  // 65: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
+	84,  // 66: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
+	84,  // 67: seatrial.api.v1.Cluster.revoked_at:type_name -> google.protobuf.Timestamp
+	84,  // 68: seatrial.api.v1.Cluster.key_since:type_name -> google.protobuf.Timestamp
+	83,  // 69: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
+	84,  // 70: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
+	55,  // 71: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	56,  // 72: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
+	84,  // 73: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
+	55,  // 74: seatrial.api.v1.RevokeClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	55,  // 75: seatrial.api.v1.RotateClusterKeyResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	55,  // 76: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
+	56,  // 77: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
+	84,  // 78: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	85,  // 79: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
+	84,  // 80: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	84,  // 81: seatrial.api.v1.Token.created_at:type_name -> google.protobuf.Timestamp
+	84,  // 82: seatrial.api.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
+	84,  // 83: seatrial.api.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
+	71,  // 84: seatrial.api.v1.ListTokensResponse.tokens:type_name -> seatrial.api.v1.Token
+	84,  // 85: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
+	8,   // 86: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
+	11,  // 87: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
+	13,  // 88: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
+	15,  // 89: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
+	17,  // 90: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
+	30,  // 91: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
+	33,  // 92: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
+	35,  // 93: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
+	37,  // 94: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
+	39,  // 95: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
+	41,  // 96: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
+	43,  // 97: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
+	45,  // 98: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
+	48,  // 99: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
+	51,  // 100: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
+	57,  // 101: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
+	59,  // 102: seatrial.api.v1.ClusterService.RevokeCluster:input_type -> seatrial.api.v1.RevokeClusterRequest
+	61,  // 103: seatrial.api.v1.ClusterService.RotateClusterKey:input_type -> seatrial.api.v1.RotateClusterKeyRequest
+	63,  // 104: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
+	65,  // 105: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
+	67,  // 106: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
+	69,  // 107: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
+	72,  // 108: seatrial.api.v1.IdentityService.ListTokens:input_type -> seatrial.api.v1.ListTokensRequest
+	74,  // 109: seatrial.api.v1.IdentityService.RevokeToken:input_type -> seatrial.api.v1.RevokeTokenRequest
+	76,  // 110: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
+	9,   // 111: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
+	12,  // 112: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
+	14,  // 113: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
+	16,  // 114: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
+	18,  // 115: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
+	32,  // 116: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
+	34,  // 117: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
+	36,  // 118: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
+	38,  // 119: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
+	40,  // 120: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
+	42,  // 121: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
+	44,  // 122: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
+	47,  // 123: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
+	50,  // 124: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
+	52,  // 125: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
+	58,  // 126: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
+	60,  // 127: seatrial.api.v1.ClusterService.RevokeCluster:output_type -> seatrial.api.v1.RevokeClusterResponse
+	62,  // 128: seatrial.api.v1.ClusterService.RotateClusterKey:output_type -> seatrial.api.v1.RotateClusterKeyResponse
+	64,  // 129: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
+	66,  // 130: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
+	68,  // 131: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
+	70,  // 132: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
+	73,  // 133: seatrial.api.v1.IdentityService.ListTokens:output_type -> seatrial.api.v1.ListTokensResponse
+	75,  // 134: seatrial.api.v1.IdentityService.RevokeToken:output_type -> seatrial.api.v1.RevokeTokenResponse
+	77,  // 135: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
+	111, // [111:136] is the sub-list for method output_type
+	86,  // [86:111] is the sub-list for method input_type
+	86,  // [86:86] is the sub-list for extension type_name
+	86,  // [86:86] is the sub-list for extension extendee
+	0,   // [0:86] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_api_proto_init() }
