@@ -29,6 +29,8 @@ type Options struct {
 	Accounts Accounts
 	People   People
 	Audit    audit.Store
+	Origins  Origins
+	Syncer   Syncer
 	Bus      Bus
 	Blobs    Blobs
 	Log      *slog.Logger
@@ -60,7 +62,7 @@ func (t Timing) withDefaults() Timing {
 // maxRequest bounds a request: a workflow has at most 1 MiB.
 const maxRequest = 2 << 20
 
-// server implements the eight services; each has a file of its own.
+// server implements the services; each has a file of its own.
 type server struct {
 	Options
 	logs *logchunk.Reader
@@ -95,6 +97,7 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle(apiv1connect.NewInsightServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewPeopleServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewAuditServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewCatalogServiceHandler(s, options...))
 	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a, s.serveFile))
 	mux.HandleFunc("GET "+archivesPath+"{id}", s.download(a, s.serveArchive))
 	// A browser's cookie must not be usable from another site's page.
@@ -113,6 +116,7 @@ func Paths() []string {
 		"/" + apiv1connect.ClusterServiceName + "/", "/" + apiv1connect.IdentityServiceName + "/",
 		"/" + apiv1connect.ReleaseServiceName + "/", "/" + apiv1connect.TestServiceName + "/",
 		"/" + apiv1connect.InsightServiceName + "/", "/" + apiv1connect.PeopleServiceName + "/", "/" + apiv1connect.AuditServiceName + "/",
+		"/" + apiv1connect.CatalogServiceName + "/",
 		filesPath, archivesPath,
 	}
 }

@@ -20,7 +20,8 @@ import (
 func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 	switch procedure {
 	case apiv1connect.WorkflowServiceApplyWorkflowProcedure, apiv1connect.PeopleServiceSetOwnerProcedure,
-		apiv1connect.PeopleServiceRestrictWorkflowProcedure:
+		apiv1connect.PeopleServiceRestrictWorkflowProcedure, apiv1connect.CatalogServiceAddRepositoryProcedure,
+		apiv1connect.CatalogServiceSyncRepositoryProcedure, apiv1connect.CatalogServiceRemoveRepositoryProcedure:
 		return tenant.ScopeCatalog, true
 	case apiv1connect.ExecutionServiceRunWorkflowProcedure, apiv1connect.ExecutionServiceCancelExecutionProcedure,
 		apiv1connect.ExecutionServiceResumeExecutionProcedure:
@@ -35,7 +36,8 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.PeopleServiceInviteMemberProcedure, apiv1connect.PeopleServiceListInvitationsProcedure,
 		apiv1connect.PeopleServiceWithdrawInvitationProcedure,
 		apiv1connect.ClusterServiceRevokeClusterProcedure, apiv1connect.ClusterServiceRotateClusterKeyProcedure,
-		apiv1connect.ReleaseServiceRevokeSigningKeyProcedure, apiv1connect.AuditServiceListAuditEntriesProcedure:
+		apiv1connect.ReleaseServiceRevokeSigningKeyProcedure, apiv1connect.AuditServiceListAuditEntriesProcedure,
+		apiv1connect.CatalogServiceSetClusterCatalogProcedure:
 		return tenant.ScopeAdmin, true
 	case apiv1connect.IdentityServiceWhoAmIProcedure:
 		return "", true
@@ -52,6 +54,8 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.ReleaseServiceWatchReleaseProcedure, apiv1connect.ReleaseServiceGetReleaseBundleProcedure, apiv1connect.ReleaseServiceListPoliciesProcedure,
 		apiv1connect.ReleaseServiceDryRunPolicyProcedure,
 		apiv1connect.ClusterServiceListClustersProcedure, apiv1connect.ClusterServiceListEnvironmentsProcedure,
+		apiv1connect.CatalogServiceListRevisionsProcedure, apiv1connect.CatalogServiceGetRevisionProcedure,
+		apiv1connect.CatalogServiceListDocumentsProcedure, apiv1connect.CatalogServiceListRepositoriesProcedure,
 		apiv1connect.PeopleServiceListTeamsProcedure, apiv1connect.PeopleServiceListMembersProcedure, apiv1connect.PeopleServiceGetUsageProcedure,
 		// Tokens are a team's own business: what somebody may do with which is decided for each.
 		apiv1connect.IdentityServiceCreateTokenProcedure, apiv1connect.IdentityServiceListTokensProcedure,

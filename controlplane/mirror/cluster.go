@@ -102,6 +102,9 @@ func (m *Mirror) Compare(ctx context.Context, all origin.Inventory) (wanted []or
 		return nil, states, err
 	}
 	for _, o := range all.Objects {
+		if order(o.Kind) < 0 {
+			return nil, states, fault.New(fault.Invalid, "%q is no kind of document", o.Kind)
+		}
 		c, ok := known[o.Ref]
 		if !ok || c.UID != o.UID || c.Digest != o.Digest || c.Reason != origin.Synced {
 			wanted = append(wanted, o.Ref)

@@ -25,7 +25,7 @@ func (s *Store) Repository(ctx context.Context, id uuid.UUID) (origin.Repository
 func repositoryRecord(row *db.Repository) (origin.Repository, error) {
 	r := origin.Repository{
 		ID: row.ID, Name: row.Name, URL: row.URL, Branch: row.Branch, Path: row.Path, Kinds: origin.Kinds(row.Kinds), TeamID: row.TeamID,
-		Interval: time.Duration(row.Interval) * time.Second, Sealed: row.Secret != nil, Commit: row.Commit, Documents: row.Documents, Failure: row.Failure,
+		Interval: time.Duration(row.Interval) * time.Second, Sealed: row.Credential, Commit: row.Commit, Documents: row.Documents, Failure: row.Failure,
 		SyncedAt: timeOf(row.SyncedAt), CreatedAt: row.CreatedAt.UTC(),
 	}
 	if row.Edges.Team != nil {

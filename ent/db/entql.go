@@ -745,7 +745,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			repository.FieldBranch:         {Type: field.TypeString, Column: repository.FieldBranch},
 			repository.FieldPath:           {Type: field.TypeString, Column: repository.FieldPath},
 			repository.FieldKinds:          {Type: field.TypeString, Column: repository.FieldKinds},
-			repository.FieldSecret:         {Type: field.TypeBytes, Column: repository.FieldSecret},
+			repository.FieldCredential:     {Type: field.TypeBool, Column: repository.FieldCredential},
 			repository.FieldInterval:       {Type: field.TypeInt, Column: repository.FieldInterval},
 			repository.FieldCommit:         {Type: field.TypeString, Column: repository.FieldCommit},
 			repository.FieldDocuments:      {Type: field.TypeInt, Column: repository.FieldDocuments},
@@ -5508,9 +5508,9 @@ func (f *RepositoryFilter) WhereKinds(p entql.StringP) {
 	f.Where(p.Field(repository.FieldKinds))
 }
 
-// WhereSecret applies the entql []byte predicate on the secret field.
-func (f *RepositoryFilter) WhereSecret(p entql.BytesP) {
-	f.Where(p.Field(repository.FieldSecret))
+// WhereCredential applies the entql bool predicate on the credential field.
+func (f *RepositoryFilter) WhereCredential(p entql.BoolP) {
+	f.Where(p.Field(repository.FieldCredential))
 }
 
 // WhereInterval applies the entql int predicate on the interval field.

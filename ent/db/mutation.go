@@ -31467,7 +31467,7 @@ type RepositoryMutation struct {
 	branch              *string
 	_path               *string
 	kinds               *string
-	secret              *[]byte
+	credential          *bool
 	interval            *int
 	addinterval         *int
 	commit              *string
@@ -31917,53 +31917,40 @@ func (m *RepositoryMutation) ResetKinds() {
 	m.kinds = nil
 }
 
-// SetSecret sets the "secret" field.
-func (m *RepositoryMutation) SetSecret(b []byte) {
-	m.secret = &b
+// SetCredential sets the "credential" field.
+func (m *RepositoryMutation) SetCredential(b bool) {
+	m.credential = &b
 }
 
-// Secret returns the value of the "secret" field in the mutation.
-func (m *RepositoryMutation) Secret() (r []byte, exists bool) {
-	v := m.secret
+// Credential returns the value of the "credential" field in the mutation.
+func (m *RepositoryMutation) Credential() (r bool, exists bool) {
+	v := m.credential
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldSecret returns the old "secret" field's value of the Repository entity.
+// OldCredential returns the old "credential" field's value of the Repository entity.
 // If the Repository object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *RepositoryMutation) OldSecret(ctx context.Context) (v []byte, err error) {
+func (m *RepositoryMutation) OldCredential(ctx context.Context) (v bool, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldSecret is only allowed on UpdateOne operations")
+		return v, errors.New("OldCredential is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldSecret requires an ID field in the mutation")
+		return v, errors.New("OldCredential requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldSecret: %w", err)
+		return v, fmt.Errorf("querying old value for OldCredential: %w", err)
 	}
-	return oldValue.Secret, nil
+	return oldValue.Credential, nil
 }
 
-// ClearSecret clears the value of the "secret" field.
-func (m *RepositoryMutation) ClearSecret() {
-	m.secret = nil
-	m.clearedFields[repository.FieldSecret] = struct{}{}
-}
-
-// SecretCleared returns if the "secret" field was cleared in this mutation.
-func (m *RepositoryMutation) SecretCleared() bool {
-	_, ok := m.clearedFields[repository.FieldSecret]
-	return ok
-}
-
-// ResetSecret resets all changes to the "secret" field.
-func (m *RepositoryMutation) ResetSecret() {
-	m.secret = nil
-	delete(m.clearedFields, repository.FieldSecret)
+// ResetCredential resets all changes to the "credential" field.
+func (m *RepositoryMutation) ResetCredential() {
+	m.credential = nil
 }
 
 // SetInterval sets the "interval" field.
@@ -32478,8 +32465,8 @@ func (m *RepositoryMutation) Fields() []string {
 	if m.kinds != nil {
 		fields = append(fields, repository.FieldKinds)
 	}
-	if m.secret != nil {
-		fields = append(fields, repository.FieldSecret)
+	if m.credential != nil {
+		fields = append(fields, repository.FieldCredential)
 	}
 	if m.interval != nil {
 		fields = append(fields, repository.FieldInterval)
@@ -32531,8 +32518,8 @@ func (m *RepositoryMutation) Field(name string) (ent.Value, bool) {
 		return m.Path()
 	case repository.FieldKinds:
 		return m.Kinds()
-	case repository.FieldSecret:
-		return m.Secret()
+	case repository.FieldCredential:
+		return m.Credential()
 	case repository.FieldInterval:
 		return m.Interval()
 	case repository.FieldCommit:
@@ -32576,8 +32563,8 @@ func (m *RepositoryMutation) OldField(ctx context.Context, name string) (ent.Val
 		return m.OldPath(ctx)
 	case repository.FieldKinds:
 		return m.OldKinds(ctx)
-	case repository.FieldSecret:
-		return m.OldSecret(ctx)
+	case repository.FieldCredential:
+		return m.OldCredential(ctx)
 	case repository.FieldInterval:
 		return m.OldInterval(ctx)
 	case repository.FieldCommit:
@@ -32666,12 +32653,12 @@ func (m *RepositoryMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetKinds(v)
 		return nil
-	case repository.FieldSecret:
-		v, ok := value.([]byte)
+	case repository.FieldCredential:
+		v, ok := value.(bool)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetSecret(v)
+		m.SetCredential(v)
 		return nil
 	case repository.FieldInterval:
 		v, ok := value.(int)
@@ -32786,9 +32773,6 @@ func (m *RepositoryMutation) AddField(name string, value ent.Value) error {
 // mutation.
 func (m *RepositoryMutation) ClearedFields() []string {
 	var fields []string
-	if m.FieldCleared(repository.FieldSecret) {
-		fields = append(fields, repository.FieldSecret)
-	}
 	if m.FieldCleared(repository.FieldProblems) {
 		fields = append(fields, repository.FieldProblems)
 	}
@@ -32815,9 +32799,6 @@ func (m *RepositoryMutation) FieldCleared(name string) bool {
 // error if the field is not defined in the schema.
 func (m *RepositoryMutation) ClearField(name string) error {
 	switch name {
-	case repository.FieldSecret:
-		m.ClearSecret()
-		return nil
 	case repository.FieldProblems:
 		m.ClearProblems()
 		return nil
@@ -32865,8 +32846,8 @@ func (m *RepositoryMutation) ResetField(name string) error {
 	case repository.FieldKinds:
 		m.ResetKinds()
 		return nil
-	case repository.FieldSecret:
-		m.ResetSecret()
+	case repository.FieldCredential:
+		m.ResetCredential()
 		return nil
 	case repository.FieldInterval:
 		m.ResetInterval()

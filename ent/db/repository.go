@@ -39,8 +39,8 @@ type Repository struct {
 	Path string `json:"path,omitempty"`
 	// Kinds holds the value of the "kinds" field.
 	Kinds string `json:"kinds,omitempty"`
-	// Secret holds the value of the "secret" field.
-	Secret []byte `json:"-"`
+	// Credential holds the value of the "credential" field.
+	Credential bool `json:"credential,omitempty"`
 	// Interval holds the value of the "interval" field.
 	Interval int `json:"interval,omitempty"`
 	// Commit holds the value of the "commit" field.
@@ -101,8 +101,10 @@ func (*Repository) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case repository.FieldSecret, repository.FieldProblems:
+		case repository.FieldProblems:
 			values[i] = new([]byte)
+		case repository.FieldCredential:
+			values[i] = new(sql.NullBool)
 		case repository.FieldInterval, repository.FieldDocuments:
 			values[i] = new(sql.NullInt64)
 		case repository.FieldName, repository.FieldURL, repository.FieldBranch, repository.FieldPath, repository.FieldKinds, repository.FieldCommit, repository.FieldFailure:
@@ -186,11 +188,11 @@ func (_m *Repository) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Kinds = value.String
 			}
-		case repository.FieldSecret:
-			if value, ok := values[i].(*[]byte); !ok {
-				return fmt.Errorf("unexpected type %T for field secret", values[i])
-			} else if value != nil {
-				_m.Secret = *value
+		case repository.FieldCredential:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field credential", values[i])
+			} else if value.Valid {
+				_m.Credential = value.Bool
 			}
 		case repository.FieldInterval:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
@@ -318,7 +320,8 @@ func (_m *Repository) String() string {
 	builder.WriteString("kinds=")
 	builder.WriteString(_m.Kinds)
 	builder.WriteString(", ")
-	builder.WriteString("secret=<sensitive>")
+	builder.WriteString("credential=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Credential))
 	builder.WriteString(", ")
 	builder.WriteString("interval=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Interval))

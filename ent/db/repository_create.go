@@ -121,9 +121,17 @@ func (_c *RepositoryCreate) SetNillableKinds(v *string) *RepositoryCreate {
 	return _c
 }
 
-// SetSecret sets the "secret" field.
-func (_c *RepositoryCreate) SetSecret(v []byte) *RepositoryCreate {
-	_c.mutation.SetSecret(v)
+// SetCredential sets the "credential" field.
+func (_c *RepositoryCreate) SetCredential(v bool) *RepositoryCreate {
+	_c.mutation.SetCredential(v)
+	return _c
+}
+
+// SetNillableCredential sets the "credential" field if the given value is not nil.
+func (_c *RepositoryCreate) SetNillableCredential(v *bool) *RepositoryCreate {
+	if v != nil {
+		_c.SetCredential(*v)
+	}
 	return _c
 }
 
@@ -318,6 +326,10 @@ func (_c *RepositoryCreate) defaults() error {
 		v := repository.DefaultKinds
 		_c.mutation.SetKinds(v)
 	}
+	if _, ok := _c.mutation.Credential(); !ok {
+		v := repository.DefaultCredential
+		_c.mutation.SetCredential(v)
+	}
 	if _, ok := _c.mutation.Interval(); !ok {
 		v := repository.DefaultInterval
 		_c.mutation.SetInterval(v)
@@ -382,6 +394,9 @@ func (_c *RepositoryCreate) check() error {
 	}
 	if _, ok := _c.mutation.Kinds(); !ok {
 		return &ValidationError{Name: "kinds", err: errors.New(`db: missing required field "Repository.kinds"`)}
+	}
+	if _, ok := _c.mutation.Credential(); !ok {
+		return &ValidationError{Name: "credential", err: errors.New(`db: missing required field "Repository.credential"`)}
 	}
 	if _, ok := _c.mutation.Interval(); !ok {
 		return &ValidationError{Name: "interval", err: errors.New(`db: missing required field "Repository.interval"`)}
@@ -465,9 +480,9 @@ func (_c *RepositoryCreate) createSpec() (*Repository, *sqlgraph.CreateSpec) {
 		_spec.SetField(repository.FieldKinds, field.TypeString, value)
 		_node.Kinds = value
 	}
-	if value, ok := _c.mutation.Secret(); ok {
-		_spec.SetField(repository.FieldSecret, field.TypeBytes, value)
-		_node.Secret = value
+	if value, ok := _c.mutation.Credential(); ok {
+		_spec.SetField(repository.FieldCredential, field.TypeBool, value)
+		_node.Credential = value
 	}
 	if value, ok := _c.mutation.Interval(); ok {
 		_spec.SetField(repository.FieldInterval, field.TypeInt, value)
@@ -659,21 +674,15 @@ func (u *RepositoryUpsert) UpdateKinds() *RepositoryUpsert {
 	return u
 }
 
-// SetSecret sets the "secret" field.
-func (u *RepositoryUpsert) SetSecret(v []byte) *RepositoryUpsert {
-	u.Set(repository.FieldSecret, v)
+// SetCredential sets the "credential" field.
+func (u *RepositoryUpsert) SetCredential(v bool) *RepositoryUpsert {
+	u.Set(repository.FieldCredential, v)
 	return u
 }
 
-// UpdateSecret sets the "secret" field to the value that was provided on create.
-func (u *RepositoryUpsert) UpdateSecret() *RepositoryUpsert {
-	u.SetExcluded(repository.FieldSecret)
-	return u
-}
-
-// ClearSecret clears the value of the "secret" field.
-func (u *RepositoryUpsert) ClearSecret() *RepositoryUpsert {
-	u.SetNull(repository.FieldSecret)
+// UpdateCredential sets the "credential" field to the value that was provided on create.
+func (u *RepositoryUpsert) UpdateCredential() *RepositoryUpsert {
+	u.SetExcluded(repository.FieldCredential)
 	return u
 }
 
@@ -950,24 +959,17 @@ func (u *RepositoryUpsertOne) UpdateKinds() *RepositoryUpsertOne {
 	})
 }
 
-// SetSecret sets the "secret" field.
-func (u *RepositoryUpsertOne) SetSecret(v []byte) *RepositoryUpsertOne {
+// SetCredential sets the "credential" field.
+func (u *RepositoryUpsertOne) SetCredential(v bool) *RepositoryUpsertOne {
 	return u.Update(func(s *RepositoryUpsert) {
-		s.SetSecret(v)
+		s.SetCredential(v)
 	})
 }
 
-// UpdateSecret sets the "secret" field to the value that was provided on create.
-func (u *RepositoryUpsertOne) UpdateSecret() *RepositoryUpsertOne {
+// UpdateCredential sets the "credential" field to the value that was provided on create.
+func (u *RepositoryUpsertOne) UpdateCredential() *RepositoryUpsertOne {
 	return u.Update(func(s *RepositoryUpsert) {
-		s.UpdateSecret()
-	})
-}
-
-// ClearSecret clears the value of the "secret" field.
-func (u *RepositoryUpsertOne) ClearSecret() *RepositoryUpsertOne {
-	return u.Update(func(s *RepositoryUpsert) {
-		s.ClearSecret()
+		s.UpdateCredential()
 	})
 }
 
@@ -1433,24 +1435,17 @@ func (u *RepositoryUpsertBulk) UpdateKinds() *RepositoryUpsertBulk {
 	})
 }
 
-// SetSecret sets the "secret" field.
-func (u *RepositoryUpsertBulk) SetSecret(v []byte) *RepositoryUpsertBulk {
+// SetCredential sets the "credential" field.
+func (u *RepositoryUpsertBulk) SetCredential(v bool) *RepositoryUpsertBulk {
 	return u.Update(func(s *RepositoryUpsert) {
-		s.SetSecret(v)
+		s.SetCredential(v)
 	})
 }
 
-// UpdateSecret sets the "secret" field to the value that was provided on create.
-func (u *RepositoryUpsertBulk) UpdateSecret() *RepositoryUpsertBulk {
+// UpdateCredential sets the "credential" field to the value that was provided on create.
+func (u *RepositoryUpsertBulk) UpdateCredential() *RepositoryUpsertBulk {
 	return u.Update(func(s *RepositoryUpsert) {
-		s.UpdateSecret()
-	})
-}
-
-// ClearSecret clears the value of the "secret" field.
-func (u *RepositoryUpsertBulk) ClearSecret() *RepositoryUpsertBulk {
-	return u.Update(func(s *RepositoryUpsert) {
-		s.ClearSecret()
+		s.UpdateCredential()
 	})
 }
 

@@ -109,15 +109,17 @@ func (_u *RepositoryUpdate) SetNillableKinds(v *string) *RepositoryUpdate {
 	return _u
 }
 
-// SetSecret sets the "secret" field.
-func (_u *RepositoryUpdate) SetSecret(v []byte) *RepositoryUpdate {
-	_u.mutation.SetSecret(v)
+// SetCredential sets the "credential" field.
+func (_u *RepositoryUpdate) SetCredential(v bool) *RepositoryUpdate {
+	_u.mutation.SetCredential(v)
 	return _u
 }
 
-// ClearSecret clears the value of the "secret" field.
-func (_u *RepositoryUpdate) ClearSecret() *RepositoryUpdate {
-	_u.mutation.ClearSecret()
+// SetNillableCredential sets the "credential" field if the given value is not nil.
+func (_u *RepositoryUpdate) SetNillableCredential(v *bool) *RepositoryUpdate {
+	if v != nil {
+		_u.SetCredential(*v)
+	}
 	return _u
 }
 
@@ -376,11 +378,8 @@ func (_u *RepositoryUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	if value, ok := _u.mutation.Kinds(); ok {
 		_spec.SetField(repository.FieldKinds, field.TypeString, value)
 	}
-	if value, ok := _u.mutation.Secret(); ok {
-		_spec.SetField(repository.FieldSecret, field.TypeBytes, value)
-	}
-	if _u.mutation.SecretCleared() {
-		_spec.ClearField(repository.FieldSecret, field.TypeBytes)
+	if value, ok := _u.mutation.Credential(); ok {
+		_spec.SetField(repository.FieldCredential, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.Interval(); ok {
 		_spec.SetField(repository.FieldInterval, field.TypeInt, value)
@@ -556,15 +555,17 @@ func (_u *RepositoryUpdateOne) SetNillableKinds(v *string) *RepositoryUpdateOne 
 	return _u
 }
 
-// SetSecret sets the "secret" field.
-func (_u *RepositoryUpdateOne) SetSecret(v []byte) *RepositoryUpdateOne {
-	_u.mutation.SetSecret(v)
+// SetCredential sets the "credential" field.
+func (_u *RepositoryUpdateOne) SetCredential(v bool) *RepositoryUpdateOne {
+	_u.mutation.SetCredential(v)
 	return _u
 }
 
-// ClearSecret clears the value of the "secret" field.
-func (_u *RepositoryUpdateOne) ClearSecret() *RepositoryUpdateOne {
-	_u.mutation.ClearSecret()
+// SetNillableCredential sets the "credential" field if the given value is not nil.
+func (_u *RepositoryUpdateOne) SetNillableCredential(v *bool) *RepositoryUpdateOne {
+	if v != nil {
+		_u.SetCredential(*v)
+	}
 	return _u
 }
 
@@ -853,11 +854,8 @@ func (_u *RepositoryUpdateOne) sqlSave(ctx context.Context) (_node *Repository, 
 	if value, ok := _u.mutation.Kinds(); ok {
 		_spec.SetField(repository.FieldKinds, field.TypeString, value)
 	}
-	if value, ok := _u.mutation.Secret(); ok {
-		_spec.SetField(repository.FieldSecret, field.TypeBytes, value)
-	}
-	if _u.mutation.SecretCleared() {
-		_spec.ClearField(repository.FieldSecret, field.TypeBytes)
+	if value, ok := _u.mutation.Credential(); ok {
+		_spec.SetField(repository.FieldCredential, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.Interval(); ok {
 		_spec.SetField(repository.FieldInterval, field.TypeInt, value)

@@ -66,11 +66,11 @@ func (Repository) Fields() []ent.Field {
 		field.String("branch").Default(""), // that of the repository when empty
 		field.String("path").Default(""),   // of the folder; the whole repository when empty
 		field.String("kinds").Default("tests"),
-		field.Bytes("secret").Optional().Sensitive(), // sealed
-		field.Int("interval").Default(300),           // seconds between looks
-		field.String("commit").Default(""),           // that was applied last
-		field.Int("documents").Default(0),            // that it has there
-		field.Text("failure").Default(""),            // why it could not be read the last time
+		field.Bool("credential").Default(false), // it has one, which is a setting
+		field.Int("interval").Default(300),      // seconds between looks
+		field.String("commit").Default(""),      // that was applied last
+		field.Int("documents").Default(0),       // that it has there
+		field.Text("failure").Default(""),       // why it could not be read the last time
 		field.JSON("problems", json.RawMessage{}).Optional(),
 		field.Time("synced_at").Optional().Nillable(), // when it was read last
 		field.Time("due_at").Optional().Nillable(),

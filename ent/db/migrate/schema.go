@@ -1243,7 +1243,7 @@ var (
 		{Name: "branch", Type: field.TypeString, Default: ""},
 		{Name: "path", Type: field.TypeString, Default: ""},
 		{Name: "kinds", Type: field.TypeString, Default: "tests"},
-		{Name: "secret", Type: field.TypeBytes, Nullable: true},
+		{Name: "credential", Type: field.TypeBool, Default: false},
 		{Name: "interval", Type: field.TypeInt, Default: 300},
 		{Name: "commit", Type: field.TypeString, Default: ""},
 		{Name: "documents", Type: field.TypeInt, Default: 0},

@@ -34,8 +34,8 @@ const (
 	FieldPath = "path"
 	// FieldKinds holds the string denoting the kinds field in the database.
 	FieldKinds = "kinds"
-	// FieldSecret holds the string denoting the secret field in the database.
-	FieldSecret = "secret"
+	// FieldCredential holds the string denoting the credential field in the database.
+	FieldCredential = "credential"
 	// FieldInterval holds the string denoting the interval field in the database.
 	FieldInterval = "interval"
 	// FieldCommit holds the string denoting the commit field in the database.
@@ -86,7 +86,7 @@ var Columns = []string{
 	FieldBranch,
 	FieldPath,
 	FieldKinds,
-	FieldSecret,
+	FieldCredential,
 	FieldInterval,
 	FieldCommit,
 	FieldDocuments,
@@ -131,6 +131,8 @@ var (
 	DefaultPath string
 	// DefaultKinds holds the default value on creation for the "kinds" field.
 	DefaultKinds string
+	// DefaultCredential holds the default value on creation for the "credential" field.
+	DefaultCredential bool
 	// DefaultInterval holds the default value on creation for the "interval" field.
 	DefaultInterval int
 	// DefaultCommit holds the default value on creation for the "commit" field.
@@ -194,6 +196,11 @@ func ByPath(opts ...sql.OrderTermOption) OrderOption {
 // ByKinds orders the results by the kinds field.
 func ByKinds(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldKinds, opts...).ToFunc()
+}
+
+// ByCredential orders the results by the credential field.
+func ByCredential(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCredential, opts...).ToFunc()
 }
 
 // ByInterval orders the results by the interval field.

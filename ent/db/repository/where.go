@@ -101,9 +101,9 @@ func Kinds(v string) predicate.Repository {
 	return predicate.Repository(sql.FieldEQ(FieldKinds, v))
 }
 
-// Secret applies equality check predicate on the "secret" field. It's identical to SecretEQ.
-func Secret(v []byte) predicate.Repository {
-	return predicate.Repository(sql.FieldEQ(FieldSecret, v))
+// Credential applies equality check predicate on the "credential" field. It's identical to CredentialEQ.
+func Credential(v bool) predicate.Repository {
+	return predicate.Repository(sql.FieldEQ(FieldCredential, v))
 }
 
 // Interval applies equality check predicate on the "interval" field. It's identical to IntervalEQ.
@@ -586,54 +586,14 @@ func KindsContainsFold(v string) predicate.Repository {
 	return predicate.Repository(sql.FieldContainsFold(FieldKinds, v))
 }
 
-// SecretEQ applies the EQ predicate on the "secret" field.
-func SecretEQ(v []byte) predicate.Repository {
-	return predicate.Repository(sql.FieldEQ(FieldSecret, v))
+// CredentialEQ applies the EQ predicate on the "credential" field.
+func CredentialEQ(v bool) predicate.Repository {
+	return predicate.Repository(sql.FieldEQ(FieldCredential, v))
 }
 
-// SecretNEQ applies the NEQ predicate on the "secret" field.
-func SecretNEQ(v []byte) predicate.Repository {
-	return predicate.Repository(sql.FieldNEQ(FieldSecret, v))
-}
-
-// SecretIn applies the In predicate on the "secret" field.
-func SecretIn(vs ...[]byte) predicate.Repository {
-	return predicate.Repository(sql.FieldIn(FieldSecret, vs...))
-}
-
-// SecretNotIn applies the NotIn predicate on the "secret" field.
-func SecretNotIn(vs ...[]byte) predicate.Repository {
-	return predicate.Repository(sql.FieldNotIn(FieldSecret, vs...))
-}
-
-// SecretGT applies the GT predicate on the "secret" field.
-func SecretGT(v []byte) predicate.Repository {
-	return predicate.Repository(sql.FieldGT(FieldSecret, v))
-}
-
-// SecretGTE applies the GTE predicate on the "secret" field.
-func SecretGTE(v []byte) predicate.Repository {
-	return predicate.Repository(sql.FieldGTE(FieldSecret, v))
-}
-
-// SecretLT applies the LT predicate on the "secret" field.
-func SecretLT(v []byte) predicate.Repository {
-	return predicate.Repository(sql.FieldLT(FieldSecret, v))
-}
-
-// SecretLTE applies the LTE predicate on the "secret" field.
-func SecretLTE(v []byte) predicate.Repository {
-	return predicate.Repository(sql.FieldLTE(FieldSecret, v))
-}
-
-// SecretIsNil applies the IsNil predicate on the "secret" field.
-func SecretIsNil() predicate.Repository {
-	return predicate.Repository(sql.FieldIsNull(FieldSecret))
-}
-
-// SecretNotNil applies the NotNil predicate on the "secret" field.
-func SecretNotNil() predicate.Repository {
-	return predicate.Repository(sql.FieldNotNull(FieldSecret))
+// CredentialNEQ applies the NEQ predicate on the "credential" field.
+func CredentialNEQ(v bool) predicate.Repository {
+	return predicate.Repository(sql.FieldNEQ(FieldCredential, v))
 }
 
 // IntervalEQ applies the EQ predicate on the "interval" field.

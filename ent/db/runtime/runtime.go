@@ -1215,6 +1215,10 @@ func init() {
 	repositoryDescKinds := repositoryFields[5].Descriptor()
 	// repository.DefaultKinds holds the default value on creation for the kinds field.
 	repository.DefaultKinds = repositoryDescKinds.Default.(string)
+	// repositoryDescCredential is the schema descriptor for credential field.
+	repositoryDescCredential := repositoryFields[6].Descriptor()
+	// repository.DefaultCredential holds the default value on creation for the credential field.
+	repository.DefaultCredential = repositoryDescCredential.Default.(bool)
 	// repositoryDescInterval is the schema descriptor for interval field.
 	repositoryDescInterval := repositoryFields[7].Descriptor()
 	// repository.DefaultInterval holds the default value on creation for the interval field.

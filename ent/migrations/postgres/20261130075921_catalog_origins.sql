@@ -55,7 +55,7 @@ CREATE TABLE "repositories" (
   "branch" character varying NOT NULL DEFAULT '',
   "path" character varying NOT NULL DEFAULT '',
   "kinds" character varying NOT NULL DEFAULT 'tests',
-  "secret" bytea NULL,
+  "credential" boolean NOT NULL DEFAULT false,
   "interval" bigint NOT NULL DEFAULT 300,
   "commit" character varying NOT NULL DEFAULT '',
   "documents" bigint NOT NULL DEFAULT 0,

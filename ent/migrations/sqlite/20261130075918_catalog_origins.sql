@@ -56,7 +56,7 @@ CREATE TABLE `repositories` (
   `branch` text NOT NULL DEFAULT (''),
   `path` text NOT NULL DEFAULT (''),
   `kinds` text NOT NULL DEFAULT ('tests'),
-  `secret` blob NULL,
+  `credential` bool NOT NULL DEFAULT (false),
   `interval` integer NOT NULL DEFAULT (300),
   `commit` text NOT NULL DEFAULT (''),
   `documents` integer NOT NULL DEFAULT (0),
