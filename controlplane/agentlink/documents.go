@@ -16,8 +16,8 @@ import (
 
 // Documents brings the custom resources of clusters into the catalog, for the agent of the context. Implemented by mirror.
 type Documents interface {
-	// Sync takes in what the agent has seen change, and returns what is known of it then.
-	Sync(ctx context.Context, objects []origin.Object, gone []origin.Ref) ([]origin.State, error)
+	// Bring takes in what the agent has seen change, and returns what is known of it then.
+	Bring(ctx context.Context, objects []origin.Object, gone []origin.Ref) ([]origin.State, error)
 	// Compare forgets what is gone, and returns what the agent has to send.
 	Compare(ctx context.Context, all origin.Inventory) (wanted []origin.Ref, states origin.States, err error)
 	// States returns what has changed after a time; zero for all.
@@ -62,7 +62,7 @@ func (c *catalogService) SyncDocuments(ctx context.Context, r *agentv1.SyncDocum
 	for i, ref := range r.GetRemoved() {
 		gone[i] = refFrom(ref)
 	}
-	states, err := c.documents.Sync(ctx, objects, gone)
+	states, err := c.documents.Bring(ctx, objects, gone)
 	if err != nil {
 		return nil, fmt.Errorf("take in documents: %w", err)
 	}

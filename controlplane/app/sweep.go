@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -11,6 +12,8 @@ import (
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/mirror"
+	"github.com/seatrial/seatrial/controlplane/mirror/git"
+	"github.com/seatrial/seatrial/controlplane/outbound"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/release/sign"
 	"github.com/seatrial/seatrial/controlplane/testcase/board"
@@ -21,11 +24,18 @@ const sweepEvery = 5 * time.Second
 
 // executions builds what starts executions, and what keeps the catalog with clusters and repositories.
 func (p *parts) executions(context.Context) error {
+	rules, err := p.Config.Outbound()
+	if err != nil {
+		return fmt.Errorf("rules of outbound requests: %w", err)
+	}
 	p.run = dispatch.New(dispatch.Config{
 		Store: p.store, Bus: p.bus, Log: p.log, Topics: dispatch.Topics{Agent: cluster.Topic, Execution: execution.Topic},
 	})
 	p.catalog = catalog.New(p.store)
-	p.mirror = mirror.New(p.store, p.catalog, p.run, p.store, p.Config.PublicURL, p.log)
+	p.mirror = mirror.New(mirror.Config{
+		Store: p.store, Apply: p.catalog, Run: p.run, Record: p.store, Git: git.New(rules), Rules: outbound.Rules{Allow: rules.Allow, Ports: rules.Ports},
+		Address: p.Config.PublicURL, Log: p.log,
+	})
 	return nil
 }
 
@@ -41,8 +51,10 @@ func (p *parts) sweep(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	calls := longer{topic: execution.CallsTopic, due: make(chan struct{}, 1), what: "calls", do: p.run.Calls}
 	releases := longer{topic: execution.EvidenceTopic, due: make(chan struct{}, 1), what: "releases", do: p.releases.Settle}
+	repositories := longer{topic: mirror.Topic, due: make(chan struct{}, 1), what: "repositories", do: p.mirror.SweepRepositories}
 	var over sync.WaitGroup
-	over.Go(func() { p.everyNowAndThen(ctx, calls, releases) })
+	over.Go(func() { p.everyNowAndThen(ctx, calls, releases, repositories) })
+	over.Go(func() { p.carryOut(ctx, repositories) })
 	over.Go(func() { p.carryOut(ctx, calls) })
 	over.Go(func() { p.carryOut(ctx, releases) })
 	p.later("the sweep", func(context.Context) error {

@@ -29,8 +29,8 @@ func originIn(v tenant.Viewer, namespace string) origin.Origin {
 	return origin.Origin{Cluster: v.Cluster, Namespace: namespace, Place: v.Name}
 }
 
-// Sync takes in what the agent in the context has seen change, and returns what is known of it then.
-func (m *Mirror) Sync(ctx context.Context, objects []origin.Object, gone []origin.Ref) ([]origin.State, error) {
+// Bring takes in what the agent in the context has seen change, and returns what is known of it then.
+func (m *Mirror) Bring(ctx context.Context, objects []origin.Object, gone []origin.Ref) ([]origin.State, error) {
 	v, err := agentOf(ctx)
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (m *Mirror) Sync(ctx context.Context, objects []origin.Object, gone []origi
 		})
 		asked = append(asked, o.Ref)
 	}
-	if err := m.take(ctx, seen); err != nil {
+	if err := m.take(ctx, seen, nil); err != nil {
 		return nil, err
 	}
 	all, err := m.store.DocumentStates(neutral(ctx), v.Cluster, time.Time{})

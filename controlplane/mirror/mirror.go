@@ -21,7 +21,9 @@ import (
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/mirror/git"
 	"github.com/seatrial/seatrial/controlplane/origin"
+	"github.com/seatrial/seatrial/controlplane/outbound"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/controlplane/workflow/parse"
@@ -48,8 +50,30 @@ type Store interface {
 	CatalogOf(ctx context.Context, id cluster.ID) (cluster.Catalog, error)
 	// Names returns the names of an organization and, unless its id is zero, of a team.
 	Names(ctx context.Context, id tenant.ID, teamID uuid.UUID) (org, team string, err error)
-	// Repository returns a registered repository.
+	Repositories
+}
+
+// Repositories keeps the registered repositories for the viewer of the context.
+type Repositories interface {
 	Repository(ctx context.Context, id uuid.UUID) (origin.Repository, error)
+	RepositoryNamed(ctx context.Context, name string) (origin.Repository, error)
+	// AddRepository registers a repository with its credential, which may be empty.
+	AddRepository(ctx context.Context, r origin.Repository, credential []byte) (origin.Repository, error)
+	// Credential returns what is kept of the credential of a repository; nothing when it has none.
+	Credential(ctx context.Context, r origin.Repository) ([]byte, error)
+	RemoveRepository(ctx context.Context, r origin.Repository) error
+	// LeaseRepository takes a repository for one reader; ok is false while another one has it.
+	LeaseRepository(ctx context.Context, id uuid.UUID, lease time.Duration) (ok bool, err error)
+	// DueRepositories takes repositories that are to be read, of all organizations, for one reader. It runs as system.
+	DueRepositories(ctx context.Context, limit int, lease time.Duration) ([]origin.Repository, error)
+	// SaveLook stores what came of reading a repository, which is due again after its interval.
+	SaveLook(ctx context.Context, r origin.Repository, look origin.Look) error
+}
+
+// Git reads repositories. Implemented by git.
+type Git interface {
+	// Read returns the files of the newest commit of the repository's branch, none when that commit is known already.
+	Read(ctx context.Context, r origin.Repository, c origin.Credential, known string) (git.Tree, error)
 }
 
 // Applier checks documents and stores them for the viewer of the context. Implemented by catalog.
@@ -70,13 +94,27 @@ type Mirror struct {
 	run    Runner
 	record audit.Appender
 
+	git     Git
+	rules   outbound.Rules
 	address string
 	log     *slog.Logger
 }
 
-// New returns a mirror. The address is that of the pages for people, without a slash at its end; it may be empty.
-func New(store Store, apply Applier, run Runner, record audit.Appender, address string, log *slog.Logger) *Mirror {
-	return &Mirror{store, apply, run, record, address, log.With("component", "mirror")}
+// Config is what a Mirror is made of. Address is that of the pages for people, without a slash at its end; it may be empty.
+type Config struct {
+	Store   Store
+	Apply   Applier
+	Run     Runner
+	Record  audit.Appender
+	Git     Git
+	Rules   outbound.Rules // early word on addresses of repositories
+	Address string
+	Log     *slog.Logger
+}
+
+// New returns a mirror.
+func New(c Config) *Mirror {
+	return &Mirror{c.Store, c.Apply, c.Run, c.Record, c.Git, c.Rules, c.Address, c.Log.With("component", "mirror")}
 }
 
 // rights are what the documents of an origin may do.
@@ -151,7 +189,7 @@ func order(kind string) int {
 
 // take applies documents of an origin, what others build upon first. The error is that of the store: what is wrong with a document is
 // stored with its claim.
-func (m *Mirror) take(ctx context.Context, seen []origin.Claim) error {
+func (m *Mirror) take(ctx context.Context, seen []origin.Claim, report func(origin.Claim, error)) error {
 	ctx = neutral(ctx)
 	slices.SortStableFunc(seen, func(a, b origin.Claim) int {
 		return cmp.Or(cmp.Compare(order(a.Kind), order(b.Kind)), strings.Compare(a.Name, b.Name))
@@ -167,15 +205,15 @@ func (m *Mirror) take(ctx context.Context, seen []origin.Claim) error {
 		if err != nil {
 			return fmt.Errorf("store what the %s has: %w", c.Origin, err)
 		}
-		if err := m.settle(ctx, claim, along); err != nil {
+		if err := m.settle(ctx, claim, along, report); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// settle applies the document of a claim and stores what became of it.
-func (m *Mirror) settle(ctx context.Context, c origin.Claim, along []string) error {
+// settle applies the document of a claim and stores what became of it. Report is told, and may be nil.
+func (m *Mirror) settle(ctx context.Context, c origin.Claim, along []string, report func(origin.Claim, error)) error {
 	r, err := m.rightsOf(ctx, c.Origin)
 	if err != nil {
 		return err
@@ -190,6 +228,9 @@ func (m *Mirror) settle(ctx context.Context, c origin.Claim, along []string) err
 	if c.Reason == origin.Waiting {
 		m.log.ErrorContext(ctx, "document not applied", "kind", c.Kind, "name", c.Name, "origin", c.Origin.String(), "error", err)
 		c.Message = "The control plane could not apply it just now, and tries again."
+	}
+	if report != nil {
+		report(c, err)
 	}
 	if err := m.store.SettleClaim(ctx, c); err != nil {
 		return fmt.Errorf("store what became of %s %s: %w", c.Kind, c.Name, err)
@@ -311,5 +352,5 @@ func (m *Mirror) drop(ctx context.Context, c origin.Claim, keep bool) error {
 	if next == nil {
 		return nil
 	}
-	return m.settle(ctx, *next, nil)
+	return m.settle(ctx, *next, nil, nil)
 }

@@ -10,22 +10,24 @@ import (
 
 // Repository is a git repository whose documents belong to the catalog.
 type Repository struct {
-	ID        uuid.UUID
-	Name      string // in the organization
-	URL       string
-	Branch    string // that of the repository when empty
-	Path      string // of the folder; the whole repository when empty
-	Kinds     Kinds
-	Team      string
-	TeamID    uuid.UUID
-	Interval  time.Duration // between looks
-	Sealed    bool          // it has a credential
-	Commit    string        // that was applied last
-	Documents int           // that it has there
-	Failure   string        // why it could not be read the last time
-	Problems  []Problem     // of its documents
-	SyncedAt  time.Time     // when it was read last; zero when never
-	CreatedAt time.Time
+	ID uuid.UUID
+	// Organization that it is of.
+	Organization uuid.UUID
+	Name         string // in the organization
+	URL          string
+	Branch       string // that of the repository when empty
+	Path         string // of the folder; the whole repository when empty
+	Kinds        Kinds
+	Team         string
+	TeamID       uuid.UUID
+	Interval     time.Duration // between looks
+	Sealed       bool          // it has a credential
+	Commit       string        // that was applied last
+	Documents    int           // that it has there
+	Failure      string        // why it could not be read the last time
+	Problems     []Problem     // of its documents
+	SyncedAt     time.Time     // when it was read last; zero when never
+	CreatedAt    time.Time
 }
 
 // Origin returns the repository as the origin of documents.
@@ -37,6 +39,14 @@ type Problem struct {
 	Line    int    `json:"line,omitempty"` // from 1; 0 when unknown
 	Field   string `json:"field,omitempty"`
 	Message string `json:"message"`
+}
+
+// Look is what came of reading a repository.
+type Look struct {
+	Commit    string // empty when it could not be read
+	Documents int
+	Failure   string
+	Problems  []Problem
 }
 
 // Credential is how the control plane reads a repository. It is stored sealed.

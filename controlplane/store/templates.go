@@ -100,7 +100,9 @@ func (s *Store) lockNamed(ctx context.Context, tx *db.Tx, names []string) ([]*db
 
 func current(rows []*db.Template, checked []record.Ref) error {
 	for _, ref := range checked {
-		if !slices.ContainsFunc(rows, func(row *db.Template) bool { return row.Name == ref.Name && row.Revision == ref.Revision && row.RemovedAt == nil }) {
+		if !slices.ContainsFunc(rows, func(row *db.Template) bool {
+			return row.Name == ref.Name && row.Revision == ref.Revision && row.RemovedAt == nil
+		}) {
 			return fault.New(fault.Conflict, "the template %s has changed meanwhile", ref.Name).WithHint("Apply it again.")
 		}
 	}
