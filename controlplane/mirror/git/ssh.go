@@ -47,7 +47,7 @@ func (r *Reader) ssh(ctx context.Context, end *transport.Endpoint, credential or
 	name := net.JoinHostPort(end.Host, port)
 	auth.HostKeyCallback = func(_ string, remote net.Addr, key ssh.PublicKey) error { return known(name, remote, key) }
 	end.Host = address.String()
-	return gitssh.NewClient(&ssh.ClientConfig{Timeout: timeout}), auth, nil
+	return gitssh.NewClient(nil), auth, nil
 }
 
 // hostKeys reads lines of known_hosts. The library wants a file.

@@ -96,6 +96,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml; of get also csv")
 	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.download(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.team(), a.member(), a.invite(), a.token(), a.version(),
 		a.release(), a.tests(), a.compare(), a.failureClusters(), a.coverage(), a.policy(), a.schedule(), a.audit(),
+		a.release(), a.tests(), a.compare(), a.failureClusters(), a.coverage(), a.policy(), a.audit(), a.workflow(), a.catalog(), a.repository(),
 		a.validate(), a.explainField(), a.importing(), a.results(), a.local())
 	return root
 }
@@ -112,6 +113,7 @@ type clients struct {
 	people     apiv1connect.PeopleServiceClient
 	audits     apiv1connect.AuditServiceClient
 	schedules  apiv1connect.ScheduleServiceClient
+	catalog    apiv1connect.CatalogServiceClient
 }
 
 // connect resolves the target and returns clients for it.
@@ -141,6 +143,7 @@ func (a *app) dial(t config.Context) clients {
 		schedules:  apiv1connect.NewScheduleServiceClient(a.HTTP, server, opt),
 		people:     apiv1connect.NewPeopleServiceClient(a.HTTP, server, opt),
 		audits:     apiv1connect.NewAuditServiceClient(a.HTTP, server, opt),
+		catalog:    apiv1connect.NewCatalogServiceClient(a.HTTP, server, opt),
 	}
 }
 
