@@ -31,6 +31,8 @@ type Options struct {
 	People    People
 	Access    Access
 	Audit     audit.Store
+	Origins   Origins
+	Syncer    Syncer
 	Bus       Bus
 	Blobs     Blobs
 	Log       *slog.Logger
@@ -99,6 +101,7 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle(apiv1connect.NewAuditServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewAccessServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewScheduleServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewCatalogServiceHandler(s, options...))
 	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a, s.serveFile))
 	mux.HandleFunc("GET "+archivesPath+"{id}", s.download(a, s.serveArchive))
 	// A browser's cookie must not be usable from another site's page.
@@ -119,6 +122,7 @@ func Paths() []string {
 		"/" + apiv1connect.InsightServiceName + "/", "/" + apiv1connect.PeopleServiceName + "/", "/" + apiv1connect.AuditServiceName + "/",
 		"/" + apiv1connect.AccessServiceName + "/",
 		"/" + apiv1connect.ScheduleServiceName + "/",
+		"/" + apiv1connect.CatalogServiceName + "/",
 		filesPath, archivesPath,
 	}
 }

@@ -218,6 +218,9 @@ func (d *Dispatcher) tell(ctx context.Context, org tenant.ID, effects execution.
 	for _, id := range effects.Changed {
 		d.bus.Publish(ctx, d.topics.Execution(org, id))
 	}
+	if len(effects.Changed) > 0 {
+		d.bus.Publish(ctx, execution.ChangesTopic(org))
+	}
 	if effects.Calls {
 		d.bus.Publish(ctx, execution.CallsTopic)
 	}

@@ -44,6 +44,7 @@ const (
 	KindMember Kind = "member" // a person in a browser
 	KindToken  Kind = "token"  // an API token of a team
 	KindAgent  Kind = "agent"  // the agent of a cluster
+	KindOrigin Kind = "origin" // a cluster or a repository that has documents of the catalog
 	KindSystem Kind = "system" // the control plane itself, across organizations
 )
 

@@ -32,7 +32,7 @@ func paths() map[string][]string {
 	attempt := append([]string{"execution"}, execution...)
 	of := append([]string{"attempt"}, attempt...)
 	return map[string][]string{
-		"Workflow": {}, "Template": {}, "ReadinessPolicy": {}, "Environment": {}, "Release": {}, "Schedule": {},
+		"Workflow": {}, "Template": {}, "ReadinessPolicy": {}, "Environment": {}, "Release": {}, "Schedule": {}, "Repository": {},
 		"WorkflowRevision": {"workflow"}, "TemplateRevision": {"template"}, "ReadinessPolicyRevision": {"policy"}, "Firing": {"schedule"},
 		"ReleaseChange": {"release"}, "Waiver": {"release"}, "ReleaseExecution": {"release"},
 		"Execution": execution, "Run": attempt, "Attempt": attempt, "Call": attempt, "File": attempt, "TestResult": attempt,
@@ -48,7 +48,7 @@ func Confines(table string) bool {
 
 // byName reports whether a table names what it belongs to, without a reference.
 func byName(table string) bool {
-	return table == "TestStrip" || table == "Quarantine" || table == "TemplateUse"
+	return table == "TestStrip" || table == "Quarantine" || table == "TemplateUse" || table == "Claim"
 }
 
 // confine narrows what a viewer sees to the own teams, in an organization that wants that.
@@ -79,6 +79,9 @@ func (confined) EvalQuery(ctx context.Context, q ent.Query) error {
 				sql.And(sql.NEQ(s.C("user_kind"), "TestWorkflow"), sql.In(s.C("user_name"), owned(v, "templates")))))
 		})
 		return privacy.Skip
+	case *db.ClaimQuery:
+		q.Where(func(s *sql.Selector) { s.Where(claimed(v, s)) })
+		return privacy.Skip
 	}
 	return narrow(v).EvalQuery(ctx, q)
 }
@@ -101,6 +104,21 @@ func owned(v tenant.Viewer, table string) *sql.Selector {
 		teams = append(teams, id)
 	}
 	return sql.Select(t.C("name")).From(t).Where(sql.And(sql.EQ(t.C("organization_id"), v.Organization), sql.In(t.C("team_id"), teams...)))
+}
+
+// claimed selects the claims on names of what the viewer's teams own, and those of their repositories. One on a name that nobody has yet is
+// for who administers.
+func claimed(v tenant.Viewer, s *sql.Selector) *sql.Predicate {
+	repositories := owned(v, "repositories")
+	repositories.Select(sql.Table("repositories").C("id"))
+	or := []*sql.Predicate{sql.In(s.C("repository_id"), repositories)}
+	for _, of := range [][2]string{
+		{"TestWorkflow", "workflows"}, {"TestWorkflowTemplate", "templates"}, {"ReadinessPolicy", "readiness_policies"}, {"Environment", "environments"},
+		{"Schedule", "schedules"},
+	} {
+		or = append(or, sql.And(sql.EQ(s.C("kind"), of[0]), sql.In(s.C("name"), owned(v, of[1]))))
+	}
+	return sql.Or(or...)
 }
 
 // narrow follows the path of a table to whose a row is.
