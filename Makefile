@@ -91,6 +91,11 @@ bench-results: ## how fast reports of 100,000 cases are taken in, and how fast a
 	go test ./integration/bench -run none -bench Results -benchtime 5x
 	go test ./integration/bench -run none -bench Queries -benchtime 1x -timeout 30m
 
+.PHONY: bench-schedule
+bench-schedule: ## how soon 10,000 schedules of the same minute are started, and how long a run by hand waits meanwhile
+	integration/packages.sh postgresql
+	go test ./integration/bench -run none -bench Schedules -benchtime 1x -timeout 30m
+
 .PHONY: bench-overhead
 bench-overhead: ## from a trigger to its stored result, against a bare Job on the same cluster
 	integration/test.sh ./integration/e2e -run none -bench Overhead -benchtime 30x -timeout 40m

@@ -11,7 +11,9 @@ import (
 )
 
 // DocumentVersion is the group and version of the custom resources.
-func DocumentVersion() schema.GroupVersion { return schema.GroupVersion{Group: "seatrial.dev", Version: "v1"} }
+func DocumentVersion() schema.GroupVersion {
+	return schema.GroupVersion{Group: "seatrial.dev", Version: "v1"}
+}
 
 // DocumentKind is a kind of custom resource.
 type DocumentKind struct{ Name, Plural string }

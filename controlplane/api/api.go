@@ -16,24 +16,26 @@ import (
 
 // Options are what the API is made of. Everything up to Log is required.
 type Options struct {
-	Catalog  Catalog
-	Applier  Applier
-	History  History
-	Fleet    Fleet
-	Enroller Enroller
-	Runner   Runner
-	Releases Releases
-	Tests    Tests
-	Insight  Insight
-	Bundles  Bundles
-	Accounts Accounts
-	People   People
-	Audit    audit.Store
-	Origins  Origins
-	Syncer   Syncer
-	Bus      Bus
-	Blobs    Blobs
-	Log      *slog.Logger
+	Catalog   Catalog
+	Applier   Applier
+	History   History
+	Fleet     Fleet
+	Enroller  Enroller
+	Runner    Runner
+	Releases  Releases
+	Tests     Tests
+	Insight   Insight
+	Schedules Schedules
+	Bundles   Bundles
+	Accounts  Accounts
+	People    People
+	Access    Access
+	Audit     audit.Store
+	Origins   Origins
+	Syncer    Syncer
+	Bus       Bus
+	Blobs     Blobs
+	Log       *slog.Logger
 
 	Cookie    string          // name of the cookie of browser sessions
 	PublicURL string          // address that people use, without a slash at its end
@@ -98,6 +100,8 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle(apiv1connect.NewPeopleServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewAuditServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewCatalogServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewAccessServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewScheduleServiceHandler(s, options...))
 	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a, s.serveFile))
 	mux.HandleFunc("GET "+archivesPath+"{id}", s.download(a, s.serveArchive))
 	// A browser's cookie must not be usable from another site's page.
@@ -117,6 +121,8 @@ func Paths() []string {
 		"/" + apiv1connect.ReleaseServiceName + "/", "/" + apiv1connect.TestServiceName + "/",
 		"/" + apiv1connect.InsightServiceName + "/", "/" + apiv1connect.PeopleServiceName + "/", "/" + apiv1connect.AuditServiceName + "/",
 		"/" + apiv1connect.CatalogServiceName + "/",
+		"/" + apiv1connect.AccessServiceName + "/",
+		"/" + apiv1connect.ScheduleServiceName + "/",
 		filesPath, archivesPath,
 	}
 }

@@ -21,10 +21,12 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 	switch procedure {
 	case apiv1connect.WorkflowServiceApplyWorkflowProcedure, apiv1connect.PeopleServiceSetOwnerProcedure,
 		apiv1connect.PeopleServiceRestrictWorkflowProcedure, apiv1connect.CatalogServiceAddRepositoryProcedure,
-		apiv1connect.CatalogServiceSyncRepositoryProcedure, apiv1connect.CatalogServiceRemoveRepositoryProcedure:
+		apiv1connect.CatalogServiceSyncRepositoryProcedure, apiv1connect.CatalogServiceRemoveRepositoryProcedure,
+		apiv1connect.ScheduleServiceSuspendScheduleProcedure,
+		apiv1connect.ScheduleServiceResumeScheduleProcedure, apiv1connect.ScheduleServiceRemoveScheduleProcedure:
 		return tenant.ScopeCatalog, true
 	case apiv1connect.ExecutionServiceRunWorkflowProcedure, apiv1connect.ExecutionServiceCancelExecutionProcedure,
-		apiv1connect.ExecutionServiceResumeExecutionProcedure:
+		apiv1connect.ExecutionServiceResumeExecutionProcedure, apiv1connect.ScheduleServiceRunScheduleProcedure:
 		return tenant.ScopeRun, true
 	case apiv1connect.TestServiceQuarantineTestProcedure, apiv1connect.TestServiceEndQuarantineProcedure,
 		apiv1connect.ReleaseServiceCreateReleaseProcedure, apiv1connect.ReleaseServiceRequestWaiverProcedure,
@@ -37,7 +39,11 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.PeopleServiceWithdrawInvitationProcedure,
 		apiv1connect.ClusterServiceRevokeClusterProcedure, apiv1connect.ClusterServiceRotateClusterKeyProcedure,
 		apiv1connect.ReleaseServiceRevokeSigningKeyProcedure, apiv1connect.AuditServiceListAuditEntriesProcedure,
-		apiv1connect.CatalogServiceSetClusterCatalogProcedure:
+		apiv1connect.CatalogServiceSetClusterCatalogProcedure,
+		apiv1connect.AccessServiceGetAccessProcedure, apiv1connect.AccessServiceSetAccessProcedure,
+		apiv1connect.AccessServiceListIdentityProvidersProcedure, apiv1connect.AccessServiceSetIdentityProviderProcedure,
+		apiv1connect.AccessServiceDeleteIdentityProviderProcedure, apiv1connect.AccessServiceListTrustRulesProcedure,
+		apiv1connect.AccessServiceSetTrustRuleProcedure, apiv1connect.AccessServiceDeleteTrustRuleProcedure:
 		return tenant.ScopeAdmin, true
 	case apiv1connect.IdentityServiceWhoAmIProcedure:
 		return "", true
@@ -47,6 +53,8 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.ExecutionServiceWatchExecutionProcedure, apiv1connect.ExecutionServiceStreamLogProcedure,
 		apiv1connect.ExecutionServiceListTestResultsProcedure, apiv1connect.ExecutionServiceListFilesProcedure,
 		apiv1connect.ExecutionServiceListMetricsProcedure,
+		apiv1connect.ScheduleServiceListSchedulesProcedure, apiv1connect.ScheduleServiceGetScheduleProcedure,
+		apiv1connect.ScheduleServiceListFiringsProcedure,
 		apiv1connect.TestServiceListUnreliableTestsProcedure, apiv1connect.TestServiceGetTestProcedure,
 		apiv1connect.InsightServiceCompareExecutionsProcedure, apiv1connect.InsightServiceListFailuresProcedure,
 		apiv1connect.InsightServiceGetFailureProcedure, apiv1connect.InsightServiceGetCoverageProcedure,
@@ -92,8 +100,9 @@ func (a *authenticator) viewer(ctx context.Context, header http.Header) (tenant.
 
 // admit returns a context that acts for the holder of the credential when that may call the procedure.
 func (a *authenticator) admit(ctx context.Context, procedure string, header http.Header) (context.Context, error) {
-	if procedure == apiv1connect.IdentityServiceSignInProcedure {
-		return ctx, nil // a password is the credential
+	switch procedure {
+	case apiv1connect.IdentityServiceSignInProcedure, apiv1connect.IdentityServiceExchangeTokenProcedure:
+		return ctx, nil // a password, or the token of a pipeline, is the credential
 	}
 	scope, known := scopeOf(procedure)
 	if !known {

@@ -16,6 +16,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/release"
+	"github.com/seatrial/seatrial/controlplane/schedule"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 )
@@ -383,4 +384,12 @@ func (b *bus) publish(topic string) {
 		default:
 		}
 	}
+}
+
+func (w *world) Schedule(context.Context, string) (schedule.Record, error) {
+	return schedule.Record{}, fault.New(fault.NotFound, "there is none")
+}
+
+func (w *world) ApplySchedule(ctx context.Context, r schedule.Record, _ string) (schedule.Record, bool, bool, error) {
+	return r, true, true, w.check(ctx)
 }

@@ -34,6 +34,12 @@ func (s *server) ApplyWorkflow(ctx context.Context, r *apiv1.ApplyWorkflowReques
 	case document.ReadinessPolicyKind:
 		out.Policy = policyOf(applied.Record)
 		return out, nil
+	case document.ScheduleKind:
+		out.Schedule = &apiv1.Schedule{
+			Name: applied.Record.Name, Team: applied.Record.Team, Labels: applied.Record.Labels, Revision: int32Of(applied.Record.Revision),
+			Digest: applied.Record.Digest, UpdatedAt: timeOf(applied.Record.UpdatedAt),
+		}
+		return out, nil
 	}
 	out.Workflow = workflowOf(applied.Record)
 	out.Workflow.Params = paramsOf(applied.Params)

@@ -35,6 +35,8 @@ func address(pattern string, with values, as kind) (method, path string) {
 			return "0"
 		case name == "name" && strings.Contains(path, "/workflows/"):
 			return with["workflow"]
+		case name == "name" && strings.Contains(path, "/schedules/"):
+			return with["schedule"]
 		case name == "name" && strings.Contains(path, "/templates/"):
 			return with["template"]
 		case name == "id" && strings.Contains(path, "/executions/"):

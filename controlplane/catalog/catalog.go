@@ -58,6 +58,7 @@ type Store interface {
 	// ApplyPolicy creates the readiness policy or makes a new revision when the digest differs.
 	ApplyPolicy(ctx context.Context, p workflow.Record, team string) (rec workflow.Record, created, changed bool, err error)
 	Places
+	Schedules
 }
 
 // Places keeps environments for the viewer of the context.
@@ -100,6 +101,8 @@ func (c *Catalog) Apply(ctx context.Context, r Request) (Applied, error) {
 		return c.applyPolicy(ctx, r, read)
 	case document.EnvironmentKind:
 		return c.applyEnvironment(ctx, r, read)
+	case document.ScheduleKind:
+		return c.applySchedule(ctx, r, read)
 	}
 	doc, err := workflow.Load(r.File, []byte(r.Source))
 	if err != nil {
@@ -145,9 +148,12 @@ func (a *application) apply(ctx context.Context) (Applied, error) {
 		Digest: a.doc.Digest, Source: a.request.Source, Uses: a.doc.Uses(),
 	}
 	library := a.library(ctx, a.doc)
-	_, used, err := workflow.Resolve(a.doc, library)
+	whole, used, err := workflow.Resolve(a.doc, library)
 	if err != nil {
 		return Applied{}, err //nolint:wrapcheck // a fault that speaks for itself
+	}
+	if !a.doc.IsTemplate() {
+		record.Triggers = whole.Spec.Triggers
 	}
 	for _, t := range used {
 		if t.Revision > 0 { // not one that is only in the same go

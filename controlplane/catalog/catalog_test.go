@@ -10,6 +10,8 @@ import (
 	"github.com/seatrial/seatrial/controlplane/catalog"
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/schedule"
+	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 )
@@ -24,6 +26,24 @@ type memory struct {
 	users     []workflow.Ref
 	clusters  []cluster.Cluster
 	places    []cluster.Environment
+	schedules map[string]schedule.Record
+}
+
+func (m *memory) Schedule(_ context.Context, name string) (schedule.Record, error) {
+	r, ok := m.schedules[name]
+	if !ok {
+		return r, fault.New(fault.NotFound, "there is no %q", name)
+	}
+	return r, nil
+}
+
+func (m *memory) ApplySchedule(_ context.Context, r schedule.Record, _ string) (schedule.Record, bool, bool, error) {
+	known, exists := m.schedules[r.Name]
+	if m.schedules == nil {
+		m.schedules = map[string]schedule.Record{}
+	}
+	m.schedules[r.Name] = r
+	return r, !exists, known.Digest != r.Digest, nil
 }
 
 func (m *memory) Clusters(context.Context) ([]cluster.Cluster, error) { return m.clusters, nil }
@@ -185,7 +205,7 @@ func TestApply_Refused(t *testing.T) {
 		"PolicyRule":   {nil, strings.Replace(policy, "rules: []", "rules: [{id: r, kind: negative, expr: cell.nope == 0}]", 1), nil, false, fault.Invalid, "nope", "", "the rules of a policy are compiled"},
 		"PolicyTarget": {nil, strings.Replace(policy, "applications: [shop]", "applications: [shop], targets: [Production!]", 1), nil, false, fault.Invalid, "Production!", "", "a target has a name as environments have"},
 		"PolicyFault":  {nil, strings.Replace(policy, "suites", "suite", 1), nil, false, fault.Invalid, "suite", "", "a policy is checked as all documents are"},
-		"NotYetThere":  {nil, "apiVersion: seatrial.dev/v1\nkind: Schedule\nmetadata: {name: s}\nspec: {cron: \"0 2 * * *\", workflows: [{name: a}]}\n", nil, false, fault.Unsupported, "not supported yet", "", "no other kind can be applied"},
+		"NotYetThere":  {nil, "apiVersion: seatrial.dev/v1\nkind: Webhook\nmetadata: {name: s}\nspec: {url: \"https://a.example.test\", events: [failed]}\n", nil, false, fault.Unsupported, "not supported yet", "", "no other kind can be applied"},
 		"Breaks":       {[]string{base, shop}, renamed, nil, false, fault.Invalid, "breaks workflow shop", "Change shop in the same command", "others rely on it"},
 		"BreaksDry":    {[]string{base, shop}, renamed, nil, true, fault.Invalid, "breaks workflow shop", "", "a dry run says the same"},
 		"WrongAlong":   {[]string{base, shop}, renamed, []string{shop}, false, fault.Invalid, "breaks workflow shop", "", "what goes along is as bad"},
@@ -265,5 +285,66 @@ func TestApply_Policy(t *testing.T) {
 	}
 	if kept := m.policies["gate"]; kept.Description != "d" || kept.Source != stricter {
 		t.Errorf("kept %+v", kept)
+	}
+}
+
+const nightly = "apiVersion: seatrial.dev/v1\nkind: Schedule\nmetadata: {name: nightly}\nspec: {cron: \"H 2 * * *\", workflows: [{name: plain}]}\n"
+
+func TestApply_Schedule(t *testing.T) {
+	t.Parallel()
+	c, m := setup(t)
+	for i, step := range []struct {
+		source string
+		dry    bool
+		want   catalog.Outcome
+	}{
+		{nightly, true, catalog.Created},
+		{nightly, false, catalog.Created},
+		{nightly, true, catalog.Unchanged},
+		{nightly, false, catalog.Unchanged},
+		{strings.Replace(nightly, "H 2", "H 3", 1), true, catalog.Changed},
+		{strings.Replace(nightly, "H 2", "H 3", 1), false, catalog.Changed},
+	} {
+		got, err := c.Apply(t.Context(), catalog.Request{Source: step.source, DryRun: step.dry})
+		if err != nil || got.Outcome != step.want || got.Record.Kind != document.ScheduleKind || got.Record.Name != "nightly" {
+			t.Errorf("step %d: %+v, %v; want outcome %d", i, got, err, step.want)
+		}
+	}
+	if m.schedules["nightly"].Spec.Cron != "H 3 * * *" {
+		t.Errorf("stored %+v", m.schedules)
+	}
+	_, err := c.Apply(t.Context(), catalog.Request{File: "s.yaml", Source: strings.Replace(nightly, "H 2", "H 25", 1)})
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Kind != fault.Invalid || f.Places[0].Line != 4 || f.Places[0].Field != "spec.cron" {
+		t.Errorf("a schedule that is none: %v", err)
+	}
+}
+
+// TestApply_ScheduleOfToken: a token that is limited must not have run by a schedule what it must not run itself.
+func TestApply_ScheduleOfToken(t *testing.T) {
+	t.Parallel()
+	selects := strings.Replace(nightly, "{name: plain}", "{selector: {a: b}}", 1)
+	placed := strings.Replace(nightly, "{name: plain}]", "{name: plain}], environments: {names: [dev-1]}", 1)
+	for name, tc := range map[string]struct {
+		limits tenant.Limits
+		source string
+		ok     bool
+	}{
+		"NoLimits":         {tenant.Limits{}, selects, true},
+		"Within":           {tenant.Limits{Workflows: []string{"pl*"}}, nightly, true},
+		"Outside":          {tenant.Limits{Workflows: []string{"shop"}}, nightly, false},
+		"Selector":         {tenant.Limits{Workflows: []string{"pl*"}}, selects, false},
+		"Anywhere":         {tenant.Limits{Environments: []string{"dev-*"}}, nightly, false},
+		"InEnvironment":    {tenant.Limits{Environments: []string{"dev-*"}}, placed, true},
+		"OtherEnvironment": {tenant.Limits{Environments: []string{"prod"}}, placed, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, _ := setup(t)
+			ctx := tenant.WithViewer(t.Context(), tenant.Viewer{Kind: tenant.KindToken, Name: "ci", Scopes: []tenant.Scope{tenant.ScopeCatalog}, Limits: tc.limits})
+			if _, err := c.Apply(ctx, catalog.Request{Source: tc.source}); tc.ok != (err == nil) || !tc.ok && !fault.Is(err, fault.Forbidden) {
+				t.Errorf("%v", err)
+			}
+		})
 	}
 }

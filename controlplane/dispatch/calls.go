@@ -63,25 +63,6 @@ func (d *Dispatcher) settle(ctx context.Context, of execution.CallStep) (faults 
 	return faults
 }
 
-// sentence is what a person needs to know of a fault: what is wrong with the request, not how deep it was found.
-func sentence(err error) string {
-	var f *fault.Error
-	if !errors.As(err, &f) {
-		return err.Error()
-	}
-	said := f.Message
-	if len(f.Places) > 0 {
-		said = f.Places[0].Field + ": " + f.Places[0].Message
-	}
-	if more := len(f.Places) - 1; more > 0 {
-		said += fmt.Sprintf(", and %d more faults", more)
-	}
-	if f.Hint != "" {
-		said += ". " + f.Hint
-	}
-	return said
-}
-
 // begin starts the execution of a call. What keeps it from starting for good is stored with the call; everything else is tried again.
 func (d *Dispatcher) begin(ctx context.Context, of execution.CallStep, b execution.Beginning) error {
 	problem := b.Parent.Refuse(b.Workflow)
@@ -97,7 +78,7 @@ func (d *Dispatcher) begin(ctx context.Context, of execution.CallStep, b executi
 		})
 		switch fault.KindOf(err) {
 		case fault.NotFound, fault.Invalid, fault.Forbidden, fault.Conflict, fault.Exhausted, fault.Unsupported:
-			problem = b.Workflow + ": " + sentence(err)
+			problem = b.Workflow + ": " + fault.Sentence(err)
 		default:
 			if err != nil {
 				return err

@@ -18,10 +18,18 @@ type dealing struct {
 	dealt  map[string]int              // runs by place
 }
 
-// deal learns what has to be known of the places. Environments that somebody has asked for are all meant.
+// any reports whether one of the places will do. Environments that somebody has asked for are all meant unless the request says otherwise.
+func (d *Dispatcher) any(doc *workflow.Document, req execution.Request) bool {
+	if len(req.Environments) > 0 || len(req.Select) > 0 {
+		return req.Any
+	}
+	return doc.Spec.Environments != nil && doc.Spec.Environments.Mode == "any"
+}
+
+// deal learns what has to be known of the places.
 func (d *Dispatcher) deal(ctx context.Context, doc *workflow.Document, req execution.Request, places []cluster.Environment) (*dealing, error) {
 	out := &dealing{places: places}
-	if len(req.Environments) > 0 || doc.Spec.Environments == nil || doc.Spec.Environments.Mode != "any" {
+	if !d.any(doc, req) {
 		return out, nil
 	}
 	ids := make([]cluster.ID, len(places))

@@ -50,6 +50,7 @@ type Dispatcher struct {
 	newID  func() (uuid.UUID, error)
 
 	maxSpecs int
+	loaded   *shelf // of one that remembers
 }
 
 // New returns a Dispatcher.

@@ -39,7 +39,7 @@ func (d *Dispatcher) prepare(ctx context.Context, viewer tenant.Viewer, req exec
 	if err != nil {
 		return n, err //nolint:wrapcheck // a fault that speaks for itself
 	}
-	places, err := d.places(ctx, doc, req.Environments)
+	places, err := d.places(ctx, doc, req)
 	if err != nil {
 		return n, err
 	}
@@ -71,7 +71,10 @@ func (d *Dispatcher) prepare(ctx context.Context, viewer tenant.Viewer, req exec
 	}
 	n.Runs, err = d.runs(doc, n.Execution, deal, workflow.Inputs{
 		Params: values, ExecutionID: id.String(), Took: took, Release: workflow.Release{Application: req.Application, Version: req.Version},
-		Trigger: workflow.Trigger{Kind: n.Execution.Trigger, Name: caller(req.Parent), Actor: n.Execution.Actor, Commit: req.Commit},
+		Trigger: workflow.Trigger{
+			Kind: n.Execution.Trigger, Name: or(caller(req.Parent), req.Cause.Name), Actor: n.Execution.Actor,
+			Repository: req.Cause.Repository, Branch: req.Cause.Branch, Commit: req.Commit,
+		},
 	})
 	return n, err
 }
@@ -107,7 +110,7 @@ func (d *Dispatcher) took(ctx context.Context, doc *workflow.Document, name stri
 
 // document reads a workflow and merges it with the templates that it uses as they are now.
 func (d *Dispatcher) document(ctx context.Context, record workflow.Record) (*workflow.Document, []execution.Template, error) {
-	loaded, err := workflow.Load(record.Name, []byte(record.Source))
+	loaded, err := d.loaded.load(record)
 	if err != nil {
 		return nil, nil, err //nolint:wrapcheck // the caller says what for
 	}
@@ -129,8 +132,11 @@ func (d *Dispatcher) document(ctx context.Context, record workflow.Record) (*wor
 }
 
 // places returns the environments to run in: those asked for, else those that the workflow names or selects, else the only one there is.
-func (d *Dispatcher) places(ctx context.Context, doc *workflow.Document, asked []string) ([]cluster.Environment, error) {
-	names := asked
+func (d *Dispatcher) places(ctx context.Context, doc *workflow.Document, req execution.Request) ([]cluster.Environment, error) {
+	names := req.Environments
+	if len(names) == 0 && len(req.Select) > 0 {
+		return d.selected(ctx, req.Select)
+	}
 	if e := doc.Spec.Environments; len(names) == 0 && e != nil && len(e.Select) > 0 {
 		return d.selected(ctx, e.Select)
 	}

@@ -17,15 +17,21 @@ type (
 type Request struct {
 	Workflow       string // name
 	Params         map[string]string
-	Environments   []string // names; none for those of the workflow, or the only one of the organization
-	IdempotencyKey string   // the same key never starts twice; empty means always start
-	Trigger        string   // "api", "web", "workflow"
-	Actor          string   // name of the viewer, for people
-	Parent         *Parent  // the step that asks for it; nil for a person or a pipeline
-	Commit         string   // of the application, if the trigger knows it
-	Application    string   // with Version: the release that it is evidence for; empty for none
+	Environments   []string          // names; none for those of the workflow, or the only one of the organization
+	Select         map[string]string // labels of environments, instead of names
+	Any            bool              // in whichever of the environments asked for has the least to do, not in each
+	IdempotencyKey string            // the same key never starts twice; empty means always start
+	Trigger        string            // "api", "web", "workflow", "schedule", or the kind of an event
+	Cause          Cause             // what stands behind the trigger
+	Actor          string            // name of the viewer, for people
+	Parent         *Parent           // the step that asks for it; nil for a person or a pipeline
+	Commit         string            // of the application, if the trigger knows it
+	Application    string            // with Version: the release that it is evidence for; empty for none
 	Version        string
 }
+
+// Cause is what a schedule or an event says of the execution that it starts; empty where it says nothing.
+type Cause struct{ Name, Repository, Branch string }
 
 // Execution is one trigger of one workflow revision.
 type Execution struct {

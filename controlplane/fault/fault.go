@@ -87,3 +87,22 @@ func KindOf(err error) Kind {
 
 // Is reports whether err has the kind.
 func Is(err error, kind Kind) bool { return err != nil && KindOf(err) == kind }
+
+// Sentence is what a person needs to know of a fault: what is wrong with the request, not how deep it was found.
+func Sentence(err error) string {
+	var f *Error
+	if !errors.As(err, &f) {
+		return err.Error()
+	}
+	said := f.Message
+	if len(f.Places) > 0 {
+		said = f.Places[0].Field + ": " + f.Places[0].Message
+	}
+	if more := len(f.Places) - 1; more > 0 {
+		said += fmt.Sprintf(", and %d more faults", more)
+	}
+	if f.Hint != "" {
+		said += ". " + f.Hint
+	}
+	return said
+}

@@ -44,7 +44,7 @@ func (s *Store) ApplyWorkflow(ctx context.Context, w record.Record, owner string
 				return err
 			}
 			if err = mayChange(ctx, tx, row.TeamID, "workflow "+row.Name); err == nil {
-				rec, changed, err = reviseWorkflow(ctx, tx, row, w)
+				rec, changed, err = s.reviseWorkflow(ctx, tx, row, w)
 			}
 			if err == nil && created && !changed { // it comes back as it was, and uses its templates again
 				changed, err = true, saveUses(ctx, tx, document.Workflow, row.OrganizationID, w)
@@ -72,6 +72,9 @@ func (s *Store) createWorkflow(ctx context.Context, tx *db.Tx, w record.Record, 
 	if err != nil {
 		return record.Record{}, err
 	}
+	if err := s.saySchedules(ctx, tx, row, w.Triggers); err != nil {
+		return record.Record{}, err
+	}
 	return workflowRecord(row, t.Name, revision), nil
 }
 
@@ -87,15 +90,21 @@ func returnWorkflow(ctx context.Context, tx *db.Tx, row *db.Workflow, owner stri
 	return row.Update().ClearRemovedAt().SetTeamID(t.ID).Save(ctx)
 }
 
-func reviseWorkflow(ctx context.Context, tx *db.Tx, row *db.Workflow, w record.Record) (rec record.Record, changed bool, err error) {
+func (s *Store) reviseWorkflow(ctx context.Context, tx *db.Tx, row *db.Workflow, w record.Record) (rec record.Record, changed bool, err error) {
 	owner, err := row.QueryTeam().Only(ctx)
 	if err != nil {
 		return rec, false, err
 	}
 	revision, err := tx.WorkflowRevision.Query().
 		Where(workflowrevision.WorkflowID(row.ID), workflowrevision.Number(row.Revision)).Only(ctx)
-	if err != nil || revision.Digest == w.Digest {
-		return workflowRecord(row, owner.Name, revision), false, err
+	if err != nil {
+		return rec, false, err
+	}
+	if err := s.saySchedules(ctx, tx, row, w.Triggers); err != nil { // a template may have brought others
+		return rec, false, err
+	}
+	if revision.Digest == w.Digest {
+		return workflowRecord(row, owner.Name, revision), false, nil
 	}
 	row, err = row.Update().AddRevision(1).SetLabels(w.Labels).SetDescription(clean(w.Description)).Save(ctx)
 	if err != nil {
@@ -239,4 +248,19 @@ func workflowRecord(w *db.Workflow, owner string, r *db.WorkflowRevision) record
 		RevisionID: r.ID, Revision: r.Number, Digest: r.Digest, Source: r.Source, UpdatedAt: w.UpdatedAt.UTC(),
 		RemovedAt: timeOf(w.RemovedAt),
 	}
+}
+
+// WorkflowsLabelled returns the names of the workflows that have all of some labels.
+func (s *Store) WorkflowsLabelled(ctx context.Context, labels map[string]string) ([]string, error) {
+	rows, err := s.db.Read().Workflow.Query().Where(workflow.RemovedAtIsNil()).Select(workflow.FieldName, workflow.FieldLabels).Order(workflow.ByName()).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	var names []string
+	for _, row := range rows {
+		if has(row.Labels, labels) {
+			names = append(names, row.Name)
+		}
+	}
+	return names, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
 	"github.com/seatrial/seatrial/ent/db/release"
+	"github.com/seatrial/seatrial/ent/db/schedule"
 	"github.com/seatrial/seatrial/ent/db/template"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 )
@@ -52,6 +53,17 @@ func owned(ctx context.Context, tx *db.Tx, of tenant.Thing) (owner *uuid.UUID, h
 	switch of.Kind {
 	case tenant.Workflow:
 		row, err := tx.Workflow.Query().Where(workflow.Name(of.Name)).Only(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		return &row.TeamID, func(to uuid.UUID) error {
+			if err := tx.Schedule.Update().Where(schedule.Workflow(row.Name)).SetTeamID(to).Exec(ctx); err != nil {
+				return err // what starts the workflow belongs to whom the workflow belongs to
+			}
+			return row.Update().SetTeamID(to).Exec(ctx)
+		}, nil
+	case tenant.Schedule:
+		row, err := tx.Schedule.Query().Where(schedule.Name(of.Name), schedule.Workflow(""), schedule.RemovedAtIsNil()).Only(ctx)
 		if err != nil {
 			return nil, nil, err
 		}

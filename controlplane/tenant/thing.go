@@ -7,10 +7,11 @@ const (
 	Policy      = "policy"
 	Environment = "environment"
 	Release     = "release"
+	Schedule    = "schedule"
 )
 
 // Kinds lists the kinds of what a team owns.
-func Kinds() []string { return []string{Workflow, Template, Policy, Environment, Release} }
+func Kinds() []string { return []string{Workflow, Template, Policy, Environment, Release, Schedule} }
 
 // Thing names something that a team owns. Version is a release's, whose name is the application's.
 type Thing struct{ Kind, Name, Version string }

@@ -114,7 +114,7 @@ func TestParse_Faults(t *testing.T) {
 		"Expression":         {"{steps: [{run: 'echo ${{ params.x }}', image: a}]}", "spec.steps[0].run", "declares no params", "found when applied"},
 		"ExpressionEnv":      {"{steps: [{run: x, image: 'a:${{ env.TAG }}'}]}", "spec.steps[0].image", "in the pod only", "an image is chosen before there is a pod"},
 		"ExpressionOpen":     {"{steps: [{run: 'echo ${{ x', image: a}]}", "spec.steps[0].run", `write "$${{"`, "the way out is named"},
-		"MixedWithLater":     {"{triggers: [{schedule: {cron: \"0 2 * * *\"}}], steps: [{image: a}]}", "spec.triggers", "not supported yet", "both kinds of fault: the document is invalid"},
+		"MixedWithLater":     {"{triggers: [{workflow: {name: b}}], steps: [{image: a}]}", "spec.triggers[0].workflow", "not supported yet", "both kinds of fault: the document is invalid"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestParse_Document(t *testing.T) {
 		"Two":         {"apiVersion: seatrial.dev/v1\n---\nkind: TestWorkflow\n", "", "more than one document", fault.Invalid, "one at a time"},
 		"APIVersion":  {"apiVersion: seatrial.dev/v2\nkind: TestWorkflow\nmetadata: {name: a}" + rest, "apiVersion", "must be one of", fault.Invalid, "another version"},
 		"Kind":        {"apiVersion: seatrial.dev/v1\nkind: Job\nmetadata: {name: a}" + rest, "kind", "must be one of", fault.Invalid, "not ours"},
-		"KindLater":   {"apiVersion: seatrial.dev/v1\nkind: Schedule\nmetadata: {name: a}\nspec: {cron: \"0 2 * * *\", workflows: [{name: a}]}\n", "kind", "Schedule is not supported yet", fault.Unsupported, "ours, but later"},
+		"KindLater":   {"apiVersion: seatrial.dev/v1\nkind: Webhook\nmetadata: {name: a}\nspec: {url: \"https://a.example.test\", events: [failed]}\n", "kind", "Webhook is not supported yet", fault.Unsupported, "ours, but later"},
 		"NoKind":      {"apiVersion: seatrial.dev/v1\nmetadata: {name: a}" + rest, "kind", "is missing", fault.Invalid, "what is it?"},
 		"NoName":      {"apiVersion: seatrial.dev/v1\nkind: TestWorkflow\nmetadata: {}" + rest, "metadata.name", "is missing", fault.Invalid, "no address"},
 		"Name":        {"apiVersion: seatrial.dev/v1\nkind: TestWorkflow\nmetadata: {name: A_b}" + rest, "metadata.name", "not a valid name", fault.Invalid, "no DNS label"},

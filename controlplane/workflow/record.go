@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/workflow/document"
 )
 
 // Record is a workflow or template of the catalog with its current revision.
@@ -28,6 +30,8 @@ type Record struct {
 	// Checked are the templates that the document was checked with, directly used or not; only for applying it. When one of them is
 	// another revision by then, nothing is stored.
 	Checked []Ref
+	// Triggers are what the document says of when it is started, with what its templates say; only for applying it.
+	Triggers []document.Trigger
 }
 
 // Ref names a revision of a document.

@@ -29,10 +29,13 @@ import (
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
+	"github.com/seatrial/seatrial/ent/db/firing"
+	"github.com/seatrial/seatrial/ent/db/identityprovider"
 	"github.com/seatrial/seatrial/ent/db/invitation"
 	"github.com/seatrial/seatrial/ent/db/logchunk"
 	"github.com/seatrial/seatrial/ent/db/logstream"
 	"github.com/seatrial/seatrial/ent/db/member"
+	"github.com/seatrial/seatrial/ent/db/memberidentity"
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/quarantine"
@@ -43,6 +46,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
 	"github.com/seatrial/seatrial/ent/db/repository"
 	"github.com/seatrial/seatrial/ent/db/run"
+	"github.com/seatrial/seatrial/ent/db/schedule"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
@@ -53,6 +57,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/teststrip"
+	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -91,6 +96,10 @@ type Client struct {
 	Execution *ExecutionClient
 	// File is the client for interacting with the File builders.
 	File *FileClient
+	// Firing is the client for interacting with the Firing builders.
+	Firing *FiringClient
+	// IdentityProvider is the client for interacting with the IdentityProvider builders.
+	IdentityProvider *IdentityProviderClient
 	// Invitation is the client for interacting with the Invitation builders.
 	Invitation *InvitationClient
 	// LogChunk is the client for interacting with the LogChunk builders.
@@ -99,6 +108,8 @@ type Client struct {
 	LogStream *LogStreamClient
 	// Member is the client for interacting with the Member builders.
 	Member *MemberClient
+	// MemberIdentity is the client for interacting with the MemberIdentity builders.
+	MemberIdentity *MemberIdentityClient
 	// MemberSession is the client for interacting with the MemberSession builders.
 	MemberSession *MemberSessionClient
 	// Organization is the client for interacting with the Organization builders.
@@ -119,6 +130,8 @@ type Client struct {
 	Repository *RepositoryClient
 	// Run is the client for interacting with the Run builders.
 	Run *RunClient
+	// Schedule is the client for interacting with the Schedule builders.
+	Schedule *ScheduleClient
 	// Service is the client for interacting with the Service builders.
 	Service *ServiceClient
 	// Setting is the client for interacting with the Setting builders.
@@ -139,6 +152,8 @@ type Client struct {
 	TestResult *TestResultClient
 	// TestStrip is the client for interacting with the TestStrip builders.
 	TestStrip *TestStripClient
+	// TrustRule is the client for interacting with the TrustRule builders.
+	TrustRule *TrustRuleClient
 	// Waiver is the client for interacting with the Waiver builders.
 	Waiver *WaiverClient
 	// Workflow is the client for interacting with the Workflow builders.
@@ -169,10 +184,13 @@ func (c *Client) init() {
 	c.Environment = NewEnvironmentClient(c.config)
 	c.Execution = NewExecutionClient(c.config)
 	c.File = NewFileClient(c.config)
+	c.Firing = NewFiringClient(c.config)
+	c.IdentityProvider = NewIdentityProviderClient(c.config)
 	c.Invitation = NewInvitationClient(c.config)
 	c.LogChunk = NewLogChunkClient(c.config)
 	c.LogStream = NewLogStreamClient(c.config)
 	c.Member = NewMemberClient(c.config)
+	c.MemberIdentity = NewMemberIdentityClient(c.config)
 	c.MemberSession = NewMemberSessionClient(c.config)
 	c.Organization = NewOrganizationClient(c.config)
 	c.Quarantine = NewQuarantineClient(c.config)
@@ -183,6 +201,7 @@ func (c *Client) init() {
 	c.ReleaseExecution = NewReleaseExecutionClient(c.config)
 	c.Repository = NewRepositoryClient(c.config)
 	c.Run = NewRunClient(c.config)
+	c.Schedule = NewScheduleClient(c.config)
 	c.Service = NewServiceClient(c.config)
 	c.Setting = NewSettingClient(c.config)
 	c.Step = NewStepClient(c.config)
@@ -193,6 +212,7 @@ func (c *Client) init() {
 	c.TemplateUse = NewTemplateUseClient(c.config)
 	c.TestResult = NewTestResultClient(c.config)
 	c.TestStrip = NewTestStripClient(c.config)
+	c.TrustRule = NewTrustRuleClient(c.config)
 	c.Waiver = NewWaiverClient(c.config)
 	c.Workflow = NewWorkflowClient(c.config)
 	c.WorkflowRevision = NewWorkflowRevisionClient(c.config)
@@ -301,10 +321,13 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Environment:             NewEnvironmentClient(cfg),
 		Execution:               NewExecutionClient(cfg),
 		File:                    NewFileClient(cfg),
+		Firing:                  NewFiringClient(cfg),
+		IdentityProvider:        NewIdentityProviderClient(cfg),
 		Invitation:              NewInvitationClient(cfg),
 		LogChunk:                NewLogChunkClient(cfg),
 		LogStream:               NewLogStreamClient(cfg),
 		Member:                  NewMemberClient(cfg),
+		MemberIdentity:          NewMemberIdentityClient(cfg),
 		MemberSession:           NewMemberSessionClient(cfg),
 		Organization:            NewOrganizationClient(cfg),
 		Quarantine:              NewQuarantineClient(cfg),
@@ -315,6 +338,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		ReleaseExecution:        NewReleaseExecutionClient(cfg),
 		Repository:              NewRepositoryClient(cfg),
 		Run:                     NewRunClient(cfg),
+		Schedule:                NewScheduleClient(cfg),
 		Service:                 NewServiceClient(cfg),
 		Setting:                 NewSettingClient(cfg),
 		Step:                    NewStepClient(cfg),
@@ -325,6 +349,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		TemplateUse:             NewTemplateUseClient(cfg),
 		TestResult:              NewTestResultClient(cfg),
 		TestStrip:               NewTestStripClient(cfg),
+		TrustRule:               NewTrustRuleClient(cfg),
 		Waiver:                  NewWaiverClient(cfg),
 		Workflow:                NewWorkflowClient(cfg),
 		WorkflowRevision:        NewWorkflowRevisionClient(cfg),
@@ -360,10 +385,13 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Environment:             NewEnvironmentClient(cfg),
 		Execution:               NewExecutionClient(cfg),
 		File:                    NewFileClient(cfg),
+		Firing:                  NewFiringClient(cfg),
+		IdentityProvider:        NewIdentityProviderClient(cfg),
 		Invitation:              NewInvitationClient(cfg),
 		LogChunk:                NewLogChunkClient(cfg),
 		LogStream:               NewLogStreamClient(cfg),
 		Member:                  NewMemberClient(cfg),
+		MemberIdentity:          NewMemberIdentityClient(cfg),
 		MemberSession:           NewMemberSessionClient(cfg),
 		Organization:            NewOrganizationClient(cfg),
 		Quarantine:              NewQuarantineClient(cfg),
@@ -374,6 +402,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		ReleaseExecution:        NewReleaseExecutionClient(cfg),
 		Repository:              NewRepositoryClient(cfg),
 		Run:                     NewRunClient(cfg),
+		Schedule:                NewScheduleClient(cfg),
 		Service:                 NewServiceClient(cfg),
 		Setting:                 NewSettingClient(cfg),
 		Step:                    NewStepClient(cfg),
@@ -384,6 +413,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		TemplateUse:             NewTemplateUseClient(cfg),
 		TestResult:              NewTestResultClient(cfg),
 		TestStrip:               NewTestStripClient(cfg),
+		TrustRule:               NewTrustRuleClient(cfg),
 		Waiver:                  NewWaiverClient(cfg),
 		Workflow:                NewWorkflowClient(cfg),
 		WorkflowRevision:        NewWorkflowRevisionClient(cfg),
@@ -418,11 +448,12 @@ func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIToken, c.AgentCommand, c.Attempt, c.AuditEntry, c.AuditHead,
 		c.BootstrapToken, c.Call, c.Claim, c.Cluster, c.ConcurrencyGroup,
-		c.Environment, c.Execution, c.File, c.Invitation, c.LogChunk, c.LogStream,
-		c.Member, c.MemberSession, c.Organization, c.Quarantine, c.ReadinessPolicy,
-		c.ReadinessPolicyRevision, c.Release, c.ReleaseChange, c.ReleaseExecution,
-		c.Repository, c.Run, c.Service, c.Setting, c.Step, c.Team, c.TeamMember,
-		c.Template, c.TemplateRevision, c.TemplateUse, c.TestResult, c.TestStrip,
+		c.Environment, c.Execution, c.File, c.Firing, c.IdentityProvider, c.Invitation,
+		c.LogChunk, c.LogStream, c.Member, c.MemberIdentity, c.MemberSession,
+		c.Organization, c.Quarantine, c.ReadinessPolicy, c.ReadinessPolicyRevision,
+		c.Release, c.ReleaseChange, c.ReleaseExecution, c.Repository, c.Run,
+		c.Schedule, c.Service, c.Setting, c.Step, c.Team, c.TeamMember, c.Template,
+		c.TemplateRevision, c.TemplateUse, c.TestResult, c.TestStrip, c.TrustRule,
 		c.Waiver, c.Workflow, c.WorkflowRevision,
 	} {
 		n.Use(hooks...)
@@ -435,11 +466,12 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIToken, c.AgentCommand, c.Attempt, c.AuditEntry, c.AuditHead,
 		c.BootstrapToken, c.Call, c.Claim, c.Cluster, c.ConcurrencyGroup,
-		c.Environment, c.Execution, c.File, c.Invitation, c.LogChunk, c.LogStream,
-		c.Member, c.MemberSession, c.Organization, c.Quarantine, c.ReadinessPolicy,
-		c.ReadinessPolicyRevision, c.Release, c.ReleaseChange, c.ReleaseExecution,
-		c.Repository, c.Run, c.Service, c.Setting, c.Step, c.Team, c.TeamMember,
-		c.Template, c.TemplateRevision, c.TemplateUse, c.TestResult, c.TestStrip,
+		c.Environment, c.Execution, c.File, c.Firing, c.IdentityProvider, c.Invitation,
+		c.LogChunk, c.LogStream, c.Member, c.MemberIdentity, c.MemberSession,
+		c.Organization, c.Quarantine, c.ReadinessPolicy, c.ReadinessPolicyRevision,
+		c.Release, c.ReleaseChange, c.ReleaseExecution, c.Repository, c.Run,
+		c.Schedule, c.Service, c.Setting, c.Step, c.Team, c.TeamMember, c.Template,
+		c.TemplateRevision, c.TemplateUse, c.TestResult, c.TestStrip, c.TrustRule,
 		c.Waiver, c.Workflow, c.WorkflowRevision,
 	} {
 		n.Intercept(interceptors...)
@@ -475,6 +507,10 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Execution.mutate(ctx, m)
 	case *FileMutation:
 		return c.File.mutate(ctx, m)
+	case *FiringMutation:
+		return c.Firing.mutate(ctx, m)
+	case *IdentityProviderMutation:
+		return c.IdentityProvider.mutate(ctx, m)
 	case *InvitationMutation:
 		return c.Invitation.mutate(ctx, m)
 	case *LogChunkMutation:
@@ -483,6 +519,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.LogStream.mutate(ctx, m)
 	case *MemberMutation:
 		return c.Member.mutate(ctx, m)
+	case *MemberIdentityMutation:
+		return c.MemberIdentity.mutate(ctx, m)
 	case *MemberSessionMutation:
 		return c.MemberSession.mutate(ctx, m)
 	case *OrganizationMutation:
@@ -503,6 +541,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Repository.mutate(ctx, m)
 	case *RunMutation:
 		return c.Run.mutate(ctx, m)
+	case *ScheduleMutation:
+		return c.Schedule.mutate(ctx, m)
 	case *ServiceMutation:
 		return c.Service.mutate(ctx, m)
 	case *SettingMutation:
@@ -523,6 +563,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.TestResult.mutate(ctx, m)
 	case *TestStripMutation:
 		return c.TestStrip.mutate(ctx, m)
+	case *TrustRuleMutation:
+		return c.TrustRule.mutate(ctx, m)
 	case *WaiverMutation:
 		return c.Waiver.mutate(ctx, m)
 	case *WorkflowMutation:
@@ -667,6 +709,22 @@ func (c *APITokenClient) QueryTeam(_m *APIToken) *TeamQuery {
 			sqlgraph.From(apitoken.Table, apitoken.FieldID, id),
 			sqlgraph.To(team.Table, team.FieldID),
 			sqlgraph.Edge(sqlgraph.M2O, false, apitoken.TeamTable, apitoken.TeamColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryRule queries the rule edge of a APIToken.
+func (c *APITokenClient) QueryRule(_m *APIToken) *TrustRuleQuery {
+	query := (&TrustRuleClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(apitoken.Table, apitoken.FieldID, id),
+			sqlgraph.To(trustrule.Table, trustrule.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, apitoken.RuleTable, apitoken.RuleColumn),
 		)
 		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
 		return fromV, nil
@@ -2692,6 +2750,322 @@ func (c *FileClient) mutate(ctx context.Context, m *FileMutation) (Value, error)
 	}
 }
 
+// FiringClient is a client for the Firing schema.
+type FiringClient struct {
+	config
+}
+
+// NewFiringClient returns a client for the Firing from the given config.
+func NewFiringClient(c config) *FiringClient {
+	return &FiringClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `firing.Hooks(f(g(h())))`.
+func (c *FiringClient) Use(hooks ...Hook) {
+	c.hooks.Firing = append(c.hooks.Firing, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `firing.Intercept(f(g(h())))`.
+func (c *FiringClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Firing = append(c.inters.Firing, interceptors...)
+}
+
+// Create returns a builder for creating a Firing entity.
+func (c *FiringClient) Create() *FiringCreate {
+	mutation := newFiringMutation(c.config, OpCreate)
+	return &FiringCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Firing entities.
+func (c *FiringClient) CreateBulk(builders ...*FiringCreate) *FiringCreateBulk {
+	return &FiringCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *FiringClient) MapCreateBulk(slice any, setFunc func(*FiringCreate, int)) *FiringCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &FiringCreateBulk{err: fmt.Errorf("calling to FiringClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*FiringCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &FiringCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Firing.
+func (c *FiringClient) Update() *FiringUpdate {
+	mutation := newFiringMutation(c.config, OpUpdate)
+	return &FiringUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *FiringClient) UpdateOne(_m *Firing) *FiringUpdateOne {
+	mutation := newFiringMutation(c.config, OpUpdateOne, withFiring(_m))
+	return &FiringUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *FiringClient) UpdateOneID(id uuid.UUID) *FiringUpdateOne {
+	mutation := newFiringMutation(c.config, OpUpdateOne, withFiringID(id))
+	return &FiringUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Firing.
+func (c *FiringClient) Delete() *FiringDelete {
+	mutation := newFiringMutation(c.config, OpDelete)
+	return &FiringDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *FiringClient) DeleteOne(_m *Firing) *FiringDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *FiringClient) DeleteOneID(id uuid.UUID) *FiringDeleteOne {
+	builder := c.Delete().Where(firing.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &FiringDeleteOne{builder}
+}
+
+// Query returns a query builder for Firing.
+func (c *FiringClient) Query() *FiringQuery {
+	return &FiringQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeFiring},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Firing entity by its id.
+func (c *FiringClient) Get(ctx context.Context, id uuid.UUID) (*Firing, error) {
+	return c.Query().Where(firing.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *FiringClient) GetX(ctx context.Context, id uuid.UUID) *Firing {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Firing.
+func (c *FiringClient) QueryOrganization(_m *Firing) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(firing.Table, firing.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, firing.OrganizationTable, firing.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QuerySchedule queries the schedule edge of a Firing.
+func (c *FiringClient) QuerySchedule(_m *Firing) *ScheduleQuery {
+	query := (&ScheduleClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(firing.Table, firing.FieldID, id),
+			sqlgraph.To(schedule.Table, schedule.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, firing.ScheduleTable, firing.ScheduleColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *FiringClient) Hooks() []Hook {
+	hooks := c.hooks.Firing
+	return append(hooks[:len(hooks):len(hooks)], firing.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *FiringClient) Interceptors() []Interceptor {
+	return c.inters.Firing
+}
+
+func (c *FiringClient) mutate(ctx context.Context, m *FiringMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&FiringCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&FiringUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&FiringUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&FiringDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Firing mutation op: %q", m.Op())
+	}
+}
+
+// IdentityProviderClient is a client for the IdentityProvider schema.
+type IdentityProviderClient struct {
+	config
+}
+
+// NewIdentityProviderClient returns a client for the IdentityProvider from the given config.
+func NewIdentityProviderClient(c config) *IdentityProviderClient {
+	return &IdentityProviderClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `identityprovider.Hooks(f(g(h())))`.
+func (c *IdentityProviderClient) Use(hooks ...Hook) {
+	c.hooks.IdentityProvider = append(c.hooks.IdentityProvider, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `identityprovider.Intercept(f(g(h())))`.
+func (c *IdentityProviderClient) Intercept(interceptors ...Interceptor) {
+	c.inters.IdentityProvider = append(c.inters.IdentityProvider, interceptors...)
+}
+
+// Create returns a builder for creating a IdentityProvider entity.
+func (c *IdentityProviderClient) Create() *IdentityProviderCreate {
+	mutation := newIdentityProviderMutation(c.config, OpCreate)
+	return &IdentityProviderCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of IdentityProvider entities.
+func (c *IdentityProviderClient) CreateBulk(builders ...*IdentityProviderCreate) *IdentityProviderCreateBulk {
+	return &IdentityProviderCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *IdentityProviderClient) MapCreateBulk(slice any, setFunc func(*IdentityProviderCreate, int)) *IdentityProviderCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &IdentityProviderCreateBulk{err: fmt.Errorf("calling to IdentityProviderClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*IdentityProviderCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &IdentityProviderCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for IdentityProvider.
+func (c *IdentityProviderClient) Update() *IdentityProviderUpdate {
+	mutation := newIdentityProviderMutation(c.config, OpUpdate)
+	return &IdentityProviderUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *IdentityProviderClient) UpdateOne(_m *IdentityProvider) *IdentityProviderUpdateOne {
+	mutation := newIdentityProviderMutation(c.config, OpUpdateOne, withIdentityProvider(_m))
+	return &IdentityProviderUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *IdentityProviderClient) UpdateOneID(id uuid.UUID) *IdentityProviderUpdateOne {
+	mutation := newIdentityProviderMutation(c.config, OpUpdateOne, withIdentityProviderID(id))
+	return &IdentityProviderUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for IdentityProvider.
+func (c *IdentityProviderClient) Delete() *IdentityProviderDelete {
+	mutation := newIdentityProviderMutation(c.config, OpDelete)
+	return &IdentityProviderDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *IdentityProviderClient) DeleteOne(_m *IdentityProvider) *IdentityProviderDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *IdentityProviderClient) DeleteOneID(id uuid.UUID) *IdentityProviderDeleteOne {
+	builder := c.Delete().Where(identityprovider.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &IdentityProviderDeleteOne{builder}
+}
+
+// Query returns a query builder for IdentityProvider.
+func (c *IdentityProviderClient) Query() *IdentityProviderQuery {
+	return &IdentityProviderQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeIdentityProvider},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a IdentityProvider entity by its id.
+func (c *IdentityProviderClient) Get(ctx context.Context, id uuid.UUID) (*IdentityProvider, error) {
+	return c.Query().Where(identityprovider.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *IdentityProviderClient) GetX(ctx context.Context, id uuid.UUID) *IdentityProvider {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a IdentityProvider.
+func (c *IdentityProviderClient) QueryOrganization(_m *IdentityProvider) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(identityprovider.Table, identityprovider.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, identityprovider.OrganizationTable, identityprovider.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *IdentityProviderClient) Hooks() []Hook {
+	hooks := c.hooks.IdentityProvider
+	return append(hooks[:len(hooks):len(hooks)], identityprovider.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *IdentityProviderClient) Interceptors() []Interceptor {
+	return c.inters.IdentityProvider
+}
+
+func (c *IdentityProviderClient) mutate(ctx context.Context, m *IdentityProviderMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&IdentityProviderCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&IdentityProviderUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&IdentityProviderUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&IdentityProviderDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown IdentityProvider mutation op: %q", m.Op())
+	}
+}
+
 // InvitationClient is a client for the Invitation schema.
 type InvitationClient struct {
 	config
@@ -3353,6 +3727,188 @@ func (c *MemberClient) mutate(ctx context.Context, m *MemberMutation) (Value, er
 		return (&MemberDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("db: unknown Member mutation op: %q", m.Op())
+	}
+}
+
+// MemberIdentityClient is a client for the MemberIdentity schema.
+type MemberIdentityClient struct {
+	config
+}
+
+// NewMemberIdentityClient returns a client for the MemberIdentity from the given config.
+func NewMemberIdentityClient(c config) *MemberIdentityClient {
+	return &MemberIdentityClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `memberidentity.Hooks(f(g(h())))`.
+func (c *MemberIdentityClient) Use(hooks ...Hook) {
+	c.hooks.MemberIdentity = append(c.hooks.MemberIdentity, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `memberidentity.Intercept(f(g(h())))`.
+func (c *MemberIdentityClient) Intercept(interceptors ...Interceptor) {
+	c.inters.MemberIdentity = append(c.inters.MemberIdentity, interceptors...)
+}
+
+// Create returns a builder for creating a MemberIdentity entity.
+func (c *MemberIdentityClient) Create() *MemberIdentityCreate {
+	mutation := newMemberIdentityMutation(c.config, OpCreate)
+	return &MemberIdentityCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of MemberIdentity entities.
+func (c *MemberIdentityClient) CreateBulk(builders ...*MemberIdentityCreate) *MemberIdentityCreateBulk {
+	return &MemberIdentityCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *MemberIdentityClient) MapCreateBulk(slice any, setFunc func(*MemberIdentityCreate, int)) *MemberIdentityCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &MemberIdentityCreateBulk{err: fmt.Errorf("calling to MemberIdentityClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*MemberIdentityCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &MemberIdentityCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for MemberIdentity.
+func (c *MemberIdentityClient) Update() *MemberIdentityUpdate {
+	mutation := newMemberIdentityMutation(c.config, OpUpdate)
+	return &MemberIdentityUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *MemberIdentityClient) UpdateOne(_m *MemberIdentity) *MemberIdentityUpdateOne {
+	mutation := newMemberIdentityMutation(c.config, OpUpdateOne, withMemberIdentity(_m))
+	return &MemberIdentityUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *MemberIdentityClient) UpdateOneID(id uuid.UUID) *MemberIdentityUpdateOne {
+	mutation := newMemberIdentityMutation(c.config, OpUpdateOne, withMemberIdentityID(id))
+	return &MemberIdentityUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for MemberIdentity.
+func (c *MemberIdentityClient) Delete() *MemberIdentityDelete {
+	mutation := newMemberIdentityMutation(c.config, OpDelete)
+	return &MemberIdentityDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *MemberIdentityClient) DeleteOne(_m *MemberIdentity) *MemberIdentityDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *MemberIdentityClient) DeleteOneID(id uuid.UUID) *MemberIdentityDeleteOne {
+	builder := c.Delete().Where(memberidentity.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &MemberIdentityDeleteOne{builder}
+}
+
+// Query returns a query builder for MemberIdentity.
+func (c *MemberIdentityClient) Query() *MemberIdentityQuery {
+	return &MemberIdentityQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeMemberIdentity},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a MemberIdentity entity by its id.
+func (c *MemberIdentityClient) Get(ctx context.Context, id uuid.UUID) (*MemberIdentity, error) {
+	return c.Query().Where(memberidentity.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *MemberIdentityClient) GetX(ctx context.Context, id uuid.UUID) *MemberIdentity {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a MemberIdentity.
+func (c *MemberIdentityClient) QueryOrganization(_m *MemberIdentity) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(memberidentity.Table, memberidentity.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, memberidentity.OrganizationTable, memberidentity.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryProvider queries the provider edge of a MemberIdentity.
+func (c *MemberIdentityClient) QueryProvider(_m *MemberIdentity) *IdentityProviderQuery {
+	query := (&IdentityProviderClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(memberidentity.Table, memberidentity.FieldID, id),
+			sqlgraph.To(identityprovider.Table, identityprovider.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, memberidentity.ProviderTable, memberidentity.ProviderColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryMember queries the member edge of a MemberIdentity.
+func (c *MemberIdentityClient) QueryMember(_m *MemberIdentity) *MemberQuery {
+	query := (&MemberClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(memberidentity.Table, memberidentity.FieldID, id),
+			sqlgraph.To(member.Table, member.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, memberidentity.MemberTable, memberidentity.MemberColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *MemberIdentityClient) Hooks() []Hook {
+	hooks := c.hooks.MemberIdentity
+	return append(hooks[:len(hooks):len(hooks)], memberidentity.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *MemberIdentityClient) Interceptors() []Interceptor {
+	return c.inters.MemberIdentity
+}
+
+func (c *MemberIdentityClient) mutate(ctx context.Context, m *MemberIdentityMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&MemberIdentityCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&MemberIdentityUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&MemberIdentityUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&MemberIdentityDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown MemberIdentity mutation op: %q", m.Op())
 	}
 }
 
@@ -5016,6 +5572,172 @@ func (c *RunClient) mutate(ctx context.Context, m *RunMutation) (Value, error) {
 	}
 }
 
+// ScheduleClient is a client for the Schedule schema.
+type ScheduleClient struct {
+	config
+}
+
+// NewScheduleClient returns a client for the Schedule from the given config.
+func NewScheduleClient(c config) *ScheduleClient {
+	return &ScheduleClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `schedule.Hooks(f(g(h())))`.
+func (c *ScheduleClient) Use(hooks ...Hook) {
+	c.hooks.Schedule = append(c.hooks.Schedule, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `schedule.Intercept(f(g(h())))`.
+func (c *ScheduleClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Schedule = append(c.inters.Schedule, interceptors...)
+}
+
+// Create returns a builder for creating a Schedule entity.
+func (c *ScheduleClient) Create() *ScheduleCreate {
+	mutation := newScheduleMutation(c.config, OpCreate)
+	return &ScheduleCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Schedule entities.
+func (c *ScheduleClient) CreateBulk(builders ...*ScheduleCreate) *ScheduleCreateBulk {
+	return &ScheduleCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ScheduleClient) MapCreateBulk(slice any, setFunc func(*ScheduleCreate, int)) *ScheduleCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ScheduleCreateBulk{err: fmt.Errorf("calling to ScheduleClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ScheduleCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ScheduleCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Schedule.
+func (c *ScheduleClient) Update() *ScheduleUpdate {
+	mutation := newScheduleMutation(c.config, OpUpdate)
+	return &ScheduleUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ScheduleClient) UpdateOne(_m *Schedule) *ScheduleUpdateOne {
+	mutation := newScheduleMutation(c.config, OpUpdateOne, withSchedule(_m))
+	return &ScheduleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ScheduleClient) UpdateOneID(id uuid.UUID) *ScheduleUpdateOne {
+	mutation := newScheduleMutation(c.config, OpUpdateOne, withScheduleID(id))
+	return &ScheduleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Schedule.
+func (c *ScheduleClient) Delete() *ScheduleDelete {
+	mutation := newScheduleMutation(c.config, OpDelete)
+	return &ScheduleDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ScheduleClient) DeleteOne(_m *Schedule) *ScheduleDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ScheduleClient) DeleteOneID(id uuid.UUID) *ScheduleDeleteOne {
+	builder := c.Delete().Where(schedule.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ScheduleDeleteOne{builder}
+}
+
+// Query returns a query builder for Schedule.
+func (c *ScheduleClient) Query() *ScheduleQuery {
+	return &ScheduleQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeSchedule},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Schedule entity by its id.
+func (c *ScheduleClient) Get(ctx context.Context, id uuid.UUID) (*Schedule, error) {
+	return c.Query().Where(schedule.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ScheduleClient) GetX(ctx context.Context, id uuid.UUID) *Schedule {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Schedule.
+func (c *ScheduleClient) QueryOrganization(_m *Schedule) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(schedule.Table, schedule.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, schedule.OrganizationTable, schedule.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTeam queries the team edge of a Schedule.
+func (c *ScheduleClient) QueryTeam(_m *Schedule) *TeamQuery {
+	query := (&TeamClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(schedule.Table, schedule.FieldID, id),
+			sqlgraph.To(team.Table, team.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, schedule.TeamTable, schedule.TeamColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ScheduleClient) Hooks() []Hook {
+	hooks := c.hooks.Schedule
+	return append(hooks[:len(hooks):len(hooks)], schedule.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *ScheduleClient) Interceptors() []Interceptor {
+	return c.inters.Schedule
+}
+
+func (c *ScheduleClient) mutate(ctx context.Context, m *ScheduleMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ScheduleCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ScheduleUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ScheduleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ScheduleDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Schedule mutation op: %q", m.Op())
+	}
+}
+
 // ServiceClient is a client for the Service schema.
 type ServiceClient struct {
 	config
@@ -6628,6 +7350,172 @@ func (c *TestStripClient) mutate(ctx context.Context, m *TestStripMutation) (Val
 	}
 }
 
+// TrustRuleClient is a client for the TrustRule schema.
+type TrustRuleClient struct {
+	config
+}
+
+// NewTrustRuleClient returns a client for the TrustRule from the given config.
+func NewTrustRuleClient(c config) *TrustRuleClient {
+	return &TrustRuleClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `trustrule.Hooks(f(g(h())))`.
+func (c *TrustRuleClient) Use(hooks ...Hook) {
+	c.hooks.TrustRule = append(c.hooks.TrustRule, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `trustrule.Intercept(f(g(h())))`.
+func (c *TrustRuleClient) Intercept(interceptors ...Interceptor) {
+	c.inters.TrustRule = append(c.inters.TrustRule, interceptors...)
+}
+
+// Create returns a builder for creating a TrustRule entity.
+func (c *TrustRuleClient) Create() *TrustRuleCreate {
+	mutation := newTrustRuleMutation(c.config, OpCreate)
+	return &TrustRuleCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of TrustRule entities.
+func (c *TrustRuleClient) CreateBulk(builders ...*TrustRuleCreate) *TrustRuleCreateBulk {
+	return &TrustRuleCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TrustRuleClient) MapCreateBulk(slice any, setFunc func(*TrustRuleCreate, int)) *TrustRuleCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TrustRuleCreateBulk{err: fmt.Errorf("calling to TrustRuleClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TrustRuleCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TrustRuleCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for TrustRule.
+func (c *TrustRuleClient) Update() *TrustRuleUpdate {
+	mutation := newTrustRuleMutation(c.config, OpUpdate)
+	return &TrustRuleUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TrustRuleClient) UpdateOne(_m *TrustRule) *TrustRuleUpdateOne {
+	mutation := newTrustRuleMutation(c.config, OpUpdateOne, withTrustRule(_m))
+	return &TrustRuleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TrustRuleClient) UpdateOneID(id uuid.UUID) *TrustRuleUpdateOne {
+	mutation := newTrustRuleMutation(c.config, OpUpdateOne, withTrustRuleID(id))
+	return &TrustRuleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for TrustRule.
+func (c *TrustRuleClient) Delete() *TrustRuleDelete {
+	mutation := newTrustRuleMutation(c.config, OpDelete)
+	return &TrustRuleDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TrustRuleClient) DeleteOne(_m *TrustRule) *TrustRuleDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TrustRuleClient) DeleteOneID(id uuid.UUID) *TrustRuleDeleteOne {
+	builder := c.Delete().Where(trustrule.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TrustRuleDeleteOne{builder}
+}
+
+// Query returns a query builder for TrustRule.
+func (c *TrustRuleClient) Query() *TrustRuleQuery {
+	return &TrustRuleQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTrustRule},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a TrustRule entity by its id.
+func (c *TrustRuleClient) Get(ctx context.Context, id uuid.UUID) (*TrustRule, error) {
+	return c.Query().Where(trustrule.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TrustRuleClient) GetX(ctx context.Context, id uuid.UUID) *TrustRule {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a TrustRule.
+func (c *TrustRuleClient) QueryOrganization(_m *TrustRule) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(trustrule.Table, trustrule.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, trustrule.OrganizationTable, trustrule.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTeam queries the team edge of a TrustRule.
+func (c *TrustRuleClient) QueryTeam(_m *TrustRule) *TeamQuery {
+	query := (&TeamClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(trustrule.Table, trustrule.FieldID, id),
+			sqlgraph.To(team.Table, team.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, trustrule.TeamTable, trustrule.TeamColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *TrustRuleClient) Hooks() []Hook {
+	hooks := c.hooks.TrustRule
+	return append(hooks[:len(hooks):len(hooks)], trustrule.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *TrustRuleClient) Interceptors() []Interceptor {
+	return c.inters.TrustRule
+}
+
+func (c *TrustRuleClient) mutate(ctx context.Context, m *TrustRuleMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TrustRuleCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TrustRuleUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TrustRuleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TrustRuleDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown TrustRule mutation op: %q", m.Op())
+	}
+}
+
 // WaiverClient is a client for the Waiver schema.
 type WaiverClient struct {
 	config
@@ -7130,20 +8018,22 @@ func (c *WorkflowRevisionClient) mutate(ctx context.Context, m *WorkflowRevision
 type (
 	hooks struct {
 		APIToken, AgentCommand, Attempt, AuditEntry, AuditHead, BootstrapToken, Call,
-		Claim, Cluster, ConcurrencyGroup, Environment, Execution, File, Invitation,
-		LogChunk, LogStream, Member, MemberSession, Organization, Quarantine,
-		ReadinessPolicy, ReadinessPolicyRevision, Release, ReleaseChange,
-		ReleaseExecution, Repository, Run, Service, Setting, Step, Team, TeamMember,
-		Template, TemplateRevision, TemplateUse, TestResult, TestStrip, Waiver,
+		Claim, Cluster, ConcurrencyGroup, Environment, Execution, File, Firing,
+		IdentityProvider, Invitation, LogChunk, LogStream, Member, MemberIdentity,
+		MemberSession, Organization, Quarantine, ReadinessPolicy,
+		ReadinessPolicyRevision, Release, ReleaseChange, ReleaseExecution, Repository,
+		Run, Schedule, Service, Setting, Step, Team, TeamMember, Template,
+		TemplateRevision, TemplateUse, TestResult, TestStrip, TrustRule, Waiver,
 		Workflow, WorkflowRevision []ent.Hook
 	}
 	inters struct {
 		APIToken, AgentCommand, Attempt, AuditEntry, AuditHead, BootstrapToken, Call,
-		Claim, Cluster, ConcurrencyGroup, Environment, Execution, File, Invitation,
-		LogChunk, LogStream, Member, MemberSession, Organization, Quarantine,
-		ReadinessPolicy, ReadinessPolicyRevision, Release, ReleaseChange,
-		ReleaseExecution, Repository, Run, Service, Setting, Step, Team, TeamMember,
-		Template, TemplateRevision, TemplateUse, TestResult, TestStrip, Waiver,
+		Claim, Cluster, ConcurrencyGroup, Environment, Execution, File, Firing,
+		IdentityProvider, Invitation, LogChunk, LogStream, Member, MemberIdentity,
+		MemberSession, Organization, Quarantine, ReadinessPolicy,
+		ReadinessPolicyRevision, Release, ReleaseChange, ReleaseExecution, Repository,
+		Run, Schedule, Service, Setting, Step, Team, TeamMember, Template,
+		TemplateRevision, TemplateUse, TestResult, TestStrip, TrustRule, Waiver,
 		Workflow, WorkflowRevision []ent.Interceptor
 	}
 )

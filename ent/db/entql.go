@@ -16,10 +16,13 @@ import (
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
+	"github.com/seatrial/seatrial/ent/db/firing"
+	"github.com/seatrial/seatrial/ent/db/identityprovider"
 	"github.com/seatrial/seatrial/ent/db/invitation"
 	"github.com/seatrial/seatrial/ent/db/logchunk"
 	"github.com/seatrial/seatrial/ent/db/logstream"
 	"github.com/seatrial/seatrial/ent/db/member"
+	"github.com/seatrial/seatrial/ent/db/memberidentity"
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/predicate"
@@ -31,6 +34,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
 	"github.com/seatrial/seatrial/ent/db/repository"
 	"github.com/seatrial/seatrial/ent/db/run"
+	"github.com/seatrial/seatrial/ent/db/schedule"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
@@ -41,6 +45,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/teststrip"
+	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -53,7 +58,7 @@ import (
 
 // schemaGraph holds a representation of ent/schema at runtime.
 var schemaGraph = func() *sqlgraph.Schema {
-	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 40)}
+	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 45)}
 	graph.Nodes[0] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   apitoken.Table,
@@ -81,6 +86,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			apitoken.FieldEnvironments:   {Type: field.TypeJSON, Column: apitoken.FieldEnvironments},
 			apitoken.FieldRevokedAt:      {Type: field.TypeTime, Column: apitoken.FieldRevokedAt},
 			apitoken.FieldRevoker:        {Type: field.TypeString, Column: apitoken.FieldRevoker},
+			apitoken.FieldRuleID:         {Type: field.TypeUUID, Column: apitoken.FieldRuleID},
 		},
 	}
 	graph.Nodes[1] = &sqlgraph.Node{
@@ -436,6 +442,60 @@ var schemaGraph = func() *sqlgraph.Schema {
 	}
 	graph.Nodes[13] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
+			Table:   firing.Table,
+			Columns: firing.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: firing.FieldID,
+			},
+		},
+		Type: "Firing",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			firing.FieldCreatedAt:      {Type: field.TypeTime, Column: firing.FieldCreatedAt},
+			firing.FieldUpdatedAt:      {Type: field.TypeTime, Column: firing.FieldUpdatedAt},
+			firing.FieldOrganizationID: {Type: field.TypeUUID, Column: firing.FieldOrganizationID},
+			firing.FieldScheduleID:     {Type: field.TypeUUID, Column: firing.FieldScheduleID},
+			firing.FieldDue:            {Type: field.TypeTime, Column: firing.FieldDue},
+			firing.FieldPlanned:        {Type: field.TypeTime, Column: firing.FieldPlanned},
+			firing.FieldActor:          {Type: field.TypeString, Column: firing.FieldActor},
+			firing.FieldState:          {Type: field.TypeString, Column: firing.FieldState},
+			firing.FieldReason:         {Type: field.TypeString, Column: firing.FieldReason},
+			firing.FieldStarts:         {Type: field.TypeBytes, Column: firing.FieldStarts},
+			firing.FieldFiredAt:        {Type: field.TypeTime, Column: firing.FieldFiredAt},
+			firing.FieldLeasedUntil:    {Type: field.TypeTime, Column: firing.FieldLeasedUntil},
+		},
+	}
+	graph.Nodes[14] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   identityprovider.Table,
+			Columns: identityprovider.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: identityprovider.FieldID,
+			},
+		},
+		Type: "IdentityProvider",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			identityprovider.FieldCreatedAt:      {Type: field.TypeTime, Column: identityprovider.FieldCreatedAt},
+			identityprovider.FieldUpdatedAt:      {Type: field.TypeTime, Column: identityprovider.FieldUpdatedAt},
+			identityprovider.FieldOrganizationID: {Type: field.TypeUUID, Column: identityprovider.FieldOrganizationID},
+			identityprovider.FieldName:           {Type: field.TypeString, Column: identityprovider.FieldName},
+			identityprovider.FieldIssuer:         {Type: field.TypeString, Column: identityprovider.FieldIssuer},
+			identityprovider.FieldClientID:       {Type: field.TypeString, Column: identityprovider.FieldClientID},
+			identityprovider.FieldClientSecret:   {Type: field.TypeBytes, Column: identityprovider.FieldClientSecret},
+			identityprovider.FieldDomains:        {Type: field.TypeJSON, Column: identityprovider.FieldDomains},
+			identityprovider.FieldScopes:         {Type: field.TypeJSON, Column: identityprovider.FieldScopes},
+			identityprovider.FieldGroupsClaim:    {Type: field.TypeString, Column: identityprovider.FieldGroupsClaim},
+			identityprovider.FieldTeams:          {Type: field.TypeJSON, Column: identityprovider.FieldTeams},
+			identityprovider.FieldRoles:          {Type: field.TypeJSON, Column: identityprovider.FieldRoles},
+			identityprovider.FieldDefaultRole:    {Type: field.TypeString, Column: identityprovider.FieldDefaultRole},
+			identityprovider.FieldDefaultTeam:    {Type: field.TypeString, Column: identityprovider.FieldDefaultTeam},
+			identityprovider.FieldTrustEmail:     {Type: field.TypeBool, Column: identityprovider.FieldTrustEmail},
+			identityprovider.FieldOwners:         {Type: field.TypeBool, Column: identityprovider.FieldOwners},
+		},
+	}
+	graph.Nodes[15] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
 			Table:   invitation.Table,
 			Columns: invitation.Columns,
 			ID: &sqlgraph.FieldSpec{
@@ -458,7 +518,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			invitation.FieldWithdrawnAt:    {Type: field.TypeTime, Column: invitation.FieldWithdrawnAt},
 		},
 	}
-	graph.Nodes[14] = &sqlgraph.Node{
+	graph.Nodes[16] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logchunk.Table,
 			Columns: logchunk.Columns,
@@ -486,7 +546,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logchunk.FieldData:           {Type: field.TypeBytes, Column: logchunk.FieldData},
 		},
 	}
-	graph.Nodes[15] = &sqlgraph.Node{
+	graph.Nodes[17] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logstream.Table,
 			Columns: logstream.Columns,
@@ -514,7 +574,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logstream.FieldViaKubeAPI:     {Type: field.TypeBool, Column: logstream.FieldViaKubeAPI},
 		},
 	}
-	graph.Nodes[16] = &sqlgraph.Node{
+	graph.Nodes[18] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   member.Table,
 			Columns: member.Columns,
@@ -539,7 +599,30 @@ var schemaGraph = func() *sqlgraph.Schema {
 			member.FieldRecoveryHashes: {Type: field.TypeJSON, Column: member.FieldRecoveryHashes},
 		},
 	}
-	graph.Nodes[17] = &sqlgraph.Node{
+	graph.Nodes[19] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   memberidentity.Table,
+			Columns: memberidentity.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: memberidentity.FieldID,
+			},
+		},
+		Type: "MemberIdentity",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			memberidentity.FieldCreatedAt:      {Type: field.TypeTime, Column: memberidentity.FieldCreatedAt},
+			memberidentity.FieldUpdatedAt:      {Type: field.TypeTime, Column: memberidentity.FieldUpdatedAt},
+			memberidentity.FieldOrganizationID: {Type: field.TypeUUID, Column: memberidentity.FieldOrganizationID},
+			memberidentity.FieldProviderID:     {Type: field.TypeUUID, Column: memberidentity.FieldProviderID},
+			memberidentity.FieldMemberID:       {Type: field.TypeUUID, Column: memberidentity.FieldMemberID},
+			memberidentity.FieldIssuer:         {Type: field.TypeString, Column: memberidentity.FieldIssuer},
+			memberidentity.FieldSubject:        {Type: field.TypeString, Column: memberidentity.FieldSubject},
+			memberidentity.FieldBaseRole:       {Type: field.TypeString, Column: memberidentity.FieldBaseRole},
+			memberidentity.FieldMapped:         {Type: field.TypeBool, Column: memberidentity.FieldMapped},
+			memberidentity.FieldSeenAt:         {Type: field.TypeTime, Column: memberidentity.FieldSeenAt},
+		},
+	}
+	graph.Nodes[20] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   membersession.Table,
 			Columns: membersession.Columns,
@@ -561,7 +644,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			membersession.FieldBrowser:        {Type: field.TypeString, Column: membersession.FieldBrowser},
 		},
 	}
-	graph.Nodes[18] = &sqlgraph.Node{
+	graph.Nodes[21] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   organization.Table,
 			Columns: organization.Columns,
@@ -580,9 +663,12 @@ var schemaGraph = func() *sqlgraph.Schema {
 			organization.FieldQuotaLogBytes: {Type: field.TypeInt64, Column: organization.FieldQuotaLogBytes},
 			organization.FieldQuotaClusters: {Type: field.TypeInt64, Column: organization.FieldQuotaClusters},
 			organization.FieldQuotaCalls:    {Type: field.TypeInt64, Column: organization.FieldQuotaCalls},
+			organization.FieldSSORequired:   {Type: field.TypeBool, Column: organization.FieldSSORequired},
+			organization.FieldSSOBreakGlass: {Type: field.TypeBool, Column: organization.FieldSSOBreakGlass},
+			organization.FieldVisibility:    {Type: field.TypeString, Column: organization.FieldVisibility},
 		},
 	}
-	graph.Nodes[19] = &sqlgraph.Node{
+	graph.Nodes[22] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   quarantine.Table,
 			Columns: quarantine.Columns,
@@ -607,7 +693,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			quarantine.FieldEndedAt:        {Type: field.TypeTime, Column: quarantine.FieldEndedAt},
 		},
 	}
-	graph.Nodes[20] = &sqlgraph.Node{
+	graph.Nodes[23] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   readinesspolicy.Table,
 			Columns: readinesspolicy.Columns,
@@ -629,7 +715,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			readinesspolicy.FieldRemovedAt:      {Type: field.TypeTime, Column: readinesspolicy.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[21] = &sqlgraph.Node{
+	graph.Nodes[24] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   readinesspolicyrevision.Table,
 			Columns: readinesspolicyrevision.Columns,
@@ -649,7 +735,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			readinesspolicyrevision.FieldSource:         {Type: field.TypeString, Column: readinesspolicyrevision.FieldSource},
 		},
 	}
-	graph.Nodes[22] = &sqlgraph.Node{
+	graph.Nodes[25] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   release.Table,
 			Columns: release.Columns,
@@ -685,7 +771,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			release.FieldCause:          {Type: field.TypeString, Column: release.FieldCause},
 		},
 	}
-	graph.Nodes[23] = &sqlgraph.Node{
+	graph.Nodes[26] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   releasechange.Table,
 			Columns: releasechange.Columns,
@@ -706,7 +792,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			releasechange.FieldCause:          {Type: field.TypeString, Column: releasechange.FieldCause},
 		},
 	}
-	graph.Nodes[24] = &sqlgraph.Node{
+	graph.Nodes[27] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   releaseexecution.Table,
 			Columns: releaseexecution.Columns,
@@ -725,7 +811,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			releaseexecution.FieldReason:         {Type: field.TypeString, Column: releaseexecution.FieldReason},
 		},
 	}
-	graph.Nodes[25] = &sqlgraph.Node{
+	graph.Nodes[28] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   repository.Table,
 			Columns: repository.Columns,
@@ -756,7 +842,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			repository.FieldLeasedUntil:    {Type: field.TypeTime, Column: repository.FieldLeasedUntil},
 		},
 	}
-	graph.Nodes[26] = &sqlgraph.Node{
+	graph.Nodes[29] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   run.Table,
 			Columns: run.Columns,
@@ -793,7 +879,36 @@ var schemaGraph = func() *sqlgraph.Schema {
 			run.FieldAdmittedAt:       {Type: field.TypeTime, Column: run.FieldAdmittedAt},
 		},
 	}
-	graph.Nodes[27] = &sqlgraph.Node{
+	graph.Nodes[30] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   schedule.Table,
+			Columns: schedule.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: schedule.FieldID,
+			},
+		},
+		Type: "Schedule",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			schedule.FieldCreatedAt:      {Type: field.TypeTime, Column: schedule.FieldCreatedAt},
+			schedule.FieldUpdatedAt:      {Type: field.TypeTime, Column: schedule.FieldUpdatedAt},
+			schedule.FieldOrganizationID: {Type: field.TypeUUID, Column: schedule.FieldOrganizationID},
+			schedule.FieldTeamID:         {Type: field.TypeUUID, Column: schedule.FieldTeamID},
+			schedule.FieldName:           {Type: field.TypeString, Column: schedule.FieldName},
+			schedule.FieldWorkflow:       {Type: field.TypeString, Column: schedule.FieldWorkflow},
+			schedule.FieldLabels:         {Type: field.TypeJSON, Column: schedule.FieldLabels},
+			schedule.FieldRevision:       {Type: field.TypeInt, Column: schedule.FieldRevision},
+			schedule.FieldDigest:         {Type: field.TypeString, Column: schedule.FieldDigest},
+			schedule.FieldSource:         {Type: field.TypeString, Column: schedule.FieldSource},
+			schedule.FieldSpec:           {Type: field.TypeBytes, Column: schedule.FieldSpec},
+			schedule.FieldSuspendedBy:    {Type: field.TypeString, Column: schedule.FieldSuspendedBy},
+			schedule.FieldSuspendedAt:    {Type: field.TypeTime, Column: schedule.FieldSuspendedAt},
+			schedule.FieldRemovedAt:      {Type: field.TypeTime, Column: schedule.FieldRemovedAt},
+			schedule.FieldNextDue:        {Type: field.TypeTime, Column: schedule.FieldNextDue},
+			schedule.FieldNextAt:         {Type: field.TypeTime, Column: schedule.FieldNextAt},
+		},
+	}
+	graph.Nodes[31] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   service.Table,
 			Columns: service.Columns,
@@ -819,7 +934,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			service.FieldLogWithheld:    {Type: field.TypeBool, Column: service.FieldLogWithheld},
 		},
 	}
-	graph.Nodes[28] = &sqlgraph.Node{
+	graph.Nodes[32] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   setting.Table,
 			Columns: setting.Columns,
@@ -834,7 +949,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			setting.FieldValue:     {Type: field.TypeBytes, Column: setting.FieldValue},
 		},
 	}
-	graph.Nodes[29] = &sqlgraph.Node{
+	graph.Nodes[33] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   step.Table,
 			Columns: step.Columns,
@@ -864,7 +979,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			step.FieldExitResultID:   {Type: field.TypeUUID, Column: step.FieldExitResultID},
 		},
 	}
-	graph.Nodes[30] = &sqlgraph.Node{
+	graph.Nodes[34] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   team.Table,
 			Columns: team.Columns,
@@ -881,7 +996,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			team.FieldName:           {Type: field.TypeString, Column: team.FieldName},
 		},
 	}
-	graph.Nodes[31] = &sqlgraph.Node{
+	graph.Nodes[35] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   teammember.Table,
 			Columns: teammember.Columns,
@@ -899,7 +1014,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			teammember.FieldMemberID:       {Type: field.TypeUUID, Column: teammember.FieldMemberID},
 		},
 	}
-	graph.Nodes[32] = &sqlgraph.Node{
+	graph.Nodes[36] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   template.Table,
 			Columns: template.Columns,
@@ -921,7 +1036,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			template.FieldRemovedAt:      {Type: field.TypeTime, Column: template.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[33] = &sqlgraph.Node{
+	graph.Nodes[37] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templaterevision.Table,
 			Columns: templaterevision.Columns,
@@ -941,7 +1056,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templaterevision.FieldSource:         {Type: field.TypeString, Column: templaterevision.FieldSource},
 		},
 	}
-	graph.Nodes[34] = &sqlgraph.Node{
+	graph.Nodes[38] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templateuse.Table,
 			Columns: templateuse.Columns,
@@ -960,7 +1075,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templateuse.FieldUserName:       {Type: field.TypeString, Column: templateuse.FieldUserName},
 		},
 	}
-	graph.Nodes[35] = &sqlgraph.Node{
+	graph.Nodes[39] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   testresult.Table,
 			Columns: testresult.Columns,
@@ -994,7 +1109,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			testresult.FieldDetail:          {Type: field.TypeString, Column: testresult.FieldDetail},
 		},
 	}
-	graph.Nodes[36] = &sqlgraph.Node{
+	graph.Nodes[40] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   teststrip.Table,
 			Columns: teststrip.Columns,
@@ -1015,7 +1130,34 @@ var schemaGraph = func() *sqlgraph.Schema {
 			teststrip.FieldUnreliableAt:    {Type: field.TypeTime, Column: teststrip.FieldUnreliableAt},
 		},
 	}
-	graph.Nodes[37] = &sqlgraph.Node{
+	graph.Nodes[41] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   trustrule.Table,
+			Columns: trustrule.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: trustrule.FieldID,
+			},
+		},
+		Type: "TrustRule",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			trustrule.FieldCreatedAt:      {Type: field.TypeTime, Column: trustrule.FieldCreatedAt},
+			trustrule.FieldUpdatedAt:      {Type: field.TypeTime, Column: trustrule.FieldUpdatedAt},
+			trustrule.FieldOrganizationID: {Type: field.TypeUUID, Column: trustrule.FieldOrganizationID},
+			trustrule.FieldTeamID:         {Type: field.TypeUUID, Column: trustrule.FieldTeamID},
+			trustrule.FieldName:           {Type: field.TypeString, Column: trustrule.FieldName},
+			trustrule.FieldIssuer:         {Type: field.TypeString, Column: trustrule.FieldIssuer},
+			trustrule.FieldAudience:       {Type: field.TypeString, Column: trustrule.FieldAudience},
+			trustrule.FieldClaims:         {Type: field.TypeJSON, Column: trustrule.FieldClaims},
+			trustrule.FieldScopes:         {Type: field.TypeJSON, Column: trustrule.FieldScopes},
+			trustrule.FieldWorkflows:      {Type: field.TypeJSON, Column: trustrule.FieldWorkflows},
+			trustrule.FieldEnvironments:   {Type: field.TypeJSON, Column: trustrule.FieldEnvironments},
+			trustrule.FieldLifetime:       {Type: field.TypeInt64, Column: trustrule.FieldLifetime},
+			trustrule.FieldMaker:          {Type: field.TypeString, Column: trustrule.FieldMaker},
+			trustrule.FieldUsedAt:         {Type: field.TypeTime, Column: trustrule.FieldUsedAt},
+		},
+	}
+	graph.Nodes[42] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   waiver.Table,
 			Columns: waiver.Columns,
@@ -1045,7 +1187,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			waiver.FieldRevokedAt:      {Type: field.TypeTime, Column: waiver.FieldRevokedAt},
 		},
 	}
-	graph.Nodes[38] = &sqlgraph.Node{
+	graph.Nodes[43] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflow.Table,
 			Columns: workflow.Columns,
@@ -1068,7 +1210,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			workflow.FieldRemovedAt:      {Type: field.TypeTime, Column: workflow.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[39] = &sqlgraph.Node{
+	graph.Nodes[44] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflowrevision.Table,
 			Columns: workflowrevision.Columns,
@@ -1111,6 +1253,18 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"APIToken",
 		"Team",
+	)
+	graph.MustAddE(
+		"rule",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   apitoken.RuleTable,
+			Columns: []string{apitoken.RuleColumn},
+			Bidi:    false,
+		},
+		"APIToken",
+		"TrustRule",
 	)
 	graph.MustAddE(
 		"member",
@@ -1405,6 +1559,42 @@ var schemaGraph = func() *sqlgraph.Schema {
 		&sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
 			Inverse: false,
+			Table:   firing.OrganizationTable,
+			Columns: []string{firing.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Firing",
+		"Organization",
+	)
+	graph.MustAddE(
+		"schedule",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   firing.ScheduleTable,
+			Columns: []string{firing.ScheduleColumn},
+			Bidi:    false,
+		},
+		"Firing",
+		"Schedule",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   identityprovider.OrganizationTable,
+			Columns: []string{identityprovider.OrganizationColumn},
+			Bidi:    false,
+		},
+		"IdentityProvider",
+		"Organization",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
 			Table:   invitation.OrganizationTable,
 			Columns: []string{invitation.OrganizationColumn},
 			Bidi:    false,
@@ -1495,6 +1685,42 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"Member",
 		"Team",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   memberidentity.OrganizationTable,
+			Columns: []string{memberidentity.OrganizationColumn},
+			Bidi:    false,
+		},
+		"MemberIdentity",
+		"Organization",
+	)
+	graph.MustAddE(
+		"provider",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   memberidentity.ProviderTable,
+			Columns: []string{memberidentity.ProviderColumn},
+			Bidi:    false,
+		},
+		"MemberIdentity",
+		"IdentityProvider",
+	)
+	graph.MustAddE(
+		"member",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   memberidentity.MemberTable,
+			Columns: []string{memberidentity.MemberColumn},
+			Bidi:    false,
+		},
+		"MemberIdentity",
+		"Member",
 	)
 	graph.MustAddE(
 		"organization",
@@ -1741,6 +1967,30 @@ var schemaGraph = func() *sqlgraph.Schema {
 		&sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
 			Inverse: false,
+			Table:   schedule.OrganizationTable,
+			Columns: []string{schedule.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Schedule",
+		"Organization",
+	)
+	graph.MustAddE(
+		"team",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   schedule.TeamTable,
+			Columns: []string{schedule.TeamColumn},
+			Bidi:    false,
+		},
+		"Schedule",
+		"Team",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
 			Table:   service.OrganizationTable,
 			Columns: []string{service.OrganizationColumn},
 			Bidi:    false,
@@ -1945,6 +2195,30 @@ var schemaGraph = func() *sqlgraph.Schema {
 		&sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
 			Inverse: false,
+			Table:   trustrule.OrganizationTable,
+			Columns: []string{trustrule.OrganizationColumn},
+			Bidi:    false,
+		},
+		"TrustRule",
+		"Organization",
+	)
+	graph.MustAddE(
+		"team",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   trustrule.TeamTable,
+			Columns: []string{trustrule.TeamColumn},
+			Bidi:    false,
+		},
+		"TrustRule",
+		"Team",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
 			Table:   waiver.OrganizationTable,
 			Columns: []string{waiver.OrganizationColumn},
 			Bidi:    false,
@@ -2141,6 +2415,11 @@ func (f *APITokenFilter) WhereRevoker(p entql.StringP) {
 	f.Where(p.Field(apitoken.FieldRevoker))
 }
 
+// WhereRuleID applies the entql [16]byte predicate on the rule_id field.
+func (f *APITokenFilter) WhereRuleID(p entql.ValueP) {
+	f.Where(p.Field(apitoken.FieldRuleID))
+}
+
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
 func (f *APITokenFilter) WhereHasOrganization() {
 	f.Where(entql.HasEdge("organization"))
@@ -2163,6 +2442,20 @@ func (f *APITokenFilter) WhereHasTeam() {
 // WhereHasTeamWith applies a predicate to check if query has an edge team with a given conditions (other predicates).
 func (f *APITokenFilter) WhereHasTeamWith(preds ...predicate.Team) {
 	f.Where(entql.HasEdgeWith("team", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasRule applies a predicate to check if query has an edge rule.
+func (f *APITokenFilter) WhereHasRule() {
+	f.Where(entql.HasEdge("rule"))
+}
+
+// WhereHasRuleWith applies a predicate to check if query has an edge rule with a given conditions (other predicates).
+func (f *APITokenFilter) WhereHasRuleWith(preds ...predicate.TrustRule) {
+	f.Where(entql.HasEdgeWith("rule", sqlgraph.WrapFunc(func(s *sql.Selector) {
 		for _, p := range preds {
 			p(s)
 		}
@@ -3961,6 +4254,268 @@ func (f *FileFilter) WhereHasAttemptWith(preds ...predicate.Attempt) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *FiringQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the FiringQuery builder.
+func (_q *FiringQuery) Filter() *FiringFilter {
+	return &FiringFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *FiringMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the FiringMutation builder.
+func (m *FiringMutation) Filter() *FiringFilter {
+	return &FiringFilter{config: m.config, predicateAdder: m}
+}
+
+// FiringFilter provides a generic filtering capability at runtime for FiringQuery.
+type FiringFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *FiringFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *FiringFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(firing.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *FiringFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(firing.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *FiringFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(firing.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *FiringFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(firing.FieldOrganizationID))
+}
+
+// WhereScheduleID applies the entql [16]byte predicate on the schedule_id field.
+func (f *FiringFilter) WhereScheduleID(p entql.ValueP) {
+	f.Where(p.Field(firing.FieldScheduleID))
+}
+
+// WhereDue applies the entql time.Time predicate on the due field.
+func (f *FiringFilter) WhereDue(p entql.TimeP) {
+	f.Where(p.Field(firing.FieldDue))
+}
+
+// WherePlanned applies the entql time.Time predicate on the planned field.
+func (f *FiringFilter) WherePlanned(p entql.TimeP) {
+	f.Where(p.Field(firing.FieldPlanned))
+}
+
+// WhereActor applies the entql string predicate on the actor field.
+func (f *FiringFilter) WhereActor(p entql.StringP) {
+	f.Where(p.Field(firing.FieldActor))
+}
+
+// WhereState applies the entql string predicate on the state field.
+func (f *FiringFilter) WhereState(p entql.StringP) {
+	f.Where(p.Field(firing.FieldState))
+}
+
+// WhereReason applies the entql string predicate on the reason field.
+func (f *FiringFilter) WhereReason(p entql.StringP) {
+	f.Where(p.Field(firing.FieldReason))
+}
+
+// WhereStarts applies the entql []byte predicate on the starts field.
+func (f *FiringFilter) WhereStarts(p entql.BytesP) {
+	f.Where(p.Field(firing.FieldStarts))
+}
+
+// WhereFiredAt applies the entql time.Time predicate on the fired_at field.
+func (f *FiringFilter) WhereFiredAt(p entql.TimeP) {
+	f.Where(p.Field(firing.FieldFiredAt))
+}
+
+// WhereLeasedUntil applies the entql time.Time predicate on the leased_until field.
+func (f *FiringFilter) WhereLeasedUntil(p entql.TimeP) {
+	f.Where(p.Field(firing.FieldLeasedUntil))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *FiringFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *FiringFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasSchedule applies a predicate to check if query has an edge schedule.
+func (f *FiringFilter) WhereHasSchedule() {
+	f.Where(entql.HasEdge("schedule"))
+}
+
+// WhereHasScheduleWith applies a predicate to check if query has an edge schedule with a given conditions (other predicates).
+func (f *FiringFilter) WhereHasScheduleWith(preds ...predicate.Schedule) {
+	f.Where(entql.HasEdgeWith("schedule", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
+func (_q *IdentityProviderQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the IdentityProviderQuery builder.
+func (_q *IdentityProviderQuery) Filter() *IdentityProviderFilter {
+	return &IdentityProviderFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *IdentityProviderMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the IdentityProviderMutation builder.
+func (m *IdentityProviderMutation) Filter() *IdentityProviderFilter {
+	return &IdentityProviderFilter{config: m.config, predicateAdder: m}
+}
+
+// IdentityProviderFilter provides a generic filtering capability at runtime for IdentityProviderQuery.
+type IdentityProviderFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *IdentityProviderFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *IdentityProviderFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(identityprovider.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *IdentityProviderFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(identityprovider.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *IdentityProviderFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(identityprovider.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *IdentityProviderFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(identityprovider.FieldOrganizationID))
+}
+
+// WhereName applies the entql string predicate on the name field.
+func (f *IdentityProviderFilter) WhereName(p entql.StringP) {
+	f.Where(p.Field(identityprovider.FieldName))
+}
+
+// WhereIssuer applies the entql string predicate on the issuer field.
+func (f *IdentityProviderFilter) WhereIssuer(p entql.StringP) {
+	f.Where(p.Field(identityprovider.FieldIssuer))
+}
+
+// WhereClientID applies the entql string predicate on the client_id field.
+func (f *IdentityProviderFilter) WhereClientID(p entql.StringP) {
+	f.Where(p.Field(identityprovider.FieldClientID))
+}
+
+// WhereClientSecret applies the entql []byte predicate on the client_secret field.
+func (f *IdentityProviderFilter) WhereClientSecret(p entql.BytesP) {
+	f.Where(p.Field(identityprovider.FieldClientSecret))
+}
+
+// WhereDomains applies the entql json.RawMessage predicate on the domains field.
+func (f *IdentityProviderFilter) WhereDomains(p entql.BytesP) {
+	f.Where(p.Field(identityprovider.FieldDomains))
+}
+
+// WhereScopes applies the entql json.RawMessage predicate on the scopes field.
+func (f *IdentityProviderFilter) WhereScopes(p entql.BytesP) {
+	f.Where(p.Field(identityprovider.FieldScopes))
+}
+
+// WhereGroupsClaim applies the entql string predicate on the groups_claim field.
+func (f *IdentityProviderFilter) WhereGroupsClaim(p entql.StringP) {
+	f.Where(p.Field(identityprovider.FieldGroupsClaim))
+}
+
+// WhereTeams applies the entql json.RawMessage predicate on the teams field.
+func (f *IdentityProviderFilter) WhereTeams(p entql.BytesP) {
+	f.Where(p.Field(identityprovider.FieldTeams))
+}
+
+// WhereRoles applies the entql json.RawMessage predicate on the roles field.
+func (f *IdentityProviderFilter) WhereRoles(p entql.BytesP) {
+	f.Where(p.Field(identityprovider.FieldRoles))
+}
+
+// WhereDefaultRole applies the entql string predicate on the default_role field.
+func (f *IdentityProviderFilter) WhereDefaultRole(p entql.StringP) {
+	f.Where(p.Field(identityprovider.FieldDefaultRole))
+}
+
+// WhereDefaultTeam applies the entql string predicate on the default_team field.
+func (f *IdentityProviderFilter) WhereDefaultTeam(p entql.StringP) {
+	f.Where(p.Field(identityprovider.FieldDefaultTeam))
+}
+
+// WhereTrustEmail applies the entql bool predicate on the trust_email field.
+func (f *IdentityProviderFilter) WhereTrustEmail(p entql.BoolP) {
+	f.Where(p.Field(identityprovider.FieldTrustEmail))
+}
+
+// WhereOwners applies the entql bool predicate on the owners field.
+func (f *IdentityProviderFilter) WhereOwners(p entql.BoolP) {
+	f.Where(p.Field(identityprovider.FieldOwners))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *IdentityProviderFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *IdentityProviderFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *InvitationQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -3989,7 +4544,7 @@ type InvitationFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *InvitationFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4112,7 +4667,7 @@ type LogChunkFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogChunkFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4255,7 +4810,7 @@ type LogStreamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogStreamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4398,7 +4953,7 @@ type MemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4498,6 +5053,138 @@ func (f *MemberFilter) WhereHasTeamWith(preds ...predicate.Team) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *MemberIdentityQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the MemberIdentityQuery builder.
+func (_q *MemberIdentityQuery) Filter() *MemberIdentityFilter {
+	return &MemberIdentityFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *MemberIdentityMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the MemberIdentityMutation builder.
+func (m *MemberIdentityMutation) Filter() *MemberIdentityFilter {
+	return &MemberIdentityFilter{config: m.config, predicateAdder: m}
+}
+
+// MemberIdentityFilter provides a generic filtering capability at runtime for MemberIdentityQuery.
+type MemberIdentityFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *MemberIdentityFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *MemberIdentityFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(memberidentity.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *MemberIdentityFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(memberidentity.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *MemberIdentityFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(memberidentity.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *MemberIdentityFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(memberidentity.FieldOrganizationID))
+}
+
+// WhereProviderID applies the entql [16]byte predicate on the provider_id field.
+func (f *MemberIdentityFilter) WhereProviderID(p entql.ValueP) {
+	f.Where(p.Field(memberidentity.FieldProviderID))
+}
+
+// WhereMemberID applies the entql [16]byte predicate on the member_id field.
+func (f *MemberIdentityFilter) WhereMemberID(p entql.ValueP) {
+	f.Where(p.Field(memberidentity.FieldMemberID))
+}
+
+// WhereIssuer applies the entql string predicate on the issuer field.
+func (f *MemberIdentityFilter) WhereIssuer(p entql.StringP) {
+	f.Where(p.Field(memberidentity.FieldIssuer))
+}
+
+// WhereSubject applies the entql string predicate on the subject field.
+func (f *MemberIdentityFilter) WhereSubject(p entql.StringP) {
+	f.Where(p.Field(memberidentity.FieldSubject))
+}
+
+// WhereBaseRole applies the entql string predicate on the base_role field.
+func (f *MemberIdentityFilter) WhereBaseRole(p entql.StringP) {
+	f.Where(p.Field(memberidentity.FieldBaseRole))
+}
+
+// WhereMapped applies the entql bool predicate on the mapped field.
+func (f *MemberIdentityFilter) WhereMapped(p entql.BoolP) {
+	f.Where(p.Field(memberidentity.FieldMapped))
+}
+
+// WhereSeenAt applies the entql time.Time predicate on the seen_at field.
+func (f *MemberIdentityFilter) WhereSeenAt(p entql.TimeP) {
+	f.Where(p.Field(memberidentity.FieldSeenAt))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *MemberIdentityFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *MemberIdentityFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasProvider applies a predicate to check if query has an edge provider.
+func (f *MemberIdentityFilter) WhereHasProvider() {
+	f.Where(entql.HasEdge("provider"))
+}
+
+// WhereHasProviderWith applies a predicate to check if query has an edge provider with a given conditions (other predicates).
+func (f *MemberIdentityFilter) WhereHasProviderWith(preds ...predicate.IdentityProvider) {
+	f.Where(entql.HasEdgeWith("provider", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasMember applies a predicate to check if query has an edge member.
+func (f *MemberIdentityFilter) WhereHasMember() {
+	f.Where(entql.HasEdge("member"))
+}
+
+// WhereHasMemberWith applies a predicate to check if query has an edge member with a given conditions (other predicates).
+func (f *MemberIdentityFilter) WhereHasMemberWith(preds ...predicate.Member) {
+	f.Where(entql.HasEdgeWith("member", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *MemberSessionQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -4526,7 +5213,7 @@ type MemberSessionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberSessionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4639,7 +5326,7 @@ type OrganizationFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *OrganizationFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4690,6 +5377,21 @@ func (f *OrganizationFilter) WhereQuotaCalls(p entql.Int64P) {
 	f.Where(p.Field(organization.FieldQuotaCalls))
 }
 
+// WhereSSORequired applies the entql bool predicate on the sso_required field.
+func (f *OrganizationFilter) WhereSSORequired(p entql.BoolP) {
+	f.Where(p.Field(organization.FieldSSORequired))
+}
+
+// WhereSSOBreakGlass applies the entql bool predicate on the sso_break_glass field.
+func (f *OrganizationFilter) WhereSSOBreakGlass(p entql.BoolP) {
+	f.Where(p.Field(organization.FieldSSOBreakGlass))
+}
+
+// WhereVisibility applies the entql string predicate on the visibility field.
+func (f *OrganizationFilter) WhereVisibility(p entql.StringP) {
+	f.Where(p.Field(organization.FieldVisibility))
+}
+
 // addPredicate implements the predicateAdder interface.
 func (_q *QuarantineQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
@@ -4719,7 +5421,7 @@ type QuarantineFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *QuarantineFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4833,7 +5535,7 @@ type ReadinessPolicyFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReadinessPolicyFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4946,7 +5648,7 @@ type ReadinessPolicyRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReadinessPolicyRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5049,7 +5751,7 @@ type ReleaseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5232,7 +5934,7 @@ type ReleaseChangeFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseChangeFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[26].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5340,7 +6042,7 @@ type ReleaseExecutionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseExecutionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[27].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5452,7 +6154,7 @@ type RepositoryFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *RepositoryFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[28].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5610,7 +6312,7 @@ type RunFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *RunFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[26].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[29].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5798,6 +6500,154 @@ func (f *RunFilter) WhereHasClusterWith(preds ...predicate.Cluster) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *ScheduleQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the ScheduleQuery builder.
+func (_q *ScheduleQuery) Filter() *ScheduleFilter {
+	return &ScheduleFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *ScheduleMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the ScheduleMutation builder.
+func (m *ScheduleMutation) Filter() *ScheduleFilter {
+	return &ScheduleFilter{config: m.config, predicateAdder: m}
+}
+
+// ScheduleFilter provides a generic filtering capability at runtime for ScheduleQuery.
+type ScheduleFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *ScheduleFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *ScheduleFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(schedule.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *ScheduleFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(schedule.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *ScheduleFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(schedule.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *ScheduleFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(schedule.FieldOrganizationID))
+}
+
+// WhereTeamID applies the entql [16]byte predicate on the team_id field.
+func (f *ScheduleFilter) WhereTeamID(p entql.ValueP) {
+	f.Where(p.Field(schedule.FieldTeamID))
+}
+
+// WhereName applies the entql string predicate on the name field.
+func (f *ScheduleFilter) WhereName(p entql.StringP) {
+	f.Where(p.Field(schedule.FieldName))
+}
+
+// WhereWorkflow applies the entql string predicate on the workflow field.
+func (f *ScheduleFilter) WhereWorkflow(p entql.StringP) {
+	f.Where(p.Field(schedule.FieldWorkflow))
+}
+
+// WhereLabels applies the entql json.RawMessage predicate on the labels field.
+func (f *ScheduleFilter) WhereLabels(p entql.BytesP) {
+	f.Where(p.Field(schedule.FieldLabels))
+}
+
+// WhereRevision applies the entql int predicate on the revision field.
+func (f *ScheduleFilter) WhereRevision(p entql.IntP) {
+	f.Where(p.Field(schedule.FieldRevision))
+}
+
+// WhereDigest applies the entql string predicate on the digest field.
+func (f *ScheduleFilter) WhereDigest(p entql.StringP) {
+	f.Where(p.Field(schedule.FieldDigest))
+}
+
+// WhereSource applies the entql string predicate on the source field.
+func (f *ScheduleFilter) WhereSource(p entql.StringP) {
+	f.Where(p.Field(schedule.FieldSource))
+}
+
+// WhereSpec applies the entql []byte predicate on the spec field.
+func (f *ScheduleFilter) WhereSpec(p entql.BytesP) {
+	f.Where(p.Field(schedule.FieldSpec))
+}
+
+// WhereSuspendedBy applies the entql string predicate on the suspended_by field.
+func (f *ScheduleFilter) WhereSuspendedBy(p entql.StringP) {
+	f.Where(p.Field(schedule.FieldSuspendedBy))
+}
+
+// WhereSuspendedAt applies the entql time.Time predicate on the suspended_at field.
+func (f *ScheduleFilter) WhereSuspendedAt(p entql.TimeP) {
+	f.Where(p.Field(schedule.FieldSuspendedAt))
+}
+
+// WhereRemovedAt applies the entql time.Time predicate on the removed_at field.
+func (f *ScheduleFilter) WhereRemovedAt(p entql.TimeP) {
+	f.Where(p.Field(schedule.FieldRemovedAt))
+}
+
+// WhereNextDue applies the entql time.Time predicate on the next_due field.
+func (f *ScheduleFilter) WhereNextDue(p entql.TimeP) {
+	f.Where(p.Field(schedule.FieldNextDue))
+}
+
+// WhereNextAt applies the entql time.Time predicate on the next_at field.
+func (f *ScheduleFilter) WhereNextAt(p entql.TimeP) {
+	f.Where(p.Field(schedule.FieldNextAt))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *ScheduleFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *ScheduleFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasTeam applies a predicate to check if query has an edge team.
+func (f *ScheduleFilter) WhereHasTeam() {
+	f.Where(entql.HasEdge("team"))
+}
+
+// WhereHasTeamWith applies a predicate to check if query has an edge team with a given conditions (other predicates).
+func (f *ScheduleFilter) WhereHasTeamWith(preds ...predicate.Team) {
+	f.Where(entql.HasEdgeWith("team", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *ServiceQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -5826,7 +6676,7 @@ type ServiceFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ServiceFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[27].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5959,7 +6809,7 @@ type SettingFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *SettingFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[28].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[32].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6009,7 +6859,7 @@ type StepFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *StepFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[29].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[33].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6162,7 +7012,7 @@ type TeamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[34].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6236,7 +7086,7 @@ type TeamMemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamMemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[35].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6343,7 +7193,7 @@ type TemplateFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[32].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[36].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6456,7 +7306,7 @@ type TemplateRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[33].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[37].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6559,7 +7409,7 @@ type TemplateUseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateUseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[34].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[38].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6643,7 +7493,7 @@ type TestResultFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestResultFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[35].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[39].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6844,7 +7694,7 @@ type TestStripFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestStripFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[36].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[40].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6896,6 +7746,144 @@ func (f *TestStripFilter) WhereUnreliableAt(p entql.TimeP) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *TrustRuleQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the TrustRuleQuery builder.
+func (_q *TrustRuleQuery) Filter() *TrustRuleFilter {
+	return &TrustRuleFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *TrustRuleMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the TrustRuleMutation builder.
+func (m *TrustRuleMutation) Filter() *TrustRuleFilter {
+	return &TrustRuleFilter{config: m.config, predicateAdder: m}
+}
+
+// TrustRuleFilter provides a generic filtering capability at runtime for TrustRuleQuery.
+type TrustRuleFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *TrustRuleFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[41].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *TrustRuleFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(trustrule.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *TrustRuleFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(trustrule.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *TrustRuleFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(trustrule.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *TrustRuleFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(trustrule.FieldOrganizationID))
+}
+
+// WhereTeamID applies the entql [16]byte predicate on the team_id field.
+func (f *TrustRuleFilter) WhereTeamID(p entql.ValueP) {
+	f.Where(p.Field(trustrule.FieldTeamID))
+}
+
+// WhereName applies the entql string predicate on the name field.
+func (f *TrustRuleFilter) WhereName(p entql.StringP) {
+	f.Where(p.Field(trustrule.FieldName))
+}
+
+// WhereIssuer applies the entql string predicate on the issuer field.
+func (f *TrustRuleFilter) WhereIssuer(p entql.StringP) {
+	f.Where(p.Field(trustrule.FieldIssuer))
+}
+
+// WhereAudience applies the entql string predicate on the audience field.
+func (f *TrustRuleFilter) WhereAudience(p entql.StringP) {
+	f.Where(p.Field(trustrule.FieldAudience))
+}
+
+// WhereClaims applies the entql json.RawMessage predicate on the claims field.
+func (f *TrustRuleFilter) WhereClaims(p entql.BytesP) {
+	f.Where(p.Field(trustrule.FieldClaims))
+}
+
+// WhereScopes applies the entql json.RawMessage predicate on the scopes field.
+func (f *TrustRuleFilter) WhereScopes(p entql.BytesP) {
+	f.Where(p.Field(trustrule.FieldScopes))
+}
+
+// WhereWorkflows applies the entql json.RawMessage predicate on the workflows field.
+func (f *TrustRuleFilter) WhereWorkflows(p entql.BytesP) {
+	f.Where(p.Field(trustrule.FieldWorkflows))
+}
+
+// WhereEnvironments applies the entql json.RawMessage predicate on the environments field.
+func (f *TrustRuleFilter) WhereEnvironments(p entql.BytesP) {
+	f.Where(p.Field(trustrule.FieldEnvironments))
+}
+
+// WhereLifetime applies the entql int64 predicate on the lifetime field.
+func (f *TrustRuleFilter) WhereLifetime(p entql.Int64P) {
+	f.Where(p.Field(trustrule.FieldLifetime))
+}
+
+// WhereMaker applies the entql string predicate on the maker field.
+func (f *TrustRuleFilter) WhereMaker(p entql.StringP) {
+	f.Where(p.Field(trustrule.FieldMaker))
+}
+
+// WhereUsedAt applies the entql time.Time predicate on the used_at field.
+func (f *TrustRuleFilter) WhereUsedAt(p entql.TimeP) {
+	f.Where(p.Field(trustrule.FieldUsedAt))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *TrustRuleFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *TrustRuleFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasTeam applies a predicate to check if query has an edge team.
+func (f *TrustRuleFilter) WhereHasTeam() {
+	f.Where(entql.HasEdge("team"))
+}
+
+// WhereHasTeamWith applies a predicate to check if query has an edge team with a given conditions (other predicates).
+func (f *TrustRuleFilter) WhereHasTeamWith(preds ...predicate.Team) {
+	f.Where(entql.HasEdgeWith("team", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *WaiverQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -6924,7 +7912,7 @@ type WaiverFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WaiverFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[37].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[42].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7077,7 +8065,7 @@ type WorkflowFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[38].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[43].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7195,7 +8183,7 @@ type WorkflowRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[39].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[44].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})

@@ -40,6 +40,10 @@ type Tx struct {
 	Execution *ExecutionClient
 	// File is the client for interacting with the File builders.
 	File *FileClient
+	// Firing is the client for interacting with the Firing builders.
+	Firing *FiringClient
+	// IdentityProvider is the client for interacting with the IdentityProvider builders.
+	IdentityProvider *IdentityProviderClient
 	// Invitation is the client for interacting with the Invitation builders.
 	Invitation *InvitationClient
 	// LogChunk is the client for interacting with the LogChunk builders.
@@ -48,6 +52,8 @@ type Tx struct {
 	LogStream *LogStreamClient
 	// Member is the client for interacting with the Member builders.
 	Member *MemberClient
+	// MemberIdentity is the client for interacting with the MemberIdentity builders.
+	MemberIdentity *MemberIdentityClient
 	// MemberSession is the client for interacting with the MemberSession builders.
 	MemberSession *MemberSessionClient
 	// Organization is the client for interacting with the Organization builders.
@@ -68,6 +74,8 @@ type Tx struct {
 	Repository *RepositoryClient
 	// Run is the client for interacting with the Run builders.
 	Run *RunClient
+	// Schedule is the client for interacting with the Schedule builders.
+	Schedule *ScheduleClient
 	// Service is the client for interacting with the Service builders.
 	Service *ServiceClient
 	// Setting is the client for interacting with the Setting builders.
@@ -88,6 +96,8 @@ type Tx struct {
 	TestResult *TestResultClient
 	// TestStrip is the client for interacting with the TestStrip builders.
 	TestStrip *TestStripClient
+	// TrustRule is the client for interacting with the TrustRule builders.
+	TrustRule *TrustRuleClient
 	// Waiver is the client for interacting with the Waiver builders.
 	Waiver *WaiverClient
 	// Workflow is the client for interacting with the Workflow builders.
@@ -238,10 +248,13 @@ func (tx *Tx) init() {
 	tx.Environment = NewEnvironmentClient(tx.config)
 	tx.Execution = NewExecutionClient(tx.config)
 	tx.File = NewFileClient(tx.config)
+	tx.Firing = NewFiringClient(tx.config)
+	tx.IdentityProvider = NewIdentityProviderClient(tx.config)
 	tx.Invitation = NewInvitationClient(tx.config)
 	tx.LogChunk = NewLogChunkClient(tx.config)
 	tx.LogStream = NewLogStreamClient(tx.config)
 	tx.Member = NewMemberClient(tx.config)
+	tx.MemberIdentity = NewMemberIdentityClient(tx.config)
 	tx.MemberSession = NewMemberSessionClient(tx.config)
 	tx.Organization = NewOrganizationClient(tx.config)
 	tx.Quarantine = NewQuarantineClient(tx.config)
@@ -252,6 +265,7 @@ func (tx *Tx) init() {
 	tx.ReleaseExecution = NewReleaseExecutionClient(tx.config)
 	tx.Repository = NewRepositoryClient(tx.config)
 	tx.Run = NewRunClient(tx.config)
+	tx.Schedule = NewScheduleClient(tx.config)
 	tx.Service = NewServiceClient(tx.config)
 	tx.Setting = NewSettingClient(tx.config)
 	tx.Step = NewStepClient(tx.config)
@@ -262,6 +276,7 @@ func (tx *Tx) init() {
 	tx.TemplateUse = NewTemplateUseClient(tx.config)
 	tx.TestResult = NewTestResultClient(tx.config)
 	tx.TestStrip = NewTestStripClient(tx.config)
+	tx.TrustRule = NewTrustRuleClient(tx.config)
 	tx.Waiver = NewWaiverClient(tx.config)
 	tx.Workflow = NewWorkflowClient(tx.config)
 	tx.WorkflowRevision = NewWorkflowRevisionClient(tx.config)

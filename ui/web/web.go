@@ -22,22 +22,25 @@ import (
 
 // Options are what the pages need of the program. Everything up to Log is required.
 type Options struct {
-	Sessions view.Sessions
-	Door     view.Door
-	Account  view.Account
-	Tokens   view.Tokens
-	People   view.People
-	History  view.History
-	Launcher view.Launcher
-	Catalog  view.Catalog
-	Fleet    view.Fleet
-	Releases view.Releases
-	Tests    view.Tests
-	Insight  view.Insight
-	Audit    audit.Store
-	Logs     view.Logs
-	Events   view.Events
-	Log      *slog.Logger
+	Sessions  view.Sessions
+	Door      view.Door
+	SSO       view.SSO
+	Account   view.Account
+	Tokens    view.Tokens
+	People    view.People
+	Access    view.Access
+	History   view.History
+	Launcher  view.Launcher
+	Catalog   view.Catalog
+	Fleet     view.Fleet
+	Releases  view.Releases
+	Tests     view.Tests
+	Insight   view.Insight
+	Schedules view.Schedules
+	Audit     audit.Store
+	Logs      view.Logs
+	Events    view.Events
+	Log       *slog.Logger
 
 	// PublicURL is the address that people use, such as https://seatrial.example.com. With https, cookies are kept to encrypted
 	// connections. Empty means that the address is what a request says it is.
@@ -54,8 +57,9 @@ type Options struct {
 
 // incomplete reports whether a required option is missing.
 func (o Options) incomplete() bool {
-	return o.Sessions == nil || o.Door == nil || o.Account == nil || o.Tokens == nil || o.People == nil || o.History == nil || o.Launcher == nil || o.Catalog == nil || o.Fleet == nil || o.Releases == nil ||
-		o.Tests == nil || o.Insight == nil || o.Audit == nil || o.Logs == nil || o.Events == nil || o.Log == nil
+	return o.Sessions == nil || o.Door == nil || o.SSO == nil || o.Access == nil || o.Account == nil || o.Tokens == nil || o.People == nil || o.History == nil || o.Launcher == nil ||
+		o.Catalog == nil || o.Fleet == nil || o.Releases == nil || o.Schedules == nil || o.Tests == nil || o.Insight == nil || o.Audit == nil || o.Logs == nil || o.Events == nil ||
+		o.Log == nil
 }
 
 // site is the handler with what it was given.
@@ -110,6 +114,9 @@ func (s *site) routes() http.Handler {
 	mux.Handle("GET "+static.Prefix, s.static)
 	mux.HandleFunc("GET /login", s.open(s.loginPage))
 	mux.HandleFunc("POST /login", s.recordedAs("SignIn", s.open(s.signIn)))
+	mux.HandleFunc("GET /login/sso", s.open(s.ssoPage))
+	mux.HandleFunc("GET /login/sso/{org}/{provider}", s.open(s.ssoBegin))
+	mux.HandleFunc("GET /login/sso/{org}/{provider}/callback", s.recordedAs("SignIn", s.open(s.ssoFinish)))
 	mux.HandleFunc("POST /logout", s.recordedAs("SignOut", s.open(s.signOut)))
 	mux.HandleFunc("GET /invitations/{secret}", s.open(s.invitation))
 	mux.HandleFunc("POST /invitations/{secret}", s.recordedAs("AcceptInvitation", s.open(s.accept)))
@@ -158,6 +165,11 @@ func (s *site) memberPages() map[string]memberPage {
 		"POST /o/{org}/tests/{key}/quarantine/end":                                s.endQuarantine,
 		"GET /o/{org}/failures":                                                   s.failures,
 		"GET /o/{org}/failures/{fingerprint}":                                     s.alike,
+		"GET /o/{org}/schedules":                                                  s.schedules,
+		"GET /o/{org}/schedules/{name}":                                           s.schedule,
+		"POST /o/{org}/schedules/{name}/suspend":                                  s.suspendSchedule,
+		"POST /o/{org}/schedules/{name}/resume":                                   s.resumeSchedule,
+		"POST /o/{org}/schedules/{name}/run":                                      s.runSchedule,
 		"GET /o/{org}/catalog/coverage":                                           s.coverage,
 		"GET /o/{org}/clusters":                                                   s.clusters,
 		"POST /o/{org}/clusters":                                                  s.enroll,

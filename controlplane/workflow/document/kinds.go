@@ -21,6 +21,14 @@ type ScheduleDocument struct {
 	Metadata Metadata `json:"metadata" rule:"required"`
 	// When, and what.
 	Spec ScheduleSpec `json:"spec" rule:"required"`
+	// Digest is the hex SHA-256 of the canonical JSON.
+	Digest string `json:"-"`
+}
+
+// Seal sets the digest.
+func (d *ScheduleDocument) Seal() (err error) {
+	d.Digest, err = digest(d)
+	return err
 }
 
 // ScheduleSpec is when and what.
@@ -39,6 +47,14 @@ type TriggerDocument struct {
 	Metadata Metadata `json:"metadata" rule:"required"`
 	// On what, and what.
 	Spec TriggerSpec `json:"spec" rule:"required"`
+	// Digest is the hex SHA-256 of the canonical JSON.
+	Digest string `json:"-"`
+}
+
+// Seal sets the digest.
+func (d *TriggerDocument) Seal() (err error) {
+	d.Digest, err = digest(d)
+	return err
 }
 
 // TriggerSpec is on what and what. Exactly one kind of event is set.

@@ -14,14 +14,18 @@ type Trigger struct {
 
 // Schedule is points in time.
 type Schedule struct {
-	// Minute, hour, day of the month, month and day of the week; or @hourly, @daily, @weekly, @monthly.
+	// Minute, hour, day of the month, month and day of the week, with a second before them if wanted; or @hourly, @daily, @weekly,
+	// @monthly, @yearly or @every DURATION. H is a value that is fixed for each schedule, so that not all are due at once.
 	Cron string `json:"cron" rule:"required,rule=cron"`
 	// Name of the time zone in which cron is read.
 	Timezone string `json:"timezone,omitempty" rule:"rule=timezone,default=UTC"`
-	// What happens to times that were missed: all are made up for, the latest is, or none.
+	// What happens to times that were missed: all are made up for, the latest is, or none. A start counts as missed when it could not
+	// be made within a minute.
 	CatchUp string `json:"catchUp,omitempty" rule:"enum=all|latest|none,default=latest"`
 	// Every start is put off by a random time up to this, so that not everything starts at once.
 	Jitter Duration `json:"jitter,omitempty" rule:"min=0s,max=24h,default=0s"`
+	// How late a start may be made at most; what is later is missed for good. Without it, as late as it takes.
+	StartDeadline Duration `json:"startDeadline,omitempty" rule:"min=1s,max=720h"`
 }
 
 // KubernetesEvent is a change of an object in the environment.

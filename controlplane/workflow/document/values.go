@@ -17,6 +17,13 @@ type Duration time.Duration
 // MarshalText returns the duration as Go writes it, such as "30m0s".
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
+// UnmarshalText reads what MarshalText has written.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	*d = Duration(v)
+	return err //nolint:wrapcheck // says what the text is
+}
+
 // Quantity is a Kubernetes quantity such as "500m" or "512Mi".
 type Quantity string
 

@@ -6,13 +6,13 @@ import (
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // so that a workflow is as valid on a machine without time zones
 
 	"github.com/bmatcuk/doublestar/v4"
 
+	"github.com/seatrial/seatrial/controlplane/workflow/cron"
 	"github.com/seatrial/seatrial/controlplane/workflow/say"
 )
 
@@ -131,54 +131,10 @@ func isTimezone(s string) string {
 	return ""
 }
 
-// isCron checks five fields as cron has them.
+// isCron checks a schedule as package cron reads it.
 func isCron(s string) string {
-	if slices.Contains([]string{"@hourly", "@daily", "@weekly", "@monthly", "@yearly"}, s) {
-		return ""
-	}
-	fields := strings.Fields(s)
-	if len(fields) != 5 {
-		return fmt.Sprintf(`%q has %d fields; a schedule has five (minute, hour, day of the month, month, day of the week), such as "0 2 * * *"`,
-			say.Shorten(s), len(fields))
-	}
-	months := []string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}
-	days := []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
-	for i, f := range []struct {
-		what      string
-		low, high int
-		names     []string
-	}{{"minute", 0, 59, nil}, {"hour", 0, 23, nil}, {"day of the month", 1, 31, nil}, {"month", 1, 12, months}, {"day of the week", 0, 7, days}} {
-		if !isCronField(fields[i], f.low, f.high, f.names) {
-			return fmt.Sprintf("%q is not a %s (%d to %d)", say.Shorten(fields[i]), f.what, f.low, f.high)
-		}
+	if _, err := cron.Parse(s, "", time.UTC); err != nil {
+		return err.Error()
 	}
 	return ""
-}
-
-func isCronField(field string, low, high int, names []string) bool {
-	value := func(s string) (int, bool) {
-		if i := slices.Index(names, strings.ToLower(s)); i >= 0 {
-			return i + low, true
-		}
-		n, err := strconv.Atoi(s)
-		return n, err == nil && n >= low && n <= high
-	}
-	for item := range strings.SplitSeq(field, ",") {
-		span, step, stepped := strings.Cut(item, "/")
-		if n, err := strconv.Atoi(step); stepped && (err != nil || n < 1 || n > high) {
-			return false
-		}
-		if span == "*" {
-			continue
-		}
-		first, last, ranged := strings.Cut(span, "-")
-		a, ok := value(first)
-		if !ok {
-			return false
-		}
-		if b, ok := value(last); ranged && (!ok || b < a) {
-			return false
-		}
-	}
-	return true
 }

@@ -238,7 +238,7 @@ func TestExplain(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ path, typ, doc, fields, reason string }{
 		"Root":     {"", "mapping", "", "apiVersion kind metadata spec", "the workflow itself"},
-		"Kind":     {"schedule.spec", "mapping", "When, and what.", "cron timezone catchUp jitter workflows environments params suspend", "another kind, embedded fields"},
+		"Kind":     {"schedule.spec", "mapping", "When, and what.", "cron timezone catchUp jitter startDeadline workflows environments params suspend", "another kind, embedded fields"},
 		"Steps":    {"spec.steps.retry", "mapping", "Tries the step again", "attempts delay backoff", "a list is passed through"},
 		"Index":    {"spec.steps[0].retry.attempts", "whole number", "How many tries", "", "an index means nothing"},
 		"Map":      {"spec.services.db.ready", "mapping", "When it is ready", "exec tcp http timeout interval", "any name"},

@@ -165,6 +165,30 @@ func (f FileFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.FileMutation", m)
 }
 
+// The FiringFunc type is an adapter to allow the use of ordinary
+// function as Firing mutator.
+type FiringFunc func(context.Context, *db.FiringMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f FiringFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.FiringMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.FiringMutation", m)
+}
+
+// The IdentityProviderFunc type is an adapter to allow the use of ordinary
+// function as IdentityProvider mutator.
+type IdentityProviderFunc func(context.Context, *db.IdentityProviderMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f IdentityProviderFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.IdentityProviderMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.IdentityProviderMutation", m)
+}
+
 // The InvitationFunc type is an adapter to allow the use of ordinary
 // function as Invitation mutator.
 type InvitationFunc func(context.Context, *db.InvitationMutation) (db.Value, error)
@@ -211,6 +235,18 @@ func (f MemberFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error)
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.MemberMutation", m)
+}
+
+// The MemberIdentityFunc type is an adapter to allow the use of ordinary
+// function as MemberIdentity mutator.
+type MemberIdentityFunc func(context.Context, *db.MemberIdentityMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f MemberIdentityFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.MemberIdentityMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.MemberIdentityMutation", m)
 }
 
 // The MemberSessionFunc type is an adapter to allow the use of ordinary
@@ -333,6 +369,18 @@ func (f RunFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.RunMutation", m)
 }
 
+// The ScheduleFunc type is an adapter to allow the use of ordinary
+// function as Schedule mutator.
+type ScheduleFunc func(context.Context, *db.ScheduleMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ScheduleFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.ScheduleMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.ScheduleMutation", m)
+}
+
 // The ServiceFunc type is an adapter to allow the use of ordinary
 // function as Service mutator.
 type ServiceFunc func(context.Context, *db.ServiceMutation) (db.Value, error)
@@ -451,6 +499,18 @@ func (f TestStripFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, err
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.TestStripMutation", m)
+}
+
+// The TrustRuleFunc type is an adapter to allow the use of ordinary
+// function as TrustRule mutator.
+type TrustRuleFunc func(context.Context, *db.TrustRuleMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f TrustRuleFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.TrustRuleMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.TrustRuleMutation", m)
 }
 
 // The WaiverFunc type is an adapter to allow the use of ordinary

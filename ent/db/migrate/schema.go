@@ -27,6 +27,7 @@ var (
 		{Name: "revoker", Type: field.TypeString, Default: ""},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "team_id", Type: field.TypeUUID},
+		{Name: "rule_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "member_id", Type: field.TypeUUID, Nullable: true},
 	}
 	// APITokensTable holds the schema information for the "api_tokens" table.
@@ -48,8 +49,14 @@ var (
 				OnDelete:   schema.NoAction,
 			},
 			{
-				Symbol:     "api_tokens_members_member",
+				Symbol:     "api_tokens_trust_rules_rule",
 				Columns:    []*schema.Column{APITokensColumns[16]},
+				RefColumns: []*schema.Column{TrustRulesColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+			{
+				Symbol:     "api_tokens_members_member",
+				Columns:    []*schema.Column{APITokensColumns[17]},
 				RefColumns: []*schema.Column{MembersColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
@@ -712,6 +719,100 @@ var (
 			},
 		},
 	}
+	// FiringsColumns holds the columns for the "firings" table.
+	FiringsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "due", Type: field.TypeTime},
+		{Name: "planned", Type: field.TypeTime},
+		{Name: "actor", Type: field.TypeString, Default: ""},
+		{Name: "state", Type: field.TypeString},
+		{Name: "reason", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "starts", Type: field.TypeBytes, Nullable: true},
+		{Name: "fired_at", Type: field.TypeTime, Nullable: true},
+		{Name: "leased_until", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "schedule_id", Type: field.TypeUUID},
+	}
+	// FiringsTable holds the schema information for the "firings" table.
+	FiringsTable = &schema.Table{
+		Name:       "firings",
+		Columns:    FiringsColumns,
+		PrimaryKey: []*schema.Column{FiringsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "firings_organizations_organization",
+				Columns:    []*schema.Column{FiringsColumns[11]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "firings_schedules_schedule",
+				Columns:    []*schema.Column{FiringsColumns[12]},
+				RefColumns: []*schema.Column{SchedulesColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "firing_organization_id_schedule_id_due",
+				Unique:  true,
+				Columns: []*schema.Column{FiringsColumns[11], FiringsColumns[12], FiringsColumns[3]},
+			},
+			{
+				Name:    "firing_state_leased_until",
+				Unique:  false,
+				Columns: []*schema.Column{FiringsColumns[6], FiringsColumns[10]},
+			},
+			{
+				Name:    "firing_created_at",
+				Unique:  false,
+				Columns: []*schema.Column{FiringsColumns[1]},
+			},
+		},
+	}
+	// IdentityProvidersColumns holds the columns for the "identity_providers" table.
+	IdentityProvidersColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "name", Type: field.TypeString},
+		{Name: "issuer", Type: field.TypeString},
+		{Name: "client_id", Type: field.TypeString},
+		{Name: "client_secret", Type: field.TypeBytes, Nullable: true},
+		{Name: "domains", Type: field.TypeJSON, Nullable: true},
+		{Name: "scopes", Type: field.TypeJSON, Nullable: true},
+		{Name: "groups_claim", Type: field.TypeString, Default: ""},
+		{Name: "teams", Type: field.TypeJSON, Nullable: true},
+		{Name: "roles", Type: field.TypeJSON, Nullable: true},
+		{Name: "default_role", Type: field.TypeString, Default: ""},
+		{Name: "default_team", Type: field.TypeString, Default: ""},
+		{Name: "trust_email", Type: field.TypeBool, Default: false},
+		{Name: "owners", Type: field.TypeBool, Default: false},
+		{Name: "organization_id", Type: field.TypeUUID},
+	}
+	// IdentityProvidersTable holds the schema information for the "identity_providers" table.
+	IdentityProvidersTable = &schema.Table{
+		Name:       "identity_providers",
+		Columns:    IdentityProvidersColumns,
+		PrimaryKey: []*schema.Column{IdentityProvidersColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "identity_providers_organizations_organization",
+				Columns:    []*schema.Column{IdentityProvidersColumns[16]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "identityprovider_organization_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{IdentityProvidersColumns[16], IdentityProvidersColumns[3]},
+			},
+		},
+	}
 	// InvitationsColumns holds the columns for the "invitations" table.
 	InvitationsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -909,6 +1010,58 @@ var (
 			},
 		},
 	}
+	// MemberIdentitiesColumns holds the columns for the "member_identities" table.
+	MemberIdentitiesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "issuer", Type: field.TypeString},
+		{Name: "subject", Type: field.TypeString},
+		{Name: "base_role", Type: field.TypeString, Default: ""},
+		{Name: "mapped", Type: field.TypeBool, Default: false},
+		{Name: "seen_at", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "provider_id", Type: field.TypeUUID},
+		{Name: "member_id", Type: field.TypeUUID},
+	}
+	// MemberIdentitiesTable holds the schema information for the "member_identities" table.
+	MemberIdentitiesTable = &schema.Table{
+		Name:       "member_identities",
+		Columns:    MemberIdentitiesColumns,
+		PrimaryKey: []*schema.Column{MemberIdentitiesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "member_identities_organizations_organization",
+				Columns:    []*schema.Column{MemberIdentitiesColumns[8]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "member_identities_identity_providers_provider",
+				Columns:    []*schema.Column{MemberIdentitiesColumns[9]},
+				RefColumns: []*schema.Column{IdentityProvidersColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+			{
+				Symbol:     "member_identities_members_member",
+				Columns:    []*schema.Column{MemberIdentitiesColumns[10]},
+				RefColumns: []*schema.Column{MembersColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "memberidentity_organization_id_provider_id_issuer_subject",
+				Unique:  true,
+				Columns: []*schema.Column{MemberIdentitiesColumns[8], MemberIdentitiesColumns[9], MemberIdentitiesColumns[3], MemberIdentitiesColumns[4]},
+			},
+			{
+				Name:    "memberidentity_member_id",
+				Unique:  false,
+				Columns: []*schema.Column{MemberIdentitiesColumns[10]},
+			},
+		},
+	}
 	// MemberSessionsColumns holds the columns for the "member_sessions" table.
 	MemberSessionsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -960,6 +1113,9 @@ var (
 		{Name: "quota_log_bytes", Type: field.TypeInt64, Default: 0},
 		{Name: "quota_clusters", Type: field.TypeInt64, Default: 0},
 		{Name: "quota_calls", Type: field.TypeInt64, Default: 0},
+		{Name: "sso_required", Type: field.TypeBool, Default: false},
+		{Name: "sso_break_glass", Type: field.TypeBool, Default: true},
+		{Name: "visibility", Type: field.TypeString, Default: "all"},
 	}
 	// OrganizationsTable holds the schema information for the "organizations" table.
 	OrganizationsTable = &schema.Table{
@@ -1366,6 +1522,63 @@ var (
 				Name:    "run_status_concurrency_group",
 				Unique:  false,
 				Columns: []*schema.Column{RunsColumns[3], RunsColumns[17]},
+			},
+		},
+	}
+	// SchedulesColumns holds the columns for the "schedules" table.
+	SchedulesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "name", Type: field.TypeString},
+		{Name: "workflow", Type: field.TypeString, Default: ""},
+		{Name: "labels", Type: field.TypeJSON, Nullable: true},
+		{Name: "revision", Type: field.TypeInt, Default: 1},
+		{Name: "digest", Type: field.TypeString},
+		{Name: "source", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "spec", Type: field.TypeBytes},
+		{Name: "suspended_by", Type: field.TypeString, Default: ""},
+		{Name: "suspended_at", Type: field.TypeTime, Nullable: true},
+		{Name: "removed_at", Type: field.TypeTime, Nullable: true},
+		{Name: "next_due", Type: field.TypeTime, Nullable: true},
+		{Name: "next_at", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "team_id", Type: field.TypeUUID},
+	}
+	// SchedulesTable holds the schema information for the "schedules" table.
+	SchedulesTable = &schema.Table{
+		Name:       "schedules",
+		Columns:    SchedulesColumns,
+		PrimaryKey: []*schema.Column{SchedulesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "schedules_organizations_organization",
+				Columns:    []*schema.Column{SchedulesColumns[15]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "schedules_teams_team",
+				Columns:    []*schema.Column{SchedulesColumns[16]},
+				RefColumns: []*schema.Column{TeamsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "schedule_organization_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{SchedulesColumns[15], SchedulesColumns[3]},
+			},
+			{
+				Name:    "schedule_next_at",
+				Unique:  false,
+				Columns: []*schema.Column{SchedulesColumns[14]},
+			},
+			{
+				Name:    "schedule_organization_id_workflow",
+				Unique:  false,
+				Columns: []*schema.Column{SchedulesColumns[15], SchedulesColumns[4]},
 			},
 		},
 	}
@@ -1796,6 +2009,56 @@ var (
 			},
 		},
 	}
+	// TrustRulesColumns holds the columns for the "trust_rules" table.
+	TrustRulesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "name", Type: field.TypeString},
+		{Name: "issuer", Type: field.TypeString},
+		{Name: "audience", Type: field.TypeString},
+		{Name: "claims", Type: field.TypeJSON},
+		{Name: "scopes", Type: field.TypeJSON},
+		{Name: "workflows", Type: field.TypeJSON, Nullable: true},
+		{Name: "environments", Type: field.TypeJSON, Nullable: true},
+		{Name: "lifetime", Type: field.TypeInt64},
+		{Name: "maker", Type: field.TypeString, Default: ""},
+		{Name: "used_at", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "team_id", Type: field.TypeUUID},
+	}
+	// TrustRulesTable holds the schema information for the "trust_rules" table.
+	TrustRulesTable = &schema.Table{
+		Name:       "trust_rules",
+		Columns:    TrustRulesColumns,
+		PrimaryKey: []*schema.Column{TrustRulesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "trust_rules_organizations_organization",
+				Columns:    []*schema.Column{TrustRulesColumns[13]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "trust_rules_teams_team",
+				Columns:    []*schema.Column{TrustRulesColumns[14]},
+				RefColumns: []*schema.Column{TeamsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "trustrule_organization_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{TrustRulesColumns[13], TrustRulesColumns[3]},
+			},
+			{
+				Name:    "trustrule_issuer",
+				Unique:  false,
+				Columns: []*schema.Column{TrustRulesColumns[4]},
+			},
+		},
+	}
 	// WaiversColumns holds the columns for the "waivers" table.
 	WaiversColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -1938,10 +2201,13 @@ var (
 		EnvironmentsTable,
 		ExecutionsTable,
 		FilesTable,
+		FiringsTable,
+		IdentityProvidersTable,
 		InvitationsTable,
 		LogChunksTable,
 		LogStreamsTable,
 		MembersTable,
+		MemberIdentitiesTable,
 		MemberSessionsTable,
 		OrganizationsTable,
 		QuarantinesTable,
@@ -1952,6 +2218,7 @@ var (
 		ReleaseExecutionsTable,
 		RepositoriesTable,
 		RunsTable,
+		SchedulesTable,
 		ServicesTable,
 		SettingsTable,
 		StepsTable,
@@ -1962,6 +2229,7 @@ var (
 		TemplateUsesTable,
 		TestResultsTable,
 		TestStripsTable,
+		TrustRulesTable,
 		WaiversTable,
 		WorkflowsTable,
 		WorkflowRevisionsTable,
@@ -1971,7 +2239,8 @@ var (
 func init() {
 	APITokensTable.ForeignKeys[0].RefTable = OrganizationsTable
 	APITokensTable.ForeignKeys[1].RefTable = TeamsTable
-	APITokensTable.ForeignKeys[2].RefTable = MembersTable
+	APITokensTable.ForeignKeys[2].RefTable = TrustRulesTable
+	APITokensTable.ForeignKeys[3].RefTable = MembersTable
 	AgentCommandsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	AgentCommandsTable.ForeignKeys[1].RefTable = ClustersTable
 	AgentCommandsTable.ForeignKeys[2].RefTable = AttemptsTable
@@ -1995,6 +2264,9 @@ func init() {
 	FilesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	FilesTable.ForeignKeys[1].RefTable = ExecutionsTable
 	FilesTable.ForeignKeys[2].RefTable = AttemptsTable
+	FiringsTable.ForeignKeys[0].RefTable = OrganizationsTable
+	FiringsTable.ForeignKeys[1].RefTable = SchedulesTable
+	IdentityProvidersTable.ForeignKeys[0].RefTable = OrganizationsTable
 	InvitationsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	InvitationsTable.ForeignKeys[1].RefTable = TeamsTable
 	LogChunksTable.ForeignKeys[0].RefTable = OrganizationsTable
@@ -2003,6 +2275,9 @@ func init() {
 	LogStreamsTable.ForeignKeys[1].RefTable = AttemptsTable
 	MembersTable.ForeignKeys[0].RefTable = OrganizationsTable
 	MembersTable.ForeignKeys[1].RefTable = TeamsTable
+	MemberIdentitiesTable.ForeignKeys[0].RefTable = OrganizationsTable
+	MemberIdentitiesTable.ForeignKeys[1].RefTable = IdentityProvidersTable
+	MemberIdentitiesTable.ForeignKeys[2].RefTable = MembersTable
 	MemberSessionsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	MemberSessionsTable.ForeignKeys[1].RefTable = MembersTable
 	QuarantinesTable.ForeignKeys[0].RefTable = OrganizationsTable
@@ -2023,6 +2298,8 @@ func init() {
 	RunsTable.ForeignKeys[1].RefTable = ExecutionsTable
 	RunsTable.ForeignKeys[2].RefTable = EnvironmentsTable
 	RunsTable.ForeignKeys[3].RefTable = ClustersTable
+	SchedulesTable.ForeignKeys[0].RefTable = OrganizationsTable
+	SchedulesTable.ForeignKeys[1].RefTable = TeamsTable
 	ServicesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ServicesTable.ForeignKeys[1].RefTable = AttemptsTable
 	StepsTable.ForeignKeys[0].RefTable = OrganizationsTable
@@ -2040,6 +2317,8 @@ func init() {
 	TestResultsTable.ForeignKeys[1].RefTable = ExecutionsTable
 	TestResultsTable.ForeignKeys[2].RefTable = AttemptsTable
 	TestResultsTable.ForeignKeys[3].RefTable = FilesTable
+	TrustRulesTable.ForeignKeys[0].RefTable = OrganizationsTable
+	TrustRulesTable.ForeignKeys[1].RefTable = TeamsTable
 	WaiversTable.ForeignKeys[0].RefTable = OrganizationsTable
 	WaiversTable.ForeignKeys[1].RefTable = ReleasesTable
 	WorkflowsTable.ForeignKeys[0].RefTable = OrganizationsTable

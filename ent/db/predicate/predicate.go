@@ -45,6 +45,12 @@ type Execution func(*sql.Selector)
 // File is the predicate function for file builders.
 type File func(*sql.Selector)
 
+// Firing is the predicate function for firing builders.
+type Firing func(*sql.Selector)
+
+// IdentityProvider is the predicate function for identityprovider builders.
+type IdentityProvider func(*sql.Selector)
+
 // Invitation is the predicate function for invitation builders.
 type Invitation func(*sql.Selector)
 
@@ -56,6 +62,9 @@ type LogStream func(*sql.Selector)
 
 // Member is the predicate function for member builders.
 type Member func(*sql.Selector)
+
+// MemberIdentity is the predicate function for memberidentity builders.
+type MemberIdentity func(*sql.Selector)
 
 // MemberSession is the predicate function for membersession builders.
 type MemberSession func(*sql.Selector)
@@ -87,6 +96,9 @@ type Repository func(*sql.Selector)
 // Run is the predicate function for run builders.
 type Run func(*sql.Selector)
 
+// Schedule is the predicate function for schedule builders.
+type Schedule func(*sql.Selector)
+
 // Service is the predicate function for service builders.
 type Service func(*sql.Selector)
 
@@ -116,6 +128,9 @@ type TestResult func(*sql.Selector)
 
 // TestStrip is the predicate function for teststrip builders.
 type TestStrip func(*sql.Selector)
+
+// TrustRule is the predicate function for trustrule builders.
+type TrustRule func(*sql.Selector)
 
 // Waiver is the predicate function for waiver builders.
 type Waiver func(*sql.Selector)

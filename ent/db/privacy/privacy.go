@@ -423,6 +423,54 @@ func (f FileMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) e
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.FileMutation", m)
 }
 
+// The FiringQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type FiringQueryRuleFunc func(context.Context, *db.FiringQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f FiringQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.FiringQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.FiringQuery", q)
+}
+
+// The FiringMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type FiringMutationRuleFunc func(context.Context, *db.FiringMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f FiringMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.FiringMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.FiringMutation", m)
+}
+
+// The IdentityProviderQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type IdentityProviderQueryRuleFunc func(context.Context, *db.IdentityProviderQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f IdentityProviderQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.IdentityProviderQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.IdentityProviderQuery", q)
+}
+
+// The IdentityProviderMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type IdentityProviderMutationRuleFunc func(context.Context, *db.IdentityProviderMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f IdentityProviderMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.IdentityProviderMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.IdentityProviderMutation", m)
+}
+
 // The InvitationQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type InvitationQueryRuleFunc func(context.Context, *db.InvitationQuery) error
@@ -517,6 +565,30 @@ func (f MemberMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation)
 		return f(ctx, m)
 	}
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.MemberMutation", m)
+}
+
+// The MemberIdentityQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type MemberIdentityQueryRuleFunc func(context.Context, *db.MemberIdentityQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f MemberIdentityQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.MemberIdentityQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.MemberIdentityQuery", q)
+}
+
+// The MemberIdentityMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type MemberIdentityMutationRuleFunc func(context.Context, *db.MemberIdentityMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f MemberIdentityMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.MemberIdentityMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.MemberIdentityMutation", m)
 }
 
 // The MemberSessionQueryRuleFunc type is an adapter to allow the use of ordinary
@@ -759,6 +831,30 @@ func (f RunMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) er
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.RunMutation", m)
 }
 
+// The ScheduleQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type ScheduleQueryRuleFunc func(context.Context, *db.ScheduleQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f ScheduleQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.ScheduleQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.ScheduleQuery", q)
+}
+
+// The ScheduleMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type ScheduleMutationRuleFunc func(context.Context, *db.ScheduleMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f ScheduleMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.ScheduleMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ScheduleMutation", m)
+}
+
 // The ServiceQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type ServiceQueryRuleFunc func(context.Context, *db.ServiceQuery) error
@@ -999,6 +1095,30 @@ func (f TestStripMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutati
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TestStripMutation", m)
 }
 
+// The TrustRuleQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type TrustRuleQueryRuleFunc func(context.Context, *db.TrustRuleQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f TrustRuleQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.TrustRuleQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.TrustRuleQuery", q)
+}
+
+// The TrustRuleMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type TrustRuleMutationRuleFunc func(context.Context, *db.TrustRuleMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f TrustRuleMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.TrustRuleMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TrustRuleMutation", m)
+}
+
 // The WaiverQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type WaiverQueryRuleFunc func(context.Context, *db.WaiverQuery) error
@@ -1132,6 +1252,10 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.FileQuery:
 		return q.Filter(), nil
+	case *db.FiringQuery:
+		return q.Filter(), nil
+	case *db.IdentityProviderQuery:
+		return q.Filter(), nil
 	case *db.InvitationQuery:
 		return q.Filter(), nil
 	case *db.LogChunkQuery:
@@ -1139,6 +1263,8 @@ func queryFilter(q db.Query) (Filter, error) {
 	case *db.LogStreamQuery:
 		return q.Filter(), nil
 	case *db.MemberQuery:
+		return q.Filter(), nil
+	case *db.MemberIdentityQuery:
 		return q.Filter(), nil
 	case *db.MemberSessionQuery:
 		return q.Filter(), nil
@@ -1160,6 +1286,8 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.RunQuery:
 		return q.Filter(), nil
+	case *db.ScheduleQuery:
+		return q.Filter(), nil
 	case *db.ServiceQuery:
 		return q.Filter(), nil
 	case *db.SettingQuery:
@@ -1179,6 +1307,8 @@ func queryFilter(q db.Query) (Filter, error) {
 	case *db.TestResultQuery:
 		return q.Filter(), nil
 	case *db.TestStripQuery:
+		return q.Filter(), nil
+	case *db.TrustRuleQuery:
 		return q.Filter(), nil
 	case *db.WaiverQuery:
 		return q.Filter(), nil
@@ -1219,6 +1349,10 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 		return m.Filter(), nil
 	case *db.FileMutation:
 		return m.Filter(), nil
+	case *db.FiringMutation:
+		return m.Filter(), nil
+	case *db.IdentityProviderMutation:
+		return m.Filter(), nil
 	case *db.InvitationMutation:
 		return m.Filter(), nil
 	case *db.LogChunkMutation:
@@ -1226,6 +1360,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 	case *db.LogStreamMutation:
 		return m.Filter(), nil
 	case *db.MemberMutation:
+		return m.Filter(), nil
+	case *db.MemberIdentityMutation:
 		return m.Filter(), nil
 	case *db.MemberSessionMutation:
 		return m.Filter(), nil
@@ -1247,6 +1383,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 		return m.Filter(), nil
 	case *db.RunMutation:
 		return m.Filter(), nil
+	case *db.ScheduleMutation:
+		return m.Filter(), nil
 	case *db.ServiceMutation:
 		return m.Filter(), nil
 	case *db.SettingMutation:
@@ -1266,6 +1404,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 	case *db.TestResultMutation:
 		return m.Filter(), nil
 	case *db.TestStripMutation:
+		return m.Filter(), nil
+	case *db.TrustRuleMutation:
 		return m.Filter(), nil
 	case *db.WaiverMutation:
 		return m.Filter(), nil

@@ -20,10 +20,13 @@ import (
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
+	"github.com/seatrial/seatrial/ent/db/firing"
+	"github.com/seatrial/seatrial/ent/db/identityprovider"
 	"github.com/seatrial/seatrial/ent/db/invitation"
 	"github.com/seatrial/seatrial/ent/db/logchunk"
 	"github.com/seatrial/seatrial/ent/db/logstream"
 	"github.com/seatrial/seatrial/ent/db/member"
+	"github.com/seatrial/seatrial/ent/db/memberidentity"
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/quarantine"
@@ -34,6 +37,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
 	"github.com/seatrial/seatrial/ent/db/repository"
 	"github.com/seatrial/seatrial/ent/db/run"
+	"github.com/seatrial/seatrial/ent/db/schedule"
 	"github.com/seatrial/seatrial/ent/db/service"
 	"github.com/seatrial/seatrial/ent/db/setting"
 	"github.com/seatrial/seatrial/ent/db/step"
@@ -44,6 +48,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/teststrip"
+	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -701,6 +706,102 @@ func init() {
 	fileDescID := fileMixinFields0[0].Descriptor()
 	// file.DefaultID holds the default value on creation for the id field.
 	file.DefaultID = fileDescID.Default.(func() uuid.UUID)
+	firingMixin := schema.Firing{}.Mixin()
+	firing.Policy = privacy.NewPolicies(firingMixin[0], schema.Firing{})
+	firing.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := firing.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	firingMixinFields0 := firingMixin[0].Fields()
+	_ = firingMixinFields0
+	firingFields := schema.Firing{}.Fields()
+	_ = firingFields
+	// firingDescCreatedAt is the schema descriptor for created_at field.
+	firingDescCreatedAt := firingMixinFields0[1].Descriptor()
+	// firing.DefaultCreatedAt holds the default value on creation for the created_at field.
+	firing.DefaultCreatedAt = firingDescCreatedAt.Default.(func() time.Time)
+	// firingDescUpdatedAt is the schema descriptor for updated_at field.
+	firingDescUpdatedAt := firingMixinFields0[2].Descriptor()
+	// firing.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	firing.DefaultUpdatedAt = firingDescUpdatedAt.Default.(func() time.Time)
+	// firing.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	firing.UpdateDefaultUpdatedAt = firingDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// firingDescActor is the schema descriptor for actor field.
+	firingDescActor := firingFields[3].Descriptor()
+	// firing.DefaultActor holds the default value on creation for the actor field.
+	firing.DefaultActor = firingDescActor.Default.(string)
+	// firingDescReason is the schema descriptor for reason field.
+	firingDescReason := firingFields[5].Descriptor()
+	// firing.DefaultReason holds the default value on creation for the reason field.
+	firing.DefaultReason = firingDescReason.Default.(string)
+	// firingDescID is the schema descriptor for id field.
+	firingDescID := firingMixinFields0[0].Descriptor()
+	// firing.DefaultID holds the default value on creation for the id field.
+	firing.DefaultID = firingDescID.Default.(func() uuid.UUID)
+	identityproviderMixin := schema.IdentityProvider{}.Mixin()
+	identityprovider.Policy = privacy.NewPolicies(identityproviderMixin[0], schema.IdentityProvider{})
+	identityprovider.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := identityprovider.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	identityproviderMixinFields0 := identityproviderMixin[0].Fields()
+	_ = identityproviderMixinFields0
+	identityproviderFields := schema.IdentityProvider{}.Fields()
+	_ = identityproviderFields
+	// identityproviderDescCreatedAt is the schema descriptor for created_at field.
+	identityproviderDescCreatedAt := identityproviderMixinFields0[1].Descriptor()
+	// identityprovider.DefaultCreatedAt holds the default value on creation for the created_at field.
+	identityprovider.DefaultCreatedAt = identityproviderDescCreatedAt.Default.(func() time.Time)
+	// identityproviderDescUpdatedAt is the schema descriptor for updated_at field.
+	identityproviderDescUpdatedAt := identityproviderMixinFields0[2].Descriptor()
+	// identityprovider.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	identityprovider.DefaultUpdatedAt = identityproviderDescUpdatedAt.Default.(func() time.Time)
+	// identityprovider.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	identityprovider.UpdateDefaultUpdatedAt = identityproviderDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// identityproviderDescName is the schema descriptor for name field.
+	identityproviderDescName := identityproviderFields[0].Descriptor()
+	// identityprovider.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	identityprovider.NameValidator = identityproviderDescName.Validators[0].(func(string) error)
+	// identityproviderDescIssuer is the schema descriptor for issuer field.
+	identityproviderDescIssuer := identityproviderFields[1].Descriptor()
+	// identityprovider.IssuerValidator is a validator for the "issuer" field. It is called by the builders before save.
+	identityprovider.IssuerValidator = identityproviderDescIssuer.Validators[0].(func(string) error)
+	// identityproviderDescClientID is the schema descriptor for client_id field.
+	identityproviderDescClientID := identityproviderFields[2].Descriptor()
+	// identityprovider.ClientIDValidator is a validator for the "client_id" field. It is called by the builders before save.
+	identityprovider.ClientIDValidator = identityproviderDescClientID.Validators[0].(func(string) error)
+	// identityproviderDescGroupsClaim is the schema descriptor for groups_claim field.
+	identityproviderDescGroupsClaim := identityproviderFields[6].Descriptor()
+	// identityprovider.DefaultGroupsClaim holds the default value on creation for the groups_claim field.
+	identityprovider.DefaultGroupsClaim = identityproviderDescGroupsClaim.Default.(string)
+	// identityproviderDescDefaultRole is the schema descriptor for default_role field.
+	identityproviderDescDefaultRole := identityproviderFields[9].Descriptor()
+	// identityprovider.DefaultDefaultRole holds the default value on creation for the default_role field.
+	identityprovider.DefaultDefaultRole = identityproviderDescDefaultRole.Default.(string)
+	// identityproviderDescDefaultTeam is the schema descriptor for default_team field.
+	identityproviderDescDefaultTeam := identityproviderFields[10].Descriptor()
+	// identityprovider.DefaultDefaultTeam holds the default value on creation for the default_team field.
+	identityprovider.DefaultDefaultTeam = identityproviderDescDefaultTeam.Default.(string)
+	// identityproviderDescTrustEmail is the schema descriptor for trust_email field.
+	identityproviderDescTrustEmail := identityproviderFields[11].Descriptor()
+	// identityprovider.DefaultTrustEmail holds the default value on creation for the trust_email field.
+	identityprovider.DefaultTrustEmail = identityproviderDescTrustEmail.Default.(bool)
+	// identityproviderDescOwners is the schema descriptor for owners field.
+	identityproviderDescOwners := identityproviderFields[12].Descriptor()
+	// identityprovider.DefaultOwners holds the default value on creation for the owners field.
+	identityprovider.DefaultOwners = identityproviderDescOwners.Default.(bool)
+	// identityproviderDescID is the schema descriptor for id field.
+	identityproviderDescID := identityproviderMixinFields0[0].Descriptor()
+	// identityprovider.DefaultID holds the default value on creation for the id field.
+	identityprovider.DefaultID = identityproviderDescID.Default.(func() uuid.UUID)
 	invitationMixin := schema.Invitation{}.Mixin()
 	invitation.Policy = privacy.NewPolicies(invitationMixin[0], schema.Invitation{})
 	invitation.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -861,6 +962,46 @@ func init() {
 	memberDescID := memberMixinFields0[0].Descriptor()
 	// member.DefaultID holds the default value on creation for the id field.
 	member.DefaultID = memberDescID.Default.(func() uuid.UUID)
+	memberidentityMixin := schema.MemberIdentity{}.Mixin()
+	memberidentity.Policy = privacy.NewPolicies(memberidentityMixin[0], schema.MemberIdentity{})
+	memberidentity.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := memberidentity.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	memberidentityMixinFields0 := memberidentityMixin[0].Fields()
+	_ = memberidentityMixinFields0
+	memberidentityFields := schema.MemberIdentity{}.Fields()
+	_ = memberidentityFields
+	// memberidentityDescCreatedAt is the schema descriptor for created_at field.
+	memberidentityDescCreatedAt := memberidentityMixinFields0[1].Descriptor()
+	// memberidentity.DefaultCreatedAt holds the default value on creation for the created_at field.
+	memberidentity.DefaultCreatedAt = memberidentityDescCreatedAt.Default.(func() time.Time)
+	// memberidentityDescUpdatedAt is the schema descriptor for updated_at field.
+	memberidentityDescUpdatedAt := memberidentityMixinFields0[2].Descriptor()
+	// memberidentity.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	memberidentity.DefaultUpdatedAt = memberidentityDescUpdatedAt.Default.(func() time.Time)
+	// memberidentity.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	memberidentity.UpdateDefaultUpdatedAt = memberidentityDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// memberidentityDescSubject is the schema descriptor for subject field.
+	memberidentityDescSubject := memberidentityFields[3].Descriptor()
+	// memberidentity.SubjectValidator is a validator for the "subject" field. It is called by the builders before save.
+	memberidentity.SubjectValidator = memberidentityDescSubject.Validators[0].(func(string) error)
+	// memberidentityDescBaseRole is the schema descriptor for base_role field.
+	memberidentityDescBaseRole := memberidentityFields[4].Descriptor()
+	// memberidentity.DefaultBaseRole holds the default value on creation for the base_role field.
+	memberidentity.DefaultBaseRole = memberidentityDescBaseRole.Default.(string)
+	// memberidentityDescMapped is the schema descriptor for mapped field.
+	memberidentityDescMapped := memberidentityFields[5].Descriptor()
+	// memberidentity.DefaultMapped holds the default value on creation for the mapped field.
+	memberidentity.DefaultMapped = memberidentityDescMapped.Default.(bool)
+	// memberidentityDescID is the schema descriptor for id field.
+	memberidentityDescID := memberidentityMixinFields0[0].Descriptor()
+	// memberidentity.DefaultID holds the default value on creation for the id field.
+	memberidentity.DefaultID = memberidentityDescID.Default.(func() uuid.UUID)
 	membersessionMixin := schema.MemberSession{}.Mixin()
 	membersession.Policy = privacy.NewPolicies(membersessionMixin[0], schema.MemberSession{})
 	membersession.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -943,6 +1084,18 @@ func init() {
 	organizationDescQuotaCalls := organizationFields[6].Descriptor()
 	// organization.DefaultQuotaCalls holds the default value on creation for the quota_calls field.
 	organization.DefaultQuotaCalls = organizationDescQuotaCalls.Default.(int64)
+	// organizationDescSSORequired is the schema descriptor for sso_required field.
+	organizationDescSSORequired := organizationFields[7].Descriptor()
+	// organization.DefaultSSORequired holds the default value on creation for the sso_required field.
+	organization.DefaultSSORequired = organizationDescSSORequired.Default.(bool)
+	// organizationDescSSOBreakGlass is the schema descriptor for sso_break_glass field.
+	organizationDescSSOBreakGlass := organizationFields[8].Descriptor()
+	// organization.DefaultSSOBreakGlass holds the default value on creation for the sso_break_glass field.
+	organization.DefaultSSOBreakGlass = organizationDescSSOBreakGlass.Default.(bool)
+	// organizationDescVisibility is the schema descriptor for visibility field.
+	organizationDescVisibility := organizationFields[9].Descriptor()
+	// organization.DefaultVisibility holds the default value on creation for the visibility field.
+	organization.DefaultVisibility = organizationDescVisibility.Default.(string)
 	// organizationDescID is the schema descriptor for id field.
 	organizationDescID := organizationMixinFields0[0].Descriptor()
 	// organization.DefaultID holds the default value on creation for the id field.
@@ -1307,6 +1460,54 @@ func init() {
 	runDescID := runMixinFields0[0].Descriptor()
 	// run.DefaultID holds the default value on creation for the id field.
 	run.DefaultID = runDescID.Default.(func() uuid.UUID)
+	scheduleMixin := schema.Schedule{}.Mixin()
+	schedule.Policy = privacy.NewPolicies(scheduleMixin[0], schema.Schedule{})
+	schedule.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := schedule.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	scheduleMixinFields0 := scheduleMixin[0].Fields()
+	_ = scheduleMixinFields0
+	scheduleFields := schema.Schedule{}.Fields()
+	_ = scheduleFields
+	// scheduleDescCreatedAt is the schema descriptor for created_at field.
+	scheduleDescCreatedAt := scheduleMixinFields0[1].Descriptor()
+	// schedule.DefaultCreatedAt holds the default value on creation for the created_at field.
+	schedule.DefaultCreatedAt = scheduleDescCreatedAt.Default.(func() time.Time)
+	// scheduleDescUpdatedAt is the schema descriptor for updated_at field.
+	scheduleDescUpdatedAt := scheduleMixinFields0[2].Descriptor()
+	// schedule.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	schedule.DefaultUpdatedAt = scheduleDescUpdatedAt.Default.(func() time.Time)
+	// schedule.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	schedule.UpdateDefaultUpdatedAt = scheduleDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// scheduleDescName is the schema descriptor for name field.
+	scheduleDescName := scheduleFields[1].Descriptor()
+	// schedule.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	schedule.NameValidator = scheduleDescName.Validators[0].(func(string) error)
+	// scheduleDescWorkflow is the schema descriptor for workflow field.
+	scheduleDescWorkflow := scheduleFields[2].Descriptor()
+	// schedule.DefaultWorkflow holds the default value on creation for the workflow field.
+	schedule.DefaultWorkflow = scheduleDescWorkflow.Default.(string)
+	// scheduleDescRevision is the schema descriptor for revision field.
+	scheduleDescRevision := scheduleFields[4].Descriptor()
+	// schedule.DefaultRevision holds the default value on creation for the revision field.
+	schedule.DefaultRevision = scheduleDescRevision.Default.(int)
+	// scheduleDescSource is the schema descriptor for source field.
+	scheduleDescSource := scheduleFields[6].Descriptor()
+	// schedule.DefaultSource holds the default value on creation for the source field.
+	schedule.DefaultSource = scheduleDescSource.Default.(string)
+	// scheduleDescSuspendedBy is the schema descriptor for suspended_by field.
+	scheduleDescSuspendedBy := scheduleFields[8].Descriptor()
+	// schedule.DefaultSuspendedBy holds the default value on creation for the suspended_by field.
+	schedule.DefaultSuspendedBy = scheduleDescSuspendedBy.Default.(string)
+	// scheduleDescID is the schema descriptor for id field.
+	scheduleDescID := scheduleMixinFields0[0].Descriptor()
+	// schedule.DefaultID holds the default value on creation for the id field.
+	schedule.DefaultID = scheduleDescID.Default.(func() uuid.UUID)
 	serviceMixin := schema.Service{}.Mixin()
 	service.Policy = privacy.NewPolicies(serviceMixin[0], schema.Service{})
 	service.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -1625,6 +1826,50 @@ func init() {
 	teststripDescTestKey := teststripFields[1].Descriptor()
 	// teststrip.TestKeyValidator is a validator for the "test_key" field. It is called by the builders before save.
 	teststrip.TestKeyValidator = teststripDescTestKey.Validators[0].(func(string) error)
+	trustruleMixin := schema.TrustRule{}.Mixin()
+	trustrule.Policy = privacy.NewPolicies(trustruleMixin[0], schema.TrustRule{})
+	trustrule.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := trustrule.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	trustruleMixinFields0 := trustruleMixin[0].Fields()
+	_ = trustruleMixinFields0
+	trustruleFields := schema.TrustRule{}.Fields()
+	_ = trustruleFields
+	// trustruleDescCreatedAt is the schema descriptor for created_at field.
+	trustruleDescCreatedAt := trustruleMixinFields0[1].Descriptor()
+	// trustrule.DefaultCreatedAt holds the default value on creation for the created_at field.
+	trustrule.DefaultCreatedAt = trustruleDescCreatedAt.Default.(func() time.Time)
+	// trustruleDescUpdatedAt is the schema descriptor for updated_at field.
+	trustruleDescUpdatedAt := trustruleMixinFields0[2].Descriptor()
+	// trustrule.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	trustrule.DefaultUpdatedAt = trustruleDescUpdatedAt.Default.(func() time.Time)
+	// trustrule.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	trustrule.UpdateDefaultUpdatedAt = trustruleDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// trustruleDescName is the schema descriptor for name field.
+	trustruleDescName := trustruleFields[1].Descriptor()
+	// trustrule.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	trustrule.NameValidator = trustruleDescName.Validators[0].(func(string) error)
+	// trustruleDescIssuer is the schema descriptor for issuer field.
+	trustruleDescIssuer := trustruleFields[2].Descriptor()
+	// trustrule.IssuerValidator is a validator for the "issuer" field. It is called by the builders before save.
+	trustrule.IssuerValidator = trustruleDescIssuer.Validators[0].(func(string) error)
+	// trustruleDescAudience is the schema descriptor for audience field.
+	trustruleDescAudience := trustruleFields[3].Descriptor()
+	// trustrule.AudienceValidator is a validator for the "audience" field. It is called by the builders before save.
+	trustrule.AudienceValidator = trustruleDescAudience.Validators[0].(func(string) error)
+	// trustruleDescMaker is the schema descriptor for maker field.
+	trustruleDescMaker := trustruleFields[9].Descriptor()
+	// trustrule.DefaultMaker holds the default value on creation for the maker field.
+	trustrule.DefaultMaker = trustruleDescMaker.Default.(string)
+	// trustruleDescID is the schema descriptor for id field.
+	trustruleDescID := trustruleMixinFields0[0].Descriptor()
+	// trustrule.DefaultID holds the default value on creation for the id field.
+	trustrule.DefaultID = trustruleDescID.Default.(func() uuid.UUID)
 	waiverMixin := schema.Waiver{}.Mixin()
 	waiver.Policy = privacy.NewPolicies(waiverMixin[0], schema.Waiver{})
 	waiver.Hooks[0] = func(next ent.Mutator) ent.Mutator {

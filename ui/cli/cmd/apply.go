@@ -136,6 +136,9 @@ func (a *app) applied(m *apiv1.ApplyWorkflowResponse) error {
 	if p := m.GetPolicy(); p != nil {
 		what, name, revision = "policy", p.GetName(), p.GetRevision()
 	}
+	if s := m.GetSchedule(); s != nil {
+		what, name, revision = "schedule", s.GetName(), s.GetRevision()
+	}
 	word := strings.ToLower(strings.TrimPrefix(m.GetOutcome().String(), "APPLY_OUTCOME_"))
 	if e := m.GetEnvironment(); e != nil {
 		return a.print("environment %s %s (%s on %s)", render.Line(e.GetName()), word, render.Line(e.GetNamespace()), render.Line(e.GetCluster()))

@@ -1,0 +1,209 @@
+// Package starter starts what a schedule or a trigger names: it finds the workflows, fills in the params and asks for the executions, as
+// the team that owns the schedule or trigger.
+package starter
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/workflow"
+	"github.com/seatrial/seatrial/controlplane/workflow/document"
+	"github.com/seatrial/seatrial/controlplane/workflow/expr"
+)
+
+// MaxWorkflows is how many workflows one schedule or trigger starts at once at most.
+const MaxWorkflows = 200
+
+// Catalog finds workflows for the viewer of the context.
+type Catalog interface {
+	// WorkflowsLabelled returns the names of the workflows that have all of some labels, sorted.
+	WorkflowsLabelled(ctx context.Context, labels map[string]string) ([]string, error)
+}
+
+// Runner starts executions for the viewer of the context. Implemented by dispatch.
+type Runner interface {
+	Start(ctx context.Context, r execution.Request) (e execution.Execution, existed bool, err error)
+}
+
+// By is who starts something, and why.
+type By struct {
+	Organization tenant.ID
+	Team         uuid.UUID // owns the schedule or trigger; it is the team that acts
+	Actor        string    // for people, such as "schedule nightly"
+	Key          string    // unlike that of any other occasion: with it nothing starts twice
+	Trigger      workflow.Trigger
+	Commit       string
+}
+
+// Started is a workflow that was started, or why it was not.
+type Started struct {
+	Workflow  string    `json:"workflow,omitempty"`
+	Execution uuid.UUID `json:"execution,omitzero"`
+	Problem   string    `json:"problem,omitempty"`
+}
+
+// Starter starts executions. It holds no state of its own.
+type Starter struct {
+	catalog Catalog
+	runner  Runner
+}
+
+// New returns a Starter.
+func New(catalog Catalog, runner Runner) *Starter { return &Starter{catalog, runner} }
+
+// Viewer is on whose behalf the executions are started.
+func (b By) Viewer() tenant.Viewer {
+	return tenant.Viewer{
+		Kind: tenant.KindMember, Organization: b.Organization, Team: b.Team, Name: b.Actor, Role: tenant.RoleMaintainer,
+	}
+}
+
+// Start starts every workflow that is meant. What cannot be started for good is said with the workflow and keeps no other from starting;
+// an error means that it is worth trying all of it again, with the same key.
+func (s *Starter) Start(ctx context.Context, by By, what document.Start) ([]Started, error) {
+	ctx = tenant.WithViewer(ctx, by.Viewer())
+	params, err := values(what.Params, by.Trigger)
+	if err != nil {
+		return []Started{{Problem: fault.Sentence(err)}}, nil
+	}
+	out, err := s.workflows(ctx, what.Workflows)
+	if err != nil {
+		return nil, err
+	}
+	for i := range out {
+		if out[i].Problem != "" {
+			continue
+		}
+		if err := s.one(ctx, by, what, params, &out[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (s *Starter) one(ctx context.Context, by By, what document.Start, params map[string]string, into *Started) error {
+	request := execution.Request{
+		Workflow: into.Workflow, Params: params, IdempotencyKey: by.Key + " " + into.Workflow, Trigger: by.Trigger.Kind, Actor: by.Actor,
+		Cause:  execution.Cause{Name: by.Trigger.Name, Repository: by.Trigger.Repository, Branch: by.Trigger.Branch},
+		Commit: by.Commit,
+	}
+	if e := what.Environments; e != nil {
+		request.Environments, request.Select, request.Any = e.Names, e.Select, e.Mode == "any"
+	}
+	e, _, err := s.runner.Start(ctx, request)
+	switch fault.KindOf(err) {
+	case fault.NotFound, fault.Invalid, fault.Forbidden, fault.Conflict, fault.Exhausted, fault.Unsupported:
+		into.Problem = fault.Sentence(err)
+		return nil
+	case fault.Unauthenticated, fault.Unavailable, fault.Internal:
+		if err != nil {
+			return fmt.Errorf("start %s: %w", into.Workflow, err)
+		}
+	}
+	into.Execution = e.ID
+	return nil
+}
+
+// workflows returns what is meant, each once, in the order in which it is written.
+func (s *Starter) workflows(ctx context.Context, refs []document.StartRef) ([]Started, error) {
+	var out []Started
+	add := func(name string) {
+		if !slices.ContainsFunc(out, func(o Started) bool { return o.Workflow == name }) {
+			out = append(out, Started{Workflow: name})
+		}
+	}
+	for _, ref := range refs {
+		if ref.Name != "" {
+			add(ref.Name)
+			continue
+		}
+		names, err := s.catalog.WorkflowsLabelled(ctx, ref.Selector)
+		if err != nil {
+			return nil, fmt.Errorf("find workflows by their labels: %w", err)
+		}
+		if len(names) == 0 {
+			out = append(out, Started{Problem: fmt.Sprintf("no workflow has the labels %s", words(ref.Selector))})
+		}
+		for _, name := range names {
+			add(name)
+		}
+	}
+	if len(out) > MaxWorkflows {
+		problem := fmt.Sprintf("%d workflows are meant, and at most %d are started at once: narrow the selectors", len(out), MaxWorkflows)
+		return []Started{{Problem: problem}}, nil
+	}
+	return out, nil
+}
+
+func words(labels map[string]string) string {
+	text := ""
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		if text != "" {
+			text += ", "
+		}
+		text += key + "=" + labels[key]
+	}
+	return text
+}
+
+// values fills in the params.
+func values(params map[string]string, t workflow.Trigger) (map[string]string, error) {
+	if len(params) == 0 {
+		return nil, nil //nolint:nilnil // there are none
+	}
+	known := map[string]any{
+		"trigger.kind": t.Kind, "trigger.name": t.Name, "trigger.actor": t.Actor, "trigger.repository": t.Repository,
+		"trigger.branch": t.Branch, "trigger.commit": t.Commit,
+	}
+	types := map[string]expr.Type{}
+	for name := range known {
+		types[name] = expr.String
+	}
+	out := map[string]string{}
+	var compiler *expr.Compiler
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		text := params[name]
+		if expr.IsPlain(text) {
+			out[name] = text
+			continue
+		}
+		var err error
+		if compiler == nil {
+			if compiler, err = expr.New(types); err != nil {
+				return nil, err //nolint:wrapcheck // cannot fail
+			}
+		}
+		template, err := compiler.Compile(text, expr.AtTrigger)
+		if err == nil {
+			out[name], err = template.Expand(known)
+		}
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "params.%s: %v", name, err)
+		}
+	}
+	return out, nil
+}
+
+// Words say what is started, one for each reference: names, and selectors as labels.
+func Words(what document.Start) (out []string) {
+	for _, ref := range what.Workflows {
+		if ref.Name != "" {
+			out = append(out, ref.Name)
+		} else {
+			out = append(out, words(ref.Selector))
+		}
+	}
+	return out
+}
+
+// Failed reports whether nothing was started although something was meant.
+func Failed(list []Started) bool {
+	return !slices.ContainsFunc(list, func(s Started) bool { return s.Execution != uuid.Nil })
+}
