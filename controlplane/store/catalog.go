@@ -31,8 +31,8 @@ func (s *Store) ApplyWorkflow(ctx context.Context, w record.Record, owner string
 		if err := s.own(ctx, tx, document.Workflow, w.Name, row != nil && row.RemovedAt == nil); err != nil {
 			return err
 		}
-		switch {
-		case row == nil:
+		switch row {
+		case nil:
 			created, changed = true, true
 			rec, err = s.createWorkflow(ctx, tx, w, owner)
 			if database.Unique(err) {

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -17,7 +16,6 @@ import (
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/claim"
 	"github.com/seatrial/seatrial/ent/db/environment"
-	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
 	"github.com/seatrial/seatrial/ent/db/schedule"
 	"github.com/seatrial/seatrial/ent/db/template"
@@ -279,15 +277,6 @@ func given(id uuid.UUID) *uuid.UUID {
 		return nil
 	}
 	return &id
-}
-
-// changedSince selects claims of a cluster that were settled after a time.
-func changedSince(of uuid.UUID, since time.Time) []predicate.Claim {
-	out := []predicate.Claim{claim.ClusterID(of)}
-	if !since.IsZero() {
-		out = append(out, claim.UpdatedAtGT(since))
-	}
-	return out
 }
 
 // AllClaims returns those of an organization without their sources, by kind and name, the owner of a name first; at most limit.

@@ -31,8 +31,8 @@ func (s *Store) ApplySchedule(ctx context.Context, r record.Record, owner string
 		if err := s.own(ctx, tx, document.ScheduleKind, r.Name, row != nil && row.RemovedAt == nil); err != nil {
 			return err
 		}
-		switch {
-		case row == nil:
+		switch row {
+		case nil:
 			t, err := teamFor(ctx, tx.Team.Query(), owner)
 			if err != nil {
 				return err

@@ -43,7 +43,7 @@ func sampleRepositories(w *World) []origin.Repository {
 		},
 		{
 			ID: uuid.UUID{2}, Name: "platform", URL: "ssh://git@git.acme.example/acme/platform.git", Team: "platform", Commit: "9c1d5e8b7a6f4c3d2e1f0a9b8c7d6e5f4a3b3f2a",
-			Documents: 3, SyncedAt: w.Now().Add(-3 * time.Hour), Failure: "the git server shows another host key than those that were registered.",
+			Documents: 3, SyncedAt: w.Now().Add(-3 * time.Hour), Failure: "The git server shows another host key than those that were registered.",
 		},
 	}
 }
