@@ -44,6 +44,7 @@ func calls() map[string]call {
 	maps.Copy(all, insightCalls())
 	maps.Copy(all, peopleCalls())
 	maps.Copy(all, scheduleCalls())
+	maps.Copy(all, doorCalls())
 	maps.Copy(all, map[string]call{
 		"ApplyWorkflow": {"catalog", func(ctx context.Context, b *bench) error {
 			_, err := b.workflows.ApplyWorkflow(ctx, &apiv1.ApplyWorkflowRequest{Source: document})
@@ -173,7 +174,7 @@ func methods() map[string]protoreflect.MethodDescriptor {
 
 func TestAPI_EveryCallIsGuarded(t *testing.T) {
 	t.Parallel()
-	if got, want := len(calls())+1, len(methods()); got != want { // SignIn is the one that needs none
+	if got, want := len(calls())+2, len(methods()); got != want { // SignIn and ExchangeToken need none
 		t.Fatalf("%d calls are tried, there are %d", got, want)
 	}
 	for name, c := range calls() {

@@ -29,6 +29,7 @@ type Options struct {
 	Bundles   Bundles
 	Accounts  Accounts
 	People    People
+	Access    Access
 	Audit     audit.Store
 	Bus       Bus
 	Blobs     Blobs
@@ -97,6 +98,7 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle(apiv1connect.NewPeopleServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewAuditServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewScheduleServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewAccessServiceHandler(s, options...))
 	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a, s.serveFile))
 	mux.HandleFunc("GET "+archivesPath+"{id}", s.download(a, s.serveArchive))
 	// A browser's cookie must not be usable from another site's page.
@@ -116,6 +118,7 @@ func Paths() []string {
 		"/" + apiv1connect.ReleaseServiceName + "/", "/" + apiv1connect.TestServiceName + "/",
 		"/" + apiv1connect.InsightServiceName + "/", "/" + apiv1connect.PeopleServiceName + "/", "/" + apiv1connect.AuditServiceName + "/",
 		"/" + apiv1connect.ScheduleServiceName + "/",
+		"/" + apiv1connect.AccessServiceName + "/",
 		filesPath, archivesPath,
 	}
 }

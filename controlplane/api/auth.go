@@ -36,7 +36,11 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.PeopleServiceInviteMemberProcedure, apiv1connect.PeopleServiceListInvitationsProcedure,
 		apiv1connect.PeopleServiceWithdrawInvitationProcedure,
 		apiv1connect.ClusterServiceRevokeClusterProcedure, apiv1connect.ClusterServiceRotateClusterKeyProcedure,
-		apiv1connect.ReleaseServiceRevokeSigningKeyProcedure, apiv1connect.AuditServiceListAuditEntriesProcedure:
+		apiv1connect.ReleaseServiceRevokeSigningKeyProcedure, apiv1connect.AuditServiceListAuditEntriesProcedure,
+		apiv1connect.AccessServiceGetAccessProcedure, apiv1connect.AccessServiceSetAccessProcedure,
+		apiv1connect.AccessServiceListIdentityProvidersProcedure, apiv1connect.AccessServiceSetIdentityProviderProcedure,
+		apiv1connect.AccessServiceDeleteIdentityProviderProcedure, apiv1connect.AccessServiceListTrustRulesProcedure,
+		apiv1connect.AccessServiceSetTrustRuleProcedure, apiv1connect.AccessServiceDeleteTrustRuleProcedure:
 		return tenant.ScopeAdmin, true
 	case apiv1connect.IdentityServiceWhoAmIProcedure:
 		return "", true
@@ -91,8 +95,9 @@ func (a *authenticator) viewer(ctx context.Context, header http.Header) (tenant.
 
 // admit returns a context that acts for the holder of the credential when that may call the procedure.
 func (a *authenticator) admit(ctx context.Context, procedure string, header http.Header) (context.Context, error) {
-	if procedure == apiv1connect.IdentityServiceSignInProcedure {
-		return ctx, nil // a password is the credential
+	switch procedure {
+	case apiv1connect.IdentityServiceSignInProcedure, apiv1connect.IdentityServiceExchangeTokenProcedure:
+		return ctx, nil // a password, or the token of a pipeline, is the credential
 	}
 	scope, known := scopeOf(procedure)
 	if !known {

@@ -21,8 +21,10 @@ import (
 	"github.com/seatrial/seatrial/controlplane/auth"
 	"github.com/seatrial/seatrial/controlplane/config"
 	"github.com/seatrial/seatrial/controlplane/dispatch"
+	"github.com/seatrial/seatrial/controlplane/federate"
 	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/intake"
+	"github.com/seatrial/seatrial/controlplane/outbound"
 	"github.com/seatrial/seatrial/controlplane/people"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/release/sign"
@@ -56,6 +58,7 @@ type parts struct {
 	store    *store.Store
 	auth     *auth.Auth
 	people   *people.Service
+	access   *federate.Service
 	bus      hints
 	blobs    blobs
 	port     agentPort
@@ -168,8 +171,9 @@ func (p *parts) records(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	box := secretbox.New(keys)
 	records, err := store.Open(ctx, p.Config.Database, store.WithReissue(dispatch.Reissue), store.WithSystem(p.Config.DatabaseSystem),
-		store.WithQuota(p.Config.Quota), store.WithSecrets(secretbox.New(keys)))
+		store.WithQuota(p.Config.Quota), store.WithSecrets(box))
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
@@ -193,6 +197,9 @@ func (p *parts) records(ctx context.Context) error {
 		return fmt.Errorf("load the keys: %w", err)
 	}
 	p.people = people.New(records, p.auth, nil, p.log)
+	if err := p.federation(box); err != nil {
+		return err
+	}
 	first, created, err := p.auth.Bootstrap(ctx, p.Config.AdminEmail, p.Config.AdminPassword)
 	if err != nil {
 		return fmt.Errorf("make the first organization: %w", err)
@@ -200,6 +207,17 @@ func (p *parts) records(ctx context.Context) error {
 	if created {
 		return p.introduce(first)
 	}
+	return nil
+}
+
+// federation builds what asks the issuers of others.
+func (p *parts) federation(box *secretbox.Box) error {
+	out, err := p.Config.Outbound()
+	if err != nil {
+		return err //nolint:wrapcheck // it names the flag
+	}
+	out.MaxBody = federate.MaxBody
+	p.access = federate.New(federate.Config{Store: p.store, Box: box, Secrets: p.auth, Client: outbound.New(out), Log: p.log})
 	return nil
 }
 

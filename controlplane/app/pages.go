@@ -14,6 +14,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/federate"
 	"github.com/seatrial/seatrial/controlplane/logchunk"
 	"github.com/seatrial/seatrial/controlplane/packed"
 	"github.com/seatrial/seatrial/controlplane/people"
@@ -43,6 +44,7 @@ type pages struct {
 	records records
 	auth    *auth.Auth
 	people  *people.Service
+	access  *federate.Service
 	runner  runner
 	blobs   blobs
 	logs    *logchunk.Reader
@@ -54,7 +56,7 @@ func newPages(p *parts, run runner) (*pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read logs: %w", err)
 	}
-	return &pages{records: p.store, auth: p.auth, people: p.people, runner: run, blobs: p.blobs, logs: logs, install: p.install()}, nil
+	return &pages{records: p.store, auth: p.auth, people: p.people, access: p.access, runner: run, blobs: p.blobs, logs: logs, install: p.install()}, nil
 }
 
 // SignIn implements view.Sessions.
@@ -86,6 +88,29 @@ func (a *pages) Accept(ctx context.Context, secret, name string, e tenant.Entry)
 		return view.Ticket{}, fmt.Errorf("sign in: %w", err)
 	}
 	return ticket(t), nil
+}
+
+// Ways implements view.SSO.
+func (a *pages) Ways(ctx context.Context, organization string) ([]string, error) {
+	return a.access.Providers(ctx, organization) //nolint:wrapcheck // transparent
+}
+
+// Begin implements view.SSO.
+func (a *pages) Begin(ctx context.Context, organization, provider, base, next string) (to, kept string, err error) {
+	return a.access.Begin(ctx, organization, provider, base, next) //nolint:wrapcheck // transparent
+}
+
+// Finish implements view.SSO.
+func (a *pages) Finish(ctx context.Context, back view.Back, e tenant.Entry) (view.Ticket, string, error) {
+	m, next, err := a.access.Finish(ctx, federate.Back(back))
+	if err != nil {
+		return view.Ticket{}, "", fmt.Errorf("sign in by identity provider: %w", err)
+	}
+	t, err := a.auth.Admit(ctx, m, e)
+	if err != nil {
+		return view.Ticket{}, "", fmt.Errorf("sign in: %w", err)
+	}
+	return ticket(t), next, nil
 }
 
 // SignOut implements view.Sessions.

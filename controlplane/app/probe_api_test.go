@@ -248,7 +248,7 @@ func (w *world) probeAPI(t *testing.T, f *figures) {
 	bearing := func(caller string) http.Header { return http.Header{"Authorization": {"Bearer " + w.tokens[caller]}} }
 	asked := map[string]bool{}
 	for _, m := range methodsOf("seatrial.api.v1") {
-		public := m.Name() == "SignIn"
+		public := m.Name() == "SignIn" || m.Name() == "ExchangeToken"
 		answered, last := false, outcome{}
 		for _, k := range kinds(w.theirs) {
 			request := ask(m.Input(), w.theirs, k)

@@ -33,6 +33,15 @@ func (a *Auth) NewSecret(prefix string) (secret string, hash []byte, err error) 
 	return newSecret(prefix)
 }
 
+// NewTokenSecret makes the secret of an API token, the hash under which it is stored, and the part of it that is shown.
+func (a *Auth) NewTokenSecret() (secret string, hash []byte, hint string, err error) {
+	secret, hash, err = newSecret(TokenPrefix)
+	if err != nil {
+		return "", nil, "", err
+	}
+	return secret, hash, secret[:len(TokenPrefix)+hintLength], nil
+}
+
 // HashSecret returns the hash under which a secret is stored.
 func (a *Auth) HashSecret(secret string) []byte { return hashOf(secret) }
 

@@ -26,6 +26,8 @@ type AccountStore interface {
 	TokenStore
 	FactorStore
 	Names(ctx context.Context, organization tenant.ID, team uuid.UUID) (org, group string, err error)
+	// AccessOf returns how an organization lets its people in, whoever asks.
+	AccessOf(ctx context.Context, organization tenant.ID) (tenant.Access, error)
 }
 
 // SessionStore keeps sign-ins.

@@ -34,6 +34,9 @@ func (a *Auth) SignIn(ctx context.Context, e tenant.Entry) (tenant.Viewer, error
 	if err != nil {
 		return tenant.Viewer{}, err
 	}
+	if err := a.byPassword(ctx, m); err != nil {
+		return tenant.Viewer{}, err
+	}
 	if m.Factor.On() {
 		if err := a.checkCode(ctx, m, e.Code); err != nil {
 			return tenant.Viewer{}, err
@@ -48,6 +51,9 @@ func (a *Auth) StartSession(ctx context.Context, e tenant.Entry) (tenant.Ticket,
 	if err != nil {
 		return tenant.Ticket{}, err
 	}
+	if err := a.byPassword(ctx, m); err != nil {
+		return tenant.Ticket{}, err
+	}
 	if m.Factor.On() {
 		if e.Code == "" {
 			halfway, expires, err := a.halfway.sign(m.ID, m.ID, m.Organization, halfwayFor)
@@ -58,6 +64,20 @@ func (a *Auth) StartSession(ctx context.Context, e tenant.Entry) (tenant.Ticket,
 		}
 	}
 	return a.Admit(ctx, m, e)
+}
+
+// byPassword refuses who has to sign in by an identity provider. It comes after the check of the password: strangers learn nothing.
+func (a *Auth) byPassword(ctx context.Context, m tenant.Member) error {
+	access, err := a.accounts.AccessOf(ctx, m.Organization)
+	if err != nil || !access.SSORequired || (access.BreakGlass && m.Role == tenant.RoleOwner) {
+		return err
+	}
+	org, _, err := a.accounts.Names(tenant.WithViewer(ctx, viewerOf(m)), m.Organization, uuid.Nil)
+	if err != nil {
+		return err
+	}
+	return fault.New(fault.Forbidden, "members of %s do not sign in with passwords", org).WithField("sso").
+		WithHint("Sign in by the identity provider of the organization, in the browser. For a command line, make a token there: seatrial login --token.")
 }
 
 // half returns who has given a password: just now, or a few minutes ago.

@@ -30,6 +30,7 @@ type Group struct {
 // Member is a live run of a group.
 type Member struct {
 	Execution ID
+	Above     []ID // the executions whose steps have led to it
 	Holds     bool // it has begun
 	Ending    bool // it has begun and was asked to end
 	Group     Group
@@ -54,7 +55,8 @@ const (
 //   - A run takes its place in the group and in its execution together or not at all: who waits holds nothing, so there is no
 //     circle of runs that wait for each other.
 //   - A run that cancels others ends the oldest, as many as have to go; those that are about to end count as gone. A run that is
-//     skipped is so when it finds others before it. Runs of one execution do neither to each other: they take turns.
+//     skipped is so when it finds others before it. Runs of one execution do neither to each other: they take turns. Nor does a run
+//     cancel the suite that it is a part of.
 func Decide(members []Member, room map[ID]int) []Fate {
 	fates := make([]Fate, len(members))
 	back := heldBack(members, room)
@@ -115,7 +117,7 @@ func endOlder(older []Member, fates []Fate, m Member) {
 		if before < m.Group.Limit {
 			return
 		}
-		if !o.Ending && fates[i] != End && o.Execution != m.Execution {
+		if !o.Ending && fates[i] != End && o.Execution != m.Execution && !slices.Contains(m.Above, o.Execution) {
 			fates[i] = End
 			before--
 		}

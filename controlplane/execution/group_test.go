@@ -11,7 +11,7 @@ import (
 )
 
 // members reads a group: one word for each, oldest first. A letter names the execution; "!" behind it says that it holds a place, "-"
-// that it is about to end; then come the policy (q, c or s) and the limit.
+// that it is about to end; then come the policy (q, c or s) and the limit, and last the execution above it, if there is one.
 func members(t *testing.T, text string) []execution.Member {
 	t.Helper()
 	policies := map[byte]execution.OnConflict{'q': execution.QueueUp, 'c': execution.CancelOlder, 's': execution.SkipNewer}
@@ -24,6 +24,9 @@ func members(t *testing.T, text string) []execution.Member {
 			word = word[1:]
 		}
 		m.Group = execution.Group{Name: "g", OnConflict: policies[word[0]], Limit: int(word[1] - '0')}
+		if len(word) > 2 {
+			m.Above = []execution.ID{{word[2]}}
+		}
 		out = append(out, m)
 	}
 	return out
@@ -54,6 +57,8 @@ func TestDecide(t *testing.T) {
 		"CancelNeedsNone":   {"a!q2 bc2", nil, "stay begin", "there is room"},
 		"CancelNoSibling":   {"a!c1 ac1", nil, "stay stay", "runs of one execution take turns"},
 		"CancelPastSibling": {"b!q1 a-c1 ac1", nil, "end stay stay", "others go, siblings stay"},
+		"CancelNoSuite":     {"a!q2 b!q2 cc2a", nil, "stay end stay", "the oldest is the suite that waits for it"},
+		"CancelSuiteFull":   {"a!q1 cc1a", nil, "stay stay", "it waits until its suite is over, which does not wait for it"},
 		"CancelHeldBack":    {"a!q1 bc1", map[execution.ID]int{{'b'}: 0}, "stay stay", "its siblings keep it from beginning: nobody has to go for it yet"},
 		"CancelHeldBackOne": {"a!q2 c!q2 bc2 bc2", map[execution.ID]int{{'b'}: 1}, "end stay stay stay", "one of two may begin: one has to go"},
 		"Skip":              {"a!q1 bs1", nil, "stay skip", "it is not needed"},

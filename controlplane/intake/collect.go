@@ -94,12 +94,17 @@ func outcomes(of []results.Outcome) []string {
 
 func flags(one results.Case, duplicate bool) execution.Flag {
 	var f execution.Flag
-	for flag, set := range map[execution.Flag]bool{
-		execution.ExpectedFail: one.ExpectedFail, execution.UnexpectedPass: one.UnexpectedPass,
-		execution.Synthetic: one.Synthetic, execution.DuplicateName: duplicate,
+	for _, one := range [...]struct {
+		flag execution.Flag
+		set  bool
+	}{
+		{execution.ExpectedFail, one.ExpectedFail},
+		{execution.UnexpectedPass, one.UnexpectedPass},
+		{execution.Synthetic, one.Synthetic},
+		{execution.DuplicateName, duplicate},
 	} {
-		if set {
-			f |= flag
+		if one.set {
+			f |= one.flag
 		}
 	}
 	return f

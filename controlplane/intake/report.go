@@ -49,6 +49,10 @@ func (c *collector) parse(body io.Reader) (results.Summary, error) {
 		return results.Summary{}, err //nolint:wrapcheck // the caller says what it was about
 	}
 	c.file.Format, c.scope.Scheme = string(name), string(name)
-	_, summary, err := format.Parse(name, body, c.add)
+	b := besides(c.add)
+	_, summary, err := format.Parse(name, body, b.add)
+	if kept := b.finish(); err == nil {
+		err = kept
+	}
 	return summary, err //nolint:wrapcheck // the caller says what it was about
 }

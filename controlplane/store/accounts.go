@@ -180,6 +180,9 @@ func createToken(ctx context.Context, tx *db.Tx, owner *db.Team, t tenant.Token)
 	if t.Member != nil {
 		c.SetMemberID(t.Member.ID)
 	}
+	if t.Rule != uuid.Nil {
+		c.SetRuleID(t.Rule)
+	}
 	return c.Save(ctx)
 }
 
@@ -207,7 +210,8 @@ func (s *Store) TokenByHash(ctx context.Context, hash []byte) (tenant.Token, err
 // Tokens lists those that have not been revoked, newest first. What has expired stays for a while: somebody may wonder why a
 // pipeline broke.
 func (s *Store) Tokens(ctx context.Context) ([]tenant.Token, error) {
-	rows, err := s.db.Read().APIToken.Query().Where(apitoken.RevokedAtIsNil(), apitoken.ExpiresAtGT(s.now().Add(-keepExpired))).
+	rows, err := s.db.Read().APIToken.Query().
+		Where(apitoken.RevokedAtIsNil(), apitoken.ExpiresAtGT(s.now().Add(-keepExpired)), apitoken.Or(apitoken.RuleIDIsNil(), apitoken.ExpiresAtGT(s.now()))).
 		WithTeam().WithMember().Order(db.Desc(apitoken.FieldID)).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
@@ -263,8 +267,16 @@ func tokenRecord(row *db.APIToken, owner string) tenant.Token {
 		ID: row.ID, Organization: row.OrganizationID, Team: row.TeamID, TeamName: owner, Name: row.Name, Maker: row.Maker, Hint: row.Hint,
 		Hash: row.Hash, Scopes: scopes, Limits: tenant.Limits{Workflows: row.Workflows, Environments: row.Environments},
 		CreatedAt: row.CreatedAt.UTC(), ExpiresAt: row.ExpiresAt.UTC(), LastUsedAt: timeOf(row.LastUsedAt),
-		RevokedAt: timeOf(row.RevokedAt), Revoker: row.Revoker,
+		RevokedAt: timeOf(row.RevokedAt), Revoker: row.Revoker, Rule: idOr(row.RuleID),
 	}
+}
+
+// idOr returns the id of a nullable column, zero for null.
+func idOr(id *uuid.UUID) uuid.UUID {
+	if id == nil {
+		return uuid.Nil
+	}
+	return *id
 }
 
 // SettingOrCreate returns an instance-wide value. When there is none it stores fresh; of several callers the first one wins and

@@ -185,9 +185,13 @@ func membersOf(ctx context.Context, client *db.Client, group string) (m members,
 	if err != nil {
 		return m, err
 	}
+	above, err := suitesOf(ctx, client, m.runs)
+	if err != nil {
+		return m, err
+	}
 	list := make([]record.Member, len(m.runs))
 	for i, r := range m.runs {
-		list[i] = record.Member{Execution: r.ExecutionID, Holds: r.AdmittedAt != nil, Ending: ending[r.ID], Group: groupOf(r)}
+		list[i] = record.Member{Execution: r.ExecutionID, Above: above[r.ExecutionID], Holds: r.AdmittedAt != nil, Ending: ending[r.ID], Group: groupOf(r)}
 	}
 	m.fates = record.Decide(list, room)
 	return m, nil
@@ -264,6 +268,33 @@ func roomOf(ctx context.Context, client *db.Client, runs []*db.Run) (map[record.
 		}
 	}
 	return room, nil
+}
+
+// suitesOf returns the executions above those that cancel others: they spare them.
+func suitesOf(ctx context.Context, client *db.Client, runs []*db.Run) (map[record.ID][]record.ID, error) {
+	var ids []uuid.UUID
+	for _, r := range runs {
+		if waits(r) && groupOf(r).OnConflict == record.CancelOlder && !slices.Contains(ids, r.ExecutionID) {
+			ids = append(ids, r.ExecutionID)
+		}
+	}
+	out := map[record.ID][]record.ID{}
+	for part := range slices.Chunk(ids, batch) {
+		heads, err := client.Execution.Query().Where(execution.IDIn(part...), execution.ParentIDNotNil()).All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, head := range heads {
+			above, err := aboveOf(head, false)
+			if err != nil {
+				return nil, err
+			}
+			for _, one := range above[:len(above)-1] {
+				out[head.ID] = append(out[head.ID], one.Execution)
+			}
+		}
+	}
+	return out, nil
 }
 
 // begun selects the runs of an execution that are under way.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -43,18 +44,32 @@ func (s *Store) createResults(ctx context.Context, tx *db.Tx, of resultsOf, list
 		}
 	}
 	insert := insertResults
-	if s.db.Locking() {
+	switch {
+	case s.db.Temporary() && len(list) >= stagedFrom:
+		insert = stageResults
+	case s.db.Locking():
 		insert = mergeResults
 	}
+	order := byKey(list)
 	var strips []more
-	var beside sync.WaitGroup // they are put in order while the database is busy
-	beside.Go(func() { strips = stripsOf(list) })
-	err := insert(ctx, tx, of, list)
+	var beside sync.WaitGroup // they are gathered while the database is busy
+	beside.Go(func() { strips = stripsOf(list, order) })
+	err := insert(ctx, tx, of, list, order)
 	beside.Wait()
 	if err != nil || of.superseded {
 		return err
 	}
 	return s.addToStrips(ctx, tx, of, strips, list[len(list)-1].ID)
+}
+
+// byKey is the order of the index of keys: what comes in that order is found beside what came before it.
+func byKey(list []execution.TestResult) []int {
+	order := make([]int, len(list))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(strings.Compare(list[a].Key, list[b].Key), a-b) })
+	return order
 }
 
 // resultColumns are the columns of a result in the order of resultValues.
@@ -70,12 +85,12 @@ func resultColumns() []string {
 
 // resultValues appends the values of a result.
 func resultValues(to []any, of resultsOf, r execution.TestResult) ([]any, error) {
-	var earlier any // null for most: so those that were tried again are found
-	if len(r.Earlier) > 0 {
-		text, err := json.Marshal(r.Earlier)
-		if err != nil {
-			return nil, fmt.Errorf("encode earlier tries: %w", err)
-		}
+	text, err := earlierOf(r)
+	if err != nil {
+		return nil, err
+	}
+	var earlier any
+	if text != nil {
 		earlier = text
 	}
 	return append(to, r.ID.String(), of.at, of.at, of.attempt.OrganizationID.String(), of.attempt.ExecutionID.String(), of.attempt.ID.String(), of.file.ID.String(),
@@ -83,8 +98,20 @@ func resultValues(to []any, of resultsOf, r execution.TestResult) ([]any, error)
 		r.Key, clean(r.Variant), r.Fingerprint, earlier, int64(r.Flags), r.Outcome, int64(r.Duration), clean(r.Message), clean(r.Detail)), nil
 }
 
-// mergeResults is for PostgreSQL, which takes a column at a time: no slower than a row at a time by COPY, which row level security forbids.
-func mergeResults(ctx context.Context, tx *db.Tx, of resultsOf, list []execution.TestResult) error {
+// earlierOf is null for most results: so those that were tried again are found.
+func earlierOf(r execution.TestResult) ([]byte, error) {
+	if len(r.Earlier) == 0 {
+		return nil, nil
+	}
+	text, err := json.Marshal(r.Earlier)
+	if err != nil {
+		return nil, fmt.Errorf("encode earlier tries: %w", err)
+	}
+	return text, nil
+}
+
+// mergeResults is for PostgreSQL, which takes a column at a time.
+func mergeResults(ctx context.Context, tx *db.Tx, of resultsOf, list []execution.TestResult, _ []int) error {
 	insert := fmt.Sprintf(`INSERT INTO %s (%s)
 SELECT id, $1, $1, $2::uuid, $3::uuid, $4::uuid, $5::uuid, $6, $7, severity, suite, name, source, test_key, variant, fingerprint, earlier, flags, outcome, duration, message, detail
 FROM unnest($8::uuid[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::jsonb[], $17::bigint[], $18::text[], $19::bigint[], $20::text[], $21::text[])
@@ -114,12 +141,12 @@ type columns struct {
 
 func columnsOf(of resultsOf, list []execution.TestResult) (c columns, err error) {
 	for _, r := range list {
+		text, err := earlierOf(r)
+		if err != nil {
+			return c, err
+		}
 		var earlier *string
-		if len(r.Earlier) > 0 {
-			text, err := json.Marshal(r.Earlier)
-			if err != nil {
-				return c, fmt.Errorf("encode earlier tries: %w", err)
-			}
+		if text != nil {
 			tries := string(text)
 			earlier = &tries
 		}
@@ -137,7 +164,7 @@ func columnsOf(of resultsOf, list []execution.TestResult) (c columns, err error)
 const rowsAtOnce = 100
 
 // insertResults is for SQLite: it stores results row by row. The builder of ent would take half of the time.
-func insertResults(ctx context.Context, tx *db.Tx, of resultsOf, list []execution.TestResult) error {
+func insertResults(ctx context.Context, tx *db.Tx, of resultsOf, list []execution.TestResult, _ []int) error {
 	columns := resultColumns()
 	row := ", (" + strings.TrimPrefix(strings.Repeat(", ?", len(columns)), ", ") + ")"
 	head := fmt.Sprintf("INSERT INTO %s (%s) VALUES ", testresult.Table, strings.Join(columns, ", "))

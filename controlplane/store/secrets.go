@@ -52,9 +52,18 @@ func (s *Store) SealSettings(ctx context.Context) (int, error) {
 	})
 }
 
-// RenewSettings has the newest key encrypt what older ones did, and returns how many settings that were. Interrupted, it goes on where it
-// was when it is called again.
+// RenewSettings has the newest key encrypt what older ones did, in settings and elsewhere, and returns how many secrets that were.
+// Interrupted, it goes on where it was when it is called again.
 func (s *Store) RenewSettings(ctx context.Context) (int, error) {
+	n, err := s.renewSettings(ctx)
+	if err != nil {
+		return n, err
+	}
+	more, err := s.renewClientSecrets(ctx)
+	return n + more, err
+}
+
+func (s *Store) renewSettings(ctx context.Context) (int, error) {
 	return s.changeSettings(ctx, func(row *db.Setting) ([]byte, error) {
 		if len(row.Value) == 0 {
 			return nil, nil

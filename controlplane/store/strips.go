@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -25,82 +24,29 @@ import (
 // A strip is the latest outcomes of a test in an environment, a letter each, newest first. It changes in the transaction that stores the
 // results, so it never says anything else than they do, and it is read where to count them would take too long.
 
-// reliable are the letters of outcomes that speak for a test, or say nothing of it. All others are of those that failed, or, in upper case,
-// had earlier tries.
-const reliable = "psbic"
-
-// letterOf writes an outcome as strips have it.
-func letterOf(outcome string, tries bool) byte {
-	var letter byte
-	switch results.Outcome(outcome) {
-	case results.Passed:
-		letter = 'p'
-	case results.Failed:
-		letter = 'f'
-	case results.Errored:
-		letter = 'e'
-	case results.TimedOut:
-		letter = 't'
-	case results.Skipped:
-		letter = 's'
-	case results.Blocked:
-		letter = 'b'
-	case results.InfraError:
-		letter = 'i'
-	case results.Cancelled:
-		letter = 'c'
-	default:
-		letter = 'c' // of another version: it says nothing
-	}
-	if tries {
-		letter -= 'a' - 'A'
-	}
-	return letter
-}
-
-// outcomesOf is the inverse of letterOf.
-func outcomesOf(letters string) []testcase.Mark {
-	names := map[rune]results.Outcome{
-		'p': results.Passed, 'f': results.Failed, 'e': results.Errored, 't': results.TimedOut, 's': results.Skipped, 'b': results.Blocked,
-		'i': results.InfraError, 'c': results.Cancelled,
-	}
-	out := make([]testcase.Mark, 0, len(letters))
-	for _, letter := range letters {
-		lower := letter | ('a' - 'A')
-		out = append(out, testcase.Mark{Outcome: names[lower], Retried: letter != lower})
-	}
-	return out
-}
-
 // more is what one report adds to the strip of a test.
 type more struct {
 	key     string
 	letters []byte // newest first
 }
 
-func (m more) unreliable() bool {
-	return strings.Trim(string(m.letters), reliable) != ""
-}
+func (m more) unreliable() bool { return testcase.Letters(m.letters).Unreliable() }
 
-// stripsOf gathers what a report adds, by key, which is the order of the index. One report may have a test more than once, such as in two browsers.
-func stripsOf(list []execution.TestResult) []more {
-	order := make([]int, 0, len(list))
+// stripsOf gathers what a report adds, in the order of keys. One report may have a test more than once, such as in two browsers.
+func stripsOf(list []execution.TestResult, order []int) []more {
 	letters := make([]byte, len(list)) // of all, so that each test has no allocation of its own
-	for i, r := range list {
-		if r.Key == "" {
-			continue // it stands for something else than a test
-		}
-		letters[i] = letterOf(r.Outcome, len(r.Earlier) > 0)
-		order = append(order, i)
-	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Or(strings.Compare(list[a].Key, list[b].Key), a-b) })
 	out := make([]more, 0, len(order))
 	for _, i := range order {
-		if n := len(out); n > 0 && out[n-1].key == list[i].Key {
+		key := list[i].Key
+		if key == "" {
+			continue // it stands for something else than a test
+		}
+		letters[i] = testcase.Letter(results.Outcome(list[i].Outcome), len(list[i].Earlier) > 0)
+		if n := len(out); n > 0 && out[n-1].key == key {
 			out[n-1].letters = append(letters[i:i+1:i+1], out[n-1].letters[:min(len(out[n-1].letters), testcase.MaxStrip-1)]...)
 			continue
 		}
-		out = append(out, more{list[i].Key, letters[i : i+1 : i+1]})
+		out = append(out, more{key, letters[i : i+1 : i+1]})
 	}
 	return out
 }
@@ -180,17 +126,21 @@ VALUES `+strings.TrimPrefix(strings.Repeat(", (?, ?, ?, ?, ?, ?, ?, ?)", len(par
 	return nil
 }
 
-// Strips returns the latest outcomes of all tests of a workflow in an environment, by key.
+// Strips returns the latest outcomes of all tests of a workflow in an environment, or in all of them, by key.
 func (s *Store) Strips(ctx context.Context, workflow, environment string) ([]testcase.Strip, error) {
-	rows, err := s.db.Read().TestStrip.Query().Where(teststrip.Workflow(workflow), teststrip.EnvironmentName(environment)).
-		Order(teststrip.ByTestKey()).
-		Select(teststrip.FieldTestKey, teststrip.FieldOutcomes, teststrip.FieldLastExecutionID, teststrip.FieldLastAt).All(ctx)
+	query := s.db.Read().TestStrip.Query().Where(teststrip.Workflow(workflow)).Order(teststrip.ByTestKey(), teststrip.ByEnvironmentName())
+	if environment != "" {
+		query = query.Where(teststrip.EnvironmentName(environment))
+	}
+	rows, err := query.Select(teststrip.FieldTestKey, teststrip.FieldEnvironmentName, teststrip.FieldOutcomes, teststrip.FieldLastExecutionID, teststrip.FieldLastAt).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
 	}
 	out := make([]testcase.Strip, len(rows))
 	for i, row := range rows {
-		out[i] = testcase.Strip{Key: row.TestKey, Marks: outcomesOf(row.Outcomes), Execution: row.LastExecutionID, At: row.LastAt.UTC()}
+		out[i] = testcase.Strip{
+			Key: row.TestKey, Environment: row.EnvironmentName, Letters: testcase.Letters(row.Outcomes), Execution: row.LastExecutionID, At: row.LastAt.UTC(),
+		}
 	}
 	return out, nil
 }
@@ -216,7 +166,7 @@ func (s *Store) remakeStrips(ctx context.Context, tx *db.Tx, head *db.Execution,
 		}
 		byKey := map[string]*db.TestStripCreate{}
 		for _, row := range rows {
-			letter := letterOf(row.Outcome, row.Earlier != nil)
+			letter := testcase.Letter(results.Outcome(row.Outcome), row.Earlier != nil)
 			c := byKey[row.TestKey]
 			if c == nil {
 				c = tx.TestStrip.Create().SetOrganizationID(head.OrganizationID).SetTestKey(row.TestKey).SetEnvironmentName(environment).
@@ -225,7 +175,7 @@ func (s *Store) remakeStrips(ctx context.Context, tx *db.Tx, head *db.Execution,
 			}
 			known, _ := c.Mutation().Outcomes()
 			c.SetOutcomes(known + string(letter))
-			if _, told := c.Mutation().UnreliableAt(); !told && !strings.ContainsRune(reliable, rune(letter)) {
+			if _, told := c.Mutation().UnreliableAt(); !told && testcase.Letters([]byte{letter}).Unreliable() {
 				c.SetUnreliableAt(row.CreatedAt)
 			}
 		}

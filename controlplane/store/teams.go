@@ -20,6 +20,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/team"
 	"github.com/seatrial/seatrial/ent/db/teammember"
 	"github.com/seatrial/seatrial/ent/db/template"
+	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 )
 
@@ -109,6 +110,9 @@ func (s *Store) belongings(ctx context.Context, client *db.Client, only *uuid.UU
 		}},
 		{"release", func(rows *[]tally) error {
 			return client.Release.Query().GroupBy(release.FieldTeamID).Aggregate(db.Count()).Scan(ctx, rows)
+		}},
+		{"trust rule", func(rows *[]tally) error {
+			return client.TrustRule.Query().GroupBy(trustrule.FieldTeamID).Aggregate(db.Count()).Scan(ctx, rows)
 		}},
 	} {
 		if err := add(kind.what, kind.scan); err != nil {

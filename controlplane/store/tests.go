@@ -64,7 +64,7 @@ func (s *Store) UnreliableTests(ctx context.Context, workflow string, since time
 
 // unreliableIn writes SQL that counts the outcomes of a strip that do not speak for its test.
 func unreliableIn(column string) string {
-	for _, letter := range reliable {
+	for _, letter := range testcase.Reliable {
 		column = fmt.Sprintf("REPLACE(%s, '%c', '')", column, letter)
 	}
 	return "LENGTH(" + column + ")"

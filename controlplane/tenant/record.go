@@ -32,7 +32,7 @@ type Team struct {
 	CreatedAt   time.Time
 	Members     int
 	Tokens      int // that have neither expired nor been revoked
-	Owns        int // workflows, templates, policies, environments and releases
+	Owns        int // workflows, templates, policies, environments, releases and trust rules
 	Invitations int // that are open
 }
 
@@ -96,6 +96,7 @@ type Token struct {
 	LastUsedAt   time.Time // zero when never; to the minute
 	RevokedAt    time.Time // zero when not
 	Revoker      string
+	Rule         uuid.UUID // the trust rule by which a pipeline got it; zero for others
 }
 
 // First is what an empty instance starts with.

@@ -41,10 +41,24 @@ const MaxStrip = 64
 
 // Strip is the latest outcomes of a test in an environment.
 type Strip struct {
-	Key       string
-	Marks     []Mark       // newest first
+	Key         string
+	Environment string
+	Letters
 	Execution execution.ID // of the newest
 	At        time.Time    // when the newest came in
+}
+
+// Standing is how the tests of a workflow have done lately, over all its environments.
+type Standing struct {
+	Tests   int // that have a strip: a test in two environments is one
+	Healthy int // of them, whose latest outcome in each environment does not speak against them
+	Worst   []Named
+}
+
+// Named is a strip with the name of its test.
+type Named struct {
+	Strip
+	Name string // suites and name as they were last, joined by results.Separator
 }
 
 // Mark is one outcome of a strip.

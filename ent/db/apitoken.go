@@ -15,6 +15,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/member"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/team"
+	"github.com/seatrial/seatrial/ent/db/trustrule"
 )
 
 // APIToken is the model entity for the APIToken schema.
@@ -54,6 +55,8 @@ type APIToken struct {
 	RevokedAt *time.Time `json:"revoked_at,omitempty"`
 	// Revoker holds the value of the "revoker" field.
 	Revoker string `json:"revoker,omitempty"`
+	// RuleID holds the value of the "rule_id" field.
+	RuleID *uuid.UUID `json:"rule_id,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the APITokenQuery when eager-loading is set.
 	Edges        APITokenEdges `json:"edges"`
@@ -66,11 +69,13 @@ type APITokenEdges struct {
 	Organization *Organization `json:"organization,omitempty"`
 	// Team holds the value of the team edge.
 	Team *Team `json:"team,omitempty"`
+	// Rule holds the value of the rule edge.
+	Rule *TrustRule `json:"rule,omitempty"`
 	// Member holds the value of the member edge.
 	Member *Member `json:"member,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [3]bool
+	loadedTypes [4]bool
 }
 
 // OrganizationOrErr returns the Organization value or an error if the edge
@@ -95,12 +100,23 @@ func (e APITokenEdges) TeamOrErr() (*Team, error) {
 	return nil, &NotLoadedError{edge: "team"}
 }
 
+// RuleOrErr returns the Rule value or an error if the edge
+// was not loaded in eager-loading, or loaded but was not found.
+func (e APITokenEdges) RuleOrErr() (*TrustRule, error) {
+	if e.Rule != nil {
+		return e.Rule, nil
+	} else if e.loadedTypes[2] {
+		return nil, &NotFoundError{label: trustrule.Label}
+	}
+	return nil, &NotLoadedError{edge: "rule"}
+}
+
 // MemberOrErr returns the Member value or an error if the edge
 // was not loaded in eager-loading, or loaded but was not found.
 func (e APITokenEdges) MemberOrErr() (*Member, error) {
 	if e.Member != nil {
 		return e.Member, nil
-	} else if e.loadedTypes[2] {
+	} else if e.loadedTypes[3] {
 		return nil, &NotFoundError{label: member.Label}
 	}
 	return nil, &NotLoadedError{edge: "member"}
@@ -111,7 +127,7 @@ func (*APIToken) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case apitoken.FieldMemberID:
+		case apitoken.FieldMemberID, apitoken.FieldRuleID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case apitoken.FieldHash, apitoken.FieldScopes, apitoken.FieldWorkflows, apitoken.FieldEnvironments:
 			values[i] = new([]byte)
@@ -247,6 +263,13 @@ func (_m *APIToken) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Revoker = value.String
 			}
+		case apitoken.FieldRuleID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field rule_id", values[i])
+			} else if value.Valid {
+				_m.RuleID = new(uuid.UUID)
+				*_m.RuleID = *value.S.(*uuid.UUID)
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -268,6 +291,11 @@ func (_m *APIToken) QueryOrganization() *OrganizationQuery {
 // QueryTeam queries the "team" edge of the APIToken entity.
 func (_m *APIToken) QueryTeam() *TeamQuery {
 	return NewAPITokenClient(_m.config).QueryTeam(_m)
+}
+
+// QueryRule queries the "rule" edge of the APIToken entity.
+func (_m *APIToken) QueryRule() *TrustRuleQuery {
+	return NewAPITokenClient(_m.config).QueryRule(_m)
 }
 
 // QueryMember queries the "member" edge of the APIToken entity.
@@ -350,6 +378,11 @@ func (_m *APIToken) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("revoker=")
 	builder.WriteString(_m.Revoker)
+	builder.WriteString(", ")
+	if v := _m.RuleID; v != nil {
+		builder.WriteString("rule_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
 	builder.WriteByte(')')
 	return builder.String()
 }

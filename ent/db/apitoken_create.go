@@ -17,6 +17,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/member"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/team"
+	"github.com/seatrial/seatrial/ent/db/trustrule"
 )
 
 // APITokenCreate is the builder for creating a APIToken entity.
@@ -187,6 +188,20 @@ func (_c *APITokenCreate) SetNillableRevoker(v *string) *APITokenCreate {
 	return _c
 }
 
+// SetRuleID sets the "rule_id" field.
+func (_c *APITokenCreate) SetRuleID(v uuid.UUID) *APITokenCreate {
+	_c.mutation.SetRuleID(v)
+	return _c
+}
+
+// SetNillableRuleID sets the "rule_id" field if the given value is not nil.
+func (_c *APITokenCreate) SetNillableRuleID(v *uuid.UUID) *APITokenCreate {
+	if v != nil {
+		_c.SetRuleID(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *APITokenCreate) SetID(v uuid.UUID) *APITokenCreate {
 	_c.mutation.SetID(v)
@@ -209,6 +224,11 @@ func (_c *APITokenCreate) SetOrganization(v *Organization) *APITokenCreate {
 // SetTeam sets the "team" edge to the Team entity.
 func (_c *APITokenCreate) SetTeam(v *Team) *APITokenCreate {
 	return _c.SetTeamID(v.ID)
+}
+
+// SetRule sets the "rule" edge to the TrustRule entity.
+func (_c *APITokenCreate) SetRule(v *TrustRule) *APITokenCreate {
+	return _c.SetRuleID(v.ID)
 }
 
 // SetMember sets the "member" edge to the Member entity.
@@ -457,6 +477,23 @@ func (_c *APITokenCreate) createSpec() (*APIToken, *sqlgraph.CreateSpec) {
 		_node.TeamID = nodes[0]
 		_spec.Edges = append(_spec.Edges, edge)
 	}
+	if nodes := _c.mutation.RuleIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   apitoken.RuleTable,
+			Columns: []string{apitoken.RuleColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(trustrule.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_node.RuleID = &nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
+	}
 	if nodes := _c.mutation.MemberIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
@@ -656,6 +693,9 @@ func (u *APITokenUpsertOne) UpdateNewValues() *APITokenUpsertOne {
 		}
 		if _, exists := u.create.mutation.Environments(); exists {
 			s.SetIgnore(apitoken.FieldEnvironments)
+		}
+		if _, exists := u.create.mutation.RuleID(); exists {
+			s.SetIgnore(apitoken.FieldRuleID)
 		}
 	}))
 	return u
@@ -998,6 +1038,9 @@ func (u *APITokenUpsertBulk) UpdateNewValues() *APITokenUpsertBulk {
 			}
 			if _, exists := b.mutation.Environments(); exists {
 				s.SetIgnore(apitoken.FieldEnvironments)
+			}
+			if _, exists := b.mutation.RuleID(); exists {
+				s.SetIgnore(apitoken.FieldRuleID)
 			}
 		}
 	}))

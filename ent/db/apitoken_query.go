@@ -19,6 +19,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/team"
+	"github.com/seatrial/seatrial/ent/db/trustrule"
 )
 
 // APITokenQuery is the builder for querying APIToken entities.
@@ -30,6 +31,7 @@ type APITokenQuery struct {
 	predicates       []predicate.APIToken
 	withOrganization *OrganizationQuery
 	withTeam         *TeamQuery
+	withRule         *TrustRuleQuery
 	withMember       *MemberQuery
 	modifiers        []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
@@ -105,6 +107,28 @@ func (_q *APITokenQuery) QueryTeam() *TeamQuery {
 			sqlgraph.From(apitoken.Table, apitoken.FieldID, selector),
 			sqlgraph.To(team.Table, team.FieldID),
 			sqlgraph.Edge(sqlgraph.M2O, false, apitoken.TeamTable, apitoken.TeamColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryRule chains the current query on the "rule" edge.
+func (_q *APITokenQuery) QueryRule() *TrustRuleQuery {
+	query := (&TrustRuleClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(apitoken.Table, apitoken.FieldID, selector),
+			sqlgraph.To(trustrule.Table, trustrule.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, apitoken.RuleTable, apitoken.RuleColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -328,6 +352,7 @@ func (_q *APITokenQuery) Clone() *APITokenQuery {
 		predicates:       append([]predicate.APIToken{}, _q.predicates...),
 		withOrganization: _q.withOrganization.Clone(),
 		withTeam:         _q.withTeam.Clone(),
+		withRule:         _q.withRule.Clone(),
 		withMember:       _q.withMember.Clone(),
 		// clone intermediate query.
 		sql:       _q.sql.Clone(),
@@ -355,6 +380,17 @@ func (_q *APITokenQuery) WithTeam(opts ...func(*TeamQuery)) *APITokenQuery {
 		opt(query)
 	}
 	_q.withTeam = query
+	return _q
+}
+
+// WithRule tells the query-builder to eager-load the nodes that are connected to
+// the "rule" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *APITokenQuery) WithRule(opts ...func(*TrustRuleQuery)) *APITokenQuery {
+	query := (&TrustRuleClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withRule = query
 	return _q
 }
 
@@ -453,9 +489,10 @@ func (_q *APITokenQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*API
 	var (
 		nodes       = []*APIToken{}
 		_spec       = _q.querySpec()
-		loadedTypes = [3]bool{
+		loadedTypes = [4]bool{
 			_q.withOrganization != nil,
 			_q.withTeam != nil,
+			_q.withRule != nil,
 			_q.withMember != nil,
 		}
 	)
@@ -489,6 +526,12 @@ func (_q *APITokenQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*API
 	if query := _q.withTeam; query != nil {
 		if err := _q.loadTeam(ctx, query, nodes, nil,
 			func(n *APIToken, e *Team) { n.Edges.Team = e }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withRule; query != nil {
+		if err := _q.loadRule(ctx, query, nodes, nil,
+			func(n *APIToken, e *TrustRule) { n.Edges.Rule = e }); err != nil {
 			return nil, err
 		}
 	}
@@ -552,6 +595,38 @@ func (_q *APITokenQuery) loadTeam(ctx context.Context, query *TeamQuery, nodes [
 		nodes, ok := nodeids[n.ID]
 		if !ok {
 			return fmt.Errorf(`unexpected foreign-key "team_id" returned %v`, n.ID)
+		}
+		for i := range nodes {
+			assign(nodes[i], n)
+		}
+	}
+	return nil
+}
+func (_q *APITokenQuery) loadRule(ctx context.Context, query *TrustRuleQuery, nodes []*APIToken, init func(*APIToken), assign func(*APIToken, *TrustRule)) error {
+	ids := make([]uuid.UUID, 0, len(nodes))
+	nodeids := make(map[uuid.UUID][]*APIToken)
+	for i := range nodes {
+		if nodes[i].RuleID == nil {
+			continue
+		}
+		fk := *nodes[i].RuleID
+		if _, ok := nodeids[fk]; !ok {
+			ids = append(ids, fk)
+		}
+		nodeids[fk] = append(nodeids[fk], nodes[i])
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	query.Where(trustrule.IDIn(ids...))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		nodes, ok := nodeids[n.ID]
+		if !ok {
+			return fmt.Errorf(`unexpected foreign-key "rule_id" returned %v`, n.ID)
 		}
 		for i := range nodes {
 			assign(nodes[i], n)
@@ -625,6 +700,9 @@ func (_q *APITokenQuery) querySpec() *sqlgraph.QuerySpec {
 		}
 		if _q.withTeam != nil {
 			_spec.Node.AddColumnOnce(apitoken.FieldTeamID)
+		}
+		if _q.withRule != nil {
+			_spec.Node.AddColumnOnce(apitoken.FieldRuleID)
 		}
 		if _q.withMember != nil {
 			_spec.Node.AddColumnOnce(apitoken.FieldMemberID)

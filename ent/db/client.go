@@ -26,18 +26,23 @@ import (
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
+	"github.com/seatrial/seatrial/ent/db/event"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
 	"github.com/seatrial/seatrial/ent/db/firing"
+	"github.com/seatrial/seatrial/ent/db/identityprovider"
 	"github.com/seatrial/seatrial/ent/db/invitation"
 	"github.com/seatrial/seatrial/ent/db/logchunk"
 	"github.com/seatrial/seatrial/ent/db/logstream"
 	"github.com/seatrial/seatrial/ent/db/member"
+	"github.com/seatrial/seatrial/ent/db/memberidentity"
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/quarantine"
+	"github.com/seatrial/seatrial/ent/db/reaction"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicyrevision"
+	"github.com/seatrial/seatrial/ent/db/receiver"
 	"github.com/seatrial/seatrial/ent/db/release"
 	"github.com/seatrial/seatrial/ent/db/releasechange"
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
@@ -53,6 +58,8 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/teststrip"
+	"github.com/seatrial/seatrial/ent/db/trigger"
+	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -85,12 +92,16 @@ type Client struct {
 	ConcurrencyGroup *ConcurrencyGroupClient
 	// Environment is the client for interacting with the Environment builders.
 	Environment *EnvironmentClient
+	// Event is the client for interacting with the Event builders.
+	Event *EventClient
 	// Execution is the client for interacting with the Execution builders.
 	Execution *ExecutionClient
 	// File is the client for interacting with the File builders.
 	File *FileClient
 	// Firing is the client for interacting with the Firing builders.
 	Firing *FiringClient
+	// IdentityProvider is the client for interacting with the IdentityProvider builders.
+	IdentityProvider *IdentityProviderClient
 	// Invitation is the client for interacting with the Invitation builders.
 	Invitation *InvitationClient
 	// LogChunk is the client for interacting with the LogChunk builders.
@@ -99,16 +110,22 @@ type Client struct {
 	LogStream *LogStreamClient
 	// Member is the client for interacting with the Member builders.
 	Member *MemberClient
+	// MemberIdentity is the client for interacting with the MemberIdentity builders.
+	MemberIdentity *MemberIdentityClient
 	// MemberSession is the client for interacting with the MemberSession builders.
 	MemberSession *MemberSessionClient
 	// Organization is the client for interacting with the Organization builders.
 	Organization *OrganizationClient
 	// Quarantine is the client for interacting with the Quarantine builders.
 	Quarantine *QuarantineClient
+	// Reaction is the client for interacting with the Reaction builders.
+	Reaction *ReactionClient
 	// ReadinessPolicy is the client for interacting with the ReadinessPolicy builders.
 	ReadinessPolicy *ReadinessPolicyClient
 	// ReadinessPolicyRevision is the client for interacting with the ReadinessPolicyRevision builders.
 	ReadinessPolicyRevision *ReadinessPolicyRevisionClient
+	// Receiver is the client for interacting with the Receiver builders.
+	Receiver *ReceiverClient
 	// Release is the client for interacting with the Release builders.
 	Release *ReleaseClient
 	// ReleaseChange is the client for interacting with the ReleaseChange builders.
@@ -139,6 +156,10 @@ type Client struct {
 	TestResult *TestResultClient
 	// TestStrip is the client for interacting with the TestStrip builders.
 	TestStrip *TestStripClient
+	// Trigger is the client for interacting with the Trigger builders.
+	Trigger *TriggerClient
+	// TrustRule is the client for interacting with the TrustRule builders.
+	TrustRule *TrustRuleClient
 	// Waiver is the client for interacting with the Waiver builders.
 	Waiver *WaiverClient
 	// Workflow is the client for interacting with the Workflow builders.
@@ -166,18 +187,23 @@ func (c *Client) init() {
 	c.Cluster = NewClusterClient(c.config)
 	c.ConcurrencyGroup = NewConcurrencyGroupClient(c.config)
 	c.Environment = NewEnvironmentClient(c.config)
+	c.Event = NewEventClient(c.config)
 	c.Execution = NewExecutionClient(c.config)
 	c.File = NewFileClient(c.config)
 	c.Firing = NewFiringClient(c.config)
+	c.IdentityProvider = NewIdentityProviderClient(c.config)
 	c.Invitation = NewInvitationClient(c.config)
 	c.LogChunk = NewLogChunkClient(c.config)
 	c.LogStream = NewLogStreamClient(c.config)
 	c.Member = NewMemberClient(c.config)
+	c.MemberIdentity = NewMemberIdentityClient(c.config)
 	c.MemberSession = NewMemberSessionClient(c.config)
 	c.Organization = NewOrganizationClient(c.config)
 	c.Quarantine = NewQuarantineClient(c.config)
+	c.Reaction = NewReactionClient(c.config)
 	c.ReadinessPolicy = NewReadinessPolicyClient(c.config)
 	c.ReadinessPolicyRevision = NewReadinessPolicyRevisionClient(c.config)
+	c.Receiver = NewReceiverClient(c.config)
 	c.Release = NewReleaseClient(c.config)
 	c.ReleaseChange = NewReleaseChangeClient(c.config)
 	c.ReleaseExecution = NewReleaseExecutionClient(c.config)
@@ -193,6 +219,8 @@ func (c *Client) init() {
 	c.TemplateUse = NewTemplateUseClient(c.config)
 	c.TestResult = NewTestResultClient(c.config)
 	c.TestStrip = NewTestStripClient(c.config)
+	c.Trigger = NewTriggerClient(c.config)
+	c.TrustRule = NewTrustRuleClient(c.config)
 	c.Waiver = NewWaiverClient(c.config)
 	c.Workflow = NewWorkflowClient(c.config)
 	c.WorkflowRevision = NewWorkflowRevisionClient(c.config)
@@ -298,18 +326,23 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Cluster:                 NewClusterClient(cfg),
 		ConcurrencyGroup:        NewConcurrencyGroupClient(cfg),
 		Environment:             NewEnvironmentClient(cfg),
+		Event:                   NewEventClient(cfg),
 		Execution:               NewExecutionClient(cfg),
 		File:                    NewFileClient(cfg),
 		Firing:                  NewFiringClient(cfg),
+		IdentityProvider:        NewIdentityProviderClient(cfg),
 		Invitation:              NewInvitationClient(cfg),
 		LogChunk:                NewLogChunkClient(cfg),
 		LogStream:               NewLogStreamClient(cfg),
 		Member:                  NewMemberClient(cfg),
+		MemberIdentity:          NewMemberIdentityClient(cfg),
 		MemberSession:           NewMemberSessionClient(cfg),
 		Organization:            NewOrganizationClient(cfg),
 		Quarantine:              NewQuarantineClient(cfg),
+		Reaction:                NewReactionClient(cfg),
 		ReadinessPolicy:         NewReadinessPolicyClient(cfg),
 		ReadinessPolicyRevision: NewReadinessPolicyRevisionClient(cfg),
+		Receiver:                NewReceiverClient(cfg),
 		Release:                 NewReleaseClient(cfg),
 		ReleaseChange:           NewReleaseChangeClient(cfg),
 		ReleaseExecution:        NewReleaseExecutionClient(cfg),
@@ -325,6 +358,8 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		TemplateUse:             NewTemplateUseClient(cfg),
 		TestResult:              NewTestResultClient(cfg),
 		TestStrip:               NewTestStripClient(cfg),
+		Trigger:                 NewTriggerClient(cfg),
+		TrustRule:               NewTrustRuleClient(cfg),
 		Waiver:                  NewWaiverClient(cfg),
 		Workflow:                NewWorkflowClient(cfg),
 		WorkflowRevision:        NewWorkflowRevisionClient(cfg),
@@ -357,18 +392,23 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Cluster:                 NewClusterClient(cfg),
 		ConcurrencyGroup:        NewConcurrencyGroupClient(cfg),
 		Environment:             NewEnvironmentClient(cfg),
+		Event:                   NewEventClient(cfg),
 		Execution:               NewExecutionClient(cfg),
 		File:                    NewFileClient(cfg),
 		Firing:                  NewFiringClient(cfg),
+		IdentityProvider:        NewIdentityProviderClient(cfg),
 		Invitation:              NewInvitationClient(cfg),
 		LogChunk:                NewLogChunkClient(cfg),
 		LogStream:               NewLogStreamClient(cfg),
 		Member:                  NewMemberClient(cfg),
+		MemberIdentity:          NewMemberIdentityClient(cfg),
 		MemberSession:           NewMemberSessionClient(cfg),
 		Organization:            NewOrganizationClient(cfg),
 		Quarantine:              NewQuarantineClient(cfg),
+		Reaction:                NewReactionClient(cfg),
 		ReadinessPolicy:         NewReadinessPolicyClient(cfg),
 		ReadinessPolicyRevision: NewReadinessPolicyRevisionClient(cfg),
+		Receiver:                NewReceiverClient(cfg),
 		Release:                 NewReleaseClient(cfg),
 		ReleaseChange:           NewReleaseChangeClient(cfg),
 		ReleaseExecution:        NewReleaseExecutionClient(cfg),
@@ -384,6 +424,8 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		TemplateUse:             NewTemplateUseClient(cfg),
 		TestResult:              NewTestResultClient(cfg),
 		TestStrip:               NewTestStripClient(cfg),
+		Trigger:                 NewTriggerClient(cfg),
+		TrustRule:               NewTrustRuleClient(cfg),
 		Waiver:                  NewWaiverClient(cfg),
 		Workflow:                NewWorkflowClient(cfg),
 		WorkflowRevision:        NewWorkflowRevisionClient(cfg),
@@ -418,12 +460,13 @@ func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIToken, c.AgentCommand, c.Attempt, c.AuditEntry, c.AuditHead,
 		c.BootstrapToken, c.Call, c.Cluster, c.ConcurrencyGroup, c.Environment,
-		c.Execution, c.File, c.Firing, c.Invitation, c.LogChunk, c.LogStream, c.Member,
-		c.MemberSession, c.Organization, c.Quarantine, c.ReadinessPolicy,
-		c.ReadinessPolicyRevision, c.Release, c.ReleaseChange, c.ReleaseExecution,
-		c.Run, c.Schedule, c.Service, c.Setting, c.Step, c.Team, c.TeamMember,
-		c.Template, c.TemplateRevision, c.TemplateUse, c.TestResult, c.TestStrip,
-		c.Waiver, c.Workflow, c.WorkflowRevision,
+		c.Event, c.Execution, c.File, c.Firing, c.IdentityProvider, c.Invitation,
+		c.LogChunk, c.LogStream, c.Member, c.MemberIdentity, c.MemberSession,
+		c.Organization, c.Quarantine, c.Reaction, c.ReadinessPolicy,
+		c.ReadinessPolicyRevision, c.Receiver, c.Release, c.ReleaseChange,
+		c.ReleaseExecution, c.Run, c.Schedule, c.Service, c.Setting, c.Step, c.Team,
+		c.TeamMember, c.Template, c.TemplateRevision, c.TemplateUse, c.TestResult,
+		c.TestStrip, c.Trigger, c.TrustRule, c.Waiver, c.Workflow, c.WorkflowRevision,
 	} {
 		n.Use(hooks...)
 	}
@@ -435,12 +478,13 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIToken, c.AgentCommand, c.Attempt, c.AuditEntry, c.AuditHead,
 		c.BootstrapToken, c.Call, c.Cluster, c.ConcurrencyGroup, c.Environment,
-		c.Execution, c.File, c.Firing, c.Invitation, c.LogChunk, c.LogStream, c.Member,
-		c.MemberSession, c.Organization, c.Quarantine, c.ReadinessPolicy,
-		c.ReadinessPolicyRevision, c.Release, c.ReleaseChange, c.ReleaseExecution,
-		c.Run, c.Schedule, c.Service, c.Setting, c.Step, c.Team, c.TeamMember,
-		c.Template, c.TemplateRevision, c.TemplateUse, c.TestResult, c.TestStrip,
-		c.Waiver, c.Workflow, c.WorkflowRevision,
+		c.Event, c.Execution, c.File, c.Firing, c.IdentityProvider, c.Invitation,
+		c.LogChunk, c.LogStream, c.Member, c.MemberIdentity, c.MemberSession,
+		c.Organization, c.Quarantine, c.Reaction, c.ReadinessPolicy,
+		c.ReadinessPolicyRevision, c.Receiver, c.Release, c.ReleaseChange,
+		c.ReleaseExecution, c.Run, c.Schedule, c.Service, c.Setting, c.Step, c.Team,
+		c.TeamMember, c.Template, c.TemplateRevision, c.TemplateUse, c.TestResult,
+		c.TestStrip, c.Trigger, c.TrustRule, c.Waiver, c.Workflow, c.WorkflowRevision,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -469,12 +513,16 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.ConcurrencyGroup.mutate(ctx, m)
 	case *EnvironmentMutation:
 		return c.Environment.mutate(ctx, m)
+	case *EventMutation:
+		return c.Event.mutate(ctx, m)
 	case *ExecutionMutation:
 		return c.Execution.mutate(ctx, m)
 	case *FileMutation:
 		return c.File.mutate(ctx, m)
 	case *FiringMutation:
 		return c.Firing.mutate(ctx, m)
+	case *IdentityProviderMutation:
+		return c.IdentityProvider.mutate(ctx, m)
 	case *InvitationMutation:
 		return c.Invitation.mutate(ctx, m)
 	case *LogChunkMutation:
@@ -483,16 +531,22 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.LogStream.mutate(ctx, m)
 	case *MemberMutation:
 		return c.Member.mutate(ctx, m)
+	case *MemberIdentityMutation:
+		return c.MemberIdentity.mutate(ctx, m)
 	case *MemberSessionMutation:
 		return c.MemberSession.mutate(ctx, m)
 	case *OrganizationMutation:
 		return c.Organization.mutate(ctx, m)
 	case *QuarantineMutation:
 		return c.Quarantine.mutate(ctx, m)
+	case *ReactionMutation:
+		return c.Reaction.mutate(ctx, m)
 	case *ReadinessPolicyMutation:
 		return c.ReadinessPolicy.mutate(ctx, m)
 	case *ReadinessPolicyRevisionMutation:
 		return c.ReadinessPolicyRevision.mutate(ctx, m)
+	case *ReceiverMutation:
+		return c.Receiver.mutate(ctx, m)
 	case *ReleaseMutation:
 		return c.Release.mutate(ctx, m)
 	case *ReleaseChangeMutation:
@@ -523,6 +577,10 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.TestResult.mutate(ctx, m)
 	case *TestStripMutation:
 		return c.TestStrip.mutate(ctx, m)
+	case *TriggerMutation:
+		return c.Trigger.mutate(ctx, m)
+	case *TrustRuleMutation:
+		return c.TrustRule.mutate(ctx, m)
 	case *WaiverMutation:
 		return c.Waiver.mutate(ctx, m)
 	case *WorkflowMutation:
@@ -667,6 +725,22 @@ func (c *APITokenClient) QueryTeam(_m *APIToken) *TeamQuery {
 			sqlgraph.From(apitoken.Table, apitoken.FieldID, id),
 			sqlgraph.To(team.Table, team.FieldID),
 			sqlgraph.Edge(sqlgraph.M2O, false, apitoken.TeamTable, apitoken.TeamColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryRule queries the rule edge of a APIToken.
+func (c *APITokenClient) QueryRule(_m *APIToken) *TrustRuleQuery {
+	query := (&TrustRuleClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(apitoken.Table, apitoken.FieldID, id),
+			sqlgraph.To(trustrule.Table, trustrule.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, apitoken.RuleTable, apitoken.RuleColumn),
 		)
 		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
 		return fromV, nil
@@ -2194,6 +2268,156 @@ func (c *EnvironmentClient) mutate(ctx context.Context, m *EnvironmentMutation) 
 	}
 }
 
+// EventClient is a client for the Event schema.
+type EventClient struct {
+	config
+}
+
+// NewEventClient returns a client for the Event from the given config.
+func NewEventClient(c config) *EventClient {
+	return &EventClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `event.Hooks(f(g(h())))`.
+func (c *EventClient) Use(hooks ...Hook) {
+	c.hooks.Event = append(c.hooks.Event, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `event.Intercept(f(g(h())))`.
+func (c *EventClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Event = append(c.inters.Event, interceptors...)
+}
+
+// Create returns a builder for creating a Event entity.
+func (c *EventClient) Create() *EventCreate {
+	mutation := newEventMutation(c.config, OpCreate)
+	return &EventCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Event entities.
+func (c *EventClient) CreateBulk(builders ...*EventCreate) *EventCreateBulk {
+	return &EventCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *EventClient) MapCreateBulk(slice any, setFunc func(*EventCreate, int)) *EventCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &EventCreateBulk{err: fmt.Errorf("calling to EventClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*EventCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &EventCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Event.
+func (c *EventClient) Update() *EventUpdate {
+	mutation := newEventMutation(c.config, OpUpdate)
+	return &EventUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *EventClient) UpdateOne(_m *Event) *EventUpdateOne {
+	mutation := newEventMutation(c.config, OpUpdateOne, withEvent(_m))
+	return &EventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *EventClient) UpdateOneID(id uuid.UUID) *EventUpdateOne {
+	mutation := newEventMutation(c.config, OpUpdateOne, withEventID(id))
+	return &EventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Event.
+func (c *EventClient) Delete() *EventDelete {
+	mutation := newEventMutation(c.config, OpDelete)
+	return &EventDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *EventClient) DeleteOne(_m *Event) *EventDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *EventClient) DeleteOneID(id uuid.UUID) *EventDeleteOne {
+	builder := c.Delete().Where(event.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &EventDeleteOne{builder}
+}
+
+// Query returns a query builder for Event.
+func (c *EventClient) Query() *EventQuery {
+	return &EventQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeEvent},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Event entity by its id.
+func (c *EventClient) Get(ctx context.Context, id uuid.UUID) (*Event, error) {
+	return c.Query().Where(event.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *EventClient) GetX(ctx context.Context, id uuid.UUID) *Event {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Event.
+func (c *EventClient) QueryOrganization(_m *Event) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(event.Table, event.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, event.OrganizationTable, event.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *EventClient) Hooks() []Hook {
+	hooks := c.hooks.Event
+	return append(hooks[:len(hooks):len(hooks)], event.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *EventClient) Interceptors() []Interceptor {
+	return c.inters.Event
+}
+
+func (c *EventClient) mutate(ctx context.Context, m *EventMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&EventCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&EventUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&EventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&EventDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Event mutation op: %q", m.Op())
+	}
+}
+
 // ExecutionClient is a client for the Execution schema.
 type ExecutionClient struct {
 	config
@@ -2705,6 +2929,156 @@ func (c *FiringClient) mutate(ctx context.Context, m *FiringMutation) (Value, er
 		return (&FiringDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("db: unknown Firing mutation op: %q", m.Op())
+	}
+}
+
+// IdentityProviderClient is a client for the IdentityProvider schema.
+type IdentityProviderClient struct {
+	config
+}
+
+// NewIdentityProviderClient returns a client for the IdentityProvider from the given config.
+func NewIdentityProviderClient(c config) *IdentityProviderClient {
+	return &IdentityProviderClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `identityprovider.Hooks(f(g(h())))`.
+func (c *IdentityProviderClient) Use(hooks ...Hook) {
+	c.hooks.IdentityProvider = append(c.hooks.IdentityProvider, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `identityprovider.Intercept(f(g(h())))`.
+func (c *IdentityProviderClient) Intercept(interceptors ...Interceptor) {
+	c.inters.IdentityProvider = append(c.inters.IdentityProvider, interceptors...)
+}
+
+// Create returns a builder for creating a IdentityProvider entity.
+func (c *IdentityProviderClient) Create() *IdentityProviderCreate {
+	mutation := newIdentityProviderMutation(c.config, OpCreate)
+	return &IdentityProviderCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of IdentityProvider entities.
+func (c *IdentityProviderClient) CreateBulk(builders ...*IdentityProviderCreate) *IdentityProviderCreateBulk {
+	return &IdentityProviderCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *IdentityProviderClient) MapCreateBulk(slice any, setFunc func(*IdentityProviderCreate, int)) *IdentityProviderCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &IdentityProviderCreateBulk{err: fmt.Errorf("calling to IdentityProviderClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*IdentityProviderCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &IdentityProviderCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for IdentityProvider.
+func (c *IdentityProviderClient) Update() *IdentityProviderUpdate {
+	mutation := newIdentityProviderMutation(c.config, OpUpdate)
+	return &IdentityProviderUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *IdentityProviderClient) UpdateOne(_m *IdentityProvider) *IdentityProviderUpdateOne {
+	mutation := newIdentityProviderMutation(c.config, OpUpdateOne, withIdentityProvider(_m))
+	return &IdentityProviderUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *IdentityProviderClient) UpdateOneID(id uuid.UUID) *IdentityProviderUpdateOne {
+	mutation := newIdentityProviderMutation(c.config, OpUpdateOne, withIdentityProviderID(id))
+	return &IdentityProviderUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for IdentityProvider.
+func (c *IdentityProviderClient) Delete() *IdentityProviderDelete {
+	mutation := newIdentityProviderMutation(c.config, OpDelete)
+	return &IdentityProviderDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *IdentityProviderClient) DeleteOne(_m *IdentityProvider) *IdentityProviderDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *IdentityProviderClient) DeleteOneID(id uuid.UUID) *IdentityProviderDeleteOne {
+	builder := c.Delete().Where(identityprovider.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &IdentityProviderDeleteOne{builder}
+}
+
+// Query returns a query builder for IdentityProvider.
+func (c *IdentityProviderClient) Query() *IdentityProviderQuery {
+	return &IdentityProviderQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeIdentityProvider},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a IdentityProvider entity by its id.
+func (c *IdentityProviderClient) Get(ctx context.Context, id uuid.UUID) (*IdentityProvider, error) {
+	return c.Query().Where(identityprovider.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *IdentityProviderClient) GetX(ctx context.Context, id uuid.UUID) *IdentityProvider {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a IdentityProvider.
+func (c *IdentityProviderClient) QueryOrganization(_m *IdentityProvider) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(identityprovider.Table, identityprovider.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, identityprovider.OrganizationTable, identityprovider.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *IdentityProviderClient) Hooks() []Hook {
+	hooks := c.hooks.IdentityProvider
+	return append(hooks[:len(hooks):len(hooks)], identityprovider.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *IdentityProviderClient) Interceptors() []Interceptor {
+	return c.inters.IdentityProvider
+}
+
+func (c *IdentityProviderClient) mutate(ctx context.Context, m *IdentityProviderMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&IdentityProviderCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&IdentityProviderUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&IdentityProviderUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&IdentityProviderDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown IdentityProvider mutation op: %q", m.Op())
 	}
 }
 
@@ -3372,6 +3746,188 @@ func (c *MemberClient) mutate(ctx context.Context, m *MemberMutation) (Value, er
 	}
 }
 
+// MemberIdentityClient is a client for the MemberIdentity schema.
+type MemberIdentityClient struct {
+	config
+}
+
+// NewMemberIdentityClient returns a client for the MemberIdentity from the given config.
+func NewMemberIdentityClient(c config) *MemberIdentityClient {
+	return &MemberIdentityClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `memberidentity.Hooks(f(g(h())))`.
+func (c *MemberIdentityClient) Use(hooks ...Hook) {
+	c.hooks.MemberIdentity = append(c.hooks.MemberIdentity, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `memberidentity.Intercept(f(g(h())))`.
+func (c *MemberIdentityClient) Intercept(interceptors ...Interceptor) {
+	c.inters.MemberIdentity = append(c.inters.MemberIdentity, interceptors...)
+}
+
+// Create returns a builder for creating a MemberIdentity entity.
+func (c *MemberIdentityClient) Create() *MemberIdentityCreate {
+	mutation := newMemberIdentityMutation(c.config, OpCreate)
+	return &MemberIdentityCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of MemberIdentity entities.
+func (c *MemberIdentityClient) CreateBulk(builders ...*MemberIdentityCreate) *MemberIdentityCreateBulk {
+	return &MemberIdentityCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *MemberIdentityClient) MapCreateBulk(slice any, setFunc func(*MemberIdentityCreate, int)) *MemberIdentityCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &MemberIdentityCreateBulk{err: fmt.Errorf("calling to MemberIdentityClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*MemberIdentityCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &MemberIdentityCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for MemberIdentity.
+func (c *MemberIdentityClient) Update() *MemberIdentityUpdate {
+	mutation := newMemberIdentityMutation(c.config, OpUpdate)
+	return &MemberIdentityUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *MemberIdentityClient) UpdateOne(_m *MemberIdentity) *MemberIdentityUpdateOne {
+	mutation := newMemberIdentityMutation(c.config, OpUpdateOne, withMemberIdentity(_m))
+	return &MemberIdentityUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *MemberIdentityClient) UpdateOneID(id uuid.UUID) *MemberIdentityUpdateOne {
+	mutation := newMemberIdentityMutation(c.config, OpUpdateOne, withMemberIdentityID(id))
+	return &MemberIdentityUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for MemberIdentity.
+func (c *MemberIdentityClient) Delete() *MemberIdentityDelete {
+	mutation := newMemberIdentityMutation(c.config, OpDelete)
+	return &MemberIdentityDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *MemberIdentityClient) DeleteOne(_m *MemberIdentity) *MemberIdentityDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *MemberIdentityClient) DeleteOneID(id uuid.UUID) *MemberIdentityDeleteOne {
+	builder := c.Delete().Where(memberidentity.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &MemberIdentityDeleteOne{builder}
+}
+
+// Query returns a query builder for MemberIdentity.
+func (c *MemberIdentityClient) Query() *MemberIdentityQuery {
+	return &MemberIdentityQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeMemberIdentity},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a MemberIdentity entity by its id.
+func (c *MemberIdentityClient) Get(ctx context.Context, id uuid.UUID) (*MemberIdentity, error) {
+	return c.Query().Where(memberidentity.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *MemberIdentityClient) GetX(ctx context.Context, id uuid.UUID) *MemberIdentity {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a MemberIdentity.
+func (c *MemberIdentityClient) QueryOrganization(_m *MemberIdentity) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(memberidentity.Table, memberidentity.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, memberidentity.OrganizationTable, memberidentity.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryProvider queries the provider edge of a MemberIdentity.
+func (c *MemberIdentityClient) QueryProvider(_m *MemberIdentity) *IdentityProviderQuery {
+	query := (&IdentityProviderClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(memberidentity.Table, memberidentity.FieldID, id),
+			sqlgraph.To(identityprovider.Table, identityprovider.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, memberidentity.ProviderTable, memberidentity.ProviderColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryMember queries the member edge of a MemberIdentity.
+func (c *MemberIdentityClient) QueryMember(_m *MemberIdentity) *MemberQuery {
+	query := (&MemberClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(memberidentity.Table, memberidentity.FieldID, id),
+			sqlgraph.To(member.Table, member.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, memberidentity.MemberTable, memberidentity.MemberColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *MemberIdentityClient) Hooks() []Hook {
+	hooks := c.hooks.MemberIdentity
+	return append(hooks[:len(hooks):len(hooks)], memberidentity.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *MemberIdentityClient) Interceptors() []Interceptor {
+	return c.inters.MemberIdentity
+}
+
+func (c *MemberIdentityClient) mutate(ctx context.Context, m *MemberIdentityMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&MemberIdentityCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&MemberIdentityUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&MemberIdentityUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&MemberIdentityDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown MemberIdentity mutation op: %q", m.Op())
+	}
+}
+
 // MemberSessionClient is a client for the MemberSession schema.
 type MemberSessionClient struct {
 	config
@@ -3822,6 +4378,188 @@ func (c *QuarantineClient) mutate(ctx context.Context, m *QuarantineMutation) (V
 	}
 }
 
+// ReactionClient is a client for the Reaction schema.
+type ReactionClient struct {
+	config
+}
+
+// NewReactionClient returns a client for the Reaction from the given config.
+func NewReactionClient(c config) *ReactionClient {
+	return &ReactionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `reaction.Hooks(f(g(h())))`.
+func (c *ReactionClient) Use(hooks ...Hook) {
+	c.hooks.Reaction = append(c.hooks.Reaction, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `reaction.Intercept(f(g(h())))`.
+func (c *ReactionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Reaction = append(c.inters.Reaction, interceptors...)
+}
+
+// Create returns a builder for creating a Reaction entity.
+func (c *ReactionClient) Create() *ReactionCreate {
+	mutation := newReactionMutation(c.config, OpCreate)
+	return &ReactionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Reaction entities.
+func (c *ReactionClient) CreateBulk(builders ...*ReactionCreate) *ReactionCreateBulk {
+	return &ReactionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ReactionClient) MapCreateBulk(slice any, setFunc func(*ReactionCreate, int)) *ReactionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ReactionCreateBulk{err: fmt.Errorf("calling to ReactionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ReactionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ReactionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Reaction.
+func (c *ReactionClient) Update() *ReactionUpdate {
+	mutation := newReactionMutation(c.config, OpUpdate)
+	return &ReactionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ReactionClient) UpdateOne(_m *Reaction) *ReactionUpdateOne {
+	mutation := newReactionMutation(c.config, OpUpdateOne, withReaction(_m))
+	return &ReactionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ReactionClient) UpdateOneID(id uuid.UUID) *ReactionUpdateOne {
+	mutation := newReactionMutation(c.config, OpUpdateOne, withReactionID(id))
+	return &ReactionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Reaction.
+func (c *ReactionClient) Delete() *ReactionDelete {
+	mutation := newReactionMutation(c.config, OpDelete)
+	return &ReactionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ReactionClient) DeleteOne(_m *Reaction) *ReactionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ReactionClient) DeleteOneID(id uuid.UUID) *ReactionDeleteOne {
+	builder := c.Delete().Where(reaction.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ReactionDeleteOne{builder}
+}
+
+// Query returns a query builder for Reaction.
+func (c *ReactionClient) Query() *ReactionQuery {
+	return &ReactionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeReaction},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Reaction entity by its id.
+func (c *ReactionClient) Get(ctx context.Context, id uuid.UUID) (*Reaction, error) {
+	return c.Query().Where(reaction.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ReactionClient) GetX(ctx context.Context, id uuid.UUID) *Reaction {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Reaction.
+func (c *ReactionClient) QueryOrganization(_m *Reaction) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(reaction.Table, reaction.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, reaction.OrganizationTable, reaction.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryEvent queries the event edge of a Reaction.
+func (c *ReactionClient) QueryEvent(_m *Reaction) *EventQuery {
+	query := (&EventClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(reaction.Table, reaction.FieldID, id),
+			sqlgraph.To(event.Table, event.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, reaction.EventTable, reaction.EventColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTrigger queries the trigger edge of a Reaction.
+func (c *ReactionClient) QueryTrigger(_m *Reaction) *TriggerQuery {
+	query := (&TriggerClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(reaction.Table, reaction.FieldID, id),
+			sqlgraph.To(trigger.Table, trigger.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, reaction.TriggerTable, reaction.TriggerColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ReactionClient) Hooks() []Hook {
+	hooks := c.hooks.Reaction
+	return append(hooks[:len(hooks):len(hooks)], reaction.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *ReactionClient) Interceptors() []Interceptor {
+	return c.inters.Reaction
+}
+
+func (c *ReactionClient) mutate(ctx context.Context, m *ReactionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ReactionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ReactionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ReactionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ReactionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Reaction mutation op: %q", m.Op())
+	}
+}
+
 // ReadinessPolicyClient is a client for the ReadinessPolicy schema.
 type ReadinessPolicyClient struct {
 	config
@@ -4151,6 +4889,172 @@ func (c *ReadinessPolicyRevisionClient) mutate(ctx context.Context, m *Readiness
 		return (&ReadinessPolicyRevisionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("db: unknown ReadinessPolicyRevision mutation op: %q", m.Op())
+	}
+}
+
+// ReceiverClient is a client for the Receiver schema.
+type ReceiverClient struct {
+	config
+}
+
+// NewReceiverClient returns a client for the Receiver from the given config.
+func NewReceiverClient(c config) *ReceiverClient {
+	return &ReceiverClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `receiver.Hooks(f(g(h())))`.
+func (c *ReceiverClient) Use(hooks ...Hook) {
+	c.hooks.Receiver = append(c.hooks.Receiver, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `receiver.Intercept(f(g(h())))`.
+func (c *ReceiverClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Receiver = append(c.inters.Receiver, interceptors...)
+}
+
+// Create returns a builder for creating a Receiver entity.
+func (c *ReceiverClient) Create() *ReceiverCreate {
+	mutation := newReceiverMutation(c.config, OpCreate)
+	return &ReceiverCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Receiver entities.
+func (c *ReceiverClient) CreateBulk(builders ...*ReceiverCreate) *ReceiverCreateBulk {
+	return &ReceiverCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ReceiverClient) MapCreateBulk(slice any, setFunc func(*ReceiverCreate, int)) *ReceiverCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ReceiverCreateBulk{err: fmt.Errorf("calling to ReceiverClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ReceiverCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ReceiverCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Receiver.
+func (c *ReceiverClient) Update() *ReceiverUpdate {
+	mutation := newReceiverMutation(c.config, OpUpdate)
+	return &ReceiverUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ReceiverClient) UpdateOne(_m *Receiver) *ReceiverUpdateOne {
+	mutation := newReceiverMutation(c.config, OpUpdateOne, withReceiver(_m))
+	return &ReceiverUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ReceiverClient) UpdateOneID(id uuid.UUID) *ReceiverUpdateOne {
+	mutation := newReceiverMutation(c.config, OpUpdateOne, withReceiverID(id))
+	return &ReceiverUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Receiver.
+func (c *ReceiverClient) Delete() *ReceiverDelete {
+	mutation := newReceiverMutation(c.config, OpDelete)
+	return &ReceiverDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ReceiverClient) DeleteOne(_m *Receiver) *ReceiverDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ReceiverClient) DeleteOneID(id uuid.UUID) *ReceiverDeleteOne {
+	builder := c.Delete().Where(receiver.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ReceiverDeleteOne{builder}
+}
+
+// Query returns a query builder for Receiver.
+func (c *ReceiverClient) Query() *ReceiverQuery {
+	return &ReceiverQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeReceiver},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Receiver entity by its id.
+func (c *ReceiverClient) Get(ctx context.Context, id uuid.UUID) (*Receiver, error) {
+	return c.Query().Where(receiver.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ReceiverClient) GetX(ctx context.Context, id uuid.UUID) *Receiver {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Receiver.
+func (c *ReceiverClient) QueryOrganization(_m *Receiver) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(receiver.Table, receiver.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, receiver.OrganizationTable, receiver.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTeam queries the team edge of a Receiver.
+func (c *ReceiverClient) QueryTeam(_m *Receiver) *TeamQuery {
+	query := (&TeamClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(receiver.Table, receiver.FieldID, id),
+			sqlgraph.To(team.Table, team.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, receiver.TeamTable, receiver.TeamColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ReceiverClient) Hooks() []Hook {
+	hooks := c.hooks.Receiver
+	return append(hooks[:len(hooks):len(hooks)], receiver.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *ReceiverClient) Interceptors() []Interceptor {
+	return c.inters.Receiver
+}
+
+func (c *ReceiverClient) mutate(ctx context.Context, m *ReceiverMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ReceiverCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ReceiverUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ReceiverUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ReceiverDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Receiver mutation op: %q", m.Op())
 	}
 }
 
@@ -6644,6 +7548,338 @@ func (c *TestStripClient) mutate(ctx context.Context, m *TestStripMutation) (Val
 	}
 }
 
+// TriggerClient is a client for the Trigger schema.
+type TriggerClient struct {
+	config
+}
+
+// NewTriggerClient returns a client for the Trigger from the given config.
+func NewTriggerClient(c config) *TriggerClient {
+	return &TriggerClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `trigger.Hooks(f(g(h())))`.
+func (c *TriggerClient) Use(hooks ...Hook) {
+	c.hooks.Trigger = append(c.hooks.Trigger, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `trigger.Intercept(f(g(h())))`.
+func (c *TriggerClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Trigger = append(c.inters.Trigger, interceptors...)
+}
+
+// Create returns a builder for creating a Trigger entity.
+func (c *TriggerClient) Create() *TriggerCreate {
+	mutation := newTriggerMutation(c.config, OpCreate)
+	return &TriggerCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Trigger entities.
+func (c *TriggerClient) CreateBulk(builders ...*TriggerCreate) *TriggerCreateBulk {
+	return &TriggerCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TriggerClient) MapCreateBulk(slice any, setFunc func(*TriggerCreate, int)) *TriggerCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TriggerCreateBulk{err: fmt.Errorf("calling to TriggerClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TriggerCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TriggerCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Trigger.
+func (c *TriggerClient) Update() *TriggerUpdate {
+	mutation := newTriggerMutation(c.config, OpUpdate)
+	return &TriggerUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TriggerClient) UpdateOne(_m *Trigger) *TriggerUpdateOne {
+	mutation := newTriggerMutation(c.config, OpUpdateOne, withTrigger(_m))
+	return &TriggerUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TriggerClient) UpdateOneID(id uuid.UUID) *TriggerUpdateOne {
+	mutation := newTriggerMutation(c.config, OpUpdateOne, withTriggerID(id))
+	return &TriggerUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Trigger.
+func (c *TriggerClient) Delete() *TriggerDelete {
+	mutation := newTriggerMutation(c.config, OpDelete)
+	return &TriggerDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TriggerClient) DeleteOne(_m *Trigger) *TriggerDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TriggerClient) DeleteOneID(id uuid.UUID) *TriggerDeleteOne {
+	builder := c.Delete().Where(trigger.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TriggerDeleteOne{builder}
+}
+
+// Query returns a query builder for Trigger.
+func (c *TriggerClient) Query() *TriggerQuery {
+	return &TriggerQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTrigger},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Trigger entity by its id.
+func (c *TriggerClient) Get(ctx context.Context, id uuid.UUID) (*Trigger, error) {
+	return c.Query().Where(trigger.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TriggerClient) GetX(ctx context.Context, id uuid.UUID) *Trigger {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Trigger.
+func (c *TriggerClient) QueryOrganization(_m *Trigger) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(trigger.Table, trigger.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, trigger.OrganizationTable, trigger.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTeam queries the team edge of a Trigger.
+func (c *TriggerClient) QueryTeam(_m *Trigger) *TeamQuery {
+	query := (&TeamClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(trigger.Table, trigger.FieldID, id),
+			sqlgraph.To(team.Table, team.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, trigger.TeamTable, trigger.TeamColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *TriggerClient) Hooks() []Hook {
+	hooks := c.hooks.Trigger
+	return append(hooks[:len(hooks):len(hooks)], trigger.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *TriggerClient) Interceptors() []Interceptor {
+	return c.inters.Trigger
+}
+
+func (c *TriggerClient) mutate(ctx context.Context, m *TriggerMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TriggerCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TriggerUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TriggerUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TriggerDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Trigger mutation op: %q", m.Op())
+	}
+}
+
+// TrustRuleClient is a client for the TrustRule schema.
+type TrustRuleClient struct {
+	config
+}
+
+// NewTrustRuleClient returns a client for the TrustRule from the given config.
+func NewTrustRuleClient(c config) *TrustRuleClient {
+	return &TrustRuleClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `trustrule.Hooks(f(g(h())))`.
+func (c *TrustRuleClient) Use(hooks ...Hook) {
+	c.hooks.TrustRule = append(c.hooks.TrustRule, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `trustrule.Intercept(f(g(h())))`.
+func (c *TrustRuleClient) Intercept(interceptors ...Interceptor) {
+	c.inters.TrustRule = append(c.inters.TrustRule, interceptors...)
+}
+
+// Create returns a builder for creating a TrustRule entity.
+func (c *TrustRuleClient) Create() *TrustRuleCreate {
+	mutation := newTrustRuleMutation(c.config, OpCreate)
+	return &TrustRuleCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of TrustRule entities.
+func (c *TrustRuleClient) CreateBulk(builders ...*TrustRuleCreate) *TrustRuleCreateBulk {
+	return &TrustRuleCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TrustRuleClient) MapCreateBulk(slice any, setFunc func(*TrustRuleCreate, int)) *TrustRuleCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TrustRuleCreateBulk{err: fmt.Errorf("calling to TrustRuleClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TrustRuleCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TrustRuleCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for TrustRule.
+func (c *TrustRuleClient) Update() *TrustRuleUpdate {
+	mutation := newTrustRuleMutation(c.config, OpUpdate)
+	return &TrustRuleUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TrustRuleClient) UpdateOne(_m *TrustRule) *TrustRuleUpdateOne {
+	mutation := newTrustRuleMutation(c.config, OpUpdateOne, withTrustRule(_m))
+	return &TrustRuleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TrustRuleClient) UpdateOneID(id uuid.UUID) *TrustRuleUpdateOne {
+	mutation := newTrustRuleMutation(c.config, OpUpdateOne, withTrustRuleID(id))
+	return &TrustRuleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for TrustRule.
+func (c *TrustRuleClient) Delete() *TrustRuleDelete {
+	mutation := newTrustRuleMutation(c.config, OpDelete)
+	return &TrustRuleDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TrustRuleClient) DeleteOne(_m *TrustRule) *TrustRuleDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TrustRuleClient) DeleteOneID(id uuid.UUID) *TrustRuleDeleteOne {
+	builder := c.Delete().Where(trustrule.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TrustRuleDeleteOne{builder}
+}
+
+// Query returns a query builder for TrustRule.
+func (c *TrustRuleClient) Query() *TrustRuleQuery {
+	return &TrustRuleQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTrustRule},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a TrustRule entity by its id.
+func (c *TrustRuleClient) Get(ctx context.Context, id uuid.UUID) (*TrustRule, error) {
+	return c.Query().Where(trustrule.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TrustRuleClient) GetX(ctx context.Context, id uuid.UUID) *TrustRule {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a TrustRule.
+func (c *TrustRuleClient) QueryOrganization(_m *TrustRule) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(trustrule.Table, trustrule.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, trustrule.OrganizationTable, trustrule.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTeam queries the team edge of a TrustRule.
+func (c *TrustRuleClient) QueryTeam(_m *TrustRule) *TeamQuery {
+	query := (&TeamClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(trustrule.Table, trustrule.FieldID, id),
+			sqlgraph.To(team.Table, team.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, trustrule.TeamTable, trustrule.TeamColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *TrustRuleClient) Hooks() []Hook {
+	hooks := c.hooks.TrustRule
+	return append(hooks[:len(hooks):len(hooks)], trustrule.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *TrustRuleClient) Interceptors() []Interceptor {
+	return c.inters.TrustRule
+}
+
+func (c *TrustRuleClient) mutate(ctx context.Context, m *TrustRuleMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TrustRuleCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TrustRuleUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TrustRuleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TrustRuleDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown TrustRule mutation op: %q", m.Op())
+	}
+}
+
 // WaiverClient is a client for the Waiver schema.
 type WaiverClient struct {
 	config
@@ -7146,21 +8382,23 @@ func (c *WorkflowRevisionClient) mutate(ctx context.Context, m *WorkflowRevision
 type (
 	hooks struct {
 		APIToken, AgentCommand, Attempt, AuditEntry, AuditHead, BootstrapToken, Call,
-		Cluster, ConcurrencyGroup, Environment, Execution, File, Firing, Invitation,
-		LogChunk, LogStream, Member, MemberSession, Organization, Quarantine,
-		ReadinessPolicy, ReadinessPolicyRevision, Release, ReleaseChange,
-		ReleaseExecution, Run, Schedule, Service, Setting, Step, Team, TeamMember,
-		Template, TemplateRevision, TemplateUse, TestResult, TestStrip, Waiver,
-		Workflow, WorkflowRevision []ent.Hook
+		Cluster, ConcurrencyGroup, Environment, Event, Execution, File, Firing,
+		IdentityProvider, Invitation, LogChunk, LogStream, Member, MemberIdentity,
+		MemberSession, Organization, Quarantine, Reaction, ReadinessPolicy,
+		ReadinessPolicyRevision, Receiver, Release, ReleaseChange, ReleaseExecution,
+		Run, Schedule, Service, Setting, Step, Team, TeamMember, Template,
+		TemplateRevision, TemplateUse, TestResult, TestStrip, Trigger, TrustRule,
+		Waiver, Workflow, WorkflowRevision []ent.Hook
 	}
 	inters struct {
 		APIToken, AgentCommand, Attempt, AuditEntry, AuditHead, BootstrapToken, Call,
-		Cluster, ConcurrencyGroup, Environment, Execution, File, Firing, Invitation,
-		LogChunk, LogStream, Member, MemberSession, Organization, Quarantine,
-		ReadinessPolicy, ReadinessPolicyRevision, Release, ReleaseChange,
-		ReleaseExecution, Run, Schedule, Service, Setting, Step, Team, TeamMember,
-		Template, TemplateRevision, TemplateUse, TestResult, TestStrip, Waiver,
-		Workflow, WorkflowRevision []ent.Interceptor
+		Cluster, ConcurrencyGroup, Environment, Event, Execution, File, Firing,
+		IdentityProvider, Invitation, LogChunk, LogStream, Member, MemberIdentity,
+		MemberSession, Organization, Quarantine, Reaction, ReadinessPolicy,
+		ReadinessPolicyRevision, Receiver, Release, ReleaseChange, ReleaseExecution,
+		Run, Schedule, Service, Setting, Step, Team, TeamMember, Template,
+		TemplateRevision, TemplateUse, TestResult, TestStrip, Trigger, TrustRule,
+		Waiver, Workflow, WorkflowRevision []ent.Interceptor
 	}
 )
 

@@ -22,18 +22,23 @@ import (
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
+	"github.com/seatrial/seatrial/ent/db/event"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
 	"github.com/seatrial/seatrial/ent/db/firing"
+	"github.com/seatrial/seatrial/ent/db/identityprovider"
 	"github.com/seatrial/seatrial/ent/db/invitation"
 	"github.com/seatrial/seatrial/ent/db/logchunk"
 	"github.com/seatrial/seatrial/ent/db/logstream"
 	"github.com/seatrial/seatrial/ent/db/member"
+	"github.com/seatrial/seatrial/ent/db/memberidentity"
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/quarantine"
+	"github.com/seatrial/seatrial/ent/db/reaction"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicyrevision"
+	"github.com/seatrial/seatrial/ent/db/receiver"
 	"github.com/seatrial/seatrial/ent/db/release"
 	"github.com/seatrial/seatrial/ent/db/releasechange"
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
@@ -49,6 +54,8 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/teststrip"
+	"github.com/seatrial/seatrial/ent/db/trigger"
+	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -122,18 +129,23 @@ func checkColumn(t, c string) error {
 			cluster.Table:                 cluster.ValidColumn,
 			concurrencygroup.Table:        concurrencygroup.ValidColumn,
 			environment.Table:             environment.ValidColumn,
+			event.Table:                   event.ValidColumn,
 			execution.Table:               execution.ValidColumn,
 			file.Table:                    file.ValidColumn,
 			firing.Table:                  firing.ValidColumn,
+			identityprovider.Table:        identityprovider.ValidColumn,
 			invitation.Table:              invitation.ValidColumn,
 			logchunk.Table:                logchunk.ValidColumn,
 			logstream.Table:               logstream.ValidColumn,
 			member.Table:                  member.ValidColumn,
+			memberidentity.Table:          memberidentity.ValidColumn,
 			membersession.Table:           membersession.ValidColumn,
 			organization.Table:            organization.ValidColumn,
 			quarantine.Table:              quarantine.ValidColumn,
+			reaction.Table:                reaction.ValidColumn,
 			readinesspolicy.Table:         readinesspolicy.ValidColumn,
 			readinesspolicyrevision.Table: readinesspolicyrevision.ValidColumn,
+			receiver.Table:                receiver.ValidColumn,
 			release.Table:                 release.ValidColumn,
 			releasechange.Table:           releasechange.ValidColumn,
 			releaseexecution.Table:        releaseexecution.ValidColumn,
@@ -149,6 +161,8 @@ func checkColumn(t, c string) error {
 			templateuse.Table:             templateuse.ValidColumn,
 			testresult.Table:              testresult.ValidColumn,
 			teststrip.Table:               teststrip.ValidColumn,
+			trigger.Table:                 trigger.ValidColumn,
+			trustrule.Table:               trustrule.ValidColumn,
 			waiver.Table:                  waiver.ValidColumn,
 			workflow.Table:                workflow.ValidColumn,
 			workflowrevision.Table:        workflowrevision.ValidColumn,

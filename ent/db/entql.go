@@ -13,19 +13,24 @@ import (
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
+	"github.com/seatrial/seatrial/ent/db/event"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
 	"github.com/seatrial/seatrial/ent/db/firing"
+	"github.com/seatrial/seatrial/ent/db/identityprovider"
 	"github.com/seatrial/seatrial/ent/db/invitation"
 	"github.com/seatrial/seatrial/ent/db/logchunk"
 	"github.com/seatrial/seatrial/ent/db/logstream"
 	"github.com/seatrial/seatrial/ent/db/member"
+	"github.com/seatrial/seatrial/ent/db/memberidentity"
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/quarantine"
+	"github.com/seatrial/seatrial/ent/db/reaction"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicyrevision"
+	"github.com/seatrial/seatrial/ent/db/receiver"
 	"github.com/seatrial/seatrial/ent/db/release"
 	"github.com/seatrial/seatrial/ent/db/releasechange"
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
@@ -41,6 +46,8 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/teststrip"
+	"github.com/seatrial/seatrial/ent/db/trigger"
+	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -53,7 +60,7 @@ import (
 
 // schemaGraph holds a representation of ent/schema at runtime.
 var schemaGraph = func() *sqlgraph.Schema {
-	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 40)}
+	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 47)}
 	graph.Nodes[0] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   apitoken.Table,
@@ -81,6 +88,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			apitoken.FieldEnvironments:   {Type: field.TypeJSON, Column: apitoken.FieldEnvironments},
 			apitoken.FieldRevokedAt:      {Type: field.TypeTime, Column: apitoken.FieldRevokedAt},
 			apitoken.FieldRevoker:        {Type: field.TypeString, Column: apitoken.FieldRevoker},
+			apitoken.FieldRuleID:         {Type: field.TypeUUID, Column: apitoken.FieldRuleID},
 		},
 	}
 	graph.Nodes[1] = &sqlgraph.Node{
@@ -323,6 +331,32 @@ var schemaGraph = func() *sqlgraph.Schema {
 	}
 	graph.Nodes[10] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
+			Table:   event.Table,
+			Columns: event.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: event.FieldID,
+			},
+		},
+		Type: "Event",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			event.FieldCreatedAt:      {Type: field.TypeTime, Column: event.FieldCreatedAt},
+			event.FieldUpdatedAt:      {Type: field.TypeTime, Column: event.FieldUpdatedAt},
+			event.FieldOrganizationID: {Type: field.TypeUUID, Column: event.FieldOrganizationID},
+			event.FieldKind:           {Type: field.TypeString, Column: event.FieldKind},
+			event.FieldSource:         {Type: field.TypeString, Column: event.FieldSource},
+			event.FieldType:           {Type: field.TypeString, Column: event.FieldType},
+			event.FieldSubject:        {Type: field.TypeString, Column: event.FieldSubject},
+			event.FieldKey:            {Type: field.TypeString, Column: event.FieldKey},
+			event.FieldData:           {Type: field.TypeBytes, Column: event.FieldData},
+			event.FieldState:          {Type: field.TypeString, Column: event.FieldState},
+			event.FieldReason:         {Type: field.TypeString, Column: event.FieldReason},
+			event.FieldPassed:         {Type: field.TypeBytes, Column: event.FieldPassed},
+			event.FieldLeasedUntil:    {Type: field.TypeTime, Column: event.FieldLeasedUntil},
+		},
+	}
+	graph.Nodes[11] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
 			Table:   execution.Table,
 			Columns: execution.Columns,
 			ID: &sqlgraph.FieldSpec{
@@ -363,7 +397,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			execution.FieldTestsSkipped:   {Type: field.TypeInt, Column: execution.FieldTestsSkipped},
 		},
 	}
-	graph.Nodes[11] = &sqlgraph.Node{
+	graph.Nodes[12] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   file.Table,
 			Columns: file.Columns,
@@ -396,7 +430,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			file.FieldStoredSha256:    {Type: field.TypeString, Column: file.FieldStoredSha256},
 		},
 	}
-	graph.Nodes[12] = &sqlgraph.Node{
+	graph.Nodes[13] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   firing.Table,
 			Columns: firing.Columns,
@@ -421,7 +455,36 @@ var schemaGraph = func() *sqlgraph.Schema {
 			firing.FieldLeasedUntil:    {Type: field.TypeTime, Column: firing.FieldLeasedUntil},
 		},
 	}
-	graph.Nodes[13] = &sqlgraph.Node{
+	graph.Nodes[14] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   identityprovider.Table,
+			Columns: identityprovider.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: identityprovider.FieldID,
+			},
+		},
+		Type: "IdentityProvider",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			identityprovider.FieldCreatedAt:      {Type: field.TypeTime, Column: identityprovider.FieldCreatedAt},
+			identityprovider.FieldUpdatedAt:      {Type: field.TypeTime, Column: identityprovider.FieldUpdatedAt},
+			identityprovider.FieldOrganizationID: {Type: field.TypeUUID, Column: identityprovider.FieldOrganizationID},
+			identityprovider.FieldName:           {Type: field.TypeString, Column: identityprovider.FieldName},
+			identityprovider.FieldIssuer:         {Type: field.TypeString, Column: identityprovider.FieldIssuer},
+			identityprovider.FieldClientID:       {Type: field.TypeString, Column: identityprovider.FieldClientID},
+			identityprovider.FieldClientSecret:   {Type: field.TypeBytes, Column: identityprovider.FieldClientSecret},
+			identityprovider.FieldDomains:        {Type: field.TypeJSON, Column: identityprovider.FieldDomains},
+			identityprovider.FieldScopes:         {Type: field.TypeJSON, Column: identityprovider.FieldScopes},
+			identityprovider.FieldGroupsClaim:    {Type: field.TypeString, Column: identityprovider.FieldGroupsClaim},
+			identityprovider.FieldTeams:          {Type: field.TypeJSON, Column: identityprovider.FieldTeams},
+			identityprovider.FieldRoles:          {Type: field.TypeJSON, Column: identityprovider.FieldRoles},
+			identityprovider.FieldDefaultRole:    {Type: field.TypeString, Column: identityprovider.FieldDefaultRole},
+			identityprovider.FieldDefaultTeam:    {Type: field.TypeString, Column: identityprovider.FieldDefaultTeam},
+			identityprovider.FieldTrustEmail:     {Type: field.TypeBool, Column: identityprovider.FieldTrustEmail},
+			identityprovider.FieldOwners:         {Type: field.TypeBool, Column: identityprovider.FieldOwners},
+		},
+	}
+	graph.Nodes[15] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   invitation.Table,
 			Columns: invitation.Columns,
@@ -445,7 +508,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			invitation.FieldWithdrawnAt:    {Type: field.TypeTime, Column: invitation.FieldWithdrawnAt},
 		},
 	}
-	graph.Nodes[14] = &sqlgraph.Node{
+	graph.Nodes[16] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logchunk.Table,
 			Columns: logchunk.Columns,
@@ -473,7 +536,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logchunk.FieldData:           {Type: field.TypeBytes, Column: logchunk.FieldData},
 		},
 	}
-	graph.Nodes[15] = &sqlgraph.Node{
+	graph.Nodes[17] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logstream.Table,
 			Columns: logstream.Columns,
@@ -501,7 +564,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logstream.FieldViaKubeAPI:     {Type: field.TypeBool, Column: logstream.FieldViaKubeAPI},
 		},
 	}
-	graph.Nodes[16] = &sqlgraph.Node{
+	graph.Nodes[18] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   member.Table,
 			Columns: member.Columns,
@@ -526,7 +589,30 @@ var schemaGraph = func() *sqlgraph.Schema {
 			member.FieldRecoveryHashes: {Type: field.TypeJSON, Column: member.FieldRecoveryHashes},
 		},
 	}
-	graph.Nodes[17] = &sqlgraph.Node{
+	graph.Nodes[19] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   memberidentity.Table,
+			Columns: memberidentity.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: memberidentity.FieldID,
+			},
+		},
+		Type: "MemberIdentity",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			memberidentity.FieldCreatedAt:      {Type: field.TypeTime, Column: memberidentity.FieldCreatedAt},
+			memberidentity.FieldUpdatedAt:      {Type: field.TypeTime, Column: memberidentity.FieldUpdatedAt},
+			memberidentity.FieldOrganizationID: {Type: field.TypeUUID, Column: memberidentity.FieldOrganizationID},
+			memberidentity.FieldProviderID:     {Type: field.TypeUUID, Column: memberidentity.FieldProviderID},
+			memberidentity.FieldMemberID:       {Type: field.TypeUUID, Column: memberidentity.FieldMemberID},
+			memberidentity.FieldIssuer:         {Type: field.TypeString, Column: memberidentity.FieldIssuer},
+			memberidentity.FieldSubject:        {Type: field.TypeString, Column: memberidentity.FieldSubject},
+			memberidentity.FieldBaseRole:       {Type: field.TypeString, Column: memberidentity.FieldBaseRole},
+			memberidentity.FieldMapped:         {Type: field.TypeBool, Column: memberidentity.FieldMapped},
+			memberidentity.FieldSeenAt:         {Type: field.TypeTime, Column: memberidentity.FieldSeenAt},
+		},
+	}
+	graph.Nodes[20] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   membersession.Table,
 			Columns: membersession.Columns,
@@ -548,7 +634,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			membersession.FieldBrowser:        {Type: field.TypeString, Column: membersession.FieldBrowser},
 		},
 	}
-	graph.Nodes[18] = &sqlgraph.Node{
+	graph.Nodes[21] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   organization.Table,
 			Columns: organization.Columns,
@@ -567,9 +653,12 @@ var schemaGraph = func() *sqlgraph.Schema {
 			organization.FieldQuotaLogBytes: {Type: field.TypeInt64, Column: organization.FieldQuotaLogBytes},
 			organization.FieldQuotaClusters: {Type: field.TypeInt64, Column: organization.FieldQuotaClusters},
 			organization.FieldQuotaCalls:    {Type: field.TypeInt64, Column: organization.FieldQuotaCalls},
+			organization.FieldSSORequired:   {Type: field.TypeBool, Column: organization.FieldSSORequired},
+			organization.FieldSSOBreakGlass: {Type: field.TypeBool, Column: organization.FieldSSOBreakGlass},
+			organization.FieldVisibility:    {Type: field.TypeString, Column: organization.FieldVisibility},
 		},
 	}
-	graph.Nodes[19] = &sqlgraph.Node{
+	graph.Nodes[22] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   quarantine.Table,
 			Columns: quarantine.Columns,
@@ -594,7 +683,33 @@ var schemaGraph = func() *sqlgraph.Schema {
 			quarantine.FieldEndedAt:        {Type: field.TypeTime, Column: quarantine.FieldEndedAt},
 		},
 	}
-	graph.Nodes[20] = &sqlgraph.Node{
+	graph.Nodes[23] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   reaction.Table,
+			Columns: reaction.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: reaction.FieldID,
+			},
+		},
+		Type: "Reaction",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			reaction.FieldCreatedAt:      {Type: field.TypeTime, Column: reaction.FieldCreatedAt},
+			reaction.FieldUpdatedAt:      {Type: field.TypeTime, Column: reaction.FieldUpdatedAt},
+			reaction.FieldOrganizationID: {Type: field.TypeUUID, Column: reaction.FieldOrganizationID},
+			reaction.FieldEventID:        {Type: field.TypeUUID, Column: reaction.FieldEventID},
+			reaction.FieldTriggerID:      {Type: field.TypeUUID, Column: reaction.FieldTriggerID},
+			reaction.FieldState:          {Type: field.TypeString, Column: reaction.FieldState},
+			reaction.FieldDue:            {Type: field.TypeTime, Column: reaction.FieldDue},
+			reaction.FieldAbout:          {Type: field.TypeString, Column: reaction.FieldAbout},
+			reaction.FieldReason:         {Type: field.TypeString, Column: reaction.FieldReason},
+			reaction.FieldParams:         {Type: field.TypeBytes, Column: reaction.FieldParams},
+			reaction.FieldStarts:         {Type: field.TypeBytes, Column: reaction.FieldStarts},
+			reaction.FieldFiredAt:        {Type: field.TypeTime, Column: reaction.FieldFiredAt},
+			reaction.FieldLeasedUntil:    {Type: field.TypeTime, Column: reaction.FieldLeasedUntil},
+		},
+	}
+	graph.Nodes[24] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   readinesspolicy.Table,
 			Columns: readinesspolicy.Columns,
@@ -615,7 +730,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			readinesspolicy.FieldRevision:       {Type: field.TypeInt, Column: readinesspolicy.FieldRevision},
 		},
 	}
-	graph.Nodes[21] = &sqlgraph.Node{
+	graph.Nodes[25] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   readinesspolicyrevision.Table,
 			Columns: readinesspolicyrevision.Columns,
@@ -635,7 +750,30 @@ var schemaGraph = func() *sqlgraph.Schema {
 			readinesspolicyrevision.FieldSource:         {Type: field.TypeString, Column: readinesspolicyrevision.FieldSource},
 		},
 	}
-	graph.Nodes[22] = &sqlgraph.Node{
+	graph.Nodes[26] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   receiver.Table,
+			Columns: receiver.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: receiver.FieldID,
+			},
+		},
+		Type: "Receiver",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			receiver.FieldCreatedAt:      {Type: field.TypeTime, Column: receiver.FieldCreatedAt},
+			receiver.FieldUpdatedAt:      {Type: field.TypeTime, Column: receiver.FieldUpdatedAt},
+			receiver.FieldOrganizationID: {Type: field.TypeUUID, Column: receiver.FieldOrganizationID},
+			receiver.FieldTeamID:         {Type: field.TypeUUID, Column: receiver.FieldTeamID},
+			receiver.FieldName:           {Type: field.TypeString, Column: receiver.FieldName},
+			receiver.FieldKind:           {Type: field.TypeString, Column: receiver.FieldKind},
+			receiver.FieldRemovedAt:      {Type: field.TypeTime, Column: receiver.FieldRemovedAt},
+			receiver.FieldHeardAt:        {Type: field.TypeTime, Column: receiver.FieldHeardAt},
+			receiver.FieldRefusedAt:      {Type: field.TypeTime, Column: receiver.FieldRefusedAt},
+			receiver.FieldRefused:        {Type: field.TypeString, Column: receiver.FieldRefused},
+		},
+	}
+	graph.Nodes[27] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   release.Table,
 			Columns: release.Columns,
@@ -671,7 +809,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			release.FieldCause:          {Type: field.TypeString, Column: release.FieldCause},
 		},
 	}
-	graph.Nodes[23] = &sqlgraph.Node{
+	graph.Nodes[28] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   releasechange.Table,
 			Columns: releasechange.Columns,
@@ -692,7 +830,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			releasechange.FieldCause:          {Type: field.TypeString, Column: releasechange.FieldCause},
 		},
 	}
-	graph.Nodes[24] = &sqlgraph.Node{
+	graph.Nodes[29] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   releaseexecution.Table,
 			Columns: releaseexecution.Columns,
@@ -711,7 +849,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			releaseexecution.FieldReason:         {Type: field.TypeString, Column: releaseexecution.FieldReason},
 		},
 	}
-	graph.Nodes[25] = &sqlgraph.Node{
+	graph.Nodes[30] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   run.Table,
 			Columns: run.Columns,
@@ -748,7 +886,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			run.FieldAdmittedAt:       {Type: field.TypeTime, Column: run.FieldAdmittedAt},
 		},
 	}
-	graph.Nodes[26] = &sqlgraph.Node{
+	graph.Nodes[31] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   schedule.Table,
 			Columns: schedule.Columns,
@@ -777,7 +915,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			schedule.FieldNextAt:         {Type: field.TypeTime, Column: schedule.FieldNextAt},
 		},
 	}
-	graph.Nodes[27] = &sqlgraph.Node{
+	graph.Nodes[32] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   service.Table,
 			Columns: service.Columns,
@@ -803,7 +941,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			service.FieldLogWithheld:    {Type: field.TypeBool, Column: service.FieldLogWithheld},
 		},
 	}
-	graph.Nodes[28] = &sqlgraph.Node{
+	graph.Nodes[33] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   setting.Table,
 			Columns: setting.Columns,
@@ -818,7 +956,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			setting.FieldValue:     {Type: field.TypeBytes, Column: setting.FieldValue},
 		},
 	}
-	graph.Nodes[29] = &sqlgraph.Node{
+	graph.Nodes[34] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   step.Table,
 			Columns: step.Columns,
@@ -848,7 +986,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			step.FieldExitResultID:   {Type: field.TypeUUID, Column: step.FieldExitResultID},
 		},
 	}
-	graph.Nodes[30] = &sqlgraph.Node{
+	graph.Nodes[35] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   team.Table,
 			Columns: team.Columns,
@@ -865,7 +1003,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			team.FieldName:           {Type: field.TypeString, Column: team.FieldName},
 		},
 	}
-	graph.Nodes[31] = &sqlgraph.Node{
+	graph.Nodes[36] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   teammember.Table,
 			Columns: teammember.Columns,
@@ -883,7 +1021,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			teammember.FieldMemberID:       {Type: field.TypeUUID, Column: teammember.FieldMemberID},
 		},
 	}
-	graph.Nodes[32] = &sqlgraph.Node{
+	graph.Nodes[37] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   template.Table,
 			Columns: template.Columns,
@@ -904,7 +1042,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			template.FieldRevision:       {Type: field.TypeInt, Column: template.FieldRevision},
 		},
 	}
-	graph.Nodes[33] = &sqlgraph.Node{
+	graph.Nodes[38] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templaterevision.Table,
 			Columns: templaterevision.Columns,
@@ -924,7 +1062,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templaterevision.FieldSource:         {Type: field.TypeString, Column: templaterevision.FieldSource},
 		},
 	}
-	graph.Nodes[34] = &sqlgraph.Node{
+	graph.Nodes[39] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templateuse.Table,
 			Columns: templateuse.Columns,
@@ -943,7 +1081,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templateuse.FieldUserName:       {Type: field.TypeString, Column: templateuse.FieldUserName},
 		},
 	}
-	graph.Nodes[35] = &sqlgraph.Node{
+	graph.Nodes[40] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   testresult.Table,
 			Columns: testresult.Columns,
@@ -977,7 +1115,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			testresult.FieldDetail:          {Type: field.TypeString, Column: testresult.FieldDetail},
 		},
 	}
-	graph.Nodes[36] = &sqlgraph.Node{
+	graph.Nodes[41] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   teststrip.Table,
 			Columns: teststrip.Columns,
@@ -998,7 +1136,63 @@ var schemaGraph = func() *sqlgraph.Schema {
 			teststrip.FieldUnreliableAt:    {Type: field.TypeTime, Column: teststrip.FieldUnreliableAt},
 		},
 	}
-	graph.Nodes[37] = &sqlgraph.Node{
+	graph.Nodes[42] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   trigger.Table,
+			Columns: trigger.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: trigger.FieldID,
+			},
+		},
+		Type: "Trigger",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			trigger.FieldCreatedAt:      {Type: field.TypeTime, Column: trigger.FieldCreatedAt},
+			trigger.FieldUpdatedAt:      {Type: field.TypeTime, Column: trigger.FieldUpdatedAt},
+			trigger.FieldOrganizationID: {Type: field.TypeUUID, Column: trigger.FieldOrganizationID},
+			trigger.FieldTeamID:         {Type: field.TypeUUID, Column: trigger.FieldTeamID},
+			trigger.FieldName:           {Type: field.TypeString, Column: trigger.FieldName},
+			trigger.FieldWorkflow:       {Type: field.TypeString, Column: trigger.FieldWorkflow},
+			trigger.FieldLabels:         {Type: field.TypeJSON, Column: trigger.FieldLabels},
+			trigger.FieldRevision:       {Type: field.TypeInt, Column: trigger.FieldRevision},
+			trigger.FieldDigest:         {Type: field.TypeString, Column: trigger.FieldDigest},
+			trigger.FieldSource:         {Type: field.TypeString, Column: trigger.FieldSource},
+			trigger.FieldSpec:           {Type: field.TypeBytes, Column: trigger.FieldSpec},
+			trigger.FieldKind:           {Type: field.TypeString, Column: trigger.FieldKind},
+			trigger.FieldSubject:        {Type: field.TypeString, Column: trigger.FieldSubject},
+			trigger.FieldSuspendedBy:    {Type: field.TypeString, Column: trigger.FieldSuspendedBy},
+			trigger.FieldSuspendedAt:    {Type: field.TypeTime, Column: trigger.FieldSuspendedAt},
+			trigger.FieldRemovedAt:      {Type: field.TypeTime, Column: trigger.FieldRemovedAt},
+		},
+	}
+	graph.Nodes[43] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   trustrule.Table,
+			Columns: trustrule.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: trustrule.FieldID,
+			},
+		},
+		Type: "TrustRule",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			trustrule.FieldCreatedAt:      {Type: field.TypeTime, Column: trustrule.FieldCreatedAt},
+			trustrule.FieldUpdatedAt:      {Type: field.TypeTime, Column: trustrule.FieldUpdatedAt},
+			trustrule.FieldOrganizationID: {Type: field.TypeUUID, Column: trustrule.FieldOrganizationID},
+			trustrule.FieldTeamID:         {Type: field.TypeUUID, Column: trustrule.FieldTeamID},
+			trustrule.FieldName:           {Type: field.TypeString, Column: trustrule.FieldName},
+			trustrule.FieldIssuer:         {Type: field.TypeString, Column: trustrule.FieldIssuer},
+			trustrule.FieldAudience:       {Type: field.TypeString, Column: trustrule.FieldAudience},
+			trustrule.FieldClaims:         {Type: field.TypeJSON, Column: trustrule.FieldClaims},
+			trustrule.FieldScopes:         {Type: field.TypeJSON, Column: trustrule.FieldScopes},
+			trustrule.FieldWorkflows:      {Type: field.TypeJSON, Column: trustrule.FieldWorkflows},
+			trustrule.FieldEnvironments:   {Type: field.TypeJSON, Column: trustrule.FieldEnvironments},
+			trustrule.FieldLifetime:       {Type: field.TypeInt64, Column: trustrule.FieldLifetime},
+			trustrule.FieldMaker:          {Type: field.TypeString, Column: trustrule.FieldMaker},
+			trustrule.FieldUsedAt:         {Type: field.TypeTime, Column: trustrule.FieldUsedAt},
+		},
+	}
+	graph.Nodes[44] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   waiver.Table,
 			Columns: waiver.Columns,
@@ -1028,7 +1222,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			waiver.FieldRevokedAt:      {Type: field.TypeTime, Column: waiver.FieldRevokedAt},
 		},
 	}
-	graph.Nodes[38] = &sqlgraph.Node{
+	graph.Nodes[45] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflow.Table,
 			Columns: workflow.Columns,
@@ -1050,7 +1244,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			workflow.FieldRestricted:     {Type: field.TypeBool, Column: workflow.FieldRestricted},
 		},
 	}
-	graph.Nodes[39] = &sqlgraph.Node{
+	graph.Nodes[46] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflowrevision.Table,
 			Columns: workflowrevision.Columns,
@@ -1093,6 +1287,18 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"APIToken",
 		"Team",
+	)
+	graph.MustAddE(
+		"rule",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   apitoken.RuleTable,
+			Columns: []string{apitoken.RuleColumn},
+			Bidi:    false,
+		},
+		"APIToken",
+		"TrustRule",
 	)
 	graph.MustAddE(
 		"member",
@@ -1315,6 +1521,18 @@ var schemaGraph = func() *sqlgraph.Schema {
 		&sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
 			Inverse: false,
+			Table:   event.OrganizationTable,
+			Columns: []string{event.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Event",
+		"Organization",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
 			Table:   execution.OrganizationTable,
 			Columns: []string{execution.OrganizationColumn},
 			Bidi:    false,
@@ -1393,6 +1611,18 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"Firing",
 		"Schedule",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   identityprovider.OrganizationTable,
+			Columns: []string{identityprovider.OrganizationColumn},
+			Bidi:    false,
+		},
+		"IdentityProvider",
+		"Organization",
 	)
 	graph.MustAddE(
 		"organization",
@@ -1495,6 +1725,42 @@ var schemaGraph = func() *sqlgraph.Schema {
 		&sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
 			Inverse: false,
+			Table:   memberidentity.OrganizationTable,
+			Columns: []string{memberidentity.OrganizationColumn},
+			Bidi:    false,
+		},
+		"MemberIdentity",
+		"Organization",
+	)
+	graph.MustAddE(
+		"provider",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   memberidentity.ProviderTable,
+			Columns: []string{memberidentity.ProviderColumn},
+			Bidi:    false,
+		},
+		"MemberIdentity",
+		"IdentityProvider",
+	)
+	graph.MustAddE(
+		"member",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   memberidentity.MemberTable,
+			Columns: []string{memberidentity.MemberColumn},
+			Bidi:    false,
+		},
+		"MemberIdentity",
+		"Member",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
 			Table:   membersession.OrganizationTable,
 			Columns: []string{membersession.OrganizationColumn},
 			Bidi:    false,
@@ -1525,6 +1791,42 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"Quarantine",
 		"Organization",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   reaction.OrganizationTable,
+			Columns: []string{reaction.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Reaction",
+		"Organization",
+	)
+	graph.MustAddE(
+		"event",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   reaction.EventTable,
+			Columns: []string{reaction.EventColumn},
+			Bidi:    false,
+		},
+		"Reaction",
+		"Event",
+	)
+	graph.MustAddE(
+		"trigger",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   reaction.TriggerTable,
+			Columns: []string{reaction.TriggerColumn},
+			Bidi:    false,
+		},
+		"Reaction",
+		"Trigger",
 	)
 	graph.MustAddE(
 		"organization",
@@ -1573,6 +1875,30 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"ReadinessPolicyRevision",
 		"ReadinessPolicy",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   receiver.OrganizationTable,
+			Columns: []string{receiver.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Receiver",
+		"Organization",
+	)
+	graph.MustAddE(
+		"team",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   receiver.TeamTable,
+			Columns: []string{receiver.TeamColumn},
+			Bidi:    false,
+		},
+		"Receiver",
+		"Team",
 	)
 	graph.MustAddE(
 		"organization",
@@ -1939,6 +2265,54 @@ var schemaGraph = func() *sqlgraph.Schema {
 		&sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
 			Inverse: false,
+			Table:   trigger.OrganizationTable,
+			Columns: []string{trigger.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Trigger",
+		"Organization",
+	)
+	graph.MustAddE(
+		"team",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   trigger.TeamTable,
+			Columns: []string{trigger.TeamColumn},
+			Bidi:    false,
+		},
+		"Trigger",
+		"Team",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   trustrule.OrganizationTable,
+			Columns: []string{trustrule.OrganizationColumn},
+			Bidi:    false,
+		},
+		"TrustRule",
+		"Organization",
+	)
+	graph.MustAddE(
+		"team",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   trustrule.TeamTable,
+			Columns: []string{trustrule.TeamColumn},
+			Bidi:    false,
+		},
+		"TrustRule",
+		"Team",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
 			Table:   waiver.OrganizationTable,
 			Columns: []string{waiver.OrganizationColumn},
 			Bidi:    false,
@@ -2135,6 +2509,11 @@ func (f *APITokenFilter) WhereRevoker(p entql.StringP) {
 	f.Where(p.Field(apitoken.FieldRevoker))
 }
 
+// WhereRuleID applies the entql [16]byte predicate on the rule_id field.
+func (f *APITokenFilter) WhereRuleID(p entql.ValueP) {
+	f.Where(p.Field(apitoken.FieldRuleID))
+}
+
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
 func (f *APITokenFilter) WhereHasOrganization() {
 	f.Where(entql.HasEdge("organization"))
@@ -2157,6 +2536,20 @@ func (f *APITokenFilter) WhereHasTeam() {
 // WhereHasTeamWith applies a predicate to check if query has an edge team with a given conditions (other predicates).
 func (f *APITokenFilter) WhereHasTeamWith(preds ...predicate.Team) {
 	f.Where(entql.HasEdgeWith("team", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasRule applies a predicate to check if query has an edge rule.
+func (f *APITokenFilter) WhereHasRule() {
+	f.Where(entql.HasEdge("rule"))
+}
+
+// WhereHasRuleWith applies a predicate to check if query has an edge rule with a given conditions (other predicates).
+func (f *APITokenFilter) WhereHasRuleWith(preds ...predicate.TrustRule) {
+	f.Where(entql.HasEdgeWith("rule", sqlgraph.WrapFunc(func(s *sql.Selector) {
 		for _, p := range preds {
 			p(s)
 		}
@@ -3381,6 +3774,125 @@ func (f *EnvironmentFilter) WhereHasTeamWith(preds ...predicate.Team) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *EventQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the EventQuery builder.
+func (_q *EventQuery) Filter() *EventFilter {
+	return &EventFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *EventMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the EventMutation builder.
+func (m *EventMutation) Filter() *EventFilter {
+	return &EventFilter{config: m.config, predicateAdder: m}
+}
+
+// EventFilter provides a generic filtering capability at runtime for EventQuery.
+type EventFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *EventFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[10].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *EventFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(event.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *EventFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(event.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *EventFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(event.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *EventFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(event.FieldOrganizationID))
+}
+
+// WhereKind applies the entql string predicate on the kind field.
+func (f *EventFilter) WhereKind(p entql.StringP) {
+	f.Where(p.Field(event.FieldKind))
+}
+
+// WhereSource applies the entql string predicate on the source field.
+func (f *EventFilter) WhereSource(p entql.StringP) {
+	f.Where(p.Field(event.FieldSource))
+}
+
+// WhereType applies the entql string predicate on the type field.
+func (f *EventFilter) WhereType(p entql.StringP) {
+	f.Where(p.Field(event.FieldType))
+}
+
+// WhereSubject applies the entql string predicate on the subject field.
+func (f *EventFilter) WhereSubject(p entql.StringP) {
+	f.Where(p.Field(event.FieldSubject))
+}
+
+// WhereKey applies the entql string predicate on the key field.
+func (f *EventFilter) WhereKey(p entql.StringP) {
+	f.Where(p.Field(event.FieldKey))
+}
+
+// WhereData applies the entql []byte predicate on the data field.
+func (f *EventFilter) WhereData(p entql.BytesP) {
+	f.Where(p.Field(event.FieldData))
+}
+
+// WhereState applies the entql string predicate on the state field.
+func (f *EventFilter) WhereState(p entql.StringP) {
+	f.Where(p.Field(event.FieldState))
+}
+
+// WhereReason applies the entql string predicate on the reason field.
+func (f *EventFilter) WhereReason(p entql.StringP) {
+	f.Where(p.Field(event.FieldReason))
+}
+
+// WherePassed applies the entql []byte predicate on the passed field.
+func (f *EventFilter) WherePassed(p entql.BytesP) {
+	f.Where(p.Field(event.FieldPassed))
+}
+
+// WhereLeasedUntil applies the entql time.Time predicate on the leased_until field.
+func (f *EventFilter) WhereLeasedUntil(p entql.TimeP) {
+	f.Where(p.Field(event.FieldLeasedUntil))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *EventFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *EventFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *ExecutionQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -3409,7 +3921,7 @@ type ExecutionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ExecutionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[10].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[11].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3622,7 +4134,7 @@ type FileFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *FileFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[11].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[12].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3804,7 +4316,7 @@ type FiringFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *FiringFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[12].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3904,6 +4416,140 @@ func (f *FiringFilter) WhereHasScheduleWith(preds ...predicate.Schedule) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *IdentityProviderQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the IdentityProviderQuery builder.
+func (_q *IdentityProviderQuery) Filter() *IdentityProviderFilter {
+	return &IdentityProviderFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *IdentityProviderMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the IdentityProviderMutation builder.
+func (m *IdentityProviderMutation) Filter() *IdentityProviderFilter {
+	return &IdentityProviderFilter{config: m.config, predicateAdder: m}
+}
+
+// IdentityProviderFilter provides a generic filtering capability at runtime for IdentityProviderQuery.
+type IdentityProviderFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *IdentityProviderFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *IdentityProviderFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(identityprovider.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *IdentityProviderFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(identityprovider.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *IdentityProviderFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(identityprovider.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *IdentityProviderFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(identityprovider.FieldOrganizationID))
+}
+
+// WhereName applies the entql string predicate on the name field.
+func (f *IdentityProviderFilter) WhereName(p entql.StringP) {
+	f.Where(p.Field(identityprovider.FieldName))
+}
+
+// WhereIssuer applies the entql string predicate on the issuer field.
+func (f *IdentityProviderFilter) WhereIssuer(p entql.StringP) {
+	f.Where(p.Field(identityprovider.FieldIssuer))
+}
+
+// WhereClientID applies the entql string predicate on the client_id field.
+func (f *IdentityProviderFilter) WhereClientID(p entql.StringP) {
+	f.Where(p.Field(identityprovider.FieldClientID))
+}
+
+// WhereClientSecret applies the entql []byte predicate on the client_secret field.
+func (f *IdentityProviderFilter) WhereClientSecret(p entql.BytesP) {
+	f.Where(p.Field(identityprovider.FieldClientSecret))
+}
+
+// WhereDomains applies the entql json.RawMessage predicate on the domains field.
+func (f *IdentityProviderFilter) WhereDomains(p entql.BytesP) {
+	f.Where(p.Field(identityprovider.FieldDomains))
+}
+
+// WhereScopes applies the entql json.RawMessage predicate on the scopes field.
+func (f *IdentityProviderFilter) WhereScopes(p entql.BytesP) {
+	f.Where(p.Field(identityprovider.FieldScopes))
+}
+
+// WhereGroupsClaim applies the entql string predicate on the groups_claim field.
+func (f *IdentityProviderFilter) WhereGroupsClaim(p entql.StringP) {
+	f.Where(p.Field(identityprovider.FieldGroupsClaim))
+}
+
+// WhereTeams applies the entql json.RawMessage predicate on the teams field.
+func (f *IdentityProviderFilter) WhereTeams(p entql.BytesP) {
+	f.Where(p.Field(identityprovider.FieldTeams))
+}
+
+// WhereRoles applies the entql json.RawMessage predicate on the roles field.
+func (f *IdentityProviderFilter) WhereRoles(p entql.BytesP) {
+	f.Where(p.Field(identityprovider.FieldRoles))
+}
+
+// WhereDefaultRole applies the entql string predicate on the default_role field.
+func (f *IdentityProviderFilter) WhereDefaultRole(p entql.StringP) {
+	f.Where(p.Field(identityprovider.FieldDefaultRole))
+}
+
+// WhereDefaultTeam applies the entql string predicate on the default_team field.
+func (f *IdentityProviderFilter) WhereDefaultTeam(p entql.StringP) {
+	f.Where(p.Field(identityprovider.FieldDefaultTeam))
+}
+
+// WhereTrustEmail applies the entql bool predicate on the trust_email field.
+func (f *IdentityProviderFilter) WhereTrustEmail(p entql.BoolP) {
+	f.Where(p.Field(identityprovider.FieldTrustEmail))
+}
+
+// WhereOwners applies the entql bool predicate on the owners field.
+func (f *IdentityProviderFilter) WhereOwners(p entql.BoolP) {
+	f.Where(p.Field(identityprovider.FieldOwners))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *IdentityProviderFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *IdentityProviderFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *InvitationQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -3932,7 +4578,7 @@ type InvitationFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *InvitationFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4055,7 +4701,7 @@ type LogChunkFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogChunkFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4198,7 +4844,7 @@ type LogStreamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogStreamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4341,7 +4987,7 @@ type MemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4441,6 +5087,138 @@ func (f *MemberFilter) WhereHasTeamWith(preds ...predicate.Team) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *MemberIdentityQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the MemberIdentityQuery builder.
+func (_q *MemberIdentityQuery) Filter() *MemberIdentityFilter {
+	return &MemberIdentityFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *MemberIdentityMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the MemberIdentityMutation builder.
+func (m *MemberIdentityMutation) Filter() *MemberIdentityFilter {
+	return &MemberIdentityFilter{config: m.config, predicateAdder: m}
+}
+
+// MemberIdentityFilter provides a generic filtering capability at runtime for MemberIdentityQuery.
+type MemberIdentityFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *MemberIdentityFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *MemberIdentityFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(memberidentity.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *MemberIdentityFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(memberidentity.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *MemberIdentityFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(memberidentity.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *MemberIdentityFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(memberidentity.FieldOrganizationID))
+}
+
+// WhereProviderID applies the entql [16]byte predicate on the provider_id field.
+func (f *MemberIdentityFilter) WhereProviderID(p entql.ValueP) {
+	f.Where(p.Field(memberidentity.FieldProviderID))
+}
+
+// WhereMemberID applies the entql [16]byte predicate on the member_id field.
+func (f *MemberIdentityFilter) WhereMemberID(p entql.ValueP) {
+	f.Where(p.Field(memberidentity.FieldMemberID))
+}
+
+// WhereIssuer applies the entql string predicate on the issuer field.
+func (f *MemberIdentityFilter) WhereIssuer(p entql.StringP) {
+	f.Where(p.Field(memberidentity.FieldIssuer))
+}
+
+// WhereSubject applies the entql string predicate on the subject field.
+func (f *MemberIdentityFilter) WhereSubject(p entql.StringP) {
+	f.Where(p.Field(memberidentity.FieldSubject))
+}
+
+// WhereBaseRole applies the entql string predicate on the base_role field.
+func (f *MemberIdentityFilter) WhereBaseRole(p entql.StringP) {
+	f.Where(p.Field(memberidentity.FieldBaseRole))
+}
+
+// WhereMapped applies the entql bool predicate on the mapped field.
+func (f *MemberIdentityFilter) WhereMapped(p entql.BoolP) {
+	f.Where(p.Field(memberidentity.FieldMapped))
+}
+
+// WhereSeenAt applies the entql time.Time predicate on the seen_at field.
+func (f *MemberIdentityFilter) WhereSeenAt(p entql.TimeP) {
+	f.Where(p.Field(memberidentity.FieldSeenAt))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *MemberIdentityFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *MemberIdentityFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasProvider applies a predicate to check if query has an edge provider.
+func (f *MemberIdentityFilter) WhereHasProvider() {
+	f.Where(entql.HasEdge("provider"))
+}
+
+// WhereHasProviderWith applies a predicate to check if query has an edge provider with a given conditions (other predicates).
+func (f *MemberIdentityFilter) WhereHasProviderWith(preds ...predicate.IdentityProvider) {
+	f.Where(entql.HasEdgeWith("provider", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasMember applies a predicate to check if query has an edge member.
+func (f *MemberIdentityFilter) WhereHasMember() {
+	f.Where(entql.HasEdge("member"))
+}
+
+// WhereHasMemberWith applies a predicate to check if query has an edge member with a given conditions (other predicates).
+func (f *MemberIdentityFilter) WhereHasMemberWith(preds ...predicate.Member) {
+	f.Where(entql.HasEdgeWith("member", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *MemberSessionQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -4469,7 +5247,7 @@ type MemberSessionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberSessionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4582,7 +5360,7 @@ type OrganizationFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *OrganizationFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4633,6 +5411,21 @@ func (f *OrganizationFilter) WhereQuotaCalls(p entql.Int64P) {
 	f.Where(p.Field(organization.FieldQuotaCalls))
 }
 
+// WhereSSORequired applies the entql bool predicate on the sso_required field.
+func (f *OrganizationFilter) WhereSSORequired(p entql.BoolP) {
+	f.Where(p.Field(organization.FieldSSORequired))
+}
+
+// WhereSSOBreakGlass applies the entql bool predicate on the sso_break_glass field.
+func (f *OrganizationFilter) WhereSSOBreakGlass(p entql.BoolP) {
+	f.Where(p.Field(organization.FieldSSOBreakGlass))
+}
+
+// WhereVisibility applies the entql string predicate on the visibility field.
+func (f *OrganizationFilter) WhereVisibility(p entql.StringP) {
+	f.Where(p.Field(organization.FieldVisibility))
+}
+
 // addPredicate implements the predicateAdder interface.
 func (_q *QuarantineQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
@@ -4662,7 +5455,7 @@ type QuarantineFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *QuarantineFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4748,6 +5541,153 @@ func (f *QuarantineFilter) WhereHasOrganizationWith(preds ...predicate.Organizat
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *ReactionQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the ReactionQuery builder.
+func (_q *ReactionQuery) Filter() *ReactionFilter {
+	return &ReactionFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *ReactionMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the ReactionMutation builder.
+func (m *ReactionMutation) Filter() *ReactionFilter {
+	return &ReactionFilter{config: m.config, predicateAdder: m}
+}
+
+// ReactionFilter provides a generic filtering capability at runtime for ReactionQuery.
+type ReactionFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *ReactionFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *ReactionFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(reaction.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *ReactionFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(reaction.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *ReactionFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(reaction.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *ReactionFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(reaction.FieldOrganizationID))
+}
+
+// WhereEventID applies the entql [16]byte predicate on the event_id field.
+func (f *ReactionFilter) WhereEventID(p entql.ValueP) {
+	f.Where(p.Field(reaction.FieldEventID))
+}
+
+// WhereTriggerID applies the entql [16]byte predicate on the trigger_id field.
+func (f *ReactionFilter) WhereTriggerID(p entql.ValueP) {
+	f.Where(p.Field(reaction.FieldTriggerID))
+}
+
+// WhereState applies the entql string predicate on the state field.
+func (f *ReactionFilter) WhereState(p entql.StringP) {
+	f.Where(p.Field(reaction.FieldState))
+}
+
+// WhereDue applies the entql time.Time predicate on the due field.
+func (f *ReactionFilter) WhereDue(p entql.TimeP) {
+	f.Where(p.Field(reaction.FieldDue))
+}
+
+// WhereAbout applies the entql string predicate on the about field.
+func (f *ReactionFilter) WhereAbout(p entql.StringP) {
+	f.Where(p.Field(reaction.FieldAbout))
+}
+
+// WhereReason applies the entql string predicate on the reason field.
+func (f *ReactionFilter) WhereReason(p entql.StringP) {
+	f.Where(p.Field(reaction.FieldReason))
+}
+
+// WhereParams applies the entql []byte predicate on the params field.
+func (f *ReactionFilter) WhereParams(p entql.BytesP) {
+	f.Where(p.Field(reaction.FieldParams))
+}
+
+// WhereStarts applies the entql []byte predicate on the starts field.
+func (f *ReactionFilter) WhereStarts(p entql.BytesP) {
+	f.Where(p.Field(reaction.FieldStarts))
+}
+
+// WhereFiredAt applies the entql time.Time predicate on the fired_at field.
+func (f *ReactionFilter) WhereFiredAt(p entql.TimeP) {
+	f.Where(p.Field(reaction.FieldFiredAt))
+}
+
+// WhereLeasedUntil applies the entql time.Time predicate on the leased_until field.
+func (f *ReactionFilter) WhereLeasedUntil(p entql.TimeP) {
+	f.Where(p.Field(reaction.FieldLeasedUntil))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *ReactionFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *ReactionFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasEvent applies a predicate to check if query has an edge event.
+func (f *ReactionFilter) WhereHasEvent() {
+	f.Where(entql.HasEdge("event"))
+}
+
+// WhereHasEventWith applies a predicate to check if query has an edge event with a given conditions (other predicates).
+func (f *ReactionFilter) WhereHasEventWith(preds ...predicate.Event) {
+	f.Where(entql.HasEdgeWith("event", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasTrigger applies a predicate to check if query has an edge trigger.
+func (f *ReactionFilter) WhereHasTrigger() {
+	f.Where(entql.HasEdge("trigger"))
+}
+
+// WhereHasTriggerWith applies a predicate to check if query has an edge trigger with a given conditions (other predicates).
+func (f *ReactionFilter) WhereHasTriggerWith(preds ...predicate.Trigger) {
+	f.Where(entql.HasEdgeWith("trigger", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *ReadinessPolicyQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -4776,7 +5716,7 @@ type ReadinessPolicyFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReadinessPolicyFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4884,7 +5824,7 @@ type ReadinessPolicyRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReadinessPolicyRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4959,6 +5899,124 @@ func (f *ReadinessPolicyRevisionFilter) WhereHasPolicyWith(preds ...predicate.Re
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *ReceiverQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the ReceiverQuery builder.
+func (_q *ReceiverQuery) Filter() *ReceiverFilter {
+	return &ReceiverFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *ReceiverMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the ReceiverMutation builder.
+func (m *ReceiverMutation) Filter() *ReceiverFilter {
+	return &ReceiverFilter{config: m.config, predicateAdder: m}
+}
+
+// ReceiverFilter provides a generic filtering capability at runtime for ReceiverQuery.
+type ReceiverFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *ReceiverFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[26].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *ReceiverFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(receiver.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *ReceiverFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(receiver.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *ReceiverFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(receiver.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *ReceiverFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(receiver.FieldOrganizationID))
+}
+
+// WhereTeamID applies the entql [16]byte predicate on the team_id field.
+func (f *ReceiverFilter) WhereTeamID(p entql.ValueP) {
+	f.Where(p.Field(receiver.FieldTeamID))
+}
+
+// WhereName applies the entql string predicate on the name field.
+func (f *ReceiverFilter) WhereName(p entql.StringP) {
+	f.Where(p.Field(receiver.FieldName))
+}
+
+// WhereKind applies the entql string predicate on the kind field.
+func (f *ReceiverFilter) WhereKind(p entql.StringP) {
+	f.Where(p.Field(receiver.FieldKind))
+}
+
+// WhereRemovedAt applies the entql time.Time predicate on the removed_at field.
+func (f *ReceiverFilter) WhereRemovedAt(p entql.TimeP) {
+	f.Where(p.Field(receiver.FieldRemovedAt))
+}
+
+// WhereHeardAt applies the entql time.Time predicate on the heard_at field.
+func (f *ReceiverFilter) WhereHeardAt(p entql.TimeP) {
+	f.Where(p.Field(receiver.FieldHeardAt))
+}
+
+// WhereRefusedAt applies the entql time.Time predicate on the refused_at field.
+func (f *ReceiverFilter) WhereRefusedAt(p entql.TimeP) {
+	f.Where(p.Field(receiver.FieldRefusedAt))
+}
+
+// WhereRefused applies the entql string predicate on the refused field.
+func (f *ReceiverFilter) WhereRefused(p entql.StringP) {
+	f.Where(p.Field(receiver.FieldRefused))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *ReceiverFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *ReceiverFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasTeam applies a predicate to check if query has an edge team.
+func (f *ReceiverFilter) WhereHasTeam() {
+	f.Where(entql.HasEdge("team"))
+}
+
+// WhereHasTeamWith applies a predicate to check if query has an edge team with a given conditions (other predicates).
+func (f *ReceiverFilter) WhereHasTeamWith(preds ...predicate.Team) {
+	f.Where(entql.HasEdgeWith("team", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *ReleaseQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -4987,7 +6045,7 @@ type ReleaseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[27].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5170,7 +6228,7 @@ type ReleaseChangeFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseChangeFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[28].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5278,7 +6336,7 @@ type ReleaseExecutionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseExecutionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[29].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5390,7 +6448,7 @@ type RunFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *RunFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5606,7 +6664,7 @@ type ScheduleFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ScheduleFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[26].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5754,7 +6812,7 @@ type ServiceFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ServiceFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[27].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[32].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5887,7 +6945,7 @@ type SettingFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *SettingFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[28].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[33].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5937,7 +6995,7 @@ type StepFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *StepFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[29].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[34].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6090,7 +7148,7 @@ type TeamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[35].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6164,7 +7222,7 @@ type TeamMemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamMemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[36].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6271,7 +7329,7 @@ type TemplateFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[32].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[37].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6379,7 +7437,7 @@ type TemplateRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[33].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[38].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6482,7 +7540,7 @@ type TemplateUseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateUseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[34].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[39].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6566,7 +7624,7 @@ type TestResultFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestResultFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[35].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[40].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6767,7 +7825,7 @@ type TestStripFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestStripFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[36].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[41].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6819,6 +7877,292 @@ func (f *TestStripFilter) WhereUnreliableAt(p entql.TimeP) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *TriggerQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the TriggerQuery builder.
+func (_q *TriggerQuery) Filter() *TriggerFilter {
+	return &TriggerFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *TriggerMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the TriggerMutation builder.
+func (m *TriggerMutation) Filter() *TriggerFilter {
+	return &TriggerFilter{config: m.config, predicateAdder: m}
+}
+
+// TriggerFilter provides a generic filtering capability at runtime for TriggerQuery.
+type TriggerFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *TriggerFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[42].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *TriggerFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(trigger.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *TriggerFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(trigger.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *TriggerFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(trigger.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *TriggerFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(trigger.FieldOrganizationID))
+}
+
+// WhereTeamID applies the entql [16]byte predicate on the team_id field.
+func (f *TriggerFilter) WhereTeamID(p entql.ValueP) {
+	f.Where(p.Field(trigger.FieldTeamID))
+}
+
+// WhereName applies the entql string predicate on the name field.
+func (f *TriggerFilter) WhereName(p entql.StringP) {
+	f.Where(p.Field(trigger.FieldName))
+}
+
+// WhereWorkflow applies the entql string predicate on the workflow field.
+func (f *TriggerFilter) WhereWorkflow(p entql.StringP) {
+	f.Where(p.Field(trigger.FieldWorkflow))
+}
+
+// WhereLabels applies the entql json.RawMessage predicate on the labels field.
+func (f *TriggerFilter) WhereLabels(p entql.BytesP) {
+	f.Where(p.Field(trigger.FieldLabels))
+}
+
+// WhereRevision applies the entql int predicate on the revision field.
+func (f *TriggerFilter) WhereRevision(p entql.IntP) {
+	f.Where(p.Field(trigger.FieldRevision))
+}
+
+// WhereDigest applies the entql string predicate on the digest field.
+func (f *TriggerFilter) WhereDigest(p entql.StringP) {
+	f.Where(p.Field(trigger.FieldDigest))
+}
+
+// WhereSource applies the entql string predicate on the source field.
+func (f *TriggerFilter) WhereSource(p entql.StringP) {
+	f.Where(p.Field(trigger.FieldSource))
+}
+
+// WhereSpec applies the entql []byte predicate on the spec field.
+func (f *TriggerFilter) WhereSpec(p entql.BytesP) {
+	f.Where(p.Field(trigger.FieldSpec))
+}
+
+// WhereKind applies the entql string predicate on the kind field.
+func (f *TriggerFilter) WhereKind(p entql.StringP) {
+	f.Where(p.Field(trigger.FieldKind))
+}
+
+// WhereSubject applies the entql string predicate on the subject field.
+func (f *TriggerFilter) WhereSubject(p entql.StringP) {
+	f.Where(p.Field(trigger.FieldSubject))
+}
+
+// WhereSuspendedBy applies the entql string predicate on the suspended_by field.
+func (f *TriggerFilter) WhereSuspendedBy(p entql.StringP) {
+	f.Where(p.Field(trigger.FieldSuspendedBy))
+}
+
+// WhereSuspendedAt applies the entql time.Time predicate on the suspended_at field.
+func (f *TriggerFilter) WhereSuspendedAt(p entql.TimeP) {
+	f.Where(p.Field(trigger.FieldSuspendedAt))
+}
+
+// WhereRemovedAt applies the entql time.Time predicate on the removed_at field.
+func (f *TriggerFilter) WhereRemovedAt(p entql.TimeP) {
+	f.Where(p.Field(trigger.FieldRemovedAt))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *TriggerFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *TriggerFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasTeam applies a predicate to check if query has an edge team.
+func (f *TriggerFilter) WhereHasTeam() {
+	f.Where(entql.HasEdge("team"))
+}
+
+// WhereHasTeamWith applies a predicate to check if query has an edge team with a given conditions (other predicates).
+func (f *TriggerFilter) WhereHasTeamWith(preds ...predicate.Team) {
+	f.Where(entql.HasEdgeWith("team", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
+func (_q *TrustRuleQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the TrustRuleQuery builder.
+func (_q *TrustRuleQuery) Filter() *TrustRuleFilter {
+	return &TrustRuleFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *TrustRuleMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the TrustRuleMutation builder.
+func (m *TrustRuleMutation) Filter() *TrustRuleFilter {
+	return &TrustRuleFilter{config: m.config, predicateAdder: m}
+}
+
+// TrustRuleFilter provides a generic filtering capability at runtime for TrustRuleQuery.
+type TrustRuleFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *TrustRuleFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[43].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *TrustRuleFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(trustrule.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *TrustRuleFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(trustrule.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *TrustRuleFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(trustrule.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *TrustRuleFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(trustrule.FieldOrganizationID))
+}
+
+// WhereTeamID applies the entql [16]byte predicate on the team_id field.
+func (f *TrustRuleFilter) WhereTeamID(p entql.ValueP) {
+	f.Where(p.Field(trustrule.FieldTeamID))
+}
+
+// WhereName applies the entql string predicate on the name field.
+func (f *TrustRuleFilter) WhereName(p entql.StringP) {
+	f.Where(p.Field(trustrule.FieldName))
+}
+
+// WhereIssuer applies the entql string predicate on the issuer field.
+func (f *TrustRuleFilter) WhereIssuer(p entql.StringP) {
+	f.Where(p.Field(trustrule.FieldIssuer))
+}
+
+// WhereAudience applies the entql string predicate on the audience field.
+func (f *TrustRuleFilter) WhereAudience(p entql.StringP) {
+	f.Where(p.Field(trustrule.FieldAudience))
+}
+
+// WhereClaims applies the entql json.RawMessage predicate on the claims field.
+func (f *TrustRuleFilter) WhereClaims(p entql.BytesP) {
+	f.Where(p.Field(trustrule.FieldClaims))
+}
+
+// WhereScopes applies the entql json.RawMessage predicate on the scopes field.
+func (f *TrustRuleFilter) WhereScopes(p entql.BytesP) {
+	f.Where(p.Field(trustrule.FieldScopes))
+}
+
+// WhereWorkflows applies the entql json.RawMessage predicate on the workflows field.
+func (f *TrustRuleFilter) WhereWorkflows(p entql.BytesP) {
+	f.Where(p.Field(trustrule.FieldWorkflows))
+}
+
+// WhereEnvironments applies the entql json.RawMessage predicate on the environments field.
+func (f *TrustRuleFilter) WhereEnvironments(p entql.BytesP) {
+	f.Where(p.Field(trustrule.FieldEnvironments))
+}
+
+// WhereLifetime applies the entql int64 predicate on the lifetime field.
+func (f *TrustRuleFilter) WhereLifetime(p entql.Int64P) {
+	f.Where(p.Field(trustrule.FieldLifetime))
+}
+
+// WhereMaker applies the entql string predicate on the maker field.
+func (f *TrustRuleFilter) WhereMaker(p entql.StringP) {
+	f.Where(p.Field(trustrule.FieldMaker))
+}
+
+// WhereUsedAt applies the entql time.Time predicate on the used_at field.
+func (f *TrustRuleFilter) WhereUsedAt(p entql.TimeP) {
+	f.Where(p.Field(trustrule.FieldUsedAt))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *TrustRuleFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *TrustRuleFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasTeam applies a predicate to check if query has an edge team.
+func (f *TrustRuleFilter) WhereHasTeam() {
+	f.Where(entql.HasEdge("team"))
+}
+
+// WhereHasTeamWith applies a predicate to check if query has an edge team with a given conditions (other predicates).
+func (f *TrustRuleFilter) WhereHasTeamWith(preds ...predicate.Team) {
+	f.Where(entql.HasEdgeWith("team", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *WaiverQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -6847,7 +8191,7 @@ type WaiverFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WaiverFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[37].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[44].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7000,7 +8344,7 @@ type WorkflowFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[38].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[45].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7113,7 +8457,7 @@ type WorkflowRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[39].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[46].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})

@@ -33,7 +33,13 @@ type Organization struct {
 	// QuotaClusters holds the value of the "quota_clusters" field.
 	QuotaClusters int64 `json:"quota_clusters,omitempty"`
 	// QuotaCalls holds the value of the "quota_calls" field.
-	QuotaCalls   int64 `json:"quota_calls,omitempty"`
+	QuotaCalls int64 `json:"quota_calls,omitempty"`
+	// SSORequired holds the value of the "sso_required" field.
+	SSORequired bool `json:"sso_required,omitempty"`
+	// SSOBreakGlass holds the value of the "sso_break_glass" field.
+	SSOBreakGlass bool `json:"sso_break_glass,omitempty"`
+	// Visibility holds the value of the "visibility" field.
+	Visibility   string `json:"visibility,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -42,9 +48,11 @@ func (*Organization) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
+		case organization.FieldSSORequired, organization.FieldSSOBreakGlass:
+			values[i] = new(sql.NullBool)
 		case organization.FieldQuotaRuns, organization.FieldQuotaQueued, organization.FieldQuotaLogBytes, organization.FieldQuotaClusters, organization.FieldQuotaCalls:
 			values[i] = new(sql.NullInt64)
-		case organization.FieldName, organization.FieldState:
+		case organization.FieldName, organization.FieldState, organization.FieldVisibility:
 			values[i] = new(sql.NullString)
 		case organization.FieldCreatedAt:
 			values[i] = new(sql.NullTime)
@@ -119,6 +127,24 @@ func (_m *Organization) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.QuotaCalls = value.Int64
 			}
+		case organization.FieldSSORequired:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field sso_required", values[i])
+			} else if value.Valid {
+				_m.SSORequired = value.Bool
+			}
+		case organization.FieldSSOBreakGlass:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field sso_break_glass", values[i])
+			} else if value.Valid {
+				_m.SSOBreakGlass = value.Bool
+			}
+		case organization.FieldVisibility:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field visibility", values[i])
+			} else if value.Valid {
+				_m.Visibility = value.String
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -178,6 +204,15 @@ func (_m *Organization) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("quota_calls=")
 	builder.WriteString(fmt.Sprintf("%v", _m.QuotaCalls))
+	builder.WriteString(", ")
+	builder.WriteString("sso_required=")
+	builder.WriteString(fmt.Sprintf("%v", _m.SSORequired))
+	builder.WriteString(", ")
+	builder.WriteString("sso_break_glass=")
+	builder.WriteString(fmt.Sprintf("%v", _m.SSOBreakGlass))
+	builder.WriteString(", ")
+	builder.WriteString("visibility=")
+	builder.WriteString(_m.Visibility)
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -128,6 +128,48 @@ func (_c *OrganizationCreate) SetNillableQuotaCalls(v *int64) *OrganizationCreat
 	return _c
 }
 
+// SetSSORequired sets the "sso_required" field.
+func (_c *OrganizationCreate) SetSSORequired(v bool) *OrganizationCreate {
+	_c.mutation.SetSSORequired(v)
+	return _c
+}
+
+// SetNillableSSORequired sets the "sso_required" field if the given value is not nil.
+func (_c *OrganizationCreate) SetNillableSSORequired(v *bool) *OrganizationCreate {
+	if v != nil {
+		_c.SetSSORequired(*v)
+	}
+	return _c
+}
+
+// SetSSOBreakGlass sets the "sso_break_glass" field.
+func (_c *OrganizationCreate) SetSSOBreakGlass(v bool) *OrganizationCreate {
+	_c.mutation.SetSSOBreakGlass(v)
+	return _c
+}
+
+// SetNillableSSOBreakGlass sets the "sso_break_glass" field if the given value is not nil.
+func (_c *OrganizationCreate) SetNillableSSOBreakGlass(v *bool) *OrganizationCreate {
+	if v != nil {
+		_c.SetSSOBreakGlass(*v)
+	}
+	return _c
+}
+
+// SetVisibility sets the "visibility" field.
+func (_c *OrganizationCreate) SetVisibility(v string) *OrganizationCreate {
+	_c.mutation.SetVisibility(v)
+	return _c
+}
+
+// SetNillableVisibility sets the "visibility" field if the given value is not nil.
+func (_c *OrganizationCreate) SetNillableVisibility(v *string) *OrganizationCreate {
+	if v != nil {
+		_c.SetVisibility(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *OrganizationCreate) SetID(v uuid.UUID) *OrganizationCreate {
 	_c.mutation.SetID(v)
@@ -210,6 +252,18 @@ func (_c *OrganizationCreate) defaults() error {
 		v := organization.DefaultQuotaCalls
 		_c.mutation.SetQuotaCalls(v)
 	}
+	if _, ok := _c.mutation.SSORequired(); !ok {
+		v := organization.DefaultSSORequired
+		_c.mutation.SetSSORequired(v)
+	}
+	if _, ok := _c.mutation.SSOBreakGlass(); !ok {
+		v := organization.DefaultSSOBreakGlass
+		_c.mutation.SetSSOBreakGlass(v)
+	}
+	if _, ok := _c.mutation.Visibility(); !ok {
+		v := organization.DefaultVisibility
+		_c.mutation.SetVisibility(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if organization.DefaultID == nil {
 			return fmt.Errorf("db: uninitialized organization.DefaultID (forgotten import db/runtime?)")
@@ -250,6 +304,15 @@ func (_c *OrganizationCreate) check() error {
 	}
 	if _, ok := _c.mutation.QuotaCalls(); !ok {
 		return &ValidationError{Name: "quota_calls", err: errors.New(`db: missing required field "Organization.quota_calls"`)}
+	}
+	if _, ok := _c.mutation.SSORequired(); !ok {
+		return &ValidationError{Name: "sso_required", err: errors.New(`db: missing required field "Organization.sso_required"`)}
+	}
+	if _, ok := _c.mutation.SSOBreakGlass(); !ok {
+		return &ValidationError{Name: "sso_break_glass", err: errors.New(`db: missing required field "Organization.sso_break_glass"`)}
+	}
+	if _, ok := _c.mutation.Visibility(); !ok {
+		return &ValidationError{Name: "visibility", err: errors.New(`db: missing required field "Organization.visibility"`)}
 	}
 	return nil
 }
@@ -318,6 +381,18 @@ func (_c *OrganizationCreate) createSpec() (*Organization, *sqlgraph.CreateSpec)
 	if value, ok := _c.mutation.QuotaCalls(); ok {
 		_spec.SetField(organization.FieldQuotaCalls, field.TypeInt64, value)
 		_node.QuotaCalls = value
+	}
+	if value, ok := _c.mutation.SSORequired(); ok {
+		_spec.SetField(organization.FieldSSORequired, field.TypeBool, value)
+		_node.SSORequired = value
+	}
+	if value, ok := _c.mutation.SSOBreakGlass(); ok {
+		_spec.SetField(organization.FieldSSOBreakGlass, field.TypeBool, value)
+		_node.SSOBreakGlass = value
+	}
+	if value, ok := _c.mutation.Visibility(); ok {
+		_spec.SetField(organization.FieldVisibility, field.TypeString, value)
+		_node.Visibility = value
 	}
 	return _node, _spec
 }
@@ -482,6 +557,42 @@ func (u *OrganizationUpsert) UpdateQuotaCalls() *OrganizationUpsert {
 // AddQuotaCalls adds v to the "quota_calls" field.
 func (u *OrganizationUpsert) AddQuotaCalls(v int64) *OrganizationUpsert {
 	u.Add(organization.FieldQuotaCalls, v)
+	return u
+}
+
+// SetSSORequired sets the "sso_required" field.
+func (u *OrganizationUpsert) SetSSORequired(v bool) *OrganizationUpsert {
+	u.Set(organization.FieldSSORequired, v)
+	return u
+}
+
+// UpdateSSORequired sets the "sso_required" field to the value that was provided on create.
+func (u *OrganizationUpsert) UpdateSSORequired() *OrganizationUpsert {
+	u.SetExcluded(organization.FieldSSORequired)
+	return u
+}
+
+// SetSSOBreakGlass sets the "sso_break_glass" field.
+func (u *OrganizationUpsert) SetSSOBreakGlass(v bool) *OrganizationUpsert {
+	u.Set(organization.FieldSSOBreakGlass, v)
+	return u
+}
+
+// UpdateSSOBreakGlass sets the "sso_break_glass" field to the value that was provided on create.
+func (u *OrganizationUpsert) UpdateSSOBreakGlass() *OrganizationUpsert {
+	u.SetExcluded(organization.FieldSSOBreakGlass)
+	return u
+}
+
+// SetVisibility sets the "visibility" field.
+func (u *OrganizationUpsert) SetVisibility(v string) *OrganizationUpsert {
+	u.Set(organization.FieldVisibility, v)
+	return u
+}
+
+// UpdateVisibility sets the "visibility" field to the value that was provided on create.
+func (u *OrganizationUpsert) UpdateVisibility() *OrganizationUpsert {
+	u.SetExcluded(organization.FieldVisibility)
 	return u
 }
 
@@ -666,6 +777,48 @@ func (u *OrganizationUpsertOne) AddQuotaCalls(v int64) *OrganizationUpsertOne {
 func (u *OrganizationUpsertOne) UpdateQuotaCalls() *OrganizationUpsertOne {
 	return u.Update(func(s *OrganizationUpsert) {
 		s.UpdateQuotaCalls()
+	})
+}
+
+// SetSSORequired sets the "sso_required" field.
+func (u *OrganizationUpsertOne) SetSSORequired(v bool) *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetSSORequired(v)
+	})
+}
+
+// UpdateSSORequired sets the "sso_required" field to the value that was provided on create.
+func (u *OrganizationUpsertOne) UpdateSSORequired() *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateSSORequired()
+	})
+}
+
+// SetSSOBreakGlass sets the "sso_break_glass" field.
+func (u *OrganizationUpsertOne) SetSSOBreakGlass(v bool) *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetSSOBreakGlass(v)
+	})
+}
+
+// UpdateSSOBreakGlass sets the "sso_break_glass" field to the value that was provided on create.
+func (u *OrganizationUpsertOne) UpdateSSOBreakGlass() *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateSSOBreakGlass()
+	})
+}
+
+// SetVisibility sets the "visibility" field.
+func (u *OrganizationUpsertOne) SetVisibility(v string) *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetVisibility(v)
+	})
+}
+
+// UpdateVisibility sets the "visibility" field to the value that was provided on create.
+func (u *OrganizationUpsertOne) UpdateVisibility() *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateVisibility()
 	})
 }
 
@@ -1017,6 +1170,48 @@ func (u *OrganizationUpsertBulk) AddQuotaCalls(v int64) *OrganizationUpsertBulk 
 func (u *OrganizationUpsertBulk) UpdateQuotaCalls() *OrganizationUpsertBulk {
 	return u.Update(func(s *OrganizationUpsert) {
 		s.UpdateQuotaCalls()
+	})
+}
+
+// SetSSORequired sets the "sso_required" field.
+func (u *OrganizationUpsertBulk) SetSSORequired(v bool) *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetSSORequired(v)
+	})
+}
+
+// UpdateSSORequired sets the "sso_required" field to the value that was provided on create.
+func (u *OrganizationUpsertBulk) UpdateSSORequired() *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateSSORequired()
+	})
+}
+
+// SetSSOBreakGlass sets the "sso_break_glass" field.
+func (u *OrganizationUpsertBulk) SetSSOBreakGlass(v bool) *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetSSOBreakGlass(v)
+	})
+}
+
+// UpdateSSOBreakGlass sets the "sso_break_glass" field to the value that was provided on create.
+func (u *OrganizationUpsertBulk) UpdateSSOBreakGlass() *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateSSOBreakGlass()
+	})
+}
+
+// SetVisibility sets the "visibility" field.
+func (u *OrganizationUpsertBulk) SetVisibility(v string) *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetVisibility(v)
+	})
+}
+
+// UpdateVisibility sets the "visibility" field to the value that was provided on create.
+func (u *OrganizationUpsertBulk) UpdateVisibility() *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateVisibility()
 	})
 }
 

@@ -161,6 +161,48 @@ func (_u *OrganizationUpdate) AddQuotaCalls(v int64) *OrganizationUpdate {
 	return _u
 }
 
+// SetSSORequired sets the "sso_required" field.
+func (_u *OrganizationUpdate) SetSSORequired(v bool) *OrganizationUpdate {
+	_u.mutation.SetSSORequired(v)
+	return _u
+}
+
+// SetNillableSSORequired sets the "sso_required" field if the given value is not nil.
+func (_u *OrganizationUpdate) SetNillableSSORequired(v *bool) *OrganizationUpdate {
+	if v != nil {
+		_u.SetSSORequired(*v)
+	}
+	return _u
+}
+
+// SetSSOBreakGlass sets the "sso_break_glass" field.
+func (_u *OrganizationUpdate) SetSSOBreakGlass(v bool) *OrganizationUpdate {
+	_u.mutation.SetSSOBreakGlass(v)
+	return _u
+}
+
+// SetNillableSSOBreakGlass sets the "sso_break_glass" field if the given value is not nil.
+func (_u *OrganizationUpdate) SetNillableSSOBreakGlass(v *bool) *OrganizationUpdate {
+	if v != nil {
+		_u.SetSSOBreakGlass(*v)
+	}
+	return _u
+}
+
+// SetVisibility sets the "visibility" field.
+func (_u *OrganizationUpdate) SetVisibility(v string) *OrganizationUpdate {
+	_u.mutation.SetVisibility(v)
+	return _u
+}
+
+// SetNillableVisibility sets the "visibility" field if the given value is not nil.
+func (_u *OrganizationUpdate) SetNillableVisibility(v *string) *OrganizationUpdate {
+	if v != nil {
+		_u.SetVisibility(*v)
+	}
+	return _u
+}
+
 // Mutation returns the OrganizationMutation object of the builder.
 func (_u *OrganizationUpdate) Mutation() *OrganizationMutation {
 	return _u.mutation
@@ -256,6 +298,15 @@ func (_u *OrganizationUpdate) sqlSave(ctx context.Context) (_node int, err error
 	}
 	if value, ok := _u.mutation.AddedQuotaCalls(); ok {
 		_spec.AddField(organization.FieldQuotaCalls, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.SSORequired(); ok {
+		_spec.SetField(organization.FieldSSORequired, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.SSOBreakGlass(); ok {
+		_spec.SetField(organization.FieldSSOBreakGlass, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.Visibility(); ok {
+		_spec.SetField(organization.FieldVisibility, field.TypeString, value)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
@@ -412,6 +463,48 @@ func (_u *OrganizationUpdateOne) AddQuotaCalls(v int64) *OrganizationUpdateOne {
 	return _u
 }
 
+// SetSSORequired sets the "sso_required" field.
+func (_u *OrganizationUpdateOne) SetSSORequired(v bool) *OrganizationUpdateOne {
+	_u.mutation.SetSSORequired(v)
+	return _u
+}
+
+// SetNillableSSORequired sets the "sso_required" field if the given value is not nil.
+func (_u *OrganizationUpdateOne) SetNillableSSORequired(v *bool) *OrganizationUpdateOne {
+	if v != nil {
+		_u.SetSSORequired(*v)
+	}
+	return _u
+}
+
+// SetSSOBreakGlass sets the "sso_break_glass" field.
+func (_u *OrganizationUpdateOne) SetSSOBreakGlass(v bool) *OrganizationUpdateOne {
+	_u.mutation.SetSSOBreakGlass(v)
+	return _u
+}
+
+// SetNillableSSOBreakGlass sets the "sso_break_glass" field if the given value is not nil.
+func (_u *OrganizationUpdateOne) SetNillableSSOBreakGlass(v *bool) *OrganizationUpdateOne {
+	if v != nil {
+		_u.SetSSOBreakGlass(*v)
+	}
+	return _u
+}
+
+// SetVisibility sets the "visibility" field.
+func (_u *OrganizationUpdateOne) SetVisibility(v string) *OrganizationUpdateOne {
+	_u.mutation.SetVisibility(v)
+	return _u
+}
+
+// SetNillableVisibility sets the "visibility" field if the given value is not nil.
+func (_u *OrganizationUpdateOne) SetNillableVisibility(v *string) *OrganizationUpdateOne {
+	if v != nil {
+		_u.SetVisibility(*v)
+	}
+	return _u
+}
+
 // Mutation returns the OrganizationMutation object of the builder.
 func (_u *OrganizationUpdateOne) Mutation() *OrganizationMutation {
 	return _u.mutation
@@ -537,6 +630,15 @@ func (_u *OrganizationUpdateOne) sqlSave(ctx context.Context) (_node *Organizati
 	}
 	if value, ok := _u.mutation.AddedQuotaCalls(); ok {
 		_spec.AddField(organization.FieldQuotaCalls, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.SSORequired(); ok {
+		_spec.SetField(organization.FieldSSORequired, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.SSOBreakGlass(); ok {
+		_spec.SetField(organization.FieldSSOBreakGlass, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.Visibility(); ok {
+		_spec.SetField(organization.FieldVisibility, field.TypeString, value)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Organization{config: _u.config}

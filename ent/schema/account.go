@@ -26,7 +26,10 @@ func (Organization) Fields() []ent.Field {
 		field.Int64("quota_queued").Default(0),
 		field.Int64("quota_log_bytes").Default(0), // a day
 		field.Int64("quota_clusters").Default(0),
-		field.Int64("quota_calls").Default(0), // of the API, a minute
+		field.Int64("quota_calls").Default(0),       // of the API, a minute
+		field.Bool("sso_required").Default(false),   // passwords do not sign in
+		field.Bool("sso_break_glass").Default(true), // but those of owners do
+		field.String("visibility").Default("all"),   // what members see: all of the organization, or what their teams have
 	}
 }
 
@@ -145,6 +148,7 @@ func (APIToken) Fields() []ent.Field {
 		field.Strings("environments").Optional().Immutable(),
 		field.Time("revoked_at").Optional().Nillable(),
 		field.String("revoker").Default(""),
+		field.UUID("rule_id", uuid.UUID{}).Optional().Nillable().Immutable(), // by which a pipeline got it
 	}
 }
 
@@ -152,6 +156,7 @@ func (APIToken) Fields() []ent.Field {
 func (APIToken) Edges() []ent.Edge {
 	return []ent.Edge{
 		parent("team", Team.Type),
+		edge.To("rule", TrustRule.Type).Field("rule_id").Unique().Immutable().Annotations(entsql.OnDelete(entsql.Cascade)),
 		edge.To("member", Member.Type).Field("member_id").Unique().Immutable().Annotations(entsql.OnDelete(entsql.Cascade)),
 	}
 }

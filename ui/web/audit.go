@@ -49,6 +49,11 @@ func actions() map[string]string {
 		"POST /o/{org}/settings/teams":                                            "CreateTeam",
 		"POST /o/{org}/settings/teams/{team}/rename":                              "RenameTeam",
 		"POST /o/{org}/settings/teams/{team}/delete":                              "DeleteTeam",
+		"POST /o/{org}/settings/access":                                           "SetAccess",
+		"POST /o/{org}/settings/access/providers":                                 "SetIdentityProvider",
+		"POST /o/{org}/settings/access/{provider}/delete":                         "DeleteIdentityProvider",
+		"POST /o/{org}/settings/pipelines":                                        "SetTrustRule",
+		"POST /o/{org}/settings/pipelines/{rule}/delete":                          "DeleteTrustRule",
 		"POST /o/{org}/settings/tokens":                                           "CreateToken",
 		"POST /o/{org}/settings/tokens/{id}/revoke":                               "RevokeToken",
 	}
@@ -70,7 +75,7 @@ func (s *site) recordedAs(action string, next http.HandlerFunc) http.HandlerFunc
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, note := audit.Begin(r.Context(), action, remoteOf(r))
 		note.On(audit.Object{
-			ID: r.PathValue("id") + r.PathValue("key"), Name: strings.TrimSpace(r.PathValue("name") + r.PathValue("email") + r.PathValue("team") + r.PathValue("application") + " " + r.PathValue("version")),
+			ID: r.PathValue("id") + r.PathValue("key"), Name: strings.TrimSpace(r.PathValue("name") + r.PathValue("email") + r.PathValue("team") + r.PathValue("provider") + r.PathValue("rule") + r.PathValue("application") + " " + r.PathValue("version")),
 		})
 		seen := &observed{ResponseWriter: w, status: http.StatusInternalServerError} // of a page that breaks
 		// It is deferred for a page that breaks. What was changed is on record by now; what is recorded here changed nothing, and a failure

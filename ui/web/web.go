@@ -24,9 +24,11 @@ import (
 type Options struct {
 	Sessions  view.Sessions
 	Door      view.Door
+	SSO       view.SSO
 	Account   view.Account
 	Tokens    view.Tokens
 	People    view.People
+	Access    view.Access
 	History   view.History
 	Launcher  view.Launcher
 	Catalog   view.Catalog
@@ -55,7 +57,7 @@ type Options struct {
 
 // incomplete reports whether a required option is missing.
 func (o Options) incomplete() bool {
-	return o.Sessions == nil || o.Door == nil || o.Account == nil || o.Tokens == nil || o.People == nil || o.History == nil || o.Launcher == nil || o.Catalog == nil || o.Fleet == nil || o.Releases == nil ||
+	return o.Sessions == nil || o.Door == nil || o.SSO == nil || o.Access == nil || o.Account == nil || o.Tokens == nil || o.People == nil || o.History == nil || o.Launcher == nil || o.Catalog == nil || o.Fleet == nil || o.Releases == nil ||
 		o.Tests == nil || o.Insight == nil || o.Schedules == nil || o.Audit == nil || o.Logs == nil || o.Events == nil || o.Log == nil
 }
 
@@ -111,6 +113,9 @@ func (s *site) routes() http.Handler {
 	mux.Handle("GET "+static.Prefix, s.static)
 	mux.HandleFunc("GET /login", s.open(s.loginPage))
 	mux.HandleFunc("POST /login", s.recordedAs("SignIn", s.open(s.signIn)))
+	mux.HandleFunc("GET /login/sso", s.open(s.ssoPage))
+	mux.HandleFunc("GET /login/sso/{org}/{provider}", s.open(s.ssoBegin))
+	mux.HandleFunc("GET /login/sso/{org}/{provider}/callback", s.recordedAs("SignIn", s.open(s.ssoFinish)))
 	mux.HandleFunc("POST /logout", s.recordedAs("SignOut", s.open(s.signOut)))
 	mux.HandleFunc("GET /invitations/{secret}", s.open(s.invitation))
 	mux.HandleFunc("POST /invitations/{secret}", s.recordedAs("AcceptInvitation", s.open(s.accept)))

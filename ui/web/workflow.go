@@ -29,8 +29,12 @@ func (s *site) showWorkflow(w http.ResponseWriter, r *http.Request, m view.Membe
 	if err != nil {
 		return err
 	}
+	standing, err := s.Tests.Standing(r.Context(), flow.Record.Name)
+	if err != nil {
+		return err
+	}
 	p := pages.WorkflowProps{
-		Frame: s.frame(r, flow.Record.Name, parts.Catalog), Workflow: flow, Runs: runs, Environments: places,
+		Frame: s.frame(r, flow.Record.Name, parts.Catalog), Workflow: flow, Runs: runs, Tests: standing, Environments: places,
 		MayRun: m.Viewer.Allows(tenant.ScopeRun), Role: string(m.Viewer.Role), Form: form,
 	}
 	if p.MayChange = m.Viewer.Allows(tenant.ScopeCatalog) && m.Viewer.Acts(flow.Record.TeamID); p.MayChange {

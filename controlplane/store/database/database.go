@@ -37,6 +37,8 @@ type Database struct {
 	dialect migrations.Dialect
 	// unguarded names the role that PostgreSQL lets past row level security; empty when it does not.
 	unguarded string
+	// temporary tells that transactions may have tables of their own.
+	temporary bool
 	// turn holds the one token of the SQLite writer. Writers wait here in order, not in SQLite's busy loop, which is unfair and
 	// gives up. It is nil for PostgreSQL.
 	turn chan struct{}
@@ -155,6 +157,9 @@ func (d *Database) Read() *db.Client { return d.client }
 
 // Locking reports whether rows can be locked; on SQLite the one writer makes that needless.
 func (d *Database) Locking() bool { return d.dialect == migrations.Postgres }
+
+// Temporary reports whether a transaction may have tables of its own: on PostgreSQL, unless the role was denied that.
+func (d *Database) Temporary() bool { return d.temporary }
 
 // Write runs fn in a transaction and commits when it returns nil. After a deadlock or a lost race for the same row it runs fn
 // again, so fn must not keep anything between calls. Errors come back as faults.

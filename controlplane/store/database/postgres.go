@@ -59,10 +59,15 @@ func (d *Database) ready(ctx context.Context, driver *scoped, owner string) erro
 	if exempt {
 		d.unguarded = role
 	}
-	if driver.system == driver.tenants {
-		return nil
+	if driver.system != driver.tenants {
+		if err := grant(ctx, driver.system, role); err != nil {
+			return err
+		}
 	}
-	return grant(ctx, driver.system, role)
+	if err := driver.tenants.QueryRowContext(ctx, "SELECT has_database_privilege(current_database(), 'TEMPORARY')").Scan(&d.temporary); err != nil {
+		return unreachable(err)
+	}
+	return nil
 }
 
 // migrate runs on connections of its own: a migration may change rows of all organizations.

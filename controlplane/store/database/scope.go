@@ -255,6 +255,10 @@ func (w *within) ExecContext(ctx context.Context, query string, args ...any) (sq
 	if err := w.t.act(ctx); err != nil {
 		return nil, err
 	}
+	if c, ok := asCopy(args); ok {
+		n, err := w.copy(ctx, c)
+		return affected(n), err
+	}
 	return w.t.conn.ExecContext(ctx, query, args...) //nolint:wrapcheck // ent looks for the error of the driver
 }
 

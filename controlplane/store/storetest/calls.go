@@ -295,6 +295,24 @@ func calls() map[string]func(t *testing.T, f *fixture) {
 				t.Errorf("there is a place beside its parent: %v", err)
 			}
 		},
+		"NeverCancelsItsSuite": func(t *testing.T, f *fixture) {
+			what := callees("a")
+			group := execution.Group{Name: "g", Limit: 2, OnConflict: execution.CancelOlder}
+			n := f.request(t, "")
+			n.Runs[0].Steps[1].Execute, n.Runs[0].Group = &what, group
+			f.enter(t, n)
+			f.begun(t)
+			other, _ := f.grouped(t, group)
+			f.begun(t)
+			f.asks(t, n.Runs[0].AttemptID)
+			b := f.settle(t).Begin[0]
+			child := f.request(t, "")
+			child.Execution.Parent, child.Runs[0].Group = &b.Parent, group
+			f.enter(t, child)
+			if _, cancels := f.begun(t); !slices.Equal(cancels, []execution.AttemptID{other.AttemptID}) {
+				t.Errorf("cancelled are %v: want the other, and not the suite that waits for it", cancels)
+			}
+		},
 		"TooMany": func(t *testing.T, f *fixture) {
 			f.suite(t, callees(slices.Repeat([]string{"a"}, execution.MaxCalls)...))
 			if out := f.settle(t); len(out.Begin) != execution.MaxCalls {

@@ -17,7 +17,7 @@ import (
 
 const keep = 400 * 24 * time.Hour
 
-// strip writes the strip of a test by the first letters of its outcomes, newest first, in upper case where the tool had tried before.
+// strip writes the strip of a test by its letters.
 func (f *fixture) strip(t *testing.T, key string) string {
 	t.Helper()
 	all, err := f.Strips(f.as(t), "smoke", "staging")
@@ -28,15 +28,7 @@ func (f *fixture) strip(t *testing.T, key string) string {
 	if i < 0 {
 		return ""
 	}
-	var out []string
-	for _, m := range all[i].Marks {
-		letter := string(m.Outcome[:1])
-		if m.Retried {
-			letter = strings.ToUpper(letter)
-		}
-		out = append(out, letter)
-	}
-	return strings.Join(out, "")
+	return string(all[i].Letters)
 }
 
 func facts() map[string]func(t *testing.T, f *fixture) {

@@ -32,6 +32,8 @@ type Store interface {
 	UnreliableTests(ctx context.Context, workflow string, since time.Time, limit int) ([]string, error)
 	// TestRuns returns tests with their latest runs since a time, at most each of every one. Keys that nobody knows are left out.
 	TestRuns(ctx context.Context, keys []string, since time.Time, each int) ([]Known, error)
+	// Strips returns the latest outcomes of all tests of a workflow in an environment, or in all of them, by key.
+	Strips(ctx context.Context, workflow, environment string) ([]testcase.Strip, error)
 	// Quarantines returns those that are active at a time, newest first.
 	Quarantines(ctx context.Context, at time.Time) ([]testcase.Quarantine, error)
 	// SaveQuarantine stores one, ends an earlier one of the same test, and has all releases decided anew that may be concerned.

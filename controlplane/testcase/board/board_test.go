@@ -23,6 +23,7 @@ func now() time.Time { return time.Date(2026, 10, 20, 12, 0, 0, 0, time.UTC) }
 // world is a store of some tests.
 type world struct {
 	known  []board.Known
+	beside []testcase.Strip
 	inside []testcase.Quarantine
 	topics []string
 }
@@ -44,6 +45,14 @@ func (w *world) TestRuns(_ context.Context, keys []string, _ time.Time, _ int) (
 		}
 	}
 	return out, nil
+}
+
+// Strips are the keys of the tests, in one environment.
+func (w *world) Strips(context.Context, string, string) (out []testcase.Strip, err error) {
+	for _, k := range w.known {
+		out = append(out, testcase.Strip{Key: k.Key, Environment: "staging", Letters: testcase.Letters(strings.ToLower(k.Key))})
+	}
+	return append(out, w.beside...), nil
 }
 
 func (w *world) Quarantines(context.Context, time.Time) ([]testcase.Quarantine, error) {

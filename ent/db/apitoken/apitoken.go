@@ -48,10 +48,14 @@ const (
 	FieldRevokedAt = "revoked_at"
 	// FieldRevoker holds the string denoting the revoker field in the database.
 	FieldRevoker = "revoker"
+	// FieldRuleID holds the string denoting the rule_id field in the database.
+	FieldRuleID = "rule_id"
 	// EdgeOrganization holds the string denoting the organization edge name in mutations.
 	EdgeOrganization = "organization"
 	// EdgeTeam holds the string denoting the team edge name in mutations.
 	EdgeTeam = "team"
+	// EdgeRule holds the string denoting the rule edge name in mutations.
+	EdgeRule = "rule"
 	// EdgeMember holds the string denoting the member edge name in mutations.
 	EdgeMember = "member"
 	// Table holds the table name of the apitoken in the database.
@@ -70,6 +74,13 @@ const (
 	TeamInverseTable = "teams"
 	// TeamColumn is the table column denoting the team relation/edge.
 	TeamColumn = "team_id"
+	// RuleTable is the table that holds the rule relation/edge.
+	RuleTable = "api_tokens"
+	// RuleInverseTable is the table name for the TrustRule entity.
+	// It exists in this package in order to avoid circular dependency with the "trustrule" package.
+	RuleInverseTable = "trust_rules"
+	// RuleColumn is the table column denoting the rule relation/edge.
+	RuleColumn = "rule_id"
 	// MemberTable is the table that holds the member relation/edge.
 	MemberTable = "api_tokens"
 	// MemberInverseTable is the table name for the Member entity.
@@ -98,6 +109,7 @@ var Columns = []string{
 	FieldEnvironments,
 	FieldRevokedAt,
 	FieldRevoker,
+	FieldRuleID,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -204,6 +216,11 @@ func ByRevoker(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldRevoker, opts...).ToFunc()
 }
 
+// ByRuleID orders the results by the rule_id field.
+func ByRuleID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRuleID, opts...).ToFunc()
+}
+
 // ByOrganizationField orders the results by organization field.
 func ByOrganizationField(field string, opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
@@ -215,6 +232,13 @@ func ByOrganizationField(field string, opts ...sql.OrderTermOption) OrderOption 
 func ByTeamField(field string, opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
 		sqlgraph.OrderByNeighborTerms(s, newTeamStep(), sql.OrderByField(field, opts...))
+	}
+}
+
+// ByRuleField orders the results by rule field.
+func ByRuleField(field string, opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newRuleStep(), sql.OrderByField(field, opts...))
 	}
 }
 
@@ -236,6 +260,13 @@ func newTeamStep() *sqlgraph.Step {
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(TeamInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.M2O, false, TeamTable, TeamColumn),
+	)
+}
+func newRuleStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(RuleInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.M2O, false, RuleTable, RuleColumn),
 	)
 }
 func newMemberStep() *sqlgraph.Step {

@@ -121,6 +121,11 @@ func Revoker(v string) predicate.APIToken {
 	return predicate.APIToken(sql.FieldEQ(FieldRevoker, v))
 }
 
+// RuleID applies equality check predicate on the "rule_id" field. It's identical to RuleIDEQ.
+func RuleID(v uuid.UUID) predicate.APIToken {
+	return predicate.APIToken(sql.FieldEQ(FieldRuleID, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.APIToken {
 	return predicate.APIToken(sql.FieldEQ(FieldCreatedAt, v))
@@ -731,6 +736,36 @@ func RevokerContainsFold(v string) predicate.APIToken {
 	return predicate.APIToken(sql.FieldContainsFold(FieldRevoker, v))
 }
 
+// RuleIDEQ applies the EQ predicate on the "rule_id" field.
+func RuleIDEQ(v uuid.UUID) predicate.APIToken {
+	return predicate.APIToken(sql.FieldEQ(FieldRuleID, v))
+}
+
+// RuleIDNEQ applies the NEQ predicate on the "rule_id" field.
+func RuleIDNEQ(v uuid.UUID) predicate.APIToken {
+	return predicate.APIToken(sql.FieldNEQ(FieldRuleID, v))
+}
+
+// RuleIDIn applies the In predicate on the "rule_id" field.
+func RuleIDIn(vs ...uuid.UUID) predicate.APIToken {
+	return predicate.APIToken(sql.FieldIn(FieldRuleID, vs...))
+}
+
+// RuleIDNotIn applies the NotIn predicate on the "rule_id" field.
+func RuleIDNotIn(vs ...uuid.UUID) predicate.APIToken {
+	return predicate.APIToken(sql.FieldNotIn(FieldRuleID, vs...))
+}
+
+// RuleIDIsNil applies the IsNil predicate on the "rule_id" field.
+func RuleIDIsNil() predicate.APIToken {
+	return predicate.APIToken(sql.FieldIsNull(FieldRuleID))
+}
+
+// RuleIDNotNil applies the NotNil predicate on the "rule_id" field.
+func RuleIDNotNil() predicate.APIToken {
+	return predicate.APIToken(sql.FieldNotNull(FieldRuleID))
+}
+
 // HasOrganization applies the HasEdge predicate on the "organization" edge.
 func HasOrganization() predicate.APIToken {
 	return predicate.APIToken(func(s *sql.Selector) {
@@ -769,6 +804,29 @@ func HasTeam() predicate.APIToken {
 func HasTeamWith(preds ...predicate.Team) predicate.APIToken {
 	return predicate.APIToken(func(s *sql.Selector) {
 		step := newTeamStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
+// HasRule applies the HasEdge predicate on the "rule" edge.
+func HasRule() predicate.APIToken {
+	return predicate.APIToken(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, RuleTable, RuleColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasRuleWith applies the HasEdge predicate on the "rule" edge with a given conditions (other predicates).
+func HasRuleWith(preds ...predicate.TrustRule) predicate.APIToken {
+	return predicate.APIToken(func(s *sql.Selector) {
+		step := newRuleStep()
 		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
 			for _, p := range preds {
 				p(s)

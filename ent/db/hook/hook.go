@@ -129,6 +129,18 @@ func (f EnvironmentFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, e
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.EnvironmentMutation", m)
 }
 
+// The EventFunc type is an adapter to allow the use of ordinary
+// function as Event mutator.
+type EventFunc func(context.Context, *db.EventMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f EventFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.EventMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.EventMutation", m)
+}
+
 // The ExecutionFunc type is an adapter to allow the use of ordinary
 // function as Execution mutator.
 type ExecutionFunc func(context.Context, *db.ExecutionMutation) (db.Value, error)
@@ -163,6 +175,18 @@ func (f FiringFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error)
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.FiringMutation", m)
+}
+
+// The IdentityProviderFunc type is an adapter to allow the use of ordinary
+// function as IdentityProvider mutator.
+type IdentityProviderFunc func(context.Context, *db.IdentityProviderMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f IdentityProviderFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.IdentityProviderMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.IdentityProviderMutation", m)
 }
 
 // The InvitationFunc type is an adapter to allow the use of ordinary
@@ -213,6 +237,18 @@ func (f MemberFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error)
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.MemberMutation", m)
 }
 
+// The MemberIdentityFunc type is an adapter to allow the use of ordinary
+// function as MemberIdentity mutator.
+type MemberIdentityFunc func(context.Context, *db.MemberIdentityMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f MemberIdentityFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.MemberIdentityMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.MemberIdentityMutation", m)
+}
+
 // The MemberSessionFunc type is an adapter to allow the use of ordinary
 // function as MemberSession mutator.
 type MemberSessionFunc func(context.Context, *db.MemberSessionMutation) (db.Value, error)
@@ -249,6 +285,18 @@ func (f QuarantineFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, er
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.QuarantineMutation", m)
 }
 
+// The ReactionFunc type is an adapter to allow the use of ordinary
+// function as Reaction mutator.
+type ReactionFunc func(context.Context, *db.ReactionMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ReactionFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.ReactionMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.ReactionMutation", m)
+}
+
 // The ReadinessPolicyFunc type is an adapter to allow the use of ordinary
 // function as ReadinessPolicy mutator.
 type ReadinessPolicyFunc func(context.Context, *db.ReadinessPolicyMutation) (db.Value, error)
@@ -271,6 +319,18 @@ func (f ReadinessPolicyRevisionFunc) Mutate(ctx context.Context, m db.Mutation) 
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.ReadinessPolicyRevisionMutation", m)
+}
+
+// The ReceiverFunc type is an adapter to allow the use of ordinary
+// function as Receiver mutator.
+type ReceiverFunc func(context.Context, *db.ReceiverMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ReceiverFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.ReceiverMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.ReceiverMutation", m)
 }
 
 // The ReleaseFunc type is an adapter to allow the use of ordinary
@@ -451,6 +511,30 @@ func (f TestStripFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, err
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.TestStripMutation", m)
+}
+
+// The TriggerFunc type is an adapter to allow the use of ordinary
+// function as Trigger mutator.
+type TriggerFunc func(context.Context, *db.TriggerMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f TriggerFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.TriggerMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.TriggerMutation", m)
+}
+
+// The TrustRuleFunc type is an adapter to allow the use of ordinary
+// function as TrustRule mutator.
+type TrustRuleFunc func(context.Context, *db.TrustRuleMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f TrustRuleFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.TrustRuleMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.TrustRuleMutation", m)
 }
 
 // The WaiverFunc type is an adapter to allow the use of ordinary

@@ -27,6 +27,7 @@ var (
 		{Name: "revoker", Type: field.TypeString, Default: ""},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "team_id", Type: field.TypeUUID},
+		{Name: "rule_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "member_id", Type: field.TypeUUID, Nullable: true},
 	}
 	// APITokensTable holds the schema information for the "api_tokens" table.
@@ -48,8 +49,14 @@ var (
 				OnDelete:   schema.NoAction,
 			},
 			{
-				Symbol:     "api_tokens_members_member",
+				Symbol:     "api_tokens_trust_rules_rule",
 				Columns:    []*schema.Column{APITokensColumns[16]},
+				RefColumns: []*schema.Column{TrustRulesColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+			{
+				Symbol:     "api_tokens_members_member",
+				Columns:    []*schema.Column{APITokensColumns[17]},
 				RefColumns: []*schema.Column{MembersColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
@@ -507,6 +514,54 @@ var (
 			},
 		},
 	}
+	// EventsColumns holds the columns for the "events" table.
+	EventsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "kind", Type: field.TypeString},
+		{Name: "source", Type: field.TypeString},
+		{Name: "type", Type: field.TypeString},
+		{Name: "subject", Type: field.TypeString},
+		{Name: "key", Type: field.TypeString},
+		{Name: "data", Type: field.TypeBytes},
+		{Name: "state", Type: field.TypeString},
+		{Name: "reason", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "passed", Type: field.TypeBytes, Nullable: true},
+		{Name: "leased_until", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+	}
+	// EventsTable holds the schema information for the "events" table.
+	EventsTable = &schema.Table{
+		Name:       "events",
+		Columns:    EventsColumns,
+		PrimaryKey: []*schema.Column{EventsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "events_organizations_organization",
+				Columns:    []*schema.Column{EventsColumns[13]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "event_organization_id_key",
+				Unique:  true,
+				Columns: []*schema.Column{EventsColumns[13], EventsColumns[7]},
+			},
+			{
+				Name:    "event_state_leased_until",
+				Unique:  false,
+				Columns: []*schema.Column{EventsColumns[9], EventsColumns[12]},
+			},
+			{
+				Name:    "event_created_at",
+				Unique:  false,
+				Columns: []*schema.Column{EventsColumns[1]},
+			},
+		},
+	}
 	// ExecutionsColumns holds the columns for the "executions" table.
 	ExecutionsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -694,6 +749,47 @@ var (
 				Name:    "firing_created_at",
 				Unique:  false,
 				Columns: []*schema.Column{FiringsColumns[1]},
+			},
+		},
+	}
+	// IdentityProvidersColumns holds the columns for the "identity_providers" table.
+	IdentityProvidersColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "name", Type: field.TypeString},
+		{Name: "issuer", Type: field.TypeString},
+		{Name: "client_id", Type: field.TypeString},
+		{Name: "client_secret", Type: field.TypeBytes, Nullable: true},
+		{Name: "domains", Type: field.TypeJSON, Nullable: true},
+		{Name: "scopes", Type: field.TypeJSON, Nullable: true},
+		{Name: "groups_claim", Type: field.TypeString, Default: ""},
+		{Name: "teams", Type: field.TypeJSON, Nullable: true},
+		{Name: "roles", Type: field.TypeJSON, Nullable: true},
+		{Name: "default_role", Type: field.TypeString, Default: ""},
+		{Name: "default_team", Type: field.TypeString, Default: ""},
+		{Name: "trust_email", Type: field.TypeBool, Default: false},
+		{Name: "owners", Type: field.TypeBool, Default: false},
+		{Name: "organization_id", Type: field.TypeUUID},
+	}
+	// IdentityProvidersTable holds the schema information for the "identity_providers" table.
+	IdentityProvidersTable = &schema.Table{
+		Name:       "identity_providers",
+		Columns:    IdentityProvidersColumns,
+		PrimaryKey: []*schema.Column{IdentityProvidersColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "identity_providers_organizations_organization",
+				Columns:    []*schema.Column{IdentityProvidersColumns[16]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "identityprovider_organization_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{IdentityProvidersColumns[16], IdentityProvidersColumns[3]},
 			},
 		},
 	}
@@ -894,6 +990,58 @@ var (
 			},
 		},
 	}
+	// MemberIdentitiesColumns holds the columns for the "member_identities" table.
+	MemberIdentitiesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "issuer", Type: field.TypeString},
+		{Name: "subject", Type: field.TypeString},
+		{Name: "base_role", Type: field.TypeString, Default: ""},
+		{Name: "mapped", Type: field.TypeBool, Default: false},
+		{Name: "seen_at", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "provider_id", Type: field.TypeUUID},
+		{Name: "member_id", Type: field.TypeUUID},
+	}
+	// MemberIdentitiesTable holds the schema information for the "member_identities" table.
+	MemberIdentitiesTable = &schema.Table{
+		Name:       "member_identities",
+		Columns:    MemberIdentitiesColumns,
+		PrimaryKey: []*schema.Column{MemberIdentitiesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "member_identities_organizations_organization",
+				Columns:    []*schema.Column{MemberIdentitiesColumns[8]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "member_identities_identity_providers_provider",
+				Columns:    []*schema.Column{MemberIdentitiesColumns[9]},
+				RefColumns: []*schema.Column{IdentityProvidersColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+			{
+				Symbol:     "member_identities_members_member",
+				Columns:    []*schema.Column{MemberIdentitiesColumns[10]},
+				RefColumns: []*schema.Column{MembersColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "memberidentity_organization_id_provider_id_issuer_subject",
+				Unique:  true,
+				Columns: []*schema.Column{MemberIdentitiesColumns[8], MemberIdentitiesColumns[9], MemberIdentitiesColumns[3], MemberIdentitiesColumns[4]},
+			},
+			{
+				Name:    "memberidentity_member_id",
+				Unique:  false,
+				Columns: []*schema.Column{MemberIdentitiesColumns[10]},
+			},
+		},
+	}
 	// MemberSessionsColumns holds the columns for the "member_sessions" table.
 	MemberSessionsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -945,6 +1093,9 @@ var (
 		{Name: "quota_log_bytes", Type: field.TypeInt64, Default: 0},
 		{Name: "quota_clusters", Type: field.TypeInt64, Default: 0},
 		{Name: "quota_calls", Type: field.TypeInt64, Default: 0},
+		{Name: "sso_required", Type: field.TypeBool, Default: false},
+		{Name: "sso_break_glass", Type: field.TypeBool, Default: true},
+		{Name: "visibility", Type: field.TypeString, Default: "all"},
 	}
 	// OrganizationsTable holds the schema information for the "organizations" table.
 	OrganizationsTable = &schema.Table{
@@ -986,6 +1137,66 @@ var (
 				Name:    "quarantine_organization_id_test_key_id",
 				Unique:  false,
 				Columns: []*schema.Column{QuarantinesColumns[12], QuarantinesColumns[3], QuarantinesColumns[0]},
+			},
+		},
+	}
+	// ReactionsColumns holds the columns for the "reactions" table.
+	ReactionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "state", Type: field.TypeString},
+		{Name: "due", Type: field.TypeTime},
+		{Name: "about", Type: field.TypeString, Default: ""},
+		{Name: "reason", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "params", Type: field.TypeBytes, Nullable: true},
+		{Name: "starts", Type: field.TypeBytes, Nullable: true},
+		{Name: "fired_at", Type: field.TypeTime, Nullable: true},
+		{Name: "leased_until", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "event_id", Type: field.TypeUUID},
+		{Name: "trigger_id", Type: field.TypeUUID},
+	}
+	// ReactionsTable holds the schema information for the "reactions" table.
+	ReactionsTable = &schema.Table{
+		Name:       "reactions",
+		Columns:    ReactionsColumns,
+		PrimaryKey: []*schema.Column{ReactionsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "reactions_organizations_organization",
+				Columns:    []*schema.Column{ReactionsColumns[11]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "reactions_events_event",
+				Columns:    []*schema.Column{ReactionsColumns[12]},
+				RefColumns: []*schema.Column{EventsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "reactions_triggers_trigger",
+				Columns:    []*schema.Column{ReactionsColumns[13]},
+				RefColumns: []*schema.Column{TriggersColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "reaction_organization_id_event_id_trigger_id",
+				Unique:  true,
+				Columns: []*schema.Column{ReactionsColumns[11], ReactionsColumns[12], ReactionsColumns[13]},
+			},
+			{
+				Name:    "reaction_state_due",
+				Unique:  false,
+				Columns: []*schema.Column{ReactionsColumns[3], ReactionsColumns[4]},
+			},
+			{
+				Name:    "reaction_trigger_id",
+				Unique:  false,
+				Columns: []*schema.Column{ReactionsColumns[13]},
 			},
 		},
 	}
@@ -1063,6 +1274,47 @@ var (
 				Name:    "readinesspolicyrevision_organization_id_policy_id_number",
 				Unique:  true,
 				Columns: []*schema.Column{ReadinessPolicyRevisionsColumns[6], ReadinessPolicyRevisionsColumns[7], ReadinessPolicyRevisionsColumns[3]},
+			},
+		},
+	}
+	// ReceiversColumns holds the columns for the "receivers" table.
+	ReceiversColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "name", Type: field.TypeString},
+		{Name: "kind", Type: field.TypeString},
+		{Name: "removed_at", Type: field.TypeTime, Nullable: true},
+		{Name: "heard_at", Type: field.TypeTime, Nullable: true},
+		{Name: "refused_at", Type: field.TypeTime, Nullable: true},
+		{Name: "refused", Type: field.TypeString, Default: ""},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "team_id", Type: field.TypeUUID},
+	}
+	// ReceiversTable holds the schema information for the "receivers" table.
+	ReceiversTable = &schema.Table{
+		Name:       "receivers",
+		Columns:    ReceiversColumns,
+		PrimaryKey: []*schema.Column{ReceiversColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "receivers_organizations_organization",
+				Columns:    []*schema.Column{ReceiversColumns[9]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "receivers_teams_team",
+				Columns:    []*schema.Column{ReceiversColumns[10]},
+				RefColumns: []*schema.Column{TeamsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "receiver_organization_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{ReceiversColumns[9], ReceiversColumns[3]},
 			},
 		},
 	}
@@ -1782,6 +2034,113 @@ var (
 			},
 		},
 	}
+	// TriggersColumns holds the columns for the "triggers" table.
+	TriggersColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "name", Type: field.TypeString},
+		{Name: "workflow", Type: field.TypeString, Default: ""},
+		{Name: "labels", Type: field.TypeJSON, Nullable: true},
+		{Name: "revision", Type: field.TypeInt, Default: 1},
+		{Name: "digest", Type: field.TypeString},
+		{Name: "source", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "spec", Type: field.TypeBytes},
+		{Name: "kind", Type: field.TypeString},
+		{Name: "subject", Type: field.TypeString},
+		{Name: "suspended_by", Type: field.TypeString, Default: ""},
+		{Name: "suspended_at", Type: field.TypeTime, Nullable: true},
+		{Name: "removed_at", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "team_id", Type: field.TypeUUID},
+	}
+	// TriggersTable holds the schema information for the "triggers" table.
+	TriggersTable = &schema.Table{
+		Name:       "triggers",
+		Columns:    TriggersColumns,
+		PrimaryKey: []*schema.Column{TriggersColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "triggers_organizations_organization",
+				Columns:    []*schema.Column{TriggersColumns[15]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "triggers_teams_team",
+				Columns:    []*schema.Column{TriggersColumns[16]},
+				RefColumns: []*schema.Column{TeamsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "trigger_organization_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{TriggersColumns[15], TriggersColumns[3]},
+			},
+			{
+				Name:    "trigger_organization_id_kind_subject",
+				Unique:  false,
+				Columns: []*schema.Column{TriggersColumns[15], TriggersColumns[10], TriggersColumns[11]},
+			},
+			{
+				Name:    "trigger_organization_id_workflow",
+				Unique:  false,
+				Columns: []*schema.Column{TriggersColumns[15], TriggersColumns[4]},
+			},
+		},
+	}
+	// TrustRulesColumns holds the columns for the "trust_rules" table.
+	TrustRulesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "name", Type: field.TypeString},
+		{Name: "issuer", Type: field.TypeString},
+		{Name: "audience", Type: field.TypeString},
+		{Name: "claims", Type: field.TypeJSON},
+		{Name: "scopes", Type: field.TypeJSON},
+		{Name: "workflows", Type: field.TypeJSON, Nullable: true},
+		{Name: "environments", Type: field.TypeJSON, Nullable: true},
+		{Name: "lifetime", Type: field.TypeInt64},
+		{Name: "maker", Type: field.TypeString, Default: ""},
+		{Name: "used_at", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "team_id", Type: field.TypeUUID},
+	}
+	// TrustRulesTable holds the schema information for the "trust_rules" table.
+	TrustRulesTable = &schema.Table{
+		Name:       "trust_rules",
+		Columns:    TrustRulesColumns,
+		PrimaryKey: []*schema.Column{TrustRulesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "trust_rules_organizations_organization",
+				Columns:    []*schema.Column{TrustRulesColumns[13]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "trust_rules_teams_team",
+				Columns:    []*schema.Column{TrustRulesColumns[14]},
+				RefColumns: []*schema.Column{TeamsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "trustrule_organization_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{TrustRulesColumns[13], TrustRulesColumns[3]},
+			},
+			{
+				Name:    "trustrule_issuer",
+				Unique:  false,
+				Columns: []*schema.Column{TrustRulesColumns[4]},
+			},
+		},
+	}
 	// WaiversColumns holds the columns for the "waivers" table.
 	WaiversColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -1920,18 +2279,23 @@ var (
 		ClustersTable,
 		ConcurrencyGroupsTable,
 		EnvironmentsTable,
+		EventsTable,
 		ExecutionsTable,
 		FilesTable,
 		FiringsTable,
+		IdentityProvidersTable,
 		InvitationsTable,
 		LogChunksTable,
 		LogStreamsTable,
 		MembersTable,
+		MemberIdentitiesTable,
 		MemberSessionsTable,
 		OrganizationsTable,
 		QuarantinesTable,
+		ReactionsTable,
 		ReadinessPoliciesTable,
 		ReadinessPolicyRevisionsTable,
+		ReceiversTable,
 		ReleasesTable,
 		ReleaseChangesTable,
 		ReleaseExecutionsTable,
@@ -1947,6 +2311,8 @@ var (
 		TemplateUsesTable,
 		TestResultsTable,
 		TestStripsTable,
+		TriggersTable,
+		TrustRulesTable,
 		WaiversTable,
 		WorkflowsTable,
 		WorkflowRevisionsTable,
@@ -1956,7 +2322,8 @@ var (
 func init() {
 	APITokensTable.ForeignKeys[0].RefTable = OrganizationsTable
 	APITokensTable.ForeignKeys[1].RefTable = TeamsTable
-	APITokensTable.ForeignKeys[2].RefTable = MembersTable
+	APITokensTable.ForeignKeys[2].RefTable = TrustRulesTable
+	APITokensTable.ForeignKeys[3].RefTable = MembersTable
 	AgentCommandsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	AgentCommandsTable.ForeignKeys[1].RefTable = ClustersTable
 	AgentCommandsTable.ForeignKeys[2].RefTable = AttemptsTable
@@ -1974,6 +2341,7 @@ func init() {
 	EnvironmentsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	EnvironmentsTable.ForeignKeys[1].RefTable = ClustersTable
 	EnvironmentsTable.ForeignKeys[2].RefTable = TeamsTable
+	EventsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ExecutionsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ExecutionsTable.ForeignKeys[1].RefTable = WorkflowRevisionsTable
 	FilesTable.ForeignKeys[0].RefTable = OrganizationsTable
@@ -1981,6 +2349,7 @@ func init() {
 	FilesTable.ForeignKeys[2].RefTable = AttemptsTable
 	FiringsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	FiringsTable.ForeignKeys[1].RefTable = SchedulesTable
+	IdentityProvidersTable.ForeignKeys[0].RefTable = OrganizationsTable
 	InvitationsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	InvitationsTable.ForeignKeys[1].RefTable = TeamsTable
 	LogChunksTable.ForeignKeys[0].RefTable = OrganizationsTable
@@ -1989,13 +2358,21 @@ func init() {
 	LogStreamsTable.ForeignKeys[1].RefTable = AttemptsTable
 	MembersTable.ForeignKeys[0].RefTable = OrganizationsTable
 	MembersTable.ForeignKeys[1].RefTable = TeamsTable
+	MemberIdentitiesTable.ForeignKeys[0].RefTable = OrganizationsTable
+	MemberIdentitiesTable.ForeignKeys[1].RefTable = IdentityProvidersTable
+	MemberIdentitiesTable.ForeignKeys[2].RefTable = MembersTable
 	MemberSessionsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	MemberSessionsTable.ForeignKeys[1].RefTable = MembersTable
 	QuarantinesTable.ForeignKeys[0].RefTable = OrganizationsTable
+	ReactionsTable.ForeignKeys[0].RefTable = OrganizationsTable
+	ReactionsTable.ForeignKeys[1].RefTable = EventsTable
+	ReactionsTable.ForeignKeys[2].RefTable = TriggersTable
 	ReadinessPoliciesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ReadinessPoliciesTable.ForeignKeys[1].RefTable = TeamsTable
 	ReadinessPolicyRevisionsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ReadinessPolicyRevisionsTable.ForeignKeys[1].RefTable = ReadinessPoliciesTable
+	ReceiversTable.ForeignKeys[0].RefTable = OrganizationsTable
+	ReceiversTable.ForeignKeys[1].RefTable = TeamsTable
 	ReleasesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ReleasesTable.ForeignKeys[1].RefTable = TeamsTable
 	ReleaseChangesTable.ForeignKeys[0].RefTable = OrganizationsTable
@@ -2026,6 +2403,10 @@ func init() {
 	TestResultsTable.ForeignKeys[1].RefTable = ExecutionsTable
 	TestResultsTable.ForeignKeys[2].RefTable = AttemptsTable
 	TestResultsTable.ForeignKeys[3].RefTable = FilesTable
+	TriggersTable.ForeignKeys[0].RefTable = OrganizationsTable
+	TriggersTable.ForeignKeys[1].RefTable = TeamsTable
+	TrustRulesTable.ForeignKeys[0].RefTable = OrganizationsTable
+	TrustRulesTable.ForeignKeys[1].RefTable = TeamsTable
 	WaiversTable.ForeignKeys[0].RefTable = OrganizationsTable
 	WaiversTable.ForeignKeys[1].RefTable = ReleasesTable
 	WorkflowsTable.ForeignKeys[0].RefTable = OrganizationsTable

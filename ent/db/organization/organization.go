@@ -31,6 +31,12 @@ const (
 	FieldQuotaClusters = "quota_clusters"
 	// FieldQuotaCalls holds the string denoting the quota_calls field in the database.
 	FieldQuotaCalls = "quota_calls"
+	// FieldSSORequired holds the string denoting the sso_required field in the database.
+	FieldSSORequired = "sso_required"
+	// FieldSSOBreakGlass holds the string denoting the sso_break_glass field in the database.
+	FieldSSOBreakGlass = "sso_break_glass"
+	// FieldVisibility holds the string denoting the visibility field in the database.
+	FieldVisibility = "visibility"
 	// Table holds the table name of the organization in the database.
 	Table = "organizations"
 )
@@ -46,6 +52,9 @@ var Columns = []string{
 	FieldQuotaLogBytes,
 	FieldQuotaClusters,
 	FieldQuotaCalls,
+	FieldSSORequired,
+	FieldSSOBreakGlass,
+	FieldVisibility,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -82,6 +91,12 @@ var (
 	DefaultQuotaClusters int64
 	// DefaultQuotaCalls holds the default value on creation for the "quota_calls" field.
 	DefaultQuotaCalls int64
+	// DefaultSSORequired holds the default value on creation for the "sso_required" field.
+	DefaultSSORequired bool
+	// DefaultSSOBreakGlass holds the default value on creation for the "sso_break_glass" field.
+	DefaultSSOBreakGlass bool
+	// DefaultVisibility holds the default value on creation for the "visibility" field.
+	DefaultVisibility string
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -132,4 +147,19 @@ func ByQuotaClusters(opts ...sql.OrderTermOption) OrderOption {
 // ByQuotaCalls orders the results by the quota_calls field.
 func ByQuotaCalls(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldQuotaCalls, opts...).ToFunc()
+}
+
+// BySSORequired orders the results by the sso_required field.
+func BySSORequired(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSSORequired, opts...).ToFunc()
+}
+
+// BySSOBreakGlass orders the results by the sso_break_glass field.
+func BySSOBreakGlass(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSSOBreakGlass, opts...).ToFunc()
+}
+
+// ByVisibility orders the results by the visibility field.
+func ByVisibility(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldVisibility, opts...).ToFunc()
 }

@@ -95,6 +95,21 @@ func QuotaCalls(v int64) predicate.Organization {
 	return predicate.Organization(sql.FieldEQ(FieldQuotaCalls, v))
 }
 
+// SSORequired applies equality check predicate on the "sso_required" field. It's identical to SSORequiredEQ.
+func SSORequired(v bool) predicate.Organization {
+	return predicate.Organization(sql.FieldEQ(FieldSSORequired, v))
+}
+
+// SSOBreakGlass applies equality check predicate on the "sso_break_glass" field. It's identical to SSOBreakGlassEQ.
+func SSOBreakGlass(v bool) predicate.Organization {
+	return predicate.Organization(sql.FieldEQ(FieldSSOBreakGlass, v))
+}
+
+// Visibility applies equality check predicate on the "visibility" field. It's identical to VisibilityEQ.
+func Visibility(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldEQ(FieldVisibility, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.Organization {
 	return predicate.Organization(sql.FieldEQ(FieldCreatedAt, v))
@@ -463,6 +478,91 @@ func QuotaCallsLT(v int64) predicate.Organization {
 // QuotaCallsLTE applies the LTE predicate on the "quota_calls" field.
 func QuotaCallsLTE(v int64) predicate.Organization {
 	return predicate.Organization(sql.FieldLTE(FieldQuotaCalls, v))
+}
+
+// SSORequiredEQ applies the EQ predicate on the "sso_required" field.
+func SSORequiredEQ(v bool) predicate.Organization {
+	return predicate.Organization(sql.FieldEQ(FieldSSORequired, v))
+}
+
+// SSORequiredNEQ applies the NEQ predicate on the "sso_required" field.
+func SSORequiredNEQ(v bool) predicate.Organization {
+	return predicate.Organization(sql.FieldNEQ(FieldSSORequired, v))
+}
+
+// SSOBreakGlassEQ applies the EQ predicate on the "sso_break_glass" field.
+func SSOBreakGlassEQ(v bool) predicate.Organization {
+	return predicate.Organization(sql.FieldEQ(FieldSSOBreakGlass, v))
+}
+
+// SSOBreakGlassNEQ applies the NEQ predicate on the "sso_break_glass" field.
+func SSOBreakGlassNEQ(v bool) predicate.Organization {
+	return predicate.Organization(sql.FieldNEQ(FieldSSOBreakGlass, v))
+}
+
+// VisibilityEQ applies the EQ predicate on the "visibility" field.
+func VisibilityEQ(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldEQ(FieldVisibility, v))
+}
+
+// VisibilityNEQ applies the NEQ predicate on the "visibility" field.
+func VisibilityNEQ(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldNEQ(FieldVisibility, v))
+}
+
+// VisibilityIn applies the In predicate on the "visibility" field.
+func VisibilityIn(vs ...string) predicate.Organization {
+	return predicate.Organization(sql.FieldIn(FieldVisibility, vs...))
+}
+
+// VisibilityNotIn applies the NotIn predicate on the "visibility" field.
+func VisibilityNotIn(vs ...string) predicate.Organization {
+	return predicate.Organization(sql.FieldNotIn(FieldVisibility, vs...))
+}
+
+// VisibilityGT applies the GT predicate on the "visibility" field.
+func VisibilityGT(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldGT(FieldVisibility, v))
+}
+
+// VisibilityGTE applies the GTE predicate on the "visibility" field.
+func VisibilityGTE(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldGTE(FieldVisibility, v))
+}
+
+// VisibilityLT applies the LT predicate on the "visibility" field.
+func VisibilityLT(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldLT(FieldVisibility, v))
+}
+
+// VisibilityLTE applies the LTE predicate on the "visibility" field.
+func VisibilityLTE(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldLTE(FieldVisibility, v))
+}
+
+// VisibilityContains applies the Contains predicate on the "visibility" field.
+func VisibilityContains(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldContains(FieldVisibility, v))
+}
+
+// VisibilityHasPrefix applies the HasPrefix predicate on the "visibility" field.
+func VisibilityHasPrefix(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldHasPrefix(FieldVisibility, v))
+}
+
+// VisibilityHasSuffix applies the HasSuffix predicate on the "visibility" field.
+func VisibilityHasSuffix(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldHasSuffix(FieldVisibility, v))
+}
+
+// VisibilityEqualFold applies the EqualFold predicate on the "visibility" field.
+func VisibilityEqualFold(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldEqualFold(FieldVisibility, v))
+}
+
+// VisibilityContainsFold applies the ContainsFold predicate on the "visibility" field.
+func VisibilityContainsFold(v string) predicate.Organization {
+	return predicate.Organization(sql.FieldContainsFold(FieldVisibility, v))
 }
 
 // And groups predicates with the AND operator between them.

@@ -36,6 +36,9 @@ type ConcurrencyGroup func(*sql.Selector)
 // Environment is the predicate function for environment builders.
 type Environment func(*sql.Selector)
 
+// Event is the predicate function for event builders.
+type Event func(*sql.Selector)
+
 // Execution is the predicate function for execution builders.
 type Execution func(*sql.Selector)
 
@@ -44,6 +47,9 @@ type File func(*sql.Selector)
 
 // Firing is the predicate function for firing builders.
 type Firing func(*sql.Selector)
+
+// IdentityProvider is the predicate function for identityprovider builders.
+type IdentityProvider func(*sql.Selector)
 
 // Invitation is the predicate function for invitation builders.
 type Invitation func(*sql.Selector)
@@ -57,6 +63,9 @@ type LogStream func(*sql.Selector)
 // Member is the predicate function for member builders.
 type Member func(*sql.Selector)
 
+// MemberIdentity is the predicate function for memberidentity builders.
+type MemberIdentity func(*sql.Selector)
+
 // MemberSession is the predicate function for membersession builders.
 type MemberSession func(*sql.Selector)
 
@@ -66,11 +75,17 @@ type Organization func(*sql.Selector)
 // Quarantine is the predicate function for quarantine builders.
 type Quarantine func(*sql.Selector)
 
+// Reaction is the predicate function for reaction builders.
+type Reaction func(*sql.Selector)
+
 // ReadinessPolicy is the predicate function for readinesspolicy builders.
 type ReadinessPolicy func(*sql.Selector)
 
 // ReadinessPolicyRevision is the predicate function for readinesspolicyrevision builders.
 type ReadinessPolicyRevision func(*sql.Selector)
+
+// Receiver is the predicate function for receiver builders.
+type Receiver func(*sql.Selector)
 
 // Release is the predicate function for release builders.
 type Release func(*sql.Selector)
@@ -116,6 +131,12 @@ type TestResult func(*sql.Selector)
 
 // TestStrip is the predicate function for teststrip builders.
 type TestStrip func(*sql.Selector)
+
+// Trigger is the predicate function for trigger builders.
+type Trigger func(*sql.Selector)
+
+// TrustRule is the predicate function for trustrule builders.
+type TrustRule func(*sql.Selector)
 
 // Waiver is the predicate function for waiver builders.
 type Waiver func(*sql.Selector)

@@ -351,6 +351,30 @@ func (f EnvironmentMutationRuleFunc) EvalMutation(ctx context.Context, m db.Muta
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.EnvironmentMutation", m)
 }
 
+// The EventQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type EventQueryRuleFunc func(context.Context, *db.EventQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f EventQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.EventQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.EventQuery", q)
+}
+
+// The EventMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type EventMutationRuleFunc func(context.Context, *db.EventMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f EventMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.EventMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.EventMutation", m)
+}
+
 // The ExecutionQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type ExecutionQueryRuleFunc func(context.Context, *db.ExecutionQuery) error
@@ -421,6 +445,30 @@ func (f FiringMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation)
 		return f(ctx, m)
 	}
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.FiringMutation", m)
+}
+
+// The IdentityProviderQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type IdentityProviderQueryRuleFunc func(context.Context, *db.IdentityProviderQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f IdentityProviderQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.IdentityProviderQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.IdentityProviderQuery", q)
+}
+
+// The IdentityProviderMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type IdentityProviderMutationRuleFunc func(context.Context, *db.IdentityProviderMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f IdentityProviderMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.IdentityProviderMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.IdentityProviderMutation", m)
 }
 
 // The InvitationQueryRuleFunc type is an adapter to allow the use of ordinary
@@ -519,6 +567,30 @@ func (f MemberMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation)
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.MemberMutation", m)
 }
 
+// The MemberIdentityQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type MemberIdentityQueryRuleFunc func(context.Context, *db.MemberIdentityQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f MemberIdentityQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.MemberIdentityQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.MemberIdentityQuery", q)
+}
+
+// The MemberIdentityMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type MemberIdentityMutationRuleFunc func(context.Context, *db.MemberIdentityMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f MemberIdentityMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.MemberIdentityMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.MemberIdentityMutation", m)
+}
+
 // The MemberSessionQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type MemberSessionQueryRuleFunc func(context.Context, *db.MemberSessionQuery) error
@@ -591,6 +663,30 @@ func (f QuarantineMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutat
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.QuarantineMutation", m)
 }
 
+// The ReactionQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type ReactionQueryRuleFunc func(context.Context, *db.ReactionQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f ReactionQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.ReactionQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.ReactionQuery", q)
+}
+
+// The ReactionMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type ReactionMutationRuleFunc func(context.Context, *db.ReactionMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f ReactionMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.ReactionMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ReactionMutation", m)
+}
+
 // The ReadinessPolicyQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type ReadinessPolicyQueryRuleFunc func(context.Context, *db.ReadinessPolicyQuery) error
@@ -637,6 +733,30 @@ func (f ReadinessPolicyRevisionMutationRuleFunc) EvalMutation(ctx context.Contex
 		return f(ctx, m)
 	}
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ReadinessPolicyRevisionMutation", m)
+}
+
+// The ReceiverQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type ReceiverQueryRuleFunc func(context.Context, *db.ReceiverQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f ReceiverQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.ReceiverQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.ReceiverQuery", q)
+}
+
+// The ReceiverMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type ReceiverMutationRuleFunc func(context.Context, *db.ReceiverMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f ReceiverMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.ReceiverMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ReceiverMutation", m)
 }
 
 // The ReleaseQueryRuleFunc type is an adapter to allow the use of ordinary
@@ -999,6 +1119,54 @@ func (f TestStripMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutati
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TestStripMutation", m)
 }
 
+// The TriggerQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type TriggerQueryRuleFunc func(context.Context, *db.TriggerQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f TriggerQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.TriggerQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.TriggerQuery", q)
+}
+
+// The TriggerMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type TriggerMutationRuleFunc func(context.Context, *db.TriggerMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f TriggerMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.TriggerMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TriggerMutation", m)
+}
+
+// The TrustRuleQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type TrustRuleQueryRuleFunc func(context.Context, *db.TrustRuleQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f TrustRuleQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.TrustRuleQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.TrustRuleQuery", q)
+}
+
+// The TrustRuleMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type TrustRuleMutationRuleFunc func(context.Context, *db.TrustRuleMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f TrustRuleMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.TrustRuleMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TrustRuleMutation", m)
+}
+
 // The WaiverQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type WaiverQueryRuleFunc func(context.Context, *db.WaiverQuery) error
@@ -1126,11 +1294,15 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.EnvironmentQuery:
 		return q.Filter(), nil
+	case *db.EventQuery:
+		return q.Filter(), nil
 	case *db.ExecutionQuery:
 		return q.Filter(), nil
 	case *db.FileQuery:
 		return q.Filter(), nil
 	case *db.FiringQuery:
+		return q.Filter(), nil
+	case *db.IdentityProviderQuery:
 		return q.Filter(), nil
 	case *db.InvitationQuery:
 		return q.Filter(), nil
@@ -1140,15 +1312,21 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.MemberQuery:
 		return q.Filter(), nil
+	case *db.MemberIdentityQuery:
+		return q.Filter(), nil
 	case *db.MemberSessionQuery:
 		return q.Filter(), nil
 	case *db.OrganizationQuery:
 		return q.Filter(), nil
 	case *db.QuarantineQuery:
 		return q.Filter(), nil
+	case *db.ReactionQuery:
+		return q.Filter(), nil
 	case *db.ReadinessPolicyQuery:
 		return q.Filter(), nil
 	case *db.ReadinessPolicyRevisionQuery:
+		return q.Filter(), nil
+	case *db.ReceiverQuery:
 		return q.Filter(), nil
 	case *db.ReleaseQuery:
 		return q.Filter(), nil
@@ -1179,6 +1357,10 @@ func queryFilter(q db.Query) (Filter, error) {
 	case *db.TestResultQuery:
 		return q.Filter(), nil
 	case *db.TestStripQuery:
+		return q.Filter(), nil
+	case *db.TriggerQuery:
+		return q.Filter(), nil
+	case *db.TrustRuleQuery:
 		return q.Filter(), nil
 	case *db.WaiverQuery:
 		return q.Filter(), nil
@@ -1213,11 +1395,15 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 		return m.Filter(), nil
 	case *db.EnvironmentMutation:
 		return m.Filter(), nil
+	case *db.EventMutation:
+		return m.Filter(), nil
 	case *db.ExecutionMutation:
 		return m.Filter(), nil
 	case *db.FileMutation:
 		return m.Filter(), nil
 	case *db.FiringMutation:
+		return m.Filter(), nil
+	case *db.IdentityProviderMutation:
 		return m.Filter(), nil
 	case *db.InvitationMutation:
 		return m.Filter(), nil
@@ -1227,15 +1413,21 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 		return m.Filter(), nil
 	case *db.MemberMutation:
 		return m.Filter(), nil
+	case *db.MemberIdentityMutation:
+		return m.Filter(), nil
 	case *db.MemberSessionMutation:
 		return m.Filter(), nil
 	case *db.OrganizationMutation:
 		return m.Filter(), nil
 	case *db.QuarantineMutation:
 		return m.Filter(), nil
+	case *db.ReactionMutation:
+		return m.Filter(), nil
 	case *db.ReadinessPolicyMutation:
 		return m.Filter(), nil
 	case *db.ReadinessPolicyRevisionMutation:
+		return m.Filter(), nil
+	case *db.ReceiverMutation:
 		return m.Filter(), nil
 	case *db.ReleaseMutation:
 		return m.Filter(), nil
@@ -1266,6 +1458,10 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 	case *db.TestResultMutation:
 		return m.Filter(), nil
 	case *db.TestStripMutation:
+		return m.Filter(), nil
+	case *db.TriggerMutation:
+		return m.Filter(), nil
+	case *db.TrustRuleMutation:
 		return m.Filter(), nil
 	case *db.WaiverMutation:
 		return m.Filter(), nil

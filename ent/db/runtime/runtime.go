@@ -17,18 +17,23 @@ import (
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
+	"github.com/seatrial/seatrial/ent/db/event"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
 	"github.com/seatrial/seatrial/ent/db/firing"
+	"github.com/seatrial/seatrial/ent/db/identityprovider"
 	"github.com/seatrial/seatrial/ent/db/invitation"
 	"github.com/seatrial/seatrial/ent/db/logchunk"
 	"github.com/seatrial/seatrial/ent/db/logstream"
 	"github.com/seatrial/seatrial/ent/db/member"
+	"github.com/seatrial/seatrial/ent/db/memberidentity"
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/quarantine"
+	"github.com/seatrial/seatrial/ent/db/reaction"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicyrevision"
+	"github.com/seatrial/seatrial/ent/db/receiver"
 	"github.com/seatrial/seatrial/ent/db/release"
 	"github.com/seatrial/seatrial/ent/db/releasechange"
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
@@ -44,6 +49,8 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/teststrip"
+	"github.com/seatrial/seatrial/ent/db/trigger"
+	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -501,6 +508,38 @@ func init() {
 	environmentDescID := environmentMixinFields0[0].Descriptor()
 	// environment.DefaultID holds the default value on creation for the id field.
 	environment.DefaultID = environmentDescID.Default.(func() uuid.UUID)
+	eventMixin := schema.Event{}.Mixin()
+	event.Policy = privacy.NewPolicies(eventMixin[0], schema.Event{})
+	event.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := event.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	eventMixinFields0 := eventMixin[0].Fields()
+	_ = eventMixinFields0
+	eventFields := schema.Event{}.Fields()
+	_ = eventFields
+	// eventDescCreatedAt is the schema descriptor for created_at field.
+	eventDescCreatedAt := eventMixinFields0[1].Descriptor()
+	// event.DefaultCreatedAt holds the default value on creation for the created_at field.
+	event.DefaultCreatedAt = eventDescCreatedAt.Default.(func() time.Time)
+	// eventDescUpdatedAt is the schema descriptor for updated_at field.
+	eventDescUpdatedAt := eventMixinFields0[2].Descriptor()
+	// event.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	event.DefaultUpdatedAt = eventDescUpdatedAt.Default.(func() time.Time)
+	// event.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	event.UpdateDefaultUpdatedAt = eventDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// eventDescReason is the schema descriptor for reason field.
+	eventDescReason := eventFields[7].Descriptor()
+	// event.DefaultReason holds the default value on creation for the reason field.
+	event.DefaultReason = eventDescReason.Default.(string)
+	// eventDescID is the schema descriptor for id field.
+	eventDescID := eventMixinFields0[0].Descriptor()
+	// event.DefaultID holds the default value on creation for the id field.
+	event.DefaultID = eventDescID.Default.(func() uuid.UUID)
 	executionMixin := schema.Execution{}.Mixin()
 	execution.Policy = privacy.NewPolicies(executionMixin[0], schema.Execution{})
 	execution.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -653,6 +692,66 @@ func init() {
 	firingDescID := firingMixinFields0[0].Descriptor()
 	// firing.DefaultID holds the default value on creation for the id field.
 	firing.DefaultID = firingDescID.Default.(func() uuid.UUID)
+	identityproviderMixin := schema.IdentityProvider{}.Mixin()
+	identityprovider.Policy = privacy.NewPolicies(identityproviderMixin[0], schema.IdentityProvider{})
+	identityprovider.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := identityprovider.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	identityproviderMixinFields0 := identityproviderMixin[0].Fields()
+	_ = identityproviderMixinFields0
+	identityproviderFields := schema.IdentityProvider{}.Fields()
+	_ = identityproviderFields
+	// identityproviderDescCreatedAt is the schema descriptor for created_at field.
+	identityproviderDescCreatedAt := identityproviderMixinFields0[1].Descriptor()
+	// identityprovider.DefaultCreatedAt holds the default value on creation for the created_at field.
+	identityprovider.DefaultCreatedAt = identityproviderDescCreatedAt.Default.(func() time.Time)
+	// identityproviderDescUpdatedAt is the schema descriptor for updated_at field.
+	identityproviderDescUpdatedAt := identityproviderMixinFields0[2].Descriptor()
+	// identityprovider.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	identityprovider.DefaultUpdatedAt = identityproviderDescUpdatedAt.Default.(func() time.Time)
+	// identityprovider.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	identityprovider.UpdateDefaultUpdatedAt = identityproviderDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// identityproviderDescName is the schema descriptor for name field.
+	identityproviderDescName := identityproviderFields[0].Descriptor()
+	// identityprovider.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	identityprovider.NameValidator = identityproviderDescName.Validators[0].(func(string) error)
+	// identityproviderDescIssuer is the schema descriptor for issuer field.
+	identityproviderDescIssuer := identityproviderFields[1].Descriptor()
+	// identityprovider.IssuerValidator is a validator for the "issuer" field. It is called by the builders before save.
+	identityprovider.IssuerValidator = identityproviderDescIssuer.Validators[0].(func(string) error)
+	// identityproviderDescClientID is the schema descriptor for client_id field.
+	identityproviderDescClientID := identityproviderFields[2].Descriptor()
+	// identityprovider.ClientIDValidator is a validator for the "client_id" field. It is called by the builders before save.
+	identityprovider.ClientIDValidator = identityproviderDescClientID.Validators[0].(func(string) error)
+	// identityproviderDescGroupsClaim is the schema descriptor for groups_claim field.
+	identityproviderDescGroupsClaim := identityproviderFields[6].Descriptor()
+	// identityprovider.DefaultGroupsClaim holds the default value on creation for the groups_claim field.
+	identityprovider.DefaultGroupsClaim = identityproviderDescGroupsClaim.Default.(string)
+	// identityproviderDescDefaultRole is the schema descriptor for default_role field.
+	identityproviderDescDefaultRole := identityproviderFields[9].Descriptor()
+	// identityprovider.DefaultDefaultRole holds the default value on creation for the default_role field.
+	identityprovider.DefaultDefaultRole = identityproviderDescDefaultRole.Default.(string)
+	// identityproviderDescDefaultTeam is the schema descriptor for default_team field.
+	identityproviderDescDefaultTeam := identityproviderFields[10].Descriptor()
+	// identityprovider.DefaultDefaultTeam holds the default value on creation for the default_team field.
+	identityprovider.DefaultDefaultTeam = identityproviderDescDefaultTeam.Default.(string)
+	// identityproviderDescTrustEmail is the schema descriptor for trust_email field.
+	identityproviderDescTrustEmail := identityproviderFields[11].Descriptor()
+	// identityprovider.DefaultTrustEmail holds the default value on creation for the trust_email field.
+	identityprovider.DefaultTrustEmail = identityproviderDescTrustEmail.Default.(bool)
+	// identityproviderDescOwners is the schema descriptor for owners field.
+	identityproviderDescOwners := identityproviderFields[12].Descriptor()
+	// identityprovider.DefaultOwners holds the default value on creation for the owners field.
+	identityprovider.DefaultOwners = identityproviderDescOwners.Default.(bool)
+	// identityproviderDescID is the schema descriptor for id field.
+	identityproviderDescID := identityproviderMixinFields0[0].Descriptor()
+	// identityprovider.DefaultID holds the default value on creation for the id field.
+	identityprovider.DefaultID = identityproviderDescID.Default.(func() uuid.UUID)
 	invitationMixin := schema.Invitation{}.Mixin()
 	invitation.Policy = privacy.NewPolicies(invitationMixin[0], schema.Invitation{})
 	invitation.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -813,6 +912,46 @@ func init() {
 	memberDescID := memberMixinFields0[0].Descriptor()
 	// member.DefaultID holds the default value on creation for the id field.
 	member.DefaultID = memberDescID.Default.(func() uuid.UUID)
+	memberidentityMixin := schema.MemberIdentity{}.Mixin()
+	memberidentity.Policy = privacy.NewPolicies(memberidentityMixin[0], schema.MemberIdentity{})
+	memberidentity.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := memberidentity.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	memberidentityMixinFields0 := memberidentityMixin[0].Fields()
+	_ = memberidentityMixinFields0
+	memberidentityFields := schema.MemberIdentity{}.Fields()
+	_ = memberidentityFields
+	// memberidentityDescCreatedAt is the schema descriptor for created_at field.
+	memberidentityDescCreatedAt := memberidentityMixinFields0[1].Descriptor()
+	// memberidentity.DefaultCreatedAt holds the default value on creation for the created_at field.
+	memberidentity.DefaultCreatedAt = memberidentityDescCreatedAt.Default.(func() time.Time)
+	// memberidentityDescUpdatedAt is the schema descriptor for updated_at field.
+	memberidentityDescUpdatedAt := memberidentityMixinFields0[2].Descriptor()
+	// memberidentity.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	memberidentity.DefaultUpdatedAt = memberidentityDescUpdatedAt.Default.(func() time.Time)
+	// memberidentity.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	memberidentity.UpdateDefaultUpdatedAt = memberidentityDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// memberidentityDescSubject is the schema descriptor for subject field.
+	memberidentityDescSubject := memberidentityFields[3].Descriptor()
+	// memberidentity.SubjectValidator is a validator for the "subject" field. It is called by the builders before save.
+	memberidentity.SubjectValidator = memberidentityDescSubject.Validators[0].(func(string) error)
+	// memberidentityDescBaseRole is the schema descriptor for base_role field.
+	memberidentityDescBaseRole := memberidentityFields[4].Descriptor()
+	// memberidentity.DefaultBaseRole holds the default value on creation for the base_role field.
+	memberidentity.DefaultBaseRole = memberidentityDescBaseRole.Default.(string)
+	// memberidentityDescMapped is the schema descriptor for mapped field.
+	memberidentityDescMapped := memberidentityFields[5].Descriptor()
+	// memberidentity.DefaultMapped holds the default value on creation for the mapped field.
+	memberidentity.DefaultMapped = memberidentityDescMapped.Default.(bool)
+	// memberidentityDescID is the schema descriptor for id field.
+	memberidentityDescID := memberidentityMixinFields0[0].Descriptor()
+	// memberidentity.DefaultID holds the default value on creation for the id field.
+	memberidentity.DefaultID = memberidentityDescID.Default.(func() uuid.UUID)
 	membersessionMixin := schema.MemberSession{}.Mixin()
 	membersession.Policy = privacy.NewPolicies(membersessionMixin[0], schema.MemberSession{})
 	membersession.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -895,6 +1034,18 @@ func init() {
 	organizationDescQuotaCalls := organizationFields[6].Descriptor()
 	// organization.DefaultQuotaCalls holds the default value on creation for the quota_calls field.
 	organization.DefaultQuotaCalls = organizationDescQuotaCalls.Default.(int64)
+	// organizationDescSSORequired is the schema descriptor for sso_required field.
+	organizationDescSSORequired := organizationFields[7].Descriptor()
+	// organization.DefaultSSORequired holds the default value on creation for the sso_required field.
+	organization.DefaultSSORequired = organizationDescSSORequired.Default.(bool)
+	// organizationDescSSOBreakGlass is the schema descriptor for sso_break_glass field.
+	organizationDescSSOBreakGlass := organizationFields[8].Descriptor()
+	// organization.DefaultSSOBreakGlass holds the default value on creation for the sso_break_glass field.
+	organization.DefaultSSOBreakGlass = organizationDescSSOBreakGlass.Default.(bool)
+	// organizationDescVisibility is the schema descriptor for visibility field.
+	organizationDescVisibility := organizationFields[9].Descriptor()
+	// organization.DefaultVisibility holds the default value on creation for the visibility field.
+	organization.DefaultVisibility = organizationDescVisibility.Default.(string)
 	// organizationDescID is the schema descriptor for id field.
 	organizationDescID := organizationMixinFields0[0].Descriptor()
 	// organization.DefaultID holds the default value on creation for the id field.
@@ -939,6 +1090,42 @@ func init() {
 	quarantineDescID := quarantineMixinFields0[0].Descriptor()
 	// quarantine.DefaultID holds the default value on creation for the id field.
 	quarantine.DefaultID = quarantineDescID.Default.(func() uuid.UUID)
+	reactionMixin := schema.Reaction{}.Mixin()
+	reaction.Policy = privacy.NewPolicies(reactionMixin[0], schema.Reaction{})
+	reaction.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := reaction.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	reactionMixinFields0 := reactionMixin[0].Fields()
+	_ = reactionMixinFields0
+	reactionFields := schema.Reaction{}.Fields()
+	_ = reactionFields
+	// reactionDescCreatedAt is the schema descriptor for created_at field.
+	reactionDescCreatedAt := reactionMixinFields0[1].Descriptor()
+	// reaction.DefaultCreatedAt holds the default value on creation for the created_at field.
+	reaction.DefaultCreatedAt = reactionDescCreatedAt.Default.(func() time.Time)
+	// reactionDescUpdatedAt is the schema descriptor for updated_at field.
+	reactionDescUpdatedAt := reactionMixinFields0[2].Descriptor()
+	// reaction.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	reaction.DefaultUpdatedAt = reactionDescUpdatedAt.Default.(func() time.Time)
+	// reaction.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	reaction.UpdateDefaultUpdatedAt = reactionDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// reactionDescAbout is the schema descriptor for about field.
+	reactionDescAbout := reactionFields[4].Descriptor()
+	// reaction.DefaultAbout holds the default value on creation for the about field.
+	reaction.DefaultAbout = reactionDescAbout.Default.(string)
+	// reactionDescReason is the schema descriptor for reason field.
+	reactionDescReason := reactionFields[5].Descriptor()
+	// reaction.DefaultReason holds the default value on creation for the reason field.
+	reaction.DefaultReason = reactionDescReason.Default.(string)
+	// reactionDescID is the schema descriptor for id field.
+	reactionDescID := reactionMixinFields0[0].Descriptor()
+	// reaction.DefaultID holds the default value on creation for the id field.
+	reaction.DefaultID = reactionDescID.Default.(func() uuid.UUID)
 	readinesspolicyMixin := schema.ReadinessPolicy{}.Mixin()
 	readinesspolicy.Policy = privacy.NewPolicies(readinesspolicyMixin[0], schema.ReadinessPolicy{})
 	readinesspolicy.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -1007,6 +1194,42 @@ func init() {
 	readinesspolicyrevisionDescID := readinesspolicyrevisionMixinFields0[0].Descriptor()
 	// readinesspolicyrevision.DefaultID holds the default value on creation for the id field.
 	readinesspolicyrevision.DefaultID = readinesspolicyrevisionDescID.Default.(func() uuid.UUID)
+	receiverMixin := schema.Receiver{}.Mixin()
+	receiver.Policy = privacy.NewPolicies(receiverMixin[0], schema.Receiver{})
+	receiver.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := receiver.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	receiverMixinFields0 := receiverMixin[0].Fields()
+	_ = receiverMixinFields0
+	receiverFields := schema.Receiver{}.Fields()
+	_ = receiverFields
+	// receiverDescCreatedAt is the schema descriptor for created_at field.
+	receiverDescCreatedAt := receiverMixinFields0[1].Descriptor()
+	// receiver.DefaultCreatedAt holds the default value on creation for the created_at field.
+	receiver.DefaultCreatedAt = receiverDescCreatedAt.Default.(func() time.Time)
+	// receiverDescUpdatedAt is the schema descriptor for updated_at field.
+	receiverDescUpdatedAt := receiverMixinFields0[2].Descriptor()
+	// receiver.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	receiver.DefaultUpdatedAt = receiverDescUpdatedAt.Default.(func() time.Time)
+	// receiver.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	receiver.UpdateDefaultUpdatedAt = receiverDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// receiverDescName is the schema descriptor for name field.
+	receiverDescName := receiverFields[1].Descriptor()
+	// receiver.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	receiver.NameValidator = receiverDescName.Validators[0].(func(string) error)
+	// receiverDescRefused is the schema descriptor for refused field.
+	receiverDescRefused := receiverFields[6].Descriptor()
+	// receiver.DefaultRefused holds the default value on creation for the refused field.
+	receiver.DefaultRefused = receiverDescRefused.Default.(string)
+	// receiverDescID is the schema descriptor for id field.
+	receiverDescID := receiverMixinFields0[0].Descriptor()
+	// receiver.DefaultID holds the default value on creation for the id field.
+	receiver.DefaultID = receiverDescID.Default.(func() uuid.UUID)
 	releaseMixin := schema.Release{}.Mixin()
 	release.Policy = privacy.NewPolicies(releaseMixin[0], schema.Release{})
 	release.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -1557,6 +1780,98 @@ func init() {
 	teststripDescTestKey := teststripFields[1].Descriptor()
 	// teststrip.TestKeyValidator is a validator for the "test_key" field. It is called by the builders before save.
 	teststrip.TestKeyValidator = teststripDescTestKey.Validators[0].(func(string) error)
+	triggerMixin := schema.Trigger{}.Mixin()
+	trigger.Policy = privacy.NewPolicies(triggerMixin[0], schema.Trigger{})
+	trigger.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := trigger.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	triggerMixinFields0 := triggerMixin[0].Fields()
+	_ = triggerMixinFields0
+	triggerFields := schema.Trigger{}.Fields()
+	_ = triggerFields
+	// triggerDescCreatedAt is the schema descriptor for created_at field.
+	triggerDescCreatedAt := triggerMixinFields0[1].Descriptor()
+	// trigger.DefaultCreatedAt holds the default value on creation for the created_at field.
+	trigger.DefaultCreatedAt = triggerDescCreatedAt.Default.(func() time.Time)
+	// triggerDescUpdatedAt is the schema descriptor for updated_at field.
+	triggerDescUpdatedAt := triggerMixinFields0[2].Descriptor()
+	// trigger.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	trigger.DefaultUpdatedAt = triggerDescUpdatedAt.Default.(func() time.Time)
+	// trigger.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	trigger.UpdateDefaultUpdatedAt = triggerDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// triggerDescName is the schema descriptor for name field.
+	triggerDescName := triggerFields[1].Descriptor()
+	// trigger.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	trigger.NameValidator = triggerDescName.Validators[0].(func(string) error)
+	// triggerDescWorkflow is the schema descriptor for workflow field.
+	triggerDescWorkflow := triggerFields[2].Descriptor()
+	// trigger.DefaultWorkflow holds the default value on creation for the workflow field.
+	trigger.DefaultWorkflow = triggerDescWorkflow.Default.(string)
+	// triggerDescRevision is the schema descriptor for revision field.
+	triggerDescRevision := triggerFields[4].Descriptor()
+	// trigger.DefaultRevision holds the default value on creation for the revision field.
+	trigger.DefaultRevision = triggerDescRevision.Default.(int)
+	// triggerDescSource is the schema descriptor for source field.
+	triggerDescSource := triggerFields[6].Descriptor()
+	// trigger.DefaultSource holds the default value on creation for the source field.
+	trigger.DefaultSource = triggerDescSource.Default.(string)
+	// triggerDescSuspendedBy is the schema descriptor for suspended_by field.
+	triggerDescSuspendedBy := triggerFields[10].Descriptor()
+	// trigger.DefaultSuspendedBy holds the default value on creation for the suspended_by field.
+	trigger.DefaultSuspendedBy = triggerDescSuspendedBy.Default.(string)
+	// triggerDescID is the schema descriptor for id field.
+	triggerDescID := triggerMixinFields0[0].Descriptor()
+	// trigger.DefaultID holds the default value on creation for the id field.
+	trigger.DefaultID = triggerDescID.Default.(func() uuid.UUID)
+	trustruleMixin := schema.TrustRule{}.Mixin()
+	trustrule.Policy = privacy.NewPolicies(trustruleMixin[0], schema.TrustRule{})
+	trustrule.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := trustrule.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	trustruleMixinFields0 := trustruleMixin[0].Fields()
+	_ = trustruleMixinFields0
+	trustruleFields := schema.TrustRule{}.Fields()
+	_ = trustruleFields
+	// trustruleDescCreatedAt is the schema descriptor for created_at field.
+	trustruleDescCreatedAt := trustruleMixinFields0[1].Descriptor()
+	// trustrule.DefaultCreatedAt holds the default value on creation for the created_at field.
+	trustrule.DefaultCreatedAt = trustruleDescCreatedAt.Default.(func() time.Time)
+	// trustruleDescUpdatedAt is the schema descriptor for updated_at field.
+	trustruleDescUpdatedAt := trustruleMixinFields0[2].Descriptor()
+	// trustrule.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	trustrule.DefaultUpdatedAt = trustruleDescUpdatedAt.Default.(func() time.Time)
+	// trustrule.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	trustrule.UpdateDefaultUpdatedAt = trustruleDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// trustruleDescName is the schema descriptor for name field.
+	trustruleDescName := trustruleFields[1].Descriptor()
+	// trustrule.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	trustrule.NameValidator = trustruleDescName.Validators[0].(func(string) error)
+	// trustruleDescIssuer is the schema descriptor for issuer field.
+	trustruleDescIssuer := trustruleFields[2].Descriptor()
+	// trustrule.IssuerValidator is a validator for the "issuer" field. It is called by the builders before save.
+	trustrule.IssuerValidator = trustruleDescIssuer.Validators[0].(func(string) error)
+	// trustruleDescAudience is the schema descriptor for audience field.
+	trustruleDescAudience := trustruleFields[3].Descriptor()
+	// trustrule.AudienceValidator is a validator for the "audience" field. It is called by the builders before save.
+	trustrule.AudienceValidator = trustruleDescAudience.Validators[0].(func(string) error)
+	// trustruleDescMaker is the schema descriptor for maker field.
+	trustruleDescMaker := trustruleFields[9].Descriptor()
+	// trustrule.DefaultMaker holds the default value on creation for the maker field.
+	trustrule.DefaultMaker = trustruleDescMaker.Default.(string)
+	// trustruleDescID is the schema descriptor for id field.
+	trustruleDescID := trustruleMixinFields0[0].Descriptor()
+	// trustrule.DefaultID holds the default value on creation for the id field.
+	trustrule.DefaultID = trustruleDescID.Default.(func() uuid.UUID)
 	waiverMixin := schema.Waiver{}.Mixin()
 	waiver.Policy = privacy.NewPolicies(waiverMixin[0], schema.Waiver{})
 	waiver.Hooks[0] = func(next ent.Mutator) ent.Mutator {

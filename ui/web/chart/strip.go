@@ -11,7 +11,7 @@ import (
 type Cell struct {
 	Kind  string // outcome, which is its class in the style sheet
 	Again bool   // it was tried more than once
-	Title string // what it says when it is pointed at
+	Title string // what it says when it is pointed at; empty for nothing
 }
 
 // Measures of a strip, in pixels.
@@ -33,8 +33,10 @@ func Strip(title string, cells []Cell) string {
 	fmt.Fprintf(&b, `<svg class="strip" width="%d" height="%d" viewBox="0 0 %d %d" role="img"><title>%s</title>`,
 		width, height, width, height, html.EscapeString(title))
 	for i, c := range cells {
-		fmt.Fprintf(&b, `<g class="%s" transform="translate(%d 0)"><title>%s</title>`,
-			html.EscapeString(c.Kind), i*(cellWidth+cellGap), html.EscapeString(c.Title))
+		fmt.Fprintf(&b, `<g class="%s" transform="translate(%d 0)">`, html.EscapeString(c.Kind), i*(cellWidth+cellGap))
+		if c.Title != "" {
+			b.WriteString(`<title>` + html.EscapeString(c.Title) + `</title>`)
+		}
 		b.WriteString(shape(c.Kind))
 		if c.Again {
 			b.WriteString(`<path class="again" d="M6 24l5 6H1z"/>`)

@@ -9,6 +9,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/release"
 	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/testcase"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/ui/web/parts"
 	"github.com/seatrial/seatrial/ui/web/view"
@@ -83,6 +84,7 @@ type WorkflowProps struct {
 	Frame        parts.Frame
 	Workflow     view.Workflow
 	Runs         []execution.Execution
+	Tests        testcase.Standing
 	Environments []cluster.Environment
 	MayRun       bool
 	MayChange    bool          // the viewer maintains what its team owns

@@ -119,7 +119,7 @@ type tab struct{ Part, Word string }
 func tabs(admin bool) []tab {
 	out := []tab{{"account", "Your account"}, {"members", "Members"}, {"teams", "Teams"}, {"tokens", "API tokens"}, {"usage", "Usage"}}
 	if admin {
-		out = append(out, tab{"audit", "Audit log"})
+		out = append(out, tab{"pipelines", "Pipelines"}, tab{"access", "Sign-in"}, tab{"audit", "Audit log"})
 	}
 	return out
 }

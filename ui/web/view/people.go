@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"net/url"
 
 	"github.com/google/uuid"
 
@@ -14,6 +15,35 @@ type Door interface {
 	Invitation(ctx context.Context, secret string) (tenant.Invitation, error)
 	// Accept makes the member and signs in; of the entry it takes password, network address and browser.
 	Accept(ctx context.Context, secret, name string, e tenant.Entry) (Ticket, error)
+}
+
+// SSO lets people in by the identity provider of their organization. It needs no viewer.
+type SSO interface {
+	// Ways lists the names of an organization's identity providers; none for an unknown one.
+	Ways(ctx context.Context, organization string) ([]string, error)
+	// Begin returns where to send the browser, and what it keeps until it comes back.
+	Begin(ctx context.Context, organization, provider, base, next string) (to, kept string, err error)
+	// Finish signs in who comes back; of the entry it takes network address and browser.
+	Finish(ctx context.Context, back Back, e tenant.Entry) (t Ticket, next string, err error)
+}
+
+// Back is how a browser comes back from an identity provider.
+type Back struct {
+	Organization, Provider string     // of the address
+	Kept                   string     // what the browser kept
+	Query                  url.Values // what the provider added to the address
+}
+
+// Access keeps how the viewer's organization lets people and pipelines in.
+type Access interface {
+	Access(ctx context.Context) (tenant.Access, error)
+	SetAccess(ctx context.Context, a tenant.Access) error
+	IdentityProviders(ctx context.Context) ([]tenant.IdentityProvider, error)
+	SetIdentityProvider(ctx context.Context, p tenant.IdentityProvider) error
+	DeleteIdentityProvider(ctx context.Context, name string) error
+	TrustRules(ctx context.Context) ([]tenant.TrustRule, error)
+	SetTrustRule(ctx context.Context, r tenant.TrustRule) error
+	DeleteTrustRule(ctx context.Context, name string) error
 }
 
 // Account is what the member of the context does with the own account.

@@ -19,6 +19,7 @@ func ago(d time.Duration) time.Time { return Now().Add(-d) }
 func Sample() *World {
 	w := New(Now)
 	samplePeople(&w.people)
+	sampleAccess(&w.access)
 	w.record()
 	w.Fleet = []cluster.Cluster{
 		{

@@ -3,6 +3,7 @@ package viewfake
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -67,6 +68,31 @@ func (c cases) TestRuns(ctx context.Context, keys []string, _ time.Time, _ int) 
 	for _, k := range c.known {
 		if slices.Contains(keys, k.Key) {
 			out = append(out, k)
+		}
+	}
+	return out, c.allowed(ctx)
+}
+
+// Strips makes strips of the runs.
+func (c cases) Strips(ctx context.Context, workflow, _ string) ([]testcase.Strip, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []testcase.Strip
+	for _, k := range c.known {
+		at := map[string]*testcase.Strip{}
+		for _, r := range slices.SortedStableFunc(slices.Values(k.Runs), func(a, b testcase.Run) int { return b.At.Compare(a.At) }) {
+			if k.Workflow != workflow {
+				continue
+			}
+			s := at[r.Environment]
+			if s == nil {
+				s = &testcase.Strip{Key: k.Key, Environment: r.Environment, Execution: r.Execution, At: r.At}
+				at[r.Environment] = s
+			}
+			s.Letters += testcase.Letters([]byte{testcase.Letter(r.Outcome, len(r.Earlier) > 0)})
+		}
+		for _, environment := range slices.Sorted(maps.Keys(at)) {
+			out = append(out, *at[environment])
 		}
 	}
 	return out, c.allowed(ctx)

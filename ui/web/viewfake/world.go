@@ -59,6 +59,7 @@ type World struct {
 	enrolled    []view.Enrollment
 	requests    []execution.Request
 	people      People
+	access      Access
 	recorded    []audit.Entry
 	opened      int // files
 	readsLeft   int // how many log reads succeed; below zero for all
@@ -75,6 +76,7 @@ func New(now func() time.Time) *World {
 		readsLeft: -1, cookies: map[string]bool{"valid": true}, logs: map[string]*stored{}, listeners: map[string][]chan struct{}{}, keys: map[string]execution.ID{},
 	}
 	w.people = newPeople(w)
+	w.access = Access{world: w, Asks: tenant.Access{BreakGlass: true, Visibility: tenant.VisibleAll}}
 	return w
 }
 

@@ -84,6 +84,26 @@ func Board(list []testcase.History) string {
 	return text + "."
 }
 
+// Tests says in one sentence how the tests of a workflow did the last time.
+func Tests(s testcase.Standing) string {
+	failing := s.Tests - s.Healthy
+	text := Count(int64(s.Tests), "test")
+	switch {
+	case failing == 0 && s.Tests == 1:
+		return text + ": nothing spoke against it the last time it ran."
+	case failing == 0:
+		return text + ": nothing spoke against any of them the last time they ran."
+	case failing == 1:
+		return text + ", of which 1 failed, or passed only when it was tried again, the last time it ran."
+	}
+	return text + ", of which " + Number(int64(failing)) + " failed, or passed only when they were tried again, the last time they ran."
+}
+
+// Marks sums up a strip, for those who do not see it.
+func Marks(letters testcase.Letters) string {
+	return fmt.Sprintf("The last %s, oldest first: %s did not simply pass.", Count(int64(len(letters)), "outcome"), Number(int64(letters.Bad())))
+}
+
 // Since says how long a test has failed without a pass between.
 func Since(s testcase.Since) string {
 	if s.InARow == 1 {

@@ -4995,6 +4995,136 @@ func (x *ListEnvironmentsResponse) GetEnvironments() []*Environment {
 	return nil
 }
 
+type ExchangeTokenRequest struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Organization string                 `protobuf:"bytes,1,opt,name=organization,proto3" json:"organization,omitempty"`
+	// The token that the pipeline's own identity provider made, with this control plane as its audience.
+	Token string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	// Name of the trust rule; needed where several fit.
+	Rule          string `protobuf:"bytes,3,opt,name=rule,proto3" json:"rule,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExchangeTokenRequest) Reset() {
+	*x = ExchangeTokenRequest{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExchangeTokenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExchangeTokenRequest) ProtoMessage() {}
+
+func (x *ExchangeTokenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExchangeTokenRequest.ProtoReflect.Descriptor instead.
+func (*ExchangeTokenRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *ExchangeTokenRequest) GetOrganization() string {
+	if x != nil {
+		return x.Organization
+	}
+	return ""
+}
+
+func (x *ExchangeTokenRequest) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *ExchangeTokenRequest) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+type ExchangeTokenResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	Scopes        []string               `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	Team          string                 `protobuf:"bytes,4,opt,name=team,proto3" json:"team,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExchangeTokenResponse) Reset() {
+	*x = ExchangeTokenResponse{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExchangeTokenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExchangeTokenResponse) ProtoMessage() {}
+
+func (x *ExchangeTokenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExchangeTokenResponse.ProtoReflect.Descriptor instead.
+func (*ExchangeTokenResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *ExchangeTokenResponse) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *ExchangeTokenResponse) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *ExchangeTokenResponse) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *ExchangeTokenResponse) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
 type WhoAmIRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -5003,7 +5133,7 @@ type WhoAmIRequest struct {
 
 func (x *WhoAmIRequest) Reset() {
 	*x = WhoAmIRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5015,7 +5145,7 @@ func (x *WhoAmIRequest) String() string {
 func (*WhoAmIRequest) ProtoMessage() {}
 
 func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5028,7 +5158,7 @@ func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIRequest.ProtoReflect.Descriptor instead.
 func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{64}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{66}
 }
 
 type WhoAmIResponse struct {
@@ -5046,7 +5176,7 @@ type WhoAmIResponse struct {
 
 func (x *WhoAmIResponse) Reset() {
 	*x = WhoAmIResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5058,7 +5188,7 @@ func (x *WhoAmIResponse) String() string {
 func (*WhoAmIResponse) ProtoMessage() {}
 
 func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5071,7 +5201,7 @@ func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIResponse.ProtoReflect.Descriptor instead.
 func (*WhoAmIResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{65}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *WhoAmIResponse) GetOrganization() string {
@@ -5141,7 +5271,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5153,7 +5283,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5166,7 +5296,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{66}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *CreateTokenRequest) GetTeam() string {
@@ -5221,7 +5351,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5233,7 +5363,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5246,7 +5376,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{67}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *CreateTokenResponse) GetToken() string {
@@ -5288,7 +5418,7 @@ type Token struct {
 
 func (x *Token) Reset() {
 	*x = Token{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5300,7 +5430,7 @@ func (x *Token) String() string {
 func (*Token) ProtoMessage() {}
 
 func (x *Token) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5313,7 +5443,7 @@ func (x *Token) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Token.ProtoReflect.Descriptor instead.
 func (*Token) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{68}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Token) GetId() string {
@@ -5408,7 +5538,7 @@ type ListTokensRequest struct {
 
 func (x *ListTokensRequest) Reset() {
 	*x = ListTokensRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5420,7 +5550,7 @@ func (x *ListTokensRequest) String() string {
 func (*ListTokensRequest) ProtoMessage() {}
 
 func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5433,7 +5563,7 @@ func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensRequest.ProtoReflect.Descriptor instead.
 func (*ListTokensRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{69}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{71}
 }
 
 type ListTokensResponse struct {
@@ -5445,7 +5575,7 @@ type ListTokensResponse struct {
 
 func (x *ListTokensResponse) Reset() {
 	*x = ListTokensResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[70]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5457,7 +5587,7 @@ func (x *ListTokensResponse) String() string {
 func (*ListTokensResponse) ProtoMessage() {}
 
 func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[70]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5470,7 +5600,7 @@ func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensResponse.ProtoReflect.Descriptor instead.
 func (*ListTokensResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{70}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *ListTokensResponse) GetTokens() []*Token {
@@ -5489,7 +5619,7 @@ type RevokeTokenRequest struct {
 
 func (x *RevokeTokenRequest) Reset() {
 	*x = RevokeTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[71]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5501,7 +5631,7 @@ func (x *RevokeTokenRequest) String() string {
 func (*RevokeTokenRequest) ProtoMessage() {}
 
 func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[71]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5514,7 +5644,7 @@ func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
 func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{71}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *RevokeTokenRequest) GetId() string {
@@ -5532,7 +5662,7 @@ type RevokeTokenResponse struct {
 
 func (x *RevokeTokenResponse) Reset() {
 	*x = RevokeTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[72]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5544,7 +5674,7 @@ func (x *RevokeTokenResponse) String() string {
 func (*RevokeTokenResponse) ProtoMessage() {}
 
 func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[72]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5557,7 +5687,7 @@ func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
 func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{72}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{74}
 }
 
 type SignInRequest struct {
@@ -5573,7 +5703,7 @@ type SignInRequest struct {
 
 func (x *SignInRequest) Reset() {
 	*x = SignInRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[73]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5585,7 +5715,7 @@ func (x *SignInRequest) String() string {
 func (*SignInRequest) ProtoMessage() {}
 
 func (x *SignInRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[73]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5598,7 +5728,7 @@ func (x *SignInRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInRequest.ProtoReflect.Descriptor instead.
 func (*SignInRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{73}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *SignInRequest) GetEmail() string {
@@ -5640,7 +5770,7 @@ type SignInResponse struct {
 
 func (x *SignInResponse) Reset() {
 	*x = SignInResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[74]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5652,7 +5782,7 @@ func (x *SignInResponse) String() string {
 func (*SignInResponse) ProtoMessage() {}
 
 func (x *SignInResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[74]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5665,7 +5795,7 @@ func (x *SignInResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInResponse.ProtoReflect.Descriptor instead.
 func (*SignInResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{74}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *SignInResponse) GetToken() string {
@@ -6132,7 +6262,18 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\bclusters\x18\x01 \x03(\v2\x18.seatrial.api.v1.ClusterR\bclusters\"\x19\n" +
 	"\x17ListEnvironmentsRequest\"\\\n" +
 	"\x18ListEnvironmentsResponse\x12@\n" +
-	"\fenvironments\x18\x01 \x03(\v2\x1c.seatrial.api.v1.EnvironmentR\fenvironments\"\x0f\n" +
+	"\fenvironments\x18\x01 \x03(\v2\x1c.seatrial.api.v1.EnvironmentR\fenvironments\"}\n" +
+	"\x14ExchangeTokenRequest\x12.\n" +
+	"\forganization\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\forganization\x12!\n" +
+	"\x05token\x18\x02 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\x80\x80\x01R\x05token\x12\x12\n" +
+	"\x04rule\x18\x03 \x01(\tR\x04rule\"\x94\x01\n" +
+	"\x15ExchangeTokenResponse\x12\x14\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\x129\n" +
+	"\n" +
+	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x16\n" +
+	"\x06scopes\x18\x03 \x03(\tR\x06scopes\x12\x12\n" +
+	"\x04team\x18\x04 \x01(\tR\x04team\"\x0f\n" +
 	"\rWhoAmIRequest\"\xf0\x01\n" +
 	"\x0eWhoAmIResponse\x12\"\n" +
 	"\forganization\x18\x01 \x01(\tR\forganization\x12\x12\n" +
@@ -6236,14 +6377,15 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\rRevokeCluster\x12%.seatrial.api.v1.RevokeClusterRequest\x1a&.seatrial.api.v1.RevokeClusterResponse\x12g\n" +
 	"\x10RotateClusterKey\x12(.seatrial.api.v1.RotateClusterKeyRequest\x1a).seatrial.api.v1.RotateClusterKeyResponse\x12`\n" +
 	"\fListClusters\x12$.seatrial.api.v1.ListClustersRequest\x1a%.seatrial.api.v1.ListClustersResponse\"\x03\x90\x02\x01\x12l\n" +
-	"\x10ListEnvironments\x12(.seatrial.api.v1.ListEnvironmentsRequest\x1a).seatrial.api.v1.ListEnvironmentsResponse\"\x03\x90\x02\x012\xbc\x03\n" +
+	"\x10ListEnvironments\x12(.seatrial.api.v1.ListEnvironmentsRequest\x1a).seatrial.api.v1.ListEnvironmentsResponse\"\x03\x90\x02\x012\x9c\x04\n" +
 	"\x0fIdentityService\x12N\n" +
 	"\x06WhoAmI\x12\x1e.seatrial.api.v1.WhoAmIRequest\x1a\x1f.seatrial.api.v1.WhoAmIResponse\"\x03\x90\x02\x01\x12X\n" +
 	"\vCreateToken\x12#.seatrial.api.v1.CreateTokenRequest\x1a$.seatrial.api.v1.CreateTokenResponse\x12Z\n" +
 	"\n" +
 	"ListTokens\x12\".seatrial.api.v1.ListTokensRequest\x1a#.seatrial.api.v1.ListTokensResponse\"\x03\x90\x02\x01\x12X\n" +
 	"\vRevokeToken\x12#.seatrial.api.v1.RevokeTokenRequest\x1a$.seatrial.api.v1.RevokeTokenResponse\x12I\n" +
-	"\x06SignIn\x12\x1e.seatrial.api.v1.SignInRequest\x1a\x1f.seatrial.api.v1.SignInResponseB\xbb\x01\n" +
+	"\x06SignIn\x12\x1e.seatrial.api.v1.SignInRequest\x1a\x1f.seatrial.api.v1.SignInResponse\x12^\n" +
+	"\rExchangeToken\x12%.seatrial.api.v1.ExchangeTokenRequest\x1a&.seatrial.api.v1.ExchangeTokenResponseB\xbb\x01\n" +
 	"\x13com.seatrial.api.v1B\bApiProtoP\x01Z<github.com/seatrial/seatrial/proto/gen/seatrial/api/v1;apiv1\xa2\x02\x03SAX\xaa\x02\x0fSeatrial.Api.V1\xca\x02\x0fSeatrial\\Api\\V1\xe2\x02\x1bSeatrial\\Api\\V1\\GPBMetadata\xea\x02\x11Seatrial::Api::V1b\x06proto3"
 
 var (
@@ -6259,7 +6401,7 @@ func file_seatrial_api_v1_api_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_api_v1_api_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 81)
+var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 83)
 var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(ApplyOutcome)(0),                // 0: seatrial.api.v1.ApplyOutcome
 	(Status)(0),                      // 1: seatrial.api.v1.Status
@@ -6328,77 +6470,79 @@ var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(*ListClustersResponse)(nil),     // 64: seatrial.api.v1.ListClustersResponse
 	(*ListEnvironmentsRequest)(nil),  // 65: seatrial.api.v1.ListEnvironmentsRequest
 	(*ListEnvironmentsResponse)(nil), // 66: seatrial.api.v1.ListEnvironmentsResponse
-	(*WhoAmIRequest)(nil),            // 67: seatrial.api.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil),           // 68: seatrial.api.v1.WhoAmIResponse
-	(*CreateTokenRequest)(nil),       // 69: seatrial.api.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),      // 70: seatrial.api.v1.CreateTokenResponse
-	(*Token)(nil),                    // 71: seatrial.api.v1.Token
-	(*ListTokensRequest)(nil),        // 72: seatrial.api.v1.ListTokensRequest
-	(*ListTokensResponse)(nil),       // 73: seatrial.api.v1.ListTokensResponse
-	(*RevokeTokenRequest)(nil),       // 74: seatrial.api.v1.RevokeTokenRequest
-	(*RevokeTokenResponse)(nil),      // 75: seatrial.api.v1.RevokeTokenResponse
-	(*SignInRequest)(nil),            // 76: seatrial.api.v1.SignInRequest
-	(*SignInResponse)(nil),           // 77: seatrial.api.v1.SignInResponse
-	nil,                              // 78: seatrial.api.v1.Workflow.LabelsEntry
-	nil,                              // 79: seatrial.api.v1.Template.LabelsEntry
-	nil,                              // 80: seatrial.api.v1.Execution.ParamsEntry
-	nil,                              // 81: seatrial.api.v1.Run.MatrixEntry
-	nil,                              // 82: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	nil,                              // 83: seatrial.api.v1.Environment.LabelsEntry
-	(*timestamppb.Timestamp)(nil),    // 84: google.protobuf.Timestamp
-	(*Schedule)(nil),                 // 85: seatrial.api.v1.Schedule
-	(*durationpb.Duration)(nil),      // 86: google.protobuf.Duration
+	(*ExchangeTokenRequest)(nil),     // 67: seatrial.api.v1.ExchangeTokenRequest
+	(*ExchangeTokenResponse)(nil),    // 68: seatrial.api.v1.ExchangeTokenResponse
+	(*WhoAmIRequest)(nil),            // 69: seatrial.api.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),           // 70: seatrial.api.v1.WhoAmIResponse
+	(*CreateTokenRequest)(nil),       // 71: seatrial.api.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),      // 72: seatrial.api.v1.CreateTokenResponse
+	(*Token)(nil),                    // 73: seatrial.api.v1.Token
+	(*ListTokensRequest)(nil),        // 74: seatrial.api.v1.ListTokensRequest
+	(*ListTokensResponse)(nil),       // 75: seatrial.api.v1.ListTokensResponse
+	(*RevokeTokenRequest)(nil),       // 76: seatrial.api.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),      // 77: seatrial.api.v1.RevokeTokenResponse
+	(*SignInRequest)(nil),            // 78: seatrial.api.v1.SignInRequest
+	(*SignInResponse)(nil),           // 79: seatrial.api.v1.SignInResponse
+	nil,                              // 80: seatrial.api.v1.Workflow.LabelsEntry
+	nil,                              // 81: seatrial.api.v1.Template.LabelsEntry
+	nil,                              // 82: seatrial.api.v1.Execution.ParamsEntry
+	nil,                              // 83: seatrial.api.v1.Run.MatrixEntry
+	nil,                              // 84: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	nil,                              // 85: seatrial.api.v1.Environment.LabelsEntry
+	(*timestamppb.Timestamp)(nil),    // 86: google.protobuf.Timestamp
+	(*Schedule)(nil),                 // 87: seatrial.api.v1.Schedule
+	(*durationpb.Duration)(nil),      // 88: google.protobuf.Duration
 }
 var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	4,   // 0: seatrial.api.v1.ErrorDetail.faults:type_name -> seatrial.api.v1.Fault
-	78,  // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
-	84,  // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
+	80,  // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
+	86,  // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
 	7,   // 3: seatrial.api.v1.Workflow.params:type_name -> seatrial.api.v1.Param
-	79,  // 4: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
-	84,  // 5: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
+	81,  // 4: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
+	86,  // 5: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
 	7,   // 6: seatrial.api.v1.Template.params:type_name -> seatrial.api.v1.Param
 	5,   // 7: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
 	0,   // 8: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
 	6,   // 9: seatrial.api.v1.ApplyWorkflowResponse.template:type_name -> seatrial.api.v1.Template
 	10,  // 10: seatrial.api.v1.ApplyWorkflowResponse.policy:type_name -> seatrial.api.v1.ReadinessPolicy
 	56,  // 11: seatrial.api.v1.ApplyWorkflowResponse.environment:type_name -> seatrial.api.v1.Environment
-	85,  // 12: seatrial.api.v1.ApplyWorkflowResponse.schedule:type_name -> seatrial.api.v1.Schedule
-	84,  // 13: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
+	87,  // 12: seatrial.api.v1.ApplyWorkflowResponse.schedule:type_name -> seatrial.api.v1.Schedule
+	86,  // 13: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
 	5,   // 14: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
 	5,   // 15: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
 	6,   // 16: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
 	6,   // 17: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
 	1,   // 18: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
-	80,  // 19: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
-	84,  // 20: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
-	84,  // 21: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
-	84,  // 22: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
+	82,  // 19: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
+	86,  // 20: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
+	86,  // 21: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
+	86,  // 22: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
 	23,  // 23: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
 	22,  // 24: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
 	21,  // 25: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
 	20,  // 26: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
 	1,   // 27: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
 	24,  // 28: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
-	81,  // 29: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
+	83,  // 29: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
 	1,   // 30: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
-	84,  // 31: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	84,  // 32: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
+	86,  // 31: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	86,  // 32: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
 	26,  // 33: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
 	25,  // 34: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
 	2,   // 35: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
-	84,  // 36: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
-	84,  // 37: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
+	86,  // 36: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
+	86,  // 37: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
 	29,  // 38: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
 	1,   // 39: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
-	84,  // 40: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	84,  // 41: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	86,  // 40: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	86,  // 41: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
 	29,  // 42: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
 	28,  // 43: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
 	27,  // 44: seatrial.api.v1.Step.usage:type_name -> seatrial.api.v1.Usage
-	86,  // 45: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
-	86,  // 46: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
+	88,  // 45: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
+	88,  // 46: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
 	1,   // 47: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
-	82,  // 48: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	84,  // 48: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
 	31,  // 49: seatrial.api.v1.RunWorkflowRequest.release:type_name -> seatrial.api.v1.ReleaseName
 	19,  // 50: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
 	19,  // 51: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
@@ -6407,90 +6551,93 @@ var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	19,  // 54: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
 	19,  // 55: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
 	19,  // 56: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	86,  // 57: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
+	88,  // 57: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
 	46,  // 58: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
 	49,  // 59: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
 	53,  // 60: seatrial.api.v1.ListMetricsResponse.steps:type_name -> seatrial.api.v1.StepMetrics
 	27,  // 61: seatrial.api.v1.StepMetrics.usage:type_name -> seatrial.api.v1.Usage
 	54,  // 62: seatrial.api.v1.StepMetrics.samples:type_name -> seatrial.api.v1.Sample
-	86,  // 63: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
-	86,  // 64: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
-	84,  // 65: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
-	84,  // 66: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
-	84,  // 67: seatrial.api.v1.Cluster.revoked_at:type_name -> google.protobuf.Timestamp
-	84,  // 68: seatrial.api.v1.Cluster.key_since:type_name -> google.protobuf.Timestamp
-	83,  // 69: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
-	84,  // 70: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
+	88,  // 63: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
+	88,  // 64: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
+	86,  // 65: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
+	86,  // 66: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
+	86,  // 67: seatrial.api.v1.Cluster.revoked_at:type_name -> google.protobuf.Timestamp
+	86,  // 68: seatrial.api.v1.Cluster.key_since:type_name -> google.protobuf.Timestamp
+	85,  // 69: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
+	86,  // 70: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
 	55,  // 71: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
 	56,  // 72: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
-	84,  // 73: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
+	86,  // 73: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
 	55,  // 74: seatrial.api.v1.RevokeClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
 	55,  // 75: seatrial.api.v1.RotateClusterKeyResponse.cluster:type_name -> seatrial.api.v1.Cluster
 	55,  // 76: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
 	56,  // 77: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
-	84,  // 78: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	86,  // 79: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
-	84,  // 80: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	84,  // 81: seatrial.api.v1.Token.created_at:type_name -> google.protobuf.Timestamp
-	84,  // 82: seatrial.api.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
-	84,  // 83: seatrial.api.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
-	71,  // 84: seatrial.api.v1.ListTokensResponse.tokens:type_name -> seatrial.api.v1.Token
-	84,  // 85: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
-	8,   // 86: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
-	11,  // 87: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
-	13,  // 88: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
-	15,  // 89: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
-	17,  // 90: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
-	30,  // 91: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
-	33,  // 92: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
-	35,  // 93: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
-	37,  // 94: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
-	39,  // 95: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
-	41,  // 96: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
-	43,  // 97: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
-	45,  // 98: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
-	48,  // 99: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
-	51,  // 100: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
-	57,  // 101: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
-	59,  // 102: seatrial.api.v1.ClusterService.RevokeCluster:input_type -> seatrial.api.v1.RevokeClusterRequest
-	61,  // 103: seatrial.api.v1.ClusterService.RotateClusterKey:input_type -> seatrial.api.v1.RotateClusterKeyRequest
-	63,  // 104: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
-	65,  // 105: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
-	67,  // 106: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
-	69,  // 107: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
-	72,  // 108: seatrial.api.v1.IdentityService.ListTokens:input_type -> seatrial.api.v1.ListTokensRequest
-	74,  // 109: seatrial.api.v1.IdentityService.RevokeToken:input_type -> seatrial.api.v1.RevokeTokenRequest
-	76,  // 110: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
-	9,   // 111: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
-	12,  // 112: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
-	14,  // 113: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
-	16,  // 114: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
-	18,  // 115: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
-	32,  // 116: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
-	34,  // 117: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
-	36,  // 118: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
-	38,  // 119: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
-	40,  // 120: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
-	42,  // 121: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
-	44,  // 122: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
-	47,  // 123: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
-	50,  // 124: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
-	52,  // 125: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
-	58,  // 126: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
-	60,  // 127: seatrial.api.v1.ClusterService.RevokeCluster:output_type -> seatrial.api.v1.RevokeClusterResponse
-	62,  // 128: seatrial.api.v1.ClusterService.RotateClusterKey:output_type -> seatrial.api.v1.RotateClusterKeyResponse
-	64,  // 129: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
-	66,  // 130: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
-	68,  // 131: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
-	70,  // 132: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
-	73,  // 133: seatrial.api.v1.IdentityService.ListTokens:output_type -> seatrial.api.v1.ListTokensResponse
-	75,  // 134: seatrial.api.v1.IdentityService.RevokeToken:output_type -> seatrial.api.v1.RevokeTokenResponse
-	77,  // 135: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
-	111, // [111:136] is the sub-list for method output_type
-	86,  // [86:111] is the sub-list for method input_type
-	86,  // [86:86] is the sub-list for extension type_name
-	86,  // [86:86] is the sub-list for extension extendee
-	0,   // [0:86] is the sub-list for field type_name
+	86,  // 78: seatrial.api.v1.ExchangeTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	86,  // 79: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	88,  // 80: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
+	86,  // 81: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	86,  // 82: seatrial.api.v1.Token.created_at:type_name -> google.protobuf.Timestamp
+	86,  // 83: seatrial.api.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
+	86,  // 84: seatrial.api.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
+	73,  // 85: seatrial.api.v1.ListTokensResponse.tokens:type_name -> seatrial.api.v1.Token
+	86,  // 86: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
+	8,   // 87: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
+	11,  // 88: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
+	13,  // 89: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
+	15,  // 90: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
+	17,  // 91: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
+	30,  // 92: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
+	33,  // 93: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
+	35,  // 94: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
+	37,  // 95: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
+	39,  // 96: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
+	41,  // 97: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
+	43,  // 98: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
+	45,  // 99: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
+	48,  // 100: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
+	51,  // 101: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
+	57,  // 102: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
+	59,  // 103: seatrial.api.v1.ClusterService.RevokeCluster:input_type -> seatrial.api.v1.RevokeClusterRequest
+	61,  // 104: seatrial.api.v1.ClusterService.RotateClusterKey:input_type -> seatrial.api.v1.RotateClusterKeyRequest
+	63,  // 105: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
+	65,  // 106: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
+	69,  // 107: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
+	71,  // 108: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
+	74,  // 109: seatrial.api.v1.IdentityService.ListTokens:input_type -> seatrial.api.v1.ListTokensRequest
+	76,  // 110: seatrial.api.v1.IdentityService.RevokeToken:input_type -> seatrial.api.v1.RevokeTokenRequest
+	78,  // 111: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
+	67,  // 112: seatrial.api.v1.IdentityService.ExchangeToken:input_type -> seatrial.api.v1.ExchangeTokenRequest
+	9,   // 113: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
+	12,  // 114: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
+	14,  // 115: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
+	16,  // 116: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
+	18,  // 117: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
+	32,  // 118: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
+	34,  // 119: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
+	36,  // 120: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
+	38,  // 121: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
+	40,  // 122: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
+	42,  // 123: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
+	44,  // 124: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
+	47,  // 125: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
+	50,  // 126: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
+	52,  // 127: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
+	58,  // 128: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
+	60,  // 129: seatrial.api.v1.ClusterService.RevokeCluster:output_type -> seatrial.api.v1.RevokeClusterResponse
+	62,  // 130: seatrial.api.v1.ClusterService.RotateClusterKey:output_type -> seatrial.api.v1.RotateClusterKeyResponse
+	64,  // 131: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
+	66,  // 132: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
+	70,  // 133: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
+	72,  // 134: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
+	75,  // 135: seatrial.api.v1.IdentityService.ListTokens:output_type -> seatrial.api.v1.ListTokensResponse
+	77,  // 136: seatrial.api.v1.IdentityService.RevokeToken:output_type -> seatrial.api.v1.RevokeTokenResponse
+	79,  // 137: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
+	68,  // 138: seatrial.api.v1.IdentityService.ExchangeToken:output_type -> seatrial.api.v1.ExchangeTokenResponse
+	113, // [113:139] is the sub-list for method output_type
+	87,  // [87:113] is the sub-list for method input_type
+	87,  // [87:87] is the sub-list for extension type_name
+	87,  // [87:87] is the sub-list for extension extendee
+	0,   // [0:87] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_api_proto_init() }
@@ -6507,7 +6654,7 @@ func file_seatrial_api_v1_api_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_api_proto_rawDesc), len(file_seatrial_api_v1_api_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   81,
+			NumMessages:   83,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

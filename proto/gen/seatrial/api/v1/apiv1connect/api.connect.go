@@ -116,6 +116,9 @@ const (
 	IdentityServiceRevokeTokenProcedure = "/seatrial.api.v1.IdentityService/RevokeToken"
 	// IdentityServiceSignInProcedure is the fully-qualified name of the IdentityService's SignIn RPC.
 	IdentityServiceSignInProcedure = "/seatrial.api.v1.IdentityService/SignIn"
+	// IdentityServiceExchangeTokenProcedure is the fully-qualified name of the IdentityService's
+	// ExchangeToken RPC.
+	IdentityServiceExchangeTokenProcedure = "/seatrial.api.v1.IdentityService/ExchangeToken"
 )
 
 // WorkflowServiceClient is a client for the seatrial.api.v1.WorkflowService service.
@@ -898,6 +901,9 @@ type IdentityServiceClient interface {
 	RevokeToken(context.Context, *v1.RevokeTokenRequest) (*v1.RevokeTokenResponse, error)
 	// SignIn exchanges a password for an API token that stands for the person.
 	SignIn(context.Context, *v1.SignInRequest) (*v1.SignInResponse, error)
+	// ExchangeToken exchanges the OpenID Connect token of a pipeline for a short-lived API token, by a trust rule of the organization. It needs
+	// no other credential. Whatever is wrong with the token, the answer is the same.
+	ExchangeToken(context.Context, *v1.ExchangeTokenRequest) (*v1.ExchangeTokenResponse, error)
 }
 
 // NewIdentityServiceClient constructs a client for the seatrial.api.v1.IdentityService service. By
@@ -943,16 +949,23 @@ func NewIdentityServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 			connect.WithSchema(identityServiceMethods.ByName("SignIn")),
 			connect.WithClientOptions(opts...),
 		),
+		exchangeToken: connect.NewClient[v1.ExchangeTokenRequest, v1.ExchangeTokenResponse](
+			httpClient,
+			baseURL+IdentityServiceExchangeTokenProcedure,
+			connect.WithSchema(identityServiceMethods.ByName("ExchangeToken")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // identityServiceClient implements IdentityServiceClient.
 type identityServiceClient struct {
-	whoAmI      *connect.Client[v1.WhoAmIRequest, v1.WhoAmIResponse]
-	createToken *connect.Client[v1.CreateTokenRequest, v1.CreateTokenResponse]
-	listTokens  *connect.Client[v1.ListTokensRequest, v1.ListTokensResponse]
-	revokeToken *connect.Client[v1.RevokeTokenRequest, v1.RevokeTokenResponse]
-	signIn      *connect.Client[v1.SignInRequest, v1.SignInResponse]
+	whoAmI        *connect.Client[v1.WhoAmIRequest, v1.WhoAmIResponse]
+	createToken   *connect.Client[v1.CreateTokenRequest, v1.CreateTokenResponse]
+	listTokens    *connect.Client[v1.ListTokensRequest, v1.ListTokensResponse]
+	revokeToken   *connect.Client[v1.RevokeTokenRequest, v1.RevokeTokenResponse]
+	signIn        *connect.Client[v1.SignInRequest, v1.SignInResponse]
+	exchangeToken *connect.Client[v1.ExchangeTokenRequest, v1.ExchangeTokenResponse]
 }
 
 // WhoAmI calls seatrial.api.v1.IdentityService.WhoAmI.
@@ -1000,6 +1013,15 @@ func (c *identityServiceClient) SignIn(ctx context.Context, req *v1.SignInReques
 	return nil, err
 }
 
+// ExchangeToken calls seatrial.api.v1.IdentityService.ExchangeToken.
+func (c *identityServiceClient) ExchangeToken(ctx context.Context, req *v1.ExchangeTokenRequest) (*v1.ExchangeTokenResponse, error) {
+	response, err := c.exchangeToken.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // IdentityServiceHandler is an implementation of the seatrial.api.v1.IdentityService service.
 type IdentityServiceHandler interface {
 	// WhoAmI tells who the credential belongs to.
@@ -1012,6 +1034,9 @@ type IdentityServiceHandler interface {
 	RevokeToken(context.Context, *v1.RevokeTokenRequest) (*v1.RevokeTokenResponse, error)
 	// SignIn exchanges a password for an API token that stands for the person.
 	SignIn(context.Context, *v1.SignInRequest) (*v1.SignInResponse, error)
+	// ExchangeToken exchanges the OpenID Connect token of a pipeline for a short-lived API token, by a trust rule of the organization. It needs
+	// no other credential. Whatever is wrong with the token, the answer is the same.
+	ExchangeToken(context.Context, *v1.ExchangeTokenRequest) (*v1.ExchangeTokenResponse, error)
 }
 
 // NewIdentityServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -1053,6 +1078,12 @@ func NewIdentityServiceHandler(svc IdentityServiceHandler, opts ...connect.Handl
 		connect.WithSchema(identityServiceMethods.ByName("SignIn")),
 		connect.WithHandlerOptions(opts...),
 	)
+	identityServiceExchangeTokenHandler := connect.NewUnaryHandlerSimple(
+		IdentityServiceExchangeTokenProcedure,
+		svc.ExchangeToken,
+		connect.WithSchema(identityServiceMethods.ByName("ExchangeToken")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/seatrial.api.v1.IdentityService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case IdentityServiceWhoAmIProcedure:
@@ -1065,6 +1096,8 @@ func NewIdentityServiceHandler(svc IdentityServiceHandler, opts ...connect.Handl
 			identityServiceRevokeTokenHandler.ServeHTTP(w, r)
 		case IdentityServiceSignInProcedure:
 			identityServiceSignInHandler.ServeHTTP(w, r)
+		case IdentityServiceExchangeTokenProcedure:
+			identityServiceExchangeTokenHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -1092,4 +1125,8 @@ func (UnimplementedIdentityServiceHandler) RevokeToken(context.Context, *v1.Revo
 
 func (UnimplementedIdentityServiceHandler) SignIn(context.Context, *v1.SignInRequest) (*v1.SignInResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.IdentityService.SignIn is not implemented"))
+}
+
+func (UnimplementedIdentityServiceHandler) ExchangeToken(context.Context, *v1.ExchangeTokenRequest) (*v1.ExchangeTokenResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.IdentityService.ExchangeToken is not implemented"))
 }
