@@ -118,6 +118,7 @@ func (p *parts) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	mux.HandleFunc("POST "+hooksPath+"{receiver}", p.hook)
 	mux.Handle("GET "+schema.Path, documents)
 	mux.Handle("GET "+key.Path+"{organization}", publicKeys(p.bundles, p.log))
 	mux.Handle("/", pages)

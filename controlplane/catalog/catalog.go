@@ -59,6 +59,7 @@ type Store interface {
 	ApplyPolicy(ctx context.Context, p workflow.Record, team string) (rec workflow.Record, created, changed bool, err error)
 	Places
 	Schedules
+	Triggers
 }
 
 // Places keeps environments for the viewer of the context.
@@ -103,6 +104,8 @@ func (c *Catalog) Apply(ctx context.Context, r Request) (Applied, error) {
 		return c.applyEnvironment(ctx, r, read)
 	case document.ScheduleKind:
 		return c.applySchedule(ctx, r, read)
+	case document.TriggerKind:
+		return c.applyTrigger(ctx, r, read)
 	}
 	doc, err := workflow.Load(r.File, []byte(r.Source))
 	if err != nil {

@@ -17,13 +17,13 @@ func gitlab(body []byte) ([]Push, error) {
 		TotalCommits int       `json:"total_commits_count"`
 		User         gitUser   `json:"user"`
 		Attributes   struct {
-			IID          int64   `json:"iid"`
-			Action       string  `json:"action"`
-			OldRev       string  `json:"oldrev"`
-			SourceBranch string  `json:"source_branch"`
-			TargetBranch string  `json:"target_branch"`
-			Source       int64   `json:"source_project_id"`
-			Target       int64   `json:"target_project_id"`
+			IID          int64  `json:"iid"`
+			Action       string `json:"action"`
+			OldRev       string `json:"oldrev"`
+			SourceBranch string `json:"source_branch"`
+			TargetBranch string `json:"target_branch"`
+			Source       int64  `json:"source_project_id"`
+			Target       int64  `json:"target_project_id"`
 			LastCommit   struct {
 				ID string `json:"id"`
 			} `json:"last_commit"`
