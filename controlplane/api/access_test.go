@@ -44,6 +44,7 @@ func calls() map[string]call {
 	maps.Copy(all, insightCalls())
 	maps.Copy(all, peopleCalls())
 	maps.Copy(all, scheduleCalls())
+	maps.Copy(all, triggerCalls())
 	maps.Copy(all, doorCalls())
 	maps.Copy(all, map[string]call{
 		"ApplyWorkflow": {"catalog", func(ctx context.Context, b *bench) error {

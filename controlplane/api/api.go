@@ -26,6 +26,7 @@ type Options struct {
 	Tests     Tests
 	Insight   Insight
 	Schedules Schedules
+	Triggers  Triggers
 	Bundles   Bundles
 	Accounts  Accounts
 	People    People
@@ -98,6 +99,7 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle(apiv1connect.NewPeopleServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewAuditServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewScheduleServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewTriggerServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewAccessServiceHandler(s, options...))
 	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a, s.serveFile))
 	mux.HandleFunc("GET "+archivesPath+"{id}", s.download(a, s.serveArchive))
@@ -117,7 +119,7 @@ func Paths() []string {
 		"/" + apiv1connect.ClusterServiceName + "/", "/" + apiv1connect.IdentityServiceName + "/",
 		"/" + apiv1connect.ReleaseServiceName + "/", "/" + apiv1connect.TestServiceName + "/",
 		"/" + apiv1connect.InsightServiceName + "/", "/" + apiv1connect.PeopleServiceName + "/", "/" + apiv1connect.AuditServiceName + "/",
-		"/" + apiv1connect.ScheduleServiceName + "/",
+		"/" + apiv1connect.ScheduleServiceName + "/", "/" + apiv1connect.TriggerServiceName + "/",
 		"/" + apiv1connect.AccessServiceName + "/",
 		filesPath, archivesPath,
 	}

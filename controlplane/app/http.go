@@ -100,7 +100,7 @@ func (p *parts) listenHTTP(ctx context.Context, h http.Handler, address, flag st
 func (p *parts) handler() (http.Handler, error) {
 	run := p.run
 	calls, err := api.New(api.Options{
-		Catalog: p.store, Applier: catalog.New(p.store), History: p.store, Fleet: p.store, Enroller: p.auth, Runner: run, Releases: p.releases, Bundles: p.bundles, Tests: p.tests, Insight: p.insight, Schedules: p.schedules, Accounts: p.auth, People: p.people, Access: p.access, Audit: p.store, Bus: p.bus, Blobs: p.blobs,
+		Catalog: p.store, Applier: catalog.New(p.store), History: p.store, Fleet: p.store, Enroller: p.auth, Runner: run, Releases: p.releases, Bundles: p.bundles, Tests: p.tests, Insight: p.insight, Schedules: p.schedules, Triggers: p.triggers, Accounts: p.auth, People: p.people, Access: p.access, Audit: p.store, Bus: p.bus, Blobs: p.blobs,
 		Log: p.log, Cookie: view.SessionCookie, PublicURL: p.Config.PublicURL, Version: p.Version, Install: p.install(), Draining: p.draining,
 	})
 	if err != nil {
@@ -118,7 +118,7 @@ func (p *parts) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	mux.HandleFunc("POST "+hooksPath+"{receiver}", p.hook)
+	mux.HandleFunc("POST "+api.HooksPath+"{receiver}", p.hook)
 	mux.Handle("GET "+schema.Path, documents)
 	mux.Handle("GET "+key.Path+"{organization}", publicKeys(p.bundles, p.log))
 	mux.Handle("/", pages)

@@ -16,12 +16,8 @@ import (
 	"github.com/seatrial/seatrial/controlplane/trigger"
 )
 
-const (
-	// hooksPath is where others send events.
-	hooksPath = "/hooks/"
-	// maxHook bounds a message: a push of thousands of commits has some MiB.
-	maxHook = 8 << 20
-)
+// maxHook bounds a message: a push of thousands of commits has some MiB.
+const maxHook = 8 << 20
 
 // triggering starts what judges events: after a hint, and as often as other sweeps.
 func (p *parts) triggering(ctx context.Context) error {
