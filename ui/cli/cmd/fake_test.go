@@ -161,6 +161,7 @@ func setup(t *testing.T) *shell {
 	mux.Handle(apiv1connect.NewPeopleServiceHandler(folk{}))
 	mux.Handle(apiv1connect.NewAuditServiceHandler(s.audits))
 	mux.Handle(apiv1connect.NewScheduleServiceHandler(times{}))
+	mux.Handle(apiv1connect.NewTriggerServiceHandler(happenings{}))
 	mux.HandleFunc("GET "+key.Path, s.releases.served)
 	mux.HandleFunc("GET /files/{id}", s.runs.served)
 	mux.HandleFunc("GET /archives/{id}", s.runs.served)

@@ -95,7 +95,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.context, "context", "", "context of the configuration to use")
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml; of get also csv")
 	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.download(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.team(), a.member(), a.invite(), a.token(), a.version(),
-		a.release(), a.tests(), a.compare(), a.failureClusters(), a.coverage(), a.policy(), a.schedule(), a.audit(),
+		a.release(), a.tests(), a.compare(), a.failureClusters(), a.coverage(), a.policy(), a.schedule(), a.trigger(), a.events(), a.audit(),
 		a.validate(), a.explainField(), a.importing(), a.results(), a.local())
 	return root
 }
@@ -112,6 +112,7 @@ type clients struct {
 	people     apiv1connect.PeopleServiceClient
 	audits     apiv1connect.AuditServiceClient
 	schedules  apiv1connect.ScheduleServiceClient
+	triggers   apiv1connect.TriggerServiceClient
 }
 
 // connect resolves the target and returns clients for it.
@@ -138,6 +139,7 @@ func (a *app) dial(t config.Context) clients {
 		releases:   apiv1connect.NewReleaseServiceClient(a.HTTP, server, opt),
 		tests:      apiv1connect.NewTestServiceClient(a.HTTP, server, opt),
 		insights:   apiv1connect.NewInsightServiceClient(a.HTTP, server, opt),
+		triggers:   apiv1connect.NewTriggerServiceClient(a.HTTP, server, opt),
 		schedules:  apiv1connect.NewScheduleServiceClient(a.HTTP, server, opt),
 		people:     apiv1connect.NewPeopleServiceClient(a.HTTP, server, opt),
 		audits:     apiv1connect.NewAuditServiceClient(a.HTTP, server, opt),
