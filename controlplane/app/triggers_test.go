@@ -171,3 +171,46 @@ func judged(t *testing.T, triggers apiv1connect.TriggerServiceClient, n int) []*
 		<-tick.C
 	}
 }
+
+// TestTriggers_EndOfWorkflow: the end of one workflow starts another, and never itself again.
+func TestTriggers_EndOfWorkflow(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir())
+	c := p.clients(p.token)
+	triggers := apiv1connect.NewTriggerServiceClient(c.http, p.url)
+	_, err := c.clusters.EnrollCluster(t.Context(), &apiv1.EnrollClusterRequest{Name: "harbour", Namespace: "tests", Environment: "staging"})
+	worked(t, err)
+	for _, source := range []string{
+		document, strings.Replace(document, "name: checkout", "name: cleanup", 1),
+		strings.Replace(triggerDocument("after", "workflow: {name: checkout, when: [cancelled]}"), "name: checkout}]", "name: cleanup}]", 1),
+		triggerDocument("again", "workflow: {name: checkout, when: [cancelled]}"),
+		triggerDocument("back", "workflow: {name: cleanup, when: [cancelled]}"), // so that after leads back as well
+	} {
+		_, err := c.workflows.ApplyWorkflow(t.Context(), &apiv1.ApplyWorkflowRequest{Source: source})
+		worked(t, err)
+	}
+	stop := func() *apiv1.Event {
+		run, err := c.executions.RunWorkflow(t.Context(), &apiv1.RunWorkflowRequest{Workflow: "checkout", Commit: strings.Repeat("c0ffee", 7)[:40]})
+		worked(t, err)
+		_, err = c.executions.CancelExecution(t.Context(), &apiv1.CancelExecutionRequest{Id: run.GetExecution().GetId()})
+		worked(t, err)
+		list, err := triggers.ListEvents(t.Context(), &apiv1.ListEventsRequest{})
+		worked(t, err)
+		return judged(t, triggers, len(list.GetEvents()))[0]
+	}
+	e := stop()
+	if len(e.GetReactions()) != 0 || len(e.GetPassed()) != 2 || !strings.Contains(e.GetPassed()[0].GetWhy(), "round in a circle") || !strings.Contains(e.GetPassed()[1].GetWhy(), "round in a circle") {
+		t.Errorf("round and round: %v", e)
+	}
+	_, err = triggers.RemoveTrigger(t.Context(), &apiv1.RemoveTriggerRequest{Name: "back"})
+	worked(t, err)
+	e = stop()
+	if len(e.GetReactions()) != 1 || e.GetReactions()[0].GetTrigger() != "after" || e.GetReactions()[0].GetState() != "started" || e.GetSubject() != "checkout" || e.GetType() != "cancelled" {
+		t.Fatalf("%v", e)
+	}
+	started, err := c.executions.GetExecution(t.Context(), &apiv1.GetExecutionRequest{Id: e.GetReactions()[0].GetStarted()[0].GetExecutionId()})
+	worked(t, err)
+	if got := started.GetExecution(); got.GetWorkflow() != "cleanup" || got.GetTrigger() != "workflow-end" || got.GetActor() != "trigger after" {
+		t.Errorf("%v", got)
+	}
+}

@@ -307,7 +307,7 @@ func (s *Service) fire(ctx context.Context, c Claim) error {
 	actor := "trigger " + t.Name
 	started, err := s.start.Start(ctx, starter.By{
 		Organization: t.Organization, Team: t.TeamID, Actor: actor, Key: "event " + r.Event.String() + " " + t.ID.String(), Commit: r.Given.Commit,
-		Trigger: workflow.Trigger{Kind: c.Event.Kind, Name: t.Name, Actor: actor, Repository: r.Given.Repository, Branch: r.Given.Branch, Commit: r.Given.Commit},
+		Trigger: workflow.Trigger{Kind: startedAs(c.Event.Kind), Name: t.Name, Actor: actor, Repository: r.Given.Repository, Branch: r.Given.Branch, Commit: r.Given.Commit},
 		Params:  r.Given.Params,
 	}, t.Spec.Start)
 	if err != nil {
@@ -322,6 +322,14 @@ func (s *Service) fire(ctx context.Context, c Claim) error {
 	}
 	s.log.InfoContext(ctx, "trigger fired", "trigger", t.Name, "organization", t.Organization, "event", r.Event, "state", r.State)
 	return nil
+}
+
+// startedAs is what an execution says of how it was started: "workflow" is taken by the steps of others.
+func startedAs(kind string) string {
+	if kind == Workflow {
+		return "workflow-end"
+	}
+	return kind
 }
 
 // Forget removes events from long ago.

@@ -87,7 +87,10 @@ func (a *app) triggerShow() *cobra.Command {
 			}
 			if t.GetSource() != "" {
 				for line := range strings.Lines("\n" + t.GetSource()) {
-					if err := a.print("%s", render.Line(strings.TrimSuffix(line, "\n"))); err != nil {
+					if line = strings.TrimSuffix(line, "\n"); line != "" {
+						line = render.Line(line)
+					}
+					if err := a.print("%s", line); err != nil {
 						return err
 					}
 				}
