@@ -139,7 +139,7 @@ func (p *parts) pages(run runner) (http.Handler, error) {
 		return nil, err
 	}
 	return web.New(web.Options{ //nolint:wrapcheck // the caller says what for
-		Sessions: a, Door: a, Account: p.auth, Tokens: p.auth, People: p.people, Access: p.access, SSO: a, History: a, Launcher: a, Catalog: a, Fleet: a, Releases: p.releases, Tests: p.tests, Insight: p.insight, Schedules: p.schedules, Audit: p.store, Logs: a, Events: p.bus, Log: p.log,
+		Sessions: a, Door: a, Account: p.auth, Tokens: p.auth, People: p.people, Access: p.access, SSO: a, History: a, Launcher: a, Catalog: a, Fleet: a, Releases: p.releases, Tests: p.tests, Insight: p.insight, Schedules: p.schedules, Triggers: p.triggers, Audit: p.store, Logs: a, Events: p.bus, Log: p.log,
 		PublicURL: p.Config.PublicURL, Draining: p.draining,
 	})
 }

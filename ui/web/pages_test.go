@@ -40,6 +40,7 @@ func everyPage() map[string]string {
 		"audit":    "/o/acme/settings/audit",
 		"account":  "/o/acme/settings/account", "members": "/o/acme/settings/members", "teams": "/o/acme/settings/teams", "tokens": "/o/acme/settings/tokens", "usage": "/o/acme/settings/usage",
 		"access": "/o/acme/settings/access", "pipelines": "/o/acme/settings/pipelines", "sso": "/login/sso?organization=acme",
+		"triggers": "/o/acme/triggers", "events": "/o/acme/events",
 		"schedules": "/o/acme/schedules", "schedule": "/o/acme/schedules/nightly", "schedule-suspended": "/o/acme/schedules/checkout-api.1",
 		"invitation": "/invitations/" + viewfake.Link,
 		"absent":     "/o/acme/nothing",
@@ -89,6 +90,8 @@ func TestPages_Empty(t *testing.T) {
 	for name, tc := range map[string]struct{ path, why, next string }{
 		"Overview":   {"/o/acme", "no cluster is enrolled", "/o/acme/clusters#enroll"},
 		"Catalog":    {"/o/acme/catalog", "no workflow yet", "seatrial apply -f workflow.yaml"},
+		"Triggers":   {"/o/acme/triggers", "There is no trigger yet", "seatrial apply -f trigger.yaml"},
+		"Events":     {"/o/acme/events", "Nothing has happened yet", "/o/acme/triggers"},
 		"Schedules":  {"/o/acme/schedules", "There is no schedule yet", "seatrial apply -f schedule.yaml"},
 		"Templates":  {"/o/acme/templates", "There is no template yet", "seatrial apply -f template.yaml"},
 		"Executions": {"/o/acme/executions", "Nothing has run yet", "/o/acme/catalog"},
