@@ -54,7 +54,7 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.ExecutionServiceListMetricsProcedure,
 		apiv1connect.ScheduleServiceListSchedulesProcedure, apiv1connect.ScheduleServiceGetScheduleProcedure,
 		apiv1connect.ScheduleServiceListFiringsProcedure, apiv1connect.TriggerServiceListTriggersProcedure,
-		apiv1connect.TriggerServiceGetTriggerProcedure, apiv1connect.TriggerServiceTestTriggerProcedure, apiv1connect.TriggerServiceListEventsProcedure,
+		apiv1connect.TriggerServiceGetTriggerProcedure, apiv1connect.TriggerServiceDryRunTriggerProcedure, apiv1connect.TriggerServiceListEventsProcedure,
 		apiv1connect.TriggerServiceListReceiversProcedure,
 		apiv1connect.TestServiceListUnreliableTestsProcedure, apiv1connect.TestServiceGetTestProcedure,
 		apiv1connect.InsightServiceCompareExecutionsProcedure, apiv1connect.InsightServiceListFailuresProcedure,

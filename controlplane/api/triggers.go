@@ -55,8 +55,8 @@ func (s *server) GetTrigger(ctx context.Context, r *apiv1.GetTriggerRequest) (*a
 	return &apiv1.GetTriggerResponse{Trigger: triggerOf(record), Events: eventsOf(events)}, nil
 }
 
-// TestTrigger implements TriggerServiceHandler.
-func (s *server) TestTrigger(ctx context.Context, r *apiv1.TestTriggerRequest) (*apiv1.TestTriggerResponse, error) {
+// DryRunTrigger implements TriggerServiceHandler.
+func (s *server) DryRunTrigger(ctx context.Context, r *apiv1.DryRunTriggerRequest) (*apiv1.DryRunTriggerResponse, error) {
 	header := http.Header{}
 	for name, value := range r.GetHeaders() {
 		header.Set(name, value)
@@ -65,7 +65,7 @@ func (s *server) TestTrigger(ctx context.Context, r *apiv1.TestTriggerRequest) (
 	if err != nil {
 		return nil, fmt.Errorf("test trigger: %w", err)
 	}
-	return &apiv1.TestTriggerResponse{Matches: why == "", Reason: why, Params: given.Params, Commit: given.Commit}, nil
+	return &apiv1.DryRunTriggerResponse{Matches: why == "", Reason: why, Params: given.Params, Commit: given.Commit}, nil
 }
 
 // RemoveTrigger implements TriggerServiceHandler.

@@ -73,8 +73,8 @@ func triggerCalls() map[string]call {
 			_, err := b.triggers.GetTrigger(ctx, &apiv1.GetTriggerRequest{Name: name})
 			return err
 		}},
-		"TestTrigger": {"read", func(ctx context.Context, b *bench) error {
-			_, err := b.triggers.TestTrigger(ctx, &apiv1.TestTriggerRequest{Name: name, Kind: "github"})
+		"DryRunTrigger": {"read", func(ctx context.Context, b *bench) error {
+			_, err := b.triggers.DryRunTrigger(ctx, &apiv1.DryRunTriggerRequest{Name: name, Kind: "github"})
 			return err
 		}},
 		"RemoveTrigger": {"catalog", func(ctx context.Context, b *bench) error {
@@ -116,7 +116,7 @@ func TestTriggers(t *testing.T) {
 	if err != nil || made.GetSecret() != "whsec_x" || made.GetReceiver().GetUrl() != "https://seatrial.test/hooks/"+(uuid.UUID{3}).String() {
 		t.Errorf("%v, %v", made, err)
 	}
-	tried, err := b.triggers.TestTrigger(t.Context(), &apiv1.TestTriggerRequest{Name: "on-push", Kind: "github", Headers: map[string]string{"x-github-event": "push"}})
+	tried, err := b.triggers.DryRunTrigger(t.Context(), &apiv1.DryRunTriggerRequest{Name: "on-push", Kind: "github", Headers: map[string]string{"x-github-event": "push"}})
 	if err != nil || !tried.GetMatches() || tried.GetCommit() != "abc" {
 		t.Errorf("%v, %v", tried, err)
 	}

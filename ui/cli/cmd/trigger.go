@@ -121,7 +121,7 @@ func (a *app) triggerTest() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		r := &apiv1.TestTriggerRequest{Name: args[0], Kind: kind, Headers: map[string]string{}, Body: body}
+		r := &apiv1.DryRunTriggerRequest{Name: args[0], Kind: kind, Headers: map[string]string{}, Body: body}
 		for _, h := range headers {
 			name, value, ok := strings.Cut(h, ":")
 			if !ok {
@@ -133,7 +133,7 @@ func (a *app) triggerTest() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		res, err := cl.triggers.TestTrigger(c.Context(), r)
+		res, err := cl.triggers.DryRunTrigger(c.Context(), r)
 		if err != nil {
 			return err
 		}
@@ -148,7 +148,7 @@ func (a *app) triggerTest() *cobra.Command {
 	return c
 }
 
-func givenOf(res *apiv1.TestTriggerResponse) string {
+func givenOf(res *apiv1.DryRunTriggerResponse) string {
 	text := ""
 	if res.GetCommit() != "" {
 		text += ", commit " + res.GetCommit()

@@ -38,11 +38,11 @@ func (happenings) GetTrigger(_ context.Context, r *apiv1.GetTriggerRequest) (*ap
 	}, Events: pushed()[:1]}, nil
 }
 
-func (happenings) TestTrigger(_ context.Context, r *apiv1.TestTriggerRequest) (*apiv1.TestTriggerResponse, error) {
+func (happenings) DryRunTrigger(_ context.Context, r *apiv1.DryRunTriggerRequest) (*apiv1.DryRunTriggerResponse, error) {
 	if r.GetHeaders()["X-GitHub-Event"] == "push" && string(r.GetBody()) == "{}" {
-		return &apiv1.TestTriggerResponse{Matches: true, Commit: "abc", Params: map[string]string{"version": "1.2"}}, nil
+		return &apiv1.DryRunTriggerResponse{Matches: true, Commit: "abc", Params: map[string]string{"version": "1.2"}}, nil
 	}
-	return &apiv1.TestTriggerResponse{Reason: "the branch main is not one of release/*"}, nil
+	return &apiv1.DryRunTriggerResponse{Reason: "the branch main is not one of release/*"}, nil
 }
 
 func (happenings) ListEvents(context.Context, *apiv1.ListEventsRequest) (*apiv1.ListEventsResponse, error) {

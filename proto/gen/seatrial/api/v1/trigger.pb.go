@@ -716,7 +716,7 @@ func (x *GetTriggerResponse) GetEvents() []*Event {
 	return nil
 }
 
-type TestTriggerRequest struct {
+type DryRunTriggerRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Who would send it: github, gitlab, gitea, bitbucket, webhook or cloudevents.
@@ -727,20 +727,20 @@ type TestTriggerRequest struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *TestTriggerRequest) Reset() {
-	*x = TestTriggerRequest{}
+func (x *DryRunTriggerRequest) Reset() {
+	*x = DryRunTriggerRequest{}
 	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *TestTriggerRequest) String() string {
+func (x *DryRunTriggerRequest) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*TestTriggerRequest) ProtoMessage() {}
+func (*DryRunTriggerRequest) ProtoMessage() {}
 
-func (x *TestTriggerRequest) ProtoReflect() protoreflect.Message {
+func (x *DryRunTriggerRequest) ProtoReflect() protoreflect.Message {
 	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -752,40 +752,40 @@ func (x *TestTriggerRequest) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use TestTriggerRequest.ProtoReflect.Descriptor instead.
-func (*TestTriggerRequest) Descriptor() ([]byte, []int) {
+// Deprecated: Use DryRunTriggerRequest.ProtoReflect.Descriptor instead.
+func (*DryRunTriggerRequest) Descriptor() ([]byte, []int) {
 	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{9}
 }
 
-func (x *TestTriggerRequest) GetName() string {
+func (x *DryRunTriggerRequest) GetName() string {
 	if x != nil {
 		return x.Name
 	}
 	return ""
 }
 
-func (x *TestTriggerRequest) GetKind() string {
+func (x *DryRunTriggerRequest) GetKind() string {
 	if x != nil {
 		return x.Kind
 	}
 	return ""
 }
 
-func (x *TestTriggerRequest) GetHeaders() map[string]string {
+func (x *DryRunTriggerRequest) GetHeaders() map[string]string {
 	if x != nil {
 		return x.Headers
 	}
 	return nil
 }
 
-func (x *TestTriggerRequest) GetBody() []byte {
+func (x *DryRunTriggerRequest) GetBody() []byte {
 	if x != nil {
 		return x.Body
 	}
 	return nil
 }
 
-type TestTriggerResponse struct {
+type DryRunTriggerResponse struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Matches bool                   `protobuf:"varint,1,opt,name=matches,proto3" json:"matches,omitempty"`
 	// Why not.
@@ -797,20 +797,20 @@ type TestTriggerResponse struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *TestTriggerResponse) Reset() {
-	*x = TestTriggerResponse{}
+func (x *DryRunTriggerResponse) Reset() {
+	*x = DryRunTriggerResponse{}
 	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *TestTriggerResponse) String() string {
+func (x *DryRunTriggerResponse) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*TestTriggerResponse) ProtoMessage() {}
+func (*DryRunTriggerResponse) ProtoMessage() {}
 
-func (x *TestTriggerResponse) ProtoReflect() protoreflect.Message {
+func (x *DryRunTriggerResponse) ProtoReflect() protoreflect.Message {
 	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -822,33 +822,33 @@ func (x *TestTriggerResponse) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use TestTriggerResponse.ProtoReflect.Descriptor instead.
-func (*TestTriggerResponse) Descriptor() ([]byte, []int) {
+// Deprecated: Use DryRunTriggerResponse.ProtoReflect.Descriptor instead.
+func (*DryRunTriggerResponse) Descriptor() ([]byte, []int) {
 	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{10}
 }
 
-func (x *TestTriggerResponse) GetMatches() bool {
+func (x *DryRunTriggerResponse) GetMatches() bool {
 	if x != nil {
 		return x.Matches
 	}
 	return false
 }
 
-func (x *TestTriggerResponse) GetReason() string {
+func (x *DryRunTriggerResponse) GetReason() string {
 	if x != nil {
 		return x.Reason
 	}
 	return ""
 }
 
-func (x *TestTriggerResponse) GetParams() map[string]string {
+func (x *DryRunTriggerResponse) GetParams() map[string]string {
 	if x != nil {
 		return x.Params
 	}
 	return nil
 }
 
-func (x *TestTriggerResponse) GetCommit() string {
+func (x *DryRunTriggerResponse) GetCommit() string {
 	if x != nil {
 		return x.Commit
 	}
@@ -1488,19 +1488,19 @@ const file_seatrial_api_v1_trigger_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\"x\n" +
 	"\x12GetTriggerResponse\x122\n" +
 	"\atrigger\x18\x01 \x01(\v2\x18.seatrial.api.v1.TriggerR\atrigger\x12.\n" +
-	"\x06events\x18\x02 \x03(\v2\x16.seatrial.api.v1.EventR\x06events\"\xea\x01\n" +
-	"\x12TestTriggerRequest\x12\x1b\n" +
+	"\x06events\x18\x02 \x03(\v2\x16.seatrial.api.v1.EventR\x06events\"\xee\x01\n" +
+	"\x14DryRunTriggerRequest\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\x12\x1b\n" +
-	"\x04kind\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04kind\x12J\n" +
-	"\aheaders\x18\x03 \x03(\v20.seatrial.api.v1.TestTriggerRequest.HeadersEntryR\aheaders\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04kind\x12L\n" +
+	"\aheaders\x18\x03 \x03(\v22.seatrial.api.v1.DryRunTriggerRequest.HeadersEntryR\aheaders\x12\x12\n" +
 	"\x04body\x18\x04 \x01(\fR\x04body\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe4\x01\n" +
-	"\x13TestTriggerResponse\x12\x18\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe8\x01\n" +
+	"\x15DryRunTriggerResponse\x12\x18\n" +
 	"\amatches\x18\x01 \x01(\bR\amatches\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\x12H\n" +
-	"\x06params\x18\x03 \x03(\v20.seatrial.api.v1.TestTriggerResponse.ParamsEntryR\x06params\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12J\n" +
+	"\x06params\x18\x03 \x03(\v22.seatrial.api.v1.DryRunTriggerResponse.ParamsEntryR\x06params\x12\x16\n" +
 	"\x06commit\x18\x04 \x01(\tR\x06commit\x1a9\n" +
 	"\vParamsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -1534,12 +1534,12 @@ const file_seatrial_api_v1_trigger_proto_rawDesc = "" +
 	"\x06secret\x18\x01 \x01(\tR\x06secret\"4\n" +
 	"\x15RemoveReceiverRequest\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\"\x18\n" +
-	"\x16RemoveReceiverResponse2\xf7\x06\n" +
+	"\x16RemoveReceiverResponse2\xfd\x06\n" +
 	"\x0eTriggerService\x12`\n" +
 	"\fListTriggers\x12$.seatrial.api.v1.ListTriggersRequest\x1a%.seatrial.api.v1.ListTriggersResponse\"\x03\x90\x02\x01\x12Z\n" +
 	"\n" +
-	"GetTrigger\x12\".seatrial.api.v1.GetTriggerRequest\x1a#.seatrial.api.v1.GetTriggerResponse\"\x03\x90\x02\x01\x12]\n" +
-	"\vTestTrigger\x12#.seatrial.api.v1.TestTriggerRequest\x1a$.seatrial.api.v1.TestTriggerResponse\"\x03\x90\x02\x01\x12^\n" +
+	"GetTrigger\x12\".seatrial.api.v1.GetTriggerRequest\x1a#.seatrial.api.v1.GetTriggerResponse\"\x03\x90\x02\x01\x12c\n" +
+	"\rDryRunTrigger\x12%.seatrial.api.v1.DryRunTriggerRequest\x1a&.seatrial.api.v1.DryRunTriggerResponse\"\x03\x90\x02\x01\x12^\n" +
 	"\rRemoveTrigger\x12%.seatrial.api.v1.RemoveTriggerRequest\x1a&.seatrial.api.v1.RemoveTriggerResponse\x12Z\n" +
 	"\n" +
 	"ListEvents\x12\".seatrial.api.v1.ListEventsRequest\x1a#.seatrial.api.v1.ListEventsResponse\"\x03\x90\x02\x01\x12c\n" +
@@ -1572,8 +1572,8 @@ var file_seatrial_api_v1_trigger_proto_goTypes = []any{
 	(*ListTriggersResponse)(nil),   // 6: seatrial.api.v1.ListTriggersResponse
 	(*GetTriggerRequest)(nil),      // 7: seatrial.api.v1.GetTriggerRequest
 	(*GetTriggerResponse)(nil),     // 8: seatrial.api.v1.GetTriggerResponse
-	(*TestTriggerRequest)(nil),     // 9: seatrial.api.v1.TestTriggerRequest
-	(*TestTriggerResponse)(nil),    // 10: seatrial.api.v1.TestTriggerResponse
+	(*DryRunTriggerRequest)(nil),   // 9: seatrial.api.v1.DryRunTriggerRequest
+	(*DryRunTriggerResponse)(nil),  // 10: seatrial.api.v1.DryRunTriggerResponse
 	(*RemoveTriggerRequest)(nil),   // 11: seatrial.api.v1.RemoveTriggerRequest
 	(*RemoveTriggerResponse)(nil),  // 12: seatrial.api.v1.RemoveTriggerResponse
 	(*ListEventsRequest)(nil),      // 13: seatrial.api.v1.ListEventsRequest
@@ -1586,8 +1586,8 @@ var file_seatrial_api_v1_trigger_proto_goTypes = []any{
 	(*RotateReceiverResponse)(nil), // 20: seatrial.api.v1.RotateReceiverResponse
 	(*RemoveReceiverRequest)(nil),  // 21: seatrial.api.v1.RemoveReceiverRequest
 	(*RemoveReceiverResponse)(nil), // 22: seatrial.api.v1.RemoveReceiverResponse
-	nil,                            // 23: seatrial.api.v1.TestTriggerRequest.HeadersEntry
-	nil,                            // 24: seatrial.api.v1.TestTriggerResponse.ParamsEntry
+	nil,                            // 23: seatrial.api.v1.DryRunTriggerRequest.HeadersEntry
+	nil,                            // 24: seatrial.api.v1.DryRunTriggerResponse.ParamsEntry
 	(*timestamppb.Timestamp)(nil),  // 25: google.protobuf.Timestamp
 	(*StartedWorkflow)(nil),        // 26: seatrial.api.v1.StartedWorkflow
 }
@@ -1604,14 +1604,14 @@ var file_seatrial_api_v1_trigger_proto_depIdxs = []int32{
 	0,  // 9: seatrial.api.v1.ListTriggersResponse.triggers:type_name -> seatrial.api.v1.Trigger
 	0,  // 10: seatrial.api.v1.GetTriggerResponse.trigger:type_name -> seatrial.api.v1.Trigger
 	1,  // 11: seatrial.api.v1.GetTriggerResponse.events:type_name -> seatrial.api.v1.Event
-	23, // 12: seatrial.api.v1.TestTriggerRequest.headers:type_name -> seatrial.api.v1.TestTriggerRequest.HeadersEntry
-	24, // 13: seatrial.api.v1.TestTriggerResponse.params:type_name -> seatrial.api.v1.TestTriggerResponse.ParamsEntry
+	23, // 12: seatrial.api.v1.DryRunTriggerRequest.headers:type_name -> seatrial.api.v1.DryRunTriggerRequest.HeadersEntry
+	24, // 13: seatrial.api.v1.DryRunTriggerResponse.params:type_name -> seatrial.api.v1.DryRunTriggerResponse.ParamsEntry
 	1,  // 14: seatrial.api.v1.ListEventsResponse.events:type_name -> seatrial.api.v1.Event
 	4,  // 15: seatrial.api.v1.ListReceiversResponse.receivers:type_name -> seatrial.api.v1.Receiver
 	4,  // 16: seatrial.api.v1.CreateReceiverResponse.receiver:type_name -> seatrial.api.v1.Receiver
 	5,  // 17: seatrial.api.v1.TriggerService.ListTriggers:input_type -> seatrial.api.v1.ListTriggersRequest
 	7,  // 18: seatrial.api.v1.TriggerService.GetTrigger:input_type -> seatrial.api.v1.GetTriggerRequest
-	9,  // 19: seatrial.api.v1.TriggerService.TestTrigger:input_type -> seatrial.api.v1.TestTriggerRequest
+	9,  // 19: seatrial.api.v1.TriggerService.DryRunTrigger:input_type -> seatrial.api.v1.DryRunTriggerRequest
 	11, // 20: seatrial.api.v1.TriggerService.RemoveTrigger:input_type -> seatrial.api.v1.RemoveTriggerRequest
 	13, // 21: seatrial.api.v1.TriggerService.ListEvents:input_type -> seatrial.api.v1.ListEventsRequest
 	15, // 22: seatrial.api.v1.TriggerService.ListReceivers:input_type -> seatrial.api.v1.ListReceiversRequest
@@ -1620,7 +1620,7 @@ var file_seatrial_api_v1_trigger_proto_depIdxs = []int32{
 	21, // 25: seatrial.api.v1.TriggerService.RemoveReceiver:input_type -> seatrial.api.v1.RemoveReceiverRequest
 	6,  // 26: seatrial.api.v1.TriggerService.ListTriggers:output_type -> seatrial.api.v1.ListTriggersResponse
 	8,  // 27: seatrial.api.v1.TriggerService.GetTrigger:output_type -> seatrial.api.v1.GetTriggerResponse
-	10, // 28: seatrial.api.v1.TriggerService.TestTrigger:output_type -> seatrial.api.v1.TestTriggerResponse
+	10, // 28: seatrial.api.v1.TriggerService.DryRunTrigger:output_type -> seatrial.api.v1.DryRunTriggerResponse
 	12, // 29: seatrial.api.v1.TriggerService.RemoveTrigger:output_type -> seatrial.api.v1.RemoveTriggerResponse
 	14, // 30: seatrial.api.v1.TriggerService.ListEvents:output_type -> seatrial.api.v1.ListEventsResponse
 	16, // 31: seatrial.api.v1.TriggerService.ListReceivers:output_type -> seatrial.api.v1.ListReceiversResponse

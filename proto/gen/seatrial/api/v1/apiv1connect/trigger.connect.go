@@ -39,9 +39,9 @@ const (
 	// TriggerServiceGetTriggerProcedure is the fully-qualified name of the TriggerService's GetTrigger
 	// RPC.
 	TriggerServiceGetTriggerProcedure = "/seatrial.api.v1.TriggerService/GetTrigger"
-	// TriggerServiceTestTriggerProcedure is the fully-qualified name of the TriggerService's
-	// TestTrigger RPC.
-	TriggerServiceTestTriggerProcedure = "/seatrial.api.v1.TriggerService/TestTrigger"
+	// TriggerServiceDryRunTriggerProcedure is the fully-qualified name of the TriggerService's
+	// DryRunTrigger RPC.
+	TriggerServiceDryRunTriggerProcedure = "/seatrial.api.v1.TriggerService/DryRunTrigger"
 	// TriggerServiceRemoveTriggerProcedure is the fully-qualified name of the TriggerService's
 	// RemoveTrigger RPC.
 	TriggerServiceRemoveTriggerProcedure = "/seatrial.api.v1.TriggerService/RemoveTrigger"
@@ -68,8 +68,8 @@ type TriggerServiceClient interface {
 	ListTriggers(context.Context, *v1.ListTriggersRequest) (*v1.ListTriggersResponse, error)
 	// GetTrigger returns a trigger with the last events that it has done something about.
 	GetTrigger(context.Context, *v1.GetTriggerRequest) (*v1.GetTriggerResponse, error)
-	// TestTrigger says whether a trigger would match a message. Nothing is stored or started.
-	TestTrigger(context.Context, *v1.TestTriggerRequest) (*v1.TestTriggerResponse, error)
+	// DryRunTrigger says whether a trigger would match a message. Nothing is stored or started.
+	DryRunTrigger(context.Context, *v1.DryRunTriggerRequest) (*v1.DryRunTriggerResponse, error)
 	// RemoveTrigger removes a trigger that has a document of its own. What it has started stays on record.
 	RemoveTrigger(context.Context, *v1.RemoveTriggerRequest) (*v1.RemoveTriggerResponse, error)
 	// ListEvents lists what has happened, the newest first: what was matched, what was started, or why not.
@@ -109,10 +109,10 @@ func NewTriggerServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
-		testTrigger: connect.NewClient[v1.TestTriggerRequest, v1.TestTriggerResponse](
+		dryRunTrigger: connect.NewClient[v1.DryRunTriggerRequest, v1.DryRunTriggerResponse](
 			httpClient,
-			baseURL+TriggerServiceTestTriggerProcedure,
-			connect.WithSchema(triggerServiceMethods.ByName("TestTrigger")),
+			baseURL+TriggerServiceDryRunTriggerProcedure,
+			connect.WithSchema(triggerServiceMethods.ByName("DryRunTrigger")),
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
@@ -161,7 +161,7 @@ func NewTriggerServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 type triggerServiceClient struct {
 	listTriggers   *connect.Client[v1.ListTriggersRequest, v1.ListTriggersResponse]
 	getTrigger     *connect.Client[v1.GetTriggerRequest, v1.GetTriggerResponse]
-	testTrigger    *connect.Client[v1.TestTriggerRequest, v1.TestTriggerResponse]
+	dryRunTrigger  *connect.Client[v1.DryRunTriggerRequest, v1.DryRunTriggerResponse]
 	removeTrigger  *connect.Client[v1.RemoveTriggerRequest, v1.RemoveTriggerResponse]
 	listEvents     *connect.Client[v1.ListEventsRequest, v1.ListEventsResponse]
 	listReceivers  *connect.Client[v1.ListReceiversRequest, v1.ListReceiversResponse]
@@ -188,9 +188,9 @@ func (c *triggerServiceClient) GetTrigger(ctx context.Context, req *v1.GetTrigge
 	return nil, err
 }
 
-// TestTrigger calls seatrial.api.v1.TriggerService.TestTrigger.
-func (c *triggerServiceClient) TestTrigger(ctx context.Context, req *v1.TestTriggerRequest) (*v1.TestTriggerResponse, error) {
-	response, err := c.testTrigger.CallUnary(ctx, connect.NewRequest(req))
+// DryRunTrigger calls seatrial.api.v1.TriggerService.DryRunTrigger.
+func (c *triggerServiceClient) DryRunTrigger(ctx context.Context, req *v1.DryRunTriggerRequest) (*v1.DryRunTriggerResponse, error) {
+	response, err := c.dryRunTrigger.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -257,8 +257,8 @@ type TriggerServiceHandler interface {
 	ListTriggers(context.Context, *v1.ListTriggersRequest) (*v1.ListTriggersResponse, error)
 	// GetTrigger returns a trigger with the last events that it has done something about.
 	GetTrigger(context.Context, *v1.GetTriggerRequest) (*v1.GetTriggerResponse, error)
-	// TestTrigger says whether a trigger would match a message. Nothing is stored or started.
-	TestTrigger(context.Context, *v1.TestTriggerRequest) (*v1.TestTriggerResponse, error)
+	// DryRunTrigger says whether a trigger would match a message. Nothing is stored or started.
+	DryRunTrigger(context.Context, *v1.DryRunTriggerRequest) (*v1.DryRunTriggerResponse, error)
 	// RemoveTrigger removes a trigger that has a document of its own. What it has started stays on record.
 	RemoveTrigger(context.Context, *v1.RemoveTriggerRequest) (*v1.RemoveTriggerResponse, error)
 	// ListEvents lists what has happened, the newest first: what was matched, what was started, or why not.
@@ -294,10 +294,10 @@ func NewTriggerServiceHandler(svc TriggerServiceHandler, opts ...connect.Handler
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
-	triggerServiceTestTriggerHandler := connect.NewUnaryHandlerSimple(
-		TriggerServiceTestTriggerProcedure,
-		svc.TestTrigger,
-		connect.WithSchema(triggerServiceMethods.ByName("TestTrigger")),
+	triggerServiceDryRunTriggerHandler := connect.NewUnaryHandlerSimple(
+		TriggerServiceDryRunTriggerProcedure,
+		svc.DryRunTrigger,
+		connect.WithSchema(triggerServiceMethods.ByName("DryRunTrigger")),
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
@@ -345,8 +345,8 @@ func NewTriggerServiceHandler(svc TriggerServiceHandler, opts ...connect.Handler
 			triggerServiceListTriggersHandler.ServeHTTP(w, r)
 		case TriggerServiceGetTriggerProcedure:
 			triggerServiceGetTriggerHandler.ServeHTTP(w, r)
-		case TriggerServiceTestTriggerProcedure:
-			triggerServiceTestTriggerHandler.ServeHTTP(w, r)
+		case TriggerServiceDryRunTriggerProcedure:
+			triggerServiceDryRunTriggerHandler.ServeHTTP(w, r)
 		case TriggerServiceRemoveTriggerProcedure:
 			triggerServiceRemoveTriggerHandler.ServeHTTP(w, r)
 		case TriggerServiceListEventsProcedure:
@@ -376,8 +376,8 @@ func (UnimplementedTriggerServiceHandler) GetTrigger(context.Context, *v1.GetTri
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.TriggerService.GetTrigger is not implemented"))
 }
 
-func (UnimplementedTriggerServiceHandler) TestTrigger(context.Context, *v1.TestTriggerRequest) (*v1.TestTriggerResponse, error) {
-	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.TriggerService.TestTrigger is not implemented"))
+func (UnimplementedTriggerServiceHandler) DryRunTrigger(context.Context, *v1.DryRunTriggerRequest) (*v1.DryRunTriggerResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.TriggerService.DryRunTrigger is not implemented"))
 }
 
 func (UnimplementedTriggerServiceHandler) RemoveTrigger(context.Context, *v1.RemoveTriggerRequest) (*v1.RemoveTriggerResponse, error) {
