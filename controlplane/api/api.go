@@ -26,6 +26,7 @@ type Options struct {
 	Tests     Tests
 	Insight   Insight
 	Schedules Schedules
+	Triggers  Triggers
 	Bundles   Bundles
 	Accounts  Accounts
 	People    People
@@ -101,6 +102,7 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle(apiv1connect.NewAuditServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewAccessServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewScheduleServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewTriggerServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewCatalogServiceHandler(s, options...))
 	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a, s.serveFile))
 	mux.HandleFunc("GET "+archivesPath+"{id}", s.download(a, s.serveArchive))
@@ -123,6 +125,7 @@ func Paths() []string {
 		"/" + apiv1connect.AccessServiceName + "/",
 		"/" + apiv1connect.ScheduleServiceName + "/",
 		"/" + apiv1connect.CatalogServiceName + "/",
+		"/" + apiv1connect.TriggerServiceName + "/",
 		filesPath, archivesPath,
 	}
 }

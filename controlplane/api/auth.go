@@ -23,7 +23,8 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.PeopleServiceRestrictWorkflowProcedure, apiv1connect.ScheduleServiceSuspendScheduleProcedure,
 		apiv1connect.ScheduleServiceResumeScheduleProcedure, apiv1connect.ScheduleServiceRemoveScheduleProcedure,
 		apiv1connect.CatalogServiceAddRepositoryProcedure,
-		apiv1connect.CatalogServiceSyncRepositoryProcedure, apiv1connect.CatalogServiceRemoveRepositoryProcedure:
+		apiv1connect.CatalogServiceSyncRepositoryProcedure, apiv1connect.CatalogServiceRemoveRepositoryProcedure,
+		apiv1connect.TriggerServiceRemoveTriggerProcedure:
 		return tenant.ScopeCatalog, true
 	case apiv1connect.ExecutionServiceRunWorkflowProcedure, apiv1connect.ExecutionServiceCancelExecutionProcedure,
 		apiv1connect.ExecutionServiceResumeExecutionProcedure, apiv1connect.ScheduleServiceRunScheduleProcedure:
@@ -32,7 +33,8 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.ReleaseServiceCreateReleaseProcedure, apiv1connect.ReleaseServiceRequestWaiverProcedure,
 		apiv1connect.ReleaseServiceApproveWaiverProcedure, apiv1connect.ReleaseServiceRevokeWaiverProcedure:
 		return tenant.ScopeRelease, true
-	case apiv1connect.ClusterServiceEnrollClusterProcedure, apiv1connect.ReleaseServiceRotateSigningKeyProcedure,
+	case apiv1connect.TriggerServiceCreateReceiverProcedure, apiv1connect.TriggerServiceRotateReceiverProcedure,
+		apiv1connect.TriggerServiceRemoveReceiverProcedure, apiv1connect.ClusterServiceEnrollClusterProcedure, apiv1connect.ReleaseServiceRotateSigningKeyProcedure,
 		apiv1connect.PeopleServiceCreateTeamProcedure, apiv1connect.PeopleServiceRenameTeamProcedure, apiv1connect.PeopleServiceDeleteTeamProcedure,
 		apiv1connect.PeopleServiceChangeMemberProcedure, apiv1connect.PeopleServiceRemoveMemberProcedure,
 		apiv1connect.PeopleServiceInviteMemberProcedure, apiv1connect.PeopleServiceListInvitationsProcedure,
@@ -54,7 +56,9 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.ExecutionServiceListTestResultsProcedure, apiv1connect.ExecutionServiceListFilesProcedure,
 		apiv1connect.ExecutionServiceListMetricsProcedure,
 		apiv1connect.ScheduleServiceListSchedulesProcedure, apiv1connect.ScheduleServiceGetScheduleProcedure,
-		apiv1connect.ScheduleServiceListFiringsProcedure,
+		apiv1connect.ScheduleServiceListFiringsProcedure, apiv1connect.TriggerServiceListTriggersProcedure,
+		apiv1connect.TriggerServiceGetTriggerProcedure, apiv1connect.TriggerServiceDryRunTriggerProcedure, apiv1connect.TriggerServiceListEventsProcedure,
+		apiv1connect.TriggerServiceListReceiversProcedure,
 		apiv1connect.TestServiceListUnreliableTestsProcedure, apiv1connect.TestServiceGetTestProcedure,
 		apiv1connect.InsightServiceCompareExecutionsProcedure, apiv1connect.InsightServiceListFailuresProcedure,
 		apiv1connect.InsightServiceGetFailureProcedure, apiv1connect.InsightServiceGetCoverageProcedure,

@@ -18,6 +18,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/release"
 	"github.com/seatrial/seatrial/controlplane/schedule"
 	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/trigger"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 )
 
@@ -391,5 +392,13 @@ func (w *world) Schedule(context.Context, string) (schedule.Record, error) {
 }
 
 func (w *world) ApplySchedule(ctx context.Context, r schedule.Record, _ string) (schedule.Record, bool, bool, error) {
+	return r, true, true, w.check(ctx)
+}
+
+func (w *world) Trigger(context.Context, string) (trigger.Record, error) {
+	return trigger.Record{}, fault.New(fault.NotFound, "there is none")
+}
+
+func (w *world) ApplyTrigger(ctx context.Context, r trigger.Record, _ string) (trigger.Record, bool, bool, error) {
 	return r, true, true, w.check(ctx)
 }

@@ -41,6 +41,13 @@ func (s *server) ApplyWorkflow(ctx context.Context, r *apiv1.ApplyWorkflowReques
 		}
 		return out, nil
 	}
+	if applied.Record.Kind == document.TriggerKind {
+		out.Trigger = &apiv1.Trigger{
+			Name: applied.Record.Name, Team: applied.Record.Team, Revision: int32Of(applied.Record.Revision), Digest: applied.Record.Digest,
+			UpdatedAt: timeOf(applied.Record.UpdatedAt),
+		}
+		return out, nil
+	}
 	out.Workflow = workflowOf(applied.Record)
 	out.Workflow.Params = paramsOf(applied.Params)
 	return out, nil

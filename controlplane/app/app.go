@@ -35,6 +35,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/store"
 	"github.com/seatrial/seatrial/controlplane/telemetry"
 	"github.com/seatrial/seatrial/controlplane/testcase/board"
+	"github.com/seatrial/seatrial/controlplane/trigger"
 )
 
 // stopTimeout bounds a stop beyond the time that agents have to move.
@@ -74,6 +75,7 @@ type parts struct {
 	insight  *insight.Service
 
 	schedules *schedule.Service
+	triggers  *trigger.Service
 	draining  chan struct{}
 	failed    chan error // of what serves; room for each
 	serving   sync.WaitGroup
@@ -110,6 +112,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		p.serveAgent, // intake, agentlink
 		p.sweep,      // releases; what makes up for lost hints
 		p.scheduling, // what is due
+		p.triggering, // what happens
 		p.retention,  // months of results
 		p.serveHTTP,  // api, web, health, metrics
 	} {

@@ -59,6 +59,7 @@ type Store interface {
 	ApplyPolicy(ctx context.Context, p workflow.Record, team string) (rec workflow.Record, created, changed bool, err error)
 	Places
 	Schedules
+	Triggers
 }
 
 // Places keeps environments for the viewer of the context.
@@ -106,6 +107,8 @@ func (c *Catalog) Apply(ctx context.Context, r Request) (Applied, error) {
 	case document.TestExecutionKind:
 		return Applied{}, fault.New(fault.Invalid, "a %s is an object of a cluster, which runs a workflow once, and no entry of the catalog", read.Kind).
 			WithField("kind").WithHint("Create it in a cluster with kubectl, or run the workflow with seatrial run.")
+	case document.TriggerKind:
+		return c.applyTrigger(ctx, r, read)
 	}
 	doc, err := workflow.Load(r.File, []byte(r.Source))
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/schedule"
 	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/trigger"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 )
@@ -285,6 +286,33 @@ func TestApply_Policy(t *testing.T) {
 	}
 	if kept := m.policies["gate"]; kept.Description != "d" || kept.Source != stricter {
 		t.Errorf("kept %+v", kept)
+	}
+}
+
+func (m *memory) Trigger(context.Context, string) (trigger.Record, error) {
+	return trigger.Record{}, fault.New(fault.NotFound, "there is none")
+}
+
+func (m *memory) ApplyTrigger(_ context.Context, r trigger.Record, _ string) (trigger.Record, bool, bool, error) {
+	return r, true, true, nil
+}
+
+func TestApply_Trigger(t *testing.T) {
+	t.Parallel()
+	c, _ := setup(t)
+	const source = "apiVersion: seatrial.dev/v1\nkind: Trigger\nmetadata: {name: on-deploy}\nspec:\n  webhook: {receiver: cd, filter: 'body.a == 1', values: {v: body.v}}\n  workflows: [{name: plain}]\n"
+	got, err := c.Apply(t.Context(), catalog.Request{Source: source})
+	if err != nil || got.Outcome != catalog.Created || got.Record.Kind != document.TriggerKind || got.Record.Name != "on-deploy" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	_, err = c.Apply(t.Context(), catalog.Request{File: "t.yaml", Source: strings.Replace(source, "body.a ==", "bod.a ==", 1)})
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Kind != fault.Invalid || f.Places[0].Line != 5 || f.Places[0].Field != "spec.webhook.filter" {
+		t.Errorf("an expression with a fault: %v", err)
+	}
+	_, err = c.Apply(t.Context(), catalog.Request{Source: "apiVersion: seatrial.dev/v1\nkind: Trigger\nmetadata: {name: k}\nspec: {kubernetes: {resource: pods, event: created}, workflows: [{name: a}]}\n"})
+	if !fault.Is(err, fault.Unsupported) {
+		t.Errorf("what nobody watches yet: %v", err)
 	}
 }
 

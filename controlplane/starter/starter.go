@@ -40,6 +40,7 @@ type By struct {
 	Key          string    // unlike that of any other occasion: with it nothing starts twice
 	Trigger      workflow.Trigger
 	Commit       string
+	Params       map[string]string // values that are taken as they are, and win
 }
 
 // Started is a workflow that was started, or why it was not.
@@ -72,6 +73,15 @@ func (s *Starter) Start(ctx context.Context, by By, what document.Start) ([]Star
 	params, err := values(what.Params, by.Trigger)
 	if err != nil {
 		return []Started{{Problem: fault.Sentence(err)}}, nil
+	}
+	if len(by.Params) > 0 {
+		all := maps.Clone(by.Params)
+		for name, text := range params {
+			if _, given := all[name]; !given {
+				all[name] = text
+			}
+		}
+		params = all
 	}
 	out, err := s.workflows(ctx, what.Workflows)
 	if err != nil {

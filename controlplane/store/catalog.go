@@ -72,7 +72,7 @@ func (s *Store) createWorkflow(ctx context.Context, tx *db.Tx, w record.Record, 
 	if err != nil {
 		return record.Record{}, err
 	}
-	if err := s.saySchedules(ctx, tx, row, w.Triggers); err != nil {
+	if err := s.sayStarts(ctx, tx, row, w.Triggers); err != nil {
 		return record.Record{}, err
 	}
 	return workflowRecord(row, t.Name, revision), nil
@@ -100,7 +100,7 @@ func (s *Store) reviseWorkflow(ctx context.Context, tx *db.Tx, row *db.Workflow,
 	if err != nil {
 		return rec, false, err
 	}
-	if err := s.saySchedules(ctx, tx, row, w.Triggers); err != nil { // a template may have brought others
+	if err := s.sayStarts(ctx, tx, row, w.Triggers); err != nil { // a template may have brought others
 		return rec, false, err
 	}
 	if revision.Digest == w.Digest {

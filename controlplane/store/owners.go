@@ -16,6 +16,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/release"
 	"github.com/seatrial/seatrial/ent/db/schedule"
 	"github.com/seatrial/seatrial/ent/db/template"
+	"github.com/seatrial/seatrial/ent/db/trigger"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 )
 
@@ -60,10 +61,19 @@ func owned(ctx context.Context, tx *db.Tx, of tenant.Thing) (owner *uuid.UUID, h
 			if err := tx.Schedule.Update().Where(schedule.Workflow(row.Name)).SetTeamID(to).Exec(ctx); err != nil {
 				return err // what starts the workflow belongs to whom the workflow belongs to
 			}
+			if err := tx.Trigger.Update().Where(trigger.Workflow(row.Name)).SetTeamID(to).Exec(ctx); err != nil {
+				return err
+			}
 			return row.Update().SetTeamID(to).Exec(ctx)
 		}, nil
 	case tenant.Schedule:
 		row, err := tx.Schedule.Query().Where(schedule.Name(of.Name), schedule.Workflow(""), schedule.RemovedAtIsNil()).Only(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		return &row.TeamID, func(to uuid.UUID) error { return row.Update().SetTeamID(to).Exec(ctx) }, nil
+	case tenant.Trigger:
+		row, err := tx.Trigger.Query().Where(trigger.Name(of.Name), trigger.Workflow(""), trigger.RemovedAtIsNil()).Only(ctx)
 		if err != nil {
 			return nil, nil, err
 		}

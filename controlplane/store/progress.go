@@ -127,6 +127,11 @@ func (s *Store) derive(ctx context.Context, tx *db.Tx, head *db.Execution) (afte
 		}
 		after.calls = true
 	}
+	if now.status.Terminal() && !record.Status(head.Status).Terminal() {
+		if err := tellEnd(ctx, tx, head, now); err != nil {
+			return after, err
+		}
+	}
 	after.calls = after.calls || head.Calls && now.status.Terminal()
 	return after, now.saveExecution(ctx, head)
 }

@@ -123,6 +123,14 @@ func (s *Store) begin(change *db.ScheduleUpdateOne, due, at time.Time) *db.Sched
 	return change.SetNextDue(due.UTC()).SetNextAt(*nullable(at))
 }
 
+// sayStarts brings what a workflow says of when it is started to its document.
+func (s *Store) sayStarts(ctx context.Context, tx *db.Tx, w *db.Workflow, triggers []document.Trigger) error {
+	if err := s.saySchedules(ctx, tx, w, triggers); err != nil {
+		return err
+	}
+	return s.sayTriggers(ctx, tx, w, triggers)
+}
+
 // saySchedules brings the schedules that a workflow has in its own document to what it says now. They are named after it and belong to
 // its team.
 func (s *Store) saySchedules(ctx context.Context, tx *db.Tx, w *db.Workflow, triggers []document.Trigger) error {

@@ -8,10 +8,13 @@ const (
 	Environment = "environment"
 	Release     = "release"
 	Schedule    = "schedule"
+	Trigger     = "trigger"
 )
 
 // Kinds lists the kinds of what a team owns.
-func Kinds() []string { return []string{Workflow, Template, Policy, Environment, Release, Schedule} }
+func Kinds() []string {
+	return []string{Workflow, Template, Policy, Environment, Release, Schedule, Trigger}
+}
 
 // Thing names something that a team owns. Version is a release's, whose name is the application's.
 type Thing struct{ Kind, Name, Version string }

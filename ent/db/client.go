@@ -27,6 +27,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
+	"github.com/seatrial/seatrial/ent/db/event"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
 	"github.com/seatrial/seatrial/ent/db/firing"
@@ -39,8 +40,10 @@ import (
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/quarantine"
+	"github.com/seatrial/seatrial/ent/db/reaction"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicyrevision"
+	"github.com/seatrial/seatrial/ent/db/receiver"
 	"github.com/seatrial/seatrial/ent/db/release"
 	"github.com/seatrial/seatrial/ent/db/releasechange"
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
@@ -57,6 +60,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/teststrip"
+	"github.com/seatrial/seatrial/ent/db/trigger"
 	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
@@ -92,6 +96,8 @@ type Client struct {
 	ConcurrencyGroup *ConcurrencyGroupClient
 	// Environment is the client for interacting with the Environment builders.
 	Environment *EnvironmentClient
+	// Event is the client for interacting with the Event builders.
+	Event *EventClient
 	// Execution is the client for interacting with the Execution builders.
 	Execution *ExecutionClient
 	// File is the client for interacting with the File builders.
@@ -116,10 +122,14 @@ type Client struct {
 	Organization *OrganizationClient
 	// Quarantine is the client for interacting with the Quarantine builders.
 	Quarantine *QuarantineClient
+	// Reaction is the client for interacting with the Reaction builders.
+	Reaction *ReactionClient
 	// ReadinessPolicy is the client for interacting with the ReadinessPolicy builders.
 	ReadinessPolicy *ReadinessPolicyClient
 	// ReadinessPolicyRevision is the client for interacting with the ReadinessPolicyRevision builders.
 	ReadinessPolicyRevision *ReadinessPolicyRevisionClient
+	// Receiver is the client for interacting with the Receiver builders.
+	Receiver *ReceiverClient
 	// Release is the client for interacting with the Release builders.
 	Release *ReleaseClient
 	// ReleaseChange is the client for interacting with the ReleaseChange builders.
@@ -152,6 +162,8 @@ type Client struct {
 	TestResult *TestResultClient
 	// TestStrip is the client for interacting with the TestStrip builders.
 	TestStrip *TestStripClient
+	// Trigger is the client for interacting with the Trigger builders.
+	Trigger *TriggerClient
 	// TrustRule is the client for interacting with the TrustRule builders.
 	TrustRule *TrustRuleClient
 	// Waiver is the client for interacting with the Waiver builders.
@@ -182,6 +194,7 @@ func (c *Client) init() {
 	c.Cluster = NewClusterClient(c.config)
 	c.ConcurrencyGroup = NewConcurrencyGroupClient(c.config)
 	c.Environment = NewEnvironmentClient(c.config)
+	c.Event = NewEventClient(c.config)
 	c.Execution = NewExecutionClient(c.config)
 	c.File = NewFileClient(c.config)
 	c.Firing = NewFiringClient(c.config)
@@ -194,8 +207,10 @@ func (c *Client) init() {
 	c.MemberSession = NewMemberSessionClient(c.config)
 	c.Organization = NewOrganizationClient(c.config)
 	c.Quarantine = NewQuarantineClient(c.config)
+	c.Reaction = NewReactionClient(c.config)
 	c.ReadinessPolicy = NewReadinessPolicyClient(c.config)
 	c.ReadinessPolicyRevision = NewReadinessPolicyRevisionClient(c.config)
+	c.Receiver = NewReceiverClient(c.config)
 	c.Release = NewReleaseClient(c.config)
 	c.ReleaseChange = NewReleaseChangeClient(c.config)
 	c.ReleaseExecution = NewReleaseExecutionClient(c.config)
@@ -212,6 +227,7 @@ func (c *Client) init() {
 	c.TemplateUse = NewTemplateUseClient(c.config)
 	c.TestResult = NewTestResultClient(c.config)
 	c.TestStrip = NewTestStripClient(c.config)
+	c.Trigger = NewTriggerClient(c.config)
 	c.TrustRule = NewTrustRuleClient(c.config)
 	c.Waiver = NewWaiverClient(c.config)
 	c.Workflow = NewWorkflowClient(c.config)
@@ -319,6 +335,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Cluster:                 NewClusterClient(cfg),
 		ConcurrencyGroup:        NewConcurrencyGroupClient(cfg),
 		Environment:             NewEnvironmentClient(cfg),
+		Event:                   NewEventClient(cfg),
 		Execution:               NewExecutionClient(cfg),
 		File:                    NewFileClient(cfg),
 		Firing:                  NewFiringClient(cfg),
@@ -331,8 +348,10 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		MemberSession:           NewMemberSessionClient(cfg),
 		Organization:            NewOrganizationClient(cfg),
 		Quarantine:              NewQuarantineClient(cfg),
+		Reaction:                NewReactionClient(cfg),
 		ReadinessPolicy:         NewReadinessPolicyClient(cfg),
 		ReadinessPolicyRevision: NewReadinessPolicyRevisionClient(cfg),
+		Receiver:                NewReceiverClient(cfg),
 		Release:                 NewReleaseClient(cfg),
 		ReleaseChange:           NewReleaseChangeClient(cfg),
 		ReleaseExecution:        NewReleaseExecutionClient(cfg),
@@ -349,6 +368,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		TemplateUse:             NewTemplateUseClient(cfg),
 		TestResult:              NewTestResultClient(cfg),
 		TestStrip:               NewTestStripClient(cfg),
+		Trigger:                 NewTriggerClient(cfg),
 		TrustRule:               NewTrustRuleClient(cfg),
 		Waiver:                  NewWaiverClient(cfg),
 		Workflow:                NewWorkflowClient(cfg),
@@ -383,6 +403,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Cluster:                 NewClusterClient(cfg),
 		ConcurrencyGroup:        NewConcurrencyGroupClient(cfg),
 		Environment:             NewEnvironmentClient(cfg),
+		Event:                   NewEventClient(cfg),
 		Execution:               NewExecutionClient(cfg),
 		File:                    NewFileClient(cfg),
 		Firing:                  NewFiringClient(cfg),
@@ -395,8 +416,10 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		MemberSession:           NewMemberSessionClient(cfg),
 		Organization:            NewOrganizationClient(cfg),
 		Quarantine:              NewQuarantineClient(cfg),
+		Reaction:                NewReactionClient(cfg),
 		ReadinessPolicy:         NewReadinessPolicyClient(cfg),
 		ReadinessPolicyRevision: NewReadinessPolicyRevisionClient(cfg),
+		Receiver:                NewReceiverClient(cfg),
 		Release:                 NewReleaseClient(cfg),
 		ReleaseChange:           NewReleaseChangeClient(cfg),
 		ReleaseExecution:        NewReleaseExecutionClient(cfg),
@@ -413,6 +436,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		TemplateUse:             NewTemplateUseClient(cfg),
 		TestResult:              NewTestResultClient(cfg),
 		TestStrip:               NewTestStripClient(cfg),
+		Trigger:                 NewTriggerClient(cfg),
 		TrustRule:               NewTrustRuleClient(cfg),
 		Waiver:                  NewWaiverClient(cfg),
 		Workflow:                NewWorkflowClient(cfg),
@@ -448,13 +472,14 @@ func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIToken, c.AgentCommand, c.Attempt, c.AuditEntry, c.AuditHead,
 		c.BootstrapToken, c.Call, c.Claim, c.Cluster, c.ConcurrencyGroup,
-		c.Environment, c.Execution, c.File, c.Firing, c.IdentityProvider, c.Invitation,
-		c.LogChunk, c.LogStream, c.Member, c.MemberIdentity, c.MemberSession,
-		c.Organization, c.Quarantine, c.ReadinessPolicy, c.ReadinessPolicyRevision,
-		c.Release, c.ReleaseChange, c.ReleaseExecution, c.Repository, c.Run,
-		c.Schedule, c.Service, c.Setting, c.Step, c.Team, c.TeamMember, c.Template,
-		c.TemplateRevision, c.TemplateUse, c.TestResult, c.TestStrip, c.TrustRule,
-		c.Waiver, c.Workflow, c.WorkflowRevision,
+		c.Environment, c.Event, c.Execution, c.File, c.Firing, c.IdentityProvider,
+		c.Invitation, c.LogChunk, c.LogStream, c.Member, c.MemberIdentity,
+		c.MemberSession, c.Organization, c.Quarantine, c.Reaction, c.ReadinessPolicy,
+		c.ReadinessPolicyRevision, c.Receiver, c.Release, c.ReleaseChange,
+		c.ReleaseExecution, c.Repository, c.Run, c.Schedule, c.Service, c.Setting,
+		c.Step, c.Team, c.TeamMember, c.Template, c.TemplateRevision, c.TemplateUse,
+		c.TestResult, c.TestStrip, c.Trigger, c.TrustRule, c.Waiver, c.Workflow,
+		c.WorkflowRevision,
 	} {
 		n.Use(hooks...)
 	}
@@ -466,13 +491,14 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIToken, c.AgentCommand, c.Attempt, c.AuditEntry, c.AuditHead,
 		c.BootstrapToken, c.Call, c.Claim, c.Cluster, c.ConcurrencyGroup,
-		c.Environment, c.Execution, c.File, c.Firing, c.IdentityProvider, c.Invitation,
-		c.LogChunk, c.LogStream, c.Member, c.MemberIdentity, c.MemberSession,
-		c.Organization, c.Quarantine, c.ReadinessPolicy, c.ReadinessPolicyRevision,
-		c.Release, c.ReleaseChange, c.ReleaseExecution, c.Repository, c.Run,
-		c.Schedule, c.Service, c.Setting, c.Step, c.Team, c.TeamMember, c.Template,
-		c.TemplateRevision, c.TemplateUse, c.TestResult, c.TestStrip, c.TrustRule,
-		c.Waiver, c.Workflow, c.WorkflowRevision,
+		c.Environment, c.Event, c.Execution, c.File, c.Firing, c.IdentityProvider,
+		c.Invitation, c.LogChunk, c.LogStream, c.Member, c.MemberIdentity,
+		c.MemberSession, c.Organization, c.Quarantine, c.Reaction, c.ReadinessPolicy,
+		c.ReadinessPolicyRevision, c.Receiver, c.Release, c.ReleaseChange,
+		c.ReleaseExecution, c.Repository, c.Run, c.Schedule, c.Service, c.Setting,
+		c.Step, c.Team, c.TeamMember, c.Template, c.TemplateRevision, c.TemplateUse,
+		c.TestResult, c.TestStrip, c.Trigger, c.TrustRule, c.Waiver, c.Workflow,
+		c.WorkflowRevision,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -503,6 +529,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.ConcurrencyGroup.mutate(ctx, m)
 	case *EnvironmentMutation:
 		return c.Environment.mutate(ctx, m)
+	case *EventMutation:
+		return c.Event.mutate(ctx, m)
 	case *ExecutionMutation:
 		return c.Execution.mutate(ctx, m)
 	case *FileMutation:
@@ -527,10 +555,14 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Organization.mutate(ctx, m)
 	case *QuarantineMutation:
 		return c.Quarantine.mutate(ctx, m)
+	case *ReactionMutation:
+		return c.Reaction.mutate(ctx, m)
 	case *ReadinessPolicyMutation:
 		return c.ReadinessPolicy.mutate(ctx, m)
 	case *ReadinessPolicyRevisionMutation:
 		return c.ReadinessPolicyRevision.mutate(ctx, m)
+	case *ReceiverMutation:
+		return c.Receiver.mutate(ctx, m)
 	case *ReleaseMutation:
 		return c.Release.mutate(ctx, m)
 	case *ReleaseChangeMutation:
@@ -563,6 +595,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.TestResult.mutate(ctx, m)
 	case *TestStripMutation:
 		return c.TestStrip.mutate(ctx, m)
+	case *TriggerMutation:
+		return c.Trigger.mutate(ctx, m)
 	case *TrustRuleMutation:
 		return c.TrustRule.mutate(ctx, m)
 	case *WaiverMutation:
@@ -2399,6 +2433,156 @@ func (c *EnvironmentClient) mutate(ctx context.Context, m *EnvironmentMutation) 
 		return (&EnvironmentDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("db: unknown Environment mutation op: %q", m.Op())
+	}
+}
+
+// EventClient is a client for the Event schema.
+type EventClient struct {
+	config
+}
+
+// NewEventClient returns a client for the Event from the given config.
+func NewEventClient(c config) *EventClient {
+	return &EventClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `event.Hooks(f(g(h())))`.
+func (c *EventClient) Use(hooks ...Hook) {
+	c.hooks.Event = append(c.hooks.Event, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `event.Intercept(f(g(h())))`.
+func (c *EventClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Event = append(c.inters.Event, interceptors...)
+}
+
+// Create returns a builder for creating a Event entity.
+func (c *EventClient) Create() *EventCreate {
+	mutation := newEventMutation(c.config, OpCreate)
+	return &EventCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Event entities.
+func (c *EventClient) CreateBulk(builders ...*EventCreate) *EventCreateBulk {
+	return &EventCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *EventClient) MapCreateBulk(slice any, setFunc func(*EventCreate, int)) *EventCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &EventCreateBulk{err: fmt.Errorf("calling to EventClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*EventCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &EventCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Event.
+func (c *EventClient) Update() *EventUpdate {
+	mutation := newEventMutation(c.config, OpUpdate)
+	return &EventUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *EventClient) UpdateOne(_m *Event) *EventUpdateOne {
+	mutation := newEventMutation(c.config, OpUpdateOne, withEvent(_m))
+	return &EventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *EventClient) UpdateOneID(id uuid.UUID) *EventUpdateOne {
+	mutation := newEventMutation(c.config, OpUpdateOne, withEventID(id))
+	return &EventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Event.
+func (c *EventClient) Delete() *EventDelete {
+	mutation := newEventMutation(c.config, OpDelete)
+	return &EventDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *EventClient) DeleteOne(_m *Event) *EventDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *EventClient) DeleteOneID(id uuid.UUID) *EventDeleteOne {
+	builder := c.Delete().Where(event.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &EventDeleteOne{builder}
+}
+
+// Query returns a query builder for Event.
+func (c *EventClient) Query() *EventQuery {
+	return &EventQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeEvent},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Event entity by its id.
+func (c *EventClient) Get(ctx context.Context, id uuid.UUID) (*Event, error) {
+	return c.Query().Where(event.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *EventClient) GetX(ctx context.Context, id uuid.UUID) *Event {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Event.
+func (c *EventClient) QueryOrganization(_m *Event) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(event.Table, event.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, event.OrganizationTable, event.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *EventClient) Hooks() []Hook {
+	hooks := c.hooks.Event
+	return append(hooks[:len(hooks):len(hooks)], event.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *EventClient) Interceptors() []Interceptor {
+	return c.inters.Event
+}
+
+func (c *EventClient) mutate(ctx context.Context, m *EventMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&EventCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&EventUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&EventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&EventDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Event mutation op: %q", m.Op())
 	}
 }
 
@@ -4362,6 +4546,188 @@ func (c *QuarantineClient) mutate(ctx context.Context, m *QuarantineMutation) (V
 	}
 }
 
+// ReactionClient is a client for the Reaction schema.
+type ReactionClient struct {
+	config
+}
+
+// NewReactionClient returns a client for the Reaction from the given config.
+func NewReactionClient(c config) *ReactionClient {
+	return &ReactionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `reaction.Hooks(f(g(h())))`.
+func (c *ReactionClient) Use(hooks ...Hook) {
+	c.hooks.Reaction = append(c.hooks.Reaction, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `reaction.Intercept(f(g(h())))`.
+func (c *ReactionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Reaction = append(c.inters.Reaction, interceptors...)
+}
+
+// Create returns a builder for creating a Reaction entity.
+func (c *ReactionClient) Create() *ReactionCreate {
+	mutation := newReactionMutation(c.config, OpCreate)
+	return &ReactionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Reaction entities.
+func (c *ReactionClient) CreateBulk(builders ...*ReactionCreate) *ReactionCreateBulk {
+	return &ReactionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ReactionClient) MapCreateBulk(slice any, setFunc func(*ReactionCreate, int)) *ReactionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ReactionCreateBulk{err: fmt.Errorf("calling to ReactionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ReactionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ReactionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Reaction.
+func (c *ReactionClient) Update() *ReactionUpdate {
+	mutation := newReactionMutation(c.config, OpUpdate)
+	return &ReactionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ReactionClient) UpdateOne(_m *Reaction) *ReactionUpdateOne {
+	mutation := newReactionMutation(c.config, OpUpdateOne, withReaction(_m))
+	return &ReactionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ReactionClient) UpdateOneID(id uuid.UUID) *ReactionUpdateOne {
+	mutation := newReactionMutation(c.config, OpUpdateOne, withReactionID(id))
+	return &ReactionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Reaction.
+func (c *ReactionClient) Delete() *ReactionDelete {
+	mutation := newReactionMutation(c.config, OpDelete)
+	return &ReactionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ReactionClient) DeleteOne(_m *Reaction) *ReactionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ReactionClient) DeleteOneID(id uuid.UUID) *ReactionDeleteOne {
+	builder := c.Delete().Where(reaction.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ReactionDeleteOne{builder}
+}
+
+// Query returns a query builder for Reaction.
+func (c *ReactionClient) Query() *ReactionQuery {
+	return &ReactionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeReaction},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Reaction entity by its id.
+func (c *ReactionClient) Get(ctx context.Context, id uuid.UUID) (*Reaction, error) {
+	return c.Query().Where(reaction.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ReactionClient) GetX(ctx context.Context, id uuid.UUID) *Reaction {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Reaction.
+func (c *ReactionClient) QueryOrganization(_m *Reaction) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(reaction.Table, reaction.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, reaction.OrganizationTable, reaction.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryEvent queries the event edge of a Reaction.
+func (c *ReactionClient) QueryEvent(_m *Reaction) *EventQuery {
+	query := (&EventClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(reaction.Table, reaction.FieldID, id),
+			sqlgraph.To(event.Table, event.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, reaction.EventTable, reaction.EventColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTrigger queries the trigger edge of a Reaction.
+func (c *ReactionClient) QueryTrigger(_m *Reaction) *TriggerQuery {
+	query := (&TriggerClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(reaction.Table, reaction.FieldID, id),
+			sqlgraph.To(trigger.Table, trigger.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, reaction.TriggerTable, reaction.TriggerColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ReactionClient) Hooks() []Hook {
+	hooks := c.hooks.Reaction
+	return append(hooks[:len(hooks):len(hooks)], reaction.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *ReactionClient) Interceptors() []Interceptor {
+	return c.inters.Reaction
+}
+
+func (c *ReactionClient) mutate(ctx context.Context, m *ReactionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ReactionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ReactionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ReactionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ReactionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Reaction mutation op: %q", m.Op())
+	}
+}
+
 // ReadinessPolicyClient is a client for the ReadinessPolicy schema.
 type ReadinessPolicyClient struct {
 	config
@@ -4691,6 +5057,172 @@ func (c *ReadinessPolicyRevisionClient) mutate(ctx context.Context, m *Readiness
 		return (&ReadinessPolicyRevisionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("db: unknown ReadinessPolicyRevision mutation op: %q", m.Op())
+	}
+}
+
+// ReceiverClient is a client for the Receiver schema.
+type ReceiverClient struct {
+	config
+}
+
+// NewReceiverClient returns a client for the Receiver from the given config.
+func NewReceiverClient(c config) *ReceiverClient {
+	return &ReceiverClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `receiver.Hooks(f(g(h())))`.
+func (c *ReceiverClient) Use(hooks ...Hook) {
+	c.hooks.Receiver = append(c.hooks.Receiver, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `receiver.Intercept(f(g(h())))`.
+func (c *ReceiverClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Receiver = append(c.inters.Receiver, interceptors...)
+}
+
+// Create returns a builder for creating a Receiver entity.
+func (c *ReceiverClient) Create() *ReceiverCreate {
+	mutation := newReceiverMutation(c.config, OpCreate)
+	return &ReceiverCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Receiver entities.
+func (c *ReceiverClient) CreateBulk(builders ...*ReceiverCreate) *ReceiverCreateBulk {
+	return &ReceiverCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ReceiverClient) MapCreateBulk(slice any, setFunc func(*ReceiverCreate, int)) *ReceiverCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ReceiverCreateBulk{err: fmt.Errorf("calling to ReceiverClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ReceiverCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ReceiverCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Receiver.
+func (c *ReceiverClient) Update() *ReceiverUpdate {
+	mutation := newReceiverMutation(c.config, OpUpdate)
+	return &ReceiverUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ReceiverClient) UpdateOne(_m *Receiver) *ReceiverUpdateOne {
+	mutation := newReceiverMutation(c.config, OpUpdateOne, withReceiver(_m))
+	return &ReceiverUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ReceiverClient) UpdateOneID(id uuid.UUID) *ReceiverUpdateOne {
+	mutation := newReceiverMutation(c.config, OpUpdateOne, withReceiverID(id))
+	return &ReceiverUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Receiver.
+func (c *ReceiverClient) Delete() *ReceiverDelete {
+	mutation := newReceiverMutation(c.config, OpDelete)
+	return &ReceiverDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ReceiverClient) DeleteOne(_m *Receiver) *ReceiverDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ReceiverClient) DeleteOneID(id uuid.UUID) *ReceiverDeleteOne {
+	builder := c.Delete().Where(receiver.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ReceiverDeleteOne{builder}
+}
+
+// Query returns a query builder for Receiver.
+func (c *ReceiverClient) Query() *ReceiverQuery {
+	return &ReceiverQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeReceiver},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Receiver entity by its id.
+func (c *ReceiverClient) Get(ctx context.Context, id uuid.UUID) (*Receiver, error) {
+	return c.Query().Where(receiver.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ReceiverClient) GetX(ctx context.Context, id uuid.UUID) *Receiver {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Receiver.
+func (c *ReceiverClient) QueryOrganization(_m *Receiver) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(receiver.Table, receiver.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, receiver.OrganizationTable, receiver.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTeam queries the team edge of a Receiver.
+func (c *ReceiverClient) QueryTeam(_m *Receiver) *TeamQuery {
+	query := (&TeamClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(receiver.Table, receiver.FieldID, id),
+			sqlgraph.To(team.Table, team.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, receiver.TeamTable, receiver.TeamColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ReceiverClient) Hooks() []Hook {
+	hooks := c.hooks.Receiver
+	return append(hooks[:len(hooks):len(hooks)], receiver.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *ReceiverClient) Interceptors() []Interceptor {
+	return c.inters.Receiver
+}
+
+func (c *ReceiverClient) mutate(ctx context.Context, m *ReceiverMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ReceiverCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ReceiverUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ReceiverUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ReceiverDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Receiver mutation op: %q", m.Op())
 	}
 }
 
@@ -7350,6 +7882,172 @@ func (c *TestStripClient) mutate(ctx context.Context, m *TestStripMutation) (Val
 	}
 }
 
+// TriggerClient is a client for the Trigger schema.
+type TriggerClient struct {
+	config
+}
+
+// NewTriggerClient returns a client for the Trigger from the given config.
+func NewTriggerClient(c config) *TriggerClient {
+	return &TriggerClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `trigger.Hooks(f(g(h())))`.
+func (c *TriggerClient) Use(hooks ...Hook) {
+	c.hooks.Trigger = append(c.hooks.Trigger, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `trigger.Intercept(f(g(h())))`.
+func (c *TriggerClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Trigger = append(c.inters.Trigger, interceptors...)
+}
+
+// Create returns a builder for creating a Trigger entity.
+func (c *TriggerClient) Create() *TriggerCreate {
+	mutation := newTriggerMutation(c.config, OpCreate)
+	return &TriggerCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Trigger entities.
+func (c *TriggerClient) CreateBulk(builders ...*TriggerCreate) *TriggerCreateBulk {
+	return &TriggerCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TriggerClient) MapCreateBulk(slice any, setFunc func(*TriggerCreate, int)) *TriggerCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TriggerCreateBulk{err: fmt.Errorf("calling to TriggerClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TriggerCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TriggerCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Trigger.
+func (c *TriggerClient) Update() *TriggerUpdate {
+	mutation := newTriggerMutation(c.config, OpUpdate)
+	return &TriggerUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TriggerClient) UpdateOne(_m *Trigger) *TriggerUpdateOne {
+	mutation := newTriggerMutation(c.config, OpUpdateOne, withTrigger(_m))
+	return &TriggerUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TriggerClient) UpdateOneID(id uuid.UUID) *TriggerUpdateOne {
+	mutation := newTriggerMutation(c.config, OpUpdateOne, withTriggerID(id))
+	return &TriggerUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Trigger.
+func (c *TriggerClient) Delete() *TriggerDelete {
+	mutation := newTriggerMutation(c.config, OpDelete)
+	return &TriggerDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TriggerClient) DeleteOne(_m *Trigger) *TriggerDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TriggerClient) DeleteOneID(id uuid.UUID) *TriggerDeleteOne {
+	builder := c.Delete().Where(trigger.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TriggerDeleteOne{builder}
+}
+
+// Query returns a query builder for Trigger.
+func (c *TriggerClient) Query() *TriggerQuery {
+	return &TriggerQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTrigger},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Trigger entity by its id.
+func (c *TriggerClient) Get(ctx context.Context, id uuid.UUID) (*Trigger, error) {
+	return c.Query().Where(trigger.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TriggerClient) GetX(ctx context.Context, id uuid.UUID) *Trigger {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Trigger.
+func (c *TriggerClient) QueryOrganization(_m *Trigger) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(trigger.Table, trigger.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, trigger.OrganizationTable, trigger.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTeam queries the team edge of a Trigger.
+func (c *TriggerClient) QueryTeam(_m *Trigger) *TeamQuery {
+	query := (&TeamClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(trigger.Table, trigger.FieldID, id),
+			sqlgraph.To(team.Table, team.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, trigger.TeamTable, trigger.TeamColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *TriggerClient) Hooks() []Hook {
+	hooks := c.hooks.Trigger
+	return append(hooks[:len(hooks):len(hooks)], trigger.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *TriggerClient) Interceptors() []Interceptor {
+	return c.inters.Trigger
+}
+
+func (c *TriggerClient) mutate(ctx context.Context, m *TriggerMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TriggerCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TriggerUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TriggerUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TriggerDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Trigger mutation op: %q", m.Op())
+	}
+}
+
 // TrustRuleClient is a client for the TrustRule schema.
 type TrustRuleClient struct {
 	config
@@ -8018,23 +8716,23 @@ func (c *WorkflowRevisionClient) mutate(ctx context.Context, m *WorkflowRevision
 type (
 	hooks struct {
 		APIToken, AgentCommand, Attempt, AuditEntry, AuditHead, BootstrapToken, Call,
-		Claim, Cluster, ConcurrencyGroup, Environment, Execution, File, Firing,
+		Claim, Cluster, ConcurrencyGroup, Environment, Event, Execution, File, Firing,
 		IdentityProvider, Invitation, LogChunk, LogStream, Member, MemberIdentity,
-		MemberSession, Organization, Quarantine, ReadinessPolicy,
-		ReadinessPolicyRevision, Release, ReleaseChange, ReleaseExecution, Repository,
-		Run, Schedule, Service, Setting, Step, Team, TeamMember, Template,
-		TemplateRevision, TemplateUse, TestResult, TestStrip, TrustRule, Waiver,
-		Workflow, WorkflowRevision []ent.Hook
+		MemberSession, Organization, Quarantine, Reaction, ReadinessPolicy,
+		ReadinessPolicyRevision, Receiver, Release, ReleaseChange, ReleaseExecution,
+		Repository, Run, Schedule, Service, Setting, Step, Team, TeamMember, Template,
+		TemplateRevision, TemplateUse, TestResult, TestStrip, Trigger, TrustRule,
+		Waiver, Workflow, WorkflowRevision []ent.Hook
 	}
 	inters struct {
 		APIToken, AgentCommand, Attempt, AuditEntry, AuditHead, BootstrapToken, Call,
-		Claim, Cluster, ConcurrencyGroup, Environment, Execution, File, Firing,
+		Claim, Cluster, ConcurrencyGroup, Environment, Event, Execution, File, Firing,
 		IdentityProvider, Invitation, LogChunk, LogStream, Member, MemberIdentity,
-		MemberSession, Organization, Quarantine, ReadinessPolicy,
-		ReadinessPolicyRevision, Release, ReleaseChange, ReleaseExecution, Repository,
-		Run, Schedule, Service, Setting, Step, Team, TeamMember, Template,
-		TemplateRevision, TemplateUse, TestResult, TestStrip, TrustRule, Waiver,
-		Workflow, WorkflowRevision []ent.Interceptor
+		MemberSession, Organization, Quarantine, Reaction, ReadinessPolicy,
+		ReadinessPolicyRevision, Receiver, Release, ReleaseChange, ReleaseExecution,
+		Repository, Run, Schedule, Service, Setting, Step, Team, TeamMember, Template,
+		TemplateRevision, TemplateUse, TestResult, TestStrip, Trigger, TrustRule,
+		Waiver, Workflow, WorkflowRevision []ent.Interceptor
 	}
 )
 

@@ -23,6 +23,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
+	"github.com/seatrial/seatrial/ent/db/event"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
 	"github.com/seatrial/seatrial/ent/db/firing"
@@ -35,8 +36,10 @@ import (
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/quarantine"
+	"github.com/seatrial/seatrial/ent/db/reaction"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicyrevision"
+	"github.com/seatrial/seatrial/ent/db/receiver"
 	"github.com/seatrial/seatrial/ent/db/release"
 	"github.com/seatrial/seatrial/ent/db/releasechange"
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
@@ -53,6 +56,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/teststrip"
+	"github.com/seatrial/seatrial/ent/db/trigger"
 	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
@@ -128,6 +132,7 @@ func checkColumn(t, c string) error {
 			cluster.Table:                 cluster.ValidColumn,
 			concurrencygroup.Table:        concurrencygroup.ValidColumn,
 			environment.Table:             environment.ValidColumn,
+			event.Table:                   event.ValidColumn,
 			execution.Table:               execution.ValidColumn,
 			file.Table:                    file.ValidColumn,
 			firing.Table:                  firing.ValidColumn,
@@ -140,8 +145,10 @@ func checkColumn(t, c string) error {
 			membersession.Table:           membersession.ValidColumn,
 			organization.Table:            organization.ValidColumn,
 			quarantine.Table:              quarantine.ValidColumn,
+			reaction.Table:                reaction.ValidColumn,
 			readinesspolicy.Table:         readinesspolicy.ValidColumn,
 			readinesspolicyrevision.Table: readinesspolicyrevision.ValidColumn,
+			receiver.Table:                receiver.ValidColumn,
 			release.Table:                 release.ValidColumn,
 			releasechange.Table:           releasechange.ValidColumn,
 			releaseexecution.Table:        releaseexecution.ValidColumn,
@@ -158,6 +165,7 @@ func checkColumn(t, c string) error {
 			templateuse.Table:             templateuse.ValidColumn,
 			testresult.Table:              testresult.ValidColumn,
 			teststrip.Table:               teststrip.ValidColumn,
+			trigger.Table:                 trigger.ValidColumn,
 			trustrule.Table:               trustrule.ValidColumn,
 			waiver.Table:                  waiver.ValidColumn,
 			workflow.Table:                workflow.ValidColumn,

@@ -36,6 +36,8 @@ type Tx struct {
 	ConcurrencyGroup *ConcurrencyGroupClient
 	// Environment is the client for interacting with the Environment builders.
 	Environment *EnvironmentClient
+	// Event is the client for interacting with the Event builders.
+	Event *EventClient
 	// Execution is the client for interacting with the Execution builders.
 	Execution *ExecutionClient
 	// File is the client for interacting with the File builders.
@@ -60,10 +62,14 @@ type Tx struct {
 	Organization *OrganizationClient
 	// Quarantine is the client for interacting with the Quarantine builders.
 	Quarantine *QuarantineClient
+	// Reaction is the client for interacting with the Reaction builders.
+	Reaction *ReactionClient
 	// ReadinessPolicy is the client for interacting with the ReadinessPolicy builders.
 	ReadinessPolicy *ReadinessPolicyClient
 	// ReadinessPolicyRevision is the client for interacting with the ReadinessPolicyRevision builders.
 	ReadinessPolicyRevision *ReadinessPolicyRevisionClient
+	// Receiver is the client for interacting with the Receiver builders.
+	Receiver *ReceiverClient
 	// Release is the client for interacting with the Release builders.
 	Release *ReleaseClient
 	// ReleaseChange is the client for interacting with the ReleaseChange builders.
@@ -96,6 +102,8 @@ type Tx struct {
 	TestResult *TestResultClient
 	// TestStrip is the client for interacting with the TestStrip builders.
 	TestStrip *TestStripClient
+	// Trigger is the client for interacting with the Trigger builders.
+	Trigger *TriggerClient
 	// TrustRule is the client for interacting with the TrustRule builders.
 	TrustRule *TrustRuleClient
 	// Waiver is the client for interacting with the Waiver builders.
@@ -246,6 +254,7 @@ func (tx *Tx) init() {
 	tx.Cluster = NewClusterClient(tx.config)
 	tx.ConcurrencyGroup = NewConcurrencyGroupClient(tx.config)
 	tx.Environment = NewEnvironmentClient(tx.config)
+	tx.Event = NewEventClient(tx.config)
 	tx.Execution = NewExecutionClient(tx.config)
 	tx.File = NewFileClient(tx.config)
 	tx.Firing = NewFiringClient(tx.config)
@@ -258,8 +267,10 @@ func (tx *Tx) init() {
 	tx.MemberSession = NewMemberSessionClient(tx.config)
 	tx.Organization = NewOrganizationClient(tx.config)
 	tx.Quarantine = NewQuarantineClient(tx.config)
+	tx.Reaction = NewReactionClient(tx.config)
 	tx.ReadinessPolicy = NewReadinessPolicyClient(tx.config)
 	tx.ReadinessPolicyRevision = NewReadinessPolicyRevisionClient(tx.config)
+	tx.Receiver = NewReceiverClient(tx.config)
 	tx.Release = NewReleaseClient(tx.config)
 	tx.ReleaseChange = NewReleaseChangeClient(tx.config)
 	tx.ReleaseExecution = NewReleaseExecutionClient(tx.config)
@@ -276,6 +287,7 @@ func (tx *Tx) init() {
 	tx.TemplateUse = NewTemplateUseClient(tx.config)
 	tx.TestResult = NewTestResultClient(tx.config)
 	tx.TestStrip = NewTestStripClient(tx.config)
+	tx.Trigger = NewTriggerClient(tx.config)
 	tx.TrustRule = NewTrustRuleClient(tx.config)
 	tx.Waiver = NewWaiverClient(tx.config)
 	tx.Workflow = NewWorkflowClient(tx.config)

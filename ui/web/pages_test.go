@@ -38,7 +38,8 @@ func everyPage() map[string]string {
 		"failure":   "/o/acme/failures/" + viewfake.Print("fixture 'ledger' could not be set up: connection refused by ledger.shop-tests.svc:5432"),
 		"coverage":  "/o/acme/catalog/coverage",
 		"schedules": "/o/acme/schedules", "schedule": "/o/acme/schedules/nightly", "schedule-suspended": "/o/acme/schedules/checkout-api.1",
-		"audit":   "/o/acme/settings/audit",
+		"audit":    "/o/acme/settings/audit",
+		"triggers": "/o/acme/triggers", "events": "/o/acme/events",
 		"account": "/o/acme/settings/account", "members": "/o/acme/settings/members", "teams": "/o/acme/settings/teams", "tokens": "/o/acme/settings/tokens", "usage": "/o/acme/settings/usage", "policies": "/o/acme/settings/policies?policy=prod-gate",
 		"access": "/o/acme/settings/access", "pipelines": "/o/acme/settings/pipelines", "sso": "/login/sso?organization=acme",
 		"invitation": "/invitations/" + viewfake.Link,
@@ -89,6 +90,8 @@ func TestPages_Empty(t *testing.T) {
 	for name, tc := range map[string]struct{ path, why, next string }{
 		"Overview":   {"/o/acme", "no cluster is enrolled", "/o/acme/clusters#enroll"},
 		"Catalog":    {"/o/acme/catalog", "no workflow yet", "seatrial apply -f workflow.yaml"},
+		"Triggers":   {"/o/acme/triggers", "There is no trigger yet", "seatrial apply -f trigger.yaml"},
+		"Events":     {"/o/acme/events", "Nothing has happened yet", "/o/acme/triggers"},
 		"Schedules":  {"/o/acme/schedules", "There is no schedule yet", "seatrial apply -f schedule.yaml"},
 		"Templates":  {"/o/acme/templates", "There is no template yet", "seatrial apply -f template.yaml"},
 		"Executions": {"/o/acme/executions", "Nothing has run yet", "/o/acme/catalog"},

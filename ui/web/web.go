@@ -39,6 +39,7 @@ type Options struct {
 	Tests        view.Tests
 	Insight      view.Insight
 	Schedules    view.Schedules
+	Triggers     view.Triggers
 	Audit        audit.Store
 	Logs         view.Logs
 	Events       view.Events
@@ -60,8 +61,8 @@ type Options struct {
 // incomplete reports whether a required option is missing.
 func (o Options) incomplete() bool {
 	return o.Sessions == nil || o.Door == nil || o.SSO == nil || o.Access == nil || o.Account == nil || o.Tokens == nil || o.People == nil || o.History == nil || o.Launcher == nil ||
-		o.Catalog == nil || o.Origins == nil || o.Repositories == nil || o.Fleet == nil || o.Releases == nil || o.Schedules == nil || o.Tests == nil || o.Insight == nil || o.Audit == nil || o.Logs == nil || o.Events == nil ||
-		o.Log == nil
+		o.Catalog == nil || o.Origins == nil || o.Repositories == nil || o.Fleet == nil || o.Releases == nil || o.Schedules == nil || o.Triggers == nil || o.Tests == nil ||
+		o.Insight == nil || o.Audit == nil || o.Logs == nil || o.Events == nil || o.Log == nil
 }
 
 // site is the handler with what it was given.
@@ -169,6 +170,8 @@ func (s *site) memberPages() map[string]memberPage {
 		"POST /o/{org}/tests/{key}/quarantine/end":                                s.endQuarantine,
 		"GET /o/{org}/failures":                                                   s.failures,
 		"GET /o/{org}/failures/{fingerprint}":                                     s.alike,
+		"GET /o/{org}/triggers":                                                   s.triggers,
+		"GET /o/{org}/events":                                                     s.happened,
 		"GET /o/{org}/schedules":                                                  s.schedules,
 		"GET /o/{org}/schedules/{name}":                                           s.schedule,
 		"POST /o/{org}/schedules/{name}/suspend":                                  s.suspendSchedule,

@@ -12,6 +12,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/schedule"
 	"github.com/seatrial/seatrial/controlplane/starter"
 	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/trigger"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 )
@@ -19,6 +20,7 @@ import (
 // Schedules is what starts things at their times.
 type Schedules interface {
 	schedule.Store
+	trigger.Store
 	starter.Catalog
 }
 

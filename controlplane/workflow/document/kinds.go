@@ -65,6 +65,10 @@ type TriggerSpec struct {
 	Git *GitEvent `json:"git,omitempty"`
 	// When another workflow ends.
 	Workflow *WorkflowEvent `json:"workflow,omitempty"`
+	// When a message comes to a receiver.
+	Webhook *WebhookEvent `json:"webhook,omitempty"`
+	// When a CloudEvent, such as one of CDEvents, comes to a receiver.
+	Event *CloudEvent `json:"event,omitempty"`
 	Start
 }
 

@@ -63,3 +63,29 @@ type WorkflowEvent struct {
 	// How it has to end.
 	When []string `json:"when,omitempty" rule:"enum=passed|failed|errored|timed_out|cancelled|skipped,max=6,default=passed"`
 }
+
+// WebhookEvent is a message of any system to a receiver, an address that seatrial trigger receiver create makes.
+type WebhookEvent struct {
+	// Name of the receiver.
+	Receiver string `json:"receiver" rule:"required,rule=label"`
+	// CEL over body and headers that has to be true, such as body.action == "deployed". Names of headers are in lower case.
+	Filter string `json:"filter,omitempty" rule:"rule=notBlank"`
+	// Values of params that come from the message: CEL over body and headers, such as body.version.
+	Values map[string]string `json:"values,omitempty" rule:"keys=param,rule=notBlank"`
+}
+
+// CloudEvent is an event as CloudEvents describes it, sent to a receiver.
+type CloudEvent struct {
+	// Name of the receiver.
+	Receiver string `json:"receiver" rule:"required,rule=label"`
+	// Types, as patterns, such as dev.cdevents.service.deployed.*.
+	Types []string `json:"types" rule:"required,rule=glob,max=50"`
+	// Source, as a pattern: * stops at a slash, ** does not.
+	Source string `json:"source,omitempty" rule:"rule=glob"`
+	// Subject, as a pattern.
+	Subject string `json:"subject,omitempty" rule:"rule=glob"`
+	// CEL over event that has to be true, such as event.data.subject.content.environment.id == "staging".
+	Filter string `json:"filter,omitempty" rule:"rule=notBlank"`
+	// Values of params that come from the event: CEL over event, such as event.data.subject.id.
+	Values map[string]string `json:"values,omitempty" rule:"keys=param,rule=notBlank"`
+}

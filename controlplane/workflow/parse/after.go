@@ -53,7 +53,7 @@ func (r *reader) after(at node, v any) {
 	case *document.Trigger:
 		r.exactlyOne(at, "schedule", "kubernetes", "git", "workflow")
 	case *document.TriggerSpec:
-		r.exactlyOne(at, "kubernetes", "git", "workflow")
+		r.exactlyOne(at, "kubernetes", "git", "workflow", "webhook", "event")
 	case *document.ReadinessPolicySpec:
 		r.ruleIDs(at, v.Rules)
 	case *document.Requirement:

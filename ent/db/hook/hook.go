@@ -141,6 +141,18 @@ func (f EnvironmentFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, e
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.EnvironmentMutation", m)
 }
 
+// The EventFunc type is an adapter to allow the use of ordinary
+// function as Event mutator.
+type EventFunc func(context.Context, *db.EventMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f EventFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.EventMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.EventMutation", m)
+}
+
 // The ExecutionFunc type is an adapter to allow the use of ordinary
 // function as Execution mutator.
 type ExecutionFunc func(context.Context, *db.ExecutionMutation) (db.Value, error)
@@ -285,6 +297,18 @@ func (f QuarantineFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, er
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.QuarantineMutation", m)
 }
 
+// The ReactionFunc type is an adapter to allow the use of ordinary
+// function as Reaction mutator.
+type ReactionFunc func(context.Context, *db.ReactionMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ReactionFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.ReactionMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.ReactionMutation", m)
+}
+
 // The ReadinessPolicyFunc type is an adapter to allow the use of ordinary
 // function as ReadinessPolicy mutator.
 type ReadinessPolicyFunc func(context.Context, *db.ReadinessPolicyMutation) (db.Value, error)
@@ -307,6 +331,18 @@ func (f ReadinessPolicyRevisionFunc) Mutate(ctx context.Context, m db.Mutation) 
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.ReadinessPolicyRevisionMutation", m)
+}
+
+// The ReceiverFunc type is an adapter to allow the use of ordinary
+// function as Receiver mutator.
+type ReceiverFunc func(context.Context, *db.ReceiverMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ReceiverFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.ReceiverMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.ReceiverMutation", m)
 }
 
 // The ReleaseFunc type is an adapter to allow the use of ordinary
@@ -499,6 +535,18 @@ func (f TestStripFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, err
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.TestStripMutation", m)
+}
+
+// The TriggerFunc type is an adapter to allow the use of ordinary
+// function as Trigger mutator.
+type TriggerFunc func(context.Context, *db.TriggerMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f TriggerFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.TriggerMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.TriggerMutation", m)
 }
 
 // The TrustRuleFunc type is an adapter to allow the use of ordinary

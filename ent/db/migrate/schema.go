@@ -582,6 +582,54 @@ var (
 			},
 		},
 	}
+	// EventsColumns holds the columns for the "events" table.
+	EventsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "kind", Type: field.TypeString},
+		{Name: "source", Type: field.TypeString},
+		{Name: "type", Type: field.TypeString},
+		{Name: "subject", Type: field.TypeString},
+		{Name: "key", Type: field.TypeString},
+		{Name: "data", Type: field.TypeBytes},
+		{Name: "state", Type: field.TypeString},
+		{Name: "reason", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "passed", Type: field.TypeBytes, Nullable: true},
+		{Name: "leased_until", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+	}
+	// EventsTable holds the schema information for the "events" table.
+	EventsTable = &schema.Table{
+		Name:       "events",
+		Columns:    EventsColumns,
+		PrimaryKey: []*schema.Column{EventsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "events_organizations_organization",
+				Columns:    []*schema.Column{EventsColumns[13]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "event_organization_id_key",
+				Unique:  true,
+				Columns: []*schema.Column{EventsColumns[13], EventsColumns[7]},
+			},
+			{
+				Name:    "event_state_leased_until",
+				Unique:  false,
+				Columns: []*schema.Column{EventsColumns[9], EventsColumns[12]},
+			},
+			{
+				Name:    "event_created_at",
+				Unique:  false,
+				Columns: []*schema.Column{EventsColumns[1]},
+			},
+		},
+	}
 	// ExecutionsColumns holds the columns for the "executions" table.
 	ExecutionsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -1160,6 +1208,66 @@ var (
 			},
 		},
 	}
+	// ReactionsColumns holds the columns for the "reactions" table.
+	ReactionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "state", Type: field.TypeString},
+		{Name: "due", Type: field.TypeTime},
+		{Name: "about", Type: field.TypeString, Default: ""},
+		{Name: "reason", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "params", Type: field.TypeBytes, Nullable: true},
+		{Name: "starts", Type: field.TypeBytes, Nullable: true},
+		{Name: "fired_at", Type: field.TypeTime, Nullable: true},
+		{Name: "leased_until", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "event_id", Type: field.TypeUUID},
+		{Name: "trigger_id", Type: field.TypeUUID},
+	}
+	// ReactionsTable holds the schema information for the "reactions" table.
+	ReactionsTable = &schema.Table{
+		Name:       "reactions",
+		Columns:    ReactionsColumns,
+		PrimaryKey: []*schema.Column{ReactionsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "reactions_organizations_organization",
+				Columns:    []*schema.Column{ReactionsColumns[11]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "reactions_events_event",
+				Columns:    []*schema.Column{ReactionsColumns[12]},
+				RefColumns: []*schema.Column{EventsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "reactions_triggers_trigger",
+				Columns:    []*schema.Column{ReactionsColumns[13]},
+				RefColumns: []*schema.Column{TriggersColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "reaction_organization_id_event_id_trigger_id",
+				Unique:  true,
+				Columns: []*schema.Column{ReactionsColumns[11], ReactionsColumns[12], ReactionsColumns[13]},
+			},
+			{
+				Name:    "reaction_state_due",
+				Unique:  false,
+				Columns: []*schema.Column{ReactionsColumns[3], ReactionsColumns[4]},
+			},
+			{
+				Name:    "reaction_trigger_id",
+				Unique:  false,
+				Columns: []*schema.Column{ReactionsColumns[13]},
+			},
+		},
+	}
 	// ReadinessPoliciesColumns holds the columns for the "readiness_policies" table.
 	ReadinessPoliciesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -1235,6 +1343,47 @@ var (
 				Name:    "readinesspolicyrevision_organization_id_policy_id_number",
 				Unique:  true,
 				Columns: []*schema.Column{ReadinessPolicyRevisionsColumns[6], ReadinessPolicyRevisionsColumns[7], ReadinessPolicyRevisionsColumns[3]},
+			},
+		},
+	}
+	// ReceiversColumns holds the columns for the "receivers" table.
+	ReceiversColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "name", Type: field.TypeString},
+		{Name: "kind", Type: field.TypeString},
+		{Name: "removed_at", Type: field.TypeTime, Nullable: true},
+		{Name: "heard_at", Type: field.TypeTime, Nullable: true},
+		{Name: "refused_at", Type: field.TypeTime, Nullable: true},
+		{Name: "refused", Type: field.TypeString, Default: ""},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "team_id", Type: field.TypeUUID},
+	}
+	// ReceiversTable holds the schema information for the "receivers" table.
+	ReceiversTable = &schema.Table{
+		Name:       "receivers",
+		Columns:    ReceiversColumns,
+		PrimaryKey: []*schema.Column{ReceiversColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "receivers_organizations_organization",
+				Columns:    []*schema.Column{ReceiversColumns[9]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "receivers_teams_team",
+				Columns:    []*schema.Column{ReceiversColumns[10]},
+				RefColumns: []*schema.Column{TeamsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "receiver_organization_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{ReceiversColumns[9], ReceiversColumns[3]},
 			},
 		},
 	}
@@ -2009,6 +2158,63 @@ var (
 			},
 		},
 	}
+	// TriggersColumns holds the columns for the "triggers" table.
+	TriggersColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "name", Type: field.TypeString},
+		{Name: "workflow", Type: field.TypeString, Default: ""},
+		{Name: "labels", Type: field.TypeJSON, Nullable: true},
+		{Name: "revision", Type: field.TypeInt, Default: 1},
+		{Name: "digest", Type: field.TypeString},
+		{Name: "source", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "spec", Type: field.TypeBytes},
+		{Name: "kind", Type: field.TypeString},
+		{Name: "subject", Type: field.TypeString},
+		{Name: "suspended_by", Type: field.TypeString, Default: ""},
+		{Name: "suspended_at", Type: field.TypeTime, Nullable: true},
+		{Name: "removed_at", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "team_id", Type: field.TypeUUID},
+	}
+	// TriggersTable holds the schema information for the "triggers" table.
+	TriggersTable = &schema.Table{
+		Name:       "triggers",
+		Columns:    TriggersColumns,
+		PrimaryKey: []*schema.Column{TriggersColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "triggers_organizations_organization",
+				Columns:    []*schema.Column{TriggersColumns[15]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "triggers_teams_team",
+				Columns:    []*schema.Column{TriggersColumns[16]},
+				RefColumns: []*schema.Column{TeamsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "trigger_organization_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{TriggersColumns[15], TriggersColumns[3]},
+			},
+			{
+				Name:    "trigger_organization_id_kind_subject",
+				Unique:  false,
+				Columns: []*schema.Column{TriggersColumns[15], TriggersColumns[10], TriggersColumns[11]},
+			},
+			{
+				Name:    "trigger_organization_id_workflow",
+				Unique:  false,
+				Columns: []*schema.Column{TriggersColumns[15], TriggersColumns[4]},
+			},
+		},
+	}
 	// TrustRulesColumns holds the columns for the "trust_rules" table.
 	TrustRulesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -2199,6 +2405,7 @@ var (
 		ClustersTable,
 		ConcurrencyGroupsTable,
 		EnvironmentsTable,
+		EventsTable,
 		ExecutionsTable,
 		FilesTable,
 		FiringsTable,
@@ -2211,8 +2418,10 @@ var (
 		MemberSessionsTable,
 		OrganizationsTable,
 		QuarantinesTable,
+		ReactionsTable,
 		ReadinessPoliciesTable,
 		ReadinessPolicyRevisionsTable,
+		ReceiversTable,
 		ReleasesTable,
 		ReleaseChangesTable,
 		ReleaseExecutionsTable,
@@ -2229,6 +2438,7 @@ var (
 		TemplateUsesTable,
 		TestResultsTable,
 		TestStripsTable,
+		TriggersTable,
 		TrustRulesTable,
 		WaiversTable,
 		WorkflowsTable,
@@ -2259,6 +2469,7 @@ func init() {
 	EnvironmentsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	EnvironmentsTable.ForeignKeys[1].RefTable = ClustersTable
 	EnvironmentsTable.ForeignKeys[2].RefTable = TeamsTable
+	EventsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ExecutionsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ExecutionsTable.ForeignKeys[1].RefTable = WorkflowRevisionsTable
 	FilesTable.ForeignKeys[0].RefTable = OrganizationsTable
@@ -2281,10 +2492,15 @@ func init() {
 	MemberSessionsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	MemberSessionsTable.ForeignKeys[1].RefTable = MembersTable
 	QuarantinesTable.ForeignKeys[0].RefTable = OrganizationsTable
+	ReactionsTable.ForeignKeys[0].RefTable = OrganizationsTable
+	ReactionsTable.ForeignKeys[1].RefTable = EventsTable
+	ReactionsTable.ForeignKeys[2].RefTable = TriggersTable
 	ReadinessPoliciesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ReadinessPoliciesTable.ForeignKeys[1].RefTable = TeamsTable
 	ReadinessPolicyRevisionsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ReadinessPolicyRevisionsTable.ForeignKeys[1].RefTable = ReadinessPoliciesTable
+	ReceiversTable.ForeignKeys[0].RefTable = OrganizationsTable
+	ReceiversTable.ForeignKeys[1].RefTable = TeamsTable
 	ReleasesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ReleasesTable.ForeignKeys[1].RefTable = TeamsTable
 	ReleaseChangesTable.ForeignKeys[0].RefTable = OrganizationsTable
@@ -2317,6 +2533,8 @@ func init() {
 	TestResultsTable.ForeignKeys[1].RefTable = ExecutionsTable
 	TestResultsTable.ForeignKeys[2].RefTable = AttemptsTable
 	TestResultsTable.ForeignKeys[3].RefTable = FilesTable
+	TriggersTable.ForeignKeys[0].RefTable = OrganizationsTable
+	TriggersTable.ForeignKeys[1].RefTable = TeamsTable
 	TrustRulesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	TrustRulesTable.ForeignKeys[1].RefTable = TeamsTable
 	WaiversTable.ForeignKeys[0].RefTable = OrganizationsTable

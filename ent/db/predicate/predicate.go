@@ -39,6 +39,9 @@ type ConcurrencyGroup func(*sql.Selector)
 // Environment is the predicate function for environment builders.
 type Environment func(*sql.Selector)
 
+// Event is the predicate function for event builders.
+type Event func(*sql.Selector)
+
 // Execution is the predicate function for execution builders.
 type Execution func(*sql.Selector)
 
@@ -75,11 +78,17 @@ type Organization func(*sql.Selector)
 // Quarantine is the predicate function for quarantine builders.
 type Quarantine func(*sql.Selector)
 
+// Reaction is the predicate function for reaction builders.
+type Reaction func(*sql.Selector)
+
 // ReadinessPolicy is the predicate function for readinesspolicy builders.
 type ReadinessPolicy func(*sql.Selector)
 
 // ReadinessPolicyRevision is the predicate function for readinesspolicyrevision builders.
 type ReadinessPolicyRevision func(*sql.Selector)
+
+// Receiver is the predicate function for receiver builders.
+type Receiver func(*sql.Selector)
 
 // Release is the predicate function for release builders.
 type Release func(*sql.Selector)
@@ -128,6 +137,9 @@ type TestResult func(*sql.Selector)
 
 // TestStrip is the predicate function for teststrip builders.
 type TestStrip func(*sql.Selector)
+
+// Trigger is the predicate function for trigger builders.
+type Trigger func(*sql.Selector)
 
 // TrustRule is the predicate function for trustrule builders.
 type TrustRule func(*sql.Selector)

@@ -375,6 +375,30 @@ func (f EnvironmentMutationRuleFunc) EvalMutation(ctx context.Context, m db.Muta
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.EnvironmentMutation", m)
 }
 
+// The EventQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type EventQueryRuleFunc func(context.Context, *db.EventQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f EventQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.EventQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.EventQuery", q)
+}
+
+// The EventMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type EventMutationRuleFunc func(context.Context, *db.EventMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f EventMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.EventMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.EventMutation", m)
+}
+
 // The ExecutionQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type ExecutionQueryRuleFunc func(context.Context, *db.ExecutionQuery) error
@@ -663,6 +687,30 @@ func (f QuarantineMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutat
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.QuarantineMutation", m)
 }
 
+// The ReactionQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type ReactionQueryRuleFunc func(context.Context, *db.ReactionQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f ReactionQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.ReactionQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.ReactionQuery", q)
+}
+
+// The ReactionMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type ReactionMutationRuleFunc func(context.Context, *db.ReactionMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f ReactionMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.ReactionMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ReactionMutation", m)
+}
+
 // The ReadinessPolicyQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type ReadinessPolicyQueryRuleFunc func(context.Context, *db.ReadinessPolicyQuery) error
@@ -709,6 +757,30 @@ func (f ReadinessPolicyRevisionMutationRuleFunc) EvalMutation(ctx context.Contex
 		return f(ctx, m)
 	}
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ReadinessPolicyRevisionMutation", m)
+}
+
+// The ReceiverQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type ReceiverQueryRuleFunc func(context.Context, *db.ReceiverQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f ReceiverQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.ReceiverQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.ReceiverQuery", q)
+}
+
+// The ReceiverMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type ReceiverMutationRuleFunc func(context.Context, *db.ReceiverMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f ReceiverMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.ReceiverMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ReceiverMutation", m)
 }
 
 // The ReleaseQueryRuleFunc type is an adapter to allow the use of ordinary
@@ -1095,6 +1167,30 @@ func (f TestStripMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutati
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TestStripMutation", m)
 }
 
+// The TriggerQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type TriggerQueryRuleFunc func(context.Context, *db.TriggerQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f TriggerQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.TriggerQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.TriggerQuery", q)
+}
+
+// The TriggerMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type TriggerMutationRuleFunc func(context.Context, *db.TriggerMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f TriggerMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.TriggerMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TriggerMutation", m)
+}
+
 // The TrustRuleQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type TrustRuleQueryRuleFunc func(context.Context, *db.TrustRuleQuery) error
@@ -1248,6 +1344,8 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.EnvironmentQuery:
 		return q.Filter(), nil
+	case *db.EventQuery:
+		return q.Filter(), nil
 	case *db.ExecutionQuery:
 		return q.Filter(), nil
 	case *db.FileQuery:
@@ -1272,9 +1370,13 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.QuarantineQuery:
 		return q.Filter(), nil
+	case *db.ReactionQuery:
+		return q.Filter(), nil
 	case *db.ReadinessPolicyQuery:
 		return q.Filter(), nil
 	case *db.ReadinessPolicyRevisionQuery:
+		return q.Filter(), nil
+	case *db.ReceiverQuery:
 		return q.Filter(), nil
 	case *db.ReleaseQuery:
 		return q.Filter(), nil
@@ -1307,6 +1409,8 @@ func queryFilter(q db.Query) (Filter, error) {
 	case *db.TestResultQuery:
 		return q.Filter(), nil
 	case *db.TestStripQuery:
+		return q.Filter(), nil
+	case *db.TriggerQuery:
 		return q.Filter(), nil
 	case *db.TrustRuleQuery:
 		return q.Filter(), nil
@@ -1345,6 +1449,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 		return m.Filter(), nil
 	case *db.EnvironmentMutation:
 		return m.Filter(), nil
+	case *db.EventMutation:
+		return m.Filter(), nil
 	case *db.ExecutionMutation:
 		return m.Filter(), nil
 	case *db.FileMutation:
@@ -1369,9 +1475,13 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 		return m.Filter(), nil
 	case *db.QuarantineMutation:
 		return m.Filter(), nil
+	case *db.ReactionMutation:
+		return m.Filter(), nil
 	case *db.ReadinessPolicyMutation:
 		return m.Filter(), nil
 	case *db.ReadinessPolicyRevisionMutation:
+		return m.Filter(), nil
+	case *db.ReceiverMutation:
 		return m.Filter(), nil
 	case *db.ReleaseMutation:
 		return m.Filter(), nil
@@ -1404,6 +1514,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 	case *db.TestResultMutation:
 		return m.Filter(), nil
 	case *db.TestStripMutation:
+		return m.Filter(), nil
+	case *db.TriggerMutation:
 		return m.Filter(), nil
 	case *db.TrustRuleMutation:
 		return m.Filter(), nil

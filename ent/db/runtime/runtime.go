@@ -18,6 +18,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
+	"github.com/seatrial/seatrial/ent/db/event"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
 	"github.com/seatrial/seatrial/ent/db/firing"
@@ -30,8 +31,10 @@ import (
 	"github.com/seatrial/seatrial/ent/db/membersession"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/quarantine"
+	"github.com/seatrial/seatrial/ent/db/reaction"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicyrevision"
+	"github.com/seatrial/seatrial/ent/db/receiver"
 	"github.com/seatrial/seatrial/ent/db/release"
 	"github.com/seatrial/seatrial/ent/db/releasechange"
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
@@ -48,6 +51,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/teststrip"
+	"github.com/seatrial/seatrial/ent/db/trigger"
 	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
 	"github.com/seatrial/seatrial/ent/db/workflow"
@@ -590,6 +594,38 @@ func init() {
 	environmentDescID := environmentMixinFields0[0].Descriptor()
 	// environment.DefaultID holds the default value on creation for the id field.
 	environment.DefaultID = environmentDescID.Default.(func() uuid.UUID)
+	eventMixin := schema.Event{}.Mixin()
+	event.Policy = privacy.NewPolicies(eventMixin[0], schema.Event{})
+	event.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := event.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	eventMixinFields0 := eventMixin[0].Fields()
+	_ = eventMixinFields0
+	eventFields := schema.Event{}.Fields()
+	_ = eventFields
+	// eventDescCreatedAt is the schema descriptor for created_at field.
+	eventDescCreatedAt := eventMixinFields0[1].Descriptor()
+	// event.DefaultCreatedAt holds the default value on creation for the created_at field.
+	event.DefaultCreatedAt = eventDescCreatedAt.Default.(func() time.Time)
+	// eventDescUpdatedAt is the schema descriptor for updated_at field.
+	eventDescUpdatedAt := eventMixinFields0[2].Descriptor()
+	// event.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	event.DefaultUpdatedAt = eventDescUpdatedAt.Default.(func() time.Time)
+	// event.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	event.UpdateDefaultUpdatedAt = eventDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// eventDescReason is the schema descriptor for reason field.
+	eventDescReason := eventFields[7].Descriptor()
+	// event.DefaultReason holds the default value on creation for the reason field.
+	event.DefaultReason = eventDescReason.Default.(string)
+	// eventDescID is the schema descriptor for id field.
+	eventDescID := eventMixinFields0[0].Descriptor()
+	// event.DefaultID holds the default value on creation for the id field.
+	event.DefaultID = eventDescID.Default.(func() uuid.UUID)
 	executionMixin := schema.Execution{}.Mixin()
 	execution.Policy = privacy.NewPolicies(executionMixin[0], schema.Execution{})
 	execution.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -1140,6 +1176,42 @@ func init() {
 	quarantineDescID := quarantineMixinFields0[0].Descriptor()
 	// quarantine.DefaultID holds the default value on creation for the id field.
 	quarantine.DefaultID = quarantineDescID.Default.(func() uuid.UUID)
+	reactionMixin := schema.Reaction{}.Mixin()
+	reaction.Policy = privacy.NewPolicies(reactionMixin[0], schema.Reaction{})
+	reaction.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := reaction.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	reactionMixinFields0 := reactionMixin[0].Fields()
+	_ = reactionMixinFields0
+	reactionFields := schema.Reaction{}.Fields()
+	_ = reactionFields
+	// reactionDescCreatedAt is the schema descriptor for created_at field.
+	reactionDescCreatedAt := reactionMixinFields0[1].Descriptor()
+	// reaction.DefaultCreatedAt holds the default value on creation for the created_at field.
+	reaction.DefaultCreatedAt = reactionDescCreatedAt.Default.(func() time.Time)
+	// reactionDescUpdatedAt is the schema descriptor for updated_at field.
+	reactionDescUpdatedAt := reactionMixinFields0[2].Descriptor()
+	// reaction.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	reaction.DefaultUpdatedAt = reactionDescUpdatedAt.Default.(func() time.Time)
+	// reaction.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	reaction.UpdateDefaultUpdatedAt = reactionDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// reactionDescAbout is the schema descriptor for about field.
+	reactionDescAbout := reactionFields[4].Descriptor()
+	// reaction.DefaultAbout holds the default value on creation for the about field.
+	reaction.DefaultAbout = reactionDescAbout.Default.(string)
+	// reactionDescReason is the schema descriptor for reason field.
+	reactionDescReason := reactionFields[5].Descriptor()
+	// reaction.DefaultReason holds the default value on creation for the reason field.
+	reaction.DefaultReason = reactionDescReason.Default.(string)
+	// reactionDescID is the schema descriptor for id field.
+	reactionDescID := reactionMixinFields0[0].Descriptor()
+	// reaction.DefaultID holds the default value on creation for the id field.
+	reaction.DefaultID = reactionDescID.Default.(func() uuid.UUID)
 	readinesspolicyMixin := schema.ReadinessPolicy{}.Mixin()
 	readinesspolicy.Policy = privacy.NewPolicies(readinesspolicyMixin[0], schema.ReadinessPolicy{})
 	readinesspolicy.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -1208,6 +1280,42 @@ func init() {
 	readinesspolicyrevisionDescID := readinesspolicyrevisionMixinFields0[0].Descriptor()
 	// readinesspolicyrevision.DefaultID holds the default value on creation for the id field.
 	readinesspolicyrevision.DefaultID = readinesspolicyrevisionDescID.Default.(func() uuid.UUID)
+	receiverMixin := schema.Receiver{}.Mixin()
+	receiver.Policy = privacy.NewPolicies(receiverMixin[0], schema.Receiver{})
+	receiver.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := receiver.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	receiverMixinFields0 := receiverMixin[0].Fields()
+	_ = receiverMixinFields0
+	receiverFields := schema.Receiver{}.Fields()
+	_ = receiverFields
+	// receiverDescCreatedAt is the schema descriptor for created_at field.
+	receiverDescCreatedAt := receiverMixinFields0[1].Descriptor()
+	// receiver.DefaultCreatedAt holds the default value on creation for the created_at field.
+	receiver.DefaultCreatedAt = receiverDescCreatedAt.Default.(func() time.Time)
+	// receiverDescUpdatedAt is the schema descriptor for updated_at field.
+	receiverDescUpdatedAt := receiverMixinFields0[2].Descriptor()
+	// receiver.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	receiver.DefaultUpdatedAt = receiverDescUpdatedAt.Default.(func() time.Time)
+	// receiver.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	receiver.UpdateDefaultUpdatedAt = receiverDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// receiverDescName is the schema descriptor for name field.
+	receiverDescName := receiverFields[1].Descriptor()
+	// receiver.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	receiver.NameValidator = receiverDescName.Validators[0].(func(string) error)
+	// receiverDescRefused is the schema descriptor for refused field.
+	receiverDescRefused := receiverFields[6].Descriptor()
+	// receiver.DefaultRefused holds the default value on creation for the refused field.
+	receiver.DefaultRefused = receiverDescRefused.Default.(string)
+	// receiverDescID is the schema descriptor for id field.
+	receiverDescID := receiverMixinFields0[0].Descriptor()
+	// receiver.DefaultID holds the default value on creation for the id field.
+	receiver.DefaultID = receiverDescID.Default.(func() uuid.UUID)
 	releaseMixin := schema.Release{}.Mixin()
 	release.Policy = privacy.NewPolicies(releaseMixin[0], schema.Release{})
 	release.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -1826,6 +1934,54 @@ func init() {
 	teststripDescTestKey := teststripFields[1].Descriptor()
 	// teststrip.TestKeyValidator is a validator for the "test_key" field. It is called by the builders before save.
 	teststrip.TestKeyValidator = teststripDescTestKey.Validators[0].(func(string) error)
+	triggerMixin := schema.Trigger{}.Mixin()
+	trigger.Policy = privacy.NewPolicies(triggerMixin[0], schema.Trigger{})
+	trigger.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := trigger.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	triggerMixinFields0 := triggerMixin[0].Fields()
+	_ = triggerMixinFields0
+	triggerFields := schema.Trigger{}.Fields()
+	_ = triggerFields
+	// triggerDescCreatedAt is the schema descriptor for created_at field.
+	triggerDescCreatedAt := triggerMixinFields0[1].Descriptor()
+	// trigger.DefaultCreatedAt holds the default value on creation for the created_at field.
+	trigger.DefaultCreatedAt = triggerDescCreatedAt.Default.(func() time.Time)
+	// triggerDescUpdatedAt is the schema descriptor for updated_at field.
+	triggerDescUpdatedAt := triggerMixinFields0[2].Descriptor()
+	// trigger.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	trigger.DefaultUpdatedAt = triggerDescUpdatedAt.Default.(func() time.Time)
+	// trigger.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	trigger.UpdateDefaultUpdatedAt = triggerDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// triggerDescName is the schema descriptor for name field.
+	triggerDescName := triggerFields[1].Descriptor()
+	// trigger.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	trigger.NameValidator = triggerDescName.Validators[0].(func(string) error)
+	// triggerDescWorkflow is the schema descriptor for workflow field.
+	triggerDescWorkflow := triggerFields[2].Descriptor()
+	// trigger.DefaultWorkflow holds the default value on creation for the workflow field.
+	trigger.DefaultWorkflow = triggerDescWorkflow.Default.(string)
+	// triggerDescRevision is the schema descriptor for revision field.
+	triggerDescRevision := triggerFields[4].Descriptor()
+	// trigger.DefaultRevision holds the default value on creation for the revision field.
+	trigger.DefaultRevision = triggerDescRevision.Default.(int)
+	// triggerDescSource is the schema descriptor for source field.
+	triggerDescSource := triggerFields[6].Descriptor()
+	// trigger.DefaultSource holds the default value on creation for the source field.
+	trigger.DefaultSource = triggerDescSource.Default.(string)
+	// triggerDescSuspendedBy is the schema descriptor for suspended_by field.
+	triggerDescSuspendedBy := triggerFields[10].Descriptor()
+	// trigger.DefaultSuspendedBy holds the default value on creation for the suspended_by field.
+	trigger.DefaultSuspendedBy = triggerDescSuspendedBy.Default.(string)
+	// triggerDescID is the schema descriptor for id field.
+	triggerDescID := triggerMixinFields0[0].Descriptor()
+	// trigger.DefaultID holds the default value on creation for the id field.
+	trigger.DefaultID = triggerDescID.Default.(func() uuid.UUID)
 	trustruleMixin := schema.TrustRule{}.Mixin()
 	trustrule.Policy = privacy.NewPolicies(trustruleMixin[0], schema.TrustRule{})
 	trustrule.Hooks[0] = func(next ent.Mutator) ent.Mutator {

@@ -139,6 +139,9 @@ func (a *app) applied(m *apiv1.ApplyWorkflowResponse) error {
 	if s := m.GetSchedule(); s != nil {
 		what, name, revision = "schedule", s.GetName(), s.GetRevision()
 	}
+	if t := m.GetTrigger(); t != nil {
+		what, name, revision = "trigger", t.GetName(), t.GetRevision()
+	}
 	word := strings.ToLower(strings.TrimPrefix(m.GetOutcome().String(), "APPLY_OUTCOME_"))
 	if e := m.GetEnvironment(); e != nil {
 		return a.print("environment %s %s (%s on %s)", render.Line(e.GetName()), word, render.Line(e.GetNamespace()), render.Line(e.GetCluster()))

@@ -83,4 +83,4 @@ func inZone(r schedule.Record, t time.Time) time.Time {
 
 func hasExecution(s starter.Started) bool { return s.Execution != uuid.Nil }
 
-func durationText(d document.Duration) string { return time.Duration(d).String() }
+func durationText(d document.Duration) string { return words.Took(time.Duration(d)) }

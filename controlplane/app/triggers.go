@@ -1,0 +1,89 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/starter"
+	"github.com/seatrial/seatrial/controlplane/trigger"
+)
+
+// maxHook bounds a message: a push of thousands of commits has some MiB.
+const maxHook = 8 << 20
+
+// triggering starts what judges events: after a hint, and as often as other sweeps.
+func (p *parts) triggering(ctx context.Context) error {
+	p.triggers = trigger.New(p.store, starter.New(p.store, p.run), p.store, p.bus, p.log, nil)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	events := longer{topic: trigger.Topic, due: make(chan struct{}, 1), what: "events", do: p.triggers.Sweep}
+	var over sync.WaitGroup
+	over.Go(func() { p.carryOut(ctx, events) })
+	over.Go(func() {
+		ticker, rarely := time.NewTicker(sweepEvery), time.NewTicker(sweepResultsEvery)
+		defer ticker.Stop()
+		defer rarely.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-rarely.C:
+				p.try(ctx, "old events", p.triggers.Forget)
+			case <-ticker.C:
+				select {
+				case events.due <- struct{}{}:
+				default: // it is still busy
+				}
+			}
+		}
+	})
+	p.later("triggers", func(context.Context) error {
+		cancel()
+		over.Wait()
+		return nil
+	})
+	return nil
+}
+
+// hook takes a message of a forge or another system. It is answered once its events are stored; a wrong signature, and a receiver that
+// there is not, are told as little as can be.
+func (p *parts) hook(w http.ResponseWriter, r *http.Request) {
+	id, err := uuid.Parse(r.PathValue("receiver"))
+	if err != nil {
+		answer(w, http.StatusNotFound, "there is no such receiver")
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxHook))
+	if err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			answer(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("a message has at most %d MiB", maxHook>>20))
+			return
+		}
+		answer(w, http.StatusBadRequest, "the message did not arrive")
+		return
+	}
+	added, err := p.triggers.Receive(r.Context(), id, r.Header, body)
+	switch kind := fault.KindOf(err); {
+	case err == nil && added == 0:
+		answer(w, http.StatusOK, "nothing new")
+	case err == nil:
+		answer(w, http.StatusAccepted, fmt.Sprintf("taken: %d", added))
+	case kind == fault.NotFound:
+		answer(w, http.StatusNotFound, "there is no such receiver")
+	case kind == fault.Unauthenticated:
+		answer(w, http.StatusUnauthorized, fault.Sentence(err))
+	case kind == fault.Invalid:
+		answer(w, http.StatusBadRequest, fault.Sentence(err))
+	default:
+		p.log.ErrorContext(r.Context(), "event not taken", "receiver", id, "error", err)
+		answer(w, http.StatusServiceUnavailable, "the event could not be stored; send it again")
+	}
+}

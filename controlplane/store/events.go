@@ -1,0 +1,289 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/store/database"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	record "github.com/seatrial/seatrial/controlplane/trigger"
+	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/event"
+	"github.com/seatrial/seatrial/ent/db/organization"
+	"github.com/seatrial/seatrial/ent/db/reaction"
+	"github.com/seatrial/seatrial/ent/db/trigger"
+)
+
+// States of an event.
+const (
+	eventNew    = "new"
+	eventJudged = "judged"
+)
+
+// AddEvents stores what is not known yet: the unique index on the key keeps out what was told before.
+func (s *Store) AddEvents(ctx context.Context, list []record.Event) (added int, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		added = 0
+		for _, e := range list {
+			there, err := tx.Event.Query().Where(event.Key(clean(e.Key))).Exist(ctx)
+			if err != nil {
+				return err
+			}
+			if there {
+				continue
+			}
+			if err := newEvent(tx, e).Exec(ctx); err != nil {
+				if database.Unique(err) {
+					return database.ErrRetry // another replica has just been told the same
+				}
+				return err
+			}
+			added++
+		}
+		return nil
+	})
+	return added, err
+}
+
+func newEvent(tx *db.Tx, e record.Event) *db.EventCreate {
+	return tx.Event.Create().SetOrganizationID(e.Organization).SetKind(e.Kind).SetSource(clean(e.Source)).SetType(clean(e.Type)).
+		SetSubject(clean(e.Subject)).SetKey(clean(e.Key)).SetData(e.Data).SetState(eventNew)
+}
+
+// tellEnd makes an event of the end of an execution when a trigger is for its workflow.
+func tellEnd(ctx context.Context, tx *db.Tx, head *db.Execution, now state) error {
+	ctx = insider(ctx, head.OrganizationID)
+	wanted, err := tx.Trigger.Query().Where(trigger.Kind(record.Workflow), trigger.Subject(head.Workflow), trigger.RemovedAtIsNil()).Exist(ctx)
+	if err != nil || !wanted {
+		return err
+	}
+	data, err := json.Marshal(record.Ended{Workflow: head.Workflow, Execution: head.ID, Status: string(now.status), Commit: head.Commit})
+	if err != nil {
+		return fmt.Errorf("encode the end of execution %s: %w", head.ID, err)
+	}
+	return newEvent(tx, record.Event{
+		Organization: head.OrganizationID, Kind: record.Workflow, Source: "seatrial", Type: string(now.status), Subject: head.Workflow,
+		Key: "execution " + head.ID.String(), Data: data,
+	}).OnConflictColumns(event.FieldOrganizationID, event.FieldKey).Ignore().Exec(ctx)
+}
+
+// ClaimEvents returns events that nobody has judged.
+func (s *Store) ClaimEvents(ctx context.Context, limit int, lease time.Duration) (list []record.Event, err error) {
+	now := s.now()
+	open := event.And(event.State(eventNew), event.Or(event.LeasedUntilIsNil(), event.LeasedUntilLTE(now)))
+	there, err := s.db.Read().Event.Query().Where(open).Limit(1).Exist(ctx)
+	if err != nil || !there {
+		return nil, database.Fault(err)
+	}
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		list = nil
+		rows, err := locked(s, tx.Event.Query().Where(open, event.HasOrganizationWith(organization.State(string(tenant.Active)))).
+			Order(event.ByID()).Limit(limit), entsql.WithLockAction(entsql.SkipLocked)).All(ctx)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		ids := make([]uuid.UUID, len(rows))
+		for i, row := range rows {
+			ids[i] = row.ID
+			e, err := eventRecord(row)
+			if err != nil {
+				return err
+			}
+			list = append(list, e)
+		}
+		return tx.Event.Update().Where(event.IDIn(ids...)).SetLeasedUntil(now.Add(lease)).Exec(ctx)
+	})
+	return list, err
+}
+
+// Judge stores what triggers do about an event. What another replica has judged meanwhile stays.
+func (s *Store) Judge(ctx context.Context, e record.Event) error {
+	passed, err := json.Marshal(e.Passed)
+	if err != nil {
+		return fmt.Errorf("encode triggers: %w", err)
+	}
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		n, err := tx.Event.Update().Where(event.ID(e.ID), event.State(eventNew)).SetState(eventJudged).SetReason(clean(e.Reason)).
+			SetPassed(passed).ClearLeasedUntil().Save(ctx)
+		if err != nil || n == 0 {
+			return err
+		}
+		for _, r := range e.Reactions {
+			given, err := json.Marshal(r.Given)
+			if err != nil {
+				return fmt.Errorf("encode what the event gives: %w", err)
+			}
+			if err := tx.Reaction.Create().SetOrganizationID(e.Organization).SetEventID(e.ID).SetTriggerID(r.Trigger).SetState(string(r.State)).
+				SetDue(*nullable(r.Due)).SetParams(given).SetReason(clean(r.Given.Note)).Exec(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// ClaimReactions returns those that are to be started.
+func (s *Store) ClaimReactions(ctx context.Context, limit int, lease time.Duration) (claims []record.Claim, err error) {
+	now := s.now()
+	open := reaction.And(reaction.State(string(record.Waiting)), reaction.DueLTE(now), reaction.Or(reaction.LeasedUntilIsNil(), reaction.LeasedUntilLTE(now)))
+	there, err := s.db.Read().Reaction.Query().Where(open).Limit(1).Exist(ctx)
+	if err != nil || !there {
+		return nil, database.Fault(err)
+	}
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		claims = nil
+		rows, err := locked(s, tx.Reaction.Query().Where(open, reaction.HasOrganizationWith(organization.State(string(tenant.Active)))).
+			Order(reaction.ByDue(), reaction.ByID()).Limit(limit), entsql.WithLockAction(entsql.SkipLocked)).WithTrigger().WithEvent().All(ctx)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		ids := make([]uuid.UUID, len(rows))
+		for i, row := range rows {
+			ids[i] = row.ID
+			var c record.Claim
+			if c.Trigger, err = triggerRecord(row.Edges.Trigger, ""); err != nil {
+				return err
+			}
+			if c.Event, err = eventRecord(row.Edges.Event); err != nil {
+				return err
+			}
+			if c.Reaction, err = reactionRecord(row); err != nil {
+				return err
+			}
+			claims = append(claims, c)
+		}
+		return tx.Reaction.Update().Where(reaction.IDIn(ids...)).SetLeasedUntil(now.Add(lease)).Exec(ctx)
+	})
+	return claims, err
+}
+
+// FinishReaction stores what has become of a reaction.
+func (s *Store) FinishReaction(ctx context.Context, r record.Reaction) error {
+	starts, err := json.Marshal(r.Starts)
+	if err != nil {
+		return fmt.Errorf("encode what was started: %w", err)
+	}
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		return tx.Reaction.Update().Where(reaction.ID(r.ID), reaction.State(string(record.Waiting))).SetState(string(r.State)).
+			SetReason(clean(r.Reason)).SetStarts(starts).SetNillableFiredAt(nullable(r.FiredAt)).ClearLeasedUntil().Exec(ctx)
+	})
+}
+
+// Events lists the newest first.
+func (s *Store) Events(ctx context.Context, f record.Filter) (list []record.Event, next string, err error) {
+	place, more, err := decodeCursor[uuid.UUID](f.After)
+	if err != nil {
+		return nil, "", err
+	}
+	size := pageSize(f.Size)
+	q := s.db.Read().Event.Query().Order(db.Desc(event.FieldID)).Limit(size + 1)
+	if more {
+		q = q.Where(event.IDLT(place))
+	}
+	if f.Kind != "" {
+		q = q.Where(event.Kind(f.Kind))
+	}
+	if f.Subject != "" {
+		q = q.Where(event.Subject(f.Subject))
+	}
+	if f.Trigger != "" {
+		t, err := s.Trigger(ctx, f.Trigger)
+		if err != nil {
+			return nil, "", err
+		}
+		q = q.Where(func(sel *entsql.Selector) {
+			done := entsql.Table(reaction.Table)
+			sel.Where(entsql.In(sel.C(event.FieldID), entsql.Select(done.C(reaction.FieldEventID)).From(done).
+				Where(entsql.EQ(done.C(reaction.FieldTriggerID), t.ID))))
+		})
+	}
+	rows, err := q.All(ctx)
+	if err != nil {
+		return nil, "", database.Fault(err)
+	}
+	rows, next, err = cut(rows, size, func(r *db.Event) uuid.UUID { return r.ID })
+	if err != nil || len(rows) == 0 {
+		return nil, "", err
+	}
+	list, err = s.withReactions(ctx, rows)
+	return list, next, err
+}
+
+func (s *Store) withReactions(ctx context.Context, rows []*db.Event) ([]record.Event, error) {
+	out, index, ids := make([]record.Event, len(rows)), map[uuid.UUID]int{}, make([]uuid.UUID, len(rows))
+	for i, row := range rows {
+		e, err := eventRecord(row)
+		if err != nil {
+			return nil, err
+		}
+		out[i], index[row.ID], ids[i] = e, i, row.ID
+	}
+	reactions, err := s.db.Read().Reaction.Query().Where(reaction.EventIDIn(ids...)).WithTrigger().Order(reaction.ByID()).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	for _, row := range reactions {
+		r, err := reactionRecord(row)
+		if err != nil {
+			return nil, err
+		}
+		e := &out[index[row.EventID]]
+		e.Reactions = append(e.Reactions, r)
+	}
+	return out, nil
+}
+
+// SweepEvents removes old events with what triggers did about them.
+func (s *Store) SweepEvents(ctx context.Context, before time.Time, limit int) (removed int, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		ids, err := tx.Event.Query().Where(event.CreatedAtLT(before), event.State(eventJudged)).Limit(limit).IDs(ctx)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		if _, err := tx.Reaction.Delete().Where(reaction.EventIDIn(ids...)).Exec(ctx); err != nil {
+			return err
+		}
+		removed, err = tx.Event.Delete().Where(event.IDIn(ids...)).Exec(ctx)
+		return err
+	})
+	return removed, err
+}
+
+func eventRecord(row *db.Event) (record.Event, error) {
+	out := record.Event{
+		ID: row.ID, Organization: row.OrganizationID, Kind: row.Kind, Source: row.Source, Type: row.Type, Subject: row.Subject, Key: row.Key,
+		Data: row.Data, At: row.CreatedAt.UTC(), Judged: row.State == eventJudged, Reason: row.Reason,
+	}
+	if len(row.Passed) > 0 {
+		if err := json.Unmarshal(row.Passed, &out.Passed); err != nil {
+			return out, fmt.Errorf("read event %s: %w", row.ID, err)
+		}
+	}
+	return out, nil
+}
+
+func reactionRecord(row *db.Reaction) (record.Reaction, error) {
+	out := record.Reaction{
+		ID: row.ID, Event: row.EventID, Trigger: row.TriggerID, State: record.State(row.State), Due: row.Due.UTC(), Reason: row.Reason,
+		FiredAt: timeOf(row.FiredAt),
+	}
+	if row.Edges.Trigger != nil {
+		out.Name = row.Edges.Trigger.Name
+	}
+	if len(row.Params) > 0 {
+		if err := json.Unmarshal(row.Params, &out.Given); err != nil {
+			return out, fmt.Errorf("read what event %s gives: %w", row.EventID, err)
+		}
+	}
+	if len(row.Starts) > 0 {
+		if err := json.Unmarshal(row.Starts, &out.Starts); err != nil {
+			return out, fmt.Errorf("read what event %s has started: %w", row.EventID, err)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,129 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+	"github.com/google/uuid"
+)
+
+// Receiver is an address to which a forge or another system sends its events. Its secret is a setting.
+type Receiver struct{ ent.Schema }
+
+// Mixin of the table.
+func (Receiver) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table.
+func (Receiver) Fields() []ent.Field {
+	return []ent.Field{
+		field.UUID("team_id", uuid.UUID{}),
+		field.String("name").NotEmpty().Immutable(),
+		field.String("kind").Immutable(), // who sends: see trigger.Kinds
+		field.Time("removed_at").Optional().Nillable(),
+		field.Time("heard_at").Optional().Nillable(), // when something came last whose signature was right
+		field.Time("refused_at").Optional().Nillable(),
+		field.String("refused").Default(""), // why that was
+	}
+}
+
+// Edges of the table.
+func (Receiver) Edges() []ent.Edge { return []ent.Edge{owner()} }
+
+// Indexes of the table.
+func (Receiver) Indexes() []ent.Index { return []ent.Index{unique("name")} }
+
+// Trigger starts workflows when something happens: a document of its own, or what a workflow says of itself.
+type Trigger struct{ ent.Schema }
+
+// Mixin of the table.
+func (Trigger) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table.
+func (Trigger) Fields() []ent.Field {
+	return []ent.Field{
+		field.UUID("team_id", uuid.UUID{}),
+		field.String("name").NotEmpty().Immutable(),
+		field.String("workflow").Default("").Immutable(), // that says so itself; empty for a document of its own
+		field.JSON("labels", map[string]string{}).Optional(),
+		field.Int("revision").Default(1),
+		field.String("digest"),
+		field.Text("source").Default(""), // the document; empty for what a workflow says
+		field.Bytes("spec"),              // JSON of document.TriggerSpec
+		field.String("kind"),             // of the events that it is for
+		field.String("subject"),          // what they have to be about: a repository, a workflow, a receiver; empty for any
+		field.String("suspended_by").Default(""),
+		field.Time("suspended_at").Optional().Nillable(),
+		field.Time("removed_at").Optional().Nillable(),
+	}
+}
+
+// Edges of the table.
+func (Trigger) Edges() []ent.Edge { return []ent.Edge{owner()} }
+
+// Indexes of the table.
+func (Trigger) Indexes() []ent.Index {
+	return []ent.Index{unique("name"), index.Fields("organization_id", "kind", "subject"), index.Fields("organization_id", "workflow")}
+}
+
+// Event is something that has happened. The same is stored once, however often it is told.
+type Event struct{ ent.Schema }
+
+// Mixin of the table.
+func (Event) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table.
+func (Event) Fields() []ent.Field {
+	return []ent.Field{
+		field.String("kind").Immutable(),
+		field.String("source").Immutable(),  // the receiver, or the part of Seatrial that tells
+		field.String("type").Immutable(),    // in the words of the source, such as push
+		field.String("subject").Immutable(), // what it is about
+		field.String("key").Immutable(),     // the same for the same event
+		field.Bytes("data").Immutable(),     // JSON of what triggers look at
+		field.String("state"),               // new, or judged
+		field.Text("reason").Default(""),    // why nothing was started
+		field.Bytes("passed").Optional(),    // JSON of the triggers that were looked at and why they did not match
+		field.Time("leased_until").Optional().Nillable(),
+	}
+}
+
+// Indexes of the table.
+func (Event) Indexes() []ent.Index {
+	return []ent.Index{unique("key"), index.Fields("state", "leased_until"), index.Fields("created_at")}
+}
+
+// Reaction is what a trigger has done about an event.
+type Reaction struct{ ent.Schema }
+
+// Mixin of the table.
+func (Reaction) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the table.
+func (Reaction) Fields() []ent.Field {
+	return []ent.Field{
+		ref("event"),
+		ref("trigger"),
+		field.String("state"),             // waiting, started, failed or superseded
+		field.Time("due"),                 // when it is started
+		field.String("about").Default(""), // a later reaction of the trigger about the same takes the place of one that waits
+		field.Text("reason").Default(""),  // why nothing was started
+		field.Bytes("params").Optional(),  // JSON of the values that the event gives
+		field.Bytes("starts").Optional(),  // JSON of []starter.Started
+		field.Time("fired_at").Optional().Nillable(),
+		field.Time("leased_until").Optional().Nillable(),
+	}
+}
+
+// Edges of the table.
+func (Reaction) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.To("event", Event.Type).Field("event_id").Unique().Required().Immutable(),
+		edge.To("trigger", Trigger.Type).Field("trigger_id").Unique().Required().Immutable(),
+	}
+}
+
+// Indexes of the table.
+func (Reaction) Indexes() []ent.Index {
+	return []ent.Index{unique("event_id", "trigger_id"), index.Fields("state", "due"), index.Fields("trigger_id")}
+}
