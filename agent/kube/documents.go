@@ -11,7 +11,9 @@ import (
 )
 
 // DocumentVersion is the group and version of the custom resources.
-func DocumentVersion() schema.GroupVersion { return schema.GroupVersion{Group: "seatrial.dev", Version: "v1"} }
+func DocumentVersion() schema.GroupVersion {
+	return schema.GroupVersion{Group: "seatrial.dev", Version: "v1"}
+}
 
 // DocumentKind is a kind of custom resource.
 type DocumentKind struct{ Name, Plural string }
@@ -45,7 +47,7 @@ type Document struct {
 // DeepCopyObject implements runtime.Object.
 func (d *Document) DeepCopyObject() runtime.Object {
 	out := *d
-	out.ObjectMeta = *d.ObjectMeta.DeepCopy()
+	d.DeepCopyInto(&out.ObjectMeta)
 	out.Spec, out.Status = append(json.RawMessage(nil), d.Spec...), append(json.RawMessage(nil), d.Status...)
 	return &out
 }
@@ -60,7 +62,8 @@ type DocumentList struct {
 
 // DeepCopyObject implements runtime.Object.
 func (l *DocumentList) DeepCopyObject() runtime.Object {
-	out := &DocumentList{TypeMeta: l.TypeMeta, ListMeta: *l.ListMeta.DeepCopy(), Items: make([]Document, len(l.Items))}
+	out := &DocumentList{TypeMeta: l.TypeMeta, Items: make([]Document, len(l.Items))}
+	l.DeepCopyInto(&out.ListMeta)
 	for i := range l.Items {
 		if c, ok := l.Items[i].DeepCopyObject().(*Document); ok {
 			out.Items[i] = *c

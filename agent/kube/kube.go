@@ -38,7 +38,7 @@ type (
 // Client speaks to one API server.
 type Client struct {
 	core, batch, authentication, documents *rest.RESTClient
-	codec                       runtime.ParameterCodec
+	codec                                  runtime.ParameterCodec
 }
 
 // New returns a client for a configuration; all kinds share its connections and its rate limit.

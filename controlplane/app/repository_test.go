@@ -2,11 +2,12 @@ package app_test
 
 import (
 	"net/http"
-	"net/http/cgi" //nolint:gosec // the server of tests
+	"net/http/cgi"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -117,7 +118,7 @@ func TestRepository(t *testing.T) {
 	}
 	var said []string
 	for _, one := range r.GetProblems() {
-		said = append(said, strings.Join([]string{one.GetFile(), string(rune('0' + one.GetLine())), one.GetMessage()}, ":"))
+		said = append(said, strings.Join([]string{one.GetFile(), strconv.Itoa(int(one.GetLine())), one.GetMessage()}, ":"))
 	}
 	for i, want := range []string{"tests/hand.yaml:1:TestWorkflow hand was applied by hand", "tests/syntax.yaml:", "tests/wrong.yaml:5:"} {
 		if i >= len(said) || !strings.HasPrefix(said[i], want) {

@@ -103,6 +103,9 @@ func (c *Catalog) Apply(ctx context.Context, r Request) (Applied, error) {
 		return c.applyEnvironment(ctx, r, read)
 	case document.ScheduleKind:
 		return c.applySchedule(ctx, r, read)
+	case document.TestExecutionKind:
+		return Applied{}, fault.New(fault.Invalid, "a %s is an object of a cluster, which runs a workflow once, and no entry of the catalog", read.Kind).
+			WithField("kind").WithHint("Create it in a cluster with kubectl, or run the workflow with seatrial run.")
 	}
 	doc, err := workflow.Load(r.File, []byte(r.Source))
 	if err != nil {

@@ -310,7 +310,7 @@ func said(c origin.Claim, err error) string {
 	if f.Hint != "" {
 		out += " " + f.Hint
 	}
-	return out
+	return sentence(out)
 }
 
 // maxPlaces is how many faults of a document a status names.

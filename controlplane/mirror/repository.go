@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -199,12 +201,22 @@ func (m *Mirror) read(ctx context.Context, r origin.Repository) error {
 			m.log.ErrorContext(ctx, "repository not read", "repository", r.Name, "error", err)
 			f = fault.New(fault.Internal, "the control plane has failed, and tries again")
 		}
-		look.Failure = strings.TrimSpace(f.Message + ". " + f.Hint)
+		look.Failure = sentence(f.Message + ". " + f.Hint)
 	}
 	if err := m.store.SaveLook(ctx, r, look); err != nil {
 		return fmt.Errorf("store what came of reading the repository: %w", err)
 	}
 	return nil
+}
+
+// sentence begins with a capital letter.
+func sentence(text string) string {
+	text = strings.TrimSpace(text)
+	first, size := utf8.DecodeRuneInString(text)
+	if size == 0 {
+		return text
+	}
+	return string(unicode.ToUpper(first)) + text[size:]
 }
 
 func (m *Mirror) look(ctx context.Context, r origin.Repository) (origin.Look, error) {

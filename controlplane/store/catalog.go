@@ -31,8 +31,8 @@ func (s *Store) ApplyWorkflow(ctx context.Context, w record.Record, owner string
 		if err := s.own(ctx, tx, document.Workflow, w.Name, row != nil && row.RemovedAt == nil); err != nil {
 			return err
 		}
-		switch {
-		case row == nil:
+		switch row {
+		case nil:
 			created, changed = true, true
 			rec, err = s.createWorkflow(ctx, tx, w, owner)
 			if database.Unique(err) {
@@ -252,7 +252,7 @@ func workflowRecord(w *db.Workflow, owner string, r *db.WorkflowRevision) record
 
 // WorkflowsLabelled returns the names of the workflows that have all of some labels.
 func (s *Store) WorkflowsLabelled(ctx context.Context, labels map[string]string) ([]string, error) {
-	rows, err := s.db.Read().Workflow.Query().Select(workflow.FieldName, workflow.FieldLabels).Order(workflow.ByName()).All(ctx)
+	rows, err := s.db.Read().Workflow.Query().Where(workflow.RemovedAtIsNil()).Select(workflow.FieldName, workflow.FieldLabels).Order(workflow.ByName()).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
 	}

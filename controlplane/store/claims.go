@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -17,8 +16,8 @@ import (
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/claim"
 	"github.com/seatrial/seatrial/ent/db/environment"
-	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
+	"github.com/seatrial/seatrial/ent/db/schedule"
 	"github.com/seatrial/seatrial/ent/db/template"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
 	"github.com/seatrial/seatrial/ent/db/workflow"
@@ -152,7 +151,13 @@ func (s *Store) DropClaim(ctx context.Context, id uuid.UUID, keep bool) (next *o
 func (s *Store) removeDocument(ctx context.Context, tx *db.Tx, kind, name string) (gone bool, err error) {
 	n := 0
 	switch kind {
+	case document.ScheduleKind:
+		n, err = tx.Schedule.Update().Where(schedule.Name(name), schedule.RemovedAtIsNil()).SetRemovedAt(s.now()).ClearNextDue().ClearNextAt().Save(ctx)
 	case document.Workflow:
+		if err := tx.Schedule.Update().Where(schedule.Workflow(name), schedule.RemovedAtIsNil()).SetRemovedAt(s.now()).ClearNextDue().ClearNextAt().
+			Exec(ctx); err != nil {
+			return false, err
+		}
 		n, err = tx.Workflow.Update().Where(workflow.Name(name), workflow.RemovedAtIsNil()).SetRemovedAt(s.now()).Save(ctx)
 	case document.TemplateKind:
 		flows, templates, err := userNames(ctx, tx.Client(), name)
@@ -272,15 +277,6 @@ func given(id uuid.UUID) *uuid.UUID {
 		return nil
 	}
 	return &id
-}
-
-// changedSince selects claims of a cluster that were settled after a time.
-func changedSince(of uuid.UUID, since time.Time) []predicate.Claim {
-	out := []predicate.Claim{claim.ClusterID(of)}
-	if !since.IsZero() {
-		out = append(out, claim.UpdatedAtGT(since))
-	}
-	return out
 }
 
 // AllClaims returns those of an organization without their sources, by kind and name, the owner of a name first; at most limit.

@@ -96,16 +96,17 @@ func (s *Store) lastOf(ctx context.Context, claims []origin.Claim) (map[uuid.UUI
 func (s *Store) latest(ctx context.Context, names []string) ([]*db.Execution, error) {
 	v, _ := tenant.FromContext(ctx)
 	rows, err := s.db.Read().Execution.Query().Where(func(sel *entsql.Selector) {
-		args := []any{v.Organization}
-		marks := ""
-		for i, name := range names {
-			if i > 0 {
-				marks += ", "
+		sel.Where(entsql.P(func(b *entsql.Builder) {
+			b.WriteString(sel.C(execution.FieldID)).WriteString(" IN (SELECT (SELECT x.id FROM executions AS x WHERE x.organization_id = w.organization_id " +
+				"AND x.workflow = w.name ORDER BY x.id DESC LIMIT 1) FROM workflows AS w WHERE w.organization_id = ").Arg(v.Organization).WriteString(" AND w.name IN (")
+			for i, name := range names {
+				if i > 0 {
+					b.Comma()
+				}
+				b.Arg(name)
 			}
-			marks, args = marks+"?", append(args, name)
-		}
-		sel.Where(entsql.ExprP(`"executions"."id" IN (SELECT (SELECT x.id FROM executions AS x WHERE x.organization_id = w.organization_id AND x.workflow = w.name `+
-			`ORDER BY x.id DESC LIMIT 1) FROM workflows AS w WHERE w.organization_id = ? AND w.name IN (`+marks+`))`, args...))
+			b.WriteString("))")
+		}))
 	}).All(ctx)
 	return rows, database.Fault(err)
 }

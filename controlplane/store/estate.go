@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	entsql "entgo.io/ent/dialect/sql"
 	entschema "entgo.io/ent/dialect/sql/schema"
 
-	entsql "entgo.io/ent/dialect/sql"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"

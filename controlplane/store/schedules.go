@@ -25,8 +25,14 @@ func (s *Store) ApplySchedule(ctx context.Context, r record.Record, owner string
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		created, changed = false, false
 		row, err := locked(s, tx.Schedule.Query().Where(schedule.Name(r.Name))).WithTeam().Only(ctx)
-		switch {
-		case db.IsNotFound(err):
+		if err != nil && !db.IsNotFound(err) {
+			return err
+		}
+		if err := s.own(ctx, tx, document.ScheduleKind, r.Name, row != nil && row.RemovedAt == nil); err != nil {
+			return err
+		}
+		switch row {
+		case nil:
 			t, err := teamFor(ctx, tx.Team.Query(), owner)
 			if err != nil {
 				return err
@@ -40,8 +46,6 @@ func (s *Store) ApplySchedule(ctx context.Context, r record.Record, owner string
 			if err != nil {
 				return err
 			}
-		case err != nil:
-			return err
 		default:
 			if err := mayChange(ctx, tx, row.TeamID, "schedule "+row.Name); err != nil {
 				return err
@@ -315,6 +319,9 @@ func (s *Store) RemoveSchedule(ctx context.Context, name string) error {
 		if row.Workflow != "" {
 			return fault.New(fault.Conflict, "the schedule %s stands in the workflow %s", name, row.Workflow).
 				WithHint("Remove it from spec.triggers there and apply the workflow, or suspend it: seatrial schedule suspend %s.", name)
+		}
+		if err := s.own(ctx, tx, document.ScheduleKind, name, true); err != nil {
+			return err
 		}
 		if err := s.begin(row.Update().SetRemovedAt(s.now()), time.Time{}, time.Time{}).Exec(ctx); err != nil {
 			return err

@@ -29,7 +29,7 @@ func everyPage() map[string]string {
 		"executions": "/o/acme/executions?status=failed", "failed": at(viewfake.Failed), "live": at(viewfake.Live), "paused": at(viewfake.Paused), "passed": at(viewfake.Passed),
 		"errored": at(viewfake.Errored), "timed-out": at(viewfake.TimedOut), "cancelled": at(viewfake.Stopped), "queued": at(viewfake.Queued),
 		"matrix": at(viewfake.Matrix), "suite": at(viewfake.Suite), "bad-step": at(viewfake.BadStep), "log": at(viewfake.TimedOut) + "/log/1?l=299-301", "live-log": at(viewfake.Live) + "/log/1",
-		"templates": "/o/acme/templates", "template": "/o/acme/templates/playwright", "releases": "/o/acme/releases",
+		"templates": "/o/acme/templates", "history": "/o/acme/workflows/checkout-api/history", "repositories": "/o/acme/settings/repositories", "template": "/o/acme/templates/playwright", "releases": "/o/acme/releases",
 		"release-ready": of(viewfake.Checkout, "1.40.0"), "release-waived": of(viewfake.Checkout, "1.41.0"), "release-not-ready": of(viewfake.Checkout, "1.42.0"),
 		"release-never-ran": of(viewfake.Cart, "0.9.0"), "release-running": of(viewfake.Cart, "0.9.1"), "release-matrix": of(viewfake.Harbour, "2026.11.0"),
 		"tests": "/o/acme/tests", "test-flaky": story("api", 5), "test-broken": story("api", 2), "test-suspect": story("api", 4),

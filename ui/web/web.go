@@ -22,25 +22,27 @@ import (
 
 // Options are what the pages need of the program. Everything up to Log is required.
 type Options struct {
-	Sessions  view.Sessions
-	Door      view.Door
-	SSO       view.SSO
-	Account   view.Account
-	Tokens    view.Tokens
-	People    view.People
-	Access    view.Access
-	History   view.History
-	Launcher  view.Launcher
-	Catalog   view.Catalog
-	Fleet     view.Fleet
-	Releases  view.Releases
-	Tests     view.Tests
-	Insight   view.Insight
-	Schedules view.Schedules
-	Audit     audit.Store
-	Logs      view.Logs
-	Events    view.Events
-	Log       *slog.Logger
+	Sessions     view.Sessions
+	Door         view.Door
+	SSO          view.SSO
+	Account      view.Account
+	Tokens       view.Tokens
+	People       view.People
+	Access       view.Access
+	History      view.History
+	Launcher     view.Launcher
+	Origins      view.Origins
+	Repositories view.Repositories
+	Catalog      view.Catalog
+	Fleet        view.Fleet
+	Releases     view.Releases
+	Tests        view.Tests
+	Insight      view.Insight
+	Schedules    view.Schedules
+	Audit        audit.Store
+	Logs         view.Logs
+	Events       view.Events
+	Log          *slog.Logger
 
 	// PublicURL is the address that people use, such as https://seatrial.example.com. With https, cookies are kept to encrypted
 	// connections. Empty means that the address is what a request says it is.
@@ -58,7 +60,7 @@ type Options struct {
 // incomplete reports whether a required option is missing.
 func (o Options) incomplete() bool {
 	return o.Sessions == nil || o.Door == nil || o.SSO == nil || o.Access == nil || o.Account == nil || o.Tokens == nil || o.People == nil || o.History == nil || o.Launcher == nil ||
-		o.Catalog == nil || o.Fleet == nil || o.Releases == nil || o.Schedules == nil || o.Tests == nil || o.Insight == nil || o.Audit == nil || o.Logs == nil || o.Events == nil ||
+		o.Catalog == nil || o.Origins == nil || o.Repositories == nil || o.Fleet == nil || o.Releases == nil || o.Schedules == nil || o.Tests == nil || o.Insight == nil || o.Audit == nil || o.Logs == nil || o.Events == nil ||
 		o.Log == nil
 }
 
@@ -137,6 +139,8 @@ func (s *site) memberPages() map[string]memberPage {
 		"GET /o/{org}/catalog":                                                    s.catalog,
 		"GET /o/{org}/workflows/{name}":                                           s.workflow,
 		"GET /o/{org}/templates":                                                  s.templates,
+		"GET /o/{org}/workflows/{name}/history":                                   s.workflowHistory,
+		"GET /o/{org}/templates/{name}/history":                                   s.templateHistory,
 		"GET /o/{org}/templates/{name}":                                           s.template,
 		"POST /o/{org}/workflows/{name}/runs":                                     s.run,
 		"GET /o/{org}/executions":                                                 s.executions,

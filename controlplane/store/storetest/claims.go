@@ -21,7 +21,7 @@ func (f *fixture) in(namespace string) origin.Origin {
 }
 
 // claim stores a claim on the name of a workflow.
-func (f *fixture) claim(t *testing.T, o origin.Origin, name string) origin.Claim {
+func (f *fixture) claimOf(t *testing.T, o origin.Origin, name string) origin.Claim {
 	t.Helper()
 	c, err := f.SeeClaim(f.as(t), origin.Claim{Kind: document.Workflow, Name: name, Origin: o, UID: "u", Generation: 1, Digest: "d", Source: "source of " + o.Namespace})
 	if err != nil {
@@ -40,7 +40,7 @@ func (f *fixture) applyFor(t *testing.T, c origin.Claim, digest string) (workflo
 func claims() map[string]func(t *testing.T, f *fixture) {
 	return map[string]func(t *testing.T, f *fixture){
 		"OneOwner": func(t *testing.T, f *fixture) {
-			a, b := f.claim(t, f.in("a"), "shared"), f.claim(t, f.in("b"), "shared")
+			a, b := f.claimOf(t, f.in("a"), "shared"), f.claimOf(t, f.in("b"), "shared")
 			if _, created, _, err := f.applyFor(t, a, "1"); err != nil || !created {
 				t.Fatal(created, err)
 			}
@@ -66,7 +66,7 @@ func claims() map[string]func(t *testing.T, f *fixture) {
 			}
 		},
 		"Race": func(t *testing.T, f *fixture) {
-			all := []origin.Claim{f.claim(t, f.in("a"), "raced"), f.claim(t, f.in("b"), "raced"), f.claim(t, f.in("c"), "raced")}
+			all := []origin.Claim{f.claimOf(t, f.in("a"), "raced"), f.claimOf(t, f.in("b"), "raced"), f.claimOf(t, f.in("c"), "raced")}
 			errs := make([]error, len(all))
 			var over sync.WaitGroup
 			for i, c := range all {
@@ -87,7 +87,7 @@ func claims() map[string]func(t *testing.T, f *fixture) {
 			}
 		},
 		"ByHand": func(t *testing.T, f *fixture) {
-			c := f.claim(t, f.in("a"), f.workflow.Name)
+			c := f.claimOf(t, f.in("a"), f.workflow.Name)
 			if _, _, _, err := f.applyFor(t, c, "x"); !errors.Is(err, origin.ErrTaken) || !strings.Contains(err.Error(), "by hand") {
 				t.Errorf("it is taken over: %v", err)
 			}
@@ -104,7 +104,7 @@ func claims() map[string]func(t *testing.T, f *fixture) {
 		},
 		"Removed": func(t *testing.T, f *fixture) {
 			f.template(t, "base", "1")
-			c := f.claim(t, f.in("a"), "flow")
+			c := f.claimOf(t, f.in("a"), "flow")
 			ctx := origin.With(f.as(t), origin.Applying{Claim: c.ID})
 			rec := workflow.Record{Name: "flow", Digest: "1", Source: "1", Uses: []string{"base"}}
 			if _, _, _, err := f.ApplyWorkflow(ctx, rec, ""); err != nil {
@@ -151,7 +151,7 @@ func claims() map[string]func(t *testing.T, f *fixture) {
 			}
 		},
 		"States": func(t *testing.T, f *fixture) {
-			c := f.claim(t, f.in("a"), f.workflow.Name)
+			c := f.claimOf(t, f.in("a"), f.workflow.Name)
 			c.Adopt = true
 			if _, _, _, err := f.applyFor(t, c, f.workflow.Digest); err != nil {
 				t.Fatal(err)
@@ -174,7 +174,7 @@ func claims() map[string]func(t *testing.T, f *fixture) {
 			}
 		},
 		"Tenancy": func(t *testing.T, f *fixture) {
-			c := f.claim(t, f.in("a"), "mine")
+			c := f.claimOf(t, f.in("a"), "mine")
 			other := tenant.WithViewer(t.Context(), tenant.Viewer{Kind: tenant.KindOrigin, Organization: uuid.New(), Team: uuid.New()})
 			if list, err := f.Claims(other, f.cluster.ID); err != nil || len(list) != 0 {
 				t.Errorf("another organization sees %+v, %v", list, err)

@@ -60,9 +60,10 @@ func Definition(k Kind) ([]byte, error) {
 }
 
 func root(k Kind, said string, spec map[string]any) map[string]any {
-	if k.Name == document.TemplateKind {
+	switch k.Name {
+	case document.TemplateKind:
 		said = "TestWorkflowTemplate is what workflows build upon."
-	} else if k.Name == document.Workflow {
+	case document.Workflow:
 		said = "TestWorkflow is an entry of the catalog: what is run."
 	}
 	named := rule{`self.metadata.name.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$')`, "the name in the catalog has at most 63 lower-case letters, digits and dashes"}

@@ -32,7 +32,7 @@ func TestDefinition_Chart(t *testing.T) {
 		file := filepath.Join(chart, kind.Plural+".yaml")
 		files = append(files, file)
 		if *update {
-			if err := os.WriteFile(file, got, 0o644); err != nil { //nolint:gosec // part of the source
+			if err := os.WriteFile(file, got, 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -64,6 +64,8 @@ func credential(a audit.Actor) string {
 		return "token " + a.Credential.String()
 	case tenant.KindAgent:
 		return "agent, with token " + a.Credential.String()
+	case tenant.KindOrigin:
+		return "by a document that is kept there"
 	case tenant.KindSystem:
 	}
 	return "on the machine of the control plane"

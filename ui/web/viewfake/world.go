@@ -54,6 +54,7 @@ type World struct {
 	listeners   map[string][]chan struct{}
 	keys        map[string]execution.ID
 	times       *Times
+	origins     *Origins
 	cancelled   []string
 	resumed     []execution.Resume
 	enrolled    []view.Enrollment
