@@ -47,7 +47,7 @@ func (w *world) probeTeam(t *testing.T, f *figures) {
 		}
 	}
 	for _, pattern := range web.MemberPatterns() {
-		if !strings.HasPrefix(pattern, http.MethodPost) || ofOneself(pattern) || strings.HasSuffix(pattern, "/settings/tokens") {
+		if !strings.HasPrefix(pattern, http.MethodPost) || ofOneself(pattern) || tries(pattern) || strings.HasSuffix(pattern, "/settings/tokens") {
 			continue
 		}
 		for _, k := range kinds(w.theirs) {
