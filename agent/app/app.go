@@ -19,6 +19,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/seatrial/seatrial/agent/admit"
+	"github.com/seatrial/seatrial/agent/catalog"
 	"github.com/seatrial/seatrial/agent/collect"
 	"github.com/seatrial/seatrial/agent/config"
 	"github.com/seatrial/seatrial/agent/follow"
@@ -64,6 +65,7 @@ type stages struct {
 	outbox  *outbox.Outbox
 	launch  *launch.Launcher
 	collect *collect.Server
+	catalog *catalog.Catalog // nil in a cluster without documents
 }
 
 // Run enrols the agent and serves until the context ends.
@@ -126,6 +128,7 @@ func Run(ctx context.Context, cfg config.Config, version string, log *slog.Logge
 //	│                ╰─────► (logs, files) ───────────► link ══► control plane              │
 //	│ pods under test ──► subject ──► outbox                               (their images)   │
 //	│ pods/log ──► tail ──── (logs, when the runner could not) ─► link ══► control plane    │
+//	│ custom resources ◄──► catalog ◄───────────────────► link ══► control plane            │
 //	│ pods/log ──► follow ── (logs of services) ────────────────► link ══► control plane    │
 //	└───────────────────────────────────────────────────────────────────────────────────────┘
 func build(
@@ -159,6 +162,16 @@ func build(
 		Log: log.With("component", "collect"), Listen: cfg.Listen, Certificate: identity.Certificate, Reviews: client.TokenReviews(),
 		Pods: s.watch, Uplink: s.link, Attempts: s.outbox,
 	})
+	if len(cfg.Catalog) == 0 {
+		return s, nil
+	}
+	s.catalog, err = catalog.New(catalog.Options{
+		Log: log.With("component", "catalog"), Uplink: s.link, Namespaces: cfg.Catalog,
+		Source: func(kind, namespace string) (catalog.Source, error) { return client.Documents(kind, namespace) },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("watch the documents of the catalog: %w", err)
+	}
 	return s, nil
 }
 
@@ -199,9 +212,15 @@ func (s *stages) serve(ctx context.Context) error {
 	}
 	stops = append(stops, s.collect.Stop)
 	stops = append(stops, background(base, s.launch.Run))
-	s.link.Start(base, link.Stages{
+	linked := link.Stages{
 		Start: s.outbox.Timed(admit.New(s.launch, maxStarts)), Cancel: s.outbox.Cancel, Resume: s.outbox.Resume, Release: s.launch.Release, Inventory: s.inventory,
-	})
+	}
+	if s.catalog != nil {
+		linked.Documents = s.catalog.Changed
+		s.catalog.Start(base)
+		stops = append(stops, s.catalog.Stop)
+	}
+	s.link.Start(base, linked)
 	stops = append(stops, s.link.Stop)
 	select {
 	case <-ctx.Done():

@@ -40,6 +40,8 @@ type Config struct {
 	Rules permit.Rules
 	// Subjects say which pods are under test; a run namespace without any is observed itself.
 	Subjects []Subject
+	// Catalog are the namespaces whose custom resources belong to the catalog; "*" is all, none for a cluster without.
+	Catalog []string
 	// SecretName names the Secret that holds the agent's key and certificate.
 	SecretName string
 	// Service is the host, with an optional port, at which runners reach the agent.
@@ -70,7 +72,7 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	fs := flag.NewFlagSet("seatrial-agent", flag.ContinueOnError)
 	fs.SetOutput(usage)
 	var c Config
-	var caFile, tokenFile, namespaces, subjects, rules string
+	var caFile, tokenFile, namespaces, subjects, rules, catalog string
 	r.text(fs, &c.ControlPlane, "control-plane", "", "host:port of the control plane's agent endpoint")
 	r.text(fs, &c.CA, "ca", "", "PEM of the control plane's certificate authority")
 	r.text(fs, &caFile, "ca-file", "", "file with that PEM")
@@ -81,6 +83,7 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	r.text(fs, &namespaces, "run-namespaces", "", "namespaces in which Jobs may be created, separated by commas")
 	r.text(fs, &rules, "allow", "", "what a test's pod may be and use, as JSON: "+permit.Example)
 	r.text(fs, &subjects, "subjects", "", "which pods are under test, as JSON: "+subjectExample)
+	r.text(fs, &catalog, "catalog", "", "namespaces whose custom resources belong to the catalog, separated by commas, or * for all")
 	r.text(fs, &c.SecretName, "secret-name", "seatrial-agent", "Secret for the agent's key and certificate")
 	r.text(fs, &c.Service, "service", "", "host at which runners reach the agent")
 	r.text(fs, &c.Listen, "listen", ":9444", "address of the runners' endpoint")
@@ -98,6 +101,7 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 		return Config{}, err //nolint:wrapcheck // the flag package has told the user already
 	}
 	c.RunNamespaces = split(namespaces)
+	c.Catalog = split(catalog)
 	c.Subjects = r.subjects(subjects)
 	c.Rules = r.rules(rules)
 	r.file(caFile, &c.CA, "CA")

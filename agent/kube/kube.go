@@ -1,4 +1,4 @@
-// Package kube is the agent's client of the API server: the six kinds it needs and nothing else. The generated clientset links
+// Package kube is the agent's client of the API server: the six kinds it needs, the custom resources, and nothing else. The generated clientset links
 // and registers every API group, which costs 7 MiB of resident memory that an idle agent must not spend.
 package kube
 
@@ -37,14 +37,14 @@ type (
 
 // Client speaks to one API server.
 type Client struct {
-	core, batch, authentication *rest.RESTClient
+	core, batch, authentication, documents *rest.RESTClient
 	codec                       runtime.ParameterCodec
 }
 
 // New returns a client for a configuration; all kinds share its connections and its rate limit.
 func New(cfg *rest.Config) (*Client, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, batchv1.AddToScheme, authenticationv1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, batchv1.AddToScheme, authenticationv1.AddToScheme, addDocuments} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("register kinds: %w", err)
 		}
@@ -67,8 +67,12 @@ func New(cfg *rest.Config) (*Client, error) {
 		{"/api", corev1.SchemeGroupVersion, &c.core},
 		{"/apis", batchv1.SchemeGroupVersion, &c.batch},
 		{"/apis", authenticationv1.SchemeGroupVersion, &c.authentication},
+		{"/apis", DocumentVersion(), &c.documents},
 	} {
 		one := rest.CopyConfig(cfg)
+		if g.into == &c.documents { // custom resources are JSON only
+			one.ContentType, one.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON
+		}
 		one.APIPath, one.GroupVersion = g.path, &g.version
 		if *g.into, err = rest.RESTClientForConfigAndClient(one, hc); err != nil {
 			return nil, fmt.Errorf("client for %s: %w", g.version, err)

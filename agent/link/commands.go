@@ -27,6 +27,10 @@ func (l *Link) frame(ctx context.Context, s *session, f *agentv1.ServerFrame) {
 		if len(r.GetUnknown()) > 0 {
 			l.o.Log.WarnContext(ctx, "Jobs of attempts that the control plane does not know are left alone", "attempts", r.GetUnknown())
 		}
+	case *agentv1.ServerFrame_DocumentsChanged:
+		if l.stages.Documents != nil {
+			l.stages.Documents(false)
+		}
 	case *agentv1.ServerFrame_GoAway:
 		select {
 		case s.away <- k.GoAway:

@@ -74,6 +74,9 @@ type Stages struct {
 	Resume    func(attemptID string, word *runnerv1.Resume)
 	Release   func(attemptID string)
 	Inventory func(ctx context.Context) ([]*agentv1.InventoryItem, error)
+	// Documents is told that states of custom resources have changed, or that everything is to be compared: at the begin of a session and
+	// from time to time. It must not block, and is nil in a cluster without documents.
+	Documents func(compare bool)
 }
 
 // Link implements work.Uplink.

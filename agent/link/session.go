@@ -30,12 +30,16 @@ const (
 	inventoryPage = 500
 )
 
-var errSilent = errors.New("the control plane fell silent")
+var (
+	errSilent    = errors.New("the control plane fell silent")
+	errNoSession = errors.New("the connection ended just now")
+)
 
 // session is one Session stream on a connection of its own.
 type session struct {
 	conn    *grpc.ClientConn
 	gateway agentv1.AgentGatewayClient
+	catalog agentv1.AgentCatalogClient
 	stream  grpc.BidiStreamingClient[agentv1.AgentFrame, agentv1.ServerFrame]
 	cancel  context.CancelFunc
 	welcome *agentv1.Welcome
@@ -134,7 +138,7 @@ func (l *Link) open(ctx context.Context) (*session, error) {
 	}
 	s := &session{
 		conn: conn, frames: make(chan *agentv1.ServerFrame), away: make(chan *agentv1.GoAway, 1), done: make(chan struct{}),
-		gateway: agentv1.NewAgentGatewayClient(credentialed{conn, l.tokens}),
+		gateway: agentv1.NewAgentGatewayClient(credentialed{conn, l.tokens}), catalog: agentv1.NewAgentCatalogClient(credentialed{conn, l.tokens}),
 	}
 	ctx, s.cancel = context.WithCancel(ctx)
 	if err := s.greet(ctx, l); err != nil {
@@ -162,7 +166,7 @@ func (s *session) greet(ctx context.Context, l *Link) error {
 	s.send(&agentv1.AgentFrame{Frame: &agentv1.AgentFrame_Hello{Hello: &agentv1.Hello{
 		SessionNonce: uuid.NewString(), ProtocolMin: protocol, ProtocolMax: protocol, AgentVersion: l.o.Version,
 		KubernetesVersion: l.o.KubernetesVersion, Namespaces: l.o.Namespaces, RunnerDelivery: l.o.RunnerDelivery, Rules: l.o.Rules,
-		Capabilities: []string{"start", "cancel", "resume", "release"},
+		Capabilities: l.capabilities(),
 	}}})
 	timer := time.NewTimer(welcomeTimeout)
 	defer timer.Stop()
@@ -301,7 +305,7 @@ func (l *Link) serve(ctx context.Context, s *session) {
 	defer ping.Stop()
 	inventory := time.NewTicker(orDefault(s.welcome.GetInventoryEvery().AsDuration(), defaultInvEvery))
 	defer inventory.Stop()
-	l.running.Go(func() { l.inventory(ctx, s) })
+	l.compare(ctx, s)
 	l.credit(s)
 	for {
 		select {
@@ -314,7 +318,7 @@ func (l *Link) serve(ctx context.Context, s *session) {
 		case <-ping.C:
 			s.send(&agentv1.AgentFrame{Frame: &agentv1.AgentFrame_Ping{Ping: &agentv1.Ping{Time: timestamppb.Now()}}})
 		case <-inventory.C:
-			l.running.Go(func() { l.inventory(ctx, s) })
+			l.compare(ctx, s)
 		}
 	}
 }

@@ -114,6 +114,9 @@ func (s *Server) tell(ctx context.Context, ss *session, effects execution.Effect
 	for _, id := range effects.Changed {
 		s.o.Bus.Publish(ctx, execution.Topic(ss.viewer.Organization, id))
 	}
+	if len(effects.Changed) > 0 {
+		s.o.Bus.Publish(ctx, execution.ChangesTopic(ss.viewer.Organization))
+	}
 	if effects.Calls {
 		s.o.Bus.Publish(ctx, execution.CallsTopic)
 	}

@@ -23,7 +23,7 @@ const unaryTimeout = 30 * time.Second
 // interceptors are, from the outside in: errors become statuses, defects become errors, credentials become viewers.
 func (s *Server) interceptors() []grpc.ServerOption {
 	gateway := selector.MatchFunc(func(_ context.Context, c interceptors.CallMeta) bool {
-		return c.Service == agentv1.AgentGateway_ServiceDesc.ServiceName
+		return c.Service == agentv1.AgentGateway_ServiceDesc.ServiceName || c.Service == agentv1.AgentCatalog_ServiceDesc.ServiceName
 	})
 	defect := recovery.WithRecoveryHandlerContext(func(_ context.Context, p any) error {
 		return fmt.Errorf("the handler broke: %v", p)

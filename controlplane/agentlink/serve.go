@@ -20,6 +20,9 @@ func (s *Server) serve(ctx context.Context, ss *session, hints <-chan struct{}) 
 	age := time.NewTimer(s.aged())
 	defer age.Stop()
 	stopping := s.stopping
+	documents := s.follow(ctx, ss.viewer)
+	defer documents.forget()
+	defer documents.timer.Stop()
 	if err := s.dispatch(ctx, ss); err != nil {
 		return err
 	}
@@ -36,6 +39,12 @@ func (s *Server) serve(ctx context.Context, ss *session, hints <-chan struct{}) 
 			err = s.dispatch(ctx, ss)
 		case <-ss.wake:
 			err = s.dispatch(ctx, ss)
+		case <-documents.hints:
+			if ss.documents {
+				documents.heard(time.Now())
+			}
+		case <-documents.timer.C:
+			err = documents.tell(ss, time.Now())
 		case why := <-ss.endings:
 			return ss.finish(why)
 		case <-age.C:

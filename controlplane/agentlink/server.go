@@ -29,12 +29,14 @@ type Options struct {
 	Identity Identity
 	Bus      Bus
 	Intake   Intake
-	Metrics  prometheus.Registerer // nil keeps the metrics to itself
-	Traces   trace.TracerProvider  // nil makes none
-	Gateway  string                // name of this replica
-	TLS      *tls.Config
-	Timing   Timing
-	Clock    func() time.Time // of the limits on callers without a credential; nil for that of the machine
+	// Documents may be nil: documents of clusters are not taken then.
+	Documents Documents
+	Metrics   prometheus.Registerer // nil keeps the metrics to itself
+	Traces    trace.TracerProvider  // nil makes none
+	Gateway   string                // name of this replica
+	TLS       *tls.Config
+	Timing    Timing
+	Clock     func() time.Time // of the limits on callers without a credential; nil for that of the machine
 }
 
 // Timing holds the intervals of the protocol; zero values mean the defaults.
@@ -136,6 +138,9 @@ func New(o Options) *Server {
 	)...)
 	agentv1.RegisterAgentIdentityServer(s.grpc, &identityService{identity: o.Identity, limit: newLimiter(o.Clock)})
 	agentv1.RegisterAgentGatewayServer(s.grpc, s)
+	if o.Documents != nil {
+		agentv1.RegisterAgentCatalogServer(s.grpc, &catalogService{documents: o.Documents})
+	}
 	return s
 }
 

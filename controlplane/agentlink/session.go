@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,6 +21,9 @@ import (
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
 )
+
+// capabilityDocuments says in Hello that the agent asks for the states of documents when it is told to.
+const capabilityDocuments = "documents"
 
 const (
 	protocol     = 1
@@ -40,18 +44,19 @@ const (
 
 // session is one open Session stream. Its handler's goroutine owns all fields but the channels.
 type session struct {
-	id      uuid.UUID
-	viewer  tenant.Viewer
-	epoch   int64
-	stream  grpc.BidiStreamingServer[agentv1.AgentFrame, agentv1.ServerFrame]
-	frames  chan *agentv1.AgentFrame
-	readErr error         // why frames was closed
-	wake    chan struct{} // the sweep found commands
-	endings chan ending
-	credit  int                   // starts that the agent takes now
-	present []execution.AttemptID // pages of an inventory so far
-	unknown []string              // of those, what is no id at all
-	leaving <-chan time.Time      // set once the agent was asked to come again
+	id        uuid.UUID
+	viewer    tenant.Viewer
+	epoch     int64
+	stream    grpc.BidiStreamingServer[agentv1.AgentFrame, agentv1.ServerFrame]
+	frames    chan *agentv1.AgentFrame
+	readErr   error         // why frames was closed
+	wake      chan struct{} // the sweep found commands
+	endings   chan ending
+	documents bool                  // the agent brings documents into the catalog
+	credit    int                   // starts that the agent takes now
+	present   []execution.AttemptID // pages of an inventory so far
+	unknown   []string              // of those, what is no id at all
+	leaving   <-chan time.Time      // set once the agent was asked to come again
 }
 
 // end asks the session's handler to end it; only the first reason counts.
@@ -157,7 +162,7 @@ func (s *Server) greet(ctx context.Context, ss *session) (cluster.Hello, error) 
 	if err != nil {
 		return said, fmt.Errorf("open session: %w", err)
 	}
-	ss.epoch = epoch
+	ss.epoch, ss.documents = epoch, slices.Contains(hello.GetCapabilities(), capabilityDocuments)
 	return said, ss.send(&agentv1.ServerFrame{Frame: &agentv1.ServerFrame_Welcome{Welcome: &agentv1.Welcome{
 		SessionId: ss.id.String(), Epoch: epoch, ServerTime: timestamppb.Now(), Protocol: protocol,
 		PingEvery: durationpb.New(s.o.Timing.Ping), InventoryEvery: durationpb.New(s.o.Timing.Inventory),

@@ -32,6 +32,8 @@ type Options struct {
 	People    People
 	Access    Access
 	Audit     audit.Store
+	Origins   Origins
+	Syncer    Syncer
 	Bus       Bus
 	Blobs     Blobs
 	Log       *slog.Logger
@@ -98,9 +100,10 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle(apiv1connect.NewInsightServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewPeopleServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewAuditServiceHandler(s, options...))
-	mux.Handle(apiv1connect.NewScheduleServiceHandler(s, options...))
-	mux.Handle(apiv1connect.NewTriggerServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewAccessServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewScheduleServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewCatalogServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewTriggerServiceHandler(s, options...))
 	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a, s.serveFile))
 	mux.HandleFunc("GET "+archivesPath+"{id}", s.download(a, s.serveArchive))
 	// A browser's cookie must not be usable from another site's page.
@@ -119,8 +122,10 @@ func Paths() []string {
 		"/" + apiv1connect.ClusterServiceName + "/", "/" + apiv1connect.IdentityServiceName + "/",
 		"/" + apiv1connect.ReleaseServiceName + "/", "/" + apiv1connect.TestServiceName + "/",
 		"/" + apiv1connect.InsightServiceName + "/", "/" + apiv1connect.PeopleServiceName + "/", "/" + apiv1connect.AuditServiceName + "/",
-		"/" + apiv1connect.ScheduleServiceName + "/", "/" + apiv1connect.TriggerServiceName + "/",
 		"/" + apiv1connect.AccessServiceName + "/",
+		"/" + apiv1connect.ScheduleServiceName + "/",
+		"/" + apiv1connect.CatalogServiceName + "/",
+		"/" + apiv1connect.TriggerServiceName + "/",
 		filesPath, archivesPath,
 	}
 }

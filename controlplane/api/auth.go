@@ -22,7 +22,9 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 	case apiv1connect.WorkflowServiceApplyWorkflowProcedure, apiv1connect.PeopleServiceSetOwnerProcedure,
 		apiv1connect.PeopleServiceRestrictWorkflowProcedure, apiv1connect.ScheduleServiceSuspendScheduleProcedure,
 		apiv1connect.ScheduleServiceResumeScheduleProcedure, apiv1connect.ScheduleServiceRemoveScheduleProcedure,
-		apiv1connect.TriggerServiceRemoveTriggerProcedure:
+		apiv1connect.TriggerServiceRemoveTriggerProcedure,
+		apiv1connect.CatalogServiceAddRepositoryProcedure,
+		apiv1connect.CatalogServiceSyncRepositoryProcedure, apiv1connect.CatalogServiceRemoveRepositoryProcedure:
 		return tenant.ScopeCatalog, true
 	case apiv1connect.ExecutionServiceRunWorkflowProcedure, apiv1connect.ExecutionServiceCancelExecutionProcedure,
 		apiv1connect.ExecutionServiceResumeExecutionProcedure, apiv1connect.ScheduleServiceRunScheduleProcedure:
@@ -42,7 +44,8 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.AccessServiceGetAccessProcedure, apiv1connect.AccessServiceSetAccessProcedure,
 		apiv1connect.AccessServiceListIdentityProvidersProcedure, apiv1connect.AccessServiceSetIdentityProviderProcedure,
 		apiv1connect.AccessServiceDeleteIdentityProviderProcedure, apiv1connect.AccessServiceListTrustRulesProcedure,
-		apiv1connect.AccessServiceSetTrustRuleProcedure, apiv1connect.AccessServiceDeleteTrustRuleProcedure:
+		apiv1connect.AccessServiceSetTrustRuleProcedure, apiv1connect.AccessServiceDeleteTrustRuleProcedure,
+		apiv1connect.CatalogServiceSetClusterCatalogProcedure:
 		return tenant.ScopeAdmin, true
 	case apiv1connect.IdentityServiceWhoAmIProcedure:
 		return "", true
@@ -63,6 +66,8 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.ReleaseServiceWatchReleaseProcedure, apiv1connect.ReleaseServiceGetReleaseBundleProcedure, apiv1connect.ReleaseServiceListPoliciesProcedure,
 		apiv1connect.ReleaseServiceDryRunPolicyProcedure,
 		apiv1connect.ClusterServiceListClustersProcedure, apiv1connect.ClusterServiceListEnvironmentsProcedure,
+		apiv1connect.CatalogServiceListRevisionsProcedure, apiv1connect.CatalogServiceGetRevisionProcedure,
+		apiv1connect.CatalogServiceListDocumentsProcedure, apiv1connect.CatalogServiceListRepositoriesProcedure,
 		apiv1connect.PeopleServiceListTeamsProcedure, apiv1connect.PeopleServiceListMembersProcedure, apiv1connect.PeopleServiceGetUsageProcedure,
 		// Tokens are a team's own business: what somebody may do with which is decided for each.
 		apiv1connect.IdentityServiceCreateTokenProcedure, apiv1connect.IdentityServiceListTokensProcedure,

@@ -196,13 +196,14 @@ func workflowOf(r workflow.Record) *apiv1.Workflow {
 	return &apiv1.Workflow{
 		Id: r.ID.String(), Name: r.Name, Team: r.Team, Labels: r.Labels, Description: r.Description, Digest: r.Digest,
 		Revision: int32Of(r.Revision), UpdatedAt: timeOf(r.UpdatedAt), Source: r.Source, Templates: r.Uses, Restricted: r.Restricted,
+		Origin: r.Origin, RemovedAt: timeOf(r.RemovedAt),
 	}
 }
 
 func templateOf(r workflow.Record) *apiv1.Template {
 	return &apiv1.Template{
 		Id: r.ID.String(), Name: r.Name, Team: r.Team, Labels: r.Labels, Description: r.Description, Digest: r.Digest,
-		Revision: int32Of(r.Revision), UpdatedAt: timeOf(r.UpdatedAt), Source: r.Source,
+		Revision: int32Of(r.Revision), UpdatedAt: timeOf(r.UpdatedAt), Source: r.Source, Origin: r.Origin,
 	}
 }
 

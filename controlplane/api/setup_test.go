@@ -34,9 +34,9 @@ type bench struct {
 	insights   apiv1connect.InsightServiceClient
 	people     apiv1connect.PeopleServiceClient
 	audits     apiv1connect.AuditServiceClient
+	access     apiv1connect.AccessServiceClient
 	schedules  apiv1connect.ScheduleServiceClient
 	triggers   apiv1connect.TriggerServiceClient
-	access     apiv1connect.AccessServiceClient
 }
 
 // credential adds a header to every request.
@@ -103,9 +103,9 @@ func setup(t *testing.T, token string, timing api.Timing) *bench {
 	b.tests = apiv1connect.NewTestServiceClient(b.http, b.url)
 	b.insights = apiv1connect.NewInsightServiceClient(b.http, b.url)
 	b.people = apiv1connect.NewPeopleServiceClient(b.http, b.url)
-	b.triggers = apiv1connect.NewTriggerServiceClient(b.http, b.url)
-	b.schedules = apiv1connect.NewScheduleServiceClient(b.http, b.url)
 	b.access = apiv1connect.NewAccessServiceClient(b.http, b.url)
+	b.schedules = apiv1connect.NewScheduleServiceClient(b.http, b.url)
+	b.triggers = apiv1connect.NewTriggerServiceClient(b.http, b.url)
 	b.audits = apiv1connect.NewAuditServiceClient(b.http, b.url)
 	return b
 }

@@ -19,11 +19,13 @@ import (
 	"github.com/seatrial/seatrial/controlplane/agentlink"
 	"github.com/seatrial/seatrial/controlplane/api"
 	"github.com/seatrial/seatrial/controlplane/auth"
+	"github.com/seatrial/seatrial/controlplane/catalog"
 	"github.com/seatrial/seatrial/controlplane/config"
 	"github.com/seatrial/seatrial/controlplane/dispatch"
 	"github.com/seatrial/seatrial/controlplane/federate"
 	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/intake"
+	"github.com/seatrial/seatrial/controlplane/mirror"
 	"github.com/seatrial/seatrial/controlplane/outbound"
 	"github.com/seatrial/seatrial/controlplane/people"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
@@ -65,6 +67,8 @@ type parts struct {
 	port     agentPort
 	link     *agentlink.Server
 	run      *dispatch.Dispatcher
+	catalog  *catalog.Catalog
+	mirror   *mirror.Mirror
 	releases *assess.Service
 	bundles  *sign.Service
 	tests    *board.Board
@@ -104,8 +108,9 @@ func Run(ctx context.Context, o Options) (err error) {
 		p.folder,     // the data folder, for this process alone
 		p.records,    // store, auth; at the first start the first organization
 		p.surrounds,  // bus, blobs, certificate of the agents' port
+		p.executions, // dispatch, catalog, mirror
 		p.serveAgent, // intake, agentlink
-		p.sweep,      // dispatch, releases; what makes up for lost hints
+		p.sweep,      // releases; what makes up for lost hints
 		p.scheduling, // what is due
 		p.triggering, // what happens
 		p.retention,  // months of results
@@ -260,7 +265,7 @@ func (p *parts) serveAgent(ctx context.Context) error {
 		timing.Spread = p.Config.Drain * 2 / 3
 	}
 	p.link = agentlink.New(agentlink.Options{ //nolint:contextcheck // each call has a context of its own
-		Log: p.log, Store: p.store, Identity: p.auth, Bus: p.bus, Intake: received{in}, Metrics: p.metrics, Traces: p.traces,
+		Log: p.log, Store: p.store, Identity: p.auth, Bus: p.bus, Intake: received{in}, Documents: p.mirror, Metrics: p.metrics, Traces: p.traces,
 		Gateway: gateway(), TLS: p.port.tls, Timing: timing,
 	})
 	lis, err := listen(ctx, p.Config.AgentListen, "agent-listen")

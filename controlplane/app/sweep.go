@@ -2,13 +2,18 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
+	"github.com/seatrial/seatrial/controlplane/catalog"
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/dispatch"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/insight"
+	"github.com/seatrial/seatrial/controlplane/mirror"
+	"github.com/seatrial/seatrial/controlplane/mirror/git"
+	"github.com/seatrial/seatrial/controlplane/outbound"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/release/sign"
 	"github.com/seatrial/seatrial/controlplane/testcase/board"
@@ -17,12 +22,26 @@ import (
 // sweepEvery is the pause between two sweeps: how late something is at most when a hint was lost or a replica died.
 const sweepEvery = 5 * time.Second
 
-// sweep starts the one thing of a replica that asks the store without having been told that something happened. What may take long is
-// carried out beside it: the executions that steps ask for are started, and releases decided, one after the other.
-func (p *parts) sweep(ctx context.Context) error {
+// executions builds what starts executions, and what keeps the catalog with clusters and repositories.
+func (p *parts) executions(context.Context) error {
+	rules, err := p.Config.Outbound()
+	if err != nil {
+		return fmt.Errorf("rules of outbound requests: %w", err)
+	}
 	p.run = dispatch.New(dispatch.Config{
 		Store: p.store, Bus: p.bus, Log: p.log, Topics: dispatch.Topics{Agent: cluster.Topic, Execution: execution.Topic},
 	})
+	p.catalog = catalog.New(p.store)
+	p.mirror = mirror.New(mirror.Config{
+		Store: p.store, Apply: p.catalog, Run: p.run, Record: p.store, Git: git.New(rules), Rules: outbound.Rules{Allow: rules.Allow, Ports: rules.Ports},
+		Address: p.Config.PublicURL, Log: p.log,
+	})
+	return nil
+}
+
+// sweep starts the one thing of a replica that asks the store without having been told that something happened. What may take long is
+// carried out beside it: the executions that steps ask for are started, and releases decided, one after the other.
+func (p *parts) sweep(ctx context.Context) error {
 	p.releases = assess.NewService(assess.Config{Store: p.store, Bus: p.bus, Log: p.log})
 	p.bundles = sign.NewService(sign.Config{
 		Store: p.store, Releases: p.releases, Log: p.log, PublicURL: p.Config.PublicURL, Version: p.Version,
@@ -32,8 +51,10 @@ func (p *parts) sweep(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	calls := longer{topic: execution.CallsTopic, due: make(chan struct{}, 1), what: "calls", do: p.run.Calls}
 	releases := longer{topic: execution.EvidenceTopic, due: make(chan struct{}, 1), what: "releases", do: p.releases.Settle}
+	repositories := longer{topic: mirror.Topic, due: make(chan struct{}, 1), what: "repositories", do: p.mirror.SweepRepositories}
 	var over sync.WaitGroup
-	over.Go(func() { p.everyNowAndThen(ctx, calls, releases) })
+	over.Go(func() { p.everyNowAndThen(ctx, calls, releases, repositories) })
+	over.Go(func() { p.carryOut(ctx, repositories) })
 	over.Go(func() { p.carryOut(ctx, calls) })
 	over.Go(func() { p.carryOut(ctx, releases) })
 	p.later("the sweep", func(context.Context) error {

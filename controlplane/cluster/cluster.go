@@ -36,7 +36,16 @@ type Cluster struct {
 	RotationAsked     bool      // a person wants its agent to take another key
 	RevokedAt         time.Time // when the right of its agent was taken away; zero while it holds
 	RevokedReason     string
+	CatalogKinds      string // of the documents that its agent may bring: none, tests or all
+	CatalogTeam       string // owns those documents; empty for the only team there is
 	CreatedAt         time.Time
+}
+
+// Catalog is what the documents are that a cluster's agent brings.
+type Catalog struct {
+	Cluster string
+	Kinds   string
+	Team    uuid.UUID // owns them; zero when nobody has said and there are several
 }
 
 // Load is how much a cluster has to do.

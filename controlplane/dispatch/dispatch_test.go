@@ -283,7 +283,7 @@ func TestDispatcher_Start(t *testing.T) {
 	if diff := cmp.Diff(want, e); diff != "" {
 		t.Errorf("execution (-want +got):\n%s", diff)
 	}
-	topics := published{"agent/" + id(0xa).String() + "/" + id(0xc).String(), "execution/" + id(0xa).String() + "/" + id(1).String()}
+	topics := published{"agent/" + id(0xa).String() + "/" + id(0xc).String(), "execution/" + id(0xa).String() + "/" + id(1).String(), execution.ChangesTopic(id(0xa))}
 	if diff := cmp.Diff(topics, *b.bus); diff != "" {
 		t.Errorf("hints (-want +got):\n%s", diff)
 	}
@@ -458,7 +458,7 @@ func TestDispatcher_Cancel(t *testing.T) {
 	if got := b.store.cancelled[e.ID]; got != "Cancelled by ci." {
 		t.Errorf("reason %q does not say who", got)
 	}
-	want := published{"agent/" + id(0xa).String() + "/" + id(0xc).String(), "execution/" + id(0xa).String() + "/" + e.ID.String()}
+	want := published{"agent/" + id(0xa).String() + "/" + id(0xc).String(), "execution/" + id(0xa).String() + "/" + e.ID.String(), execution.ChangesTopic(id(0xa))}
 	if diff := cmp.Diff(want, *b.bus); diff != "" {
 		t.Errorf("hints (-want +got):\n%s", diff)
 	}

@@ -82,6 +82,10 @@ func (d *Dispatcher) prepare(ctx context.Context, viewer tenant.Viewer, req exec
 // mayRun returns fault.Forbidden for a workflow that the viewer's token is not for, or that its team keeps to itself. Any other may be
 // run by every team of the organization: the catalog is shared.
 func mayRun(v tenant.Viewer, record workflow.Record) error {
+	if !record.RemovedAt.IsZero() {
+		return fault.New(fault.NotFound, "the workflow %s was removed from the catalog on %s", record.Name, record.RemovedAt.Format(time.DateTime+" UTC")).
+			WithField("workflow").WithHint("Apply it again to run it. What it has run stays.")
+	}
 	if err := v.Workflow(record.Name); err != nil {
 		return err //nolint:wrapcheck // a fault that speaks for itself
 	}

@@ -81,7 +81,7 @@ func TestDispatcher_Start_Runs(t *testing.T) {
 	if last.Matrix["locale"] != "de" || last.Shard != 2 || last.Shards != 2 || last.Cluster != "us-1" || last.Namespace != "canary-tests" {
 		t.Errorf("last run %+v", last)
 	}
-	if hints := strings.Join(*b.bus, " "); !strings.Contains(hints, id(0xc).String()) || !strings.Contains(hints, id(0xcc).String()) || len(*b.bus) != 3 {
+	if hints := strings.Join(*b.bus, " "); !strings.Contains(hints, id(0xc).String()) || !strings.Contains(hints, id(0xcc).String()) || len(*b.bus) != 4 {
 		t.Errorf("hints %v: each cluster is woken once", *b.bus)
 	}
 }

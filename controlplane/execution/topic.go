@@ -15,3 +15,6 @@ func LogTopic(organization uuid.UUID, id AttemptID, stream string) string {
 
 // EvidenceTopic is what is published when releases have to be decided anew, because something has come in that is evidence for them.
 const EvidenceTopic = "evidence"
+
+// ChangesTopic names the hints that say executions of an organization have changed, whichever they are.
+func ChangesTopic(organization uuid.UUID) string { return organization.String() + "/executions" }

@@ -114,6 +114,9 @@ func (i *Intake) Report(ctx context.Context, r execution.Report) (execution.Stat
 	for _, id := range saved.Changed {
 		i.bus.Publish(ctx, execution.Topic(viewer.Organization, id))
 	}
+	if len(saved.Changed) > 0 {
+		i.bus.Publish(ctx, execution.ChangesTopic(viewer.Organization))
+	}
 	if saved.Calls {
 		i.bus.Publish(ctx, execution.CallsTopic)
 	}

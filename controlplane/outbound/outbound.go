@@ -100,6 +100,28 @@ func New(o Options) *http.Client {
 	return client
 }
 
+// Address returns the address of a host that may be dialled at a port, for clients that dial by themselves. They have to dial it and not the
+// name, which may mean another one by then. Behind a proxy there is none.
+func (o Options) Address(ctx context.Context, host, port string) (netip.Addr, error) {
+	if o.Proxy != nil {
+		return netip.Addr{}, fault.New(fault.Invalid, "the control plane reaches other servers through a proxy for https alone")
+	}
+	d := &dialer{rules: Rules{o.Allow, o.Ports}, resolver: o.Resolver}
+	if d.resolver == nil {
+		d.resolver = net.DefaultResolver
+	}
+	all, err := d.resolve(ctx, host)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	for _, ip := range all {
+		if err := d.rules.judge(ip, port); err != nil {
+			return netip.Addr{}, err
+		}
+	}
+	return all[0], nil
+}
+
 // DefaultPorts are those of HTTP and HTTPS.
 func DefaultPorts() []string { return []string{"80", "443", "8080", "8443"} }
 

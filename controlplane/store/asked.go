@@ -159,7 +159,7 @@ func (f *finder) read(ctx context.Context) (err error) {
 	for _, one := range above {
 		f.excluded[one.Workflow] = true
 	}
-	f.all, err = f.tx.Workflow.Query().Select(workflow.FieldName, workflow.FieldLabels).Order(workflow.ByName()).All(ctx)
+	f.all, err = f.tx.Workflow.Query().Where(workflow.RemovedAtIsNil()).Select(workflow.FieldName, workflow.FieldLabels).Order(workflow.ByName()).All(ctx)
 	return err
 }
 

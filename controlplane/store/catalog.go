@@ -25,16 +25,29 @@ func (s *Store) ApplyWorkflow(ctx context.Context, w record.Record, owner string
 			return err
 		}
 		row, err := locked(s, tx.Workflow.Query().Where(workflow.Name(w.Name))).Only(ctx)
+		if err != nil && !db.IsNotFound(err) {
+			return err
+		}
+		if err := s.own(ctx, tx, document.Workflow, w.Name, row != nil && row.RemovedAt == nil); err != nil {
+			return err
+		}
 		switch {
-		case db.IsNotFound(err):
+		case row == nil:
 			created, changed = true, true
 			rec, err = s.createWorkflow(ctx, tx, w, owner)
 			if database.Unique(err) {
 				return database.ErrRetry // somebody applied the same name first
 			}
-		case err == nil:
+		default:
+			created = row.RemovedAt != nil
+			if row, err = returnWorkflow(ctx, tx, row, owner); err != nil {
+				return err
+			}
 			if err = mayChange(ctx, tx, row.TeamID, "workflow "+row.Name); err == nil {
 				rec, changed, err = s.reviseWorkflow(ctx, tx, row, w)
+			}
+			if err == nil && created && !changed { // it comes back as it was, and uses its templates again
+				changed, err = true, saveUses(ctx, tx, document.Workflow, row.OrganizationID, w)
 			}
 		}
 		if err != nil || !changed {
@@ -63,6 +76,18 @@ func (s *Store) createWorkflow(ctx context.Context, tx *db.Tx, w record.Record, 
 		return record.Record{}, err
 	}
 	return workflowRecord(row, t.Name, revision), nil
+}
+
+// returnWorkflow puts a workflow that was removed into the catalog again: it belongs to whoever brings it back.
+func returnWorkflow(ctx context.Context, tx *db.Tx, row *db.Workflow, owner string) (*db.Workflow, error) {
+	if row.RemovedAt == nil {
+		return row, nil
+	}
+	t, err := teamFor(ctx, tx.Team.Query(), owner)
+	if err != nil {
+		return nil, err
+	}
+	return row.Update().ClearRemovedAt().SetTeamID(t.ID).Save(ctx)
 }
 
 func (s *Store) reviseWorkflow(ctx context.Context, tx *db.Tx, row *db.Workflow, w record.Record) (rec record.Record, changed bool, err error) {
@@ -155,7 +180,10 @@ func (s *Store) Workflow(ctx context.Context, name string) (record.Record, error
 		return record.Record{}, database.Fault(err)
 	}
 	rec := workflowRecord(row, row.Edges.Team.Name, revision)
-	rec.Uses, err = s.usedBy(ctx, document.Workflow, name)
+	if rec.Uses, err = s.usedBy(ctx, document.Workflow, name); err != nil {
+		return rec, err
+	}
+	rec.Origin, err = s.ownerOf(ctx, document.Workflow, name)
 	return rec, err
 }
 
@@ -166,7 +194,7 @@ func (s *Store) Workflows(ctx context.Context, size int, after string) (list []r
 		return nil, "", err
 	}
 	size = pageSize(size)
-	q := s.db.Read().Workflow.Query().WithTeam().Order(workflow.ByName()).Limit(size + 1)
+	q := s.db.Read().Workflow.Query().Where(workflow.RemovedAtIsNil()).WithTeam().Order(workflow.ByName()).Limit(size + 1)
 	if more {
 		q = q.Where(workflow.NameGT(place))
 	}
@@ -187,7 +215,7 @@ func (s *Store) Workflows(ctx context.Context, size int, after string) (list []r
 			list = append(list, workflowRecord(row, row.Edges.Team.Name, revision))
 		}
 	}
-	return list, next, nil
+	return list, next, s.withOwners(ctx, document.Workflow, list)
 }
 
 // currentRevisions reads the revisions of a page, with their sources or without.
@@ -218,6 +246,7 @@ func workflowRecord(w *db.Workflow, owner string, r *db.WorkflowRevision) record
 	return record.Record{
 		ID: w.ID, Kind: document.Workflow, Name: w.Name, Team: owner, TeamID: w.TeamID, Restricted: w.Restricted, Labels: w.Labels, Description: w.Description,
 		RevisionID: r.ID, Revision: r.Number, Digest: r.Digest, Source: r.Source, UpdatedAt: w.UpdatedAt.UTC(),
+		RemovedAt: timeOf(w.RemovedAt),
 	}
 }
 

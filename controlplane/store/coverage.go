@@ -28,7 +28,7 @@ func (s *Store) Flows(ctx context.Context, limit int) ([]flow.Record, error) {
 	var out []flow.Record
 	for after := ""; len(out) < limit; {
 		size := min(flowPage, limit-len(out))
-		rows, err := s.db.Read().Workflow.Query().Where(workflow.NameGT(after)).Order(workflow.ByName()).Limit(size).All(ctx)
+		rows, err := s.db.Read().Workflow.Query().Where(workflow.NameGT(after), workflow.RemovedAtIsNil()).Order(workflow.ByName()).Limit(size).All(ctx)
 		if err != nil {
 			return nil, database.Fault(err)
 		}

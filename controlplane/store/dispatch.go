@@ -30,7 +30,7 @@ const namesInHint = 20
 
 // Environment returns an environment by name; an empty name means the only one there is.
 func (s *Store) Environment(ctx context.Context, name string) (cluster.Environment, error) {
-	q := s.db.Read().Environment.Query().WithCluster().Order(environment.ByName()).Limit(namesInHint)
+	q := s.db.Read().Environment.Query().Where(environment.RemovedAtIsNil()).WithCluster().Order(environment.ByName()).Limit(namesInHint)
 	if name != "" {
 		q = q.Where(environment.Name(name))
 	}

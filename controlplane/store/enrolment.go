@@ -96,6 +96,12 @@ func environmentToEnroll(ctx context.Context, tx *db.Tx, row *db.Cluster, known 
 		return place, err
 	case err != nil:
 		return nil, err
+	case place.RemovedAt != nil: // it is as if it had never been
+		up := place.Update().ClearRemovedAt().SetClusterID(row.ID).SetNamespace(e.Namespace).SetDigest("").SetSource("").SetTier("").SetLabels(nil)
+		if owner != uuid.Nil {
+			up.SetTeamID(owner)
+		}
+		return up.Save(ctx)
 	case known && place.Digest != "": // of a document
 		return place, nil
 	case place.ClusterID != row.ID || place.Namespace != e.Namespace:

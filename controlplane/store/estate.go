@@ -10,6 +10,7 @@ import (
 
 	entschema "entgo.io/ent/dialect/sql/schema"
 
+	entsql "entgo.io/ent/dialect/sql"
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -180,7 +181,9 @@ func (s *Store) DeleteOrganization(ctx context.Context, of tenant.ID, removed fu
 		}
 	}
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		if _, err := tx.Setting.Delete().Where(setting.ID(signingKey(of))).Exec(ctx); err != nil {
+		if _, err := tx.Setting.Delete().Where(setting.Or(setting.ID(signingKey(of)), func(sel *entsql.Selector) {
+			sel.Where(entsql.HasPrefix(sel.C(setting.FieldID), credentialsOf(of)))
+		})).Exec(ctx); err != nil {
 			return err
 		}
 		_, err := tx.Organization.Delete().Where(organization.ID(of), organization.State(string(tenant.Deleting))).Exec(ctx)

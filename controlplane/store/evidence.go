@@ -168,7 +168,7 @@ func (e *evidence) addResults(ctx context.Context, heads []*db.Execution) error 
 
 // Suites returns all workflows with their labels, by name.
 func (s *Store) Suites(ctx context.Context) ([]policy.Workflow, error) {
-	rows, err := s.db.Read().Workflow.Query().Order(workflow.ByName()).Select(workflow.FieldName, workflow.FieldLabels).All(ctx)
+	rows, err := s.db.Read().Workflow.Query().Where(workflow.RemovedAtIsNil()).Order(workflow.ByName()).Select(workflow.FieldName, workflow.FieldLabels).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
 	}
@@ -182,7 +182,7 @@ func (s *Store) Suites(ctx context.Context) ([]policy.Workflow, error) {
 // EnvironmentNames returns all environments by name.
 func (s *Store) EnvironmentNames(ctx context.Context) ([]string, error) {
 	var names []string
-	if err := s.db.Read().Environment.Query().Order(environment.ByName()).Select(environment.FieldName).Scan(ctx, &names); err != nil {
+	if err := s.db.Read().Environment.Query().Where(environment.RemovedAtIsNil()).Order(environment.ByName()).Select(environment.FieldName).Scan(ctx, &names); err != nil {
 		return nil, database.Fault(err)
 	}
 	return names, nil

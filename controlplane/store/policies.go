@@ -21,7 +21,13 @@ func (s *Store) ApplyPolicy(ctx context.Context, p record.Record, owner string) 
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		created, changed = false, false
 		row, err := locked(s, tx.ReadinessPolicy.Query().Where(readinesspolicy.Name(p.Name))).Only(ctx)
-		if db.IsNotFound(err) {
+		if err != nil && !db.IsNotFound(err) {
+			return err
+		}
+		if err := s.own(ctx, tx, document.ReadinessPolicyKind, p.Name, row != nil && row.RemovedAt == nil); err != nil {
+			return err
+		}
+		if row == nil {
 			created, changed = true, true
 			rec, err = createPolicy(ctx, tx, p, owner)
 			if database.Unique(err) {
@@ -32,14 +38,15 @@ func (s *Store) ApplyPolicy(ctx context.Context, p record.Record, owner string) 
 			}
 			return s.notedRevision(ctx, tx, "policy", rec)
 		}
-		if err != nil {
+		created = row.RemovedAt != nil
+		if row, err = returnPolicy(ctx, tx, row, owner); err != nil {
 			return err
 		}
 		if err := mayChange(ctx, tx, row.TeamID, "readiness policy "+row.Name); err != nil {
 			return err
 		}
 		rec, changed, err = revisePolicy(ctx, tx, row, p)
-		if err != nil || !changed {
+		if changed = changed || created; err != nil || !changed {
 			return err
 		}
 		return s.notedRevision(ctx, tx, "policy", rec)
@@ -59,6 +66,18 @@ func createPolicy(ctx context.Context, tx *db.Tx, p record.Record, owner string)
 	}
 	revision, err := addPolicyRevision(ctx, tx, row, p)
 	return policyRecord(row, team.Name, revision), err
+}
+
+// returnPolicy puts a policy that was removed into the catalog again: it belongs to whoever brings it back.
+func returnPolicy(ctx context.Context, tx *db.Tx, row *db.ReadinessPolicy, owner string) (*db.ReadinessPolicy, error) {
+	if row.RemovedAt == nil {
+		return row, nil
+	}
+	t, err := teamFor(ctx, tx.Team.Query(), owner)
+	if err != nil {
+		return nil, err
+	}
+	return row.Update().ClearRemovedAt().SetTeamID(t.ID).Save(ctx)
 }
 
 func revisePolicy(ctx context.Context, tx *db.Tx, row *db.ReadinessPolicy, p record.Record) (rec record.Record, changed bool, err error) {
@@ -101,7 +120,7 @@ func (s *Store) Policy(ctx context.Context, name string) (record.Record, error) 
 func (s *Store) Policies(ctx context.Context) ([]record.Record, error) { return s.policies(ctx) }
 
 func (s *Store) policies(ctx context.Context, where ...predicate.ReadinessPolicy) ([]record.Record, error) {
-	rows, err := s.db.Read().ReadinessPolicy.Query().Where(where...).WithTeam().Order(readinesspolicy.ByName()).All(ctx)
+	rows, err := s.db.Read().ReadinessPolicy.Query().Where(where...).Where(readinesspolicy.RemovedAtIsNil()).WithTeam().Order(readinesspolicy.ByName()).All(ctx)
 	if err != nil || len(rows) == 0 {
 		return nil, database.Fault(err)
 	}

@@ -27,6 +27,9 @@ func (s *Store) ApplyTemplate(ctx context.Context, t record.Record, users []reco
 		if err != nil {
 			return err
 		}
+		if err := s.own(ctx, tx, document.TemplateKind, t.Name, row != nil && row.RemovedAt == nil); err != nil {
+			return err
+		}
 		now, err := usersOf(ctx, tx.Client(), t.Name)
 		if err != nil {
 			return err
@@ -45,10 +48,17 @@ func (s *Store) ApplyTemplate(ctx context.Context, t record.Record, users []reco
 			}
 			return s.notedRevision(ctx, tx, "template", rec)
 		}
+		created = row.RemovedAt != nil
+		if row, err = returnTemplate(ctx, tx, row, owner); err != nil {
+			return err
+		}
 		if err := mayChange(ctx, tx, row.TeamID, "template "+row.Name); err != nil {
 			return err
 		}
 		rec, changed, err = reviseTemplate(ctx, tx, row, t)
+		if err == nil && created && !changed { // it comes back as it was, and uses its templates again
+			changed, err = true, saveUses(ctx, tx, document.TemplateKind, row.OrganizationID, t)
+		}
 		if err != nil || !changed {
 			return err
 		}
@@ -90,7 +100,9 @@ func (s *Store) lockNamed(ctx context.Context, tx *db.Tx, names []string) ([]*db
 
 func current(rows []*db.Template, checked []record.Ref) error {
 	for _, ref := range checked {
-		if !slices.ContainsFunc(rows, func(row *db.Template) bool { return row.Name == ref.Name && row.Revision == ref.Revision }) {
+		if !slices.ContainsFunc(rows, func(row *db.Template) bool {
+			return row.Name == ref.Name && row.Revision == ref.Revision && row.RemovedAt == nil
+		}) {
 			return fault.New(fault.Conflict, "the template %s has changed meanwhile", ref.Name).WithHint("Apply it again.")
 		}
 	}
@@ -122,6 +134,18 @@ func createTemplate(ctx context.Context, tx *db.Tx, t record.Record, owner strin
 	}
 	revision, err := addTemplateRevision(ctx, tx, row, t)
 	return templateRecord(row, team.Name, revision), err
+}
+
+// returnTemplate puts a template that was removed into the catalog again: it belongs to whoever brings it back.
+func returnTemplate(ctx context.Context, tx *db.Tx, row *db.Template, owner string) (*db.Template, error) {
+	if row.RemovedAt == nil {
+		return row, nil
+	}
+	t, err := teamFor(ctx, tx.Team.Query(), owner)
+	if err != nil {
+		return nil, err
+	}
+	return row.Update().ClearRemovedAt().SetTeamID(t.ID).Save(ctx)
 }
 
 func reviseTemplate(ctx context.Context, tx *db.Tx, row *db.Template, t record.Record) (rec record.Record, changed bool, err error) {
@@ -160,13 +184,16 @@ func (s *Store) Template(ctx context.Context, name string) (record.Record, error
 		return record.Record{}, fault.New(fault.NotFound, "there is no template %q", name).
 			WithHint("List what there is with: seatrial get templates.")
 	}
-	found[0].Uses, err = s.usedBy(ctx, document.TemplateKind, name)
+	if found[0].Uses, err = s.usedBy(ctx, document.TemplateKind, name); err != nil {
+		return found[0], err
+	}
+	found[0].Origin, err = s.ownerOf(ctx, document.TemplateKind, name)
 	return found[0], err
 }
 
 // TemplatesNamed returns those templates that exist, with their sources.
 func (s *Store) TemplatesNamed(ctx context.Context, names []string) ([]record.Record, error) {
-	rows, err := s.db.Read().Template.Query().Where(template.NameIn(names...)).WithTeam().Order(template.ByName()).All(ctx)
+	rows, err := s.db.Read().Template.Query().Where(template.NameIn(names...), template.RemovedAtIsNil()).WithTeam().Order(template.ByName()).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
 	}
@@ -180,7 +207,7 @@ func (s *Store) Templates(ctx context.Context, size int, after string) (list []r
 		return nil, "", err
 	}
 	size = pageSize(size)
-	q := s.db.Read().Template.Query().WithTeam().Order(template.ByName()).Limit(size + 1)
+	q := s.db.Read().Template.Query().Where(template.RemovedAtIsNil()).WithTeam().Order(template.ByName()).Limit(size + 1)
 	if more {
 		q = q.Where(template.NameGT(place))
 	}
@@ -192,8 +219,10 @@ func (s *Store) Templates(ctx context.Context, size int, after string) (list []r
 	if err != nil {
 		return nil, "", err
 	}
-	list, err = s.templateRecords(ctx, rows, false)
-	return list, next, err
+	if list, err = s.templateRecords(ctx, rows, false); err != nil {
+		return nil, "", err
+	}
+	return list, next, s.withOwners(ctx, document.TemplateKind, list)
 }
 
 // templateRecords reads the current revisions of a page. A template that is changed meanwhile is left out by neither query: revisions

@@ -44,6 +44,7 @@ const (
 	KindMember Kind = "member" // a person in a browser
 	KindToken  Kind = "token"  // an API token of a team
 	KindAgent  Kind = "agent"  // the agent of a cluster
+	KindOrigin Kind = "origin" // a cluster or a repository that has documents of the catalog
 	KindSystem Kind = "system" // the control plane itself, across organizations
 )
 
@@ -61,6 +62,7 @@ type Viewer struct {
 	Role         Role
 	Scopes       []Scope
 	Limits       Limits // tokens only
+	Confined     bool   // sees what the own teams have and no more
 }
 
 // Allows reports whether the viewer may use a scope.

@@ -23,6 +23,8 @@ type Record struct {
 	Digest      string // hex SHA-256 of the canonical document
 	Source      string // the document as applied; empty in lists
 	UpdatedAt   time.Time
+	RemovedAt   time.Time // when it was taken out of the catalog; zero while it is in it
+	Origin      string    // where it is kept, for people; empty when it is applied by hand, and in what does not ask for it
 	// Uses are the templates that the document uses itself; empty in lists.
 	Uses []string
 	// Checked are the templates that the document was checked with, directly used or not; only for applying it. When one of them is
@@ -41,3 +43,12 @@ type Ref struct {
 
 // Ref returns what names the current revision.
 func (r Record) Ref() Ref { return Ref{r.Kind, r.Name, r.Revision} }
+
+// Revision is one immutable version of a document.
+type Revision struct {
+	Number    int    // from 1
+	Digest    string // hex SHA-256 of the canonical document
+	CreatedAt time.Time
+	Source    string // as it was applied; empty in lists
+	Current   bool   // it is the one that is run
+}

@@ -23,6 +23,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/audithead"
 	"github.com/seatrial/seatrial/ent/db/bootstraptoken"
 	"github.com/seatrial/seatrial/ent/db/call"
+	"github.com/seatrial/seatrial/ent/db/claim"
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
@@ -46,6 +47,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/release"
 	"github.com/seatrial/seatrial/ent/db/releasechange"
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
+	"github.com/seatrial/seatrial/ent/db/repository"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/schedule"
 	"github.com/seatrial/seatrial/ent/db/service"
@@ -86,6 +88,8 @@ type Client struct {
 	BootstrapToken *BootstrapTokenClient
 	// Call is the client for interacting with the Call builders.
 	Call *CallClient
+	// Claim is the client for interacting with the Claim builders.
+	Claim *ClaimClient
 	// Cluster is the client for interacting with the Cluster builders.
 	Cluster *ClusterClient
 	// ConcurrencyGroup is the client for interacting with the ConcurrencyGroup builders.
@@ -132,6 +136,8 @@ type Client struct {
 	ReleaseChange *ReleaseChangeClient
 	// ReleaseExecution is the client for interacting with the ReleaseExecution builders.
 	ReleaseExecution *ReleaseExecutionClient
+	// Repository is the client for interacting with the Repository builders.
+	Repository *RepositoryClient
 	// Run is the client for interacting with the Run builders.
 	Run *RunClient
 	// Schedule is the client for interacting with the Schedule builders.
@@ -184,6 +190,7 @@ func (c *Client) init() {
 	c.AuditHead = NewAuditHeadClient(c.config)
 	c.BootstrapToken = NewBootstrapTokenClient(c.config)
 	c.Call = NewCallClient(c.config)
+	c.Claim = NewClaimClient(c.config)
 	c.Cluster = NewClusterClient(c.config)
 	c.ConcurrencyGroup = NewConcurrencyGroupClient(c.config)
 	c.Environment = NewEnvironmentClient(c.config)
@@ -207,6 +214,7 @@ func (c *Client) init() {
 	c.Release = NewReleaseClient(c.config)
 	c.ReleaseChange = NewReleaseChangeClient(c.config)
 	c.ReleaseExecution = NewReleaseExecutionClient(c.config)
+	c.Repository = NewRepositoryClient(c.config)
 	c.Run = NewRunClient(c.config)
 	c.Schedule = NewScheduleClient(c.config)
 	c.Service = NewServiceClient(c.config)
@@ -323,6 +331,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		AuditHead:               NewAuditHeadClient(cfg),
 		BootstrapToken:          NewBootstrapTokenClient(cfg),
 		Call:                    NewCallClient(cfg),
+		Claim:                   NewClaimClient(cfg),
 		Cluster:                 NewClusterClient(cfg),
 		ConcurrencyGroup:        NewConcurrencyGroupClient(cfg),
 		Environment:             NewEnvironmentClient(cfg),
@@ -346,6 +355,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Release:                 NewReleaseClient(cfg),
 		ReleaseChange:           NewReleaseChangeClient(cfg),
 		ReleaseExecution:        NewReleaseExecutionClient(cfg),
+		Repository:              NewRepositoryClient(cfg),
 		Run:                     NewRunClient(cfg),
 		Schedule:                NewScheduleClient(cfg),
 		Service:                 NewServiceClient(cfg),
@@ -389,6 +399,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		AuditHead:               NewAuditHeadClient(cfg),
 		BootstrapToken:          NewBootstrapTokenClient(cfg),
 		Call:                    NewCallClient(cfg),
+		Claim:                   NewClaimClient(cfg),
 		Cluster:                 NewClusterClient(cfg),
 		ConcurrencyGroup:        NewConcurrencyGroupClient(cfg),
 		Environment:             NewEnvironmentClient(cfg),
@@ -412,6 +423,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Release:                 NewReleaseClient(cfg),
 		ReleaseChange:           NewReleaseChangeClient(cfg),
 		ReleaseExecution:        NewReleaseExecutionClient(cfg),
+		Repository:              NewRepositoryClient(cfg),
 		Run:                     NewRunClient(cfg),
 		Schedule:                NewScheduleClient(cfg),
 		Service:                 NewServiceClient(cfg),
@@ -459,14 +471,15 @@ func (c *Client) Close() error {
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIToken, c.AgentCommand, c.Attempt, c.AuditEntry, c.AuditHead,
-		c.BootstrapToken, c.Call, c.Cluster, c.ConcurrencyGroup, c.Environment,
-		c.Event, c.Execution, c.File, c.Firing, c.IdentityProvider, c.Invitation,
-		c.LogChunk, c.LogStream, c.Member, c.MemberIdentity, c.MemberSession,
-		c.Organization, c.Quarantine, c.Reaction, c.ReadinessPolicy,
+		c.BootstrapToken, c.Call, c.Claim, c.Cluster, c.ConcurrencyGroup,
+		c.Environment, c.Event, c.Execution, c.File, c.Firing, c.IdentityProvider,
+		c.Invitation, c.LogChunk, c.LogStream, c.Member, c.MemberIdentity,
+		c.MemberSession, c.Organization, c.Quarantine, c.Reaction, c.ReadinessPolicy,
 		c.ReadinessPolicyRevision, c.Receiver, c.Release, c.ReleaseChange,
-		c.ReleaseExecution, c.Run, c.Schedule, c.Service, c.Setting, c.Step, c.Team,
-		c.TeamMember, c.Template, c.TemplateRevision, c.TemplateUse, c.TestResult,
-		c.TestStrip, c.Trigger, c.TrustRule, c.Waiver, c.Workflow, c.WorkflowRevision,
+		c.ReleaseExecution, c.Repository, c.Run, c.Schedule, c.Service, c.Setting,
+		c.Step, c.Team, c.TeamMember, c.Template, c.TemplateRevision, c.TemplateUse,
+		c.TestResult, c.TestStrip, c.Trigger, c.TrustRule, c.Waiver, c.Workflow,
+		c.WorkflowRevision,
 	} {
 		n.Use(hooks...)
 	}
@@ -477,14 +490,15 @@ func (c *Client) Use(hooks ...Hook) {
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIToken, c.AgentCommand, c.Attempt, c.AuditEntry, c.AuditHead,
-		c.BootstrapToken, c.Call, c.Cluster, c.ConcurrencyGroup, c.Environment,
-		c.Event, c.Execution, c.File, c.Firing, c.IdentityProvider, c.Invitation,
-		c.LogChunk, c.LogStream, c.Member, c.MemberIdentity, c.MemberSession,
-		c.Organization, c.Quarantine, c.Reaction, c.ReadinessPolicy,
+		c.BootstrapToken, c.Call, c.Claim, c.Cluster, c.ConcurrencyGroup,
+		c.Environment, c.Event, c.Execution, c.File, c.Firing, c.IdentityProvider,
+		c.Invitation, c.LogChunk, c.LogStream, c.Member, c.MemberIdentity,
+		c.MemberSession, c.Organization, c.Quarantine, c.Reaction, c.ReadinessPolicy,
 		c.ReadinessPolicyRevision, c.Receiver, c.Release, c.ReleaseChange,
-		c.ReleaseExecution, c.Run, c.Schedule, c.Service, c.Setting, c.Step, c.Team,
-		c.TeamMember, c.Template, c.TemplateRevision, c.TemplateUse, c.TestResult,
-		c.TestStrip, c.Trigger, c.TrustRule, c.Waiver, c.Workflow, c.WorkflowRevision,
+		c.ReleaseExecution, c.Repository, c.Run, c.Schedule, c.Service, c.Setting,
+		c.Step, c.Team, c.TeamMember, c.Template, c.TemplateRevision, c.TemplateUse,
+		c.TestResult, c.TestStrip, c.Trigger, c.TrustRule, c.Waiver, c.Workflow,
+		c.WorkflowRevision,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -507,6 +521,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.BootstrapToken.mutate(ctx, m)
 	case *CallMutation:
 		return c.Call.mutate(ctx, m)
+	case *ClaimMutation:
+		return c.Claim.mutate(ctx, m)
 	case *ClusterMutation:
 		return c.Cluster.mutate(ctx, m)
 	case *ConcurrencyGroupMutation:
@@ -553,6 +569,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.ReleaseChange.mutate(ctx, m)
 	case *ReleaseExecutionMutation:
 		return c.ReleaseExecution.mutate(ctx, m)
+	case *RepositoryMutation:
+		return c.Repository.mutate(ctx, m)
 	case *RunMutation:
 		return c.Run.mutate(ctx, m)
 	case *ScheduleMutation:
@@ -1783,6 +1801,156 @@ func (c *CallClient) mutate(ctx context.Context, m *CallMutation) (Value, error)
 		return (&CallDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("db: unknown Call mutation op: %q", m.Op())
+	}
+}
+
+// ClaimClient is a client for the Claim schema.
+type ClaimClient struct {
+	config
+}
+
+// NewClaimClient returns a client for the Claim from the given config.
+func NewClaimClient(c config) *ClaimClient {
+	return &ClaimClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `claim.Hooks(f(g(h())))`.
+func (c *ClaimClient) Use(hooks ...Hook) {
+	c.hooks.Claim = append(c.hooks.Claim, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `claim.Intercept(f(g(h())))`.
+func (c *ClaimClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Claim = append(c.inters.Claim, interceptors...)
+}
+
+// Create returns a builder for creating a Claim entity.
+func (c *ClaimClient) Create() *ClaimCreate {
+	mutation := newClaimMutation(c.config, OpCreate)
+	return &ClaimCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Claim entities.
+func (c *ClaimClient) CreateBulk(builders ...*ClaimCreate) *ClaimCreateBulk {
+	return &ClaimCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ClaimClient) MapCreateBulk(slice any, setFunc func(*ClaimCreate, int)) *ClaimCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ClaimCreateBulk{err: fmt.Errorf("calling to ClaimClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ClaimCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ClaimCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Claim.
+func (c *ClaimClient) Update() *ClaimUpdate {
+	mutation := newClaimMutation(c.config, OpUpdate)
+	return &ClaimUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ClaimClient) UpdateOne(_m *Claim) *ClaimUpdateOne {
+	mutation := newClaimMutation(c.config, OpUpdateOne, withClaim(_m))
+	return &ClaimUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ClaimClient) UpdateOneID(id uuid.UUID) *ClaimUpdateOne {
+	mutation := newClaimMutation(c.config, OpUpdateOne, withClaimID(id))
+	return &ClaimUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Claim.
+func (c *ClaimClient) Delete() *ClaimDelete {
+	mutation := newClaimMutation(c.config, OpDelete)
+	return &ClaimDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ClaimClient) DeleteOne(_m *Claim) *ClaimDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ClaimClient) DeleteOneID(id uuid.UUID) *ClaimDeleteOne {
+	builder := c.Delete().Where(claim.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ClaimDeleteOne{builder}
+}
+
+// Query returns a query builder for Claim.
+func (c *ClaimClient) Query() *ClaimQuery {
+	return &ClaimQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeClaim},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Claim entity by its id.
+func (c *ClaimClient) Get(ctx context.Context, id uuid.UUID) (*Claim, error) {
+	return c.Query().Where(claim.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ClaimClient) GetX(ctx context.Context, id uuid.UUID) *Claim {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Claim.
+func (c *ClaimClient) QueryOrganization(_m *Claim) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(claim.Table, claim.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, claim.OrganizationTable, claim.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ClaimClient) Hooks() []Hook {
+	hooks := c.hooks.Claim
+	return append(hooks[:len(hooks):len(hooks)], claim.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *ClaimClient) Interceptors() []Interceptor {
+	return c.inters.Claim
+}
+
+func (c *ClaimClient) mutate(ctx context.Context, m *ClaimMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ClaimCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ClaimUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ClaimUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ClaimDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Claim mutation op: %q", m.Op())
 	}
 }
 
@@ -5572,6 +5740,172 @@ func (c *ReleaseExecutionClient) mutate(ctx context.Context, m *ReleaseExecution
 	}
 }
 
+// RepositoryClient is a client for the Repository schema.
+type RepositoryClient struct {
+	config
+}
+
+// NewRepositoryClient returns a client for the Repository from the given config.
+func NewRepositoryClient(c config) *RepositoryClient {
+	return &RepositoryClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `repository.Hooks(f(g(h())))`.
+func (c *RepositoryClient) Use(hooks ...Hook) {
+	c.hooks.Repository = append(c.hooks.Repository, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `repository.Intercept(f(g(h())))`.
+func (c *RepositoryClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Repository = append(c.inters.Repository, interceptors...)
+}
+
+// Create returns a builder for creating a Repository entity.
+func (c *RepositoryClient) Create() *RepositoryCreate {
+	mutation := newRepositoryMutation(c.config, OpCreate)
+	return &RepositoryCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Repository entities.
+func (c *RepositoryClient) CreateBulk(builders ...*RepositoryCreate) *RepositoryCreateBulk {
+	return &RepositoryCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *RepositoryClient) MapCreateBulk(slice any, setFunc func(*RepositoryCreate, int)) *RepositoryCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &RepositoryCreateBulk{err: fmt.Errorf("calling to RepositoryClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*RepositoryCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &RepositoryCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Repository.
+func (c *RepositoryClient) Update() *RepositoryUpdate {
+	mutation := newRepositoryMutation(c.config, OpUpdate)
+	return &RepositoryUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *RepositoryClient) UpdateOne(_m *Repository) *RepositoryUpdateOne {
+	mutation := newRepositoryMutation(c.config, OpUpdateOne, withRepository(_m))
+	return &RepositoryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *RepositoryClient) UpdateOneID(id uuid.UUID) *RepositoryUpdateOne {
+	mutation := newRepositoryMutation(c.config, OpUpdateOne, withRepositoryID(id))
+	return &RepositoryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Repository.
+func (c *RepositoryClient) Delete() *RepositoryDelete {
+	mutation := newRepositoryMutation(c.config, OpDelete)
+	return &RepositoryDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *RepositoryClient) DeleteOne(_m *Repository) *RepositoryDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *RepositoryClient) DeleteOneID(id uuid.UUID) *RepositoryDeleteOne {
+	builder := c.Delete().Where(repository.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &RepositoryDeleteOne{builder}
+}
+
+// Query returns a query builder for Repository.
+func (c *RepositoryClient) Query() *RepositoryQuery {
+	return &RepositoryQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeRepository},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Repository entity by its id.
+func (c *RepositoryClient) Get(ctx context.Context, id uuid.UUID) (*Repository, error) {
+	return c.Query().Where(repository.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *RepositoryClient) GetX(ctx context.Context, id uuid.UUID) *Repository {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Repository.
+func (c *RepositoryClient) QueryOrganization(_m *Repository) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(repository.Table, repository.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, repository.OrganizationTable, repository.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTeam queries the team edge of a Repository.
+func (c *RepositoryClient) QueryTeam(_m *Repository) *TeamQuery {
+	query := (&TeamClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(repository.Table, repository.FieldID, id),
+			sqlgraph.To(team.Table, team.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, repository.TeamTable, repository.TeamColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *RepositoryClient) Hooks() []Hook {
+	hooks := c.hooks.Repository
+	return append(hooks[:len(hooks):len(hooks)], repository.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *RepositoryClient) Interceptors() []Interceptor {
+	return c.inters.Repository
+}
+
+func (c *RepositoryClient) mutate(ctx context.Context, m *RepositoryMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&RepositoryCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&RepositoryUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&RepositoryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&RepositoryDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Repository mutation op: %q", m.Op())
+	}
+}
+
 // RunClient is a client for the Run schema.
 type RunClient struct {
 	config
@@ -8382,21 +8716,21 @@ func (c *WorkflowRevisionClient) mutate(ctx context.Context, m *WorkflowRevision
 type (
 	hooks struct {
 		APIToken, AgentCommand, Attempt, AuditEntry, AuditHead, BootstrapToken, Call,
-		Cluster, ConcurrencyGroup, Environment, Event, Execution, File, Firing,
+		Claim, Cluster, ConcurrencyGroup, Environment, Event, Execution, File, Firing,
 		IdentityProvider, Invitation, LogChunk, LogStream, Member, MemberIdentity,
 		MemberSession, Organization, Quarantine, Reaction, ReadinessPolicy,
 		ReadinessPolicyRevision, Receiver, Release, ReleaseChange, ReleaseExecution,
-		Run, Schedule, Service, Setting, Step, Team, TeamMember, Template,
+		Repository, Run, Schedule, Service, Setting, Step, Team, TeamMember, Template,
 		TemplateRevision, TemplateUse, TestResult, TestStrip, Trigger, TrustRule,
 		Waiver, Workflow, WorkflowRevision []ent.Hook
 	}
 	inters struct {
 		APIToken, AgentCommand, Attempt, AuditEntry, AuditHead, BootstrapToken, Call,
-		Cluster, ConcurrencyGroup, Environment, Event, Execution, File, Firing,
+		Claim, Cluster, ConcurrencyGroup, Environment, Event, Execution, File, Firing,
 		IdentityProvider, Invitation, LogChunk, LogStream, Member, MemberIdentity,
 		MemberSession, Organization, Quarantine, Reaction, ReadinessPolicy,
 		ReadinessPolicyRevision, Receiver, Release, ReleaseChange, ReleaseExecution,
-		Run, Schedule, Service, Setting, Step, Team, TeamMember, Template,
+		Repository, Run, Schedule, Service, Setting, Step, Team, TeamMember, Template,
 		TemplateRevision, TemplateUse, TestResult, TestStrip, Trigger, TrustRule,
 		Waiver, Workflow, WorkflowRevision []ent.Interceptor
 	}

@@ -70,6 +70,10 @@ type Cluster struct {
 	Namespaces []string `json:"namespaces,omitempty"`
 	// Rules holds the value of the "rules" field.
 	Rules []string `json:"rules,omitempty"`
+	// CatalogTeamID holds the value of the "catalog_team_id" field.
+	CatalogTeamID *uuid.UUID `json:"catalog_team_id,omitempty"`
+	// CatalogKinds holds the value of the "catalog_kinds" field.
+	CatalogKinds string `json:"catalog_kinds,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ClusterQuery when eager-loading is set.
 	Edges        ClusterEdges `json:"edges"`
@@ -101,13 +105,15 @@ func (*Cluster) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
+		case cluster.FieldCatalogTeamID:
+			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case cluster.FieldPublicKey, cluster.FieldNextKey, cluster.FieldNamespaces, cluster.FieldRules:
 			values[i] = new([]byte)
 		case cluster.FieldRotationAsked, cluster.FieldRevoked, cluster.FieldConnected:
 			values[i] = new(sql.NullBool)
 		case cluster.FieldNonceMark, cluster.FieldSessionEpoch:
 			values[i] = new(sql.NullInt64)
-		case cluster.FieldName, cluster.FieldUID, cluster.FieldRevokedReason, cluster.FieldGateway, cluster.FieldAgentVersion, cluster.FieldKubernetesVersion, cluster.FieldRunnerDelivery:
+		case cluster.FieldName, cluster.FieldUID, cluster.FieldRevokedReason, cluster.FieldGateway, cluster.FieldAgentVersion, cluster.FieldKubernetesVersion, cluster.FieldRunnerDelivery, cluster.FieldCatalogKinds:
 			values[i] = new(sql.NullString)
 		case cluster.FieldCreatedAt, cluster.FieldUpdatedAt, cluster.FieldEnrolledAt, cluster.FieldKeySince, cluster.FieldRevokedAt, cluster.FieldConnectedAt, cluster.FieldLastSeenAt, cluster.FieldReturnedAt:
 			values[i] = new(sql.NullTime)
@@ -294,6 +300,19 @@ func (_m *Cluster) assignValues(columns []string, values []any) error {
 					return fmt.Errorf("unmarshal field rules: %w", err)
 				}
 			}
+		case cluster.FieldCatalogTeamID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field catalog_team_id", values[i])
+			} else if value.Valid {
+				_m.CatalogTeamID = new(uuid.UUID)
+				*_m.CatalogTeamID = *value.S.(*uuid.UUID)
+			}
+		case cluster.FieldCatalogKinds:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field catalog_kinds", values[i])
+			} else if value.Valid {
+				_m.CatalogKinds = value.String
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -421,6 +440,14 @@ func (_m *Cluster) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("rules=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Rules))
+	builder.WriteString(", ")
+	if v := _m.CatalogTeamID; v != nil {
+		builder.WriteString("catalog_team_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("catalog_kinds=")
+	builder.WriteString(_m.CatalogKinds)
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -327,6 +327,34 @@ func (_c *ClusterCreate) SetRules(v []string) *ClusterCreate {
 	return _c
 }
 
+// SetCatalogTeamID sets the "catalog_team_id" field.
+func (_c *ClusterCreate) SetCatalogTeamID(v uuid.UUID) *ClusterCreate {
+	_c.mutation.SetCatalogTeamID(v)
+	return _c
+}
+
+// SetNillableCatalogTeamID sets the "catalog_team_id" field if the given value is not nil.
+func (_c *ClusterCreate) SetNillableCatalogTeamID(v *uuid.UUID) *ClusterCreate {
+	if v != nil {
+		_c.SetCatalogTeamID(*v)
+	}
+	return _c
+}
+
+// SetCatalogKinds sets the "catalog_kinds" field.
+func (_c *ClusterCreate) SetCatalogKinds(v string) *ClusterCreate {
+	_c.mutation.SetCatalogKinds(v)
+	return _c
+}
+
+// SetNillableCatalogKinds sets the "catalog_kinds" field if the given value is not nil.
+func (_c *ClusterCreate) SetNillableCatalogKinds(v *string) *ClusterCreate {
+	if v != nil {
+		_c.SetCatalogKinds(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *ClusterCreate) SetID(v uuid.UUID) *ClusterCreate {
 	_c.mutation.SetID(v)
@@ -441,6 +469,10 @@ func (_c *ClusterCreate) defaults() error {
 		v := cluster.DefaultRunnerDelivery
 		_c.mutation.SetRunnerDelivery(v)
 	}
+	if _, ok := _c.mutation.CatalogKinds(); !ok {
+		v := cluster.DefaultCatalogKinds
+		_c.mutation.SetCatalogKinds(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if cluster.DefaultID == nil {
 			return fmt.Errorf("db: uninitialized cluster.DefaultID (forgotten import db/runtime?)")
@@ -502,6 +534,9 @@ func (_c *ClusterCreate) check() error {
 	}
 	if _, ok := _c.mutation.RunnerDelivery(); !ok {
 		return &ValidationError{Name: "runner_delivery", err: errors.New(`db: missing required field "Cluster.runner_delivery"`)}
+	}
+	if _, ok := _c.mutation.CatalogKinds(); !ok {
+		return &ValidationError{Name: "catalog_kinds", err: errors.New(`db: missing required field "Cluster.catalog_kinds"`)}
 	}
 	if len(_c.mutation.OrganizationIDs()) == 0 {
 		return &ValidationError{Name: "organization", err: errors.New(`db: missing required edge "Cluster.organization"`)}
@@ -637,6 +672,14 @@ func (_c *ClusterCreate) createSpec() (*Cluster, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Rules(); ok {
 		_spec.SetField(cluster.FieldRules, field.TypeJSON, value)
 		_node.Rules = value
+	}
+	if value, ok := _c.mutation.CatalogTeamID(); ok {
+		_spec.SetField(cluster.FieldCatalogTeamID, field.TypeUUID, value)
+		_node.CatalogTeamID = &value
+	}
+	if value, ok := _c.mutation.CatalogKinds(); ok {
+		_spec.SetField(cluster.FieldCatalogKinds, field.TypeString, value)
+		_node.CatalogKinds = value
 	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -1052,6 +1095,36 @@ func (u *ClusterUpsert) UpdateRules() *ClusterUpsert {
 // ClearRules clears the value of the "rules" field.
 func (u *ClusterUpsert) ClearRules() *ClusterUpsert {
 	u.SetNull(cluster.FieldRules)
+	return u
+}
+
+// SetCatalogTeamID sets the "catalog_team_id" field.
+func (u *ClusterUpsert) SetCatalogTeamID(v uuid.UUID) *ClusterUpsert {
+	u.Set(cluster.FieldCatalogTeamID, v)
+	return u
+}
+
+// UpdateCatalogTeamID sets the "catalog_team_id" field to the value that was provided on create.
+func (u *ClusterUpsert) UpdateCatalogTeamID() *ClusterUpsert {
+	u.SetExcluded(cluster.FieldCatalogTeamID)
+	return u
+}
+
+// ClearCatalogTeamID clears the value of the "catalog_team_id" field.
+func (u *ClusterUpsert) ClearCatalogTeamID() *ClusterUpsert {
+	u.SetNull(cluster.FieldCatalogTeamID)
+	return u
+}
+
+// SetCatalogKinds sets the "catalog_kinds" field.
+func (u *ClusterUpsert) SetCatalogKinds(v string) *ClusterUpsert {
+	u.Set(cluster.FieldCatalogKinds, v)
+	return u
+}
+
+// UpdateCatalogKinds sets the "catalog_kinds" field to the value that was provided on create.
+func (u *ClusterUpsert) UpdateCatalogKinds() *ClusterUpsert {
+	u.SetExcluded(cluster.FieldCatalogKinds)
 	return u
 }
 
@@ -1512,6 +1585,41 @@ func (u *ClusterUpsertOne) UpdateRules() *ClusterUpsertOne {
 func (u *ClusterUpsertOne) ClearRules() *ClusterUpsertOne {
 	return u.Update(func(s *ClusterUpsert) {
 		s.ClearRules()
+	})
+}
+
+// SetCatalogTeamID sets the "catalog_team_id" field.
+func (u *ClusterUpsertOne) SetCatalogTeamID(v uuid.UUID) *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetCatalogTeamID(v)
+	})
+}
+
+// UpdateCatalogTeamID sets the "catalog_team_id" field to the value that was provided on create.
+func (u *ClusterUpsertOne) UpdateCatalogTeamID() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateCatalogTeamID()
+	})
+}
+
+// ClearCatalogTeamID clears the value of the "catalog_team_id" field.
+func (u *ClusterUpsertOne) ClearCatalogTeamID() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearCatalogTeamID()
+	})
+}
+
+// SetCatalogKinds sets the "catalog_kinds" field.
+func (u *ClusterUpsertOne) SetCatalogKinds(v string) *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetCatalogKinds(v)
+	})
+}
+
+// UpdateCatalogKinds sets the "catalog_kinds" field to the value that was provided on create.
+func (u *ClusterUpsertOne) UpdateCatalogKinds() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateCatalogKinds()
 	})
 }
 
@@ -2139,6 +2247,41 @@ func (u *ClusterUpsertBulk) UpdateRules() *ClusterUpsertBulk {
 func (u *ClusterUpsertBulk) ClearRules() *ClusterUpsertBulk {
 	return u.Update(func(s *ClusterUpsert) {
 		s.ClearRules()
+	})
+}
+
+// SetCatalogTeamID sets the "catalog_team_id" field.
+func (u *ClusterUpsertBulk) SetCatalogTeamID(v uuid.UUID) *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetCatalogTeamID(v)
+	})
+}
+
+// UpdateCatalogTeamID sets the "catalog_team_id" field to the value that was provided on create.
+func (u *ClusterUpsertBulk) UpdateCatalogTeamID() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateCatalogTeamID()
+	})
+}
+
+// ClearCatalogTeamID clears the value of the "catalog_team_id" field.
+func (u *ClusterUpsertBulk) ClearCatalogTeamID() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearCatalogTeamID()
+	})
+}
+
+// SetCatalogKinds sets the "catalog_kinds" field.
+func (u *ClusterUpsertBulk) SetCatalogKinds(v string) *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetCatalogKinds(v)
+	})
+}
+
+// UpdateCatalogKinds sets the "catalog_kinds" field to the value that was provided on create.
+func (u *ClusterUpsertBulk) UpdateCatalogKinds() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateCatalogKinds()
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/dialect/sql/sqljson"
 	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/predicate"
 )
@@ -398,6 +399,40 @@ func (_u *ClusterUpdate) ClearRules() *ClusterUpdate {
 	return _u
 }
 
+// SetCatalogTeamID sets the "catalog_team_id" field.
+func (_u *ClusterUpdate) SetCatalogTeamID(v uuid.UUID) *ClusterUpdate {
+	_u.mutation.SetCatalogTeamID(v)
+	return _u
+}
+
+// SetNillableCatalogTeamID sets the "catalog_team_id" field if the given value is not nil.
+func (_u *ClusterUpdate) SetNillableCatalogTeamID(v *uuid.UUID) *ClusterUpdate {
+	if v != nil {
+		_u.SetCatalogTeamID(*v)
+	}
+	return _u
+}
+
+// ClearCatalogTeamID clears the value of the "catalog_team_id" field.
+func (_u *ClusterUpdate) ClearCatalogTeamID() *ClusterUpdate {
+	_u.mutation.ClearCatalogTeamID()
+	return _u
+}
+
+// SetCatalogKinds sets the "catalog_kinds" field.
+func (_u *ClusterUpdate) SetCatalogKinds(v string) *ClusterUpdate {
+	_u.mutation.SetCatalogKinds(v)
+	return _u
+}
+
+// SetNillableCatalogKinds sets the "catalog_kinds" field if the given value is not nil.
+func (_u *ClusterUpdate) SetNillableCatalogKinds(v *string) *ClusterUpdate {
+	if v != nil {
+		_u.SetCatalogKinds(*v)
+	}
+	return _u
+}
+
 // Mutation returns the ClusterMutation object of the builder.
 func (_u *ClusterUpdate) Mutation() *ClusterMutation {
 	return _u.mutation
@@ -590,6 +625,15 @@ func (_u *ClusterUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.RulesCleared() {
 		_spec.ClearField(cluster.FieldRules, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.CatalogTeamID(); ok {
+		_spec.SetField(cluster.FieldCatalogTeamID, field.TypeUUID, value)
+	}
+	if _u.mutation.CatalogTeamIDCleared() {
+		_spec.ClearField(cluster.FieldCatalogTeamID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.CatalogKinds(); ok {
+		_spec.SetField(cluster.FieldCatalogKinds, field.TypeString, value)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
@@ -981,6 +1025,40 @@ func (_u *ClusterUpdateOne) ClearRules() *ClusterUpdateOne {
 	return _u
 }
 
+// SetCatalogTeamID sets the "catalog_team_id" field.
+func (_u *ClusterUpdateOne) SetCatalogTeamID(v uuid.UUID) *ClusterUpdateOne {
+	_u.mutation.SetCatalogTeamID(v)
+	return _u
+}
+
+// SetNillableCatalogTeamID sets the "catalog_team_id" field if the given value is not nil.
+func (_u *ClusterUpdateOne) SetNillableCatalogTeamID(v *uuid.UUID) *ClusterUpdateOne {
+	if v != nil {
+		_u.SetCatalogTeamID(*v)
+	}
+	return _u
+}
+
+// ClearCatalogTeamID clears the value of the "catalog_team_id" field.
+func (_u *ClusterUpdateOne) ClearCatalogTeamID() *ClusterUpdateOne {
+	_u.mutation.ClearCatalogTeamID()
+	return _u
+}
+
+// SetCatalogKinds sets the "catalog_kinds" field.
+func (_u *ClusterUpdateOne) SetCatalogKinds(v string) *ClusterUpdateOne {
+	_u.mutation.SetCatalogKinds(v)
+	return _u
+}
+
+// SetNillableCatalogKinds sets the "catalog_kinds" field if the given value is not nil.
+func (_u *ClusterUpdateOne) SetNillableCatalogKinds(v *string) *ClusterUpdateOne {
+	if v != nil {
+		_u.SetCatalogKinds(*v)
+	}
+	return _u
+}
+
 // Mutation returns the ClusterMutation object of the builder.
 func (_u *ClusterUpdateOne) Mutation() *ClusterMutation {
 	return _u.mutation
@@ -1203,6 +1281,15 @@ func (_u *ClusterUpdateOne) sqlSave(ctx context.Context) (_node *Cluster, err er
 	}
 	if _u.mutation.RulesCleared() {
 		_spec.ClearField(cluster.FieldRules, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.CatalogTeamID(); ok {
+		_spec.SetField(cluster.FieldCatalogTeamID, field.TypeUUID, value)
+	}
+	if _u.mutation.CatalogTeamIDCleared() {
+		_spec.ClearField(cluster.FieldCatalogTeamID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.CatalogKinds(); ok {
+		_spec.SetField(cluster.FieldCatalogKinds, field.TypeString, value)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Cluster{config: _u.config}

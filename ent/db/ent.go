@@ -19,6 +19,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/audithead"
 	"github.com/seatrial/seatrial/ent/db/bootstraptoken"
 	"github.com/seatrial/seatrial/ent/db/call"
+	"github.com/seatrial/seatrial/ent/db/claim"
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
@@ -42,6 +43,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/release"
 	"github.com/seatrial/seatrial/ent/db/releasechange"
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
+	"github.com/seatrial/seatrial/ent/db/repository"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/schedule"
 	"github.com/seatrial/seatrial/ent/db/service"
@@ -126,6 +128,7 @@ func checkColumn(t, c string) error {
 			audithead.Table:               audithead.ValidColumn,
 			bootstraptoken.Table:          bootstraptoken.ValidColumn,
 			call.Table:                    call.ValidColumn,
+			claim.Table:                   claim.ValidColumn,
 			cluster.Table:                 cluster.ValidColumn,
 			concurrencygroup.Table:        concurrencygroup.ValidColumn,
 			environment.Table:             environment.ValidColumn,
@@ -149,6 +152,7 @@ func checkColumn(t, c string) error {
 			release.Table:                 release.ValidColumn,
 			releasechange.Table:           releasechange.ValidColumn,
 			releaseexecution.Table:        releaseexecution.ValidColumn,
+			repository.Table:              repository.ValidColumn,
 			run.Table:                     run.ValidColumn,
 			schedule.Table:                schedule.ValidColumn,
 			service.Table:                 service.ValidColumn,

@@ -10,6 +10,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/audithead"
 	"github.com/seatrial/seatrial/ent/db/bootstraptoken"
 	"github.com/seatrial/seatrial/ent/db/call"
+	"github.com/seatrial/seatrial/ent/db/claim"
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
@@ -34,6 +35,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/release"
 	"github.com/seatrial/seatrial/ent/db/releasechange"
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
+	"github.com/seatrial/seatrial/ent/db/repository"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/schedule"
 	"github.com/seatrial/seatrial/ent/db/service"
@@ -60,7 +62,7 @@ import (
 
 // schemaGraph holds a representation of ent/schema at runtime.
 var schemaGraph = func() *sqlgraph.Schema {
-	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 47)}
+	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 49)}
 	graph.Nodes[0] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   apitoken.Table,
@@ -251,6 +253,41 @@ var schemaGraph = func() *sqlgraph.Schema {
 	}
 	graph.Nodes[7] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
+			Table:   claim.Table,
+			Columns: claim.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: claim.FieldID,
+			},
+		},
+		Type: "Claim",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			claim.FieldCreatedAt:      {Type: field.TypeTime, Column: claim.FieldCreatedAt},
+			claim.FieldUpdatedAt:      {Type: field.TypeTime, Column: claim.FieldUpdatedAt},
+			claim.FieldOrganizationID: {Type: field.TypeUUID, Column: claim.FieldOrganizationID},
+			claim.FieldKind:           {Type: field.TypeString, Column: claim.FieldKind},
+			claim.FieldName:           {Type: field.TypeString, Column: claim.FieldName},
+			claim.FieldOrigin:         {Type: field.TypeString, Column: claim.FieldOrigin},
+			claim.FieldClusterID:      {Type: field.TypeUUID, Column: claim.FieldClusterID},
+			claim.FieldNamespace:      {Type: field.TypeString, Column: claim.FieldNamespace},
+			claim.FieldRepositoryID:   {Type: field.TypeUUID, Column: claim.FieldRepositoryID},
+			claim.FieldPlace:          {Type: field.TypeString, Column: claim.FieldPlace},
+			claim.FieldPath:           {Type: field.TypeString, Column: claim.FieldPath},
+			claim.FieldLine:           {Type: field.TypeInt, Column: claim.FieldLine},
+			claim.FieldUID:            {Type: field.TypeString, Column: claim.FieldUID},
+			claim.FieldGeneration:     {Type: field.TypeInt64, Column: claim.FieldGeneration},
+			claim.FieldDigest:         {Type: field.TypeString, Column: claim.FieldDigest},
+			claim.FieldSource:         {Type: field.TypeString, Column: claim.FieldSource},
+			claim.FieldAdopt:          {Type: field.TypeBool, Column: claim.FieldAdopt},
+			claim.FieldOwns:           {Type: field.TypeBool, Column: claim.FieldOwns},
+			claim.FieldReason:         {Type: field.TypeString, Column: claim.FieldReason},
+			claim.FieldMessage:        {Type: field.TypeString, Column: claim.FieldMessage},
+			claim.FieldRevision:       {Type: field.TypeInt, Column: claim.FieldRevision},
+			claim.FieldExecutionID:    {Type: field.TypeUUID, Column: claim.FieldExecutionID},
+		},
+	}
+	graph.Nodes[8] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
 			Table:   cluster.Table,
 			Columns: cluster.Columns,
 			ID: &sqlgraph.FieldSpec{
@@ -285,9 +322,11 @@ var schemaGraph = func() *sqlgraph.Schema {
 			cluster.FieldRunnerDelivery:    {Type: field.TypeString, Column: cluster.FieldRunnerDelivery},
 			cluster.FieldNamespaces:        {Type: field.TypeJSON, Column: cluster.FieldNamespaces},
 			cluster.FieldRules:             {Type: field.TypeJSON, Column: cluster.FieldRules},
+			cluster.FieldCatalogTeamID:     {Type: field.TypeUUID, Column: cluster.FieldCatalogTeamID},
+			cluster.FieldCatalogKinds:      {Type: field.TypeString, Column: cluster.FieldCatalogKinds},
 		},
 	}
-	graph.Nodes[8] = &sqlgraph.Node{
+	graph.Nodes[9] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   concurrencygroup.Table,
 			Columns: concurrencygroup.Columns,
@@ -304,7 +343,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			concurrencygroup.FieldName:           {Type: field.TypeString, Column: concurrencygroup.FieldName},
 		},
 	}
-	graph.Nodes[9] = &sqlgraph.Node{
+	graph.Nodes[10] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   environment.Table,
 			Columns: environment.Columns,
@@ -327,9 +366,10 @@ var schemaGraph = func() *sqlgraph.Schema {
 			environment.FieldTier:           {Type: field.TypeString, Column: environment.FieldTier},
 			environment.FieldDigest:         {Type: field.TypeString, Column: environment.FieldDigest},
 			environment.FieldSource:         {Type: field.TypeString, Column: environment.FieldSource},
+			environment.FieldRemovedAt:      {Type: field.TypeTime, Column: environment.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[10] = &sqlgraph.Node{
+	graph.Nodes[11] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   event.Table,
 			Columns: event.Columns,
@@ -355,7 +395,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			event.FieldLeasedUntil:    {Type: field.TypeTime, Column: event.FieldLeasedUntil},
 		},
 	}
-	graph.Nodes[11] = &sqlgraph.Node{
+	graph.Nodes[12] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   execution.Table,
 			Columns: execution.Columns,
@@ -397,7 +437,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			execution.FieldTestsSkipped:   {Type: field.TypeInt, Column: execution.FieldTestsSkipped},
 		},
 	}
-	graph.Nodes[12] = &sqlgraph.Node{
+	graph.Nodes[13] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   file.Table,
 			Columns: file.Columns,
@@ -430,7 +470,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			file.FieldStoredSha256:    {Type: field.TypeString, Column: file.FieldStoredSha256},
 		},
 	}
-	graph.Nodes[13] = &sqlgraph.Node{
+	graph.Nodes[14] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   firing.Table,
 			Columns: firing.Columns,
@@ -455,7 +495,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			firing.FieldLeasedUntil:    {Type: field.TypeTime, Column: firing.FieldLeasedUntil},
 		},
 	}
-	graph.Nodes[14] = &sqlgraph.Node{
+	graph.Nodes[15] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   identityprovider.Table,
 			Columns: identityprovider.Columns,
@@ -484,7 +524,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			identityprovider.FieldOwners:         {Type: field.TypeBool, Column: identityprovider.FieldOwners},
 		},
 	}
-	graph.Nodes[15] = &sqlgraph.Node{
+	graph.Nodes[16] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   invitation.Table,
 			Columns: invitation.Columns,
@@ -508,7 +548,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			invitation.FieldWithdrawnAt:    {Type: field.TypeTime, Column: invitation.FieldWithdrawnAt},
 		},
 	}
-	graph.Nodes[16] = &sqlgraph.Node{
+	graph.Nodes[17] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logchunk.Table,
 			Columns: logchunk.Columns,
@@ -536,7 +576,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logchunk.FieldData:           {Type: field.TypeBytes, Column: logchunk.FieldData},
 		},
 	}
-	graph.Nodes[17] = &sqlgraph.Node{
+	graph.Nodes[18] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logstream.Table,
 			Columns: logstream.Columns,
@@ -564,7 +604,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logstream.FieldViaKubeAPI:     {Type: field.TypeBool, Column: logstream.FieldViaKubeAPI},
 		},
 	}
-	graph.Nodes[18] = &sqlgraph.Node{
+	graph.Nodes[19] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   member.Table,
 			Columns: member.Columns,
@@ -589,7 +629,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			member.FieldRecoveryHashes: {Type: field.TypeJSON, Column: member.FieldRecoveryHashes},
 		},
 	}
-	graph.Nodes[19] = &sqlgraph.Node{
+	graph.Nodes[20] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   memberidentity.Table,
 			Columns: memberidentity.Columns,
@@ -612,7 +652,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			memberidentity.FieldSeenAt:         {Type: field.TypeTime, Column: memberidentity.FieldSeenAt},
 		},
 	}
-	graph.Nodes[20] = &sqlgraph.Node{
+	graph.Nodes[21] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   membersession.Table,
 			Columns: membersession.Columns,
@@ -634,7 +674,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			membersession.FieldBrowser:        {Type: field.TypeString, Column: membersession.FieldBrowser},
 		},
 	}
-	graph.Nodes[21] = &sqlgraph.Node{
+	graph.Nodes[22] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   organization.Table,
 			Columns: organization.Columns,
@@ -658,7 +698,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			organization.FieldVisibility:    {Type: field.TypeString, Column: organization.FieldVisibility},
 		},
 	}
-	graph.Nodes[22] = &sqlgraph.Node{
+	graph.Nodes[23] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   quarantine.Table,
 			Columns: quarantine.Columns,
@@ -683,7 +723,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			quarantine.FieldEndedAt:        {Type: field.TypeTime, Column: quarantine.FieldEndedAt},
 		},
 	}
-	graph.Nodes[23] = &sqlgraph.Node{
+	graph.Nodes[24] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   reaction.Table,
 			Columns: reaction.Columns,
@@ -709,7 +749,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			reaction.FieldLeasedUntil:    {Type: field.TypeTime, Column: reaction.FieldLeasedUntil},
 		},
 	}
-	graph.Nodes[24] = &sqlgraph.Node{
+	graph.Nodes[25] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   readinesspolicy.Table,
 			Columns: readinesspolicy.Columns,
@@ -728,9 +768,10 @@ var schemaGraph = func() *sqlgraph.Schema {
 			readinesspolicy.FieldLabels:         {Type: field.TypeJSON, Column: readinesspolicy.FieldLabels},
 			readinesspolicy.FieldDescription:    {Type: field.TypeString, Column: readinesspolicy.FieldDescription},
 			readinesspolicy.FieldRevision:       {Type: field.TypeInt, Column: readinesspolicy.FieldRevision},
+			readinesspolicy.FieldRemovedAt:      {Type: field.TypeTime, Column: readinesspolicy.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[25] = &sqlgraph.Node{
+	graph.Nodes[26] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   readinesspolicyrevision.Table,
 			Columns: readinesspolicyrevision.Columns,
@@ -750,7 +791,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			readinesspolicyrevision.FieldSource:         {Type: field.TypeString, Column: readinesspolicyrevision.FieldSource},
 		},
 	}
-	graph.Nodes[26] = &sqlgraph.Node{
+	graph.Nodes[27] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   receiver.Table,
 			Columns: receiver.Columns,
@@ -773,7 +814,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			receiver.FieldRefused:        {Type: field.TypeString, Column: receiver.FieldRefused},
 		},
 	}
-	graph.Nodes[27] = &sqlgraph.Node{
+	graph.Nodes[28] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   release.Table,
 			Columns: release.Columns,
@@ -809,7 +850,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			release.FieldCause:          {Type: field.TypeString, Column: release.FieldCause},
 		},
 	}
-	graph.Nodes[28] = &sqlgraph.Node{
+	graph.Nodes[29] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   releasechange.Table,
 			Columns: releasechange.Columns,
@@ -830,7 +871,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			releasechange.FieldCause:          {Type: field.TypeString, Column: releasechange.FieldCause},
 		},
 	}
-	graph.Nodes[29] = &sqlgraph.Node{
+	graph.Nodes[30] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   releaseexecution.Table,
 			Columns: releaseexecution.Columns,
@@ -849,7 +890,38 @@ var schemaGraph = func() *sqlgraph.Schema {
 			releaseexecution.FieldReason:         {Type: field.TypeString, Column: releaseexecution.FieldReason},
 		},
 	}
-	graph.Nodes[30] = &sqlgraph.Node{
+	graph.Nodes[31] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   repository.Table,
+			Columns: repository.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: repository.FieldID,
+			},
+		},
+		Type: "Repository",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			repository.FieldCreatedAt:      {Type: field.TypeTime, Column: repository.FieldCreatedAt},
+			repository.FieldUpdatedAt:      {Type: field.TypeTime, Column: repository.FieldUpdatedAt},
+			repository.FieldOrganizationID: {Type: field.TypeUUID, Column: repository.FieldOrganizationID},
+			repository.FieldTeamID:         {Type: field.TypeUUID, Column: repository.FieldTeamID},
+			repository.FieldName:           {Type: field.TypeString, Column: repository.FieldName},
+			repository.FieldURL:            {Type: field.TypeString, Column: repository.FieldURL},
+			repository.FieldBranch:         {Type: field.TypeString, Column: repository.FieldBranch},
+			repository.FieldPath:           {Type: field.TypeString, Column: repository.FieldPath},
+			repository.FieldKinds:          {Type: field.TypeString, Column: repository.FieldKinds},
+			repository.FieldCredential:     {Type: field.TypeBool, Column: repository.FieldCredential},
+			repository.FieldInterval:       {Type: field.TypeInt, Column: repository.FieldInterval},
+			repository.FieldCommit:         {Type: field.TypeString, Column: repository.FieldCommit},
+			repository.FieldDocuments:      {Type: field.TypeInt, Column: repository.FieldDocuments},
+			repository.FieldFailure:        {Type: field.TypeString, Column: repository.FieldFailure},
+			repository.FieldProblems:       {Type: field.TypeJSON, Column: repository.FieldProblems},
+			repository.FieldSyncedAt:       {Type: field.TypeTime, Column: repository.FieldSyncedAt},
+			repository.FieldDueAt:          {Type: field.TypeTime, Column: repository.FieldDueAt},
+			repository.FieldLeasedUntil:    {Type: field.TypeTime, Column: repository.FieldLeasedUntil},
+		},
+	}
+	graph.Nodes[32] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   run.Table,
 			Columns: run.Columns,
@@ -886,7 +958,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			run.FieldAdmittedAt:       {Type: field.TypeTime, Column: run.FieldAdmittedAt},
 		},
 	}
-	graph.Nodes[31] = &sqlgraph.Node{
+	graph.Nodes[33] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   schedule.Table,
 			Columns: schedule.Columns,
@@ -915,7 +987,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			schedule.FieldNextAt:         {Type: field.TypeTime, Column: schedule.FieldNextAt},
 		},
 	}
-	graph.Nodes[32] = &sqlgraph.Node{
+	graph.Nodes[34] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   service.Table,
 			Columns: service.Columns,
@@ -941,7 +1013,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			service.FieldLogWithheld:    {Type: field.TypeBool, Column: service.FieldLogWithheld},
 		},
 	}
-	graph.Nodes[33] = &sqlgraph.Node{
+	graph.Nodes[35] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   setting.Table,
 			Columns: setting.Columns,
@@ -956,7 +1028,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			setting.FieldValue:     {Type: field.TypeBytes, Column: setting.FieldValue},
 		},
 	}
-	graph.Nodes[34] = &sqlgraph.Node{
+	graph.Nodes[36] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   step.Table,
 			Columns: step.Columns,
@@ -986,7 +1058,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			step.FieldExitResultID:   {Type: field.TypeUUID, Column: step.FieldExitResultID},
 		},
 	}
-	graph.Nodes[35] = &sqlgraph.Node{
+	graph.Nodes[37] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   team.Table,
 			Columns: team.Columns,
@@ -1003,7 +1075,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			team.FieldName:           {Type: field.TypeString, Column: team.FieldName},
 		},
 	}
-	graph.Nodes[36] = &sqlgraph.Node{
+	graph.Nodes[38] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   teammember.Table,
 			Columns: teammember.Columns,
@@ -1021,7 +1093,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			teammember.FieldMemberID:       {Type: field.TypeUUID, Column: teammember.FieldMemberID},
 		},
 	}
-	graph.Nodes[37] = &sqlgraph.Node{
+	graph.Nodes[39] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   template.Table,
 			Columns: template.Columns,
@@ -1040,9 +1112,10 @@ var schemaGraph = func() *sqlgraph.Schema {
 			template.FieldLabels:         {Type: field.TypeJSON, Column: template.FieldLabels},
 			template.FieldDescription:    {Type: field.TypeString, Column: template.FieldDescription},
 			template.FieldRevision:       {Type: field.TypeInt, Column: template.FieldRevision},
+			template.FieldRemovedAt:      {Type: field.TypeTime, Column: template.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[38] = &sqlgraph.Node{
+	graph.Nodes[40] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templaterevision.Table,
 			Columns: templaterevision.Columns,
@@ -1062,7 +1135,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templaterevision.FieldSource:         {Type: field.TypeString, Column: templaterevision.FieldSource},
 		},
 	}
-	graph.Nodes[39] = &sqlgraph.Node{
+	graph.Nodes[41] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templateuse.Table,
 			Columns: templateuse.Columns,
@@ -1081,7 +1154,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templateuse.FieldUserName:       {Type: field.TypeString, Column: templateuse.FieldUserName},
 		},
 	}
-	graph.Nodes[40] = &sqlgraph.Node{
+	graph.Nodes[42] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   testresult.Table,
 			Columns: testresult.Columns,
@@ -1115,7 +1188,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			testresult.FieldDetail:          {Type: field.TypeString, Column: testresult.FieldDetail},
 		},
 	}
-	graph.Nodes[41] = &sqlgraph.Node{
+	graph.Nodes[43] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   teststrip.Table,
 			Columns: teststrip.Columns,
@@ -1136,7 +1209,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			teststrip.FieldUnreliableAt:    {Type: field.TypeTime, Column: teststrip.FieldUnreliableAt},
 		},
 	}
-	graph.Nodes[42] = &sqlgraph.Node{
+	graph.Nodes[44] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   trigger.Table,
 			Columns: trigger.Columns,
@@ -1165,7 +1238,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			trigger.FieldRemovedAt:      {Type: field.TypeTime, Column: trigger.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[43] = &sqlgraph.Node{
+	graph.Nodes[45] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   trustrule.Table,
 			Columns: trustrule.Columns,
@@ -1192,7 +1265,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			trustrule.FieldUsedAt:         {Type: field.TypeTime, Column: trustrule.FieldUsedAt},
 		},
 	}
-	graph.Nodes[44] = &sqlgraph.Node{
+	graph.Nodes[46] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   waiver.Table,
 			Columns: waiver.Columns,
@@ -1222,7 +1295,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			waiver.FieldRevokedAt:      {Type: field.TypeTime, Column: waiver.FieldRevokedAt},
 		},
 	}
-	graph.Nodes[45] = &sqlgraph.Node{
+	graph.Nodes[47] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflow.Table,
 			Columns: workflow.Columns,
@@ -1242,9 +1315,10 @@ var schemaGraph = func() *sqlgraph.Schema {
 			workflow.FieldDescription:    {Type: field.TypeString, Column: workflow.FieldDescription},
 			workflow.FieldRevision:       {Type: field.TypeInt, Column: workflow.FieldRevision},
 			workflow.FieldRestricted:     {Type: field.TypeBool, Column: workflow.FieldRestricted},
+			workflow.FieldRemovedAt:      {Type: field.TypeTime, Column: workflow.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[46] = &sqlgraph.Node{
+	graph.Nodes[48] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflowrevision.Table,
 			Columns: workflowrevision.Columns,
@@ -1455,6 +1529,18 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"Call",
 		"Attempt",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   claim.OrganizationTable,
+			Columns: []string{claim.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Claim",
+		"Organization",
 	)
 	graph.MustAddE(
 		"organization",
@@ -1983,6 +2069,30 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"ReleaseExecution",
 		"Execution",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   repository.OrganizationTable,
+			Columns: []string{repository.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Repository",
+		"Organization",
+	)
+	graph.MustAddE(
+		"team",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   repository.TeamTable,
+			Columns: []string{repository.TeamColumn},
+			Bidi:    false,
+		},
+		"Repository",
+		"Team",
 	)
 	graph.MustAddE(
 		"organization",
@@ -3379,6 +3489,170 @@ func (f *CallFilter) WhereHasAttemptWith(preds ...predicate.Attempt) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *ClaimQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the ClaimQuery builder.
+func (_q *ClaimQuery) Filter() *ClaimFilter {
+	return &ClaimFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *ClaimMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the ClaimMutation builder.
+func (m *ClaimMutation) Filter() *ClaimFilter {
+	return &ClaimFilter{config: m.config, predicateAdder: m}
+}
+
+// ClaimFilter provides a generic filtering capability at runtime for ClaimQuery.
+type ClaimFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *ClaimFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[7].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *ClaimFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(claim.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *ClaimFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(claim.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *ClaimFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(claim.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *ClaimFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(claim.FieldOrganizationID))
+}
+
+// WhereKind applies the entql string predicate on the kind field.
+func (f *ClaimFilter) WhereKind(p entql.StringP) {
+	f.Where(p.Field(claim.FieldKind))
+}
+
+// WhereName applies the entql string predicate on the name field.
+func (f *ClaimFilter) WhereName(p entql.StringP) {
+	f.Where(p.Field(claim.FieldName))
+}
+
+// WhereOrigin applies the entql string predicate on the origin field.
+func (f *ClaimFilter) WhereOrigin(p entql.StringP) {
+	f.Where(p.Field(claim.FieldOrigin))
+}
+
+// WhereClusterID applies the entql [16]byte predicate on the cluster_id field.
+func (f *ClaimFilter) WhereClusterID(p entql.ValueP) {
+	f.Where(p.Field(claim.FieldClusterID))
+}
+
+// WhereNamespace applies the entql string predicate on the namespace field.
+func (f *ClaimFilter) WhereNamespace(p entql.StringP) {
+	f.Where(p.Field(claim.FieldNamespace))
+}
+
+// WhereRepositoryID applies the entql [16]byte predicate on the repository_id field.
+func (f *ClaimFilter) WhereRepositoryID(p entql.ValueP) {
+	f.Where(p.Field(claim.FieldRepositoryID))
+}
+
+// WherePlace applies the entql string predicate on the place field.
+func (f *ClaimFilter) WherePlace(p entql.StringP) {
+	f.Where(p.Field(claim.FieldPlace))
+}
+
+// WherePath applies the entql string predicate on the path field.
+func (f *ClaimFilter) WherePath(p entql.StringP) {
+	f.Where(p.Field(claim.FieldPath))
+}
+
+// WhereLine applies the entql int predicate on the line field.
+func (f *ClaimFilter) WhereLine(p entql.IntP) {
+	f.Where(p.Field(claim.FieldLine))
+}
+
+// WhereUID applies the entql string predicate on the uid field.
+func (f *ClaimFilter) WhereUID(p entql.StringP) {
+	f.Where(p.Field(claim.FieldUID))
+}
+
+// WhereGeneration applies the entql int64 predicate on the generation field.
+func (f *ClaimFilter) WhereGeneration(p entql.Int64P) {
+	f.Where(p.Field(claim.FieldGeneration))
+}
+
+// WhereDigest applies the entql string predicate on the digest field.
+func (f *ClaimFilter) WhereDigest(p entql.StringP) {
+	f.Where(p.Field(claim.FieldDigest))
+}
+
+// WhereSource applies the entql string predicate on the source field.
+func (f *ClaimFilter) WhereSource(p entql.StringP) {
+	f.Where(p.Field(claim.FieldSource))
+}
+
+// WhereAdopt applies the entql bool predicate on the adopt field.
+func (f *ClaimFilter) WhereAdopt(p entql.BoolP) {
+	f.Where(p.Field(claim.FieldAdopt))
+}
+
+// WhereOwns applies the entql bool predicate on the owns field.
+func (f *ClaimFilter) WhereOwns(p entql.BoolP) {
+	f.Where(p.Field(claim.FieldOwns))
+}
+
+// WhereReason applies the entql string predicate on the reason field.
+func (f *ClaimFilter) WhereReason(p entql.StringP) {
+	f.Where(p.Field(claim.FieldReason))
+}
+
+// WhereMessage applies the entql string predicate on the message field.
+func (f *ClaimFilter) WhereMessage(p entql.StringP) {
+	f.Where(p.Field(claim.FieldMessage))
+}
+
+// WhereRevision applies the entql int predicate on the revision field.
+func (f *ClaimFilter) WhereRevision(p entql.IntP) {
+	f.Where(p.Field(claim.FieldRevision))
+}
+
+// WhereExecutionID applies the entql [16]byte predicate on the execution_id field.
+func (f *ClaimFilter) WhereExecutionID(p entql.ValueP) {
+	f.Where(p.Field(claim.FieldExecutionID))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *ClaimFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *ClaimFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *ClusterQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -3407,7 +3681,7 @@ type ClusterFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ClusterFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[7].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[8].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3543,6 +3817,16 @@ func (f *ClusterFilter) WhereRules(p entql.BytesP) {
 	f.Where(p.Field(cluster.FieldRules))
 }
 
+// WhereCatalogTeamID applies the entql [16]byte predicate on the catalog_team_id field.
+func (f *ClusterFilter) WhereCatalogTeamID(p entql.ValueP) {
+	f.Where(p.Field(cluster.FieldCatalogTeamID))
+}
+
+// WhereCatalogKinds applies the entql string predicate on the catalog_kinds field.
+func (f *ClusterFilter) WhereCatalogKinds(p entql.StringP) {
+	f.Where(p.Field(cluster.FieldCatalogKinds))
+}
+
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
 func (f *ClusterFilter) WhereHasOrganization() {
 	f.Where(entql.HasEdge("organization"))
@@ -3586,7 +3870,7 @@ type ConcurrencyGroupFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ConcurrencyGroupFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[8].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[9].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3660,7 +3944,7 @@ type EnvironmentFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *EnvironmentFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[9].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[10].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3729,6 +4013,11 @@ func (f *EnvironmentFilter) WhereDigest(p entql.StringP) {
 // WhereSource applies the entql string predicate on the source field.
 func (f *EnvironmentFilter) WhereSource(p entql.StringP) {
 	f.Where(p.Field(environment.FieldSource))
+}
+
+// WhereRemovedAt applies the entql time.Time predicate on the removed_at field.
+func (f *EnvironmentFilter) WhereRemovedAt(p entql.TimeP) {
+	f.Where(p.Field(environment.FieldRemovedAt))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
@@ -3802,7 +4091,7 @@ type EventFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *EventFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[10].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[11].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -3921,7 +4210,7 @@ type ExecutionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ExecutionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[11].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[12].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4134,7 +4423,7 @@ type FileFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *FileFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[12].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4316,7 +4605,7 @@ type FiringFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *FiringFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4444,7 +4733,7 @@ type IdentityProviderFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *IdentityProviderFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4578,7 +4867,7 @@ type InvitationFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *InvitationFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4701,7 +4990,7 @@ type LogChunkFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogChunkFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4844,7 +5133,7 @@ type LogStreamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogStreamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4987,7 +5276,7 @@ type MemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5115,7 +5404,7 @@ type MemberIdentityFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberIdentityFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5247,7 +5536,7 @@ type MemberSessionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberSessionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5360,7 +5649,7 @@ type OrganizationFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *OrganizationFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5455,7 +5744,7 @@ type QuarantineFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *QuarantineFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5569,7 +5858,7 @@ type ReactionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReactionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5716,7 +6005,7 @@ type ReadinessPolicyFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReadinessPolicyFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5765,6 +6054,11 @@ func (f *ReadinessPolicyFilter) WhereDescription(p entql.StringP) {
 // WhereRevision applies the entql int predicate on the revision field.
 func (f *ReadinessPolicyFilter) WhereRevision(p entql.IntP) {
 	f.Where(p.Field(readinesspolicy.FieldRevision))
+}
+
+// WhereRemovedAt applies the entql time.Time predicate on the removed_at field.
+func (f *ReadinessPolicyFilter) WhereRemovedAt(p entql.TimeP) {
+	f.Where(p.Field(readinesspolicy.FieldRemovedAt))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
@@ -5824,7 +6118,7 @@ type ReadinessPolicyRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReadinessPolicyRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[26].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5927,7 +6221,7 @@ type ReceiverFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReceiverFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[26].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[27].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6045,7 +6339,7 @@ type ReleaseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[27].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[28].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6228,7 +6522,7 @@ type ReleaseChangeFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseChangeFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[28].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[29].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6336,7 +6630,7 @@ type ReleaseExecutionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseExecutionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[29].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6420,6 +6714,164 @@ func (f *ReleaseExecutionFilter) WhereHasExecutionWith(preds ...predicate.Execut
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *RepositoryQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the RepositoryQuery builder.
+func (_q *RepositoryQuery) Filter() *RepositoryFilter {
+	return &RepositoryFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *RepositoryMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the RepositoryMutation builder.
+func (m *RepositoryMutation) Filter() *RepositoryFilter {
+	return &RepositoryFilter{config: m.config, predicateAdder: m}
+}
+
+// RepositoryFilter provides a generic filtering capability at runtime for RepositoryQuery.
+type RepositoryFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *RepositoryFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *RepositoryFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(repository.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *RepositoryFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(repository.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *RepositoryFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(repository.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *RepositoryFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(repository.FieldOrganizationID))
+}
+
+// WhereTeamID applies the entql [16]byte predicate on the team_id field.
+func (f *RepositoryFilter) WhereTeamID(p entql.ValueP) {
+	f.Where(p.Field(repository.FieldTeamID))
+}
+
+// WhereName applies the entql string predicate on the name field.
+func (f *RepositoryFilter) WhereName(p entql.StringP) {
+	f.Where(p.Field(repository.FieldName))
+}
+
+// WhereURL applies the entql string predicate on the url field.
+func (f *RepositoryFilter) WhereURL(p entql.StringP) {
+	f.Where(p.Field(repository.FieldURL))
+}
+
+// WhereBranch applies the entql string predicate on the branch field.
+func (f *RepositoryFilter) WhereBranch(p entql.StringP) {
+	f.Where(p.Field(repository.FieldBranch))
+}
+
+// WherePath applies the entql string predicate on the path field.
+func (f *RepositoryFilter) WherePath(p entql.StringP) {
+	f.Where(p.Field(repository.FieldPath))
+}
+
+// WhereKinds applies the entql string predicate on the kinds field.
+func (f *RepositoryFilter) WhereKinds(p entql.StringP) {
+	f.Where(p.Field(repository.FieldKinds))
+}
+
+// WhereCredential applies the entql bool predicate on the credential field.
+func (f *RepositoryFilter) WhereCredential(p entql.BoolP) {
+	f.Where(p.Field(repository.FieldCredential))
+}
+
+// WhereInterval applies the entql int predicate on the interval field.
+func (f *RepositoryFilter) WhereInterval(p entql.IntP) {
+	f.Where(p.Field(repository.FieldInterval))
+}
+
+// WhereCommit applies the entql string predicate on the commit field.
+func (f *RepositoryFilter) WhereCommit(p entql.StringP) {
+	f.Where(p.Field(repository.FieldCommit))
+}
+
+// WhereDocuments applies the entql int predicate on the documents field.
+func (f *RepositoryFilter) WhereDocuments(p entql.IntP) {
+	f.Where(p.Field(repository.FieldDocuments))
+}
+
+// WhereFailure applies the entql string predicate on the failure field.
+func (f *RepositoryFilter) WhereFailure(p entql.StringP) {
+	f.Where(p.Field(repository.FieldFailure))
+}
+
+// WhereProblems applies the entql json.RawMessage predicate on the problems field.
+func (f *RepositoryFilter) WhereProblems(p entql.BytesP) {
+	f.Where(p.Field(repository.FieldProblems))
+}
+
+// WhereSyncedAt applies the entql time.Time predicate on the synced_at field.
+func (f *RepositoryFilter) WhereSyncedAt(p entql.TimeP) {
+	f.Where(p.Field(repository.FieldSyncedAt))
+}
+
+// WhereDueAt applies the entql time.Time predicate on the due_at field.
+func (f *RepositoryFilter) WhereDueAt(p entql.TimeP) {
+	f.Where(p.Field(repository.FieldDueAt))
+}
+
+// WhereLeasedUntil applies the entql time.Time predicate on the leased_until field.
+func (f *RepositoryFilter) WhereLeasedUntil(p entql.TimeP) {
+	f.Where(p.Field(repository.FieldLeasedUntil))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *RepositoryFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *RepositoryFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasTeam applies a predicate to check if query has an edge team.
+func (f *RepositoryFilter) WhereHasTeam() {
+	f.Where(entql.HasEdge("team"))
+}
+
+// WhereHasTeamWith applies a predicate to check if query has an edge team with a given conditions (other predicates).
+func (f *RepositoryFilter) WhereHasTeamWith(preds ...predicate.Team) {
+	f.Where(entql.HasEdgeWith("team", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *RunQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -6448,7 +6900,7 @@ type RunFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *RunFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[32].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6664,7 +7116,7 @@ type ScheduleFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ScheduleFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[33].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6812,7 +7264,7 @@ type ServiceFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ServiceFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[32].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[34].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6945,7 +7397,7 @@ type SettingFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *SettingFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[33].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[35].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6995,7 +7447,7 @@ type StepFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *StepFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[34].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[36].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7148,7 +7600,7 @@ type TeamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[35].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[37].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7222,7 +7674,7 @@ type TeamMemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamMemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[36].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[38].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7329,7 +7781,7 @@ type TemplateFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[37].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[39].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7378,6 +7830,11 @@ func (f *TemplateFilter) WhereDescription(p entql.StringP) {
 // WhereRevision applies the entql int predicate on the revision field.
 func (f *TemplateFilter) WhereRevision(p entql.IntP) {
 	f.Where(p.Field(template.FieldRevision))
+}
+
+// WhereRemovedAt applies the entql time.Time predicate on the removed_at field.
+func (f *TemplateFilter) WhereRemovedAt(p entql.TimeP) {
+	f.Where(p.Field(template.FieldRemovedAt))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
@@ -7437,7 +7894,7 @@ type TemplateRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[38].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[40].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7540,7 +7997,7 @@ type TemplateUseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateUseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[39].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[41].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7624,7 +8081,7 @@ type TestResultFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestResultFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[40].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[42].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7825,7 +8282,7 @@ type TestStripFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestStripFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[41].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[43].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7905,7 +8362,7 @@ type TriggerFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TriggerFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[42].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[44].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8053,7 +8510,7 @@ type TrustRuleFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TrustRuleFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[43].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[45].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8191,7 +8648,7 @@ type WaiverFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WaiverFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[44].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[46].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8344,7 +8801,7 @@ type WorkflowFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[45].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[47].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8398,6 +8855,11 @@ func (f *WorkflowFilter) WhereRevision(p entql.IntP) {
 // WhereRestricted applies the entql bool predicate on the restricted field.
 func (f *WorkflowFilter) WhereRestricted(p entql.BoolP) {
 	f.Where(p.Field(workflow.FieldRestricted))
+}
+
+// WhereRemovedAt applies the entql time.Time predicate on the removed_at field.
+func (f *WorkflowFilter) WhereRemovedAt(p entql.TimeP) {
+	f.Where(p.Field(workflow.FieldRemovedAt))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
@@ -8457,7 +8919,7 @@ type WorkflowRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[46].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[48].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})

@@ -46,6 +46,8 @@ type Environment struct {
 	Digest string `json:"digest,omitempty"`
 	// Source holds the value of the "source" field.
 	Source string `json:"source,omitempty"`
+	// RemovedAt holds the value of the "removed_at" field.
+	RemovedAt *time.Time `json:"removed_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the EnvironmentQuery when eager-loading is set.
 	Edges        EnvironmentEdges `json:"edges"`
@@ -109,7 +111,7 @@ func (*Environment) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case environment.FieldName, environment.FieldNamespace, environment.FieldDescription, environment.FieldTier, environment.FieldDigest, environment.FieldSource:
 			values[i] = new(sql.NullString)
-		case environment.FieldCreatedAt, environment.FieldUpdatedAt:
+		case environment.FieldCreatedAt, environment.FieldUpdatedAt, environment.FieldRemovedAt:
 			values[i] = new(sql.NullTime)
 		case environment.FieldID, environment.FieldOrganizationID, environment.FieldClusterID:
 			values[i] = new(uuid.UUID)
@@ -209,6 +211,13 @@ func (_m *Environment) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Source = value.String
 			}
+		case environment.FieldRemovedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field removed_at", values[i])
+			} else if value.Valid {
+				_m.RemovedAt = new(time.Time)
+				*_m.RemovedAt = value.Time
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -297,6 +306,11 @@ func (_m *Environment) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("source=")
 	builder.WriteString(_m.Source)
+	builder.WriteString(", ")
+	if v := _m.RemovedAt; v != nil {
+		builder.WriteString("removed_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
 	builder.WriteByte(')')
 	return builder.String()
 }

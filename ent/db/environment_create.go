@@ -155,6 +155,20 @@ func (_c *EnvironmentCreate) SetNillableSource(v *string) *EnvironmentCreate {
 	return _c
 }
 
+// SetRemovedAt sets the "removed_at" field.
+func (_c *EnvironmentCreate) SetRemovedAt(v time.Time) *EnvironmentCreate {
+	_c.mutation.SetRemovedAt(v)
+	return _c
+}
+
+// SetNillableRemovedAt sets the "removed_at" field if the given value is not nil.
+func (_c *EnvironmentCreate) SetNillableRemovedAt(v *time.Time) *EnvironmentCreate {
+	if v != nil {
+		_c.SetRemovedAt(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *EnvironmentCreate) SetID(v uuid.UUID) *EnvironmentCreate {
 	_c.mutation.SetID(v)
@@ -380,6 +394,10 @@ func (_c *EnvironmentCreate) createSpec() (*Environment, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Source(); ok {
 		_spec.SetField(environment.FieldSource, field.TypeString, value)
 		_node.Source = value
+	}
+	if value, ok := _c.mutation.RemovedAt(); ok {
+		_spec.SetField(environment.FieldRemovedAt, field.TypeTime, value)
+		_node.RemovedAt = &value
 	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -616,6 +634,24 @@ func (u *EnvironmentUpsert) UpdateSource() *EnvironmentUpsert {
 	return u
 }
 
+// SetRemovedAt sets the "removed_at" field.
+func (u *EnvironmentUpsert) SetRemovedAt(v time.Time) *EnvironmentUpsert {
+	u.Set(environment.FieldRemovedAt, v)
+	return u
+}
+
+// UpdateRemovedAt sets the "removed_at" field to the value that was provided on create.
+func (u *EnvironmentUpsert) UpdateRemovedAt() *EnvironmentUpsert {
+	u.SetExcluded(environment.FieldRemovedAt)
+	return u
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (u *EnvironmentUpsert) ClearRemovedAt() *EnvironmentUpsert {
+	u.SetNull(environment.FieldRemovedAt)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -821,6 +857,27 @@ func (u *EnvironmentUpsertOne) SetSource(v string) *EnvironmentUpsertOne {
 func (u *EnvironmentUpsertOne) UpdateSource() *EnvironmentUpsertOne {
 	return u.Update(func(s *EnvironmentUpsert) {
 		s.UpdateSource()
+	})
+}
+
+// SetRemovedAt sets the "removed_at" field.
+func (u *EnvironmentUpsertOne) SetRemovedAt(v time.Time) *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.SetRemovedAt(v)
+	})
+}
+
+// UpdateRemovedAt sets the "removed_at" field to the value that was provided on create.
+func (u *EnvironmentUpsertOne) UpdateRemovedAt() *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.UpdateRemovedAt()
+	})
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (u *EnvironmentUpsertOne) ClearRemovedAt() *EnvironmentUpsertOne {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.ClearRemovedAt()
 	})
 }
 
@@ -1196,6 +1253,27 @@ func (u *EnvironmentUpsertBulk) SetSource(v string) *EnvironmentUpsertBulk {
 func (u *EnvironmentUpsertBulk) UpdateSource() *EnvironmentUpsertBulk {
 	return u.Update(func(s *EnvironmentUpsert) {
 		s.UpdateSource()
+	})
+}
+
+// SetRemovedAt sets the "removed_at" field.
+func (u *EnvironmentUpsertBulk) SetRemovedAt(v time.Time) *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.SetRemovedAt(v)
+	})
+}
+
+// UpdateRemovedAt sets the "removed_at" field to the value that was provided on create.
+func (u *EnvironmentUpsertBulk) UpdateRemovedAt() *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.UpdateRemovedAt()
+	})
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (u *EnvironmentUpsertBulk) ClearRemovedAt() *EnvironmentUpsertBulk {
+	return u.Update(func(s *EnvironmentUpsert) {
+		s.ClearRemovedAt()
 	})
 }
 

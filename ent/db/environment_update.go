@@ -168,6 +168,26 @@ func (_u *EnvironmentUpdate) SetNillableSource(v *string) *EnvironmentUpdate {
 	return _u
 }
 
+// SetRemovedAt sets the "removed_at" field.
+func (_u *EnvironmentUpdate) SetRemovedAt(v time.Time) *EnvironmentUpdate {
+	_u.mutation.SetRemovedAt(v)
+	return _u
+}
+
+// SetNillableRemovedAt sets the "removed_at" field if the given value is not nil.
+func (_u *EnvironmentUpdate) SetNillableRemovedAt(v *time.Time) *EnvironmentUpdate {
+	if v != nil {
+		_u.SetRemovedAt(*v)
+	}
+	return _u
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (_u *EnvironmentUpdate) ClearRemovedAt() *EnvironmentUpdate {
+	_u.mutation.ClearRemovedAt()
+	return _u
+}
+
 // SetCluster sets the "cluster" edge to the Cluster entity.
 func (_u *EnvironmentUpdate) SetCluster(v *Cluster) *EnvironmentUpdate {
 	return _u.SetClusterID(v.ID)
@@ -302,6 +322,12 @@ func (_u *EnvironmentUpdate) sqlSave(ctx context.Context) (_node int, err error)
 	}
 	if value, ok := _u.mutation.Source(); ok {
 		_spec.SetField(environment.FieldSource, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.RemovedAt(); ok {
+		_spec.SetField(environment.FieldRemovedAt, field.TypeTime, value)
+	}
+	if _u.mutation.RemovedAtCleared() {
+		_spec.ClearField(environment.FieldRemovedAt, field.TypeTime)
 	}
 	if _u.mutation.ClusterCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -519,6 +545,26 @@ func (_u *EnvironmentUpdateOne) SetNillableSource(v *string) *EnvironmentUpdateO
 	return _u
 }
 
+// SetRemovedAt sets the "removed_at" field.
+func (_u *EnvironmentUpdateOne) SetRemovedAt(v time.Time) *EnvironmentUpdateOne {
+	_u.mutation.SetRemovedAt(v)
+	return _u
+}
+
+// SetNillableRemovedAt sets the "removed_at" field if the given value is not nil.
+func (_u *EnvironmentUpdateOne) SetNillableRemovedAt(v *time.Time) *EnvironmentUpdateOne {
+	if v != nil {
+		_u.SetRemovedAt(*v)
+	}
+	return _u
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (_u *EnvironmentUpdateOne) ClearRemovedAt() *EnvironmentUpdateOne {
+	_u.mutation.ClearRemovedAt()
+	return _u
+}
+
 // SetCluster sets the "cluster" edge to the Cluster entity.
 func (_u *EnvironmentUpdateOne) SetCluster(v *Cluster) *EnvironmentUpdateOne {
 	return _u.SetClusterID(v.ID)
@@ -683,6 +729,12 @@ func (_u *EnvironmentUpdateOne) sqlSave(ctx context.Context) (_node *Environment
 	}
 	if value, ok := _u.mutation.Source(); ok {
 		_spec.SetField(environment.FieldSource, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.RemovedAt(); ok {
+		_spec.SetField(environment.FieldRemovedAt, field.TypeTime, value)
+	}
+	if _u.mutation.RemovedAtCleared() {
+		_spec.ClearField(environment.FieldRemovedAt, field.TypeTime)
 	}
 	if _u.mutation.ClusterCleared() {
 		edge := &sqlgraph.EdgeSpec{

@@ -106,6 +106,20 @@ func (_c *ReadinessPolicyCreate) SetNillableRevision(v *int) *ReadinessPolicyCre
 	return _c
 }
 
+// SetRemovedAt sets the "removed_at" field.
+func (_c *ReadinessPolicyCreate) SetRemovedAt(v time.Time) *ReadinessPolicyCreate {
+	_c.mutation.SetRemovedAt(v)
+	return _c
+}
+
+// SetNillableRemovedAt sets the "removed_at" field if the given value is not nil.
+func (_c *ReadinessPolicyCreate) SetNillableRemovedAt(v *time.Time) *ReadinessPolicyCreate {
+	if v != nil {
+		_c.SetRemovedAt(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *ReadinessPolicyCreate) SetID(v uuid.UUID) *ReadinessPolicyCreate {
 	_c.mutation.SetID(v)
@@ -293,6 +307,10 @@ func (_c *ReadinessPolicyCreate) createSpec() (*ReadinessPolicy, *sqlgraph.Creat
 		_spec.SetField(readinesspolicy.FieldRevision, field.TypeInt, value)
 		_node.Revision = value
 	}
+	if value, ok := _c.mutation.RemovedAt(); ok {
+		_spec.SetField(readinesspolicy.FieldRemovedAt, field.TypeTime, value)
+		_node.RemovedAt = &value
+	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
@@ -451,6 +469,24 @@ func (u *ReadinessPolicyUpsert) AddRevision(v int) *ReadinessPolicyUpsert {
 	return u
 }
 
+// SetRemovedAt sets the "removed_at" field.
+func (u *ReadinessPolicyUpsert) SetRemovedAt(v time.Time) *ReadinessPolicyUpsert {
+	u.Set(readinesspolicy.FieldRemovedAt, v)
+	return u
+}
+
+// UpdateRemovedAt sets the "removed_at" field to the value that was provided on create.
+func (u *ReadinessPolicyUpsert) UpdateRemovedAt() *ReadinessPolicyUpsert {
+	u.SetExcluded(readinesspolicy.FieldRemovedAt)
+	return u
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (u *ReadinessPolicyUpsert) ClearRemovedAt() *ReadinessPolicyUpsert {
+	u.SetNull(readinesspolicy.FieldRemovedAt)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -589,6 +625,27 @@ func (u *ReadinessPolicyUpsertOne) AddRevision(v int) *ReadinessPolicyUpsertOne 
 func (u *ReadinessPolicyUpsertOne) UpdateRevision() *ReadinessPolicyUpsertOne {
 	return u.Update(func(s *ReadinessPolicyUpsert) {
 		s.UpdateRevision()
+	})
+}
+
+// SetRemovedAt sets the "removed_at" field.
+func (u *ReadinessPolicyUpsertOne) SetRemovedAt(v time.Time) *ReadinessPolicyUpsertOne {
+	return u.Update(func(s *ReadinessPolicyUpsert) {
+		s.SetRemovedAt(v)
+	})
+}
+
+// UpdateRemovedAt sets the "removed_at" field to the value that was provided on create.
+func (u *ReadinessPolicyUpsertOne) UpdateRemovedAt() *ReadinessPolicyUpsertOne {
+	return u.Update(func(s *ReadinessPolicyUpsert) {
+		s.UpdateRemovedAt()
+	})
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (u *ReadinessPolicyUpsertOne) ClearRemovedAt() *ReadinessPolicyUpsertOne {
+	return u.Update(func(s *ReadinessPolicyUpsert) {
+		s.ClearRemovedAt()
 	})
 }
 
@@ -897,6 +954,27 @@ func (u *ReadinessPolicyUpsertBulk) AddRevision(v int) *ReadinessPolicyUpsertBul
 func (u *ReadinessPolicyUpsertBulk) UpdateRevision() *ReadinessPolicyUpsertBulk {
 	return u.Update(func(s *ReadinessPolicyUpsert) {
 		s.UpdateRevision()
+	})
+}
+
+// SetRemovedAt sets the "removed_at" field.
+func (u *ReadinessPolicyUpsertBulk) SetRemovedAt(v time.Time) *ReadinessPolicyUpsertBulk {
+	return u.Update(func(s *ReadinessPolicyUpsert) {
+		s.SetRemovedAt(v)
+	})
+}
+
+// UpdateRemovedAt sets the "removed_at" field to the value that was provided on create.
+func (u *ReadinessPolicyUpsertBulk) UpdateRemovedAt() *ReadinessPolicyUpsertBulk {
+	return u.Update(func(s *ReadinessPolicyUpsert) {
+		s.UpdateRemovedAt()
+	})
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (u *ReadinessPolicyUpsertBulk) ClearRemovedAt() *ReadinessPolicyUpsertBulk {
+	return u.Update(func(s *ReadinessPolicyUpsert) {
+		s.ClearRemovedAt()
 	})
 }
 

@@ -98,6 +98,26 @@ func (_u *ReadinessPolicyUpdate) AddRevision(v int) *ReadinessPolicyUpdate {
 	return _u
 }
 
+// SetRemovedAt sets the "removed_at" field.
+func (_u *ReadinessPolicyUpdate) SetRemovedAt(v time.Time) *ReadinessPolicyUpdate {
+	_u.mutation.SetRemovedAt(v)
+	return _u
+}
+
+// SetNillableRemovedAt sets the "removed_at" field if the given value is not nil.
+func (_u *ReadinessPolicyUpdate) SetNillableRemovedAt(v *time.Time) *ReadinessPolicyUpdate {
+	if v != nil {
+		_u.SetRemovedAt(*v)
+	}
+	return _u
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (_u *ReadinessPolicyUpdate) ClearRemovedAt() *ReadinessPolicyUpdate {
+	_u.mutation.ClearRemovedAt()
+	return _u
+}
+
 // SetTeam sets the "team" edge to the Team entity.
 func (_u *ReadinessPolicyUpdate) SetTeam(v *Team) *ReadinessPolicyUpdate {
 	return _u.SetTeamID(v.ID)
@@ -202,6 +222,12 @@ func (_u *ReadinessPolicyUpdate) sqlSave(ctx context.Context) (_node int, err er
 	}
 	if value, ok := _u.mutation.AddedRevision(); ok {
 		_spec.AddField(readinesspolicy.FieldRevision, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.RemovedAt(); ok {
+		_spec.SetField(readinesspolicy.FieldRemovedAt, field.TypeTime, value)
+	}
+	if _u.mutation.RemovedAtCleared() {
+		_spec.ClearField(readinesspolicy.FieldRemovedAt, field.TypeTime)
 	}
 	if _u.mutation.TeamCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -318,6 +344,26 @@ func (_u *ReadinessPolicyUpdateOne) SetNillableRevision(v *int) *ReadinessPolicy
 // AddRevision adds value to the "revision" field.
 func (_u *ReadinessPolicyUpdateOne) AddRevision(v int) *ReadinessPolicyUpdateOne {
 	_u.mutation.AddRevision(v)
+	return _u
+}
+
+// SetRemovedAt sets the "removed_at" field.
+func (_u *ReadinessPolicyUpdateOne) SetRemovedAt(v time.Time) *ReadinessPolicyUpdateOne {
+	_u.mutation.SetRemovedAt(v)
+	return _u
+}
+
+// SetNillableRemovedAt sets the "removed_at" field if the given value is not nil.
+func (_u *ReadinessPolicyUpdateOne) SetNillableRemovedAt(v *time.Time) *ReadinessPolicyUpdateOne {
+	if v != nil {
+		_u.SetRemovedAt(*v)
+	}
+	return _u
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (_u *ReadinessPolicyUpdateOne) ClearRemovedAt() *ReadinessPolicyUpdateOne {
+	_u.mutation.ClearRemovedAt()
 	return _u
 }
 
@@ -455,6 +501,12 @@ func (_u *ReadinessPolicyUpdateOne) sqlSave(ctx context.Context) (_node *Readine
 	}
 	if value, ok := _u.mutation.AddedRevision(); ok {
 		_spec.AddField(readinesspolicy.FieldRevision, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.RemovedAt(); ok {
+		_spec.SetField(readinesspolicy.FieldRemovedAt, field.TypeTime, value)
+	}
+	if _u.mutation.RemovedAtCleared() {
+		_spec.ClearField(readinesspolicy.FieldRemovedAt, field.TypeTime)
 	}
 	if _u.mutation.TeamCleared() {
 		edge := &sqlgraph.EdgeSpec{

@@ -37,6 +37,8 @@ type Template struct {
 	Description string `json:"description,omitempty"`
 	// Revision holds the value of the "revision" field.
 	Revision int `json:"revision,omitempty"`
+	// RemovedAt holds the value of the "removed_at" field.
+	RemovedAt *time.Time `json:"removed_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the TemplateQuery when eager-loading is set.
 	Edges        TemplateEdges `json:"edges"`
@@ -87,7 +89,7 @@ func (*Template) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullInt64)
 		case template.FieldName, template.FieldDescription:
 			values[i] = new(sql.NullString)
-		case template.FieldCreatedAt, template.FieldUpdatedAt:
+		case template.FieldCreatedAt, template.FieldUpdatedAt, template.FieldRemovedAt:
 			values[i] = new(sql.NullTime)
 		case template.FieldID, template.FieldOrganizationID, template.FieldTeamID:
 			values[i] = new(uuid.UUID)
@@ -162,6 +164,13 @@ func (_m *Template) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Revision = int(value.Int64)
 			}
+		case template.FieldRemovedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field removed_at", values[i])
+			} else if value.Valid {
+				_m.RemovedAt = new(time.Time)
+				*_m.RemovedAt = value.Time
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -231,6 +240,11 @@ func (_m *Template) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("revision=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Revision))
+	builder.WriteString(", ")
+	if v := _m.RemovedAt; v != nil {
+		builder.WriteString("removed_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
 	builder.WriteByte(')')
 	return builder.String()
 }

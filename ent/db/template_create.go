@@ -106,6 +106,20 @@ func (_c *TemplateCreate) SetNillableRevision(v *int) *TemplateCreate {
 	return _c
 }
 
+// SetRemovedAt sets the "removed_at" field.
+func (_c *TemplateCreate) SetRemovedAt(v time.Time) *TemplateCreate {
+	_c.mutation.SetRemovedAt(v)
+	return _c
+}
+
+// SetNillableRemovedAt sets the "removed_at" field if the given value is not nil.
+func (_c *TemplateCreate) SetNillableRemovedAt(v *time.Time) *TemplateCreate {
+	if v != nil {
+		_c.SetRemovedAt(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *TemplateCreate) SetID(v uuid.UUID) *TemplateCreate {
 	_c.mutation.SetID(v)
@@ -293,6 +307,10 @@ func (_c *TemplateCreate) createSpec() (*Template, *sqlgraph.CreateSpec) {
 		_spec.SetField(template.FieldRevision, field.TypeInt, value)
 		_node.Revision = value
 	}
+	if value, ok := _c.mutation.RemovedAt(); ok {
+		_spec.SetField(template.FieldRemovedAt, field.TypeTime, value)
+		_node.RemovedAt = &value
+	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
@@ -451,6 +469,24 @@ func (u *TemplateUpsert) AddRevision(v int) *TemplateUpsert {
 	return u
 }
 
+// SetRemovedAt sets the "removed_at" field.
+func (u *TemplateUpsert) SetRemovedAt(v time.Time) *TemplateUpsert {
+	u.Set(template.FieldRemovedAt, v)
+	return u
+}
+
+// UpdateRemovedAt sets the "removed_at" field to the value that was provided on create.
+func (u *TemplateUpsert) UpdateRemovedAt() *TemplateUpsert {
+	u.SetExcluded(template.FieldRemovedAt)
+	return u
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (u *TemplateUpsert) ClearRemovedAt() *TemplateUpsert {
+	u.SetNull(template.FieldRemovedAt)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -589,6 +625,27 @@ func (u *TemplateUpsertOne) AddRevision(v int) *TemplateUpsertOne {
 func (u *TemplateUpsertOne) UpdateRevision() *TemplateUpsertOne {
 	return u.Update(func(s *TemplateUpsert) {
 		s.UpdateRevision()
+	})
+}
+
+// SetRemovedAt sets the "removed_at" field.
+func (u *TemplateUpsertOne) SetRemovedAt(v time.Time) *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetRemovedAt(v)
+	})
+}
+
+// UpdateRemovedAt sets the "removed_at" field to the value that was provided on create.
+func (u *TemplateUpsertOne) UpdateRemovedAt() *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateRemovedAt()
+	})
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (u *TemplateUpsertOne) ClearRemovedAt() *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.ClearRemovedAt()
 	})
 }
 
@@ -897,6 +954,27 @@ func (u *TemplateUpsertBulk) AddRevision(v int) *TemplateUpsertBulk {
 func (u *TemplateUpsertBulk) UpdateRevision() *TemplateUpsertBulk {
 	return u.Update(func(s *TemplateUpsert) {
 		s.UpdateRevision()
+	})
+}
+
+// SetRemovedAt sets the "removed_at" field.
+func (u *TemplateUpsertBulk) SetRemovedAt(v time.Time) *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetRemovedAt(v)
+	})
+}
+
+// UpdateRemovedAt sets the "removed_at" field to the value that was provided on create.
+func (u *TemplateUpsertBulk) UpdateRemovedAt() *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateRemovedAt()
+	})
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (u *TemplateUpsertBulk) ClearRemovedAt() *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.ClearRemovedAt()
 	})
 }
 

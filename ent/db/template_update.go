@@ -98,6 +98,26 @@ func (_u *TemplateUpdate) AddRevision(v int) *TemplateUpdate {
 	return _u
 }
 
+// SetRemovedAt sets the "removed_at" field.
+func (_u *TemplateUpdate) SetRemovedAt(v time.Time) *TemplateUpdate {
+	_u.mutation.SetRemovedAt(v)
+	return _u
+}
+
+// SetNillableRemovedAt sets the "removed_at" field if the given value is not nil.
+func (_u *TemplateUpdate) SetNillableRemovedAt(v *time.Time) *TemplateUpdate {
+	if v != nil {
+		_u.SetRemovedAt(*v)
+	}
+	return _u
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (_u *TemplateUpdate) ClearRemovedAt() *TemplateUpdate {
+	_u.mutation.ClearRemovedAt()
+	return _u
+}
+
 // SetTeam sets the "team" edge to the Team entity.
 func (_u *TemplateUpdate) SetTeam(v *Team) *TemplateUpdate {
 	return _u.SetTeamID(v.ID)
@@ -202,6 +222,12 @@ func (_u *TemplateUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.AddedRevision(); ok {
 		_spec.AddField(template.FieldRevision, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.RemovedAt(); ok {
+		_spec.SetField(template.FieldRemovedAt, field.TypeTime, value)
+	}
+	if _u.mutation.RemovedAtCleared() {
+		_spec.ClearField(template.FieldRemovedAt, field.TypeTime)
 	}
 	if _u.mutation.TeamCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -318,6 +344,26 @@ func (_u *TemplateUpdateOne) SetNillableRevision(v *int) *TemplateUpdateOne {
 // AddRevision adds value to the "revision" field.
 func (_u *TemplateUpdateOne) AddRevision(v int) *TemplateUpdateOne {
 	_u.mutation.AddRevision(v)
+	return _u
+}
+
+// SetRemovedAt sets the "removed_at" field.
+func (_u *TemplateUpdateOne) SetRemovedAt(v time.Time) *TemplateUpdateOne {
+	_u.mutation.SetRemovedAt(v)
+	return _u
+}
+
+// SetNillableRemovedAt sets the "removed_at" field if the given value is not nil.
+func (_u *TemplateUpdateOne) SetNillableRemovedAt(v *time.Time) *TemplateUpdateOne {
+	if v != nil {
+		_u.SetRemovedAt(*v)
+	}
+	return _u
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (_u *TemplateUpdateOne) ClearRemovedAt() *TemplateUpdateOne {
+	_u.mutation.ClearRemovedAt()
 	return _u
 }
 
@@ -455,6 +501,12 @@ func (_u *TemplateUpdateOne) sqlSave(ctx context.Context) (_node *Template, err 
 	}
 	if value, ok := _u.mutation.AddedRevision(); ok {
 		_spec.AddField(template.FieldRevision, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.RemovedAt(); ok {
+		_spec.SetField(template.FieldRemovedAt, field.TypeTime, value)
+	}
+	if _u.mutation.RemovedAtCleared() {
+		_spec.ClearField(template.FieldRemovedAt, field.TypeTime)
 	}
 	if _u.mutation.TeamCleared() {
 		edge := &sqlgraph.EdgeSpec{

@@ -28,6 +28,8 @@ type Tx struct {
 	BootstrapToken *BootstrapTokenClient
 	// Call is the client for interacting with the Call builders.
 	Call *CallClient
+	// Claim is the client for interacting with the Claim builders.
+	Claim *ClaimClient
 	// Cluster is the client for interacting with the Cluster builders.
 	Cluster *ClusterClient
 	// ConcurrencyGroup is the client for interacting with the ConcurrencyGroup builders.
@@ -74,6 +76,8 @@ type Tx struct {
 	ReleaseChange *ReleaseChangeClient
 	// ReleaseExecution is the client for interacting with the ReleaseExecution builders.
 	ReleaseExecution *ReleaseExecutionClient
+	// Repository is the client for interacting with the Repository builders.
+	Repository *RepositoryClient
 	// Run is the client for interacting with the Run builders.
 	Run *RunClient
 	// Schedule is the client for interacting with the Schedule builders.
@@ -246,6 +250,7 @@ func (tx *Tx) init() {
 	tx.AuditHead = NewAuditHeadClient(tx.config)
 	tx.BootstrapToken = NewBootstrapTokenClient(tx.config)
 	tx.Call = NewCallClient(tx.config)
+	tx.Claim = NewClaimClient(tx.config)
 	tx.Cluster = NewClusterClient(tx.config)
 	tx.ConcurrencyGroup = NewConcurrencyGroupClient(tx.config)
 	tx.Environment = NewEnvironmentClient(tx.config)
@@ -269,6 +274,7 @@ func (tx *Tx) init() {
 	tx.Release = NewReleaseClient(tx.config)
 	tx.ReleaseChange = NewReleaseChangeClient(tx.config)
 	tx.ReleaseExecution = NewReleaseExecutionClient(tx.config)
+	tx.Repository = NewRepositoryClient(tx.config)
 	tx.Run = NewRunClient(tx.config)
 	tx.Schedule = NewScheduleClient(tx.config)
 	tx.Service = NewServiceClient(tx.config)

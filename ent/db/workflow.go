@@ -39,6 +39,8 @@ type Workflow struct {
 	Revision int `json:"revision,omitempty"`
 	// Restricted holds the value of the "restricted" field.
 	Restricted bool `json:"restricted,omitempty"`
+	// RemovedAt holds the value of the "removed_at" field.
+	RemovedAt *time.Time `json:"removed_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the WorkflowQuery when eager-loading is set.
 	Edges        WorkflowEdges `json:"edges"`
@@ -91,7 +93,7 @@ func (*Workflow) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullInt64)
 		case workflow.FieldName, workflow.FieldDescription:
 			values[i] = new(sql.NullString)
-		case workflow.FieldCreatedAt, workflow.FieldUpdatedAt:
+		case workflow.FieldCreatedAt, workflow.FieldUpdatedAt, workflow.FieldRemovedAt:
 			values[i] = new(sql.NullTime)
 		case workflow.FieldID, workflow.FieldOrganizationID, workflow.FieldTeamID:
 			values[i] = new(uuid.UUID)
@@ -172,6 +174,13 @@ func (_m *Workflow) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Restricted = value.Bool
 			}
+		case workflow.FieldRemovedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field removed_at", values[i])
+			} else if value.Valid {
+				_m.RemovedAt = new(time.Time)
+				*_m.RemovedAt = value.Time
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -244,6 +253,11 @@ func (_m *Workflow) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("restricted=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Restricted))
+	builder.WriteString(", ")
+	if v := _m.RemovedAt; v != nil {
+		builder.WriteString("removed_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
 	builder.WriteByte(')')
 	return builder.String()
 }

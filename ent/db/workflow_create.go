@@ -120,6 +120,20 @@ func (_c *WorkflowCreate) SetNillableRestricted(v *bool) *WorkflowCreate {
 	return _c
 }
 
+// SetRemovedAt sets the "removed_at" field.
+func (_c *WorkflowCreate) SetRemovedAt(v time.Time) *WorkflowCreate {
+	_c.mutation.SetRemovedAt(v)
+	return _c
+}
+
+// SetNillableRemovedAt sets the "removed_at" field if the given value is not nil.
+func (_c *WorkflowCreate) SetNillableRemovedAt(v *time.Time) *WorkflowCreate {
+	if v != nil {
+		_c.SetRemovedAt(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *WorkflowCreate) SetID(v uuid.UUID) *WorkflowCreate {
 	_c.mutation.SetID(v)
@@ -318,6 +332,10 @@ func (_c *WorkflowCreate) createSpec() (*Workflow, *sqlgraph.CreateSpec) {
 		_spec.SetField(workflow.FieldRestricted, field.TypeBool, value)
 		_node.Restricted = value
 	}
+	if value, ok := _c.mutation.RemovedAt(); ok {
+		_spec.SetField(workflow.FieldRemovedAt, field.TypeTime, value)
+		_node.RemovedAt = &value
+	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
@@ -488,6 +506,24 @@ func (u *WorkflowUpsert) UpdateRestricted() *WorkflowUpsert {
 	return u
 }
 
+// SetRemovedAt sets the "removed_at" field.
+func (u *WorkflowUpsert) SetRemovedAt(v time.Time) *WorkflowUpsert {
+	u.Set(workflow.FieldRemovedAt, v)
+	return u
+}
+
+// UpdateRemovedAt sets the "removed_at" field to the value that was provided on create.
+func (u *WorkflowUpsert) UpdateRemovedAt() *WorkflowUpsert {
+	u.SetExcluded(workflow.FieldRemovedAt)
+	return u
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (u *WorkflowUpsert) ClearRemovedAt() *WorkflowUpsert {
+	u.SetNull(workflow.FieldRemovedAt)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -640,6 +676,27 @@ func (u *WorkflowUpsertOne) SetRestricted(v bool) *WorkflowUpsertOne {
 func (u *WorkflowUpsertOne) UpdateRestricted() *WorkflowUpsertOne {
 	return u.Update(func(s *WorkflowUpsert) {
 		s.UpdateRestricted()
+	})
+}
+
+// SetRemovedAt sets the "removed_at" field.
+func (u *WorkflowUpsertOne) SetRemovedAt(v time.Time) *WorkflowUpsertOne {
+	return u.Update(func(s *WorkflowUpsert) {
+		s.SetRemovedAt(v)
+	})
+}
+
+// UpdateRemovedAt sets the "removed_at" field to the value that was provided on create.
+func (u *WorkflowUpsertOne) UpdateRemovedAt() *WorkflowUpsertOne {
+	return u.Update(func(s *WorkflowUpsert) {
+		s.UpdateRemovedAt()
+	})
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (u *WorkflowUpsertOne) ClearRemovedAt() *WorkflowUpsertOne {
+	return u.Update(func(s *WorkflowUpsert) {
+		s.ClearRemovedAt()
 	})
 }
 
@@ -962,6 +1019,27 @@ func (u *WorkflowUpsertBulk) SetRestricted(v bool) *WorkflowUpsertBulk {
 func (u *WorkflowUpsertBulk) UpdateRestricted() *WorkflowUpsertBulk {
 	return u.Update(func(s *WorkflowUpsert) {
 		s.UpdateRestricted()
+	})
+}
+
+// SetRemovedAt sets the "removed_at" field.
+func (u *WorkflowUpsertBulk) SetRemovedAt(v time.Time) *WorkflowUpsertBulk {
+	return u.Update(func(s *WorkflowUpsert) {
+		s.SetRemovedAt(v)
+	})
+}
+
+// UpdateRemovedAt sets the "removed_at" field to the value that was provided on create.
+func (u *WorkflowUpsertBulk) UpdateRemovedAt() *WorkflowUpsertBulk {
+	return u.Update(func(s *WorkflowUpsert) {
+		s.UpdateRemovedAt()
+	})
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (u *WorkflowUpsertBulk) ClearRemovedAt() *WorkflowUpsertBulk {
+	return u.Update(func(s *WorkflowUpsert) {
+		s.ClearRemovedAt()
 	})
 }
 

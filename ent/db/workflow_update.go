@@ -112,6 +112,26 @@ func (_u *WorkflowUpdate) SetNillableRestricted(v *bool) *WorkflowUpdate {
 	return _u
 }
 
+// SetRemovedAt sets the "removed_at" field.
+func (_u *WorkflowUpdate) SetRemovedAt(v time.Time) *WorkflowUpdate {
+	_u.mutation.SetRemovedAt(v)
+	return _u
+}
+
+// SetNillableRemovedAt sets the "removed_at" field if the given value is not nil.
+func (_u *WorkflowUpdate) SetNillableRemovedAt(v *time.Time) *WorkflowUpdate {
+	if v != nil {
+		_u.SetRemovedAt(*v)
+	}
+	return _u
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (_u *WorkflowUpdate) ClearRemovedAt() *WorkflowUpdate {
+	_u.mutation.ClearRemovedAt()
+	return _u
+}
+
 // SetTeam sets the "team" edge to the Team entity.
 func (_u *WorkflowUpdate) SetTeam(v *Team) *WorkflowUpdate {
 	return _u.SetTeamID(v.ID)
@@ -219,6 +239,12 @@ func (_u *WorkflowUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.Restricted(); ok {
 		_spec.SetField(workflow.FieldRestricted, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.RemovedAt(); ok {
+		_spec.SetField(workflow.FieldRemovedAt, field.TypeTime, value)
+	}
+	if _u.mutation.RemovedAtCleared() {
+		_spec.ClearField(workflow.FieldRemovedAt, field.TypeTime)
 	}
 	if _u.mutation.TeamCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -349,6 +375,26 @@ func (_u *WorkflowUpdateOne) SetNillableRestricted(v *bool) *WorkflowUpdateOne {
 	if v != nil {
 		_u.SetRestricted(*v)
 	}
+	return _u
+}
+
+// SetRemovedAt sets the "removed_at" field.
+func (_u *WorkflowUpdateOne) SetRemovedAt(v time.Time) *WorkflowUpdateOne {
+	_u.mutation.SetRemovedAt(v)
+	return _u
+}
+
+// SetNillableRemovedAt sets the "removed_at" field if the given value is not nil.
+func (_u *WorkflowUpdateOne) SetNillableRemovedAt(v *time.Time) *WorkflowUpdateOne {
+	if v != nil {
+		_u.SetRemovedAt(*v)
+	}
+	return _u
+}
+
+// ClearRemovedAt clears the value of the "removed_at" field.
+func (_u *WorkflowUpdateOne) ClearRemovedAt() *WorkflowUpdateOne {
+	_u.mutation.ClearRemovedAt()
 	return _u
 }
 
@@ -489,6 +535,12 @@ func (_u *WorkflowUpdateOne) sqlSave(ctx context.Context) (_node *Workflow, err 
 	}
 	if value, ok := _u.mutation.Restricted(); ok {
 		_spec.SetField(workflow.FieldRestricted, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.RemovedAt(); ok {
+		_spec.SetField(workflow.FieldRemovedAt, field.TypeTime, value)
+	}
+	if _u.mutation.RemovedAtCleared() {
+		_spec.ClearField(workflow.FieldRemovedAt, field.TypeTime)
 	}
 	if _u.mutation.TeamCleared() {
 		edge := &sqlgraph.EdgeSpec{

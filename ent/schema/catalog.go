@@ -22,6 +22,7 @@ func (Workflow) Fields() []ent.Field {
 		field.String("description").Default(""),
 		field.Int("revision").Default(1),
 		field.Bool("restricted").Default(false), // only its team may run it
+		removed(),
 	}
 }
 
@@ -67,6 +68,7 @@ func (Template) Fields() []ent.Field {
 		field.JSON("labels", map[string]string{}).Optional(),
 		field.String("description").Default(""),
 		field.Int("revision").Default(1),
+		removed(),
 	}
 }
 

@@ -38,7 +38,9 @@ func (Cluster) Fields() []ent.Field {
 		field.String("kubernetes_version").Default(""),
 		field.String("runner_delivery").Default(""),
 		field.Strings("namespaces").Optional(),
-		field.Strings("rules").Optional(), // what the agent allows, in its own words
+		field.Strings("rules").Optional(),                                // what the agent allows, in its own words
+		field.UUID("catalog_team_id", uuid.UUID{}).Optional().Nillable(), // owns the documents that its agent brings
+		field.String("catalog_kinds").Default("tests"),                   // of those documents: none, tests or all
 	}
 }
 
@@ -88,6 +90,7 @@ func (Environment) Fields() []ent.Field {
 		field.String("tier").Default(""),
 		field.String("digest").Default(""), // of the document that describes it, which is its source; empty without one
 		field.Text("source").Default(""),
+		removed(),
 	}
 }
 

@@ -71,3 +71,6 @@ func unique(fields ...string) ent.Index {
 
 // owner is the edge to the team that owns a row, which can be handed to another.
 func owner() ent.Edge { return edge.To("team", Team.Type).Field("team_id").Unique().Required() }
+
+// removed is when a document of the catalog was taken out of it. The row stays for what refers to it, and for when it comes back.
+func removed() ent.Field { return field.Time("removed_at").Optional().Nillable() }

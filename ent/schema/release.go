@@ -23,6 +23,7 @@ func (ReadinessPolicy) Fields() []ent.Field {
 		field.JSON("labels", map[string]string{}).Optional(),
 		field.String("description").Default(""),
 		field.Int("revision").Default(1),
+		removed(),
 	}
 }
 

@@ -139,12 +139,12 @@ func walls() map[string]wall {
 			reason: "only the stores read the database",
 		},
 		"KubeDoor": {
-			from: halves, except: []string{"agent/kube", "agent/watch", "agent/subject", "agent/app", "agent/workfake"},
+			from: halves, except: []string{"agent/kube", "agent/catalog", "agent/watch", "agent/subject", "agent/app", "agent/workfake"},
 			deny: []string{"k8s.io/client-go"}, reason: "stages of the agent take a client that can do what they need",
 		},
 		"GitDoor": {
-			from: halves, except: []string{"agent/source"},
-			deny: []string{"github.com/go-git"}, deep: true, reason: "sources are fetched in the pod by agent/source",
+			from: halves, except: []string{"agent/source", "controlplane/mirror/git"},
+			deny: []string{"github.com/go-git"}, reason: "sources are fetched in the pod by agent/source, documents by controlplane/mirror/git",
 		},
 		"SourceStandsAlone": {
 			from: []string{"agent/source"}, deny: []string{module + "/agent/runner", module + "/proto", "k8s.io/client-go", grpc},

@@ -42,6 +42,8 @@ func (s *site) settings() map[string]memberPage {
 		"POST " + home + "/teams/{team}/delete":       s.deleteTeam,
 		"GET " + home + "/tokens":                     s.tokens,
 		"GET " + home + "/usage":                      s.quotas,
+		"GET " + home + "/policies":                   s.policies,
+		"POST " + home + "/policies":                  s.tryPolicy,
 		"GET " + home + "/access":                     s.access,
 		"POST " + home + "/access":                    s.setAccess,
 		"POST " + home + "/access/providers":          s.setProvider,

@@ -58,8 +58,9 @@ type Options struct {
 
 // incomplete reports whether a required option is missing.
 func (o Options) incomplete() bool {
-	return o.Sessions == nil || o.Door == nil || o.SSO == nil || o.Access == nil || o.Account == nil || o.Tokens == nil || o.People == nil || o.History == nil || o.Launcher == nil || o.Catalog == nil || o.Fleet == nil || o.Releases == nil ||
-		o.Tests == nil || o.Insight == nil || o.Schedules == nil || o.Triggers == nil || o.Audit == nil || o.Logs == nil || o.Events == nil || o.Log == nil
+	return o.Sessions == nil || o.Door == nil || o.SSO == nil || o.Access == nil || o.Account == nil || o.Tokens == nil || o.People == nil || o.History == nil || o.Launcher == nil ||
+		o.Catalog == nil || o.Fleet == nil || o.Releases == nil || o.Schedules == nil || o.Triggers == nil || o.Tests == nil || o.Insight == nil || o.Audit == nil || o.Logs == nil || o.Events == nil ||
+		o.Log == nil
 }
 
 // site is the handler with what it was given.

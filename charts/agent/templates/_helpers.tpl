@@ -34,12 +34,22 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if $out }}{{ toJson $out }}{{ end }}
 {{- end }}
 
+{{- /* The custom resources, each with a suffix. */ -}}
+{{- define "agent.resources" -}}
+{{- $suffix := . }}
+{{- $all := list "environments" "readinesspolicies" "schedules" "testexecutions" "testworkflows" "testworkflowtemplates" "triggers" "webhooks" }}
+{{- range $i, $name := $all }}{{ if $i }}, {{ end }}{{ $name }}{{ $suffix }}{{ end }}
+{{- end }}
+
 {{- define "agent.validate" -}}
 {{- if not .Values.controlPlane.address }}
 {{- fail "controlPlane.address is not set: give host:port of the control plane's endpoint for agents; `seatrial cluster enroll` prints the whole command" }}
 {{- end }}
 {{- if not .Values.runNamespaces }}
 {{- fail "runNamespaces is empty: name at least one namespace for tests, such as --set runNamespaces={tests}" }}
+{{- end }}
+{{- if and (has "*" .Values.catalog.namespaces) (gt (len .Values.catalog.namespaces) 1) }}
+{{- fail "catalog.namespaces: \"*\" is all namespaces already: leave the others out" }}
 {{- end }}
 {{- range .Values.subjects }}
 {{- if and .runNamespace (not (has .runNamespace $.Values.runNamespaces)) }}

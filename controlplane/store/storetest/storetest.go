@@ -18,8 +18,10 @@ import (
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/dispatch"
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/federate"
 	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/intake"
+	"github.com/seatrial/seatrial/controlplane/mirror"
 	"github.com/seatrial/seatrial/controlplane/people"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -40,6 +42,14 @@ type Store interface {
 	Credentials
 	Evidence
 	Facts
+	mirror.Store
+	Revisions
+}
+
+// Revisions is how documents were before.
+type Revisions interface {
+	Revisions(ctx context.Context, kind, name string, size int, after string) (list []workflow.Revision, next string, err error)
+	Revision(ctx context.Context, kind, name string, number int) (workflow.Revision, error)
 }
 
 // Facts is how results are kept, and what is known of schedules.
@@ -56,6 +66,7 @@ type Credentials interface {
 	SetQuota(ctx context.Context, org tenant.ID, q tenant.Quota) error
 	auth.AgentStore
 	auth.KeyStore
+	federate.Store
 	SetOrganizationState(ctx context.Context, name string, state tenant.State) (tenant.Organization, error)
 }
 
@@ -74,7 +85,7 @@ type Open func(t *testing.T, clock func() time.Time) Store
 func Run(t *testing.T, open Open) {
 	t.Helper()
 	groups := map[string]map[string]func(t *testing.T, f *fixture){
-		"Accounts": accounts(), "Audit": auditing(), "Suspension": suspension(), "People": folk(), "Owners": owners(), "Schedules": schedules(), "Events": events(), "Tokens": tokens(), "Factors": factors(), "Catalog": catalog(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
+		"Accounts": accounts(), "Audit": auditing(), "Suspension": suspension(), "People": folk(), "Owners": owners(), "Doors": doors(), "Schedules": schedules(), "Events": events(), "Tokens": tokens(), "Factors": factors(), "Catalog": catalog(), "Claims": claims(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
 		"Pauses": pauses(), "Commands": commands(), "Reports": reports(), "Retries": retries(), "Logs": logs(), "Files": files(),
 		"Exits": exits(), "Runs": runs(), "Groups": groups(), "Calls": calls(), "Services": beside(), "Used": used(), "Releases": releases(), "Tests": cases(),
 		"Facts": facts(), "Insights": insights(), "Failures": failures(), "Covering": covering(), "Tenancy": tenancy(), "Race": races(),

@@ -7,6 +7,8 @@ const (
 	EnvironmentKind     = "Environment"
 	ReadinessPolicyKind = "ReadinessPolicy"
 	WebhookKind         = "Webhook"
+	// TestExecutionKind exists in clusters alone: whoever creates such an object runs a workflow.
+	TestExecutionKind = "TestExecution"
 )
 
 // ScheduleDocument starts workflows at times.
@@ -228,4 +230,46 @@ type WebhookSpec struct {
 	Format string `json:"format,omitempty" rule:"enum=json|slack,default=json"`
 	// Nothing is told while this is true.
 	Suspend bool `json:"suspend,omitempty" rule:"default=false"`
+}
+
+// TestExecutionDocument runs a workflow once. It is an object of a cluster, not an entry of the catalog.
+type TestExecutionDocument struct {
+	// Version of the language: seatrial.dev/v1.
+	APIVersion string `json:"apiVersion" rule:"required,enum=seatrial.dev/v1"`
+	// Kind of the document.
+	Kind string `json:"kind" rule:"required,enum=TestExecution"`
+	// Name and labels.
+	Metadata Metadata `json:"metadata" rule:"required"`
+	// What is run.
+	Spec TestExecutionSpec `json:"spec" rule:"required"`
+	// Digest is the hex SHA-256 of the canonical JSON.
+	Digest string `json:"-"`
+}
+
+// Seal sets the digest.
+func (d *TestExecutionDocument) Seal() (err error) {
+	d.Digest, err = digest(d)
+	return err
+}
+
+// TestExecutionSpec is what is run.
+type TestExecutionSpec struct {
+	// Name of the workflow in the catalog.
+	Workflow string `json:"workflow" rule:"required,rule=label"`
+	// Names of the environments to run in; without any, where the workflow says.
+	Environments []string `json:"environments,omitempty" rule:"rule=label,max=100"`
+	// Values for params of the workflow: texts, numbers and booleans.
+	Params map[string]any `json:"params,omitempty" rule:"keys=param,max=100"`
+	// Commit of the application under test.
+	Commit string `json:"commit,omitempty" rule:"rule=notBlank"`
+	// Release that the result is evidence for.
+	Release *ReleaseRef `json:"release,omitempty"`
+}
+
+// ReleaseRef names a release.
+type ReleaseRef struct {
+	// Name of the application.
+	Application string `json:"application" rule:"required,rule=notBlank"`
+	// Version of the application.
+	Version string `json:"version" rule:"required,rule=notBlank"`
 }

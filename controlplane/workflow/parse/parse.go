@@ -70,6 +70,7 @@ func kinds() map[string]reflect.Type {
 		document.EnvironmentKind:     reflect.TypeFor[document.EnvironmentDocument](),
 		document.ReadinessPolicyKind: reflect.TypeFor[document.ReadinessPolicyDocument](),
 		document.WebhookKind:         reflect.TypeFor[document.WebhookDocument](),
+		document.TestExecutionKind:   reflect.TypeFor[document.TestExecutionDocument](),
 	}
 }
 
@@ -180,4 +181,24 @@ func (r *reader) kind(root node) (kind string, known bool) {
 		return value.Value, true
 	}
 	return "", true
+}
+
+// Head decodes what a document says of itself into a struct with YAML tags, and leaves the rest alone. The line is that of the error, from 1.
+func Head(src []byte, into any) (line int, err error) {
+	var root yaml.Node
+	err = yaml.Unmarshal(src, &root)
+	if err == nil {
+		err = root.Decode(into)
+	}
+	if err == nil {
+		return 0, nil
+	}
+	line, message := 1, err.Error()
+	if m := reSyntax.FindStringSubmatch(strings.SplitN(message, "\n", 2)[0]); m != nil {
+		message = m[2]
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			line = n
+		}
+	}
+	return line, errors.New("is not valid YAML: " + message) //nolint:err113 // a sentence about a place
 }

@@ -66,6 +66,10 @@ const (
 	FieldNamespaces = "namespaces"
 	// FieldRules holds the string denoting the rules field in the database.
 	FieldRules = "rules"
+	// FieldCatalogTeamID holds the string denoting the catalog_team_id field in the database.
+	FieldCatalogTeamID = "catalog_team_id"
+	// FieldCatalogKinds holds the string denoting the catalog_kinds field in the database.
+	FieldCatalogKinds = "catalog_kinds"
 	// EdgeOrganization holds the string denoting the organization edge name in mutations.
 	EdgeOrganization = "organization"
 	// Table holds the table name of the cluster in the database.
@@ -107,6 +111,8 @@ var Columns = []string{
 	FieldRunnerDelivery,
 	FieldNamespaces,
 	FieldRules,
+	FieldCatalogTeamID,
+	FieldCatalogKinds,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -157,6 +163,8 @@ var (
 	DefaultKubernetesVersion string
 	// DefaultRunnerDelivery holds the default value on creation for the "runner_delivery" field.
 	DefaultRunnerDelivery string
+	// DefaultCatalogKinds holds the default value on creation for the "catalog_kinds" field.
+	DefaultCatalogKinds string
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -272,6 +280,16 @@ func ByKubernetesVersion(opts ...sql.OrderTermOption) OrderOption {
 // ByRunnerDelivery orders the results by the runner_delivery field.
 func ByRunnerDelivery(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldRunnerDelivery, opts...).ToFunc()
+}
+
+// ByCatalogTeamID orders the results by the catalog_team_id field.
+func ByCatalogTeamID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCatalogTeamID, opts...).ToFunc()
+}
+
+// ByCatalogKinds orders the results by the catalog_kinds field.
+func ByCatalogKinds(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCatalogKinds, opts...).ToFunc()
 }
 
 // ByOrganizationField orders the results by organization field.

@@ -171,6 +171,16 @@ func RunnerDelivery(v string) predicate.Cluster {
 	return predicate.Cluster(sql.FieldEQ(FieldRunnerDelivery, v))
 }
 
+// CatalogTeamID applies equality check predicate on the "catalog_team_id" field. It's identical to CatalogTeamIDEQ.
+func CatalogTeamID(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldCatalogTeamID, v))
+}
+
+// CatalogKinds applies equality check predicate on the "catalog_kinds" field. It's identical to CatalogKindsEQ.
+func CatalogKinds(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldCatalogKinds, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.Cluster {
 	return predicate.Cluster(sql.FieldEQ(FieldCreatedAt, v))
@@ -1254,6 +1264,121 @@ func RulesIsNil() predicate.Cluster {
 // RulesNotNil applies the NotNil predicate on the "rules" field.
 func RulesNotNil() predicate.Cluster {
 	return predicate.Cluster(sql.FieldNotNull(FieldRules))
+}
+
+// CatalogTeamIDEQ applies the EQ predicate on the "catalog_team_id" field.
+func CatalogTeamIDEQ(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldCatalogTeamID, v))
+}
+
+// CatalogTeamIDNEQ applies the NEQ predicate on the "catalog_team_id" field.
+func CatalogTeamIDNEQ(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNEQ(FieldCatalogTeamID, v))
+}
+
+// CatalogTeamIDIn applies the In predicate on the "catalog_team_id" field.
+func CatalogTeamIDIn(vs ...uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldIn(FieldCatalogTeamID, vs...))
+}
+
+// CatalogTeamIDNotIn applies the NotIn predicate on the "catalog_team_id" field.
+func CatalogTeamIDNotIn(vs ...uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotIn(FieldCatalogTeamID, vs...))
+}
+
+// CatalogTeamIDGT applies the GT predicate on the "catalog_team_id" field.
+func CatalogTeamIDGT(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGT(FieldCatalogTeamID, v))
+}
+
+// CatalogTeamIDGTE applies the GTE predicate on the "catalog_team_id" field.
+func CatalogTeamIDGTE(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGTE(FieldCatalogTeamID, v))
+}
+
+// CatalogTeamIDLT applies the LT predicate on the "catalog_team_id" field.
+func CatalogTeamIDLT(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLT(FieldCatalogTeamID, v))
+}
+
+// CatalogTeamIDLTE applies the LTE predicate on the "catalog_team_id" field.
+func CatalogTeamIDLTE(v uuid.UUID) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLTE(FieldCatalogTeamID, v))
+}
+
+// CatalogTeamIDIsNil applies the IsNil predicate on the "catalog_team_id" field.
+func CatalogTeamIDIsNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldIsNull(FieldCatalogTeamID))
+}
+
+// CatalogTeamIDNotNil applies the NotNil predicate on the "catalog_team_id" field.
+func CatalogTeamIDNotNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotNull(FieldCatalogTeamID))
+}
+
+// CatalogKindsEQ applies the EQ predicate on the "catalog_kinds" field.
+func CatalogKindsEQ(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldCatalogKinds, v))
+}
+
+// CatalogKindsNEQ applies the NEQ predicate on the "catalog_kinds" field.
+func CatalogKindsNEQ(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNEQ(FieldCatalogKinds, v))
+}
+
+// CatalogKindsIn applies the In predicate on the "catalog_kinds" field.
+func CatalogKindsIn(vs ...string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldIn(FieldCatalogKinds, vs...))
+}
+
+// CatalogKindsNotIn applies the NotIn predicate on the "catalog_kinds" field.
+func CatalogKindsNotIn(vs ...string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotIn(FieldCatalogKinds, vs...))
+}
+
+// CatalogKindsGT applies the GT predicate on the "catalog_kinds" field.
+func CatalogKindsGT(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGT(FieldCatalogKinds, v))
+}
+
+// CatalogKindsGTE applies the GTE predicate on the "catalog_kinds" field.
+func CatalogKindsGTE(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGTE(FieldCatalogKinds, v))
+}
+
+// CatalogKindsLT applies the LT predicate on the "catalog_kinds" field.
+func CatalogKindsLT(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLT(FieldCatalogKinds, v))
+}
+
+// CatalogKindsLTE applies the LTE predicate on the "catalog_kinds" field.
+func CatalogKindsLTE(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLTE(FieldCatalogKinds, v))
+}
+
+// CatalogKindsContains applies the Contains predicate on the "catalog_kinds" field.
+func CatalogKindsContains(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldContains(FieldCatalogKinds, v))
+}
+
+// CatalogKindsHasPrefix applies the HasPrefix predicate on the "catalog_kinds" field.
+func CatalogKindsHasPrefix(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldHasPrefix(FieldCatalogKinds, v))
+}
+
+// CatalogKindsHasSuffix applies the HasSuffix predicate on the "catalog_kinds" field.
+func CatalogKindsHasSuffix(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldHasSuffix(FieldCatalogKinds, v))
+}
+
+// CatalogKindsEqualFold applies the EqualFold predicate on the "catalog_kinds" field.
+func CatalogKindsEqualFold(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEqualFold(FieldCatalogKinds, v))
+}
+
+// CatalogKindsContainsFold applies the ContainsFold predicate on the "catalog_kinds" field.
+func CatalogKindsContainsFold(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldContainsFold(FieldCatalogKinds, v))
 }
 
 // HasOrganization applies the HasEdge predicate on the "organization" edge.

@@ -40,6 +40,8 @@ const (
 	FieldDigest = "digest"
 	// FieldSource holds the string denoting the source field in the database.
 	FieldSource = "source"
+	// FieldRemovedAt holds the string denoting the removed_at field in the database.
+	FieldRemovedAt = "removed_at"
 	// EdgeOrganization holds the string denoting the organization edge name in mutations.
 	EdgeOrganization = "organization"
 	// EdgeCluster holds the string denoting the cluster edge name in mutations.
@@ -86,6 +88,7 @@ var Columns = []string{
 	FieldTier,
 	FieldDigest,
 	FieldSource,
+	FieldRemovedAt,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -189,6 +192,11 @@ func ByDigest(opts ...sql.OrderTermOption) OrderOption {
 // BySource orders the results by the source field.
 func BySource(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldSource, opts...).ToFunc()
+}
+
+// ByRemovedAt orders the results by the removed_at field.
+func ByRemovedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRemovedAt, opts...).ToFunc()
 }
 
 // ByOrganizationField orders the results by organization field.

@@ -381,6 +381,71 @@ var (
 			},
 		},
 	}
+	// ClaimsColumns holds the columns for the "claims" table.
+	ClaimsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "kind", Type: field.TypeString},
+		{Name: "name", Type: field.TypeString},
+		{Name: "origin", Type: field.TypeString},
+		{Name: "cluster_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "namespace", Type: field.TypeString, Default: ""},
+		{Name: "repository_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "place", Type: field.TypeString, Default: ""},
+		{Name: "path", Type: field.TypeString, Default: ""},
+		{Name: "line", Type: field.TypeInt, Default: 0},
+		{Name: "uid", Type: field.TypeString, Default: ""},
+		{Name: "generation", Type: field.TypeInt64, Default: 0},
+		{Name: "digest", Type: field.TypeString, Default: ""},
+		{Name: "source", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "adopt", Type: field.TypeBool, Default: false},
+		{Name: "owns", Type: field.TypeBool, Default: false},
+		{Name: "reason", Type: field.TypeString, Default: ""},
+		{Name: "message", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "revision", Type: field.TypeInt, Default: 0},
+		{Name: "execution_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+	}
+	// ClaimsTable holds the schema information for the "claims" table.
+	ClaimsTable = &schema.Table{
+		Name:       "claims",
+		Columns:    ClaimsColumns,
+		PrimaryKey: []*schema.Column{ClaimsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "claims_organizations_organization",
+				Columns:    []*schema.Column{ClaimsColumns[22]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "claim_organization_id_kind_name_origin",
+				Unique:  true,
+				Columns: []*schema.Column{ClaimsColumns[22], ClaimsColumns[3], ClaimsColumns[4], ClaimsColumns[5]},
+			},
+			{
+				Name:    "claim_organization_id_kind_name",
+				Unique:  true,
+				Columns: []*schema.Column{ClaimsColumns[22], ClaimsColumns[3], ClaimsColumns[4]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "owns",
+				},
+			},
+			{
+				Name:    "claim_organization_id_cluster_id",
+				Unique:  false,
+				Columns: []*schema.Column{ClaimsColumns[22], ClaimsColumns[6]},
+			},
+			{
+				Name:    "claim_organization_id_repository_id",
+				Unique:  false,
+				Columns: []*schema.Column{ClaimsColumns[22], ClaimsColumns[8]},
+			},
+		},
+	}
 	// ClustersColumns holds the columns for the "clusters" table.
 	ClustersColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -408,6 +473,8 @@ var (
 		{Name: "runner_delivery", Type: field.TypeString, Default: ""},
 		{Name: "namespaces", Type: field.TypeJSON, Nullable: true},
 		{Name: "rules", Type: field.TypeJSON, Nullable: true},
+		{Name: "catalog_team_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "catalog_kinds", Type: field.TypeString, Default: "tests"},
 		{Name: "organization_id", Type: field.TypeUUID},
 	}
 	// ClustersTable holds the schema information for the "clusters" table.
@@ -418,7 +485,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "clusters_organizations_organization",
-				Columns:    []*schema.Column{ClustersColumns[25]},
+				Columns:    []*schema.Column{ClustersColumns[27]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -427,7 +494,7 @@ var (
 			{
 				Name:    "cluster_organization_id_name",
 				Unique:  true,
-				Columns: []*schema.Column{ClustersColumns[25], ClustersColumns[3]},
+				Columns: []*schema.Column{ClustersColumns[27], ClustersColumns[3]},
 			},
 		},
 	}
@@ -472,6 +539,7 @@ var (
 		{Name: "tier", Type: field.TypeString, Default: ""},
 		{Name: "digest", Type: field.TypeString, Default: ""},
 		{Name: "source", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "removed_at", Type: field.TypeTime, Nullable: true},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "cluster_id", Type: field.TypeUUID},
 		{Name: "team_id", Type: field.TypeUUID, Nullable: true},
@@ -484,19 +552,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "environments_organizations_organization",
-				Columns:    []*schema.Column{EnvironmentsColumns[10]},
+				Columns:    []*schema.Column{EnvironmentsColumns[11]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "environments_clusters_cluster",
-				Columns:    []*schema.Column{EnvironmentsColumns[11]},
+				Columns:    []*schema.Column{EnvironmentsColumns[12]},
 				RefColumns: []*schema.Column{ClustersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "environments_teams_team",
-				Columns:    []*schema.Column{EnvironmentsColumns[12]},
+				Columns:    []*schema.Column{EnvironmentsColumns[13]},
 				RefColumns: []*schema.Column{TeamsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -505,12 +573,12 @@ var (
 			{
 				Name:    "environment_organization_id_name",
 				Unique:  true,
-				Columns: []*schema.Column{EnvironmentsColumns[10], EnvironmentsColumns[3]},
+				Columns: []*schema.Column{EnvironmentsColumns[11], EnvironmentsColumns[3]},
 			},
 			{
 				Name:    "environment_cluster_id",
 				Unique:  false,
-				Columns: []*schema.Column{EnvironmentsColumns[11]},
+				Columns: []*schema.Column{EnvironmentsColumns[12]},
 			},
 		},
 	}
@@ -1209,6 +1277,7 @@ var (
 		{Name: "labels", Type: field.TypeJSON, Nullable: true},
 		{Name: "description", Type: field.TypeString, Default: ""},
 		{Name: "revision", Type: field.TypeInt, Default: 1},
+		{Name: "removed_at", Type: field.TypeTime, Nullable: true},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "team_id", Type: field.TypeUUID},
 	}
@@ -1220,13 +1289,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "readiness_policies_organizations_organization",
-				Columns:    []*schema.Column{ReadinessPoliciesColumns[7]},
+				Columns:    []*schema.Column{ReadinessPoliciesColumns[8]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "readiness_policies_teams_team",
-				Columns:    []*schema.Column{ReadinessPoliciesColumns[8]},
+				Columns:    []*schema.Column{ReadinessPoliciesColumns[9]},
 				RefColumns: []*schema.Column{TeamsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -1235,7 +1304,7 @@ var (
 			{
 				Name:    "readinesspolicy_organization_id_name",
 				Unique:  true,
-				Columns: []*schema.Column{ReadinessPoliciesColumns[7], ReadinessPoliciesColumns[3]},
+				Columns: []*schema.Column{ReadinessPoliciesColumns[8], ReadinessPoliciesColumns[3]},
 			},
 		},
 	}
@@ -1466,6 +1535,60 @@ var (
 				Name:    "releaseexecution_execution_id",
 				Unique:  false,
 				Columns: []*schema.Column{ReleaseExecutionsColumns[6]},
+			},
+		},
+	}
+	// RepositoriesColumns holds the columns for the "repositories" table.
+	RepositoriesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "name", Type: field.TypeString},
+		{Name: "url", Type: field.TypeString},
+		{Name: "branch", Type: field.TypeString, Default: ""},
+		{Name: "path", Type: field.TypeString, Default: ""},
+		{Name: "kinds", Type: field.TypeString, Default: "tests"},
+		{Name: "credential", Type: field.TypeBool, Default: false},
+		{Name: "interval", Type: field.TypeInt, Default: 300},
+		{Name: "commit", Type: field.TypeString, Default: ""},
+		{Name: "documents", Type: field.TypeInt, Default: 0},
+		{Name: "failure", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "problems", Type: field.TypeJSON, Nullable: true},
+		{Name: "synced_at", Type: field.TypeTime, Nullable: true},
+		{Name: "due_at", Type: field.TypeTime, Nullable: true},
+		{Name: "leased_until", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "team_id", Type: field.TypeUUID},
+	}
+	// RepositoriesTable holds the schema information for the "repositories" table.
+	RepositoriesTable = &schema.Table{
+		Name:       "repositories",
+		Columns:    RepositoriesColumns,
+		PrimaryKey: []*schema.Column{RepositoriesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "repositories_organizations_organization",
+				Columns:    []*schema.Column{RepositoriesColumns[17]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "repositories_teams_team",
+				Columns:    []*schema.Column{RepositoriesColumns[18]},
+				RefColumns: []*schema.Column{TeamsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "repository_organization_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{RepositoriesColumns[17], RepositoriesColumns[3]},
+			},
+			{
+				Name:    "repository_due_at",
+				Unique:  false,
+				Columns: []*schema.Column{RepositoriesColumns[15]},
 			},
 		},
 	}
@@ -1807,6 +1930,7 @@ var (
 		{Name: "labels", Type: field.TypeJSON, Nullable: true},
 		{Name: "description", Type: field.TypeString, Default: ""},
 		{Name: "revision", Type: field.TypeInt, Default: 1},
+		{Name: "removed_at", Type: field.TypeTime, Nullable: true},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "team_id", Type: field.TypeUUID},
 	}
@@ -1818,13 +1942,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "templates_organizations_organization",
-				Columns:    []*schema.Column{TemplatesColumns[7]},
+				Columns:    []*schema.Column{TemplatesColumns[8]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "templates_teams_team",
-				Columns:    []*schema.Column{TemplatesColumns[8]},
+				Columns:    []*schema.Column{TemplatesColumns[9]},
 				RefColumns: []*schema.Column{TeamsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -1833,7 +1957,7 @@ var (
 			{
 				Name:    "template_organization_id_name",
 				Unique:  true,
-				Columns: []*schema.Column{TemplatesColumns[7], TemplatesColumns[3]},
+				Columns: []*schema.Column{TemplatesColumns[8], TemplatesColumns[3]},
 			},
 		},
 	}
@@ -2199,6 +2323,7 @@ var (
 		{Name: "description", Type: field.TypeString, Default: ""},
 		{Name: "revision", Type: field.TypeInt, Default: 1},
 		{Name: "restricted", Type: field.TypeBool, Default: false},
+		{Name: "removed_at", Type: field.TypeTime, Nullable: true},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "team_id", Type: field.TypeUUID},
 	}
@@ -2210,13 +2335,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "workflows_organizations_organization",
-				Columns:    []*schema.Column{WorkflowsColumns[8]},
+				Columns:    []*schema.Column{WorkflowsColumns[9]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "workflows_teams_team",
-				Columns:    []*schema.Column{WorkflowsColumns[9]},
+				Columns:    []*schema.Column{WorkflowsColumns[10]},
 				RefColumns: []*schema.Column{TeamsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -2225,7 +2350,7 @@ var (
 			{
 				Name:    "workflow_organization_id_name",
 				Unique:  true,
-				Columns: []*schema.Column{WorkflowsColumns[8], WorkflowsColumns[3]},
+				Columns: []*schema.Column{WorkflowsColumns[9], WorkflowsColumns[3]},
 			},
 		},
 	}
@@ -2276,6 +2401,7 @@ var (
 		AuditHeadsTable,
 		BootstrapTokensTable,
 		CallsTable,
+		ClaimsTable,
 		ClustersTable,
 		ConcurrencyGroupsTable,
 		EnvironmentsTable,
@@ -2299,6 +2425,7 @@ var (
 		ReleasesTable,
 		ReleaseChangesTable,
 		ReleaseExecutionsTable,
+		RepositoriesTable,
 		RunsTable,
 		SchedulesTable,
 		ServicesTable,
@@ -2336,6 +2463,7 @@ func init() {
 	CallsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	CallsTable.ForeignKeys[1].RefTable = ExecutionsTable
 	CallsTable.ForeignKeys[2].RefTable = AttemptsTable
+	ClaimsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ClustersTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ConcurrencyGroupsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	EnvironmentsTable.ForeignKeys[0].RefTable = OrganizationsTable
@@ -2380,6 +2508,8 @@ func init() {
 	ReleaseExecutionsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ReleaseExecutionsTable.ForeignKeys[1].RefTable = ReleasesTable
 	ReleaseExecutionsTable.ForeignKeys[2].RefTable = ExecutionsTable
+	RepositoriesTable.ForeignKeys[0].RefTable = OrganizationsTable
+	RepositoriesTable.ForeignKeys[1].RefTable = TeamsTable
 	RunsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	RunsTable.ForeignKeys[1].RefTable = ExecutionsTable
 	RunsTable.ForeignKeys[2].RefTable = EnvironmentsTable

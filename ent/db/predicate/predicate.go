@@ -27,6 +27,9 @@ type BootstrapToken func(*sql.Selector)
 // Call is the predicate function for call builders.
 type Call func(*sql.Selector)
 
+// Claim is the predicate function for claim builders.
+type Claim func(*sql.Selector)
+
 // Cluster is the predicate function for cluster builders.
 type Cluster func(*sql.Selector)
 
@@ -95,6 +98,9 @@ type ReleaseChange func(*sql.Selector)
 
 // ReleaseExecution is the predicate function for releaseexecution builders.
 type ReleaseExecution func(*sql.Selector)
+
+// Repository is the predicate function for repository builders.
+type Repository func(*sql.Selector)
 
 // Run is the predicate function for run builders.
 type Run func(*sql.Selector)

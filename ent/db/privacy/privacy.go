@@ -279,6 +279,30 @@ func (f CallMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) e
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.CallMutation", m)
 }
 
+// The ClaimQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type ClaimQueryRuleFunc func(context.Context, *db.ClaimQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f ClaimQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.ClaimQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.ClaimQuery", q)
+}
+
+// The ClaimMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type ClaimMutationRuleFunc func(context.Context, *db.ClaimMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f ClaimMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.ClaimMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ClaimMutation", m)
+}
+
 // The ClusterQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type ClusterQueryRuleFunc func(context.Context, *db.ClusterQuery) error
@@ -831,6 +855,30 @@ func (f ReleaseExecutionMutationRuleFunc) EvalMutation(ctx context.Context, m db
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ReleaseExecutionMutation", m)
 }
 
+// The RepositoryQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type RepositoryQueryRuleFunc func(context.Context, *db.RepositoryQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f RepositoryQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.RepositoryQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.RepositoryQuery", q)
+}
+
+// The RepositoryMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type RepositoryMutationRuleFunc func(context.Context, *db.RepositoryMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f RepositoryMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.RepositoryMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.RepositoryMutation", m)
+}
+
 // The RunQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type RunQueryRuleFunc func(context.Context, *db.RunQuery) error
@@ -1288,6 +1336,8 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.CallQuery:
 		return q.Filter(), nil
+	case *db.ClaimQuery:
+		return q.Filter(), nil
 	case *db.ClusterQuery:
 		return q.Filter(), nil
 	case *db.ConcurrencyGroupQuery:
@@ -1333,6 +1383,8 @@ func queryFilter(q db.Query) (Filter, error) {
 	case *db.ReleaseChangeQuery:
 		return q.Filter(), nil
 	case *db.ReleaseExecutionQuery:
+		return q.Filter(), nil
+	case *db.RepositoryQuery:
 		return q.Filter(), nil
 	case *db.RunQuery:
 		return q.Filter(), nil
@@ -1389,6 +1441,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 		return m.Filter(), nil
 	case *db.CallMutation:
 		return m.Filter(), nil
+	case *db.ClaimMutation:
+		return m.Filter(), nil
 	case *db.ClusterMutation:
 		return m.Filter(), nil
 	case *db.ConcurrencyGroupMutation:
@@ -1434,6 +1488,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 	case *db.ReleaseChangeMutation:
 		return m.Filter(), nil
 	case *db.ReleaseExecutionMutation:
+		return m.Filter(), nil
+	case *db.RepositoryMutation:
 		return m.Filter(), nil
 	case *db.RunMutation:
 		return m.Filter(), nil

@@ -91,6 +91,11 @@ func Revision(v int) predicate.ReadinessPolicy {
 	return predicate.ReadinessPolicy(sql.FieldEQ(FieldRevision, v))
 }
 
+// RemovedAt applies equality check predicate on the "removed_at" field. It's identical to RemovedAtEQ.
+func RemovedAt(v time.Time) predicate.ReadinessPolicy {
+	return predicate.ReadinessPolicy(sql.FieldEQ(FieldRemovedAt, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.ReadinessPolicy {
 	return predicate.ReadinessPolicy(sql.FieldEQ(FieldCreatedAt, v))
@@ -389,6 +394,56 @@ func RevisionLT(v int) predicate.ReadinessPolicy {
 // RevisionLTE applies the LTE predicate on the "revision" field.
 func RevisionLTE(v int) predicate.ReadinessPolicy {
 	return predicate.ReadinessPolicy(sql.FieldLTE(FieldRevision, v))
+}
+
+// RemovedAtEQ applies the EQ predicate on the "removed_at" field.
+func RemovedAtEQ(v time.Time) predicate.ReadinessPolicy {
+	return predicate.ReadinessPolicy(sql.FieldEQ(FieldRemovedAt, v))
+}
+
+// RemovedAtNEQ applies the NEQ predicate on the "removed_at" field.
+func RemovedAtNEQ(v time.Time) predicate.ReadinessPolicy {
+	return predicate.ReadinessPolicy(sql.FieldNEQ(FieldRemovedAt, v))
+}
+
+// RemovedAtIn applies the In predicate on the "removed_at" field.
+func RemovedAtIn(vs ...time.Time) predicate.ReadinessPolicy {
+	return predicate.ReadinessPolicy(sql.FieldIn(FieldRemovedAt, vs...))
+}
+
+// RemovedAtNotIn applies the NotIn predicate on the "removed_at" field.
+func RemovedAtNotIn(vs ...time.Time) predicate.ReadinessPolicy {
+	return predicate.ReadinessPolicy(sql.FieldNotIn(FieldRemovedAt, vs...))
+}
+
+// RemovedAtGT applies the GT predicate on the "removed_at" field.
+func RemovedAtGT(v time.Time) predicate.ReadinessPolicy {
+	return predicate.ReadinessPolicy(sql.FieldGT(FieldRemovedAt, v))
+}
+
+// RemovedAtGTE applies the GTE predicate on the "removed_at" field.
+func RemovedAtGTE(v time.Time) predicate.ReadinessPolicy {
+	return predicate.ReadinessPolicy(sql.FieldGTE(FieldRemovedAt, v))
+}
+
+// RemovedAtLT applies the LT predicate on the "removed_at" field.
+func RemovedAtLT(v time.Time) predicate.ReadinessPolicy {
+	return predicate.ReadinessPolicy(sql.FieldLT(FieldRemovedAt, v))
+}
+
+// RemovedAtLTE applies the LTE predicate on the "removed_at" field.
+func RemovedAtLTE(v time.Time) predicate.ReadinessPolicy {
+	return predicate.ReadinessPolicy(sql.FieldLTE(FieldRemovedAt, v))
+}
+
+// RemovedAtIsNil applies the IsNil predicate on the "removed_at" field.
+func RemovedAtIsNil() predicate.ReadinessPolicy {
+	return predicate.ReadinessPolicy(sql.FieldIsNull(FieldRemovedAt))
+}
+
+// RemovedAtNotNil applies the NotNil predicate on the "removed_at" field.
+func RemovedAtNotNil() predicate.ReadinessPolicy {
+	return predicate.ReadinessPolicy(sql.FieldNotNull(FieldRemovedAt))
 }
 
 // HasOrganization applies the HasEdge predicate on the "organization" edge.

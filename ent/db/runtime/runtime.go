@@ -14,6 +14,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/audithead"
 	"github.com/seatrial/seatrial/ent/db/bootstraptoken"
 	"github.com/seatrial/seatrial/ent/db/call"
+	"github.com/seatrial/seatrial/ent/db/claim"
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
 	"github.com/seatrial/seatrial/ent/db/environment"
@@ -37,6 +38,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/release"
 	"github.com/seatrial/seatrial/ent/db/releasechange"
 	"github.com/seatrial/seatrial/ent/db/releaseexecution"
+	"github.com/seatrial/seatrial/ent/db/repository"
 	"github.com/seatrial/seatrial/ent/db/run"
 	"github.com/seatrial/seatrial/ent/db/schedule"
 	"github.com/seatrial/seatrial/ent/db/service"
@@ -348,6 +350,86 @@ func init() {
 	callDescID := callMixinFields0[0].Descriptor()
 	// call.DefaultID holds the default value on creation for the id field.
 	call.DefaultID = callDescID.Default.(func() uuid.UUID)
+	claimMixin := schema.Claim{}.Mixin()
+	claim.Policy = privacy.NewPolicies(claimMixin[0], schema.Claim{})
+	claim.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := claim.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	claimMixinFields0 := claimMixin[0].Fields()
+	_ = claimMixinFields0
+	claimFields := schema.Claim{}.Fields()
+	_ = claimFields
+	// claimDescCreatedAt is the schema descriptor for created_at field.
+	claimDescCreatedAt := claimMixinFields0[1].Descriptor()
+	// claim.DefaultCreatedAt holds the default value on creation for the created_at field.
+	claim.DefaultCreatedAt = claimDescCreatedAt.Default.(func() time.Time)
+	// claimDescUpdatedAt is the schema descriptor for updated_at field.
+	claimDescUpdatedAt := claimMixinFields0[2].Descriptor()
+	// claim.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	claim.DefaultUpdatedAt = claimDescUpdatedAt.Default.(func() time.Time)
+	// claim.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	claim.UpdateDefaultUpdatedAt = claimDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// claimDescNamespace is the schema descriptor for namespace field.
+	claimDescNamespace := claimFields[4].Descriptor()
+	// claim.DefaultNamespace holds the default value on creation for the namespace field.
+	claim.DefaultNamespace = claimDescNamespace.Default.(string)
+	// claimDescPlace is the schema descriptor for place field.
+	claimDescPlace := claimFields[6].Descriptor()
+	// claim.DefaultPlace holds the default value on creation for the place field.
+	claim.DefaultPlace = claimDescPlace.Default.(string)
+	// claimDescPath is the schema descriptor for path field.
+	claimDescPath := claimFields[7].Descriptor()
+	// claim.DefaultPath holds the default value on creation for the path field.
+	claim.DefaultPath = claimDescPath.Default.(string)
+	// claimDescLine is the schema descriptor for line field.
+	claimDescLine := claimFields[8].Descriptor()
+	// claim.DefaultLine holds the default value on creation for the line field.
+	claim.DefaultLine = claimDescLine.Default.(int)
+	// claimDescUID is the schema descriptor for uid field.
+	claimDescUID := claimFields[9].Descriptor()
+	// claim.DefaultUID holds the default value on creation for the uid field.
+	claim.DefaultUID = claimDescUID.Default.(string)
+	// claimDescGeneration is the schema descriptor for generation field.
+	claimDescGeneration := claimFields[10].Descriptor()
+	// claim.DefaultGeneration holds the default value on creation for the generation field.
+	claim.DefaultGeneration = claimDescGeneration.Default.(int64)
+	// claimDescDigest is the schema descriptor for digest field.
+	claimDescDigest := claimFields[11].Descriptor()
+	// claim.DefaultDigest holds the default value on creation for the digest field.
+	claim.DefaultDigest = claimDescDigest.Default.(string)
+	// claimDescSource is the schema descriptor for source field.
+	claimDescSource := claimFields[12].Descriptor()
+	// claim.DefaultSource holds the default value on creation for the source field.
+	claim.DefaultSource = claimDescSource.Default.(string)
+	// claimDescAdopt is the schema descriptor for adopt field.
+	claimDescAdopt := claimFields[13].Descriptor()
+	// claim.DefaultAdopt holds the default value on creation for the adopt field.
+	claim.DefaultAdopt = claimDescAdopt.Default.(bool)
+	// claimDescOwns is the schema descriptor for owns field.
+	claimDescOwns := claimFields[14].Descriptor()
+	// claim.DefaultOwns holds the default value on creation for the owns field.
+	claim.DefaultOwns = claimDescOwns.Default.(bool)
+	// claimDescReason is the schema descriptor for reason field.
+	claimDescReason := claimFields[15].Descriptor()
+	// claim.DefaultReason holds the default value on creation for the reason field.
+	claim.DefaultReason = claimDescReason.Default.(string)
+	// claimDescMessage is the schema descriptor for message field.
+	claimDescMessage := claimFields[16].Descriptor()
+	// claim.DefaultMessage holds the default value on creation for the message field.
+	claim.DefaultMessage = claimDescMessage.Default.(string)
+	// claimDescRevision is the schema descriptor for revision field.
+	claimDescRevision := claimFields[17].Descriptor()
+	// claim.DefaultRevision holds the default value on creation for the revision field.
+	claim.DefaultRevision = claimDescRevision.Default.(int)
+	// claimDescID is the schema descriptor for id field.
+	claimDescID := claimMixinFields0[0].Descriptor()
+	// claim.DefaultID holds the default value on creation for the id field.
+	claim.DefaultID = claimDescID.Default.(func() uuid.UUID)
 	clusterMixin := schema.Cluster{}.Mixin()
 	cluster.Policy = privacy.NewPolicies(clusterMixin[0], schema.Cluster{})
 	cluster.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -420,6 +502,10 @@ func init() {
 	clusterDescRunnerDelivery := clusterFields[19].Descriptor()
 	// cluster.DefaultRunnerDelivery holds the default value on creation for the runner_delivery field.
 	cluster.DefaultRunnerDelivery = clusterDescRunnerDelivery.Default.(string)
+	// clusterDescCatalogKinds is the schema descriptor for catalog_kinds field.
+	clusterDescCatalogKinds := clusterFields[23].Descriptor()
+	// cluster.DefaultCatalogKinds holds the default value on creation for the catalog_kinds field.
+	cluster.DefaultCatalogKinds = clusterDescCatalogKinds.Default.(string)
 	// clusterDescID is the schema descriptor for id field.
 	clusterDescID := clusterMixinFields0[0].Descriptor()
 	// cluster.DefaultID holds the default value on creation for the id field.
@@ -1346,6 +1432,74 @@ func init() {
 	releaseexecutionDescID := releaseexecutionMixinFields0[0].Descriptor()
 	// releaseexecution.DefaultID holds the default value on creation for the id field.
 	releaseexecution.DefaultID = releaseexecutionDescID.Default.(func() uuid.UUID)
+	repositoryMixin := schema.Repository{}.Mixin()
+	repository.Policy = privacy.NewPolicies(repositoryMixin[0], schema.Repository{})
+	repository.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := repository.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	repositoryMixinFields0 := repositoryMixin[0].Fields()
+	_ = repositoryMixinFields0
+	repositoryFields := schema.Repository{}.Fields()
+	_ = repositoryFields
+	// repositoryDescCreatedAt is the schema descriptor for created_at field.
+	repositoryDescCreatedAt := repositoryMixinFields0[1].Descriptor()
+	// repository.DefaultCreatedAt holds the default value on creation for the created_at field.
+	repository.DefaultCreatedAt = repositoryDescCreatedAt.Default.(func() time.Time)
+	// repositoryDescUpdatedAt is the schema descriptor for updated_at field.
+	repositoryDescUpdatedAt := repositoryMixinFields0[2].Descriptor()
+	// repository.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	repository.DefaultUpdatedAt = repositoryDescUpdatedAt.Default.(func() time.Time)
+	// repository.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	repository.UpdateDefaultUpdatedAt = repositoryDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// repositoryDescName is the schema descriptor for name field.
+	repositoryDescName := repositoryFields[1].Descriptor()
+	// repository.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	repository.NameValidator = repositoryDescName.Validators[0].(func(string) error)
+	// repositoryDescURL is the schema descriptor for url field.
+	repositoryDescURL := repositoryFields[2].Descriptor()
+	// repository.URLValidator is a validator for the "url" field. It is called by the builders before save.
+	repository.URLValidator = repositoryDescURL.Validators[0].(func(string) error)
+	// repositoryDescBranch is the schema descriptor for branch field.
+	repositoryDescBranch := repositoryFields[3].Descriptor()
+	// repository.DefaultBranch holds the default value on creation for the branch field.
+	repository.DefaultBranch = repositoryDescBranch.Default.(string)
+	// repositoryDescPath is the schema descriptor for path field.
+	repositoryDescPath := repositoryFields[4].Descriptor()
+	// repository.DefaultPath holds the default value on creation for the path field.
+	repository.DefaultPath = repositoryDescPath.Default.(string)
+	// repositoryDescKinds is the schema descriptor for kinds field.
+	repositoryDescKinds := repositoryFields[5].Descriptor()
+	// repository.DefaultKinds holds the default value on creation for the kinds field.
+	repository.DefaultKinds = repositoryDescKinds.Default.(string)
+	// repositoryDescCredential is the schema descriptor for credential field.
+	repositoryDescCredential := repositoryFields[6].Descriptor()
+	// repository.DefaultCredential holds the default value on creation for the credential field.
+	repository.DefaultCredential = repositoryDescCredential.Default.(bool)
+	// repositoryDescInterval is the schema descriptor for interval field.
+	repositoryDescInterval := repositoryFields[7].Descriptor()
+	// repository.DefaultInterval holds the default value on creation for the interval field.
+	repository.DefaultInterval = repositoryDescInterval.Default.(int)
+	// repositoryDescCommit is the schema descriptor for commit field.
+	repositoryDescCommit := repositoryFields[8].Descriptor()
+	// repository.DefaultCommit holds the default value on creation for the commit field.
+	repository.DefaultCommit = repositoryDescCommit.Default.(string)
+	// repositoryDescDocuments is the schema descriptor for documents field.
+	repositoryDescDocuments := repositoryFields[9].Descriptor()
+	// repository.DefaultDocuments holds the default value on creation for the documents field.
+	repository.DefaultDocuments = repositoryDescDocuments.Default.(int)
+	// repositoryDescFailure is the schema descriptor for failure field.
+	repositoryDescFailure := repositoryFields[10].Descriptor()
+	// repository.DefaultFailure holds the default value on creation for the failure field.
+	repository.DefaultFailure = repositoryDescFailure.Default.(string)
+	// repositoryDescID is the schema descriptor for id field.
+	repositoryDescID := repositoryMixinFields0[0].Descriptor()
+	// repository.DefaultID holds the default value on creation for the id field.
+	repository.DefaultID = repositoryDescID.Default.(func() uuid.UUID)
 	runMixin := schema.Run{}.Mixin()
 	run.Policy = privacy.NewPolicies(runMixin[0], schema.Run{})
 	run.Hooks[0] = func(next ent.Mutator) ent.Mutator {

@@ -34,6 +34,8 @@ const (
 	FieldRevision = "revision"
 	// FieldRestricted holds the string denoting the restricted field in the database.
 	FieldRestricted = "restricted"
+	// FieldRemovedAt holds the string denoting the removed_at field in the database.
+	FieldRemovedAt = "removed_at"
 	// EdgeOrganization holds the string denoting the organization edge name in mutations.
 	EdgeOrganization = "organization"
 	// EdgeTeam holds the string denoting the team edge name in mutations.
@@ -68,6 +70,7 @@ var Columns = []string{
 	FieldDescription,
 	FieldRevision,
 	FieldRestricted,
+	FieldRemovedAt,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -152,6 +155,11 @@ func ByRevision(opts ...sql.OrderTermOption) OrderOption {
 // ByRestricted orders the results by the restricted field.
 func ByRestricted(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldRestricted, opts...).ToFunc()
+}
+
+// ByRemovedAt orders the results by the removed_at field.
+func ByRemovedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRemovedAt, opts...).ToFunc()
 }
 
 // ByOrganizationField orders the results by organization field.

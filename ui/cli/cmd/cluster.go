@@ -35,7 +35,7 @@ func (a *app) cluster() *cobra.Command {
 		return a.print("%s", res.GetCommand())
 	}
 	c := &cobra.Command{Use: "cluster", Short: "Clusters and their agents"}
-	c.AddCommand(enroll, a.revokeCluster(), a.rotateKey(), a.showCluster(), a.getter("list", nil, 0, a.getClusters))
+	c.AddCommand(enroll, a.revokeCluster(), a.rotateKey(), a.showCluster(), a.clusterCatalog(), a.getter("list", nil, 0, a.getClusters))
 	return c
 }
 

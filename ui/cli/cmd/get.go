@@ -81,7 +81,7 @@ func (a *app) getter(use string, aliases []string, args int, f fetch) *cobra.Com
 
 func (a *app) getWorkflows(ctx context.Context, cl clients, _ string) (table, error) {
 	all := &apiv1.ListWorkflowsResponse{}
-	t := table{message: all, header: []string{"NAME", "TEAM", "REVISION", "UPDATED", "DESCRIPTION"}}
+	t := table{message: all, header: []string{"NAME", "TEAM", "REVISION", "UPDATED", "KEPT IN", "DESCRIPTION"}}
 	for page := ""; ; {
 		res, err := cl.workflows.ListWorkflows(ctx, &apiv1.ListWorkflowsRequest{PageSize: 500, PageToken: page})
 		if err != nil {
@@ -93,7 +93,7 @@ func (a *app) getWorkflows(ctx context.Context, cl clients, _ string) (table, er
 		}
 	}
 	for _, w := range all.GetWorkflows() {
-		t.rows = append(t.rows, []string{w.GetName(), w.GetTeam(), strconv.Itoa(int(w.GetRevision())), render.Time(w.GetUpdatedAt()), w.GetDescription()})
+		t.rows = append(t.rows, []string{w.GetName(), w.GetTeam(), strconv.Itoa(int(w.GetRevision())), render.Time(w.GetUpdatedAt()), w.GetOrigin(), w.GetDescription()})
 	}
 	return t, nil
 }

@@ -856,6 +856,7 @@ type ServerFrame struct {
 	//	*ServerFrame_InventoryReply
 	//	*ServerFrame_GoAway
 	//	*ServerFrame_Pong
+	//	*ServerFrame_DocumentsChanged
 	Frame         isServerFrame_Frame `protobuf_oneof:"frame"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -943,6 +944,15 @@ func (x *ServerFrame) GetPong() *Pong {
 	return nil
 }
 
+func (x *ServerFrame) GetDocumentsChanged() *DocumentsChanged {
+	if x != nil {
+		if x, ok := x.Frame.(*ServerFrame_DocumentsChanged); ok {
+			return x.DocumentsChanged
+		}
+	}
+	return nil
+}
+
 type isServerFrame_Frame interface {
 	isServerFrame_Frame()
 }
@@ -967,6 +977,10 @@ type ServerFrame_Pong struct {
 	Pong *Pong `protobuf:"bytes,5,opt,name=pong,proto3,oneof"`
 }
 
+type ServerFrame_DocumentsChanged struct {
+	DocumentsChanged *DocumentsChanged `protobuf:"bytes,8,opt,name=documents_changed,json=documentsChanged,proto3,oneof"`
+}
+
 func (*ServerFrame_Welcome) isServerFrame_Frame() {}
 
 func (*ServerFrame_Command) isServerFrame_Frame() {}
@@ -976,6 +990,8 @@ func (*ServerFrame_InventoryReply) isServerFrame_Frame() {}
 func (*ServerFrame_GoAway) isServerFrame_Frame() {}
 
 func (*ServerFrame_Pong) isServerFrame_Frame() {}
+
+func (*ServerFrame_DocumentsChanged) isServerFrame_Frame() {}
 
 type Hello struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
@@ -4369,7 +4385,7 @@ var File_seatrial_agent_v1_agent_proto protoreflect.FileDescriptor
 
 const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\n" +
-	"\x1dseatrial/agent/v1/agent.proto\x12\x11seatrial.agent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fseatrial/runner/v1/runner.proto\"\x9c\x01\n" +
+	"\x1dseatrial/agent/v1/agent.proto\x12\x11seatrial.agent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fseatrial/agent/v1/catalog.proto\x1a\x1fseatrial/runner/v1/runner.proto\"\x9c\x01\n" +
 	"\fEnrolRequest\x12'\n" +
 	"\x0fbootstrap_token\x18\x01 \x01(\tR\x0ebootstrapToken\x12\x1d\n" +
 	"\n" +
@@ -4414,13 +4430,14 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x04ping\x18\x04 \x01(\v2\x17.seatrial.agent.v1.PingH\x00R\x04ping\x123\n" +
 	"\x06credit\x18\x05 \x01(\v2\x19.seatrial.agent.v1.CreditH\x00R\x06credit\x129\n" +
 	"\bdraining\x18\x06 \x01(\v2\x1b.seatrial.agent.v1.DrainingH\x00R\bdrainingB\a\n" +
-	"\x05frame\"\xb9\x02\n" +
+	"\x05frame\"\x8d\x03\n" +
 	"\vServerFrame\x126\n" +
 	"\awelcome\x18\x01 \x01(\v2\x1a.seatrial.agent.v1.WelcomeH\x00R\awelcome\x126\n" +
 	"\acommand\x18\x02 \x01(\v2\x1a.seatrial.agent.v1.CommandH\x00R\acommand\x12L\n" +
 	"\x0finventory_reply\x18\x03 \x01(\v2!.seatrial.agent.v1.InventoryReplyH\x00R\x0einventoryReply\x124\n" +
 	"\ago_away\x18\x04 \x01(\v2\x19.seatrial.agent.v1.GoAwayH\x00R\x06goAway\x12-\n" +
-	"\x04pong\x18\x05 \x01(\v2\x17.seatrial.agent.v1.PongH\x00R\x04pongB\a\n" +
+	"\x04pong\x18\x05 \x01(\v2\x17.seatrial.agent.v1.PongH\x00R\x04pong\x12R\n" +
+	"\x11documents_changed\x18\b \x01(\v2#.seatrial.agent.v1.DocumentsChangedH\x00R\x10documentsChangedB\a\n" +
 	"\x05frame\"\xc9\x02\n" +
 	"\x05Hello\x12#\n" +
 	"\rsession_nonce\x18\x01 \x01(\tR\fsessionNonce\x12!\n" +
@@ -4868,12 +4885,13 @@ var file_seatrial_agent_v1_agent_proto_goTypes = []any{
 	nil,                           // 66: seatrial.agent.v1.StreamStateResponse.CommittedEntry
 	nil,                           // 67: seatrial.agent.v1.StreamStateResponse.CursorsEntry
 	(*timestamppb.Timestamp)(nil), // 68: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 69: google.protobuf.Duration
-	(v1.StepStatus)(0),            // 70: seatrial.runner.v1.StepStatus
-	(*v1.Plan)(nil),               // 71: seatrial.runner.v1.Plan
-	(*v1.StepState)(nil),          // 72: seatrial.runner.v1.StepState
-	(*v1.LogChunk)(nil),           // 73: seatrial.runner.v1.LogChunk
-	(*v1.FileHeader)(nil),         // 74: seatrial.runner.v1.FileHeader
+	(*DocumentsChanged)(nil),      // 69: seatrial.agent.v1.DocumentsChanged
+	(*durationpb.Duration)(nil),   // 70: google.protobuf.Duration
+	(v1.StepStatus)(0),            // 71: seatrial.runner.v1.StepStatus
+	(*v1.Plan)(nil),               // 72: seatrial.runner.v1.Plan
+	(*v1.StepState)(nil),          // 73: seatrial.runner.v1.StepState
+	(*v1.LogChunk)(nil),           // 74: seatrial.runner.v1.LogChunk
+	(*v1.FileHeader)(nil),         // 75: seatrial.runner.v1.FileHeader
 }
 var file_seatrial_agent_v1_agent_proto_depIdxs = []int32{
 	68, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
@@ -4889,101 +4907,102 @@ var file_seatrial_agent_v1_agent_proto_depIdxs = []int32{
 	17, // 10: seatrial.agent.v1.ServerFrame.inventory_reply:type_name -> seatrial.agent.v1.InventoryReply
 	28, // 11: seatrial.agent.v1.ServerFrame.go_away:type_name -> seatrial.agent.v1.GoAway
 	25, // 12: seatrial.agent.v1.ServerFrame.pong:type_name -> seatrial.agent.v1.Pong
-	68, // 13: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
-	69, // 14: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
-	69, // 15: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
-	16, // 16: seatrial.agent.v1.Inventory.attempts:type_name -> seatrial.agent.v1.InventoryItem
-	68, // 17: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
-	19, // 18: seatrial.agent.v1.Command.start:type_name -> seatrial.agent.v1.Start
-	20, // 19: seatrial.agent.v1.Command.cancel:type_name -> seatrial.agent.v1.Cancel
-	22, // 20: seatrial.agent.v1.Command.release:type_name -> seatrial.agent.v1.Release
-	21, // 21: seatrial.agent.v1.Command.resume:type_name -> seatrial.agent.v1.Resume
-	29, // 22: seatrial.agent.v1.Start.assignment:type_name -> seatrial.agent.v1.Assignment
-	70, // 23: seatrial.agent.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
-	0,  // 24: seatrial.agent.v1.CommandAck.outcome:type_name -> seatrial.agent.v1.CommandOutcome
-	68, // 25: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
-	68, // 26: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
-	69, // 27: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
-	69, // 28: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
-	34, // 29: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
-	40, // 30: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
-	71, // 31: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
-	30, // 32: seatrial.agent.v1.Assignment.services:type_name -> seatrial.agent.v1.Service
-	41, // 33: seatrial.agent.v1.Service.env:type_name -> seatrial.agent.v1.ContainerEnv
-	59, // 34: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
-	60, // 35: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
-	31, // 36: seatrial.agent.v1.Service.ready:type_name -> seatrial.agent.v1.Ready
-	32, // 37: seatrial.agent.v1.Ready.exec:type_name -> seatrial.agent.v1.ExecCheck
-	33, // 38: seatrial.agent.v1.Ready.http:type_name -> seatrial.agent.v1.HTTPCheck
-	69, // 39: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
-	69, // 40: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
-	61, // 41: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
-	38, // 42: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
-	39, // 43: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
-	62, // 44: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
-	63, // 45: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
-	35, // 46: seatrial.agent.v1.Pod.volumes:type_name -> seatrial.agent.v1.Volume
-	36, // 47: seatrial.agent.v1.Volume.empty_dir:type_name -> seatrial.agent.v1.EmptyDir
-	37, // 48: seatrial.agent.v1.Volume.config_map:type_name -> seatrial.agent.v1.ObjectVolume
-	37, // 49: seatrial.agent.v1.Volume.secret:type_name -> seatrial.agent.v1.ObjectVolume
-	41, // 50: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
-	64, // 51: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
-	65, // 52: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
-	35, // 53: seatrial.agent.v1.Container.volumes:type_name -> seatrial.agent.v1.Volume
-	42, // 54: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
-	42, // 55: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
-	29, // 56: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
-	2,  // 57: seatrial.agent.v1.ServiceState.status:type_name -> seatrial.agent.v1.ServiceStatus
-	68, // 58: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
-	68, // 59: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
-	1,  // 60: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
-	72, // 61: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
-	68, // 62: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
-	68, // 63: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
-	68, // 64: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
-	45, // 65: seatrial.agent.v1.AttemptReport.services:type_name -> seatrial.agent.v1.ServiceState
-	48, // 66: seatrial.agent.v1.AttemptReport.subject_start:type_name -> seatrial.agent.v1.Subject
-	48, // 67: seatrial.agent.v1.AttemptReport.subject_end:type_name -> seatrial.agent.v1.Subject
-	47, // 68: seatrial.agent.v1.AttemptReport.hops:type_name -> seatrial.agent.v1.Hops
-	69, // 69: seatrial.agent.v1.Hops.job:type_name -> google.protobuf.Duration
-	69, // 70: seatrial.agent.v1.Hops.schedule:type_name -> google.protobuf.Duration
-	69, // 71: seatrial.agent.v1.Hops.container:type_name -> google.protobuf.Duration
-	69, // 72: seatrial.agent.v1.Hops.run:type_name -> google.protobuf.Duration
-	49, // 73: seatrial.agent.v1.Subject.images:type_name -> seatrial.agent.v1.SubjectImage
-	68, // 74: seatrial.agent.v1.Subject.observed_at:type_name -> google.protobuf.Timestamp
-	46, // 75: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
-	1,  // 76: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
-	73, // 77: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
-	66, // 78: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	67, // 79: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
-	68, // 80: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
-	74, // 81: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
-	56, // 82: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
-	3,  // 83: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
-	5,  // 84: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
-	7,  // 85: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
-	9,  // 86: seatrial.agent.v1.AgentIdentity.RotateKey:input_type -> seatrial.agent.v1.RotateKeyRequest
-	11, // 87: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
-	52, // 88: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
-	43, // 89: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
-	50, // 90: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
-	54, // 91: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
-	57, // 92: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
-	4,  // 93: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
-	6,  // 94: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
-	8,  // 95: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
-	10, // 96: seatrial.agent.v1.AgentIdentity.RotateKey:output_type -> seatrial.agent.v1.RotateKeyResponse
-	12, // 97: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
-	53, // 98: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
-	44, // 99: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
-	51, // 100: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
-	55, // 101: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
-	58, // 102: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
-	93, // [93:103] is the sub-list for method output_type
-	83, // [83:93] is the sub-list for method input_type
-	83, // [83:83] is the sub-list for extension type_name
-	83, // [83:83] is the sub-list for extension extendee
-	0,  // [0:83] is the sub-list for field type_name
+	69, // 13: seatrial.agent.v1.ServerFrame.documents_changed:type_name -> seatrial.agent.v1.DocumentsChanged
+	68, // 14: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
+	70, // 15: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
+	70, // 16: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
+	16, // 17: seatrial.agent.v1.Inventory.attempts:type_name -> seatrial.agent.v1.InventoryItem
+	68, // 18: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
+	19, // 19: seatrial.agent.v1.Command.start:type_name -> seatrial.agent.v1.Start
+	20, // 20: seatrial.agent.v1.Command.cancel:type_name -> seatrial.agent.v1.Cancel
+	22, // 21: seatrial.agent.v1.Command.release:type_name -> seatrial.agent.v1.Release
+	21, // 22: seatrial.agent.v1.Command.resume:type_name -> seatrial.agent.v1.Resume
+	29, // 23: seatrial.agent.v1.Start.assignment:type_name -> seatrial.agent.v1.Assignment
+	71, // 24: seatrial.agent.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
+	0,  // 25: seatrial.agent.v1.CommandAck.outcome:type_name -> seatrial.agent.v1.CommandOutcome
+	68, // 26: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
+	68, // 27: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
+	70, // 28: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
+	70, // 29: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
+	34, // 30: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
+	40, // 31: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
+	72, // 32: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
+	30, // 33: seatrial.agent.v1.Assignment.services:type_name -> seatrial.agent.v1.Service
+	41, // 34: seatrial.agent.v1.Service.env:type_name -> seatrial.agent.v1.ContainerEnv
+	59, // 35: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
+	60, // 36: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
+	31, // 37: seatrial.agent.v1.Service.ready:type_name -> seatrial.agent.v1.Ready
+	32, // 38: seatrial.agent.v1.Ready.exec:type_name -> seatrial.agent.v1.ExecCheck
+	33, // 39: seatrial.agent.v1.Ready.http:type_name -> seatrial.agent.v1.HTTPCheck
+	70, // 40: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
+	70, // 41: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
+	61, // 42: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
+	38, // 43: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
+	39, // 44: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
+	62, // 45: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
+	63, // 46: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
+	35, // 47: seatrial.agent.v1.Pod.volumes:type_name -> seatrial.agent.v1.Volume
+	36, // 48: seatrial.agent.v1.Volume.empty_dir:type_name -> seatrial.agent.v1.EmptyDir
+	37, // 49: seatrial.agent.v1.Volume.config_map:type_name -> seatrial.agent.v1.ObjectVolume
+	37, // 50: seatrial.agent.v1.Volume.secret:type_name -> seatrial.agent.v1.ObjectVolume
+	41, // 51: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
+	64, // 52: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
+	65, // 53: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
+	35, // 54: seatrial.agent.v1.Container.volumes:type_name -> seatrial.agent.v1.Volume
+	42, // 55: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
+	42, // 56: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
+	29, // 57: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
+	2,  // 58: seatrial.agent.v1.ServiceState.status:type_name -> seatrial.agent.v1.ServiceStatus
+	68, // 59: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
+	68, // 60: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
+	1,  // 61: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
+	73, // 62: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
+	68, // 63: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
+	68, // 64: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
+	68, // 65: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
+	45, // 66: seatrial.agent.v1.AttemptReport.services:type_name -> seatrial.agent.v1.ServiceState
+	48, // 67: seatrial.agent.v1.AttemptReport.subject_start:type_name -> seatrial.agent.v1.Subject
+	48, // 68: seatrial.agent.v1.AttemptReport.subject_end:type_name -> seatrial.agent.v1.Subject
+	47, // 69: seatrial.agent.v1.AttemptReport.hops:type_name -> seatrial.agent.v1.Hops
+	70, // 70: seatrial.agent.v1.Hops.job:type_name -> google.protobuf.Duration
+	70, // 71: seatrial.agent.v1.Hops.schedule:type_name -> google.protobuf.Duration
+	70, // 72: seatrial.agent.v1.Hops.container:type_name -> google.protobuf.Duration
+	70, // 73: seatrial.agent.v1.Hops.run:type_name -> google.protobuf.Duration
+	49, // 74: seatrial.agent.v1.Subject.images:type_name -> seatrial.agent.v1.SubjectImage
+	68, // 75: seatrial.agent.v1.Subject.observed_at:type_name -> google.protobuf.Timestamp
+	46, // 76: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
+	1,  // 77: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
+	74, // 78: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
+	66, // 79: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	67, // 80: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
+	68, // 81: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
+	75, // 82: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
+	56, // 83: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
+	3,  // 84: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
+	5,  // 85: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
+	7,  // 86: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
+	9,  // 87: seatrial.agent.v1.AgentIdentity.RotateKey:input_type -> seatrial.agent.v1.RotateKeyRequest
+	11, // 88: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
+	52, // 89: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
+	43, // 90: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
+	50, // 91: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
+	54, // 92: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
+	57, // 93: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
+	4,  // 94: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
+	6,  // 95: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
+	8,  // 96: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
+	10, // 97: seatrial.agent.v1.AgentIdentity.RotateKey:output_type -> seatrial.agent.v1.RotateKeyResponse
+	12, // 98: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
+	53, // 99: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
+	44, // 100: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
+	51, // 101: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
+	55, // 102: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
+	58, // 103: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
+	94, // [94:104] is the sub-list for method output_type
+	84, // [84:94] is the sub-list for method input_type
+	84, // [84:84] is the sub-list for extension type_name
+	84, // [84:84] is the sub-list for extension extendee
+	0,  // [0:84] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_agent_v1_agent_proto_init() }
@@ -4991,6 +5010,7 @@ func file_seatrial_agent_v1_agent_proto_init() {
 	if File_seatrial_agent_v1_agent_proto != nil {
 		return
 	}
+	file_seatrial_agent_v1_catalog_proto_init()
 	file_seatrial_agent_v1_agent_proto_msgTypes[8].OneofWrappers = []any{
 		(*AgentFrame_Hello)(nil),
 		(*AgentFrame_Inventory)(nil),
@@ -5005,6 +5025,7 @@ func file_seatrial_agent_v1_agent_proto_init() {
 		(*ServerFrame_InventoryReply)(nil),
 		(*ServerFrame_GoAway)(nil),
 		(*ServerFrame_Pong)(nil),
+		(*ServerFrame_DocumentsChanged)(nil),
 	}
 	file_seatrial_agent_v1_agent_proto_msgTypes[15].OneofWrappers = []any{
 		(*Command_Start)(nil),

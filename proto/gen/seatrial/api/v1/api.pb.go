@@ -377,7 +377,11 @@ type Workflow struct {
 	// Names of the templates that the document uses itself; only in GetWorkflow.
 	Templates []string `protobuf:"bytes,11,rep,name=templates,proto3" json:"templates,omitempty"`
 	// Only its team may run it.
-	Restricted    bool `protobuf:"varint,12,opt,name=restricted,proto3" json:"restricted,omitempty"`
+	Restricted bool `protobuf:"varint,12,opt,name=restricted,proto3" json:"restricted,omitempty"`
+	// Where it is kept, such as "repository shop-tests"; empty when it is applied by hand.
+	Origin string `protobuf:"bytes,13,opt,name=origin,proto3" json:"origin,omitempty"`
+	// When it was taken out of the catalog; absent while it is in it.
+	RemovedAt     *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=removed_at,json=removedAt,proto3" json:"removed_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -496,6 +500,20 @@ func (x *Workflow) GetRestricted() bool {
 	return false
 }
 
+func (x *Workflow) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *Workflow) GetRemovedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RemovedAt
+	}
+	return nil
+}
+
 // Template is what workflows build upon with spec.use.
 type Template struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
@@ -514,7 +532,9 @@ type Template struct {
 	// Names of the workflows that use it, directly or through other templates; only in GetTemplate.
 	Workflows []string `protobuf:"bytes,11,rep,name=workflows,proto3" json:"workflows,omitempty"`
 	// Names of the templates that use it; only in GetTemplate.
-	Templates     []string `protobuf:"bytes,12,rep,name=templates,proto3" json:"templates,omitempty"`
+	Templates []string `protobuf:"bytes,12,rep,name=templates,proto3" json:"templates,omitempty"`
+	// Where it is kept, such as "repository shop-tests"; empty when it is applied by hand.
+	Origin        string `protobuf:"bytes,13,opt,name=origin,proto3" json:"origin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -631,6 +651,13 @@ func (x *Template) GetTemplates() []string {
 		return x.Templates
 	}
 	return nil
+}
+
+func (x *Template) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
 }
 
 type Param struct {
@@ -5841,7 +5868,7 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x12\n" +
 	"\x04line\x18\x02 \x01(\x05R\x04line\x12\x16\n" +
 	"\x06column\x18\x03 \x01(\x05R\x06column\x12\x18\n" +
-	"\amessage\x18\x04 \x01(\tR\amessage\"\xd3\x03\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\"\xa6\x04\n" +
 	"\bWorkflow\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -5858,10 +5885,13 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\ttemplates\x18\v \x03(\tR\ttemplates\x12\x1e\n" +
 	"\n" +
 	"restricted\x18\f \x01(\bR\n" +
-	"restricted\x1a9\n" +
+	"restricted\x12\x16\n" +
+	"\x06origin\x18\r \x01(\tR\x06origin\x129\n" +
+	"\n" +
+	"removed_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\tremovedAt\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd1\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe9\x03\n" +
 	"\bTemplate\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -5876,7 +5906,8 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x06params\x18\n" +
 	" \x03(\v2\x16.seatrial.api.v1.ParamR\x06params\x12\x1c\n" +
 	"\tworkflows\x18\v \x03(\tR\tworkflows\x12\x1c\n" +
-	"\ttemplates\x18\f \x03(\tR\ttemplates\x1a9\n" +
+	"\ttemplates\x18\f \x03(\tR\ttemplates\x12\x16\n" +
+	"\x06origin\x18\r \x01(\tR\x06origin\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9b\x01\n" +
@@ -6508,147 +6539,148 @@ var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	80,  // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
 	86,  // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
 	7,   // 3: seatrial.api.v1.Workflow.params:type_name -> seatrial.api.v1.Param
-	81,  // 4: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
-	86,  // 5: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
-	7,   // 6: seatrial.api.v1.Template.params:type_name -> seatrial.api.v1.Param
-	5,   // 7: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
-	0,   // 8: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
-	6,   // 9: seatrial.api.v1.ApplyWorkflowResponse.template:type_name -> seatrial.api.v1.Template
-	10,  // 10: seatrial.api.v1.ApplyWorkflowResponse.policy:type_name -> seatrial.api.v1.ReadinessPolicy
-	56,  // 11: seatrial.api.v1.ApplyWorkflowResponse.environment:type_name -> seatrial.api.v1.Environment
-	87,  // 12: seatrial.api.v1.ApplyWorkflowResponse.schedule:type_name -> seatrial.api.v1.Schedule
-	88,  // 13: seatrial.api.v1.ApplyWorkflowResponse.trigger:type_name -> seatrial.api.v1.Trigger
-	86,  // 14: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
-	5,   // 15: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
-	5,   // 16: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
-	6,   // 17: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
-	6,   // 18: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
-	1,   // 19: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
-	82,  // 20: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
-	86,  // 21: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
-	86,  // 22: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
-	86,  // 23: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
-	23,  // 24: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
-	22,  // 25: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
-	21,  // 26: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
-	20,  // 27: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
-	1,   // 28: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
-	24,  // 29: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
-	83,  // 30: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
-	1,   // 31: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
-	86,  // 32: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	86,  // 33: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
-	26,  // 34: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
-	25,  // 35: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
-	2,   // 36: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
-	86,  // 37: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
-	86,  // 38: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
-	29,  // 39: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
-	1,   // 40: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
-	86,  // 41: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	86,  // 42: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
-	29,  // 43: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
-	28,  // 44: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
-	27,  // 45: seatrial.api.v1.Step.usage:type_name -> seatrial.api.v1.Usage
-	89,  // 46: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
-	89,  // 47: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
-	1,   // 48: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
-	84,  // 49: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	31,  // 50: seatrial.api.v1.RunWorkflowRequest.release:type_name -> seatrial.api.v1.ReleaseName
-	19,  // 51: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
-	19,  // 52: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	1,   // 53: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
-	19,  // 54: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
-	19,  // 55: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	19,  // 56: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	19,  // 57: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	89,  // 58: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
-	46,  // 59: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
-	49,  // 60: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
-	53,  // 61: seatrial.api.v1.ListMetricsResponse.steps:type_name -> seatrial.api.v1.StepMetrics
-	27,  // 62: seatrial.api.v1.StepMetrics.usage:type_name -> seatrial.api.v1.Usage
-	54,  // 63: seatrial.api.v1.StepMetrics.samples:type_name -> seatrial.api.v1.Sample
-	89,  // 64: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
-	89,  // 65: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
-	86,  // 66: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
-	86,  // 67: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
-	86,  // 68: seatrial.api.v1.Cluster.revoked_at:type_name -> google.protobuf.Timestamp
-	86,  // 69: seatrial.api.v1.Cluster.key_since:type_name -> google.protobuf.Timestamp
-	85,  // 70: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
-	86,  // 71: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
-	55,  // 72: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	56,  // 73: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
-	86,  // 74: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
-	55,  // 75: seatrial.api.v1.RevokeClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 76: seatrial.api.v1.RotateClusterKeyResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 77: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
-	56,  // 78: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
-	86,  // 79: seatrial.api.v1.ExchangeTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	86,  // 80: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	89,  // 81: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
-	86,  // 82: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	86,  // 83: seatrial.api.v1.Token.created_at:type_name -> google.protobuf.Timestamp
-	86,  // 84: seatrial.api.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
-	86,  // 85: seatrial.api.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
-	73,  // 86: seatrial.api.v1.ListTokensResponse.tokens:type_name -> seatrial.api.v1.Token
-	86,  // 87: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
-	8,   // 88: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
-	11,  // 89: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
-	13,  // 90: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
-	15,  // 91: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
-	17,  // 92: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
-	30,  // 93: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
-	33,  // 94: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
-	35,  // 95: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
-	37,  // 96: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
-	39,  // 97: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
-	41,  // 98: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
-	43,  // 99: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
-	45,  // 100: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
-	48,  // 101: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
-	51,  // 102: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
-	57,  // 103: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
-	59,  // 104: seatrial.api.v1.ClusterService.RevokeCluster:input_type -> seatrial.api.v1.RevokeClusterRequest
-	61,  // 105: seatrial.api.v1.ClusterService.RotateClusterKey:input_type -> seatrial.api.v1.RotateClusterKeyRequest
-	63,  // 106: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
-	65,  // 107: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
-	69,  // 108: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
-	71,  // 109: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
-	74,  // 110: seatrial.api.v1.IdentityService.ListTokens:input_type -> seatrial.api.v1.ListTokensRequest
-	76,  // 111: seatrial.api.v1.IdentityService.RevokeToken:input_type -> seatrial.api.v1.RevokeTokenRequest
-	78,  // 112: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
-	67,  // 113: seatrial.api.v1.IdentityService.ExchangeToken:input_type -> seatrial.api.v1.ExchangeTokenRequest
-	9,   // 114: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
-	12,  // 115: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
-	14,  // 116: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
-	16,  // 117: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
-	18,  // 118: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
-	32,  // 119: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
-	34,  // 120: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
-	36,  // 121: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
-	38,  // 122: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
-	40,  // 123: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
-	42,  // 124: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
-	44,  // 125: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
-	47,  // 126: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
-	50,  // 127: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
-	52,  // 128: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
-	58,  // 129: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
-	60,  // 130: seatrial.api.v1.ClusterService.RevokeCluster:output_type -> seatrial.api.v1.RevokeClusterResponse
-	62,  // 131: seatrial.api.v1.ClusterService.RotateClusterKey:output_type -> seatrial.api.v1.RotateClusterKeyResponse
-	64,  // 132: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
-	66,  // 133: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
-	70,  // 134: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
-	72,  // 135: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
-	75,  // 136: seatrial.api.v1.IdentityService.ListTokens:output_type -> seatrial.api.v1.ListTokensResponse
-	77,  // 137: seatrial.api.v1.IdentityService.RevokeToken:output_type -> seatrial.api.v1.RevokeTokenResponse
-	79,  // 138: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
-	68,  // 139: seatrial.api.v1.IdentityService.ExchangeToken:output_type -> seatrial.api.v1.ExchangeTokenResponse
-	114, // [114:140] is the sub-list for method output_type
-	88,  // [88:114] is the sub-list for method input_type
-	88,  // [88:88] is the sub-list for extension type_name
-	88,  // [88:88] is the sub-list for extension extendee
-	0,   // [0:88] is the sub-list for field type_name
+	86,  // 4: seatrial.api.v1.Workflow.removed_at:type_name -> google.protobuf.Timestamp
+	81,  // 5: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
+	86,  // 6: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
+	7,   // 7: seatrial.api.v1.Template.params:type_name -> seatrial.api.v1.Param
+	5,   // 8: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
+	0,   // 9: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
+	6,   // 10: seatrial.api.v1.ApplyWorkflowResponse.template:type_name -> seatrial.api.v1.Template
+	10,  // 11: seatrial.api.v1.ApplyWorkflowResponse.policy:type_name -> seatrial.api.v1.ReadinessPolicy
+	56,  // 12: seatrial.api.v1.ApplyWorkflowResponse.environment:type_name -> seatrial.api.v1.Environment
+	87,  // 13: seatrial.api.v1.ApplyWorkflowResponse.schedule:type_name -> seatrial.api.v1.Schedule
+	88,  // 14: seatrial.api.v1.ApplyWorkflowResponse.trigger:type_name -> seatrial.api.v1.Trigger
+	86,  // 15: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
+	5,   // 16: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
+	5,   // 17: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
+	6,   // 18: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
+	6,   // 19: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
+	1,   // 20: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
+	82,  // 21: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
+	86,  // 22: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
+	86,  // 23: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
+	86,  // 24: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
+	23,  // 25: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
+	22,  // 26: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
+	21,  // 27: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
+	20,  // 28: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
+	1,   // 29: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
+	24,  // 30: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
+	83,  // 31: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
+	1,   // 32: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
+	86,  // 33: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	86,  // 34: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
+	26,  // 35: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
+	25,  // 36: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
+	2,   // 37: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
+	86,  // 38: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
+	86,  // 39: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
+	29,  // 40: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
+	1,   // 41: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
+	86,  // 42: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	86,  // 43: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	29,  // 44: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
+	28,  // 45: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
+	27,  // 46: seatrial.api.v1.Step.usage:type_name -> seatrial.api.v1.Usage
+	89,  // 47: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
+	89,  // 48: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
+	1,   // 49: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
+	84,  // 50: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	31,  // 51: seatrial.api.v1.RunWorkflowRequest.release:type_name -> seatrial.api.v1.ReleaseName
+	19,  // 52: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
+	19,  // 53: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	1,   // 54: seatrial.api.v1.ListExecutionsRequest.status:type_name -> seatrial.api.v1.Status
+	19,  // 55: seatrial.api.v1.ListExecutionsResponse.executions:type_name -> seatrial.api.v1.Execution
+	19,  // 56: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	19,  // 57: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	19,  // 58: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
+	89,  // 59: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
+	46,  // 60: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
+	49,  // 61: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
+	53,  // 62: seatrial.api.v1.ListMetricsResponse.steps:type_name -> seatrial.api.v1.StepMetrics
+	27,  // 63: seatrial.api.v1.StepMetrics.usage:type_name -> seatrial.api.v1.Usage
+	54,  // 64: seatrial.api.v1.StepMetrics.samples:type_name -> seatrial.api.v1.Sample
+	89,  // 65: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
+	89,  // 66: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
+	86,  // 67: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
+	86,  // 68: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
+	86,  // 69: seatrial.api.v1.Cluster.revoked_at:type_name -> google.protobuf.Timestamp
+	86,  // 70: seatrial.api.v1.Cluster.key_since:type_name -> google.protobuf.Timestamp
+	85,  // 71: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
+	86,  // 72: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
+	55,  // 73: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	56,  // 74: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
+	86,  // 75: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
+	55,  // 76: seatrial.api.v1.RevokeClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	55,  // 77: seatrial.api.v1.RotateClusterKeyResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	55,  // 78: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
+	56,  // 79: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
+	86,  // 80: seatrial.api.v1.ExchangeTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	86,  // 81: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	89,  // 82: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
+	86,  // 83: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	86,  // 84: seatrial.api.v1.Token.created_at:type_name -> google.protobuf.Timestamp
+	86,  // 85: seatrial.api.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
+	86,  // 86: seatrial.api.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
+	73,  // 87: seatrial.api.v1.ListTokensResponse.tokens:type_name -> seatrial.api.v1.Token
+	86,  // 88: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
+	8,   // 89: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
+	11,  // 90: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
+	13,  // 91: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
+	15,  // 92: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
+	17,  // 93: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
+	30,  // 94: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
+	33,  // 95: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
+	35,  // 96: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
+	37,  // 97: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
+	39,  // 98: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
+	41,  // 99: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
+	43,  // 100: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
+	45,  // 101: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
+	48,  // 102: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
+	51,  // 103: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
+	57,  // 104: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
+	59,  // 105: seatrial.api.v1.ClusterService.RevokeCluster:input_type -> seatrial.api.v1.RevokeClusterRequest
+	61,  // 106: seatrial.api.v1.ClusterService.RotateClusterKey:input_type -> seatrial.api.v1.RotateClusterKeyRequest
+	63,  // 107: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
+	65,  // 108: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
+	69,  // 109: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
+	71,  // 110: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
+	74,  // 111: seatrial.api.v1.IdentityService.ListTokens:input_type -> seatrial.api.v1.ListTokensRequest
+	76,  // 112: seatrial.api.v1.IdentityService.RevokeToken:input_type -> seatrial.api.v1.RevokeTokenRequest
+	78,  // 113: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
+	67,  // 114: seatrial.api.v1.IdentityService.ExchangeToken:input_type -> seatrial.api.v1.ExchangeTokenRequest
+	9,   // 115: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
+	12,  // 116: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
+	14,  // 117: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
+	16,  // 118: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
+	18,  // 119: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
+	32,  // 120: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
+	34,  // 121: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
+	36,  // 122: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
+	38,  // 123: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
+	40,  // 124: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
+	42,  // 125: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
+	44,  // 126: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
+	47,  // 127: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
+	50,  // 128: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
+	52,  // 129: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
+	58,  // 130: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
+	60,  // 131: seatrial.api.v1.ClusterService.RevokeCluster:output_type -> seatrial.api.v1.RevokeClusterResponse
+	62,  // 132: seatrial.api.v1.ClusterService.RotateClusterKey:output_type -> seatrial.api.v1.RotateClusterKeyResponse
+	64,  // 133: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
+	66,  // 134: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
+	70,  // 135: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
+	72,  // 136: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
+	75,  // 137: seatrial.api.v1.IdentityService.ListTokens:output_type -> seatrial.api.v1.ListTokensResponse
+	77,  // 138: seatrial.api.v1.IdentityService.RevokeToken:output_type -> seatrial.api.v1.RevokeTokenResponse
+	79,  // 139: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
+	68,  // 140: seatrial.api.v1.IdentityService.ExchangeToken:output_type -> seatrial.api.v1.ExchangeTokenResponse
+	115, // [115:141] is the sub-list for method output_type
+	89,  // [89:115] is the sub-list for method input_type
+	89,  // [89:89] is the sub-list for extension type_name
+	89,  // [89:89] is the sub-list for extension extendee
+	0,   // [0:89] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_api_proto_init() }

@@ -1,0 +1,203 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/audit"
+	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/origin"
+	"github.com/seatrial/seatrial/controlplane/store/database"
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/predicate"
+	"github.com/seatrial/seatrial/ent/db/repository"
+	"github.com/seatrial/seatrial/ent/db/setting"
+)
+
+// credentialsOf is how the settings begin that hold the credentials of an organization's repositories.
+func credentialsOf(organization tenant.ID) string { return "repository/" + organization.String() + "/" }
+
+// AddRepository registers a repository with its credential, which may be empty. It is read at once.
+func (s *Store) AddRepository(ctx context.Context, r origin.Repository, credential []byte) (origin.Repository, error) {
+	v, _ := tenant.FromContext(ctx)
+	team, err := teamFor(ctx, s.db.Read().Team.Query(), r.Team)
+	if err != nil {
+		return r, database.Fault(err)
+	}
+	ctx = tenant.System(ctx) // its credential is a setting
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		row, err := tx.Repository.Create().SetOrganizationID(v.Organization).SetTeamID(team.ID).SetName(r.Name).SetURL(r.URL).SetBranch(r.Branch).
+			SetPath(r.Path).SetKinds(string(r.Kinds)).SetInterval(int(r.Interval.Seconds())).SetCredential(len(credential) > 0).SetDueAt(s.now()).Save(ctx)
+		if database.Unique(err) {
+			return fault.New(fault.Conflict, "there is a repository %q already", r.Name).WithField("name").WithHint("Choose another name, or remove that one first.")
+		}
+		if err != nil {
+			return err
+		}
+		if len(credential) > 0 {
+			id := credentialsOf(v.Organization) + row.ID.String()
+			value, err := s.sealed(id, credential)
+			if err != nil {
+				return err
+			}
+			if err := tx.Setting.Create().SetID(id).SetValue(value).Exec(ctx); err != nil {
+				return err
+			}
+		}
+		row.Edges.Team = team
+		if r, err = repositoryRecord(row); err != nil {
+			return err
+		}
+		audit.Of(ctx).Detail("url", r.URL)
+		return s.noted(ctx, tx, audit.Object{Kind: "repository", ID: row.ID.String(), Name: row.Name})
+	})
+	return r, err
+}
+
+// Credential returns what is kept of the credential of a repository; nothing when it has none.
+func (s *Store) Credential(ctx context.Context, r origin.Repository) ([]byte, error) {
+	if v, ok := tenant.FromContext(ctx); !ok || v.Organization != r.Organization {
+		return nil, fault.New(fault.NotFound, "there is no repository %q", r.Name)
+	}
+	rows, err := s.db.Read().Setting.Query().Where(setting.ID(credentialsOf(r.Organization) + r.ID.String())).All(tenant.System(ctx))
+	if err != nil || len(rows) == 0 {
+		return nil, database.Fault(err)
+	}
+	return s.opened(rows[0])
+}
+
+// RemoveRepository forgets a repository and its credential.
+func (s *Store) RemoveRepository(ctx context.Context, r origin.Repository) error {
+	if v, ok := tenant.FromContext(ctx); !ok || v.Organization != r.Organization {
+		return fault.New(fault.NotFound, "there is no repository %q", r.Name)
+	}
+	ctx = tenant.System(ctx)
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		if _, err := tx.Setting.Delete().Where(setting.ID(credentialsOf(r.Organization) + r.ID.String())).Exec(ctx); err != nil {
+			return err
+		}
+		if _, err := tx.Repository.Delete().Where(repository.ID(r.ID), repository.OrganizationID(r.Organization)).Exec(ctx); err != nil {
+			return err
+		}
+		return s.noted(ctx, tx, audit.Object{Kind: "repository", ID: r.ID.String(), Name: r.Name})
+	})
+}
+
+// Repositories lists by name.
+func (s *Store) Repositories(ctx context.Context) ([]origin.Repository, error) {
+	return s.repositories(ctx)
+}
+
+func (s *Store) repositories(ctx context.Context, where ...predicate.Repository) ([]origin.Repository, error) {
+	rows, err := s.db.Read().Repository.Query().Where(where...).WithTeam().Order(repository.ByName()).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	out := make([]origin.Repository, len(rows))
+	for i, row := range rows {
+		if out[i], err = repositoryRecord(row); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Repository returns a registered repository.
+func (s *Store) Repository(ctx context.Context, id uuid.UUID) (origin.Repository, error) {
+	found, err := s.repositories(ctx, repository.ID(id))
+	if err == nil && len(found) == 0 {
+		err = fault.New(fault.NotFound, "there is no repository %s", id)
+	}
+	if err != nil {
+		return origin.Repository{}, err
+	}
+	return found[0], nil
+}
+
+// RepositoryNamed returns a registered repository.
+func (s *Store) RepositoryNamed(ctx context.Context, name string) (origin.Repository, error) {
+	found, err := s.repositories(ctx, repository.Name(name))
+	if err == nil && len(found) == 0 {
+		err = fault.New(fault.NotFound, "there is no repository %q", name).WithField("name").WithHint("List what there is with: seatrial repository list.")
+	}
+	if err != nil {
+		return origin.Repository{}, err
+	}
+	return found[0], nil
+}
+
+// LeaseRepository takes a repository for one reader; ok is false while another one has it.
+func (s *Store) LeaseRepository(ctx context.Context, id uuid.UUID, lease time.Duration) (ok bool, err error) {
+	now := s.now()
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		n, err := tx.Repository.Update().Where(repository.ID(id), repository.Or(repository.LeasedUntilIsNil(), repository.LeasedUntilLT(now))).
+			SetLeasedUntil(now.Add(lease)).Save(ctx)
+		ok = n == 1
+		return err
+	})
+	return ok, err
+}
+
+// DueRepositories takes repositories that are to be read, of all organizations, for one reader; at most limit. It runs as system.
+func (s *Store) DueRepositories(ctx context.Context, limit int, lease time.Duration) (due []origin.Repository, err error) {
+	ctx = tenant.System(ctx)
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		due = nil
+		now := s.now()
+		rows, err := locked(s, tx.Repository.Query().Where(repository.DueAtLTE(now), repository.Or(repository.LeasedUntilIsNil(), repository.LeasedUntilLT(now))).
+			Order(repository.ByDueAt()).Limit(limit), entsql.WithLockAction(entsql.SkipLocked)).All(ctx)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if err := tx.Repository.UpdateOneID(row.ID).SetLeasedUntil(now.Add(lease)).Exec(ctx); err != nil {
+				return err
+			}
+			r, err := repositoryRecord(row)
+			if err != nil {
+				return err
+			}
+			due = append(due, r)
+		}
+		return nil
+	})
+	return due, err
+}
+
+// SaveLook stores what came of reading a repository, which is due again after its interval.
+func (s *Store) SaveLook(ctx context.Context, r origin.Repository, look origin.Look) error {
+	problems, err := json.Marshal(look.Problems)
+	if err != nil {
+		return fmt.Errorf("encode problems: %w", err)
+	}
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		up := tx.Repository.Update().Where(repository.ID(r.ID)).ClearLeasedUntil().SetDueAt(s.now().Add(r.Interval)).SetFailure(clean(look.Failure))
+		if look.Failure == "" {
+			up.SetCommit(look.Commit).SetDocuments(look.Documents).SetProblems(problems).SetSyncedAt(s.now())
+		}
+		return up.Exec(ctx)
+	})
+}
+
+func repositoryRecord(row *db.Repository) (origin.Repository, error) {
+	r := origin.Repository{
+		ID: row.ID, Organization: row.OrganizationID, Name: row.Name, URL: row.URL, Branch: row.Branch, Path: row.Path, Kinds: origin.Kinds(row.Kinds),
+		TeamID: row.TeamID, Interval: time.Duration(row.Interval) * time.Second, Sealed: row.Credential, Commit: row.Commit, Documents: row.Documents,
+		Failure: row.Failure, SyncedAt: timeOf(row.SyncedAt), CreatedAt: row.CreatedAt.UTC(),
+	}
+	if row.Edges.Team != nil {
+		r.Team = row.Edges.Team.Name
+	}
+	if len(row.Problems) > 0 {
+		if err := json.Unmarshal(row.Problems, &r.Problems); err != nil {
+			return r, fmt.Errorf("problems of repository %s: %w", row.Name, err)
+		}
+	}
+	return r, nil
+}
