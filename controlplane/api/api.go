@@ -99,9 +99,9 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle(apiv1connect.NewInsightServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewPeopleServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewAuditServiceHandler(s, options...))
-	mux.Handle(apiv1connect.NewCatalogServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewAccessServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewScheduleServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewCatalogServiceHandler(s, options...))
 	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a, s.serveFile))
 	mux.HandleFunc("GET "+archivesPath+"{id}", s.download(a, s.serveArchive))
 	// A browser's cookie must not be usable from another site's page.
@@ -120,9 +120,9 @@ func Paths() []string {
 		"/" + apiv1connect.ClusterServiceName + "/", "/" + apiv1connect.IdentityServiceName + "/",
 		"/" + apiv1connect.ReleaseServiceName + "/", "/" + apiv1connect.TestServiceName + "/",
 		"/" + apiv1connect.InsightServiceName + "/", "/" + apiv1connect.PeopleServiceName + "/", "/" + apiv1connect.AuditServiceName + "/",
-		"/" + apiv1connect.CatalogServiceName + "/",
 		"/" + apiv1connect.AccessServiceName + "/",
 		"/" + apiv1connect.ScheduleServiceName + "/",
+		"/" + apiv1connect.CatalogServiceName + "/",
 		filesPath, archivesPath,
 	}
 }

@@ -20,10 +20,10 @@ import (
 func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 	switch procedure {
 	case apiv1connect.WorkflowServiceApplyWorkflowProcedure, apiv1connect.PeopleServiceSetOwnerProcedure,
-		apiv1connect.PeopleServiceRestrictWorkflowProcedure, apiv1connect.CatalogServiceAddRepositoryProcedure,
-		apiv1connect.CatalogServiceSyncRepositoryProcedure, apiv1connect.CatalogServiceRemoveRepositoryProcedure,
-		apiv1connect.ScheduleServiceSuspendScheduleProcedure,
-		apiv1connect.ScheduleServiceResumeScheduleProcedure, apiv1connect.ScheduleServiceRemoveScheduleProcedure:
+		apiv1connect.PeopleServiceRestrictWorkflowProcedure, apiv1connect.ScheduleServiceSuspendScheduleProcedure,
+		apiv1connect.ScheduleServiceResumeScheduleProcedure, apiv1connect.ScheduleServiceRemoveScheduleProcedure,
+		apiv1connect.CatalogServiceAddRepositoryProcedure,
+		apiv1connect.CatalogServiceSyncRepositoryProcedure, apiv1connect.CatalogServiceRemoveRepositoryProcedure:
 		return tenant.ScopeCatalog, true
 	case apiv1connect.ExecutionServiceRunWorkflowProcedure, apiv1connect.ExecutionServiceCancelExecutionProcedure,
 		apiv1connect.ExecutionServiceResumeExecutionProcedure, apiv1connect.ScheduleServiceRunScheduleProcedure:
@@ -39,11 +39,11 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.PeopleServiceWithdrawInvitationProcedure,
 		apiv1connect.ClusterServiceRevokeClusterProcedure, apiv1connect.ClusterServiceRotateClusterKeyProcedure,
 		apiv1connect.ReleaseServiceRevokeSigningKeyProcedure, apiv1connect.AuditServiceListAuditEntriesProcedure,
-		apiv1connect.CatalogServiceSetClusterCatalogProcedure,
 		apiv1connect.AccessServiceGetAccessProcedure, apiv1connect.AccessServiceSetAccessProcedure,
 		apiv1connect.AccessServiceListIdentityProvidersProcedure, apiv1connect.AccessServiceSetIdentityProviderProcedure,
 		apiv1connect.AccessServiceDeleteIdentityProviderProcedure, apiv1connect.AccessServiceListTrustRulesProcedure,
-		apiv1connect.AccessServiceSetTrustRuleProcedure, apiv1connect.AccessServiceDeleteTrustRuleProcedure:
+		apiv1connect.AccessServiceSetTrustRuleProcedure, apiv1connect.AccessServiceDeleteTrustRuleProcedure,
+		apiv1connect.CatalogServiceSetClusterCatalogProcedure:
 		return tenant.ScopeAdmin, true
 	case apiv1connect.IdentityServiceWhoAmIProcedure:
 		return "", true

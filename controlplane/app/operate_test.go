@@ -67,6 +67,9 @@ func TestOperate(t *testing.T) {
 	if out := must(t, dir, "rotate-keys", "--new"); !strings.Contains(out, "Encrypted") {
 		t.Errorf("rotate: %q", out)
 	}
+	if out := must(t, dir, "rotate-keys", "--signing"); !strings.Contains(out, "New keys sign") {
+		t.Errorf("rotate signing keys: %q", out)
+	}
 	file := filepath.Join(t.TempDir(), "acme.tar.gz")
 	must(t, dir, "org", "export", "acme", "--out", file)
 	export := unpacked(t, file)

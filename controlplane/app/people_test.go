@@ -112,6 +112,7 @@ func TestRun_People(t *testing.T) {
 	codes := secondFactor(bea)
 	again := newTab(t, p.url)
 	again.signIn("bea@example.test", "correct horse")
+	again.until(`document.querySelector('form[action$="/login"]').elements["code"] !== undefined`)
 	again.send("/login", map[string]string{"code": "000000"})
 	again.until(`document.body.innerText.includes("The code is wrong")`)
 	again.send("/login", map[string]string{"code": codes[0]})

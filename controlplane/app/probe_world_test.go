@@ -153,7 +153,7 @@ func (w *world) people(t *testing.T, records *store.Store, d *database.Database)
 	m, err := records.MembersByEmail(t.Context(), "admin@localhost")
 	worked(t, err)
 	first := m[0]
-	var other, team uuid.UUID
+	var other, team, strangers uuid.UUID
 	worked(t, d.Write(system, func(tx *db.Tx) error {
 		org, err := tx.Organization.Create().SetName("other").Save(system)
 		if err != nil {
@@ -164,6 +164,19 @@ func (w *world) people(t *testing.T, records *store.Store, d *database.Database)
 			return err
 		}
 		other, team = org.ID, group.ID
+		apart, err := tx.Team.Create().SetOrganizationID(first.Organization).SetName("strangers").Save(system)
+		if err != nil {
+			return err
+		}
+		strangers = apart.ID
+		stranger, err := tx.Member.Create().SetOrganizationID(first.Organization).SetTeamID(apart.ID).SetEmail("stranger@example.test").
+			SetPasswordHash(first.PasswordHash).SetRole(string(tenant.RoleMaintainer)).Save(system)
+		if err != nil {
+			return err
+		}
+		if err := tx.TeamMember.Create().SetOrganizationID(first.Organization).SetTeamID(apart.ID).SetMemberID(stranger.ID).Exec(system); err != nil {
+			return err
+		}
 		if err := tx.Member.Create().SetOrganizationID(org.ID).SetTeamID(group.ID).SetEmail("spy@example.test").SetPasswordHash(first.PasswordHash).
 			SetRole(string(tenant.RoleOwner)).Exec(system); err != nil {
 			return err
@@ -184,6 +197,7 @@ func (w *world) people(t *testing.T, records *store.Store, d *database.Database)
 		w.tokens[caller] = secret
 	}
 	give("wrong organization", other, team, time.Hour, all...)
+	give("wrong team", first.Organization, strangers, time.Hour, all[:len(all)-1]...)
 	give("viewer", first.Organization, first.Team, time.Hour, tenant.ScopeRead)
 	give("expired token", first.Organization, first.Team, -time.Hour, all...)
 	give("revoked token", first.Organization, first.Team, time.Hour, all...)
@@ -192,7 +206,7 @@ func (w *world) people(t *testing.T, records *store.Store, d *database.Database)
 		return err
 	}))
 	w.tokens["owner"] = w.token
-	for caller, email := range map[string]string{"owner": "admin@localhost", "wrong organization": "spy@example.test", "viewer": "viewer@example.test", "expired token": "viewer@example.test"} {
+	for caller, email := range map[string]string{"owner": "admin@localhost", "wrong organization": "spy@example.test", "viewer": "viewer@example.test", "wrong team": "stranger@example.test", "expired token": "viewer@example.test"} {
 		w.cookies[caller] = w.signIn(t, email)
 	}
 	w.signOut(t, w.cookies["expired token"])

@@ -45,6 +45,7 @@ func (s *shown) String() string {
 // program is a running control plane.
 type program struct {
 	out    *shown
+	log    *shown
 	url    string
 	agents string
 	token  string
@@ -66,12 +67,12 @@ var secret = regexp.MustCompile(`API token +(st_\S+)`)
 // start runs the program until its stop is called, which the end of the test does too.
 func start(t *testing.T, dir string, args ...string) *program {
 	t.Helper()
-	p := &program{out: &shown{}}
+	p := &program{out: &shown{}, log: &shown{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, done := make(chan [2]net.Addr, 1), make(chan error, 1)
 	go func() {
 		done <- app.Run(ctx, app.Options{
-			Config: configure(t, dir, args...), Version: "v1", Out: p.out, Log: io.Discard,
+			Config: configure(t, dir, args...), Version: "v1", Out: p.out, Log: p.log,
 			Ready: func(http, agents net.Addr) { ready <- [2]net.Addr{http, agents} },
 		})
 	}()

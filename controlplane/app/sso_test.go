@@ -32,10 +32,23 @@ func newVisitor(t *testing.T, base string) *visitor {
 	return &visitor{t, &http.Client{Jar: jar}, base}
 }
 
-// page reads an answer: where the browser ended, its status and its text.
-func (v *visitor) page(res *http.Response, err error) (at *url.URL, code int, body string) {
+// get asks for a page, and post sends a form; they return where the browser ended, the status and the text.
+func (v *visitor) get(address string) (at *url.URL, code int, body string) {
 	v.Helper()
+	res, err := v.Get(address) //nolint:bodyclose // read closes it
 	worked(v.T, err)
+	return v.read(res)
+}
+
+func (v *visitor) post(address string, form url.Values) (at *url.URL, code int, body string) {
+	v.Helper()
+	res, err := v.PostForm(address, form) //nolint:bodyclose // read closes it
+	worked(v.T, err)
+	return v.read(res)
+}
+
+func (v *visitor) read(res *http.Response) (at *url.URL, code int, body string) {
+	v.Helper()
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
 	worked(v.T, err)
@@ -45,14 +58,14 @@ func (v *visitor) page(res *http.Response, err error) (at *url.URL, code int, bo
 var hidden = regexp.MustCompile(`name="id"\s+value="([^"]+)"`)
 
 // signIn goes by the identity provider, as a person does, and returns where that ended.
-func (v *visitor) signIn(path, user, password string) (at *url.URL, code int, body string) {
+func (v *visitor) signIn(path string) (at *url.URL, code int, body string) {
 	v.Helper()
-	at, code, body = v.page(v.Get(v.base + path))
+	at, code, body = v.get(v.base + path)
 	m := hidden.FindStringSubmatch(body)
 	if m == nil {
 		v.Fatalf("the provider shows no form at %s: %d %s", at, code, body)
 	}
-	return v.page(v.PostForm(at.Scheme+"://"+at.Host+"/login/username", url.Values{"username": {user}, "password": {password}, "id": {m[1]}}))
+	return v.post(at.Scheme+"://"+at.Host+"/login/username", url.Values{"username": {"ada"}, "password": {"tide tables"}, "id": {m[1]}})
 }
 
 // federated is a program whose first organization trusts a real identity provider.
@@ -66,7 +79,8 @@ type federated struct {
 
 func newFederated(t *testing.T) *federated {
 	t.Helper()
-	p := start(t, t.TempDir(), "--admin-password", password, "--outbound-allow", "127.0.0.0/8", "--listen", free(t)) // the provider is told the address
+	p := start(t, t.TempDir(), "--admin-password", password, "--outbound-allow", "127.0.0.0/8", "--listen", free(t), // the provider is told the address
+		"--log-level", "debug")
 	c := p.clients(p.token)
 	f := &federated{
 		program: p, access: apiv1connect.NewAccessServiceClient(c.http, p.url), people: apiv1connect.NewPeopleServiceClient(c.http, p.url),
@@ -138,7 +152,7 @@ func TestRun_SignInByProvider(t *testing.T) {
 	for _, step := range steps {
 		f.idp.Know(t, ada(step.groups...))
 		v := newVisitor(t, f.url)
-		at, code, body := v.signIn(corporate+"?next=/o/default/catalog", "ada", "tide tables")
+		at, code, body := v.signIn(corporate + "?next=/o/default/catalog")
 		if code != http.StatusOK || at.Path != "/o/default/catalog" {
 			t.Fatalf("%s: ended at %s with %d: %.800s", step.name, at, code, body)
 		}
@@ -175,11 +189,11 @@ func TestRun_SignInByProviderRefused(t *testing.T) {
 		f.trust(t, tc.settings)
 		f.idp.Know(t, tc.account)
 		v := newVisitor(t, f.url)
-		_, code, body := v.signIn(corporate, "ada", "tide tables")
+		_, code, body := v.signIn(corporate)
 		if code != http.StatusForbidden || !strings.Contains(body, tc.want) {
 			t.Errorf("%s: %d %.800s", name, code, body)
 		}
-		if _, code, _ := v.page(v.Get(f.url + "/o/default")); code == http.StatusOK && f.member(t, "ada@acme.example") != nil {
+		if _, code, _ := v.get(f.url + "/o/default"); code == http.StatusOK && f.member(t, "ada@acme.example") != nil {
 			t.Errorf("%s: became a member", name)
 		}
 	}
@@ -187,7 +201,7 @@ func TestRun_SignInByProviderRefused(t *testing.T) {
 	f.idp.Know(t, ada())
 	_, err := f.people.InviteMember(t.Context(), &apiv1.InviteMemberRequest{Email: "ada@acme.example", Role: "maintainer", Team: "search"})
 	worked(t, err)
-	if at, code, body := newVisitor(t, f.url).signIn(corporate, "ada", "tide tables"); code != http.StatusOK || at.Path != "/o/default" {
+	if at, code, body := newVisitor(t, f.url).signIn(corporate); code != http.StatusOK || at.Path != "/o/default" {
 		t.Errorf("invited: %s %d %.500s", at, code, body)
 	}
 	if m := f.member(t, "ada@acme.example"); m.GetRole() != "maintainer" || !slices.Equal(m.GetTeams(), []string{"search"}) {
@@ -196,7 +210,7 @@ func TestRun_SignInByProviderRefused(t *testing.T) {
 	thief := ada()
 	thief.ID = "a-2" // another account of the same address
 	f.idp.Know(t, thief)
-	if _, code, body := newVisitor(t, f.url).signIn(corporate, "ada", "tide tables"); code != http.StatusForbidden || !strings.Contains(body, "another account") {
+	if _, code, body := newVisitor(t, f.url).signIn(corporate); code != http.StatusForbidden || !strings.Contains(body, "another account") {
 		t.Errorf("another account: %d %.500s", code, body)
 	}
 }
@@ -216,7 +230,7 @@ func TestRun_SignInByProviderForged(t *testing.T) {
 			}
 			return nil
 		}
-		v.signIn(corporate, "ada", "tide tables")
+		v.signIn(corporate)
 		v.CheckRedirect = nil
 		if back == nil {
 			t.Fatal("the provider sent nobody back")
@@ -232,19 +246,19 @@ func TestRun_SignInByProviderForged(t *testing.T) {
 	refused := map[string]func() (*url.URL, int, string){
 		"OtherBrowser": func() (*url.URL, int, string) {
 			o := newVisitor(t, f.url)
-			return o.page(o.Get(back.String()))
+			return o.get(back.String())
 		},
-		"WrongState": func() (*url.URL, int, string) { v, back := begin(); return v.page(v.Get(change(back, "state", "x"))) },
-		"NoState":    func() (*url.URL, int, string) { v, back := begin(); return v.page(v.Get(change(back, "state", ""))) },
-		"WrongCode":  func() (*url.URL, int, string) { v, back := begin(); return v.page(v.Get(change(back, "code", "x"))) },
+		"WrongState": func() (*url.URL, int, string) { v, back := begin(); return v.get(change(back, "state", "x")) },
+		"NoState":    func() (*url.URL, int, string) { v, back := begin(); return v.get(change(back, "state", "")) },
+		"WrongCode":  func() (*url.URL, int, string) { v, back := begin(); return v.get(change(back, "code", "x")) },
 		"CodeOfAnother": func() (*url.URL, int, string) { // its challenge is of another browser
 			_, first := begin()
 			v, back := begin()
-			return v.page(v.Get(change(back, "code", first.Query().Get("code"))))
+			return v.get(change(back, "code", first.Query().Get("code")))
 		},
 		"Refused": func() (*url.URL, int, string) {
 			v, back := begin()
-			return v.page(v.Get(change(back, "error", "access_denied")))
+			return v.get(change(back, "error", "access_denied"))
 		},
 	}
 	for name, try := range refused {
@@ -252,10 +266,10 @@ func TestRun_SignInByProviderForged(t *testing.T) {
 			t.Errorf("%s: %d %.600s", name, code, body)
 		}
 	}
-	if at, code, _ := v.page(v.Get(back.String())); code != http.StatusOK || at.Path != "/o/default" {
+	if at, code, _ := v.get(back.String()); code != http.StatusOK || at.Path != "/o/default" {
 		t.Errorf("the right way back: %s %d", at, code)
 	}
-	if _, code, _ := v.page(v.Get(back.String())); code != http.StatusUnauthorized {
+	if _, code, _ := v.get(back.String()); code != http.StatusUnauthorized {
 		t.Errorf("the same way back again: %d", code)
 	}
 }
@@ -273,7 +287,7 @@ func TestRun_SSORequired(t *testing.T) {
 	made, err := f.people.InviteMember(t.Context(), &apiv1.InviteMemberRequest{Email: "bea@acme.example", Role: "admin"})
 	worked(t, err)
 	v := newVisitor(t, f.url)
-	if _, code, body := v.page(v.PostForm(made.GetUrl(), url.Values{"name": {"Bea"}, "password": {password}})); code != http.StatusOK {
+	if _, code, body := v.post(made.GetUrl(), url.Values{"name": {"Bea"}, "password": {password}}); code != http.StatusOK {
 		t.Fatalf("accept: %d %s", code, body)
 	}
 	_, err = f.access.SetAccess(t.Context(), &apiv1.SetAccessRequest{SsoRequired: &yes})
@@ -281,7 +295,7 @@ func TestRun_SSORequired(t *testing.T) {
 	identity := apiv1connect.NewIdentityServiceClient(http.DefaultClient, f.url)
 	signIn := func(email string) (page int, rpc connect.Code) {
 		v := newVisitor(t, f.url)
-		_, page, _ = v.page(v.PostForm(f.url+"/login", url.Values{"email": {email}, "password": {password}}))
+		_, page, _ = v.post(f.url+"/login", url.Values{"email": {email}, "password": {password}})
 		_, err := identity.SignIn(t.Context(), &apiv1.SignInRequest{Email: email, Password: password})
 		if err != nil {
 			rpc = connect.CodeOf(err)

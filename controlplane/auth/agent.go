@@ -81,17 +81,17 @@ func (a *Auth) Enrol(ctx context.Context, bootstrapToken string, publicKey []byt
 }
 
 // Token issues the short-lived token of an agent.
-func (a *Auth) Token(_ context.Context, id cluster.Identity) (token string, expires time.Time, err error) {
+func (a *Auth) Token(ctx context.Context, id cluster.Identity) (token string, expires time.Time, err error) {
 	jti, err := uuid.NewRandom()
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	return a.tokens.sign(id.Cluster, jti, id.Organization, AgentTokenLifetime)
+	return a.tokens.sign(ctx, id.Cluster, jti, id.Organization, AgentTokenLifetime)
 }
 
 // Agent checks a token, and that its agent is still one of ours and not revoked.
 func (a *Auth) Agent(ctx context.Context, token string) (tenant.Viewer, error) {
-	c, err := a.tokens.check(token)
+	c, err := a.tokens.check(ctx, token)
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired):
 		return tenant.Viewer{}, fault.New(fault.Unauthenticated, "the agent's token expired on %s", c.expires.Format(time.RFC1123)).

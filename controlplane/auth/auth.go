@@ -92,6 +92,9 @@ type Bus interface {
 type KeyStore interface {
 	// SettingOrCreate returns the value of key, storing fresh when there is none.
 	SettingOrCreate(ctx context.Context, key string, fresh []byte) ([]byte, error)
+	Setting(ctx context.Context, key string) ([]byte, error)
+	// ChangeSetting replaces a value by what change makes of it, which may be called again.
+	ChangeSetting(ctx context.Context, key string, change func(old []byte) ([]byte, error)) error
 }
 
 // Config is what an Auth is made of. Clock may be left out.
@@ -112,6 +115,7 @@ type Config struct {
 type Auth struct {
 	accounts AccountStore
 	agents   AgentStore
+	keys     KeyStore
 	bus      Bus
 	log      *slog.Logger
 	now      func() time.Time
@@ -126,19 +130,19 @@ type Auth struct {
 
 // New loads the keys, made at the first start.
 func New(ctx context.Context, c Config) (*Auth, error) {
-	a := &Auth{accounts: c.Accounts, agents: c.Agents, bus: c.Bus, log: c.Log.With("component", "auth"), now: c.Clock, proxied: c.Proxied}
+	a := &Auth{accounts: c.Accounts, agents: c.Agents, keys: c.Keys, bus: c.Bus, log: c.Log.With("component", "auth"), now: c.Clock, proxied: c.Proxied}
 	if a.now == nil {
 		a.now = time.Now
 	}
 	a.hasher, a.limit = newHasher(cmp.Or(c.HashMemory, argonMemory)), newLimiter(a.now)
 	var err error
-	if a.sessions, err = loadSigner(ctx, c.Keys, "auth/session-key", audienceWeb, a.now); err != nil {
+	if a.sessions, err = loadSigner(ctx, c.Keys, sessionKeys, audienceWeb, a.now); err != nil {
 		return nil, err
 	}
-	if a.halfway, err = loadSigner(ctx, c.Keys, "auth/factor-key", audienceFactor, a.now); err != nil {
+	if a.halfway, err = loadSigner(ctx, c.Keys, factorKeys, audienceFactor, a.now); err != nil {
 		return nil, err
 	}
-	if a.tokens, err = loadSigner(ctx, c.Keys, "auth/agent-key", audienceAgent, a.now); err != nil {
+	if a.tokens, err = loadSigner(ctx, c.Keys, agentKeys, audienceAgent, a.now); err != nil {
 		return nil, err
 	}
 	fresh, err := randomBytes(keySize)

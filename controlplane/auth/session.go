@@ -56,7 +56,7 @@ func (a *Auth) StartSession(ctx context.Context, e tenant.Entry) (tenant.Ticket,
 	}
 	if m.Factor.On() {
 		if e.Code == "" {
-			halfway, expires, err := a.halfway.sign(m.ID, m.ID, m.Organization, halfwayFor)
+			halfway, expires, err := a.halfway.sign(ctx, m.ID, m.ID, m.Organization, halfwayFor)
 			return tenant.Ticket{Halfway: halfway, Expires: expires}, err
 		}
 		if err := a.checkCode(ctx, m, e.Code); err != nil {
@@ -85,7 +85,7 @@ func (a *Auth) half(ctx context.Context, e tenant.Entry) (tenant.Member, error) 
 	if e.Halfway == "" {
 		return a.member(ctx, e.Email, e.Password, e.Remote)
 	}
-	c, err := a.halfway.check(e.Halfway)
+	c, err := a.halfway.check(ctx, e.Halfway)
 	if err != nil {
 		return tenant.Member{}, fault.Wrap(fault.Unauthenticated, err, "signing in took too long").WithField(passwordField).
 			WithHint("Give e-mail and password again.")
@@ -106,7 +106,7 @@ func (a *Auth) Admit(ctx context.Context, m tenant.Member, e tenant.Entry) (tena
 	if err != nil {
 		return tenant.Ticket{}, err
 	}
-	cookie, expires, err := a.sessions.sign(m.ID, id, m.Organization, CookieLifetime)
+	cookie, expires, err := a.sessions.sign(ctx, m.ID, id, m.Organization, CookieLifetime)
 	v := viewerOf(m)
 	v.Credential = id
 	return tenant.Ticket{Cookie: cookie, Expires: expires, Viewer: v}, err
@@ -119,7 +119,7 @@ func (a *Auth) Cookie(ctx context.Context, value string) (tenant.Viewer, error) 
 }
 
 func (a *Auth) session(ctx context.Context, value string) (tenant.Viewer, credential, error) {
-	c, err := a.sessions.check(value)
+	c, err := a.sessions.check(ctx, value)
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired):
 		return tenant.Viewer{}, c, fault.New(fault.Unauthenticated, "your session expired on %s", c.expires.Format(time.RFC1123)).
@@ -154,13 +154,13 @@ func (a *Auth) Visit(ctx context.Context, value, remote string) (tenant.Ticket, 
 	if life <= 0 {
 		return tenant.Ticket{Viewer: v}, nil
 	}
-	cookie, expires, err := a.sessions.sign(c.subject, c.id, c.organization, life)
+	cookie, expires, err := a.sessions.sign(ctx, c.subject, c.id, c.organization, life)
 	return tenant.Ticket{Cookie: cookie, Expires: expires, Viewer: v}, err
 }
 
 // SignOut ends a session. A cookie that does not hold is no error: it is signed out already.
 func (a *Auth) SignOut(ctx context.Context, cookie string) error {
-	c, err := a.sessions.check(cookie)
+	c, err := a.sessions.check(ctx, cookie)
 	if err != nil {
 		return nil //nolint:nilerr // such a cookie opens nothing, which is what the caller wants
 	}
@@ -220,9 +220,11 @@ func (a *Auth) try(key, remote string) (giveBack func(), err error) {
 func NormalEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
 
 func viewerOf(m tenant.Member) tenant.Viewer {
-	return tenant.Viewer{
+	v := tenant.Viewer{
 		Kind: tenant.KindMember, Organization: m.Organization, Team: m.Team, Teams: teamsOf(m), Subject: m.ID, Name: m.Email, Role: m.Role,
 	}
+	v.Confined = m.Confined && !v.Allows(tenant.ScopeAdmin)
+	return v
 }
 
 func teamsOf(m tenant.Member) []uuid.UUID {

@@ -87,6 +87,7 @@ func bearer(t tenant.Token) tenant.Viewer {
 		v.Team, v.Teams, v.Role = m.Team, m.Teams, m.Role
 		v.Scopes = slices.DeleteFunc(slices.Clone(t.Scopes), func(s tenant.Scope) bool { return !m.Allows(s) })
 	}
+	v.Confined = t.Confined && !v.Allows(tenant.ScopeAdmin)
 	return v
 }
 

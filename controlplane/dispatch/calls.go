@@ -45,14 +45,15 @@ func (d *Dispatcher) Calls(ctx context.Context) error {
 
 // settle decides about the calls of one step. What goes wrong with one of them holds up no other.
 func (d *Dispatcher) settle(ctx context.Context, of execution.CallStep) (faults error) {
-	ctx = tenant.WithViewer(ctx, tenant.Viewer{Kind: tenant.KindMember, Organization: of.Organization, Name: "workflow", Role: tenant.RoleMaintainer})
+	viewer := tenant.Viewer{Kind: tenant.KindMember, Organization: of.Organization, Name: "workflow", Role: tenant.RoleMaintainer}
+	ctx = tenant.WithViewer(ctx, viewer)
 	todo, err := d.store.SettleCalls(ctx, of)
 	if err != nil {
 		return fmt.Errorf("settle the calls of attempt %s: %w", of.Attempt, err)
 	}
 	d.tell(ctx, of.Organization, todo.Effects)
 	for _, id := range todo.Cancel {
-		err := d.Cancel(ctx, id, "Cancelled because the step that had started it has ended.")
+		err := d.end(ctx, viewer, id, "Cancelled because the step that had started it has ended.")
 		if !fault.Is(err, fault.Conflict) { // that it has ended meanwhile
 			faults = errors.Join(faults, err)
 		}

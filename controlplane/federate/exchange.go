@@ -65,7 +65,7 @@ func (s *Service) Exchange(ctx context.Context, x Exchange) (secret string, made
 	switch {
 	case asRefusal(err, &why):
 		s.tries.failed(x.Remote)
-		audit.Of(ctx).Detail("reason", why.why)
+		audit.Of(ctx).Detail("cause", why.why)
 		s.log.InfoContext(ctx, "a pipeline's token is refused", "why", why.why)
 		return "", made, fault.New(fault.Unauthenticated, "no trust rule of the organization %q takes this token", x.Organization).
 			WithHint("The audit log of the organization says why. Issuer, audience and every condition of the rule have to fit, and the token must not have expired.")
@@ -132,26 +132,24 @@ func (s *Service) rule(ctx context.Context, x Exchange) (rule tenant.TrustRule, 
 
 // fitting returns the one rule whose audience and conditions a token meets.
 func fitting(rules []tenant.TrustRule, audience []string, claims map[string]json.RawMessage) (found tenant.TrustRule, err error) {
-	err = refusal{"its audience is not that of a rule"}
-	n := 0
+	var missed []string
 	for _, r := range rules {
-		if !slices.Contains(audience, r.Audience) {
-			continue
+		claim := misses(r, claims)
+		switch {
+		case !slices.Contains(audience, r.Audience):
+			missed = append(missed, "its audience is not that of the rule "+r.Name)
+		case claim != "":
+			missed = append(missed, "the claim "+claim+" is not what the rule "+r.Name+" asks for")
+		case found.Name != "":
+			return found, fault.New(fault.Invalid, "several trust rules take this token").WithField("rule").WithHint("Name the one that is meant, with --rule.")
+		default:
+			found = r
 		}
-		if missed := misses(r, claims); missed != "" {
-			err = refusal{"the claim " + missed + " is not what the rule " + r.Name + " asks for"}
-			continue
-		}
-		found = r
-		n++
 	}
-	switch n {
-	case 0:
-		return found, err
-	case 1:
-		return found, nil
+	if found.Name == "" {
+		return found, refusal{strings.Join(missed, "; ")}
 	}
-	return found, fault.New(fault.Invalid, "several trust rules take this token").WithField("rule").WithHint("Name the one that is meant, with --rule.")
+	return found, nil
 }
 
 // misses returns the first claim that is not what a rule asks for, empty when all are.

@@ -42,6 +42,9 @@ type Blobs interface {
 type Accounts interface {
 	NewOrganization(ctx context.Context, name, email, password string) (auth.First, tenant.First, error)
 	NewPassword(ctx context.Context) (password, hash string, err error)
+	// RotateSigningKeys has new keys sign sessions and tokens of agents. What the keys before them have signed holds until it expires, or not
+	// at all when they are forgotten.
+	RotateSigningKeys(ctx context.Context, forget bool) error
 }
 
 // Keys is the ring of encryption keys.
@@ -248,16 +251,23 @@ func (c *commands) resetPassword() *cobra.Command {
 }
 
 func (c *commands) rotateKeys() *cobra.Command {
-	var fresh bool
+	var fresh, signing, forget bool
 	cmd := &cobra.Command{
 		Use: "rotate-keys", Short: "Encrypt all stored secrets anew with the newest key", Args: cobra.NoArgs,
 		Long: "Encrypt all stored secrets anew with the newest key, the first of the key file. With --new a fresh key is put there before. Control planes " +
 			"that run read the file again when they meet the new key; with several machines, each needs the new file first. After this the old keys " +
-			"can be removed from the file, once no backup needs them.",
+			"can be removed from the file, once no backup needs them. With --signing it gives sessions and agents new signing keys instead; control " +
+			"planes that run take them within half a minute, and what the keys before have signed holds until it expires.",
 	}
+	cmd.Flags().BoolVar(&signing, "signing", false, "exchange the keys that sign sessions and the tokens of agents instead")
+	cmd.Flags().BoolVar(&forget, "forget-old", false, "with --signing: what older keys have signed is void at once; everybody signs in anew")
 	cmd.Flags().BoolVar(&fresh, "new", false, "put a fresh key before the others of the key file")
+	cmd.MarkFlagsMutuallyExclusive("new", "signing")
 	cmd.RunE = c.do("", func(ctx context.Context, _ []string) error {
 		entry := audit.Entry{Actor: audit.Actor{Kind: tenant.KindSystem, Name: "operator " + whoami()}, Action: "RotateKeys", Object: audit.Object{Kind: "instance"}}
+		if signing || forget {
+			return c.rotateSigning(ctx, entry, forget)
+		}
 		n, err := c.renew(ctx, fresh)
 		entry.Outcome, entry.Details = audit.OutcomeOf(err), map[string]string{"key": c.in.Keys.IDs()[0], "secrets": fmt.Sprint(n)}
 		if err = errors.Join(err, c.in.Store.AppendAudit(ctx, entry)); err != nil {
@@ -266,6 +276,19 @@ func (c *commands) rotateKeys() *cobra.Command {
 		return c.print("Encrypted %d secrets anew; all are encrypted with the key %s", n, entry.Details["key"])
 	})
 	return cmd
+}
+
+func (c *commands) rotateSigning(ctx context.Context, entry audit.Entry, forget bool) error {
+	entry.Action, entry.Details = "RotateSigningKeys", map[string]string{"forget-old": fmt.Sprint(forget)}
+	err := c.in.Accounts.RotateSigningKeys(ctx, forget)
+	entry.Outcome = audit.OutcomeOf(err)
+	if err = errors.Join(err, c.in.Store.AppendAudit(ctx, entry)); err != nil {
+		return err
+	}
+	if forget {
+		return c.print("New keys sign sessions and tokens of agents; what older ones have signed is void within half a minute")
+	}
+	return c.print("New keys sign sessions and tokens of agents within half a minute; what the ones before have signed holds until it expires")
 }
 
 func (c *commands) renew(ctx context.Context, fresh bool) (int, error) {

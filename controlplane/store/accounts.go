@@ -197,6 +197,7 @@ func (s *Store) TokenByHash(ctx context.Context, hash []byte) (tenant.Token, err
 		return tenant.Token{}, err
 	}
 	t := tokenRecord(row, row.Edges.Team.Name)
+	t.Confined = accessRecord(row.Edges.Organization).Visibility == tenant.VisibleTeams
 	if row.Edges.Member != nil {
 		m, err := s.memberRecord(ctx, s.db.Read(), row.Edges.Member)
 		if err != nil {

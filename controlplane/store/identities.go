@@ -277,7 +277,7 @@ func (a *arrival) leave(ctx context.Context, name string) error {
 	if err != nil || !is {
 		return err
 	}
-	to := uuid.Nil
+	var to uuid.UUID
 	switch other, err := a.tx.TeamMember.Query().Where(teammember.MemberID(a.row.ID), teammember.TeamIDNEQ(from)).Order(teammember.ByID()).First(ctx); {
 	case err == nil:
 		to = other.TeamID

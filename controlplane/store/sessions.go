@@ -52,7 +52,9 @@ func (s *Store) SessionMember(ctx context.Context, id uuid.UUID) (tenant.Member,
 	if err := admitted(row.Edges.Organization); err != nil {
 		return tenant.Member{}, err
 	}
-	return s.memberRecord(ctx, s.db.Read(), row.Edges.Member)
+	m, err := s.memberRecord(ctx, s.db.Read(), row.Edges.Member)
+	m.Confined = accessRecord(row.Edges.Organization).Visibility == tenant.VisibleTeams
+	return m, err
 }
 
 // SeeSession notes that a session was used just now, and from where, and returns when it ends.

@@ -36,8 +36,27 @@ func (s *Store) SigningKeys(ctx context.Context, of tenant.ID) ([]byte, error) {
 // ChangeSigningKeys replaces the signing keys of an organization by what change makes of them, which may be called again. Two changes
 // happen one after the other.
 func (s *Store) ChangeSigningKeys(ctx context.Context, of tenant.ID, change func(old []byte) ([]byte, error)) error {
+	return s.changeSetting(ctx, signingKey(of), change, func(ctx context.Context, tx *db.Tx) error {
+		return s.noted(ctx, tx, audit.Object{Kind: "signing-key"})
+	})
+}
+
+// Setting returns an instance-wide value, or fault.NotFound.
+func (s *Store) Setting(ctx context.Context, key string) ([]byte, error) {
+	row, err := s.db.Read().Setting.Get(tenant.System(ctx), key)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	return s.opened(row)
+}
+
+// ChangeSetting replaces an instance-wide value by what change makes of it, which may be called again. Two changes happen one after the other.
+func (s *Store) ChangeSetting(ctx context.Context, key string, change func(old []byte) ([]byte, error)) error {
+	return s.changeSetting(ctx, key, change, func(context.Context, *db.Tx) error { return nil })
+}
+
+func (s *Store) changeSetting(ctx context.Context, id string, change func(old []byte) ([]byte, error), note func(context.Context, *db.Tx) error) error {
 	ctx = tenant.System(ctx)
-	id := signingKey(of)
 	return s.db.Write(ctx, func(tx *db.Tx) error {
 		// The row is there before it is locked, so that the first change waits for another one, too.
 		if err := tx.Setting.Create().SetID(id).SetValue([]byte{}).OnConflictColumns(setting.FieldID).Ignore().Exec(ctx); err != nil {
@@ -61,6 +80,6 @@ func (s *Store) ChangeSigningKeys(ctx context.Context, of tenant.ID, change func
 		if err := tx.Setting.UpdateOneID(id).SetValue(value).Exec(ctx); err != nil {
 			return err
 		}
-		return s.noted(ctx, tx, audit.Object{Kind: "signing-key"})
+		return note(ctx, tx)
 	})
 }

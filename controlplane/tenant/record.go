@@ -18,6 +18,7 @@ type Member struct {
 	Role         Role
 	Factor       Factor
 	CreatedAt    time.Time
+	Confined     bool // the organization keeps its teams apart; known of those who are signed in
 }
 
 // TeamRef names a team.
@@ -96,6 +97,7 @@ type Token struct {
 	LastUsedAt   time.Time // zero when never; to the minute
 	RevokedAt    time.Time // zero when not
 	Revoker      string
+	Confined     bool      // the organization keeps its teams apart; known of a token that was presented
 	Rule         uuid.UUID // the trust rule by which a pipeline got it; zero for others
 }
 

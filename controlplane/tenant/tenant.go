@@ -62,6 +62,7 @@ type Viewer struct {
 	Role         Role
 	Scopes       []Scope
 	Limits       Limits // tokens only
+	Confined     bool   // sees what the own teams have and no more
 }
 
 // Allows reports whether the viewer may use a scope.

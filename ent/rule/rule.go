@@ -1,7 +1,8 @@
 // Package rule keeps organizations apart. Every table takes one of its policies.
 //
 // Without a viewer nothing is allowed. The control plane itself (tenant.System) sees all organizations; everybody else sees and
-// changes rows of the own organization, an agent only those of its own cluster where a table names one.
+// changes rows of the own organization, an agent only those of its own cluster where a table names one. Where an organization wants its
+// teams apart, a member sees of most tables only what the own teams have.
 package rule
 
 import (
@@ -17,7 +18,10 @@ import (
 
 // Owned is the policy of tables with an organization.
 func Owned() ent.Policy {
-	return policy{query: []privacy.QueryRule{requireViewer(), restrict()}, mutation: []privacy.MutationRule{requireViewer(), ownOrganization(), restrict()}}
+	return policy{
+		query:    []privacy.QueryRule{requireViewer(), restrict(), confine()},
+		mutation: []privacy.MutationRule{requireViewer(), ownOrganization(), restrict(), confine()},
+	}
 }
 
 // Self is the policy of the table of organizations: a viewer reads the own one, and only the system writes.

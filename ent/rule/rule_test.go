@@ -16,6 +16,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/migrate"
 	_ "github.com/seatrial/seatrial/ent/db/runtime" // the rules of the schema
+	"github.com/seatrial/seatrial/ent/rule"
 )
 
 // TestPolicies asks every table of the generated client, so that a table without a policy is found on the day it is added: without a viewer
@@ -64,4 +65,15 @@ func clients(client *db.Client) map[string]reflect.Value {
 		}
 	}
 	return out
+}
+
+// TestConfines makes whoever adds a table say whose its rows are, where an organization keeps its teams apart.
+func TestConfines(t *testing.T) {
+	t.Parallel()
+	shared := rule.Shared()
+	for name := range clients(db.NewClient()) {
+		if _, all := shared[name]; all == rule.Confines(name) {
+			t.Errorf("%s is shared: %t, and a team's: %t; it has to be one of them", name, all, rule.Confines(name))
+		}
+	}
 }

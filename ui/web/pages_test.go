@@ -39,7 +39,7 @@ func everyPage() map[string]string {
 		"coverage":  "/o/acme/catalog/coverage",
 		"schedules": "/o/acme/schedules", "schedule": "/o/acme/schedules/nightly", "schedule-suspended": "/o/acme/schedules/checkout-api.1",
 		"audit":   "/o/acme/settings/audit",
-		"account": "/o/acme/settings/account", "members": "/o/acme/settings/members", "teams": "/o/acme/settings/teams", "tokens": "/o/acme/settings/tokens", "usage": "/o/acme/settings/usage",
+		"account": "/o/acme/settings/account", "members": "/o/acme/settings/members", "teams": "/o/acme/settings/teams", "tokens": "/o/acme/settings/tokens", "usage": "/o/acme/settings/usage", "policies": "/o/acme/settings/policies?policy=prod-gate",
 		"access": "/o/acme/settings/access", "pipelines": "/o/acme/settings/pipelines", "sso": "/login/sso?organization=acme",
 		"invitation": "/invitations/" + viewfake.Link,
 		"absent":     "/o/acme/nothing",

@@ -81,4 +81,3 @@ func (s *site) changeSchedule(w http.ResponseWriter, r *http.Request, m view.Mem
 	http.Redirect(w, r, "/o/"+url.PathEscape(r.PathValue("org"))+"/schedules/"+url.PathEscape(name), http.StatusSeeOther)
 	return nil
 }
-

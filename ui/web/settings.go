@@ -45,6 +45,8 @@ func (s *site) settings() map[string]memberPage {
 		"POST " + home + "/repositories":               s.addRepository,
 		"POST " + home + "/repositories/{name}/sync":   s.syncRepository,
 		"POST " + home + "/repositories/{name}/remove": s.removeRepository,
+		"GET " + home + "/policies":                    s.policies,
+		"POST " + home + "/policies":                   s.tryPolicy,
 		"GET " + home + "/usage":                       s.quotas,
 		"GET " + home + "/access":                      s.access,
 		"POST " + home + "/access":                     s.setAccess,

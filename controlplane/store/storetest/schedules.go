@@ -35,7 +35,7 @@ func (f *fixture) hourly(t *testing.T, name string) schedule.Record {
 	return rec
 }
 
-func (f *fixture) claim(t *testing.T) []schedule.Claim {
+func (f *fixture) due(t *testing.T) []schedule.Claim {
 	t.Helper()
 	claims, err := f.ClaimDue(tenant.System(t.Context()), 100, lease)
 	if err != nil {
@@ -93,7 +93,7 @@ func schedules() map[string]func(t *testing.T, f *fixture) {
 		"Abandoned": func(t *testing.T, f *fixture) {
 			f.hourly(t, "nightly")
 			f.now = f.now.Add(time.Hour)
-			first := f.claim(t)
+			first := f.due(t)
 			again := func() []schedule.Claim {
 				claims, err := f.ClaimAbandoned(tenant.System(t.Context()), 10, lease)
 				if err != nil {
@@ -132,7 +132,7 @@ func schedules() map[string]func(t *testing.T, f *fixture) {
 		"OldFiringsGo": func(t *testing.T, f *fixture) {
 			rec := f.hourly(t, "nightly")
 			f.now = f.now.Add(3 * time.Hour)
-			f.claim(t)
+			f.due(t)
 			sys := tenant.System(t.Context())
 			if n, err := f.SweepFirings(sys, time.Now().Add(-time.Hour), 10); err != nil || n != 0 {
 				t.Errorf("%d young ones, %v", n, err)
@@ -185,18 +185,18 @@ func scheduleApplied(t *testing.T, f *fixture) {
 
 func scheduleDueOnce(t *testing.T, f *fixture) {
 	rec := f.hourly(t, "nightly")
-	if len(f.claim(t)) != 0 {
+	if len(f.due(t)) != 0 {
 		t.Error("claimed before its time")
 	}
 	if next, err := f.NextDue(tenant.System(t.Context())); err != nil || !next.Equal(rec.NextAt) {
 		t.Errorf("next at %s, %v", next, err)
 	}
 	f.now = f.now.Add(2*time.Hour + time.Second)
-	claims := f.claim(t)
+	claims := f.due(t)
 	if len(claims) != 1 || !claims[0].Firing.Due.Equal(f.now.Add(-time.Second)) || claims[0].Record.TeamID != rec.TeamID || claims[0].Record.Organization != f.member.Organization {
 		t.Fatalf("claims: %+v", claims)
 	}
-	if len(f.claim(t)) != 0 {
+	if len(f.due(t)) != 0 {
 		t.Error("claimed twice")
 	}
 	done := claims[0].Firing
@@ -231,7 +231,7 @@ func scheduleSuspended(t *testing.T, f *fixture) {
 		t.Fatalf("%+v, %v", rec, err)
 	}
 	f.now = f.now.Add(3 * time.Hour)
-	if len(f.claim(t)) != 0 {
+	if len(f.due(t)) != 0 {
 		t.Error("it was started")
 	}
 	rec.Digest = "d2"
@@ -294,7 +294,7 @@ func scheduleOfWorkflow(t *testing.T, f *fixture) {
 		t.Errorf("%+v, %v", rec, err)
 	}
 	f.now = f.now.Add(time.Hour)
-	if claims := f.claim(t); len(claims) != 2 {
+	if claims := f.due(t); len(claims) != 2 {
 		t.Errorf("claims: %+v", claims)
 	}
 	if err := f.RemoveSchedule(f.as(t), "smoke.3"); !fault.Is(err, fault.Conflict) {
@@ -342,7 +342,7 @@ func scheduleOrganizations(t *testing.T, f *fixture) {
 		t.Fatal(err)
 	}
 	f.now = f.now.Add(time.Hour)
-	if claims := f.claim(t); len(claims) != 0 {
+	if claims := f.due(t); len(claims) != 0 {
 		t.Errorf("a suspended organization has something started: %+v", claims)
 	}
 	if next, err := f.NextDue(tenant.System(t.Context())); err != nil || !next.IsZero() {
@@ -351,7 +351,7 @@ func scheduleOrganizations(t *testing.T, f *fixture) {
 	if _, err := f.SetOrganizationState(t.Context(), "default", tenant.Active); err != nil {
 		t.Fatal(err)
 	}
-	if claims := f.claim(t); len(claims) != 1 {
+	if claims := f.due(t); len(claims) != 1 {
 		t.Errorf("once it may again: %+v", claims)
 	}
 }

@@ -160,6 +160,7 @@ func setup(t *testing.T) *shell {
 	mux.Handle(apiv1connect.NewInsightServiceHandler(s.insights))
 	mux.Handle(apiv1connect.NewPeopleServiceHandler(folk{}))
 	mux.Handle(apiv1connect.NewAuditServiceHandler(s.audits))
+	mux.Handle(apiv1connect.NewAccessServiceHandler(doors{}))
 	mux.Handle(apiv1connect.NewScheduleServiceHandler(times{}))
 	mux.HandleFunc("GET "+key.Path, s.releases.served)
 	mux.HandleFunc("GET /files/{id}", s.runs.served)

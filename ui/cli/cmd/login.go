@@ -20,30 +20,53 @@ import (
 
 func (a *app) login() *cobra.Command {
 	var server, token string
+	var ci bool
+	var p pipeline
 	c := &cobra.Command{
 		Use:   "login",
 		Short: "Store a credential for a control plane",
 		Args:  cobra.NoArgs,
 	}
+	c.Flags().BoolVar(&ci, "ci", false, "in a pipeline: exchange its own token (GitHub Actions, GitLab) by a trust rule; no secret is needed")
+	p.flags(c)
 	c.Flags().StringVar(&server, "server", "", "address of the control plane, such as https://seatrial.example.com")
 	c.Flags().StringVar(&token, "token", "", "API token; without it, e-mail and password are asked for")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if server == "" {
-			server = a.Env("SEATRIAL_SERVER")
+		if err := a.aim(server, token); err != nil {
+			return err
 		}
-		u, err := url.Parse(server)
-		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return fmt.Errorf("--server %q: give an address such as https://seatrial.example.com", server)
-		}
-		a.target = config.Context{Server: strings.TrimRight(server, "/"), Token: token}
-		if token == "" {
-			if a.target.Token, err = a.signIn(c); err != nil {
+		switch {
+		case ci && token != "":
+			return errors.New("--ci and --token: give one of them")
+		case ci:
+			res, err := a.exchange(c.Context(), p)
+			if err != nil {
 				return err
 			}
+			a.target.Token = res.GetToken()
+		case token == "":
+			typed, err := a.signIn(c)
+			if err != nil {
+				return err
+			}
+			a.target.Token = typed
 		}
 		return a.store(c)
 	}
 	return c
+}
+
+// aim takes a control plane as the target, that of the environment when none is given.
+func (a *app) aim(server, token string) error {
+	if server == "" {
+		server = a.Env("SEATRIAL_SERVER")
+	}
+	u, err := url.Parse(server)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return fmt.Errorf("--server %q: give an address such as https://seatrial.example.com", server)
+	}
+	a.target = config.Context{Server: strings.TrimRight(server, "/"), Token: token}
+	return nil
 }
 
 // signIn asks for e-mail and password and exchanges them for a token.

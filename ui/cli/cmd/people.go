@@ -244,7 +244,7 @@ func (a *app) token() *cobra.Command {
 	list := a.getter("list", nil, 0, a.getTokens)
 	list.Short = "Show the API tokens, what each may, and when it was used"
 	c := &cobra.Command{Use: "token", Short: "API tokens"}
-	c.AddCommand(create, list, a.doer("revoke ID", "Make a token useless at once", 1, func(ctx context.Context, cl clients, args []string) (string, error) {
+	c.AddCommand(create, list, a.exchangeToken(), a.doer("revoke ID", "Make a token useless at once", 1, func(ctx context.Context, cl clients, args []string) (string, error) {
 		_, err := cl.identity.RevokeToken(ctx, &apiv1.RevokeTokenRequest{Id: args[0]})
 		return "The token is revoked.", err
 	}))

@@ -94,7 +94,7 @@ func (a *app) root() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&a.context, "context", "", "context of the configuration to use")
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml; of get also csv")
-	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.download(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.team(), a.member(), a.invite(), a.token(), a.version(),
+	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.download(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.team(), a.member(), a.invite(), a.token(), a.access(), a.sso(), a.trust(), a.version(),
 		a.release(), a.tests(), a.compare(), a.failureClusters(), a.coverage(), a.policy(), a.schedule(), a.audit(), a.workflow(), a.catalog(), a.repository(),
 		a.validate(), a.explainField(), a.importing(), a.results(), a.local())
 	return root
@@ -111,8 +111,9 @@ type clients struct {
 	insights   apiv1connect.InsightServiceClient
 	people     apiv1connect.PeopleServiceClient
 	audits     apiv1connect.AuditServiceClient
-	catalog    apiv1connect.CatalogServiceClient
+	access     apiv1connect.AccessServiceClient
 	schedules  apiv1connect.ScheduleServiceClient
+	catalog    apiv1connect.CatalogServiceClient
 }
 
 // connect resolves the target and returns clients for it.
@@ -142,6 +143,7 @@ func (a *app) dial(t config.Context) clients {
 		schedules:  apiv1connect.NewScheduleServiceClient(a.HTTP, server, opt),
 		people:     apiv1connect.NewPeopleServiceClient(a.HTTP, server, opt),
 		audits:     apiv1connect.NewAuditServiceClient(a.HTTP, server, opt),
+		access:     apiv1connect.NewAccessServiceClient(a.HTTP, server, opt),
 		catalog:    apiv1connect.NewCatalogServiceClient(a.HTTP, server, opt),
 	}
 }

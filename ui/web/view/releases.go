@@ -17,6 +17,8 @@ type Releases interface {
 	Waive(ctx context.Context, application, version string, a release.Ask) (verdict.Waiver, error)
 	// Approve adds the viewer's consent to a waiver; fault.Forbidden when the policy does not let them.
 	Approve(ctx context.Context, application, version, waiver string) error
+	// Try says what a policy would have said of past releases. What is wrong with its document is fault.Invalid.
+	Try(ctx context.Context, t release.TrialRequest) (release.Trials, error)
 	// Revoke ends a waiver.
 	Revoke(ctx context.Context, application, version, waiver string) error
 }

@@ -37,8 +37,8 @@ func (a *Access) Ways(_ context.Context, organization string) (out []string, err
 }
 
 // Begin sends the browser to a provider that nobody runs.
-func (a *Access) Begin(_ context.Context, organization, provider, base, next string) (to, kept string, err error) {
-	if names, _ := a.Ways(context.Background(), organization); !slices.Contains(names, provider) { //nolint:forbidigo // nothing waits here
+func (a *Access) Begin(ctx context.Context, organization, provider, base, next string) (to, kept string, err error) {
+	if names, _ := a.Ways(ctx, organization); !slices.Contains(names, provider) {
 		return "", "", fault.New(fault.NotFound, "there is no such way to sign in")
 	}
 	return "https://login.acme.example/auth?redirect_uri=" + base, Begun + next, a.Refuse

@@ -1,0 +1,157 @@
+package rule
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"entgo.io/ent"
+	"entgo.io/ent/dialect/sql"
+	"entgo.io/ent/entql"
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/privacy"
+)
+
+// Shared lists the tables that all members of an organization share, also where each sees only what the own teams have. Each has the reason.
+func Shared() map[string]string {
+	return map[string]string{ //nolint:gosec // G101: names of tables
+		"Organization": "there is one", "Team": "who works here is no secret to who works here", "Member": "as teams", "TeamMember": "as teams",
+		"Invitation": "for administrators alone", "APIToken": "package auth shows each team its own", "MemberSession": "of the viewer alone", "Setting": "for the control plane alone",
+		"IdentityProvider": "for administrators alone", "MemberIdentity": "at sign-in alone", "TrustRule": "for administrators alone", "AuditEntry": "for administrators alone",
+		"AuditHead": "for administrators alone", "Cluster": "all teams run there", "BootstrapToken": "at enrolment alone", "ConcurrencyGroup": "a lock: nobody reads it",
+	}
+}
+
+// paths leads from each table, by edges, to the one whose team_id says whose a row is.
+func paths() map[string][]string {
+	execution := []string{"revision", "workflow"}
+	attempt := append([]string{"execution"}, execution...)
+	of := append([]string{"attempt"}, attempt...)
+	return map[string][]string{
+		"Workflow": {}, "Template": {}, "ReadinessPolicy": {}, "Environment": {}, "Release": {}, "Schedule": {}, "Repository": {},
+		"WorkflowRevision": {"workflow"}, "TemplateRevision": {"template"}, "ReadinessPolicyRevision": {"policy"}, "Firing": {"schedule"},
+		"ReleaseChange": {"release"}, "Waiver": {"release"}, "ReleaseExecution": {"release"},
+		"Execution": execution, "Run": attempt, "Attempt": attempt, "Call": attempt, "File": attempt, "TestResult": attempt,
+		"Step": of, "Service": of, "LogStream": of, "AgentCommand": of, "LogChunk": append([]string{"stream"}, of...),
+	}
+}
+
+// Confines reports whether the rows of a table are a team's, so that a viewer who sees the own teams alone does not see others.
+func Confines(table string) bool {
+	_, ok := paths()[table]
+	return ok || byName(table)
+}
+
+// byName reports whether a table names what it belongs to, without a reference.
+func byName(table string) bool {
+	return table == "TestStrip" || table == "Quarantine" || table == "TemplateUse" || table == "Claim"
+}
+
+// confine narrows what a viewer sees to the own teams, in an organization that wants that.
+func confine() privacy.QueryMutationRule { return confined{} }
+
+type confined struct{}
+
+// EvalQuery narrows a query.
+func (confined) EvalQuery(ctx context.Context, q ent.Query) error {
+	v, _ := tenant.FromContext(ctx)
+	if !v.Confined {
+		return privacy.Skip
+	}
+	switch q := q.(type) {
+	case *db.TestStripQuery:
+		q.Where(func(s *sql.Selector) { s.Where(sql.In(s.C("workflow"), owned(v, "workflows"))) })
+		return privacy.Skip
+	case *db.QuarantineQuery:
+		q.Where(func(s *sql.Selector) {
+			strips := sql.Table("test_strips")
+			s.Where(sql.In(s.C("test_key"), sql.Select(strips.C("test_key")).From(strips).
+				Where(sql.And(sql.EQ(strips.C("organization_id"), v.Organization), sql.In(strips.C("workflow"), owned(v, "workflows"))))))
+		})
+		return privacy.Skip
+	case *db.TemplateUseQuery:
+		q.Where(func(s *sql.Selector) {
+			s.Where(sql.Or(sql.And(sql.EQ(s.C("user_kind"), "TestWorkflow"), sql.In(s.C("user_name"), owned(v, "workflows"))),
+				sql.And(sql.NEQ(s.C("user_kind"), "TestWorkflow"), sql.In(s.C("user_name"), owned(v, "templates")))))
+		})
+		return privacy.Skip
+	case *db.ClaimQuery:
+		q.Where(func(s *sql.Selector) { s.Where(claimed(v, s)) })
+		return privacy.Skip
+	}
+	return narrow(v).EvalQuery(ctx, q)
+}
+
+// EvalMutation narrows an update or a deletion. What names its owner without a reference is written by the control plane alone, or was read
+// before.
+func (confined) EvalMutation(ctx context.Context, m ent.Mutation) error {
+	v, _ := tenant.FromContext(ctx)
+	if !v.Confined || byName(m.Type()) {
+		return privacy.Skip
+	}
+	return narrow(v).EvalMutation(ctx, m)
+}
+
+// owned selects the names of what the viewer's teams own in a table.
+func owned(v tenant.Viewer, table string) *sql.Selector {
+	t := sql.Table(table)
+	teams := make([]any, 0, len(v.Teams)+1)
+	for _, id := range append(slices.Clone(v.Teams), v.Team) {
+		teams = append(teams, id)
+	}
+	return sql.Select(t.C("name")).From(t).Where(sql.And(sql.EQ(t.C("organization_id"), v.Organization), sql.In(t.C("team_id"), teams...)))
+}
+
+// claimed selects the claims on names of what the viewer's teams own, and those of their repositories. One on a name that nobody has yet is
+// for who administers.
+func claimed(v tenant.Viewer, s *sql.Selector) *sql.Predicate {
+	repositories := owned(v, "repositories")
+	repositories.Select(sql.Table("repositories").C("id"))
+	or := []*sql.Predicate{sql.In(s.C("repository_id"), repositories)}
+	for _, of := range [][2]string{
+		{"TestWorkflow", "workflows"}, {"TestWorkflowTemplate", "templates"}, {"ReadinessPolicy", "readiness_policies"}, {"Environment", "environments"},
+		{"Schedule", "schedules"},
+	} {
+		or = append(or, sql.And(sql.EQ(s.C("kind"), of[0]), sql.In(s.C("name"), owned(v, of[1]))))
+	}
+	return sql.Or(or...)
+}
+
+// narrow follows the path of a table to whose a row is.
+func narrow(v tenant.Viewer) privacy.FilterFunc {
+	return func(_ context.Context, f privacy.Filter) error {
+		table := strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%T", f), "*db."), "Filter")
+		if _, ok := Shared()[table]; ok {
+			return privacy.Skip
+		}
+		path, ok := paths()[table]
+		if !ok {
+			return privacy.Denyf("rule: nobody has said whose rows of %s are", table)
+		}
+		own := make([]entql.P, 0, len(v.Teams)+2)
+		for _, id := range append(slices.Clone(v.Teams), v.Team) {
+			if id != uuid.Nil {
+				own = append(own, entql.FieldEQ("team_id", id))
+			}
+		}
+		if table == "Environment" {
+			own = append(own, entql.FieldNil("team_id")) // no team has taken it
+		}
+		if len(own) == 0 {
+			return privacy.Denyf("rule: the viewer is in no team")
+		}
+		p := own[0]
+		for _, other := range own[1:] {
+			p = entql.Or(p, other)
+		}
+		for _, edge := range slices.Backward(path) {
+			p = entql.HasEdgeWith(edge, p)
+		}
+		f.Where(p)
+		return privacy.Skip
+	}
+}
