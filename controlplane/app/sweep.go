@@ -33,7 +33,7 @@ func (p *parts) executions(context.Context) error {
 	})
 	p.catalog = catalog.New(p.store)
 	p.mirror = mirror.New(mirror.Config{
-		Store: p.store, Apply: p.catalog, Run: p.run, Record: p.store, Git: git.New(rules), Rules: outbound.Rules{Allow: rules.Allow, Ports: rules.Ports},
+		Store: p.store, Apply: p.catalog, Run: p.run, Record: p.store, Git: git.New(rules), Bus: p.bus, Rules: outbound.Rules{Allow: rules.Allow, Ports: rules.Ports},
 		Address: p.Config.PublicURL, Log: p.log,
 	})
 	return nil

@@ -95,9 +95,15 @@ type Mirror struct {
 	record audit.Appender
 
 	git     Git
+	bus     Bus
 	rules   outbound.Rules
 	address string
 	log     *slog.Logger
+}
+
+// Bus carries hints; losing one costs latency only.
+type Bus interface {
+	Publish(ctx context.Context, topic string)
 }
 
 // Config is what a Mirror is made of. Address is that of the pages for people, without a slash at its end; it may be empty.
@@ -107,6 +113,7 @@ type Config struct {
 	Run     Runner
 	Record  audit.Appender
 	Git     Git
+	Bus     Bus
 	Rules   outbound.Rules // early word on addresses of repositories
 	Address string
 	Log     *slog.Logger
@@ -114,7 +121,7 @@ type Config struct {
 
 // New returns a mirror.
 func New(c Config) *Mirror {
-	return &Mirror{c.Store, c.Apply, c.Run, c.Record, c.Git, c.Rules, c.Address, c.Log.With("component", "mirror")}
+	return &Mirror{c.Store, c.Apply, c.Run, c.Record, c.Git, c.Bus, c.Rules, c.Address, c.Log.With("component", "mirror")}
 }
 
 // rights are what the documents of an origin may do.
@@ -300,7 +307,7 @@ func said(c origin.Claim, err error) string {
 	if !errors.As(err, &f) {
 		return "The control plane has failed."
 	}
-	out := f.Message
+	out := sentence(f.Message)
 	if len(f.Places) > 0 {
 		out = places(c, f.Places)
 	}
@@ -310,7 +317,7 @@ func said(c origin.Claim, err error) string {
 	if f.Hint != "" {
 		out += " " + f.Hint
 	}
-	return sentence(out)
+	return out
 }
 
 // maxPlaces is how many faults of a document a status names.
@@ -352,5 +359,9 @@ func (m *Mirror) drop(ctx context.Context, c origin.Claim, keep bool) error {
 	if next == nil {
 		return nil
 	}
-	return m.settle(ctx, *next, nil, nil)
+	if err := m.settle(ctx, *next, nil, nil); err != nil {
+		return err
+	}
+	m.bus.Publish(ctx, execution.ChangesTopic(v.Organization)) // the agent that brought it has not asked
+	return nil
 }

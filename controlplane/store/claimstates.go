@@ -17,6 +17,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/claim"
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/execution"
 )
@@ -129,7 +130,8 @@ func (s *Store) CatalogOf(ctx context.Context, id record.ID) (record.Catalog, er
 	return out, database.Fault(err)
 }
 
-// SetClusterCatalog says which documents a cluster's agent may bring, and which team owns them.
+// SetClusterCatalog says which documents a cluster's agent may bring, and which team owns them. With none the names that the cluster has are
+// free: its documents stay as ones that were applied by hand.
 func (s *Store) SetClusterCatalog(ctx context.Context, name string, kinds origin.Kinds, team string) error {
 	if err := kinds.Check(); err != nil {
 		return err //nolint:wrapcheck // a fault that speaks for itself
@@ -153,6 +155,11 @@ func (s *Store) SetClusterCatalog(ctx context.Context, name string, kinds origin
 		}
 		if err := up.Exec(ctx); err != nil {
 			return err
+		}
+		if kinds == origin.KindsNone {
+			if _, err := tx.Claim.Delete().Where(claim.ClusterID(row.ID)).Exec(ctx); err != nil {
+				return err
+			}
 		}
 		audit.Of(ctx).Detail("kinds", string(kinds))
 		return s.noted(ctx, tx, audit.Object{Kind: "cluster", ID: row.ID.String(), Name: row.Name})

@@ -271,7 +271,7 @@ func serveConn(conn net.Conn, config *ssh.ServerConfig, root string) {
 				continue
 			}
 			path := strings.Trim(strings.TrimPrefix(command, "git-upload-pack "), "'")
-			cmd := exec.Command("git", "upload-pack", filepath.Join(root, filepath.Clean("/"+path))) //nolint:noctx // the server of a test
+			cmd := exec.Command("git", "upload-pack", filepath.Join(root, filepath.Clean("/"+path)))
 			cmd.Env = append(os.Environ(), "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")
 			in, _ := cmd.StdinPipe()
 			cmd.Stdout = channel

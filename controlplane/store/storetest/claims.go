@@ -173,6 +173,75 @@ func claims() map[string]func(t *testing.T, f *fixture) {
 				t.Errorf("%+v, %v: nothing has changed since", later, err)
 			}
 		},
+		"Freed": func(t *testing.T, f *fixture) {
+			c := f.claimOf(t, f.in("a"), "mine")
+			if _, _, _, err := f.applyFor(t, c, "1"); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.SetClusterCatalog(f.as(t), f.cluster.Name, origin.KindsNone, ""); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := f.CatalogOf(f.as(t), f.cluster.ID); err != nil || got.Kinds != "none" || got.Team == uuid.Nil {
+				t.Errorf("%+v, %v", got, err)
+			}
+			if rec, created, changed, err := f.ApplyWorkflow(f.as(t), workflow.Record{Name: "mine", Digest: "2"}, ""); err != nil || created || !changed || rec.Revision != 2 {
+				t.Errorf("%+v, %v, %v, %v: nobody else may change it", rec, created, changed, err)
+			}
+			if err := f.SetClusterCatalog(f.as(t), "gone", origin.KindsAll, ""); !fault.Is(err, fault.NotFound) {
+				t.Error(err)
+			}
+			if err := f.SetClusterCatalog(f.as(t), f.cluster.Name, "some", ""); !fault.Is(err, fault.Invalid) {
+				t.Error(err)
+			}
+		},
+		"Repositories": func(t *testing.T, f *fixture) {
+			r, err := f.AddRepository(f.as(t), origin.Repository{Name: "shop", URL: "https://x/y.git", Kinds: origin.KindsTests, Interval: time.Minute}, []byte("secret"))
+			if err != nil || !r.Sealed || r.Team == "" {
+				t.Fatal(r, err)
+			}
+			if _, err := f.AddRepository(f.as(t), origin.Repository{Name: "shop", URL: "https://x/z.git"}, nil); !fault.Is(err, fault.Conflict) {
+				t.Errorf("a second one of that name: %v", err)
+			}
+			if got, err := f.Credential(f.as(t), r); err != nil || string(got) != "secret" {
+				t.Errorf("%q, %v", got, err)
+			}
+			other := tenant.WithViewer(t.Context(), tenant.Viewer{Kind: tenant.KindMember, Organization: uuid.New(), Role: tenant.RoleOwner})
+			if _, err := f.Credential(other, r); !fault.Is(err, fault.NotFound) {
+				t.Errorf("another organization gets the credential: %v", err)
+			}
+			if err := f.RemoveRepository(other, r); !fault.Is(err, fault.NotFound) {
+				t.Errorf("another organization removes it: %v", err)
+			}
+			due, err := f.DueRepositories(t.Context(), 10, time.Minute)
+			if err != nil || len(due) != 1 || due[0].ID != r.ID {
+				t.Fatal(due, err)
+			}
+			if ok, err := f.LeaseRepository(f.as(t), r.ID, time.Minute); err != nil || ok {
+				t.Errorf("two read it at a time: %v", err)
+			}
+			if again, err := f.DueRepositories(t.Context(), 10, time.Minute); err != nil || len(again) != 0 {
+				t.Errorf("two replicas read it at a time: %v, %v", again, err)
+			}
+			if err := f.SaveLook(f.as(t), r, origin.Look{Commit: "c", Documents: 2, Problems: []origin.Problem{{File: "a", Line: 3, Message: "m"}}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.SaveLook(f.as(t), r, origin.Look{Failure: "away"}); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := f.RepositoryNamed(f.as(t), "shop"); err != nil || got.Commit != "c" || got.Documents != 2 || got.Failure != "away" || got.Problems[0].Line != 3 {
+				t.Errorf("%+v, %v: a failure forgets what was there", got, err)
+			}
+			f.now = f.now.Add(2 * time.Minute)
+			if due, err := f.DueRepositories(t.Context(), 10, time.Minute); err != nil || len(due) != 1 {
+				t.Errorf("it is not due again: %v, %v", due, err)
+			}
+			if err := f.RemoveRepository(f.as(t), r); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := f.Credential(f.as(t), r); err != nil || got != nil {
+				t.Errorf("the credential stays: %q, %v", got, err)
+			}
+		},
 		"Tenancy": func(t *testing.T, f *fixture) {
 			c := f.claimOf(t, f.in("a"), "mine")
 			other := tenant.WithViewer(t.Context(), tenant.Viewer{Kind: tenant.KindOrigin, Organization: uuid.New(), Team: uuid.New()})

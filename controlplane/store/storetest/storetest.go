@@ -22,6 +22,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/intake"
 	"github.com/seatrial/seatrial/controlplane/mirror"
+	"github.com/seatrial/seatrial/controlplane/origin"
 	"github.com/seatrial/seatrial/controlplane/people"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -42,8 +43,14 @@ type Store interface {
 	Credentials
 	Evidence
 	Facts
+	Mirrored
+}
+
+// Mirrored is what documents of clusters and repositories want.
+type Mirrored interface {
 	mirror.Store
 	Revisions
+	SetClusterCatalog(ctx context.Context, name string, kinds origin.Kinds, team string) error
 }
 
 // Revisions is how documents were before.

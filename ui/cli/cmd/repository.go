@@ -217,7 +217,8 @@ func (a *app) clusterCatalog() *cobra.Command {
 	c := &cobra.Command{
 		Use: "catalog NAME", Short: "Say which documents a cluster's agent may bring into the catalog", Args: cobra.ExactArgs(1),
 		Long: "Say which documents a cluster's agent may bring into the catalog, and which team owns them. Its chart has catalog.namespaces for the\n" +
-			"namespaces whose custom resources they are. What was refused before is taken with the agent's next comparison, within five minutes.",
+			"namespaces whose custom resources they are. What was refused before is taken with the agent's next comparison, within five minutes.\n" +
+			"With --kinds none the names are free, such as those of a cluster that is gone: its documents stay as ones that were applied by hand.",
 	}
 	c.Flags().StringVar(&req.Kinds, "kinds", "tests", "none, tests, or all: environments and readiness policies among them")
 	c.Flags().StringVar(&req.Team, "team", "", "team that owns the documents; as it was when not given")
