@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -162,6 +163,38 @@ func TestRepository(t *testing.T) {
 	}
 	if err := apply(strings.Replace(hand, "one", "two", 1)); err != nil {
 		t.Errorf("nobody may change what was kept: %v", err)
+	}
+}
+
+// TestRepository_Push has a repository read because its forge tells of a push, long before its interval is over.
+func TestRepository_Push(t *testing.T) {
+	t.Parallel()
+	g := newGitServer(t)
+	p := start(t, t.TempDir(), "--outbound-allow", "127.0.0.0/8")
+	client := &http.Client{Transport: bearer(p.token)}
+	catalog, flows := apiv1connect.NewCatalogServiceClient(client, p.url), apiv1connect.NewWorkflowServiceClient(client, p.url)
+	plain := strings.Replace(kept, "use: [{template: base}], ", "container: {image: a}, ", 1)
+	g.push(map[string]string{"kept.yaml": plain})
+	_, err := catalog.AddRepository(t.Context(), &apiv1.AddRepositoryRequest{Name: "shop", Url: g.url})
+	worked(t, err)
+	g.read(t, catalog)
+	made, err := apiv1connect.NewTriggerServiceClient(client, p.url).CreateReceiver(t.Context(), &apiv1.CreateReceiverRequest{Name: "forge", Kind: "github"})
+	worked(t, err)
+	g.push(map[string]string{"kept.yaml": strings.Replace(plain, "one", "two", 1)})
+	body := []byte(`{"ref": "refs/heads/main", "after": "` + strings.Repeat("a", 40) + `", "repository": {"full_name": "shop"}}`)
+	address := p.url + made.GetReceiver().GetUrl()[strings.Index(made.GetReceiver().GetUrl(), "/hooks/"):]
+	if code := post(t, address, signedBy("github", made.GetSecret(), body, "1"), body); code != http.StatusAccepted {
+		t.Fatalf("the push is answered with %d", code)
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		got, err := flows.GetWorkflow(t.Context(), &apiv1.GetWorkflowRequest{Name: "kept"})
+		worked(t, err)
+		if got.GetWorkflow().GetRevision() == 2 {
+			return
+		}
+		<-tick.C
 	}
 }
 

@@ -66,6 +66,8 @@ type Repositories interface {
 	LeaseRepository(ctx context.Context, id uuid.UUID, lease time.Duration) (ok bool, err error)
 	// DueRepositories takes repositories that are to be read, of all organizations, for one reader. It runs as system.
 	DueRepositories(ctx context.Context, limit int, lease time.Duration) ([]origin.Repository, error)
+	// RepositoriesPushed makes those due that a push to a branch of a repository of a forge concerns, and returns how many.
+	RepositoriesPushed(ctx context.Context, path, branch string) (int, error)
 	// SaveLook stores what came of reading a repository, which is due again after its interval.
 	SaveLook(ctx context.Context, r origin.Repository, look origin.Look) error
 }

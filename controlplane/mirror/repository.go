@@ -150,6 +150,18 @@ func (m *Mirror) forget(ctx context.Context, claims []origin.Claim, keep bool) e
 	return nil
 }
 
+// Pushed has those repositories of the viewer's organization read soon that a push concerns. Should that fail, they are read after their
+// interval.
+func (m *Mirror) Pushed(ctx context.Context, path, branch string) {
+	n, err := m.store.RepositoriesPushed(ctx, path, branch)
+	if err != nil {
+		m.log.WarnContext(ctx, "push not heeded", "repository", path, "error", err)
+	}
+	if n > 0 {
+		m.bus.Publish(ctx, Topic)
+	}
+}
+
 // SweepRepositories reads the repositories that are due, of all organizations.
 func (m *Mirror) SweepRepositories(ctx context.Context) error {
 	for {

@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -70,4 +71,13 @@ func (c Credential) Check() error {
 			WithHint("Give the output of ssh-keyscan, once you have compared it with what the forge publishes.")
 	}
 	return nil
+}
+
+// Concerns reports whether a push to a branch of a repository of a forge, such as acme/shop, may change what is read. Where the repository's
+// own branch is meant, any branch may be it.
+func (r Repository) Concerns(path, branch string) bool {
+	own := strings.TrimSuffix(strings.TrimRight(strings.ToLower(r.URL), "/"), ".git")
+	path = strings.ToLower(strings.Trim(path, "/"))
+	rest, ok := strings.CutSuffix(own, path)
+	return path != "" && ok && (strings.HasSuffix(rest, "/") || strings.HasSuffix(rest, ":")) && (r.Branch == "" || r.Branch == branch)
 }

@@ -137,7 +137,7 @@ func (s *Store) LeaseRepository(ctx context.Context, id uuid.UUID, lease time.Du
 	now := s.now()
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		n, err := tx.Repository.Update().Where(repository.ID(id), repository.Or(repository.LeasedUntilIsNil(), repository.LeasedUntilLT(now))).
-			SetLeasedUntil(now.Add(lease)).Save(ctx)
+			SetLeasedUntil(now.Add(lease)).SetDueAt(now.Add(lease)).Save(ctx)
 		ok = n == 1
 		return err
 	})
@@ -156,7 +156,7 @@ func (s *Store) DueRepositories(ctx context.Context, limit int, lease time.Durat
 			return err
 		}
 		for _, row := range rows {
-			if err := tx.Repository.UpdateOneID(row.ID).SetLeasedUntil(now.Add(lease)).Exec(ctx); err != nil {
+			if err := tx.Repository.UpdateOneID(row.ID).SetLeasedUntil(now.Add(lease)).SetDueAt(now.Add(lease)).Exec(ctx); err != nil {
 				return err
 			}
 			r, err := repositoryRecord(row)
@@ -170,14 +170,42 @@ func (s *Store) DueRepositories(ctx context.Context, limit int, lease time.Durat
 	return due, err
 }
 
-// SaveLook stores what came of reading a repository, which is due again after its interval.
+// RepositoriesPushed makes those repositories of the viewer's organization due that a push concerns, and returns how many. One that is being
+// read meanwhile is read once more.
+func (s *Store) RepositoriesPushed(ctx context.Context, path, branch string) (n int, err error) {
+	v, _ := tenant.FromContext(ctx)
+	ctx = insider(ctx, v.Organization) // whoever may send pushes need not see every repository
+	all, err := s.Repositories(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var ids []uuid.UUID
+	for _, r := range all {
+		if r.Concerns(path, branch) {
+			ids = append(ids, r.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		n, err = tx.Repository.Update().Where(repository.IDIn(ids...)).SetDueAt(s.now()).Save(ctx)
+		return err
+	})
+	return n, err
+}
+
+// SaveLook stores what came of reading a repository, which is due again after its interval, or at once when it became due meanwhile.
 func (s *Store) SaveLook(ctx context.Context, r origin.Repository, look origin.Look) error {
 	problems, err := json.Marshal(look.Problems)
 	if err != nil {
 		return fmt.Errorf("encode problems: %w", err)
 	}
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		up := tx.Repository.Update().Where(repository.ID(r.ID)).ClearLeasedUntil().SetDueAt(s.now().Add(r.Interval)).SetFailure(clean(look.Failure))
+		if err := tx.Repository.Update().Where(repository.ID(r.ID), repository.DueAtGT(s.now())).SetDueAt(s.now().Add(r.Interval)).Exec(ctx); err != nil {
+			return err
+		}
+		up := tx.Repository.Update().Where(repository.ID(r.ID)).ClearLeasedUntil().SetFailure(clean(look.Failure))
 		if look.Failure == "" {
 			up.SetCommit(look.Commit).SetDocuments(look.Documents).SetProblems(problems).SetSyncedAt(s.now())
 		}

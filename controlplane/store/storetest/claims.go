@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync"
@@ -234,6 +235,20 @@ func claims() map[string]func(t *testing.T, f *fixture) {
 			f.now = f.now.Add(2 * time.Minute)
 			if due, err := f.DueRepositories(t.Context(), 10, time.Minute); err != nil || len(due) != 1 {
 				t.Errorf("it is not due again: %v, %v", due, err)
+			}
+			for who, want := range map[context.Context]int{f.as(t): 1, other: 0} {
+				if n, err := f.RepositoriesPushed(who, "y", "main"); err != nil || n != want {
+					t.Errorf("a push concerns %d, %v; want %d", n, err, want)
+				}
+			}
+			if n, err := f.RepositoriesPushed(f.as(t), "workshop/y", "main"); err != nil || n != 0 {
+				t.Errorf("a push elsewhere concerns %d, %v", n, err)
+			}
+			if err := f.SaveLook(f.as(t), r, origin.Look{Commit: "d"}); err != nil {
+				t.Fatal(err)
+			}
+			if due, err := f.DueRepositories(t.Context(), 10, time.Minute); err != nil || len(due) != 1 {
+				t.Errorf("what was pushed while it was read is read after its interval only: %v, %v", due, err)
 			}
 			if err := f.RemoveRepository(f.as(t), r); err != nil {
 				t.Fatal(err)
