@@ -22,6 +22,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/claim"
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
+	"github.com/seatrial/seatrial/ent/db/delivery"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/execution"
 	"github.com/seatrial/seatrial/ent/db/file"
@@ -33,6 +34,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/member"
 	"github.com/seatrial/seatrial/ent/db/memberidentity"
 	"github.com/seatrial/seatrial/ent/db/membersession"
+	"github.com/seatrial/seatrial/ent/db/notice"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/quarantine"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
@@ -55,6 +57,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/teststrip"
 	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
+	"github.com/seatrial/seatrial/ent/db/webhook"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
 )
@@ -127,6 +130,7 @@ func checkColumn(t, c string) error {
 			claim.Table:                   claim.ValidColumn,
 			cluster.Table:                 cluster.ValidColumn,
 			concurrencygroup.Table:        concurrencygroup.ValidColumn,
+			delivery.Table:                delivery.ValidColumn,
 			environment.Table:             environment.ValidColumn,
 			execution.Table:               execution.ValidColumn,
 			file.Table:                    file.ValidColumn,
@@ -138,6 +142,7 @@ func checkColumn(t, c string) error {
 			member.Table:                  member.ValidColumn,
 			memberidentity.Table:          memberidentity.ValidColumn,
 			membersession.Table:           membersession.ValidColumn,
+			notice.Table:                  notice.ValidColumn,
 			organization.Table:            organization.ValidColumn,
 			quarantine.Table:              quarantine.ValidColumn,
 			readinesspolicy.Table:         readinesspolicy.ValidColumn,
@@ -160,6 +165,7 @@ func checkColumn(t, c string) error {
 			teststrip.Table:               teststrip.ValidColumn,
 			trustrule.Table:               trustrule.ValidColumn,
 			waiver.Table:                  waiver.ValidColumn,
+			webhook.Table:                 webhook.ValidColumn,
 			workflow.Table:                workflow.ValidColumn,
 			workflowrevision.Table:        workflowrevision.ValidColumn,
 		})
