@@ -26,6 +26,7 @@ type Options struct {
 	Tests     Tests
 	Insight   Insight
 	Schedules Schedules
+	Webhooks  Webhooks
 	Bundles   Bundles
 	Accounts  Accounts
 	People    People
@@ -101,6 +102,7 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle(apiv1connect.NewAuditServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewAccessServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewScheduleServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewWebhookServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewCatalogServiceHandler(s, options...))
 	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a, s.serveFile))
 	mux.HandleFunc("GET "+archivesPath+"{id}", s.download(a, s.serveArchive))
@@ -122,6 +124,7 @@ func Paths() []string {
 		"/" + apiv1connect.InsightServiceName + "/", "/" + apiv1connect.PeopleServiceName + "/", "/" + apiv1connect.AuditServiceName + "/",
 		"/" + apiv1connect.AccessServiceName + "/",
 		"/" + apiv1connect.ScheduleServiceName + "/",
+		"/" + apiv1connect.WebhookServiceName + "/",
 		"/" + apiv1connect.CatalogServiceName + "/",
 		filesPath, archivesPath,
 	}

@@ -36,6 +36,7 @@ type bench struct {
 	audits     apiv1connect.AuditServiceClient
 	access     apiv1connect.AccessServiceClient
 	schedules  apiv1connect.ScheduleServiceClient
+	webhooks   apiv1connect.WebhookServiceClient
 }
 
 // credential adds a header to every request.
@@ -79,7 +80,7 @@ func setup(t *testing.T, token string, timing api.Timing) *bench {
 	t.Helper()
 	b := &bench{world: newWorld(), bus: &bus{subs: map[string][]chan struct{}{}, subscribed: make(chan []string, 100)}, draining: make(chan struct{})}
 	handler, err := api.New(api.Options{
-		Catalog: b.world, Applier: catalog.New(b.world), History: b.world, Fleet: b.world, Enroller: b.world, Runner: b.world, Releases: releases{b.world}, Tests: cases{b.world}, Insight: insights{b.world}, Schedules: times{b.world}, Bundles: releases{b.world}, Accounts: b.world, People: folk{b.world}, Access: doors{b.world}, Audit: b.world, Bus: b.bus,
+		Catalog: b.world, Applier: catalog.New(b.world), History: b.world, Fleet: b.world, Enroller: b.world, Runner: b.world, Releases: releases{b.world}, Tests: cases{b.world}, Insight: insights{b.world}, Schedules: times{b.world}, Webhooks: hooks{b.world}, Bundles: releases{b.world}, Accounts: b.world, People: folk{b.world}, Access: doors{b.world}, Audit: b.world, Bus: b.bus,
 		Blobs: b.world, Log: slog.New(slog.DiscardHandler), Cookie: "session", PublicURL: "https://seatrial.test", Version: "v9",
 		Install: api.Install{Chart: "charts/agent", Address: "cp.test:9443", CA: "-----BEGIN CERTIFICATE-----\nAA==\n"}, Draining: b.draining, Timing: timing,
 	})
@@ -104,6 +105,7 @@ func setup(t *testing.T, token string, timing api.Timing) *bench {
 	b.people = apiv1connect.NewPeopleServiceClient(b.http, b.url)
 	b.access = apiv1connect.NewAccessServiceClient(b.http, b.url)
 	b.schedules = apiv1connect.NewScheduleServiceClient(b.http, b.url)
+	b.webhooks = apiv1connect.NewWebhookServiceClient(b.http, b.url)
 	b.audits = apiv1connect.NewAuditServiceClient(b.http, b.url)
 	return b
 }

@@ -119,6 +119,7 @@ const (
 type Notice struct {
 	ID           uuid.UUID
 	Organization tenant.ID
+	Name         string // of the organization
 	Kind         Kind
 	Subject      uuid.UUID // the execution or the release
 	Data         json.RawMessage
@@ -155,11 +156,10 @@ type Unreliable struct {
 // Happening is a notice with everything that receivers are told.
 type Happening struct {
 	Notice
-	Organized string // name of the organization; empty when it does not matter
-	Ended     *Ended
-	Flaky     []Unreliable
-	Change    *Change
-	Link      string // to its page
+	Ended  *Ended
+	Flaky  []Unreliable
+	Change *Change
+	Link   string // to its page
 }
 
 // Events returns what it is, the most telling first.

@@ -19,6 +19,8 @@ type Store interface {
 	// SetWebhook makes a webhook, or changes that of the name: fault.Forbidden unless the viewer acts for its team. Before it stores
 	// something it asks change for the new secrets, given the old ones.
 	SetWebhook(ctx context.Context, w Webhook, change func(old Secrets) (Secrets, error)) (rec Webhook, created bool, err error)
+	// WebhookSecrets returns the secrets of a webhook that the viewer may change.
+	WebhookSecrets(ctx context.Context, name string) (Secrets, error)
 	// PauseWebhook pauses or resumes. What happens while it is paused is not told later; what was on its way goes on.
 	PauseWebhook(ctx context.Context, name string, paused bool) (Webhook, error)
 	// RemoveWebhook removes one with its deliveries.
@@ -38,6 +40,8 @@ type Work interface {
 	// ClaimDeliveries leases deliveries that are due, at most limit of them, and so that at most each of a webhook are leased at once, however
 	// many replicas there are.
 	ClaimDeliveries(ctx context.Context, limit, each int, lease time.Duration) ([]Claim, error)
+	// Listening returns the webhooks of an organization that are not paused, for which it acts.
+	Listening(ctx context.Context) ([]Webhook, error)
 	// Expand stores the deliveries of a notice, whose due time is over with that. It acts for the organization of the notice.
 	Expand(ctx context.Context, n Notice, list []Delivery) error
 	// Postpone has a notice expanded later.

@@ -69,7 +69,7 @@ func (s *Store) ClaimNotices(ctx context.Context, limit int, lease time.Duration
 	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		list = nil
-		rows, err := locked(s, tx.Notice.Query().Where(notice.DueAtLTE(now)).Order(notice.ByDueAt(), notice.ByID()).Limit(limit),
+		rows, err := locked(s, tx.Notice.Query().Where(notice.DueAtLTE(now)).WithOrganization().Order(notice.ByDueAt(), notice.ByID()).Limit(limit),
 			entsql.WithLockAction(entsql.SkipLocked)).All(ctx)
 		if err != nil || len(rows) == 0 {
 			return err
@@ -78,12 +78,25 @@ func (s *Store) ClaimNotices(ctx context.Context, limit int, lease time.Duration
 		for _, row := range rows {
 			ids = append(ids, row.ID)
 			list = append(list, notify.Notice{
-				ID: row.ID, Organization: row.OrganizationID, Kind: notify.Kind(row.Kind), Subject: row.SubjectID, Data: row.Data, At: row.CreatedAt.UTC(),
+				Name: row.Edges.Organization.Name, ID: row.ID, Organization: row.OrganizationID, Kind: notify.Kind(row.Kind), Subject: row.SubjectID, Data: row.Data, At: row.CreatedAt.UTC(),
 			})
 		}
 		return tx.Notice.Update().Where(notice.IDIn(ids...)).SetDueAt(now.Add(lease)).Exec(ctx)
 	})
 	return list, err
+}
+
+// Listening returns the webhooks of the viewer's organization that are not paused.
+func (s *Store) Listening(ctx context.Context) ([]notify.Webhook, error) {
+	rows, err := s.db.Read().Webhook.Query().Where(webhook.PausedBy("")).Order(webhook.ByName()).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	out := make([]notify.Webhook, len(rows))
+	for i, row := range rows {
+		out[i] = webhookRecord(row)
+	}
+	return out, nil
 }
 
 // Expand stores the deliveries of a notice. Those that are there already stay as they are.
@@ -180,7 +193,7 @@ func (s *Store) NewlyFlaky(ctx context.Context, id record.ID, limit int) (out []
 	// A test becomes flaky by a try that failed, or by one that passed after others had failed on the same subject: only tests that have
 	// been unreliable lately can.
 	keys, err := s.db.Read().TestResult.Query().Where(resultsIn(head), testresult.SeverityLT(supersededSeverity)).
-		Order(testresult.BySeverity(), testresult.ByTestKey()).Unique(true).Select(testresult.FieldTestKey).Strings(ctx)
+		Order(testresult.ByTestKey()).Unique(true).Select(testresult.FieldTestKey).Strings(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
 	}

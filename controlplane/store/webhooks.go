@@ -174,6 +174,19 @@ func (s *Store) webhookToChange(ctx context.Context, tx *db.Tx, name string) (*d
 	return row, mayChange(ctx, tx, row.TeamID, "webhook "+row.Name)
 }
 
+// WebhookSecrets returns the secrets of a webhook that the viewer may change.
+func (s *Store) WebhookSecrets(ctx context.Context, name string) (out record.Secrets, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		row, err := s.webhookToChange(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		out, err = s.webhookSecrets(row)
+		return err
+	})
+	return out, err
+}
+
 // PauseWebhook pauses or resumes on behalf of the viewer.
 func (s *Store) PauseWebhook(ctx context.Context, name string, paused bool) (rec record.Webhook, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
@@ -278,4 +291,3 @@ func deliveryRecord(row *db.Delivery) record.Delivery {
 		Code: row.Code, Took: time.Duration(row.Took), Answer: row.Answer, Error: row.Error, At: row.CreatedAt.UTC(),
 	}
 }
-

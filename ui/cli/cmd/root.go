@@ -95,7 +95,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.context, "context", "", "context of the configuration to use")
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml; of get also csv")
 	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.download(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.team(), a.member(), a.invite(), a.token(), a.version(),
-		a.release(), a.tests(), a.compare(), a.failureClusters(), a.coverage(), a.policy(), a.schedule(), a.audit(),
+		a.release(), a.tests(), a.compare(), a.failureClusters(), a.coverage(), a.policy(), a.schedule(), a.webhook(), a.audit(),
 		a.release(), a.tests(), a.compare(), a.failureClusters(), a.coverage(), a.policy(), a.audit(), a.workflow(), a.catalog(), a.repository(),
 		a.validate(), a.explainField(), a.importing(), a.results(), a.local())
 	return root
@@ -113,6 +113,7 @@ type clients struct {
 	people     apiv1connect.PeopleServiceClient
 	audits     apiv1connect.AuditServiceClient
 	schedules  apiv1connect.ScheduleServiceClient
+	webhooks   apiv1connect.WebhookServiceClient
 	catalog    apiv1connect.CatalogServiceClient
 }
 
@@ -141,6 +142,7 @@ func (a *app) dial(t config.Context) clients {
 		tests:      apiv1connect.NewTestServiceClient(a.HTTP, server, opt),
 		insights:   apiv1connect.NewInsightServiceClient(a.HTTP, server, opt),
 		schedules:  apiv1connect.NewScheduleServiceClient(a.HTTP, server, opt),
+		webhooks:   apiv1connect.NewWebhookServiceClient(a.HTTP, server, opt),
 		people:     apiv1connect.NewPeopleServiceClient(a.HTTP, server, opt),
 		audits:     apiv1connect.NewAuditServiceClient(a.HTTP, server, opt),
 		catalog:    apiv1connect.NewCatalogServiceClient(a.HTTP, server, opt),
