@@ -199,12 +199,12 @@ func forge(f Format, words string, e Event, h Happening) (path string, body any)
 	}
 	x := h.Ended
 	name := "seatrial/" + x.Workflow
-	switch f {
-	case GitHub:
+	if f == GitHub {
 		return "/statuses/" + x.Commit, object{
 			"state": githubState(x.Status), "context": name, "description": clip(words, descriptive), "target_url": h.Link,
 		}
-	case GitLab:
+	}
+	if f == GitLab {
 		return "/statuses/" + x.Commit, object{"state": gitlabState(x.Status), "name": name, "description": clip(words, descriptive), "target_url": h.Link}
 	}
 	check := object{
@@ -232,39 +232,27 @@ func table(x *Ended) string {
 }
 
 func githubState(s execution.Status) string {
-	switch s {
-	case execution.Passed, execution.Skipped:
-		return "success"
-	case execution.Failed, execution.TimedOut:
-		return "failure"
-	}
-	return "error"
+	return word(s, "error", map[execution.Status]string{
+		execution.Passed: "success", execution.Skipped: "success", execution.Failed: "failure", execution.TimedOut: "failure",
+	})
 }
 
 func gitlabState(s execution.Status) string {
-	switch s {
-	case execution.Passed:
-		return "success"
-	case execution.Skipped:
-		return "skipped"
-	case execution.Cancelled:
-		return "canceled"
-	}
-	return "failed"
+	return word(s, "failed", map[execution.Status]string{execution.Passed: "success", execution.Skipped: "skipped", execution.Cancelled: "canceled"})
 }
 
 func conclusion(s execution.Status) string {
-	switch s {
-	case execution.Passed:
-		return "success"
-	case execution.TimedOut:
-		return "timed_out"
-	case execution.Cancelled:
-		return "cancelled"
-	case execution.Skipped:
-		return "skipped"
+	return word(s, "failure", map[execution.Status]string{
+		execution.Passed: "success", execution.TimedOut: "timed_out", execution.Cancelled: "cancelled", execution.Skipped: "skipped",
+	})
+}
+
+// word is what a status is called elsewhere.
+func word(s execution.Status, otherwise string, words map[execution.Status]string) string {
+	if w, ok := words[s]; ok {
+		return w
 	}
-	return "failure"
+	return otherwise
 }
 
 // authorize sets what the receiver asks for as proof.

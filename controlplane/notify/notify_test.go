@@ -16,7 +16,6 @@ import (
 	"github.com/seatrial/seatrial/controlplane/notify"
 )
 
-//nolint:gochecknoglobals // go test sets it
 var update = flag.Bool("update", false, "write the golden files")
 
 // TestSign_Vector is the example that the implementations of Standard Webhooks share.
