@@ -47,6 +47,7 @@ func calls() map[string]call {
 	maps.Copy(all, scheduleCalls())
 	maps.Copy(all, triggerCalls())
 	maps.Copy(all, catalogCalls())
+	maps.Copy(all, webhookCalls())
 	maps.Copy(all, map[string]call{
 		"ApplyWorkflow": {"catalog", func(ctx context.Context, b *bench) error {
 			_, err := b.workflows.ApplyWorkflow(ctx, &apiv1.ApplyWorkflowRequest{Source: document})

@@ -27,6 +27,7 @@ type Options struct {
 	Insight   Insight
 	Schedules Schedules
 	Triggers  Triggers
+	Webhooks  Webhooks
 	Bundles   Bundles
 	Accounts  Accounts
 	People    People
@@ -103,6 +104,7 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle(apiv1connect.NewAccessServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewScheduleServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewTriggerServiceHandler(s, options...))
+	mux.Handle(apiv1connect.NewWebhookServiceHandler(s, options...))
 	mux.Handle(apiv1connect.NewCatalogServiceHandler(s, options...))
 	mux.HandleFunc("GET "+filesPath+"{id}", s.download(a, s.serveFile))
 	mux.HandleFunc("GET "+archivesPath+"{id}", s.download(a, s.serveArchive))
@@ -124,6 +126,7 @@ func Paths() []string {
 		"/" + apiv1connect.InsightServiceName + "/", "/" + apiv1connect.PeopleServiceName + "/", "/" + apiv1connect.AuditServiceName + "/",
 		"/" + apiv1connect.AccessServiceName + "/",
 		"/" + apiv1connect.ScheduleServiceName + "/",
+		"/" + apiv1connect.WebhookServiceName + "/",
 		"/" + apiv1connect.CatalogServiceName + "/",
 		"/" + apiv1connect.TriggerServiceName + "/",
 		filesPath, archivesPath,

@@ -22,6 +22,9 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 	case apiv1connect.WorkflowServiceApplyWorkflowProcedure, apiv1connect.PeopleServiceSetOwnerProcedure,
 		apiv1connect.PeopleServiceRestrictWorkflowProcedure, apiv1connect.ScheduleServiceSuspendScheduleProcedure,
 		apiv1connect.ScheduleServiceResumeScheduleProcedure, apiv1connect.ScheduleServiceRemoveScheduleProcedure,
+		apiv1connect.WebhookServiceSetWebhookProcedure, apiv1connect.WebhookServiceTestWebhookProcedure,
+		apiv1connect.WebhookServicePauseWebhookProcedure, apiv1connect.WebhookServiceRotateSecretProcedure,
+		apiv1connect.WebhookServiceRemoveWebhookProcedure, apiv1connect.WebhookServiceRedeliverProcedure,
 		apiv1connect.CatalogServiceAddRepositoryProcedure,
 		apiv1connect.CatalogServiceSyncRepositoryProcedure, apiv1connect.CatalogServiceRemoveRepositoryProcedure,
 		apiv1connect.TriggerServiceRemoveTriggerProcedure:
@@ -59,6 +62,8 @@ func scopeOf(procedure string) (scope tenant.Scope, ok bool) {
 		apiv1connect.ScheduleServiceListFiringsProcedure, apiv1connect.TriggerServiceListTriggersProcedure,
 		apiv1connect.TriggerServiceGetTriggerProcedure, apiv1connect.TriggerServiceDryRunTriggerProcedure, apiv1connect.TriggerServiceListEventsProcedure,
 		apiv1connect.TriggerServiceListReceiversProcedure,
+		apiv1connect.WebhookServiceListWebhooksProcedure,
+		apiv1connect.WebhookServiceGetWebhookProcedure, apiv1connect.WebhookServiceListDeliveriesProcedure,
 		apiv1connect.TestServiceListUnreliableTestsProcedure, apiv1connect.TestServiceGetTestProcedure,
 		apiv1connect.InsightServiceCompareExecutionsProcedure, apiv1connect.InsightServiceListFailuresProcedure,
 		apiv1connect.InsightServiceGetFailureProcedure, apiv1connect.InsightServiceGetCoverageProcedure,

@@ -26,6 +26,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/insight"
 	"github.com/seatrial/seatrial/controlplane/intake"
 	"github.com/seatrial/seatrial/controlplane/mirror"
+	"github.com/seatrial/seatrial/controlplane/notify"
 	"github.com/seatrial/seatrial/controlplane/outbound"
 	"github.com/seatrial/seatrial/controlplane/people"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
@@ -76,6 +77,7 @@ type parts struct {
 
 	schedules *schedule.Service
 	triggers  *trigger.Service
+	webhooks  *notify.Service
 	draining  chan struct{}
 	failed    chan error // of what serves; room for each
 	serving   sync.WaitGroup
@@ -113,6 +115,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		p.sweep,      // releases; what makes up for lost hints
 		p.scheduling, // what is due
 		p.triggering, // what happens
+		p.notifying,  // what others want to hear of
 		p.retention,  // months of results
 		p.serveHTTP,  // api, web, health, metrics
 	} {

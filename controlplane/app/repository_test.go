@@ -182,7 +182,7 @@ func TestRepository_Push(t *testing.T) {
 	worked(t, err)
 	g.push(map[string]string{"kept.yaml": strings.Replace(plain, "one", "two", 1)})
 	body := []byte(`{"ref": "refs/heads/main", "after": "` + strings.Repeat("a", 40) + `", "repository": {"full_name": "shop"}}`)
-	address := p.url + made.GetReceiver().GetUrl()[strings.Index(made.GetReceiver().GetUrl(), "/hooks/"):]
+	address := p.hookOf(made.GetReceiver())
 	if code := post(t, address, signedBy("github", made.GetSecret(), body, "1"), body); code != http.StatusAccepted {
 		t.Fatalf("the push is answered with %d", code)
 	}

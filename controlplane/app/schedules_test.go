@@ -25,12 +25,11 @@ type replicas struct {
 	running  []*program
 }
 
-func (r *replicas) start(t *testing.T) *program {
+func (r *replicas) start(t *testing.T) {
 	t.Helper()
 	r.started++
 	p := start(t, filepath.Join(r.dir, fmt.Sprint(r.started)), "--database", r.dsn, "--encryption-key-file", filepath.Join(r.dir, "1", "encryption.keys"))
 	r.running = append(r.running, p)
-	return p
 }
 
 func (r *replicas) stop(t *testing.T) {

@@ -53,13 +53,18 @@ type Store interface {
 	// ApplyTemplate does the same for a template; users are those that it was checked with. fault.Conflict when there are others
 	// by now.
 	ApplyTemplate(ctx context.Context, t workflow.Record, users []workflow.Ref, team string) (rec workflow.Record, created, changed bool, err error)
+	Policies
+	Places
+	Schedules
+	Triggers
+}
+
+// Policies keeps readiness policies for the viewer of the context.
+type Policies interface {
 	// Policy returns a readiness policy with its source, or fault.NotFound.
 	Policy(ctx context.Context, name string) (workflow.Record, error)
 	// ApplyPolicy creates the readiness policy or makes a new revision when the digest differs.
 	ApplyPolicy(ctx context.Context, p workflow.Record, team string) (rec workflow.Record, created, changed bool, err error)
-	Places
-	Schedules
-	Triggers
 }
 
 // Places keeps environments for the viewer of the context.

@@ -50,7 +50,7 @@ func gitHubPush(body []byte, github bool) ([]Push, error) {
 	}
 	p := refPush(m.Repository.FullName, m.Ref, m.After, m.Before, m.Sender.name())
 	p.Paths, p.AllPaths = paths(m.Commits)
-	p.AllPaths = p.AllPaths && p.Event == PushEvent && m.TotalCommits <= len(m.Commits) && !(github && len(m.Commits) >= maxCommits) &&
+	p.AllPaths = p.AllPaths && p.Event == PushEvent && m.TotalCommits <= len(m.Commits) && (!github || len(m.Commits) < maxCommits) &&
 		len(m.Commits) > 0 // a branch that was made of another commit, or forced back to one
 	return []Push{p}, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	record "github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/notify"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/attempt"
@@ -133,6 +134,11 @@ func (s *Store) derive(ctx context.Context, tx *db.Tx, head *db.Execution) (afte
 		}
 	}
 	after.calls = after.calls || head.Calls && now.status.Terminal()
+	if now.status.Terminal() && !record.Status(head.Status).Terminal() {
+		if err := s.notice(ctx, tx, head.OrganizationID, head.ID, nil, notify.OfExecution, notify.OfTests); err != nil {
+			return after, err
+		}
+	}
 	return after, now.saveExecution(ctx, head)
 }
 

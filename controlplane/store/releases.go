@@ -199,8 +199,12 @@ func (s *Store) SaveVerdict(ctx context.Context, id record.ID, d record.Decision
 		}
 		if changed = before != string(d.State); changed {
 			change.AddChanges(1)
+			cause := strings.TrimSpace(row.Cause + " " + clean(d.Cause))
+			if err := s.noticeVerdict(ctx, tx, row, before, string(d.State), cause); err != nil {
+				return err
+			}
 			if err := tx.ReleaseChange.Create().SetOrganizationID(row.OrganizationID).SetReleaseID(row.ID).SetNumber(row.Changes + 1).
-				SetBefore(before).SetAfter(string(d.State)).SetCause(strings.TrimSpace(row.Cause + " " + clean(d.Cause))).Exec(ctx); err != nil {
+				SetBefore(before).SetAfter(string(d.State)).SetCause(cause).Exec(ctx); err != nil {
 				return err
 			}
 		}

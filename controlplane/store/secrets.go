@@ -60,6 +60,10 @@ func (s *Store) RenewSettings(ctx context.Context) (int, error) {
 		return n, err
 	}
 	more, err := s.renewClientSecrets(ctx)
+	if n += more; err != nil {
+		return n, err
+	}
+	more, err = s.renewWebhooks(ctx)
 	return n + more, err
 }
 

@@ -99,7 +99,7 @@ func value(kind, text string, vars map[string]any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out := ""
+	var out string
 	switch v := v.(type) {
 	case string:
 		out = v

@@ -26,6 +26,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/claim"
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
+	"github.com/seatrial/seatrial/ent/db/delivery"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/event"
 	"github.com/seatrial/seatrial/ent/db/execution"
@@ -38,6 +39,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/member"
 	"github.com/seatrial/seatrial/ent/db/memberidentity"
 	"github.com/seatrial/seatrial/ent/db/membersession"
+	"github.com/seatrial/seatrial/ent/db/notice"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/quarantine"
 	"github.com/seatrial/seatrial/ent/db/reaction"
@@ -63,6 +65,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/trigger"
 	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
+	"github.com/seatrial/seatrial/ent/db/webhook"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
 
@@ -94,6 +97,8 @@ type Client struct {
 	Cluster *ClusterClient
 	// ConcurrencyGroup is the client for interacting with the ConcurrencyGroup builders.
 	ConcurrencyGroup *ConcurrencyGroupClient
+	// Delivery is the client for interacting with the Delivery builders.
+	Delivery *DeliveryClient
 	// Environment is the client for interacting with the Environment builders.
 	Environment *EnvironmentClient
 	// Event is the client for interacting with the Event builders.
@@ -118,6 +123,8 @@ type Client struct {
 	MemberIdentity *MemberIdentityClient
 	// MemberSession is the client for interacting with the MemberSession builders.
 	MemberSession *MemberSessionClient
+	// Notice is the client for interacting with the Notice builders.
+	Notice *NoticeClient
 	// Organization is the client for interacting with the Organization builders.
 	Organization *OrganizationClient
 	// Quarantine is the client for interacting with the Quarantine builders.
@@ -168,6 +175,8 @@ type Client struct {
 	TrustRule *TrustRuleClient
 	// Waiver is the client for interacting with the Waiver builders.
 	Waiver *WaiverClient
+	// Webhook is the client for interacting with the Webhook builders.
+	Webhook *WebhookClient
 	// Workflow is the client for interacting with the Workflow builders.
 	Workflow *WorkflowClient
 	// WorkflowRevision is the client for interacting with the WorkflowRevision builders.
@@ -193,6 +202,7 @@ func (c *Client) init() {
 	c.Claim = NewClaimClient(c.config)
 	c.Cluster = NewClusterClient(c.config)
 	c.ConcurrencyGroup = NewConcurrencyGroupClient(c.config)
+	c.Delivery = NewDeliveryClient(c.config)
 	c.Environment = NewEnvironmentClient(c.config)
 	c.Event = NewEventClient(c.config)
 	c.Execution = NewExecutionClient(c.config)
@@ -205,6 +215,7 @@ func (c *Client) init() {
 	c.Member = NewMemberClient(c.config)
 	c.MemberIdentity = NewMemberIdentityClient(c.config)
 	c.MemberSession = NewMemberSessionClient(c.config)
+	c.Notice = NewNoticeClient(c.config)
 	c.Organization = NewOrganizationClient(c.config)
 	c.Quarantine = NewQuarantineClient(c.config)
 	c.Reaction = NewReactionClient(c.config)
@@ -230,6 +241,7 @@ func (c *Client) init() {
 	c.Trigger = NewTriggerClient(c.config)
 	c.TrustRule = NewTrustRuleClient(c.config)
 	c.Waiver = NewWaiverClient(c.config)
+	c.Webhook = NewWebhookClient(c.config)
 	c.Workflow = NewWorkflowClient(c.config)
 	c.WorkflowRevision = NewWorkflowRevisionClient(c.config)
 }
@@ -334,6 +346,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Claim:                   NewClaimClient(cfg),
 		Cluster:                 NewClusterClient(cfg),
 		ConcurrencyGroup:        NewConcurrencyGroupClient(cfg),
+		Delivery:                NewDeliveryClient(cfg),
 		Environment:             NewEnvironmentClient(cfg),
 		Event:                   NewEventClient(cfg),
 		Execution:               NewExecutionClient(cfg),
@@ -346,6 +359,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Member:                  NewMemberClient(cfg),
 		MemberIdentity:          NewMemberIdentityClient(cfg),
 		MemberSession:           NewMemberSessionClient(cfg),
+		Notice:                  NewNoticeClient(cfg),
 		Organization:            NewOrganizationClient(cfg),
 		Quarantine:              NewQuarantineClient(cfg),
 		Reaction:                NewReactionClient(cfg),
@@ -371,6 +385,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Trigger:                 NewTriggerClient(cfg),
 		TrustRule:               NewTrustRuleClient(cfg),
 		Waiver:                  NewWaiverClient(cfg),
+		Webhook:                 NewWebhookClient(cfg),
 		Workflow:                NewWorkflowClient(cfg),
 		WorkflowRevision:        NewWorkflowRevisionClient(cfg),
 	}, nil
@@ -402,6 +417,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Claim:                   NewClaimClient(cfg),
 		Cluster:                 NewClusterClient(cfg),
 		ConcurrencyGroup:        NewConcurrencyGroupClient(cfg),
+		Delivery:                NewDeliveryClient(cfg),
 		Environment:             NewEnvironmentClient(cfg),
 		Event:                   NewEventClient(cfg),
 		Execution:               NewExecutionClient(cfg),
@@ -414,6 +430,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Member:                  NewMemberClient(cfg),
 		MemberIdentity:          NewMemberIdentityClient(cfg),
 		MemberSession:           NewMemberSessionClient(cfg),
+		Notice:                  NewNoticeClient(cfg),
 		Organization:            NewOrganizationClient(cfg),
 		Quarantine:              NewQuarantineClient(cfg),
 		Reaction:                NewReactionClient(cfg),
@@ -439,6 +456,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Trigger:                 NewTriggerClient(cfg),
 		TrustRule:               NewTrustRuleClient(cfg),
 		Waiver:                  NewWaiverClient(cfg),
+		Webhook:                 NewWebhookClient(cfg),
 		Workflow:                NewWorkflowClient(cfg),
 		WorkflowRevision:        NewWorkflowRevisionClient(cfg),
 	}, nil
@@ -471,15 +489,15 @@ func (c *Client) Close() error {
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIToken, c.AgentCommand, c.Attempt, c.AuditEntry, c.AuditHead,
-		c.BootstrapToken, c.Call, c.Claim, c.Cluster, c.ConcurrencyGroup,
+		c.BootstrapToken, c.Call, c.Claim, c.Cluster, c.ConcurrencyGroup, c.Delivery,
 		c.Environment, c.Event, c.Execution, c.File, c.Firing, c.IdentityProvider,
 		c.Invitation, c.LogChunk, c.LogStream, c.Member, c.MemberIdentity,
-		c.MemberSession, c.Organization, c.Quarantine, c.Reaction, c.ReadinessPolicy,
-		c.ReadinessPolicyRevision, c.Receiver, c.Release, c.ReleaseChange,
-		c.ReleaseExecution, c.Repository, c.Run, c.Schedule, c.Service, c.Setting,
-		c.Step, c.Team, c.TeamMember, c.Template, c.TemplateRevision, c.TemplateUse,
-		c.TestResult, c.TestStrip, c.Trigger, c.TrustRule, c.Waiver, c.Workflow,
-		c.WorkflowRevision,
+		c.MemberSession, c.Notice, c.Organization, c.Quarantine, c.Reaction,
+		c.ReadinessPolicy, c.ReadinessPolicyRevision, c.Receiver, c.Release,
+		c.ReleaseChange, c.ReleaseExecution, c.Repository, c.Run, c.Schedule,
+		c.Service, c.Setting, c.Step, c.Team, c.TeamMember, c.Template,
+		c.TemplateRevision, c.TemplateUse, c.TestResult, c.TestStrip, c.Trigger,
+		c.TrustRule, c.Waiver, c.Webhook, c.Workflow, c.WorkflowRevision,
 	} {
 		n.Use(hooks...)
 	}
@@ -490,15 +508,15 @@ func (c *Client) Use(hooks ...Hook) {
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIToken, c.AgentCommand, c.Attempt, c.AuditEntry, c.AuditHead,
-		c.BootstrapToken, c.Call, c.Claim, c.Cluster, c.ConcurrencyGroup,
+		c.BootstrapToken, c.Call, c.Claim, c.Cluster, c.ConcurrencyGroup, c.Delivery,
 		c.Environment, c.Event, c.Execution, c.File, c.Firing, c.IdentityProvider,
 		c.Invitation, c.LogChunk, c.LogStream, c.Member, c.MemberIdentity,
-		c.MemberSession, c.Organization, c.Quarantine, c.Reaction, c.ReadinessPolicy,
-		c.ReadinessPolicyRevision, c.Receiver, c.Release, c.ReleaseChange,
-		c.ReleaseExecution, c.Repository, c.Run, c.Schedule, c.Service, c.Setting,
-		c.Step, c.Team, c.TeamMember, c.Template, c.TemplateRevision, c.TemplateUse,
-		c.TestResult, c.TestStrip, c.Trigger, c.TrustRule, c.Waiver, c.Workflow,
-		c.WorkflowRevision,
+		c.MemberSession, c.Notice, c.Organization, c.Quarantine, c.Reaction,
+		c.ReadinessPolicy, c.ReadinessPolicyRevision, c.Receiver, c.Release,
+		c.ReleaseChange, c.ReleaseExecution, c.Repository, c.Run, c.Schedule,
+		c.Service, c.Setting, c.Step, c.Team, c.TeamMember, c.Template,
+		c.TemplateRevision, c.TemplateUse, c.TestResult, c.TestStrip, c.Trigger,
+		c.TrustRule, c.Waiver, c.Webhook, c.Workflow, c.WorkflowRevision,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -527,6 +545,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Cluster.mutate(ctx, m)
 	case *ConcurrencyGroupMutation:
 		return c.ConcurrencyGroup.mutate(ctx, m)
+	case *DeliveryMutation:
+		return c.Delivery.mutate(ctx, m)
 	case *EnvironmentMutation:
 		return c.Environment.mutate(ctx, m)
 	case *EventMutation:
@@ -551,6 +571,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.MemberIdentity.mutate(ctx, m)
 	case *MemberSessionMutation:
 		return c.MemberSession.mutate(ctx, m)
+	case *NoticeMutation:
+		return c.Notice.mutate(ctx, m)
 	case *OrganizationMutation:
 		return c.Organization.mutate(ctx, m)
 	case *QuarantineMutation:
@@ -601,6 +623,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.TrustRule.mutate(ctx, m)
 	case *WaiverMutation:
 		return c.Waiver.mutate(ctx, m)
+	case *WebhookMutation:
+		return c.Webhook.mutate(ctx, m)
 	case *WorkflowMutation:
 		return c.Workflow.mutate(ctx, m)
 	case *WorkflowRevisionMutation:
@@ -2251,6 +2275,188 @@ func (c *ConcurrencyGroupClient) mutate(ctx context.Context, m *ConcurrencyGroup
 		return (&ConcurrencyGroupDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("db: unknown ConcurrencyGroup mutation op: %q", m.Op())
+	}
+}
+
+// DeliveryClient is a client for the Delivery schema.
+type DeliveryClient struct {
+	config
+}
+
+// NewDeliveryClient returns a client for the Delivery from the given config.
+func NewDeliveryClient(c config) *DeliveryClient {
+	return &DeliveryClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `delivery.Hooks(f(g(h())))`.
+func (c *DeliveryClient) Use(hooks ...Hook) {
+	c.hooks.Delivery = append(c.hooks.Delivery, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `delivery.Intercept(f(g(h())))`.
+func (c *DeliveryClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Delivery = append(c.inters.Delivery, interceptors...)
+}
+
+// Create returns a builder for creating a Delivery entity.
+func (c *DeliveryClient) Create() *DeliveryCreate {
+	mutation := newDeliveryMutation(c.config, OpCreate)
+	return &DeliveryCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Delivery entities.
+func (c *DeliveryClient) CreateBulk(builders ...*DeliveryCreate) *DeliveryCreateBulk {
+	return &DeliveryCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *DeliveryClient) MapCreateBulk(slice any, setFunc func(*DeliveryCreate, int)) *DeliveryCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &DeliveryCreateBulk{err: fmt.Errorf("calling to DeliveryClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*DeliveryCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &DeliveryCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Delivery.
+func (c *DeliveryClient) Update() *DeliveryUpdate {
+	mutation := newDeliveryMutation(c.config, OpUpdate)
+	return &DeliveryUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *DeliveryClient) UpdateOne(_m *Delivery) *DeliveryUpdateOne {
+	mutation := newDeliveryMutation(c.config, OpUpdateOne, withDelivery(_m))
+	return &DeliveryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *DeliveryClient) UpdateOneID(id uuid.UUID) *DeliveryUpdateOne {
+	mutation := newDeliveryMutation(c.config, OpUpdateOne, withDeliveryID(id))
+	return &DeliveryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Delivery.
+func (c *DeliveryClient) Delete() *DeliveryDelete {
+	mutation := newDeliveryMutation(c.config, OpDelete)
+	return &DeliveryDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *DeliveryClient) DeleteOne(_m *Delivery) *DeliveryDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *DeliveryClient) DeleteOneID(id uuid.UUID) *DeliveryDeleteOne {
+	builder := c.Delete().Where(delivery.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &DeliveryDeleteOne{builder}
+}
+
+// Query returns a query builder for Delivery.
+func (c *DeliveryClient) Query() *DeliveryQuery {
+	return &DeliveryQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeDelivery},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Delivery entity by its id.
+func (c *DeliveryClient) Get(ctx context.Context, id uuid.UUID) (*Delivery, error) {
+	return c.Query().Where(delivery.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *DeliveryClient) GetX(ctx context.Context, id uuid.UUID) *Delivery {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Delivery.
+func (c *DeliveryClient) QueryOrganization(_m *Delivery) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(delivery.Table, delivery.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, delivery.OrganizationTable, delivery.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryWebhook queries the webhook edge of a Delivery.
+func (c *DeliveryClient) QueryWebhook(_m *Delivery) *WebhookQuery {
+	query := (&WebhookClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(delivery.Table, delivery.FieldID, id),
+			sqlgraph.To(webhook.Table, webhook.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, delivery.WebhookTable, delivery.WebhookColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryNotice queries the notice edge of a Delivery.
+func (c *DeliveryClient) QueryNotice(_m *Delivery) *NoticeQuery {
+	query := (&NoticeClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(delivery.Table, delivery.FieldID, id),
+			sqlgraph.To(notice.Table, notice.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, delivery.NoticeTable, delivery.NoticeColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *DeliveryClient) Hooks() []Hook {
+	hooks := c.hooks.Delivery
+	return append(hooks[:len(hooks):len(hooks)], delivery.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *DeliveryClient) Interceptors() []Interceptor {
+	return c.inters.Delivery
+}
+
+func (c *DeliveryClient) mutate(ctx context.Context, m *DeliveryMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&DeliveryCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&DeliveryUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&DeliveryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&DeliveryDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Delivery mutation op: %q", m.Op())
 	}
 }
 
@@ -4259,6 +4465,156 @@ func (c *MemberSessionClient) mutate(ctx context.Context, m *MemberSessionMutati
 		return (&MemberSessionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("db: unknown MemberSession mutation op: %q", m.Op())
+	}
+}
+
+// NoticeClient is a client for the Notice schema.
+type NoticeClient struct {
+	config
+}
+
+// NewNoticeClient returns a client for the Notice from the given config.
+func NewNoticeClient(c config) *NoticeClient {
+	return &NoticeClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `notice.Hooks(f(g(h())))`.
+func (c *NoticeClient) Use(hooks ...Hook) {
+	c.hooks.Notice = append(c.hooks.Notice, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `notice.Intercept(f(g(h())))`.
+func (c *NoticeClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Notice = append(c.inters.Notice, interceptors...)
+}
+
+// Create returns a builder for creating a Notice entity.
+func (c *NoticeClient) Create() *NoticeCreate {
+	mutation := newNoticeMutation(c.config, OpCreate)
+	return &NoticeCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Notice entities.
+func (c *NoticeClient) CreateBulk(builders ...*NoticeCreate) *NoticeCreateBulk {
+	return &NoticeCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *NoticeClient) MapCreateBulk(slice any, setFunc func(*NoticeCreate, int)) *NoticeCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &NoticeCreateBulk{err: fmt.Errorf("calling to NoticeClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*NoticeCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &NoticeCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Notice.
+func (c *NoticeClient) Update() *NoticeUpdate {
+	mutation := newNoticeMutation(c.config, OpUpdate)
+	return &NoticeUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *NoticeClient) UpdateOne(_m *Notice) *NoticeUpdateOne {
+	mutation := newNoticeMutation(c.config, OpUpdateOne, withNotice(_m))
+	return &NoticeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *NoticeClient) UpdateOneID(id uuid.UUID) *NoticeUpdateOne {
+	mutation := newNoticeMutation(c.config, OpUpdateOne, withNoticeID(id))
+	return &NoticeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Notice.
+func (c *NoticeClient) Delete() *NoticeDelete {
+	mutation := newNoticeMutation(c.config, OpDelete)
+	return &NoticeDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *NoticeClient) DeleteOne(_m *Notice) *NoticeDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *NoticeClient) DeleteOneID(id uuid.UUID) *NoticeDeleteOne {
+	builder := c.Delete().Where(notice.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &NoticeDeleteOne{builder}
+}
+
+// Query returns a query builder for Notice.
+func (c *NoticeClient) Query() *NoticeQuery {
+	return &NoticeQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeNotice},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Notice entity by its id.
+func (c *NoticeClient) Get(ctx context.Context, id uuid.UUID) (*Notice, error) {
+	return c.Query().Where(notice.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *NoticeClient) GetX(ctx context.Context, id uuid.UUID) *Notice {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Notice.
+func (c *NoticeClient) QueryOrganization(_m *Notice) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(notice.Table, notice.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, notice.OrganizationTable, notice.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *NoticeClient) Hooks() []Hook {
+	hooks := c.hooks.Notice
+	return append(hooks[:len(hooks):len(hooks)], notice.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *NoticeClient) Interceptors() []Interceptor {
+	return c.inters.Notice
+}
+
+func (c *NoticeClient) mutate(ctx context.Context, m *NoticeMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&NoticeCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&NoticeUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&NoticeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&NoticeDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Notice mutation op: %q", m.Op())
 	}
 }
 
@@ -8380,6 +8736,172 @@ func (c *WaiverClient) mutate(ctx context.Context, m *WaiverMutation) (Value, er
 	}
 }
 
+// WebhookClient is a client for the Webhook schema.
+type WebhookClient struct {
+	config
+}
+
+// NewWebhookClient returns a client for the Webhook from the given config.
+func NewWebhookClient(c config) *WebhookClient {
+	return &WebhookClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `webhook.Hooks(f(g(h())))`.
+func (c *WebhookClient) Use(hooks ...Hook) {
+	c.hooks.Webhook = append(c.hooks.Webhook, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `webhook.Intercept(f(g(h())))`.
+func (c *WebhookClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Webhook = append(c.inters.Webhook, interceptors...)
+}
+
+// Create returns a builder for creating a Webhook entity.
+func (c *WebhookClient) Create() *WebhookCreate {
+	mutation := newWebhookMutation(c.config, OpCreate)
+	return &WebhookCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Webhook entities.
+func (c *WebhookClient) CreateBulk(builders ...*WebhookCreate) *WebhookCreateBulk {
+	return &WebhookCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *WebhookClient) MapCreateBulk(slice any, setFunc func(*WebhookCreate, int)) *WebhookCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &WebhookCreateBulk{err: fmt.Errorf("calling to WebhookClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*WebhookCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &WebhookCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Webhook.
+func (c *WebhookClient) Update() *WebhookUpdate {
+	mutation := newWebhookMutation(c.config, OpUpdate)
+	return &WebhookUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *WebhookClient) UpdateOne(_m *Webhook) *WebhookUpdateOne {
+	mutation := newWebhookMutation(c.config, OpUpdateOne, withWebhook(_m))
+	return &WebhookUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *WebhookClient) UpdateOneID(id uuid.UUID) *WebhookUpdateOne {
+	mutation := newWebhookMutation(c.config, OpUpdateOne, withWebhookID(id))
+	return &WebhookUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Webhook.
+func (c *WebhookClient) Delete() *WebhookDelete {
+	mutation := newWebhookMutation(c.config, OpDelete)
+	return &WebhookDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *WebhookClient) DeleteOne(_m *Webhook) *WebhookDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *WebhookClient) DeleteOneID(id uuid.UUID) *WebhookDeleteOne {
+	builder := c.Delete().Where(webhook.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &WebhookDeleteOne{builder}
+}
+
+// Query returns a query builder for Webhook.
+func (c *WebhookClient) Query() *WebhookQuery {
+	return &WebhookQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeWebhook},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Webhook entity by its id.
+func (c *WebhookClient) Get(ctx context.Context, id uuid.UUID) (*Webhook, error) {
+	return c.Query().Where(webhook.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *WebhookClient) GetX(ctx context.Context, id uuid.UUID) *Webhook {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a Webhook.
+func (c *WebhookClient) QueryOrganization(_m *Webhook) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(webhook.Table, webhook.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, webhook.OrganizationTable, webhook.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTeam queries the team edge of a Webhook.
+func (c *WebhookClient) QueryTeam(_m *Webhook) *TeamQuery {
+	query := (&TeamClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(webhook.Table, webhook.FieldID, id),
+			sqlgraph.To(team.Table, team.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, webhook.TeamTable, webhook.TeamColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *WebhookClient) Hooks() []Hook {
+	hooks := c.hooks.Webhook
+	return append(hooks[:len(hooks):len(hooks)], webhook.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *WebhookClient) Interceptors() []Interceptor {
+	return c.inters.Webhook
+}
+
+func (c *WebhookClient) mutate(ctx context.Context, m *WebhookMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&WebhookCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&WebhookUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&WebhookUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&WebhookDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown Webhook mutation op: %q", m.Op())
+	}
+}
+
 // WorkflowClient is a client for the Workflow schema.
 type WorkflowClient struct {
 	config
@@ -8716,23 +9238,24 @@ func (c *WorkflowRevisionClient) mutate(ctx context.Context, m *WorkflowRevision
 type (
 	hooks struct {
 		APIToken, AgentCommand, Attempt, AuditEntry, AuditHead, BootstrapToken, Call,
-		Claim, Cluster, ConcurrencyGroup, Environment, Event, Execution, File, Firing,
-		IdentityProvider, Invitation, LogChunk, LogStream, Member, MemberIdentity,
-		MemberSession, Organization, Quarantine, Reaction, ReadinessPolicy,
-		ReadinessPolicyRevision, Receiver, Release, ReleaseChange, ReleaseExecution,
-		Repository, Run, Schedule, Service, Setting, Step, Team, TeamMember, Template,
-		TemplateRevision, TemplateUse, TestResult, TestStrip, Trigger, TrustRule,
-		Waiver, Workflow, WorkflowRevision []ent.Hook
+		Claim, Cluster, ConcurrencyGroup, Delivery, Environment, Event, Execution,
+		File, Firing, IdentityProvider, Invitation, LogChunk, LogStream, Member,
+		MemberIdentity, MemberSession, Notice, Organization, Quarantine, Reaction,
+		ReadinessPolicy, ReadinessPolicyRevision, Receiver, Release, ReleaseChange,
+		ReleaseExecution, Repository, Run, Schedule, Service, Setting, Step, Team,
+		TeamMember, Template, TemplateRevision, TemplateUse, TestResult, TestStrip,
+		Trigger, TrustRule, Waiver, Webhook, Workflow, WorkflowRevision []ent.Hook
 	}
 	inters struct {
 		APIToken, AgentCommand, Attempt, AuditEntry, AuditHead, BootstrapToken, Call,
-		Claim, Cluster, ConcurrencyGroup, Environment, Event, Execution, File, Firing,
-		IdentityProvider, Invitation, LogChunk, LogStream, Member, MemberIdentity,
-		MemberSession, Organization, Quarantine, Reaction, ReadinessPolicy,
-		ReadinessPolicyRevision, Receiver, Release, ReleaseChange, ReleaseExecution,
-		Repository, Run, Schedule, Service, Setting, Step, Team, TeamMember, Template,
-		TemplateRevision, TemplateUse, TestResult, TestStrip, Trigger, TrustRule,
-		Waiver, Workflow, WorkflowRevision []ent.Interceptor
+		Claim, Cluster, ConcurrencyGroup, Delivery, Environment, Event, Execution,
+		File, Firing, IdentityProvider, Invitation, LogChunk, LogStream, Member,
+		MemberIdentity, MemberSession, Notice, Organization, Quarantine, Reaction,
+		ReadinessPolicy, ReadinessPolicyRevision, Receiver, Release, ReleaseChange,
+		ReleaseExecution, Repository, Run, Schedule, Service, Setting, Step, Team,
+		TeamMember, Template, TemplateRevision, TemplateUse, TestResult, TestStrip,
+		Trigger, TrustRule, Waiver, Webhook, Workflow,
+		WorkflowRevision []ent.Interceptor
 	}
 )
 

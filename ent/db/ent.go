@@ -22,6 +22,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/claim"
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
+	"github.com/seatrial/seatrial/ent/db/delivery"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/event"
 	"github.com/seatrial/seatrial/ent/db/execution"
@@ -34,6 +35,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/member"
 	"github.com/seatrial/seatrial/ent/db/memberidentity"
 	"github.com/seatrial/seatrial/ent/db/membersession"
+	"github.com/seatrial/seatrial/ent/db/notice"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/quarantine"
 	"github.com/seatrial/seatrial/ent/db/reaction"
@@ -59,6 +61,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/trigger"
 	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
+	"github.com/seatrial/seatrial/ent/db/webhook"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
 )
@@ -131,6 +134,7 @@ func checkColumn(t, c string) error {
 			claim.Table:                   claim.ValidColumn,
 			cluster.Table:                 cluster.ValidColumn,
 			concurrencygroup.Table:        concurrencygroup.ValidColumn,
+			delivery.Table:                delivery.ValidColumn,
 			environment.Table:             environment.ValidColumn,
 			event.Table:                   event.ValidColumn,
 			execution.Table:               execution.ValidColumn,
@@ -143,6 +147,7 @@ func checkColumn(t, c string) error {
 			member.Table:                  member.ValidColumn,
 			memberidentity.Table:          memberidentity.ValidColumn,
 			membersession.Table:           membersession.ValidColumn,
+			notice.Table:                  notice.ValidColumn,
 			organization.Table:            organization.ValidColumn,
 			quarantine.Table:              quarantine.ValidColumn,
 			reaction.Table:                reaction.ValidColumn,
@@ -168,6 +173,7 @@ func checkColumn(t, c string) error {
 			trigger.Table:                 trigger.ValidColumn,
 			trustrule.Table:               trustrule.ValidColumn,
 			waiver.Table:                  waiver.ValidColumn,
+			webhook.Table:                 webhook.ValidColumn,
 			workflow.Table:                workflow.ValidColumn,
 			workflowrevision.Table:        workflowrevision.ValidColumn,
 		})

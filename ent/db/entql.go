@@ -13,6 +13,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/claim"
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
+	"github.com/seatrial/seatrial/ent/db/delivery"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/event"
 	"github.com/seatrial/seatrial/ent/db/execution"
@@ -25,6 +26,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/member"
 	"github.com/seatrial/seatrial/ent/db/memberidentity"
 	"github.com/seatrial/seatrial/ent/db/membersession"
+	"github.com/seatrial/seatrial/ent/db/notice"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/quarantine"
@@ -51,6 +53,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/trigger"
 	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
+	"github.com/seatrial/seatrial/ent/db/webhook"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
 
@@ -62,7 +65,7 @@ import (
 
 // schemaGraph holds a representation of ent/schema at runtime.
 var schemaGraph = func() *sqlgraph.Schema {
-	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 49)}
+	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 52)}
 	graph.Nodes[0] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   apitoken.Table,
@@ -345,6 +348,38 @@ var schemaGraph = func() *sqlgraph.Schema {
 	}
 	graph.Nodes[10] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
+			Table:   delivery.Table,
+			Columns: delivery.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: delivery.FieldID,
+			},
+		},
+		Type: "Delivery",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			delivery.FieldCreatedAt:      {Type: field.TypeTime, Column: delivery.FieldCreatedAt},
+			delivery.FieldUpdatedAt:      {Type: field.TypeTime, Column: delivery.FieldUpdatedAt},
+			delivery.FieldOrganizationID: {Type: field.TypeUUID, Column: delivery.FieldOrganizationID},
+			delivery.FieldWebhookID:      {Type: field.TypeUUID, Column: delivery.FieldWebhookID},
+			delivery.FieldNoticeID:       {Type: field.TypeUUID, Column: delivery.FieldNoticeID},
+			delivery.FieldEvent:          {Type: field.TypeString, Column: delivery.FieldEvent},
+			delivery.FieldAbout:          {Type: field.TypeString, Column: delivery.FieldAbout},
+			delivery.FieldPath:           {Type: field.TypeString, Column: delivery.FieldPath},
+			delivery.FieldBody:           {Type: field.TypeBytes, Column: delivery.FieldBody},
+			delivery.FieldState:          {Type: field.TypeString, Column: delivery.FieldState},
+			delivery.FieldAttempts:       {Type: field.TypeInt, Column: delivery.FieldAttempts},
+			delivery.FieldBegunAt:        {Type: field.TypeTime, Column: delivery.FieldBegunAt},
+			delivery.FieldNextAt:         {Type: field.TypeTime, Column: delivery.FieldNextAt},
+			delivery.FieldLeasedUntil:    {Type: field.TypeTime, Column: delivery.FieldLeasedUntil},
+			delivery.FieldTriedAt:        {Type: field.TypeTime, Column: delivery.FieldTriedAt},
+			delivery.FieldCode:           {Type: field.TypeInt, Column: delivery.FieldCode},
+			delivery.FieldTook:           {Type: field.TypeInt64, Column: delivery.FieldTook},
+			delivery.FieldAnswer:         {Type: field.TypeBytes, Column: delivery.FieldAnswer},
+			delivery.FieldError:          {Type: field.TypeString, Column: delivery.FieldError},
+		},
+	}
+	graph.Nodes[11] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
 			Table:   environment.Table,
 			Columns: environment.Columns,
 			ID: &sqlgraph.FieldSpec{
@@ -369,7 +404,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			environment.FieldRemovedAt:      {Type: field.TypeTime, Column: environment.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[11] = &sqlgraph.Node{
+	graph.Nodes[12] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   event.Table,
 			Columns: event.Columns,
@@ -395,7 +430,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			event.FieldLeasedUntil:    {Type: field.TypeTime, Column: event.FieldLeasedUntil},
 		},
 	}
-	graph.Nodes[12] = &sqlgraph.Node{
+	graph.Nodes[13] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   execution.Table,
 			Columns: execution.Columns,
@@ -437,7 +472,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			execution.FieldTestsSkipped:   {Type: field.TypeInt, Column: execution.FieldTestsSkipped},
 		},
 	}
-	graph.Nodes[13] = &sqlgraph.Node{
+	graph.Nodes[14] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   file.Table,
 			Columns: file.Columns,
@@ -470,7 +505,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			file.FieldStoredSha256:    {Type: field.TypeString, Column: file.FieldStoredSha256},
 		},
 	}
-	graph.Nodes[14] = &sqlgraph.Node{
+	graph.Nodes[15] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   firing.Table,
 			Columns: firing.Columns,
@@ -495,7 +530,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			firing.FieldLeasedUntil:    {Type: field.TypeTime, Column: firing.FieldLeasedUntil},
 		},
 	}
-	graph.Nodes[15] = &sqlgraph.Node{
+	graph.Nodes[16] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   identityprovider.Table,
 			Columns: identityprovider.Columns,
@@ -524,7 +559,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			identityprovider.FieldOwners:         {Type: field.TypeBool, Column: identityprovider.FieldOwners},
 		},
 	}
-	graph.Nodes[16] = &sqlgraph.Node{
+	graph.Nodes[17] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   invitation.Table,
 			Columns: invitation.Columns,
@@ -548,7 +583,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			invitation.FieldWithdrawnAt:    {Type: field.TypeTime, Column: invitation.FieldWithdrawnAt},
 		},
 	}
-	graph.Nodes[17] = &sqlgraph.Node{
+	graph.Nodes[18] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logchunk.Table,
 			Columns: logchunk.Columns,
@@ -576,7 +611,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logchunk.FieldData:           {Type: field.TypeBytes, Column: logchunk.FieldData},
 		},
 	}
-	graph.Nodes[18] = &sqlgraph.Node{
+	graph.Nodes[19] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   logstream.Table,
 			Columns: logstream.Columns,
@@ -604,7 +639,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			logstream.FieldViaKubeAPI:     {Type: field.TypeBool, Column: logstream.FieldViaKubeAPI},
 		},
 	}
-	graph.Nodes[19] = &sqlgraph.Node{
+	graph.Nodes[20] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   member.Table,
 			Columns: member.Columns,
@@ -629,7 +664,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			member.FieldRecoveryHashes: {Type: field.TypeJSON, Column: member.FieldRecoveryHashes},
 		},
 	}
-	graph.Nodes[20] = &sqlgraph.Node{
+	graph.Nodes[21] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   memberidentity.Table,
 			Columns: memberidentity.Columns,
@@ -652,7 +687,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			memberidentity.FieldSeenAt:         {Type: field.TypeTime, Column: memberidentity.FieldSeenAt},
 		},
 	}
-	graph.Nodes[21] = &sqlgraph.Node{
+	graph.Nodes[22] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   membersession.Table,
 			Columns: membersession.Columns,
@@ -674,7 +709,27 @@ var schemaGraph = func() *sqlgraph.Schema {
 			membersession.FieldBrowser:        {Type: field.TypeString, Column: membersession.FieldBrowser},
 		},
 	}
-	graph.Nodes[22] = &sqlgraph.Node{
+	graph.Nodes[23] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   notice.Table,
+			Columns: notice.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: notice.FieldID,
+			},
+		},
+		Type: "Notice",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			notice.FieldCreatedAt:      {Type: field.TypeTime, Column: notice.FieldCreatedAt},
+			notice.FieldUpdatedAt:      {Type: field.TypeTime, Column: notice.FieldUpdatedAt},
+			notice.FieldOrganizationID: {Type: field.TypeUUID, Column: notice.FieldOrganizationID},
+			notice.FieldKind:           {Type: field.TypeString, Column: notice.FieldKind},
+			notice.FieldSubjectID:      {Type: field.TypeUUID, Column: notice.FieldSubjectID},
+			notice.FieldData:           {Type: field.TypeJSON, Column: notice.FieldData},
+			notice.FieldDueAt:          {Type: field.TypeTime, Column: notice.FieldDueAt},
+		},
+	}
+	graph.Nodes[24] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   organization.Table,
 			Columns: organization.Columns,
@@ -698,7 +753,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			organization.FieldVisibility:    {Type: field.TypeString, Column: organization.FieldVisibility},
 		},
 	}
-	graph.Nodes[23] = &sqlgraph.Node{
+	graph.Nodes[25] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   quarantine.Table,
 			Columns: quarantine.Columns,
@@ -723,7 +778,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			quarantine.FieldEndedAt:        {Type: field.TypeTime, Column: quarantine.FieldEndedAt},
 		},
 	}
-	graph.Nodes[24] = &sqlgraph.Node{
+	graph.Nodes[26] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   reaction.Table,
 			Columns: reaction.Columns,
@@ -749,7 +804,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			reaction.FieldLeasedUntil:    {Type: field.TypeTime, Column: reaction.FieldLeasedUntil},
 		},
 	}
-	graph.Nodes[25] = &sqlgraph.Node{
+	graph.Nodes[27] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   readinesspolicy.Table,
 			Columns: readinesspolicy.Columns,
@@ -771,7 +826,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			readinesspolicy.FieldRemovedAt:      {Type: field.TypeTime, Column: readinesspolicy.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[26] = &sqlgraph.Node{
+	graph.Nodes[28] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   readinesspolicyrevision.Table,
 			Columns: readinesspolicyrevision.Columns,
@@ -791,7 +846,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			readinesspolicyrevision.FieldSource:         {Type: field.TypeString, Column: readinesspolicyrevision.FieldSource},
 		},
 	}
-	graph.Nodes[27] = &sqlgraph.Node{
+	graph.Nodes[29] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   receiver.Table,
 			Columns: receiver.Columns,
@@ -814,7 +869,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			receiver.FieldRefused:        {Type: field.TypeString, Column: receiver.FieldRefused},
 		},
 	}
-	graph.Nodes[28] = &sqlgraph.Node{
+	graph.Nodes[30] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   release.Table,
 			Columns: release.Columns,
@@ -850,7 +905,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			release.FieldCause:          {Type: field.TypeString, Column: release.FieldCause},
 		},
 	}
-	graph.Nodes[29] = &sqlgraph.Node{
+	graph.Nodes[31] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   releasechange.Table,
 			Columns: releasechange.Columns,
@@ -871,7 +926,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			releasechange.FieldCause:          {Type: field.TypeString, Column: releasechange.FieldCause},
 		},
 	}
-	graph.Nodes[30] = &sqlgraph.Node{
+	graph.Nodes[32] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   releaseexecution.Table,
 			Columns: releaseexecution.Columns,
@@ -890,7 +945,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			releaseexecution.FieldReason:         {Type: field.TypeString, Column: releaseexecution.FieldReason},
 		},
 	}
-	graph.Nodes[31] = &sqlgraph.Node{
+	graph.Nodes[33] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   repository.Table,
 			Columns: repository.Columns,
@@ -921,7 +976,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			repository.FieldLeasedUntil:    {Type: field.TypeTime, Column: repository.FieldLeasedUntil},
 		},
 	}
-	graph.Nodes[32] = &sqlgraph.Node{
+	graph.Nodes[34] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   run.Table,
 			Columns: run.Columns,
@@ -958,7 +1013,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			run.FieldAdmittedAt:       {Type: field.TypeTime, Column: run.FieldAdmittedAt},
 		},
 	}
-	graph.Nodes[33] = &sqlgraph.Node{
+	graph.Nodes[35] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   schedule.Table,
 			Columns: schedule.Columns,
@@ -987,7 +1042,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			schedule.FieldNextAt:         {Type: field.TypeTime, Column: schedule.FieldNextAt},
 		},
 	}
-	graph.Nodes[34] = &sqlgraph.Node{
+	graph.Nodes[36] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   service.Table,
 			Columns: service.Columns,
@@ -1013,7 +1068,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			service.FieldLogWithheld:    {Type: field.TypeBool, Column: service.FieldLogWithheld},
 		},
 	}
-	graph.Nodes[35] = &sqlgraph.Node{
+	graph.Nodes[37] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   setting.Table,
 			Columns: setting.Columns,
@@ -1028,7 +1083,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			setting.FieldValue:     {Type: field.TypeBytes, Column: setting.FieldValue},
 		},
 	}
-	graph.Nodes[36] = &sqlgraph.Node{
+	graph.Nodes[38] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   step.Table,
 			Columns: step.Columns,
@@ -1058,7 +1113,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			step.FieldExitResultID:   {Type: field.TypeUUID, Column: step.FieldExitResultID},
 		},
 	}
-	graph.Nodes[37] = &sqlgraph.Node{
+	graph.Nodes[39] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   team.Table,
 			Columns: team.Columns,
@@ -1075,7 +1130,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			team.FieldName:           {Type: field.TypeString, Column: team.FieldName},
 		},
 	}
-	graph.Nodes[38] = &sqlgraph.Node{
+	graph.Nodes[40] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   teammember.Table,
 			Columns: teammember.Columns,
@@ -1093,7 +1148,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			teammember.FieldMemberID:       {Type: field.TypeUUID, Column: teammember.FieldMemberID},
 		},
 	}
-	graph.Nodes[39] = &sqlgraph.Node{
+	graph.Nodes[41] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   template.Table,
 			Columns: template.Columns,
@@ -1115,7 +1170,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			template.FieldRemovedAt:      {Type: field.TypeTime, Column: template.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[40] = &sqlgraph.Node{
+	graph.Nodes[42] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templaterevision.Table,
 			Columns: templaterevision.Columns,
@@ -1135,7 +1190,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templaterevision.FieldSource:         {Type: field.TypeString, Column: templaterevision.FieldSource},
 		},
 	}
-	graph.Nodes[41] = &sqlgraph.Node{
+	graph.Nodes[43] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   templateuse.Table,
 			Columns: templateuse.Columns,
@@ -1154,7 +1209,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			templateuse.FieldUserName:       {Type: field.TypeString, Column: templateuse.FieldUserName},
 		},
 	}
-	graph.Nodes[42] = &sqlgraph.Node{
+	graph.Nodes[44] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   testresult.Table,
 			Columns: testresult.Columns,
@@ -1188,7 +1243,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			testresult.FieldDetail:          {Type: field.TypeString, Column: testresult.FieldDetail},
 		},
 	}
-	graph.Nodes[43] = &sqlgraph.Node{
+	graph.Nodes[45] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   teststrip.Table,
 			Columns: teststrip.Columns,
@@ -1209,7 +1264,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			teststrip.FieldUnreliableAt:    {Type: field.TypeTime, Column: teststrip.FieldUnreliableAt},
 		},
 	}
-	graph.Nodes[44] = &sqlgraph.Node{
+	graph.Nodes[46] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   trigger.Table,
 			Columns: trigger.Columns,
@@ -1238,7 +1293,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			trigger.FieldRemovedAt:      {Type: field.TypeTime, Column: trigger.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[45] = &sqlgraph.Node{
+	graph.Nodes[47] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   trustrule.Table,
 			Columns: trustrule.Columns,
@@ -1265,7 +1320,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			trustrule.FieldUsedAt:         {Type: field.TypeTime, Column: trustrule.FieldUsedAt},
 		},
 	}
-	graph.Nodes[46] = &sqlgraph.Node{
+	graph.Nodes[48] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   waiver.Table,
 			Columns: waiver.Columns,
@@ -1295,7 +1350,37 @@ var schemaGraph = func() *sqlgraph.Schema {
 			waiver.FieldRevokedAt:      {Type: field.TypeTime, Column: waiver.FieldRevokedAt},
 		},
 	}
-	graph.Nodes[47] = &sqlgraph.Node{
+	graph.Nodes[49] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   webhook.Table,
+			Columns: webhook.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: webhook.FieldID,
+			},
+		},
+		Type: "Webhook",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			webhook.FieldCreatedAt:      {Type: field.TypeTime, Column: webhook.FieldCreatedAt},
+			webhook.FieldUpdatedAt:      {Type: field.TypeTime, Column: webhook.FieldUpdatedAt},
+			webhook.FieldOrganizationID: {Type: field.TypeUUID, Column: webhook.FieldOrganizationID},
+			webhook.FieldTeamID:         {Type: field.TypeUUID, Column: webhook.FieldTeamID},
+			webhook.FieldName:           {Type: field.TypeString, Column: webhook.FieldName},
+			webhook.FieldFormat:         {Type: field.TypeString, Column: webhook.FieldFormat},
+			webhook.FieldAddress:        {Type: field.TypeString, Column: webhook.FieldAddress},
+			webhook.FieldSealed:         {Type: field.TypeBytes, Column: webhook.FieldSealed},
+			webhook.FieldEvents:         {Type: field.TypeJSON, Column: webhook.FieldEvents},
+			webhook.FieldWorkflows:      {Type: field.TypeJSON, Column: webhook.FieldWorkflows},
+			webhook.FieldLabels:         {Type: field.TypeJSON, Column: webhook.FieldLabels},
+			webhook.FieldEnvironments:   {Type: field.TypeJSON, Column: webhook.FieldEnvironments},
+			webhook.FieldTemplate:       {Type: field.TypeString, Column: webhook.FieldTemplate},
+			webhook.FieldPausedBy:       {Type: field.TypeString, Column: webhook.FieldPausedBy},
+			webhook.FieldPausedBecause:  {Type: field.TypeString, Column: webhook.FieldPausedBecause},
+			webhook.FieldPausedAt:       {Type: field.TypeTime, Column: webhook.FieldPausedAt},
+			webhook.FieldRotatedAt:      {Type: field.TypeTime, Column: webhook.FieldRotatedAt},
+		},
+	}
+	graph.Nodes[50] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflow.Table,
 			Columns: workflow.Columns,
@@ -1318,7 +1403,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			workflow.FieldRemovedAt:      {Type: field.TypeTime, Column: workflow.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[48] = &sqlgraph.Node{
+	graph.Nodes[51] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflowrevision.Table,
 			Columns: workflowrevision.Columns,
@@ -1565,6 +1650,42 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"ConcurrencyGroup",
 		"Organization",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   delivery.OrganizationTable,
+			Columns: []string{delivery.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Delivery",
+		"Organization",
+	)
+	graph.MustAddE(
+		"webhook",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   delivery.WebhookTable,
+			Columns: []string{delivery.WebhookColumn},
+			Bidi:    false,
+		},
+		"Delivery",
+		"Webhook",
+	)
+	graph.MustAddE(
+		"notice",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   delivery.NoticeTable,
+			Columns: []string{delivery.NoticeColumn},
+			Bidi:    false,
+		},
+		"Delivery",
+		"Notice",
 	)
 	graph.MustAddE(
 		"organization",
@@ -1865,6 +1986,18 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"MemberSession",
 		"Member",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   notice.OrganizationTable,
+			Columns: []string{notice.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Notice",
+		"Organization",
 	)
 	graph.MustAddE(
 		"organization",
@@ -2441,6 +2574,30 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"Waiver",
 		"Release",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   webhook.OrganizationTable,
+			Columns: []string{webhook.OrganizationColumn},
+			Bidi:    false,
+		},
+		"Webhook",
+		"Organization",
+	)
+	graph.MustAddE(
+		"team",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   webhook.TeamTable,
+			Columns: []string{webhook.TeamColumn},
+			Bidi:    false,
+		},
+		"Webhook",
+		"Team",
 	)
 	graph.MustAddE(
 		"organization",
@@ -3916,6 +4073,183 @@ func (f *ConcurrencyGroupFilter) WhereHasOrganizationWith(preds ...predicate.Org
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *DeliveryQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the DeliveryQuery builder.
+func (_q *DeliveryQuery) Filter() *DeliveryFilter {
+	return &DeliveryFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *DeliveryMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the DeliveryMutation builder.
+func (m *DeliveryMutation) Filter() *DeliveryFilter {
+	return &DeliveryFilter{config: m.config, predicateAdder: m}
+}
+
+// DeliveryFilter provides a generic filtering capability at runtime for DeliveryQuery.
+type DeliveryFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *DeliveryFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[10].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *DeliveryFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(delivery.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *DeliveryFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(delivery.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *DeliveryFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(delivery.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *DeliveryFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(delivery.FieldOrganizationID))
+}
+
+// WhereWebhookID applies the entql [16]byte predicate on the webhook_id field.
+func (f *DeliveryFilter) WhereWebhookID(p entql.ValueP) {
+	f.Where(p.Field(delivery.FieldWebhookID))
+}
+
+// WhereNoticeID applies the entql [16]byte predicate on the notice_id field.
+func (f *DeliveryFilter) WhereNoticeID(p entql.ValueP) {
+	f.Where(p.Field(delivery.FieldNoticeID))
+}
+
+// WhereEvent applies the entql string predicate on the event field.
+func (f *DeliveryFilter) WhereEvent(p entql.StringP) {
+	f.Where(p.Field(delivery.FieldEvent))
+}
+
+// WhereAbout applies the entql string predicate on the about field.
+func (f *DeliveryFilter) WhereAbout(p entql.StringP) {
+	f.Where(p.Field(delivery.FieldAbout))
+}
+
+// WherePath applies the entql string predicate on the path field.
+func (f *DeliveryFilter) WherePath(p entql.StringP) {
+	f.Where(p.Field(delivery.FieldPath))
+}
+
+// WhereBody applies the entql []byte predicate on the body field.
+func (f *DeliveryFilter) WhereBody(p entql.BytesP) {
+	f.Where(p.Field(delivery.FieldBody))
+}
+
+// WhereState applies the entql string predicate on the state field.
+func (f *DeliveryFilter) WhereState(p entql.StringP) {
+	f.Where(p.Field(delivery.FieldState))
+}
+
+// WhereAttempts applies the entql int predicate on the attempts field.
+func (f *DeliveryFilter) WhereAttempts(p entql.IntP) {
+	f.Where(p.Field(delivery.FieldAttempts))
+}
+
+// WhereBegunAt applies the entql time.Time predicate on the begun_at field.
+func (f *DeliveryFilter) WhereBegunAt(p entql.TimeP) {
+	f.Where(p.Field(delivery.FieldBegunAt))
+}
+
+// WhereNextAt applies the entql time.Time predicate on the next_at field.
+func (f *DeliveryFilter) WhereNextAt(p entql.TimeP) {
+	f.Where(p.Field(delivery.FieldNextAt))
+}
+
+// WhereLeasedUntil applies the entql time.Time predicate on the leased_until field.
+func (f *DeliveryFilter) WhereLeasedUntil(p entql.TimeP) {
+	f.Where(p.Field(delivery.FieldLeasedUntil))
+}
+
+// WhereTriedAt applies the entql time.Time predicate on the tried_at field.
+func (f *DeliveryFilter) WhereTriedAt(p entql.TimeP) {
+	f.Where(p.Field(delivery.FieldTriedAt))
+}
+
+// WhereCode applies the entql int predicate on the code field.
+func (f *DeliveryFilter) WhereCode(p entql.IntP) {
+	f.Where(p.Field(delivery.FieldCode))
+}
+
+// WhereTook applies the entql int64 predicate on the took field.
+func (f *DeliveryFilter) WhereTook(p entql.Int64P) {
+	f.Where(p.Field(delivery.FieldTook))
+}
+
+// WhereAnswer applies the entql []byte predicate on the answer field.
+func (f *DeliveryFilter) WhereAnswer(p entql.BytesP) {
+	f.Where(p.Field(delivery.FieldAnswer))
+}
+
+// WhereError applies the entql string predicate on the error field.
+func (f *DeliveryFilter) WhereError(p entql.StringP) {
+	f.Where(p.Field(delivery.FieldError))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *DeliveryFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *DeliveryFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasWebhook applies a predicate to check if query has an edge webhook.
+func (f *DeliveryFilter) WhereHasWebhook() {
+	f.Where(entql.HasEdge("webhook"))
+}
+
+// WhereHasWebhookWith applies a predicate to check if query has an edge webhook with a given conditions (other predicates).
+func (f *DeliveryFilter) WhereHasWebhookWith(preds ...predicate.Webhook) {
+	f.Where(entql.HasEdgeWith("webhook", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasNotice applies a predicate to check if query has an edge notice.
+func (f *DeliveryFilter) WhereHasNotice() {
+	f.Where(entql.HasEdge("notice"))
+}
+
+// WhereHasNoticeWith applies a predicate to check if query has an edge notice with a given conditions (other predicates).
+func (f *DeliveryFilter) WhereHasNoticeWith(preds ...predicate.Notice) {
+	f.Where(entql.HasEdgeWith("notice", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *EnvironmentQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -3944,7 +4278,7 @@ type EnvironmentFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *EnvironmentFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[10].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[11].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4091,7 +4425,7 @@ type EventFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *EventFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[11].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[12].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4210,7 +4544,7 @@ type ExecutionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ExecutionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[12].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4423,7 +4757,7 @@ type FileFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *FileFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[13].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4605,7 +4939,7 @@ type FiringFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *FiringFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[14].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4733,7 +5067,7 @@ type IdentityProviderFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *IdentityProviderFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[15].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4867,7 +5201,7 @@ type InvitationFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *InvitationFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[16].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -4990,7 +5324,7 @@ type LogChunkFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogChunkFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[17].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5133,7 +5467,7 @@ type LogStreamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *LogStreamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[18].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5276,7 +5610,7 @@ type MemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[19].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5404,7 +5738,7 @@ type MemberIdentityFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberIdentityFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[20].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5536,7 +5870,7 @@ type MemberSessionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *MemberSessionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[21].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5621,6 +5955,95 @@ func (f *MemberSessionFilter) WhereHasMemberWith(preds ...predicate.Member) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *NoticeQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the NoticeQuery builder.
+func (_q *NoticeQuery) Filter() *NoticeFilter {
+	return &NoticeFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *NoticeMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the NoticeMutation builder.
+func (m *NoticeMutation) Filter() *NoticeFilter {
+	return &NoticeFilter{config: m.config, predicateAdder: m}
+}
+
+// NoticeFilter provides a generic filtering capability at runtime for NoticeQuery.
+type NoticeFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *NoticeFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *NoticeFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(notice.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *NoticeFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(notice.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *NoticeFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(notice.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *NoticeFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(notice.FieldOrganizationID))
+}
+
+// WhereKind applies the entql string predicate on the kind field.
+func (f *NoticeFilter) WhereKind(p entql.StringP) {
+	f.Where(p.Field(notice.FieldKind))
+}
+
+// WhereSubjectID applies the entql [16]byte predicate on the subject_id field.
+func (f *NoticeFilter) WhereSubjectID(p entql.ValueP) {
+	f.Where(p.Field(notice.FieldSubjectID))
+}
+
+// WhereData applies the entql json.RawMessage predicate on the data field.
+func (f *NoticeFilter) WhereData(p entql.BytesP) {
+	f.Where(p.Field(notice.FieldData))
+}
+
+// WhereDueAt applies the entql time.Time predicate on the due_at field.
+func (f *NoticeFilter) WhereDueAt(p entql.TimeP) {
+	f.Where(p.Field(notice.FieldDueAt))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *NoticeFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *NoticeFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *OrganizationQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -5649,7 +6072,7 @@ type OrganizationFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *OrganizationFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[22].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5744,7 +6167,7 @@ type QuarantineFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *QuarantineFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[23].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -5858,7 +6281,7 @@ type ReactionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReactionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[24].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[26].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6005,7 +6428,7 @@ type ReadinessPolicyFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReadinessPolicyFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[25].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[27].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6118,7 +6541,7 @@ type ReadinessPolicyRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReadinessPolicyRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[26].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[28].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6221,7 +6644,7 @@ type ReceiverFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReceiverFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[27].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[29].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6339,7 +6762,7 @@ type ReleaseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[28].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6522,7 +6945,7 @@ type ReleaseChangeFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseChangeFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[29].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6630,7 +7053,7 @@ type ReleaseExecutionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ReleaseExecutionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[30].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[32].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6742,7 +7165,7 @@ type RepositoryFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *RepositoryFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[31].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[33].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -6900,7 +7323,7 @@ type RunFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *RunFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[32].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[34].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7116,7 +7539,7 @@ type ScheduleFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ScheduleFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[33].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[35].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7264,7 +7687,7 @@ type ServiceFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *ServiceFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[34].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[36].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7397,7 +7820,7 @@ type SettingFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *SettingFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[35].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[37].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7447,7 +7870,7 @@ type StepFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *StepFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[36].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[38].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7600,7 +8023,7 @@ type TeamFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[37].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[39].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7674,7 +8097,7 @@ type TeamMemberFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TeamMemberFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[38].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[40].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7781,7 +8204,7 @@ type TemplateFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[39].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[41].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7894,7 +8317,7 @@ type TemplateRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[40].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[42].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -7997,7 +8420,7 @@ type TemplateUseFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TemplateUseFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[41].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[43].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8081,7 +8504,7 @@ type TestResultFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestResultFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[42].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[44].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8282,7 +8705,7 @@ type TestStripFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TestStripFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[43].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[45].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8362,7 +8785,7 @@ type TriggerFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TriggerFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[44].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[46].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8510,7 +8933,7 @@ type TrustRuleFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TrustRuleFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[45].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[47].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8648,7 +9071,7 @@ type WaiverFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WaiverFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[46].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[48].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8773,6 +9196,159 @@ func (f *WaiverFilter) WhereHasReleaseWith(preds ...predicate.Release) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *WebhookQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the WebhookQuery builder.
+func (_q *WebhookQuery) Filter() *WebhookFilter {
+	return &WebhookFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *WebhookMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the WebhookMutation builder.
+func (m *WebhookMutation) Filter() *WebhookFilter {
+	return &WebhookFilter{config: m.config, predicateAdder: m}
+}
+
+// WebhookFilter provides a generic filtering capability at runtime for WebhookQuery.
+type WebhookFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *WebhookFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[49].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *WebhookFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(webhook.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *WebhookFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(webhook.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *WebhookFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(webhook.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *WebhookFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(webhook.FieldOrganizationID))
+}
+
+// WhereTeamID applies the entql [16]byte predicate on the team_id field.
+func (f *WebhookFilter) WhereTeamID(p entql.ValueP) {
+	f.Where(p.Field(webhook.FieldTeamID))
+}
+
+// WhereName applies the entql string predicate on the name field.
+func (f *WebhookFilter) WhereName(p entql.StringP) {
+	f.Where(p.Field(webhook.FieldName))
+}
+
+// WhereFormat applies the entql string predicate on the format field.
+func (f *WebhookFilter) WhereFormat(p entql.StringP) {
+	f.Where(p.Field(webhook.FieldFormat))
+}
+
+// WhereAddress applies the entql string predicate on the address field.
+func (f *WebhookFilter) WhereAddress(p entql.StringP) {
+	f.Where(p.Field(webhook.FieldAddress))
+}
+
+// WhereSealed applies the entql []byte predicate on the sealed field.
+func (f *WebhookFilter) WhereSealed(p entql.BytesP) {
+	f.Where(p.Field(webhook.FieldSealed))
+}
+
+// WhereEvents applies the entql json.RawMessage predicate on the events field.
+func (f *WebhookFilter) WhereEvents(p entql.BytesP) {
+	f.Where(p.Field(webhook.FieldEvents))
+}
+
+// WhereWorkflows applies the entql json.RawMessage predicate on the workflows field.
+func (f *WebhookFilter) WhereWorkflows(p entql.BytesP) {
+	f.Where(p.Field(webhook.FieldWorkflows))
+}
+
+// WhereLabels applies the entql json.RawMessage predicate on the labels field.
+func (f *WebhookFilter) WhereLabels(p entql.BytesP) {
+	f.Where(p.Field(webhook.FieldLabels))
+}
+
+// WhereEnvironments applies the entql json.RawMessage predicate on the environments field.
+func (f *WebhookFilter) WhereEnvironments(p entql.BytesP) {
+	f.Where(p.Field(webhook.FieldEnvironments))
+}
+
+// WhereTemplate applies the entql string predicate on the template field.
+func (f *WebhookFilter) WhereTemplate(p entql.StringP) {
+	f.Where(p.Field(webhook.FieldTemplate))
+}
+
+// WherePausedBy applies the entql string predicate on the paused_by field.
+func (f *WebhookFilter) WherePausedBy(p entql.StringP) {
+	f.Where(p.Field(webhook.FieldPausedBy))
+}
+
+// WherePausedBecause applies the entql string predicate on the paused_because field.
+func (f *WebhookFilter) WherePausedBecause(p entql.StringP) {
+	f.Where(p.Field(webhook.FieldPausedBecause))
+}
+
+// WherePausedAt applies the entql time.Time predicate on the paused_at field.
+func (f *WebhookFilter) WherePausedAt(p entql.TimeP) {
+	f.Where(p.Field(webhook.FieldPausedAt))
+}
+
+// WhereRotatedAt applies the entql time.Time predicate on the rotated_at field.
+func (f *WebhookFilter) WhereRotatedAt(p entql.TimeP) {
+	f.Where(p.Field(webhook.FieldRotatedAt))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *WebhookFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *WebhookFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasTeam applies a predicate to check if query has an edge team.
+func (f *WebhookFilter) WhereHasTeam() {
+	f.Where(entql.HasEdge("team"))
+}
+
+// WhereHasTeamWith applies a predicate to check if query has an edge team with a given conditions (other predicates).
+func (f *WebhookFilter) WhereHasTeamWith(preds ...predicate.Team) {
+	f.Where(entql.HasEdgeWith("team", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *WorkflowQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -8801,7 +9377,7 @@ type WorkflowFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[47].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[50].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -8919,7 +9495,7 @@ type WorkflowRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[48].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[51].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})

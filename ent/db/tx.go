@@ -34,6 +34,8 @@ type Tx struct {
 	Cluster *ClusterClient
 	// ConcurrencyGroup is the client for interacting with the ConcurrencyGroup builders.
 	ConcurrencyGroup *ConcurrencyGroupClient
+	// Delivery is the client for interacting with the Delivery builders.
+	Delivery *DeliveryClient
 	// Environment is the client for interacting with the Environment builders.
 	Environment *EnvironmentClient
 	// Event is the client for interacting with the Event builders.
@@ -58,6 +60,8 @@ type Tx struct {
 	MemberIdentity *MemberIdentityClient
 	// MemberSession is the client for interacting with the MemberSession builders.
 	MemberSession *MemberSessionClient
+	// Notice is the client for interacting with the Notice builders.
+	Notice *NoticeClient
 	// Organization is the client for interacting with the Organization builders.
 	Organization *OrganizationClient
 	// Quarantine is the client for interacting with the Quarantine builders.
@@ -108,6 +112,8 @@ type Tx struct {
 	TrustRule *TrustRuleClient
 	// Waiver is the client for interacting with the Waiver builders.
 	Waiver *WaiverClient
+	// Webhook is the client for interacting with the Webhook builders.
+	Webhook *WebhookClient
 	// Workflow is the client for interacting with the Workflow builders.
 	Workflow *WorkflowClient
 	// WorkflowRevision is the client for interacting with the WorkflowRevision builders.
@@ -253,6 +259,7 @@ func (tx *Tx) init() {
 	tx.Claim = NewClaimClient(tx.config)
 	tx.Cluster = NewClusterClient(tx.config)
 	tx.ConcurrencyGroup = NewConcurrencyGroupClient(tx.config)
+	tx.Delivery = NewDeliveryClient(tx.config)
 	tx.Environment = NewEnvironmentClient(tx.config)
 	tx.Event = NewEventClient(tx.config)
 	tx.Execution = NewExecutionClient(tx.config)
@@ -265,6 +272,7 @@ func (tx *Tx) init() {
 	tx.Member = NewMemberClient(tx.config)
 	tx.MemberIdentity = NewMemberIdentityClient(tx.config)
 	tx.MemberSession = NewMemberSessionClient(tx.config)
+	tx.Notice = NewNoticeClient(tx.config)
 	tx.Organization = NewOrganizationClient(tx.config)
 	tx.Quarantine = NewQuarantineClient(tx.config)
 	tx.Reaction = NewReactionClient(tx.config)
@@ -290,6 +298,7 @@ func (tx *Tx) init() {
 	tx.Trigger = NewTriggerClient(tx.config)
 	tx.TrustRule = NewTrustRuleClient(tx.config)
 	tx.Waiver = NewWaiverClient(tx.config)
+	tx.Webhook = NewWebhookClient(tx.config)
 	tx.Workflow = NewWorkflowClient(tx.config)
 	tx.WorkflowRevision = NewWorkflowRevisionClient(tx.config)
 }

@@ -23,6 +23,7 @@ func Shared() map[string]string {
 		"Invitation": "for administrators alone", "APIToken": "package auth shows each team its own", "MemberSession": "of the viewer alone", "Setting": "for the control plane alone",
 		"IdentityProvider": "for administrators alone", "MemberIdentity": "at sign-in alone", "TrustRule": "for administrators alone", "AuditEntry": "for administrators alone",
 		"AuditHead": "for administrators alone", "Cluster": "all teams run there", "BootstrapToken": "at enrolment alone", "ConcurrencyGroup": "a lock: nobody reads it",
+		"Event": "it happens outside of all teams; what it starts is the triggers'", "Notice": "for the control plane alone",
 	}
 }
 
@@ -33,6 +34,7 @@ func paths() map[string][]string {
 	of := append([]string{"attempt"}, attempt...)
 	return map[string][]string{
 		"Workflow": {}, "Template": {}, "ReadinessPolicy": {}, "Environment": {}, "Release": {}, "Schedule": {}, "Repository": {},
+		"Receiver": {}, "Trigger": {}, "Reaction": {"trigger"}, "Webhook": {}, "Delivery": {"webhook"},
 		"WorkflowRevision": {"workflow"}, "TemplateRevision": {"template"}, "ReadinessPolicyRevision": {"policy"}, "Firing": {"schedule"},
 		"ReleaseChange": {"release"}, "Waiver": {"release"}, "ReleaseExecution": {"release"},
 		"Execution": execution, "Run": attempt, "Attempt": attempt, "Call": attempt, "File": attempt, "TestResult": attempt,
@@ -114,7 +116,7 @@ func claimed(v tenant.Viewer, s *sql.Selector) *sql.Predicate {
 	or := []*sql.Predicate{sql.In(s.C("repository_id"), repositories)}
 	for _, of := range [][2]string{
 		{"TestWorkflow", "workflows"}, {"TestWorkflowTemplate", "templates"}, {"ReadinessPolicy", "readiness_policies"}, {"Environment", "environments"},
-		{"Schedule", "schedules"},
+		{"Schedule", "schedules"}, {"Trigger", "triggers"},
 	} {
 		or = append(or, sql.And(sql.EQ(s.C("kind"), of[0]), sql.In(s.C("name"), owned(v, of[1]))))
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/intake"
 	"github.com/seatrial/seatrial/controlplane/mirror"
 	"github.com/seatrial/seatrial/controlplane/origin"
+	"github.com/seatrial/seatrial/controlplane/notify"
 	"github.com/seatrial/seatrial/controlplane/people"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -37,7 +38,6 @@ type Store interface {
 	agentlink.Store
 	intake.Store
 	api.Catalog
-	applying.Store
 	api.History
 	api.Fleet
 	Credentials
@@ -46,8 +46,9 @@ type Store interface {
 	Mirrored
 }
 
-// Mirrored is what documents of clusters and repositories want.
+// Mirrored is what documents want, those of clusters and repositories too.
 type Mirrored interface {
+	applying.Store
 	mirror.Store
 	Revisions
 	SetClusterCatalog(ctx context.Context, name string, kinds origin.Kinds, team string) error
@@ -63,6 +64,7 @@ type Revisions interface {
 type Facts interface {
 	Strips(ctx context.Context, workflow, environment string) ([]testcase.Strip, error)
 	Schedules
+	notify.Store
 	SweepResults(ctx context.Context, keep time.Duration) (testcase.Swept, error)
 }
 
@@ -92,7 +94,7 @@ type Open func(t *testing.T, clock func() time.Time) Store
 func Run(t *testing.T, open Open) {
 	t.Helper()
 	groups := map[string]map[string]func(t *testing.T, f *fixture){
-		"Accounts": accounts(), "Audit": auditing(), "Suspension": suspension(), "People": folk(), "Owners": owners(), "Doors": doors(), "Events": events(), "Schedules": schedules(), "Tokens": tokens(), "Factors": factors(), "Catalog": catalog(), "Claims": claims(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
+		"Accounts": accounts(), "Audit": auditing(), "Suspension": suspension(), "People": folk(), "Owners": owners(), "Doors": doors(), "Webhooks": webhooks(), "Events": events(), "Schedules": schedules(), "Tokens": tokens(), "Factors": factors(), "Catalog": catalog(), "Claims": claims(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
 		"Pauses": pauses(), "Commands": commands(), "Reports": reports(), "Retries": retries(), "Logs": logs(), "Files": files(),
 		"Exits": exits(), "Runs": runs(), "Groups": groups(), "Calls": calls(), "Services": beside(), "Used": used(), "Releases": releases(), "Tests": cases(),
 		"Facts": facts(), "Insights": insights(), "Failures": failures(), "Covering": covering(), "Tenancy": tenancy(), "Race": races(),

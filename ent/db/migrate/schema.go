@@ -527,6 +527,82 @@ var (
 			},
 		},
 	}
+	// DeliveriesColumns holds the columns for the "deliveries" table.
+	DeliveriesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "event", Type: field.TypeString},
+		{Name: "about", Type: field.TypeString, Default: ""},
+		{Name: "path", Type: field.TypeString, Default: ""},
+		{Name: "body", Type: field.TypeBytes},
+		{Name: "state", Type: field.TypeString, Default: "pending"},
+		{Name: "attempts", Type: field.TypeInt, Default: 0},
+		{Name: "begun_at", Type: field.TypeTime},
+		{Name: "next_at", Type: field.TypeTime, Nullable: true},
+		{Name: "leased_until", Type: field.TypeTime, Nullable: true},
+		{Name: "tried_at", Type: field.TypeTime, Nullable: true},
+		{Name: "code", Type: field.TypeInt, Default: 0},
+		{Name: "took", Type: field.TypeInt64, Default: 0},
+		{Name: "answer", Type: field.TypeBytes, Nullable: true},
+		{Name: "error", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "webhook_id", Type: field.TypeUUID},
+		{Name: "notice_id", Type: field.TypeUUID},
+	}
+	// DeliveriesTable holds the schema information for the "deliveries" table.
+	DeliveriesTable = &schema.Table{
+		Name:       "deliveries",
+		Columns:    DeliveriesColumns,
+		PrimaryKey: []*schema.Column{DeliveriesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "deliveries_organizations_organization",
+				Columns:    []*schema.Column{DeliveriesColumns[17]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "deliveries_webhooks_webhook",
+				Columns:    []*schema.Column{DeliveriesColumns[18]},
+				RefColumns: []*schema.Column{WebhooksColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "deliveries_notices_notice",
+				Columns:    []*schema.Column{DeliveriesColumns[19]},
+				RefColumns: []*schema.Column{NoticesColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "delivery_organization_id_webhook_id_notice_id",
+				Unique:  true,
+				Columns: []*schema.Column{DeliveriesColumns[17], DeliveriesColumns[18], DeliveriesColumns[19]},
+			},
+			{
+				Name:    "delivery_next_at",
+				Unique:  false,
+				Columns: []*schema.Column{DeliveriesColumns[10]},
+			},
+			{
+				Name:    "delivery_webhook_id_leased_until",
+				Unique:  false,
+				Columns: []*schema.Column{DeliveriesColumns[18], DeliveriesColumns[11]},
+			},
+			{
+				Name:    "delivery_created_at",
+				Unique:  false,
+				Columns: []*schema.Column{DeliveriesColumns[1]},
+			},
+			{
+				Name:    "delivery_notice_id",
+				Unique:  false,
+				Columns: []*schema.Column{DeliveriesColumns[19]},
+			},
+		},
+	}
 	// EnvironmentsColumns holds the columns for the "environments" table.
 	EnvironmentsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -1147,6 +1223,43 @@ var (
 				Name:    "membersession_member_id",
 				Unique:  false,
 				Columns: []*schema.Column{MemberSessionsColumns[9]},
+			},
+		},
+	}
+	// NoticesColumns holds the columns for the "notices" table.
+	NoticesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "kind", Type: field.TypeString},
+		{Name: "subject_id", Type: field.TypeUUID},
+		{Name: "data", Type: field.TypeJSON, Nullable: true},
+		{Name: "due_at", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+	}
+	// NoticesTable holds the schema information for the "notices" table.
+	NoticesTable = &schema.Table{
+		Name:       "notices",
+		Columns:    NoticesColumns,
+		PrimaryKey: []*schema.Column{NoticesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "notices_organizations_organization",
+				Columns:    []*schema.Column{NoticesColumns[7]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "notice_due_at",
+				Unique:  false,
+				Columns: []*schema.Column{NoticesColumns[6]},
+			},
+			{
+				Name:    "notice_created_at",
+				Unique:  false,
+				Columns: []*schema.Column{NoticesColumns[1]},
 			},
 		},
 	}
@@ -2313,6 +2426,54 @@ var (
 			},
 		},
 	}
+	// WebhooksColumns holds the columns for the "webhooks" table.
+	WebhooksColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "name", Type: field.TypeString},
+		{Name: "format", Type: field.TypeString},
+		{Name: "address", Type: field.TypeString},
+		{Name: "sealed", Type: field.TypeBytes, Nullable: true},
+		{Name: "events", Type: field.TypeJSON, Nullable: true},
+		{Name: "workflows", Type: field.TypeJSON, Nullable: true},
+		{Name: "labels", Type: field.TypeJSON, Nullable: true},
+		{Name: "environments", Type: field.TypeJSON, Nullable: true},
+		{Name: "template", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "paused_by", Type: field.TypeString, Default: ""},
+		{Name: "paused_because", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "paused_at", Type: field.TypeTime, Nullable: true},
+		{Name: "rotated_at", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "team_id", Type: field.TypeUUID},
+	}
+	// WebhooksTable holds the schema information for the "webhooks" table.
+	WebhooksTable = &schema.Table{
+		Name:       "webhooks",
+		Columns:    WebhooksColumns,
+		PrimaryKey: []*schema.Column{WebhooksColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "webhooks_organizations_organization",
+				Columns:    []*schema.Column{WebhooksColumns[16]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "webhooks_teams_team",
+				Columns:    []*schema.Column{WebhooksColumns[17]},
+				RefColumns: []*schema.Column{TeamsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "webhook_organization_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{WebhooksColumns[16], WebhooksColumns[3]},
+			},
+		},
+	}
 	// WorkflowsColumns holds the columns for the "workflows" table.
 	WorkflowsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -2404,6 +2565,7 @@ var (
 		ClaimsTable,
 		ClustersTable,
 		ConcurrencyGroupsTable,
+		DeliveriesTable,
 		EnvironmentsTable,
 		EventsTable,
 		ExecutionsTable,
@@ -2416,6 +2578,7 @@ var (
 		MembersTable,
 		MemberIdentitiesTable,
 		MemberSessionsTable,
+		NoticesTable,
 		OrganizationsTable,
 		QuarantinesTable,
 		ReactionsTable,
@@ -2441,6 +2604,7 @@ var (
 		TriggersTable,
 		TrustRulesTable,
 		WaiversTable,
+		WebhooksTable,
 		WorkflowsTable,
 		WorkflowRevisionsTable,
 	}
@@ -2466,6 +2630,9 @@ func init() {
 	ClaimsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ClustersTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ConcurrencyGroupsTable.ForeignKeys[0].RefTable = OrganizationsTable
+	DeliveriesTable.ForeignKeys[0].RefTable = OrganizationsTable
+	DeliveriesTable.ForeignKeys[1].RefTable = WebhooksTable
+	DeliveriesTable.ForeignKeys[2].RefTable = NoticesTable
 	EnvironmentsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	EnvironmentsTable.ForeignKeys[1].RefTable = ClustersTable
 	EnvironmentsTable.ForeignKeys[2].RefTable = TeamsTable
@@ -2491,6 +2658,7 @@ func init() {
 	MemberIdentitiesTable.ForeignKeys[2].RefTable = MembersTable
 	MemberSessionsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	MemberSessionsTable.ForeignKeys[1].RefTable = MembersTable
+	NoticesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	QuarantinesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ReactionsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	ReactionsTable.ForeignKeys[1].RefTable = EventsTable
@@ -2539,6 +2707,8 @@ func init() {
 	TrustRulesTable.ForeignKeys[1].RefTable = TeamsTable
 	WaiversTable.ForeignKeys[0].RefTable = OrganizationsTable
 	WaiversTable.ForeignKeys[1].RefTable = ReleasesTable
+	WebhooksTable.ForeignKeys[0].RefTable = OrganizationsTable
+	WebhooksTable.ForeignKeys[1].RefTable = TeamsTable
 	WorkflowsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	WorkflowsTable.ForeignKeys[1].RefTable = TeamsTable
 	WorkflowRevisionsTable.ForeignKeys[0].RefTable = OrganizationsTable

@@ -36,6 +36,9 @@ type Cluster func(*sql.Selector)
 // ConcurrencyGroup is the predicate function for concurrencygroup builders.
 type ConcurrencyGroup func(*sql.Selector)
 
+// Delivery is the predicate function for delivery builders.
+type Delivery func(*sql.Selector)
+
 // Environment is the predicate function for environment builders.
 type Environment func(*sql.Selector)
 
@@ -71,6 +74,9 @@ type MemberIdentity func(*sql.Selector)
 
 // MemberSession is the predicate function for membersession builders.
 type MemberSession func(*sql.Selector)
+
+// Notice is the predicate function for notice builders.
+type Notice func(*sql.Selector)
 
 // Organization is the predicate function for organization builders.
 type Organization func(*sql.Selector)
@@ -146,6 +152,9 @@ type TrustRule func(*sql.Selector)
 
 // Waiver is the predicate function for waiver builders.
 type Waiver func(*sql.Selector)
+
+// Webhook is the predicate function for webhook builders.
+type Webhook func(*sql.Selector)
 
 // Workflow is the predicate function for workflow builders.
 type Workflow func(*sql.Selector)

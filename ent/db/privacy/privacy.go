@@ -351,6 +351,30 @@ func (f ConcurrencyGroupMutationRuleFunc) EvalMutation(ctx context.Context, m db
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.ConcurrencyGroupMutation", m)
 }
 
+// The DeliveryQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type DeliveryQueryRuleFunc func(context.Context, *db.DeliveryQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f DeliveryQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.DeliveryQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.DeliveryQuery", q)
+}
+
+// The DeliveryMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type DeliveryMutationRuleFunc func(context.Context, *db.DeliveryMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f DeliveryMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.DeliveryMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.DeliveryMutation", m)
+}
+
 // The EnvironmentQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type EnvironmentQueryRuleFunc func(context.Context, *db.EnvironmentQuery) error
@@ -637,6 +661,30 @@ func (f MemberSessionMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mu
 		return f(ctx, m)
 	}
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.MemberSessionMutation", m)
+}
+
+// The NoticeQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type NoticeQueryRuleFunc func(context.Context, *db.NoticeQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f NoticeQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.NoticeQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.NoticeQuery", q)
+}
+
+// The NoticeMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type NoticeMutationRuleFunc func(context.Context, *db.NoticeMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f NoticeMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.NoticeMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.NoticeMutation", m)
 }
 
 // The OrganizationQueryRuleFunc type is an adapter to allow the use of ordinary
@@ -1239,6 +1287,30 @@ func (f WaiverMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation)
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.WaiverMutation", m)
 }
 
+// The WebhookQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type WebhookQueryRuleFunc func(context.Context, *db.WebhookQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f WebhookQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.WebhookQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.WebhookQuery", q)
+}
+
+// The WebhookMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type WebhookMutationRuleFunc func(context.Context, *db.WebhookMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f WebhookMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.WebhookMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.WebhookMutation", m)
+}
+
 // The WorkflowQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type WorkflowQueryRuleFunc func(context.Context, *db.WorkflowQuery) error
@@ -1342,6 +1414,8 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.ConcurrencyGroupQuery:
 		return q.Filter(), nil
+	case *db.DeliveryQuery:
+		return q.Filter(), nil
 	case *db.EnvironmentQuery:
 		return q.Filter(), nil
 	case *db.EventQuery:
@@ -1365,6 +1439,8 @@ func queryFilter(q db.Query) (Filter, error) {
 	case *db.MemberIdentityQuery:
 		return q.Filter(), nil
 	case *db.MemberSessionQuery:
+		return q.Filter(), nil
+	case *db.NoticeQuery:
 		return q.Filter(), nil
 	case *db.OrganizationQuery:
 		return q.Filter(), nil
@@ -1416,6 +1492,8 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.WaiverQuery:
 		return q.Filter(), nil
+	case *db.WebhookQuery:
+		return q.Filter(), nil
 	case *db.WorkflowQuery:
 		return q.Filter(), nil
 	case *db.WorkflowRevisionQuery:
@@ -1447,6 +1525,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 		return m.Filter(), nil
 	case *db.ConcurrencyGroupMutation:
 		return m.Filter(), nil
+	case *db.DeliveryMutation:
+		return m.Filter(), nil
 	case *db.EnvironmentMutation:
 		return m.Filter(), nil
 	case *db.EventMutation:
@@ -1470,6 +1550,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 	case *db.MemberIdentityMutation:
 		return m.Filter(), nil
 	case *db.MemberSessionMutation:
+		return m.Filter(), nil
+	case *db.NoticeMutation:
 		return m.Filter(), nil
 	case *db.OrganizationMutation:
 		return m.Filter(), nil
@@ -1520,6 +1602,8 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 	case *db.TrustRuleMutation:
 		return m.Filter(), nil
 	case *db.WaiverMutation:
+		return m.Filter(), nil
+	case *db.WebhookMutation:
 		return m.Filter(), nil
 	case *db.WorkflowMutation:
 		return m.Filter(), nil

@@ -17,6 +17,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/claim"
 	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/concurrencygroup"
+	"github.com/seatrial/seatrial/ent/db/delivery"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/event"
 	"github.com/seatrial/seatrial/ent/db/execution"
@@ -29,6 +30,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/member"
 	"github.com/seatrial/seatrial/ent/db/memberidentity"
 	"github.com/seatrial/seatrial/ent/db/membersession"
+	"github.com/seatrial/seatrial/ent/db/notice"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/quarantine"
 	"github.com/seatrial/seatrial/ent/db/reaction"
@@ -54,6 +56,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/trigger"
 	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
+	"github.com/seatrial/seatrial/ent/db/webhook"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
 	"github.com/seatrial/seatrial/ent/schema"
@@ -542,6 +545,62 @@ func init() {
 	concurrencygroupDescID := concurrencygroupMixinFields0[0].Descriptor()
 	// concurrencygroup.DefaultID holds the default value on creation for the id field.
 	concurrencygroup.DefaultID = concurrencygroupDescID.Default.(func() uuid.UUID)
+	deliveryMixin := schema.Delivery{}.Mixin()
+	delivery.Policy = privacy.NewPolicies(deliveryMixin[0], schema.Delivery{})
+	delivery.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := delivery.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	deliveryMixinFields0 := deliveryMixin[0].Fields()
+	_ = deliveryMixinFields0
+	deliveryFields := schema.Delivery{}.Fields()
+	_ = deliveryFields
+	// deliveryDescCreatedAt is the schema descriptor for created_at field.
+	deliveryDescCreatedAt := deliveryMixinFields0[1].Descriptor()
+	// delivery.DefaultCreatedAt holds the default value on creation for the created_at field.
+	delivery.DefaultCreatedAt = deliveryDescCreatedAt.Default.(func() time.Time)
+	// deliveryDescUpdatedAt is the schema descriptor for updated_at field.
+	deliveryDescUpdatedAt := deliveryMixinFields0[2].Descriptor()
+	// delivery.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	delivery.DefaultUpdatedAt = deliveryDescUpdatedAt.Default.(func() time.Time)
+	// delivery.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	delivery.UpdateDefaultUpdatedAt = deliveryDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// deliveryDescAbout is the schema descriptor for about field.
+	deliveryDescAbout := deliveryFields[3].Descriptor()
+	// delivery.DefaultAbout holds the default value on creation for the about field.
+	delivery.DefaultAbout = deliveryDescAbout.Default.(string)
+	// deliveryDescPath is the schema descriptor for path field.
+	deliveryDescPath := deliveryFields[4].Descriptor()
+	// delivery.DefaultPath holds the default value on creation for the path field.
+	delivery.DefaultPath = deliveryDescPath.Default.(string)
+	// deliveryDescState is the schema descriptor for state field.
+	deliveryDescState := deliveryFields[6].Descriptor()
+	// delivery.DefaultState holds the default value on creation for the state field.
+	delivery.DefaultState = deliveryDescState.Default.(string)
+	// deliveryDescAttempts is the schema descriptor for attempts field.
+	deliveryDescAttempts := deliveryFields[7].Descriptor()
+	// delivery.DefaultAttempts holds the default value on creation for the attempts field.
+	delivery.DefaultAttempts = deliveryDescAttempts.Default.(int)
+	// deliveryDescCode is the schema descriptor for code field.
+	deliveryDescCode := deliveryFields[12].Descriptor()
+	// delivery.DefaultCode holds the default value on creation for the code field.
+	delivery.DefaultCode = deliveryDescCode.Default.(int)
+	// deliveryDescTook is the schema descriptor for took field.
+	deliveryDescTook := deliveryFields[13].Descriptor()
+	// delivery.DefaultTook holds the default value on creation for the took field.
+	delivery.DefaultTook = deliveryDescTook.Default.(int64)
+	// deliveryDescError is the schema descriptor for error field.
+	deliveryDescError := deliveryFields[15].Descriptor()
+	// delivery.DefaultError holds the default value on creation for the error field.
+	delivery.DefaultError = deliveryDescError.Default.(string)
+	// deliveryDescID is the schema descriptor for id field.
+	deliveryDescID := deliveryMixinFields0[0].Descriptor()
+	// delivery.DefaultID holds the default value on creation for the id field.
+	delivery.DefaultID = deliveryDescID.Default.(func() uuid.UUID)
 	environmentMixin := schema.Environment{}.Mixin()
 	environment.Policy = privacy.NewPolicies(environmentMixin[0], schema.Environment{})
 	environment.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -1074,6 +1133,34 @@ func init() {
 	membersessionDescID := membersessionMixinFields0[0].Descriptor()
 	// membersession.DefaultID holds the default value on creation for the id field.
 	membersession.DefaultID = membersessionDescID.Default.(func() uuid.UUID)
+	noticeMixin := schema.Notice{}.Mixin()
+	notice.Policy = privacy.NewPolicies(noticeMixin[0], schema.Notice{})
+	notice.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := notice.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	noticeMixinFields0 := noticeMixin[0].Fields()
+	_ = noticeMixinFields0
+	noticeFields := schema.Notice{}.Fields()
+	_ = noticeFields
+	// noticeDescCreatedAt is the schema descriptor for created_at field.
+	noticeDescCreatedAt := noticeMixinFields0[1].Descriptor()
+	// notice.DefaultCreatedAt holds the default value on creation for the created_at field.
+	notice.DefaultCreatedAt = noticeDescCreatedAt.Default.(func() time.Time)
+	// noticeDescUpdatedAt is the schema descriptor for updated_at field.
+	noticeDescUpdatedAt := noticeMixinFields0[2].Descriptor()
+	// notice.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	notice.DefaultUpdatedAt = noticeDescUpdatedAt.Default.(func() time.Time)
+	// notice.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	notice.UpdateDefaultUpdatedAt = noticeDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// noticeDescID is the schema descriptor for id field.
+	noticeDescID := noticeMixinFields0[0].Descriptor()
+	// notice.DefaultID holds the default value on creation for the id field.
+	notice.DefaultID = noticeDescID.Default.(func() uuid.UUID)
 	organizationMixin := schema.Organization{}.Mixin()
 	organization.Policy = privacy.NewPolicies(schema.Organization{})
 	organization.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -2082,6 +2169,50 @@ func init() {
 	waiverDescID := waiverMixinFields0[0].Descriptor()
 	// waiver.DefaultID holds the default value on creation for the id field.
 	waiver.DefaultID = waiverDescID.Default.(func() uuid.UUID)
+	webhookMixin := schema.Webhook{}.Mixin()
+	webhook.Policy = privacy.NewPolicies(webhookMixin[0], schema.Webhook{})
+	webhook.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := webhook.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	webhookMixinFields0 := webhookMixin[0].Fields()
+	_ = webhookMixinFields0
+	webhookFields := schema.Webhook{}.Fields()
+	_ = webhookFields
+	// webhookDescCreatedAt is the schema descriptor for created_at field.
+	webhookDescCreatedAt := webhookMixinFields0[1].Descriptor()
+	// webhook.DefaultCreatedAt holds the default value on creation for the created_at field.
+	webhook.DefaultCreatedAt = webhookDescCreatedAt.Default.(func() time.Time)
+	// webhookDescUpdatedAt is the schema descriptor for updated_at field.
+	webhookDescUpdatedAt := webhookMixinFields0[2].Descriptor()
+	// webhook.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	webhook.DefaultUpdatedAt = webhookDescUpdatedAt.Default.(func() time.Time)
+	// webhook.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	webhook.UpdateDefaultUpdatedAt = webhookDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// webhookDescName is the schema descriptor for name field.
+	webhookDescName := webhookFields[1].Descriptor()
+	// webhook.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	webhook.NameValidator = webhookDescName.Validators[0].(func(string) error)
+	// webhookDescTemplate is the schema descriptor for template field.
+	webhookDescTemplate := webhookFields[9].Descriptor()
+	// webhook.DefaultTemplate holds the default value on creation for the template field.
+	webhook.DefaultTemplate = webhookDescTemplate.Default.(string)
+	// webhookDescPausedBy is the schema descriptor for paused_by field.
+	webhookDescPausedBy := webhookFields[10].Descriptor()
+	// webhook.DefaultPausedBy holds the default value on creation for the paused_by field.
+	webhook.DefaultPausedBy = webhookDescPausedBy.Default.(string)
+	// webhookDescPausedBecause is the schema descriptor for paused_because field.
+	webhookDescPausedBecause := webhookFields[11].Descriptor()
+	// webhook.DefaultPausedBecause holds the default value on creation for the paused_because field.
+	webhook.DefaultPausedBecause = webhookDescPausedBecause.Default.(string)
+	// webhookDescID is the schema descriptor for id field.
+	webhookDescID := webhookMixinFields0[0].Descriptor()
+	// webhook.DefaultID holds the default value on creation for the id field.
+	webhook.DefaultID = webhookDescID.Default.(func() uuid.UUID)
 	workflowMixin := schema.Workflow{}.Mixin()
 	workflow.Policy = privacy.NewPolicies(workflowMixin[0], schema.Workflow{})
 	workflow.Hooks[0] = func(next ent.Mutator) ent.Mutator {

@@ -95,7 +95,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.context, "context", "", "context of the configuration to use")
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml; of get also csv")
 	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.download(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.team(), a.member(), a.invite(), a.token(), a.access(), a.sso(), a.trust(), a.version(),
-		a.release(), a.tests(), a.compare(), a.failureClusters(), a.coverage(), a.policy(), a.schedule(), a.trigger(), a.events(), a.audit(), a.workflow(), a.catalog(), a.repository(),
+		a.release(), a.tests(), a.compare(), a.failureClusters(), a.coverage(), a.policy(), a.schedule(), a.webhook(), a.trigger(), a.events(), a.audit(), a.workflow(), a.catalog(), a.repository(),
 		a.validate(), a.explainField(), a.importing(), a.results(), a.local())
 	return root
 }
@@ -113,6 +113,7 @@ type clients struct {
 	audits     apiv1connect.AuditServiceClient
 	access     apiv1connect.AccessServiceClient
 	schedules  apiv1connect.ScheduleServiceClient
+	webhooks   apiv1connect.WebhookServiceClient
 	catalog    apiv1connect.CatalogServiceClient
 	triggers   apiv1connect.TriggerServiceClient
 }
@@ -143,6 +144,7 @@ func (a *app) dial(t config.Context) clients {
 		insights:   apiv1connect.NewInsightServiceClient(a.HTTP, server, opt),
 		triggers:   apiv1connect.NewTriggerServiceClient(a.HTTP, server, opt),
 		schedules:  apiv1connect.NewScheduleServiceClient(a.HTTP, server, opt),
+		webhooks:   apiv1connect.NewWebhookServiceClient(a.HTTP, server, opt),
 		people:     apiv1connect.NewPeopleServiceClient(a.HTTP, server, opt),
 		audits:     apiv1connect.NewAuditServiceClient(a.HTTP, server, opt),
 		access:     apiv1connect.NewAccessServiceClient(a.HTTP, server, opt),

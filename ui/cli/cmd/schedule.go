@@ -185,7 +185,7 @@ func (a *app) scheduleNext() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		res, err := cl.schedules.GetSchedule(c.Context(), &apiv1.GetScheduleRequest{Name: args[0], Next: int32(n)}) //nolint:gosec // at most 100
+		res, err := cl.schedules.GetSchedule(c.Context(), &apiv1.GetScheduleRequest{Name: args[0], Next: int32(n)})
 		if err != nil {
 			return err
 		}

@@ -190,7 +190,7 @@ func (a *app) events() *cobra.Command {
 		if limit < 1 || limit > 1000 {
 			return fmt.Errorf("--limit %d: give 1 to 1000", limit)
 		}
-		r.PageSize = int32(limit) //nolint:gosec // at most 1000
+		r.PageSize = int32(limit)
 		cl, err := a.connect()
 		if err != nil {
 			return err

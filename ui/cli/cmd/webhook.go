@@ -1,0 +1,287 @@
+package cmd
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
+	"github.com/seatrial/seatrial/ui/cli/exitcode"
+	"github.com/seatrial/seatrial/ui/cli/render"
+)
+
+func (a *app) webhook() *cobra.Command {
+	c := &cobra.Command{
+		Use: "webhook", Short: "Who hears of what happens: chat, commit statuses, alerts and servers of your own",
+		Long: "A webhook is told when executions end, tests become flaky or the verdict on a release changes. Each delivery is tried for a day, and " +
+			"sent with the same id until the receiver has taken it. Formats are standard (Standard Webhooks, signed), slack, teams, alertmanager, " +
+			"github, github-check and gitlab; the address of the last three is that of the repository in the API, such as " +
+			"https://api.github.com/repos/OWNER/NAME.",
+	}
+	c.AddCommand(a.webhookSet(), a.webhookList(), a.webhookShow(), a.webhookTest(), a.webhookDeliveries(), a.webhookRedeliver(), a.webhookRotate(),
+		a.webhookPause("pause", "Send nothing to a webhook; what happens meanwhile is not told later", true),
+		a.webhookPause("resume", "Let a paused webhook go on", false), a.webhookRemove())
+	return c
+}
+
+func (a *app) webhookSet() *cobra.Command {
+	r := &apiv1.SetWebhookRequest{}
+	token := false
+	c := &cobra.Command{
+		Use: "set NAME", Short: "Make a webhook, or change that of the name", Args: cobra.ExactArgs(1),
+		Example: "  seatrial webhook set chat --format slack --url https://hooks.slack.com/services/T/B/X --workflow 'checkout-*'\n" +
+			"  seatrial webhook set ours --url https://ci.example/hook --event execution.finished\n" +
+			"  seatrial webhook set statuses --format github --url https://api.github.com/repos/acme/shop --event execution.finished --token-stdin <token",
+	}
+	f := c.Flags()
+	f.StringVar(&r.Url, "url", "", "address of the receiver; of an existing webhook it stays when it is left out")
+	f.StringVar(&r.Format, "format", "standard", "standard, slack, teams, alertmanager, github, github-check or gitlab")
+	f.StringVar(&r.Team, "team", "", "that owns a new one; your own when it is left out")
+	f.StringArrayVar(&r.Events, "event", nil, "execution.finished, execution.failed, execution.fixed, tests.flaky or release.verdict; all but the first when none is given")
+	f.StringArrayVar(&r.Workflows, "workflow", nil, "pattern of workflows, such as checkout-*; may be repeated")
+	f.StringToStringVar(&r.Labels, "label", nil, "label that the workflow must have, as name=value")
+	f.StringArrayVar(&r.Environments, "environment", nil, "pattern of environments; may be repeated")
+	f.StringVar(&r.Template, "template", "", "of the text: '${{ execution.workflow }} is ${{ execution.status }}'")
+	f.BoolVar(&token, "token-stdin", false, "read the receiver's token, or the secret of standard, from standard input")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		r.Name = args[0]
+		if token {
+			text, err := io.ReadAll(io.LimitReader(c.InOrStdin(), 4<<10))
+			if err != nil {
+				return fmt.Errorf("read the token: %w", err)
+			}
+			r.Token = strings.TrimSpace(string(text))
+		}
+		cl, err := a.connect()
+		if err != nil {
+			return err
+		}
+		res, err := cl.webhooks.SetWebhook(c.Context(), r)
+		if err != nil {
+			return err
+		}
+		if a.format != render.Table {
+			return render.Message(a.Out, a.format, res)
+		}
+		word := "changed"
+		if res.GetCreated() {
+			word = "created"
+		}
+		if err := a.print("webhook %s %s; try it: seatrial webhook test %s", render.Line(args[0]), word, render.Line(args[0])); err != nil {
+			return err
+		}
+		return a.showSecret(res.GetSecret())
+	}
+	return c
+}
+
+// showSecret prints a secret that was made just now.
+func (a *app) showSecret(secret string) error {
+	if secret == "" {
+		return nil
+	}
+	a.say("The receiver checks signatures with this secret, which is not shown again:")
+	return a.print("%s", secret)
+}
+
+func (a *app) webhookList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List all webhooks and how their last deliveries went", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cl, err := a.connect()
+			if err != nil {
+				return err
+			}
+			res, err := cl.webhooks.ListWebhooks(c.Context(), &apiv1.ListWebhooksRequest{})
+			if err != nil {
+				return err
+			}
+			if a.format != render.Table {
+				return render.Message(a.Out, a.format, res)
+			}
+			if len(res.GetWebhooks()) == 0 {
+				a.say("There is no webhook. Make one with: seatrial webhook set NAME --url https://…")
+				return nil
+			}
+			var rows [][]string
+			for _, w := range res.GetWebhooks() {
+				state := "active"
+				if w.GetPausedBy() != "" {
+					state = "paused by " + w.GetPausedBy()
+				}
+				rows = append(rows, []string{
+					render.Line(w.GetName()), render.Line(w.GetTeam()), w.GetFormat(), render.Line(w.GetAddress()), strings.Join(w.GetEvents(), ","),
+					render.Line(state), lastSent(w.GetLast()),
+				})
+			}
+			return render.Rows(a.Out, []string{"NAME", "TEAM", "FORMAT", "TO", "EVENTS", "STATE", "LAST"}, rows)
+		},
+	}
+}
+
+func lastSent(d *apiv1.Delivery) string {
+	if d == nil {
+		return "-"
+	}
+	return render.Time(d.GetTriedAt()) + " " + render.Line(strings.TrimSpace(d.GetState()+" "+d.GetError()))
+}
+
+func (a *app) webhookShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show NAME", Short: "Show a webhook", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := a.connect()
+			if err != nil {
+				return err
+			}
+			res, err := cl.webhooks.GetWebhook(c.Context(), &apiv1.GetWebhookRequest{Name: args[0]})
+			if err != nil {
+				return err
+			}
+			if a.format != render.Table {
+				return render.Message(a.Out, a.format, res)
+			}
+			w := res.GetWebhook()
+			state := "active"
+			if w.GetPausedBy() != "" {
+				state = strings.TrimSpace("paused by " + w.GetPausedBy() + ". " + w.GetPausedBecause())
+			}
+			for _, f := range [][2]string{
+				{"Webhook", w.GetName()}, {"Team", w.GetTeam()}, {"Format", w.GetFormat()}, {"To", w.GetAddress()}, {"Events", strings.Join(w.GetEvents(), ", ")},
+				{"Workflows", cmp.Or(strings.Join(w.GetWorkflows(), ", "), "all")}, {"Environments", cmp.Or(strings.Join(w.GetEnvironments(), ", "), "all")},
+				{"Template", cmp.Or(w.GetTemplate(), "-")}, {"State", state}, {"Last", lastSent(w.GetLast())},
+			} {
+				if err := a.print("%-12s %s", f[0], render.Line(f[1])); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) webhookTest() *cobra.Command {
+	return &cobra.Command{
+		Use: "test NAME", Short: "Send a message to a webhook now and say what became of it", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := a.connect()
+			if err != nil {
+				return err
+			}
+			res, err := cl.webhooks.TestWebhook(c.Context(), &apiv1.TestWebhookRequest{Name: args[0]})
+			if err != nil {
+				return err
+			}
+			if a.format != render.Table {
+				return render.Message(a.Out, a.format, res)
+			}
+			d := res.GetDelivery()
+			if d.GetState() == "delivered" {
+				return a.print("delivered: it answered %d after %d ms", d.GetCode(), d.GetTookMillis())
+			}
+			return coded(exitcode.Failed, fmt.Errorf("it has not arrived: %s", render.Line(d.GetError())))
+		},
+	}
+}
+
+func (a *app) webhookDeliveries() *cobra.Command {
+	r := &apiv1.ListDeliveriesRequest{PageSize: 50}
+	c := &cobra.Command{Use: "deliveries NAME", Short: "List what was sent to a webhook in the last 30 days, the newest first", Args: cobra.ExactArgs(1)}
+	c.Flags().StringVar(&r.State, "state", "", "only those that are pending, delivered or failed")
+	c.Flags().Int32Var(&r.PageSize, "limit", r.GetPageSize(), "how many")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		r.Name = args[0]
+		cl, err := a.connect()
+		if err != nil {
+			return err
+		}
+		res, err := cl.webhooks.ListDeliveries(c.Context(), r)
+		if err != nil {
+			return err
+		}
+		if a.format != render.Table {
+			return render.Message(a.Out, a.format, res)
+		}
+		var rows [][]string
+		for _, d := range res.GetDeliveries() {
+			rows = append(rows, []string{
+				d.GetId(), render.Time(d.GetCreatedAt()), d.GetEvent(), d.GetState(), fmt.Sprint(d.GetAttempts()), fmt.Sprint(d.GetCode()),
+				fmt.Sprintf("%d ms", d.GetTookMillis()), render.Line(cmp.Or(d.GetError(), d.GetAbout())),
+			})
+		}
+		return render.Rows(a.Out, []string{"ID", "AT", "EVENT", "STATE", "TRIES", "CODE", "TOOK", "WHAT"}, rows)
+	}
+	return c
+}
+
+func (a *app) webhookRedeliver() *cobra.Command {
+	return &cobra.Command{
+		Use: "redeliver NAME ID", Short: "Send a delivery again, with the same id and body", Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := a.connect()
+			if err != nil {
+				return err
+			}
+			res, err := cl.webhooks.Redeliver(c.Context(), &apiv1.RedeliverRequest{Name: args[0], Id: args[1]})
+			if err != nil {
+				return err
+			}
+			return a.print("delivery %s is on its way again", res.GetDelivery().GetId())
+		},
+	}
+}
+
+func (a *app) webhookRotate() *cobra.Command {
+	return &cobra.Command{
+		Use: "rotate-secret NAME", Short: "Make a new secret; the one before signs as well for a day", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := a.connect()
+			if err != nil {
+				return err
+			}
+			res, err := cl.webhooks.RotateSecret(c.Context(), &apiv1.RotateSecretRequest{Name: args[0]})
+			if err != nil {
+				return err
+			}
+			if a.format != render.Table {
+				return render.Message(a.Out, a.format, res)
+			}
+			return a.showSecret(res.GetSecret())
+		},
+	}
+}
+
+func (a *app) webhookPause(word, short string, paused bool) *cobra.Command {
+	return &cobra.Command{
+		Use: word + " NAME", Short: short, Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := a.connect()
+			if err != nil {
+				return err
+			}
+			if _, err := cl.webhooks.PauseWebhook(c.Context(), &apiv1.PauseWebhookRequest{Name: args[0], Paused: paused}); err != nil {
+				return err
+			}
+			return a.print("webhook %s: %sd", render.Line(args[0]), word)
+		},
+	}
+}
+
+func (a *app) webhookRemove() *cobra.Command {
+	return &cobra.Command{
+		Use: "remove NAME", Short: "Remove a webhook with its deliveries", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := a.connect()
+			if err != nil {
+				return err
+			}
+			if _, err := cl.webhooks.RemoveWebhook(c.Context(), &apiv1.RemoveWebhookRequest{Name: args[0]}); err != nil {
+				return err
+			}
+			return a.print("webhook %s removed", render.Line(args[0]))
+		},
+	}
+}
