@@ -6,10 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seatrial/seatrial/integration/harness"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 	"github.com/seatrial/seatrial/proto/gen/seatrial/api/v1/apiv1connect"
-
-	"github.com/seatrial/seatrial/integration/harness"
 )
 
 const everySecond = `apiVersion: seatrial.dev/v1

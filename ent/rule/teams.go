@@ -115,8 +115,12 @@ func claimed(v tenant.Viewer, s *sql.Selector) *sql.Predicate {
 	repositories.Select(sql.Table("repositories").C("id"))
 	or := []*sql.Predicate{sql.In(s.C("repository_id"), repositories)}
 	for _, of := range [][2]string{
-		{"TestWorkflow", "workflows"}, {"TestWorkflowTemplate", "templates"}, {"ReadinessPolicy", "readiness_policies"}, {"Environment", "environments"},
-		{"Schedule", "schedules"}, {"Trigger", "triggers"},
+		{"TestWorkflow", "workflows"},
+		{"TestWorkflowTemplate", "templates"},
+		{"ReadinessPolicy", "readiness_policies"},
+		{"Environment", "environments"},
+		{"Schedule", "schedules"},
+		{"Trigger", "triggers"},
 	} {
 		or = append(or, sql.And(sql.EQ(s.C("kind"), of[0]), sql.In(s.C("name"), owned(v, of[1]))))
 	}

@@ -90,11 +90,10 @@ func (f *fixture) send(t *testing.T, s *notify.Sender) {
 }
 
 // ran runs the workflow to an end.
-func (f *fixture) ran(t *testing.T, status execution.Status) execution.ID {
+func (f *fixture) ran(t *testing.T, status execution.Status) {
 	t.Helper()
 	n := f.assigned(t)
 	f.report(t, execution.Report{Attempt: n.AttemptID, Status: status, Delivered: true, FinishedAt: f.now})
-	return n.Execution.ID
 }
 
 func (f *fixture) deliveries(t *testing.T, name string) []notify.Delivery {

@@ -31,7 +31,9 @@ func Kinds() []Kind {
 		{Name: document.TriggerKind, Plural: "triggers", Short: "strg", columns: []column{{name: "Suspended", path: ".spec.suspend", kind: "boolean"}, synced()}},
 		{Name: document.WebhookKind, Plural: "webhooks", Short: "swh", columns: []column{{name: "Suspended", path: ".spec.suspend", kind: "boolean"}, synced()}},
 		{Name: document.TestExecutionKind, Plural: "testexecutions", Short: "ste", immutable: true, columns: []column{
-			{name: "Workflow", path: ".spec.workflow"}, {name: "Phase", path: ".status.phase"}, {name: "Finished", path: ".status.finishedAt", kind: "date"},
+			{name: "Workflow", path: ".spec.workflow"},
+			{name: "Phase", path: ".status.phase"},
+			{name: "Finished", path: ".status.finishedAt", kind: "date"},
 			{name: "Page", path: ".status.url", wide: true},
 		}, status: execution()},
 	}

@@ -110,9 +110,14 @@ func (a *app) scheduleShow() *cobra.Command {
 func (a *app) showSchedule(res *apiv1.GetScheduleResponse) error {
 	s := res.GetSchedule()
 	facts := [][2]string{
-		{"Schedule", s.GetName()}, {"Team", s.GetTeam()}, {"Stands in", cmp.Or(s.GetWorkflow(), "a document of its own")},
-		{"Cron", s.GetCron() + " (" + s.GetTimezone() + ")"}, {"Starts", strings.Join(s.GetStarts(), ", ")}, {"Catch-up", s.GetCatchUp()},
-		{"State", cmp.Or(s.GetSuspended(), "active")}, {"Missed", fmt.Sprintf("%d in the last 7 days", s.GetMissed())},
+		{"Schedule", s.GetName()},
+		{"Team", s.GetTeam()},
+		{"Stands in", cmp.Or(s.GetWorkflow(), "a document of its own")},
+		{"Cron", s.GetCron() + " (" + s.GetTimezone() + ")"},
+		{"Starts", strings.Join(s.GetStarts(), ", ")},
+		{"Catch-up", s.GetCatchUp()},
+		{"State", cmp.Or(s.GetSuspended(), "active")},
+		{"Missed", fmt.Sprintf("%d in the last 7 days", s.GetMissed())},
 	}
 	for _, f := range facts {
 		if err := a.print("%-10s %s", f[0], render.Line(f[1])); err != nil {

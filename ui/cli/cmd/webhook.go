@@ -150,9 +150,16 @@ func (a *app) webhookShow() *cobra.Command {
 				state = strings.TrimSpace("paused by " + w.GetPausedBy() + ". " + w.GetPausedBecause())
 			}
 			for _, f := range [][2]string{
-				{"Webhook", w.GetName()}, {"Team", w.GetTeam()}, {"Format", w.GetFormat()}, {"To", w.GetAddress()}, {"Events", strings.Join(w.GetEvents(), ", ")},
-				{"Workflows", cmp.Or(strings.Join(w.GetWorkflows(), ", "), "all")}, {"Environments", cmp.Or(strings.Join(w.GetEnvironments(), ", "), "all")},
-				{"Template", cmp.Or(w.GetTemplate(), "-")}, {"State", state}, {"Last", lastSent(w.GetLast())},
+				{"Webhook", w.GetName()},
+				{"Team", w.GetTeam()},
+				{"Format", w.GetFormat()},
+				{"To", w.GetAddress()},
+				{"Events", strings.Join(w.GetEvents(), ", ")},
+				{"Workflows", cmp.Or(strings.Join(w.GetWorkflows(), ", "), "all")},
+				{"Environments", cmp.Or(strings.Join(w.GetEnvironments(), ", "), "all")},
+				{"Template", cmp.Or(w.GetTemplate(), "-")},
+				{"State", state},
+				{"Last", lastSent(w.GetLast())},
 			} {
 				if err := a.print("%-12s %s", f[0], render.Line(f[1])); err != nil {
 					return err
