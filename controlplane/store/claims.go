@@ -20,6 +20,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db/schedule"
 	"github.com/seatrial/seatrial/ent/db/template"
 	"github.com/seatrial/seatrial/ent/db/templateuse"
+	"github.com/seatrial/seatrial/ent/db/trigger"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 )
 
@@ -153,7 +154,12 @@ func (s *Store) removeDocument(ctx context.Context, tx *db.Tx, kind, name string
 	switch kind {
 	case document.ScheduleKind:
 		n, err = tx.Schedule.Update().Where(schedule.Name(name), schedule.RemovedAtIsNil()).SetRemovedAt(s.now()).ClearNextDue().ClearNextAt().Save(ctx)
+	case document.TriggerKind:
+		n, err = tx.Trigger.Update().Where(trigger.Name(name), trigger.RemovedAtIsNil()).SetRemovedAt(s.now()).Save(ctx)
 	case document.Workflow:
+		if err := tx.Trigger.Update().Where(trigger.Workflow(name), trigger.RemovedAtIsNil()).SetRemovedAt(s.now()).Exec(ctx); err != nil {
+			return false, err
+		}
 		if err := tx.Schedule.Update().Where(schedule.Workflow(name), schedule.RemovedAtIsNil()).SetRemovedAt(s.now()).ClearNextDue().ClearNextAt().
 			Exec(ctx); err != nil {
 			return false, err

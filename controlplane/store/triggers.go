@@ -22,8 +22,14 @@ func (s *Store) ApplyTrigger(ctx context.Context, r record.Record, owner string)
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		created, changed = false, false
 		row, err := locked(s, tx.Trigger.Query().Where(trigger.Name(r.Name))).WithTeam().Only(ctx)
-		switch {
-		case db.IsNotFound(err):
+		if err != nil && !db.IsNotFound(err) {
+			return err
+		}
+		if err := s.own(ctx, tx, document.TriggerKind, r.Name, row != nil && row.RemovedAt == nil); err != nil {
+			return err
+		}
+		switch row {
+		case nil:
 			t, err := teamFor(ctx, tx.Team.Query(), owner)
 			if err != nil {
 				return err
@@ -37,8 +43,6 @@ func (s *Store) ApplyTrigger(ctx context.Context, r record.Record, owner string)
 			if err != nil {
 				return err
 			}
-		case err != nil:
-			return err
 		default:
 			if err := mayChange(ctx, tx, row.TeamID, "trigger "+row.Name); err != nil {
 				return err
@@ -197,6 +201,9 @@ func (s *Store) RemoveTrigger(ctx context.Context, name string) error {
 		if row.Workflow != "" {
 			return fault.New(fault.Conflict, "the trigger %s stands in the workflow %s", name, row.Workflow).
 				WithHint("Remove it from spec.triggers there and apply the workflow.")
+		}
+		if err := s.own(ctx, tx, document.TriggerKind, name, true); err != nil {
+			return err
 		}
 		if err := row.Update().SetRemovedAt(s.now()).Exec(ctx); err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/origin"
 	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/trigger"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 )
@@ -64,6 +65,29 @@ func claims() map[string]func(t *testing.T, f *fixture) {
 			}
 			if rec, created, _, err := f.applyFor(t, *next, "2"); err != nil || !created || rec.Revision != 2 {
 				t.Errorf("it comes back as %+v, %v, %v", rec, created, err)
+			}
+		},
+		"Trigger": func(t *testing.T, f *fixture) {
+			c, err := f.SeeClaim(f.as(t), origin.Claim{Kind: document.TriggerKind, Name: "pushed", Origin: f.in("a"), UID: "u", Generation: 1, Digest: "d", Source: "s"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			rec := trigger.Record{Name: "pushed", Digest: "1", Source: "s", Spec: document.TriggerSpec{Git: &document.GitEvent{Repository: "acme/shop"}}}
+			if _, created, _, err := f.ApplyTrigger(origin.With(f.as(t), origin.Applying{Claim: c.ID}), rec, ""); err != nil || !created {
+				t.Fatal(created, err)
+			}
+			rec.Digest = "2"
+			if _, _, _, err := f.ApplyTrigger(f.as(t), rec, ""); !errors.Is(err, origin.ErrTaken) {
+				t.Errorf("it is changed by hand: %v", err)
+			}
+			if err := f.RemoveTrigger(f.as(t), "pushed"); !errors.Is(err, origin.ErrTaken) {
+				t.Errorf("it is removed by hand: %v", err)
+			}
+			if _, err := f.DropClaim(f.as(t), c.ID, false); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.Trigger(f.as(t), "pushed"); !fault.Is(err, fault.NotFound) {
+				t.Errorf("it stays: %v", err)
 			}
 		},
 		"Race": func(t *testing.T, f *fixture) {
