@@ -63,6 +63,13 @@ func (p *parts) triggering(ctx context.Context) error {
 // there is not, are told as little as can be.
 func (p *parts) hook(w http.ResponseWriter, r *http.Request) {
 	id, err := uuid.Parse(r.PathValue("receiver"))
+	if err == nil {
+		err = p.triggers.Known(r.Context(), id)
+	}
+	if fault.Is(err, fault.Unavailable) {
+		answer(w, http.StatusServiceUnavailable, "the event could not be stored; send it again")
+		return
+	}
 	if err != nil {
 		answer(w, http.StatusNotFound, "there is no such receiver")
 		return

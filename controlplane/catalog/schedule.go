@@ -6,7 +6,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/schedule"
-	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/starter"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/controlplane/workflow/parse"
@@ -33,7 +33,7 @@ func (c *Catalog) applySchedule(ctx context.Context, r Request, read parse.Resul
 	if !ok {
 		return Applied{}, fault.New(fault.Internal, "a document of kind %s is none", read.Kind)
 	}
-	if err := mayStart(ctx, doc.Spec.Start); err != nil {
+	if err := starter.Allowed(ctx, doc.Spec.Start); err != nil {
 		return Applied{}, err
 	}
 	next := schedule.Record{
@@ -57,36 +57,6 @@ func (c *Catalog) applySchedule(ctx context.Context, r Request, read parse.Resul
 		return Applied{}, fmt.Errorf("apply %s: %w", next.Name, err)
 	}
 	return Applied{Record: ofSchedule(stored), Outcome: outcome(created, changed)}, nil
-}
-
-// mayStart holds a token to its limits: what it must not run itself it must not have run by a schedule or trigger either.
-func mayStart(ctx context.Context, what document.Start) error {
-	v, ok := tenant.FromContext(ctx)
-	if !ok || len(v.Limits.Workflows) == 0 && len(v.Limits.Environments) == 0 {
-		return nil
-	}
-	for _, w := range what.Workflows {
-		if w.Name == "" {
-			return fault.New(fault.Forbidden, "the token %q is limited, and a selector may find anything", v.Name).
-				WithHint("Name the workflows, or use a token without limits.")
-		}
-		if err := v.Workflow(w.Name); err != nil {
-			return err //nolint:wrapcheck // a fault that speaks for itself
-		}
-	}
-	if len(v.Limits.Environments) == 0 {
-		return nil
-	}
-	if what.Environments == nil || len(what.Environments.Names) == 0 {
-		return fault.New(fault.Forbidden, "the token %q is limited to some environments", v.Name).
-			WithHint("Name them in spec.environments.names, or use a token without limits.")
-	}
-	for _, name := range what.Environments.Names {
-		if err := v.Environment(name); err != nil {
-			return err //nolint:wrapcheck // a fault that speaks for itself
-		}
-	}
-	return nil
 }
 
 func ofSchedule(r schedule.Record) workflow.Record {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/starter"
 	"github.com/seatrial/seatrial/controlplane/trigger"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
@@ -33,7 +34,7 @@ func (c *Catalog) applyTrigger(ctx context.Context, r Request, read parse.Result
 	if !ok {
 		return Applied{}, fault.New(fault.Internal, "a document of kind %s is none", read.Kind)
 	}
-	if err := mayStart(ctx, doc.Spec.Start); err != nil {
+	if err := starter.Allowed(ctx, doc.Spec.Start); err != nil {
 		return Applied{}, err
 	}
 	next := trigger.Record{

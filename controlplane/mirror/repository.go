@@ -126,6 +126,9 @@ func (m *Mirror) RemoveRepository(ctx context.Context, name string, keep bool) e
 	if err != nil {
 		return err
 	}
+	if ok, err := m.store.LeaseRepository(ctx, r.ID, lease); err != nil || !ok {
+		return cmp.Or(err, error(fault.New(fault.Conflict, "the repository %s is being read just now", r.Name).WithHint("Try again in a moment.")))
+	}
 	claims, err := m.store.Claims(neutral(ctx), r.ID)
 	if err != nil {
 		return fmt.Errorf("read what the repository has: %w", err)

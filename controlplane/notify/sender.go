@@ -23,11 +23,13 @@ import (
 	"github.com/seatrial/seatrial/controlplane/tenant"
 )
 
+// TryFor is how long a delivery is tried, then it is given up.
+const TryFor = 24 * time.Hour
+
 const (
-	atOnce     = 16             // deliveries that one replica sends at the same time
-	each       = 2              // that one webhook is sent at the same time, by all replicas
-	lease      = time.Minute    // longer than an attempt takes
-	tryFor     = 24 * time.Hour // then a delivery is given up
+	atOnce     = 16          // deliveries that one replica sends at the same time
+	each       = 2           // that one webhook is sent at the same time, by all replicas
+	lease      = time.Minute // longer than an attempt takes
 	keep       = 30 * 24 * time.Hour
 	expandMany = 100
 	sweepMany  = 1000
@@ -237,7 +239,7 @@ func (s *Sender) attempt(ctx context.Context, c Claim) (d Delivery, because stri
 		return d, "It has answered 410: nobody is there any more."
 	}
 	next := began.Add(max(wait, backOff(d.Attempts, rand.Float64()))) //nolint:gosec // G404: nobody gains by knowing
-	if d.Event == Trial || next.Sub(d.BegunAt) > tryFor {
+	if d.Event == Trial || next.Sub(d.BegunAt) > TryFor {
 		d.State, d.NextAt = GivenUp, time.Time{}
 		return d, ""
 	}

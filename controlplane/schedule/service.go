@@ -81,13 +81,13 @@ func (s *Service) look(ctx context.Context) (claimed int, err error) {
 	}
 	left, err := s.store.ClaimAbandoned(ctx, claimAtOnce, lease)
 	if err != nil {
-		return 0, fmt.Errorf("claim what another has left: %w", err)
+		err = fmt.Errorf("claim what another has left: %w", err) // what is due has been claimed, and is started all the same
 	}
 	todo := slices.Concat(due, left)
 	if len(todo) == 0 {
-		return 0, nil
+		return 0, err
 	}
-	return len(todo), s.carryOut(ctx, todo)
+	return len(todo), errors.Join(err, s.carryOut(ctx, todo))
 }
 
 // Forget removes what is known of due times long ago.
@@ -136,7 +136,8 @@ func (s *Service) carryOut(ctx context.Context, claims []Claim) error {
 	if len(done) == 0 {
 		return faults
 	}
-	if err := s.store.FinishFirings(ctx, done); err != nil {
+	// The time of the lease may be over: what has started is written down all the same.
+	if err := s.store.FinishFirings(context.WithoutCancel(ctx), done); err != nil {
 		return errors.Join(faults, fmt.Errorf("store what was started: %w", err))
 	}
 	return faults
@@ -213,6 +214,13 @@ func (s *Service) Remove(ctx context.Context, name string) error {
 func (s *Service) Run(ctx context.Context, name string) (Firing, error) {
 	viewer, err := tenant.Require(ctx, tenant.ScopeRun)
 	if err != nil {
+		return Firing{}, err //nolint:wrapcheck // a fault that speaks for itself
+	}
+	known, err := s.store.Schedule(ctx, name)
+	if err != nil {
+		return Firing{}, fmt.Errorf("run schedule %s: %w", name, err)
+	}
+	if err := starter.Allowed(ctx, known.Spec.Start); err != nil {
 		return Firing{}, err //nolint:wrapcheck // a fault that speaks for itself
 	}
 	r, f, err := s.store.AddFiring(ctx, name, viewer.Name, lease)

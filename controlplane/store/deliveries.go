@@ -68,7 +68,10 @@ func someFreeDelivery(now time.Time) predicate.Webhook {
 	}
 }
 
-// claimOf leases deliveries of one webhook. One whose secrets do not open is given up: nobody else could send it either.
+// unopened is how long a delivery waits whose secrets do not open: another replica may have the key, or this one may get it.
+const unopened = 5 * time.Minute
+
+// claimOf leases deliveries of one webhook. One whose secrets do not open waits, and is given up after the time that all have.
 func (s *Store) claimOf(ctx context.Context, tx *db.Tx, hook *db.Webhook, free predicate.Delivery, room int, until time.Time) (claims []record.Claim, err error) {
 	rows, err := tx.Delivery.Query().Where(delivery.WebhookID(hook.ID), free).Order(delivery.ByNextAt(), delivery.ByID()).Limit(room).All(ctx)
 	if err != nil || len(rows) == 0 {
@@ -80,7 +83,11 @@ func (s *Store) claimOf(ctx context.Context, tx *db.Tx, hook *db.Webhook, free p
 	secrets, wrong := s.webhookSecrets(hook)
 	for _, row := range rows {
 		if wrong != nil {
-			if err := row.Update().SetState(string(record.GivenUp)).SetError(clean(wrong.Error())).SetTriedAt(s.now()).ClearNextAt().Exec(ctx); err != nil {
+			change := row.Update().SetError(clean(wrong.Error())).SetTriedAt(s.now()).SetNextAt(s.now().Add(unopened))
+			if s.now().Sub(row.BegunAt) > record.TryFor {
+				change.SetState(string(record.GivenUp)).ClearNextAt()
+			}
+			if err := change.Exec(ctx); err != nil {
 				return nil, err
 			}
 			continue

@@ -174,13 +174,16 @@ func (s *Store) FinishReaction(ctx context.Context, r record.Reaction) error {
 	})
 }
 
+// maxEvents is how many events a page has at most: each may have a message of some hundred KiB.
+const maxEvents = 100
+
 // Events lists the newest first.
 func (s *Store) Events(ctx context.Context, f record.Filter) (list []record.Event, next string, err error) {
 	place, more, err := decodeCursor[uuid.UUID](f.After)
 	if err != nil {
 		return nil, "", err
 	}
-	size := pageSize(f.Size)
+	size := min(pageSize(f.Size), maxEvents)
 	q := s.db.Read().Event.Query().Order(db.Desc(event.FieldID)).Limit(size + 1)
 	if more {
 		q = q.Where(event.IDLT(place))

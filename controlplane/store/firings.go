@@ -38,12 +38,19 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration) (c
 		if err != nil || len(rows) == 0 {
 			return err
 		}
+		fired, err := firedSince(ctx, tx, rows)
+		if err != nil {
+			return err
+		}
 		var made []*db.FiringCreate
 		var moved []*db.ScheduleCreate
 		for _, row := range rows {
 			rec, plan := planOf(row, now)
 			moved = append(moved, movedOn(tx, row, plan))
 			for _, f := range plan.Firings {
+				if fired[dueTime{row.ID, f.Due.UnixMicro()}] {
+					continue
+				}
 				f.ID = uuid.Must(uuid.NewV7())
 				create := newFiring(tx, rec, f)
 				if f.State == record.Claimed {
@@ -66,6 +73,34 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration) (c
 		}).Exec(ctx)
 	})
 	return claims, err
+}
+
+// dueTime is a due time of a schedule, in microseconds.
+type dueTime struct {
+	schedule uuid.UUID
+	at       int64
+}
+
+// firedSince returns which due times of schedules, from their next on, have fired already: the clock of one replica may be behind that of
+// another, which had a schedule begin again at a time that was over.
+func firedSince(ctx context.Context, tx *db.Tx, schedules []*db.Schedule) (map[dueTime]bool, error) {
+	var ids []uuid.UUID
+	var from time.Time
+	for _, row := range schedules {
+		ids = append(ids, row.ID)
+		if due := timeOf(row.NextDue); from.IsZero() || due.Before(from) {
+			from = due
+		}
+	}
+	rows, err := tx.Firing.Query().Where(firing.ScheduleIDIn(ids...), firing.DueGTE(from)).Select(firing.FieldScheduleID, firing.FieldDue).All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[dueTime]bool, len(rows))
+	for _, row := range rows {
+		out[dueTime{row.ScheduleID, row.Due.UnixMicro()}] = true
+	}
+	return out, nil
 }
 
 // inUse selects schedules of organizations that are not suspended.
@@ -132,8 +167,11 @@ func (s *Store) ClaimAbandoned(ctx context.Context, limit int, lease time.Durati
 				return err
 			}
 			rec, err := scheduleRecord(byID[row.ScheduleID], "")
-			if err != nil {
-				return err
+			if err != nil { // it keeps no other from being made up for
+				if err := tx.Firing.UpdateOneID(row.ID).SetState(string(record.Failed)).SetReason(clean("the schedule cannot be read: " + err.Error())).Exec(ctx); err != nil {
+					return err
+				}
+				continue
 			}
 			claims = append(claims, record.Claim{Record: rec, Firing: f})
 		}

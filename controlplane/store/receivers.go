@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -135,8 +136,15 @@ func (s *Store) ReceiverSecret(ctx context.Context, id uuid.UUID) (r record.Rece
 	return receiverRecord(row, ""), string(value), err
 }
 
+// noteEvery is how often it is noted again that something came.
+const noteEvery = time.Minute
+
 // Heard notes when something came last, or why it was refused.
 func (s *Store) Heard(ctx context.Context, r record.Receiver, refused string) error {
+	now := s.now()
+	if recent := now.Add(-noteEvery); refused == "" && r.HeardAt.After(recent) || refused != "" && refused == r.Refused && r.RefusedAt.After(recent) {
+		return nil // who sends without end would have a row written for each message
+	}
 	return s.db.Write(ctx, func(tx *db.Tx) error {
 		change := tx.Receiver.Update().Where(receiver.ID(r.ID))
 		if refused == "" {

@@ -15,6 +15,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/claim"
 	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/repository"
 	"github.com/seatrial/seatrial/ent/db/setting"
@@ -80,6 +81,9 @@ func (s *Store) RemoveRepository(ctx context.Context, r origin.Repository) error
 	ctx = tenant.System(ctx)
 	return s.db.Write(ctx, func(tx *db.Tx) error {
 		if _, err := tx.Setting.Delete().Where(setting.ID(credentialsOf(r.Organization) + r.ID.String())).Exec(ctx); err != nil {
+			return err
+		}
+		if _, err := tx.Claim.Delete().Where(claim.RepositoryID(r.ID)).Exec(ctx); err != nil { // whoever read it meanwhile may have made some
 			return err
 		}
 		if _, err := tx.Repository.Delete().Where(repository.ID(r.ID), repository.OrganizationID(r.Organization)).Exec(ctx); err != nil {

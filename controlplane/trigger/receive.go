@@ -45,6 +45,10 @@ func verify(kind, secret string, header http.Header, body []byte, now time.Time)
 func Read(r Receiver, header http.Header, body []byte) ([]Event, error) {
 	var list []Event
 	var err error
+	if whole := r.Kind == AnySystem || r.Kind == CloudEvents; whole && len(body) > maxData {
+		return nil, fault.New(fault.Invalid, "the message has %d bytes, and %d are the limit", len(body), maxData).
+			WithHint("Send what a trigger has to know, and where the rest is.")
+	}
 	switch r.Kind {
 	case AnySystem:
 		list, err = readAny(header, body)
@@ -67,6 +71,9 @@ func Read(r Receiver, header http.Header, body []byte) ([]Event, error) {
 }
 
 const maxBytes = 1024
+
+// maxData bounds messages that are kept as they are; of those of forges only what is read stays.
+const maxData = 256 << 10
 
 func readForge(kind forge.Kind, header http.Header, body []byte) ([]Event, error) {
 	d, err := forge.Parse(kind, header, body)

@@ -126,6 +126,12 @@ func New(store Store, start Starter, catalog starter.Catalog, bus Bus, log *slog
 	return &Service{store: store, start: start, catalog: catalog, bus: bus, log: log.With("component", "trigger"), now: clock}
 }
 
+// Known tells whether there is a receiver: fault.NotFound otherwise. Whoever reads a message asks first.
+func (s *Service) Known(ctx context.Context, id uuid.UUID) error {
+	_, _, err := s.store.ReceiverSecret(ctx, id)
+	return err //nolint:wrapcheck // a fault that speaks for itself
+}
+
 // Receive takes a message to a receiver: it is stored when this returns. It returns how many events it tells of that are new. Errors are
 // faults: NotFound for a receiver that there is not, Unauthenticated for a wrong signature, Invalid.
 func (s *Service) Receive(ctx context.Context, id uuid.UUID, header http.Header, body []byte) (added int, err error) {

@@ -90,7 +90,7 @@ func (Event) Fields() []ent.Field {
 
 // Indexes of the table.
 func (Event) Indexes() []ent.Index {
-	return []ent.Index{unique("key"), index.Fields("state", "leased_until"), index.Fields("created_at")}
+	return []ent.Index{unique("key"), index.Fields("organization_id", "id"), index.Fields("organization_id", "subject", "id"), index.Fields("state", "leased_until"), index.Fields("created_at")}
 }
 
 // Reaction is what a trigger has done about an event.
@@ -125,5 +125,5 @@ func (Reaction) Edges() []ent.Edge {
 
 // Indexes of the table.
 func (Reaction) Indexes() []ent.Index {
-	return []ent.Index{unique("event_id", "trigger_id"), index.Fields("state", "due"), index.Fields("trigger_id")}
+	return []ent.Index{unique("event_id", "trigger_id"), index.Fields("event_id"), index.Fields("state", "due"), index.Fields("trigger_id")}
 }

@@ -97,5 +97,5 @@ func (Delivery) Edges() []ent.Edge {
 
 // Indexes of the table.
 func (Delivery) Indexes() []ent.Index {
-	return []ent.Index{unique("webhook_id", "notice_id"), index.Fields("next_at"), index.Fields("webhook_id", "leased_until"), index.Fields("created_at"), index.Fields("notice_id")}
+	return []ent.Index{unique("webhook_id", "notice_id"), index.Fields("next_at"), index.Fields("webhook_id", "leased_until"), index.Fields("webhook_id", "tried_at"), index.Fields("webhook_id", "id"), index.Fields("created_at"), index.Fields("notice_id")}
 }

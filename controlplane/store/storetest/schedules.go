@@ -59,6 +59,34 @@ func schedules() map[string]func(t *testing.T, f *fixture) {
 	return map[string]func(t *testing.T, f *fixture){
 		"ApplyAndRead": scheduleApplied,
 		"DueOnce":      scheduleDueOnce,
+		// A clock that is behind has a schedule begin again at a time that has fired.
+		"ClockBehind": func(t *testing.T, f *fixture) {
+			rec := f.hourly(t, "nightly")
+			other := f.hourly(t, "other")
+			f.now = f.now.Add(time.Hour)
+			if claims := f.due(t); len(claims) != 2 {
+				t.Fatalf("claimed %d", len(claims))
+			}
+			f.now = f.now.Add(-time.Second)
+			for _, suspended := range []bool{true, false} {
+				if _, err := f.SuspendSchedule(f.as(t), "nightly", suspended); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f.now = f.now.Add(2 * time.Second)
+			if claims := f.due(t); len(claims) != 0 {
+				t.Errorf("it fires again: %+v", claims)
+			}
+			f.now = f.now.Add(time.Hour)
+			if claims := f.due(t); len(claims) != 2 {
+				t.Errorf("%d fire in the next hour", len(claims))
+			}
+			for _, of := range []schedule.Record{rec, other} {
+				if list := f.firings(t, of, false); len(list) != 2 {
+					t.Errorf("%s has %d firings", of.Name, len(list))
+				}
+			}
+		},
 		"Race": func(t *testing.T, f *fixture) {
 			for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
 				f.hourly(t, name)

@@ -592,6 +592,16 @@ var (
 				Columns: []*schema.Column{DeliveriesColumns[18], DeliveriesColumns[11]},
 			},
 			{
+				Name:    "delivery_webhook_id_tried_at",
+				Unique:  false,
+				Columns: []*schema.Column{DeliveriesColumns[18], DeliveriesColumns[12]},
+			},
+			{
+				Name:    "delivery_webhook_id_id",
+				Unique:  false,
+				Columns: []*schema.Column{DeliveriesColumns[18], DeliveriesColumns[0]},
+			},
+			{
 				Name:    "delivery_created_at",
 				Unique:  false,
 				Columns: []*schema.Column{DeliveriesColumns[1]},
@@ -693,6 +703,16 @@ var (
 				Name:    "event_organization_id_key",
 				Unique:  true,
 				Columns: []*schema.Column{EventsColumns[13], EventsColumns[7]},
+			},
+			{
+				Name:    "event_organization_id_id",
+				Unique:  false,
+				Columns: []*schema.Column{EventsColumns[13], EventsColumns[0]},
+			},
+			{
+				Name:    "event_organization_id_subject_id",
+				Unique:  false,
+				Columns: []*schema.Column{EventsColumns[13], EventsColumns[6], EventsColumns[0]},
 			},
 			{
 				Name:    "event_state_leased_until",
@@ -1368,6 +1388,11 @@ var (
 				Name:    "reaction_organization_id_event_id_trigger_id",
 				Unique:  true,
 				Columns: []*schema.Column{ReactionsColumns[11], ReactionsColumns[12], ReactionsColumns[13]},
+			},
+			{
+				Name:    "reaction_event_id",
+				Unique:  false,
+				Columns: []*schema.Column{ReactionsColumns[12]},
 			},
 			{
 				Name:    "reaction_state_due",
