@@ -2,7 +2,6 @@ package app_test
 
 import (
 	"net/http"
-	"net/http/cgi"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -14,6 +13,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/seatrial/seatrial/integration/harness"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 	"github.com/seatrial/seatrial/proto/gen/seatrial/api/v1/apiv1connect"
 )
@@ -26,20 +26,13 @@ type gitServer struct {
 
 func newGitServer(t *testing.T) *gitServer {
 	t.Helper()
-	path, err := exec.CommandContext(t.Context(), "git", "--exec-path").Output()
-	if err != nil {
-		t.Skip("git is not installed")
-	}
 	root := t.TempDir()
 	g := &gitServer{t: t, work: t.TempDir()}
 	bare := filepath.Join(root, "shop.git")
 	g.git("init", "-q", "--bare", "-b", "main", bare)
 	g.git("init", "-q", "-b", "main")
 	g.git("remote", "add", "origin", bare)
-	server := httptest.NewServer(&cgi.Handler{
-		Path: filepath.Join(strings.TrimSpace(string(path)), "git-http-backend"),
-		Env:  []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"},
-	})
+	server := httptest.NewServer(harness.Git(t, root))
 	t.Cleanup(server.Close)
 	g.url = server.URL + "/shop.git"
 	return g

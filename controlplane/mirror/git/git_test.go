@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/cgi"
 	"net/http/httptest"
 	"net/netip"
 	"os"
@@ -23,6 +22,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/origin"
 	"github.com/seatrial/seatrial/controlplane/outbound"
+	"github.com/seatrial/seatrial/integration/harness"
 )
 
 // repository makes a repository of files in a folder that is served as acme/shop.git, and returns that folder and the commit.
@@ -65,14 +65,7 @@ func run(t *testing.T, dir string, args ...string) string {
 // backend serves a folder of repositories; with a token to those alone that have it.
 func backend(t *testing.T, root, token string) http.Handler {
 	t.Helper()
-	path, err := exec.CommandContext(t.Context(), "git", "--exec-path").Output()
-	if err != nil {
-		t.Skip("git is not installed")
-	}
-	git := &cgi.Handler{
-		Path: filepath.Join(strings.TrimSpace(string(path)), "git-http-backend"),
-		Env:  []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"},
-	}
+	git := harness.Git(t, root)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, got, _ := r.BasicAuth(); token != "" && got != token {
 			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
