@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -63,29 +62,15 @@ func (p *parts) triggering(ctx context.Context) error {
 // there is not, are told as little as can be.
 func (p *parts) hook(w http.ResponseWriter, r *http.Request) {
 	id, err := uuid.Parse(r.PathValue("receiver"))
-	if err == nil {
-		err = p.triggers.Known(r.Context(), id)
-	}
-	if fault.Is(err, fault.Unavailable) {
-		answer(w, http.StatusServiceUnavailable, "the event could not be stored; send it again")
-		return
-	}
 	if err != nil {
 		answer(w, http.StatusNotFound, "there is no such receiver")
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxHook))
-	if err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			answer(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("a message has at most %d MiB", maxHook>>20))
-			return
-		}
-		answer(w, http.StatusBadRequest, "the message did not arrive")
-		return
-	}
-	added, err := p.triggers.Receive(r.Context(), id, r.Header, body)
+	added, err := p.triggers.Receive(r.Context(), id, r.Header, http.MaxBytesReader(w, r.Body, maxHook))
+	var large *http.MaxBytesError
 	switch kind := fault.KindOf(err); {
+	case errors.As(err, &large):
+		answer(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("a message has at most %d MiB", maxHook>>20))
 	case err == nil && added == 0:
 		answer(w, http.StatusOK, "nothing new")
 	case err == nil:

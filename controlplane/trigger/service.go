@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -126,21 +127,19 @@ func New(store Store, start Starter, catalog starter.Catalog, bus Bus, log *slog
 	return &Service{store: store, start: start, catalog: catalog, bus: bus, log: log.With("component", "trigger"), now: clock}
 }
 
-// Known tells whether there is a receiver: fault.NotFound otherwise. Whoever reads a message asks first.
-func (s *Service) Known(ctx context.Context, id uuid.UUID) error {
-	_, _, err := s.store.ReceiverSecret(ctx, id)
-	return err //nolint:wrapcheck // a fault that speaks for itself
-}
-
 // Receive takes a message to a receiver: it is stored when this returns. It returns how many events it tells of that are new. Errors are
 // faults: NotFound for a receiver that there is not, Unauthenticated for a wrong signature, Invalid.
-func (s *Service) Receive(ctx context.Context, id uuid.UUID, header http.Header, body []byte) (added int, err error) {
+func (s *Service) Receive(ctx context.Context, id uuid.UUID, header http.Header, body io.Reader) (added int, err error) {
 	r, secret, err := s.store.ReceiverSecret(ctx, id)
 	if err != nil {
 		return 0, fmt.Errorf("find receiver: %w", err)
 	}
+	text, err := io.ReadAll(body) // of a stranger nothing is read
+	if err != nil {
+		return 0, fault.Wrap(fault.Invalid, err, "the message did not arrive")
+	}
 	ctx = tenant.WithViewer(ctx, starter.By{Organization: r.Organization, Team: r.TeamID, Actor: "receiver " + r.Name}.Viewer())
-	list, err := s.read(r, secret, header, body)
+	list, err := s.read(r, secret, header, text)
 	if err != nil {
 		if f := s.store.Heard(ctx, r, fault.Sentence(err)); f != nil {
 			s.log.WarnContext(ctx, "refusal not noted", "receiver", r.Name, "error", f)
