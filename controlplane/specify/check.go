@@ -20,7 +20,7 @@ func check(doc *workflow.Document, uses []parse.Use) []fault.Place {
 		c.use(use.Place.Field, used(use))
 	}
 	for path, v := range c.values {
-		if c.free[path] && runspec.Powerful(v.name) {
+		if runspec.Powerful(v.name) && (c.free[path] || c.derived(path)) {
 			c.fault(path, "the variable %s decides what programs do, so that its value has to be signed: write it out", v.name)
 		}
 	}
@@ -49,8 +49,8 @@ func (c *checker) use(path, name string) {
 	switch {
 	case name == "" || reUnsigned.MatchString(path):
 	case isFree(name) && !mayBeOpen:
-		c.fault(path, "uses %s, which the control plane knows first when an execution starts: whoever signs the workflow could not say what runs. %s", name, instead(path, name))
-	case c.free[path] && !isFree(name) && inPod(name):
+		c.fault(path, "uses %s, which the control plane brings when an execution starts: it would decide what runs. %s", name, instead(path, name))
+	case mayBeOpen && c.free[path] && inPod(name):
 		c.fault(path, "mixes what the control plane chooses with %s, which is known in the pod only: use two variables", name)
 	case ofEnv && reExecuted.MatchString(path) && c.taint()[variable]:
 		c.fault(path, "writes the variable %s, whose value the control plane chooses, into what is executed: use $%s of the shell instead, in double quotes",
@@ -83,6 +83,14 @@ func instead(path, name string) string {
 // inPod reports whether a variable or function is the runner's to resolve.
 func inPod(name string) bool {
 	return strings.HasPrefix(name, "env.") || slices.Contains([]string{"env", "steps", "file()", "glob()"}, name)
+}
+
+// derived reports whether a value is made of one that is open.
+func (c *checker) derived(path string) bool {
+	return slices.ContainsFunc(c.uses, func(use parse.Use) bool {
+		of, ok := strings.CutPrefix(used(use), "env.")
+		return ok && use.Place.Field == path && c.taint()[of]
+	})
 }
 
 // taint returns the names of all variables whose value is open, or made of one that is. A name counts wherever it is set: that is more

@@ -102,7 +102,9 @@ func fill(m protoreflect.Message, alternative int) {
 // scalar returns a value that is not the default; another n gives another value. A kind of field that is not here is new: add it.
 func scalar(f protoreflect.FieldDescriptor, n int) protoreflect.Value {
 	return map[protoreflect.Kind]func() protoreflect.Value{
-		protoreflect.StringKind: func() protoreflect.Value { return protoreflect.ValueOfString(string(f.Name()) + strings.Repeat("'", n-1)) },
+		protoreflect.StringKind: func() protoreflect.Value {
+			return protoreflect.ValueOfString(string(f.Name()) + strings.Repeat("'", n-1))
+		},
 		protoreflect.BytesKind:  func() protoreflect.Value { return protoreflect.ValueOfBytes([]byte(strings.Repeat("b", n))) },
 		protoreflect.BoolKind:   func() protoreflect.Value { return protoreflect.ValueOfBool(n == 1) },
 		protoreflect.Int32Kind:  func() protoreflect.Value { return protoreflect.ValueOfInt32(int32(n)) },
