@@ -7,7 +7,6 @@ import (
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/expand"
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
-	"github.com/seatrial/seatrial/proto/runspec"
 )
 
 // signed hands the signature of a workflow on, with the specification of each run. Whether it holds is for the agent to say, which has the
@@ -19,7 +18,7 @@ type signed struct {
 
 // signatureOf returns nil for a workflow without a signature.
 func signatureOf(doc *workflow.Document) *signed {
-	envelope := doc.Metadata.Annotations[runspec.Annotation]
+	envelope := specify.Envelope(doc)
 	if envelope == "" {
 		return nil
 	}
