@@ -54,7 +54,9 @@ func sign(t *testing.T, source, used string) (signed string, policy runspec.Poli
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, _, err := workflow.Resolve(loaded, func([]string) ([]workflow.Record, error) { return []workflow.Record{{Name: "browser", Source: used}}, nil })
+	doc, _, err := workflow.Resolve(loaded, func([]string) ([]workflow.Record, error) {
+		return []workflow.Record{{Name: "browser", Source: used}}, nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,9 @@ func TestSigned(t *testing.T) {
 	if signed.code != 0 {
 		t.Fatalf("sign: %s", signed.err)
 	}
-	renamed := func(source, name string) string { return strings.Replace(source, "name: signed}", "name: "+name+"}", 1) }
+	renamed := func(source, name string) string {
+		return strings.Replace(source, "name: signed}", "name: "+name+"}", 1)
+	}
 	for _, tc := range []struct {
 		name, source string
 		params       []string
