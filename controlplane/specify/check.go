@@ -3,6 +3,7 @@ package specify
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -52,6 +53,9 @@ func (c *checker) use(path, name string) {
 		c.fault(path, "uses %s, which the control plane brings when an execution starts: it would decide what runs. %s", name, instead(path, name))
 	case mayBeOpen && c.free[path] && inPod(name):
 		c.fault(path, "mixes what the control plane chooses with %s, which is known in the pod only: use two variables", name)
+	case reExecuted.MatchString(path) && c.flows(name):
+		c.fault(path, "writes %s into what is executed, and steps see values that the control plane chooses: give it to an environment variable "+
+			"and use \"$X\"", name)
 	case ofEnv && reExecuted.MatchString(path) && c.taint()[variable]:
 		c.fault(path, "writes the variable %s, whose value the control plane chooses, into what is executed: use $%s of the shell instead, in double quotes",
 			variable, variable)
@@ -89,8 +93,14 @@ func inPod(name string) bool {
 func (c *checker) derived(path string) bool {
 	return slices.ContainsFunc(c.uses, func(use parse.Use) bool {
 		of, ok := strings.CutPrefix(used(use), "env.")
-		return ok && use.Place.Field == path && c.taint()[of]
+		return use.Place.Field == path && (ok && c.taint()[of] || c.flows(used(use)))
 	})
+}
+
+// flows reports whether a name stands for what a step may have made of an open value.
+func (c *checker) flows(name string) bool {
+	made := slices.Contains([]string{"steps", "file()", "glob()"}, name)
+	return made && slices.ContainsFunc(slices.Collect(maps.Keys(c.values)), func(path string) bool { return c.free[path] })
 }
 
 // taint returns the names of all variables whose value is open, or made of one that is. A name counts wherever it is set: that is more
@@ -110,7 +120,7 @@ func (c *checker) taint() map[string]bool {
 		for _, use := range c.uses {
 			of, ok := strings.CutPrefix(used(use), "env.")
 			v, is := c.values[use.Place.Field]
-			if ok && is && v.name != "" && c.tainted[of] && !c.tainted[v.name] {
+			if from := ok && c.tainted[of] || c.flows(used(use)); from && is && v.name != "" && !c.tainted[v.name] {
 				c.tainted[v.name], grown = true, true
 			}
 		}

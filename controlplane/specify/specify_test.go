@@ -167,3 +167,26 @@ func TestNew_LeavesTheDocument(t *testing.T) {
 		t.Errorf("it was changed: %v\n%s", err, cmp.Diff(string(before), string(after)))
 	}
 }
+
+// TestNew_OK holds what may stay as it is: nothing of it is the control plane's to choose.
+func TestNew_OK(t *testing.T) {
+	t.Parallel()
+	for name, spec := range map[string]string{
+		"Outputs":  "{steps: [{name: a, run: x, image: i, outputs: [v]}, {run: 'echo ${{ steps.a.outputs.v }}', image: i}]}",
+		"Matrix":   "{matrix: {v: [a, b]}, steps: [{run: x, image: 'i:${{ matrix.v }}', env: [{name: PATH, value: '/${{ matrix.v }}'}]}]}",
+		"Unsigned": "{concurrency: {group: '${{ environment.name }}'}, steps: [{run: x, image: i}]}",
+		"Env":      "{params: {p: {type: string}}, steps: [{run: 'echo ${{ env.HOME }}', image: i, if: env.P == 'x', env: [{name: P, value: '${{ params.p }}'}]}]}",
+	} {
+		doc, err := workflow.Parse(name, []byte("apiVersion: seatrial.dev/v1\nkind: TestWorkflow\nmetadata: {name: a}\nspec: "+spec))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		s, err := specify.New(doc)
+		if err == nil {
+			_, err = s.All()
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
