@@ -79,7 +79,7 @@ func installControlPlane(t *testing.T) *installed {
 		"--set", "persistence.size=1Gi", "--set", "persistence.storageClassName=" + id, "--set", "drain=5s",
 	}}
 	folder := t.TempDir()
-	if err := os.Chmod(folder, 0o777); err != nil { //nolint:gosec // kubelets do not give folders of the machine to a group
+	if err := os.Chmod(folder, 0o777); err != nil { // kubelets do not give folders of the machine to a group
 		t.Fatal(err)
 	}
 	objects := fmt.Sprintf(`{"apiVersion":"v1","kind":"List","items":[
