@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 	"github.com/seatrial/seatrial/ui/cli/config"
 	"github.com/seatrial/seatrial/ui/cli/exitcode"
 )
@@ -64,7 +65,10 @@ func signDesk(t *testing.T, text string) (s *shell, dir string, run func(args ..
 
 func TestSign(t *testing.T) {
 	t.Parallel()
-	_, dir, run := signDesk(t, signable)
+	s, dir, run := signDesk(t, signable)
+	s.plane.applied = func(*apiv1.ApplyWorkflowRequest) (*apiv1.ApplyWorkflowResponse, error) {
+		return &apiv1.ApplyWorkflowResponse{}, nil
+	}
 	golden(t, "sign-show", run("workflow", "sign", "DIR/shop.yaml", "--show"))
 	golden(t, "sign-unsigned", run("workflow", "verify", "DIR/shop.yaml", "--key", "DIR/pub.pem"))
 	golden(t, "sign", run("workflow", "sign", "DIR/shop.yaml", "--key", "DIR/key.pem", "--organization", "acme", "--expires", "24h", "--namespace", "tests"))
@@ -85,8 +89,15 @@ func TestSign(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "sign-verify-changed", run("workflow", "verify", "DIR/shop.yaml", "--key", "DIR/pub.pem"))
+	if got := run("apply", "-f", "DIR/shop.yaml", "--dry-run"); strings.Count(got.err, "clusters that demand signatures refuse workflow shop: what it does has changed") != 1 ||
+		strings.Contains(got.err, "workflow api") {
+		t.Errorf("applied without a word: %+v", got)
+	}
 	if got := run("workflow", "sign", "DIR/shop.yaml", "--key", "DIR/key.pem", "--organization", "acme"); got.code != exitcode.Passed {
 		t.Fatalf("%+v", got)
+	}
+	if got := run("apply", "-f", "DIR/shop.yaml", "--dry-run"); strings.Contains(got.err, "refuse") {
+		t.Errorf("warned for nothing: %+v", got)
 	}
 	if got := run("workflow", "verify", "DIR/shop.yaml", "--key", "DIR/pub.pem"); got.code != exitcode.Passed {
 		t.Errorf("signed again: %+v", got)

@@ -10,7 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/specify"
+	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/proto/runspec"
 	"github.com/seatrial/seatrial/ui/cli/exitcode"
 	"github.com/seatrial/seatrial/ui/cli/render"
@@ -70,6 +72,37 @@ func (a *app) verifyAll(docs []document, keys []runspec.Key, s signing) error {
 	return nil
 }
 
+// stale warns of a signature that does not cover what a workflow does by now, where that can be told: with the templates at hand. Whether it
+// is of a key that somebody trusts is not asked.
+func (a *app) stale(d document, docs []document) {
+	loaded, err := workflow.Load(d.file, []byte(d.text))
+	if err != nil || specify.Envelope(loaded.Document) == "" {
+		return
+	}
+	one := subject{document: d}
+	err = one.specify(loaded, a.library(docs))
+	statement, wrong := runspec.Peek([]byte(specify.Envelope(loaded.Document)))
+	var f *fault.Error
+	switch {
+	case wrong != nil:
+		err = fmt.Errorf("its signature cannot be read: %w", wrong)
+	case errors.As(err, &f) && f.Field == "spec.use":
+		return // with templates that are not here
+	case err == nil && covers(statement, one):
+		return
+	case err == nil:
+		err = errors.New("what it does has changed since it was signed: sign it again with seatrial workflow sign")
+	}
+	a.say("%s: clusters that demand signatures refuse workflow %s: %s", d.file, render.Line(loaded.Metadata.Name), render.Line(err.Error()))
+}
+
+// covers reports whether a statement has every run of a workflow.
+func covers(s runspec.Statement, of subject) bool {
+	return s.Workflow == of.doc.Metadata.Name && !slices.ContainsFunc(of.all, func(one specify.Specification) bool {
+		return !slices.Contains(s.Specifications, runspec.Digest(one.JSON))
+	})
+}
+
 // holds says by whom and for what a workflow is signed.
 func holds(one subject, keys []runspec.Key, s signing) (string, error) {
 	envelope := specify.Envelope(one.doc)
@@ -88,10 +121,8 @@ func holds(one subject, keys []runspec.Key, s signing) (string, error) {
 	case !statement.ExpiresAt.IsZero() && !s.now().Before(statement.ExpiresAt):
 		return "", fmt.Errorf("the signature expired at %s", statement.ExpiresAt.Format(time.RFC3339))
 	}
-	for _, of := range one.all {
-		if !slices.Contains(statement.Specifications, runspec.Digest(of.JSON)) {
-			return "", errors.New("what it does has changed since it was signed: sign it again with seatrial workflow sign")
-		}
+	if !covers(statement, one) {
+		return "", errors.New("what it does has changed since it was signed: sign it again with seatrial workflow sign")
 	}
 	out := fmt.Sprintf("signed for %s with key %s at %s", statement.Organization, by.ID(), statement.SignedAt.Format(time.RFC3339))
 	if !statement.ExpiresAt.IsZero() {
