@@ -69,12 +69,10 @@ func New(ctx context.Context, cl Clients, o Options) (*sdk.Server, error) {
 // Serve answers a client on a pair of streams until it closes them or the context ends.
 func Serve(ctx context.Context, s *sdk.Server, in io.Reader, out io.Writer) error {
 	err := s.Run(ctx, &sdk.IOTransport{Reader: io.NopCloser(in), Writer: nopCloser{out}})
-	switch {
-	case err == nil, errors.Is(err, io.EOF), ctx.Err() != nil: // the client is gone, or the program is to stop
-		return nil
-	default:
+	if gone := errors.Is(err, io.EOF) || ctx.Err() != nil; err != nil && !gone { // a client may go, and the program may be told to stop
 		return fmt.Errorf("serve the client: %w", err)
 	}
+	return nil
 }
 
 type nopCloser struct{ io.Writer }
