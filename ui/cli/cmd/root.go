@@ -75,6 +75,12 @@ func Main(ctx context.Context, args []string, o Options) int {
 	return exitcode.Of(err)
 }
 
+// Tree returns all commands, for the reference that is written from them. They are not to be run.
+func Tree() *cobra.Command {
+	a := &app{Options: Options{Env: func(string) string { return "" }}}
+	return a.root()
+}
+
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "seatrial",
