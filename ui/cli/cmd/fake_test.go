@@ -37,7 +37,9 @@ type plane struct {
 	asked    []string // of clusters
 	enrolled func(*apiv1.EnrollClusterRequest) (*apiv1.EnrollClusterResponse, error)
 	who      error
-	code     string // of a second factor
+	code     string        // of a second factor
+	notReady int           // what it answers instead of being ready
+	skew     time.Duration // of its clock
 }
 
 func (p *plane) ApplyWorkflow(_ context.Context, r *apiv1.ApplyWorkflowRequest) (*apiv1.ApplyWorkflowResponse, error) {
@@ -84,6 +86,15 @@ func (p *plane) RevokeCluster(_ context.Context, r *apiv1.RevokeClusterRequest) 
 func (p *plane) RotateClusterKey(_ context.Context, r *apiv1.RotateClusterKeyRequest) (*apiv1.RotateClusterKeyResponse, error) {
 	p.asked = append(p.asked, "rotate "+r.GetName())
 	return &apiv1.RotateClusterKeyResponse{Cluster: &apiv1.Cluster{Name: r.GetName(), RotationAsked: true}}, nil
+}
+
+func (p *plane) readyz(w http.ResponseWriter, _ *http.Request) {
+	if p.skew != 0 {
+		w.Header().Set("Date", time.Now().Add(p.skew).UTC().Format(http.TimeFormat))
+	}
+	if p.notReady != 0 {
+		w.WriteHeader(p.notReady)
+	}
 }
 
 func (p *plane) DrainCluster(_ context.Context, r *apiv1.DrainClusterRequest) (*apiv1.DrainClusterResponse, error) {
@@ -184,6 +195,7 @@ func setup(t *testing.T) *shell {
 	mux.Handle(apiv1connect.NewAccessServiceHandler(doors{}))
 	mux.Handle(apiv1connect.NewScheduleServiceHandler(times{}))
 	mux.Handle(apiv1connect.NewTriggerServiceHandler(happenings{}))
+	mux.HandleFunc("GET /readyz", s.plane.readyz)
 	mux.HandleFunc("GET "+key.Path, s.releases.served)
 	mux.HandleFunc("GET /files/{id}", s.runs.served)
 	mux.HandleFunc("GET /archives/{id}", s.runs.served)
