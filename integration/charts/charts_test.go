@@ -120,7 +120,7 @@ func strict(t *testing.T, doc string) {
 	if err := yaml.Unmarshal([]byte(doc), &head); err != nil {
 		t.Fatalf("%v in\n%s", err, doc)
 	}
-	others := []string{"Certificate", "HTTPRoute", "TLSRoute", "ServiceMonitor"}
+	others := []string{"Certificate", "HTTPRoute", "TLSRoute", "ServiceMonitor", "PodMonitor"}
 	into, known := types()[head.Kind]
 	switch {
 	case known:
