@@ -2,11 +2,13 @@ package e2e_test
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -171,15 +173,24 @@ secret s3 --from-literal=access-key=` + harness.S3AccessKey + ` --from-literal=s
 // runs: nothing of it is lost.
 func TestChart(t *testing.T) {
 	t.Parallel()
-	for name, install := range map[string]func(*testing.T) *installed{"Volume": withVolume, "Replicas": withReplicas} {
+	for name, tc := range map[string]struct {
+		install func(*testing.T) *installed
+		always  bool // there is always one that answers
+	}{"Volume": {install: withVolume}, "Replicas": {withReplicas, true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := install(t)
+			c := tc.install(t)
 			c.test(t)
 			p := c.plane(t)
 			a := installAgent(t, p)
+			missed := p.asked(t)
 			c.during(t, p, a, func() { c.upgrade(t, "--set", "logLevel=debug", "--set", "podAnnotations.changed=yes") })
 			c.during(t, p, a, func() { c.helm(t, "rollback", c.name) })
+			if asked, faults := missed(); tc.always && len(faults) > 0 {
+				t.Errorf("of %d questions %d were not answered:\n%s", asked, len(faults), strings.Join(faults, "\n"))
+			} else {
+				t.Logf("of %d questions %d were not answered", asked, len(faults))
+			}
 			c.test(t)
 		})
 	}
@@ -194,6 +205,7 @@ func (c *installed) during(t *testing.T, p *plane, a *agent, change func()) {
 	g.await(t, "first")
 	g.open("first") // the step writes while its control plane is exchanged
 	change()
+	p.answers(t)
 	g.await(t, "second")
 	g.open("second")
 	if e := p.ended(t, id); e.GetStatus() != apiv1.Status_STATUS_PASSED {
@@ -204,5 +216,55 @@ func (c *installed) during(t *testing.T, p *plane, a *agent, change func()) {
 	}
 	if n := a.jobs(t, id); n != 1 {
 		t.Errorf("%d Jobs", n)
+	}
+}
+
+// answers returns once the control plane answers at its Service. A moment after its pod is ready nobody may be sent there yet.
+func (p *plane) answers(t *testing.T) {
+	t.Helper()
+	again := time.NewTicker(200 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.Now().Add(patience); p.cli(t, "doctor", "--server", p.url).code != 0; <-again.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("the control plane does not answer at %s", p.url)
+		}
+	}
+}
+
+// asked asks the control plane ten times a second, by a connection of its own each time, until it is asked how often there was no answer.
+func (p *plane) asked(t *testing.T) (missed func() (asked int, faults []string)) {
+	t.Helper()
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	ctx, stop := context.WithCancel(t.Context())
+	asked, faults := 0, []string(nil)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		again := time.NewTicker(100 * time.Millisecond)
+		defer again.Stop()
+		for ; ctx.Err() == nil; <-again.C {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+"/healthz", http.NoBody)
+			if err != nil {
+				faults = append(faults, err.Error())
+				return
+			}
+			asked++
+			res, err := client.Do(req)
+			switch {
+			case ctx.Err() != nil:
+			case err != nil:
+				faults = append(faults, time.Now().Format(time.TimeOnly)+" "+err.Error())
+			case res.StatusCode != http.StatusOK:
+				faults = append(faults, time.Now().Format(time.TimeOnly)+" "+res.Status)
+			}
+			if err == nil {
+				_ = res.Body.Close()
+			}
+		}
+	}()
+	return func() (int, []string) {
+		stop()
+		<-done
+		return asked, faults
 	}
 }

@@ -16,8 +16,8 @@ spec:
   # It talks to agents, never to a cluster.
   automountServiceAccountToken: false
   enableServiceLinks: false
-  # Draining, then half a minute for what is under way.
-  terminationGracePeriodSeconds: {{ add (include "cp.seconds" $v.drain) 40 }}
+  # The wait before it, draining, then half a minute for what is under way.
+  terminationGracePeriodSeconds: {{ add (include "cp.seconds" $v.drain) 45 }}
   securityContext:
     runAsNonRoot: true
     runAsUser: 65532
@@ -56,6 +56,10 @@ spec:
         httpGet: {path: /readyz, port: http, scheme: {{ include "cp.scheme" . | upper }}}
         periodSeconds: 5
         timeoutSeconds: 6
+      {{- if and (include "cp.stateless" .) (semverCompare ">=1.30-0" .Capabilities.KubeVersion.Version) }}
+      # It goes on serving until nobody is sent here any more.
+      lifecycle: {preStop: {sleep: {seconds: 5}}}
+      {{- end }}
       resources: {{- toYaml $v.resources | nindent 8 }}
       securityContext:
         allowPrivilegeEscalation: false
