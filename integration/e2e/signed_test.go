@@ -1,13 +1,17 @@
 package e2e_test
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/x509"
+	"database/sql"
 	"encoding/pem"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	_ "modernc.org/sqlite" // driver "sqlite"
 
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
 )
@@ -88,4 +92,65 @@ func TestSigned(t *testing.T) {
 			t.Errorf("%s: %s %s\n%s", tc.name, e.GetStatus(), e.GetMessage(), log)
 		}
 	}
+	p.takenOver(t, a, signed.out)
+}
+
+// takenOver changes what is to run where the control plane keeps it, as whoever has taken that over may. The signature goes along as it was.
+func (p *plane) takenOver(t *testing.T, a *agent, signed string) {
+	t.Helper()
+	p.apply(t, signed)
+	p.must(t, "cluster", "drain", a.cluster)
+	id := p.run(t, "signed")
+	// the script in the plan, which comes before the signature; both texts have one length
+	if n := p.rewrite(t, "./greet.sh; echo number", "env >/proc/1/fd/1; echo"); n != 2 {
+		t.Fatalf("%d attempts were changed, want one for each run", n)
+	}
+	p.must(t, "cluster", "undrain", a.cluster)
+	e := p.ended(t, id)
+	const says = `The control plane asks for something else than was signed for "signed" with key `
+	at := attemptOf(e)
+	if e.GetStatus() != apiv1.Status_STATUS_ERRORED || !strings.Contains(at.GetMessage(), says) ||
+		!strings.Contains(at.GetMessage(), `plan.steps[0].script is "env >/proc/1/fd/1; echo 1", signed is "./greet.sh; echo number 1"`) {
+		t.Errorf("%s %s: %s", e.GetStatus(), at.GetReason(), at.GetMessage())
+	}
+	if n := a.jobs(t, id); n != 0 {
+		t.Errorf("there are %d Jobs of it", n)
+	}
+}
+
+// rewrite puts one text in place of another in the assignments that nobody has fetched yet, and returns in how many.
+func (p *plane) rewrite(t *testing.T, before, after string) (changed int) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(p.dir, "data", "seatrial.db")+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	rows, err := db.QueryContext(t.Context(), "SELECT rowid, spec FROM attempts WHERE status = 'queued'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	specs := map[int64][]byte{}
+	for rows.Next() {
+		var id int64
+		var spec []byte
+		if err := rows.Scan(&id, &spec); err != nil {
+			t.Fatal(err)
+		}
+		specs[id] = spec
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for id, spec := range specs {
+		if !bytes.Contains(spec, []byte(before)) {
+			continue
+		}
+		if _, err := db.ExecContext(t.Context(), "UPDATE attempts SET spec = ? WHERE rowid = ?", bytes.Replace(spec, []byte(before), []byte(after), 1), id); err != nil {
+			t.Fatal(err)
+		}
+		changed++
+	}
+	return changed
 }

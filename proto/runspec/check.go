@@ -258,11 +258,13 @@ func unescape(template string) (text string, plain bool) {
 // show is a value for a message.
 func show(v any) string {
 	const most = 80
-	raw, err := json.Marshal(v)
-	if err != nil {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
 		return "something"
 	}
-	text := []rune(string(raw))
+	text := []rune(strings.TrimSpace(out.String()))
 	if len(text) > most {
 		return string(text[:most]) + "…"
 	}
