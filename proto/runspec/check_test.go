@@ -274,3 +274,16 @@ func FuzzPolicy(f *testing.F) {
 		runspec.Compare(specification, a)
 	})
 }
+
+func TestPowerful(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"LD_PRELOAD": true, "ld_preload": true, "PATH": true, "NODE_OPTIONS": true, "PYTHONPATH": true, "BASH_ENV": true, "GIT_SSH_COMMAND": true,
+		"JAVA_TOOL_OPTIONS": true, "PERL5OPT": true, "RUBYOPT": true, "https_proxy": true, "SEATRIAL_OUTPUT": true, "DYLD_INSERT_LIBRARIES": true,
+		"BASE_URL": false, "TOKEN": false, "PATH_PREFIX": false, "USERS": false, "GITHUB_SHA": false, "ENVIRONMENT": false,
+	} {
+		if got := runspec.Powerful(name); got != want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
