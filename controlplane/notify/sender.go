@@ -145,7 +145,7 @@ func (s *Sender) expandOne(ctx context.Context, n Notice) error {
 	if !ready {
 		return s.Store.Postpone(ctx, n, s.Clock().Add(s.Every)) //nolint:wrapcheck // the caller says of which notice
 	}
-	hooks, err := s.Store.Listening(ctx)
+	hooks, err := s.Store.Listening(ctx, n)
 	if err != nil {
 		return fmt.Errorf("read webhooks: %w", err)
 	}

@@ -40,8 +40,9 @@ type Work interface {
 	// ClaimDeliveries leases deliveries that are due, at most limit of them, and so that at most each of a webhook are leased at once, however
 	// many replicas there are.
 	ClaimDeliveries(ctx context.Context, limit, each int, lease time.Duration) ([]Claim, error)
-	// Listening returns the webhooks of an organization that are not paused, for which it acts.
-	Listening(ctx context.Context) ([]Webhook, error)
+	// Listening returns the webhooks of an organization, for which it acts, that are not paused and may be told of a notice: where teams are
+	// kept apart, those of the team that has what it is about.
+	Listening(ctx context.Context, n Notice) ([]Webhook, error)
 	// Expand stores the deliveries of a notice, whose due time is over with that. It acts for the organization of the notice.
 	Expand(ctx context.Context, n Notice, list []Delivery) error
 	// Postpone has a notice expanded later.

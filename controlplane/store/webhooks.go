@@ -125,7 +125,7 @@ func newWebhook(ctx context.Context, tx *db.Tx, w record.Webhook) (*db.Webhook, 
 	row, err := tx.Webhook.Create().SetOrganizationID(team.OrganizationID).SetTeamID(team.ID).SetName(w.Name).SetFormat(string(w.Format)).
 		SetAddress(w.Address).Save(ctx)
 	if database.Unique(err) {
-		return nil, database.ErrRetry // somebody made the same name first
+		return nil, takenFirst(ctx, w.Name)
 	}
 	if err != nil {
 		return nil, err

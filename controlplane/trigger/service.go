@@ -138,7 +138,11 @@ func (s *Service) Receive(ctx context.Context, id uuid.UUID, header http.Header,
 	if err != nil {
 		return 0, fault.Wrap(fault.Invalid, err, "the message did not arrive")
 	}
-	ctx = tenant.WithViewer(ctx, starter.By{Organization: r.Organization, Team: r.TeamID, Actor: "receiver " + r.Name}.Viewer())
+	v, err := starter.By{Organization: r.Organization, Team: r.TeamID, Actor: "receiver " + r.Name}.Viewer(ctx, s.catalog)
+	if err != nil {
+		return 0, err //nolint:wrapcheck // says what went wrong
+	}
+	ctx = tenant.WithViewer(ctx, v)
 	list, err := s.read(r, secret, header, text)
 	if err != nil {
 		if f := s.store.Heard(ctx, r, fault.Sentence(err)); f != nil {
@@ -221,6 +225,7 @@ func (s *Service) judge(ctx context.Context, e Event) error {
 	if err != nil {
 		return fmt.Errorf("find triggers: %w", err)
 	}
+	triggers = slices.DeleteFunc(triggers, func(t Record) bool { return !e.Tells(t.TeamID) })
 	for _, t := range triggers {
 		given, why := Match(t.Spec, e)
 		if why == "" && e.Kind == Workflow {
@@ -263,16 +268,15 @@ func (s *Service) circle(ctx context.Context, e Event, t Record) (string, error)
 	if err != nil {
 		return "", fmt.Errorf("find triggers: %w", err)
 	}
-	inside := tenant.WithViewer(ctx, starter.By{Organization: e.Organization, Team: t.TeamID, Actor: "trigger " + t.Name}.Viewer())
 	leads := map[string][]string{}
 	for _, other := range all {
-		names, err := s.names(inside, other.Spec.Start)
+		names, err := s.names(ctx, other)
 		if err != nil {
 			return "", err
 		}
 		leads[other.Spec.Workflow.Name] = append(leads[other.Spec.Workflow.Name], names...)
 	}
-	first, err := s.names(inside, t.Spec.Start)
+	first, err := s.names(ctx, t)
 	if err != nil {
 		return "", err
 	}
@@ -290,9 +294,14 @@ func (s *Service) circle(ctx context.Context, e Event, t Record) (string, error)
 	return "", nil
 }
 
-// names are the workflows that something starts.
-func (s *Service) names(ctx context.Context, what document.Start) (out []string, err error) {
-	for _, ref := range what.Workflows {
+// names are the workflows that a trigger starts.
+func (s *Service) names(ctx context.Context, t Record) (out []string, err error) {
+	v, err := starter.By{Organization: t.Organization, Team: t.TeamID, Actor: "trigger " + t.Name}.Viewer(ctx, s.catalog)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // says what went wrong
+	}
+	ctx = tenant.WithViewer(ctx, v)
+	for _, ref := range t.Spec.Workflows {
 		if ref.Name != "" {
 			out = append(out, ref.Name)
 			continue
