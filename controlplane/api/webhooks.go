@@ -57,6 +57,12 @@ func (s *server) SetWebhook(ctx context.Context, r *apiv1.SetWebhookRequest) (*a
 	for _, e := range r.GetEvents() {
 		in.Events = append(in.Events, notify.Event(e))
 	}
+	if r.GetUpdateMask() != nil {
+		in.Given = []notify.Part{}
+	}
+	for _, path := range r.GetUpdateMask().GetPaths() {
+		in.Given = append(in.Given, notify.Part(path))
+	}
 	w, secret, created, err := s.Webhooks.Set(ctx, in)
 	if err != nil {
 		return nil, fmt.Errorf("set webhook: %w", err)

@@ -35,6 +35,9 @@ const (
 // Events lists what a webhook can ask for.
 func Events() []Event { return []Event{Finished, Failed, Fixed, Flaky, Verdict} }
 
+// Usual are those that a webhook hears of unless it asks for others.
+func Usual() []Event { return []Event{Failed, Fixed, Flaky, Verdict} }
+
 // Format is the form of what a receiver is sent.
 type Format string
 

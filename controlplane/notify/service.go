@@ -29,53 +29,82 @@ func New(store Store, sender *Sender, rules outbound.Rules) *Service {
 	return &Service{store: store, sender: sender, rules: rules}
 }
 
-// Setting is a webhook as somebody wants it. Of an existing one the address and the token stay when they are empty.
+// Setting is a webhook as somebody wants it. The address and the token stay when they are empty.
 type Setting struct {
 	Webhook
 	URL   string
 	Token string // for Standard the secret, which is made when there is none
+	// Given says which parts an existing webhook is changed in; nil for those that are not empty.
+	Given []Part
+}
+
+// Part is a part of a webhook that can be changed by itself.
+type Part string
+
+// The parts.
+const (
+	PartFormat       Part = "format"
+	PartEvents       Part = "events"
+	PartWorkflows    Part = "workflows"
+	PartLabels       Part = "labels"
+	PartEnvironments Part = "environments"
+	PartTemplate     Part = "template"
+)
+
+// Parts lists them.
+func Parts() []Part {
+	return []Part{PartFormat, PartEvents, PartWorkflows, PartLabels, PartEnvironments, PartTemplate}
 }
 
 const maxGlobs = 50
 
-// Set makes a webhook, or changes that of the name. The secret is returned when it was made just now: nobody can show it again.
+// onto changes a webhook in what is given.
+func (in Setting) onto(w *Webhook) {
+	given := func(p Part, filled bool) bool {
+		return in.Given == nil && filled || slices.Contains(in.Given, p)
+	}
+	if given(PartFormat, in.Format != "") {
+		w.Format = in.Format
+	}
+	if given(PartEvents, len(in.Events) > 0) {
+		w.Events = in.Events
+	}
+	if given(PartWorkflows, len(in.Filter.Workflows) > 0) {
+		w.Filter.Workflows = in.Filter.Workflows
+	}
+	if given(PartLabels, len(in.Filter.Labels) > 0) {
+		w.Filter.Labels = in.Filter.Labels
+	}
+	if given(PartEnvironments, len(in.Filter.Environments) > 0) {
+		w.Filter.Environments = in.Filter.Environments
+	}
+	if given(PartTemplate, in.Template != "") {
+		w.Template = in.Template
+	}
+}
+
+// Set makes a webhook, or changes of that of the name what is given. The secret is returned when it was made just now: nobody can show it
+// again.
 func (s *Service) Set(ctx context.Context, in Setting) (w Webhook, secret string, created bool, err error) {
 	if _, err := tenant.Require(ctx, tenant.ScopeCatalog); err != nil {
 		return w, "", false, err //nolint:wrapcheck // a fault that speaks for itself
 	}
-	if err := s.check(&in); err != nil {
-		return w, "", false, err
+	for _, p := range in.Given {
+		if !slices.Contains(Parts(), p) {
+			return w, "", false, fault.New(fault.Invalid, "a webhook has no %q that could be changed by itself", p).WithHint("It has %v.", Parts())
+		}
 	}
-	var formatBefore Format
-	if old, err := s.store.Webhook(ctx, in.Name); err == nil {
-		formatBefore = old.Format
-		in.Address = old.Address
-	} else if !fault.Is(err, fault.NotFound) {
-		return w, "", false, fmt.Errorf("read webhook: %w", err)
+	if !validName(in.Name) {
+		return w, "", false, fault.New(fault.Invalid, "%q is no name: small letters, digits and hyphens, 63 at most", in.Name).WithField("name")
 	}
-	if in.URL != "" {
-		in.Address = shown(in.URL)
-	}
-	w, created, err = s.store.SetWebhook(ctx, in.Webhook, func(old Secrets) (Secrets, error) {
-		secret = ""
-		switch {
-		case in.URL == "" && old.URL == "":
-			return old, fault.New(fault.Invalid, "a webhook needs an address").WithField("url")
-		case in.URL != "" && old.URL != "" && host(in.URL) != host(old.URL):
-			old.Tokens = nil // they are not shown to another server
+	w, created, err = s.store.SetWebhook(ctx, in.Name, in.Team, func(w *Webhook, kept *Secrets) (err error) {
+		before := w.Format
+		in.onto(w)
+		if err := s.check(w, in); err != nil {
+			return err
 		}
-		old.URL = cmp.Or(in.URL, old.URL)
-		if formatBefore != "" && formatBefore != in.Format {
-			old.Tokens = nil
-		}
-		if in.Token != "" {
-			old.Tokens = []string{in.Token}
-		}
-		if in.Format == Standard && len(old.Tokens) == 0 {
-			secret = NewSecret()
-			old.Tokens = []string{secret}
-		}
-		return old, nil
+		secret, err = kept.take(w, in, before)
+		return err
 	})
 	if err != nil {
 		return w, "", false, fmt.Errorf("store webhook: %w", err)
@@ -83,19 +112,40 @@ func (s *Service) Set(ctx context.Context, in Setting) (w Webhook, secret string
 	return w, secret, created, nil
 }
 
+// take brings secrets to a setting. What belongs to another server, or means something else to another format, is dropped. It returns the
+// secret that it has made, if it has.
+func (s *Secrets) take(w *Webhook, in Setting, before Format) (made string, err error) {
+	switch {
+	case in.URL == "" && s.URL == "":
+		return "", fault.New(fault.Invalid, "a webhook needs an address").WithField("url")
+	case in.URL != "" && s.URL != "" && host(in.URL) != host(s.URL), before != "" && before != w.Format:
+		s.Tokens = nil // they are not shown to another server
+	}
+	s.URL = cmp.Or(in.URL, s.URL)
+	w.Address = shown(s.URL)
+	if in.Token != "" {
+		s.Tokens = []string{in.Token}
+	}
+	if w.Format == Standard && len(s.Tokens) == 0 {
+		made = NewSecret()
+		s.Tokens = []string{made}
+	}
+	return made, nil
+}
+
 // Rotate gives a webhook of Standard a new secret. The one before signs as well for a day.
 func (s *Service) Rotate(ctx context.Context, name string) (w Webhook, secret string, err error) {
 	if w, err = s.mine(ctx, name); err != nil {
 		return w, "", err
 	}
-	if w.Format != Standard {
-		return w, "", fault.New(fault.Conflict, "the secret of %s is its receiver's", name).WithHint("Make a new one there and set it: seatrial webhook set %s --token-stdin.", name)
-	}
-	w.RotatedAt = s.sender.Clock()
-	w, _, err = s.store.SetWebhook(ctx, w, func(old Secrets) (Secrets, error) {
-		secret = NewSecret()
-		old.Tokens = append([]string{secret}, old.Tokens[:min(1, len(old.Tokens))]...)
-		return old, nil
+	w, _, err = s.store.SetWebhook(ctx, name, "", func(w *Webhook, kept *Secrets) error {
+		if w.Format != Standard {
+			return fault.New(fault.Conflict, "the secret of %s is its receiver's", name).
+				WithHint("Make a new one there and set it: seatrial webhook set %s --token-stdin.", name)
+		}
+		secret, w.RotatedAt = NewSecret(), s.sender.Clock()
+		kept.Tokens = append([]string{secret}, kept.Tokens[:min(1, len(kept.Tokens))]...)
+		return nil
 	})
 	if err != nil {
 		return w, "", fmt.Errorf("store webhook: %w", err)
@@ -225,12 +275,10 @@ func validName(name string) bool {
 	return regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`).MatchString(name)
 }
 
-func (s *Service) check(in *Setting) error {
-	if !validName(in.Name) {
-		return fault.New(fault.Invalid, "%q is no name: small letters, digits and hyphens, 63 at most", in.Name).WithField("name")
-	}
-	if in.Format = cmp.Or(in.Format, Standard); !slices.Contains(Formats(), in.Format) {
-		return fault.New(fault.Invalid, "there is no format %q", in.Format).WithField("format").WithHint("Formats are %v.", Formats())
+// check says what is wrong with a webhook, and fills in what was not said.
+func (s *Service) check(w *Webhook, in Setting) error {
+	if w.Format = cmp.Or(w.Format, Standard); !slices.Contains(Formats(), w.Format) {
+		return fault.New(fault.Invalid, "there is no format %q", w.Format).WithField("format").WithHint("Formats are %v.", Formats())
 	}
 	if in.URL != "" {
 		if err := s.rules.Check(in.URL); err != nil {
@@ -241,20 +289,20 @@ func (s *Service) check(in *Setting) error {
 			return err //nolint:wrapcheck // a fault that speaks for itself
 		}
 	}
-	if in.Format == Standard && in.Token != "" {
+	if w.Format == Standard && in.Token != "" {
 		if err := CheckSecret(in.Token); err != nil {
 			return err
 		}
 	}
-	if len(in.Events) == 0 {
-		in.Events = []Event{Failed, Fixed, Flaky, Verdict}
+	if len(w.Events) == 0 {
+		w.Events = Usual()
 	}
-	for _, e := range in.Events {
+	for _, e := range w.Events {
 		if !slices.Contains(Events(), e) {
 			return fault.New(fault.Invalid, "there is no event %q", e).WithField("events").WithHint("Events are %v.", Events())
 		}
 	}
-	return in.Filter.check(in.Template)
+	return w.Filter.check(w.Template)
 }
 
 func (f Filter) check(template string) error {

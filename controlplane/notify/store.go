@@ -16,9 +16,9 @@ type Store interface {
 	Webhooks(ctx context.Context) ([]Webhook, error)
 	// Webhook returns one, or fault.NotFound.
 	Webhook(ctx context.Context, name string) (Webhook, error)
-	// SetWebhook makes a webhook, or changes that of the name: fault.Forbidden unless the viewer acts for its team. Before it stores
-	// something it asks change for the new secrets, given the old ones.
-	SetWebhook(ctx context.Context, w Webhook, change func(old Secrets) (Secrets, error)) (rec Webhook, created bool, err error)
+	// SetWebhook makes a webhook for a team, the viewer's when that is empty, or changes that of the name: fault.Forbidden unless the viewer
+	// acts for its team. While nobody else can change it, it asks change what is to be stored.
+	SetWebhook(ctx context.Context, name, team string, change Amend) (rec Webhook, created bool, err error)
 	// WebhookSecrets returns the secrets of a webhook that the viewer may change.
 	WebhookSecrets(ctx context.Context, name string) (Secrets, error)
 	// PauseWebhook pauses or resumes. What happens while it is paused is not told later; what was on its way goes on.
@@ -32,6 +32,9 @@ type Store interface {
 	// AddTrial stores a delivery for the test of a webhook, which the caller has the lease of.
 	AddTrial(ctx context.Context, name string, d Delivery, lease time.Duration) (Delivery, error)
 }
+
+// Amend makes of a webhook and its secrets what is to be stored. Of a new webhook all but its name is empty. It may be called more than once.
+type Amend func(w *Webhook, s *Secrets) error
 
 // Work is what the Sender needs. It runs as system but for what acts for one organization.
 type Work interface {

@@ -70,15 +70,13 @@ func noWebhook(name string) error {
 }
 
 // SetWebhook makes a webhook, or changes that of the name.
-func (s *Store) SetWebhook(ctx context.Context, w record.Webhook, change func(old record.Secrets) (record.Secrets, error)) (rec record.Webhook, created bool, err error) {
+func (s *Store) SetWebhook(ctx context.Context, name, team string, change record.Amend) (rec record.Webhook, created bool, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		created = false
-		row, err := locked(s, tx.Webhook.Query().Where(webhook.Name(w.Name))).WithTeam().Only(ctx)
-		var old record.Secrets
+		row, err := locked(s, tx.Webhook.Query().Where(webhook.Name(name))).WithTeam().Only(ctx)
+		created = db.IsNotFound(err)
 		switch {
-		case db.IsNotFound(err):
-			created = true
-			if row, err = newWebhook(ctx, tx, w); err != nil {
+		case created:
+			if row, err = newWebhook(ctx, tx, name, team); err != nil {
 				return err
 			}
 		case err != nil:
@@ -87,45 +85,50 @@ func (s *Store) SetWebhook(ctx context.Context, w record.Webhook, change func(ol
 			if err := mayChange(ctx, tx, row.TeamID, "webhook "+row.Name); err != nil {
 				return err
 			}
-			if old, err = s.webhookSecrets(row); err != nil {
-				return err
-			}
 		}
-		secrets, err := change(old)
+		rec, err = s.amendWebhook(ctx, row, change)
 		if err != nil {
 			return err
 		}
-		sealed, err := s.sealSecrets(row.ID, secrets)
-		if err != nil {
-			return err
-		}
-		up := row.Update().SetFormat(string(w.Format)).SetAddress(w.Address).SetSealed(sealed).SetEvents(events(w.Events)).SetWorkflows(w.Filter.Workflows).
-			SetLabels(w.Filter.Labels).SetEnvironments(w.Filter.Environments).SetTemplate(w.Template)
-		if !w.RotatedAt.IsZero() {
-			up.SetRotatedAt(w.RotatedAt)
-		}
-		team := row.Edges.Team
-		if row, err = up.Save(ctx); err != nil {
-			return err
-		}
-		row.Edges.Team = team
-		rec = webhookRecord(row)
-		audit.Of(ctx).Detail("address", w.Address)
-		audit.Of(ctx).Detail("format", string(w.Format))
+		audit.Of(ctx).Detail("address", rec.Address)
+		audit.Of(ctx).Detail("format", string(rec.Format))
 		return s.noted(ctx, tx, audit.Object{Kind: "webhook", ID: row.ID.String(), Name: row.Name})
 	})
 	return rec, created, err
 }
 
-func newWebhook(ctx context.Context, tx *db.Tx, w record.Webhook) (*db.Webhook, error) {
-	team, err := teamFor(ctx, tx.Team.Query(), w.Team)
+// amendWebhook stores what a change makes of a webhook.
+func (s *Store) amendWebhook(ctx context.Context, row *db.Webhook, change record.Amend) (w record.Webhook, err error) {
+	secrets, err := s.webhookSecrets(row)
+	if err != nil {
+		return w, err
+	}
+	w = webhookRecord(row)
+	if err := change(&w, &secrets); err != nil {
+		return w, err //nolint:wrapcheck // a fault that speaks for itself
+	}
+	sealed, err := s.sealSecrets(row.ID, secrets)
+	if err != nil {
+		return w, err
+	}
+	up := row.Update().SetFormat(string(w.Format)).SetAddress(w.Address).SetSealed(sealed).SetEvents(events(w.Events)).SetWorkflows(w.Filter.Workflows).
+		SetLabels(w.Filter.Labels).SetEnvironments(w.Filter.Environments).SetTemplate(w.Template).SetNillableRotatedAt(nullable(w.RotatedAt))
+	team := row.Edges.Team
+	if row, err = up.Save(ctx); err != nil {
+		return w, err
+	}
+	row.Edges.Team = team
+	return webhookRecord(row), nil
+}
+
+func newWebhook(ctx context.Context, tx *db.Tx, name, of string) (*db.Webhook, error) {
+	team, err := teamFor(ctx, tx.Team.Query(), of)
 	if err != nil {
 		return nil, err
 	}
-	row, err := tx.Webhook.Create().SetOrganizationID(team.OrganizationID).SetTeamID(team.ID).SetName(w.Name).SetFormat(string(w.Format)).
-		SetAddress(w.Address).Save(ctx)
+	row, err := tx.Webhook.Create().SetOrganizationID(team.OrganizationID).SetTeamID(team.ID).SetName(name).SetFormat("").SetAddress("").Save(ctx)
 	if database.Unique(err) {
-		return nil, takenFirst(ctx, w.Name)
+		return nil, takenFirst(ctx, name)
 	}
 	if err != nil {
 		return nil, err
