@@ -227,13 +227,17 @@ func (m *Mirror) settle(ctx context.Context, c origin.Claim, along []string, rep
 	if err != nil {
 		return err
 	}
+	c.Message = ""
 	if err = r.check(c); err == nil {
 		err = m.act(tenant.WithViewer(ctx, r.viewer(ctx, c)), r, &c, along)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err() //nolint:wrapcheck // it was not decided
 	}
-	c.Reason, c.Message = origin.ReasonOf(err), said(c, err)
+	c.Reason = origin.ReasonOf(err)
+	if err != nil {
+		c.Message = said(c, err)
+	}
 	if c.Reason == origin.Waiting {
 		m.log.ErrorContext(ctx, "document not applied", "kind", c.Kind, "name", c.Name, "origin", c.Origin.String(), "error", err)
 		c.Message = "The control plane could not apply it just now, and tries again."
@@ -280,7 +284,7 @@ func (m *Mirror) change(ctx context.Context, r rights, c *origin.Claim, along []
 	if err != nil {
 		return false, err //nolint:wrapcheck // a fault that speaks for itself
 	}
-	c.Revision = applied.Record.Revision
+	c.Revision, c.Message = applied.Record.Revision, applied.Missing
 	return applied.Outcome != catalog.Unchanged, nil
 }
 

@@ -8,11 +8,11 @@ package notify
 
 import (
 	"encoding/json"
-	"path"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/bmatcuk/doublestar/v4"
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/execution"
@@ -74,14 +74,22 @@ type Webhook struct {
 	PausedAt     time.Time
 	RotatedAt    time.Time
 	CreatedAt    time.Time
+	UpdatedAt    time.Time
 	Last         *Delivery // that was tried last; nil when none was
+	Revision     int       // of its document
+	Digest       string    // of its document; empty for one that was made by hand
+	Source       string    // its document
+	Suspended    bool      // its document says so
 }
 
 // Receiver is who has paused a webhook by answering that it is gone.
 const Receiver = "the receiver"
 
-// Paused reports whether nothing is sent.
+// Paused reports whether nothing is sent for now.
 func (w Webhook) Paused() bool { return w.PausedBy != "" }
+
+// Listens reports whether it is told of what happens: one whose address nobody has set yet is not.
+func (w Webhook) Listens() bool { return !w.Paused() && !w.Suspended && w.Address != "" }
 
 // Filter narrows what a webhook hears of. What is empty narrows nothing. A change of a verdict is of no workflow: only environments narrow it.
 type Filter struct {
@@ -214,7 +222,7 @@ func (e Ended) Environments() []string {
 
 // Wants returns the most telling event of what has happened that the webhook asks for; ok is false when there is none.
 func (w Webhook) Wants(h Happening) (e Event, ok bool) {
-	if w.Paused() || !w.Filter.lets(h) {
+	if !w.Listens() || !w.Filter.lets(h) {
 		return "", false
 	}
 	for _, e := range h.Events() {
@@ -247,7 +255,7 @@ func anyMatches(globs, names []string) bool {
 	}
 	return slices.ContainsFunc(globs, func(glob string) bool {
 		return slices.ContainsFunc(names, func(name string) bool {
-			ok, err := path.Match(glob, name)
+			ok, err := doublestar.Match(glob, name)
 			return ok && err == nil
 		})
 	})

@@ -2,11 +2,13 @@ package notify_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -129,8 +131,12 @@ func TestWebhook_Wants(t *testing.T) {
 		"Label":       {notify.Webhook{Events: all, Filter: notify.Filter{Labels: map[string]string{"suite": "api"}}}, notify.Failed, "it has it"},
 		"NoLabel":     {notify.Webhook{Events: all, Filter: notify.Filter{Labels: map[string]string{"suite": "ui"}}}, "", "it has another"},
 		"Environment": {notify.Webhook{Events: all, Filter: notify.Filter{Environments: []string{"prod"}}}, notify.Failed, "one of two"},
+		"Either":      {notify.Webhook{Events: all, Filter: notify.Filter{Workflows: []string{"{pay,checkout}-*"}}}, notify.Failed, "one of both matches"},
 		"Paused":      {notify.Webhook{Events: all, PausedBy: "ann"}, "", "nothing"},
+		"Suspended":   {notify.Webhook{Events: all, Suspended: true}, "", "its document says so"},
+		"Nowhere":     {notify.Webhook{Events: all, Address: "none"}, "", "nobody has set its address"},
 	} {
+		tc.hook.Address = strings.TrimPrefix(cmp.Or(tc.hook.Address, "https://ci.test"), "none")
 		if got, _ := tc.hook.Wants(h); got != tc.want {
 			t.Errorf("%s: %q, want %q: %s", name, got, tc.want, tc.reason)
 		}

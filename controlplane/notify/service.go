@@ -98,6 +98,9 @@ func (s *Service) Set(ctx context.Context, in Setting) (w Webhook, secret string
 		return w, "", false, fault.New(fault.Invalid, "%q is no name: small letters, digits and hyphens, 63 at most", in.Name).WithField("name")
 	}
 	w, created, err = s.store.SetWebhook(ctx, in.Name, in.Team, func(w *Webhook, kept *Secrets) (err error) {
+		if err := w.settable(in); err != nil {
+			return err
+		}
 		before := w.Format
 		in.onto(w)
 		if err := s.check(w, in); err != nil {
@@ -158,6 +161,10 @@ func (s *Service) Test(ctx context.Context, name string) (Delivery, error) {
 	w, err := s.mine(ctx, name)
 	if err != nil {
 		return Delivery{}, err
+	}
+	if w.Address == "" {
+		return Delivery{}, fault.New(fault.Conflict, "the webhook %s has no address yet", w.Name).
+			WithHint("Set it once: seatrial webhook set %s --url-stdin.", w.Name)
 	}
 	h := Happening{Notice: Notice{Kind: OfTrial, Organization: w.Organization, At: s.sender.Clock()}, Link: s.sender.Address}
 	m, ok, err := Render(w, Trial, h)

@@ -1,10 +1,10 @@
 package notify
 
 import (
-	"errors"
 	"fmt"
-	"path"
 	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/workflow/expr"
@@ -146,9 +146,9 @@ func clip(s string, most int) string {
 
 // checkGlob says what is wrong with a pattern of names.
 func checkGlob(field, glob string) error {
-	if _, err := path.Match(glob, ""); err != nil || glob == "" {
-		return fault.Wrap(fault.Invalid, errors.Join(err), fmt.Sprintf("%q is no pattern of names", glob)).WithField(field).
-			WithHint("* stands for any characters, ? for one, [a-z] for one of several.")
+	if glob == "" || !doublestar.ValidatePattern(glob) {
+		return fault.New(fault.Invalid, "%q is no pattern of names", glob).WithField(field).
+			WithHint("* stands for any characters, ? for one, [a-z] for one of several, {a,b} for either.")
 	}
 	return nil
 }

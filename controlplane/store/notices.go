@@ -33,7 +33,7 @@ import (
 // notice writes down that something has happened, in the transaction in which it does, when the organization has somebody to tell. The
 // context acts for the organization.
 func (s *Store) notice(ctx context.Context, tx *db.Tx, org tenant.ID, subject uuid.UUID, data any, kinds ...notify.Kind) error {
-	listening, err := tx.Webhook.Query().Where(webhook.OrganizationID(org)).Exist(ctx)
+	listening, err := tx.Webhook.Query().Where(webhook.OrganizationID(org), webhook.RemovedAtIsNil()).Exist(ctx)
 	if err != nil || !listening {
 		return err
 	}
@@ -93,7 +93,7 @@ func (s *Store) Listening(ctx context.Context, n notify.Notice) ([]notify.Webhoo
 	if err != nil {
 		return nil, err
 	}
-	q := s.db.Read().Webhook.Query().Where(webhook.PausedBy("")).Order(webhook.ByName())
+	q := s.db.Read().Webhook.Query().Where(webhook.PausedBy(""), webhook.Suspended(false), webhook.RemovedAtIsNil()).Order(webhook.ByName())
 	if access.Visibility == tenant.VisibleTeams {
 		owner, err := s.teamOf(ctx, n)
 		if err != nil {

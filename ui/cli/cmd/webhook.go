@@ -32,7 +32,7 @@ func (a *app) webhook() *cobra.Command {
 
 func (a *app) webhookSet() *cobra.Command {
 	r := &apiv1.SetWebhookRequest{}
-	token, labels := false, []string(nil)
+	token, secret, labels := false, false, []string(nil)
 	c := &cobra.Command{
 		Use: "set NAME", Short: "Make a webhook, or change of that of the name what is given", Args: cobra.ExactArgs(1),
 		Long: "Makes a webhook, or changes that of the name. What is left out stays as it is; an empty value, such as --workflow '', lifts what was set.",
@@ -50,18 +50,25 @@ func (a *app) webhookSet() *cobra.Command {
 	f.StringArrayVar(&labels, "label", nil, "label that the workflow must have, as name=value; may be repeated")
 	f.StringArrayVar(&r.Environments, "environment", nil, "pattern of environments; may be repeated")
 	f.StringVar(&r.Template, "template", "", "of the text: '${{ execution.workflow }} is ${{ execution.status }}'")
+	f.BoolVar(&secret, "url-stdin", false, "read the address from standard input: that of a channel is a secret")
 	f.BoolVar(&token, "token-stdin", false, "read the receiver's token, or the secret of standard, from standard input")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		r.Name = args[0]
 		if err := webhookGiven(r, f, labels); err != nil {
 			return err
 		}
-		if token {
+		for _, from := range []struct {
+			stdin bool
+			into  *string
+		}{{token, &r.Token}, {secret, &r.Url}} {
+			if !from.stdin {
+				continue
+			}
 			text, err := io.ReadAll(io.LimitReader(c.InOrStdin(), 4<<10))
 			if err != nil {
-				return fmt.Errorf("read the token: %w", err)
+				return fmt.Errorf("read standard input: %w", err)
 			}
-			r.Token = strings.TrimSpace(string(text))
+			*from.into = strings.TrimSpace(string(text))
 		}
 		cl, err := a.connect()
 		if err != nil {
@@ -83,6 +90,8 @@ func (a *app) webhookSet() *cobra.Command {
 		}
 		return a.showSecret(res.GetSecret())
 	}
+	c.MarkFlagsMutuallyExclusive("token-stdin", "url-stdin")
+	c.MarkFlagsMutuallyExclusive("url", "url-stdin")
 	return c
 }
 
@@ -142,18 +151,27 @@ func (a *app) webhookList() *cobra.Command {
 			}
 			var rows [][]string
 			for _, w := range res.GetWebhooks() {
-				state := "active"
-				if w.GetPausedBy() != "" {
-					state = "paused by " + w.GetPausedBy()
-				}
 				rows = append(rows, []string{
-					render.Line(w.GetName()), render.Line(w.GetTeam()), w.GetFormat(), render.Line(w.GetAddress()), strings.Join(w.GetEvents(), ","),
-					render.Line(state), lastSent(w.GetLast()),
+					render.Line(w.GetName()), render.Line(w.GetTeam()), w.GetFormat(), cmp.Or(render.Line(w.GetAddress()), "-"), strings.Join(w.GetEvents(), ","),
+					render.Line(webhookState(w)), lastSent(w.GetLast()),
 				})
 			}
 			return render.Rows(a.Out, []string{"NAME", "TEAM", "FORMAT", "TO", "EVENTS", "STATE", "LAST"}, rows)
 		},
 	}
+}
+
+// webhookState says whether a webhook is told of what happens.
+func webhookState(w *apiv1.Webhook) string {
+	switch {
+	case w.GetPausedBy() != "":
+		return "paused by " + w.GetPausedBy()
+	case w.GetSuspended():
+		return "suspended by its document"
+	case w.GetAddress() == "":
+		return "needs its address"
+	}
+	return "active"
 }
 
 func lastSent(d *apiv1.Delivery) string {
@@ -179,9 +197,9 @@ func (a *app) webhookShow() *cobra.Command {
 				return render.Message(a.Out, a.format, res)
 			}
 			w := res.GetWebhook()
-			state := "active"
-			if w.GetPausedBy() != "" {
-				state = strings.TrimSpace("paused by " + w.GetPausedBy() + ". " + w.GetPausedBecause())
+			state := webhookState(w)
+			if w.GetPausedBecause() != "" {
+				state += ". " + w.GetPausedBecause()
 			}
 			for _, f := range [][2]string{
 				{"Webhook", w.GetName()},

@@ -111,3 +111,15 @@ func TestWebhook(t *testing.T) {
 		})
 	}
 }
+
+func TestApply_Webhook(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	s.in = "kind: Webhook\n"
+	s.plane.applied = func(*apiv1.ApplyWorkflowRequest) (*apiv1.ApplyWorkflowResponse, error) {
+		return &apiv1.ApplyWorkflowResponse{
+			Webhook: &apiv1.Webhook{Name: "chat", Revision: 1}, Outcome: apiv1.ApplyOutcome_APPLY_OUTCOME_CREATED, Missing: "It has no address yet.",
+		}, nil
+	}
+	golden(t, "apply-webhook", s.run(t, "apply", "-f", "-"))
+}
