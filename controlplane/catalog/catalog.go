@@ -55,6 +55,11 @@ type Store interface {
 	ApplyTemplate(ctx context.Context, t workflow.Record, users []workflow.Ref, team string) (rec workflow.Record, created, changed bool, err error)
 	Policies
 	Places
+	Surroundings
+}
+
+// Surroundings keeps what starts workflows and tells of them, for the viewer of the context.
+type Surroundings interface {
 	Schedules
 	Triggers
 	Webhooks
