@@ -50,6 +50,7 @@ const (
 	GitHub       Format = "github"       // a status of the commit
 	GitHubCheck  Format = "github-check" // a check run of the commit, which GitHub lets only apps make
 	GitLab       Format = "gitlab"       // a status of the commit
+	Email        Format = "email"        // to addresses, by the mail server of the instance
 )
 
 // Formats lists the formats.

@@ -156,6 +156,9 @@ func (s *Service) Rotate(ctx context.Context, name string) (w Webhook, secret st
 	return w, secret, nil
 }
 
+// Formats are those that can be chosen.
+func (s *Service) Formats() []Format { return Formats() }
+
 // Test sends a message to a webhook now, once, and returns what became of it.
 func (s *Service) Test(ctx context.Context, name string) (Delivery, error) {
 	w, err := s.mine(ctx, name)

@@ -2,6 +2,8 @@ package notify
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -24,6 +26,9 @@ func variables() map[string]expr.Type {
 		"release.application": expr.String, "release.version": expr.String, "release.before": expr.String, "release.after": expr.String, "release.cause": expr.String,
 	}
 }
+
+// Variables lists what templates know.
+func Variables() []string { return slices.Sorted(maps.Keys(variables())) }
 
 // CheckTemplate says what is wrong with a template of a text, which is written as those of workflows are: ${{ execution.workflow }}.
 func CheckTemplate(text string) error {
