@@ -172,6 +172,7 @@ type Happening struct {
 	Flaky  []Unreliable
 	Change *Change
 	Link   string // to its page
+	Home   string // page of the organization
 }
 
 // Events returns what it is, the most telling first.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -157,7 +158,12 @@ func (s *Service) Rotate(ctx context.Context, name string) (w Webhook, secret st
 }
 
 // Formats are those that can be chosen.
-func (s *Service) Formats() []Format { return Formats() }
+func (s *Service) Formats() []Format {
+	if s.sender.Mail == nil {
+		return Formats()
+	}
+	return append(Formats(), Email)
+}
 
 // Test sends a message to a webhook now, once, and returns what became of it.
 func (s *Service) Test(ctx context.Context, name string) (Delivery, error) {
@@ -287,17 +293,14 @@ func validName(name string) bool {
 
 // check says what is wrong with a webhook, and fills in what was not said.
 func (s *Service) check(w *Webhook, in Setting) error {
-	if w.Format = cmp.Or(w.Format, Standard); !slices.Contains(Formats(), w.Format) {
-		return fault.New(fault.Invalid, "there is no format %q", w.Format).WithField("format").WithHint("Formats are %v.", Formats())
+	if w.Format = cmp.Or(w.Format, Standard); w.Format == Email && s.sender.Mail == nil {
+		return errNoMail()
 	}
-	if in.URL != "" {
-		if err := s.rules.Check(in.URL); err != nil {
-			var f *fault.Error
-			if errors.As(err, &f) {
-				return f.WithField("url")
-			}
-			return err //nolint:wrapcheck // a fault that speaks for itself
-		}
+	if !slices.Contains(s.Formats(), w.Format) {
+		return fault.New(fault.Invalid, "there is no format %q", w.Format).WithField("format").WithHint("Formats are %v.", s.Formats())
+	}
+	if err := s.checkAddress(w.Format, in.URL); err != nil {
+		return err
 	}
 	if w.Format == Standard && in.Token != "" {
 		if err := CheckSecret(in.Token); err != nil {
@@ -313,6 +316,31 @@ func (s *Service) check(w *Webhook, in Setting) error {
 		}
 	}
 	return w.Filter.check(w.Template)
+}
+
+// checkAddress says what is wrong with an address that somebody gives.
+func (s *Service) checkAddress(format Format, address string) error {
+	switch {
+	case address == "":
+		return nil
+	case format == Email:
+		list, err := receivers(address)
+		if err != nil {
+			return err
+		}
+		for _, to := range list {
+			if err := s.sender.Mail.Allows(to); err != nil {
+				return err //nolint:wrapcheck // a fault that speaks for itself
+			}
+		}
+		return nil
+	}
+	err := s.rules.Check(address)
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return f.WithField("url")
+	}
+	return err //nolint:wrapcheck // a fault that speaks for itself
 }
 
 func (f Filter) check(template string) error {
@@ -340,6 +368,9 @@ func shown(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
 		return ""
+	}
+	if strings.HasPrefix(address, mailScheme) { // an address of people is no secret to their team
+		return address
 	}
 	return u.Scheme + "://" + u.Host
 }

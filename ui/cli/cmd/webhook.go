@@ -21,8 +21,8 @@ func (a *app) webhook() *cobra.Command {
 		Use: "webhook", Short: "Who hears of what happens: chat, commit statuses, alerts and servers of your own",
 		Long: "A webhook is told when executions end, tests become flaky or the verdict on a release changes. Each delivery is tried for a day, and " +
 			"sent with the same id until the receiver has taken it. Formats are standard (Standard Webhooks, signed), slack, teams, alertmanager, " +
-			"github, github-check and gitlab; the address of the last three is that of the repository in the API, such as " +
-			"https://api.github.com/repos/OWNER/NAME.",
+			"github, github-check, gitlab and email; the address of the forges is that of the repository in the API, such as " +
+			"https://api.github.com/repos/OWNER/NAME, and that of e-mail is mailto:qa@example.com.",
 	}
 	c.AddCommand(a.webhookSet(), a.webhookList(), a.webhookShow(), a.webhookTest(), a.webhookDeliveries(), a.webhookRedeliver(), a.webhookRotate(),
 		a.webhookPause("pause", "Send nothing to a webhook; what happens meanwhile is not told later", true),
@@ -43,7 +43,7 @@ func (a *app) webhookSet() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&r.Url, "url", "", "address of the receiver; of an existing webhook it stays when it is left out")
-	f.StringVar(&r.Format, "format", "", "standard (of a new one, when it is left out), slack, teams, alertmanager, github, github-check or gitlab")
+	f.StringVar(&r.Format, "format", "", "standard (of a new one, when it is left out), slack, teams, alertmanager, github, github-check, gitlab or email")
 	f.StringVar(&r.Team, "team", "", "that owns a new one; your own when it is left out")
 	f.StringArrayVar(&r.Events, "event", nil, "execution.finished, execution.failed, execution.fixed, tests.flaky or release.verdict; a new one hears of all but the first when none is given")
 	f.StringArrayVar(&r.Workflows, "workflow", nil, "pattern of workflows, such as checkout-*; may be repeated")
