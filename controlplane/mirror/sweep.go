@@ -59,7 +59,7 @@ func (m *Mirror) SweepRepositories(ctx context.Context) error {
 // due takes repositories to read, at most limit.
 func (m *Mirror) due(ctx context.Context, limit int) ([]origin.Repository, error) {
 	if limit == 0 || ctx.Err() != nil {
-		return nil, nil
+		return nil, nil //nolint:nilerr // the program stops
 	}
 	due, err := m.store.DueRepositories(tenant.System(ctx), limit, each, lease)
 	if err != nil {

@@ -180,7 +180,7 @@ func (s *Store) DueRepositories(ctx context.Context, limit, each int, lease time
 			return err
 		}
 		// Of thousands of organizations some are looked at, by chance: the others are at another time.
-		rand.Shuffle(len(waiting), func(i, j int) { waiting[i], waiting[j] = waiting[j], waiting[i] })
+		rand.Shuffle(len(waiting), func(i, j int) { waiting[i], waiting[j] = waiting[j], waiting[i] }) //nolint:gosec // G404: nobody gains by knowing
 		room := map[uuid.UUID]int{}
 		for _, o := range waiting[:min(len(waiting), 4*limit)] {
 			room[o.Organization] = each

@@ -307,23 +307,23 @@ func manyRepositories(t *testing.T, f *fixture) {
 		}
 		f.now = f.now.Add(time.Second)
 	}
-	take := func(limit, want int, reason string) []origin.Repository {
+	take := func(want int, reason string) []origin.Repository {
 		t.Helper()
-		due, err := f.DueRepositories(t.Context(), limit, 2, time.Minute)
+		due, err := f.DueRepositories(t.Context(), 10, 2, time.Minute)
 		if err != nil || len(due) != want {
 			t.Fatalf("%s: %d, %v; want %d", reason, len(due), err, want)
 		}
 		return due
 	}
-	first := take(10, 2, "two of one organization")
+	first := take(2, "two of one organization")
 	if first[0].Name != "a" || first[1].Name != "b" {
 		t.Errorf("who has waited longest comes first: %v", first)
 	}
-	take(10, 0, "two are being read")
+	take(0, "two are being read")
 	if err := f.SaveLook(f.as(t), first[0], origin.Look{Commit: "1"}); err != nil {
 		t.Fatal(err)
 	}
-	if next := take(10, 1, "one is over"); next[0].Name != "c" {
+	if next := take(1, "one is over"); next[0].Name != "c" {
 		t.Errorf("%v", next)
 	}
 	f.now = f.now.Add(50 * time.Second)
@@ -337,7 +337,7 @@ func manyRepositories(t *testing.T, f *fixture) {
 		t.Fatal(err)
 	}
 	f.now = f.now.Add(30 * time.Second)
-	if lost := take(10, 1, "the reader of c has died, that of b lives"); lost[0].Name != "c" && lost[0].Name != "d" {
+	if lost := take(1, "the reader of c has died, that of b lives"); lost[0].Name != "c" && lost[0].Name != "d" {
 		t.Errorf("%v", lost)
 	}
 	if err := f.SaveLook(f.as(t), first[1], origin.Look{Commit: "1"}); err != nil {
@@ -345,7 +345,7 @@ func manyRepositories(t *testing.T, f *fixture) {
 	}
 	f.now = f.now.Add(2 * time.Minute)
 	var names []string
-	for _, r := range take(10, 2, "once more") {
+	for _, r := range take(2, "once more") {
 		names = append(names, r.Name)
 	}
 	if !slices.Contains(names, "b") {
