@@ -16,6 +16,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/audit"
+	"github.com/seatrial/seatrial/proto"
+	"github.com/seatrial/seatrial/ui/web/apidoc"
 	"github.com/seatrial/seatrial/ui/web/static"
 	"github.com/seatrial/seatrial/ui/web/view"
 )
@@ -69,8 +71,9 @@ func (o Options) incomplete() bool {
 // site is the handler with what it was given.
 type site struct {
 	Options
-	static *static.Handler
-	public *url.URL // nil when not known
+	static   *static.Handler
+	public   *url.URL         // nil when not known
+	services []apidoc.Service // of the API, for its pages
 }
 
 // New returns the handler of all pages.
@@ -99,6 +102,9 @@ func New(o Options) (http.Handler, error) {
 	if s.static, err = static.New(); err != nil {
 		return nil, err
 	}
+	if s.services, err = apidoc.Parse(proto.OpenAPI); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(s.denied))
 	if o.PublicURL != "" {
@@ -125,6 +131,8 @@ func (s *site) routes() http.Handler {
 	mux.HandleFunc("GET /invitations/{secret}", s.open(s.invitation))
 	mux.HandleFunc("POST /invitations/{secret}", s.recordedAs("AcceptInvitation", s.open(s.accept)))
 	mux.HandleFunc("POST /theme", s.open(s.setTheme))
+	mux.HandleFunc("GET /api", s.open(s.apiPage))
+	mux.HandleFunc("GET /api/{service}", s.open(s.apiService))
 	for pattern, page := range s.memberPages() {
 		mux.HandleFunc(pattern, s.recorded(pattern, s.member(page)))
 	}
@@ -184,7 +192,10 @@ func (s *site) memberPages() map[string]memberPage {
 		"GET /o/{org}/settings/audit":                                             s.auditLog,
 		"POST /o/{org}/clusters/{name}/revoke":                                    s.revokeAgent,
 		"POST /o/{org}/clusters/{name}/rotate-key":                                s.rotateKey,
-		"/": s.absent,
+		"POST /o/{org}/clusters/{name}/drain":                                     s.drainCluster,
+		"POST /o/{org}/clusters/{name}/undrain":                                   s.undrainCluster,
+		"POST /o/{org}/clusters/{name}/limit":                                     s.limitCluster,
+		"/":                                                                       s.absent,
 	}
 	maps.Copy(all, s.settings())
 	maps.Copy(all, s.hooks())

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -36,7 +37,9 @@ type plane struct {
 	asked    []string // of clusters
 	enrolled func(*apiv1.EnrollClusterRequest) (*apiv1.EnrollClusterResponse, error)
 	who      error
-	code     string // of a second factor
+	code     string        // of a second factor
+	notReady int           // what it answers instead of being ready
+	skew     time.Duration // of its clock
 }
 
 func (p *plane) ApplyWorkflow(_ context.Context, r *apiv1.ApplyWorkflowRequest) (*apiv1.ApplyWorkflowResponse, error) {
@@ -85,10 +88,38 @@ func (p *plane) RotateClusterKey(_ context.Context, r *apiv1.RotateClusterKeyReq
 	return &apiv1.RotateClusterKeyResponse{Cluster: &apiv1.Cluster{Name: r.GetName(), RotationAsked: true}}, nil
 }
 
+func (p *plane) readyz(w http.ResponseWriter, _ *http.Request) {
+	if p.skew != 0 {
+		w.Header().Set("Date", time.Now().Add(p.skew).UTC().Format(http.TimeFormat))
+	}
+	if p.notReady != 0 {
+		w.WriteHeader(p.notReady)
+	}
+}
+
+func (p *plane) DrainCluster(_ context.Context, r *apiv1.DrainClusterRequest) (*apiv1.DrainClusterResponse, error) {
+	p.asked = append(p.asked, "drain "+r.GetName()+": "+r.GetReason())
+	return &apiv1.DrainClusterResponse{Cluster: &apiv1.Cluster{Name: r.GetName(), DrainedAt: instant(0), DrainedBy: "ada", DrainedReason: r.GetReason()}}, nil
+}
+
+func (p *plane) UndrainCluster(_ context.Context, r *apiv1.UndrainClusterRequest) (*apiv1.UndrainClusterResponse, error) {
+	p.asked = append(p.asked, "undrain "+r.GetName())
+	return &apiv1.UndrainClusterResponse{Cluster: &apiv1.Cluster{Name: r.GetName()}}, nil
+}
+
+func (p *plane) LimitCluster(_ context.Context, r *apiv1.LimitClusterRequest) (*apiv1.LimitClusterResponse, error) {
+	p.asked = append(p.asked, fmt.Sprintf("limit %s to %d", r.GetName(), r.GetMaxRuns()))
+	return &apiv1.LimitClusterResponse{Cluster: &apiv1.Cluster{Name: r.GetName(), MaxRuns: r.GetMaxRuns()}}, nil
+}
+
 func (p *plane) ListClusters(context.Context, *apiv1.ListClustersRequest) (*apiv1.ListClustersResponse, error) {
 	return &apiv1.ListClustersResponse{Clusters: []*apiv1.Cluster{
 		{Name: "eu-1", Enrolled: true, Connected: true, LastSeenAt: instant(5), KubernetesVersion: "v1.34.1", AgentVersion: "0.1.0", Namespaces: []string{"a", "b"}},
 		{Name: "us-2", Enrolled: true},
+		{
+			Name: "us-3", Enrolled: true, Connected: true, LastSeenAt: instant(5), KubernetesVersion: "v1.34.1", AgentVersion: "0.1.0", Namespaces: []string{"a"},
+			MaxRuns: 20, BusyRuns: 12, QueuedRuns: 340, DrainedAt: instant(2), DrainedBy: "ada", DrainedReason: "new nodes",
+		},
 		{Name: "lab"},
 		{Name: "old", Enrolled: true, RevokedAt: instant(0), RevokedReason: "stolen", Rules: []string{"image: registry.example/qa/*", "secret: none"}},
 	}}, nil
@@ -134,6 +165,7 @@ func instant(seconds int) *timestamppb.Timestamp {
 
 // shell runs command lines against a control plane.
 type shell struct {
+	now    func() time.Time // nil for the clock of the machine
 	server *httptest.Server
 	env    map[string]string
 	in     string
@@ -164,6 +196,7 @@ func setup(t *testing.T) *shell {
 	mux.Handle(apiv1connect.NewScheduleServiceHandler(times{}))
 	mux.Handle(apiv1connect.NewTriggerServiceHandler(happenings{}))
 	mux.Handle(apiv1connect.NewWebhookServiceHandler(hooked{}))
+	mux.HandleFunc("GET /readyz", s.plane.readyz)
 	mux.HandleFunc("GET "+key.Path, s.releases.served)
 	mux.HandleFunc("GET /files/{id}", s.runs.served)
 	mux.HandleFunc("GET /archives/{id}", s.runs.served)
@@ -189,7 +222,7 @@ func (s *shell) runIn(ctx context.Context, args ...string) said {
 	var err watched
 	code := cmd.Main(ctx, args, cmd.Options{
 		In: strings.NewReader(s.in), Out: &out, Err: &err, Env: func(k string) string { return s.env[k] }, Terminal: s.term, PipedOut: true,
-		HTTP: s.server.Client(), Patience: 60 * time.Millisecond, Backoff: time.Millisecond, Runner: s.runner, Environ: s.steps,
+		HTTP: s.server.Client(), Patience: 60 * time.Millisecond, Backoff: time.Millisecond, Runner: s.runner, Environ: s.steps, Now: s.now,
 	})
 	told := func(text string) string { return strings.ReplaceAll(text, s.server.URL, "http://SERVER") }
 	return said{code, told(out.String()), told(err.String())}

@@ -26,13 +26,14 @@ type Options struct {
 	In       io.Reader
 	Out, Err io.Writer
 	Env      func(string) string
-	Terminal bool          // Err is a terminal: progress rewrites one line
-	PipedOut bool          // Out is not a terminal: logs carry no headers
-	HTTP     *http.Client  // nil means a new one
-	Patience time.Duration // how long an unreachable control plane is waited for while watching
-	Backoff  time.Duration // pause between two tries
-	Environ  []string      // what local runs hand to steps; nil means that of this process
-	Runner   []string      // command line that runs the runner for local runs; nil means this program
+	Terminal bool             // Err is a terminal: progress rewrites one line
+	PipedOut bool             // Out is not a terminal: logs carry no headers
+	HTTP     *http.Client     // nil means a new one
+	Patience time.Duration    // how long an unreachable control plane is waited for while watching
+	Backoff  time.Duration    // pause between two tries
+	Environ  []string         // what local runs hand to steps; nil means that of this process
+	Now      func() time.Time // the clock of signatures; nil means that of the machine
+	Runner   []string         // command line that runs the runner for local runs; nil means this program
 }
 
 // app is what the commands share; the persistent flags fill it.
@@ -59,6 +60,9 @@ func Main(ctx context.Context, args []string, o Options) int {
 	if o.Backoff == 0 {
 		o.Backoff = 500 * time.Millisecond
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	if o.Environ == nil {
 		o.Environ = os.Environ()
 	}
@@ -73,6 +77,12 @@ func Main(ctx context.Context, args []string, o Options) int {
 		a.explain(err)
 	}
 	return exitcode.Of(err)
+}
+
+// Tree returns all commands, for the reference that is written from them. They are not to be run.
+func Tree() *cobra.Command {
+	a := &app{Options: Options{Env: func(string) string { return "" }}}
+	return a.root()
 }
 
 func (a *app) root() *cobra.Command {
@@ -96,8 +106,9 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml; of get also csv")
 	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.download(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.team(), a.member(), a.invite(), a.token(), a.access(), a.sso(), a.trust(), a.version(),
 		a.release(), a.tests(), a.compare(), a.failureClusters(), a.coverage(), a.policy(), a.schedule(), a.webhook(), a.trigger(), a.events(), a.audit(), a.workflow(), a.catalog(), a.repository(),
-		a.validate(), a.explainField(), a.importing(), a.results(), a.local())
+		a.validate(), a.explainField(), a.importing(), a.results(), a.local(), a.mcp(), a.contexts(), a.doctor())
 	sayArguments(root)
+	a.completions(root)
 	return root
 }
 

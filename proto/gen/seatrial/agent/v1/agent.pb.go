@@ -2022,9 +2022,11 @@ type Assignment struct {
 	Containers    []*Container           `protobuf:"bytes,9,rep,name=containers,proto3" json:"containers,omitempty"`
 	Plan          *v1.Plan               `protobuf:"bytes,10,opt,name=plan,proto3" json:"plan,omitempty"`
 	// In the order in which they start, each once the one before is ready.
-	Services      []*Service `protobuf:"bytes,11,rep,name=services,proto3" json:"services,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Services []*Service `protobuf:"bytes,11,rep,name=services,proto3" json:"services,omitempty"`
+	// Absent when nobody has signed what the attempt may do.
+	RunSpecification *RunSpecification `protobuf:"bytes,12,opt,name=run_specification,json=runSpecification,proto3" json:"run_specification,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Assignment) Reset() {
@@ -2134,6 +2136,69 @@ func (x *Assignment) GetServices() []*Service {
 	return nil
 }
 
+func (x *Assignment) GetRunSpecification() *RunSpecification {
+	if x != nil {
+		return x.RunSpecification
+	}
+	return nil
+}
+
+// RunSpecification is what people have signed that an attempt may do. The agent derives the same from the rest of the assignment and
+// compares: see package runspec. The control plane carries it and has no key for it.
+type RunSpecification struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// DSSE envelope in JSON, whose statement lists the digests of the specifications.
+	Envelope []byte `protobuf:"bytes,1,opt,name=envelope,proto3" json:"envelope,omitempty"`
+	// The one of this attempt, in JSON.
+	Specification []byte `protobuf:"bytes,2,opt,name=specification,proto3" json:"specification,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunSpecification) Reset() {
+	*x = RunSpecification{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunSpecification) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunSpecification) ProtoMessage() {}
+
+func (x *RunSpecification) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunSpecification.ProtoReflect.Descriptor instead.
+func (*RunSpecification) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *RunSpecification) GetEnvelope() []byte {
+	if x != nil {
+		return x.Envelope
+	}
+	return nil
+}
+
+func (x *RunSpecification) GetSpecification() []byte {
+	if x != nil {
+		return x.Specification
+	}
+	return nil
+}
+
 // Service is a container that runs beside all steps of the pod.
 type Service struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2161,7 +2226,7 @@ type Service struct {
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2173,7 +2238,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2186,7 +2251,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{27}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Service) GetName() string {
@@ -2292,7 +2357,7 @@ type Ready struct {
 
 func (x *Ready) Reset() {
 	*x = Ready{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2304,7 +2369,7 @@ func (x *Ready) String() string {
 func (*Ready) ProtoMessage() {}
 
 func (x *Ready) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2317,7 +2382,7 @@ func (x *Ready) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ready.ProtoReflect.Descriptor instead.
 func (*Ready) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{28}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Ready) GetCheck() isReady_Check {
@@ -2401,7 +2466,7 @@ type ExecCheck struct {
 
 func (x *ExecCheck) Reset() {
 	*x = ExecCheck{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2413,7 +2478,7 @@ func (x *ExecCheck) String() string {
 func (*ExecCheck) ProtoMessage() {}
 
 func (x *ExecCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2426,7 +2491,7 @@ func (x *ExecCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecCheck.ProtoReflect.Descriptor instead.
 func (*ExecCheck) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{29}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ExecCheck) GetCommand() []string {
@@ -2448,7 +2513,7 @@ type HTTPCheck struct {
 
 func (x *HTTPCheck) Reset() {
 	*x = HTTPCheck{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2460,7 +2525,7 @@ func (x *HTTPCheck) String() string {
 func (*HTTPCheck) ProtoMessage() {}
 
 func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2473,7 +2538,7 @@ func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
 func (*HTTPCheck) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{30}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *HTTPCheck) GetPort() int32 {
@@ -2513,7 +2578,7 @@ type Pod struct {
 
 func (x *Pod) Reset() {
 	*x = Pod{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2525,7 +2590,7 @@ func (x *Pod) String() string {
 func (*Pod) ProtoMessage() {}
 
 func (x *Pod) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2538,7 +2603,7 @@ func (x *Pod) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pod.ProtoReflect.Descriptor instead.
 func (*Pod) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{31}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Pod) GetServiceAccountName() string {
@@ -2617,7 +2682,7 @@ type Volume struct {
 
 func (x *Volume) Reset() {
 	*x = Volume{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2629,7 +2694,7 @@ func (x *Volume) String() string {
 func (*Volume) ProtoMessage() {}
 
 func (x *Volume) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2642,7 +2707,7 @@ func (x *Volume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Volume.ProtoReflect.Descriptor instead.
 func (*Volume) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{32}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Volume) GetName() string {
@@ -2757,7 +2822,7 @@ type EmptyDir struct {
 
 func (x *EmptyDir) Reset() {
 	*x = EmptyDir{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2769,7 +2834,7 @@ func (x *EmptyDir) String() string {
 func (*EmptyDir) ProtoMessage() {}
 
 func (x *EmptyDir) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2782,7 +2847,7 @@ func (x *EmptyDir) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmptyDir.ProtoReflect.Descriptor instead.
 func (*EmptyDir) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{33}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *EmptyDir) GetMemory() bool {
@@ -2810,7 +2875,7 @@ type ObjectVolume struct {
 
 func (x *ObjectVolume) Reset() {
 	*x = ObjectVolume{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2822,7 +2887,7 @@ func (x *ObjectVolume) String() string {
 func (*ObjectVolume) ProtoMessage() {}
 
 func (x *ObjectVolume) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2835,7 +2900,7 @@ func (x *ObjectVolume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectVolume.ProtoReflect.Descriptor instead.
 func (*ObjectVolume) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{34}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ObjectVolume) GetName() string {
@@ -2865,7 +2930,7 @@ type Toleration struct {
 
 func (x *Toleration) Reset() {
 	*x = Toleration{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2877,7 +2942,7 @@ func (x *Toleration) String() string {
 func (*Toleration) ProtoMessage() {}
 
 func (x *Toleration) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2890,7 +2955,7 @@ func (x *Toleration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Toleration.ProtoReflect.Descriptor instead.
 func (*Toleration) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{35}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Toleration) GetKey() string {
@@ -2941,7 +3006,7 @@ type PodSecurity struct {
 
 func (x *PodSecurity) Reset() {
 	*x = PodSecurity{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2953,7 +3018,7 @@ func (x *PodSecurity) String() string {
 func (*PodSecurity) ProtoMessage() {}
 
 func (x *PodSecurity) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2966,7 +3031,7 @@ func (x *PodSecurity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PodSecurity.ProtoReflect.Descriptor instead.
 func (*PodSecurity) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{36}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *PodSecurity) GetRunAsUser() int64 {
@@ -3026,7 +3091,7 @@ type Container struct {
 
 func (x *Container) Reset() {
 	*x = Container{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3038,7 +3103,7 @@ func (x *Container) String() string {
 func (*Container) ProtoMessage() {}
 
 func (x *Container) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3051,7 +3116,7 @@ func (x *Container) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Container.ProtoReflect.Descriptor instead.
 func (*Container) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{37}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Container) GetName() string {
@@ -3132,7 +3197,7 @@ type ContainerEnv struct {
 
 func (x *ContainerEnv) Reset() {
 	*x = ContainerEnv{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3144,7 +3209,7 @@ func (x *ContainerEnv) String() string {
 func (*ContainerEnv) ProtoMessage() {}
 
 func (x *ContainerEnv) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3157,7 +3222,7 @@ func (x *ContainerEnv) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContainerEnv.ProtoReflect.Descriptor instead.
 func (*ContainerEnv) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{38}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ContainerEnv) GetName() string {
@@ -3234,7 +3299,7 @@ type KeyRef struct {
 
 func (x *KeyRef) Reset() {
 	*x = KeyRef{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3246,7 +3311,7 @@ func (x *KeyRef) String() string {
 func (*KeyRef) ProtoMessage() {}
 
 func (x *KeyRef) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3259,7 +3324,7 @@ func (x *KeyRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyRef.ProtoReflect.Descriptor instead.
 func (*KeyRef) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{39}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *KeyRef) GetName() string {
@@ -3292,7 +3357,7 @@ type FetchAttemptRequest struct {
 
 func (x *FetchAttemptRequest) Reset() {
 	*x = FetchAttemptRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3304,7 +3369,7 @@ func (x *FetchAttemptRequest) String() string {
 func (*FetchAttemptRequest) ProtoMessage() {}
 
 func (x *FetchAttemptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3317,7 +3382,7 @@ func (x *FetchAttemptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchAttemptRequest.ProtoReflect.Descriptor instead.
 func (*FetchAttemptRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{40}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *FetchAttemptRequest) GetAttemptId() string {
@@ -3337,7 +3402,7 @@ type FetchAttemptResponse struct {
 
 func (x *FetchAttemptResponse) Reset() {
 	*x = FetchAttemptResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3349,7 +3414,7 @@ func (x *FetchAttemptResponse) String() string {
 func (*FetchAttemptResponse) ProtoMessage() {}
 
 func (x *FetchAttemptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3362,7 +3427,7 @@ func (x *FetchAttemptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchAttemptResponse.ProtoReflect.Descriptor instead.
 func (*FetchAttemptResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{41}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *FetchAttemptResponse) GetAssignment() *Assignment {
@@ -3399,7 +3464,7 @@ type ServiceState struct {
 
 func (x *ServiceState) Reset() {
 	*x = ServiceState{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3411,7 +3476,7 @@ func (x *ServiceState) String() string {
 func (*ServiceState) ProtoMessage() {}
 
 func (x *ServiceState) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3424,7 +3489,7 @@ func (x *ServiceState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceState.ProtoReflect.Descriptor instead.
 func (*ServiceState) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{42}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ServiceState) GetName() string {
@@ -3510,7 +3575,7 @@ type AttemptReport struct {
 
 func (x *AttemptReport) Reset() {
 	*x = AttemptReport{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3522,7 +3587,7 @@ func (x *AttemptReport) String() string {
 func (*AttemptReport) ProtoMessage() {}
 
 func (x *AttemptReport) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3535,7 +3600,7 @@ func (x *AttemptReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptReport.ProtoReflect.Descriptor instead.
 func (*AttemptReport) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{43}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *AttemptReport) GetAttemptId() string {
@@ -3675,7 +3740,7 @@ type Hops struct {
 
 func (x *Hops) Reset() {
 	*x = Hops{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3687,7 +3752,7 @@ func (x *Hops) String() string {
 func (*Hops) ProtoMessage() {}
 
 func (x *Hops) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3700,7 +3765,7 @@ func (x *Hops) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hops.ProtoReflect.Descriptor instead.
 func (*Hops) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{44}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Hops) GetJob() *durationpb.Duration {
@@ -3748,7 +3813,7 @@ type Subject struct {
 
 func (x *Subject) Reset() {
 	*x = Subject{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3760,7 +3825,7 @@ func (x *Subject) String() string {
 func (*Subject) ProtoMessage() {}
 
 func (x *Subject) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3773,7 +3838,7 @@ func (x *Subject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subject.ProtoReflect.Descriptor instead.
 func (*Subject) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{45}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Subject) GetImages() []*SubjectImage {
@@ -3820,7 +3885,7 @@ type SubjectImage struct {
 
 func (x *SubjectImage) Reset() {
 	*x = SubjectImage{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3832,7 +3897,7 @@ func (x *SubjectImage) String() string {
 func (*SubjectImage) ProtoMessage() {}
 
 func (x *SubjectImage) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3845,7 +3910,7 @@ func (x *SubjectImage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectImage.ProtoReflect.Descriptor instead.
 func (*SubjectImage) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{46}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *SubjectImage) GetContainer() string {
@@ -3878,7 +3943,7 @@ type ReportAttemptRequest struct {
 
 func (x *ReportAttemptRequest) Reset() {
 	*x = ReportAttemptRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3890,7 +3955,7 @@ func (x *ReportAttemptRequest) String() string {
 func (*ReportAttemptRequest) ProtoMessage() {}
 
 func (x *ReportAttemptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3903,7 +3968,7 @@ func (x *ReportAttemptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAttemptRequest.ProtoReflect.Descriptor instead.
 func (*ReportAttemptRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{47}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ReportAttemptRequest) GetReport() *AttemptReport {
@@ -3923,7 +3988,7 @@ type ReportAttemptResponse struct {
 
 func (x *ReportAttemptResponse) Reset() {
 	*x = ReportAttemptResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3935,7 +4000,7 @@ func (x *ReportAttemptResponse) String() string {
 func (*ReportAttemptResponse) ProtoMessage() {}
 
 func (x *ReportAttemptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3948,7 +4013,7 @@ func (x *ReportAttemptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAttemptResponse.ProtoReflect.Descriptor instead.
 func (*ReportAttemptResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{48}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ReportAttemptResponse) GetStatus() AttemptStatus {
@@ -3968,7 +4033,7 @@ type AppendLogsRequest struct {
 
 func (x *AppendLogsRequest) Reset() {
 	*x = AppendLogsRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3980,7 +4045,7 @@ func (x *AppendLogsRequest) String() string {
 func (*AppendLogsRequest) ProtoMessage() {}
 
 func (x *AppendLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3993,7 +4058,7 @@ func (x *AppendLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogsRequest.ProtoReflect.Descriptor instead.
 func (*AppendLogsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{49}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *AppendLogsRequest) GetAttemptId() string {
@@ -4025,7 +4090,7 @@ type AppendLogsResponse struct {
 
 func (x *AppendLogsResponse) Reset() {
 	*x = AppendLogsResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4037,7 +4102,7 @@ func (x *AppendLogsResponse) String() string {
 func (*AppendLogsResponse) ProtoMessage() {}
 
 func (x *AppendLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4050,7 +4115,7 @@ func (x *AppendLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogsResponse.ProtoReflect.Descriptor instead.
 func (*AppendLogsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{50}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *AppendLogsResponse) GetAttemptId() string {
@@ -4097,7 +4162,7 @@ type StreamStateRequest struct {
 
 func (x *StreamStateRequest) Reset() {
 	*x = StreamStateRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4109,7 +4174,7 @@ func (x *StreamStateRequest) String() string {
 func (*StreamStateRequest) ProtoMessage() {}
 
 func (x *StreamStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4122,7 +4187,7 @@ func (x *StreamStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamStateRequest.ProtoReflect.Descriptor instead.
 func (*StreamStateRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{51}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *StreamStateRequest) GetAttemptId() string {
@@ -4144,7 +4209,7 @@ type StreamStateResponse struct {
 
 func (x *StreamStateResponse) Reset() {
 	*x = StreamStateResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4156,7 +4221,7 @@ func (x *StreamStateResponse) String() string {
 func (*StreamStateResponse) ProtoMessage() {}
 
 func (x *StreamStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4169,7 +4234,7 @@ func (x *StreamStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamStateResponse.ProtoReflect.Descriptor instead.
 func (*StreamStateResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{52}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *StreamStateResponse) GetCommitted() map[string]int64 {
@@ -4206,7 +4271,7 @@ type StreamCursor struct {
 
 func (x *StreamCursor) Reset() {
 	*x = StreamCursor{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4218,7 +4283,7 @@ func (x *StreamCursor) String() string {
 func (*StreamCursor) ProtoMessage() {}
 
 func (x *StreamCursor) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4231,7 +4296,7 @@ func (x *StreamCursor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamCursor.ProtoReflect.Descriptor instead.
 func (*StreamCursor) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{53}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *StreamCursor) GetLastTime() *timestamppb.Timestamp {
@@ -4268,7 +4333,7 @@ type PutFileRequest struct {
 
 func (x *PutFileRequest) Reset() {
 	*x = PutFileRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[54]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4280,7 +4345,7 @@ func (x *PutFileRequest) String() string {
 func (*PutFileRequest) ProtoMessage() {}
 
 func (x *PutFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[54]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4293,7 +4358,7 @@ func (x *PutFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFileRequest.ProtoReflect.Descriptor instead.
 func (*PutFileRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{54}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *PutFileRequest) GetMessage() isPutFileRequest_Message {
@@ -4346,7 +4411,7 @@ type PutFileResponse struct {
 
 func (x *PutFileResponse) Reset() {
 	*x = PutFileResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[55]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4358,7 +4423,7 @@ func (x *PutFileResponse) String() string {
 func (*PutFileResponse) ProtoMessage() {}
 
 func (x *PutFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[55]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4371,7 +4436,7 @@ func (x *PutFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFileResponse.ProtoReflect.Descriptor instead.
 func (*PutFileResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{55}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *PutFileResponse) GetSize() int64 {
@@ -4520,7 +4585,7 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x06GoAway\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12I\n" +
 	"\x13reconnect_after_min\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x11reconnectAfterMin\x12I\n" +
-	"\x13reconnect_after_max\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x11reconnectAfterMax\"\xb6\x03\n" +
+	"\x13reconnect_after_max\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x11reconnectAfterMax\"\x88\x04\n" +
 	"\n" +
 	"Assignment\x12\x1d\n" +
 	"\n" +
@@ -4537,7 +4602,11 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"containers\x12,\n" +
 	"\x04plan\x18\n" +
 	" \x01(\v2\x18.seatrial.runner.v1.PlanR\x04plan\x126\n" +
-	"\bservices\x18\v \x03(\v2\x1a.seatrial.agent.v1.ServiceR\bservices\"\xfc\x04\n" +
+	"\bservices\x18\v \x03(\v2\x1a.seatrial.agent.v1.ServiceR\bservices\x12P\n" +
+	"\x11run_specification\x18\f \x01(\v2#.seatrial.agent.v1.RunSpecificationR\x10runSpecification\"T\n" +
+	"\x10RunSpecification\x12\x1a\n" +
+	"\benvelope\x18\x01 \x01(\fR\benvelope\x12$\n" +
+	"\rspecification\x18\x02 \x01(\fR\rspecification\"\xfc\x04\n" +
 	"\aService\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05image\x18\x02 \x01(\tR\x05image\x12*\n" +
@@ -4814,7 +4883,7 @@ func file_seatrial_agent_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
+var file_seatrial_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 66)
 var file_seatrial_agent_v1_agent_proto_goTypes = []any{
 	(CommandOutcome)(0),           // 0: seatrial.agent.v1.CommandOutcome
 	(AttemptStatus)(0),            // 1: seatrial.agent.v1.AttemptStatus
@@ -4846,56 +4915,57 @@ var file_seatrial_agent_v1_agent_proto_goTypes = []any{
 	(*Draining)(nil),              // 27: seatrial.agent.v1.Draining
 	(*GoAway)(nil),                // 28: seatrial.agent.v1.GoAway
 	(*Assignment)(nil),            // 29: seatrial.agent.v1.Assignment
-	(*Service)(nil),               // 30: seatrial.agent.v1.Service
-	(*Ready)(nil),                 // 31: seatrial.agent.v1.Ready
-	(*ExecCheck)(nil),             // 32: seatrial.agent.v1.ExecCheck
-	(*HTTPCheck)(nil),             // 33: seatrial.agent.v1.HTTPCheck
-	(*Pod)(nil),                   // 34: seatrial.agent.v1.Pod
-	(*Volume)(nil),                // 35: seatrial.agent.v1.Volume
-	(*EmptyDir)(nil),              // 36: seatrial.agent.v1.EmptyDir
-	(*ObjectVolume)(nil),          // 37: seatrial.agent.v1.ObjectVolume
-	(*Toleration)(nil),            // 38: seatrial.agent.v1.Toleration
-	(*PodSecurity)(nil),           // 39: seatrial.agent.v1.PodSecurity
-	(*Container)(nil),             // 40: seatrial.agent.v1.Container
-	(*ContainerEnv)(nil),          // 41: seatrial.agent.v1.ContainerEnv
-	(*KeyRef)(nil),                // 42: seatrial.agent.v1.KeyRef
-	(*FetchAttemptRequest)(nil),   // 43: seatrial.agent.v1.FetchAttemptRequest
-	(*FetchAttemptResponse)(nil),  // 44: seatrial.agent.v1.FetchAttemptResponse
-	(*ServiceState)(nil),          // 45: seatrial.agent.v1.ServiceState
-	(*AttemptReport)(nil),         // 46: seatrial.agent.v1.AttemptReport
-	(*Hops)(nil),                  // 47: seatrial.agent.v1.Hops
-	(*Subject)(nil),               // 48: seatrial.agent.v1.Subject
-	(*SubjectImage)(nil),          // 49: seatrial.agent.v1.SubjectImage
-	(*ReportAttemptRequest)(nil),  // 50: seatrial.agent.v1.ReportAttemptRequest
-	(*ReportAttemptResponse)(nil), // 51: seatrial.agent.v1.ReportAttemptResponse
-	(*AppendLogsRequest)(nil),     // 52: seatrial.agent.v1.AppendLogsRequest
-	(*AppendLogsResponse)(nil),    // 53: seatrial.agent.v1.AppendLogsResponse
-	(*StreamStateRequest)(nil),    // 54: seatrial.agent.v1.StreamStateRequest
-	(*StreamStateResponse)(nil),   // 55: seatrial.agent.v1.StreamStateResponse
-	(*StreamCursor)(nil),          // 56: seatrial.agent.v1.StreamCursor
-	(*PutFileRequest)(nil),        // 57: seatrial.agent.v1.PutFileRequest
-	(*PutFileResponse)(nil),       // 58: seatrial.agent.v1.PutFileResponse
-	nil,                           // 59: seatrial.agent.v1.Service.RequestsEntry
-	nil,                           // 60: seatrial.agent.v1.Service.LimitsEntry
-	nil,                           // 61: seatrial.agent.v1.Pod.NodeSelectorEntry
-	nil,                           // 62: seatrial.agent.v1.Pod.LabelsEntry
-	nil,                           // 63: seatrial.agent.v1.Pod.AnnotationsEntry
-	nil,                           // 64: seatrial.agent.v1.Container.RequestsEntry
-	nil,                           // 65: seatrial.agent.v1.Container.LimitsEntry
-	nil,                           // 66: seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	nil,                           // 67: seatrial.agent.v1.StreamStateResponse.CursorsEntry
-	(*timestamppb.Timestamp)(nil), // 68: google.protobuf.Timestamp
-	(*DocumentsChanged)(nil),      // 69: seatrial.agent.v1.DocumentsChanged
-	(*durationpb.Duration)(nil),   // 70: google.protobuf.Duration
-	(v1.StepStatus)(0),            // 71: seatrial.runner.v1.StepStatus
-	(*v1.Plan)(nil),               // 72: seatrial.runner.v1.Plan
-	(*v1.StepState)(nil),          // 73: seatrial.runner.v1.StepState
-	(*v1.LogChunk)(nil),           // 74: seatrial.runner.v1.LogChunk
-	(*v1.FileHeader)(nil),         // 75: seatrial.runner.v1.FileHeader
+	(*RunSpecification)(nil),      // 30: seatrial.agent.v1.RunSpecification
+	(*Service)(nil),               // 31: seatrial.agent.v1.Service
+	(*Ready)(nil),                 // 32: seatrial.agent.v1.Ready
+	(*ExecCheck)(nil),             // 33: seatrial.agent.v1.ExecCheck
+	(*HTTPCheck)(nil),             // 34: seatrial.agent.v1.HTTPCheck
+	(*Pod)(nil),                   // 35: seatrial.agent.v1.Pod
+	(*Volume)(nil),                // 36: seatrial.agent.v1.Volume
+	(*EmptyDir)(nil),              // 37: seatrial.agent.v1.EmptyDir
+	(*ObjectVolume)(nil),          // 38: seatrial.agent.v1.ObjectVolume
+	(*Toleration)(nil),            // 39: seatrial.agent.v1.Toleration
+	(*PodSecurity)(nil),           // 40: seatrial.agent.v1.PodSecurity
+	(*Container)(nil),             // 41: seatrial.agent.v1.Container
+	(*ContainerEnv)(nil),          // 42: seatrial.agent.v1.ContainerEnv
+	(*KeyRef)(nil),                // 43: seatrial.agent.v1.KeyRef
+	(*FetchAttemptRequest)(nil),   // 44: seatrial.agent.v1.FetchAttemptRequest
+	(*FetchAttemptResponse)(nil),  // 45: seatrial.agent.v1.FetchAttemptResponse
+	(*ServiceState)(nil),          // 46: seatrial.agent.v1.ServiceState
+	(*AttemptReport)(nil),         // 47: seatrial.agent.v1.AttemptReport
+	(*Hops)(nil),                  // 48: seatrial.agent.v1.Hops
+	(*Subject)(nil),               // 49: seatrial.agent.v1.Subject
+	(*SubjectImage)(nil),          // 50: seatrial.agent.v1.SubjectImage
+	(*ReportAttemptRequest)(nil),  // 51: seatrial.agent.v1.ReportAttemptRequest
+	(*ReportAttemptResponse)(nil), // 52: seatrial.agent.v1.ReportAttemptResponse
+	(*AppendLogsRequest)(nil),     // 53: seatrial.agent.v1.AppendLogsRequest
+	(*AppendLogsResponse)(nil),    // 54: seatrial.agent.v1.AppendLogsResponse
+	(*StreamStateRequest)(nil),    // 55: seatrial.agent.v1.StreamStateRequest
+	(*StreamStateResponse)(nil),   // 56: seatrial.agent.v1.StreamStateResponse
+	(*StreamCursor)(nil),          // 57: seatrial.agent.v1.StreamCursor
+	(*PutFileRequest)(nil),        // 58: seatrial.agent.v1.PutFileRequest
+	(*PutFileResponse)(nil),       // 59: seatrial.agent.v1.PutFileResponse
+	nil,                           // 60: seatrial.agent.v1.Service.RequestsEntry
+	nil,                           // 61: seatrial.agent.v1.Service.LimitsEntry
+	nil,                           // 62: seatrial.agent.v1.Pod.NodeSelectorEntry
+	nil,                           // 63: seatrial.agent.v1.Pod.LabelsEntry
+	nil,                           // 64: seatrial.agent.v1.Pod.AnnotationsEntry
+	nil,                           // 65: seatrial.agent.v1.Container.RequestsEntry
+	nil,                           // 66: seatrial.agent.v1.Container.LimitsEntry
+	nil,                           // 67: seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	nil,                           // 68: seatrial.agent.v1.StreamStateResponse.CursorsEntry
+	(*timestamppb.Timestamp)(nil), // 69: google.protobuf.Timestamp
+	(*DocumentsChanged)(nil),      // 70: seatrial.agent.v1.DocumentsChanged
+	(*durationpb.Duration)(nil),   // 71: google.protobuf.Duration
+	(v1.StepStatus)(0),            // 72: seatrial.runner.v1.StepStatus
+	(*v1.Plan)(nil),               // 73: seatrial.runner.v1.Plan
+	(*v1.StepState)(nil),          // 74: seatrial.runner.v1.StepState
+	(*v1.LogChunk)(nil),           // 75: seatrial.runner.v1.LogChunk
+	(*v1.FileHeader)(nil),         // 76: seatrial.runner.v1.FileHeader
 }
 var file_seatrial_agent_v1_agent_proto_depIdxs = []int32{
-	68, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
-	68, // 1: seatrial.agent.v1.RenewResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	69, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	69, // 1: seatrial.agent.v1.RenewResponse.token_expires_at:type_name -> google.protobuf.Timestamp
 	13, // 2: seatrial.agent.v1.AgentFrame.hello:type_name -> seatrial.agent.v1.Hello
 	15, // 3: seatrial.agent.v1.AgentFrame.inventory:type_name -> seatrial.agent.v1.Inventory
 	23, // 4: seatrial.agent.v1.AgentFrame.command_ack:type_name -> seatrial.agent.v1.CommandAck
@@ -4907,102 +4977,103 @@ var file_seatrial_agent_v1_agent_proto_depIdxs = []int32{
 	17, // 10: seatrial.agent.v1.ServerFrame.inventory_reply:type_name -> seatrial.agent.v1.InventoryReply
 	28, // 11: seatrial.agent.v1.ServerFrame.go_away:type_name -> seatrial.agent.v1.GoAway
 	25, // 12: seatrial.agent.v1.ServerFrame.pong:type_name -> seatrial.agent.v1.Pong
-	69, // 13: seatrial.agent.v1.ServerFrame.documents_changed:type_name -> seatrial.agent.v1.DocumentsChanged
-	68, // 14: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
-	70, // 15: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
-	70, // 16: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
+	70, // 13: seatrial.agent.v1.ServerFrame.documents_changed:type_name -> seatrial.agent.v1.DocumentsChanged
+	69, // 14: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
+	71, // 15: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
+	71, // 16: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
 	16, // 17: seatrial.agent.v1.Inventory.attempts:type_name -> seatrial.agent.v1.InventoryItem
-	68, // 18: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
+	69, // 18: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
 	19, // 19: seatrial.agent.v1.Command.start:type_name -> seatrial.agent.v1.Start
 	20, // 20: seatrial.agent.v1.Command.cancel:type_name -> seatrial.agent.v1.Cancel
 	22, // 21: seatrial.agent.v1.Command.release:type_name -> seatrial.agent.v1.Release
 	21, // 22: seatrial.agent.v1.Command.resume:type_name -> seatrial.agent.v1.Resume
 	29, // 23: seatrial.agent.v1.Start.assignment:type_name -> seatrial.agent.v1.Assignment
-	71, // 24: seatrial.agent.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
+	72, // 24: seatrial.agent.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
 	0,  // 25: seatrial.agent.v1.CommandAck.outcome:type_name -> seatrial.agent.v1.CommandOutcome
-	68, // 26: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
-	68, // 27: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
-	70, // 28: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
-	70, // 29: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
-	34, // 30: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
-	40, // 31: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
-	72, // 32: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
-	30, // 33: seatrial.agent.v1.Assignment.services:type_name -> seatrial.agent.v1.Service
-	41, // 34: seatrial.agent.v1.Service.env:type_name -> seatrial.agent.v1.ContainerEnv
-	59, // 35: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
-	60, // 36: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
-	31, // 37: seatrial.agent.v1.Service.ready:type_name -> seatrial.agent.v1.Ready
-	32, // 38: seatrial.agent.v1.Ready.exec:type_name -> seatrial.agent.v1.ExecCheck
-	33, // 39: seatrial.agent.v1.Ready.http:type_name -> seatrial.agent.v1.HTTPCheck
-	70, // 40: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
-	70, // 41: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
-	61, // 42: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
-	38, // 43: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
-	39, // 44: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
-	62, // 45: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
-	63, // 46: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
-	35, // 47: seatrial.agent.v1.Pod.volumes:type_name -> seatrial.agent.v1.Volume
-	36, // 48: seatrial.agent.v1.Volume.empty_dir:type_name -> seatrial.agent.v1.EmptyDir
-	37, // 49: seatrial.agent.v1.Volume.config_map:type_name -> seatrial.agent.v1.ObjectVolume
-	37, // 50: seatrial.agent.v1.Volume.secret:type_name -> seatrial.agent.v1.ObjectVolume
-	41, // 51: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
-	64, // 52: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
-	65, // 53: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
-	35, // 54: seatrial.agent.v1.Container.volumes:type_name -> seatrial.agent.v1.Volume
-	42, // 55: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
-	42, // 56: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
-	29, // 57: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
-	2,  // 58: seatrial.agent.v1.ServiceState.status:type_name -> seatrial.agent.v1.ServiceStatus
-	68, // 59: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
-	68, // 60: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
-	1,  // 61: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
-	73, // 62: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
-	68, // 63: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
-	68, // 64: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
-	68, // 65: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
-	45, // 66: seatrial.agent.v1.AttemptReport.services:type_name -> seatrial.agent.v1.ServiceState
-	48, // 67: seatrial.agent.v1.AttemptReport.subject_start:type_name -> seatrial.agent.v1.Subject
-	48, // 68: seatrial.agent.v1.AttemptReport.subject_end:type_name -> seatrial.agent.v1.Subject
-	47, // 69: seatrial.agent.v1.AttemptReport.hops:type_name -> seatrial.agent.v1.Hops
-	70, // 70: seatrial.agent.v1.Hops.job:type_name -> google.protobuf.Duration
-	70, // 71: seatrial.agent.v1.Hops.schedule:type_name -> google.protobuf.Duration
-	70, // 72: seatrial.agent.v1.Hops.container:type_name -> google.protobuf.Duration
-	70, // 73: seatrial.agent.v1.Hops.run:type_name -> google.protobuf.Duration
-	49, // 74: seatrial.agent.v1.Subject.images:type_name -> seatrial.agent.v1.SubjectImage
-	68, // 75: seatrial.agent.v1.Subject.observed_at:type_name -> google.protobuf.Timestamp
-	46, // 76: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
-	1,  // 77: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
-	74, // 78: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
-	66, // 79: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	67, // 80: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
-	68, // 81: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
-	75, // 82: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
-	56, // 83: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
-	3,  // 84: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
-	5,  // 85: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
-	7,  // 86: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
-	9,  // 87: seatrial.agent.v1.AgentIdentity.RotateKey:input_type -> seatrial.agent.v1.RotateKeyRequest
-	11, // 88: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
-	52, // 89: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
-	43, // 90: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
-	50, // 91: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
-	54, // 92: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
-	57, // 93: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
-	4,  // 94: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
-	6,  // 95: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
-	8,  // 96: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
-	10, // 97: seatrial.agent.v1.AgentIdentity.RotateKey:output_type -> seatrial.agent.v1.RotateKeyResponse
-	12, // 98: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
-	53, // 99: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
-	44, // 100: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
-	51, // 101: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
-	55, // 102: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
-	58, // 103: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
-	94, // [94:104] is the sub-list for method output_type
-	84, // [84:94] is the sub-list for method input_type
-	84, // [84:84] is the sub-list for extension type_name
-	84, // [84:84] is the sub-list for extension extendee
-	0,  // [0:84] is the sub-list for field type_name
+	69, // 26: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
+	69, // 27: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
+	71, // 28: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
+	71, // 29: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
+	35, // 30: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
+	41, // 31: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
+	73, // 32: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
+	31, // 33: seatrial.agent.v1.Assignment.services:type_name -> seatrial.agent.v1.Service
+	30, // 34: seatrial.agent.v1.Assignment.run_specification:type_name -> seatrial.agent.v1.RunSpecification
+	42, // 35: seatrial.agent.v1.Service.env:type_name -> seatrial.agent.v1.ContainerEnv
+	60, // 36: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
+	61, // 37: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
+	32, // 38: seatrial.agent.v1.Service.ready:type_name -> seatrial.agent.v1.Ready
+	33, // 39: seatrial.agent.v1.Ready.exec:type_name -> seatrial.agent.v1.ExecCheck
+	34, // 40: seatrial.agent.v1.Ready.http:type_name -> seatrial.agent.v1.HTTPCheck
+	71, // 41: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
+	71, // 42: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
+	62, // 43: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
+	39, // 44: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
+	40, // 45: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
+	63, // 46: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
+	64, // 47: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
+	36, // 48: seatrial.agent.v1.Pod.volumes:type_name -> seatrial.agent.v1.Volume
+	37, // 49: seatrial.agent.v1.Volume.empty_dir:type_name -> seatrial.agent.v1.EmptyDir
+	38, // 50: seatrial.agent.v1.Volume.config_map:type_name -> seatrial.agent.v1.ObjectVolume
+	38, // 51: seatrial.agent.v1.Volume.secret:type_name -> seatrial.agent.v1.ObjectVolume
+	42, // 52: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
+	65, // 53: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
+	66, // 54: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
+	36, // 55: seatrial.agent.v1.Container.volumes:type_name -> seatrial.agent.v1.Volume
+	43, // 56: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
+	43, // 57: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
+	29, // 58: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
+	2,  // 59: seatrial.agent.v1.ServiceState.status:type_name -> seatrial.agent.v1.ServiceStatus
+	69, // 60: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
+	69, // 61: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
+	1,  // 62: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
+	74, // 63: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
+	69, // 64: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
+	69, // 65: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
+	69, // 66: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
+	46, // 67: seatrial.agent.v1.AttemptReport.services:type_name -> seatrial.agent.v1.ServiceState
+	49, // 68: seatrial.agent.v1.AttemptReport.subject_start:type_name -> seatrial.agent.v1.Subject
+	49, // 69: seatrial.agent.v1.AttemptReport.subject_end:type_name -> seatrial.agent.v1.Subject
+	48, // 70: seatrial.agent.v1.AttemptReport.hops:type_name -> seatrial.agent.v1.Hops
+	71, // 71: seatrial.agent.v1.Hops.job:type_name -> google.protobuf.Duration
+	71, // 72: seatrial.agent.v1.Hops.schedule:type_name -> google.protobuf.Duration
+	71, // 73: seatrial.agent.v1.Hops.container:type_name -> google.protobuf.Duration
+	71, // 74: seatrial.agent.v1.Hops.run:type_name -> google.protobuf.Duration
+	50, // 75: seatrial.agent.v1.Subject.images:type_name -> seatrial.agent.v1.SubjectImage
+	69, // 76: seatrial.agent.v1.Subject.observed_at:type_name -> google.protobuf.Timestamp
+	47, // 77: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
+	1,  // 78: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
+	75, // 79: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
+	67, // 80: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	68, // 81: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
+	69, // 82: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
+	76, // 83: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
+	57, // 84: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
+	3,  // 85: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
+	5,  // 86: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
+	7,  // 87: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
+	9,  // 88: seatrial.agent.v1.AgentIdentity.RotateKey:input_type -> seatrial.agent.v1.RotateKeyRequest
+	11, // 89: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
+	53, // 90: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
+	44, // 91: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
+	51, // 92: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
+	55, // 93: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
+	58, // 94: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
+	4,  // 95: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
+	6,  // 96: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
+	8,  // 97: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
+	10, // 98: seatrial.agent.v1.AgentIdentity.RotateKey:output_type -> seatrial.agent.v1.RotateKeyResponse
+	12, // 99: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
+	54, // 100: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
+	45, // 101: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
+	52, // 102: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
+	56, // 103: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
+	59, // 104: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
+	95, // [95:105] is the sub-list for method output_type
+	85, // [85:95] is the sub-list for method input_type
+	85, // [85:85] is the sub-list for extension type_name
+	85, // [85:85] is the sub-list for extension extendee
+	0,  // [0:85] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_agent_v1_agent_proto_init() }
@@ -5033,27 +5104,27 @@ func file_seatrial_agent_v1_agent_proto_init() {
 		(*Command_Release)(nil),
 		(*Command_Resume)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[27].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[28].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[28].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[29].OneofWrappers = []any{
 		(*Ready_Exec)(nil),
 		(*Ready_TcpPort)(nil),
 		(*Ready_Http)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[32].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[33].OneofWrappers = []any{
 		(*Volume_EmptyDir)(nil),
 		(*Volume_ConfigMap)(nil),
 		(*Volume_Secret)(nil),
 		(*Volume_Claim)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[35].OneofWrappers = []any{}
 	file_seatrial_agent_v1_agent_proto_msgTypes[36].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[38].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[37].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[39].OneofWrappers = []any{
 		(*ContainerEnv_Value)(nil),
 		(*ContainerEnv_Secret)(nil),
 		(*ContainerEnv_ConfigMap)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[42].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[54].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[43].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[55].OneofWrappers = []any{
 		(*PutFileRequest_Header)(nil),
 		(*PutFileRequest_Data)(nil),
 	}
@@ -5063,7 +5134,7 @@ func file_seatrial_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_agent_v1_agent_proto_rawDesc), len(file_seatrial_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   65,
+			NumMessages:   66,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
