@@ -12,7 +12,6 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/forge"
-	"github.com/seatrial/seatrial/controlplane/starter"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/trigger"
 )
@@ -22,7 +21,6 @@ const maxHook = 8 << 20
 
 // triggering starts what judges events: after a hint, and as often as other sweeps.
 func (p *parts) triggering(ctx context.Context) error {
-	p.triggers = trigger.New(p.store, starter.New(p.store, p.run), p.store, p.bus, p.log, nil)
 	p.triggers.Pushed = func(ctx context.Context, _ tenant.ID, push forge.Push) {
 		if push.Event == forge.PushEvent {
 			p.mirror.Pushed(ctx, push.Repository, push.Branch)

@@ -114,12 +114,7 @@ func (s *Store) Judge(ctx context.Context, e record.Event) error {
 			return err
 		}
 		for _, r := range e.Reactions {
-			given, err := json.Marshal(r.Given)
-			if err != nil {
-				return fmt.Errorf("encode what the event gives: %w", err)
-			}
-			if err := tx.Reaction.Create().SetOrganizationID(e.Organization).SetEventID(e.ID).SetTriggerID(r.Trigger).SetState(string(r.State)).
-				SetDue(*nullable(r.Due)).SetParams(given).SetReason(clean(r.Given.Note)).Exec(ctx); err != nil {
+			if err := s.react(ctx, tx, e, r); err != nil {
 				return err
 			}
 		}
@@ -127,17 +122,43 @@ func (s *Store) Judge(ctx context.Context, e record.Event) error {
 	})
 }
 
+// react stores what a trigger does about an event. It takes the place of what the trigger has not started yet about the same.
+func (s *Store) react(ctx context.Context, tx *db.Tx, e record.Event, r record.Reaction) error {
+	given, err := json.Marshal(r.Given)
+	if err != nil {
+		return fmt.Errorf("encode what the event gives: %w", err)
+	}
+	if r.About != "" {
+		earlier := tx.Reaction.Update().Where(reaction.TriggerID(r.Trigger), reaction.About(r.About), reaction.StateIn(open()...),
+			reaction.Or(reaction.LeasedUntilIsNil(), reaction.LeasedUntilLTE(s.now())))
+		if err := earlier.SetState(string(record.Superseded)).SetReason("it happened again before anything was started").Exec(ctx); err != nil {
+			return err
+		}
+	}
+	make := tx.Reaction.Create().SetOrganizationID(e.Organization).SetEventID(e.ID).SetTriggerID(r.Trigger).SetState(string(r.State)).
+		SetDue(*nullable(r.Due)).SetAbout(r.About).SetParams(given).SetReason(clean(r.Given.Note))
+	if r.Cluster != uuid.Nil {
+		make.SetClusterID(r.Cluster)
+	}
+	return make.Exec(ctx)
+}
+
+// open are the states of reactions that something becomes of yet.
+func open() []string {
+	return []string{string(record.Waiting), string(record.Probing), string(record.Ready)}
+}
+
 // ClaimReactions returns those that are to be started.
 func (s *Store) ClaimReactions(ctx context.Context, limit int, lease time.Duration) (claims []record.Claim, err error) {
 	now := s.now()
-	open := reaction.And(reaction.State(string(record.Waiting)), reaction.DueLTE(now), reaction.Or(reaction.LeasedUntilIsNil(), reaction.LeasedUntilLTE(now)))
-	there, err := s.db.Read().Reaction.Query().Where(open).Limit(1).Exist(ctx)
+	due := reaction.And(reaction.StateIn(open()...), reaction.DueLTE(now), reaction.Or(reaction.LeasedUntilIsNil(), reaction.LeasedUntilLTE(now)))
+	there, err := s.db.Read().Reaction.Query().Where(due).Limit(1).Exist(ctx)
 	if err != nil || !there {
 		return nil, database.Fault(err)
 	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		claims = nil
-		rows, err := locked(s, tx.Reaction.Query().Where(open, reaction.HasOrganizationWith(organization.State(string(tenant.Active)))).
+		rows, err := locked(s, tx.Reaction.Query().Where(due, reaction.HasOrganizationWith(organization.State(string(tenant.Active)))).
 			Order(reaction.ByDue(), reaction.ByID()).Limit(limit), entsql.WithLockAction(entsql.SkipLocked)).WithTrigger().WithEvent().All(ctx)
 		if err != nil || len(rows) == 0 {
 			return err
@@ -145,14 +166,8 @@ func (s *Store) ClaimReactions(ctx context.Context, limit int, lease time.Durati
 		ids := make([]uuid.UUID, len(rows))
 		for i, row := range rows {
 			ids[i] = row.ID
-			var c record.Claim
-			if c.Trigger, err = triggerRecord(row.Edges.Trigger, ""); err != nil {
-				return err
-			}
-			if c.Event, err = eventRecord(row.Edges.Event); err != nil {
-				return err
-			}
-			if c.Reaction, err = reactionRecord(row); err != nil {
+			c, err := claimOf(row)
+			if err != nil {
 				return err
 			}
 			claims = append(claims, c)
@@ -162,6 +177,17 @@ func (s *Store) ClaimReactions(ctx context.Context, limit int, lease time.Durati
 	return claims, err
 }
 
+func claimOf(row *db.Reaction) (c record.Claim, err error) {
+	if c.Trigger, err = triggerRecord(row.Edges.Trigger, ""); err != nil {
+		return c, err
+	}
+	if c.Event, err = eventRecord(row.Edges.Event); err != nil {
+		return c, err
+	}
+	c.Reaction, err = reactionRecord(row)
+	return c, err
+}
+
 // FinishReaction stores what has become of a reaction.
 func (s *Store) FinishReaction(ctx context.Context, r record.Reaction) error {
 	starts, err := json.Marshal(r.Starts)
@@ -169,7 +195,7 @@ func (s *Store) FinishReaction(ctx context.Context, r record.Reaction) error {
 		return fmt.Errorf("encode what was started: %w", err)
 	}
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		return tx.Reaction.Update().Where(reaction.ID(r.ID), reaction.State(string(record.Waiting))).SetState(string(r.State)).
+		return tx.Reaction.Update().Where(reaction.ID(r.ID), reaction.StateIn(open()...)).SetState(string(r.State)).
 			SetReason(clean(r.Reason)).SetStarts(starts).SetNillableFiredAt(nullable(r.FiredAt)).ClearLeasedUntil().Exec(ctx)
 	})
 }
@@ -272,11 +298,14 @@ func eventRecord(row *db.Event) (record.Event, error) {
 
 func reactionRecord(row *db.Reaction) (record.Reaction, error) {
 	out := record.Reaction{
-		ID: row.ID, Event: row.EventID, Trigger: row.TriggerID, State: record.State(row.State), Due: row.Due.UTC(), Reason: row.Reason,
+		ID: row.ID, Event: row.EventID, Trigger: row.TriggerID, State: record.State(row.State), Due: row.Due.UTC(), Reason: row.Reason, About: row.About,
 		FiredAt: timeOf(row.FiredAt),
 	}
 	if row.Edges.Trigger != nil {
 		out.Name = row.Edges.Trigger.Name
+	}
+	if row.ClusterID != nil {
+		out.Cluster = *row.ClusterID
 	}
 	if len(row.Params) > 0 {
 		if err := json.Unmarshal(row.Params, &out.Given); err != nil {

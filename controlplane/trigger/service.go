@@ -39,6 +39,7 @@ const Topic = "events"
 type Store interface {
 	Work
 	Receivers
+	Field
 	Triggers(ctx context.Context, size int, after string) (list []Record, next string, err error)
 	Trigger(ctx context.Context, name string) (Record, error)
 	// RemoveTrigger removes one that has a document of its own.
@@ -77,6 +78,10 @@ type Work interface {
 	ClaimReactions(ctx context.Context, limit int, lease time.Duration) ([]Claim, error)
 	// FinishReaction stores what has become of one.
 	FinishReaction(ctx context.Context, r Reaction) error
+	// BeginProbes has a reaction wait until a time for the agent to say how its probes ended.
+	BeginProbes(ctx context.Context, id uuid.UUID, until time.Time) error
+	// Probing returns the organizations that have reactions which wait for probes.
+	Probing(ctx context.Context) ([]tenant.ID, error)
 	// SweepEvents removes events from before a moment, at most limit of them.
 	SweepEvents(ctx context.Context, before time.Time, limit int) (int, error)
 }
@@ -182,6 +187,7 @@ func (s *Service) pushed(ctx context.Context, org tenant.ID, list []Event) {
 // Sweep judges events and starts what triggers make of them. Of replicas that sweep at once each takes others.
 func (s *Service) Sweep(ctx context.Context) error {
 	ctx = tenant.System(ctx)
+	s.remind(ctx)
 	for range maxLooks {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the program stops
@@ -193,6 +199,17 @@ func (s *Service) Sweep(ctx context.Context) error {
 	}
 	s.bus.Publish(ctx, Topic) // there is more: another turn
 	return nil
+}
+
+// remind tells agents again that they have something to try: a hint may have been lost.
+func (s *Service) remind(ctx context.Context) {
+	orgs, err := s.store.Probing(ctx)
+	if err != nil {
+		s.log.WarnContext(ctx, "agents not reminded of probes", "error", err)
+	}
+	for _, org := range orgs {
+		s.bus.Publish(ctx, WatchTopic(org))
+	}
 }
 
 func (s *Service) look(ctx context.Context) (n int, faults error) {
@@ -230,7 +247,9 @@ func (s *Service) judge(ctx context.Context, e Event) error {
 		}
 		switch {
 		case why == "":
-			e.Reactions = append(e.Reactions, Reaction{Event: e.ID, Trigger: t.ID, Name: t.Name, State: Waiting, Due: s.now().UTC(), Given: given})
+			e.Reactions = append(e.Reactions, Reaction{
+				Event: e.ID, Trigger: t.ID, Name: t.Name, State: Waiting, Due: e.At.Add(wait(t.Spec)), About: about(t.Spec, e), Cluster: clusterOf(e), Given: given,
+			})
 		case len(e.Passed) < maxPassed:
 			e.Passed = append(e.Passed, Passed{t.Name, why})
 		}
@@ -253,6 +272,8 @@ func nothingFor(e Event) string {
 		return "the repository " + e.Subject
 	case Workflow:
 		return "the workflow " + e.Subject
+	case Kube:
+		return e.About()
 	}
 	return "the receiver " + e.Source
 }
@@ -306,33 +327,74 @@ func (s *Service) names(ctx context.Context, what document.Start) (out []string,
 	return out, nil
 }
 
-// fire starts what a trigger names. An error means that nobody knows yet: it is tried again, and nothing starts twice.
+// fire starts what a trigger names, once its probes have succeeded. An error means that nobody knows yet: it is tried again, and nothing
+// starts twice.
 func (s *Service) fire(ctx context.Context, c Claim) error {
 	t, r := c.Trigger, c.Reaction
+	switch {
+	case t.Removed:
+		return s.finish(ctx, c, Failed, "the trigger was removed meanwhile")
+	case t.Spec.Suspend:
+		return s.finish(ctx, c, Failed, "the trigger was suspended meanwhile")
+	case r.State == Probing:
+		return s.finish(ctx, c, Failed, fmt.Sprintf("the agent of the cluster %s has not said in time how the probes ended", c.Event.Source))
+	case r.State == Waiting && len(probes(t.Spec)) > 0:
+		if err := s.store.BeginProbes(ctx, r.ID, s.now().UTC().Add(allowance(probes(t.Spec)))); err != nil {
+			return fmt.Errorf("begin probes of trigger %s: %w", t.Name, err)
+		}
+		s.bus.Publish(ctx, WatchTopic(t.Organization))
+		return nil
+	}
 	actor := "trigger " + t.Name
-	started, err := s.start.Start(ctx, starter.By{
+	done, err := s.start.Start(ctx, starter.By{
 		Organization: t.Organization, Team: t.TeamID, Actor: actor, Key: "event " + r.Event.String() + " " + t.ID.String(), Commit: r.Given.Commit,
 		Trigger: workflow.Trigger{Kind: startedAs(c.Event.Kind), Name: t.Name, Actor: actor, Repository: r.Given.Repository, Branch: r.Given.Branch, Commit: r.Given.Commit},
 		Params:  r.Given.Params,
-	}, t.Spec.Start)
+	}, started(t.Spec))
 	if err != nil {
 		return fmt.Errorf("trigger %s: %w", t.Name, err)
 	}
-	r.State, r.Starts, r.FiredAt = Started, started, s.now().UTC()
-	if starter.Failed(started) {
-		r.State, r.Reason = Failed, "nothing could be started"
+	c.Reaction.Starts = done
+	if starter.Failed(done) {
+		return s.finish(ctx, c, Failed, "nothing could be started")
 	}
+	return s.finish(ctx, c, Started, r.Reason)
+}
+
+// finish stores what has become of a reaction.
+func (s *Service) finish(ctx context.Context, c Claim, state State, reason string) error {
+	r := c.Reaction
+	r.State, r.Reason, r.FiredAt = state, reason, s.now().UTC()
 	if err := s.store.FinishReaction(ctx, r); err != nil {
 		return fmt.Errorf("store what was started: %w", err)
 	}
-	s.log.InfoContext(ctx, "trigger fired", "trigger", t.Name, "organization", t.Organization, "event", r.Event, "state", r.State)
+	s.log.InfoContext(ctx, "trigger fired", "trigger", c.Trigger.Name, "organization", c.Trigger.Organization, "event", r.Event, "state", state, "reason", reason)
 	return nil
 }
 
-// startedAs is what an execution says of how it was started: "workflow" is taken by the steps of others.
+// started is what a trigger starts, and where: in the environment that it looks at, unless it says something else.
+func started(spec document.TriggerSpec) document.Start {
+	out := spec.Start
+	if k := spec.Kubernetes; k != nil && k.Environment != "" && out.Environments == nil {
+		out.Environments = &document.Environments{Names: []string{k.Environment}}
+	}
+	return out
+}
+
+func probes(spec document.TriggerSpec) []document.Probe {
+	if spec.Kubernetes == nil {
+		return nil
+	}
+	return spec.Kubernetes.Probes
+}
+
+// startedAs is what an execution says of how it was started: "workflow" is taken by the steps of others, "kubernetes" by TestExecutions.
 func startedAs(kind string) string {
-	if kind == Workflow {
+	switch kind {
+	case Workflow:
 		return "workflow-end"
+	case Kube:
+		return "kubernetes-event"
 	}
 	return kind
 }
@@ -416,7 +478,13 @@ func (s *Service) Remove(ctx context.Context, name string) error {
 	if _, err := tenant.Require(ctx, tenant.ScopeCatalog); err != nil {
 		return err //nolint:wrapcheck // a fault that speaks for itself
 	}
-	return s.store.RemoveTrigger(ctx, name) //nolint:wrapcheck // a fault that speaks for itself
+	if err := s.store.RemoveTrigger(ctx, name); err != nil {
+		return err //nolint:wrapcheck // a fault that speaks for itself
+	}
+	if v, ok := tenant.FromContext(ctx); ok {
+		s.bus.Publish(ctx, WatchTopic(v.Organization))
+	}
+	return nil
 }
 
 // Events lists what has happened, the newest first.
@@ -430,8 +498,12 @@ func (s *Service) Try(ctx context.Context, name, kind string, header http.Header
 	if err != nil {
 		return given, "", err //nolint:wrapcheck // a fault that speaks for itself
 	}
-	list, err := Read(Receiver{Kind: kind, Name: aboutOf(t)}, header, body)
-	if err != nil {
+	list := []Event{{Kind: Kube, Data: body}}
+	if kind == Kube {
+		if !json.Valid(body) {
+			return given, "", fault.New(fault.Invalid, "the event is not JSON").WithHint("Take one that seatrial events -o json shows as data.")
+		}
+	} else if list, err = Read(Receiver{Kind: kind, Name: aboutOf(t)}, header, body); err != nil {
 		return given, "", err
 	}
 	why = "the message tells of nothing that triggers are for"

@@ -14,9 +14,6 @@ import (
 func notYet() []string {
 	return []string{
 		"kind=Webhook",
-
-		"spec.kubernetes", // of a trigger
-		"spec.triggers[].kubernetes",
 	}
 }
 
