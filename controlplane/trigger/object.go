@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -78,8 +79,13 @@ func (o Object) mark() string {
 	return o.Event
 }
 
-// event makes the event. The same state of the same object is the same event, however often it is told.
+// event makes the event. The same state of the same object is the same event, however often it is told; a revision that is rolled out again
+// later is another one, as the object has changed meanwhile.
 func (o Object) event() (Event, error) {
+	key := o.ClusterID.String() + " " + o.UID + " " + o.mark() + " " + o.State
+	if o.Event == RolledOut {
+		key += " generation " + strconv.FormatInt(o.Generation, 10)
+	}
 	if len(o.subject()) > maxBytes || len(o.State) > maxKey || o.UID == "" || len(o.UID) > maxKey || o.Event == "" {
 		return Event{}, fault.New(fault.Invalid, "the name, the uid or the state of an object is missing or too long")
 	}
@@ -92,7 +98,7 @@ func (o Object) event() (Event, error) {
 	}
 	return Event{
 		Kind: Kube, Source: o.Cluster, Type: o.Event, Subject: o.subject(), Data: data,
-		Key: o.ClusterID.String() + " " + o.UID + " " + o.mark() + " " + o.State,
+		Key: key,
 	}, nil
 }
 
