@@ -3,6 +3,7 @@ package trigger
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -151,6 +152,28 @@ func wanted(c *document.ObjectCondition) string {
 		return "True"
 	}
 	return c.Status
+}
+
+// Sight says in words what a trigger looks out for, such as "rolled-out deployments checkout-* of staging-eu".
+func Sight(on document.KubernetesEvent) string {
+	event := on.Event
+	if on.Condition != nil {
+		event = on.Condition.Type + "=" + wanted(on.Condition)
+	}
+	out := event + " " + on.Resource
+	if on.Name != "" {
+		out += " " + on.Name
+	}
+	for _, name := range slices.Sorted(maps.Keys(on.Selector)) {
+		out += " " + name + "=" + on.Selector[name]
+	}
+	if on.Namespace != "" {
+		out += " in " + on.Namespace
+	}
+	if where := on.Environment + on.Cluster; where != "" {
+		out += " of " + where
+	}
+	return out
 }
 
 // wait is how long after an event a trigger starts something.
