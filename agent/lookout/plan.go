@@ -30,10 +30,10 @@ type Rules struct {
 func (r Rules) allows(resource, namespace string) string {
 	plural, group, ok := kube.Split(resource)
 	switch {
-	case !ok:
-		return fmt.Sprintf("The agent does not know the group of %s.", resource)
 	case plural == "secrets" && group == "":
 		return "The agent never reads secrets."
+	case !ok:
+		return fmt.Sprintf("The agent does not know the group of %s.", resource)
 	case len(r.Namespaces) == 0:
 		return "The agent may watch nothing: name namespaces in triggers of its chart and upgrade the release."
 	case !slices.ContainsFunc(r.Resources, func(allowed string) bool {

@@ -3,6 +3,7 @@ package lookout
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -186,6 +187,7 @@ func shorten(obj any, kind string) any {
 		}
 	}
 	o.Annotations, o.Spec.Selector = kept, nil
+	o.Status.Conditions = slices.Clone(o.Status.Conditions)
 	for i := range o.Status.Conditions {
 		o.Status.Conditions[i].Message = short(o.Status.Conditions[i].Message)
 	}
