@@ -294,3 +294,17 @@ func (s stamp) text() string { return strconv.Itoa(s.Count) + " " + s.Newest + "
 func newest(column string) db.AggregateFunc {
 	return func(sel *sql.Selector) string { return sql.As("CAST(MAX("+sel.C(column)+") AS text)", "newest") }
 }
+
+// SweepMarks removes what is known of objects that nobody has seen since a time.
+func (s *Store) SweepMarks(ctx context.Context, before time.Time, limit int) (removed int, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		ids, err := tx.WatchMark.Query().Where(watchmark.SeenAtLT(before)).Limit(limit).IDs(ctx)
+		if err != nil || len(ids) == 0 {
+			removed = 0
+			return err
+		}
+		removed, err = tx.WatchMark.Delete().Where(watchmark.IDIn(ids...)).Exec(ctx)
+		return err
+	})
+	return removed, err
+}

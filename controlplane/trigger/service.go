@@ -2,16 +2,12 @@ package trigger
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,7 +25,8 @@ const (
 	lease      = 2 * time.Minute
 	maxLooks   = 100
 	keepEvents = 30 * 24 * time.Hour
-	maxPassed  = 50 // triggers that an event tells of which do not match
+	keepMarks  = 90 * 24 * time.Hour // an agent tells of all objects whenever it starts
+	maxPassed  = 50                  // triggers that an event tells of which do not match
 )
 
 // Topic is where hints are published that something has happened.
@@ -84,6 +81,8 @@ type Work interface {
 	Probing(ctx context.Context) ([]tenant.ID, error)
 	// SweepEvents removes events from before a moment, at most limit of them.
 	SweepEvents(ctx context.Context, before time.Time, limit int) (int, error)
+	// SweepMarks removes what is known of objects that nobody has seen since a moment, at most limit of them.
+	SweepMarks(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // Claim is a reaction that has to be started, with its trigger and its event.
@@ -399,68 +398,25 @@ func startedAs(kind string) string {
 	return kind
 }
 
-// Forget removes events from long ago.
+// Forget removes events from long ago, and what is known of objects that are gone.
 func (s *Service) Forget(ctx context.Context) error {
 	const some = 1000
-	for ctx.Err() == nil {
-		n, err := s.store.SweepEvents(tenant.System(ctx), s.now().Add(-keepEvents), some)
-		if err != nil {
-			return fmt.Errorf("remove old events: %w", err)
-		}
-		if n < some {
-			break
+	for _, of := range []struct {
+		what  string
+		keep  time.Duration
+		sweep func(ctx context.Context, before time.Time, limit int) (int, error)
+	}{{"events", keepEvents, s.store.SweepEvents}, {"marks of objects", keepMarks, s.store.SweepMarks}} {
+		for ctx.Err() == nil {
+			n, err := of.sweep(tenant.System(ctx), s.now().Add(-of.keep), some)
+			if err != nil {
+				return fmt.Errorf("remove old %s: %w", of.what, err)
+			}
+			if n < some {
+				break
+			}
 		}
 	}
 	return nil
-}
-
-// CreateReceiver makes an address for a kind of sender, with its secret, which is shown once.
-func (s *Service) CreateReceiver(ctx context.Context, name, kind, team string) (Receiver, string, error) {
-	if _, err := tenant.Require(ctx, tenant.ScopeAdmin); err != nil {
-		return Receiver{}, "", err //nolint:wrapcheck // a fault that speaks for itself
-	}
-	if !slices.Contains(ReceiverKinds(), kind) {
-		return Receiver{}, "", fault.New(fault.Invalid, "%q does not send events", kind).WithField("kind").
-			WithHint("Senders are %s.", strings.Join(ReceiverKinds(), ", "))
-	}
-	secret := newSecret()
-	r, err := s.store.CreateReceiver(ctx, Receiver{Name: name, Kind: kind}, secret, team)
-	if err != nil {
-		return r, "", fmt.Errorf("create receiver: %w", err)
-	}
-	return r, secret, nil
-}
-
-// newSecret is a key as Standard Webhooks writes it, which the forges take as well.
-func newSecret() string {
-	key := make([]byte, 32)
-	_, _ = rand.Read(key) // it never fails
-	return "whsec_" + base64.StdEncoding.EncodeToString(key)
-}
-
-// RotateReceiver gives a receiver a new secret, which is shown once. The old one is refused from then on.
-func (s *Service) RotateReceiver(ctx context.Context, name string) (string, error) {
-	if _, err := tenant.Require(ctx, tenant.ScopeAdmin); err != nil {
-		return "", err //nolint:wrapcheck // a fault that speaks for itself
-	}
-	secret := newSecret()
-	if err := s.store.RotateReceiver(ctx, name, secret); err != nil {
-		return "", fmt.Errorf("rotate secret: %w", err)
-	}
-	return secret, nil
-}
-
-// RemoveReceiver closes an address.
-func (s *Service) RemoveReceiver(ctx context.Context, name string) error {
-	if _, err := tenant.Require(ctx, tenant.ScopeAdmin); err != nil {
-		return err //nolint:wrapcheck // a fault that speaks for itself
-	}
-	return s.store.RemoveReceiver(ctx, name) //nolint:wrapcheck // a fault that speaks for itself
-}
-
-// Receivers lists them by name.
-func (s *Service) Receivers(ctx context.Context) ([]Receiver, error) {
-	return s.store.Receivers(ctx) //nolint:wrapcheck // a fault that speaks for itself
 }
 
 // List returns triggers by name.
