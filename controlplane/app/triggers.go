@@ -27,12 +27,10 @@ func (p *parts) triggering(ctx context.Context) error {
 		}
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	events := longer{topic: trigger.Topic, due: make(chan struct{}, 1), what: "events", do: p.triggers.Sweep}
 	var over sync.WaitGroup
-	over.Go(func() { p.carryOut(ctx, events) })
+	over.Go(func() { p.react(ctx) })
 	over.Go(func() {
-		ticker, rarely := time.NewTicker(sweepEvery), time.NewTicker(sweepResultsEvery)
-		defer ticker.Stop()
+		rarely := time.NewTicker(sweepResultsEvery)
 		defer rarely.Stop()
 		for {
 			select {
@@ -40,11 +38,6 @@ func (p *parts) triggering(ctx context.Context) error {
 				return
 			case <-rarely.C:
 				p.try(ctx, "old events", p.triggers.Forget)
-			case <-ticker.C:
-				select {
-				case events.due <- struct{}{}:
-				default: // it is still busy
-				}
 			}
 		}
 	})
@@ -55,6 +48,27 @@ func (p *parts) triggering(ctx context.Context) error {
 	})
 	return nil
 }
+
+// react judges what has happened: after a hint, when something is due that had to wait, and as often as other sweeps.
+func (p *parts) react(ctx context.Context) {
+	hints, forget := p.bus.Subscribe(ctx, trigger.Topic)
+	defer forget()
+	due := time.NewTimer(sweepEvery)
+	defer due.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hints:
+		case <-due.C:
+		}
+		p.try(ctx, "events", p.triggers.Sweep)
+		due.Reset(max(minTurn, p.triggers.Next(ctx, sweepEvery)))
+	}
+}
+
+// minTurn keeps what cannot be started from being tried without end.
+const minTurn = 20 * time.Millisecond
 
 // hook takes a message of a forge or another system. It is answered once its events are stored; a wrong signature, and a receiver that
 // there is not, are told as little as can be.

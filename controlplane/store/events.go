@@ -177,6 +177,20 @@ func (s *Store) ClaimReactions(ctx context.Context, limit int, lease time.Durati
 	return claims, err
 }
 
+// NextReaction returns when the first reaction is due that nobody is starting.
+func (s *Store) NextReaction(ctx context.Context) (time.Time, error) {
+	row, err := s.db.Read().Reaction.Query().Where(reaction.StateIn(open()...), reaction.Or(reaction.LeasedUntilIsNil(), reaction.LeasedUntilLTE(s.now())),
+		reaction.HasOrganizationWith(organization.State(string(tenant.Active)))).
+		Order(reaction.ByDue()).Select(reaction.FieldDue).First(ctx)
+	if db.IsNotFound(err) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, database.Fault(err)
+	}
+	return row.Due.UTC(), nil
+}
+
 func claimOf(row *db.Reaction) (c record.Claim, err error) {
 	if c.Trigger, err = triggerRecord(row.Edges.Trigger, ""); err != nil {
 		return c, err

@@ -73,6 +73,8 @@ type Work interface {
 	Judge(ctx context.Context, e Event) error
 	// ClaimReactions returns those that are to be started, with a lease.
 	ClaimReactions(ctx context.Context, limit int, lease time.Duration) ([]Claim, error)
+	// NextReaction returns when the first reaction is due that nobody is starting; zero when there is none.
+	NextReaction(ctx context.Context) (time.Time, error)
 	// FinishReaction stores what has become of one.
 	FinishReaction(ctx context.Context, r Reaction) error
 	// BeginProbes has a reaction wait until a time for the agent to say how its probes ended.
@@ -198,6 +200,15 @@ func (s *Service) Sweep(ctx context.Context) error {
 	}
 	s.bus.Publish(ctx, Topic) // there is more: another turn
 	return nil
+}
+
+// Next returns how long until something is due that a sweep starts, at most so long.
+func (s *Service) Next(ctx context.Context, most time.Duration) time.Duration {
+	due, err := s.store.NextReaction(tenant.System(ctx))
+	if err != nil || due.IsZero() {
+		return most
+	}
+	return min(most, max(0, due.Sub(s.now())))
 }
 
 // remind tells agents again that they have something to try: a hint may have been lost.

@@ -192,7 +192,7 @@ func TestTriggers_Rollout(t *testing.T) {
 		t.Errorf("started %s after the rollout, want its delay of 3s", after)
 	}
 	t.Logf("figures: the test was started %d ms after kubectl rollout status, with a delay of 3 s", list[0].CreatedAt.Sub(rolled).Milliseconds())
-	shown := r.must(t, "get", "execution", list[0].ID)
+	shown := r.must(t, "get", "execution", list[0].ID, "-o", "json")
 	if !strings.Contains(shown, "kubernetes-event") || !strings.Contains(shown, "sha256:") {
 		t.Errorf("the execution says neither what started it nor which image:\n%s", shown)
 	}
@@ -264,7 +264,7 @@ func TestTriggers_Refused(t *testing.T) {
 	r.shows(t, "crd", "watching since")
 	trigger("config", "{cluster: "+r.cluster+`, resource: configmaps, event: updated, name: "settings-*", namespace: `+r.shop+", debounce: 2s}")
 	trigger("gone", "{cluster: "+r.cluster+", resource: configmaps, event: deleted, selector: {kind: settings}}")
-	trigger("probed", "{cluster: "+r.cluster+", resource: deployments, event: condition, condition: {type: Available}, name: late, probes: [{tcp: {service: shop, port: 9}, timeout: 3s, interval: 1s}]}")
+	trigger("probed", "{cluster: "+r.cluster+", resource: deployments, event: condition, condition: {type: Available}, name: late, probes: [{tcp: {service: shop, port: 8080}}, {http: {service: shop, port: 8080, path: /missing}, timeout: 3s, interval: 1s}]}")
 	for _, name := range []string{"config", "gone", "probed"} {
 		r.shows(t, name, "watching since")
 	}
@@ -282,6 +282,6 @@ func TestTriggers_Refused(t *testing.T) {
 
 	r.do(t, "create", "deployment", "late", "--image="+python, "--", "sleep", "1000")
 	r.do(t, "patch", "deployment", "late", "-p", `{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":0,"containers":[{"name":"pytest","imagePullPolicy":"Never"}]}}}}`)
-	r.shows(t, "probed", "The probe of port shop."+r.shop+".svc:9 did not succeed")
+	r.shows(t, "probed", "The probe of http://shop."+r.shop+".svc:8080/missing did not succeed")
 	r.quiet(t, 3, "a probe that never succeeds")
 }
