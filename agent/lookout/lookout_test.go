@@ -159,10 +159,10 @@ func (c *cluster) remove(resource, namespace, name string) {
 }
 
 // deployment is one that has been rolled out.
-func deployment(namespace, name, revision string, generation int64) *kube.Object {
+func deployment(name, revision string, generation int64) *kube.Object {
 	return &kube.Object{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: namespace, Name: name, Generation: generation, Annotations: map[string]string{"deployment.kubernetes.io/revision": revision},
+			Namespace: "shop", Name: name, Generation: generation, Annotations: map[string]string{"deployment.kubernetes.io/revision": revision},
 		},
 		Spec:   kube.ObjectSpec{Selector: &metav1.LabelSelector{}},
 		Status: kube.ObjectStatus{Workload: kube.Workload{ObservedGeneration: generation, Replicas: 1, UpdatedReplicas: 1, AvailableReplicas: 1}},
@@ -310,22 +310,22 @@ const rolledOut = agentv1.ObjectEvent_OBJECT_EVENT_ROLLED_OUT
 func TestLookout_Restart(t *testing.T) {
 	t.Parallel()
 	c, p := newCluster(), newPlane(&agentv1.Watch{Id: "w", Resource: "deployments", RunNamespace: "tests", Event: rolledOut})
-	c.put("deployments", deployment("shop", "old", "1", 1))
-	c.put("deployments", deployment("shop", "shop", "1", 1))
+	c.put("deployments", deployment("old", "1", 1))
+	c.put("deployments", deployment("shop", "1", 1))
 	l := started(t, c, p)
 	next(t, p.states, "watching")
-	c.put("deployments", deployment("shop", "shop", "2", 2))
+	c.put("deployments", deployment("shop", "2", 2))
 	next(t, p.objects, "rolled_out deployments shop/shop 2 for [tests] sha256:aaa seen in shop")
 	l.Stop()
 	nothing(t, p.objects, "what was there already")
-	c.put("deployments", deployment("shop", "shop", "3", 3))
+	c.put("deployments", deployment("shop", "3", 3))
 	l = started(t, c, p)
 	next(t, p.objects, "rolled_out deployments shop/shop 3 for [tests] sha256:aaa")
 	next(t, p.states, "watching")
 	l.Stop()
 	l = started(t, c, p)
 	next(t, p.states, "watching")
-	c.put("deployments", deployment("shop", "last", "1", 1)) // comes after whatever would be told twice
+	c.put("deployments", deployment("last", "1", 1)) // comes after whatever would be told twice
 	next(t, p.objects, "shop/last 1")
 	nothing(t, p.objects, "it is known")
 	l.Stop()
@@ -380,8 +380,10 @@ func TestLookout_States(t *testing.T) {
 		"Secrets":   {&agentv1.Watch{Resource: "secrets", Namespace: "shop"}, "refused The agent never reads secrets."},
 		"Group":     {&agentv1.Watch{Resource: "deployments.other.test", Namespace: "shop"}, "refused The agent may not watch deployments.other.test"},
 		"Forbidden": {&agentv1.Watch{Resource: "configmaps", Namespace: "cart"}, "refused The cluster does not let the agent watch configmaps in namespace cart"},
-		"Everything": {&agentv1.Watch{Resource: "configmaps", Event: agentv1.ObjectEvent_OBJECT_EVENT_CREATED},
-			"refused The cluster does not let the agent watch configmaps in namespace cart"},
+		"Everything": {
+			&agentv1.Watch{Resource: "configmaps", Event: agentv1.ObjectEvent_OBJECT_EVENT_CREATED},
+			"refused The cluster does not let the agent watch configmaps in namespace cart",
+		},
 		"Unknown": {&agentv1.Watch{Resource: "things.example.test", Namespace: "shop"}, "failing The cluster does not know things.example.test"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -421,9 +423,9 @@ func TestLookout_Another(t *testing.T) {
 	c, p := newCluster(), newPlane(&agentv1.Watch{Id: "a", Resource: "deployments", Namespace: "shop", Event: rolledOut, Name: "a*"})
 	l := started(t, c, p)
 	next(t, p.states, "watching")
-	c.put("deployments", deployment("shop", "a1", "1", 1))
+	c.put("deployments", deployment("a1", "1", 1))
 	next(t, p.objects, "shop/a1 1")
-	c.put("deployments", deployment("shop", "b1", "1", 1))
+	c.put("deployments", deployment("b1", "1", 1))
 	p.mu.Lock()
 	p.list = &agentv1.ListWatchesResponse{Digest: "2", Watches: append(slices.Clone(p.list.GetWatches()),
 		&agentv1.Watch{Id: "b", Resource: "deployments", Namespace: "shop", Event: rolledOut, Name: "b*"})}
@@ -431,14 +433,16 @@ func TestLookout_Another(t *testing.T) {
 	l.Changed()
 	next(t, p.states, "watching")
 	next(t, p.states, "watching")
-	c.put("deployments", deployment("shop", "b1", "2", 2))
+	c.put("deployments", deployment("b1", "2", 2))
 	next(t, p.objects, "shop/b1 2")
 	p.mu.Lock()
 	p.list = &agentv1.ListWatchesResponse{Digest: "3"}
 	p.mu.Unlock()
 	l.Changed()
 	l.Changed()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) { // until the last view is gone
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); ; <-tick.C { // until the last view is gone
 		c.mu.Lock()
 		open := slices.ContainsFunc(c.watchers["deployments/shop/"], func(w *watch.RaceFreeFakeWatcher) bool { return !w.IsStopped() })
 		c.mu.Unlock()
@@ -449,7 +453,7 @@ func TestLookout_Another(t *testing.T) {
 			t.Fatal("it looks on")
 		}
 	}
-	c.put("deployments", deployment("shop", "a1", "2", 2))
+	c.put("deployments", deployment("a1", "2", 2))
 	nothing(t, p.objects, "nobody asks any more")
 }
 
@@ -526,7 +530,7 @@ func TestLookout_Probes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c, p := newCluster(), newPlane()
-			o := deployment("shop", "shop", "1", 1)
+			o := deployment("shop", "1", 1)
 			o.Status.Conditions = []kube.ObjectCondition{{Type: "Available", Status: "True"}, {Type: "Progressing", Status: "False", Message: "stuck"}}
 			c.put("deployments", o)
 			p.list.Probes = []*agentv1.Probe{{Id: "p", Object: &agentv1.ObjectRef{Resource: "deployments", Namespace: tc.namespace, Name: "shop"}, Checks: tc.checks}}

@@ -70,7 +70,7 @@ func (p *prober) want(ctx context.Context, list []*agentv1.Probe) {
 		if p.running[one.GetId()] != nil {
 			continue
 		}
-		inside, cancel := context.WithCancel(ctx) //nolint:gosec // it is kept in running
+		inside, cancel := context.WithCancel(ctx)
 		p.running[one.GetId()] = cancel
 		p.over.Go(func() { p.run(inside, one) })
 	}

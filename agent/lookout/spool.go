@@ -1,7 +1,6 @@
 package lookout
 
 import (
-	"context"
 	"log/slog"
 	"slices"
 	"sync"
@@ -61,7 +60,7 @@ func (s *spool) add(e *entry) {
 	if len(s.entries) >= maxSpool {
 		s.entries = s.entries[1:]
 		if s.lost++; s.lost == 1 || s.lost%1000 == 0 {
-			s.log.Log(context.Background(), slog.LevelError, "too much has happened while the control plane is away: the oldest is forgotten", "forgotten", s.lost) //nolint:forbidigo,contextcheck // handlers have none
+			s.log.Error("too much has happened while the control plane is away: the oldest is forgotten", "forgotten", s.lost)
 		}
 	}
 	s.entries = append(s.entries, e)

@@ -65,7 +65,7 @@ func (v *view) run(ctx context.Context) {
 	for {
 		found, err := v.o.Cluster.Resource(ctx, v.resource)
 		if err == nil && !found.Namespaced && v.namespace != "" {
-			err = apierrors.NewForbidden(found.GroupVersionResource.GroupResource(), "", errClusterWide)
+			err = apierrors.NewForbidden(found.GroupResource(), "", errClusterWide)
 		}
 		v.answered(ctx, err)
 		if err == nil {

@@ -260,7 +260,6 @@ type intake struct {
 	groups  [][]execution.Chunk
 	reports []execution.Report
 	files   map[string]string
-	stamp   string // of what is to be watched
 	fail    error
 	viewer  tenant.Viewer
 }

@@ -3,7 +3,6 @@ package agentlink_test
 import (
 	"context"
 	"encoding/json"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,7 +22,6 @@ import (
 
 // watches remembers what it was told.
 type watches struct {
-	mu      sync.Mutex
 	viewer  tenant.Viewer
 	wanted  trigger.Wanted
 	states  []trigger.Watched
@@ -67,7 +65,8 @@ func TestWatches(t *testing.T) {
 		t.Fatal(err)
 	}
 	spec := document.TriggerSpec{Kubernetes: &document.KubernetesEvent{Probes: []document.Probe{
-		{HTTP: &document.HTTPProbe{Service: "api", Port: 80, Path: "/up"}}, {TCP: &document.TCPProbe{Service: "db", Port: 5432}, Timeout: document.Duration(time.Second), Attempts: 2},
+		{HTTP: &document.HTTPProbe{Service: "api", Port: 80, Path: "/up"}},
+		{TCP: &document.TCPProbe{Service: "db", Port: 5432}, Timeout: document.Duration(time.Second), Attempts: 2},
 		{Condition: &document.ObjectCondition{Type: "Available"}},
 	}}}
 	b.watches.wanted = trigger.Wanted{

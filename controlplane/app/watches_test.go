@@ -38,7 +38,7 @@ func (p *program) look(t *testing.T, ca, token string) *lookout {
 }
 
 // listed waits until the list is as a test wants it, asking whenever the control plane says that it is another one.
-func (l *lookout) listed(t *testing.T, what string, is func(*agentv1.ListWatchesResponse) bool) *agentv1.ListWatchesResponse {
+func (l *lookout) listed(t *testing.T, is func(*agentv1.ListWatchesResponse) bool) *agentv1.ListWatchesResponse {
 	t.Helper()
 	for {
 		list, err := l.watch.ListWatches(l.ctx, &agentv1.ListWatchesRequest{})
@@ -111,7 +111,7 @@ func TestTriggers_Cluster(t *testing.T) {
 	l := p.look(t, enrolled.GetAgentCa(), enrolled.GetBootstrapToken())
 	const on = "kubernetes: {environment: staging, resource: deployments, event: rolled-out, name: 'shop-*', delay: DELAY, values: {image: 'event.images[0].digest'}, probes: [{tcp: {service: shop, port: 80}}]}"
 	apply(c, triggerDocument("on-rollout", strings.Replace(on, "DELAY", "100ms", 1)))
-	list := l.listed(t, "a watch", func(r *agentv1.ListWatchesResponse) bool { return len(r.GetWatches()) == 1 })
+	list := l.listed(t, func(r *agentv1.ListWatchesResponse) bool { return len(r.GetWatches()) == 1 })
 	if w := list.GetWatches()[0]; w.GetResource() != "deployments" || w.GetRunNamespace() != "tests" || w.GetName() != "shop-*" {
 		t.Errorf("%v", w)
 	}
@@ -149,7 +149,7 @@ func TestTriggers_Cluster(t *testing.T) {
 		t.Errorf("it was told: %v", news)
 	}
 	until(t, triggers, "probing")
-	probe := l.listed(t, "a probe", func(r *agentv1.ListWatchesResponse) bool { return len(r.GetProbes()) == 1 }).GetProbes()[0]
+	probe := l.listed(t, func(r *agentv1.ListWatchesResponse) bool { return len(r.GetProbes()) == 1 }).GetProbes()[0]
 	if probe.GetObject().GetName() != "shop-b" || probe.GetChecks()[0].GetTcp().GetService() != "shop" {
 		t.Errorf("%v", probe)
 	}

@@ -35,6 +35,7 @@ const Topic = "events"
 // Store keeps receivers, triggers and events. Calls act for the viewer of their context but where they say that they run as system.
 type Store interface {
 	Work
+	Waits
 	Receivers
 	Field
 	Triggers(ctx context.Context, size int, after string) (list []Record, next string, err error)
@@ -73,18 +74,22 @@ type Work interface {
 	Judge(ctx context.Context, e Event) error
 	// ClaimReactions returns those that are to be started, with a lease.
 	ClaimReactions(ctx context.Context, limit int, lease time.Duration) ([]Claim, error)
-	// NextReaction returns when the first reaction is due that nobody is starting; zero when there is none.
-	NextReaction(ctx context.Context) (time.Time, error)
 	// FinishReaction stores what has become of one.
 	FinishReaction(ctx context.Context, r Reaction) error
-	// BeginProbes has a reaction wait until a time for the agent to say how its probes ended.
-	BeginProbes(ctx context.Context, id uuid.UUID, until time.Time) error
-	// Probing returns the organizations that have reactions which wait for probes.
-	Probing(ctx context.Context) ([]tenant.ID, error)
 	// SweepEvents removes events from before a moment, at most limit of them.
 	SweepEvents(ctx context.Context, before time.Time, limit int) (int, error)
 	// SweepMarks removes what is known of objects that nobody has seen since a moment, at most limit of them.
 	SweepMarks(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// Waits is what is not started at once. It runs as system.
+type Waits interface {
+	// BeginProbes has a reaction wait until a time for the agent to say how its probes ended.
+	BeginProbes(ctx context.Context, id uuid.UUID, until time.Time) error
+	// Probing returns the organizations that have reactions which wait for probes.
+	Probing(ctx context.Context) ([]tenant.ID, error)
+	// NextReaction returns when the first reaction is due that nobody is starting; zero when there is none.
+	NextReaction(ctx context.Context) (time.Time, error)
 }
 
 // Claim is a reaction that has to be started, with its trigger and its event.

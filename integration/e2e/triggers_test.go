@@ -132,7 +132,7 @@ func (r *rollout) rolls(tb testing.TB) {
 	r.do(tb, "rollout", "status", "deployment/shop", "--timeout=2m")
 }
 
-func (r *rollout) do(tb testing.TB, args ...string) string {
+func (r *rollout) do(tb testing.TB, args ...string) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), patience)
 	defer cancel()
@@ -140,7 +140,6 @@ func (r *rollout) do(tb testing.TB, args ...string) string {
 	if err != nil {
 		tb.Fatalf("kubectl %v: %v\n%s", args, err, out)
 	}
-	return out
 }
 
 // shows waits until the trigger's page says something.
@@ -210,17 +209,17 @@ func TestTriggers_Rollout(t *testing.T) {
 	// The control plane is away while the rollout ends, and again while the delay passes.
 	r.apply(t, fmt.Sprintf(onRollout, r.cluster, "6s"))
 	r.shows(t, "on-rollout", "watching")
-	r.plane.stop(t, syscall.SIGKILL)
+	r.stop(t, syscall.SIGKILL)
 	r.rolls(t)
-	r.plane.start(t)
+	r.start(t)
 	for deadline := time.Now().Add(patience); !strings.Contains(r.must(t, "events", "--trigger", "on-rollout"), "on-rollout waiting"); {
 		if time.Now().After(deadline) {
 			t.Fatalf("nothing waits:\n%s", r.must(t, "events"))
 		}
 		<-time.After(100 * time.Millisecond)
 	}
-	r.plane.stop(t, syscall.SIGKILL)
-	r.plane.start(t)
+	r.stop(t, syscall.SIGKILL)
+	r.start(t)
 	r.becomes(t, 3, "a rollout while the control plane was away")
 	r.quiet(t, 3, "a control plane that was started anew")
 }

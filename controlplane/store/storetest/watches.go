@@ -29,7 +29,7 @@ func (f *fixture) rolledOut(t *testing.T, name string, debounce time.Duration, p
 }
 
 // happened judges an event of the cluster, with a reaction of a trigger that is due at once.
-func (f *fixture) happened(t *testing.T, key string, r trigger.Record, about string) trigger.Claim {
+func (f *fixture) happened(t *testing.T, key string, r trigger.Record, about string) {
 	t.Helper()
 	sys := tenant.System(t.Context())
 	e := trigger.Event{
@@ -47,7 +47,6 @@ func (f *fixture) happened(t *testing.T, key string, r trigger.Record, about str
 	if err := f.Judge(sys, list[0]); err != nil {
 		t.Fatal(err)
 	}
-	return trigger.Claim{Event: list[0], Trigger: r}
 }
 
 // states are those of all reactions, the newest event first.
@@ -128,8 +127,10 @@ func keptMarks(t *testing.T, f *fixture) {
 	for _, state := range []string{"1", "2"} {
 		f.now = f.now.Add(time.Minute)
 		if err := f.KeepMarks(agent, []trigger.Mark{
-			{UID: "u1", Event: trigger.RolledOut, State: "0", SeenAt: f.now}, {UID: "u1", Event: trigger.RolledOut, State: state, SeenAt: f.now},
-			{UID: "u1", Event: "condition Ready=True", State: "x", SeenAt: f.now}, {UID: "u2", Event: trigger.RolledOut, State: "y", SeenAt: f.now},
+			{UID: "u1", Event: trigger.RolledOut, State: "0", SeenAt: f.now},
+			{UID: "u1", Event: trigger.RolledOut, State: state, SeenAt: f.now},
+			{UID: "u1", Event: "condition Ready=True", State: "x", SeenAt: f.now},
+			{UID: "u2", Event: trigger.RolledOut, State: "y", SeenAt: f.now},
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -183,7 +184,7 @@ func probed(t *testing.T, f *fixture) {
 	other, _ := f.enroll(t, "pier", "production")
 	begin := func(key string) trigger.Claim {
 		t.Helper()
-		f.happened(t, key, r, "")
+		f.happened(t, key, r, "") //nolint:contextcheck // of the test
 		claims, err := f.ClaimReactions(sys, 10, lease)
 		if err != nil || len(claims) != 1 || claims[0].Reaction.State != trigger.Waiting {
 			t.Fatalf("%+v, %v", claims, err)
