@@ -129,6 +129,18 @@ func calls() map[string]call {
 			_, err := b.clusters.RotateClusterKey(ctx, &apiv1.RotateClusterKeyRequest{Name: "kind"})
 			return err
 		}},
+		"DrainCluster": {"admin", func(ctx context.Context, b *bench) error {
+			_, err := b.clusters.DrainCluster(ctx, &apiv1.DrainClusterRequest{Name: "kind"})
+			return err
+		}},
+		"UndrainCluster": {"admin", func(ctx context.Context, b *bench) error {
+			_, err := b.clusters.UndrainCluster(ctx, &apiv1.UndrainClusterRequest{Name: "kind"})
+			return err
+		}},
+		"LimitCluster": {"admin", func(ctx context.Context, b *bench) error {
+			_, err := b.clusters.LimitCluster(ctx, &apiv1.LimitClusterRequest{Name: "kind", MaxRuns: 4})
+			return err
+		}},
 		"ListClusters": {"read", func(ctx context.Context, b *bench) error {
 			_, err := b.clusters.ListClusters(ctx, &apiv1.ListClustersRequest{})
 			return err

@@ -22,6 +22,7 @@ type Options struct {
 	Fleet     Fleet
 	Enroller  Enroller
 	Runner    Runner
+	Queues    Queues
 	Releases  Releases
 	Tests     Tests
 	Insight   Insight

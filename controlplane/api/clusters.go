@@ -90,6 +90,33 @@ func (s *server) RotateClusterKey(ctx context.Context, r *apiv1.RotateClusterKey
 	return &apiv1.RotateClusterKeyResponse{Cluster: clusterOf(c)}, nil
 }
 
+// DrainCluster implements ClusterServiceHandler.
+func (s *server) DrainCluster(ctx context.Context, r *apiv1.DrainClusterRequest) (*apiv1.DrainClusterResponse, error) {
+	c, err := s.Queues.DrainCluster(ctx, r.GetName(), strings.TrimSpace(r.GetReason()))
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it says what it was about
+	}
+	return &apiv1.DrainClusterResponse{Cluster: clusterOf(c)}, nil
+}
+
+// UndrainCluster implements ClusterServiceHandler.
+func (s *server) UndrainCluster(ctx context.Context, r *apiv1.UndrainClusterRequest) (*apiv1.UndrainClusterResponse, error) {
+	c, err := s.Queues.UndrainCluster(ctx, r.GetName())
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it says what it was about
+	}
+	return &apiv1.UndrainClusterResponse{Cluster: clusterOf(c)}, nil
+}
+
+// LimitCluster implements ClusterServiceHandler.
+func (s *server) LimitCluster(ctx context.Context, r *apiv1.LimitClusterRequest) (*apiv1.LimitClusterResponse, error) {
+	c, err := s.Queues.LimitCluster(ctx, r.GetName(), int(r.GetMaxRuns()))
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it says what it was about
+	}
+	return &apiv1.LimitClusterResponse{Cluster: clusterOf(c)}, nil
+}
+
 // ListClusters implements ClusterServiceHandler.
 func (s *server) ListClusters(ctx context.Context, _ *apiv1.ListClustersRequest) (*apiv1.ListClustersResponse, error) {
 	list, err := s.Fleet.Clusters(ctx)

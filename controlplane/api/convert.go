@@ -225,6 +225,8 @@ func clusterOf(c cluster.Cluster) *apiv1.Cluster {
 		Id: c.ID.String(), Name: c.Name, Connected: c.Connected, LastSeenAt: timeOf(c.LastSeenAt), ConnectedAt: timeOf(c.ConnectedAt),
 		AgentVersion: c.AgentVersion, KubernetesVersion: c.KubernetesVersion, RunnerDelivery: c.RunnerDelivery,
 		Namespaces: slices.Clone(c.Namespaces), Enrolled: c.Enrolled, Rules: slices.Clone(c.Rules),
+		MaxRuns: int32Of(c.MaxRuns), DrainedAt: timeOf(c.Drained.Since), DrainedBy: c.Drained.By, DrainedReason: c.Drained.Reason,
+		BusyRuns: int32Of(c.Busy), QueuedRuns: int32Of(c.Queued),
 		KeySince: timeOf(c.KeySince), RotationAsked: c.RotationAsked, RevokedAt: timeOf(c.RevokedAt), RevokedReason: c.RevokedReason,
 	}
 }

@@ -280,6 +280,18 @@ func (w *world) RotateClusterKey(ctx context.Context, name string) (cluster.Clus
 	return cluster.Cluster{Name: name, RotationAsked: true}, w.check(ctx)
 }
 
+func (w *world) DrainCluster(ctx context.Context, name, reason string) (cluster.Cluster, error) {
+	return cluster.Cluster{Name: name, Drained: cluster.Drain{Since: time.Unix(9, 0), By: "ada", Reason: reason}}, w.check(ctx)
+}
+
+func (w *world) UndrainCluster(ctx context.Context, name string) (cluster.Cluster, error) {
+	return cluster.Cluster{Name: name}, w.check(ctx)
+}
+
+func (w *world) LimitCluster(ctx context.Context, name string, runs int) (cluster.Cluster, error) {
+	return cluster.Cluster{Name: name, MaxRuns: runs}, w.check(ctx)
+}
+
 func (w *world) Start(ctx context.Context, r execution.Request) (execution.Execution, bool, error) {
 	w.request = r
 	return w.execution, r.IdempotencyKey != "", w.check(ctx)

@@ -226,6 +226,19 @@ func TestAPI_RevokeAndRotate(t *testing.T) {
 	if err != nil || !asked.GetCluster().GetRotationAsked() {
 		t.Errorf("%v, %v", asked, err)
 	}
+	drained, err := b.clusters.DrainCluster(t.Context(), &apiv1.DrainClusterRequest{Name: "kind", Reason: " new nodes "})
+	if c := drained.GetCluster(); err != nil || c.GetDrainedReason() != "new nodes" || c.GetDrainedBy() != "ada" || c.GetDrainedAt().GetSeconds() != 9 {
+		t.Errorf("%v, %v", drained, err)
+	}
+	if back, err := b.clusters.UndrainCluster(t.Context(), &apiv1.UndrainClusterRequest{Name: "kind"}); err != nil || back.GetCluster().GetDrainedAt() != nil {
+		t.Errorf("%v, %v", back, err)
+	}
+	if limited, err := b.clusters.LimitCluster(t.Context(), &apiv1.LimitClusterRequest{Name: "kind", MaxRuns: 4}); err != nil || limited.GetCluster().GetMaxRuns() != 4 {
+		t.Errorf("%v, %v", limited, err)
+	}
+	if _, err := b.clusters.LimitCluster(t.Context(), &apiv1.LimitClusterRequest{Name: "kind", MaxRuns: -1}); connect.CodeOf(err) != connect.CodeInvalidArgument {
+		t.Errorf("a limit below nothing: %v", err)
+	}
 	long := &apiv1.RevokeClusterRequest{Name: "kind", Reason: strings.Repeat("x", 501)}
 	if _, err := b.clusters.RevokeCluster(t.Context(), long); connect.CodeOf(err) != connect.CodeInvalidArgument {
 		t.Errorf("an endless reason: %v", err)

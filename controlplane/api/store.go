@@ -98,6 +98,16 @@ type Enroller interface {
 	RotateClusterKey(ctx context.Context, name string) (cluster.Cluster, error)
 }
 
+// Queues says what begins in clusters, for the viewer of the context. Implemented by dispatch.
+type Queues interface {
+	// DrainCluster lets nothing begin in a cluster any more.
+	DrainCluster(ctx context.Context, name, reason string) (cluster.Cluster, error)
+	// UndrainCluster lets what waits for it begin again.
+	UndrainCluster(ctx context.Context, name string) (cluster.Cluster, error)
+	// LimitCluster says how many runs may be under way there at once; 0 for as many as its agent takes.
+	LimitCluster(ctx context.Context, name string, runs int) (cluster.Cluster, error)
+}
+
 // Runner starts and stops executions for the viewer of the context. Implemented by dispatch.
 type Runner interface {
 	Start(ctx context.Context, r execution.Request) (e execution.Execution, existed bool, err error)

@@ -26,6 +26,7 @@ import (
 
 // runner starts and cancels executions.
 type runner interface {
+	api.Queues
 	Start(ctx context.Context, r execution.Request) (e execution.Execution, existed bool, err error)
 	Cancel(ctx context.Context, id execution.ID, reason string) error
 	Resume(ctx context.Context, id execution.ID, which execution.Resume) (steps int, err error)
@@ -339,6 +340,24 @@ func (a *pages) Revoke(ctx context.Context, name, reason string) error {
 // RotateKey implements view.Fleet.
 func (a *pages) RotateKey(ctx context.Context, name string) error {
 	_, err := a.auth.RotateClusterKey(ctx, name)
+	return err //nolint:wrapcheck // transparent
+}
+
+// Drain implements view.Fleet.
+func (a *pages) Drain(ctx context.Context, name, reason string) error {
+	_, err := a.runner.DrainCluster(ctx, name, reason)
+	return err //nolint:wrapcheck // transparent
+}
+
+// Undrain implements view.Fleet.
+func (a *pages) Undrain(ctx context.Context, name string) error {
+	_, err := a.runner.UndrainCluster(ctx, name)
+	return err //nolint:wrapcheck // transparent
+}
+
+// Limit implements view.Fleet.
+func (a *pages) Limit(ctx context.Context, name string, runs int) error {
+	_, err := a.runner.LimitCluster(ctx, name, runs)
 	return err //nolint:wrapcheck // transparent
 }
 

@@ -38,6 +38,10 @@ type Cluster struct {
 	RevokedReason     string
 	CatalogKinds      string // of the documents that its agent may bring: none, tests or all
 	CatalogTeam       string // owns those documents; empty for the only team there is
+	MaxRuns           int    // under way there at once; 0 for as many as the agent takes
+	Drained           Drain
+	Busy              int // runs that have a place there; counted in lists only
+	Queued            int // runs that wait for one; counted in lists only
 	CreatedAt         time.Time
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"log/slog"
 	"maps"
 	"os"
@@ -94,6 +95,7 @@ type memory struct {
 	failed       map[uuid.UUID]string // calls
 	took         map[string]time.Duration
 	loads        map[cluster.ID]cluster.Load
+	changed      []string // clusters
 }
 
 func (m *memory) OpenCalls(ctx context.Context, limit int) (steps []execution.CallStep, err error) {
@@ -122,6 +124,24 @@ func (m *memory) Workflow(_ context.Context, name string) (workflow.Record, erro
 		return w, nil
 	}
 	return workflow.Record{}, fault.New(fault.NotFound, "there is no workflow %q", name)
+}
+
+func (m *memory) DrainCluster(_ context.Context, name, reason string) (cluster.Cluster, error) {
+	m.changed = append(m.changed, "drain "+name+": "+reason)
+	return cluster.Cluster{ID: id(0xc), Name: name}, nil
+}
+
+func (m *memory) UndrainCluster(_ context.Context, name string) (cluster.Cluster, error) {
+	m.changed = append(m.changed, "undrain "+name)
+	return cluster.Cluster{ID: id(0xc), Name: name}, nil
+}
+
+func (m *memory) LimitCluster(_ context.Context, name string, runs int) (cluster.Cluster, error) {
+	if name == "none" {
+		return cluster.Cluster{}, fault.New(fault.NotFound, "there is no cluster %q", name)
+	}
+	m.changed = append(m.changed, fmt.Sprintf("limit %s to %d", name, runs))
+	return cluster.Cluster{ID: id(0xc), Name: name}, nil
 }
 
 func (m *memory) Quota(context.Context) (tenant.Quota, error) { return m.quota, nil }

@@ -16,6 +16,7 @@ import (
 type Store interface {
 	Calls
 	Catalog
+	Clusters
 	Quotas
 	// Execution returns an execution with runs, attempts and steps, or fault.NotFound.
 	Execution(ctx context.Context, id execution.ID) (execution.Execution, error)

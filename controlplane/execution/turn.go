@@ -14,3 +14,15 @@ const ahead = time.Minute
 func Turn(priority int, created time.Time) int64 {
 	return created.Add(-time.Duration(priority) * ahead).UnixMicro()
 }
+
+// TurnAfter is the turn of a run of a workflow of which others of the same priority wait in the cluster, the last of them with the turn
+// last; 0 when none does. Each that waits before it costs it a point of priority. So workflows take turns, however many runs one of them
+// asks for, and one that asks for many still gets a run a minute when others keep coming. It is start-time fair queueing (Goyal, Vin and
+// Cheng, SIGCOMM 1996) with runs that all cost the same.
+func TurnAfter(last int64, priority int, created time.Time) int64 {
+	own := Turn(priority, created)
+	if last == 0 {
+		return own
+	}
+	return max(own, last+ahead.Microseconds())
+}

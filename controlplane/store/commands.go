@@ -31,8 +31,11 @@ func (s *Store) TakeCommands(ctx context.Context, epoch int64, limit int, resend
 	var out []record.Command
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		out = nil
-		newest, err := tx.Cluster.Query().Where(cluster.ID(v.Cluster), cluster.SessionEpoch(epoch)).Exist(ctx)
-		if err != nil || !newest {
+		mine, err := tx.Cluster.Query().Where(cluster.ID(v.Cluster), cluster.SessionEpoch(epoch)).Only(ctx)
+		if db.IsNotFound(err) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		now := s.now()
@@ -42,11 +45,9 @@ func (s *Store) TakeCommands(ctx context.Context, epoch int64, limit int, resend
 		if err != nil {
 			return err
 		}
-		room := 0
-		if limit > 0 {
-			if room, err = s.places(ctx, tx, v.Organization, limit); err != nil {
-				return err
-			}
+		room, err := s.room(ctx, tx, mine, limit)
+		if err != nil {
+			return err
 		}
 		if room > 0 {
 			starts, err := s.due(ctx, tx, room, due, agentcommand.Kind(string(record.Start)), agentcommand.Not(cancelled()), ofActive())

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	entsql "entgo.io/ent/dialect/sql"
@@ -33,8 +36,7 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration) (c
 	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		claims = nil
-		rows, err := locked(s, tx.Schedule.Query().Where(schedule.NextAtLTE(now), schedule.RemovedAtIsNil(), inUse()).
-			Order(schedule.ByNextAt(), schedule.ByID()).Limit(limit), entsql.WithLockAction(entsql.SkipLocked)).All(ctx)
+		rows, err := s.dueSchedules(ctx, tx, now, limit)
 		if err != nil || len(rows) == 0 {
 			return err
 		}
@@ -73,6 +75,40 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration) (c
 		}).Exec(ctx)
 	})
 	return claims, err
+}
+
+// organizationsAtOnce is how many organizations share what one transaction claims.
+const organizationsAtOnce = 20
+
+// claimant is an organization with schedules that are due.
+type claimant struct {
+	OrganizationID uuid.UUID `json:"organization_id"`
+	Count          int       `json:"count"`
+}
+
+// dueSchedules returns schedules whose time has come, and which nobody else is looking at. Organizations have equal shares: one whose
+// thousands are due at once does not keep the others waiting.
+func (s *Store) dueSchedules(ctx context.Context, tx *db.Tx, now time.Time, limit int) (out []*db.Schedule, err error) {
+	due := []predicate.Schedule{schedule.NextAtLTE(now), schedule.RemovedAtIsNil(), inUse()}
+	var owners []claimant
+	if err := tx.Schedule.Query().Where(due...).GroupBy(schedule.FieldOrganizationID).Aggregate(db.Count()).Scan(ctx, &owners); err != nil {
+		return nil, err
+	}
+	// The smaller the claim of one, the sooner it is met.
+	slices.SortFunc(owners, func(a, b claimant) int {
+		return cmp.Or(cmp.Compare(a.Count, b.Count), bytes.Compare(a.OrganizationID[:], b.OrganizationID[:]))
+	})
+	owners = owners[:min(len(owners), organizationsAtOnce)]
+	for i, o := range owners {
+		share := (limit - len(out)) / (len(owners) - i) // what others leave of theirs is for those after them
+		rows, err := locked(s, tx.Schedule.Query().Where(due...).Where(schedule.OrganizationID(o.OrganizationID)).
+			Order(schedule.ByNextAt(), schedule.ByID()).Limit(max(1, share)), entsql.WithLockAction(entsql.SkipLocked)).All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, rows...)
+	}
+	return out, nil
 }
 
 // dueTime is a due time of a schedule, in microseconds.

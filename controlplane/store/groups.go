@@ -363,6 +363,10 @@ func (a *admission) begin(ctx context.Context, head *db.Execution, attempts []*d
 			a.more = append(a.more, a.group)
 		}
 	}
+	turns, err := turnsOf(ctx, a.tx, head, attempts)
+	if err != nil {
+		return err
+	}
 	for _, one := range attempts {
 		if err := a.tx.Run.UpdateOneID(one.RunID).SetAdmittedAt(a.s.now()).Exec(ctx); err != nil {
 			return err
@@ -370,7 +374,7 @@ func (a *admission) begin(ctx context.Context, head *db.Execution, attempts []*d
 		if err := a.tx.Attempt.UpdateOneID(one.ID).SetReason("").SetMessage("").Exec(ctx); err != nil {
 			return err
 		}
-		if err := startCommand(a.tx, one.OrganizationID, one.ClusterID, one.ID, turnOf(head)).Exec(ctx); err != nil {
+		if err := startCommand(a.tx, one.OrganizationID, one.ClusterID, one.ID, turns[one.RunID]).Exec(ctx); err != nil {
 			return err
 		}
 		a.effects.Add(record.Effects{Wake: []cluster.ID{one.ClusterID}})

@@ -127,6 +127,9 @@ func (s *Store) withRuns(ctx context.Context, rows []*db.Execution, withSteps bo
 	if err := s.sayGroup(ctx, runs, byRun); err != nil {
 		return nil, err
 	}
+	if err := s.sayQueue(ctx, runs, byRun); err != nil {
+		return nil, err
+	}
 	if err := s.sayAway(ctx, runs, byRun); err != nil {
 		return nil, err
 	}

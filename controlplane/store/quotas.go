@@ -83,6 +83,16 @@ func (s *Store) logBytes(ctx context.Context) (int64, error) {
 	return *sums[0].Sum, nil
 }
 
+// room returns how many more runs may begin in a cluster, at most as many as its agent asks for: less when the cluster or the organization
+// has a limit, none when the cluster is drained.
+func (s *Store) room(ctx context.Context, tx *db.Tx, c *db.Cluster, limit int) (int, error) {
+	limit, err := s.placesIn(ctx, tx, c, limit)
+	if err != nil || limit == 0 {
+		return 0, err
+	}
+	return s.places(ctx, tx, c.OrganizationID, limit)
+}
+
 // places returns how many more runs may begin in the organization of an agent, at most as many as it asks for. The organization's row
 // is locked: two replicas must not hand out the same place.
 func (s *Store) places(ctx context.Context, tx *db.Tx, org tenant.ID, limit int) (int, error) {

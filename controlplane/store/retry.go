@@ -47,7 +47,7 @@ func (s *Store) tryAnew(ctx context.Context, tx *db.Tx, a *db.Attempt, head *db.
 	}
 	message := fmt.Sprintf("Attempt %d of at most %d: the one before ended as %s.", a.Number+1, r.Retries+1, a.Reason)
 	if err := tx.Attempt.Create().SetID(id).SetOrganizationID(a.OrganizationID).SetExecutionID(a.ExecutionID).SetRunID(a.RunID).
-		SetClusterID(a.ClusterID).SetNumber(a.Number + 1).SetStatus(string(record.Queued)).SetReason("Retry").SetMessage(clean(message)).
+		SetClusterID(a.ClusterID).SetNumber(a.Number + 1).SetStatus(string(record.Queued)).SetReason(reasonRetry).SetMessage(clean(message)).
 		SetSpec(spec).SetSpecDigest(digest).Exec(ctx); err != nil {
 		return err
 	}
@@ -72,7 +72,11 @@ func (s *Store) tryAnew(ctx context.Context, tx *db.Tx, a *db.Attempt, head *db.
 	if err := s.supersede(ctx, tx, a, head); err != nil {
 		return err
 	}
-	return startCommand(tx, a.OrganizationID, a.ClusterID, id, turnOf(head)).Exec(ctx)
+	turns, err := turnsOf(ctx, tx, head, []*db.Attempt{a})
+	if err != nil {
+		return err
+	}
+	return startCommand(tx, a.OrganizationID, a.ClusterID, id, turns[a.RunID]).Exec(ctx)
 }
 
 // answered reports whether there is nothing to try anew for: somebody wants the attempt stopped, or a test had failed before the loss.

@@ -17,10 +17,11 @@ import (
 	"github.com/seatrial/seatrial/ent/db/environment"
 )
 
-// What a run says that waits for its siblings, or ended with them.
+// What a run says that waits for its siblings, ended with them, or is tried anew.
 const (
 	reasonSiblings = "MaxParallel"
 	reasonFailFast = "FailFast"
+	reasonRetry    = "Retry"
 )
 
 // runsAtOnce bounds what one statement carries: an assignment may have hundreds of KiB.
@@ -30,7 +31,7 @@ const runsAtOnce = 100
 // get theirs from Admit.
 func createRuns(ctx context.Context, tx *db.Tx, n record.New) error {
 	places := map[uuid.UUID]*db.Environment{}
-	turn := record.Turn(n.Execution.Priority, n.Execution.CreatedAt)
+	turns := turns{of: n, last: map[uuid.UUID]int64{}}
 	for from := 0; from < len(n.Runs); from += runsAtOnce {
 		var runs []*db.RunCreate
 		var attempts []*db.AttemptCreate
@@ -43,9 +44,13 @@ func createRuns(ctx context.Context, tx *db.Tx, n record.New) error {
 			if err != nil {
 				return err
 			}
+			turn, err := turns.next(ctx, tx, env)
+			if err != nil {
+				return err
+			}
 			reason, message := waitingFor(n, i)
 			waits := reason != ""
-			runs = append(runs, newRun(tx, n, r, env, i))
+			runs = append(runs, newRun(tx, n, r, env, i).SetTurn(turn))
 			attempts = append(attempts, newAttempt(tx, n, r, env).SetReason(reason).SetMessage(message))
 			for _, step := range r.Steps {
 				row, err := newStep(tx, env.OrganizationID, r.AttemptID, step)
@@ -99,7 +104,7 @@ func newRun(tx *db.Tx, n record.New, r record.NewRun, env *db.Environment, ordin
 	return tx.Run.Create().SetID(r.ID).SetOrganizationID(env.OrganizationID).SetExecutionID(n.Execution.ID).SetEnvironmentID(env.ID).
 		SetClusterID(env.ClusterID).SetOrdinal(ordinal).SetName(r.Name).SetMatrix(r.Matrix).SetShard(r.Shard).SetShards(r.Shards).
 		SetEnvironmentName(env.Name).SetClusterName(env.Edges.Cluster.Name).SetNamespace(env.Namespace).SetStatus(string(record.Queued)).
-		SetConcurrencyGroup(r.Group.Name).SetConcurrencyLimit(r.Group.Limit).SetOnConflict(string(r.Group.OnConflict)).
+		SetWorkflow(n.Execution.Workflow).SetPriority(n.Execution.Priority).SetConcurrencyGroup(r.Group.Name).SetConcurrencyLimit(r.Group.Limit).SetOnConflict(string(r.Group.OnConflict)).
 		SetRetries(r.Retries)
 }
 
@@ -132,13 +137,11 @@ func newAttempt(tx *db.Tx, n record.New, r record.NewRun, env *db.Environment) *
 		SetClusterID(env.ClusterID).SetNumber(1).SetStatus(string(record.Queued)).SetSpec(r.Spec).SetSpecDigest(r.SpecDigest)
 }
 
-// startCommand makes the command that starts an attempt. Its turn is that of the execution: a run that had to wait for others is as
-// old as they are.
+// startCommand makes the command that starts an attempt. Its turn is that of the run: one that had to wait for others is as old as they
+// are.
 func startCommand(tx *db.Tx, org tenant.ID, c cluster.ID, id record.AttemptID, turn int64) *db.AgentCommandCreate {
 	return tx.AgentCommand.Create().SetOrganizationID(org).SetClusterID(c).SetAttemptID(id).SetKind(string(cluster.Start)).SetTurn(turn)
 }
-
-func turnOf(head *db.Execution) int64 { return record.Turn(head.Priority, head.CreatedAt) }
 
 // moveOn lets the end of a run have its consequences for its siblings: with failFast a bad end ends them, with maxParallel the next
 // takes its place, unless its concurrency group decides that. It returns whose agents have something to do, and whether attempts have changed.
@@ -168,9 +171,13 @@ func (s *Store) moveOn(ctx context.Context, tx *db.Tx, head *db.Execution, runs 
 	if err := tx.Attempt.Update().Where(attempt.IDIn(idsOf(next)...)).SetReason("").SetMessage("").Exec(ctx); err != nil {
 		return nil, false, err
 	}
+	turns, err := turnsOf(ctx, tx, head, next)
+	if err != nil {
+		return nil, false, err
+	}
 	starts := make([]*db.AgentCommandCreate, len(next))
 	for i, a := range next {
-		starts[i] = startCommand(tx, a.OrganizationID, a.ClusterID, a.ID, turnOf(head))
+		starts[i] = startCommand(tx, a.OrganizationID, a.ClusterID, a.ID, turns[a.RunID])
 		wake = union(wake, []cluster.ID{a.ClusterID})
 	}
 	return wake, true, tx.AgentCommand.CreateBulk(starts...).Exec(ctx)

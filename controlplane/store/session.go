@@ -133,7 +133,7 @@ func (s *Store) Clusters(ctx context.Context) ([]record.Cluster, error) {
 	for i, row := range rows {
 		out[i] = s.clusterRecord(row)
 	}
-	return out, nil
+	return out, s.count(ctx, out)
 }
 
 // clusterRecord counts a cluster as connected only while its agent is heard: a replica that died cannot close its sessions.
@@ -144,6 +144,7 @@ func (s *Store) clusterRecord(row *db.Cluster) record.Cluster {
 		Connected:   row.Connected && !row.Revoked && s.clock().Sub(seen) < record.OfflineAfter,
 		ConnectedAt: timeOf(row.ConnectedAt), LastSeenAt: seen, AgentVersion: row.AgentVersion,
 		KubernetesVersion: row.KubernetesVersion, RunnerDelivery: row.RunnerDelivery, Namespaces: row.Namespaces, Rules: row.Rules,
+		MaxRuns: row.MaxRuns, Drained: record.Drain{Since: timeOf(row.DrainedAt), By: row.DrainedBy, Reason: row.DrainedReason},
 		KeySince: timeOf(row.KeySince), RotationAsked: row.RotationAsked, RevokedAt: timeOf(row.RevokedAt), RevokedReason: row.RevokedReason,
 		CreatedAt: row.CreatedAt.UTC().Truncate(time.Microsecond),
 	}

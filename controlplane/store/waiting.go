@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seatrial/seatrial/controlplane/cluster"
 	record "github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/ent/db"
@@ -79,14 +80,17 @@ func heldBy(r *db.Run, holders []*db.Run) string {
 	return fmt.Sprintf("%s: held by %s since %s.", group, who, first.AdmittedAt.UTC().Format(time.DateTime+" UTC"))
 }
 
-// sayInHead gives an execution that waits for a group the words of its first run that does.
+// sayInHead gives an execution that waits for a group or for its turn the words of its first run that does.
 func sayInHead(e *record.Execution) {
 	if e.Status != record.Queued {
 		return // something of it is under way
 	}
 	for _, r := range e.Runs {
-		if n := len(r.Attempts); n > 0 && r.Attempts[n-1].Reason == record.ReasonGroup {
-			e.Reason, e.Message = record.ReasonGroup, r.Attempts[n-1].Message
+		if len(r.Attempts) == 0 {
+			continue
+		}
+		if last := r.Attempts[len(r.Attempts)-1]; last.Reason == record.ReasonGroup || last.Reason == cluster.ReasonQueue {
+			e.Reason, e.Message = last.Reason, last.Message
 			if r.Name != "" {
 				e.Message = r.Name + ": " + e.Message
 			}

@@ -44,8 +44,6 @@ type Strip struct {
 	Key         string
 	Environment string
 	Letters
-	Execution execution.ID // of the newest
-	At        time.Time    // when the newest came in
 }
 
 // Standing is how the tests of a workflow have done lately, over all its environments.

@@ -74,6 +74,14 @@ type Cluster struct {
 	CatalogTeamID *uuid.UUID `json:"catalog_team_id,omitempty"`
 	// CatalogKinds holds the value of the "catalog_kinds" field.
 	CatalogKinds string `json:"catalog_kinds,omitempty"`
+	// MaxRuns holds the value of the "max_runs" field.
+	MaxRuns int `json:"max_runs,omitempty"`
+	// DrainedAt holds the value of the "drained_at" field.
+	DrainedAt *time.Time `json:"drained_at,omitempty"`
+	// DrainedReason holds the value of the "drained_reason" field.
+	DrainedReason string `json:"drained_reason,omitempty"`
+	// DrainedBy holds the value of the "drained_by" field.
+	DrainedBy string `json:"drained_by,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ClusterQuery when eager-loading is set.
 	Edges        ClusterEdges `json:"edges"`
@@ -111,11 +119,11 @@ func (*Cluster) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case cluster.FieldRotationAsked, cluster.FieldRevoked, cluster.FieldConnected:
 			values[i] = new(sql.NullBool)
-		case cluster.FieldNonceMark, cluster.FieldSessionEpoch:
+		case cluster.FieldNonceMark, cluster.FieldSessionEpoch, cluster.FieldMaxRuns:
 			values[i] = new(sql.NullInt64)
-		case cluster.FieldName, cluster.FieldUID, cluster.FieldRevokedReason, cluster.FieldGateway, cluster.FieldAgentVersion, cluster.FieldKubernetesVersion, cluster.FieldRunnerDelivery, cluster.FieldCatalogKinds:
+		case cluster.FieldName, cluster.FieldUID, cluster.FieldRevokedReason, cluster.FieldGateway, cluster.FieldAgentVersion, cluster.FieldKubernetesVersion, cluster.FieldRunnerDelivery, cluster.FieldCatalogKinds, cluster.FieldDrainedReason, cluster.FieldDrainedBy:
 			values[i] = new(sql.NullString)
-		case cluster.FieldCreatedAt, cluster.FieldUpdatedAt, cluster.FieldEnrolledAt, cluster.FieldKeySince, cluster.FieldRevokedAt, cluster.FieldConnectedAt, cluster.FieldLastSeenAt, cluster.FieldReturnedAt:
+		case cluster.FieldCreatedAt, cluster.FieldUpdatedAt, cluster.FieldEnrolledAt, cluster.FieldKeySince, cluster.FieldRevokedAt, cluster.FieldConnectedAt, cluster.FieldLastSeenAt, cluster.FieldReturnedAt, cluster.FieldDrainedAt:
 			values[i] = new(sql.NullTime)
 		case cluster.FieldID, cluster.FieldOrganizationID:
 			values[i] = new(uuid.UUID)
@@ -313,6 +321,31 @@ func (_m *Cluster) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.CatalogKinds = value.String
 			}
+		case cluster.FieldMaxRuns:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field max_runs", values[i])
+			} else if value.Valid {
+				_m.MaxRuns = int(value.Int64)
+			}
+		case cluster.FieldDrainedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field drained_at", values[i])
+			} else if value.Valid {
+				_m.DrainedAt = new(time.Time)
+				*_m.DrainedAt = value.Time
+			}
+		case cluster.FieldDrainedReason:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field drained_reason", values[i])
+			} else if value.Valid {
+				_m.DrainedReason = value.String
+			}
+		case cluster.FieldDrainedBy:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field drained_by", values[i])
+			} else if value.Valid {
+				_m.DrainedBy = value.String
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -448,6 +481,20 @@ func (_m *Cluster) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("catalog_kinds=")
 	builder.WriteString(_m.CatalogKinds)
+	builder.WriteString(", ")
+	builder.WriteString("max_runs=")
+	builder.WriteString(fmt.Sprintf("%v", _m.MaxRuns))
+	builder.WriteString(", ")
+	if v := _m.DrainedAt; v != nil {
+		builder.WriteString("drained_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("drained_reason=")
+	builder.WriteString(_m.DrainedReason)
+	builder.WriteString(", ")
+	builder.WriteString("drained_by=")
+	builder.WriteString(_m.DrainedBy)
 	builder.WriteByte(')')
 	return builder.String()
 }

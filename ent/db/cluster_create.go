@@ -355,6 +355,62 @@ func (_c *ClusterCreate) SetNillableCatalogKinds(v *string) *ClusterCreate {
 	return _c
 }
 
+// SetMaxRuns sets the "max_runs" field.
+func (_c *ClusterCreate) SetMaxRuns(v int) *ClusterCreate {
+	_c.mutation.SetMaxRuns(v)
+	return _c
+}
+
+// SetNillableMaxRuns sets the "max_runs" field if the given value is not nil.
+func (_c *ClusterCreate) SetNillableMaxRuns(v *int) *ClusterCreate {
+	if v != nil {
+		_c.SetMaxRuns(*v)
+	}
+	return _c
+}
+
+// SetDrainedAt sets the "drained_at" field.
+func (_c *ClusterCreate) SetDrainedAt(v time.Time) *ClusterCreate {
+	_c.mutation.SetDrainedAt(v)
+	return _c
+}
+
+// SetNillableDrainedAt sets the "drained_at" field if the given value is not nil.
+func (_c *ClusterCreate) SetNillableDrainedAt(v *time.Time) *ClusterCreate {
+	if v != nil {
+		_c.SetDrainedAt(*v)
+	}
+	return _c
+}
+
+// SetDrainedReason sets the "drained_reason" field.
+func (_c *ClusterCreate) SetDrainedReason(v string) *ClusterCreate {
+	_c.mutation.SetDrainedReason(v)
+	return _c
+}
+
+// SetNillableDrainedReason sets the "drained_reason" field if the given value is not nil.
+func (_c *ClusterCreate) SetNillableDrainedReason(v *string) *ClusterCreate {
+	if v != nil {
+		_c.SetDrainedReason(*v)
+	}
+	return _c
+}
+
+// SetDrainedBy sets the "drained_by" field.
+func (_c *ClusterCreate) SetDrainedBy(v string) *ClusterCreate {
+	_c.mutation.SetDrainedBy(v)
+	return _c
+}
+
+// SetNillableDrainedBy sets the "drained_by" field if the given value is not nil.
+func (_c *ClusterCreate) SetNillableDrainedBy(v *string) *ClusterCreate {
+	if v != nil {
+		_c.SetDrainedBy(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *ClusterCreate) SetID(v uuid.UUID) *ClusterCreate {
 	_c.mutation.SetID(v)
@@ -473,6 +529,18 @@ func (_c *ClusterCreate) defaults() error {
 		v := cluster.DefaultCatalogKinds
 		_c.mutation.SetCatalogKinds(v)
 	}
+	if _, ok := _c.mutation.MaxRuns(); !ok {
+		v := cluster.DefaultMaxRuns
+		_c.mutation.SetMaxRuns(v)
+	}
+	if _, ok := _c.mutation.DrainedReason(); !ok {
+		v := cluster.DefaultDrainedReason
+		_c.mutation.SetDrainedReason(v)
+	}
+	if _, ok := _c.mutation.DrainedBy(); !ok {
+		v := cluster.DefaultDrainedBy
+		_c.mutation.SetDrainedBy(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if cluster.DefaultID == nil {
 			return fmt.Errorf("db: uninitialized cluster.DefaultID (forgotten import db/runtime?)")
@@ -537,6 +605,15 @@ func (_c *ClusterCreate) check() error {
 	}
 	if _, ok := _c.mutation.CatalogKinds(); !ok {
 		return &ValidationError{Name: "catalog_kinds", err: errors.New(`db: missing required field "Cluster.catalog_kinds"`)}
+	}
+	if _, ok := _c.mutation.MaxRuns(); !ok {
+		return &ValidationError{Name: "max_runs", err: errors.New(`db: missing required field "Cluster.max_runs"`)}
+	}
+	if _, ok := _c.mutation.DrainedReason(); !ok {
+		return &ValidationError{Name: "drained_reason", err: errors.New(`db: missing required field "Cluster.drained_reason"`)}
+	}
+	if _, ok := _c.mutation.DrainedBy(); !ok {
+		return &ValidationError{Name: "drained_by", err: errors.New(`db: missing required field "Cluster.drained_by"`)}
 	}
 	if len(_c.mutation.OrganizationIDs()) == 0 {
 		return &ValidationError{Name: "organization", err: errors.New(`db: missing required edge "Cluster.organization"`)}
@@ -680,6 +757,22 @@ func (_c *ClusterCreate) createSpec() (*Cluster, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.CatalogKinds(); ok {
 		_spec.SetField(cluster.FieldCatalogKinds, field.TypeString, value)
 		_node.CatalogKinds = value
+	}
+	if value, ok := _c.mutation.MaxRuns(); ok {
+		_spec.SetField(cluster.FieldMaxRuns, field.TypeInt, value)
+		_node.MaxRuns = value
+	}
+	if value, ok := _c.mutation.DrainedAt(); ok {
+		_spec.SetField(cluster.FieldDrainedAt, field.TypeTime, value)
+		_node.DrainedAt = &value
+	}
+	if value, ok := _c.mutation.DrainedReason(); ok {
+		_spec.SetField(cluster.FieldDrainedReason, field.TypeString, value)
+		_node.DrainedReason = value
+	}
+	if value, ok := _c.mutation.DrainedBy(); ok {
+		_spec.SetField(cluster.FieldDrainedBy, field.TypeString, value)
+		_node.DrainedBy = value
 	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -1125,6 +1218,66 @@ func (u *ClusterUpsert) SetCatalogKinds(v string) *ClusterUpsert {
 // UpdateCatalogKinds sets the "catalog_kinds" field to the value that was provided on create.
 func (u *ClusterUpsert) UpdateCatalogKinds() *ClusterUpsert {
 	u.SetExcluded(cluster.FieldCatalogKinds)
+	return u
+}
+
+// SetMaxRuns sets the "max_runs" field.
+func (u *ClusterUpsert) SetMaxRuns(v int) *ClusterUpsert {
+	u.Set(cluster.FieldMaxRuns, v)
+	return u
+}
+
+// UpdateMaxRuns sets the "max_runs" field to the value that was provided on create.
+func (u *ClusterUpsert) UpdateMaxRuns() *ClusterUpsert {
+	u.SetExcluded(cluster.FieldMaxRuns)
+	return u
+}
+
+// AddMaxRuns adds v to the "max_runs" field.
+func (u *ClusterUpsert) AddMaxRuns(v int) *ClusterUpsert {
+	u.Add(cluster.FieldMaxRuns, v)
+	return u
+}
+
+// SetDrainedAt sets the "drained_at" field.
+func (u *ClusterUpsert) SetDrainedAt(v time.Time) *ClusterUpsert {
+	u.Set(cluster.FieldDrainedAt, v)
+	return u
+}
+
+// UpdateDrainedAt sets the "drained_at" field to the value that was provided on create.
+func (u *ClusterUpsert) UpdateDrainedAt() *ClusterUpsert {
+	u.SetExcluded(cluster.FieldDrainedAt)
+	return u
+}
+
+// ClearDrainedAt clears the value of the "drained_at" field.
+func (u *ClusterUpsert) ClearDrainedAt() *ClusterUpsert {
+	u.SetNull(cluster.FieldDrainedAt)
+	return u
+}
+
+// SetDrainedReason sets the "drained_reason" field.
+func (u *ClusterUpsert) SetDrainedReason(v string) *ClusterUpsert {
+	u.Set(cluster.FieldDrainedReason, v)
+	return u
+}
+
+// UpdateDrainedReason sets the "drained_reason" field to the value that was provided on create.
+func (u *ClusterUpsert) UpdateDrainedReason() *ClusterUpsert {
+	u.SetExcluded(cluster.FieldDrainedReason)
+	return u
+}
+
+// SetDrainedBy sets the "drained_by" field.
+func (u *ClusterUpsert) SetDrainedBy(v string) *ClusterUpsert {
+	u.Set(cluster.FieldDrainedBy, v)
+	return u
+}
+
+// UpdateDrainedBy sets the "drained_by" field to the value that was provided on create.
+func (u *ClusterUpsert) UpdateDrainedBy() *ClusterUpsert {
+	u.SetExcluded(cluster.FieldDrainedBy)
 	return u
 }
 
@@ -1620,6 +1773,76 @@ func (u *ClusterUpsertOne) SetCatalogKinds(v string) *ClusterUpsertOne {
 func (u *ClusterUpsertOne) UpdateCatalogKinds() *ClusterUpsertOne {
 	return u.Update(func(s *ClusterUpsert) {
 		s.UpdateCatalogKinds()
+	})
+}
+
+// SetMaxRuns sets the "max_runs" field.
+func (u *ClusterUpsertOne) SetMaxRuns(v int) *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetMaxRuns(v)
+	})
+}
+
+// AddMaxRuns adds v to the "max_runs" field.
+func (u *ClusterUpsertOne) AddMaxRuns(v int) *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.AddMaxRuns(v)
+	})
+}
+
+// UpdateMaxRuns sets the "max_runs" field to the value that was provided on create.
+func (u *ClusterUpsertOne) UpdateMaxRuns() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateMaxRuns()
+	})
+}
+
+// SetDrainedAt sets the "drained_at" field.
+func (u *ClusterUpsertOne) SetDrainedAt(v time.Time) *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetDrainedAt(v)
+	})
+}
+
+// UpdateDrainedAt sets the "drained_at" field to the value that was provided on create.
+func (u *ClusterUpsertOne) UpdateDrainedAt() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateDrainedAt()
+	})
+}
+
+// ClearDrainedAt clears the value of the "drained_at" field.
+func (u *ClusterUpsertOne) ClearDrainedAt() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearDrainedAt()
+	})
+}
+
+// SetDrainedReason sets the "drained_reason" field.
+func (u *ClusterUpsertOne) SetDrainedReason(v string) *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetDrainedReason(v)
+	})
+}
+
+// UpdateDrainedReason sets the "drained_reason" field to the value that was provided on create.
+func (u *ClusterUpsertOne) UpdateDrainedReason() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateDrainedReason()
+	})
+}
+
+// SetDrainedBy sets the "drained_by" field.
+func (u *ClusterUpsertOne) SetDrainedBy(v string) *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetDrainedBy(v)
+	})
+}
+
+// UpdateDrainedBy sets the "drained_by" field to the value that was provided on create.
+func (u *ClusterUpsertOne) UpdateDrainedBy() *ClusterUpsertOne {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateDrainedBy()
 	})
 }
 
@@ -2282,6 +2505,76 @@ func (u *ClusterUpsertBulk) SetCatalogKinds(v string) *ClusterUpsertBulk {
 func (u *ClusterUpsertBulk) UpdateCatalogKinds() *ClusterUpsertBulk {
 	return u.Update(func(s *ClusterUpsert) {
 		s.UpdateCatalogKinds()
+	})
+}
+
+// SetMaxRuns sets the "max_runs" field.
+func (u *ClusterUpsertBulk) SetMaxRuns(v int) *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetMaxRuns(v)
+	})
+}
+
+// AddMaxRuns adds v to the "max_runs" field.
+func (u *ClusterUpsertBulk) AddMaxRuns(v int) *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.AddMaxRuns(v)
+	})
+}
+
+// UpdateMaxRuns sets the "max_runs" field to the value that was provided on create.
+func (u *ClusterUpsertBulk) UpdateMaxRuns() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateMaxRuns()
+	})
+}
+
+// SetDrainedAt sets the "drained_at" field.
+func (u *ClusterUpsertBulk) SetDrainedAt(v time.Time) *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetDrainedAt(v)
+	})
+}
+
+// UpdateDrainedAt sets the "drained_at" field to the value that was provided on create.
+func (u *ClusterUpsertBulk) UpdateDrainedAt() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateDrainedAt()
+	})
+}
+
+// ClearDrainedAt clears the value of the "drained_at" field.
+func (u *ClusterUpsertBulk) ClearDrainedAt() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.ClearDrainedAt()
+	})
+}
+
+// SetDrainedReason sets the "drained_reason" field.
+func (u *ClusterUpsertBulk) SetDrainedReason(v string) *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetDrainedReason(v)
+	})
+}
+
+// UpdateDrainedReason sets the "drained_reason" field to the value that was provided on create.
+func (u *ClusterUpsertBulk) UpdateDrainedReason() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateDrainedReason()
+	})
+}
+
+// SetDrainedBy sets the "drained_by" field.
+func (u *ClusterUpsertBulk) SetDrainedBy(v string) *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.SetDrainedBy(v)
+	})
+}
+
+// UpdateDrainedBy sets the "drained_by" field to the value that was provided on create.
+func (u *ClusterUpsertBulk) UpdateDrainedBy() *ClusterUpsertBulk {
+	return u.Update(func(s *ClusterUpsert) {
+		s.UpdateDrainedBy()
 	})
 }
 

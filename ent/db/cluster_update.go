@@ -433,6 +433,75 @@ func (_u *ClusterUpdate) SetNillableCatalogKinds(v *string) *ClusterUpdate {
 	return _u
 }
 
+// SetMaxRuns sets the "max_runs" field.
+func (_u *ClusterUpdate) SetMaxRuns(v int) *ClusterUpdate {
+	_u.mutation.ResetMaxRuns()
+	_u.mutation.SetMaxRuns(v)
+	return _u
+}
+
+// SetNillableMaxRuns sets the "max_runs" field if the given value is not nil.
+func (_u *ClusterUpdate) SetNillableMaxRuns(v *int) *ClusterUpdate {
+	if v != nil {
+		_u.SetMaxRuns(*v)
+	}
+	return _u
+}
+
+// AddMaxRuns adds value to the "max_runs" field.
+func (_u *ClusterUpdate) AddMaxRuns(v int) *ClusterUpdate {
+	_u.mutation.AddMaxRuns(v)
+	return _u
+}
+
+// SetDrainedAt sets the "drained_at" field.
+func (_u *ClusterUpdate) SetDrainedAt(v time.Time) *ClusterUpdate {
+	_u.mutation.SetDrainedAt(v)
+	return _u
+}
+
+// SetNillableDrainedAt sets the "drained_at" field if the given value is not nil.
+func (_u *ClusterUpdate) SetNillableDrainedAt(v *time.Time) *ClusterUpdate {
+	if v != nil {
+		_u.SetDrainedAt(*v)
+	}
+	return _u
+}
+
+// ClearDrainedAt clears the value of the "drained_at" field.
+func (_u *ClusterUpdate) ClearDrainedAt() *ClusterUpdate {
+	_u.mutation.ClearDrainedAt()
+	return _u
+}
+
+// SetDrainedReason sets the "drained_reason" field.
+func (_u *ClusterUpdate) SetDrainedReason(v string) *ClusterUpdate {
+	_u.mutation.SetDrainedReason(v)
+	return _u
+}
+
+// SetNillableDrainedReason sets the "drained_reason" field if the given value is not nil.
+func (_u *ClusterUpdate) SetNillableDrainedReason(v *string) *ClusterUpdate {
+	if v != nil {
+		_u.SetDrainedReason(*v)
+	}
+	return _u
+}
+
+// SetDrainedBy sets the "drained_by" field.
+func (_u *ClusterUpdate) SetDrainedBy(v string) *ClusterUpdate {
+	_u.mutation.SetDrainedBy(v)
+	return _u
+}
+
+// SetNillableDrainedBy sets the "drained_by" field if the given value is not nil.
+func (_u *ClusterUpdate) SetNillableDrainedBy(v *string) *ClusterUpdate {
+	if v != nil {
+		_u.SetDrainedBy(*v)
+	}
+	return _u
+}
+
 // Mutation returns the ClusterMutation object of the builder.
 func (_u *ClusterUpdate) Mutation() *ClusterMutation {
 	return _u.mutation
@@ -634,6 +703,24 @@ func (_u *ClusterUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.CatalogKinds(); ok {
 		_spec.SetField(cluster.FieldCatalogKinds, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.MaxRuns(); ok {
+		_spec.SetField(cluster.FieldMaxRuns, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedMaxRuns(); ok {
+		_spec.AddField(cluster.FieldMaxRuns, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.DrainedAt(); ok {
+		_spec.SetField(cluster.FieldDrainedAt, field.TypeTime, value)
+	}
+	if _u.mutation.DrainedAtCleared() {
+		_spec.ClearField(cluster.FieldDrainedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.DrainedReason(); ok {
+		_spec.SetField(cluster.FieldDrainedReason, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.DrainedBy(); ok {
+		_spec.SetField(cluster.FieldDrainedBy, field.TypeString, value)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
@@ -1059,6 +1146,75 @@ func (_u *ClusterUpdateOne) SetNillableCatalogKinds(v *string) *ClusterUpdateOne
 	return _u
 }
 
+// SetMaxRuns sets the "max_runs" field.
+func (_u *ClusterUpdateOne) SetMaxRuns(v int) *ClusterUpdateOne {
+	_u.mutation.ResetMaxRuns()
+	_u.mutation.SetMaxRuns(v)
+	return _u
+}
+
+// SetNillableMaxRuns sets the "max_runs" field if the given value is not nil.
+func (_u *ClusterUpdateOne) SetNillableMaxRuns(v *int) *ClusterUpdateOne {
+	if v != nil {
+		_u.SetMaxRuns(*v)
+	}
+	return _u
+}
+
+// AddMaxRuns adds value to the "max_runs" field.
+func (_u *ClusterUpdateOne) AddMaxRuns(v int) *ClusterUpdateOne {
+	_u.mutation.AddMaxRuns(v)
+	return _u
+}
+
+// SetDrainedAt sets the "drained_at" field.
+func (_u *ClusterUpdateOne) SetDrainedAt(v time.Time) *ClusterUpdateOne {
+	_u.mutation.SetDrainedAt(v)
+	return _u
+}
+
+// SetNillableDrainedAt sets the "drained_at" field if the given value is not nil.
+func (_u *ClusterUpdateOne) SetNillableDrainedAt(v *time.Time) *ClusterUpdateOne {
+	if v != nil {
+		_u.SetDrainedAt(*v)
+	}
+	return _u
+}
+
+// ClearDrainedAt clears the value of the "drained_at" field.
+func (_u *ClusterUpdateOne) ClearDrainedAt() *ClusterUpdateOne {
+	_u.mutation.ClearDrainedAt()
+	return _u
+}
+
+// SetDrainedReason sets the "drained_reason" field.
+func (_u *ClusterUpdateOne) SetDrainedReason(v string) *ClusterUpdateOne {
+	_u.mutation.SetDrainedReason(v)
+	return _u
+}
+
+// SetNillableDrainedReason sets the "drained_reason" field if the given value is not nil.
+func (_u *ClusterUpdateOne) SetNillableDrainedReason(v *string) *ClusterUpdateOne {
+	if v != nil {
+		_u.SetDrainedReason(*v)
+	}
+	return _u
+}
+
+// SetDrainedBy sets the "drained_by" field.
+func (_u *ClusterUpdateOne) SetDrainedBy(v string) *ClusterUpdateOne {
+	_u.mutation.SetDrainedBy(v)
+	return _u
+}
+
+// SetNillableDrainedBy sets the "drained_by" field if the given value is not nil.
+func (_u *ClusterUpdateOne) SetNillableDrainedBy(v *string) *ClusterUpdateOne {
+	if v != nil {
+		_u.SetDrainedBy(*v)
+	}
+	return _u
+}
+
 // Mutation returns the ClusterMutation object of the builder.
 func (_u *ClusterUpdateOne) Mutation() *ClusterMutation {
 	return _u.mutation
@@ -1290,6 +1446,24 @@ func (_u *ClusterUpdateOne) sqlSave(ctx context.Context) (_node *Cluster, err er
 	}
 	if value, ok := _u.mutation.CatalogKinds(); ok {
 		_spec.SetField(cluster.FieldCatalogKinds, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.MaxRuns(); ok {
+		_spec.SetField(cluster.FieldMaxRuns, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedMaxRuns(); ok {
+		_spec.AddField(cluster.FieldMaxRuns, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.DrainedAt(); ok {
+		_spec.SetField(cluster.FieldDrainedAt, field.TypeTime, value)
+	}
+	if _u.mutation.DrainedAtCleared() {
+		_spec.ClearField(cluster.FieldDrainedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.DrainedReason(); ok {
+		_spec.SetField(cluster.FieldDrainedReason, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.DrainedBy(); ok {
+		_spec.SetField(cluster.FieldDrainedBy, field.TypeString, value)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Cluster{config: _u.config}

@@ -329,6 +329,10 @@ var schemaGraph = func() *sqlgraph.Schema {
 			cluster.FieldRules:             {Type: field.TypeJSON, Column: cluster.FieldRules},
 			cluster.FieldCatalogTeamID:     {Type: field.TypeUUID, Column: cluster.FieldCatalogTeamID},
 			cluster.FieldCatalogKinds:      {Type: field.TypeString, Column: cluster.FieldCatalogKinds},
+			cluster.FieldMaxRuns:           {Type: field.TypeInt, Column: cluster.FieldMaxRuns},
+			cluster.FieldDrainedAt:         {Type: field.TypeTime, Column: cluster.FieldDrainedAt},
+			cluster.FieldDrainedReason:     {Type: field.TypeString, Column: cluster.FieldDrainedReason},
+			cluster.FieldDrainedBy:         {Type: field.TypeString, Column: cluster.FieldDrainedBy},
 		},
 	}
 	graph.Nodes[9] = &sqlgraph.Node{
@@ -1001,6 +1005,9 @@ var schemaGraph = func() *sqlgraph.Schema {
 			run.FieldExecutionID:      {Type: field.TypeUUID, Column: run.FieldExecutionID},
 			run.FieldEnvironmentID:    {Type: field.TypeUUID, Column: run.FieldEnvironmentID},
 			run.FieldClusterID:        {Type: field.TypeUUID, Column: run.FieldClusterID},
+			run.FieldWorkflow:         {Type: field.TypeString, Column: run.FieldWorkflow},
+			run.FieldPriority:         {Type: field.TypeInt, Column: run.FieldPriority},
+			run.FieldTurn:             {Type: field.TypeInt64, Column: run.FieldTurn},
 			run.FieldOrdinal:          {Type: field.TypeInt, Column: run.FieldOrdinal},
 			run.FieldName:             {Type: field.TypeString, Column: run.FieldName},
 			run.FieldMatrix:           {Type: field.TypeJSON, Column: run.FieldMatrix},
@@ -4088,6 +4095,26 @@ func (f *ClusterFilter) WhereCatalogTeamID(p entql.ValueP) {
 // WhereCatalogKinds applies the entql string predicate on the catalog_kinds field.
 func (f *ClusterFilter) WhereCatalogKinds(p entql.StringP) {
 	f.Where(p.Field(cluster.FieldCatalogKinds))
+}
+
+// WhereMaxRuns applies the entql int predicate on the max_runs field.
+func (f *ClusterFilter) WhereMaxRuns(p entql.IntP) {
+	f.Where(p.Field(cluster.FieldMaxRuns))
+}
+
+// WhereDrainedAt applies the entql time.Time predicate on the drained_at field.
+func (f *ClusterFilter) WhereDrainedAt(p entql.TimeP) {
+	f.Where(p.Field(cluster.FieldDrainedAt))
+}
+
+// WhereDrainedReason applies the entql string predicate on the drained_reason field.
+func (f *ClusterFilter) WhereDrainedReason(p entql.StringP) {
+	f.Where(p.Field(cluster.FieldDrainedReason))
+}
+
+// WhereDrainedBy applies the entql string predicate on the drained_by field.
+func (f *ClusterFilter) WhereDrainedBy(p entql.StringP) {
+	f.Where(p.Field(cluster.FieldDrainedBy))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
@@ -7498,6 +7525,21 @@ func (f *RunFilter) WhereEnvironmentID(p entql.ValueP) {
 // WhereClusterID applies the entql [16]byte predicate on the cluster_id field.
 func (f *RunFilter) WhereClusterID(p entql.ValueP) {
 	f.Where(p.Field(run.FieldClusterID))
+}
+
+// WhereWorkflow applies the entql string predicate on the workflow field.
+func (f *RunFilter) WhereWorkflow(p entql.StringP) {
+	f.Where(p.Field(run.FieldWorkflow))
+}
+
+// WherePriority applies the entql int predicate on the priority field.
+func (f *RunFilter) WherePriority(p entql.IntP) {
+	f.Where(p.Field(run.FieldPriority))
+}
+
+// WhereTurn applies the entql int64 predicate on the turn field.
+func (f *RunFilter) WhereTurn(p entql.Int64P) {
+	f.Where(p.Field(run.FieldTurn))
 }
 
 // WhereOrdinal applies the entql int predicate on the ordinal field.

@@ -10624,6 +10624,11 @@ type ClusterMutation struct {
 	appendrules         []string
 	catalog_team_id     *uuid.UUID
 	catalog_kinds       *string
+	max_runs            *int
+	addmax_runs         *int
+	drained_at          *time.Time
+	drained_reason      *string
+	drained_by          *string
 	clearedFields       map[string]struct{}
 	organization        *uuid.UUID
 	clearedorganization bool
@@ -11923,6 +11928,183 @@ func (m *ClusterMutation) ResetCatalogKinds() {
 	m.catalog_kinds = nil
 }
 
+// SetMaxRuns sets the "max_runs" field.
+func (m *ClusterMutation) SetMaxRuns(i int) {
+	m.max_runs = &i
+	m.addmax_runs = nil
+}
+
+// MaxRuns returns the value of the "max_runs" field in the mutation.
+func (m *ClusterMutation) MaxRuns() (r int, exists bool) {
+	v := m.max_runs
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMaxRuns returns the old "max_runs" field's value of the Cluster entity.
+// If the Cluster object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClusterMutation) OldMaxRuns(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMaxRuns is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMaxRuns requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMaxRuns: %w", err)
+	}
+	return oldValue.MaxRuns, nil
+}
+
+// AddMaxRuns adds i to the "max_runs" field.
+func (m *ClusterMutation) AddMaxRuns(i int) {
+	if m.addmax_runs != nil {
+		*m.addmax_runs += i
+	} else {
+		m.addmax_runs = &i
+	}
+}
+
+// AddedMaxRuns returns the value that was added to the "max_runs" field in this mutation.
+func (m *ClusterMutation) AddedMaxRuns() (r int, exists bool) {
+	v := m.addmax_runs
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetMaxRuns resets all changes to the "max_runs" field.
+func (m *ClusterMutation) ResetMaxRuns() {
+	m.max_runs = nil
+	m.addmax_runs = nil
+}
+
+// SetDrainedAt sets the "drained_at" field.
+func (m *ClusterMutation) SetDrainedAt(t time.Time) {
+	m.drained_at = &t
+}
+
+// DrainedAt returns the value of the "drained_at" field in the mutation.
+func (m *ClusterMutation) DrainedAt() (r time.Time, exists bool) {
+	v := m.drained_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDrainedAt returns the old "drained_at" field's value of the Cluster entity.
+// If the Cluster object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClusterMutation) OldDrainedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDrainedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDrainedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDrainedAt: %w", err)
+	}
+	return oldValue.DrainedAt, nil
+}
+
+// ClearDrainedAt clears the value of the "drained_at" field.
+func (m *ClusterMutation) ClearDrainedAt() {
+	m.drained_at = nil
+	m.clearedFields[cluster.FieldDrainedAt] = struct{}{}
+}
+
+// DrainedAtCleared returns if the "drained_at" field was cleared in this mutation.
+func (m *ClusterMutation) DrainedAtCleared() bool {
+	_, ok := m.clearedFields[cluster.FieldDrainedAt]
+	return ok
+}
+
+// ResetDrainedAt resets all changes to the "drained_at" field.
+func (m *ClusterMutation) ResetDrainedAt() {
+	m.drained_at = nil
+	delete(m.clearedFields, cluster.FieldDrainedAt)
+}
+
+// SetDrainedReason sets the "drained_reason" field.
+func (m *ClusterMutation) SetDrainedReason(s string) {
+	m.drained_reason = &s
+}
+
+// DrainedReason returns the value of the "drained_reason" field in the mutation.
+func (m *ClusterMutation) DrainedReason() (r string, exists bool) {
+	v := m.drained_reason
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDrainedReason returns the old "drained_reason" field's value of the Cluster entity.
+// If the Cluster object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClusterMutation) OldDrainedReason(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDrainedReason is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDrainedReason requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDrainedReason: %w", err)
+	}
+	return oldValue.DrainedReason, nil
+}
+
+// ResetDrainedReason resets all changes to the "drained_reason" field.
+func (m *ClusterMutation) ResetDrainedReason() {
+	m.drained_reason = nil
+}
+
+// SetDrainedBy sets the "drained_by" field.
+func (m *ClusterMutation) SetDrainedBy(s string) {
+	m.drained_by = &s
+}
+
+// DrainedBy returns the value of the "drained_by" field in the mutation.
+func (m *ClusterMutation) DrainedBy() (r string, exists bool) {
+	v := m.drained_by
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDrainedBy returns the old "drained_by" field's value of the Cluster entity.
+// If the Cluster object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClusterMutation) OldDrainedBy(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDrainedBy is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDrainedBy requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDrainedBy: %w", err)
+	}
+	return oldValue.DrainedBy, nil
+}
+
+// ResetDrainedBy resets all changes to the "drained_by" field.
+func (m *ClusterMutation) ResetDrainedBy() {
+	m.drained_by = nil
+}
+
 // ClearOrganization clears the "organization" edge to the Organization entity.
 func (m *ClusterMutation) ClearOrganization() {
 	m.clearedorganization = true
@@ -11984,7 +12166,7 @@ func (m *ClusterMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ClusterMutation) Fields() []string {
-	fields := make([]string, 0, 27)
+	fields := make([]string, 0, 31)
 	if m.created_at != nil {
 		fields = append(fields, cluster.FieldCreatedAt)
 	}
@@ -12066,6 +12248,18 @@ func (m *ClusterMutation) Fields() []string {
 	if m.catalog_kinds != nil {
 		fields = append(fields, cluster.FieldCatalogKinds)
 	}
+	if m.max_runs != nil {
+		fields = append(fields, cluster.FieldMaxRuns)
+	}
+	if m.drained_at != nil {
+		fields = append(fields, cluster.FieldDrainedAt)
+	}
+	if m.drained_reason != nil {
+		fields = append(fields, cluster.FieldDrainedReason)
+	}
+	if m.drained_by != nil {
+		fields = append(fields, cluster.FieldDrainedBy)
+	}
 	return fields
 }
 
@@ -12128,6 +12322,14 @@ func (m *ClusterMutation) Field(name string) (ent.Value, bool) {
 		return m.CatalogTeamID()
 	case cluster.FieldCatalogKinds:
 		return m.CatalogKinds()
+	case cluster.FieldMaxRuns:
+		return m.MaxRuns()
+	case cluster.FieldDrainedAt:
+		return m.DrainedAt()
+	case cluster.FieldDrainedReason:
+		return m.DrainedReason()
+	case cluster.FieldDrainedBy:
+		return m.DrainedBy()
 	}
 	return nil, false
 }
@@ -12191,6 +12393,14 @@ func (m *ClusterMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldCatalogTeamID(ctx)
 	case cluster.FieldCatalogKinds:
 		return m.OldCatalogKinds(ctx)
+	case cluster.FieldMaxRuns:
+		return m.OldMaxRuns(ctx)
+	case cluster.FieldDrainedAt:
+		return m.OldDrainedAt(ctx)
+	case cluster.FieldDrainedReason:
+		return m.OldDrainedReason(ctx)
+	case cluster.FieldDrainedBy:
+		return m.OldDrainedBy(ctx)
 	}
 	return nil, fmt.Errorf("unknown Cluster field %s", name)
 }
@@ -12389,6 +12599,34 @@ func (m *ClusterMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetCatalogKinds(v)
 		return nil
+	case cluster.FieldMaxRuns:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMaxRuns(v)
+		return nil
+	case cluster.FieldDrainedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDrainedAt(v)
+		return nil
+	case cluster.FieldDrainedReason:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDrainedReason(v)
+		return nil
+	case cluster.FieldDrainedBy:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDrainedBy(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Cluster field %s", name)
 }
@@ -12403,6 +12641,9 @@ func (m *ClusterMutation) AddedFields() []string {
 	if m.addsession_epoch != nil {
 		fields = append(fields, cluster.FieldSessionEpoch)
 	}
+	if m.addmax_runs != nil {
+		fields = append(fields, cluster.FieldMaxRuns)
+	}
 	return fields
 }
 
@@ -12415,6 +12656,8 @@ func (m *ClusterMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedNonceMark()
 	case cluster.FieldSessionEpoch:
 		return m.AddedSessionEpoch()
+	case cluster.FieldMaxRuns:
+		return m.AddedMaxRuns()
 	}
 	return nil, false
 }
@@ -12437,6 +12680,13 @@ func (m *ClusterMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddSessionEpoch(v)
+		return nil
+	case cluster.FieldMaxRuns:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddMaxRuns(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Cluster numeric field %s", name)
@@ -12478,6 +12728,9 @@ func (m *ClusterMutation) ClearedFields() []string {
 	}
 	if m.FieldCleared(cluster.FieldCatalogTeamID) {
 		fields = append(fields, cluster.FieldCatalogTeamID)
+	}
+	if m.FieldCleared(cluster.FieldDrainedAt) {
+		fields = append(fields, cluster.FieldDrainedAt)
 	}
 	return fields
 }
@@ -12525,6 +12778,9 @@ func (m *ClusterMutation) ClearField(name string) error {
 		return nil
 	case cluster.FieldCatalogTeamID:
 		m.ClearCatalogTeamID()
+		return nil
+	case cluster.FieldDrainedAt:
+		m.ClearDrainedAt()
 		return nil
 	}
 	return fmt.Errorf("unknown Cluster nullable field %s", name)
@@ -12614,6 +12870,18 @@ func (m *ClusterMutation) ResetField(name string) error {
 		return nil
 	case cluster.FieldCatalogKinds:
 		m.ResetCatalogKinds()
+		return nil
+	case cluster.FieldMaxRuns:
+		m.ResetMaxRuns()
+		return nil
+	case cluster.FieldDrainedAt:
+		m.ResetDrainedAt()
+		return nil
+	case cluster.FieldDrainedReason:
+		m.ResetDrainedReason()
+		return nil
+	case cluster.FieldDrainedBy:
+		m.ResetDrainedBy()
 		return nil
 	}
 	return fmt.Errorf("unknown Cluster field %s", name)
@@ -42455,6 +42723,11 @@ type RunMutation struct {
 	message              *string
 	started_at           *time.Time
 	finished_at          *time.Time
+	workflow             *string
+	priority             *int
+	addpriority          *int
+	turn                 *int64
+	addturn              *int64
 	ordinal              *int
 	addordinal           *int
 	name                 *string
@@ -43011,6 +43284,154 @@ func (m *RunMutation) OldClusterID(ctx context.Context) (v uuid.UUID, err error)
 // ResetClusterID resets all changes to the "cluster_id" field.
 func (m *RunMutation) ResetClusterID() {
 	m.cluster = nil
+}
+
+// SetWorkflow sets the "workflow" field.
+func (m *RunMutation) SetWorkflow(s string) {
+	m.workflow = &s
+}
+
+// Workflow returns the value of the "workflow" field in the mutation.
+func (m *RunMutation) Workflow() (r string, exists bool) {
+	v := m.workflow
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWorkflow returns the old "workflow" field's value of the Run entity.
+// If the Run object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RunMutation) OldWorkflow(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWorkflow is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWorkflow requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWorkflow: %w", err)
+	}
+	return oldValue.Workflow, nil
+}
+
+// ResetWorkflow resets all changes to the "workflow" field.
+func (m *RunMutation) ResetWorkflow() {
+	m.workflow = nil
+}
+
+// SetPriority sets the "priority" field.
+func (m *RunMutation) SetPriority(i int) {
+	m.priority = &i
+	m.addpriority = nil
+}
+
+// Priority returns the value of the "priority" field in the mutation.
+func (m *RunMutation) Priority() (r int, exists bool) {
+	v := m.priority
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPriority returns the old "priority" field's value of the Run entity.
+// If the Run object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RunMutation) OldPriority(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPriority is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPriority requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPriority: %w", err)
+	}
+	return oldValue.Priority, nil
+}
+
+// AddPriority adds i to the "priority" field.
+func (m *RunMutation) AddPriority(i int) {
+	if m.addpriority != nil {
+		*m.addpriority += i
+	} else {
+		m.addpriority = &i
+	}
+}
+
+// AddedPriority returns the value that was added to the "priority" field in this mutation.
+func (m *RunMutation) AddedPriority() (r int, exists bool) {
+	v := m.addpriority
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetPriority resets all changes to the "priority" field.
+func (m *RunMutation) ResetPriority() {
+	m.priority = nil
+	m.addpriority = nil
+}
+
+// SetTurn sets the "turn" field.
+func (m *RunMutation) SetTurn(i int64) {
+	m.turn = &i
+	m.addturn = nil
+}
+
+// Turn returns the value of the "turn" field in the mutation.
+func (m *RunMutation) Turn() (r int64, exists bool) {
+	v := m.turn
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTurn returns the old "turn" field's value of the Run entity.
+// If the Run object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RunMutation) OldTurn(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTurn is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTurn requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTurn: %w", err)
+	}
+	return oldValue.Turn, nil
+}
+
+// AddTurn adds i to the "turn" field.
+func (m *RunMutation) AddTurn(i int64) {
+	if m.addturn != nil {
+		*m.addturn += i
+	} else {
+		m.addturn = &i
+	}
+}
+
+// AddedTurn returns the value that was added to the "turn" field in this mutation.
+func (m *RunMutation) AddedTurn() (r int64, exists bool) {
+	v := m.addturn
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetTurn resets all changes to the "turn" field.
+func (m *RunMutation) ResetTurn() {
+	m.turn = nil
+	m.addturn = nil
 }
 
 // SetOrdinal sets the "ordinal" field.
@@ -43749,7 +44170,7 @@ func (m *RunMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *RunMutation) Fields() []string {
-	fields := make([]string, 0, 24)
+	fields := make([]string, 0, 27)
 	if m.created_at != nil {
 		fields = append(fields, run.FieldCreatedAt)
 	}
@@ -43782,6 +44203,15 @@ func (m *RunMutation) Fields() []string {
 	}
 	if m.cluster != nil {
 		fields = append(fields, run.FieldClusterID)
+	}
+	if m.workflow != nil {
+		fields = append(fields, run.FieldWorkflow)
+	}
+	if m.priority != nil {
+		fields = append(fields, run.FieldPriority)
+	}
+	if m.turn != nil {
+		fields = append(fields, run.FieldTurn)
 	}
 	if m.ordinal != nil {
 		fields = append(fields, run.FieldOrdinal)
@@ -43852,6 +44282,12 @@ func (m *RunMutation) Field(name string) (ent.Value, bool) {
 		return m.EnvironmentID()
 	case run.FieldClusterID:
 		return m.ClusterID()
+	case run.FieldWorkflow:
+		return m.Workflow()
+	case run.FieldPriority:
+		return m.Priority()
+	case run.FieldTurn:
+		return m.Turn()
 	case run.FieldOrdinal:
 		return m.Ordinal()
 	case run.FieldName:
@@ -43909,6 +44345,12 @@ func (m *RunMutation) OldField(ctx context.Context, name string) (ent.Value, err
 		return m.OldEnvironmentID(ctx)
 	case run.FieldClusterID:
 		return m.OldClusterID(ctx)
+	case run.FieldWorkflow:
+		return m.OldWorkflow(ctx)
+	case run.FieldPriority:
+		return m.OldPriority(ctx)
+	case run.FieldTurn:
+		return m.OldTurn(ctx)
 	case run.FieldOrdinal:
 		return m.OldOrdinal(ctx)
 	case run.FieldName:
@@ -44021,6 +44463,27 @@ func (m *RunMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetClusterID(v)
 		return nil
+	case run.FieldWorkflow:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWorkflow(v)
+		return nil
+	case run.FieldPriority:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPriority(v)
+		return nil
+	case run.FieldTurn:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTurn(v)
+		return nil
 	case run.FieldOrdinal:
 		v, ok := value.(int)
 		if !ok {
@@ -44120,6 +44583,12 @@ func (m *RunMutation) SetField(name string, value ent.Value) error {
 // this mutation.
 func (m *RunMutation) AddedFields() []string {
 	var fields []string
+	if m.addpriority != nil {
+		fields = append(fields, run.FieldPriority)
+	}
+	if m.addturn != nil {
+		fields = append(fields, run.FieldTurn)
+	}
 	if m.addordinal != nil {
 		fields = append(fields, run.FieldOrdinal)
 	}
@@ -44143,6 +44612,10 @@ func (m *RunMutation) AddedFields() []string {
 // was not set, or was not defined in the schema.
 func (m *RunMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
+	case run.FieldPriority:
+		return m.AddedPriority()
+	case run.FieldTurn:
+		return m.AddedTurn()
 	case run.FieldOrdinal:
 		return m.AddedOrdinal()
 	case run.FieldShard:
@@ -44162,6 +44635,20 @@ func (m *RunMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *RunMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case run.FieldPriority:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPriority(v)
+		return nil
+	case run.FieldTurn:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddTurn(v)
+		return nil
 	case run.FieldOrdinal:
 		v, ok := value.(int)
 		if !ok {
@@ -44283,6 +44770,15 @@ func (m *RunMutation) ResetField(name string) error {
 		return nil
 	case run.FieldClusterID:
 		m.ResetClusterID()
+		return nil
+	case run.FieldWorkflow:
+		m.ResetWorkflow()
+		return nil
+	case run.FieldPriority:
+		m.ResetPriority()
+		return nil
+	case run.FieldTurn:
+		m.ResetTurn()
 		return nil
 	case run.FieldOrdinal:
 		m.ResetOrdinal()

@@ -45,6 +45,12 @@ type Run struct {
 	EnvironmentID uuid.UUID `json:"environment_id,omitempty"`
 	// ClusterID holds the value of the "cluster_id" field.
 	ClusterID uuid.UUID `json:"cluster_id,omitempty"`
+	// Workflow holds the value of the "workflow" field.
+	Workflow string `json:"workflow,omitempty"`
+	// Priority holds the value of the "priority" field.
+	Priority int `json:"priority,omitempty"`
+	// Turn holds the value of the "turn" field.
+	Turn int64 `json:"turn,omitempty"`
 	// Ordinal holds the value of the "ordinal" field.
 	Ordinal int `json:"ordinal,omitempty"`
 	// Name holds the value of the "name" field.
@@ -143,9 +149,9 @@ func (*Run) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case run.FieldMatrix:
 			values[i] = new([]byte)
-		case run.FieldOrdinal, run.FieldShard, run.FieldShards, run.FieldRetries, run.FieldConcurrencyLimit:
+		case run.FieldPriority, run.FieldTurn, run.FieldOrdinal, run.FieldShard, run.FieldShards, run.FieldRetries, run.FieldConcurrencyLimit:
 			values[i] = new(sql.NullInt64)
-		case run.FieldStatus, run.FieldReason, run.FieldMessage, run.FieldName, run.FieldEnvironmentName, run.FieldClusterName, run.FieldNamespace, run.FieldConcurrencyGroup, run.FieldOnConflict:
+		case run.FieldStatus, run.FieldReason, run.FieldMessage, run.FieldWorkflow, run.FieldName, run.FieldEnvironmentName, run.FieldClusterName, run.FieldNamespace, run.FieldConcurrencyGroup, run.FieldOnConflict:
 			values[i] = new(sql.NullString)
 		case run.FieldCreatedAt, run.FieldUpdatedAt, run.FieldStartedAt, run.FieldFinishedAt, run.FieldAdmittedAt:
 			values[i] = new(sql.NullTime)
@@ -239,6 +245,24 @@ func (_m *Run) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field cluster_id", values[i])
 			} else if value != nil {
 				_m.ClusterID = *value
+			}
+		case run.FieldWorkflow:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field workflow", values[i])
+			} else if value.Valid {
+				_m.Workflow = value.String
+			}
+		case run.FieldPriority:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field priority", values[i])
+			} else if value.Valid {
+				_m.Priority = int(value.Int64)
+			}
+		case run.FieldTurn:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field turn", values[i])
+			} else if value.Valid {
+				_m.Turn = value.Int64
 			}
 		case run.FieldOrdinal:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
@@ -413,6 +437,15 @@ func (_m *Run) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("cluster_id=")
 	builder.WriteString(fmt.Sprintf("%v", _m.ClusterID))
+	builder.WriteString(", ")
+	builder.WriteString("workflow=")
+	builder.WriteString(_m.Workflow)
+	builder.WriteString(", ")
+	builder.WriteString("priority=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Priority))
+	builder.WriteString(", ")
+	builder.WriteString("turn=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Turn))
 	builder.WriteString(", ")
 	builder.WriteString("ordinal=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Ordinal))

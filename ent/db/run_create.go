@@ -142,6 +142,48 @@ func (_c *RunCreate) SetClusterID(v uuid.UUID) *RunCreate {
 	return _c
 }
 
+// SetWorkflow sets the "workflow" field.
+func (_c *RunCreate) SetWorkflow(v string) *RunCreate {
+	_c.mutation.SetWorkflow(v)
+	return _c
+}
+
+// SetNillableWorkflow sets the "workflow" field if the given value is not nil.
+func (_c *RunCreate) SetNillableWorkflow(v *string) *RunCreate {
+	if v != nil {
+		_c.SetWorkflow(*v)
+	}
+	return _c
+}
+
+// SetPriority sets the "priority" field.
+func (_c *RunCreate) SetPriority(v int) *RunCreate {
+	_c.mutation.SetPriority(v)
+	return _c
+}
+
+// SetNillablePriority sets the "priority" field if the given value is not nil.
+func (_c *RunCreate) SetNillablePriority(v *int) *RunCreate {
+	if v != nil {
+		_c.SetPriority(*v)
+	}
+	return _c
+}
+
+// SetTurn sets the "turn" field.
+func (_c *RunCreate) SetTurn(v int64) *RunCreate {
+	_c.mutation.SetTurn(v)
+	return _c
+}
+
+// SetNillableTurn sets the "turn" field if the given value is not nil.
+func (_c *RunCreate) SetNillableTurn(v *int64) *RunCreate {
+	if v != nil {
+		_c.SetTurn(*v)
+	}
+	return _c
+}
+
 // SetOrdinal sets the "ordinal" field.
 func (_c *RunCreate) SetOrdinal(v int) *RunCreate {
 	_c.mutation.SetOrdinal(v)
@@ -385,6 +427,18 @@ func (_c *RunCreate) defaults() error {
 		v := run.DefaultMessage
 		_c.mutation.SetMessage(v)
 	}
+	if _, ok := _c.mutation.Workflow(); !ok {
+		v := run.DefaultWorkflow
+		_c.mutation.SetWorkflow(v)
+	}
+	if _, ok := _c.mutation.Priority(); !ok {
+		v := run.DefaultPriority
+		_c.mutation.SetPriority(v)
+	}
+	if _, ok := _c.mutation.Turn(); !ok {
+		v := run.DefaultTurn
+		_c.mutation.SetTurn(v)
+	}
 	if _, ok := _c.mutation.Ordinal(); !ok {
 		v := run.DefaultOrdinal
 		_c.mutation.SetOrdinal(v)
@@ -455,6 +509,15 @@ func (_c *RunCreate) check() error {
 	}
 	if _, ok := _c.mutation.ClusterID(); !ok {
 		return &ValidationError{Name: "cluster_id", err: errors.New(`db: missing required field "Run.cluster_id"`)}
+	}
+	if _, ok := _c.mutation.Workflow(); !ok {
+		return &ValidationError{Name: "workflow", err: errors.New(`db: missing required field "Run.workflow"`)}
+	}
+	if _, ok := _c.mutation.Priority(); !ok {
+		return &ValidationError{Name: "priority", err: errors.New(`db: missing required field "Run.priority"`)}
+	}
+	if _, ok := _c.mutation.Turn(); !ok {
+		return &ValidationError{Name: "turn", err: errors.New(`db: missing required field "Run.turn"`)}
 	}
 	if _, ok := _c.mutation.Ordinal(); !ok {
 		return &ValidationError{Name: "ordinal", err: errors.New(`db: missing required field "Run.ordinal"`)}
@@ -564,6 +627,18 @@ func (_c *RunCreate) createSpec() (*Run, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.FinishedAt(); ok {
 		_spec.SetField(run.FieldFinishedAt, field.TypeTime, value)
 		_node.FinishedAt = &value
+	}
+	if value, ok := _c.mutation.Workflow(); ok {
+		_spec.SetField(run.FieldWorkflow, field.TypeString, value)
+		_node.Workflow = value
+	}
+	if value, ok := _c.mutation.Priority(); ok {
+		_spec.SetField(run.FieldPriority, field.TypeInt, value)
+		_node.Priority = value
+	}
+	if value, ok := _c.mutation.Turn(); ok {
+		_spec.SetField(run.FieldTurn, field.TypeInt64, value)
+		_node.Turn = value
 	}
 	if value, ok := _c.mutation.Ordinal(); ok {
 		_spec.SetField(run.FieldOrdinal, field.TypeInt, value)
@@ -870,6 +945,15 @@ func (u *RunUpsertOne) UpdateNewValues() *RunUpsertOne {
 		}
 		if _, exists := u.create.mutation.ClusterID(); exists {
 			s.SetIgnore(run.FieldClusterID)
+		}
+		if _, exists := u.create.mutation.Workflow(); exists {
+			s.SetIgnore(run.FieldWorkflow)
+		}
+		if _, exists := u.create.mutation.Priority(); exists {
+			s.SetIgnore(run.FieldPriority)
+		}
+		if _, exists := u.create.mutation.Turn(); exists {
+			s.SetIgnore(run.FieldTurn)
 		}
 		if _, exists := u.create.mutation.Ordinal(); exists {
 			s.SetIgnore(run.FieldOrdinal)
@@ -1254,6 +1338,15 @@ func (u *RunUpsertBulk) UpdateNewValues() *RunUpsertBulk {
 			}
 			if _, exists := b.mutation.ClusterID(); exists {
 				s.SetIgnore(run.FieldClusterID)
+			}
+			if _, exists := b.mutation.Workflow(); exists {
+				s.SetIgnore(run.FieldWorkflow)
+			}
+			if _, exists := b.mutation.Priority(); exists {
+				s.SetIgnore(run.FieldPriority)
+			}
+			if _, exists := b.mutation.Turn(); exists {
+				s.SetIgnore(run.FieldTurn)
 			}
 			if _, exists := b.mutation.Ordinal(); exists {
 				s.SetIgnore(run.FieldOrdinal)

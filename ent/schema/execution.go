@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
 	"github.com/google/uuid"
@@ -117,6 +118,9 @@ func (Run) Fields() []ent.Field {
 		ref("execution"),
 		ref("environment"),
 		ref("cluster"),
+		field.String("workflow").Default("").Immutable(),
+		field.Int("priority").Default(50).Immutable(),
+		field.Int64("turn").Default(0).Immutable(), // of its start command: see execution.Turn; 0 for one from before there were turns
 		field.Int("ordinal").Default(0).Immutable(),
 		field.String("name").Default("").Immutable(), // what sets it apart; empty for a run alone
 		field.JSON("matrix", map[string]string{}).Optional().Immutable(),
@@ -148,6 +152,9 @@ func (Run) Indexes() []ent.Index {
 		index.Fields("execution_id"),
 		index.Fields("organization_id", "concurrency_group", "status"),
 		index.Fields("status", "concurrency_group"),
+		// What a cluster is busy with; and of each workflow, how far back the last run of a priority stands.
+		index.Fields("cluster_id", "status"),
+		index.Fields("organization_id", "cluster_id", "workflow", "priority", "turn").Annotations(entsql.IndexWhere("status = 'queued'")),
 	}
 }
 

@@ -41,6 +41,10 @@ func (Cluster) Fields() []ent.Field {
 		field.Strings("rules").Optional(),                                // what the agent allows, in its own words
 		field.UUID("catalog_team_id", uuid.UUID{}).Optional().Nillable(), // owns the documents that its agent brings
 		field.String("catalog_kinds").Default("tests"),                   // of those documents: none, tests or all
+		field.Int("max_runs").Default(0),                                 // under way there at once; 0 for as many as the agent takes
+		field.Time("drained_at").Optional().Nillable(),                   // since when nothing begins there
+		field.Text("drained_reason").Default(""),
+		field.String("drained_by").Default(""),
 	}
 }
 
@@ -139,5 +143,5 @@ func (AgentCommand) Edges() []ent.Edge {
 
 // Indexes of the table.
 func (AgentCommand) Indexes() []ent.Index {
-	return []ent.Index{unique("attempt_id", "kind", "step"), index.Fields("cluster_id", "state")}
+	return []ent.Index{unique("attempt_id", "kind", "step"), index.Fields("cluster_id", "state", "turn")}
 }

@@ -1,8 +1,10 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
@@ -59,6 +61,30 @@ func (s *site) revokeAgent(w http.ResponseWriter, r *http.Request, m view.Member
 // rotateKey asks a cluster's agent to take another key.
 func (s *site) rotateKey(w http.ResponseWriter, r *http.Request, m view.Member) error {
 	return s.changeAgent(w, r, m, "ask for other keys", func() error { return s.Fleet.RotateKey(r.Context(), r.PathValue("name")) })
+}
+
+// drainCluster lets nothing begin in a cluster any more.
+func (s *site) drainCluster(w http.ResponseWriter, r *http.Request, m view.Member) error {
+	return s.changeAgent(w, r, m, "drain clusters", func() error {
+		return s.Fleet.Drain(r.Context(), r.PathValue("name"), strings.TrimSpace(r.PostForm.Get("reason")))
+	})
+}
+
+// undrainCluster lets what waits for a cluster begin again.
+func (s *site) undrainCluster(w http.ResponseWriter, r *http.Request, m view.Member) error {
+	return s.changeAgent(w, r, m, "undrain clusters", func() error { return s.Fleet.Undrain(r.Context(), r.PathValue("name")) })
+}
+
+// limitCluster says how many runs may be under way in a cluster at once.
+func (s *site) limitCluster(w http.ResponseWriter, r *http.Request, m view.Member) error {
+	return s.changeAgent(w, r, m, "limit clusters", func() error {
+		text := strings.TrimSpace(r.PostForm.Get("runs"))
+		runs, err := strconv.Atoi(cmp.Or(text, "0"))
+		if err != nil {
+			return fault.New(fault.Invalid, "%q is no number of runs", text).WithField("runs").WithHint("Give a whole number, or nothing for as many as the agent takes.")
+		}
+		return s.Fleet.Limit(r.Context(), r.PathValue("name"), runs)
+	})
 }
 
 // changeAgent does something to a cluster's agent and shows the clusters as they are then.

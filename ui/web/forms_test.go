@@ -195,6 +195,37 @@ func TestEnroll_Taken(t *testing.T) {
 	wellFormed(t, got.body)
 }
 
+func TestQueueOfCluster(t *testing.T) {
+	t.Parallel()
+	s := setup(t, viewfake.Sample())
+	if page := s.get(t, "/o/acme/clusters"); !strings.Contains(page.body, "20 of 20") || !strings.Contains(page.body, "Drained 40 min ago by ada@example.test: new nodes.") {
+		t.Error("the page does not say what clusters are busy with, and which are drained")
+	}
+	for _, step := range []struct {
+		path  string
+		form  url.Values
+		says  string
+		hides string
+	}{
+		{"limit", url.Values{"runs": {" 7 "}}, "20 of 7", "20 of 20"},
+		{"limit", url.Values{"runs": {""}}, `value=""`, "20 of"},
+		{"drain", url.Values{"reason": {" the nodes are old "}}, "Drained just now by ada@example.test: the nodes are old.", "eu-1/drain"},
+		{"undrain", nil, "eu-1/drain", "the nodes are old"},
+	} {
+		if got := s.post(t, "/o/acme/clusters/eu-1/"+step.path, step.form); got.code != http.StatusSeeOther || got.header.Get("Location") != "/o/acme/clusters#cluster-eu-1" {
+			t.Fatalf("%s: status %d: %s", step.path, got.code, got.body)
+		}
+		page := s.get(t, "/o/acme/clusters")
+		wellFormed(t, page.body)
+		if !strings.Contains(page.body, step.says) || strings.Contains(page.body, step.hides) {
+			t.Errorf("after %s %v: %q is there %t, %q is there %t", step.path, step.form, step.says, strings.Contains(page.body, step.says), step.hides, strings.Contains(page.body, step.hides))
+		}
+	}
+	if got := s.post(t, "/o/acme/clusters/eu-1/limit", url.Values{"runs": {"many"}}); got.code != http.StatusUnprocessableEntity || !strings.Contains(got.body, "many") {
+		t.Errorf("a word for a limit: status %d", got.code)
+	}
+}
+
 func TestRevokeAgent(t *testing.T) {
 	t.Parallel()
 	s := setup(t, viewfake.Sample())

@@ -183,7 +183,10 @@ func (s *site) memberPages() map[string]memberPage {
 		"GET /o/{org}/settings/audit":                                             s.auditLog,
 		"POST /o/{org}/clusters/{name}/revoke":                                    s.revokeAgent,
 		"POST /o/{org}/clusters/{name}/rotate-key":                                s.rotateKey,
-		"/": s.absent,
+		"POST /o/{org}/clusters/{name}/drain":                                     s.drainCluster,
+		"POST /o/{org}/clusters/{name}/undrain":                                   s.undrainCluster,
+		"POST /o/{org}/clusters/{name}/limit":                                     s.limitCluster,
+		"/":                                                                       s.absent,
 	}
 	maps.Copy(all, s.settings())
 	return all

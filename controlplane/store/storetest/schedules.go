@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -85,6 +86,22 @@ func schedules() map[string]func(t *testing.T, f *fixture) {
 				if list := f.firings(t, of, false); len(list) != 2 {
 					t.Errorf("%s has %d firings", of.Name, len(list))
 				}
+			}
+		},
+		// An organization with much that is due does not keep another one waiting.
+		"EqualShares": func(t *testing.T, f *fixture) {
+			for i := range 12 {
+				f.hourly(t, fmt.Sprintf("many-%02d", i))
+			}
+			f.tenant(t, "other")
+			lone := f.hourly(t, "lone")
+			f.now = f.now.Add(time.Hour)
+			claims, err := f.ClaimDue(tenant.System(t.Context()), 4, lease)
+			if err != nil || len(claims) != 4 || claims[0].Record.ID != lone.ID {
+				t.Fatalf("claimed %+v, %v", claims, err)
+			}
+			if rest := f.due(t); len(rest) != 9 {
+				t.Errorf("%d of the others are left", len(rest))
 			}
 		},
 		"Race": func(t *testing.T, f *fixture) {

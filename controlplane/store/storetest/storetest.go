@@ -76,6 +76,7 @@ type Credentials interface {
 	auth.AgentStore
 	auth.KeyStore
 	federate.Store
+	CreateOrganization(ctx context.Context, first tenant.First) error
 	SetOrganizationState(ctx context.Context, name string, state tenant.State) (tenant.Organization, error)
 }
 
@@ -96,7 +97,7 @@ func Run(t *testing.T, open Open) {
 	groups := map[string]map[string]func(t *testing.T, f *fixture){
 		"Accounts": accounts(), "Audit": auditing(), "Suspension": suspension(), "People": folk(), "Owners": owners(), "Doors": doors(), "Webhooks": webhooks(), "Events": events(), "Watches": watches(), "Schedules": schedules(), "Tokens": tokens(), "Factors": factors(), "Catalog": catalog(), "Claims": claims(), "Templates": templates(), "Fleet": fleet(), "Dispatch": dispatching(),
 		"Pauses": pauses(), "Commands": commands(), "Reports": reports(), "Retries": retries(), "Logs": logs(), "Files": files(),
-		"Exits": exits(), "Runs": runs(), "Groups": groups(), "Calls": calls(), "Services": beside(), "Used": used(), "Releases": releases(), "Tests": cases(),
+		"Exits": exits(), "Runs": runs(), "Queues": queues(), "Groups": groups(), "Calls": calls(), "Services": beside(), "Used": used(), "Releases": releases(), "Tests": cases(),
 		"Facts": facts(), "Insights": insights(), "Failures": failures(), "Covering": covering(), "Tenancy": tenancy(), "Race": races(),
 	}
 	for group, tests := range groups {
@@ -164,6 +165,23 @@ func newFixture(t *testing.T, open Open) *fixture {
 	}
 	f.workflow = rec
 	return f
+}
+
+// tenant makes another organization, and has the fixture act for its owner from now on.
+func (f *fixture) tenant(t *testing.T, name string) {
+	t.Helper()
+	if err := f.CreateOrganization(tenant.System(t.Context()), tenant.First{
+		Organization: name, Team: name, Admin: tenant.Member{Email: name + "@example.test", PasswordHash: password, Role: tenant.RoleOwner},
+		Token: tenant.Token{Name: "first", Hash: hash("st_" + name), Scopes: []tenant.Scope{tenant.ScopeAdmin}, ExpiresAt: f.now.Add(time.Hour)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	members, err := f.MembersByEmail(t.Context(), name+"@example.test")
+	if err != nil || len(members) != 1 {
+		t.Fatalf("members: %v, %v", members, err)
+	}
+	m := members[0]
+	f.member = tenant.Viewer{Kind: tenant.KindMember, Organization: m.Organization, Team: m.Team, Subject: m.ID, Name: m.Email, Role: m.Role}
 }
 
 // as returns a context of the organization's owner.

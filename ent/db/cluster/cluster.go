@@ -70,6 +70,14 @@ const (
 	FieldCatalogTeamID = "catalog_team_id"
 	// FieldCatalogKinds holds the string denoting the catalog_kinds field in the database.
 	FieldCatalogKinds = "catalog_kinds"
+	// FieldMaxRuns holds the string denoting the max_runs field in the database.
+	FieldMaxRuns = "max_runs"
+	// FieldDrainedAt holds the string denoting the drained_at field in the database.
+	FieldDrainedAt = "drained_at"
+	// FieldDrainedReason holds the string denoting the drained_reason field in the database.
+	FieldDrainedReason = "drained_reason"
+	// FieldDrainedBy holds the string denoting the drained_by field in the database.
+	FieldDrainedBy = "drained_by"
 	// EdgeOrganization holds the string denoting the organization edge name in mutations.
 	EdgeOrganization = "organization"
 	// Table holds the table name of the cluster in the database.
@@ -113,6 +121,10 @@ var Columns = []string{
 	FieldRules,
 	FieldCatalogTeamID,
 	FieldCatalogKinds,
+	FieldMaxRuns,
+	FieldDrainedAt,
+	FieldDrainedReason,
+	FieldDrainedBy,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -165,6 +177,12 @@ var (
 	DefaultRunnerDelivery string
 	// DefaultCatalogKinds holds the default value on creation for the "catalog_kinds" field.
 	DefaultCatalogKinds string
+	// DefaultMaxRuns holds the default value on creation for the "max_runs" field.
+	DefaultMaxRuns int
+	// DefaultDrainedReason holds the default value on creation for the "drained_reason" field.
+	DefaultDrainedReason string
+	// DefaultDrainedBy holds the default value on creation for the "drained_by" field.
+	DefaultDrainedBy string
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -290,6 +308,26 @@ func ByCatalogTeamID(opts ...sql.OrderTermOption) OrderOption {
 // ByCatalogKinds orders the results by the catalog_kinds field.
 func ByCatalogKinds(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCatalogKinds, opts...).ToFunc()
+}
+
+// ByMaxRuns orders the results by the max_runs field.
+func ByMaxRuns(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMaxRuns, opts...).ToFunc()
+}
+
+// ByDrainedAt orders the results by the drained_at field.
+func ByDrainedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDrainedAt, opts...).ToFunc()
+}
+
+// ByDrainedReason orders the results by the drained_reason field.
+func ByDrainedReason(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDrainedReason, opts...).ToFunc()
+}
+
+// ByDrainedBy orders the results by the drained_by field.
+func ByDrainedBy(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDrainedBy, opts...).ToFunc()
 }
 
 // ByOrganizationField orders the results by organization field.

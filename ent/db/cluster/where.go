@@ -181,6 +181,26 @@ func CatalogKinds(v string) predicate.Cluster {
 	return predicate.Cluster(sql.FieldEQ(FieldCatalogKinds, v))
 }
 
+// MaxRuns applies equality check predicate on the "max_runs" field. It's identical to MaxRunsEQ.
+func MaxRuns(v int) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldMaxRuns, v))
+}
+
+// DrainedAt applies equality check predicate on the "drained_at" field. It's identical to DrainedAtEQ.
+func DrainedAt(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldDrainedAt, v))
+}
+
+// DrainedReason applies equality check predicate on the "drained_reason" field. It's identical to DrainedReasonEQ.
+func DrainedReason(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldDrainedReason, v))
+}
+
+// DrainedBy applies equality check predicate on the "drained_by" field. It's identical to DrainedByEQ.
+func DrainedBy(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldDrainedBy, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.Cluster {
 	return predicate.Cluster(sql.FieldEQ(FieldCreatedAt, v))
@@ -1379,6 +1399,226 @@ func CatalogKindsEqualFold(v string) predicate.Cluster {
 // CatalogKindsContainsFold applies the ContainsFold predicate on the "catalog_kinds" field.
 func CatalogKindsContainsFold(v string) predicate.Cluster {
 	return predicate.Cluster(sql.FieldContainsFold(FieldCatalogKinds, v))
+}
+
+// MaxRunsEQ applies the EQ predicate on the "max_runs" field.
+func MaxRunsEQ(v int) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldMaxRuns, v))
+}
+
+// MaxRunsNEQ applies the NEQ predicate on the "max_runs" field.
+func MaxRunsNEQ(v int) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNEQ(FieldMaxRuns, v))
+}
+
+// MaxRunsIn applies the In predicate on the "max_runs" field.
+func MaxRunsIn(vs ...int) predicate.Cluster {
+	return predicate.Cluster(sql.FieldIn(FieldMaxRuns, vs...))
+}
+
+// MaxRunsNotIn applies the NotIn predicate on the "max_runs" field.
+func MaxRunsNotIn(vs ...int) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotIn(FieldMaxRuns, vs...))
+}
+
+// MaxRunsGT applies the GT predicate on the "max_runs" field.
+func MaxRunsGT(v int) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGT(FieldMaxRuns, v))
+}
+
+// MaxRunsGTE applies the GTE predicate on the "max_runs" field.
+func MaxRunsGTE(v int) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGTE(FieldMaxRuns, v))
+}
+
+// MaxRunsLT applies the LT predicate on the "max_runs" field.
+func MaxRunsLT(v int) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLT(FieldMaxRuns, v))
+}
+
+// MaxRunsLTE applies the LTE predicate on the "max_runs" field.
+func MaxRunsLTE(v int) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLTE(FieldMaxRuns, v))
+}
+
+// DrainedAtEQ applies the EQ predicate on the "drained_at" field.
+func DrainedAtEQ(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldDrainedAt, v))
+}
+
+// DrainedAtNEQ applies the NEQ predicate on the "drained_at" field.
+func DrainedAtNEQ(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNEQ(FieldDrainedAt, v))
+}
+
+// DrainedAtIn applies the In predicate on the "drained_at" field.
+func DrainedAtIn(vs ...time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldIn(FieldDrainedAt, vs...))
+}
+
+// DrainedAtNotIn applies the NotIn predicate on the "drained_at" field.
+func DrainedAtNotIn(vs ...time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotIn(FieldDrainedAt, vs...))
+}
+
+// DrainedAtGT applies the GT predicate on the "drained_at" field.
+func DrainedAtGT(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGT(FieldDrainedAt, v))
+}
+
+// DrainedAtGTE applies the GTE predicate on the "drained_at" field.
+func DrainedAtGTE(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGTE(FieldDrainedAt, v))
+}
+
+// DrainedAtLT applies the LT predicate on the "drained_at" field.
+func DrainedAtLT(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLT(FieldDrainedAt, v))
+}
+
+// DrainedAtLTE applies the LTE predicate on the "drained_at" field.
+func DrainedAtLTE(v time.Time) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLTE(FieldDrainedAt, v))
+}
+
+// DrainedAtIsNil applies the IsNil predicate on the "drained_at" field.
+func DrainedAtIsNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldIsNull(FieldDrainedAt))
+}
+
+// DrainedAtNotNil applies the NotNil predicate on the "drained_at" field.
+func DrainedAtNotNil() predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotNull(FieldDrainedAt))
+}
+
+// DrainedReasonEQ applies the EQ predicate on the "drained_reason" field.
+func DrainedReasonEQ(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldDrainedReason, v))
+}
+
+// DrainedReasonNEQ applies the NEQ predicate on the "drained_reason" field.
+func DrainedReasonNEQ(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNEQ(FieldDrainedReason, v))
+}
+
+// DrainedReasonIn applies the In predicate on the "drained_reason" field.
+func DrainedReasonIn(vs ...string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldIn(FieldDrainedReason, vs...))
+}
+
+// DrainedReasonNotIn applies the NotIn predicate on the "drained_reason" field.
+func DrainedReasonNotIn(vs ...string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotIn(FieldDrainedReason, vs...))
+}
+
+// DrainedReasonGT applies the GT predicate on the "drained_reason" field.
+func DrainedReasonGT(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGT(FieldDrainedReason, v))
+}
+
+// DrainedReasonGTE applies the GTE predicate on the "drained_reason" field.
+func DrainedReasonGTE(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGTE(FieldDrainedReason, v))
+}
+
+// DrainedReasonLT applies the LT predicate on the "drained_reason" field.
+func DrainedReasonLT(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLT(FieldDrainedReason, v))
+}
+
+// DrainedReasonLTE applies the LTE predicate on the "drained_reason" field.
+func DrainedReasonLTE(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLTE(FieldDrainedReason, v))
+}
+
+// DrainedReasonContains applies the Contains predicate on the "drained_reason" field.
+func DrainedReasonContains(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldContains(FieldDrainedReason, v))
+}
+
+// DrainedReasonHasPrefix applies the HasPrefix predicate on the "drained_reason" field.
+func DrainedReasonHasPrefix(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldHasPrefix(FieldDrainedReason, v))
+}
+
+// DrainedReasonHasSuffix applies the HasSuffix predicate on the "drained_reason" field.
+func DrainedReasonHasSuffix(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldHasSuffix(FieldDrainedReason, v))
+}
+
+// DrainedReasonEqualFold applies the EqualFold predicate on the "drained_reason" field.
+func DrainedReasonEqualFold(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEqualFold(FieldDrainedReason, v))
+}
+
+// DrainedReasonContainsFold applies the ContainsFold predicate on the "drained_reason" field.
+func DrainedReasonContainsFold(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldContainsFold(FieldDrainedReason, v))
+}
+
+// DrainedByEQ applies the EQ predicate on the "drained_by" field.
+func DrainedByEQ(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEQ(FieldDrainedBy, v))
+}
+
+// DrainedByNEQ applies the NEQ predicate on the "drained_by" field.
+func DrainedByNEQ(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNEQ(FieldDrainedBy, v))
+}
+
+// DrainedByIn applies the In predicate on the "drained_by" field.
+func DrainedByIn(vs ...string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldIn(FieldDrainedBy, vs...))
+}
+
+// DrainedByNotIn applies the NotIn predicate on the "drained_by" field.
+func DrainedByNotIn(vs ...string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldNotIn(FieldDrainedBy, vs...))
+}
+
+// DrainedByGT applies the GT predicate on the "drained_by" field.
+func DrainedByGT(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGT(FieldDrainedBy, v))
+}
+
+// DrainedByGTE applies the GTE predicate on the "drained_by" field.
+func DrainedByGTE(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldGTE(FieldDrainedBy, v))
+}
+
+// DrainedByLT applies the LT predicate on the "drained_by" field.
+func DrainedByLT(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLT(FieldDrainedBy, v))
+}
+
+// DrainedByLTE applies the LTE predicate on the "drained_by" field.
+func DrainedByLTE(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldLTE(FieldDrainedBy, v))
+}
+
+// DrainedByContains applies the Contains predicate on the "drained_by" field.
+func DrainedByContains(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldContains(FieldDrainedBy, v))
+}
+
+// DrainedByHasPrefix applies the HasPrefix predicate on the "drained_by" field.
+func DrainedByHasPrefix(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldHasPrefix(FieldDrainedBy, v))
+}
+
+// DrainedByHasSuffix applies the HasSuffix predicate on the "drained_by" field.
+func DrainedByHasSuffix(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldHasSuffix(FieldDrainedBy, v))
+}
+
+// DrainedByEqualFold applies the EqualFold predicate on the "drained_by" field.
+func DrainedByEqualFold(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldEqualFold(FieldDrainedBy, v))
+}
+
+// DrainedByContainsFold applies the ContainsFold predicate on the "drained_by" field.
+func DrainedByContainsFold(v string) predicate.Cluster {
+	return predicate.Cluster(sql.FieldContainsFold(FieldDrainedBy, v))
 }
 
 // HasOrganization applies the HasEdge predicate on the "organization" edge.

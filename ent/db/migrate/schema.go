@@ -126,9 +126,9 @@ var (
 				Columns: []*schema.Column{AgentCommandsColumns[14], AgentCommandsColumns[16], AgentCommandsColumns[3], AgentCommandsColumns[4]},
 			},
 			{
-				Name:    "agentcommand_cluster_id_state",
+				Name:    "agentcommand_cluster_id_state_turn",
 				Unique:  false,
-				Columns: []*schema.Column{AgentCommandsColumns[15], AgentCommandsColumns[5]},
+				Columns: []*schema.Column{AgentCommandsColumns[15], AgentCommandsColumns[5], AgentCommandsColumns[13]},
 			},
 		},
 	}
@@ -475,6 +475,10 @@ var (
 		{Name: "rules", Type: field.TypeJSON, Nullable: true},
 		{Name: "catalog_team_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "catalog_kinds", Type: field.TypeString, Default: "tests"},
+		{Name: "max_runs", Type: field.TypeInt, Default: 0},
+		{Name: "drained_at", Type: field.TypeTime, Nullable: true},
+		{Name: "drained_reason", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "drained_by", Type: field.TypeString, Default: ""},
 		{Name: "organization_id", Type: field.TypeUUID},
 	}
 	// ClustersTable holds the schema information for the "clusters" table.
@@ -485,7 +489,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "clusters_organizations_organization",
-				Columns:    []*schema.Column{ClustersColumns[27]},
+				Columns:    []*schema.Column{ClustersColumns[31]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -494,7 +498,7 @@ var (
 			{
 				Name:    "cluster_organization_id_name",
 				Unique:  true,
-				Columns: []*schema.Column{ClustersColumns[27], ClustersColumns[3]},
+				Columns: []*schema.Column{ClustersColumns[31], ClustersColumns[3]},
 			},
 		},
 	}
@@ -1741,6 +1745,9 @@ var (
 		{Name: "message", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "started_at", Type: field.TypeTime, Nullable: true},
 		{Name: "finished_at", Type: field.TypeTime, Nullable: true},
+		{Name: "workflow", Type: field.TypeString, Default: ""},
+		{Name: "priority", Type: field.TypeInt, Default: 50},
+		{Name: "turn", Type: field.TypeInt64, Default: 0},
 		{Name: "ordinal", Type: field.TypeInt, Default: 0},
 		{Name: "name", Type: field.TypeString, Default: ""},
 		{Name: "matrix", Type: field.TypeJSON, Nullable: true},
@@ -1767,25 +1774,25 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "runs_organizations_organization",
-				Columns:    []*schema.Column{RunsColumns[21]},
+				Columns:    []*schema.Column{RunsColumns[24]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "runs_executions_execution",
-				Columns:    []*schema.Column{RunsColumns[22]},
+				Columns:    []*schema.Column{RunsColumns[25]},
 				RefColumns: []*schema.Column{ExecutionsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "runs_environments_environment",
-				Columns:    []*schema.Column{RunsColumns[23]},
+				Columns:    []*schema.Column{RunsColumns[26]},
 				RefColumns: []*schema.Column{EnvironmentsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "runs_clusters_cluster",
-				Columns:    []*schema.Column{RunsColumns[24]},
+				Columns:    []*schema.Column{RunsColumns[27]},
 				RefColumns: []*schema.Column{ClustersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -1794,22 +1801,35 @@ var (
 			{
 				Name:    "run_organization_id_execution_id_ordinal",
 				Unique:  true,
-				Columns: []*schema.Column{RunsColumns[21], RunsColumns[22], RunsColumns[8]},
+				Columns: []*schema.Column{RunsColumns[24], RunsColumns[25], RunsColumns[11]},
 			},
 			{
 				Name:    "run_execution_id",
 				Unique:  false,
-				Columns: []*schema.Column{RunsColumns[22]},
+				Columns: []*schema.Column{RunsColumns[25]},
 			},
 			{
 				Name:    "run_organization_id_concurrency_group_status",
 				Unique:  false,
-				Columns: []*schema.Column{RunsColumns[21], RunsColumns[17], RunsColumns[3]},
+				Columns: []*schema.Column{RunsColumns[24], RunsColumns[20], RunsColumns[3]},
 			},
 			{
 				Name:    "run_status_concurrency_group",
 				Unique:  false,
-				Columns: []*schema.Column{RunsColumns[3], RunsColumns[17]},
+				Columns: []*schema.Column{RunsColumns[3], RunsColumns[20]},
+			},
+			{
+				Name:    "run_cluster_id_status",
+				Unique:  false,
+				Columns: []*schema.Column{RunsColumns[27], RunsColumns[3]},
+			},
+			{
+				Name:    "run_organization_id_cluster_id_workflow_priority_turn",
+				Unique:  false,
+				Columns: []*schema.Column{RunsColumns[24], RunsColumns[27], RunsColumns[8], RunsColumns[9], RunsColumns[10]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "status = 'queued'",
+				},
 			},
 		},
 	}

@@ -38,6 +38,12 @@ const (
 	FieldEnvironmentID = "environment_id"
 	// FieldClusterID holds the string denoting the cluster_id field in the database.
 	FieldClusterID = "cluster_id"
+	// FieldWorkflow holds the string denoting the workflow field in the database.
+	FieldWorkflow = "workflow"
+	// FieldPriority holds the string denoting the priority field in the database.
+	FieldPriority = "priority"
+	// FieldTurn holds the string denoting the turn field in the database.
+	FieldTurn = "turn"
 	// FieldOrdinal holds the string denoting the ordinal field in the database.
 	FieldOrdinal = "ordinal"
 	// FieldName holds the string denoting the name field in the database.
@@ -118,6 +124,9 @@ var Columns = []string{
 	FieldExecutionID,
 	FieldEnvironmentID,
 	FieldClusterID,
+	FieldWorkflow,
+	FieldPriority,
+	FieldTurn,
 	FieldOrdinal,
 	FieldName,
 	FieldMatrix,
@@ -161,6 +170,12 @@ var (
 	DefaultReason string
 	// DefaultMessage holds the default value on creation for the "message" field.
 	DefaultMessage string
+	// DefaultWorkflow holds the default value on creation for the "workflow" field.
+	DefaultWorkflow string
+	// DefaultPriority holds the default value on creation for the "priority" field.
+	DefaultPriority int
+	// DefaultTurn holds the default value on creation for the "turn" field.
+	DefaultTurn int64
 	// DefaultOrdinal holds the default value on creation for the "ordinal" field.
 	DefaultOrdinal int
 	// DefaultName holds the default value on creation for the "name" field.
@@ -242,6 +257,21 @@ func ByEnvironmentID(opts ...sql.OrderTermOption) OrderOption {
 // ByClusterID orders the results by the cluster_id field.
 func ByClusterID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldClusterID, opts...).ToFunc()
+}
+
+// ByWorkflow orders the results by the workflow field.
+func ByWorkflow(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldWorkflow, opts...).ToFunc()
+}
+
+// ByPriority orders the results by the priority field.
+func ByPriority(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPriority, opts...).ToFunc()
+}
+
+// ByTurn orders the results by the turn field.
+func ByTurn(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldTurn, opts...).ToFunc()
 }
 
 // ByOrdinal orders the results by the ordinal field.

@@ -111,6 +111,21 @@ func ClusterID(v uuid.UUID) predicate.Run {
 	return predicate.Run(sql.FieldEQ(FieldClusterID, v))
 }
 
+// Workflow applies equality check predicate on the "workflow" field. It's identical to WorkflowEQ.
+func Workflow(v string) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldWorkflow, v))
+}
+
+// Priority applies equality check predicate on the "priority" field. It's identical to PriorityEQ.
+func Priority(v int) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldPriority, v))
+}
+
+// Turn applies equality check predicate on the "turn" field. It's identical to TurnEQ.
+func Turn(v int64) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldTurn, v))
+}
+
 // Ordinal applies equality check predicate on the "ordinal" field. It's identical to OrdinalEQ.
 func Ordinal(v int) predicate.Run {
 	return predicate.Run(sql.FieldEQ(FieldOrdinal, v))
@@ -624,6 +639,151 @@ func ClusterIDIn(vs ...uuid.UUID) predicate.Run {
 // ClusterIDNotIn applies the NotIn predicate on the "cluster_id" field.
 func ClusterIDNotIn(vs ...uuid.UUID) predicate.Run {
 	return predicate.Run(sql.FieldNotIn(FieldClusterID, vs...))
+}
+
+// WorkflowEQ applies the EQ predicate on the "workflow" field.
+func WorkflowEQ(v string) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldWorkflow, v))
+}
+
+// WorkflowNEQ applies the NEQ predicate on the "workflow" field.
+func WorkflowNEQ(v string) predicate.Run {
+	return predicate.Run(sql.FieldNEQ(FieldWorkflow, v))
+}
+
+// WorkflowIn applies the In predicate on the "workflow" field.
+func WorkflowIn(vs ...string) predicate.Run {
+	return predicate.Run(sql.FieldIn(FieldWorkflow, vs...))
+}
+
+// WorkflowNotIn applies the NotIn predicate on the "workflow" field.
+func WorkflowNotIn(vs ...string) predicate.Run {
+	return predicate.Run(sql.FieldNotIn(FieldWorkflow, vs...))
+}
+
+// WorkflowGT applies the GT predicate on the "workflow" field.
+func WorkflowGT(v string) predicate.Run {
+	return predicate.Run(sql.FieldGT(FieldWorkflow, v))
+}
+
+// WorkflowGTE applies the GTE predicate on the "workflow" field.
+func WorkflowGTE(v string) predicate.Run {
+	return predicate.Run(sql.FieldGTE(FieldWorkflow, v))
+}
+
+// WorkflowLT applies the LT predicate on the "workflow" field.
+func WorkflowLT(v string) predicate.Run {
+	return predicate.Run(sql.FieldLT(FieldWorkflow, v))
+}
+
+// WorkflowLTE applies the LTE predicate on the "workflow" field.
+func WorkflowLTE(v string) predicate.Run {
+	return predicate.Run(sql.FieldLTE(FieldWorkflow, v))
+}
+
+// WorkflowContains applies the Contains predicate on the "workflow" field.
+func WorkflowContains(v string) predicate.Run {
+	return predicate.Run(sql.FieldContains(FieldWorkflow, v))
+}
+
+// WorkflowHasPrefix applies the HasPrefix predicate on the "workflow" field.
+func WorkflowHasPrefix(v string) predicate.Run {
+	return predicate.Run(sql.FieldHasPrefix(FieldWorkflow, v))
+}
+
+// WorkflowHasSuffix applies the HasSuffix predicate on the "workflow" field.
+func WorkflowHasSuffix(v string) predicate.Run {
+	return predicate.Run(sql.FieldHasSuffix(FieldWorkflow, v))
+}
+
+// WorkflowEqualFold applies the EqualFold predicate on the "workflow" field.
+func WorkflowEqualFold(v string) predicate.Run {
+	return predicate.Run(sql.FieldEqualFold(FieldWorkflow, v))
+}
+
+// WorkflowContainsFold applies the ContainsFold predicate on the "workflow" field.
+func WorkflowContainsFold(v string) predicate.Run {
+	return predicate.Run(sql.FieldContainsFold(FieldWorkflow, v))
+}
+
+// PriorityEQ applies the EQ predicate on the "priority" field.
+func PriorityEQ(v int) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldPriority, v))
+}
+
+// PriorityNEQ applies the NEQ predicate on the "priority" field.
+func PriorityNEQ(v int) predicate.Run {
+	return predicate.Run(sql.FieldNEQ(FieldPriority, v))
+}
+
+// PriorityIn applies the In predicate on the "priority" field.
+func PriorityIn(vs ...int) predicate.Run {
+	return predicate.Run(sql.FieldIn(FieldPriority, vs...))
+}
+
+// PriorityNotIn applies the NotIn predicate on the "priority" field.
+func PriorityNotIn(vs ...int) predicate.Run {
+	return predicate.Run(sql.FieldNotIn(FieldPriority, vs...))
+}
+
+// PriorityGT applies the GT predicate on the "priority" field.
+func PriorityGT(v int) predicate.Run {
+	return predicate.Run(sql.FieldGT(FieldPriority, v))
+}
+
+// PriorityGTE applies the GTE predicate on the "priority" field.
+func PriorityGTE(v int) predicate.Run {
+	return predicate.Run(sql.FieldGTE(FieldPriority, v))
+}
+
+// PriorityLT applies the LT predicate on the "priority" field.
+func PriorityLT(v int) predicate.Run {
+	return predicate.Run(sql.FieldLT(FieldPriority, v))
+}
+
+// PriorityLTE applies the LTE predicate on the "priority" field.
+func PriorityLTE(v int) predicate.Run {
+	return predicate.Run(sql.FieldLTE(FieldPriority, v))
+}
+
+// TurnEQ applies the EQ predicate on the "turn" field.
+func TurnEQ(v int64) predicate.Run {
+	return predicate.Run(sql.FieldEQ(FieldTurn, v))
+}
+
+// TurnNEQ applies the NEQ predicate on the "turn" field.
+func TurnNEQ(v int64) predicate.Run {
+	return predicate.Run(sql.FieldNEQ(FieldTurn, v))
+}
+
+// TurnIn applies the In predicate on the "turn" field.
+func TurnIn(vs ...int64) predicate.Run {
+	return predicate.Run(sql.FieldIn(FieldTurn, vs...))
+}
+
+// TurnNotIn applies the NotIn predicate on the "turn" field.
+func TurnNotIn(vs ...int64) predicate.Run {
+	return predicate.Run(sql.FieldNotIn(FieldTurn, vs...))
+}
+
+// TurnGT applies the GT predicate on the "turn" field.
+func TurnGT(v int64) predicate.Run {
+	return predicate.Run(sql.FieldGT(FieldTurn, v))
+}
+
+// TurnGTE applies the GTE predicate on the "turn" field.
+func TurnGTE(v int64) predicate.Run {
+	return predicate.Run(sql.FieldGTE(FieldTurn, v))
+}
+
+// TurnLT applies the LT predicate on the "turn" field.
+func TurnLT(v int64) predicate.Run {
+	return predicate.Run(sql.FieldLT(FieldTurn, v))
+}
+
+// TurnLTE applies the LTE predicate on the "turn" field.
+func TurnLTE(v int64) predicate.Run {
+	return predicate.Run(sql.FieldLTE(FieldTurn, v))
 }
 
 // OrdinalEQ applies the EQ predicate on the "ordinal" field.

@@ -511,6 +511,18 @@ func init() {
 	clusterDescCatalogKinds := clusterFields[23].Descriptor()
 	// cluster.DefaultCatalogKinds holds the default value on creation for the catalog_kinds field.
 	cluster.DefaultCatalogKinds = clusterDescCatalogKinds.Default.(string)
+	// clusterDescMaxRuns is the schema descriptor for max_runs field.
+	clusterDescMaxRuns := clusterFields[24].Descriptor()
+	// cluster.DefaultMaxRuns holds the default value on creation for the max_runs field.
+	cluster.DefaultMaxRuns = clusterDescMaxRuns.Default.(int)
+	// clusterDescDrainedReason is the schema descriptor for drained_reason field.
+	clusterDescDrainedReason := clusterFields[26].Descriptor()
+	// cluster.DefaultDrainedReason holds the default value on creation for the drained_reason field.
+	cluster.DefaultDrainedReason = clusterDescDrainedReason.Default.(string)
+	// clusterDescDrainedBy is the schema descriptor for drained_by field.
+	clusterDescDrainedBy := clusterFields[27].Descriptor()
+	// cluster.DefaultDrainedBy holds the default value on creation for the drained_by field.
+	cluster.DefaultDrainedBy = clusterDescDrainedBy.Default.(string)
 	// clusterDescID is the schema descriptor for id field.
 	clusterDescID := clusterMixinFields0[0].Descriptor()
 	// cluster.DefaultID holds the default value on creation for the id field.
@@ -1621,36 +1633,48 @@ func init() {
 	runDescMessage := runFields[2].Descriptor()
 	// run.DefaultMessage holds the default value on creation for the message field.
 	run.DefaultMessage = runDescMessage.Default.(string)
+	// runDescWorkflow is the schema descriptor for workflow field.
+	runDescWorkflow := runFields[8].Descriptor()
+	// run.DefaultWorkflow holds the default value on creation for the workflow field.
+	run.DefaultWorkflow = runDescWorkflow.Default.(string)
+	// runDescPriority is the schema descriptor for priority field.
+	runDescPriority := runFields[9].Descriptor()
+	// run.DefaultPriority holds the default value on creation for the priority field.
+	run.DefaultPriority = runDescPriority.Default.(int)
+	// runDescTurn is the schema descriptor for turn field.
+	runDescTurn := runFields[10].Descriptor()
+	// run.DefaultTurn holds the default value on creation for the turn field.
+	run.DefaultTurn = runDescTurn.Default.(int64)
 	// runDescOrdinal is the schema descriptor for ordinal field.
-	runDescOrdinal := runFields[8].Descriptor()
+	runDescOrdinal := runFields[11].Descriptor()
 	// run.DefaultOrdinal holds the default value on creation for the ordinal field.
 	run.DefaultOrdinal = runDescOrdinal.Default.(int)
 	// runDescName is the schema descriptor for name field.
-	runDescName := runFields[9].Descriptor()
+	runDescName := runFields[12].Descriptor()
 	// run.DefaultName holds the default value on creation for the name field.
 	run.DefaultName = runDescName.Default.(string)
 	// runDescShard is the schema descriptor for shard field.
-	runDescShard := runFields[11].Descriptor()
+	runDescShard := runFields[14].Descriptor()
 	// run.DefaultShard holds the default value on creation for the shard field.
 	run.DefaultShard = runDescShard.Default.(int)
 	// runDescShards is the schema descriptor for shards field.
-	runDescShards := runFields[12].Descriptor()
+	runDescShards := runFields[15].Descriptor()
 	// run.DefaultShards holds the default value on creation for the shards field.
 	run.DefaultShards = runDescShards.Default.(int)
 	// runDescRetries is the schema descriptor for retries field.
-	runDescRetries := runFields[16].Descriptor()
+	runDescRetries := runFields[19].Descriptor()
 	// run.DefaultRetries holds the default value on creation for the retries field.
 	run.DefaultRetries = runDescRetries.Default.(int)
 	// runDescConcurrencyGroup is the schema descriptor for concurrency_group field.
-	runDescConcurrencyGroup := runFields[17].Descriptor()
+	runDescConcurrencyGroup := runFields[20].Descriptor()
 	// run.DefaultConcurrencyGroup holds the default value on creation for the concurrency_group field.
 	run.DefaultConcurrencyGroup = runDescConcurrencyGroup.Default.(string)
 	// runDescConcurrencyLimit is the schema descriptor for concurrency_limit field.
-	runDescConcurrencyLimit := runFields[18].Descriptor()
+	runDescConcurrencyLimit := runFields[21].Descriptor()
 	// run.DefaultConcurrencyLimit holds the default value on creation for the concurrency_limit field.
 	run.DefaultConcurrencyLimit = runDescConcurrencyLimit.Default.(int)
 	// runDescOnConflict is the schema descriptor for on_conflict field.
-	runDescOnConflict := runFields[19].Descriptor()
+	runDescOnConflict := runFields[22].Descriptor()
 	// run.DefaultOnConflict holds the default value on creation for the on_conflict field.
 	run.DefaultOnConflict = runDescOnConflict.Default.(string)
 	// runDescID is the schema descriptor for id field.

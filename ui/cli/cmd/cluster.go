@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,7 +36,7 @@ func (a *app) cluster() *cobra.Command {
 		return a.print("%s", res.GetCommand())
 	}
 	c := &cobra.Command{Use: "cluster", Short: "Clusters and their agents"}
-	c.AddCommand(enroll, a.revokeCluster(), a.rotateKey(), a.showCluster(), a.clusterCatalog(), a.getter("list", nil, 0, a.getClusters))
+	c.AddCommand(enroll, a.revokeCluster(), a.rotateKey(), a.drainCluster(), a.undrainCluster(), a.limitCluster(), a.showCluster(), a.clusterCatalog(), a.getter("list", nil, 0, a.getClusters))
 	return c
 }
 
@@ -94,10 +95,10 @@ func (a *app) getClusters(ctx context.Context, cl clients, _ string) (table, err
 	if err != nil {
 		return table{}, err
 	}
-	t := table{message: res, header: []string{"NAME", "STATE", "LAST SEEN", "KUBERNETES", "AGENT", "NAMESPACES"}}
+	t := table{message: res, header: []string{"NAME", "STATE", "RUNS", "QUEUED", "LAST SEEN", "KUBERNETES", "AGENT", "NAMESPACES"}}
 	for _, c := range res.GetClusters() {
 		t.rows = append(t.rows, []string{
-			c.GetName(), standing(c), render.Time(c.GetLastSeenAt()), c.GetKubernetesVersion(), c.GetAgentVersion(), strings.Join(c.GetNamespaces(), ","),
+			c.GetName(), standing(c), busyRuns(c), strconv.Itoa(int(c.GetQueuedRuns())), render.Time(c.GetLastSeenAt()), c.GetKubernetesVersion(), c.GetAgentVersion(), strings.Join(c.GetNamespaces(), ","),
 		})
 	}
 	return t, nil
@@ -109,6 +110,8 @@ func standing(c *apiv1.Cluster) string {
 		return "revoked"
 	case !c.GetEnrolled():
 		return "waiting for its agent"
+	case c.GetConnected() && c.GetDrainedAt() != nil:
+		return "drained"
 	case c.GetConnected():
 		return "connected"
 	}
@@ -145,6 +148,14 @@ func describe(c *apiv1.Cluster) []string {
 	if c.GetRevokedAt() != nil {
 		out = append(out, "Revoked:    "+strings.TrimSpace(render.Time(c.GetRevokedAt())+" "+c.GetRevokedReason()))
 	}
+	if c.GetDrainedAt() != nil {
+		since := fmt.Sprintf("Drained:    %s by %s", render.Time(c.GetDrainedAt()), c.GetDrainedBy())
+		if c.GetDrainedReason() != "" {
+			since += ": " + c.GetDrainedReason()
+		}
+		out = append(out, since)
+	}
+	out = append(out, fmt.Sprintf("Runs:       %s under way, %d waiting", busyRuns(c), c.GetQueuedRuns()))
 	out = append(out, "Last seen:  "+render.Time(c.GetLastSeenAt()), "Namespaces: "+strings.Join(c.GetNamespaces(), ", "))
 	key := "Key since:  " + render.Time(c.GetKeySince())
 	if c.GetRotationAsked() {

@@ -123,6 +123,21 @@ func TestClusterRevokeAndRotate(t *testing.T) {
 	}
 }
 
+// TestClusterQueue: with --wait the command goes on until nothing is under way, which is at once in a cluster without runs.
+func TestClusterQueue(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	golden(t, "cluster-drain", s.run(t, "cluster", "drain", "eu-1", "--reason", "new nodes", "--wait"))
+	golden(t, "cluster-undrain", s.run(t, "cluster", "undrain", "eu-1"))
+	golden(t, "cluster-limit", s.run(t, "cluster", "limit", "eu-1", "20"))
+	golden(t, "cluster-limit-none", s.run(t, "cluster", "limit", "eu-1", "0"))
+	golden(t, "cluster-limit-word", s.run(t, "cluster", "limit", "eu-1", "many"))
+	golden(t, "cluster-show-drained", s.run(t, "cluster", "show", "us-3"))
+	if want := []string{"drain eu-1: new nodes", "undrain eu-1", "limit eu-1 to 20", "limit eu-1 to 0"}; !slices.Equal(s.plane.asked, want) {
+		t.Errorf("asked for %q", s.plane.asked)
+	}
+}
+
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

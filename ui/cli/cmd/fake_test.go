@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -36,7 +37,9 @@ type plane struct {
 	asked    []string // of clusters
 	enrolled func(*apiv1.EnrollClusterRequest) (*apiv1.EnrollClusterResponse, error)
 	who      error
-	code     string // of a second factor
+	code     string        // of a second factor
+	notReady int           // what it answers instead of being ready
+	skew     time.Duration // of its clock
 }
 
 func (p *plane) ApplyWorkflow(_ context.Context, r *apiv1.ApplyWorkflowRequest) (*apiv1.ApplyWorkflowResponse, error) {
@@ -85,10 +88,38 @@ func (p *plane) RotateClusterKey(_ context.Context, r *apiv1.RotateClusterKeyReq
 	return &apiv1.RotateClusterKeyResponse{Cluster: &apiv1.Cluster{Name: r.GetName(), RotationAsked: true}}, nil
 }
 
+func (p *plane) readyz(w http.ResponseWriter, _ *http.Request) {
+	if p.skew != 0 {
+		w.Header().Set("Date", time.Now().Add(p.skew).UTC().Format(http.TimeFormat))
+	}
+	if p.notReady != 0 {
+		w.WriteHeader(p.notReady)
+	}
+}
+
+func (p *plane) DrainCluster(_ context.Context, r *apiv1.DrainClusterRequest) (*apiv1.DrainClusterResponse, error) {
+	p.asked = append(p.asked, "drain "+r.GetName()+": "+r.GetReason())
+	return &apiv1.DrainClusterResponse{Cluster: &apiv1.Cluster{Name: r.GetName(), DrainedAt: instant(0), DrainedBy: "ada", DrainedReason: r.GetReason()}}, nil
+}
+
+func (p *plane) UndrainCluster(_ context.Context, r *apiv1.UndrainClusterRequest) (*apiv1.UndrainClusterResponse, error) {
+	p.asked = append(p.asked, "undrain "+r.GetName())
+	return &apiv1.UndrainClusterResponse{Cluster: &apiv1.Cluster{Name: r.GetName()}}, nil
+}
+
+func (p *plane) LimitCluster(_ context.Context, r *apiv1.LimitClusterRequest) (*apiv1.LimitClusterResponse, error) {
+	p.asked = append(p.asked, fmt.Sprintf("limit %s to %d", r.GetName(), r.GetMaxRuns()))
+	return &apiv1.LimitClusterResponse{Cluster: &apiv1.Cluster{Name: r.GetName(), MaxRuns: r.GetMaxRuns()}}, nil
+}
+
 func (p *plane) ListClusters(context.Context, *apiv1.ListClustersRequest) (*apiv1.ListClustersResponse, error) {
 	return &apiv1.ListClustersResponse{Clusters: []*apiv1.Cluster{
 		{Name: "eu-1", Enrolled: true, Connected: true, LastSeenAt: instant(5), KubernetesVersion: "v1.34.1", AgentVersion: "0.1.0", Namespaces: []string{"a", "b"}},
 		{Name: "us-2", Enrolled: true},
+		{
+			Name: "us-3", Enrolled: true, Connected: true, LastSeenAt: instant(5), KubernetesVersion: "v1.34.1", AgentVersion: "0.1.0", Namespaces: []string{"a"},
+			MaxRuns: 20, BusyRuns: 12, QueuedRuns: 340, DrainedAt: instant(2), DrainedBy: "ada", DrainedReason: "new nodes",
+		},
 		{Name: "lab"},
 		{Name: "old", Enrolled: true, RevokedAt: instant(0), RevokedReason: "stolen", Rules: []string{"image: registry.example/qa/*", "secret: none"}},
 	}}, nil
@@ -163,6 +194,7 @@ func setup(t *testing.T) *shell {
 	mux.Handle(apiv1connect.NewAccessServiceHandler(doors{}))
 	mux.Handle(apiv1connect.NewScheduleServiceHandler(times{}))
 	mux.Handle(apiv1connect.NewTriggerServiceHandler(happenings{}))
+	mux.HandleFunc("GET /readyz", s.plane.readyz)
 	mux.HandleFunc("GET "+key.Path, s.releases.served)
 	mux.HandleFunc("GET /files/{id}", s.runs.served)
 	mux.HandleFunc("GET /archives/{id}", s.runs.served)

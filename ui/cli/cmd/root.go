@@ -75,6 +75,12 @@ func Main(ctx context.Context, args []string, o Options) int {
 	return exitcode.Of(err)
 }
 
+// Tree returns all commands, for the reference that is written from them. They are not to be run.
+func Tree() *cobra.Command {
+	a := &app{Options: Options{Env: func(string) string { return "" }}}
+	return a.root()
+}
+
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "seatrial",
@@ -96,8 +102,9 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml; of get also csv")
 	root.AddCommand(a.login(), a.apply(), a.run(), a.get(), a.download(), a.logs(), a.resume(), a.cancel(), a.cluster(), a.team(), a.member(), a.invite(), a.token(), a.access(), a.sso(), a.trust(), a.version(),
 		a.release(), a.tests(), a.compare(), a.failureClusters(), a.coverage(), a.policy(), a.schedule(), a.webhook(), a.trigger(), a.events(), a.audit(), a.workflow(), a.catalog(), a.repository(),
-		a.validate(), a.explainField(), a.importing(), a.results(), a.local())
+		a.validate(), a.explainField(), a.importing(), a.results(), a.local(), a.mcp(), a.contexts(), a.doctor())
 	sayArguments(root)
+	a.completions(root)
 	return root
 }
 

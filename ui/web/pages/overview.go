@@ -2,6 +2,7 @@ package pages
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,6 +59,8 @@ func connection(c cluster.Cluster) (kind, word string) {
 		return "failed", "revoked"
 	case !c.Enrolled:
 		return "absent", "no agent yet"
+	case c.Connected && c.Drained.On():
+		return "waiting", "drained"
 	case c.Connected:
 		return "connected", "connected"
 	}
@@ -66,6 +69,22 @@ func connection(c cluster.Cluster) (kind, word string) {
 
 func connectionKind(c cluster.Cluster) string { k, _ := connection(c); return k }
 func connectionWord(c cluster.Cluster) string { _, w := connection(c); return w }
+
+// busyOf says how many runs are under way in a cluster, of how many that may be.
+func busyOf(c cluster.Cluster) string {
+	if c.MaxRuns == 0 {
+		return words.Number(int64(c.Busy))
+	}
+	return words.Number(int64(c.Busy)) + " of " + words.Number(int64(c.MaxRuns))
+}
+
+// limitOf is the limit of a cluster as a person would type it.
+func limitOf(c cluster.Cluster) string {
+	if c.MaxRuns == 0 {
+		return ""
+	}
+	return strconv.Itoa(c.MaxRuns)
+}
 
 // standing says what the state of a cluster means and what to do about it.
 func standing(c cluster.Cluster, now time.Time) string {
@@ -76,6 +95,12 @@ func standing(c cluster.Cluster, now time.Time) string {
 		return "Its agent was revoked " + words.Ago(c.RevokedAt, now) + ". Enroll the cluster again to let it come back."
 	case !c.Enrolled:
 		return "Its agent has not been installed, or cannot reach this control plane."
+	case c.Connected && c.Drained.On():
+		said := "Drained " + words.Ago(c.Drained.Since, now) + " by " + c.Drained.By
+		if c.Drained.Reason != "" {
+			said += ": " + c.Drained.Reason
+		}
+		return said + ". What runs there goes on; what comes waits until it is undrained."
 	case c.Connected:
 		return "Connected for " + words.Took(now.Sub(c.ConnectedAt)) + "."
 	}

@@ -117,6 +117,12 @@ type Fleet interface {
 	Revoke(ctx context.Context, name, reason string) error
 	// RotateKey asks a cluster's agent to take another key.
 	RotateKey(ctx context.Context, name string) error
+	// Drain lets nothing begin in a cluster any more.
+	Drain(ctx context.Context, name, reason string) error
+	// Undrain lets what waits for it begin again.
+	Undrain(ctx context.Context, name string) error
+	// Limit says how many runs may be under way there at once; 0 for as many as its agent takes.
+	Limit(ctx context.Context, name string, runs int) error
 }
 
 // Enrollment asks for a new cluster. Namespace and Environment may be empty.

@@ -26,7 +26,13 @@ func Sample() *World {
 			ID: ID("eu-1"), Name: "eu-1", Enrolled: true, Connected: true, ConnectedAt: ago(26 * time.Hour), LastSeenAt: ago(4 * time.Second),
 			AgentVersion: "0.1.0", KubernetesVersion: "v1.34.1", RunnerDelivery: "image-volume", Namespaces: []string{"seatrial-tests", "shop-tests"},
 			CreatedAt: ago(30 * 24 * time.Hour), KeySince: ago(9 * 24 * time.Hour),
-			Rules: []string{"images: registry.example/qa/*", "memory of a container: at most 4Gi"},
+			Rules: []string{"images: registry.example/qa/*", "memory of a container: at most 4Gi"}, MaxRuns: 20, Busy: 20, Queued: 1340,
+		},
+		{
+			ID: ID("ap-4"), Name: "ap-4", Enrolled: true, Connected: true, ConnectedAt: ago(90 * time.Hour), LastSeenAt: ago(2 * time.Second),
+			AgentVersion: "0.1.0", KubernetesVersion: "v1.34.1", RunnerDelivery: "image-volume", Namespaces: []string{"seatrial-tests"},
+			CreatedAt: ago(30 * 24 * time.Hour), KeySince: ago(9 * 24 * time.Hour), Busy: 3, Queued: 12,
+			Drained: cluster.Drain{Since: ago(40 * time.Minute), By: "ada@example.test", Reason: "new nodes"},
 		},
 		{
 			ID: ID("us-2"), Name: "us-2", Enrolled: true, ConnectedAt: ago(50 * time.Hour), LastSeenAt: ago(17 * time.Minute), AgentVersion: "0.1.0",
@@ -35,7 +41,7 @@ func Sample() *World {
 		{ID: ID("lab"), Name: "lab", Namespaces: []string{"seatrial-tests"}, CreatedAt: ago(12 * time.Minute)},
 	}
 	w.Places = []cluster.Environment{
-		place("staging-eu", w.Fleet[0], "shop-tests"), place("staging-us", w.Fleet[1], "seatrial-tests"), place("lab", w.Fleet[2], "seatrial-tests"),
+		place("staging-eu", w.Fleet[0], "shop-tests"), place("staging-us", w.Fleet[2], "seatrial-tests"), place("lab", w.Fleet[3], "seatrial-tests"),
 	}
 	w.Workflows = sampleWorkflows()
 	w.Templates = sampleTemplates()

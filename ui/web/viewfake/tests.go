@@ -86,7 +86,7 @@ func (c cases) Strips(ctx context.Context, workflow, _ string) ([]testcase.Strip
 			}
 			s := at[r.Environment]
 			if s == nil {
-				s = &testcase.Strip{Key: k.Key, Environment: r.Environment, Execution: r.Execution, At: r.At}
+				s = &testcase.Strip{Key: k.Key, Environment: r.Environment}
 				at[r.Environment] = s
 			}
 			s.Letters += testcase.Letters([]byte{testcase.Letter(r.Outcome, len(r.Earlier) > 0)})

@@ -239,6 +239,23 @@ func (w *World) RotateKey(ctx context.Context, name string) error {
 	return w.changeCluster(ctx, name, func(c *cluster.Cluster) { c.RotationAsked = true })
 }
 
+// Drain remembers that nothing is to begin.
+func (w *World) Drain(ctx context.Context, name, reason string) error {
+	return w.changeCluster(ctx, name, func(c *cluster.Cluster) {
+		c.Drained = cluster.Drain{Since: w.Now(), By: "ada@example.test", Reason: reason}
+	})
+}
+
+// Undrain forgets it.
+func (w *World) Undrain(ctx context.Context, name string) error {
+	return w.changeCluster(ctx, name, func(c *cluster.Cluster) { c.Drained = cluster.Drain{} })
+}
+
+// Limit remembers how many runs may be under way.
+func (w *World) Limit(ctx context.Context, name string, runs int) error {
+	return w.changeCluster(ctx, name, func(c *cluster.Cluster) { c.MaxRuns = runs })
+}
+
 func (w *World) changeCluster(ctx context.Context, name string, change func(*cluster.Cluster)) error {
 	if err := w.allowed(ctx); err != nil {
 		return err

@@ -4253,6 +4253,15 @@ type Cluster struct {
 	KeySince *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=key_since,json=keySince,proto3" json:"key_since,omitempty"`
 	// The agent was asked to take another key and has not done so yet.
 	RotationAsked bool `protobuf:"varint,15,opt,name=rotation_asked,json=rotationAsked,proto3" json:"rotation_asked,omitempty"`
+	// How many runs may be under way there at once; 0 for as many as the agent takes.
+	MaxRuns int32 `protobuf:"varint,16,opt,name=max_runs,json=maxRuns,proto3" json:"max_runs,omitempty"`
+	// Since when nothing begins there; absent when it is not drained.
+	DrainedAt     *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=drained_at,json=drainedAt,proto3" json:"drained_at,omitempty"`
+	DrainedBy     string                 `protobuf:"bytes,18,opt,name=drained_by,json=drainedBy,proto3" json:"drained_by,omitempty"`
+	DrainedReason string                 `protobuf:"bytes,19,opt,name=drained_reason,json=drainedReason,proto3" json:"drained_reason,omitempty"`
+	// Runs that have a place there, and those that wait for one. Only lists have them.
+	BusyRuns      int32 `protobuf:"varint,20,opt,name=busy_runs,json=busyRuns,proto3" json:"busy_runs,omitempty"`
+	QueuedRuns    int32 `protobuf:"varint,21,opt,name=queued_runs,json=queuedRuns,proto3" json:"queued_runs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4390,6 +4399,48 @@ func (x *Cluster) GetRotationAsked() bool {
 		return x.RotationAsked
 	}
 	return false
+}
+
+func (x *Cluster) GetMaxRuns() int32 {
+	if x != nil {
+		return x.MaxRuns
+	}
+	return 0
+}
+
+func (x *Cluster) GetDrainedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DrainedAt
+	}
+	return nil
+}
+
+func (x *Cluster) GetDrainedBy() string {
+	if x != nil {
+		return x.DrainedBy
+	}
+	return ""
+}
+
+func (x *Cluster) GetDrainedReason() string {
+	if x != nil {
+		return x.DrainedReason
+	}
+	return ""
+}
+
+func (x *Cluster) GetBusyRuns() int32 {
+	if x != nil {
+		return x.BusyRuns
+	}
+	return 0
+}
+
+func (x *Cluster) GetQueuedRuns() int32 {
+	if x != nil {
+		return x.QueuedRuns
+	}
+	return 0
 }
 
 type Environment struct {
@@ -4870,6 +4921,288 @@ func (x *RotateClusterKeyResponse) GetCluster() *Cluster {
 	return nil
 }
 
+type DrainClusterRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Shown wherever something waits for the cluster.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrainClusterRequest) Reset() {
+	*x = DrainClusterRequest{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrainClusterRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrainClusterRequest) ProtoMessage() {}
+
+func (x *DrainClusterRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrainClusterRequest.ProtoReflect.Descriptor instead.
+func (*DrainClusterRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *DrainClusterRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DrainClusterRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type DrainClusterResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cluster       *Cluster               `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrainClusterResponse) Reset() {
+	*x = DrainClusterResponse{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrainClusterResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrainClusterResponse) ProtoMessage() {}
+
+func (x *DrainClusterResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrainClusterResponse.ProtoReflect.Descriptor instead.
+func (*DrainClusterResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *DrainClusterResponse) GetCluster() *Cluster {
+	if x != nil {
+		return x.Cluster
+	}
+	return nil
+}
+
+type UndrainClusterRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UndrainClusterRequest) Reset() {
+	*x = UndrainClusterRequest{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UndrainClusterRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UndrainClusterRequest) ProtoMessage() {}
+
+func (x *UndrainClusterRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UndrainClusterRequest.ProtoReflect.Descriptor instead.
+func (*UndrainClusterRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{62}
+}
+
+func (x *UndrainClusterRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type UndrainClusterResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cluster       *Cluster               `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UndrainClusterResponse) Reset() {
+	*x = UndrainClusterResponse{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UndrainClusterResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UndrainClusterResponse) ProtoMessage() {}
+
+func (x *UndrainClusterResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UndrainClusterResponse.ProtoReflect.Descriptor instead.
+func (*UndrainClusterResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{63}
+}
+
+func (x *UndrainClusterResponse) GetCluster() *Cluster {
+	if x != nil {
+		return x.Cluster
+	}
+	return nil
+}
+
+type LimitClusterRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// 0 for as many as the agent takes.
+	MaxRuns       int32 `protobuf:"varint,2,opt,name=max_runs,json=maxRuns,proto3" json:"max_runs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LimitClusterRequest) Reset() {
+	*x = LimitClusterRequest{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LimitClusterRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LimitClusterRequest) ProtoMessage() {}
+
+func (x *LimitClusterRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LimitClusterRequest.ProtoReflect.Descriptor instead.
+func (*LimitClusterRequest) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *LimitClusterRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *LimitClusterRequest) GetMaxRuns() int32 {
+	if x != nil {
+		return x.MaxRuns
+	}
+	return 0
+}
+
+type LimitClusterResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cluster       *Cluster               `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LimitClusterResponse) Reset() {
+	*x = LimitClusterResponse{}
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LimitClusterResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LimitClusterResponse) ProtoMessage() {}
+
+func (x *LimitClusterResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LimitClusterResponse.ProtoReflect.Descriptor instead.
+func (*LimitClusterResponse) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *LimitClusterResponse) GetCluster() *Cluster {
+	if x != nil {
+		return x.Cluster
+	}
+	return nil
+}
+
 type ListClustersRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -4878,7 +5211,7 @@ type ListClustersRequest struct {
 
 func (x *ListClustersRequest) Reset() {
 	*x = ListClustersRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4890,7 +5223,7 @@ func (x *ListClustersRequest) String() string {
 func (*ListClustersRequest) ProtoMessage() {}
 
 func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[60]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4903,7 +5236,7 @@ func (x *ListClustersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersRequest.ProtoReflect.Descriptor instead.
 func (*ListClustersRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{60}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{66}
 }
 
 type ListClustersResponse struct {
@@ -4915,7 +5248,7 @@ type ListClustersResponse struct {
 
 func (x *ListClustersResponse) Reset() {
 	*x = ListClustersResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[61]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4927,7 +5260,7 @@ func (x *ListClustersResponse) String() string {
 func (*ListClustersResponse) ProtoMessage() {}
 
 func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[61]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4940,7 +5273,7 @@ func (x *ListClustersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClustersResponse.ProtoReflect.Descriptor instead.
 func (*ListClustersResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{61}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *ListClustersResponse) GetClusters() []*Cluster {
@@ -4958,7 +5291,7 @@ type ListEnvironmentsRequest struct {
 
 func (x *ListEnvironmentsRequest) Reset() {
 	*x = ListEnvironmentsRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[62]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4970,7 +5303,7 @@ func (x *ListEnvironmentsRequest) String() string {
 func (*ListEnvironmentsRequest) ProtoMessage() {}
 
 func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[62]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4983,7 +5316,7 @@ func (x *ListEnvironmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsRequest.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{62}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{68}
 }
 
 type ListEnvironmentsResponse struct {
@@ -4995,7 +5328,7 @@ type ListEnvironmentsResponse struct {
 
 func (x *ListEnvironmentsResponse) Reset() {
 	*x = ListEnvironmentsResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[63]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5007,7 +5340,7 @@ func (x *ListEnvironmentsResponse) String() string {
 func (*ListEnvironmentsResponse) ProtoMessage() {}
 
 func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[63]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5020,7 +5353,7 @@ func (x *ListEnvironmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnvironmentsResponse.ProtoReflect.Descriptor instead.
 func (*ListEnvironmentsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{63}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ListEnvironmentsResponse) GetEnvironments() []*Environment {
@@ -5043,7 +5376,7 @@ type ExchangeTokenRequest struct {
 
 func (x *ExchangeTokenRequest) Reset() {
 	*x = ExchangeTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5055,7 +5388,7 @@ func (x *ExchangeTokenRequest) String() string {
 func (*ExchangeTokenRequest) ProtoMessage() {}
 
 func (x *ExchangeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[64]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5068,7 +5401,7 @@ func (x *ExchangeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExchangeTokenRequest.ProtoReflect.Descriptor instead.
 func (*ExchangeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{64}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *ExchangeTokenRequest) GetOrganization() string {
@@ -5104,7 +5437,7 @@ type ExchangeTokenResponse struct {
 
 func (x *ExchangeTokenResponse) Reset() {
 	*x = ExchangeTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5116,7 +5449,7 @@ func (x *ExchangeTokenResponse) String() string {
 func (*ExchangeTokenResponse) ProtoMessage() {}
 
 func (x *ExchangeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[65]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5129,7 +5462,7 @@ func (x *ExchangeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExchangeTokenResponse.ProtoReflect.Descriptor instead.
 func (*ExchangeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{65}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *ExchangeTokenResponse) GetToken() string {
@@ -5168,7 +5501,7 @@ type WhoAmIRequest struct {
 
 func (x *WhoAmIRequest) Reset() {
 	*x = WhoAmIRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5180,7 +5513,7 @@ func (x *WhoAmIRequest) String() string {
 func (*WhoAmIRequest) ProtoMessage() {}
 
 func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[66]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5193,7 +5526,7 @@ func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIRequest.ProtoReflect.Descriptor instead.
 func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{66}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{72}
 }
 
 type WhoAmIResponse struct {
@@ -5211,7 +5544,7 @@ type WhoAmIResponse struct {
 
 func (x *WhoAmIResponse) Reset() {
 	*x = WhoAmIResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5223,7 +5556,7 @@ func (x *WhoAmIResponse) String() string {
 func (*WhoAmIResponse) ProtoMessage() {}
 
 func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[67]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5236,7 +5569,7 @@ func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIResponse.ProtoReflect.Descriptor instead.
 func (*WhoAmIResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{67}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *WhoAmIResponse) GetOrganization() string {
@@ -5306,7 +5639,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5318,7 +5651,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[68]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5331,7 +5664,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{68}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *CreateTokenRequest) GetTeam() string {
@@ -5386,7 +5719,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5398,7 +5731,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[69]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5411,7 +5744,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{69}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *CreateTokenResponse) GetToken() string {
@@ -5453,7 +5786,7 @@ type Token struct {
 
 func (x *Token) Reset() {
 	*x = Token{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[70]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5465,7 +5798,7 @@ func (x *Token) String() string {
 func (*Token) ProtoMessage() {}
 
 func (x *Token) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[70]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5478,7 +5811,7 @@ func (x *Token) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Token.ProtoReflect.Descriptor instead.
 func (*Token) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{70}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Token) GetId() string {
@@ -5573,7 +5906,7 @@ type ListTokensRequest struct {
 
 func (x *ListTokensRequest) Reset() {
 	*x = ListTokensRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[71]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5585,7 +5918,7 @@ func (x *ListTokensRequest) String() string {
 func (*ListTokensRequest) ProtoMessage() {}
 
 func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[71]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5598,7 +5931,7 @@ func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensRequest.ProtoReflect.Descriptor instead.
 func (*ListTokensRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{71}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{77}
 }
 
 type ListTokensResponse struct {
@@ -5610,7 +5943,7 @@ type ListTokensResponse struct {
 
 func (x *ListTokensResponse) Reset() {
 	*x = ListTokensResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[72]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5622,7 +5955,7 @@ func (x *ListTokensResponse) String() string {
 func (*ListTokensResponse) ProtoMessage() {}
 
 func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[72]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5635,7 +5968,7 @@ func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensResponse.ProtoReflect.Descriptor instead.
 func (*ListTokensResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{72}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *ListTokensResponse) GetTokens() []*Token {
@@ -5654,7 +5987,7 @@ type RevokeTokenRequest struct {
 
 func (x *RevokeTokenRequest) Reset() {
 	*x = RevokeTokenRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[73]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5666,7 +5999,7 @@ func (x *RevokeTokenRequest) String() string {
 func (*RevokeTokenRequest) ProtoMessage() {}
 
 func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[73]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5679,7 +6012,7 @@ func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
 func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{73}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *RevokeTokenRequest) GetId() string {
@@ -5697,7 +6030,7 @@ type RevokeTokenResponse struct {
 
 func (x *RevokeTokenResponse) Reset() {
 	*x = RevokeTokenResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[74]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5709,7 +6042,7 @@ func (x *RevokeTokenResponse) String() string {
 func (*RevokeTokenResponse) ProtoMessage() {}
 
 func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[74]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5722,7 +6055,7 @@ func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
 func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{74}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{80}
 }
 
 type SignInRequest struct {
@@ -5738,7 +6071,7 @@ type SignInRequest struct {
 
 func (x *SignInRequest) Reset() {
 	*x = SignInRequest{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[75]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5750,7 +6083,7 @@ func (x *SignInRequest) String() string {
 func (*SignInRequest) ProtoMessage() {}
 
 func (x *SignInRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[75]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5763,7 +6096,7 @@ func (x *SignInRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInRequest.ProtoReflect.Descriptor instead.
 func (*SignInRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{75}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *SignInRequest) GetEmail() string {
@@ -5805,7 +6138,7 @@ type SignInResponse struct {
 
 func (x *SignInResponse) Reset() {
 	*x = SignInResponse{}
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[76]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5817,7 +6150,7 @@ func (x *SignInResponse) String() string {
 func (*SignInResponse) ProtoMessage() {}
 
 func (x *SignInResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_api_proto_msgTypes[76]
+	mi := &file_seatrial_api_v1_api_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5830,7 +6163,7 @@ func (x *SignInResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInResponse.ProtoReflect.Descriptor instead.
 func (*SignInResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{76}
+	return file_seatrial_api_v1_api_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *SignInResponse) GetToken() string {
@@ -6235,7 +6568,7 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x06memory\x18\x03 \x01(\x03R\x06memory\x12\x1d\n" +
 	"\n" +
 	"read_bytes\x18\x04 \x01(\x03R\treadBytes\x12#\n" +
-	"\rwritten_bytes\x18\x05 \x01(\x03R\fwrittenBytes\"\xd9\x04\n" +
+	"\rwritten_bytes\x18\x05 \x01(\x03R\fwrittenBytes\"\xb3\x06\n" +
 	"\aCluster\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
@@ -6256,7 +6589,16 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x0erevoked_reason\x18\f \x01(\tR\rrevokedReason\x12\x14\n" +
 	"\x05rules\x18\r \x03(\tR\x05rules\x127\n" +
 	"\tkey_since\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\bkeySince\x12%\n" +
-	"\x0erotation_asked\x18\x0f \x01(\bR\rrotationAsked\"\xb9\x03\n" +
+	"\x0erotation_asked\x18\x0f \x01(\bR\rrotationAsked\x12\x19\n" +
+	"\bmax_runs\x18\x10 \x01(\x05R\amaxRuns\x129\n" +
+	"\n" +
+	"drained_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\tdrainedAt\x12\x1d\n" +
+	"\n" +
+	"drained_by\x18\x12 \x01(\tR\tdrainedBy\x12%\n" +
+	"\x0edrained_reason\x18\x13 \x01(\tR\rdrainedReason\x12\x1b\n" +
+	"\tbusy_runs\x18\x14 \x01(\x05R\bbusyRuns\x12\x1f\n" +
+	"\vqueued_runs\x18\x15 \x01(\x05R\n" +
+	"queuedRuns\"\xb9\x03\n" +
 	"\vEnvironment\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -6296,6 +6638,20 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\x17RotateClusterKeyRequest\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\"N\n" +
 	"\x18RotateClusterKeyResponse\x122\n" +
+	"\acluster\x18\x01 \x01(\v2\x18.seatrial.api.v1.ClusterR\acluster\"T\n" +
+	"\x13DrainClusterRequest\x12\x1b\n" +
+	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\x12 \n" +
+	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"J\n" +
+	"\x14DrainClusterResponse\x122\n" +
+	"\acluster\x18\x01 \x01(\v2\x18.seatrial.api.v1.ClusterR\acluster\"4\n" +
+	"\x15UndrainClusterRequest\x12\x1b\n" +
+	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\"L\n" +
+	"\x16UndrainClusterResponse\x122\n" +
+	"\acluster\x18\x01 \x01(\v2\x18.seatrial.api.v1.ClusterR\acluster\"Z\n" +
+	"\x13LimitClusterRequest\x12\x1b\n" +
+	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\x12&\n" +
+	"\bmax_runs\x18\x02 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8d\x06(\x00R\amaxRuns\"J\n" +
+	"\x14LimitClusterResponse\x122\n" +
 	"\acluster\x18\x01 \x01(\v2\x18.seatrial.api.v1.ClusterR\acluster\"\x15\n" +
 	"\x13ListClustersRequest\"L\n" +
 	"\x14ListClustersResponse\x124\n" +
@@ -6411,11 +6767,14 @@ const file_seatrial_api_v1_api_proto_rawDesc = "" +
 	"\tStreamLog\x12!.seatrial.api.v1.StreamLogRequest\x1a\".seatrial.api.v1.StreamLogResponse0\x01\x12i\n" +
 	"\x0fListTestResults\x12'.seatrial.api.v1.ListTestResultsRequest\x1a(.seatrial.api.v1.ListTestResultsResponse\"\x03\x90\x02\x01\x12W\n" +
 	"\tListFiles\x12!.seatrial.api.v1.ListFilesRequest\x1a\".seatrial.api.v1.ListFilesResponse\"\x03\x90\x02\x01\x12]\n" +
-	"\vListMetrics\x12#.seatrial.api.v1.ListMetricsRequest\x1a$.seatrial.api.v1.ListMetricsResponse\"\x03\x90\x02\x012\x89\x04\n" +
+	"\vListMetrics\x12#.seatrial.api.v1.ListMetricsRequest\x1a$.seatrial.api.v1.ListMetricsResponse\"\x03\x90\x02\x012\xa6\x06\n" +
 	"\x0eClusterService\x12^\n" +
 	"\rEnrollCluster\x12%.seatrial.api.v1.EnrollClusterRequest\x1a&.seatrial.api.v1.EnrollClusterResponse\x12^\n" +
 	"\rRevokeCluster\x12%.seatrial.api.v1.RevokeClusterRequest\x1a&.seatrial.api.v1.RevokeClusterResponse\x12g\n" +
-	"\x10RotateClusterKey\x12(.seatrial.api.v1.RotateClusterKeyRequest\x1a).seatrial.api.v1.RotateClusterKeyResponse\x12`\n" +
+	"\x10RotateClusterKey\x12(.seatrial.api.v1.RotateClusterKeyRequest\x1a).seatrial.api.v1.RotateClusterKeyResponse\x12[\n" +
+	"\fDrainCluster\x12$.seatrial.api.v1.DrainClusterRequest\x1a%.seatrial.api.v1.DrainClusterResponse\x12a\n" +
+	"\x0eUndrainCluster\x12&.seatrial.api.v1.UndrainClusterRequest\x1a'.seatrial.api.v1.UndrainClusterResponse\x12[\n" +
+	"\fLimitCluster\x12$.seatrial.api.v1.LimitClusterRequest\x1a%.seatrial.api.v1.LimitClusterResponse\x12`\n" +
 	"\fListClusters\x12$.seatrial.api.v1.ListClustersRequest\x1a%.seatrial.api.v1.ListClustersResponse\"\x03\x90\x02\x01\x12l\n" +
 	"\x10ListEnvironments\x12(.seatrial.api.v1.ListEnvironmentsRequest\x1a).seatrial.api.v1.ListEnvironmentsResponse\"\x03\x90\x02\x012\x9c\x04\n" +
 	"\x0fIdentityService\x12N\n" +
@@ -6441,7 +6800,7 @@ func file_seatrial_api_v1_api_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_api_v1_api_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 83)
+var file_seatrial_api_v1_api_proto_msgTypes = make([]protoimpl.MessageInfo, 89)
 var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(ApplyOutcome)(0),                // 0: seatrial.api.v1.ApplyOutcome
 	(Status)(0),                      // 1: seatrial.api.v1.Status
@@ -6506,86 +6865,92 @@ var file_seatrial_api_v1_api_proto_goTypes = []any{
 	(*RevokeClusterResponse)(nil),    // 60: seatrial.api.v1.RevokeClusterResponse
 	(*RotateClusterKeyRequest)(nil),  // 61: seatrial.api.v1.RotateClusterKeyRequest
 	(*RotateClusterKeyResponse)(nil), // 62: seatrial.api.v1.RotateClusterKeyResponse
-	(*ListClustersRequest)(nil),      // 63: seatrial.api.v1.ListClustersRequest
-	(*ListClustersResponse)(nil),     // 64: seatrial.api.v1.ListClustersResponse
-	(*ListEnvironmentsRequest)(nil),  // 65: seatrial.api.v1.ListEnvironmentsRequest
-	(*ListEnvironmentsResponse)(nil), // 66: seatrial.api.v1.ListEnvironmentsResponse
-	(*ExchangeTokenRequest)(nil),     // 67: seatrial.api.v1.ExchangeTokenRequest
-	(*ExchangeTokenResponse)(nil),    // 68: seatrial.api.v1.ExchangeTokenResponse
-	(*WhoAmIRequest)(nil),            // 69: seatrial.api.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil),           // 70: seatrial.api.v1.WhoAmIResponse
-	(*CreateTokenRequest)(nil),       // 71: seatrial.api.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),      // 72: seatrial.api.v1.CreateTokenResponse
-	(*Token)(nil),                    // 73: seatrial.api.v1.Token
-	(*ListTokensRequest)(nil),        // 74: seatrial.api.v1.ListTokensRequest
-	(*ListTokensResponse)(nil),       // 75: seatrial.api.v1.ListTokensResponse
-	(*RevokeTokenRequest)(nil),       // 76: seatrial.api.v1.RevokeTokenRequest
-	(*RevokeTokenResponse)(nil),      // 77: seatrial.api.v1.RevokeTokenResponse
-	(*SignInRequest)(nil),            // 78: seatrial.api.v1.SignInRequest
-	(*SignInResponse)(nil),           // 79: seatrial.api.v1.SignInResponse
-	nil,                              // 80: seatrial.api.v1.Workflow.LabelsEntry
-	nil,                              // 81: seatrial.api.v1.Template.LabelsEntry
-	nil,                              // 82: seatrial.api.v1.Execution.ParamsEntry
-	nil,                              // 83: seatrial.api.v1.Run.MatrixEntry
-	nil,                              // 84: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
-	nil,                              // 85: seatrial.api.v1.Environment.LabelsEntry
-	(*timestamppb.Timestamp)(nil),    // 86: google.protobuf.Timestamp
-	(*Schedule)(nil),                 // 87: seatrial.api.v1.Schedule
-	(*Trigger)(nil),                  // 88: seatrial.api.v1.Trigger
-	(*durationpb.Duration)(nil),      // 89: google.protobuf.Duration
+	(*DrainClusterRequest)(nil),      // 63: seatrial.api.v1.DrainClusterRequest
+	(*DrainClusterResponse)(nil),     // 64: seatrial.api.v1.DrainClusterResponse
+	(*UndrainClusterRequest)(nil),    // 65: seatrial.api.v1.UndrainClusterRequest
+	(*UndrainClusterResponse)(nil),   // 66: seatrial.api.v1.UndrainClusterResponse
+	(*LimitClusterRequest)(nil),      // 67: seatrial.api.v1.LimitClusterRequest
+	(*LimitClusterResponse)(nil),     // 68: seatrial.api.v1.LimitClusterResponse
+	(*ListClustersRequest)(nil),      // 69: seatrial.api.v1.ListClustersRequest
+	(*ListClustersResponse)(nil),     // 70: seatrial.api.v1.ListClustersResponse
+	(*ListEnvironmentsRequest)(nil),  // 71: seatrial.api.v1.ListEnvironmentsRequest
+	(*ListEnvironmentsResponse)(nil), // 72: seatrial.api.v1.ListEnvironmentsResponse
+	(*ExchangeTokenRequest)(nil),     // 73: seatrial.api.v1.ExchangeTokenRequest
+	(*ExchangeTokenResponse)(nil),    // 74: seatrial.api.v1.ExchangeTokenResponse
+	(*WhoAmIRequest)(nil),            // 75: seatrial.api.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),           // 76: seatrial.api.v1.WhoAmIResponse
+	(*CreateTokenRequest)(nil),       // 77: seatrial.api.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),      // 78: seatrial.api.v1.CreateTokenResponse
+	(*Token)(nil),                    // 79: seatrial.api.v1.Token
+	(*ListTokensRequest)(nil),        // 80: seatrial.api.v1.ListTokensRequest
+	(*ListTokensResponse)(nil),       // 81: seatrial.api.v1.ListTokensResponse
+	(*RevokeTokenRequest)(nil),       // 82: seatrial.api.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),      // 83: seatrial.api.v1.RevokeTokenResponse
+	(*SignInRequest)(nil),            // 84: seatrial.api.v1.SignInRequest
+	(*SignInResponse)(nil),           // 85: seatrial.api.v1.SignInResponse
+	nil,                              // 86: seatrial.api.v1.Workflow.LabelsEntry
+	nil,                              // 87: seatrial.api.v1.Template.LabelsEntry
+	nil,                              // 88: seatrial.api.v1.Execution.ParamsEntry
+	nil,                              // 89: seatrial.api.v1.Run.MatrixEntry
+	nil,                              // 90: seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	nil,                              // 91: seatrial.api.v1.Environment.LabelsEntry
+	(*timestamppb.Timestamp)(nil),    // 92: google.protobuf.Timestamp
+	(*Schedule)(nil),                 // 93: seatrial.api.v1.Schedule
+	(*Trigger)(nil),                  // 94: seatrial.api.v1.Trigger
+	(*durationpb.Duration)(nil),      // 95: google.protobuf.Duration
 }
 var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	4,   // 0: seatrial.api.v1.ErrorDetail.faults:type_name -> seatrial.api.v1.Fault
-	80,  // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
-	86,  // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
+	86,  // 1: seatrial.api.v1.Workflow.labels:type_name -> seatrial.api.v1.Workflow.LabelsEntry
+	92,  // 2: seatrial.api.v1.Workflow.updated_at:type_name -> google.protobuf.Timestamp
 	7,   // 3: seatrial.api.v1.Workflow.params:type_name -> seatrial.api.v1.Param
-	86,  // 4: seatrial.api.v1.Workflow.removed_at:type_name -> google.protobuf.Timestamp
-	81,  // 5: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
-	86,  // 6: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
+	92,  // 4: seatrial.api.v1.Workflow.removed_at:type_name -> google.protobuf.Timestamp
+	87,  // 5: seatrial.api.v1.Template.labels:type_name -> seatrial.api.v1.Template.LabelsEntry
+	92,  // 6: seatrial.api.v1.Template.updated_at:type_name -> google.protobuf.Timestamp
 	7,   // 7: seatrial.api.v1.Template.params:type_name -> seatrial.api.v1.Param
 	5,   // 8: seatrial.api.v1.ApplyWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
 	0,   // 9: seatrial.api.v1.ApplyWorkflowResponse.outcome:type_name -> seatrial.api.v1.ApplyOutcome
 	6,   // 10: seatrial.api.v1.ApplyWorkflowResponse.template:type_name -> seatrial.api.v1.Template
 	10,  // 11: seatrial.api.v1.ApplyWorkflowResponse.policy:type_name -> seatrial.api.v1.ReadinessPolicy
 	56,  // 12: seatrial.api.v1.ApplyWorkflowResponse.environment:type_name -> seatrial.api.v1.Environment
-	87,  // 13: seatrial.api.v1.ApplyWorkflowResponse.schedule:type_name -> seatrial.api.v1.Schedule
-	88,  // 14: seatrial.api.v1.ApplyWorkflowResponse.trigger:type_name -> seatrial.api.v1.Trigger
-	86,  // 15: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
+	93,  // 13: seatrial.api.v1.ApplyWorkflowResponse.schedule:type_name -> seatrial.api.v1.Schedule
+	94,  // 14: seatrial.api.v1.ApplyWorkflowResponse.trigger:type_name -> seatrial.api.v1.Trigger
+	92,  // 15: seatrial.api.v1.ReadinessPolicy.updated_at:type_name -> google.protobuf.Timestamp
 	5,   // 16: seatrial.api.v1.GetWorkflowResponse.workflow:type_name -> seatrial.api.v1.Workflow
 	5,   // 17: seatrial.api.v1.ListWorkflowsResponse.workflows:type_name -> seatrial.api.v1.Workflow
 	6,   // 18: seatrial.api.v1.GetTemplateResponse.template:type_name -> seatrial.api.v1.Template
 	6,   // 19: seatrial.api.v1.ListTemplatesResponse.templates:type_name -> seatrial.api.v1.Template
 	1,   // 20: seatrial.api.v1.Execution.status:type_name -> seatrial.api.v1.Status
-	82,  // 21: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
-	86,  // 22: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
-	86,  // 23: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
-	86,  // 24: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
+	88,  // 21: seatrial.api.v1.Execution.params:type_name -> seatrial.api.v1.Execution.ParamsEntry
+	92,  // 22: seatrial.api.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
+	92,  // 23: seatrial.api.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
+	92,  // 24: seatrial.api.v1.Execution.finished_at:type_name -> google.protobuf.Timestamp
 	23,  // 25: seatrial.api.v1.Execution.runs:type_name -> seatrial.api.v1.Run
 	22,  // 26: seatrial.api.v1.Execution.tests:type_name -> seatrial.api.v1.TestCounts
 	21,  // 27: seatrial.api.v1.Execution.templates:type_name -> seatrial.api.v1.TemplateRevision
 	20,  // 28: seatrial.api.v1.Execution.parent:type_name -> seatrial.api.v1.Parent
 	1,   // 29: seatrial.api.v1.Run.status:type_name -> seatrial.api.v1.Status
 	24,  // 30: seatrial.api.v1.Run.attempts:type_name -> seatrial.api.v1.Attempt
-	83,  // 31: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
+	89,  // 31: seatrial.api.v1.Run.matrix:type_name -> seatrial.api.v1.Run.MatrixEntry
 	1,   // 32: seatrial.api.v1.Attempt.status:type_name -> seatrial.api.v1.Status
-	86,  // 33: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	86,  // 34: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
+	92,  // 33: seatrial.api.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	92,  // 34: seatrial.api.v1.Attempt.finished_at:type_name -> google.protobuf.Timestamp
 	26,  // 35: seatrial.api.v1.Attempt.steps:type_name -> seatrial.api.v1.Step
 	25,  // 36: seatrial.api.v1.Attempt.services:type_name -> seatrial.api.v1.Service
 	2,   // 37: seatrial.api.v1.Service.status:type_name -> seatrial.api.v1.ServiceStatus
-	86,  // 38: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
-	86,  // 39: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
+	92,  // 38: seatrial.api.v1.Service.started_at:type_name -> google.protobuf.Timestamp
+	92,  // 39: seatrial.api.v1.Service.finished_at:type_name -> google.protobuf.Timestamp
 	29,  // 40: seatrial.api.v1.Service.log:type_name -> seatrial.api.v1.Log
 	1,   // 41: seatrial.api.v1.Step.status:type_name -> seatrial.api.v1.Status
-	86,  // 42: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	86,  // 43: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	92,  // 42: seatrial.api.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	92,  // 43: seatrial.api.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
 	29,  // 44: seatrial.api.v1.Step.log:type_name -> seatrial.api.v1.Log
 	28,  // 45: seatrial.api.v1.Step.calls:type_name -> seatrial.api.v1.Call
 	27,  // 46: seatrial.api.v1.Step.usage:type_name -> seatrial.api.v1.Usage
-	89,  // 47: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
-	89,  // 48: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
+	95,  // 47: seatrial.api.v1.Usage.cpu:type_name -> google.protobuf.Duration
+	95,  // 48: seatrial.api.v1.Usage.throttled:type_name -> google.protobuf.Duration
 	1,   // 49: seatrial.api.v1.Call.status:type_name -> seatrial.api.v1.Status
-	84,  // 50: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
+	90,  // 50: seatrial.api.v1.RunWorkflowRequest.params:type_name -> seatrial.api.v1.RunWorkflowRequest.ParamsEntry
 	31,  // 51: seatrial.api.v1.RunWorkflowRequest.release:type_name -> seatrial.api.v1.ReleaseName
 	19,  // 52: seatrial.api.v1.RunWorkflowResponse.execution:type_name -> seatrial.api.v1.Execution
 	19,  // 53: seatrial.api.v1.GetExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
@@ -6594,93 +6959,103 @@ var file_seatrial_api_v1_api_proto_depIdxs = []int32{
 	19,  // 56: seatrial.api.v1.WatchExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
 	19,  // 57: seatrial.api.v1.CancelExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
 	19,  // 58: seatrial.api.v1.ResumeExecutionResponse.execution:type_name -> seatrial.api.v1.Execution
-	89,  // 59: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
+	95,  // 59: seatrial.api.v1.TestResult.duration:type_name -> google.protobuf.Duration
 	46,  // 60: seatrial.api.v1.ListTestResultsResponse.results:type_name -> seatrial.api.v1.TestResult
 	49,  // 61: seatrial.api.v1.ListFilesResponse.files:type_name -> seatrial.api.v1.File
 	53,  // 62: seatrial.api.v1.ListMetricsResponse.steps:type_name -> seatrial.api.v1.StepMetrics
 	27,  // 63: seatrial.api.v1.StepMetrics.usage:type_name -> seatrial.api.v1.Usage
 	54,  // 64: seatrial.api.v1.StepMetrics.samples:type_name -> seatrial.api.v1.Sample
-	89,  // 65: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
-	89,  // 66: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
-	86,  // 67: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
-	86,  // 68: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
-	86,  // 69: seatrial.api.v1.Cluster.revoked_at:type_name -> google.protobuf.Timestamp
-	86,  // 70: seatrial.api.v1.Cluster.key_since:type_name -> google.protobuf.Timestamp
-	85,  // 71: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
-	86,  // 72: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
-	55,  // 73: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	56,  // 74: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
-	86,  // 75: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
-	55,  // 76: seatrial.api.v1.RevokeClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 77: seatrial.api.v1.RotateClusterKeyResponse.cluster:type_name -> seatrial.api.v1.Cluster
-	55,  // 78: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
-	56,  // 79: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
-	86,  // 80: seatrial.api.v1.ExchangeTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	86,  // 81: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
-	89,  // 82: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
-	86,  // 83: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	86,  // 84: seatrial.api.v1.Token.created_at:type_name -> google.protobuf.Timestamp
-	86,  // 85: seatrial.api.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
-	86,  // 86: seatrial.api.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
-	73,  // 87: seatrial.api.v1.ListTokensResponse.tokens:type_name -> seatrial.api.v1.Token
-	86,  // 88: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
-	8,   // 89: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
-	11,  // 90: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
-	13,  // 91: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
-	15,  // 92: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
-	17,  // 93: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
-	30,  // 94: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
-	33,  // 95: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
-	35,  // 96: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
-	37,  // 97: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
-	39,  // 98: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
-	41,  // 99: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
-	43,  // 100: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
-	45,  // 101: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
-	48,  // 102: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
-	51,  // 103: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
-	57,  // 104: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
-	59,  // 105: seatrial.api.v1.ClusterService.RevokeCluster:input_type -> seatrial.api.v1.RevokeClusterRequest
-	61,  // 106: seatrial.api.v1.ClusterService.RotateClusterKey:input_type -> seatrial.api.v1.RotateClusterKeyRequest
-	63,  // 107: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
-	65,  // 108: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
-	69,  // 109: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
-	71,  // 110: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
-	74,  // 111: seatrial.api.v1.IdentityService.ListTokens:input_type -> seatrial.api.v1.ListTokensRequest
-	76,  // 112: seatrial.api.v1.IdentityService.RevokeToken:input_type -> seatrial.api.v1.RevokeTokenRequest
-	78,  // 113: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
-	67,  // 114: seatrial.api.v1.IdentityService.ExchangeToken:input_type -> seatrial.api.v1.ExchangeTokenRequest
-	9,   // 115: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
-	12,  // 116: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
-	14,  // 117: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
-	16,  // 118: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
-	18,  // 119: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
-	32,  // 120: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
-	34,  // 121: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
-	36,  // 122: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
-	38,  // 123: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
-	40,  // 124: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
-	42,  // 125: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
-	44,  // 126: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
-	47,  // 127: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
-	50,  // 128: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
-	52,  // 129: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
-	58,  // 130: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
-	60,  // 131: seatrial.api.v1.ClusterService.RevokeCluster:output_type -> seatrial.api.v1.RevokeClusterResponse
-	62,  // 132: seatrial.api.v1.ClusterService.RotateClusterKey:output_type -> seatrial.api.v1.RotateClusterKeyResponse
-	64,  // 133: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
-	66,  // 134: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
-	70,  // 135: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
-	72,  // 136: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
-	75,  // 137: seatrial.api.v1.IdentityService.ListTokens:output_type -> seatrial.api.v1.ListTokensResponse
-	77,  // 138: seatrial.api.v1.IdentityService.RevokeToken:output_type -> seatrial.api.v1.RevokeTokenResponse
-	79,  // 139: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
-	68,  // 140: seatrial.api.v1.IdentityService.ExchangeToken:output_type -> seatrial.api.v1.ExchangeTokenResponse
-	115, // [115:141] is the sub-list for method output_type
-	89,  // [89:115] is the sub-list for method input_type
-	89,  // [89:89] is the sub-list for extension type_name
-	89,  // [89:89] is the sub-list for extension extendee
-	0,   // [0:89] is the sub-list for field type_name
+	95,  // 65: seatrial.api.v1.Sample.at:type_name -> google.protobuf.Duration
+	95,  // 66: seatrial.api.v1.Sample.cpu:type_name -> google.protobuf.Duration
+	92,  // 67: seatrial.api.v1.Cluster.last_seen_at:type_name -> google.protobuf.Timestamp
+	92,  // 68: seatrial.api.v1.Cluster.connected_at:type_name -> google.protobuf.Timestamp
+	92,  // 69: seatrial.api.v1.Cluster.revoked_at:type_name -> google.protobuf.Timestamp
+	92,  // 70: seatrial.api.v1.Cluster.key_since:type_name -> google.protobuf.Timestamp
+	92,  // 71: seatrial.api.v1.Cluster.drained_at:type_name -> google.protobuf.Timestamp
+	91,  // 72: seatrial.api.v1.Environment.labels:type_name -> seatrial.api.v1.Environment.LabelsEntry
+	92,  // 73: seatrial.api.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
+	55,  // 74: seatrial.api.v1.EnrollClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	56,  // 75: seatrial.api.v1.EnrollClusterResponse.environment:type_name -> seatrial.api.v1.Environment
+	92,  // 76: seatrial.api.v1.EnrollClusterResponse.expires_at:type_name -> google.protobuf.Timestamp
+	55,  // 77: seatrial.api.v1.RevokeClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	55,  // 78: seatrial.api.v1.RotateClusterKeyResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	55,  // 79: seatrial.api.v1.DrainClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	55,  // 80: seatrial.api.v1.UndrainClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	55,  // 81: seatrial.api.v1.LimitClusterResponse.cluster:type_name -> seatrial.api.v1.Cluster
+	55,  // 82: seatrial.api.v1.ListClustersResponse.clusters:type_name -> seatrial.api.v1.Cluster
+	56,  // 83: seatrial.api.v1.ListEnvironmentsResponse.environments:type_name -> seatrial.api.v1.Environment
+	92,  // 84: seatrial.api.v1.ExchangeTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	92,  // 85: seatrial.api.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	95,  // 86: seatrial.api.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
+	92,  // 87: seatrial.api.v1.CreateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	92,  // 88: seatrial.api.v1.Token.created_at:type_name -> google.protobuf.Timestamp
+	92,  // 89: seatrial.api.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
+	92,  // 90: seatrial.api.v1.Token.last_used_at:type_name -> google.protobuf.Timestamp
+	79,  // 91: seatrial.api.v1.ListTokensResponse.tokens:type_name -> seatrial.api.v1.Token
+	92,  // 92: seatrial.api.v1.SignInResponse.expires_at:type_name -> google.protobuf.Timestamp
+	8,   // 93: seatrial.api.v1.WorkflowService.ApplyWorkflow:input_type -> seatrial.api.v1.ApplyWorkflowRequest
+	11,  // 94: seatrial.api.v1.WorkflowService.GetWorkflow:input_type -> seatrial.api.v1.GetWorkflowRequest
+	13,  // 95: seatrial.api.v1.WorkflowService.ListWorkflows:input_type -> seatrial.api.v1.ListWorkflowsRequest
+	15,  // 96: seatrial.api.v1.WorkflowService.GetTemplate:input_type -> seatrial.api.v1.GetTemplateRequest
+	17,  // 97: seatrial.api.v1.WorkflowService.ListTemplates:input_type -> seatrial.api.v1.ListTemplatesRequest
+	30,  // 98: seatrial.api.v1.ExecutionService.RunWorkflow:input_type -> seatrial.api.v1.RunWorkflowRequest
+	33,  // 99: seatrial.api.v1.ExecutionService.GetExecution:input_type -> seatrial.api.v1.GetExecutionRequest
+	35,  // 100: seatrial.api.v1.ExecutionService.ListExecutions:input_type -> seatrial.api.v1.ListExecutionsRequest
+	37,  // 101: seatrial.api.v1.ExecutionService.WatchExecution:input_type -> seatrial.api.v1.WatchExecutionRequest
+	39,  // 102: seatrial.api.v1.ExecutionService.CancelExecution:input_type -> seatrial.api.v1.CancelExecutionRequest
+	41,  // 103: seatrial.api.v1.ExecutionService.ResumeExecution:input_type -> seatrial.api.v1.ResumeExecutionRequest
+	43,  // 104: seatrial.api.v1.ExecutionService.StreamLog:input_type -> seatrial.api.v1.StreamLogRequest
+	45,  // 105: seatrial.api.v1.ExecutionService.ListTestResults:input_type -> seatrial.api.v1.ListTestResultsRequest
+	48,  // 106: seatrial.api.v1.ExecutionService.ListFiles:input_type -> seatrial.api.v1.ListFilesRequest
+	51,  // 107: seatrial.api.v1.ExecutionService.ListMetrics:input_type -> seatrial.api.v1.ListMetricsRequest
+	57,  // 108: seatrial.api.v1.ClusterService.EnrollCluster:input_type -> seatrial.api.v1.EnrollClusterRequest
+	59,  // 109: seatrial.api.v1.ClusterService.RevokeCluster:input_type -> seatrial.api.v1.RevokeClusterRequest
+	61,  // 110: seatrial.api.v1.ClusterService.RotateClusterKey:input_type -> seatrial.api.v1.RotateClusterKeyRequest
+	63,  // 111: seatrial.api.v1.ClusterService.DrainCluster:input_type -> seatrial.api.v1.DrainClusterRequest
+	65,  // 112: seatrial.api.v1.ClusterService.UndrainCluster:input_type -> seatrial.api.v1.UndrainClusterRequest
+	67,  // 113: seatrial.api.v1.ClusterService.LimitCluster:input_type -> seatrial.api.v1.LimitClusterRequest
+	69,  // 114: seatrial.api.v1.ClusterService.ListClusters:input_type -> seatrial.api.v1.ListClustersRequest
+	71,  // 115: seatrial.api.v1.ClusterService.ListEnvironments:input_type -> seatrial.api.v1.ListEnvironmentsRequest
+	75,  // 116: seatrial.api.v1.IdentityService.WhoAmI:input_type -> seatrial.api.v1.WhoAmIRequest
+	77,  // 117: seatrial.api.v1.IdentityService.CreateToken:input_type -> seatrial.api.v1.CreateTokenRequest
+	80,  // 118: seatrial.api.v1.IdentityService.ListTokens:input_type -> seatrial.api.v1.ListTokensRequest
+	82,  // 119: seatrial.api.v1.IdentityService.RevokeToken:input_type -> seatrial.api.v1.RevokeTokenRequest
+	84,  // 120: seatrial.api.v1.IdentityService.SignIn:input_type -> seatrial.api.v1.SignInRequest
+	73,  // 121: seatrial.api.v1.IdentityService.ExchangeToken:input_type -> seatrial.api.v1.ExchangeTokenRequest
+	9,   // 122: seatrial.api.v1.WorkflowService.ApplyWorkflow:output_type -> seatrial.api.v1.ApplyWorkflowResponse
+	12,  // 123: seatrial.api.v1.WorkflowService.GetWorkflow:output_type -> seatrial.api.v1.GetWorkflowResponse
+	14,  // 124: seatrial.api.v1.WorkflowService.ListWorkflows:output_type -> seatrial.api.v1.ListWorkflowsResponse
+	16,  // 125: seatrial.api.v1.WorkflowService.GetTemplate:output_type -> seatrial.api.v1.GetTemplateResponse
+	18,  // 126: seatrial.api.v1.WorkflowService.ListTemplates:output_type -> seatrial.api.v1.ListTemplatesResponse
+	32,  // 127: seatrial.api.v1.ExecutionService.RunWorkflow:output_type -> seatrial.api.v1.RunWorkflowResponse
+	34,  // 128: seatrial.api.v1.ExecutionService.GetExecution:output_type -> seatrial.api.v1.GetExecutionResponse
+	36,  // 129: seatrial.api.v1.ExecutionService.ListExecutions:output_type -> seatrial.api.v1.ListExecutionsResponse
+	38,  // 130: seatrial.api.v1.ExecutionService.WatchExecution:output_type -> seatrial.api.v1.WatchExecutionResponse
+	40,  // 131: seatrial.api.v1.ExecutionService.CancelExecution:output_type -> seatrial.api.v1.CancelExecutionResponse
+	42,  // 132: seatrial.api.v1.ExecutionService.ResumeExecution:output_type -> seatrial.api.v1.ResumeExecutionResponse
+	44,  // 133: seatrial.api.v1.ExecutionService.StreamLog:output_type -> seatrial.api.v1.StreamLogResponse
+	47,  // 134: seatrial.api.v1.ExecutionService.ListTestResults:output_type -> seatrial.api.v1.ListTestResultsResponse
+	50,  // 135: seatrial.api.v1.ExecutionService.ListFiles:output_type -> seatrial.api.v1.ListFilesResponse
+	52,  // 136: seatrial.api.v1.ExecutionService.ListMetrics:output_type -> seatrial.api.v1.ListMetricsResponse
+	58,  // 137: seatrial.api.v1.ClusterService.EnrollCluster:output_type -> seatrial.api.v1.EnrollClusterResponse
+	60,  // 138: seatrial.api.v1.ClusterService.RevokeCluster:output_type -> seatrial.api.v1.RevokeClusterResponse
+	62,  // 139: seatrial.api.v1.ClusterService.RotateClusterKey:output_type -> seatrial.api.v1.RotateClusterKeyResponse
+	64,  // 140: seatrial.api.v1.ClusterService.DrainCluster:output_type -> seatrial.api.v1.DrainClusterResponse
+	66,  // 141: seatrial.api.v1.ClusterService.UndrainCluster:output_type -> seatrial.api.v1.UndrainClusterResponse
+	68,  // 142: seatrial.api.v1.ClusterService.LimitCluster:output_type -> seatrial.api.v1.LimitClusterResponse
+	70,  // 143: seatrial.api.v1.ClusterService.ListClusters:output_type -> seatrial.api.v1.ListClustersResponse
+	72,  // 144: seatrial.api.v1.ClusterService.ListEnvironments:output_type -> seatrial.api.v1.ListEnvironmentsResponse
+	76,  // 145: seatrial.api.v1.IdentityService.WhoAmI:output_type -> seatrial.api.v1.WhoAmIResponse
+	78,  // 146: seatrial.api.v1.IdentityService.CreateToken:output_type -> seatrial.api.v1.CreateTokenResponse
+	81,  // 147: seatrial.api.v1.IdentityService.ListTokens:output_type -> seatrial.api.v1.ListTokensResponse
+	83,  // 148: seatrial.api.v1.IdentityService.RevokeToken:output_type -> seatrial.api.v1.RevokeTokenResponse
+	85,  // 149: seatrial.api.v1.IdentityService.SignIn:output_type -> seatrial.api.v1.SignInResponse
+	74,  // 150: seatrial.api.v1.IdentityService.ExchangeToken:output_type -> seatrial.api.v1.ExchangeTokenResponse
+	122, // [122:151] is the sub-list for method output_type
+	93,  // [93:122] is the sub-list for method input_type
+	93,  // [93:93] is the sub-list for extension type_name
+	93,  // [93:93] is the sub-list for extension extendee
+	0,   // [0:93] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_api_proto_init() }
@@ -6698,7 +7073,7 @@ func file_seatrial_api_v1_api_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_api_proto_rawDesc), len(file_seatrial_api_v1_api_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   83,
+			NumMessages:   89,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

@@ -97,6 +97,15 @@ const (
 	// ClusterServiceRotateClusterKeyProcedure is the fully-qualified name of the ClusterService's
 	// RotateClusterKey RPC.
 	ClusterServiceRotateClusterKeyProcedure = "/seatrial.api.v1.ClusterService/RotateClusterKey"
+	// ClusterServiceDrainClusterProcedure is the fully-qualified name of the ClusterService's
+	// DrainCluster RPC.
+	ClusterServiceDrainClusterProcedure = "/seatrial.api.v1.ClusterService/DrainCluster"
+	// ClusterServiceUndrainClusterProcedure is the fully-qualified name of the ClusterService's
+	// UndrainCluster RPC.
+	ClusterServiceUndrainClusterProcedure = "/seatrial.api.v1.ClusterService/UndrainCluster"
+	// ClusterServiceLimitClusterProcedure is the fully-qualified name of the ClusterService's
+	// LimitCluster RPC.
+	ClusterServiceLimitClusterProcedure = "/seatrial.api.v1.ClusterService/LimitCluster"
 	// ClusterServiceListClustersProcedure is the fully-qualified name of the ClusterService's
 	// ListClusters RPC.
 	ClusterServiceListClustersProcedure = "/seatrial.api.v1.ClusterService/ListClusters"
@@ -692,6 +701,12 @@ type ClusterServiceClient interface {
 	RevokeCluster(context.Context, *v1.RevokeClusterRequest) (*v1.RevokeClusterResponse, error)
 	// RotateClusterKey asks a cluster's agent to take another key. It does so when it renews its token, within a few minutes.
 	RotateClusterKey(context.Context, *v1.RotateClusterKeyRequest) (*v1.RotateClusterKeyResponse, error)
+	// DrainCluster lets nothing begin in a cluster any more. What is under way there goes on to its end, and what comes waits.
+	DrainCluster(context.Context, *v1.DrainClusterRequest) (*v1.DrainClusterResponse, error)
+	// UndrainCluster lets what waits for a cluster begin again.
+	UndrainCluster(context.Context, *v1.UndrainClusterRequest) (*v1.UndrainClusterResponse, error)
+	// LimitCluster says how many runs may be under way in a cluster at once.
+	LimitCluster(context.Context, *v1.LimitClusterRequest) (*v1.LimitClusterResponse, error)
 	ListClusters(context.Context, *v1.ListClustersRequest) (*v1.ListClustersResponse, error)
 	ListEnvironments(context.Context, *v1.ListEnvironmentsRequest) (*v1.ListEnvironmentsResponse, error)
 }
@@ -725,6 +740,24 @@ func NewClusterServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(clusterServiceMethods.ByName("RotateClusterKey")),
 			connect.WithClientOptions(opts...),
 		),
+		drainCluster: connect.NewClient[v1.DrainClusterRequest, v1.DrainClusterResponse](
+			httpClient,
+			baseURL+ClusterServiceDrainClusterProcedure,
+			connect.WithSchema(clusterServiceMethods.ByName("DrainCluster")),
+			connect.WithClientOptions(opts...),
+		),
+		undrainCluster: connect.NewClient[v1.UndrainClusterRequest, v1.UndrainClusterResponse](
+			httpClient,
+			baseURL+ClusterServiceUndrainClusterProcedure,
+			connect.WithSchema(clusterServiceMethods.ByName("UndrainCluster")),
+			connect.WithClientOptions(opts...),
+		),
+		limitCluster: connect.NewClient[v1.LimitClusterRequest, v1.LimitClusterResponse](
+			httpClient,
+			baseURL+ClusterServiceLimitClusterProcedure,
+			connect.WithSchema(clusterServiceMethods.ByName("LimitCluster")),
+			connect.WithClientOptions(opts...),
+		),
 		listClusters: connect.NewClient[v1.ListClustersRequest, v1.ListClustersResponse](
 			httpClient,
 			baseURL+ClusterServiceListClustersProcedure,
@@ -747,6 +780,9 @@ type clusterServiceClient struct {
 	enrollCluster    *connect.Client[v1.EnrollClusterRequest, v1.EnrollClusterResponse]
 	revokeCluster    *connect.Client[v1.RevokeClusterRequest, v1.RevokeClusterResponse]
 	rotateClusterKey *connect.Client[v1.RotateClusterKeyRequest, v1.RotateClusterKeyResponse]
+	drainCluster     *connect.Client[v1.DrainClusterRequest, v1.DrainClusterResponse]
+	undrainCluster   *connect.Client[v1.UndrainClusterRequest, v1.UndrainClusterResponse]
+	limitCluster     *connect.Client[v1.LimitClusterRequest, v1.LimitClusterResponse]
 	listClusters     *connect.Client[v1.ListClustersRequest, v1.ListClustersResponse]
 	listEnvironments *connect.Client[v1.ListEnvironmentsRequest, v1.ListEnvironmentsResponse]
 }
@@ -772,6 +808,33 @@ func (c *clusterServiceClient) RevokeCluster(ctx context.Context, req *v1.Revoke
 // RotateClusterKey calls seatrial.api.v1.ClusterService.RotateClusterKey.
 func (c *clusterServiceClient) RotateClusterKey(ctx context.Context, req *v1.RotateClusterKeyRequest) (*v1.RotateClusterKeyResponse, error) {
 	response, err := c.rotateClusterKey.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// DrainCluster calls seatrial.api.v1.ClusterService.DrainCluster.
+func (c *clusterServiceClient) DrainCluster(ctx context.Context, req *v1.DrainClusterRequest) (*v1.DrainClusterResponse, error) {
+	response, err := c.drainCluster.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// UndrainCluster calls seatrial.api.v1.ClusterService.UndrainCluster.
+func (c *clusterServiceClient) UndrainCluster(ctx context.Context, req *v1.UndrainClusterRequest) (*v1.UndrainClusterResponse, error) {
+	response, err := c.undrainCluster.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// LimitCluster calls seatrial.api.v1.ClusterService.LimitCluster.
+func (c *clusterServiceClient) LimitCluster(ctx context.Context, req *v1.LimitClusterRequest) (*v1.LimitClusterResponse, error) {
+	response, err := c.limitCluster.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -805,6 +868,12 @@ type ClusterServiceHandler interface {
 	RevokeCluster(context.Context, *v1.RevokeClusterRequest) (*v1.RevokeClusterResponse, error)
 	// RotateClusterKey asks a cluster's agent to take another key. It does so when it renews its token, within a few minutes.
 	RotateClusterKey(context.Context, *v1.RotateClusterKeyRequest) (*v1.RotateClusterKeyResponse, error)
+	// DrainCluster lets nothing begin in a cluster any more. What is under way there goes on to its end, and what comes waits.
+	DrainCluster(context.Context, *v1.DrainClusterRequest) (*v1.DrainClusterResponse, error)
+	// UndrainCluster lets what waits for a cluster begin again.
+	UndrainCluster(context.Context, *v1.UndrainClusterRequest) (*v1.UndrainClusterResponse, error)
+	// LimitCluster says how many runs may be under way in a cluster at once.
+	LimitCluster(context.Context, *v1.LimitClusterRequest) (*v1.LimitClusterResponse, error)
 	ListClusters(context.Context, *v1.ListClustersRequest) (*v1.ListClustersResponse, error)
 	ListEnvironments(context.Context, *v1.ListEnvironmentsRequest) (*v1.ListEnvironmentsResponse, error)
 }
@@ -834,6 +903,24 @@ func NewClusterServiceHandler(svc ClusterServiceHandler, opts ...connect.Handler
 		connect.WithSchema(clusterServiceMethods.ByName("RotateClusterKey")),
 		connect.WithHandlerOptions(opts...),
 	)
+	clusterServiceDrainClusterHandler := connect.NewUnaryHandlerSimple(
+		ClusterServiceDrainClusterProcedure,
+		svc.DrainCluster,
+		connect.WithSchema(clusterServiceMethods.ByName("DrainCluster")),
+		connect.WithHandlerOptions(opts...),
+	)
+	clusterServiceUndrainClusterHandler := connect.NewUnaryHandlerSimple(
+		ClusterServiceUndrainClusterProcedure,
+		svc.UndrainCluster,
+		connect.WithSchema(clusterServiceMethods.ByName("UndrainCluster")),
+		connect.WithHandlerOptions(opts...),
+	)
+	clusterServiceLimitClusterHandler := connect.NewUnaryHandlerSimple(
+		ClusterServiceLimitClusterProcedure,
+		svc.LimitCluster,
+		connect.WithSchema(clusterServiceMethods.ByName("LimitCluster")),
+		connect.WithHandlerOptions(opts...),
+	)
 	clusterServiceListClustersHandler := connect.NewUnaryHandlerSimple(
 		ClusterServiceListClustersProcedure,
 		svc.ListClusters,
@@ -856,6 +943,12 @@ func NewClusterServiceHandler(svc ClusterServiceHandler, opts ...connect.Handler
 			clusterServiceRevokeClusterHandler.ServeHTTP(w, r)
 		case ClusterServiceRotateClusterKeyProcedure:
 			clusterServiceRotateClusterKeyHandler.ServeHTTP(w, r)
+		case ClusterServiceDrainClusterProcedure:
+			clusterServiceDrainClusterHandler.ServeHTTP(w, r)
+		case ClusterServiceUndrainClusterProcedure:
+			clusterServiceUndrainClusterHandler.ServeHTTP(w, r)
+		case ClusterServiceLimitClusterProcedure:
+			clusterServiceLimitClusterHandler.ServeHTTP(w, r)
 		case ClusterServiceListClustersProcedure:
 			clusterServiceListClustersHandler.ServeHTTP(w, r)
 		case ClusterServiceListEnvironmentsProcedure:
@@ -879,6 +972,18 @@ func (UnimplementedClusterServiceHandler) RevokeCluster(context.Context, *v1.Rev
 
 func (UnimplementedClusterServiceHandler) RotateClusterKey(context.Context, *v1.RotateClusterKeyRequest) (*v1.RotateClusterKeyResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ClusterService.RotateClusterKey is not implemented"))
+}
+
+func (UnimplementedClusterServiceHandler) DrainCluster(context.Context, *v1.DrainClusterRequest) (*v1.DrainClusterResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ClusterService.DrainCluster is not implemented"))
+}
+
+func (UnimplementedClusterServiceHandler) UndrainCluster(context.Context, *v1.UndrainClusterRequest) (*v1.UndrainClusterResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ClusterService.UndrainCluster is not implemented"))
+}
+
+func (UnimplementedClusterServiceHandler) LimitCluster(context.Context, *v1.LimitClusterRequest) (*v1.LimitClusterResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("seatrial.api.v1.ClusterService.LimitCluster is not implemented"))
 }
 
 func (UnimplementedClusterServiceHandler) ListClusters(context.Context, *v1.ListClustersRequest) (*v1.ListClustersResponse, error) {

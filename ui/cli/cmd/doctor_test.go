@@ -1,0 +1,129 @@
+package cmd_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/seatrial/seatrial/ui/cli/exitcode"
+)
+
+// TestDoctor: each fault is said with what to do, and only what keeps tests from running fails.
+func TestDoctor(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		change func(*shell)
+		code   int
+		says   []string
+		not    string
+	}{
+		"Well": {func(*shell) {}, exitcode.Passed, []string{"ok        connection", "ok        clock", "cluster       eu-1 is connected, Kubernetes v1.34.1", "Run: seatrial cluster enroll lab", "Run: seatrial cluster undrain us-3"}, "failed"},
+		"NoServer": {
+			func(s *shell) { s.env["SEATRIAL_SERVER"] = "http://127.0.0.1:1" }, exitcode.Errored,
+			[]string{"failed    connection", "Check that it runs"},
+			"credential",
+		},
+		"NothingConfigured": {func(s *shell) { delete(s.env, "SEATRIAL_SERVER") }, exitcode.Errored, []string{"failed    configuration", "run `seatrial login --server URL`"}, "connection"},
+		"NotReady":          {func(s *shell) { s.plane.notReady = http.StatusServiceUnavailable }, exitcode.Errored, []string{"failed    connection", "its database may be away", "credential"}, ""},
+		"SomethingElse":     {func(s *shell) { s.plane.notReady = http.StatusNotFound }, exitcode.Errored, []string{"which no control plane does"}, "credential"},
+		"ClockOff":          {func(s *shell) { s.plane.skew = 10 * time.Second }, exitcode.Passed, []string{"warning   clock", "behind the control plane"}, "failed"},
+		"ClockFarOff":       {func(s *shell) { s.plane.skew = -time.Hour }, exitcode.Errored, []string{"failed    clock", "ahead of the control plane", "Set the clock"}, ""},
+		"BadToken": {func(s *shell) {
+			s.plane.who = connect.NewError(connect.CodeUnauthenticated, textError("unknown token"))
+		}, exitcode.Errored, []string{"failed    credential", "seatrial login"}, "cluster "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := setup(t)
+			tc.change(s)
+			got := s.run(t, "doctor")
+			if got.code != tc.code {
+				t.Errorf("exit %d, want %d", got.code, tc.code)
+			}
+			for _, says := range tc.says {
+				if !strings.Contains(got.out, says) {
+					t.Errorf("it does not say %q", says)
+				}
+			}
+			if tc.not != "" && strings.Contains(got.out, tc.not) {
+				t.Errorf("it says %q", tc.not)
+			}
+			if t.Failed() {
+				t.Logf("%s%s", got.out, got.err)
+			}
+			if got := s.run(t, "doctor", "-o", "json"); got.code != tc.code || !strings.HasPrefix(got.out, "[") {
+				t.Errorf("as JSON: %+v", got)
+			}
+		})
+	}
+}
+
+func TestContext(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	server := s.server.URL
+	delete(s.env, "SEATRIAL_SERVER")
+	delete(s.env, "SEATRIAL_TOKEN")
+	if got := s.run(t, "context", "list"); got.code != 0 || !strings.Contains(got.err, "seatrial login") {
+		t.Errorf("none: %+v", got)
+	}
+	for _, name := range []string{"live", "staging"} {
+		if got := s.run(t, "login", "--context", name, "--server", server, "--token", "secret"); got.code != 0 {
+			t.Fatalf("%+v", got)
+		}
+	}
+	if got := s.run(t, "context", "use", "live"); got.code != 0 {
+		t.Errorf("%+v", got)
+	}
+	got := s.run(t, "context", "list")
+	if lines := strings.Split(got.out, "\n"); !strings.HasPrefix(lines[1], "*  live ") || !strings.Contains(lines[2], "staging") || strings.Contains(got.out, "secret") {
+		t.Errorf("%s", got.out)
+	}
+	if got := s.run(t, "context", "list", "-o", "json"); strings.Contains(got.out, "secret") || !strings.Contains(got.out, `"current": true`) {
+		t.Errorf("%s", got.out)
+	}
+	if got := s.run(t, "context", "use", "none"); got.code == 0 || !strings.Contains(got.err, "there are: live, staging") {
+		t.Errorf("%+v", got)
+	}
+	if got := s.run(t, "context", "remove", "live"); got.code != 0 {
+		t.Errorf("%+v", got)
+	}
+	if got := s.run(t, "get", "clusters"); got.code != exitcode.Usage || !strings.Contains(got.err, `no control plane is known as "live"`) {
+		t.Errorf("the one in use is gone: %+v", got)
+	}
+}
+
+// TestComplete asks as the scripts of the shells do.
+func TestComplete(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"run ":                "smoke\tfirst",
+		"cluster drain ":      "eu-1\tconnected",
+		"cluster drain eu-1 ": ":4",
+		"run smoke --env ":    "staging\tin cluster eu-1",
+		"get -o ":             "json",
+		"completion ":         "fish",
+	} {
+		t.Run(strings.TrimSpace(line), func(t *testing.T) {
+			t.Parallel()
+			s := setup(t)
+			got := s.run(t, append([]string{"__complete"}, strings.Split(line, " ")...)...)
+			if got.code != 0 || !strings.Contains(got.out, want) {
+				t.Errorf("%+v, want %q", got, want)
+			}
+		})
+	}
+	s := setup(t)
+	s.env["SEATRIAL_SERVER"] = "http://127.0.0.1:1"
+	if got := s.run(t, "__complete", "run", ""); got.code != 0 || got.out != ":4\n" {
+		t.Errorf("an unreachable control plane: %+v", got)
+	}
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		if got := s.run(t, "completion", shell); got.code != 0 || !strings.Contains(got.out, "seatrial") {
+			t.Errorf("%s: %d", shell, got.code)
+		}
+	}
+}
