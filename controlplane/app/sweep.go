@@ -39,6 +39,7 @@ func (p *parts) executions(context.Context) error {
 		Store: p.store, Apply: p.catalog, Run: p.run, Record: p.store, Git: git.New(rules), Bus: p.bus, Rules: outbound.Rules{Allow: rules.Allow, Ports: rules.Ports},
 		Address: p.Config.PublicURL, Log: p.log,
 	})
+	p.mirror.Pushes = p.triggers
 	return nil
 }
 

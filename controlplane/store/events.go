@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	entsql "entgo.io/ent/dialect/sql"
@@ -256,6 +257,31 @@ func (s *Store) Events(ctx context.Context, f record.Filter) (list []record.Even
 	list, err = s.withReactions(ctx, rows)
 	return list, next, err
 }
+
+// PushesSince returns the events of a repository that are of kind Git and since a time; with a type only those of that, which are written in
+// lower case.
+func (s *Store) PushesSince(ctx context.Context, repository, kind string, since time.Time) ([]record.Event, error) {
+	q := s.db.Read().Event.Query().Where(event.Kind(record.Git), event.CreatedAtGTE(since.UTC()))
+	if kind != "" {
+		q = q.Where(event.Subject(strings.ToLower(repository)), event.Type(kind))
+	} else {
+		q = q.Where(event.SubjectEqualFold(repository))
+	}
+	rows, err := q.Order(db.Desc(event.FieldID)).Limit(maxPushes).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	out := make([]record.Event, len(rows))
+	for i, row := range rows {
+		if out[i], err = eventRecord(row); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// maxPushes is how many pushes are looked through for one.
+const maxPushes = 500
 
 func (s *Store) withReactions(ctx context.Context, rows []*db.Event) ([]record.Event, error) {
 	out, index, ids := make([]record.Event, len(rows)), map[uuid.UUID]int{}, make([]uuid.UUID, len(rows))

@@ -46,6 +46,9 @@ type Store interface {
 	Events(ctx context.Context, f Filter) (list []Event, next string, err error)
 	// AddEvents stores what is not known yet, and returns how many that are.
 	AddEvents(ctx context.Context, list []Event) (added int, err error)
+	// PushesSince returns the events of a repository, in whichever case it is written, that are of kind Git and since a time; with a type
+	// only those of that.
+	PushesSince(ctx context.Context, repository, kind string, since time.Time) ([]Event, error)
 }
 
 // Receivers keeps where others send events.
@@ -157,7 +160,11 @@ func (s *Service) Receive(ctx context.Context, id uuid.UUID, header http.Header,
 		}
 		return 0, err
 	}
-	if added, err = s.store.AddEvents(ctx, list); err != nil {
+	fresh, err := s.unfound(ctx, list)
+	if err != nil {
+		return 0, err
+	}
+	if added, err = s.store.AddEvents(ctx, fresh); err != nil {
 		return 0, fmt.Errorf("store events: %w", err)
 	}
 	if err := s.store.Heard(ctx, r, ""); err != nil {

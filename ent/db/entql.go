@@ -981,6 +981,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			repository.FieldSyncedAt:       {Type: field.TypeTime, Column: repository.FieldSyncedAt},
 			repository.FieldDueAt:          {Type: field.TypeTime, Column: repository.FieldDueAt},
 			repository.FieldLeasedUntil:    {Type: field.TypeTime, Column: repository.FieldLeasedUntil},
+			repository.FieldTips:           {Type: field.TypeBytes, Column: repository.FieldTips},
 		},
 	}
 	graph.Nodes[34] = &sqlgraph.Node{
@@ -7402,6 +7403,11 @@ func (f *RepositoryFilter) WhereDueAt(p entql.TimeP) {
 // WhereLeasedUntil applies the entql time.Time predicate on the leased_until field.
 func (f *RepositoryFilter) WhereLeasedUntil(p entql.TimeP) {
 	f.Where(p.Field(repository.FieldLeasedUntil))
+}
+
+// WhereTips applies the entql []byte predicate on the tips field.
+func (f *RepositoryFilter) WhereTips(p entql.BytesP) {
+	f.Where(p.Field(repository.FieldTips))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.

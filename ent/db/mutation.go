@@ -41220,6 +41220,7 @@ type RepositoryMutation struct {
 	synced_at           *time.Time
 	due_at              *time.Time
 	leased_until        *time.Time
+	tips                *[]byte
 	clearedFields       map[string]struct{}
 	organization        *uuid.UUID
 	clearedorganization bool
@@ -42090,6 +42091,55 @@ func (m *RepositoryMutation) ResetLeasedUntil() {
 	delete(m.clearedFields, repository.FieldLeasedUntil)
 }
 
+// SetTips sets the "tips" field.
+func (m *RepositoryMutation) SetTips(b []byte) {
+	m.tips = &b
+}
+
+// Tips returns the value of the "tips" field in the mutation.
+func (m *RepositoryMutation) Tips() (r []byte, exists bool) {
+	v := m.tips
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTips returns the old "tips" field's value of the Repository entity.
+// If the Repository object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RepositoryMutation) OldTips(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTips is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTips requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTips: %w", err)
+	}
+	return oldValue.Tips, nil
+}
+
+// ClearTips clears the value of the "tips" field.
+func (m *RepositoryMutation) ClearTips() {
+	m.tips = nil
+	m.clearedFields[repository.FieldTips] = struct{}{}
+}
+
+// TipsCleared returns if the "tips" field was cleared in this mutation.
+func (m *RepositoryMutation) TipsCleared() bool {
+	_, ok := m.clearedFields[repository.FieldTips]
+	return ok
+}
+
+// ResetTips resets all changes to the "tips" field.
+func (m *RepositoryMutation) ResetTips() {
+	m.tips = nil
+	delete(m.clearedFields, repository.FieldTips)
+}
+
 // ClearOrganization clears the "organization" edge to the Organization entity.
 func (m *RepositoryMutation) ClearOrganization() {
 	m.clearedorganization = true
@@ -42178,7 +42228,7 @@ func (m *RepositoryMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *RepositoryMutation) Fields() []string {
-	fields := make([]string, 0, 18)
+	fields := make([]string, 0, 19)
 	if m.created_at != nil {
 		fields = append(fields, repository.FieldCreatedAt)
 	}
@@ -42233,6 +42283,9 @@ func (m *RepositoryMutation) Fields() []string {
 	if m.leased_until != nil {
 		fields = append(fields, repository.FieldLeasedUntil)
 	}
+	if m.tips != nil {
+		fields = append(fields, repository.FieldTips)
+	}
 	return fields
 }
 
@@ -42277,6 +42330,8 @@ func (m *RepositoryMutation) Field(name string) (ent.Value, bool) {
 		return m.DueAt()
 	case repository.FieldLeasedUntil:
 		return m.LeasedUntil()
+	case repository.FieldTips:
+		return m.Tips()
 	}
 	return nil, false
 }
@@ -42322,6 +42377,8 @@ func (m *RepositoryMutation) OldField(ctx context.Context, name string) (ent.Val
 		return m.OldDueAt(ctx)
 	case repository.FieldLeasedUntil:
 		return m.OldLeasedUntil(ctx)
+	case repository.FieldTips:
+		return m.OldTips(ctx)
 	}
 	return nil, fmt.Errorf("unknown Repository field %s", name)
 }
@@ -42457,6 +42514,13 @@ func (m *RepositoryMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetLeasedUntil(v)
 		return nil
+	case repository.FieldTips:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTips(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Repository field %s", name)
 }
@@ -42526,6 +42590,9 @@ func (m *RepositoryMutation) ClearedFields() []string {
 	if m.FieldCleared(repository.FieldLeasedUntil) {
 		fields = append(fields, repository.FieldLeasedUntil)
 	}
+	if m.FieldCleared(repository.FieldTips) {
+		fields = append(fields, repository.FieldTips)
+	}
 	return fields
 }
 
@@ -42551,6 +42618,9 @@ func (m *RepositoryMutation) ClearField(name string) error {
 		return nil
 	case repository.FieldLeasedUntil:
 		m.ClearLeasedUntil()
+		return nil
+	case repository.FieldTips:
+		m.ClearTips()
 		return nil
 	}
 	return fmt.Errorf("unknown Repository nullable field %s", name)
@@ -42613,6 +42683,9 @@ func (m *RepositoryMutation) ResetField(name string) error {
 		return nil
 	case repository.FieldLeasedUntil:
 		m.ResetLeasedUntil()
+		return nil
+	case repository.FieldTips:
+		m.ResetTips()
 		return nil
 	}
 	return fmt.Errorf("unknown Repository field %s", name)

@@ -1700,6 +1700,7 @@ var (
 		{Name: "synced_at", Type: field.TypeTime, Nullable: true},
 		{Name: "due_at", Type: field.TypeTime, Nullable: true},
 		{Name: "leased_until", Type: field.TypeTime, Nullable: true},
+		{Name: "tips", Type: field.TypeBytes, Nullable: true},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "team_id", Type: field.TypeUUID},
 	}
@@ -1711,13 +1712,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "repositories_organizations_organization",
-				Columns:    []*schema.Column{RepositoriesColumns[17]},
+				Columns:    []*schema.Column{RepositoriesColumns[18]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "repositories_teams_team",
-				Columns:    []*schema.Column{RepositoriesColumns[18]},
+				Columns:    []*schema.Column{RepositoriesColumns[19]},
 				RefColumns: []*schema.Column{TeamsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -1726,7 +1727,7 @@ var (
 			{
 				Name:    "repository_organization_id_name",
 				Unique:  true,
-				Columns: []*schema.Column{RepositoriesColumns[17], RepositoriesColumns[3]},
+				Columns: []*schema.Column{RepositoriesColumns[18], RepositoriesColumns[3]},
 			},
 			{
 				Name:    "repository_due_at",
