@@ -44,7 +44,7 @@ $(VULN): ; $(call install,govulncheck,golang.org/x/vuln/cmd/govulncheck@$(GOVULN
 
 .PHONY: generate
 generate: $(BUF) $(GEN_GO) $(GEN_GRPC) $(GEN_CONNECT) $(TEMPL) ## make all generated code anew
-	cd proto && buf lint && for t in buf.gen.yaml buf.gen.agent.yaml buf.gen.connect.yaml; do buf generate --template $$t || exit 1; done
+	cd proto && buf lint && for t in buf.gen.yaml buf.gen.agent.yaml buf.gen.connect.yaml buf.gen.openapi.yaml; do buf generate --template $$t || exit 1; done
 	@if [ -d ent/schema ]; then go generate ./ent; fi
 	@if [ -d ui/web ]; then templ generate -path ui/web; fi
 

@@ -233,7 +233,7 @@ func get(t *testing.T, c *http.Client, url string) string {
 func TestRun_HealthMetricsAndPages(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir())
-	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/login": "<form", "/schemas/v1/seatrial.json": `"$id": "https://seatrial.dev/schemas/v1/seatrial.json"`} {
+	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/login": "<form", "/openapi.json": `"openapi": "3.1.1"`, "/api": "ExecutionService", "/schemas/v1/seatrial.json": `"$id": "https://seatrial.dev/schemas/v1/seatrial.json"`} {
 		if body := get(t, http.DefaultClient, p.url+path); !strings.Contains(body, want) {
 			t.Errorf("%s: %.200q", path, body)
 		}

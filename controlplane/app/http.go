@@ -119,6 +119,7 @@ func (p *parts) handler() (http.Handler, error) {
 	}
 	mux.HandleFunc("POST "+api.HooksPath+"{receiver}", p.hook)
 	mux.Handle("GET "+schema.Path, documents)
+	mux.Handle("GET "+openAPIPath, openAPI())
 	mux.Handle("GET "+key.Path+"{organization}", publicKeys(p.bundles, p.log))
 	mux.Handle("/", pages)
 	observed := telemetry.HTTP(mux, p.metrics, p.traces)

@@ -151,7 +151,7 @@ func walls() map[string]wall {
 			deep: true, reason: "the companion is copied into test pods and must stay small",
 		},
 		"PagesTakeViewModels": {
-			from: []string{"ui/web"}, deny: []string{module + "/controlplane/store", module + "/ent", module + "/proto"},
+			from: []string{"ui/web"}, deny: []string{module + "/controlplane/store", module + "/ent", module + "/proto/gen"},
 			reason: "pages take view models, never entities",
 		},
 		"CommandSpeaksTheAPI": {

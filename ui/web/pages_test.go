@@ -43,7 +43,8 @@ func everyPage() map[string]string {
 		"account": "/o/acme/settings/account", "members": "/o/acme/settings/members", "teams": "/o/acme/settings/teams", "tokens": "/o/acme/settings/tokens", "usage": "/o/acme/settings/usage", "policies": "/o/acme/settings/policies?policy=prod-gate",
 		"access": "/o/acme/settings/access", "pipelines": "/o/acme/settings/pipelines", "sso": "/login/sso?organization=acme",
 		"invitation": "/invitations/" + viewfake.Link,
-		"absent":     "/o/acme/nothing",
+		"api":        "/api", "api-service": "/api/AuditService",
+		"absent": "/o/acme/nothing",
 	}
 }
 

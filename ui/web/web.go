@@ -16,6 +16,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/audit"
+	"github.com/seatrial/seatrial/proto"
+	"github.com/seatrial/seatrial/ui/web/apidoc"
 	"github.com/seatrial/seatrial/ui/web/static"
 	"github.com/seatrial/seatrial/ui/web/view"
 )
@@ -68,8 +70,9 @@ func (o Options) incomplete() bool {
 // site is the handler with what it was given.
 type site struct {
 	Options
-	static *static.Handler
-	public *url.URL // nil when not known
+	static   *static.Handler
+	public   *url.URL         // nil when not known
+	services []apidoc.Service // of the API, for its pages
 }
 
 // New returns the handler of all pages.
@@ -98,6 +101,9 @@ func New(o Options) (http.Handler, error) {
 	if s.static, err = static.New(); err != nil {
 		return nil, err
 	}
+	if s.services, err = apidoc.Parse(proto.OpenAPI); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(s.denied))
 	if o.PublicURL != "" {
@@ -124,6 +130,8 @@ func (s *site) routes() http.Handler {
 	mux.HandleFunc("GET /invitations/{secret}", s.open(s.invitation))
 	mux.HandleFunc("POST /invitations/{secret}", s.recordedAs("AcceptInvitation", s.open(s.accept)))
 	mux.HandleFunc("POST /theme", s.open(s.setTheme))
+	mux.HandleFunc("GET /api", s.open(s.apiPage))
+	mux.HandleFunc("GET /api/{service}", s.open(s.apiService))
 	for pattern, page := range s.memberPages() {
 		mux.HandleFunc(pattern, s.recorded(pattern, s.member(page)))
 	}

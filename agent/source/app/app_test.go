@@ -54,6 +54,26 @@ func TestMain_Refs(t *testing.T) {
 	}
 }
 
+// TestMain_BranchLikeCommit: whoever may push can name a branch like a commit. Who pins the commit is given the commit.
+func TestMain_BranchLikeCommit(t *testing.T) {
+	t.Parallel()
+	for _, single := range []string{"false", "true"} {
+		r := newRepo(t)
+		r.git(t, "config", "uploadpack.allowReachableSHA1InWant", single)
+		r.git(t, "update-ref", "refs/heads/"+r.old, r.tip)
+		got := source(t, nil, "git", "--url="+r.serve(t, nil), "--ref="+r.old).ok(t)
+		if b := got.files(t)["README.md"]; b != "second\n" {
+			t.Errorf("allowReachableSHA1InWant=%s: README.md is %q, which is of the branch", single, b)
+		}
+	}
+	r := newRepo(t)
+	absent := strings.Repeat("0123", 10)
+	r.git(t, "update-ref", "refs/heads/"+absent, r.tip)
+	if got := source(t, nil, "git", "--url="+r.serve(t, nil), "--ref="+absent); got.code == 0 {
+		t.Errorf("a commit that nobody has is taken for the branch of its name:\n%s", got.out)
+	}
+}
+
 func TestMain_Depth(t *testing.T) {
 	t.Parallel()
 	r := newRepo(t)

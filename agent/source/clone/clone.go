@@ -109,11 +109,11 @@ func (f *cloner) fetch(ctx context.Context) (commit *object.Commit, branch strin
 	if err != nil {
 		return nil, "", fmt.Errorf("list refs: %w", err)
 	}
-	name, err := choose(refs, f.Ref)
-	if errors.Is(err, errNoRef) && isCommit(f.Ref) {
+	if isCommit(f.Ref) { // also when a branch has such a name: whoever pins a commit wants that commit, and anybody who may push can name a branch
 		commit, err := f.fetchCommit(ctx, refs, plumbing.NewHash(f.Ref))
 		return commit, "", err
 	}
+	name, err := choose(refs, f.Ref)
 	if err != nil {
 		return nil, "", err
 	}
