@@ -810,7 +810,7 @@ func (x *GetTriggerResponse) GetEvents() []*Event {
 type DryRunTriggerRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Who would send it: github, gitlab, gitea, bitbucket, webhook or cloudevents.
+	// Who would send it: github, gitlab, gitea, bitbucket, webhook or cloudevents; kubernetes for the data of an event of a cluster.
 	Kind          string            `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	Headers       map[string]string `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Body          []byte            `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`
