@@ -11,7 +11,7 @@ import (
 
 // Notes say what the signature leaves to others: what a name stands for that can be given to something else. A digest cannot.
 func (s *Specifier) Notes() []string {
-	var out []string
+	out := slices.Clone(s.notes)
 	note := func(format string, args ...any) {
 		if text := fmt.Sprintf(format, args...); !slices.Contains(out, text) {
 			out = append(out, text)
@@ -38,7 +38,7 @@ func (s *Specifier) Notes() []string {
 		note("the config map %s is not in the document: whoever may write it in the cluster decides what runs", m.Name)
 	}
 	slices.Sort(out)
-	return out
+	return slices.Compact(out)
 }
 
 var reCommit = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)

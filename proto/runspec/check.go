@@ -140,8 +140,9 @@ func (c *comparison) fault(path, format string, args ...any) {
 func (c *comparison) compare(path, place string, want, got any) {
 	switch w := want.(type) {
 	case map[string]any:
-		if rule, ok := w[open].(map[string]any); ok {
-			c.open(path, place, rule, got)
+		switch value := w[open].(type) {
+		case map[string]any, []any:
+			c.open(path, place, value, got)
 			return
 		}
 		if g, ok := got.(map[string]any); ok {
@@ -204,10 +205,19 @@ const (
 func mapped(place string) bool { return place == callValue }
 
 // open checks a value that the control plane chooses. Texts for the runner hold no expression: it would read more than is signed.
-func (c *comparison) open(path, place string, rule map[string]any, got any) {
+func (c *comparison) open(path, place string, signed, got any) {
 	text, ok := got.(string)
 	if !ok && got != nil { // an empty text is not written
 		c.fault(path, "is no text")
+		return
+	}
+	var value Value
+	raw, err := json.Marshal(signed)
+	if err == nil {
+		err = json.Unmarshal(raw, &value)
+	}
+	if err != nil {
+		c.fault(path, "has a rule that cannot be read: %v", err)
 		return
 	}
 	switch place {
@@ -217,22 +227,16 @@ func (c *comparison) open(path, place string, rule map[string]any, got any) {
 			c.fault(path, "holds an expression for the runner, which nobody has signed: %s", show(text))
 			return
 		}
-		text = literal
+		if text = literal; !value.unescape() {
+			c.fault(path, "mixes what is open with an expression for the runner")
+			return
+		}
 	case serviceValue:
 	default:
 		c.fault(path, "cannot be open")
 		return
 	}
-	var r Rule
-	raw, err := json.Marshal(rule)
-	if err == nil {
-		err = strict(raw, &r)
-	}
-	if err != nil {
-		c.fault(path, "has a rule that cannot be read: %v", err)
-		return
-	}
-	if wrong := r.wrong(text); wrong != "" {
+	if wrong := value.wrong(text); wrong != "" {
 		c.fault(path, "is %s and %s", show(text), wrong)
 	}
 }

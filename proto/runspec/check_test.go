@@ -137,7 +137,7 @@ func TestCompare_Open(t *testing.T) {
 			t.Parallel()
 			const name = "\x00a"
 			a := &agentv1.Assignment{Plan: &runnerv1.Plan{Steps: []*runnerv1.Step{{Env: []*runnerv1.EnvVar{{Name: "URL", Value: name}}}}}}
-			specification, err := runspec.Of(a, map[string]runspec.Rule{name: tc.rule})
+			specification, err := runspec.Of(a, map[string]runspec.Value{name: runspec.Whole(tc.rule)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -177,7 +177,7 @@ func TestCompare_OpenPlaces(t *testing.T) {
 		}}}}}}, ""},
 		"Label": {&agentv1.Assignment{Pod: &agentv1.Pod{Labels: map[string]string{"$open": name}}}, "pod.labels is no text"},
 	} {
-		specification, err := runspec.Of(tc.a, map[string]runspec.Rule{name: {}})
+		specification, err := runspec.Of(tc.a, map[string]runspec.Value{name: runspec.Whole(runspec.Rule{})})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +194,7 @@ func TestCompare_Moved(t *testing.T) {
 	of := func(v *runnerv1.EnvVar) *agentv1.Assignment {
 		return &agentv1.Assignment{Plan: &runnerv1.Plan{Steps: []*runnerv1.Step{{Env: []*runnerv1.EnvVar{v}}}}}
 	}
-	specification, err := runspec.Of(of(&runnerv1.EnvVar{Name: "URL", Value: name}), map[string]runspec.Rule{name: {}})
+	specification, err := runspec.Of(of(&runnerv1.EnvVar{Name: "URL", Value: name}), map[string]runspec.Value{name: runspec.Whole(runspec.Rule{})})
 	if err != nil {
 		t.Fatal(err)
 	}

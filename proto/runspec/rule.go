@@ -26,8 +26,21 @@ type Rule struct {
 	Optional bool `json:"optional,omitempty"`
 }
 
+// any reports whether the rule allows every text.
+func (r *Rule) any() bool {
+	return (r.Type == "" || r.Type == "string") && len(r.Enum) == 0 && r.Pattern == ""
+}
+
+// cost is what it takes to look at a text of that many bytes: a pattern reads it all, everything else sees soon that it is none.
+func (r *Rule) cost(bytes int) int {
+	if r == nil || r.Pattern == "" {
+		return 1
+	}
+	return 1 + bytes
+}
+
 // wrong says why a text is none that the rule allows, "" when it is one.
-func (r Rule) wrong(text string) string {
+func (r *Rule) wrong(text string) string {
 	if r.Optional && text == map[string]string{"integer": "0", "number": "0", "boolean": "false"}[r.Type] {
 		return ""
 	}
@@ -45,7 +58,7 @@ func (r Rule) wrong(text string) string {
 	return ""
 }
 
-func (r Rule) wrongType(text string) string {
+func (r *Rule) wrongType(text string) string {
 	switch r.Type {
 	case "", "string":
 		return ""
