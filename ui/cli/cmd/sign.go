@@ -163,7 +163,7 @@ func (a *app) signAll(docs []document, s signing) error {
 	if len(subjects) == 0 {
 		return errors.New("no workflow among the documents: nothing to sign")
 	}
-	written := map[string][]byte{}
+	written := map[string]string{}
 	for i := len(subjects) - 1; i >= 0; i-- { // from the end, so that the lines before stay where they are
 		if s.show {
 			break
@@ -180,7 +180,7 @@ func (a *app) signAll(docs []document, s signing) error {
 			return err
 		}
 	}
-	return a.write(written)
+	return a.writeSigned(subjects, written)
 }
 
 // signer reads the key, and whose clusters it is for.
@@ -213,7 +213,7 @@ func (a *app) signer(s signing) (key.Private, string, error) {
 }
 
 // signOne puts the signature into the text of the file, which may hold more than one document.
-func (a *app) signOne(one subject, s signing, secret key.Private, written map[string][]byte) error {
+func (a *app) signOne(one subject, s signing, secret key.Private, written map[string]string) error {
 	statement := runspec.Statement{
 		Organization: s.organization, Workflow: one.doc.Metadata.Name, SignedAt: s.now().Truncate(time.Second), Namespaces: s.namespaces,
 	}
@@ -231,44 +231,12 @@ func (a *app) signOne(one subject, s signing, secret key.Private, written map[st
 	if err != nil {
 		return fmt.Errorf("%s: %w", one.file, err)
 	}
-	raw, known := written[one.file]
+	whole, known := written[one.file]
 	if !known {
-		if raw, err = a.again(one.document); err != nil {
-			return err
-		}
+		whole = one.whole
 	}
-	lines := bytes.SplitAfter(raw, []byte("\n"))
-	before, after := lines[:one.line], lines[int(one.line)+strings.Count(one.text, "\n"):]
-	if !strings.HasSuffix(one.text, "\n") {
-		after = nil // it was the last line
-	}
-	written[one.file] = bytes.Join([][]byte{bytes.Join(before, nil), text, bytes.Join(after, nil)}, nil)
-	return nil
-}
-
-// again reads the file of a document; of standard input there is nothing but that.
-func (a *app) again(d document) ([]byte, error) {
-	if d.file == "-" {
-		return []byte(strings.Repeat("\n", int(d.line)) + d.text), nil
-	}
-	return os.ReadFile(d.file)
-}
-
-func (a *app) write(written map[string][]byte) error {
-	for file, text := range written {
-		if file == "-" {
-			if _, err := a.Out.Write(text); err != nil {
-				return err
-			}
-			continue
-		}
-		info, err := os.Stat(file)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(file, text, info.Mode().Perm()); err != nil {
-			return err
-		}
+	if written[one.file], err = exchange(one.document, whole, string(text)); err != nil {
+		return fmt.Errorf("%s: %w", one.file, err)
 	}
 	return nil
 }
