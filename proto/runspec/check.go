@@ -19,8 +19,12 @@ type Policy struct {
 	Keys []Key
 	// Organization is that of the cluster: what was signed for another one is refused.
 	Organization string
+	// Cluster is how the owner calls this one: what was signed for others only is refused. Empty means that it is none of those.
+	Cluster string
 	// After refuses what was signed before; the zero time nothing.
 	After time.Time
+	// MaxAge refuses what was signed longer ago, whatever the statement says; zero nothing.
+	MaxAge time.Duration
 }
 
 // Demands reports whether anything has to be signed.
@@ -32,8 +36,14 @@ func (p Policy) Sentences() []string {
 	for _, key := range p.Keys {
 		out = append(out, fmt.Sprintf("workflow: signed for %s with key %s", p.Organization, key.ID()))
 	}
+	if p.Demands() && p.Cluster != "" {
+		out = append(out, "signature: for the cluster "+p.Cluster+" where it names any")
+	}
 	if p.Demands() && !p.After.IsZero() {
 		out = append(out, "signature: made after "+p.After.UTC().Format(time.RFC3339))
+	}
+	if p.Demands() && p.MaxAge > 0 {
+		out = append(out, "signature: not older than "+p.MaxAge.String())
 	}
 	return out
 }
@@ -92,11 +102,18 @@ func (p Policy) holds(s Statement, key Key, a *agentv1.Assignment, now time.Time
 		return refuse("it is of the workflow %q.", s.Workflow)
 	case len(s.Namespaces) > 0 && !slices.Contains(s.Namespaces, a.GetNamespace()):
 		return refuse("it is for the namespaces %s, not for %s.", strings.Join(s.Namespaces, ", "), a.GetNamespace())
+	case len(s.Clusters) > 0 && p.Cluster == "":
+		return refuse("it is for the clusters %s, and runSpecifications.cluster of the agent's chart does not say which one this is.", strings.Join(s.Clusters, ", "))
+	case len(s.Clusters) > 0 && !slices.Contains(s.Clusters, p.Cluster):
+		return refuse("it is for the clusters %s, and this one is %s.", strings.Join(s.Clusters, ", "), p.Cluster)
 	case s.SignedAt.After(now.Add(skew)):
 		return refuse("it says that it was made at %s, and it is %s: look at the clocks.", s.SignedAt.UTC().Format(date), now.UTC().Format(date))
 	case s.SignedAt.Before(p.After):
 		return refuse("it was made at %s, and runSpecifications.signedAfter of the agent's chart is %s: sign the workflow again.",
 			s.SignedAt.UTC().Format(date), p.After.UTC().Format(date))
+	case p.MaxAge > 0 && now.Sub(s.SignedAt) >= p.MaxAge:
+		return refuse("it was made at %s, and runSpecifications.maxAge of the agent's chart is %s: sign the workflow again.",
+			s.SignedAt.UTC().Format(date), p.MaxAge)
 	case !s.ExpiresAt.IsZero() && !now.Before(s.ExpiresAt):
 		return refuse("it expired at %s: sign the workflow again.", s.ExpiresAt.UTC().Format(date))
 	}

@@ -27,6 +27,8 @@ func TestPolicy_Check(t *testing.T) {
 		author   author
 		say      func(*runspec.Statement)
 		after    time.Time
+		maxAge   time.Duration
+		cluster  string
 		tamper   func(*agentv1.Assignment)
 		contains string
 		reason   string
@@ -42,6 +44,13 @@ func TestPolicy_Check(t *testing.T) {
 		"ErrWorkflow":   {say: func(s *runspec.Statement) { s.Workflow = "other" }, contains: `of the workflow "other"`, reason: "a signature does not move to another workflow"},
 		"OKNamespace":   {say: func(s *runspec.Statement) { s.Namespaces = []string{"a", "namespace"} }},
 		"ErrNamespace":  {say: func(s *runspec.Statement) { s.Namespaces = []string{"a", "b"} }, contains: "for the namespaces a, b", reason: "production is not staging"},
+		"OKCluster":     {say: func(s *runspec.Statement) { s.Clusters = []string{"qa", "live"} }, cluster: "live"},
+		"OKAnyCluster":  {cluster: "live", reason: "a statement that names none holds in all"},
+		"ErrCluster":    {say: func(s *runspec.Statement) { s.Clusters = []string{"qa", "dev"} }, cluster: "live", contains: "for the clusters qa, dev, and this one is live", reason: "production is not staging"},
+		"ErrNoCluster":  {say: func(s *runspec.Statement) { s.Clusters = []string{"qa"} }, contains: "does not say which one this is", reason: "a limit that cannot be checked is not kept"},
+		"OKMaxAge":      {maxAge: time.Hour + time.Second},
+		"ErrMaxAge":     {maxAge: time.Hour, contains: "runSpecifications.maxAge of the agent's chart is 1h0m0s", reason: "the owner of the cluster says how long anything is replayed"},
+		"ErrMaxAgeOver": {say: func(s *runspec.Statement) { s.ExpiresAt = now.Add(time.Hour) }, maxAge: time.Minute, contains: "maxAge", reason: "whatever the statement says"},
 		"OKExpires":     {say: func(s *runspec.Statement) { s.ExpiresAt = now.Add(time.Second) }},
 		"ErrExpired":    {say: func(s *runspec.Statement) { s.ExpiresAt = now }, contains: "expired at 2026-11-30 12:00 UTC", reason: "an old statement is not replayed for ever"},
 		"ErrFuture":     {say: func(s *runspec.Statement) { s.SignedAt = now.Add(time.Hour) }, contains: "look at the clocks", reason: "nobody signs ahead to outlive signedAfter"},
@@ -71,7 +80,7 @@ func TestPolicy_Check(t *testing.T) {
 			if tc.tamper != nil {
 				tc.tamper(a)
 			}
-			err := runspec.Policy{Keys: []runspec.Key{mine.key}, Organization: "acme", After: tc.after}.Check(a, now)
+			err := runspec.Policy{Keys: []runspec.Key{mine.key}, Organization: "acme", After: tc.after, MaxAge: tc.maxAge, Cluster: tc.cluster}.Check(a, now)
 			switch {
 			case tc.contains == "" && err != nil:
 				t.Errorf("refused: %v (%s)", err, tc.reason)

@@ -45,6 +45,8 @@ type Statement struct {
 	ExpiresAt time.Time `json:"expiresAt,omitzero"`
 	// Namespaces are those in which it may run; none means all that the agent allows.
 	Namespaces []string `json:"namespaces,omitempty"`
+	// Clusters are those in which it may run, as their owners call them; none means all of the organization that trust the key.
+	Clusters []string `json:"clusters,omitempty"`
 	// Specifications are their digests, sorted.
 	Specifications []string `json:"specifications"`
 }
