@@ -28,6 +28,7 @@ import (
 type signing struct {
 	key, organization string
 	namespaces        []string
+	clusters          []string
 	expires           time.Duration
 	show              bool
 	now               func() time.Time
@@ -49,6 +50,7 @@ func (a *app) sign() *cobra.Command {
 	c.Flags().StringVar(&s.key, "key", "", "Ed25519 key in PEM (PKCS#8)")
 	a.organizationFlag(c, &s)
 	c.Flags().StringSliceVar(&s.namespaces, "namespace", nil, "only there may it run; several are allowed, none means wherever an agent allows it")
+	c.Flags().StringSliceVar(&s.clusters, "cluster", nil, "only there may it run, as the agent's chart says in runSpecifications.cluster; several are allowed, none means all")
 	c.Flags().DurationVar(&s.expires, "expires", 0, "how long the signature holds, such as 2160h; 0 for ever")
 	c.Flags().BoolVar(&s.show, "show", false, "print what would be signed, and sign nothing")
 	c.RunE = func(_ *cobra.Command, args []string) error {
@@ -173,14 +175,31 @@ func (a *app) signAll(docs []document, s signing) error {
 		}
 	}
 	for _, one := range subjects {
-		for _, note := range one.notes {
-			a.say("%s: note: %s", one.file, render.Line(note))
-		}
+		a.notes(one, bounds(runspec.Statement{Namespaces: s.namespaces, Clusters: s.clusters}, s.expires > 0))
 		if err := a.signed(one, s, secret); err != nil {
 			return err
 		}
 	}
 	return a.writeSigned(subjects, written)
+}
+
+// notes says what a signature leaves to others.
+func (a *app) notes(one subject, more []string) {
+	for _, note := range slices.Concat(one.notes, more) {
+		a.say("%s: note: %s", one.file, render.Line(note))
+	}
+}
+
+// bounds says what bounds a statement does not have.
+func bounds(s runspec.Statement, expires bool) []string {
+	var out []string
+	if len(s.Namespaces) == 0 && len(s.Clusters) == 0 {
+		out = append(out, "it may run in every cluster that trusts the key, in every namespace that is allowed there: --cluster and --namespace bound it")
+	}
+	if !expires {
+		out = append(out, "it holds for ever, unless an agent says otherwise: --expires bounds it")
+	}
+	return out
 }
 
 // signer reads the key, and whose clusters it is for.
@@ -215,7 +234,7 @@ func (a *app) signer(s signing) (key.Private, string, error) {
 // signOne puts the signature into the text of the file, which may hold more than one document.
 func (a *app) signOne(one subject, s signing, secret key.Private, written map[string]string) error {
 	statement := runspec.Statement{
-		Organization: s.organization, Workflow: one.doc.Metadata.Name, SignedAt: s.now().Truncate(time.Second), Namespaces: s.namespaces,
+		Organization: s.organization, Workflow: one.doc.Metadata.Name, SignedAt: s.now().Truncate(time.Second), Namespaces: s.namespaces, Clusters: s.clusters,
 	}
 	if s.expires > 0 {
 		statement.ExpiresAt = statement.SignedAt.Add(s.expires)

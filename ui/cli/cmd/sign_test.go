@@ -72,7 +72,7 @@ func TestSign(t *testing.T) {
 	}
 	golden(t, "sign-show", run("workflow", "sign", "DIR/shop.yaml", "--show"))
 	golden(t, "sign-unsigned", run("workflow", "verify", "DIR/shop.yaml", "--key", "DIR/pub.pem"))
-	golden(t, "sign", run("workflow", "sign", "DIR/shop.yaml", "--key", "DIR/key.pem", "--organization", "acme", "--expires", "24h", "--namespace", "tests"))
+	golden(t, "sign", run("workflow", "sign", "DIR/shop.yaml", "--key", "DIR/key.pem", "--organization", "acme", "--expires", "24h", "--namespace", "tests", "--cluster", "eu-1"))
 	text, err := os.ReadFile(filepath.Join(dir, "shop.yaml"))
 	if err != nil {
 		t.Fatal(err)
