@@ -198,7 +198,7 @@ func (c *comparison) object(path, place string, want, got map[string]any) {
 			names = append(names, name)
 		}
 	}
-	if o, ok := want["value"].(map[string]any); ok && o[open] != nil {
+	if o, ok := want["value"].(map[string]any); ok && o[open] != nil && variable(place) {
 		if name, ok := want["name"].(string); !ok || Powerful(name) {
 			c.fault(path, "is the variable %v, whose value has to be signed: it decides what programs do", want["name"])
 		}
@@ -218,6 +218,9 @@ const (
 	serviceValue = "services.env.value"
 	callValue    = "plan.steps.execute.calls.params"
 )
+
+// variable reports whether a place is that of a variable: a parameter of another workflow may be called value.
+func variable(place string) bool { return place+".value" == stepValue || place+".value" == serviceValue }
 
 func mapped(place string) bool { return place == callValue }
 

@@ -184,6 +184,9 @@ func TestCompare_OpenPlaces(t *testing.T) {
 		"Call": {&agentv1.Assignment{Plan: &runnerv1.Plan{Steps: []*runnerv1.Step{{Execute: &runnerv1.Execute{Calls: []*runnerv1.Call{
 			{Title: "b", Params: map[string]string{"p": name}},
 		}}}}}}, ""},
+		"CallOfValue": {&agentv1.Assignment{Plan: &runnerv1.Plan{Steps: []*runnerv1.Step{{Execute: &runnerv1.Execute{Calls: []*runnerv1.Call{
+			{Title: "b", Params: map[string]string{"value": name, "name": "PATH"}},
+		}}}}}}, ""},
 		"Label": {&agentv1.Assignment{Pod: &agentv1.Pod{Labels: map[string]string{"$open": name}}}, "pod.labels is no text"},
 	} {
 		specification, err := runspec.Of(tc.a, map[string]runspec.Value{name: runspec.Whole(runspec.Rule{})})
