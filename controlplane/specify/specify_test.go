@@ -182,7 +182,9 @@ func TestNew_OK(t *testing.T) {
 		"Outputs":  "{steps: [{name: a, run: x, image: i, outputs: [v]}, {run: 'echo ${{ steps.a.outputs.v }}', image: i}]}",
 		"Matrix":   "{matrix: {v: [a, b]}, steps: [{run: x, image: 'i:${{ matrix.v }}', env: [{name: PATH, value: '/${{ matrix.v }}'}]}]}",
 		"Unsigned": "{concurrency: {group: '${{ environment.name }}'}, steps: [{run: x, image: i}]}",
-		"Env":      "{params: {p: {type: string}}, steps: [{run: 'echo ${{ env.HOME }}', image: i, if: env.P == 'x', env: [{name: P, value: '${{ params.p }}'}]}]}",
+		"Calls": "{params: {p: {type: string}}, steps: [{name: a, run: x, image: i, outputs: [v], env: [{name: P, value: '${{ params.p }}'}]}, " +
+			"{execute: {workflows: [{name: b, params: {run: '${{ steps.a.outputs.v }}', args: '${{ params.p }}', command: '${{ env.P }}'}}]}}]}",
+		"Env": "{params: {p: {type: string}}, steps: [{run: 'echo ${{ env.HOME }}', image: i, if: env.P == 'x', env: [{name: P, value: '${{ params.p }}'}]}]}",
 	} {
 		doc, err := workflow.Parse(name, []byte("apiVersion: seatrial.dev/v1\nkind: TestWorkflow\nmetadata: {name: a}\nspec: "+spec))
 		if err != nil {
