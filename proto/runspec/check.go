@@ -220,7 +220,9 @@ const (
 )
 
 // variable reports whether a place is that of a variable: a parameter of another workflow may be called value.
-func variable(place string) bool { return place+".value" == stepValue || place+".value" == serviceValue }
+func variable(place string) bool {
+	return place+".value" == stepValue || place+".value" == serviceValue
+}
 
 func mapped(place string) bool { return place == callValue }
 

@@ -136,6 +136,14 @@ func TestCompare_Open(t *testing.T) {
 		"ErrMaximum":      {rule: runspec.Rule{Type: "integer", Maximum: &ten}, value: "11", want: "must be at most 10"},
 		"ErrMinimum":      {rule: runspec.Rule{Type: "number", Minimum: &one}, value: "0.5", want: "must be at least 1"},
 		"ErrNaN":          {rule: runspec.Rule{Type: "number", Minimum: &one}, value: "NaN", want: "must be a number"},
+		"ErrInf":          {rule: runspec.Rule{Type: "number", Minimum: &one}, value: "Inf", want: "must be a number", reason: "larger than every bound that is not there"},
+		"ErrNegativeInf":  {rule: runspec.Rule{Type: "number"}, value: "-infinity", want: "must be a number"},
+		"ErrHuge":         {rule: runspec.Rule{Type: "number"}, value: "1e999", want: "must be a number"},
+		"ErrHex":          {rule: runspec.Rule{Type: "number"}, value: "0x1p4", want: "must be a number"},
+		"ErrPlus":         {rule: runspec.Rule{Type: "integer"}, value: "+1", want: "must be a whole number"},
+		"OKNegative":      {rule: runspec.Rule{Type: "integer"}, value: "-1"},
+		"OKExponent":      {rule: runspec.Rule{Type: "number"}, value: "-1.5e+21", reason: "as the control plane writes large numbers"},
+		"OKSmall":         {rule: runspec.Rule{Type: "number"}, value: "1e-07"},
 		"OKBoolean":       {rule: runspec.Rule{Type: "boolean"}, value: "false"},
 		"ErrBoolean":      {rule: runspec.Rule{Type: "boolean"}, value: "no", want: "must be true or false"},
 		"OKPattern":       {rule: runspec.Rule{Pattern: "^v[0-9]+$"}, value: "v12"},
@@ -228,6 +236,9 @@ func TestParseKeys(t *testing.T) {
 	}{
 		"OKOne": {a.pem, 1}, "OKTwo": {"\n" + a.pem + "\n" + b.pem + "\n\n", 2}, "ErrNone": {" ", 0}, "ErrText": {a.pem + "key", 0},
 		"ErrPrivate": {strings.ReplaceAll(a.pem, "PUBLIC", "PRIVATE"), 0}, "ErrBroken": {strings.Replace(a.pem, "MCow", "AAAA", 1), 0},
+		"ErrDamagedFirst": {strings.Replace(a.pem, "END PUBLIC", "END PUBL", 1) + b.pem, 0}, "ErrDamagedLast": {a.pem + strings.Replace(b.pem, "-----END", "---END", 1), 0},
+		"ErrDamagedBegin": {strings.Replace(a.pem, "-----BEGIN", "----BEGIN", 1) + b.pem, 0}, "ErrBetween": {a.pem + "key\n" + b.pem, 0},
+		"ErrDamagedBody": {strings.Replace(a.pem, "MCow", "M*ow", 1) + b.pem, 0}, "OKNamed": {"# Ada\n" + a.pem + "# Bob\n" + b.pem, 2},
 		"ErrTooMany": {strings.Repeat(a.pem, 17), 0},
 	} {
 		keys, err := runspec.ParseKeys(tc.text)

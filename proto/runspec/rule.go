@@ -2,7 +2,6 @@ package runspec
 
 import (
 	"fmt"
-	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -68,26 +67,33 @@ func (r *Rule) wrongType(text string) string {
 		}
 		return ""
 	case "integer":
-		if _, err := strconv.ParseInt(text, 10, 64); err != nil {
+		if _, err := strconv.ParseInt(text, 10, 64); err != nil || !reInteger.MatchString(text) {
 			return "must be a whole number"
 		}
 	case "number":
+		if !reNumber.MatchString(text) {
+			return "must be a number"
+		}
 	default:
 		return fmt.Sprintf("has a type that is not known here: %.20q", r.Type)
 	}
 	n, err := strconv.ParseFloat(text, 64)
 	switch {
-	case err != nil:
+	case err != nil: // or too large to be one
 		return "must be a number"
 	case r.Minimum != nil && n < *r.Minimum:
 		return fmt.Sprintf("must be at least %g", *r.Minimum)
 	case r.Maximum != nil && n > *r.Maximum:
 		return fmt.Sprintf("must be at most %g", *r.Maximum)
-	case math.IsNaN(n):
-		return "must be a number"
 	}
 	return ""
 }
+
+// Numbers are written as parameters are: strconv reads more, such as +1, Inf and 0x1p4, of which other programs make something else.
+var (
+	reInteger = regexp.MustCompile(`^-?[0-9]+$`)
+	reNumber  = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?$`)
+)
 
 // Powerful reports whether a variable of that name changes what a program is or loads, so that whoever chooses its value runs what
 // they like. Its value is never open.
