@@ -283,7 +283,7 @@ func TestRender_Forgotten(t *testing.T) {
 	t.Parallel()
 	kube := harness.Cluster(t)
 	seen(t, "agent")
-	const namespace = "charts-forgotten"
+	namespace := fmt.Sprintf("charts-forgotten-%d", os.Getpid())
 	if out, err := kube.Kubectl(t.Context(), "create", "namespace", namespace); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -292,8 +292,13 @@ func TestRender_Forgotten(t *testing.T) {
 			t.Errorf("%v\n%s", err, out)
 		}
 	})
-	if out, err := kube.Kubectl(t.Context(), "create", "configmap", "one-verify", "--namespace", namespace); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	for _, args := range [][]string{ // as a release has it
+		{"create", "configmap", "one-verify"}, {"label", "configmap", "one-verify", "app.kubernetes.io/managed-by=Helm"},
+		{"annotate", "configmap", "one-verify", "meta.helm.sh/release-name=one", "meta.helm.sh/release-namespace=" + namespace},
+	} {
+		if out, err := kube.Kubectl(t.Context(), append(args, "--namespace", namespace)...); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
 	}
 	for name, tc := range map[string]struct {
 		release string

@@ -303,7 +303,12 @@ func TestPowerful(t *testing.T) {
 	for name, want := range map[string]bool{
 		"LD_PRELOAD": true, "ld_preload": true, "PATH": true, "NODE_OPTIONS": true, "PYTHONPATH": true, "BASH_ENV": true, "GIT_SSH_COMMAND": true,
 		"JAVA_TOOL_OPTIONS": true, "PERL5OPT": true, "RUBYOPT": true, "https_proxy": true, "SEATRIAL_OUTPUT": true, "DYLD_INSERT_LIBRARIES": true,
-		"BASE_URL": false, "TOKEN": false, "PATH_PREFIX": false, "USERS": false, "GITHUB_SHA": false, "ENVIRONMENT": false,
+		"PYTEST_ADDOPTS": true, "PLAYWRIGHT_NODEJS_PATH": true, "K6_CONFIG": true, "YARN_RC_FILENAME": true, "PIP_INDEX_URL": true, "UV_INDEX_URL": true,
+		"CARGO_BUILD_RUSTC_WRAPPER": true, "GLIBC_TUNABLES": true, "MAKEFILES": true, "GOAUTH": true, "ZDOTDIR": true, "CURL_HOME": true, "MY_TOOL_OPTS": true,
+		"CATALINA_OPTS": true, "OPTIONS": true, "SOME_TOOL_CONFIG": true, "my_plugins": true, "COREPACK_NPM_REGISTRY": true, "CYPRESS_BASE_URL": true,
+		"PROTRACTOR_ARGS": true, "MOCHA_REQUIRE": true, "CXX_COMPILER_LAUNCHER": true, "GOCACHEPROG": true, "all_proxy": true,
+		"BASE_URL": false, "TOKEN": false, "PATH_PREFIX": false, "USERS": false, "GITHUB_SHA": false, "RELEASE": false, "MODE": false, "NOTE": false, "LOCALE": false, "REGION": false, "CONFIGURATION": false, "SHARGS": false,
+		"ENVIRONMENT": false,
 	} {
 		if got := runspec.Powerful(name); got != want {
 			t.Errorf("%s: %t", name, got)

@@ -94,22 +94,3 @@ var (
 	reInteger = regexp.MustCompile(`^-?[0-9]+$`)
 	reNumber  = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?$`)
 )
-
-// Powerful reports whether a variable of that name changes what a program is or loads, so that whoever chooses its value runs what
-// they like. Its value is never open.
-func Powerful(name string) bool {
-	name = strings.ToUpper(name)
-	for _, prefix := range []string{"LD_", "DYLD_", "GIT_", "PYTHON", "PERL", "RUBY", "NODE_", "NPM_CONFIG_", "BUN_", "DENO_", "MAVEN_", "GRADLE_", "SEATRIAL_", "BASH_FUNC_", "DOTNET_", "CORECLR_", "COR_"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return slices.Contains([]string{
-		"PATH", "HOME", "ENV", "BASH_ENV", "BASHOPTS", "SHELL", "SHELLOPTS", "IFS", "PS4", "PROMPT_COMMAND", "CDPATH", "GLOBIGNORE", "TMPDIR",
-		"JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "JAVA_HOME", "JAVA_OPTS", "CLASSPATH", "MVN_CONFIG",
-		"GOFLAGS", "GOPROXY", "GOROOT", "GOPATH", "GOENV", "GOTOOLCHAIN", "CC", "CXX", "CFLAGS", "LDFLAGS", "MAKEFLAGS", "RUSTC_WRAPPER", "RUSTFLAGS", "CARGO_HOME",
-		"PHPRC", "PHP_INI_SCAN_DIR", "LUA_INIT", "LUA_PATH", "LUA_CPATH", "GEM_HOME", "GEM_PATH", "BUNDLE_GEMFILE", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CONFIG_FILE", "UV_INDEX_URL",
-		"EDITOR", "VISUAL", "PAGER", "LESSOPEN", "LESSCLOSE", "BROWSER", "SSH_ASKPASS", "OPENSSL_CONF", "OPENSSL_MODULES", "SSL_CERT_FILE", "SSL_CERT_DIR", "GCONV_PATH", "NLSPATH", "LOCPATH",
-		"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "XDG_CONFIG_HOME", "KUBECONFIG", "DOCKER_HOST",
-	}, name)
-}
