@@ -240,3 +240,39 @@ func TestRun_Around(t *testing.T) {
 		}
 	}
 }
+
+// TestNotes holds what a signature is said to leave to others, and of what nothing has to be said.
+func TestNotes(t *testing.T) {
+	t.Parallel()
+	const commit = "0123456789abcdef0123456789abcdef01234567"
+	for name, tc := range map[string]struct {
+		spec string
+		want []string // in each note, in order
+	}{
+		"Nothing":   {"{source: {git: {url: 'https://g.test/a', ref: " + commit + "}}, steps: [{run: x, image: 'i@sha256:" + strings.Repeat("a", 64) + "'}]}", nil},
+		"Longer":    {"{source: {git: {url: 'https://g.test/a', ref: " + strings.Repeat("a", 64) + "}}, steps: [{run: x, image: 'i@sha256:" + strings.Repeat("a", 64) + "'}]}", []string{"is not fetched at a commit"}},
+		"Upper":     {"{source: {git: {url: 'https://g.test/a', ref: " + strings.ToUpper(commit) + "}}, steps: [{run: x, image: 'i@sha256:" + strings.Repeat("a", 64) + "'}]}", nil},
+		"Variable":  {"{steps: [{run: x, image: 'i@sha256:" + strings.Repeat("a", 64) + "', env: [{name: A, valueFrom: {configMapKeyRef: {name: c, key: k}}}]}]}", []string{"the variable A is the value k of the config map c"}},
+		"Volume":    {"{pod: {volumes: [{name: v, mountPath: /v, configMap: {name: c}}]}, steps: [{run: x, image: 'i@sha256:" + strings.Repeat("a", 64) + "'}]}", []string{"the volume v is the config map c"}},
+		"Container": {"{container: {image: 'i@sha256:" + strings.Repeat("a", 64) + "', env: [{name: A, valueFrom: {configMapKeyRef: {name: c, key: k}}}]}, steps: [{run: x}]}", []string{"the variable A is the value k of the config map c"}},
+	} {
+		doc, err := workflow.Parse(name, []byte("apiVersion: seatrial.dev/v1\nkind: TestWorkflow\nmetadata: {name: a}\nspec: "+tc.spec))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		s, err := specify.New(doc)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		got := s.Notes()
+		if len(got) != len(tc.want) {
+			t.Errorf("%s: %q", name, got)
+			continue
+		}
+		for i, want := range tc.want {
+			if !strings.Contains(got[i], want) {
+				t.Errorf("%s: got %q, want %q in it", name, got[i], want)
+			}
+		}
+	}
+}
