@@ -293,7 +293,8 @@ func TestRender_Forgotten(t *testing.T) {
 		}
 	})
 	for _, args := range [][]string{ // as a release has it
-		{"create", "configmap", "one-verify"}, {"label", "configmap", "one-verify", "app.kubernetes.io/managed-by=Helm"},
+		{"create", "configmap", "one-verify"},
+		{"label", "configmap", "one-verify", "app.kubernetes.io/managed-by=Helm"},
 		{"annotate", "configmap", "one-verify", "meta.helm.sh/release-name=one", "meta.helm.sh/release-namespace=" + namespace},
 	} {
 		if out, err := kube.Kubectl(t.Context(), append(args, "--namespace", namespace)...); err != nil {
