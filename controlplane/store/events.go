@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	entsql "entgo.io/ent/dialect/sql"
@@ -13,10 +14,14 @@ import (
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	record "github.com/seatrial/seatrial/controlplane/trigger"
 	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/event"
 	"github.com/seatrial/seatrial/ent/db/organization"
 	"github.com/seatrial/seatrial/ent/db/reaction"
+	"github.com/seatrial/seatrial/ent/db/receiver"
+	"github.com/seatrial/seatrial/ent/db/team"
 	"github.com/seatrial/seatrial/ent/db/trigger"
+	"github.com/seatrial/seatrial/ent/db/workflow"
 )
 
 // States of an event.
@@ -83,7 +88,7 @@ func (s *Store) ClaimEvents(ctx context.Context, limit int, lease time.Duration)
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		list = nil
 		rows, err := locked(s, tx.Event.Query().Where(open, event.HasOrganizationWith(organization.State(string(tenant.Active)))).
-			Order(event.ByID()).Limit(limit), entsql.WithLockAction(entsql.SkipLocked)).All(ctx)
+			Order(event.ByID()).Limit(limit), entsql.WithLockAction(entsql.SkipLocked)).WithOrganization().All(ctx)
 		if err != nil || len(rows) == 0 {
 			return err
 		}
@@ -94,11 +99,41 @@ func (s *Store) ClaimEvents(ctx context.Context, limit int, lease time.Duration)
 			if err != nil {
 				return err
 			}
+			if e.Apart = accessRecord(row.Edges.Organization).Visibility == tenant.VisibleTeams; e.Apart {
+				if e.Teams, err = hearing(ctx, tx, row); err != nil {
+					return err
+				}
+			}
 			list = append(list, e)
 		}
 		return tx.Event.Update().Where(event.IDIn(ids...)).SetLeasedUntil(now.Add(lease)).Exec(ctx)
 	})
 	return list, err
+}
+
+// hearing returns the teams that have what an event is about, as ent/rule tells whom an event is shown to.
+func hearing(ctx context.Context, tx *db.Tx, e *db.Event) (teams []uuid.UUID, err error) {
+	switch e.Kind {
+	case record.Workflow:
+		err = tx.Workflow.Query().Where(workflow.OrganizationID(e.OrganizationID), workflow.Name(e.Subject)).
+			Select(workflow.FieldTeamID).Scan(ctx, &teams)
+	case record.Kubernetes:
+		var place *db.Environment
+		place, err = tx.Environment.Query().Where(environment.OrganizationID(e.OrganizationID), environment.Name(e.Source)).Only(ctx)
+		switch {
+		case db.IsNotFound(err):
+			return nil, nil
+		case err != nil:
+			return nil, err
+		case place.TeamID != nil:
+			return []uuid.UUID{*place.TeamID}, nil
+		}
+		return tx.Team.Query().Where(team.OrganizationID(e.OrganizationID)).IDs(ctx) // no team has taken it
+	default:
+		err = tx.Receiver.Query().Where(receiver.OrganizationID(e.OrganizationID), receiver.Name(e.Source)).
+			Select(receiver.FieldTeamID).Scan(ctx, &teams)
+	}
+	return teams, err
 }
 
 // Judge stores what triggers do about an event. What another replica has judged meanwhile stays.
@@ -226,6 +261,9 @@ func (s *Store) withReactions(ctx context.Context, rows []*db.Event) ([]record.E
 		}
 		out[i], index[row.ID], ids[i] = e, i, row.ID
 	}
+	if err := s.passedSeen(ctx, out); err != nil {
+		return nil, err
+	}
 	reactions, err := s.db.Read().Reaction.Query().Where(reaction.EventIDIn(ids...)).WithTrigger().Order(reaction.ByID()).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
@@ -239,6 +277,28 @@ func (s *Store) withReactions(ctx context.Context, rows []*db.Event) ([]record.E
 		e.Reactions = append(e.Reactions, r)
 	}
 	return out, nil
+}
+
+// passedSeen leaves out the triggers that a viewer may not see who sees the own teams alone.
+func (s *Store) passedSeen(ctx context.Context, list []record.Event) error {
+	v, _ := tenant.FromContext(ctx)
+	if !v.Confined {
+		return nil
+	}
+	var names []string
+	for _, e := range list {
+		for _, p := range e.Passed {
+			names = append(names, p.Trigger)
+		}
+	}
+	seen, err := s.db.Read().Trigger.Query().Where(trigger.NameIn(names...)).Select(trigger.FieldName).Strings(ctx)
+	if err != nil {
+		return database.Fault(err)
+	}
+	for i := range list {
+		list[i].Passed = slices.DeleteFunc(list[i].Passed, func(p record.Passed) bool { return !slices.Contains(seen, p.Trigger) })
+	}
+	return nil
 }
 
 // SweepEvents removes old events with what triggers did about them.

@@ -5,6 +5,7 @@ package trigger
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,8 @@ const (
 	Workflow = "workflow" // an execution has ended
 	Webhook  = "webhook"  // a message of any system
 	Cloud    = "event"    // a CloudEvent
+	// Kubernetes is a change in an environment, which is the source.
+	Kubernetes = "kubernetes"
 )
 
 // The kinds of receivers beside the forges.
@@ -57,7 +60,7 @@ func On(spec document.TriggerSpec) (kind, about string) {
 	case spec.Event != nil:
 		return Cloud, spec.Event.Receiver
 	}
-	return "kubernetes", ""
+	return Kubernetes, ""
 }
 
 // Receiver is an address to which others send events.
@@ -89,7 +92,12 @@ type Event struct {
 	Reason       string   // why nothing was started
 	Passed       []Passed // triggers that were looked at and do not match
 	Reactions    []Reaction
+	Apart        bool        // its organization keeps its teams apart: only those of
+	Teams        []uuid.UUID // that have what it is about hear of it; known of events that are to be judged
 }
+
+// Tells reports whether a team hears of it.
+func (e Event) Tells(team uuid.UUID) bool { return !e.Apart || slices.Contains(e.Teams, team) }
 
 // about is what the triggers of an event name.
 func (e Event) about() string {

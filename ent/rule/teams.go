@@ -23,7 +23,7 @@ func Shared() map[string]string {
 		"Invitation": "for administrators alone", "APIToken": "package auth shows each team its own", "MemberSession": "of the viewer alone", "Setting": "for the control plane alone",
 		"IdentityProvider": "for administrators alone", "MemberIdentity": "at sign-in alone", "TrustRule": "for administrators alone", "AuditEntry": "for administrators alone",
 		"AuditHead": "for administrators alone", "Cluster": "all teams run there", "BootstrapToken": "at enrolment alone", "ConcurrencyGroup": "a lock: nobody reads it",
-		"Event": "it happens outside of all teams; what it starts is the triggers'", "Notice": "for the control plane alone",
+		"Notice": "for the control plane alone",
 	}
 }
 
@@ -50,7 +50,7 @@ func Confines(table string) bool {
 
 // byName reports whether a table names what it belongs to, without a reference.
 func byName(table string) bool {
-	return table == "TestStrip" || table == "Quarantine" || table == "TemplateUse" || table == "Claim"
+	return table == "TestStrip" || table == "Quarantine" || table == "TemplateUse" || table == "Claim" || table == "Event"
 }
 
 // confine narrows what a viewer sees to the own teams, in an organization that wants that.
@@ -80,6 +80,9 @@ func (confined) EvalQuery(ctx context.Context, q ent.Query) error {
 			s.Where(sql.Or(sql.And(sql.EQ(s.C("user_kind"), "TestWorkflow"), sql.In(s.C("user_name"), owned(v, "workflows"))),
 				sql.And(sql.NEQ(s.C("user_kind"), "TestWorkflow"), sql.In(s.C("user_name"), owned(v, "templates")))))
 		})
+		return privacy.Skip
+	case *db.EventQuery:
+		q.Where(func(s *sql.Selector) { s.Where(heard(v, s)) })
 		return privacy.Skip
 	case *db.ClaimQuery:
 		q.Where(func(s *sql.Selector) { s.Where(claimed(v, s)) })
@@ -125,6 +128,18 @@ func claimed(v tenant.Viewer, s *sql.Selector) *sql.Predicate {
 		or = append(or, sql.And(sql.EQ(s.C("kind"), of[0]), sql.In(s.C("name"), owned(v, of[1]))))
 	}
 	return sql.Or(or...)
+}
+
+// heard selects the events that came to receivers of the viewer's teams, and those about workflows and environments of theirs.
+func heard(v tenant.Viewer, s *sql.Selector) *sql.Predicate {
+	places := sql.Table("environments")
+	free := sql.Select(places.C("name")).From(places).Where(sql.And(sql.EQ(places.C("organization_id"), v.Organization), sql.IsNull(places.C("team_id"))))
+	kind, workflow, kubernetes := s.C("kind"), "workflow", "kubernetes"
+	return sql.Or(
+		sql.And(sql.EQ(kind, workflow), sql.In(s.C("subject"), owned(v, "workflows"))),
+		sql.And(sql.EQ(kind, kubernetes), sql.Or(sql.In(s.C("source"), owned(v, "environments")), sql.In(s.C("source"), free))),
+		sql.And(sql.NotIn(kind, workflow, kubernetes), sql.In(s.C("source"), owned(v, "receivers"))),
+	)
 }
 
 // narrow follows the path of a table to whose a row is.
