@@ -33,6 +33,7 @@ import (
 	"github.com/seatrial/seatrial/agent/tail"
 	"github.com/seatrial/seatrial/agent/watch"
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
+	"github.com/seatrial/seatrial/proto/runspec"
 )
 
 // Creates under way at the same time; the control plane is told as credit.
@@ -70,12 +71,22 @@ type stages struct {
 	lookout *lookout.Lookout
 }
 
+// demands says what has to be signed, so that nobody has to guess it from what is missing.
+func demands(signed runspec.Policy, log *slog.Logger) {
+	if !signed.Demands() {
+		log.Warn("signatures are not demanded: whatever the control plane asks for runs within the other rules")
+		return
+	}
+	log.Info("signatures are demanded: nothing runs that is not signed", "rules", signed.Sentences())
+}
+
 // Run enrols the agent and serves until the context ends.
 func Run(ctx context.Context, cfg config.Config, version string, log *slog.Logger) error {
 	client, err := kubeClient(cfg)
 	if err != nil {
 		return err
 	}
+	demands(cfg.Signed, log)
 	health := newHealth(log.With("component", "health"), version)
 	if err := health.start(ctx, cfg.Metrics); err != nil {
 		return err

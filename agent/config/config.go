@@ -78,7 +78,7 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	fs.SetOutput(usage)
 	var c Config
 	var caFile, tokenFile, namespaces, subjects, rules, catalog, triggers string
-	var keys, keysFile, signedAfter string
+	var keys, keysFile, signedAfter, maxAge string
 	r.text(fs, &c.ControlPlane, "control-plane", "", "host:port of the control plane's agent endpoint")
 	r.text(fs, &c.CA, "ca", "", "PEM of the control plane's certificate authority")
 	r.text(fs, &caFile, "ca-file", "", "file with that PEM")
@@ -92,6 +92,8 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	r.text(fs, &keysFile, "verify-keys-file", "", "file with those keys")
 	r.text(fs, &c.Signed.Organization, "verify-organization", "", "organization of the cluster: what was signed for another one is refused")
 	r.text(fs, &signedAfter, "verify-signed-after", "", "time such as 2026-01-31T00:00:00Z: what was signed before is refused")
+	r.text(fs, &c.Signed.Cluster, "verify-cluster", "", "name of the cluster: what was signed for others only is refused")
+	r.text(fs, &maxAge, "verify-max-age", "", "time span such as 2160h: what was signed longer ago is refused")
 	r.text(fs, &subjects, "subjects", "", "which pods are under test, as JSON: "+subjectExample)
 	r.text(fs, &catalog, "catalog", "", "namespaces whose custom resources belong to the catalog, separated by commas, or * for all")
 	r.text(fs, &triggers, "triggers", "", "objects whose changes may start tests, as JSON: "+triggersExample)
@@ -120,7 +122,7 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	r.file(tokenFile, &c.BootstrapToken, "bootstrap token")
 	c.BootstrapToken = strings.TrimSpace(c.BootstrapToken)
 	r.file(keysFile, &keys, "keys to verify with")
-	r.signed(&c.Signed, keys, keysFile, signedAfter)
+	r.signed(&c.Signed, keys, keysFile, signedAfter, maxAge)
 	if err := errors.Join(append(r.faults, c.Validate())...); err != nil {
 		return Config{}, err
 	}

@@ -130,6 +130,10 @@ func TestParse_Signed(t *testing.T) {
 		"NoKey":          {env: map[string]string{"KEYS": "key", "ORGANIZATION": "acme"}, fault: "SEATRIAL_VERIFY_KEYS: "},
 		"NoOrganization": {env: map[string]string{"KEYS": publicKey}, fault: "SEATRIAL_VERIFY_ORGANIZATION: is not set"},
 		"NoKeys":         {env: map[string]string{"ORGANIZATION": "acme"}, fault: "SEATRIAL_VERIFY_KEYS: is not set, so that nothing would have to be signed", reason: "half a setting protects nobody"},
+		"MaxAge":         {env: map[string]string{"KEYS": publicKey, "ORGANIZATION": "acme", "MAX_AGE": "2160h", "CLUSTER": "eu-1"}, keys: 1},
+		"BadAge":         {env: map[string]string{"KEYS": publicKey, "ORGANIZATION": "acme", "MAX_AGE": "0s"}, fault: `SEATRIAL_VERIFY_MAX_AGE: "0s" is no time span`, reason: "no limit is not a limit of nothing"},
+		"AgeNoKeys":      {env: map[string]string{"MAX_AGE": "2160h"}, fault: "nothing would have to be signed"},
+		"ClusterNoKeys":  {env: map[string]string{"CLUSTER": "eu-1"}, fault: "nothing would have to be signed"},
 		"BadTime":        {env: map[string]string{"KEYS": publicKey, "ORGANIZATION": "acme", "SIGNED_AFTER": "yesterday"}, fault: `"yesterday" is no time`},
 	} {
 		t.Run(name, func(t *testing.T) {

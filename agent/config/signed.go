@@ -10,7 +10,7 @@ import (
 )
 
 // signed reads what has to be signed. Half of it would demand nothing, which nobody means who has given that half.
-func (r *reader) signed(into *runspec.Policy, keys, file, after string) {
+func (r *reader) signed(into *runspec.Policy, keys, file, after, maxAge string) {
 	fail := func(name string, err error) { r.faults = append(r.faults, fmt.Errorf("%s: %w", envName(name), err)) }
 	var err error
 	if strings.TrimSpace(keys) != "" || file != "" {
@@ -20,13 +20,17 @@ func (r *reader) signed(into *runspec.Policy, keys, file, after string) {
 		if into.Organization == "" {
 			fail("verify-organization", errors.New("is not set: name the organization of the cluster, as signatures name it"))
 		}
-	} else if into.Organization != "" || after != "" {
+	} else if into.Organization != "" || into.Cluster != "" || after != "" || maxAge != "" {
 		fail("verify-keys", errors.New("is not set, so that nothing would have to be signed: give the keys, or leave out the other settings"))
 	}
-	if after == "" {
-		return
+	if after != "" {
+		if into.After, err = time.Parse(time.RFC3339, after); err != nil {
+			fail("verify-signed-after", fmt.Errorf("%q is no time such as 2026-01-31T00:00:00Z", after)) //nolint:err113 // for people alone
+		}
 	}
-	if into.After, err = time.Parse(time.RFC3339, after); err != nil {
-		fail("verify-signed-after", fmt.Errorf("%q is no time such as 2026-01-31T00:00:00Z", after)) //nolint:err113 // for people alone
+	if maxAge != "" {
+		if into.MaxAge, err = time.ParseDuration(maxAge); err != nil || into.MaxAge <= 0 {
+			fail("verify-max-age", fmt.Errorf("%q is no time span such as 2160h", maxAge)) //nolint:err113 // for people alone
+		}
 	}
 }

@@ -69,19 +69,22 @@ func TestLauncher_Signed(t *testing.T) {
 				Settings: jobspec.Settings{Agent: "agent-1", RunnerImage: "runner:1", Endpoint: "agent:9444"},
 			})
 			err := l.Handle(t.Context(), tc.change(assignment("tests")))
+			job, unnamed := jobspec.Name(attempt)
+			if unnamed != nil {
+				t.Fatal(unnamed)
+			}
 			if tc.want == "" {
 				if err != nil {
 					t.Fatal(err)
+				}
+				if _, err := cluster.Job(t.Context(), "tests", job, nil); err != nil {
+					t.Errorf("there is no Job: %v", err)
 				}
 				return
 			}
 			var rejected *work.RejectedError
 			if !errors.As(err, &rejected) || !strings.Contains(rejected.Message, tc.want) {
 				t.Errorf("answered %v, want %q", err, tc.want)
-			}
-			job, err := jobspec.Name(attempt)
-			if err != nil {
-				t.Fatal(err)
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel() // what is not there now never will be

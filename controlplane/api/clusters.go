@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,17 +23,26 @@ type Install struct {
 
 // Command returns the Helm command that installs the agent of a cluster. The token in it is a secret. Each cluster's release has
 // a name of its own, because one Kubernetes cluster may be enrolled under several names. Where the environment that was asked for has
-// moved to another cluster, tests run in the namespace that was asked for, empty for the default.
+// moved to another cluster, tests run in the namespace that was asked for, empty for the default. A cluster that is known already has
+// values that its owner has given, such as the keys of those who may sign and what is allowed: they are kept.
 func (i Install) Command(c cluster.Cluster, e cluster.Environment, asked, token string) string {
 	namespace := e.Namespace
 	if e.ClusterID != c.ID {
 		namespace = cmp.Or(asked, defaultNamespace)
 	}
+	upgrade := "helm upgrade --install"
+	if c.UID != "" {
+		upgrade += " --reset-then-reuse-values" // Helm 3.14
+	}
+	namespaces := slices.Clone(c.Namespaces)
+	if !slices.Contains(namespaces, namespace) {
+		namespaces = append(namespaces, namespace)
+	}
 	lines := []string{
-		"helm upgrade --install seatrial-" + c.Name + " " + i.Chart, "--namespace seatrial --create-namespace",
+		upgrade + " seatrial-" + c.Name + " " + i.Chart, "--namespace seatrial --create-namespace",
 		"--set controlPlane.address=" + quote(i.Address),
 		"--set bootstrapToken=" + quote(token),
-		"--set runNamespaces=" + quote("{"+namespace+"}") + " --set createRunNamespaces=true",
+		"--set runNamespaces=" + quote("{"+strings.Join(namespaces, ",")+"}") + " --set createRunNamespaces=true",
 	}
 	if i.CA != "" {
 		lines = append(lines, "--set-literal controlPlane.ca="+quote(strings.TrimSpace(i.CA)))

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/seatrial/seatrial/controlplane/api"
+	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/results"
 	"github.com/seatrial/seatrial/controlplane/tenant"
@@ -211,6 +212,27 @@ func TestAPI_EnrollCluster(t *testing.T) {
 	for _, want := range []string{"helm upgrade --install", "charts/agent", "'cp.test:9443'", "'st_boot_1'", "BEGIN CERTIFICATE", "'{seatrial-tests}'"} {
 		if !strings.Contains(res.GetCommand(), want) {
 			t.Errorf("the command lacks %q:\n%s", want, res.GetCommand())
+		}
+	}
+}
+
+// TestInstall_Command holds that what the owner of a cluster has set stays when it is enrolled once more.
+func TestInstall_Command(t *testing.T) {
+	t.Parallel()
+	i := api.Install{Chart: "charts/agent", Address: "cp.test:9443"}
+	for name, tc := range map[string]struct {
+		cluster cluster.Cluster
+		want    string
+	}{
+		"New": {cluster.Cluster{Name: "eu"}, "helm upgrade --install seatrial-eu charts/agent \\\n  --namespace seatrial --create-namespace \\\n" +
+			"  --set controlPlane.address='cp.test:9443' \\\n  --set bootstrapToken='t' \\\n  --set runNamespaces='{tests}' --set createRunNamespaces=true"},
+		"Known": {cluster.Cluster{Name: "eu", UID: "u", Namespaces: []string{"a", "tests"}}, "helm upgrade --install --reset-then-reuse-values seatrial-eu charts/agent \\\n" +
+			"  --namespace seatrial --create-namespace \\\n  --set controlPlane.address='cp.test:9443' \\\n  --set bootstrapToken='t' \\\n" +
+			"  --set runNamespaces='{a,tests}' --set createRunNamespaces=true"},
+	} {
+		got := i.Command(tc.cluster, cluster.Environment{Namespace: "tests"}, "", "t")
+		if diff := cmp.Diff(tc.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 }

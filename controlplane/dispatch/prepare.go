@@ -199,7 +199,7 @@ func (d *Dispatcher) runs(doc *workflow.Document, e execution.Execution, deal *d
 		}
 		if size += len(runs[i].Spec); size > d.maxSpecs {
 			return nil, fault.New(fault.Invalid, "the %d runs of the execution have more than %d MiB together", len(cells), d.maxSpecs>>20).
-				WithField("spec").WithHint("Take large files from spec.source.git, or run fewer cells at a time.")
+				WithField("spec").WithHint("%s", signature.hint(size))
 		}
 	}
 	return runs, nil
@@ -222,9 +222,7 @@ func (d *Dispatcher) run(
 		return r, err
 	}
 	a := assignment(ids, e.Workflow, env, plan)
-	if a.RunSpecification, err = signature.of(cell); err != nil {
-		return r, err
-	}
+	a.RunSpecification = signature.of(cell)
 	spec, digest, err := encode(a)
 	return execution.NewRun{
 		ID: ids.run, Name: cell.Name, Matrix: texts(cell.Matrix), Shard: int(cell.Shard), Shards: int(cell.Shards),

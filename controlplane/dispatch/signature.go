@@ -3,6 +3,8 @@ package dispatch
 import (
 	"fmt"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/seatrial/seatrial/controlplane/specify"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/expand"
@@ -13,7 +15,12 @@ import (
 // keys: a cluster that demands none runs a workflow that has changed since it was signed, as it runs any other.
 type signed struct {
 	envelope  []byte
-	specifier *specify.Specifier // nil when the workflow is none that can be signed any more
+	specifier specifier // nil when the workflow is none that can be signed any more
+	size      int       // of what went along so far
+}
+
+type specifier interface {
+	Run(expand.Run) ([]byte, error)
 }
 
 // signatureOf returns nil for a workflow without a signature.
@@ -26,21 +33,29 @@ func signatureOf(doc *workflow.Document) *signed {
 	if err != nil {
 		return &signed{envelope: []byte(envelope)}
 	}
-	return &signed{[]byte(envelope), specifier}
+	return &signed{envelope: []byte(envelope), specifier: specifier}
 }
 
-// of returns what goes along with the assignment of a run.
-func (s *signed) of(run expand.Run) (*agentv1.RunSpecification, error) {
+// of returns what goes along with the assignment of a run. A run of which no specification can be made goes without one: the agent of a cluster
+// that demands it says so, and everywhere else the run is none the worse for it.
+func (s *signed) of(run expand.Run) *agentv1.RunSpecification {
 	if s == nil {
-		return nil, nil //nolint:nilnil // an assignment without one has none
+		return nil
 	}
 	out := &agentv1.RunSpecification{Envelope: s.envelope}
-	if s.specifier == nil {
-		return out, nil
+	if s.specifier != nil {
+		if specification, err := s.specifier.Run(run); err == nil {
+			out.Specification = specification
+		}
 	}
-	var err error
-	if out.Specification, err = s.specifier.Run(run); err != nil {
-		return nil, fmt.Errorf("specify the run: %w", err)
+	s.size += proto.Size(out)
+	return out
+}
+
+// hint says what to do about assignments that are too large together.
+func (s *signed) hint(size int) string {
+	if s != nil && s.size > size/2 {
+		return fmt.Sprintf("%d KiB of it are the signature, which each run carries: split the workflow, or run fewer cells at a time.", s.size>>10)
 	}
-	return out, nil
+	return "Take large files from spec.source.git, or run fewer cells at a time."
 }

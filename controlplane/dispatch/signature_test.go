@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/dispatch"
 	"github.com/seatrial/seatrial/controlplane/execution"
+	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/specify"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow"
@@ -136,5 +138,20 @@ func TestDispatcher_Signed(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestDispatcher_SignedTooLarge holds that who has too much to hand to agents is told of what.
+func TestDispatcher_SignedTooLarge(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	source := strings.Replace(toSign, "metadata: {name: signed}", "metadata: {name: signed, annotations: {"+runspec.Annotation+": '"+strings.Repeat("x", 100<<10)+"'}}", 1)
+	source = strings.Replace(source, "n: [1, 2]", "n: [1, 2, 3, 4, 5, 6]", 1)
+	b.store.workflows["signed"] = workflow.Record{Name: "signed", RevisionID: id(0xf), Revision: 1, Source: source}
+	b.store.templates = map[string]workflow.Record{"browser": {Name: "browser", Source: template("playwright:1")}}
+	_, _, err := b.Start(as(t, tenant.ScopeRun), execution.Request{Workflow: "signed"})
+	var f *fault.Error
+	if !errors.As(err, &f) || !strings.Contains(f.Hint, "are the signature, which each run carries: split the workflow") {
+		t.Errorf("got %v, %+v", err, f)
 	}
 }

@@ -47,16 +47,17 @@ func (c *checker) fault(path, format string, args ...any) {
 func (c *checker) use(path, name string) {
 	_, mayBeOpen := c.values[path]
 	variable, ofEnv := strings.CutPrefix(name, "env.")
+	executed := reExecuted.MatchString(path) && !mayBeOpen // a parameter of another workflow may be called run
 	switch {
 	case name == "" || reUnsigned.MatchString(path):
 	case isFree(name) && !mayBeOpen:
 		c.fault(path, "uses %s, which the control plane brings when an execution starts: it would decide what runs. %s", name, instead(path, name))
 	case mayBeOpen && c.free[path] && inPod(name):
 		c.fault(path, "mixes what the control plane chooses with %s, which is known in the pod only: use two variables", name)
-	case reExecuted.MatchString(path) && c.flows(name):
+	case executed && c.flows(name):
 		c.fault(path, "writes %s into what is executed, and steps see values that the control plane chooses: give it to an environment variable "+
 			"and use \"$X\"", name)
-	case ofEnv && reExecuted.MatchString(path) && c.taint()[variable]:
+	case ofEnv && executed && c.taint()[variable]:
 		c.fault(path, "writes the variable %s, whose value the control plane chooses, into what is executed: use $%s of the shell instead, in double quotes",
 			variable, variable)
 	}

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -18,14 +17,16 @@ import (
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/controlplane/workflow/expand"
+	"github.com/seatrial/seatrial/controlplane/workflow/expr"
 	"github.com/seatrial/seatrial/controlplane/workflow/parse"
 	"github.com/seatrial/seatrial/proto/runspec"
 )
 
 // Specifier derives the specifications of one workflow.
 type Specifier struct {
-	doc  *workflow.Document
-	open map[string]runspec.Rule
+	doc   *workflow.Document
+	open  map[string]runspec.Value
+	notes []string // of values that are bound by nothing
 }
 
 // New returns the Specifier of a workflow with its templates merged. The error is a *fault.Error of kind Invalid whose places say
@@ -43,45 +44,23 @@ func New(doc *workflow.Document) (*Specifier, error) {
 	if places := check(own, read.Uses); len(places) > 0 {
 		return nil, parse.Error(doc.Metadata.Name, fault.Invalid, places)
 	}
-	s := &Specifier{doc: own, open: map[string]runspec.Rule{}}
+	names, err := expr.New(own.Spec.Variables())
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "specify "+doc.Metadata.Name)
+	}
+	m := marker{doc: own, names: names, prefix: prefix(raw), open: map[string]runspec.Value{}}
 	values, free := variables(own), freeAt(read.Uses)
 	for _, path := range slices.Sorted(maps.Keys(values)) {
-		if free[path] {
-			s.mark(values[path].text)
+		if !free[path] {
+			continue
+		}
+		if err := m.mark(values[path]); err != nil {
+			return nil, fault.Wrap(fault.Invalid, err, path)
 		}
 	}
 	own.Spec.Concurrency = nil // the control plane's own business, like triggers and priorities
-	return s, nil
+	return &Specifier{doc: own, open: m.open, notes: m.notes}, nil
 }
-
-// mark puts a text that nobody else writes in place of a value that is chosen later.
-func (s *Specifier) mark(text value) {
-	name := fmt.Sprintf("\x00open %d", len(s.open))
-	s.open[name] = rule(s.doc, text.get())
-	text.set(name)
-}
-
-// rule returns what holds for a value: the rule of its parameter when it is nothing else.
-func rule(doc *workflow.Document, template string) runspec.Rule {
-	m := reParam.FindStringSubmatch(template)
-	if m == nil {
-		return runspec.Rule{}
-	}
-	i := slices.IndexFunc(doc.Spec.Params, func(p workflow.Param) bool { return p.Name == m[1] })
-	if i < 0 {
-		return runspec.Rule{}
-	}
-	p := doc.Spec.Params[i]
-	out := runspec.Rule{
-		Param: p.Name, Type: string(p.Type), Minimum: p.Minimum, Maximum: p.Maximum, Pattern: p.Pattern, Optional: p.Default == nil && !p.MustBeGiven(),
-	}
-	for _, v := range p.Enum {
-		out.Enum = append(out.Enum, workflow.Text(v))
-	}
-	return out
-}
-
-var reParam = regexp.MustCompile(`^\$\{\{\s*params\.(\w+)\s*\}\}$`)
 
 // Specification is what runs may do, with the names of those that have it.
 type Specification struct {
@@ -140,6 +119,14 @@ func at(text *string) value {
 type variable struct {
 	name string // of the environment variable; empty for the parameter of another workflow
 	text value
+}
+
+// String names it for people.
+func (v variable) String() string {
+	if v.name == "" {
+		return "a parameter of another workflow"
+	}
+	return "the variable " + v.name
 }
 
 // variables returns the literal values that may be open, by their paths.

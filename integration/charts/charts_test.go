@@ -2,6 +2,7 @@ package charts_test
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -233,6 +234,8 @@ func TestRender_Err(t *testing.T) {
 		"AgentNoAddress":    {"agent", []string{"runNamespaces={t}"}, "controlPlane.address is not set"},
 		"AgentNoOrg":        {"agent", append(slices.Clone(agentBase), "runSpecifications.publicKeys={-----BEGIN PUBLIC KEY-----}"), "runSpecifications.organization is not set"},
 		"AgentNoKeys":       {"agent", append(slices.Clone(agentBase), "runSpecifications.organization=acme"), "nothing would have to be signed"},
+		"AgentHalfOff":      {"agent", append(slices.Clone(agentBase), "runSpecifications.publicKeys={-----BEGIN PUBLIC KEY-----}", "runSpecifications.organization=a", "runSpecifications.disabled=true"), "leave one of them out"},
+		"AgentMaxAge":       {"agent", append(slices.Clone(agentBase), "runSpecifications.maxAge=3 months"), "maxAge"},
 		"AgentPrivateKey":   {"agent", append(slices.Clone(agentBase), "runSpecifications.publicKeys={-----BEGIN PRIVATE KEY-----}", "runSpecifications.organization=a"), "publicKeys"},
 		"AgentSignedBefore": {"agent", append(slices.Clone(agentBase), "runSpecifications.signedAfter=yesterday"), "signedAfter"},
 	} {
@@ -271,6 +274,47 @@ func TestRender_Values(t *testing.T) {
 			if _, ok := values[name]; !ok && name != "global" {
 				t.Errorf("%s: the schema has %s, the values do not", chart, name)
 			}
+		}
+	}
+}
+
+// TestRender_Forgotten holds that an agent which demands signatures does not stop to because somebody forgot a value at an upgrade.
+func TestRender_Forgotten(t *testing.T) {
+	t.Parallel()
+	kube := harness.Cluster(t)
+	seen(t, "agent")
+	namespace := fmt.Sprintf("charts-forgotten-%d", os.Getpid())
+	if out, err := kube.Kubectl(t.Context(), "create", "namespace", namespace); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Cleanup(func() {
+		if out, err := kube.Kubectl(context.WithoutCancel(t.Context()), "delete", "namespace", namespace, "--wait=false"); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
+	for _, args := range [][]string{ // as a release has it
+		{"create", "configmap", "one-verify"},
+		{"label", "configmap", "one-verify", "app.kubernetes.io/managed-by=Helm"},
+		{"annotate", "configmap", "one-verify", "meta.helm.sh/release-name=one", "meta.helm.sh/release-namespace=" + namespace},
+	} {
+		if out, err := kube.Kubectl(t.Context(), append(args, "--namespace", namespace)...); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	for name, tc := range map[string]struct {
+		release string
+		set     string
+		says    string
+	}{
+		"Forgotten": {"one", "createRunNamespaces=false", "the agent one demands signatures, and runSpecifications.publicKeys is empty"},
+		"GivenUp":   {"one", "runSpecifications.disabled=true", ""},
+		"Kept":      {"one", "runSpecifications.publicKeys={-----BEGIN PUBLIC KEY-----},runSpecifications.organization=a", ""},
+		"Another":   {"two", "createRunNamespaces=false", ""},
+	} {
+		out, err := kube.Helm(t.Context(), "template", tc.release, filepath.Join("..", "..", "charts", "agent"), "--namespace", namespace, "--dry-run=server",
+			"--set", "controlPlane.address=a:1,runNamespaces={t}", "--set", tc.set)
+		if (tc.says == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), tc.says) {
+			t.Errorf("%s: got %v, want %q\n%s", name, err, tc.says, out[:min(len(out), 200)])
 		}
 	}
 }

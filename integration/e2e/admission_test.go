@@ -41,6 +41,16 @@ func admission(t *testing.T, _ *plane, a *agent) {
 	volume := func(kind string, source map[string]any) func(pod, container map[string]any) {
 		return func(pod, _ map[string]any) { pod["volumes"] = []any{map[string]any{"name": "v", kind: source}} }
 	}
+	security := func(context map[string]any) func(pod, container map[string]any) {
+		return func(_, c map[string]any) { c["securityContext"] = context }
+	}
+	ofPod := func(context map[string]any) func(pod, container map[string]any) {
+		return func(pod, _ map[string]any) { pod["securityContext"] = context }
+	}
+	source := func(kind string, of map[string]any) func(pod, container map[string]any) {
+		return volume("projected", map[string]any{"sources": []any{map[string]any{kind: of}}})
+	}
+	unconfined := map[string]any{"type": "Unconfined"}
 	for name, tc := range map[string]struct {
 		change func(pod, container map[string]any)
 		says   string
@@ -56,8 +66,24 @@ func admission(t *testing.T, _ *plane, a *agent) {
 		}, "never has privileges"},
 		"HostPath": {volume("hostPath", map[string]any{"path": "/"}), "never mounts folders of its node"},
 		"CSI":      {volume("csi", map[string]any{"driver": "d"}), "never mounts folders of its node"},
-		"Node":     {func(pod, _ map[string]any) { pod["nodeName"] = "n" }, "placed by the scheduler"},
-		"Token":    {func(pod, _ map[string]any) { delete(pod, "automountServiceAccountToken") }, "no token of its service account"},
+		"Ephemeral": {volume("ephemeral", map[string]any{"volumeClaimTemplate": map[string]any{"spec": map[string]any{
+			"accessModes": []any{"ReadWriteOnce"}, "resources": map[string]any{"requests": map[string]any{"storage": "1Gi"}},
+		}}}), "never mounts folders of its node"},
+		"Glusterfs":        {volume("glusterfs", map[string]any{"endpoints": "e", "path": "p"}), "never mounts folders of its node"},
+		"GitRepo":          {volume("gitRepo", map[string]any{"repository": "https://git.example.test/a"}), "never mounts folders of its node"},
+		"ProjectedSecret":  {source("secret", map[string]any{"name": "s"}), "projects nothing but that for the agent"},
+		"ProjectedMap":     {source("configMap", map[string]any{"name": "s"}), "projects nothing but that for the agent"},
+		"HostPort":         {func(_, c map[string]any) { c["ports"] = []any{map[string]any{"containerPort": 80, "hostPort": 80}} }, "listens on a port of its node"},
+		"Sysctl":           {ofPod(map[string]any{"sysctls": []any{map[string]any{"name": "kernel.shm_rmid_forced", "value": "1"}}}), "kernel's settings"},
+		"Seccomp":          {ofPod(map[string]any{"seccompProfile": unconfined}), "confinement of its container"},
+		"SeccompContainer": {security(map[string]any{"seccompProfile": unconfined}), "confinement of its container"},
+		"AppArmor":         {security(map[string]any{"appArmorProfile": unconfined}), "confinement of its container"},
+		"ProcMount": {func(pod, c map[string]any) {
+			pod["hostUsers"] = false
+			c["securityContext"] = map[string]any{"procMount": "Unmasked"}
+		}, "never has privileges"},
+		"Node":  {func(pod, _ map[string]any) { pod["nodeName"] = "n" }, "placed by the scheduler"},
+		"Token": {func(pod, _ map[string]any) { delete(pod, "automountServiceAccountToken") }, "no token of its service account"},
 		"Projected": {
 			volume("projected", map[string]any{"sources": []any{map[string]any{"serviceAccountToken": map[string]any{"path": "t"}}}}),
 			"no token of its service account",

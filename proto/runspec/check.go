@@ -19,8 +19,12 @@ type Policy struct {
 	Keys []Key
 	// Organization is that of the cluster: what was signed for another one is refused.
 	Organization string
+	// Cluster is how the owner calls this one: what was signed for others only is refused. Empty means that it is none of those.
+	Cluster string
 	// After refuses what was signed before; the zero time nothing.
 	After time.Time
+	// MaxAge refuses what was signed longer ago, whatever the statement says; zero nothing.
+	MaxAge time.Duration
 }
 
 // Demands reports whether anything has to be signed.
@@ -32,8 +36,14 @@ func (p Policy) Sentences() []string {
 	for _, key := range p.Keys {
 		out = append(out, fmt.Sprintf("workflow: signed for %s with key %s", p.Organization, key.ID()))
 	}
+	if p.Demands() && p.Cluster != "" {
+		out = append(out, "signature: for the cluster "+p.Cluster+" where it names any")
+	}
 	if p.Demands() && !p.After.IsZero() {
 		out = append(out, "signature: made after "+p.After.UTC().Format(time.RFC3339))
+	}
+	if p.Demands() && p.MaxAge > 0 {
+		out = append(out, "signature: not older than "+p.MaxAge.String())
 	}
 	return out
 }
@@ -92,11 +102,18 @@ func (p Policy) holds(s Statement, key Key, a *agentv1.Assignment, now time.Time
 		return refuse("it is of the workflow %q.", s.Workflow)
 	case len(s.Namespaces) > 0 && !slices.Contains(s.Namespaces, a.GetNamespace()):
 		return refuse("it is for the namespaces %s, not for %s.", strings.Join(s.Namespaces, ", "), a.GetNamespace())
+	case len(s.Clusters) > 0 && p.Cluster == "":
+		return refuse("it is for the clusters %s, and runSpecifications.cluster of the agent's chart does not say which one this is.", strings.Join(s.Clusters, ", "))
+	case len(s.Clusters) > 0 && !slices.Contains(s.Clusters, p.Cluster):
+		return refuse("it is for the clusters %s, and this one is %s.", strings.Join(s.Clusters, ", "), p.Cluster)
 	case s.SignedAt.After(now.Add(skew)):
 		return refuse("it says that it was made at %s, and it is %s: look at the clocks.", s.SignedAt.UTC().Format(date), now.UTC().Format(date))
 	case s.SignedAt.Before(p.After):
 		return refuse("it was made at %s, and runSpecifications.signedAfter of the agent's chart is %s: sign the workflow again.",
 			s.SignedAt.UTC().Format(date), p.After.UTC().Format(date))
+	case p.MaxAge > 0 && now.Sub(s.SignedAt) >= p.MaxAge:
+		return refuse("it was made at %s, and runSpecifications.maxAge of the agent's chart is %s: sign the workflow again.",
+			s.SignedAt.UTC().Format(date), p.MaxAge)
 	case !s.ExpiresAt.IsZero() && !now.Before(s.ExpiresAt):
 		return refuse("it expired at %s: sign the workflow again.", s.ExpiresAt.UTC().Format(date))
 	}
@@ -140,8 +157,9 @@ func (c *comparison) fault(path, format string, args ...any) {
 func (c *comparison) compare(path, place string, want, got any) {
 	switch w := want.(type) {
 	case map[string]any:
-		if rule, ok := w[open].(map[string]any); ok {
-			c.open(path, place, rule, got)
+		switch value := w[open].(type) {
+		case map[string]any, []any:
+			c.open(path, place, value, got)
 			return
 		}
 		if g, ok := got.(map[string]any); ok {
@@ -180,7 +198,7 @@ func (c *comparison) object(path, place string, want, got map[string]any) {
 			names = append(names, name)
 		}
 	}
-	if o, ok := want["value"].(map[string]any); ok && o[open] != nil {
+	if o, ok := want["value"].(map[string]any); ok && o[open] != nil && variable(place) {
 		if name, ok := want["name"].(string); !ok || Powerful(name) {
 			c.fault(path, "is the variable %v, whose value has to be signed: it decides what programs do", want["name"])
 		}
@@ -201,13 +219,27 @@ const (
 	callValue    = "plan.steps.execute.calls.params"
 )
 
+// variable reports whether a place is that of a variable: a parameter of another workflow may be called value.
+func variable(place string) bool {
+	return place+".value" == stepValue || place+".value" == serviceValue
+}
+
 func mapped(place string) bool { return place == callValue }
 
 // open checks a value that the control plane chooses. Texts for the runner hold no expression: it would read more than is signed.
-func (c *comparison) open(path, place string, rule map[string]any, got any) {
+func (c *comparison) open(path, place string, signed, got any) {
 	text, ok := got.(string)
 	if !ok && got != nil { // an empty text is not written
 		c.fault(path, "is no text")
+		return
+	}
+	var value Value
+	raw, err := json.Marshal(signed)
+	if err == nil {
+		err = json.Unmarshal(raw, &value)
+	}
+	if err != nil {
+		c.fault(path, "has a rule that cannot be read: %v", err)
 		return
 	}
 	switch place {
@@ -217,22 +249,16 @@ func (c *comparison) open(path, place string, rule map[string]any, got any) {
 			c.fault(path, "holds an expression for the runner, which nobody has signed: %s", show(text))
 			return
 		}
-		text = literal
+		if text = literal; !value.unescape() {
+			c.fault(path, "mixes what is open with an expression for the runner")
+			return
+		}
 	case serviceValue:
 	default:
 		c.fault(path, "cannot be open")
 		return
 	}
-	var r Rule
-	raw, err := json.Marshal(rule)
-	if err == nil {
-		err = strict(raw, &r)
-	}
-	if err != nil {
-		c.fault(path, "has a rule that cannot be read: %v", err)
-		return
-	}
-	if wrong := r.wrong(text); wrong != "" {
+	if wrong := value.wrong(text); wrong != "" {
 		c.fault(path, "is %s and %s", show(text), wrong)
 	}
 }

@@ -27,6 +27,8 @@ func TestPolicy_Check(t *testing.T) {
 		author   author
 		say      func(*runspec.Statement)
 		after    time.Time
+		maxAge   time.Duration
+		cluster  string
 		tamper   func(*agentv1.Assignment)
 		contains string
 		reason   string
@@ -42,6 +44,13 @@ func TestPolicy_Check(t *testing.T) {
 		"ErrWorkflow":   {say: func(s *runspec.Statement) { s.Workflow = "other" }, contains: `of the workflow "other"`, reason: "a signature does not move to another workflow"},
 		"OKNamespace":   {say: func(s *runspec.Statement) { s.Namespaces = []string{"a", "namespace"} }},
 		"ErrNamespace":  {say: func(s *runspec.Statement) { s.Namespaces = []string{"a", "b"} }, contains: "for the namespaces a, b", reason: "production is not staging"},
+		"OKCluster":     {say: func(s *runspec.Statement) { s.Clusters = []string{"qa", "live"} }, cluster: "live"},
+		"OKAnyCluster":  {cluster: "live", reason: "a statement that names none holds in all"},
+		"ErrCluster":    {say: func(s *runspec.Statement) { s.Clusters = []string{"qa", "dev"} }, cluster: "live", contains: "for the clusters qa, dev, and this one is live", reason: "production is not staging"},
+		"ErrNoCluster":  {say: func(s *runspec.Statement) { s.Clusters = []string{"qa"} }, contains: "does not say which one this is", reason: "a limit that cannot be checked is not kept"},
+		"OKMaxAge":      {maxAge: time.Hour + time.Second},
+		"ErrMaxAge":     {maxAge: time.Hour, contains: "runSpecifications.maxAge of the agent's chart is 1h0m0s", reason: "the owner of the cluster says how long anything is replayed"},
+		"ErrMaxAgeOver": {say: func(s *runspec.Statement) { s.ExpiresAt = now.Add(time.Hour) }, maxAge: time.Minute, contains: "maxAge", reason: "whatever the statement says"},
 		"OKExpires":     {say: func(s *runspec.Statement) { s.ExpiresAt = now.Add(time.Second) }},
 		"ErrExpired":    {say: func(s *runspec.Statement) { s.ExpiresAt = now }, contains: "expired at 2026-11-30 12:00 UTC", reason: "an old statement is not replayed for ever"},
 		"ErrFuture":     {say: func(s *runspec.Statement) { s.SignedAt = now.Add(time.Hour) }, contains: "look at the clocks", reason: "nobody signs ahead to outlive signedAfter"},
@@ -71,7 +80,7 @@ func TestPolicy_Check(t *testing.T) {
 			if tc.tamper != nil {
 				tc.tamper(a)
 			}
-			err := runspec.Policy{Keys: []runspec.Key{mine.key}, Organization: "acme", After: tc.after}.Check(a, now)
+			err := runspec.Policy{Keys: []runspec.Key{mine.key}, Organization: "acme", After: tc.after, MaxAge: tc.maxAge, Cluster: tc.cluster}.Check(a, now)
 			switch {
 			case tc.contains == "" && err != nil:
 				t.Errorf("refused: %v (%s)", err, tc.reason)
@@ -127,6 +136,14 @@ func TestCompare_Open(t *testing.T) {
 		"ErrMaximum":      {rule: runspec.Rule{Type: "integer", Maximum: &ten}, value: "11", want: "must be at most 10"},
 		"ErrMinimum":      {rule: runspec.Rule{Type: "number", Minimum: &one}, value: "0.5", want: "must be at least 1"},
 		"ErrNaN":          {rule: runspec.Rule{Type: "number", Minimum: &one}, value: "NaN", want: "must be a number"},
+		"ErrInf":          {rule: runspec.Rule{Type: "number", Minimum: &one}, value: "Inf", want: "must be a number", reason: "larger than every bound that is not there"},
+		"ErrNegativeInf":  {rule: runspec.Rule{Type: "number"}, value: "-infinity", want: "must be a number"},
+		"ErrHuge":         {rule: runspec.Rule{Type: "number"}, value: "1e999", want: "must be a number"},
+		"ErrHex":          {rule: runspec.Rule{Type: "number"}, value: "0x1p4", want: "must be a number"},
+		"ErrPlus":         {rule: runspec.Rule{Type: "integer"}, value: "+1", want: "must be a whole number"},
+		"OKNegative":      {rule: runspec.Rule{Type: "integer"}, value: "-1"},
+		"OKExponent":      {rule: runspec.Rule{Type: "number"}, value: "-1.5e+21", reason: "as the control plane writes large numbers"},
+		"OKSmall":         {rule: runspec.Rule{Type: "number"}, value: "1e-07"},
 		"OKBoolean":       {rule: runspec.Rule{Type: "boolean"}, value: "false"},
 		"ErrBoolean":      {rule: runspec.Rule{Type: "boolean"}, value: "no", want: "must be true or false"},
 		"OKPattern":       {rule: runspec.Rule{Pattern: "^v[0-9]+$"}, value: "v12"},
@@ -137,7 +154,7 @@ func TestCompare_Open(t *testing.T) {
 			t.Parallel()
 			const name = "\x00a"
 			a := &agentv1.Assignment{Plan: &runnerv1.Plan{Steps: []*runnerv1.Step{{Env: []*runnerv1.EnvVar{{Name: "URL", Value: name}}}}}}
-			specification, err := runspec.Of(a, map[string]runspec.Rule{name: tc.rule})
+			specification, err := runspec.Of(a, map[string]runspec.Value{name: runspec.Whole(tc.rule)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -175,9 +192,12 @@ func TestCompare_OpenPlaces(t *testing.T) {
 		"Call": {&agentv1.Assignment{Plan: &runnerv1.Plan{Steps: []*runnerv1.Step{{Execute: &runnerv1.Execute{Calls: []*runnerv1.Call{
 			{Title: "b", Params: map[string]string{"p": name}},
 		}}}}}}, ""},
+		"CallOfValue": {&agentv1.Assignment{Plan: &runnerv1.Plan{Steps: []*runnerv1.Step{{Execute: &runnerv1.Execute{Calls: []*runnerv1.Call{
+			{Title: "b", Params: map[string]string{"value": name, "name": "PATH"}},
+		}}}}}}, ""},
 		"Label": {&agentv1.Assignment{Pod: &agentv1.Pod{Labels: map[string]string{"$open": name}}}, "pod.labels is no text"},
 	} {
-		specification, err := runspec.Of(tc.a, map[string]runspec.Rule{name: {}})
+		specification, err := runspec.Of(tc.a, map[string]runspec.Value{name: runspec.Whole(runspec.Rule{})})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +214,7 @@ func TestCompare_Moved(t *testing.T) {
 	of := func(v *runnerv1.EnvVar) *agentv1.Assignment {
 		return &agentv1.Assignment{Plan: &runnerv1.Plan{Steps: []*runnerv1.Step{{Env: []*runnerv1.EnvVar{v}}}}}
 	}
-	specification, err := runspec.Of(of(&runnerv1.EnvVar{Name: "URL", Value: name}), map[string]runspec.Rule{name: {}})
+	specification, err := runspec.Of(of(&runnerv1.EnvVar{Name: "URL", Value: name}), map[string]runspec.Value{name: runspec.Whole(runspec.Rule{})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,6 +236,9 @@ func TestParseKeys(t *testing.T) {
 	}{
 		"OKOne": {a.pem, 1}, "OKTwo": {"\n" + a.pem + "\n" + b.pem + "\n\n", 2}, "ErrNone": {" ", 0}, "ErrText": {a.pem + "key", 0},
 		"ErrPrivate": {strings.ReplaceAll(a.pem, "PUBLIC", "PRIVATE"), 0}, "ErrBroken": {strings.Replace(a.pem, "MCow", "AAAA", 1), 0},
+		"ErrDamagedFirst": {strings.Replace(a.pem, "END PUBLIC", "END PUBL", 1) + b.pem, 0}, "ErrDamagedLast": {a.pem + strings.Replace(b.pem, "-----END", "---END", 1), 0},
+		"ErrDamagedBegin": {strings.Replace(a.pem, "-----BEGIN", "----BEGIN", 1) + b.pem, 0}, "ErrBetween": {a.pem + "key\n" + b.pem, 0},
+		"ErrDamagedBody": {strings.Replace(a.pem, "MCow", "M*ow", 1) + b.pem, 0}, "OKNamed": {"# Ada\n" + a.pem + "# Bob\n" + b.pem, 2},
 		"ErrTooMany": {strings.Repeat(a.pem, 17), 0},
 	} {
 		keys, err := runspec.ParseKeys(tc.text)
@@ -280,7 +303,12 @@ func TestPowerful(t *testing.T) {
 	for name, want := range map[string]bool{
 		"LD_PRELOAD": true, "ld_preload": true, "PATH": true, "NODE_OPTIONS": true, "PYTHONPATH": true, "BASH_ENV": true, "GIT_SSH_COMMAND": true,
 		"JAVA_TOOL_OPTIONS": true, "PERL5OPT": true, "RUBYOPT": true, "https_proxy": true, "SEATRIAL_OUTPUT": true, "DYLD_INSERT_LIBRARIES": true,
-		"BASE_URL": false, "TOKEN": false, "PATH_PREFIX": false, "USERS": false, "GITHUB_SHA": false, "ENVIRONMENT": false,
+		"PYTEST_ADDOPTS": true, "PLAYWRIGHT_NODEJS_PATH": true, "K6_CONFIG": true, "YARN_RC_FILENAME": true, "PIP_INDEX_URL": true, "UV_INDEX_URL": true,
+		"CARGO_BUILD_RUSTC_WRAPPER": true, "GLIBC_TUNABLES": true, "MAKEFILES": true, "GOAUTH": true, "ZDOTDIR": true, "CURL_HOME": true, "MY_TOOL_OPTS": true,
+		"CATALINA_OPTS": true, "OPTIONS": true, "SOME_TOOL_CONFIG": true, "my_plugins": true, "COREPACK_NPM_REGISTRY": true, "CYPRESS_BASE_URL": true,
+		"PROTRACTOR_ARGS": true, "MOCHA_REQUIRE": true, "CXX_COMPILER_LAUNCHER": true, "GOCACHEPROG": true, "all_proxy": true,
+		"BASE_URL": false, "TOKEN": false, "PATH_PREFIX": false, "USERS": false, "GITHUB_SHA": false, "RELEASE": false, "MODE": false, "NOTE": false, "LOCALE": false, "REGION": false, "CONFIGURATION": false, "SHARGS": false,
+		"ENVIRONMENT": false,
 	} {
 		if got := runspec.Powerful(name); got != want {
 			t.Errorf("%s: %t", name, got)

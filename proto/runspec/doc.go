@@ -3,7 +3,7 @@
 // A specification is everything of an assignment that a pod is made from or that a runner does: images, commands, scripts, variables,
 // files, sources, secrets, volumes, security contexts, and whatever the protocol gets in future. It binds by default: Of takes every field
 // that free does not name. What a control plane must be able to choose, such as the values of parameters, is open, and only where
-// the specification says so: as the whole value of an environment variable, held to the rule of its parameter.
+// the specification says so: in the value of an environment variable, held to the rule of its parameter, with what the document writes around it.
 //
 // A Statement names the workflow and its organization and lists the digests of its specifications, one for each different run. It travels
 // signed in an annotation of the document, so that it is a part of the revision however that comes into the catalog. The control

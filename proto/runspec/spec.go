@@ -36,9 +36,9 @@ func free() map[string]string {
 	}
 }
 
-// Of returns the specification of an assignment. The values of open stand for those that the control plane chooses: where a text of the
-// assignment is one of the names, the specification says that it is open, and by which rule.
-func Of(a *agentv1.Assignment, open map[string]Rule) ([]byte, error) {
+// Of returns the specification of an assignment. The values of open stand for those that the control plane chooses: where one of the names is
+// in a text of the assignment, the specification says that this part of it is open, and by which rule.
+func Of(a *agentv1.Assignment, open map[string]Value) ([]byte, error) {
 	t, err := tree(a, open)
 	if err != nil {
 		return nil, err
@@ -55,14 +55,14 @@ func Of(a *agentv1.Assignment, open map[string]Rule) ([]byte, error) {
 // errUnknown stands for what this program does not know and would hand on to the runner all the same.
 var errUnknown = errors.New("it has fields that this version does not know")
 
-func tree(a *agentv1.Assignment, open map[string]Rule) (map[string]any, error) {
+func tree(a *agentv1.Assignment, open map[string]Value) (map[string]any, error) {
 	w := walker{open: open, free: free()}
 	out := w.message("", a.ProtoReflect())
 	return out, w.err
 }
 
 type walker struct {
-	open map[string]Rule
+	open map[string]Value
 	free map[string]string
 	err  error
 }
@@ -113,8 +113,8 @@ func (w *walker) value(path string, f protoreflect.FieldDescriptor, v protorefle
 		}
 		return w.message(path, v.Message())
 	case protoreflect.StringKind:
-		if rule, ok := w.open[v.String()]; ok {
-			return map[string]any{open: rule}
+		if value := around(v.String(), w.open); value != nil {
+			return map[string]any{open: value}
 		}
 		return v.String()
 	case protoreflect.BytesKind:

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -45,6 +46,8 @@ type Statement struct {
 	ExpiresAt time.Time `json:"expiresAt,omitzero"`
 	// Namespaces are those in which it may run; none means all that the agent allows.
 	Namespaces []string `json:"namespaces,omitempty"`
+	// Clusters are those in which it may run, as their owners call them; none means all of the organization that trust the key.
+	Clusters []string `json:"clusters,omitempty"`
 	// Specifications are their digests, sorted.
 	Specifications []string `json:"specifications"`
 }
@@ -175,14 +178,16 @@ type Key struct {
 // ID names the key: the first 16 bytes of the SHA-256 of its PKIX form, in hex.
 func (k Key) ID() string { return k.id }
 
-// ParseKeys reads public keys in PEM (PKIX), one after another. There has to be one at least.
+// ParseKeys reads public keys in PEM (PKIX), one after another; lines that begin with # are for people. There has to be one at least. A key
+// that is damaged is a fault: the others alone would be fewer people than were meant.
 func ParseKeys(text string) ([]Key, error) {
 	var keys []Key
-	for rest := []byte(text); strings.TrimSpace(string(rest)) != ""; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			return nil, errors.New("what follows the last key is no PEM")
+	for rest := bytes.TrimSpace(reComment.ReplaceAll([]byte(text), nil)); len(rest) > 0; rest = bytes.TrimSpace(rest) {
+		block, after := pem.Decode(rest)
+		if block == nil || !bytes.HasPrefix(rest, []byte(begins)) || bytes.Count(rest[:len(rest)-len(after)], []byte(begins)) != 1 {
+			return nil, fmt.Errorf("key %d is no PEM, or is damaged: %.30q", len(keys)+1, rest)
 		}
+		rest = after
 		if block.Type != "PUBLIC KEY" {
 			return nil, fmt.Errorf("there is a %.40q among the keys; write a public key with: openssl pkey -in key.pem -pubout", block.Type)
 		}
@@ -201,6 +206,11 @@ func ParseKeys(text string) ([]Key, error) {
 	}
 	return keys, nil
 }
+
+// begins is how a key begins in PEM.
+const begins = "-----BEGIN "
+
+var reComment = regexp.MustCompile(`(?m)^#.*$`)
 
 func newKey(public ed25519.PublicKey, pkix []byte) Key {
 	sum := sha256.Sum256(pkix)

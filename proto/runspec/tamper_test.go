@@ -27,18 +27,60 @@ func chosen() map[string]string {
 	}
 }
 
-// TestTamper changes every field of an assignment in every way, one at a time: each change is refused.
+// opened returns the specification of an assignment in which every value that may be open is, wholly and in part: to what it is now.
+func opened(t *testing.T, a *agentv1.Assignment) []byte {
+	t.Helper()
+	const mark, part = "\x00mark", "\x00part"
+	marked, _ := proto.Clone(a).(*agentv1.Assignment)
+	count := 0
+	of := func(text string) string {
+		count++
+		if text != "value" {
+			t.Fatalf("the value is %q", text)
+		}
+		return []string{mark, "v" + part + "e"}[count%2]
+	}
+	for _, step := range marked.GetPlan().GetSteps() {
+		for _, v := range step.GetEnv() {
+			v.Value = of(v.GetValue())
+		}
+		for _, call := range step.GetExecute().GetCalls() {
+			for name, value := range call.GetParams() {
+				call.Params[name] = of(value)
+			}
+		}
+	}
+	for _, service := range marked.GetServices() {
+		for _, v := range service.GetEnv() {
+			if value, ok := v.GetSource().(*agentv1.ContainerEnv_Value); ok {
+				value.Value = of(value.Value)
+			}
+		}
+	}
+	specification, err := runspec.Of(marked, map[string]runspec.Value{
+		mark: runspec.Whole(runspec.Rule{Enum: []string{"value"}}), part: runspec.Whole(runspec.Rule{Pattern: "^alu$"}),
+	})
+	if err != nil || count == 0 || strings.Count(string(specification), "$open") != count {
+		t.Fatalf("%d values are open: %v\n%s", count, err, specification)
+	}
+	return specification
+}
+
+// TestTamper changes every field of an assignment in every way, one at a time: each change is refused, with values that are open as well.
 func TestTamper(t *testing.T) {
 	t.Parallel()
 	mine := newAuthor(t, "mine")
 	policy := runspec.Policy{Keys: []runspec.Key{mine.key}, Organization: "acme"}
 	seen := map[string]bool{}
 	changes := 0
-	for alternative := range 5 {
-		base := whole(alternative)
+	for n := range 10 {
+		base := whole(n / 2)
 		specification, err := runspec.Of(base, nil)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if n%2 == 1 {
+			specification = opened(t, base)
 		}
 		signed := mine.attach(t, base, statement(specification), specification)
 		if err := policy.Check(signed, now); err != nil {
@@ -67,7 +109,7 @@ func TestTamper(t *testing.T) {
 		}
 	}
 	t.Logf("%d changes", changes)
-	if changes < 500 {
+	if changes < 1000 {
 		t.Errorf("only %d changes were tried", changes)
 	}
 	for _, field := range slices.Sorted(maps.Keys(chosen())) {

@@ -69,8 +69,15 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if and .publicKeys (not .organization) }}
 {{- fail "runSpecifications.organization is not set: name the organization of this cluster, as signatures name it" }}
 {{- end }}
-{{- if and (or .organization .signedAfter) (not .publicKeys) }}
+{{- if and (or .organization .signedAfter .cluster .maxAge) (not .publicKeys) (not .disabled) }}
 {{- fail "runSpecifications.publicKeys is empty, so that nothing would have to be signed: give the keys, or leave out the other settings" }}
+{{- end }}
+{{- if and .publicKeys .disabled }}
+{{- fail "runSpecifications.disabled is true, and there are publicKeys: leave one of them out" }}
+{{- end }}
+{{- /* Values that are forgotten at an upgrade are gone; this one must not go unnoticed. */ -}}
+{{- if and (not .publicKeys) (not .disabled) (lookup "v1" "ConfigMap" $.Release.Namespace (printf "%s-verify" $.Release.Name)) }}
+{{- fail (printf "the agent %s demands signatures, and runSpecifications.publicKeys is empty: it would run unsigned work from now on. Keep the values with --reset-then-reuse-values, give the keys, or say --set runSpecifications.disabled=true" $.Release.Name) }}
 {{- end }}
 {{- end }}
 {{- range .Values.subjects }}

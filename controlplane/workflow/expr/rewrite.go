@@ -165,6 +165,24 @@ func Substitute(template string, by map[string]string) (string, error) {
 	return encode(joinTexts(parts)), nil
 }
 
+// Fill puts texts in the place of expressions of a template, those of which the function has one; the inside of an expression is what it
+// gets.
+func Fill(template string, with func(expression string) (text string, ok bool)) (string, error) {
+	parts, bad := split(template)
+	if bad != nil {
+		return "", bad
+	}
+	for i, p := range parts {
+		if !p.expr {
+			continue
+		}
+		if text, ok := with(strings.TrimSpace(p.text)); ok {
+			parts[i] = part{text: text, offset: p.offset}
+		}
+	}
+	return encode(joinTexts(parts)), nil
+}
+
 // written returns the part for an expression, as text when it is but a value.
 func written(tree *ast.AST, p part) (part, error) {
 	if tree.Expr().Kind() == ast.LiteralKind {

@@ -23,9 +23,10 @@ import (
 
 // document is one document of a file; line is how many lines of the file precede it.
 type document struct {
-	file string
-	line int32
-	text string
+	file  string
+	line  int32
+	text  string
+	whole string // the text of the file
 }
 
 func (a *app) apply() *cobra.Command {
@@ -178,12 +179,17 @@ func (a *app) documents(names []string) ([]document, error) {
 		return nil, errors.New("nothing to apply: give -f FILE, -f FOLDER or -f -")
 	}
 	var docs []document
+	known := map[string]bool{} // a file that is named twice, or lies in a folder that is named as well, is read once
 	for _, name := range names {
 		paths, err := filesIn(name)
 		if err != nil {
 			return nil, err
 		}
 		for _, p := range paths {
+			if known[same(p)] {
+				continue
+			}
+			known[same(p)] = true
 			raw, err := a.read(p)
 			if err != nil {
 				return nil, err
@@ -195,6 +201,20 @@ func (a *app) documents(names []string) ([]document, error) {
 		return nil, fmt.Errorf("no document in %s", strings.Join(names, ", "))
 	}
 	return docs, nil
+}
+
+// same returns one name for a file, however it is called.
+func same(path string) string {
+	if path == "-" {
+		return path
+	}
+	if full, err := filepath.Abs(path); err == nil {
+		path = full
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	return path
 }
 
 func (a *app) read(path string) ([]byte, error) {
@@ -230,7 +250,7 @@ func split(file string, raw []byte) []document {
 	start, content := int32(0), false
 	flush := func(next int32) {
 		if content {
-			docs = append(docs, document{file: file, line: start, text: text.String()})
+			docs = append(docs, document{file: file, line: start, text: text.String(), whole: string(raw)})
 		}
 		text.Reset()
 		start, content = next, false

@@ -28,6 +28,7 @@ import (
 type signing struct {
 	key, organization string
 	namespaces        []string
+	clusters          []string
 	expires           time.Duration
 	show              bool
 	now               func() time.Time
@@ -49,6 +50,7 @@ func (a *app) sign() *cobra.Command {
 	c.Flags().StringVar(&s.key, "key", "", "Ed25519 key in PEM (PKCS#8)")
 	a.organizationFlag(c, &s)
 	c.Flags().StringSliceVar(&s.namespaces, "namespace", nil, "only there may it run; several are allowed, none means wherever an agent allows it")
+	c.Flags().StringSliceVar(&s.clusters, "cluster", nil, "only there may it run, as the agent's chart says in runSpecifications.cluster; several are allowed, none means all")
 	c.Flags().DurationVar(&s.expires, "expires", 0, "how long the signature holds, such as 2160h; 0 for ever")
 	c.Flags().BoolVar(&s.show, "show", false, "print what would be signed, and sign nothing")
 	c.RunE = func(_ *cobra.Command, args []string) error {
@@ -163,7 +165,7 @@ func (a *app) signAll(docs []document, s signing) error {
 	if len(subjects) == 0 {
 		return errors.New("no workflow among the documents: nothing to sign")
 	}
-	written := map[string][]byte{}
+	written := map[string]string{}
 	for i := len(subjects) - 1; i >= 0; i-- { // from the end, so that the lines before stay where they are
 		if s.show {
 			break
@@ -173,14 +175,31 @@ func (a *app) signAll(docs []document, s signing) error {
 		}
 	}
 	for _, one := range subjects {
-		for _, note := range one.notes {
-			a.say("%s: note: %s", one.file, render.Line(note))
-		}
+		a.notes(one, bounds(runspec.Statement{Namespaces: s.namespaces, Clusters: s.clusters}, s.expires > 0))
 		if err := a.signed(one, s, secret); err != nil {
 			return err
 		}
 	}
-	return a.write(written)
+	return a.writeSigned(subjects, written)
+}
+
+// notes says what a signature leaves to others.
+func (a *app) notes(one subject, more []string) {
+	for _, note := range slices.Concat(one.notes, more) {
+		a.say("%s: note: %s", one.file, render.Line(note))
+	}
+}
+
+// bounds says what bounds a statement does not have.
+func bounds(s runspec.Statement, expires bool) []string {
+	var out []string
+	if len(s.Namespaces) == 0 && len(s.Clusters) == 0 {
+		out = append(out, "it may run in every cluster that trusts the key, in every namespace that is allowed there: --cluster and --namespace bound it")
+	}
+	if !expires {
+		out = append(out, "it holds for ever, unless an agent says otherwise: --expires bounds it")
+	}
+	return out
 }
 
 // signer reads the key, and whose clusters it is for.
@@ -213,9 +232,9 @@ func (a *app) signer(s signing) (key.Private, string, error) {
 }
 
 // signOne puts the signature into the text of the file, which may hold more than one document.
-func (a *app) signOne(one subject, s signing, secret key.Private, written map[string][]byte) error {
+func (a *app) signOne(one subject, s signing, secret key.Private, written map[string]string) error {
 	statement := runspec.Statement{
-		Organization: s.organization, Workflow: one.doc.Metadata.Name, SignedAt: s.now().Truncate(time.Second), Namespaces: s.namespaces,
+		Organization: s.organization, Workflow: one.doc.Metadata.Name, SignedAt: s.now().Truncate(time.Second), Namespaces: s.namespaces, Clusters: s.clusters,
 	}
 	if s.expires > 0 {
 		statement.ExpiresAt = statement.SignedAt.Add(s.expires)
@@ -231,44 +250,12 @@ func (a *app) signOne(one subject, s signing, secret key.Private, written map[st
 	if err != nil {
 		return fmt.Errorf("%s: %w", one.file, err)
 	}
-	raw, known := written[one.file]
+	whole, known := written[one.file]
 	if !known {
-		if raw, err = a.again(one.document); err != nil {
-			return err
-		}
+		whole = one.whole
 	}
-	lines := bytes.SplitAfter(raw, []byte("\n"))
-	before, after := lines[:one.line], lines[int(one.line)+strings.Count(one.text, "\n"):]
-	if !strings.HasSuffix(one.text, "\n") {
-		after = nil // it was the last line
-	}
-	written[one.file] = bytes.Join([][]byte{bytes.Join(before, nil), text, bytes.Join(after, nil)}, nil)
-	return nil
-}
-
-// again reads the file of a document; of standard input there is nothing but that.
-func (a *app) again(d document) ([]byte, error) {
-	if d.file == "-" {
-		return []byte(strings.Repeat("\n", int(d.line)) + d.text), nil
-	}
-	return os.ReadFile(d.file)
-}
-
-func (a *app) write(written map[string][]byte) error {
-	for file, text := range written {
-		if file == "-" {
-			if _, err := a.Out.Write(text); err != nil {
-				return err
-			}
-			continue
-		}
-		info, err := os.Stat(file)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(file, text, info.Mode().Perm()); err != nil {
-			return err
-		}
+	if written[one.file], err = exchange(one.document, whole, string(text)); err != nil {
+		return fmt.Errorf("%s: %w", one.file, err)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package cmd_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,7 +72,7 @@ func TestSign(t *testing.T) {
 	}
 	golden(t, "sign-show", run("workflow", "sign", "DIR/shop.yaml", "--show"))
 	golden(t, "sign-unsigned", run("workflow", "verify", "DIR/shop.yaml", "--key", "DIR/pub.pem"))
-	golden(t, "sign", run("workflow", "sign", "DIR/shop.yaml", "--key", "DIR/key.pem", "--organization", "acme", "--expires", "24h", "--namespace", "tests"))
+	golden(t, "sign", run("workflow", "sign", "DIR/shop.yaml", "--key", "DIR/key.pem", "--organization", "acme", "--expires", "24h", "--namespace", "tests", "--cluster", "eu-1"))
 	text, err := os.ReadFile(filepath.Join(dir, "shop.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -113,6 +114,45 @@ func TestSign_Expired(t *testing.T) {
 	}
 	s.now = func() time.Time { return time.Date(2026, 11, 30, 13, 0, 0, 0, time.UTC) }
 	golden(t, "sign-verify-expired", run("workflow", "verify", "DIR/shop.yaml", "--key", "DIR/pub.pem"))
+}
+
+// TestSign_Twice holds that a file is signed once, however often it is named, and that nothing of it is lost.
+func TestSign_Twice(t *testing.T) {
+	t.Parallel()
+	var texts []string
+	for _, names := range [][]string{{"DIR/t/shop.yaml"}, {"DIR/t", "DIR/t/shop.yaml"}, {"DIR/t/../t//shop.yaml", "DIR/t/shop.yaml", "DIR/link.yaml"}} {
+		_, dir, run := signDesk(t, signable)
+		if err := errors.Join(os.Mkdir(filepath.Join(dir, "t"), 0o700), os.Symlink("t/shop.yaml", filepath.Join(dir, "link.yaml")),
+			os.Rename(filepath.Join(dir, "shop.yaml"), filepath.Join(dir, "t", "shop.yaml"))); err != nil {
+			t.Fatal(err)
+		}
+		got := run(append([]string{"workflow", "sign", "--key", "DIR/key.pem", "--organization", "acme"}, names...)...)
+		text, err := os.ReadFile(filepath.Join(dir, "t", "shop.yaml"))
+		if err != nil || got.code != exitcode.Passed {
+			t.Fatalf("%v: %v, %+v", names, err, got)
+		}
+		if texts = append(texts, string(text)); texts[0] != string(text) {
+			t.Errorf("%v:\n%s", names, text)
+		}
+		if left, err := os.ReadDir(filepath.Join(dir, "t")); err != nil || len(left) != 1 {
+			t.Errorf("%v: %v, %v is left", names, err, left)
+		}
+	}
+}
+
+// TestSign_Pipe holds that everything of standard input comes out again.
+func TestSign_Pipe(t *testing.T) {
+	t.Parallel()
+	s, dir, run := signDesk(t, signable)
+	s.in = signable
+	piped := run("workflow", "sign", "-", "--key", "DIR/key.pem", "--organization", "acme")
+	if got := run("workflow", "sign", "DIR/shop.yaml", "--key", "DIR/key.pem", "--organization", "acme"); got.code != exitcode.Passed {
+		t.Fatalf("%+v", got)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "shop.yaml"))
+	if err != nil || piped.out != string(text) {
+		t.Errorf("%v\n%s", err, piped.out)
+	}
 }
 
 func TestSign_Err(t *testing.T) {

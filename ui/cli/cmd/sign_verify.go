@@ -56,12 +56,13 @@ func (a *app) verifyAll(docs []document, keys []runspec.Key, s signing) error {
 		return errors.New("no workflow among the documents: nothing to verify")
 	}
 	for _, one := range subjects {
-		says, err := holds(one, keys, s)
+		says, statement, err := holds(one, keys, s)
 		if err != nil {
 			bad++
 			a.say("%s: workflow %s: %s", one.file, render.Line(one.doc.Metadata.Name), render.Line(err.Error()))
 			continue
 		}
+		a.notes(one, bounds(statement, !statement.ExpiresAt.IsZero()))
 		if err := a.print("%s: workflow %s is %s", one.file, render.Line(one.doc.Metadata.Name), render.Line(says)); err != nil {
 			return err
 		}
@@ -104,32 +105,35 @@ func covers(s runspec.Statement, of subject) bool {
 }
 
 // holds says by whom and for what a workflow is signed.
-func holds(one subject, keys []runspec.Key, s signing) (string, error) {
+func holds(one subject, keys []runspec.Key, s signing) (says string, of runspec.Statement, err error) {
 	envelope := specify.Envelope(one.doc)
 	if envelope == "" {
-		return "", errors.New("carries no signature")
+		return "", of, errors.New("carries no signature")
 	}
 	statement, by, err := runspec.Open([]byte(envelope), keys)
 	if err != nil {
-		return "", fmt.Errorf("the signature does not hold: %w", err)
+		return "", of, fmt.Errorf("the signature does not hold: %w", err)
 	}
 	switch {
 	case statement.Workflow != one.doc.Metadata.Name:
-		return "", fmt.Errorf("the signature is of the workflow %s", statement.Workflow)
+		return "", of, fmt.Errorf("the signature is of the workflow %s", statement.Workflow)
 	case s.organization != "" && statement.Organization != s.organization:
-		return "", fmt.Errorf("the signature is for the organization %s", statement.Organization)
+		return "", of, fmt.Errorf("the signature is for the organization %s", statement.Organization)
 	case !statement.ExpiresAt.IsZero() && !s.now().Before(statement.ExpiresAt):
-		return "", fmt.Errorf("the signature expired at %s", statement.ExpiresAt.Format(time.RFC3339))
+		return "", of, fmt.Errorf("the signature expired at %s", statement.ExpiresAt.Format(time.RFC3339))
 	}
 	if !covers(statement, one) {
-		return "", errors.New("what it does has changed since it was signed: sign it again with seatrial workflow sign")
+		return "", of, errors.New("what it does has changed since it was signed: sign it again with seatrial workflow sign")
 	}
 	out := fmt.Sprintf("signed for %s with key %s at %s", statement.Organization, by.ID(), statement.SignedAt.Format(time.RFC3339))
 	if !statement.ExpiresAt.IsZero() {
 		out += ", until " + statement.ExpiresAt.Format(time.RFC3339)
 	}
+	if len(statement.Clusters) > 0 {
+		out += ", in the clusters " + strings.Join(statement.Clusters, ", ")
+	}
 	if len(statement.Namespaces) > 0 {
 		out += ", in the namespaces " + strings.Join(statement.Namespaces, ", ")
 	}
-	return out, nil
+	return out, statement, nil
 }
