@@ -104,7 +104,7 @@ func (s *Store) claimOf(ctx context.Context, tx *db.Tx, hook *db.Webhook, free p
 func (s *Store) FinishDelivery(ctx context.Context, d record.Delivery, because string) error {
 	return s.db.Write(ctx, func(tx *db.Tx) error {
 		change := tx.Delivery.Update().Where(delivery.ID(d.ID)).SetState(string(d.State)).SetAttempts(d.Attempts).SetCode(d.Code).
-			SetTook(int64(d.Took)).SetAnswer(d.Answer).SetError(clean(d.Error)).SetNillableTriedAt(nullable(d.TriedAt)).ClearLeasedUntil()
+			SetTook(int64(d.Took)).SetAnswer(d.Answer).SetError(clean(d.Error)).SetBody(d.Body).SetNillableTriedAt(nullable(d.TriedAt)).ClearLeasedUntil()
 		if next := nullable(d.NextAt); next != nil {
 			change.SetNextAt(*next)
 		} else {
