@@ -46,6 +46,12 @@ const (
 	smtpTaken = 250
 )
 
+// An attempt by HTTP takes no longer than one by mail, and a lease is for twice as long: otherwise this does not compile.
+const (
+	_ = uint(Attempt - outbound.Timeout)
+	_ = uint(lease - 2*Attempt)
+)
+
 // Config is what a Sender is made of.
 type Config struct {
 	Store   Work

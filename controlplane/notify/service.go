@@ -122,6 +122,8 @@ func (s *Secrets) take(w *Webhook, in Setting, before Format) (made string, err 
 	switch {
 	case in.URL == "" && s.URL == "":
 		return "", fault.New(fault.Invalid, "a webhook needs an address").WithField("url")
+	case in.URL == "" && before != "" && (before == Email) != (w.Format == Email):
+		return "", fault.New(fault.Invalid, "the address that %s has is for the format %s; give one for %s with it", w.Name, before, w.Format).WithField("url")
 	case in.URL != "" && s.URL != "" && host(in.URL) != host(s.URL), before != "" && before != w.Format:
 		s.Tokens = nil // they are not shown to another server
 	}

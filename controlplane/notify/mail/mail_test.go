@@ -2,6 +2,7 @@ package mail_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -278,6 +279,31 @@ func TestMailer_SomeRefused(t *testing.T) {
 			got, err := m.Send(t.Context(), letter())
 			if err != nil || len(got.Taken) != tc.taken || len(s.data) != tc.taken || len(got.Refused) != 2-tc.taken || got.Refused[len(got.Refused)-1] != tc.refused {
 				t.Errorf("%s: %+v, %v, %d messages", tc.reason, got, err, len(s.data))
+			}
+		})
+	}
+}
+
+// TestMailer_Slow: a server that says nothing is waited for until the context is over, and no longer.
+func TestMailer_Slow(t *testing.T) {
+	t.Parallel()
+	for _, mode := range mail.Modes() {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			listener, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections, since the system does
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = listener.Close() })
+			m, err := mail.New(config(&server{address: listener.Addr().String()}, mode))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			began := time.Now()
+			if _, err := m.Send(ctx, letter()); !fault.Is(err, fault.Unavailable) || time.Since(began) > notify.Attempt/2 {
+				t.Errorf("%v after %s", err, time.Since(began))
 			}
 		})
 	}
