@@ -187,6 +187,27 @@ func webhookMailed(t *testing.T, f *fixture) {
 	}
 }
 
+// webhookTrials limits the test mails of an organization.
+func webhookTrials(t *testing.T, f *fixture) {
+	service, s := f.notifying(time.Second)
+	s.Mail = &postman{}
+	if _, _, _, err := service.Set(f.as(t), notify.Setting{Webhook: notify.Webhook{Name: "qa", Format: notify.Email}, URL: "mailto:qa@example.test"}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		if _, err := service.Test(f.as(t), "qa"); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	if _, err := service.Test(f.as(t), "qa"); !fault.Is(err, fault.Exhausted) {
+		t.Errorf("one too many: %v", err)
+	}
+	f.now = f.now.Add(time.Minute)
+	if _, err := service.Test(f.as(t), "qa"); err != nil {
+		t.Errorf("after a minute: %v", err)
+	}
+}
+
 // webhookMailedSome sends mail to many of whom some are refused: the others get it, once.
 func webhookMailedSome(t *testing.T, f *fixture) {
 	p := &postman{refuse: map[string]notify.Refusal{
