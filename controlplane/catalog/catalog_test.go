@@ -360,7 +360,7 @@ func TestApply_WebhookChecked(t *testing.T) {
 	if !errors.As(err, &f) || len(f.Places) != 1 || f.Places[0].Line != 6 || f.Places[0].Field != "spec.url" || f.Places[0].Message != "10.0.0.1 is private" {
 		t.Errorf("an address that is not reached: %v", err)
 	}
-	for _, tc := range []struct{ format, missing string }{{"standard", "rotate-secret chat"}, {"github", "set chat --token-stdin"}, {"teams", ""}} {
+	for _, tc := range []struct{ format, missing string }{{"standard", "rotate-secret chat"}, {"github", "set chat --token-stdin"}, {"alertmanager", ""}} {
 		c, _ := setup(t)
 		got, err := c.Apply(t.Context(), catalog.Request{Source: strings.NewReplacer("10.0.0.1", "example.test", "standard", tc.format).Replace(source)})
 		if err != nil || !strings.Contains(got.Missing, tc.missing) || (tc.missing == "") != (got.Missing == "") {
