@@ -209,7 +209,6 @@ func TestApply_Refused(t *testing.T) {
 		"PolicyRule":   {nil, strings.Replace(policy, "rules: []", "rules: [{id: r, kind: negative, expr: cell.nope == 0}]", 1), nil, false, fault.Invalid, "nope", "", "the rules of a policy are compiled"},
 		"PolicyTarget": {nil, strings.Replace(policy, "applications: [shop]", "applications: [shop], targets: [Production!]", 1), nil, false, fault.Invalid, "Production!", "", "a target has a name as environments have"},
 		"PolicyFault":  {nil, strings.Replace(policy, "suites", "suite", 1), nil, false, fault.Invalid, "suite", "", "a policy is checked as all documents are"},
-		"NotYetThere":  {nil, "apiVersion: seatrial.dev/v1\nkind: Webhook\nmetadata: {name: s}\nspec: {url: \"https://a.example.test\", events: [failed]}\n", nil, false, fault.Unsupported, "not supported yet", "", "no other kind can be applied"},
 		"Breaks":       {[]string{base, shop}, renamed, nil, false, fault.Invalid, "breaks workflow shop", "Change shop in the same command", "others rely on it"},
 		"BreaksDry":    {[]string{base, shop}, renamed, nil, true, fault.Invalid, "breaks workflow shop", "", "a dry run says the same"},
 		"WrongAlong":   {[]string{base, shop}, renamed, []string{shop}, false, fault.Invalid, "breaks workflow shop", "", "what goes along is as bad"},
