@@ -78,6 +78,7 @@ type parts struct {
 	schedules *schedule.Service
 	triggers  *trigger.Service
 	webhooks  *notify.Service
+	sender    *notify.Sender
 	draining  chan struct{}
 	failed    chan error // of what serves; room for each
 	serving   sync.WaitGroup
@@ -110,7 +111,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		p.folder,     // the data folder, for this process alone
 		p.records,    // store, auth; at the first start the first organization
 		p.surrounds,  // bus, blobs, certificate of the agents' port
-		p.executions, // dispatch, catalog, mirror
+		p.executions, // dispatch, catalog, webhooks, mirror
 		p.serveAgent, // intake, agentlink
 		p.sweep,      // releases; what makes up for lost hints
 		p.scheduling, // what is due

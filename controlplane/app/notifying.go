@@ -37,26 +37,28 @@ func mailer(c config.SMTP) (notify.Mailer, error) {
 	return m, nil
 }
 
-// notifying starts what tells other systems of what happens.
-func (p *parts) notifying(ctx context.Context) error {
-	rules, err := p.Config.Outbound()
-	if err != nil {
-		return fmt.Errorf("rules of outbound requests: %w", err)
-	}
+// telling builds what tells other systems, which the catalog asks about documents of webhooks.
+func (p *parts) telling(rules outbound.Options) error {
 	mailer, err := mailer(p.Config.SMTP)
 	if err != nil {
 		return err
 	}
-	sender := notify.NewSender(notify.Config{Store: p.store, Client: outbound.New(rules), Mail: mailer, Log: p.log, Address: p.Config.PublicURL})
-	p.webhooks = notify.New(p.store, sender, outbound.Rules{Allow: rules.Allow, Ports: rules.Ports})
+	p.sender = notify.NewSender(notify.Config{Store: p.store, Client: outbound.New(rules), Mail: mailer, Log: p.log, Address: p.Config.PublicURL})
+	p.webhooks = notify.New(p.store, p.sender, outbound.Rules{Allow: rules.Allow, Ports: rules.Ports})
+	p.catalog.CheckWebhook = p.webhooks.Check
+	return nil
+}
+
+// notifying starts what tells other systems of what happens.
+func (p *parts) notifying(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var over sync.WaitGroup
-	over.Go(func() { sender.Run(ctx) })
+	over.Go(func() { p.sender.Run(ctx) })
 	over.Go(func() {
 		ticker := time.NewTicker(sweepResultsEvery)
 		defer ticker.Stop()
 		for {
-			p.try(ctx, "old notices", sender.Forget)
+			p.try(ctx, "old notices", p.sender.Forget)
 			select {
 			case <-ctx.Done():
 				return

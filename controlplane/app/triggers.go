@@ -98,13 +98,7 @@ func (p *parts) hook(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusNotFound, "there is no such receiver")
 		return
 	}
-	remote := p.remote(r)
-	if wait := p.triggers.Wait(id, remote); wait > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
-		answer(w, http.StatusTooManyRequests, "too many messages were refused: check the secret, and send it again later")
-		return
-	}
-	added, err := p.triggers.Receive(r.Context(), id, remote, r.Header, http.MaxBytesReader(w, r.Body, maxHook))
+	added, err := p.triggers.Receive(r.Context(), id, p.remote(r), r.Header, http.MaxBytesReader(w, r.Body, maxHook))
 	var large *http.MaxBytesError
 	switch kind := fault.KindOf(err); {
 	case errors.As(err, &large):
@@ -114,6 +108,12 @@ func (p *parts) hook(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		answer(w, http.StatusAccepted, fmt.Sprintf("taken: %d", added))
 	case kind == fault.Exhausted:
+		var later *trigger.LaterError
+		wait := time.Duration(0)
+		if errors.As(err, &later) {
+			wait = later.After
+		}
+		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
 		answer(w, http.StatusTooManyRequests, fault.Sentence(err))
 	case kind == fault.NotFound:
 		answer(w, http.StatusNotFound, "there is no such receiver")

@@ -18,6 +18,7 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/cluster"
 	"github.com/seatrial/seatrial/controlplane/fault"
+	"github.com/seatrial/seatrial/controlplane/notify"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/trigger"
 	"github.com/seatrial/seatrial/controlplane/workflow"
@@ -83,10 +84,15 @@ type Places interface {
 }
 
 // Catalog applies documents. It holds no state of its own.
-type Catalog struct{ store Store }
+type Catalog struct {
+	store Store
+	// CheckWebhook says what is wrong with a webhook and the address that its document says, beside its template; nil for nothing. It is set
+	// before anything is applied.
+	CheckWebhook func(w notify.Webhook, address string) error
+}
 
 // New returns a catalog upon a store.
-func New(store Store) *Catalog { return &Catalog{store} }
+func New(store Store) *Catalog { return &Catalog{store: store} }
 
 // Request asks for a document to be applied.
 type Request struct {

@@ -343,6 +343,31 @@ func TestApply_Webhook(t *testing.T) {
 	}
 }
 
+// TestApply_WebhookChecked: a document says nothing that could not be set by hand, and what it lacks is said.
+func TestApply_WebhookChecked(t *testing.T) {
+	t.Parallel()
+	c, _ := setup(t)
+	c.CheckWebhook = func(w notify.Webhook, address string) error {
+		if w.Name != "chat" || address != "https://10.0.0.1/hook" {
+			return nil
+		}
+		return fault.New(fault.Invalid, "10.0.0.1 is private").WithField("url")
+	}
+	const source = "apiVersion: seatrial.dev/v1\nkind: Webhook\nmetadata: {name: chat}\nspec:\n  format: standard\n  url: https://10.0.0.1/hook\n"
+	_, err := c.Apply(t.Context(), catalog.Request{File: "w.yaml", Source: source, DryRun: true})
+	var f *fault.Error
+	if !errors.As(err, &f) || len(f.Places) != 1 || f.Places[0].Line != 6 || f.Places[0].Field != "spec.url" || f.Places[0].Message != "10.0.0.1 is private" {
+		t.Errorf("an address that is not reached: %v", err)
+	}
+	for _, tc := range []struct{ format, missing string }{{"standard", "rotate-secret chat"}, {"github", "set chat --token-stdin"}, {"alertmanager", ""}} {
+		c, _ := setup(t)
+		got, err := c.Apply(t.Context(), catalog.Request{Source: strings.NewReplacer("10.0.0.1", "example.test", "standard", tc.format).Replace(source)})
+		if err != nil || !strings.Contains(got.Missing, tc.missing) || (tc.missing == "") != (got.Missing == "") {
+			t.Errorf("%s lacks %q, %v", tc.format, got.Missing, err)
+		}
+	}
+}
+
 func TestApply_Trigger(t *testing.T) {
 	t.Parallel()
 	c, _ := setup(t)

@@ -201,7 +201,7 @@ func (c *Config) flags() *pflag.FlagSet {
 	f.StringVar(&c.SMTP.Password, "smtp-password", "", "password at the mail server; better in the environment")
 	f.StringVar(&c.SMTP.TLS, "smtp-tls", "starttls", "starttls, tls (from the first byte, as on port 465) or none")
 	f.StringVar(&c.SMTP.CA, "smtp-ca", "", "file of the authority of the mail server's certificate (PEM); none when publicly trusted")
-	f.StringSliceVar(&c.SMTP.Domains, "smtp-domains", nil, "domains that mail is sent to, such as example.com (default: any)")
+	f.StringSliceVar(&c.SMTP.Domains, "smtp-domains", nil, "domains that mail is sent to, such as example.com (default: any, so that members may have mail sent to anybody)")
 	f.StringVar(&c.EncryptionKeyFile, "encryption-key-file", "", "file of the keys that stored secrets are encrypted with, the newest first, each as ID:BASE64 (default: one in the data folder, made at the first start)")
 	f.StringVar(&c.EncryptionKeys, "encryption-keys", "", "such keys themselves, separated by commas; for the environment only")
 	f.IntVar(&c.KeepResults, "keep-results", 400, "days that test results are kept; those that are evidence for a release stay; 0 keeps all")

@@ -30,22 +30,23 @@ const (
 func (m *Mirror) SweepRepositories(ctx context.Context) error {
 	var (
 		reading int
-		faults  error
+		faults  error // of repositories: the others are read all the same
+		away    error // nobody can say what is due
 		done    = make(chan error, atOnce)
 		ticker  = time.NewTicker(glance)
 	)
 	defer ticker.Stop()
 	for {
 		var due []origin.Repository
-		if faults == nil { // otherwise it is tried again with the next sweep
-			due, faults = m.due(ctx, atOnce-reading)
+		if away == nil { // otherwise it is tried again with the next sweep
+			due, away = m.due(ctx, atOnce-reading)
 		}
 		for _, r := range due {
 			reading++
 			go func() { done <- m.read(m.onBehalf(ctx, r), r) }() // it is waited for below, whatever happens
 		}
 		if reading == 0 {
-			return faults
+			return errors.Join(faults, away)
 		}
 		select {
 		case err := <-done:

@@ -2,6 +2,7 @@ package mirror_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ type shelf struct {
 	asked []int      // how many each look asked for
 	looks map[string]origin.Look
 	saved func(name string)
+	bad   string // whose look cannot be stored
 }
 
 func (s *shelf) DueRepositories(_ context.Context, limit, _ int, _ time.Duration) (out []origin.Repository, _ error) {
@@ -49,6 +51,9 @@ func (s *shelf) SaveLook(_ context.Context, r origin.Repository, l origin.Look) 
 	s.looks[r.Name] = l
 	s.mu.Unlock()
 	s.saved(r.Name)
+	if r.Name == s.bad {
+		return errors.New("not stored")
+	}
 	return nil
 }
 
@@ -92,6 +97,24 @@ func TestMirror_SlowRepository(t *testing.T) {
 		if l.Failure != "" || l.Commit != "c" {
 			t.Errorf("%s: %+v", name, l)
 		}
+	}
+}
+
+// TestMirror_NotStored: what cannot be stored of one repository keeps no others from being read.
+func TestMirror_NotStored(t *testing.T) {
+	t.Parallel()
+	let := make(chan struct{})
+	s := &shelf{due: [][]string{{"bad", "slow"}, {}, {"late"}}, bad: "bad"}
+	s.saved = func(name string) {
+		if name == "late" {
+			close(let)
+		}
+	}
+	if err := sweeper(s, servers{let}, 5*time.Second).SweepRepositories(t.Context()); err == nil {
+		t.Error("nobody hears of it")
+	}
+	if got := s.looks["slow"]; len(s.looks) != 3 || got.Failure != "" {
+		t.Errorf("%+v", s.looks)
 	}
 }
 

@@ -278,3 +278,6 @@ func authorize(h http.Header, c Claim, at time.Time) error {
 	}
 	return nil
 }
+
+// NeedsToken reports whether receivers of a format take nothing without a token.
+func (f Format) NeedsToken() bool { return f == GitHub || f == GitHubCheck || f == GitLab }

@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"net/mail"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,8 +35,22 @@ type Mail struct {
 type Mailer interface {
 	// Allows returns fault.Invalid for an address to which nothing is sent.
 	Allows(address string) error
-	// Send hands a mail over: fault.Invalid when it is of no use to try again.
-	Send(ctx context.Context, m Mail) error
+	// Send hands a mail over, and says for whom the server has taken it. An error says why it was taken for nobody: fault.Invalid when it is
+	// of no use to try again. What an error wraps is not shown to people.
+	Send(ctx context.Context, m Mail) (Handed, error)
+}
+
+// Handed is for whom a mail server has taken a mail, and for whom it has not.
+type Handed struct {
+	Taken   []string
+	Refused []Refusal
+}
+
+// Refusal is why a mail was not taken for an address.
+type Refusal struct {
+	Address string
+	Answer  string
+	ForGood bool // it is of no use to try again
 }
 
 const (
@@ -52,6 +67,7 @@ type letter struct {
 	Thread  string    `json:"thread"`
 	Page    string    `json:"page,omitempty"`
 	At      time.Time `json:"at"`
+	Taken   []string  `json:"taken,omitempty"` // who has it, while others are still to get it
 }
 
 // receivers reads the addresses of a webhook of the format Email.
@@ -91,7 +107,7 @@ func email(words string, w Webhook, e Event, h Happening) (any, error) {
 		return nil, fmt.Errorf("write a mail: %w", err)
 	}
 	subject, _, _ := strings.Cut(strings.TrimSpace(words), "\n")
-	return letter{clip(subject, maxSubject), text, html.String(), thread(w, h), page, h.At}, nil
+	return letter{clip(subject, maxSubject), text, html.String(), thread(w, h), page, h.At, nil}, nil
 }
 
 // thread is the same for what belongs together: of one workflow, or of one application.
@@ -132,28 +148,77 @@ func htmlMail() *template.Template {
 `))
 }
 
-// mail hands a delivery to the mail server.
-func (s *Sender) mail(ctx context.Context, c Claim) error {
+// mail hands a delivery to the mail server, for those who do not have it yet. It has arrived when everybody has it whom the server does not
+// refuse for good; of them the answer says who they are.
+func (s *Sender) mail(ctx context.Context, c Claim) (out answered) {
 	if s.Mail == nil {
-		return errNoMail()
+		return answered{err: errNoMail()}
 	}
 	to, err := receivers(c.Secrets.URL)
 	if err != nil {
-		return err
+		return answered{err: final{err}}
 	}
 	var l letter
 	if err := json.Unmarshal(c.Delivery.Body, &l); err != nil {
-		return fault.Wrap(fault.Invalid, err, "the mail cannot be read")
+		return answered{err: final{fault.Wrap(fault.Invalid, err, "the mail cannot be read")}}
 	}
-	err = s.Mail.Send(ctx, Mail{
+	has := func(address string) bool { return slices.Contains(l.Taken, address) }
+	if open := slices.DeleteFunc(slices.Clone(to), has); len(open) > 0 { // otherwise somebody wants it sent once more
+		to = open
+	} else {
+		l.Taken = nil
+	}
+	handed, err := s.Mail.Send(ctx, Mail{
 		ID: c.Delivery.MessageID(), Thread: l.Thread, List: "<" + c.Webhook.ID.String() + ".webhooks.seatrial>", Page: l.Page, To: to,
 		Subject: l.Subject, Text: l.Text, HTML: l.HTML, At: l.At,
 	})
-	var f *fault.Error
-	if errors.As(err, &f) && f.Err != nil {
-		return fault.New(f.Kind, "%s: %v", f.Message, f.Err) // who looks at the delivery is told what the server said
+	if err != nil {
+		return answered{err: s.unsent(ctx, c, err)}
 	}
-	return err //nolint:wrapcheck // a fault that speaks for itself
+	l.Taken = append(l.Taken, handed.Taken...)
+	out = settled(l, handed.Refused)
+	if out.err == nil {
+		l.Taken = nil // sent once more, it is for everybody
+	}
+	if out.body, err = json.Marshal(l); err != nil {
+		out.err = errors.Join(out.err, err)
+	}
+	return out
+}
+
+// settled is what has become of a mail that some have and others were refused.
+func settled(l letter, refused []Refusal) answered {
+	if len(refused) == 0 {
+		return answered{code: smtpTaken}
+	}
+	lines := make([]string, len(refused))
+	later := false
+	for i, r := range refused {
+		lines[i] = r.Address + " (" + r.Answer + ")"
+		later = later || !r.ForGood
+	}
+	not := "the mail server does not take it for " + strings.Join(lines, ", ")
+	switch {
+	case later:
+		return answered{err: fault.New(fault.Unavailable, "%s", not)}
+	case len(l.Taken) == 0:
+		return answered{err: final{fault.New(fault.Invalid, "%s", not)}}
+	}
+	return answered{code: smtpTaken, note: not}
+}
+
+// unsent is an error as people of the organization may see it. Its cause, such as what the operator's own server is called, is for the log.
+func (s *Sender) unsent(ctx context.Context, c Claim, err error) error {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		f = fault.Wrap(fault.Unavailable, err, "the mail could not be sent")
+	}
+	s.Log.WarnContext(ctx, "mail not sent", "webhook", c.Webhook.Name, "organization", c.Webhook.Organization, "delivery", c.Delivery.ID, "error", err)
+	said := &fault.Error{Kind: f.Kind, Message: f.Message}
+	if f.Kind == fault.Invalid {
+		return final{said}
+	}
+	return said
 }
 
 func errNoMail() error {

@@ -26,10 +26,13 @@ import (
 // TryFor is how long a delivery is tried, then it is given up.
 const TryFor = 24 * time.Hour
 
+// Attempt is how long one attempt takes at most: mail servers make those wait whom they do not know.
+const Attempt = 30 * time.Second
+
 const (
 	atOnce     = 16          // deliveries that one replica sends at the same time
 	each       = 2           // that one webhook is sent at the same time, by all replicas
-	lease      = time.Minute // longer than an attempt takes
+	lease      = 4 * Attempt // a clock that is a little off, or a slow database, has nothing sent twice
 	keep       = 30 * 24 * time.Hour
 	expandMany = 100
 	sweepMany  = 1000
@@ -41,6 +44,12 @@ const (
 	maxWait = 4 * time.Hour
 	// smtpTaken is what a mail server answers that has taken a message.
 	smtpTaken = 250
+)
+
+// An attempt by HTTP takes no longer than one by mail, and a lease is for twice as long: otherwise this does not compile.
+const (
+	_ = uint(Attempt - outbound.Timeout)
+	_ = uint(lease - 2*Attempt)
 )
 
 // Config is what a Sender is made of.
@@ -230,23 +239,26 @@ func (s *Sender) deliver(ctx context.Context, c Claim) {
 func (s *Sender) attempt(ctx context.Context, c Claim) (d Delivery, because string) {
 	d = c.Delivery
 	began := s.Clock()
-	wait, code, answer, err := s.post(ctx, c, began)
+	got := s.post(ctx, c, began)
 	d.Attempts++
-	d.TriedAt, d.Took, d.Code, d.Answer, d.Error = began, max(s.Clock().Sub(began), 0), code, answer, ""
-	if err == nil {
+	d.TriedAt, d.Took, d.Code, d.Answer, d.Error = began, max(s.Clock().Sub(began), 0), got.code, got.answer, got.note
+	if got.body != nil {
+		d.Body = got.body
+	}
+	if got.err == nil {
 		d.State, d.NextAt = Delivered, time.Time{}
 		return d, ""
 	}
-	d.Error = err.Error()
-	if code == http.StatusGone {
+	d.Error = got.err.Error()
+	if got.code == http.StatusGone {
 		d.State, d.NextAt = GivenUp, time.Time{}
 		return d, "It has answered 410: nobody is there any more."
 	}
-	if c.Webhook.Format == Email && (fault.Is(err, fault.Invalid) || fault.Is(err, fault.Unsupported)) {
+	if errors.As(got.err, new(final)) {
 		d.State, d.NextAt = GivenUp, time.Time{} // it would not be taken the next time either
 		return d, ""
 	}
-	next := began.Add(max(wait, backOff(d.Attempts, rand.Float64()))) //nolint:gosec // G404: nobody gains by knowing
+	next := began.Add(max(got.wait, backOff(d.Attempts, rand.Float64()))) //nolint:gosec // G404: nobody gains by knowing
 	if d.Event == Trial || next.Sub(d.BegunAt) > TryFor {
 		d.State, d.NextAt = GivenUp, time.Time{}
 		return d, ""
@@ -265,24 +277,36 @@ func backOff(attempts int, luck float64) time.Duration {
 	return time.Duration(float64(min(wait, maxWait)) * (0.8 + 0.4*luck))
 }
 
-// post sends a delivery once. An error says why it has not arrived; wait is how long the receiver wants to be left alone.
-func (s *Sender) post(ctx context.Context, c Claim, at time.Time) (wait time.Duration, code int, answer []byte, err error) {
+// answered is what became of one attempt.
+type answered struct {
+	wait   time.Duration // how long the receiver wants to be left alone
+	code   int
+	answer []byte
+	body   []byte // what is sent the next time; nil for the same
+	note   string // what is to be known of what has arrived
+	err    error  // why it has not arrived
+}
+
+// final is an error of what is of no use to try again.
+type final struct{ error }
+
+func (f final) Unwrap() error { return f.error }
+
+// post sends a delivery once.
+func (s *Sender) post(ctx context.Context, c Claim, at time.Time) answered {
 	if c.Webhook.Format == Email {
-		if err := s.mail(ctx, c); err != nil {
-			return 0, 0, nil, err
-		}
-		return 0, smtpTaken, nil, nil
+		return s.mail(ctx, c)
 	}
 	ctx, cancel := context.WithTimeout(ctx, outbound.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, joined(c.Secrets.URL, c.Delivery.Path), bytes.NewReader(c.Delivery.Body))
 	if err != nil {
-		return 0, 0, nil, errors.New("the address of the webhook cannot be read")
+		return answered{err: errors.New("the address of the webhook cannot be read")}
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "Seatrial-Webhook/1")
 	if err := authorize(req.Header, c, at); err != nil {
-		return 0, 0, nil, err
+		return answered{err: err}
 	}
 	res, err := s.Client.Do(req)
 	if err != nil {
@@ -290,22 +314,23 @@ func (s *Sender) post(ctx context.Context, c Claim, at time.Time) (wait time.Dur
 		if errors.As(err, &at) {
 			err = at.Err // which has not the address, in which there may be a secret
 		}
-		return 0, 0, nil, err
+		return answered{err: err}
 	}
 	defer res.Body.Close() //nolint:errcheck // it was read as far as it matters
-	answer, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	got := answered{code: res.StatusCode, answer: answer}
 	switch {
 	case res.StatusCode >= http.StatusMultipleChoices && res.StatusCode < http.StatusBadRequest:
-		return 0, res.StatusCode, answer, fmt.Errorf("it answered %d: redirects are not followed", res.StatusCode)
+		got.err = fmt.Errorf("it answered %d: redirects are not followed", res.StatusCode)
 	case res.StatusCode < http.StatusOK || res.StatusCode >= http.StatusBadRequest:
 		if n, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil {
-			wait = min(max(0, time.Duration(n)*time.Second), time.Hour)
+			got.wait = min(max(0, time.Duration(n)*time.Second), time.Hour)
 		}
-		return wait, res.StatusCode, answer, fmt.Errorf("it answered %d", res.StatusCode)
+		got.err = fmt.Errorf("it answered %d", res.StatusCode)
 	case err != nil:
-		return 0, res.StatusCode, answer, fmt.Errorf("its answer broke off: %w", err)
+		got.err = fmt.Errorf("its answer broke off: %w", err)
 	}
-	return 0, res.StatusCode, answer, nil
+	return got
 }
 
 // joined is an address with a path after its own.

@@ -18,8 +18,10 @@ import (
 	"github.com/seatrial/seatrial/controlplane/tenant"
 )
 
-// Service is what people do with webhooks. It holds no state of its own.
+// Service is what people do with webhooks. It holds no state but how many test mails were sent lately.
 type Service struct {
+	trials trials
+
 	store  Store
 	sender *Sender
 	rules  outbound.Rules
@@ -122,6 +124,8 @@ func (s *Secrets) take(w *Webhook, in Setting, before Format) (made string, err 
 	switch {
 	case in.URL == "" && s.URL == "":
 		return "", fault.New(fault.Invalid, "a webhook needs an address").WithField("url")
+	case in.URL == "" && before != "" && (before == Email) != (w.Format == Email):
+		return "", fault.New(fault.Invalid, "the address that %s has is for the format %s; give one for %s with it", w.Name, before, w.Format).WithField("url")
 	case in.URL != "" && s.URL != "" && host(in.URL) != host(s.URL), before != "" && before != w.Format:
 		s.Tokens = nil // they are not shown to another server
 	}
@@ -183,6 +187,11 @@ func (s *Service) Test(ctx context.Context, name string) (Delivery, error) {
 	if !ok {
 		return Delivery{}, fault.New(fault.Conflict, "a webhook of the format %s can only say something of a commit", w.Format).
 			WithHint("Run a workflow with the commit: seatrial run NAME --commit SHA.")
+	}
+	if w.Format == Email {
+		if err := s.trials.take(w.Organization, s.sender.Clock()); err != nil {
+			return Delivery{}, err
+		}
 	}
 	d := s.sender.delivery(w, Trial, m)
 	d.NextAt = d.BegunAt.Add(lease) // should this process die, another one sends it
@@ -316,6 +325,11 @@ func (s *Service) check(w *Webhook, in Setting) error {
 		}
 	}
 	return w.Filter.check(w.Template)
+}
+
+// Check says what is wrong with a webhook and an address that its document says, as Set would. Faults name the field.
+func (s *Service) Check(w Webhook, address string) error {
+	return s.check(&w, Setting{URL: address})
 }
 
 // checkAddress says what is wrong with an address that somebody gives.

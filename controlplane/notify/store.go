@@ -50,7 +50,7 @@ type Work interface {
 	Expand(ctx context.Context, n Notice, list []Delivery) error
 	// Postpone has a notice expanded later.
 	Postpone(ctx context.Context, n Notice, until time.Time) error
-	// FinishDelivery stores what became of an attempt, and pauses the webhook when because is not empty.
+	// FinishDelivery stores what became of an attempt, with the body for the next one, and pauses the webhook when because is not empty.
 	FinishDelivery(ctx context.Context, d Delivery, because string) error
 	// EndedExecution returns an execution with what is told of it. It acts for its organization.
 	EndedExecution(ctx context.Context, id execution.ID) (Ended, error)

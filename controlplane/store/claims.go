@@ -15,6 +15,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/claim"
+	"github.com/seatrial/seatrial/ent/db/delivery"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/readinesspolicy"
 	"github.com/seatrial/seatrial/ent/db/schedule"
@@ -158,6 +159,9 @@ func (s *Store) removeDocument(ctx context.Context, tx *db.Tx, kind, name string
 	case document.TriggerKind:
 		n, err = tx.Trigger.Update().Where(trigger.Name(name), trigger.RemovedAtIsNil()).SetRemovedAt(s.now()).Save(ctx)
 	case document.WebhookKind:
+		if err := s.dropPending(ctx, tx, "its webhook was removed", delivery.HasWebhookWith(webhook.Name(name))); err != nil {
+			return false, err
+		}
 		n, err = tx.Webhook.Update().Where(webhook.Name(name), webhook.RemovedAtIsNil()).SetRemovedAt(s.now()).Save(ctx)
 	case document.Workflow:
 		if err := tx.Trigger.Update().Where(trigger.Workflow(name), trigger.RemovedAtIsNil()).SetRemovedAt(s.now()).Exec(ctx); err != nil {

@@ -103,8 +103,18 @@ func (s *Store) claimOf(ctx context.Context, tx *db.Tx, hook *db.Webhook, free p
 // FinishDelivery stores what became of an attempt.
 func (s *Store) FinishDelivery(ctx context.Context, d record.Delivery, because string) error {
 	return s.db.Write(ctx, func(tx *db.Tx) error {
+		was, err := tx.Delivery.Query().Where(delivery.ID(d.ID)).Select(delivery.FieldState).Only(ctx)
+		if db.IsNotFound(err) {
+			return nil // its webhook is gone
+		}
+		if err != nil {
+			return err
+		}
+		if d.State == record.Pending && was.State == string(record.GivenUp) {
+			d.State, d.NextAt = record.GivenUp, time.Time{} // meanwhile its webhook has become another
+		}
 		change := tx.Delivery.Update().Where(delivery.ID(d.ID)).SetState(string(d.State)).SetAttempts(d.Attempts).SetCode(d.Code).
-			SetTook(int64(d.Took)).SetAnswer(d.Answer).SetError(clean(d.Error)).SetNillableTriedAt(nullable(d.TriedAt)).ClearLeasedUntil()
+			SetTook(int64(d.Took)).SetAnswer(d.Answer).SetError(clean(d.Error)).SetBody(d.Body).SetNillableTriedAt(nullable(d.TriedAt)).ClearLeasedUntil()
 		if next := nullable(d.NextAt); next != nil {
 			change.SetNextAt(*next)
 		} else {
@@ -116,6 +126,11 @@ func (s *Store) FinishDelivery(ctx context.Context, d record.Delivery, because s
 		return tx.Webhook.Update().Where(webhook.ID(d.Webhook), webhook.PausedBy("")).SetPausedBy(record.Receiver).
 			SetPausedBecause(clean(because)).SetPausedAt(s.now()).Exec(ctx)
 	})
+}
+
+// dropPending gives up what is still to be sent. An attempt that is under way is the last one.
+func (*Store) dropPending(ctx context.Context, tx *db.Tx, because string, which predicate.Delivery) error {
+	return tx.Delivery.Update().Where(which, delivery.State(string(record.Pending))).SetState(string(record.GivenUp)).ClearNextAt().SetError(because).Exec(ctx)
 }
 
 // Deliveries lists those of a webhook, newest first.

@@ -79,12 +79,11 @@ func (s *Store) SetWebhook(ctx context.Context, name, team string, change record
 			return err
 		}
 		if created && row.RemovedAt != nil { // somebody makes another one of the name, which has nothing to do with it
-			if row, err = row.Update().ClearRemovedAt().ClearSealed().ClearRotatedAt().SetFormat("").SetAddress("").SetEvents(nil).SetWorkflows(nil).
-				SetLabels(nil).SetEnvironments(nil).SetTemplate("").SetDigest("").SetSource("").SetSuspended(false).Save(ctx); err != nil {
+			if row, err = s.anew(ctx, tx, row, team); err != nil {
 				return err
 			}
 		}
-		rec, err = s.amendWebhook(ctx, row, change)
+		rec, err = s.amendWebhook(ctx, tx, row, change)
 		if err != nil {
 			return err
 		}
@@ -108,6 +107,17 @@ func hookFor(ctx context.Context, tx *db.Tx, found *db.Webhook, err error, name,
 	return found, found.RemovedAt != nil, mayChange(ctx, tx, found.TeamID, "webhook "+found.Name)
 }
 
+// anew replaces a webhook that was removed by a new one of the name, which has nothing of it: no log, no address, no pause.
+func (s *Store) anew(ctx context.Context, tx *db.Tx, old *db.Webhook, team string) (*db.Webhook, error) {
+	if _, err := tx.Delivery.Delete().Where(delivery.WebhookID(old.ID)).Exec(ctx); err != nil {
+		return nil, err
+	}
+	if err := tx.Webhook.DeleteOne(old).Exec(ctx); err != nil {
+		return nil, err
+	}
+	return newWebhook(ctx, tx, old.Name, team)
+}
+
 // ApplyWebhook brings a webhook to a document, when its digest differs from that of the one before.
 func (s *Store) ApplyWebhook(ctx context.Context, name, digest, owner string, change record.Amend) (rec record.Webhook, created, changed bool, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
@@ -125,7 +135,7 @@ func (s *Store) ApplyWebhook(ctx context.Context, name, digest, owner string, ch
 			rec = webhookRecord(row)
 			return nil
 		}
-		if rec, err = s.amendWebhook(ctx, row, change); err != nil {
+		if rec, err = s.amendWebhook(ctx, tx, row, change); err != nil {
 			return err
 		}
 		audit.Of(ctx).Detail("revision", strconv.Itoa(rec.Revision))
@@ -136,7 +146,7 @@ func (s *Store) ApplyWebhook(ctx context.Context, name, digest, owner string, ch
 }
 
 // amendWebhook stores what a change makes of a webhook.
-func (s *Store) amendWebhook(ctx context.Context, row *db.Webhook, change record.Amend) (w record.Webhook, err error) {
+func (s *Store) amendWebhook(ctx context.Context, tx *db.Tx, row *db.Webhook, change record.Amend) (w record.Webhook, err error) {
 	secrets, err := s.webhookSecrets(row)
 	if err != nil {
 		return w, err
@@ -144,6 +154,11 @@ func (s *Store) amendWebhook(ctx context.Context, row *db.Webhook, change record
 	w = webhookRecord(row)
 	if err := change(&w, &secrets); err != nil {
 		return w, err //nolint:wrapcheck // a fault that speaks for itself
+	}
+	if row.Format != "" && row.Format != string(w.Format) { // what was written in the old form, the new receiver does not understand
+		if err := s.dropPending(ctx, tx, "its webhook has another format since", delivery.WebhookID(row.ID)); err != nil {
+			return w, err
+		}
 	}
 	sealed, err := s.sealSecrets(row.ID, secrets)
 	if err != nil {

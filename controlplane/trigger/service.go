@@ -145,21 +145,21 @@ func New(store Store, start Starter, catalog starter.Catalog, bus Bus, log *slog
 
 // Receive takes a message to a receiver: it is stored when this returns. Remote is the network address that it comes from, empty when nobody
 // knows. It returns how many events it tells of that are new. Errors are faults: NotFound for a receiver that there is not, Unauthenticated for a
-// wrong signature, Invalid, and Exhausted when Wait is not over.
+// wrong signature, Invalid, and Exhausted, a LaterError, for what has to wait.
 func (s *Service) Receive(ctx context.Context, id uuid.UUID, remote string, header http.Header, body io.Reader) (added int, err error) {
-	if s.Wait(id, remote) > 0 { // before anything is read or looked up
-		return 0, fault.New(fault.Exhausted, "too many messages were refused").WithHint("Check the secret, and send it again later.")
+	if wait := s.Wait(id, remote); wait > 0 { // before anything is read or looked up
+		return 0, later(wait)
 	}
-	r, secret, err := s.store.ReceiverSecret(ctx, id)
-	if fault.Is(err, fault.NotFound) {
-		s.tries.refused(s.now(), counted{remote: remote}) // of what there is not, nothing is kept
-	}
+	r, secret, err := s.find(ctx, id, remote)
 	if err != nil {
-		return 0, fmt.Errorf("find receiver: %w", err)
+		return 0, err
 	}
 	text, err := io.ReadAll(body) // of a stranger nothing is read
 	if err != nil {
 		return 0, fault.Wrap(fault.Invalid, err, "the message did not arrive")
+	}
+	if wait := s.Wait(id, remote); wait > 0 { // of many whose bodies came at once, no more are looked at
+		return 0, later(wait)
 	}
 	v, err := starter.By{Organization: r.Organization, Team: r.TeamID, Actor: "receiver " + r.Name}.Viewer(ctx, s.catalog)
 	if err != nil {
@@ -168,7 +168,9 @@ func (s *Service) Receive(ctx context.Context, id uuid.UUID, remote string, head
 	ctx = tenant.WithViewer(ctx, v)
 	list, err := s.read(r, secret, header, text)
 	if err != nil {
-		s.tries.refused(s.now(), counted{remote, id})
+		if fault.Is(err, fault.Unauthenticated) { // who has the secret guesses nothing, whatever the message says
+			s.tries.refused(s.now(), counted{remote, id})
+		}
 		if f := s.store.Heard(ctx, r, fault.Sentence(err)); f != nil {
 			s.log.WarnContext(ctx, "refusal not noted", "receiver", r.Name, "error", f)
 		}
@@ -190,6 +192,25 @@ func (s *Service) Receive(ctx context.Context, id uuid.UUID, remote string, head
 	}
 	s.log.InfoContext(ctx, "events received", "receiver", r.Name, "organization", r.Organization, "events", len(list), "new", added)
 	return added, nil
+}
+
+// find looks a receiver up, unless the address has asked for too many that there are not.
+func (s *Service) find(ctx context.Context, id uuid.UUID, remote string) (r Receiver, secret string, err error) {
+	if wait := s.tries.unsought(s.now(), counted{remote, id}); wait > 0 {
+		return r, "", later(wait)
+	}
+	r, secret, err = s.store.ReceiverSecret(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		if wait := s.tries.stranger(s.now(), remote); wait > 0 {
+			return r, "", later(wait)
+		}
+		s.tries.refused(s.now(), counted{remote: remote}) // of what there is not, nothing is kept
+	}
+	if err != nil {
+		return r, "", fmt.Errorf("find receiver: %w", err)
+	}
+	s.tries.found(id)
+	return r, secret, nil
 }
 
 func (s *Service) read(r Receiver, secret string, header http.Header, body []byte) ([]Event, error) {

@@ -103,7 +103,19 @@ func TestService_Tries(t *testing.T) {
 	if err := send(g.receiver, "192.0.2.66", "secret"); err != nil {
 		t.Errorf("after it has waited: %v", err)
 	}
-	for i := range 600 { // from many addresses
+	for i := range 100 { // a sender that has the secret and sends what nobody understands
+		h := http.Header{"X-Github-Event": {"push"}, "X-Hub-Signature-256": {sign("secret", "{")}}
+		if _, err := s.Receive(t.Context(), g.receiver, "192.0.2.5", h, strings.NewReader("{")); !fault.Is(err, fault.Invalid) {
+			t.Fatalf("%d: %v", i, err)
+		}
+	}
+	for range 2000 { // one address alone does not shut it
+		_ = send(g.receiver, "192.0.2.66", "guess")
+	}
+	if wait := s.Wait(g.receiver, "192.0.2.1"); wait != 0 {
+		t.Errorf("who shuts a receiver from one address: %s", wait)
+	}
+	for i := range 700 { // from many addresses
 		if err := send(g.receiver, fmt.Sprintf("198.51.%d.%d", i/250, i%250), "guess"); !fault.Is(err, fault.Unauthenticated) && !fault.Is(err, fault.Exhausted) {
 			t.Fatal(err)
 		}
@@ -116,8 +128,23 @@ func TestService_Tries(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if s.Wait(uuid.New(), "192.0.2.99") <= 0 {
-		t.Error("who tries receivers that there are not never waits")
+	var later *trigger.LaterError
+	if err := send(uuid.New(), "192.0.2.99", "guess"); !errors.As(err, &later) || later.After <= 0 {
+		t.Errorf("who tries receivers that there are not never waits: %v", err)
+	}
+	asked = g.asked
+	for range 100 {
+		_ = send(uuid.New(), "192.0.2.99", "guess")
+	}
+	if n := g.asked - asked; n > 10 {
+		t.Errorf("looked up %d times for who tries receivers that there are not", n)
+	}
+	now = now.Add(time.Minute)
+	for range 1200 { // somebody lets the same forge send to where nobody is
+		_ = send(uuid.New(), "192.0.2.1", "guess")
+	}
+	if err := send(g.receiver, "192.0.2.1", "secret"); err != nil {
+		t.Errorf("a forge that others abuse: %v", err)
 	}
 	now = now.Add(time.Hour)
 	g.away = errors.New("the database is away")

@@ -626,6 +626,18 @@ func (u *DeliveryUpsert) UpdateUpdatedAt() *DeliveryUpsert {
 	return u
 }
 
+// SetBody sets the "body" field.
+func (u *DeliveryUpsert) SetBody(v []byte) *DeliveryUpsert {
+	u.Set(delivery.FieldBody, v)
+	return u
+}
+
+// UpdateBody sets the "body" field to the value that was provided on create.
+func (u *DeliveryUpsert) UpdateBody() *DeliveryUpsert {
+	u.SetExcluded(delivery.FieldBody)
+	return u
+}
+
 // SetState sets the "state" field.
 func (u *DeliveryUpsert) SetState(v string) *DeliveryUpsert {
 	u.Set(delivery.FieldState, v)
@@ -826,9 +838,6 @@ func (u *DeliveryUpsertOne) UpdateNewValues() *DeliveryUpsertOne {
 		if _, exists := u.create.mutation.Path(); exists {
 			s.SetIgnore(delivery.FieldPath)
 		}
-		if _, exists := u.create.mutation.Body(); exists {
-			s.SetIgnore(delivery.FieldBody)
-		}
 	}))
 	return u
 }
@@ -871,6 +880,20 @@ func (u *DeliveryUpsertOne) SetUpdatedAt(v time.Time) *DeliveryUpsertOne {
 func (u *DeliveryUpsertOne) UpdateUpdatedAt() *DeliveryUpsertOne {
 	return u.Update(func(s *DeliveryUpsert) {
 		s.UpdateUpdatedAt()
+	})
+}
+
+// SetBody sets the "body" field.
+func (u *DeliveryUpsertOne) SetBody(v []byte) *DeliveryUpsertOne {
+	return u.Update(func(s *DeliveryUpsert) {
+		s.SetBody(v)
+	})
+}
+
+// UpdateBody sets the "body" field to the value that was provided on create.
+func (u *DeliveryUpsertOne) UpdateBody() *DeliveryUpsertOne {
+	return u.Update(func(s *DeliveryUpsert) {
+		s.UpdateBody()
 	})
 }
 
@@ -1267,9 +1290,6 @@ func (u *DeliveryUpsertBulk) UpdateNewValues() *DeliveryUpsertBulk {
 			if _, exists := b.mutation.Path(); exists {
 				s.SetIgnore(delivery.FieldPath)
 			}
-			if _, exists := b.mutation.Body(); exists {
-				s.SetIgnore(delivery.FieldBody)
-			}
 		}
 	}))
 	return u
@@ -1313,6 +1333,20 @@ func (u *DeliveryUpsertBulk) SetUpdatedAt(v time.Time) *DeliveryUpsertBulk {
 func (u *DeliveryUpsertBulk) UpdateUpdatedAt() *DeliveryUpsertBulk {
 	return u.Update(func(s *DeliveryUpsert) {
 		s.UpdateUpdatedAt()
+	})
+}
+
+// SetBody sets the "body" field.
+func (u *DeliveryUpsertBulk) SetBody(v []byte) *DeliveryUpsertBulk {
+	return u.Update(func(s *DeliveryUpsert) {
+		s.SetBody(v)
+	})
+}
+
+// UpdateBody sets the "body" field to the value that was provided on create.
+func (u *DeliveryUpsertBulk) UpdateBody() *DeliveryUpsertBulk {
+	return u.Update(func(s *DeliveryUpsert) {
+		s.UpdateBody()
 	})
 }
 

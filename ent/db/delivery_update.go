@@ -35,6 +35,12 @@ func (_u *DeliveryUpdate) SetUpdatedAt(v time.Time) *DeliveryUpdate {
 	return _u
 }
 
+// SetBody sets the "body" field.
+func (_u *DeliveryUpdate) SetBody(v []byte) *DeliveryUpdate {
+	_u.mutation.SetBody(v)
+	return _u
+}
+
 // SetState sets the "state" field.
 func (_u *DeliveryUpdate) SetState(v string) *DeliveryUpdate {
 	_u.mutation.SetState(v)
@@ -294,6 +300,9 @@ func (_u *DeliveryUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.UpdatedAt(); ok {
 		_spec.SetField(delivery.FieldUpdatedAt, field.TypeTime, value)
 	}
+	if value, ok := _u.mutation.Body(); ok {
+		_spec.SetField(delivery.FieldBody, field.TypeBytes, value)
+	}
 	if value, ok := _u.mutation.State(); ok {
 		_spec.SetField(delivery.FieldState, field.TypeString, value)
 	}
@@ -370,6 +379,12 @@ type DeliveryUpdateOne struct {
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *DeliveryUpdateOne) SetUpdatedAt(v time.Time) *DeliveryUpdateOne {
 	_u.mutation.SetUpdatedAt(v)
+	return _u
+}
+
+// SetBody sets the "body" field.
+func (_u *DeliveryUpdateOne) SetBody(v []byte) *DeliveryUpdateOne {
+	_u.mutation.SetBody(v)
 	return _u
 }
 
@@ -661,6 +676,9 @@ func (_u *DeliveryUpdateOne) sqlSave(ctx context.Context) (_node *Delivery, err 
 	}
 	if value, ok := _u.mutation.UpdatedAt(); ok {
 		_spec.SetField(delivery.FieldUpdatedAt, field.TypeTime, value)
+	}
+	if value, ok := _u.mutation.Body(); ok {
+		_spec.SetField(delivery.FieldBody, field.TypeBytes, value)
 	}
 	if value, ok := _u.mutation.State(); ok {
 		_spec.SetField(delivery.FieldState, field.TypeString, value)

@@ -13,6 +13,8 @@ import (
 	_ "modernc.org/sqlite" // driver "sqlite"
 
 	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/workflow/document"
+	"github.com/seatrial/seatrial/controlplane/workflow/resource"
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/migrate"
 	_ "github.com/seatrial/seatrial/ent/db/runtime" // the rules of the schema
@@ -74,6 +76,19 @@ func TestConfines(t *testing.T) {
 	for name := range clients(db.NewClient()) {
 		if _, all := shared[name]; all == rule.Confines(name) {
 			t.Errorf("%s is shared: %t, and a team's: %t; it has to be one of them", name, all, rule.Confines(name))
+		}
+	}
+}
+
+// TestClaims makes whoever adds a kind of documents say whose a name of it is, where an organization keeps its teams apart.
+func TestClaims(t *testing.T) {
+	t.Parallel()
+	for _, kind := range resource.Kinds() {
+		if kind.Name == document.TestExecutionKind {
+			continue // it starts something, and its name is none of the catalog
+		}
+		if !rule.Claims(kind.Name) {
+			t.Errorf("who is confined to the own teams does not see who keeps a %s, and may change it", kind.Name)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package rule
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -116,21 +117,31 @@ func teamsOf(v tenant.Viewer) []any {
 	return teams
 }
 
+// catalog is the table of each kind of documents that has names. Who does not see the claim on a name that is kept elsewhere goes past it.
+func catalog() map[string]string {
+	return map[string]string{
+		"TestWorkflow":         "workflows",
+		"TestWorkflowTemplate": "templates",
+		"ReadinessPolicy":      "readiness_policies",
+		"Environment":          "environments",
+		"Schedule":             "schedules",
+		"Trigger":              "triggers",
+		"Webhook":              "webhooks",
+	}
+}
+
+// Claims reports whether claims on names of a kind of documents are seen by the team that has what is named.
+func Claims(kind string) bool { return catalog()[kind] != "" }
+
 // claimed selects the claims on names of what the viewer's teams own, and those of their repositories. One on a name that nobody has yet is
 // for who administers.
 func claimed(v tenant.Viewer, s *sql.Selector) *sql.Predicate {
 	repositories := owned(v, "repositories")
 	repositories.Select(sql.Table("repositories").C("id"))
 	or := []*sql.Predicate{sql.In(s.C("repository_id"), repositories)}
-	for _, of := range [][2]string{
-		{"TestWorkflow", "workflows"},
-		{"TestWorkflowTemplate", "templates"},
-		{"ReadinessPolicy", "readiness_policies"},
-		{"Environment", "environments"},
-		{"Schedule", "schedules"},
-		{"Trigger", "triggers"},
-	} {
-		or = append(or, sql.And(sql.EQ(s.C("kind"), of[0]), sql.In(s.C("name"), owned(v, of[1]))))
+	tables := catalog()
+	for _, kind := range slices.Sorted(maps.Keys(tables)) {
+		or = append(or, sql.And(sql.EQ(s.C("kind"), kind), sql.In(s.C("name"), owned(v, tables[kind]))))
 	}
 	return sql.Or(or...)
 }

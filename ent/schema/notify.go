@@ -81,7 +81,7 @@ func (Delivery) Fields() []ent.Field {
 		field.String("event").Immutable(),
 		field.String("about").Default("").Immutable(), // one line for people
 		field.String("path").Default("").Immutable(),  // after the webhook's address
-		field.Bytes("body").Immutable(),
+		field.Bytes("body"),
 		field.String("state").Default("pending"), // pending, delivered or failed
 		field.Int("attempts").Default(0),
 		field.Time("begun_at"),                      // from which it is tried for a day

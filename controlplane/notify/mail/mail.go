@@ -10,12 +10,14 @@ import (
 	"fmt"
 	"net"
 	"net/mail"
+	"net/textproto"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
+	"github.com/wneessen/go-mail/smtp"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/notify"
@@ -34,9 +36,6 @@ const (
 
 // Modes lists the modes.
 func Modes() []Mode { return []Mode{StartTLS, TLS, None} }
-
-// timeout is for all of one message: servers make those wait whom they do not know.
-const timeout = 30 * time.Second
 
 // Config is which server takes messages, and from whom they are.
 type Config struct {
@@ -91,50 +90,139 @@ func (m *Mailer) Allows(address string) error {
 		WithHint("It sends to %s. An operator can allow others with --smtp-domains.", strings.Join(m.config.Domains, ", "))
 }
 
-// Send hands a message to the mail server: fault.Invalid when the server will not take it however often it is tried, any other error when it
-// may later.
-func (m *Mailer) Send(ctx context.Context, out notify.Mail) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+// Send hands a message to the mail server, in one transaction for all who take it: whom the server refuses keeps nobody else from getting it.
+// Errors are fault.Invalid for a message that cannot be written, fault.Unavailable when the server takes it for nobody now. Causes that are
+// not the server's answer to the message are wrapped: they are for the operator.
+func (m *Mailer) Send(ctx context.Context, out notify.Mail) (notify.Handed, error) {
+	ctx, cancel := context.WithTimeout(ctx, notify.Attempt)
 	defer cancel()
-	for _, to := range out.To {
-		if err := m.Allows(to); err != nil {
-			return err
+	var handed notify.Handed
+	to := make([]string, 0, len(out.To))
+	for _, address := range out.To {
+		if err := m.Allows(address); err != nil { // other replicas may have been told of the domain already
+			handed.Refused = append(handed.Refused, notify.Refusal{Address: address, Answer: err.Error()})
+			continue
 		}
+		to = append(to, address)
+	}
+	if len(to) == 0 {
+		return handed, nil
 	}
 	msg, err := m.message(out)
 	if err != nil {
-		return fault.Wrap(fault.Invalid, err, "the message cannot be written")
+		return handed, fault.Wrap(fault.Invalid, err, "the message cannot be written")
 	}
-	client, err := m.client()
+	client, err := m.client(ctx)
 	if err != nil {
-		return fmt.Errorf("mail server: %w", err)
+		return handed, fault.Wrap(fault.Unavailable, err, "the mail server cannot be reached")
 	}
 	conn, err := client.DialToSMTPClientWithContext(ctx)
 	if err != nil {
-		return fault.Wrap(fault.Unavailable, err, "the mail server cannot be reached")
+		return handed, fault.Wrap(fault.Unavailable, err, "the mail server cannot be reached")
 	}
 	defer client.CloseWithSMTPClient(conn) //nolint:errcheck // the server has taken the message by then, or has not
-	err = client.SendWithSMTPClient(conn, msg)
-	var refused *gomail.SendError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &refused) && refused.ErrorCode() >= 500:
-		return fault.Wrap(fault.Invalid, err, "the mail server refuses the message")
+	if err := conn.Mail("<" + m.from.Address + ">"); err != nil {
+		return handed, fault.Wrap(fault.Unavailable, err, "the mail server takes no message now")
 	}
-	return fault.Wrap(fault.Unavailable, err, "the mail server does not take the message now")
+	return hand(conn, msg, to, handed)
 }
 
-func (m *Mailer) client() (*gomail.Client, error) {
+// hand gives a message to those whom the server takes it for.
+func hand(conn *smtp.Client, msg *gomail.Msg, to []string, handed notify.Handed) (notify.Handed, error) {
+	var taken []string
+	for _, address := range to {
+		err := conn.Rcpt("<" + address + ">")
+		said := answer(err)
+		switch {
+		case err == nil:
+			taken = append(taken, address)
+		case said == nil:
+			return handed, fault.Wrap(fault.Unavailable, err, "the connection to the mail server broke off")
+		default:
+			handed.Refused = append(handed.Refused, notify.Refusal{Address: address, Answer: shown(said), ForGood: said.Code >= permanent})
+		}
+	}
+	if len(taken) == 0 {
+		return handed, nil
+	}
+	w, err := conn.Data()
+	if err == nil {
+		if _, err = msg.WriteTo(w); err == nil {
+			err = w.Close()
+		}
+	}
+	if err == nil {
+		handed.Taken = taken // whatever becomes of the connection
+		return handed, nil
+	}
+	if said := answer(err); said != nil {
+		return handed, fault.New(fault.Unavailable, "the mail server does not take the message: %s", shown(said))
+	}
+	return handed, fault.Wrap(fault.Unavailable, err, "the connection to the mail server broke off")
+}
+
+// permanent is the first code of those that say that trying again is of no use.
+const permanent = 500
+
+// answer is what a server has said by an error, nil when it has not said it.
+func answer(err error) *textproto.Error {
+	var said *textproto.Error
+	if errors.As(err, &said) {
+		return said
+	}
+	return nil
+}
+
+// shown is an answer as people may see it.
+func shown(said *textproto.Error) string {
+	const most = 300
+	text := strings.ToValidUTF8(strings.Join(strings.Fields(said.Msg), " "), "")
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return strings.TrimSpace(strconv.Itoa(said.Code) + " " + text)
+}
+
+// bounded is a connection that ends with a context, whatever deadlines are set: a server that answers slowly, line by line, does not keep
+// what is under way beyond the time that is left for it.
+type bounded struct {
+	net.Conn
+
+	end time.Time
+}
+
+func (b bounded) earlier(t time.Time) time.Time {
+	if t.IsZero() || t.After(b.end) {
+		return b.end
+	}
+	return t
+}
+
+// SetDeadline implements net.Conn.
+func (b bounded) SetDeadline(t time.Time) error { return b.Conn.SetDeadline(b.earlier(t)) } //nolint:wrapcheck // as the connection says it
+
+// SetReadDeadline implements net.Conn.
+func (b bounded) SetReadDeadline(t time.Time) error { return b.Conn.SetReadDeadline(b.earlier(t)) } //nolint:wrapcheck // as the connection says it
+
+// SetWriteDeadline implements net.Conn.
+func (b bounded) SetWriteDeadline(t time.Time) error { return b.Conn.SetWriteDeadline(b.earlier(t)) } //nolint:wrapcheck // as the connection says it
+
+// client is for one connection, which is over when the context is.
+func (m *Mailer) client(ctx context.Context) (*gomail.Client, error) {
+	end, _ := ctx.Deadline()
 	policy := map[Mode]gomail.TLSPolicy{StartTLS: gomail.TLSMandatory, TLS: gomail.TLSOpportunistic, None: gomail.NoTLS}[m.config.Mode]
 	secure := &tls.Config{ServerName: m.host, RootCAs: m.config.Roots, MinVersion: tls.VersionTLS12}
 	_, domain, _ := strings.Cut(m.from.Address, "@")
 	options := []gomail.Option{
-		gomail.WithPort(m.port), gomail.WithTLSPolicy(policy), gomail.WithTLSConfig(secure), gomail.WithTimeout(timeout), gomail.WithHELO(domain),
+		gomail.WithPort(m.port), gomail.WithTLSPolicy(policy), gomail.WithTLSConfig(secure), gomail.WithTimeout(notify.Attempt), gomail.WithHELO(domain),
 		gomail.WithDialContextFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := m.dial(ctx, network, address)
-			if err != nil || m.config.Mode != TLS {
-				return conn, err
+			if err != nil {
+				return nil, err
+			}
+			conn = bounded{conn, end}
+			if m.config.Mode != TLS {
+				return conn, nil
 			}
 			encrypted := tls.Client(conn, secure)
 			if err := encrypted.HandshakeContext(ctx); err != nil {

@@ -2,6 +2,7 @@ package mail_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -35,6 +36,8 @@ type server struct {
 	users   []string
 	secure  []bool // whether each message came over an encrypted connection
 	refuse  *smtp.SMTPError
+	only    string          // who is refused; everybody when it is empty
+	content *smtp.SMTPError // what is said of the message itself
 	address string
 	roots   *x509.CertPool
 }
@@ -64,7 +67,7 @@ func (s *session) Auth(string) (sasl.Server, error) {
 func (s *session) Mail(from string, _ *smtp.MailOptions) error { s.from = from; return nil }
 
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
-	if s.refuse != nil {
+	if s.refuse != nil && (s.only == "" || s.only == to) {
 		return s.refuse
 	}
 	s.to = append(s.to, to)
@@ -73,6 +76,9 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 
 func (s *session) Data(r io.Reader) error {
 	text, err := io.ReadAll(r)
+	if s.content != nil {
+		return s.content
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.data = append(s.data, text)
@@ -146,8 +152,8 @@ func TestMailer_Send(t *testing.T) {
 					t.Fatal(err)
 				}
 				for range 2 { // sent again, since nobody knew whether it arrived
-					if err := m.Send(t.Context(), letter()); err != nil {
-						t.Fatal(err)
+					if got, err := m.Send(t.Context(), letter()); err != nil || len(got.Taken) != 2 || len(got.Refused) != 0 {
+						t.Fatal(got, err)
 					}
 				}
 				if len(s.data) != 2 || s.from != "seatrial@acme.test" || len(s.to) != 4 || s.secure[0] != (mode != mail.None) || (user != "" && s.users[0] != user) {
@@ -216,13 +222,11 @@ func TestMailer_Refused(t *testing.T) {
 		kind   fault.Kind
 		reason string
 	}{
-		"ForGood":     {mail.StartTLS, func(_ *mail.Config, s *server) { s.refuse = &smtp.SMTPError{Code: 550, Message: "no such user"} }, fault.Invalid, "it is of no use to try again"},
-		"ForNow":      {mail.StartTLS, func(_ *mail.Config, s *server) { s.refuse = &smtp.SMTPError{Code: 451, Message: "grey"} }, fault.Unavailable, "it is tried again"},
 		"Plaintext":   {mail.None, func(*mail.Config, *server) {}, fault.Unavailable, "somebody may have taken the offer of TLS away"},
 		"Stranger":    {mail.StartTLS, func(c *mail.Config, _ *server) { c.Roots = x509.NewCertPool() }, fault.Unavailable, "the certificate is of nobody who is trusted"},
 		"StrangerTLS": {mail.TLS, func(c *mail.Config, _ *server) { c.Mode, c.Roots = mail.TLS, x509.NewCertPool() }, fault.Unavailable, "the same from the first byte"},
 		"Password":    {mail.StartTLS, func(c *mail.Config, _ *server) { c.User, c.Password = "ann", "wrong" }, fault.Unavailable, "an operator may mend it"},
-		"Domain":      {mail.StartTLS, func(c *mail.Config, _ *server) { c.Domains = []string{"acme.test"} }, fault.Invalid, "the operator sends elsewhere"},
+		"Content":     {mail.StartTLS, func(_ *mail.Config, s *server) { s.content = &smtp.SMTPError{Code: 554, Message: "looks like spam"} }, fault.Unavailable, "the next one may be judged otherwise"},
 		"Away":        {mail.StartTLS, func(c *mail.Config, _ *server) { c.Address = "127.0.0.1:1" }, fault.Unavailable, "nobody is there"},
 		"Metadata":    {mail.StartTLS, func(c *mail.Config, _ *server) { c.Address = "169.254.169.254:25" }, fault.Unavailable, "no mail server is there, whatever a name says"},
 	} {
@@ -235,8 +239,71 @@ func TestMailer_Refused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := m.Send(t.Context(), letter()); !fault.Is(err, tc.kind) || len(s.data) != 0 {
+			if _, err := m.Send(t.Context(), letter()); !fault.Is(err, tc.kind) || len(s.data) != 0 {
 				t.Errorf("%v, %d taken: %s", err, len(s.data), tc.reason)
+			}
+		})
+	}
+}
+
+// TestMailer_SomeRefused: whom the server refuses keeps nobody else from getting the message, in one transaction.
+func TestMailer_SomeRefused(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		change  func(c *mail.Config, s *server)
+		taken   int
+		refused notify.Refusal
+		reason  string
+	}{
+		"ForGood": {func(_ *mail.Config, s *server) { s.refuse = &smtp.SMTPError{Code: 550, Message: "no such user"} }, 1,
+			notify.Refusal{Address: "lead@example.test", Answer: "550 5.0.0 no such user", ForGood: true}, "an address that there is not"},
+		"ForNow": {func(_ *mail.Config, s *server) { s.refuse = &smtp.SMTPError{Code: 451, Message: "grey"} }, 1,
+			notify.Refusal{Address: "lead@example.test", Answer: "451 4.0.0 grey"}, "a server that knows one already"},
+		"All": {func(_ *mail.Config, s *server) {
+			s.refuse, s.only = &smtp.SMTPError{Code: 550, Message: "no such user"}, ""
+		}, 0,
+			notify.Refusal{Address: "lead@example.test", Answer: "550 5.0.0 no such user", ForGood: true}, "nobody is there"},
+		"Domain": {func(c *mail.Config, _ *server) { c.Domains = []string{"acme.test"} }, 0,
+			notify.Refusal{Address: "lead@example.test", Answer: "this control plane sends no mail to example.test"}, "another replica may already send there"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, mail.StartTLS)
+			s.only = "lead@example.test"
+			c := config(s, mail.StartTLS)
+			tc.change(&c, s)
+			m, err := mail.New(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := m.Send(t.Context(), letter())
+			if err != nil || len(got.Taken) != tc.taken || len(s.data) != tc.taken || len(got.Refused) != 2-tc.taken || got.Refused[len(got.Refused)-1] != tc.refused {
+				t.Errorf("%s: %+v, %v, %d messages", tc.reason, got, err, len(s.data))
+			}
+		})
+	}
+}
+
+// TestMailer_Slow: a server that says nothing is waited for until the context is over, and no longer.
+func TestMailer_Slow(t *testing.T) {
+	t.Parallel()
+	for _, mode := range mail.Modes() {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			listener, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections, since the system does
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = listener.Close() })
+			m, err := mail.New(config(&server{address: listener.Addr().String()}, mode))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			began := time.Now()
+			if _, err := m.Send(ctx, letter()); !fault.Is(err, fault.Unavailable) || time.Since(began) > notify.Attempt/2 {
+				t.Errorf("%v after %s", err, time.Since(began))
 			}
 		})
 	}

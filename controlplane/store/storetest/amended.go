@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -170,6 +171,62 @@ func webhookDocuments(t *testing.T, f *fixture) {
 	}
 	apply(spec, true, true)
 	kept(notify.Secrets{}, "long after")
+}
+
+// webhookAnother: what is on its way to a webhook does not come to one that takes its place, by another format or after it was removed.
+func webhookAnother(t *testing.T, f *fixture) {
+	r, next := receive(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }), receive(t, taken)
+	service, s := f.notifying(time.Second, here())
+	s.Mail = &postman{}
+	set := func(format notify.Format, url string) error {
+		_, _, _, err := service.Set(f.as(t), notify.Setting{Webhook: notify.Webhook{Name: "chat", Format: format}, URL: url})
+		return err
+	}
+	gone := func(reason string) {
+		t.Helper()
+		f.now = f.now.Add(time.Minute)
+		f.send(t, s)
+		for _, d := range f.deliveries(t, "chat") {
+			if d.State != notify.GivenUp {
+				t.Errorf("%s: %+v", reason, d)
+			}
+		}
+		if n := next.count(); n != 0 {
+			t.Errorf("%s: the other one was sent %d", reason, n)
+		}
+	}
+	if err := set(notify.Slack, r.URL); err != nil {
+		t.Fatal(err)
+	}
+	f.ran(t, execution.Failed)
+	f.send(t, s)
+	if err := set(notify.Email, ""); !fault.Is(err, fault.Invalid) {
+		t.Errorf("mail to the address of a chat: %v", err)
+	}
+	if err := set(notify.Email, "mailto:qa@example.test"); err != nil {
+		t.Fatal(err)
+	}
+	gone("it is mail since")
+	if err := set(notify.Slack, r.URL); err != nil {
+		t.Fatal(err)
+	}
+	f.ran(t, execution.Failed)
+	f.send(t, s)
+	if _, err := service.Pause(f.as(t), "chat", true); err != nil {
+		t.Fatal(err)
+	}
+	const spec = "format: slack, events: [execution.failed]"
+	f.removed(t, spec)
+	if err := set(notify.Slack, next.URL); err != nil {
+		t.Fatal(err)
+	}
+	if list := f.deliveries(t, "chat"); len(list) != 0 {
+		t.Errorf("made anew it has deliveries: %+v", list)
+	}
+	if w, err := service.Get(f.as(t), "chat"); err != nil || w.Paused() || w.Revision > 1 {
+		t.Errorf("made anew: %+v, %v", w, err)
+	}
+	gone("it was made anew")
 }
 
 // removed has a repository bring the document of the webhook and lose it.

@@ -3,6 +3,8 @@ package storetest
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -107,23 +109,35 @@ func webhookVerdict(t *testing.T, f *fixture) {
 
 // postman is a mail server that answers as it is told to.
 type postman struct {
-	mu   sync.Mutex
-	got  []notify.Mail
-	fail error
+	mu     sync.Mutex
+	got    []notify.Mail
+	fail   error
+	refuse map[string]notify.Refusal // by address
 }
 
 func (p *postman) Allows(string) error { return nil }
 
-func (p *postman) Send(_ context.Context, m notify.Mail) error {
+func (p *postman) Send(_ context.Context, m notify.Mail) (out notify.Handed, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.got = append(p.got, m)
-	return p.fail
+	if p.fail != nil {
+		return out, p.fail
+	}
+	for _, to := range m.To {
+		if r, ok := p.refuse[to]; ok {
+			r.Address = to
+			out.Refused = append(out.Refused, r)
+			continue
+		}
+		out.Taken = append(out.Taken, to)
+	}
+	return out, nil
 }
 
 // webhookMailed sends mail: again while the server does not take it, with the same id, and not again when it never will.
 func webhookMailed(t *testing.T, f *fixture) {
-	p := &postman{fail: fault.New(fault.Unavailable, "grey")}
+	p := &postman{fail: fault.Wrap(fault.Unavailable, errors.New("dial tcp 10.0.0.25:25"), "the mail server cannot be reached")}
 	service, s := f.notifying(time.Second)
 	set := func(address string) error {
 		_, _, _, err := service.Set(f.as(t), notify.Setting{Webhook: notify.Webhook{Name: "qa", Format: notify.Email}, URL: address})
@@ -143,6 +157,9 @@ func webhookMailed(t *testing.T, f *fixture) {
 	}
 	f.ran(t, execution.Failed)
 	f.send(t, s)
+	if d := f.deliveries(t, "qa")[0]; d.State != notify.Pending || d.Error != "the mail server cannot be reached" {
+		t.Errorf("members see of the operator's server %+v", d)
+	}
 	p.fail = nil
 	f.now = f.now.Add(time.Minute)
 	f.send(t, s)
@@ -158,7 +175,8 @@ func webhookMailed(t *testing.T, f *fixture) {
 	if last := p.got[len(p.got)-1]; last.Thread != p.got[0].Thread || last.ID == p.got[0].ID {
 		t.Errorf("of one workflow: %+v, %+v", p.got[0], last)
 	}
-	p.fail = fault.New(fault.Invalid, "no such mailbox")
+	gone := notify.Refusal{Answer: "550 no such mailbox", ForGood: true}
+	p.refuse = map[string]notify.Refusal{"qa@example.test": gone, "lead@example.test": gone}
 	f.ran(t, execution.Failed)
 	f.send(t, s)
 	if d := f.deliveries(t, "qa"); d[0].State != notify.GivenUp || !strings.Contains(d[0].Error, "no such mailbox") || d[0].Attempts != 1 {
@@ -166,5 +184,66 @@ func webhookMailed(t *testing.T, f *fixture) {
 	}
 	if d, err := service.Test(f.as(t), "qa"); err != nil || d.State != notify.GivenUp {
 		t.Errorf("test: %+v, %v", d, err)
+	}
+}
+
+// webhookTrials limits the test mails of an organization.
+func webhookTrials(t *testing.T, f *fixture) {
+	service, s := f.notifying(time.Second)
+	s.Mail = &postman{}
+	if _, _, _, err := service.Set(f.as(t), notify.Setting{Webhook: notify.Webhook{Name: "qa", Format: notify.Email}, URL: "mailto:qa@example.test"}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		if _, err := service.Test(f.as(t), "qa"); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	if _, err := service.Test(f.as(t), "qa"); !fault.Is(err, fault.Exhausted) {
+		t.Errorf("one too many: %v", err)
+	}
+	f.now = f.now.Add(time.Minute)
+	if _, err := service.Test(f.as(t), "qa"); err != nil {
+		t.Errorf("after a minute: %v", err)
+	}
+}
+
+// webhookMailedSome sends mail to many of whom some are refused: the others get it, once.
+func webhookMailedSome(t *testing.T, f *fixture) {
+	p := &postman{refuse: map[string]notify.Refusal{
+		"gone@example.test": {Answer: "550 no such mailbox", ForGood: true}, "full@example.test": {Answer: "452 mailbox full"},
+	}}
+	service, s := f.notifying(time.Second)
+	s.Mail = p
+	in := notify.Setting{Webhook: notify.Webhook{Name: "qa", Format: notify.Email}, URL: "mailto:qa@example.test,gone@example.test,full@example.test"}
+	if _, _, _, err := service.Set(f.as(t), in); err != nil {
+		t.Fatal(err)
+	}
+	f.ran(t, execution.Failed)
+	f.send(t, s)
+	if d := f.deliveries(t, "qa")[0]; d.State != notify.Pending || !strings.Contains(d.Error, "full@example.test (452 mailbox full)") {
+		t.Errorf("one is to get it later: %+v", d)
+	}
+	delete(p.refuse, "full@example.test")
+	f.now = f.now.Add(time.Minute)
+	f.send(t, s)
+	d := f.deliveries(t, "qa")[0]
+	if d.State != notify.Delivered || !strings.Contains(d.Error, "gone@example.test (550 no such mailbox)") || strings.Contains(d.Error, "full@") {
+		t.Errorf("one is never to get it: %+v", d)
+	}
+	if len(p.got) != 2 || slices.Contains(p.got[1].To, "qa@example.test") || p.got[0].ID != p.got[1].ID {
+		t.Errorf("who has it gets it again: %+v", p.got)
+	}
+	if _, err := service.Redeliver(f.as(t), "qa", d.ID); err != nil {
+		t.Fatal(err)
+	}
+	if f.send(t, s); len(p.got) != 3 || len(p.got[2].To) != 3 {
+		t.Errorf("sent once more by somebody it is for everybody: %+v", p.got)
+	}
+	s.Mail = nil // a replica that does not know of the mail server yet
+	f.ran(t, execution.Failed)
+	f.send(t, s)
+	if d := f.deliveries(t, "qa")[0]; d.State != notify.Pending {
+		t.Errorf("without a mail server it is not tried again: %+v", d)
 	}
 }
