@@ -27,6 +27,7 @@ import (
 	"github.com/seatrial/seatrial/agent/kube"
 	"github.com/seatrial/seatrial/agent/launch"
 	"github.com/seatrial/seatrial/agent/link"
+	"github.com/seatrial/seatrial/agent/lookout"
 	"github.com/seatrial/seatrial/agent/outbox"
 	"github.com/seatrial/seatrial/agent/subject"
 	"github.com/seatrial/seatrial/agent/tail"
@@ -66,6 +67,7 @@ type stages struct {
 	launch  *launch.Launcher
 	collect *collect.Server
 	catalog *catalog.Catalog // nil in a cluster without documents
+	lookout *lookout.Lookout
 }
 
 // Run enrols the agent and serves until the context ends.
@@ -128,6 +130,7 @@ func Run(ctx context.Context, cfg config.Config, version string, log *slog.Logge
 //	│                ╰─────► (logs, files) ───────────► link ══► control plane              │
 //	│ pods under test ──► subject ──► outbox                               (their images)   │
 //	│ pods/log ──► tail ──── (logs, when the runner could not) ─► link ══► control plane    │
+//	│ objects ──► lookout ── (what happened to them, probes) ───► link ══► control plane    │
 //	│ custom resources ◄──► catalog ◄───────────────────► link ══► control plane            │
 //	│ pods/log ──► follow ── (logs of services) ────────────────► link ══► control plane    │
 //	└───────────────────────────────────────────────────────────────────────────────────────┘
@@ -162,6 +165,7 @@ func build(
 		Log: log.With("component", "collect"), Listen: cfg.Listen, Certificate: identity.Certificate, Reviews: client.TokenReviews(),
 		Pods: s.watch, Uplink: s.link, Attempts: s.outbox,
 	})
+	s.lookout = sight(cfg, client, s.link, log)
 	if len(cfg.Catalog) == 0 {
 		return s, nil
 	}
@@ -173,6 +177,18 @@ func build(
 		return nil, fmt.Errorf("watch the documents of the catalog: %w", err)
 	}
 	return s, nil
+}
+
+// sight builds what looks at objects. It exists also where nothing may be looked at, and says so.
+func sight(cfg config.Config, client *kube.Client, uplink lookout.Uplink, log *slog.Logger) *lookout.Lookout {
+	o := lookout.Options{
+		Log: log.With("component", "lookout"), Uplink: uplink, Cluster: lookout.API{Client: client}, Rules: lookout.Rules(cfg.Triggers),
+		RunNamespaces: cfg.RunNamespaces,
+	}
+	for _, s := range cfg.Subjects {
+		o.Scopes = append(o.Scopes, lookout.Scope{RunNamespace: s.RunNamespace, Namespace: s.Namespace})
+	}
+	return lookout.New(o)
 }
 
 func observer(cfg config.Config, client *kube.Client, log *slog.Logger) (*subject.Observer, error) {
@@ -220,6 +236,9 @@ func (s *stages) serve(ctx context.Context) error {
 		s.catalog.Start(base)
 		stops = append(stops, s.catalog.Stop)
 	}
+	linked.Watches = s.lookout.Changed
+	s.lookout.Start(base)
+	stops = append(stops, s.lookout.Stop)
 	s.link.Start(base, linked)
 	stops = append(stops, s.link.Stop)
 	select {

@@ -45,6 +45,8 @@ type Config struct {
 	Subjects []Subject
 	// Catalog are the namespaces whose custom resources belong to the catalog; "*" is all, none for a cluster without.
 	Catalog []string
+	// Triggers say which objects may be looked at, whose changes start tests.
+	Triggers Triggers
 	// SecretName names the Secret that holds the agent's key and certificate.
 	SecretName string
 	// Service is the host, with an optional port, at which runners reach the agent.
@@ -75,7 +77,7 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	fs := flag.NewFlagSet("seatrial-agent", flag.ContinueOnError)
 	fs.SetOutput(usage)
 	var c Config
-	var caFile, tokenFile, namespaces, subjects, rules, catalog string
+	var caFile, tokenFile, namespaces, subjects, rules, catalog, triggers string
 	var keys, keysFile, signedAfter string
 	r.text(fs, &c.ControlPlane, "control-plane", "", "host:port of the control plane's agent endpoint")
 	r.text(fs, &c.CA, "ca", "", "PEM of the control plane's certificate authority")
@@ -92,6 +94,7 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	r.text(fs, &signedAfter, "verify-signed-after", "", "time such as 2026-01-31T00:00:00Z: what was signed before is refused")
 	r.text(fs, &subjects, "subjects", "", "which pods are under test, as JSON: "+subjectExample)
 	r.text(fs, &catalog, "catalog", "", "namespaces whose custom resources belong to the catalog, separated by commas, or * for all")
+	r.text(fs, &triggers, "triggers", "", "objects whose changes may start tests, as JSON: "+triggersExample)
 	r.text(fs, &c.SecretName, "secret-name", "seatrial-agent", "Secret for the agent's key and certificate")
 	r.text(fs, &c.Service, "service", "", "host at which runners reach the agent")
 	r.text(fs, &c.Listen, "listen", ":9444", "address of the runners' endpoint")
@@ -111,6 +114,7 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	c.RunNamespaces = split(namespaces)
 	c.Catalog = split(catalog)
 	c.Subjects = r.subjects(subjects)
+	c.Triggers = r.triggers(triggers)
 	c.Rules = r.rules(rules)
 	r.file(caFile, &c.CA, "CA")
 	r.file(tokenFile, &c.BootstrapToken, "bootstrap token")
@@ -145,6 +149,7 @@ func (c Config) Validate() error {
 		faults = append(faults, fmt.Errorf("%s is not set: name at least one namespace for tests", envName("run-namespaces")))
 	}
 	faults = append(faults, c.subjectFaults()...)
+	faults = append(faults, c.Triggers.faults()...)
 	if c.ControlPlane != "" {
 		if _, _, err := net.SplitHostPort(c.ControlPlane); err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w; give host:port", envName("control-plane"), err))

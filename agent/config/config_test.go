@@ -78,7 +78,7 @@ func TestParse_Subjects(t *testing.T) {
 			want: []config.Subject{{RunNamespace: "a", Namespace: "shop", Selector: "app in (shop),tier!=cache"}, {Namespace: "a"}}, reason: "as the chart writes it",
 		},
 		"NotJSON":  {text: "shop", faults: []string{"SEATRIAL_SUBJECTS is no list of subjects"}, reason: "a name alone does not say of what"},
-		"Followed": {text: `[] []`, faults: []string{"something follows the list"}, reason: "half of it would be left out"},
+		"Followed": {text: `[] []`, faults: []string{"something follows it"}, reason: "half of it would be left out"},
 		"Unknown":  {text: `[{"namespace":"shop","labels":"app=shop"}]`, faults: []string{"labels"}, reason: "it would observe more than was meant"},
 		"Every": {
 			text: `[{"namespace":""},{"namespace":"Shop","runNamespace":"c","selector":"app=("}]`,

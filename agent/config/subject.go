@@ -30,17 +30,24 @@ func (r *reader) subjects(text string) []Subject {
 		return nil
 	}
 	var out []Subject
-	d := json.NewDecoder(strings.NewReader(text))
-	d.DisallowUnknownFields()
-	err := d.Decode(&out)
-	if err == nil && !errors.Is(d.Decode(&struct{}{}), io.EOF) {
-		err = errors.New("something follows the list")
-	}
-	if err != nil {
+	if err := strict(text, &out); err != nil {
 		r.faults = append(r.faults, fmt.Errorf("%s is no list of subjects: %w; write it as %s", envName("subjects"), err, subjectExample))
 		return nil
 	}
 	return out
+}
+
+// strict decodes JSON that has no field that is not known, and nothing behind it.
+func strict(text string, into any) error {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err //nolint:wrapcheck // the caller says of what
+	}
+	if !errors.Is(d.Decode(&struct{}{}), io.EOF) {
+		return errors.New("something follows it")
+	}
+	return nil
 }
 
 // subjectFaults reports every fault of the subjects.

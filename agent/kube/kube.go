@@ -1,4 +1,5 @@
-// Package kube is the agent's client of the API server: the six kinds it needs, the custom resources, and nothing else. The generated clientset links
+// Package kube is the agent's client of the API server: the six kinds it needs, the custom resources, and of any other kind what
+// tells whether something has happened to an object. The generated clientset links
 // and registers every API group, which costs 7 MiB of resident memory that an idle agent must not spend.
 package kube
 
@@ -37,8 +38,8 @@ type (
 
 // Client speaks to one API server.
 type Client struct {
-	core, batch, authentication, documents *rest.RESTClient
-	codec                                  runtime.ParameterCodec
+	core, batch, authentication, documents, objects *rest.RESTClient
+	codec                                           runtime.ParameterCodec
 }
 
 // New returns a client for a configuration; all kinds share its connections and its rate limit.
@@ -77,6 +78,9 @@ func New(cfg *rest.Config) (*Client, error) {
 		if *g.into, err = rest.RESTClientForConfigAndClient(one, hc); err != nil {
 			return nil, fmt.Errorf("client for %s: %w", g.version, err)
 		}
+	}
+	if c.objects, err = newObjects(cfg, hc); err != nil {
+		return nil, err
 	}
 	return c, nil
 }

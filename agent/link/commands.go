@@ -31,6 +31,10 @@ func (l *Link) frame(ctx context.Context, s *session, f *agentv1.ServerFrame) {
 		if l.stages.Documents != nil {
 			l.stages.Documents(false)
 		}
+	case *agentv1.ServerFrame_WatchesChanged:
+		if l.stages.Watches != nil {
+			l.stages.Watches()
+		}
 	case *agentv1.ServerFrame_GoAway:
 		select {
 		case s.away <- k.GoAway:

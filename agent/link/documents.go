@@ -14,6 +14,9 @@ func (l *Link) capabilities() []string {
 	if l.stages.Documents != nil {
 		out = append(out, "documents")
 	}
+	if l.stages.Watches != nil {
+		out = append(out, "watches")
+	}
 	return out
 }
 
@@ -23,26 +26,31 @@ func (l *Link) compare(ctx context.Context, s *session) {
 	if l.stages.Documents != nil {
 		l.stages.Documents(true)
 	}
+	if l.stages.Watches != nil {
+		l.stages.Watches()
+	}
 }
 
 // ListDocuments says which documents the cluster has. work.ErrRefused means that it will never be taken.
 func (l *Link) ListDocuments(ctx context.Context, r *agentv1.ListDocumentsRequest) (*agentv1.ListDocumentsResponse, error) {
-	return ask(ctx, l, "list documents", agentv1.AgentCatalogClient.ListDocuments, r)
+	return ask(ctx, l, "list documents", documents, agentv1.AgentCatalogClient.ListDocuments, r)
 }
 
 // SyncDocuments sends documents. work.ErrRefused means that they will never be taken.
 func (l *Link) SyncDocuments(ctx context.Context, r *agentv1.SyncDocumentsRequest) (*agentv1.SyncDocumentsResponse, error) {
-	return ask(ctx, l, "send documents", agentv1.AgentCatalogClient.SyncDocuments, r)
+	return ask(ctx, l, "send documents", documents, agentv1.AgentCatalogClient.SyncDocuments, r)
 }
 
 // DocumentStates asks what became of documents.
 func (l *Link) DocumentStates(ctx context.Context, r *agentv1.DocumentStatesRequest) (*agentv1.DocumentStatesResponse, error) {
-	return ask(ctx, l, "ask for states of documents", agentv1.AgentCatalogClient.DocumentStates, r)
+	return ask(ctx, l, "ask for states of documents", documents, agentv1.AgentCatalogClient.DocumentStates, r)
 }
 
-// ask makes a call of the catalog on the current connection, waiting for one.
-func ask[Q, A any](
-	ctx context.Context, l *Link, what string, call func(agentv1.AgentCatalogClient, context.Context, Q, ...grpc.CallOption) (A, error), r Q,
+func documents(s *session) agentv1.AgentCatalogClient { return s.catalog }
+
+// ask makes a call on the current connection, waiting for one.
+func ask[C, Q, A any](
+	ctx context.Context, l *Link, what string, client func(*session) C, call func(C, context.Context, Q, ...grpc.CallOption) (A, error), r Q,
 ) (A, error) {
 	var none A
 	if _, err := l.gateway(ctx); err != nil {
@@ -52,7 +60,7 @@ func ask[Q, A any](
 	if s == nil {
 		return none, l.failed(what, errNoSession)
 	}
-	out, err := call(s.catalog, ctx, r)
+	out, err := call(client(s), ctx, r)
 	if err != nil {
 		return none, l.failed(what, err)
 	}

@@ -77,6 +77,9 @@ type Stages struct {
 	// Documents is told that states of custom resources have changed, or that everything is to be compared: at the begin of a session and
 	// from time to time. It must not block, and is nil in a cluster without documents.
 	Documents func(compare bool)
+	// Watches is told that there may be something else to look at: at the begin of a session, from time to time, and when the control plane
+	// says so. It must not block, and may be nil.
+	Watches func()
 }
 
 // Link implements work.Uplink.

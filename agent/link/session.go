@@ -40,6 +40,7 @@ type session struct {
 	conn    *grpc.ClientConn
 	gateway agentv1.AgentGatewayClient
 	catalog agentv1.AgentCatalogClient
+	watch   agentv1.AgentWatchClient
 	stream  grpc.BidiStreamingClient[agentv1.AgentFrame, agentv1.ServerFrame]
 	cancel  context.CancelFunc
 	welcome *agentv1.Welcome
@@ -139,6 +140,7 @@ func (l *Link) open(ctx context.Context) (*session, error) {
 	s := &session{
 		conn: conn, frames: make(chan *agentv1.ServerFrame), away: make(chan *agentv1.GoAway, 1), done: make(chan struct{}),
 		gateway: agentv1.NewAgentGatewayClient(credentialed{conn, l.tokens}), catalog: agentv1.NewAgentCatalogClient(credentialed{conn, l.tokens}),
+		watch: agentv1.NewAgentWatchClient(credentialed{conn, l.tokens}),
 	}
 	ctx, s.cancel = context.WithCancel(ctx)
 	if err := s.greet(ctx, l); err != nil {

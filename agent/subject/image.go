@@ -147,3 +147,16 @@ func (s *sum) subject() *agentv1.Subject {
 	}
 	return out
 }
+
+// Of returns what pods run that are ready, as Observe does of those that it watches.
+func Of(pods []corev1.Pod) *agentv1.Subject {
+	var all sum
+	for i := range pods {
+		if obj, err := shorten(&pods[i]); err == nil {
+			if b, ok := obj.(*brief); ok {
+				all.add(b)
+			}
+		}
+	}
+	return all.subject()
+}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/origin"
-	"github.com/seatrial/seatrial/controlplane/tenant"
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
 )
 
@@ -126,11 +125,12 @@ func lastOf(e *execution.Execution, pages string) *agentv1.DocumentExecution {
 	return out
 }
 
-// documentsEvery is how often an agent is told at most that there are states to ask for.
-const documentsEvery = time.Second
+// newsEvery is how often an agent is told at most that there is something to ask for.
+const newsEvery = time.Second
 
-// news gathers hints that executions have changed, and lets one through at a time.
+// news gathers hints that something has changed, and lets one through at a time.
 type news struct {
+	frame  *agentv1.ServerFrame // that tells the agent to ask
 	hints  <-chan struct{}
 	timer  *time.Timer
 	due    bool
@@ -138,14 +138,26 @@ type news struct {
 	forget func()
 }
 
-// follow returns the news for an agent that brings documents, or ones that never come.
-func (s *Server) follow(ctx context.Context, viewer tenant.Viewer) *news {
-	n := &news{timer: time.NewTimer(time.Hour), forget: func() {}}
+// newNews returns news that never come.
+func newNews(frame *agentv1.ServerFrame) *news {
+	n := &news{frame: frame, timer: time.NewTimer(time.Hour), forget: func() {}}
 	n.timer.Stop()
-	if s.o.Documents != nil {
-		n.hints, n.forget = s.o.Bus.Subscribe(ctx, execution.ChangesTopic(viewer.Organization))
+	return n
+}
+
+// follow returns the news for an agent that brings documents, or ones that never come.
+func (s *Server) follow(ctx context.Context, ss *session) *news {
+	n := newNews(&agentv1.ServerFrame{Frame: &agentv1.ServerFrame_DocumentsChanged{DocumentsChanged: &agentv1.DocumentsChanged{}}})
+	if s.o.Documents != nil && ss.documents {
+		n.hints, n.forget = s.o.Bus.Subscribe(ctx, execution.ChangesTopic(ss.viewer.Organization))
 	}
 	return n
+}
+
+// stop ends the hints.
+func (n *news) stop() {
+	n.timer.Stop()
+	n.forget()
 }
 
 // heard puts a hint off until the one before is old enough.
@@ -154,11 +166,11 @@ func (n *news) heard(now time.Time) {
 		return
 	}
 	n.due = true
-	n.timer.Reset(max(0, documentsEvery-now.Sub(n.last)))
+	n.timer.Reset(max(0, newsEvery-now.Sub(n.last)))
 }
 
 // tell tells the agent that there is something to ask for.
 func (n *news) tell(ss *session, now time.Time) error {
 	n.due, n.last = false, now
-	return ss.send(&agentv1.ServerFrame{Frame: &agentv1.ServerFrame_DocumentsChanged{DocumentsChanged: &agentv1.DocumentsChanged{}}})
+	return ss.send(n.frame)
 }

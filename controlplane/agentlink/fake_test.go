@@ -37,6 +37,7 @@ type store struct {
 	acks    chan ack
 	closed  chan int64
 	answer  [3][]execution.AttemptID
+	stamp   string // of what is to be watched
 	fail    error
 	limits  []int
 	effects execution.Effects
@@ -89,6 +90,12 @@ func (s *store) RevokedAgents(ctx context.Context, _ time.Duration) ([]cluster.I
 		return nil, fault.New(fault.Forbidden, "not the system")
 	}
 	return s.lost, nil
+}
+
+func (s *store) WatchStamps(_ context.Context, orgs []tenant.ID) (map[tenant.ID]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return map[tenant.ID]string{orgs[0]: s.stamp}, nil
 }
 
 func (s *store) WaitingCommands(_ context.Context, ids []cluster.ID, _ time.Duration) ([]cluster.ID, error) {

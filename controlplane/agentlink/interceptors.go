@@ -22,8 +22,8 @@ const unaryTimeout = 30 * time.Second
 
 // interceptors are, from the outside in: errors become statuses, defects become errors, credentials become viewers.
 func (s *Server) interceptors() []grpc.ServerOption {
-	gateway := selector.MatchFunc(func(_ context.Context, c interceptors.CallMeta) bool {
-		return c.Service == agentv1.AgentGateway_ServiceDesc.ServiceName || c.Service == agentv1.AgentCatalog_ServiceDesc.ServiceName
+	gateway := selector.MatchFunc(func(_ context.Context, c interceptors.CallMeta) bool { // all but those that give credentials
+		return c.Service != agentv1.AgentIdentity_ServiceDesc.ServiceName
 	})
 	defect := recovery.WithRecoveryHandlerContext(func(_ context.Context, p any) error {
 		return fmt.Errorf("the handler broke: %v", p)

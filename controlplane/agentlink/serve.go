@@ -20,9 +20,9 @@ func (s *Server) serve(ctx context.Context, ss *session, hints <-chan struct{}) 
 	age := time.NewTimer(s.aged())
 	defer age.Stop()
 	stopping := s.stopping
-	documents := s.follow(ctx, ss.viewer)
-	defer documents.forget()
-	defer documents.timer.Stop()
+	documents, watches := s.follow(ctx, ss), s.followWatches(ctx, ss)
+	defer documents.stop()
+	defer watches.stop()
 	if err := s.dispatch(ctx, ss); err != nil {
 		return err
 	}
@@ -40,11 +40,13 @@ func (s *Server) serve(ctx context.Context, ss *session, hints <-chan struct{}) 
 		case <-ss.wake:
 			err = s.dispatch(ctx, ss)
 		case <-documents.hints:
-			if ss.documents {
-				documents.heard(time.Now())
-			}
+			documents.heard(time.Now())
 		case <-documents.timer.C:
 			err = documents.tell(ss, time.Now())
+		case <-watches.hints:
+			watches.heard(time.Now())
+		case <-watches.timer.C:
+			err = watches.tell(ss, time.Now())
 		case why := <-ss.endings:
 			return ss.finish(why)
 		case <-age.C:

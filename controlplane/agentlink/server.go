@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/seatrial/seatrial/controlplane/tenant"
 	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
 )
 
@@ -31,12 +32,14 @@ type Options struct {
 	Intake   Intake
 	// Documents may be nil: documents of clusters are not taken then.
 	Documents Documents
-	Metrics   prometheus.Registerer // nil keeps the metrics to itself
-	Traces    trace.TracerProvider  // nil makes none
-	Gateway   string                // name of this replica
-	TLS       *tls.Config
-	Timing    Timing
-	Clock     func() time.Time // of the limits on callers without a credential; nil for that of the machine
+	// Watches may be nil: no agent looks at objects then.
+	Watches Watches
+	Metrics prometheus.Registerer // nil keeps the metrics to itself
+	Traces  trace.TracerProvider  // nil makes none
+	Gateway string                // name of this replica
+	TLS     *tls.Config
+	Timing  Timing
+	Clock   func() time.Time // of the limits on callers without a credential; nil for that of the machine
 }
 
 // Timing holds the intervals of the protocol; zero values mean the defaults.
@@ -97,9 +100,10 @@ type Server struct {
 	grpc     *grpc.Server
 	sessions registry
 	metrics  metrics
-	running  sync.WaitGroup // readers of streams, which end when their handler has returned
-	stopping chan struct{}  // closed when Stop begins
-	closing  chan struct{}  // closed when streams must end
+	running  sync.WaitGroup       // readers of streams, which end when their handler has returned
+	stamps   map[tenant.ID]string // of what agents look at, as the last sweep found it
+	stopping chan struct{}        // closed when Stop begins
+	closing  chan struct{}        // closed when streams must end
 	stop     sync.Once
 }
 
@@ -140,6 +144,9 @@ func New(o Options) *Server {
 	agentv1.RegisterAgentGatewayServer(s.grpc, s)
 	if o.Documents != nil {
 		agentv1.RegisterAgentCatalogServer(s.grpc, &catalogService{documents: o.Documents})
+	}
+	if o.Watches != nil {
+		agentv1.RegisterAgentWatchServer(s.grpc, &watchService{watches: o.Watches})
 	}
 	return s
 }

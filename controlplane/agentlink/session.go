@@ -53,6 +53,7 @@ type session struct {
 	wake      chan struct{} // the sweep found commands
 	endings   chan ending
 	documents bool                  // the agent brings documents into the catalog
+	watches   bool                  // the agent looks at objects for triggers
 	credit    int                   // starts that the agent takes now
 	present   []execution.AttemptID // pages of an inventory so far
 	unknown   []string              // of those, what is no id at all
@@ -162,7 +163,8 @@ func (s *Server) greet(ctx context.Context, ss *session) (cluster.Hello, error) 
 	if err != nil {
 		return said, fmt.Errorf("open session: %w", err)
 	}
-	ss.epoch, ss.documents = epoch, slices.Contains(hello.GetCapabilities(), capabilityDocuments)
+	ss.epoch = epoch
+	ss.documents, ss.watches = slices.Contains(hello.GetCapabilities(), capabilityDocuments), slices.Contains(hello.GetCapabilities(), capabilityWatches)
 	return said, ss.send(&agentv1.ServerFrame{Frame: &agentv1.ServerFrame_Welcome{Welcome: &agentv1.Welcome{
 		SessionId: ss.id.String(), Epoch: epoch, ServerTime: timestamppb.Now(), Protocol: protocol,
 		PingEvery: durationpb.New(s.o.Timing.Ping), InventoryEvery: durationpb.New(s.o.Timing.Inventory),

@@ -29,17 +29,19 @@ type bench struct {
 	catalog agentv1.AgentCatalogClient
 
 	documents *documents
+	watches   *watches
+	watch     agentv1.AgentWatchClient
 }
 
 // setup serves on a listener in memory until the test ends.
 func setup(t *testing.T, timing agentlink.Timing) *bench {
 	t.Helper()
 	b := &bench{
-		documents: &documents{}, store: newStore(), bus: newBus(), intake: newIntake(),
+		documents: &documents{}, watches: &watches{}, store: newStore(), bus: newBus(), intake: newIntake(),
 		viewer: tenant.Viewer{Kind: tenant.KindAgent, Organization: uuid.New(), Cluster: uuid.New(), Name: "kind"},
 	}
 	b.server = agentlink.New(agentlink.Options{
-		Log: slog.New(slog.DiscardHandler), Store: b.store, Identity: identity{b.viewer}, Bus: b.bus, Intake: b.intake, Documents: b.documents,
+		Log: slog.New(slog.DiscardHandler), Store: b.store, Identity: identity{b.viewer}, Bus: b.bus, Intake: b.intake, Documents: b.documents, Watches: b.watches,
 		Gateway: "replica-1", Timing: timing, Clock: func() time.Time { return time.Unix(1_800_000_000, 0) }, // it stands: nobody waits for a limit
 	})
 	lis := bufconn.Listen(1 << 20)
@@ -57,6 +59,7 @@ func setup(t *testing.T, timing agentlink.Timing) *bench {
 			t.Error(err)
 		}
 	})
+	b.watch = agentv1.NewAgentWatchClient(conn)
 	b.catalog = agentv1.NewAgentCatalogClient(conn)
 	b.gateway, b.names = agentv1.NewAgentGatewayClient(conn), agentv1.NewAgentIdentityClient(conn)
 	return b

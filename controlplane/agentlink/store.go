@@ -26,6 +26,9 @@ type Store interface {
 	// WaitingCommands returns those of the clusters for which commands are queued, or were sent more than resend ago without an
 	// answer: one statement for all, for the sweep that makes up for lost hints. It runs as system.
 	WaitingCommands(ctx context.Context, ids []cluster.ID, resend time.Duration) ([]cluster.ID, error)
+	// WatchStamps returns for organizations what is another text whenever their agents may have something else to look at. It runs as
+	// system.
+	WatchStamps(ctx context.Context, orgs []tenant.ID) (map[tenant.ID]string, error)
 	// TakeCommands marks at most limit commands of the agent as sent in this epoch and returns them: those queued, and those
 	// sent more than resend ago without an answer. Cancel and release are not counted against limit.
 	TakeCommands(ctx context.Context, epoch int64, limit int, resend, expiry time.Duration) ([]cluster.Command, error)

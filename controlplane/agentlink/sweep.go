@@ -29,7 +29,7 @@ func (s *Server) keepTouching(ctx context.Context) {
 }
 
 // Sweep finds the sessions of this replica for which commands wait, in one statement for all: it makes up for lost hints, and for
-// commands that nobody answers.
+// commands that nobody answers. It also finds what agents are to look at. One sweep runs at a time.
 func (s *Server) Sweep(ctx context.Context) error {
 	sessions := s.sessions.all()
 	if len(sessions) == 0 {
@@ -44,7 +44,7 @@ func (s *Server) Sweep(ctx context.Context) error {
 			ss.nudge()
 		}
 	}
-	return nil
+	return s.sweepWatches(ctx, sessions)
 }
 
 func (s *Server) touch(ctx context.Context) error {

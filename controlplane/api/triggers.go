@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/google/uuid"
+
 	"github.com/seatrial/seatrial/controlplane/starter"
 	"github.com/seatrial/seatrial/controlplane/trigger"
 	apiv1 "github.com/seatrial/seatrial/proto/gen/seatrial/api/v1"
@@ -15,6 +17,8 @@ type Triggers interface {
 	List(ctx context.Context, size int, after string) (list []trigger.Record, next string, err error)
 	Get(ctx context.Context, name string) (trigger.Record, error)
 	Remove(ctx context.Context, name string) error
+	// Watched says of triggers for what happens in clusters how it stands with them there.
+	Watched(ctx context.Context, records []trigger.Record) (map[uuid.UUID][]trigger.Watched, error)
 	// Try says what a trigger would do about a message, or why nothing.
 	Try(ctx context.Context, name, kind string, header http.Header, body []byte) (given trigger.Given, why string, err error)
 	Events(ctx context.Context, f trigger.Filter) (list []trigger.Event, next string, err error)
@@ -34,10 +38,14 @@ func (s *server) ListTriggers(ctx context.Context, r *apiv1.ListTriggersRequest)
 	if err != nil {
 		return nil, fmt.Errorf("list triggers: %w", err)
 	}
+	watched, err := s.Triggers.Watched(ctx, list)
+	if err != nil {
+		return nil, fmt.Errorf("list watches: %w", err)
+	}
 	out := &apiv1.ListTriggersResponse{NextPageToken: next}
 	for _, record := range list {
 		record.Source = ""
-		out.Triggers = append(out.Triggers, triggerOf(record))
+		out.Triggers = append(out.Triggers, triggerOf(record, watched[record.ID]))
 	}
 	return out, nil
 }
@@ -52,7 +60,11 @@ func (s *server) GetTrigger(ctx context.Context, r *apiv1.GetTriggerRequest) (*a
 	if err != nil {
 		return nil, fmt.Errorf("list events: %w", err)
 	}
-	return &apiv1.GetTriggerResponse{Trigger: triggerOf(record), Events: eventsOf(events)}, nil
+	watched, err := s.Triggers.Watched(ctx, []trigger.Record{record})
+	if err != nil {
+		return nil, fmt.Errorf("list watches: %w", err)
+	}
+	return &apiv1.GetTriggerResponse{Trigger: triggerOf(record, watched[record.ID]), Events: eventsOf(events)}, nil
 }
 
 // DryRunTrigger implements TriggerServiceHandler.
@@ -126,10 +138,18 @@ func (s *server) RemoveReceiver(ctx context.Context, r *apiv1.RemoveReceiverRequ
 	return &apiv1.RemoveReceiverResponse{}, nil
 }
 
-func triggerOf(r trigger.Record) *apiv1.Trigger {
+func triggerOf(r trigger.Record, watched []trigger.Watched) *apiv1.Trigger {
 	kind, about := trigger.On(r.Spec)
+	if k := r.Spec.Kubernetes; k != nil {
+		about = trigger.Sight(*k)
+	}
+	var watches []*apiv1.TriggerWatch
+	for _, w := range watched {
+		watches = append(watches, &apiv1.TriggerWatch{Cluster: w.Name, State: w.State, Message: w.Message, Since: timeOf(w.Since)})
+	}
 	return &apiv1.Trigger{
-		Name: r.Name, Team: r.Team, Workflow: r.Workflow, Revision: int32Of(r.Revision), Digest: r.Digest, Source: r.Source, Kind: kind, About: about,
+		Watches: watches,
+		Name:    r.Name, Team: r.Team, Workflow: r.Workflow, Revision: int32Of(r.Revision), Digest: r.Digest, Source: r.Source, Kind: kind, About: about,
 		Suspended: r.Spec.Suspend, Starts: starter.Words(r.Spec.Start), UpdatedAt: timeOf(r.UpdatedAt),
 	}
 }
@@ -142,7 +162,7 @@ func eventsOf(list []trigger.Event) (out []*apiv1.Event) {
 		}
 		for _, r := range e.Reactions {
 			wire.Reactions = append(wire.Reactions, &apiv1.Reaction{
-				Trigger: r.Name, State: string(r.State), Reason: r.Reason, FiredAt: timeOf(r.FiredAt), Started: startedOf(r.Starts),
+				Trigger: r.Name, State: string(r.State), Reason: r.Reason, FiredAt: timeOf(r.FiredAt), Due: timeOf(r.Due), Started: startedOf(r.Starts),
 			})
 		}
 		for _, p := range e.Passed {

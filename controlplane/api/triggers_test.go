@@ -48,6 +48,10 @@ func (s reactions) Events(ctx context.Context, _ trigger.Filter) ([]trigger.Even
 	}}, "", s.w.check(ctx)
 }
 
+func (s reactions) Watched(ctx context.Context, _ []trigger.Record) (map[uuid.UUID][]trigger.Watched, error) {
+	return map[uuid.UUID][]trigger.Watched{{}: {{Name: "eu-1", State: trigger.WatchWatching}}}, s.w.check(ctx)
+}
+
 func (s reactions) Receivers(ctx context.Context) ([]trigger.Receiver, error) {
 	return []trigger.Receiver{{ID: uuid.UUID{3}, Name: "forge", Kind: "github"}}, s.w.check(ctx)
 }

@@ -16,7 +16,9 @@ import (
 	"github.com/seatrial/seatrial/controlplane/outbound"
 	"github.com/seatrial/seatrial/controlplane/release/assess"
 	"github.com/seatrial/seatrial/controlplane/release/sign"
+	"github.com/seatrial/seatrial/controlplane/starter"
 	"github.com/seatrial/seatrial/controlplane/testcase/board"
+	"github.com/seatrial/seatrial/controlplane/trigger"
 )
 
 // sweepEvery is the pause between two sweeps: how late something is at most when a hint was lost or a replica died.
@@ -31,14 +33,16 @@ func (p *parts) executions(context.Context) error {
 	p.run = dispatch.New(dispatch.Config{
 		Store: p.store, Bus: p.bus, Log: p.log, Topics: dispatch.Topics{Agent: cluster.Topic, Execution: execution.Topic},
 	})
-	p.catalog = catalog.New(p.store)
+	p.catalog = catalog.New(announced{p.store, p.bus})
 	if err := p.telling(rules); err != nil {
 		return err
 	}
+	p.triggers = trigger.New(p.store, starter.New(p.store, p.run), p.store, p.bus, p.log, nil)
 	p.mirror = mirror.New(mirror.Config{
 		Store: p.store, Apply: p.catalog, Run: p.run, Record: p.store, Git: git.New(rules), Bus: p.bus, Rules: outbound.Rules{Allow: rules.Allow, Ports: rules.Ports},
 		Address: p.Config.PublicURL, Log: p.log,
 	})
+	p.mirror.Pushes = p.triggers
 	return nil
 }
 

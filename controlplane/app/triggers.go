@@ -14,7 +14,6 @@ import (
 
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/forge"
-	"github.com/seatrial/seatrial/controlplane/starter"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/trigger"
 )
@@ -24,19 +23,16 @@ const maxHook = 8 << 20
 
 // triggering starts what judges events: after a hint, and as often as other sweeps.
 func (p *parts) triggering(ctx context.Context) error {
-	p.triggers = trigger.New(p.store, starter.New(p.store, p.run), p.store, p.bus, p.log, nil)
 	p.triggers.Pushed = func(ctx context.Context, _ tenant.ID, push forge.Push) {
 		if push.Event == forge.PushEvent {
 			p.mirror.Pushed(ctx, push.Repository, push.Branch)
 		}
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	events := longer{topic: trigger.Topic, due: make(chan struct{}, 1), what: "events", do: p.triggers.Sweep}
 	var over sync.WaitGroup
-	over.Go(func() { p.carryOut(ctx, events) })
+	over.Go(func() { p.react(ctx) })
 	over.Go(func() {
-		ticker, rarely := time.NewTicker(sweepEvery), time.NewTicker(sweepResultsEvery)
-		defer ticker.Stop()
+		rarely := time.NewTicker(sweepResultsEvery)
 		defer rarely.Stop()
 		for {
 			select {
@@ -44,11 +40,6 @@ func (p *parts) triggering(ctx context.Context) error {
 				return
 			case <-rarely.C:
 				p.try(ctx, "old events", p.triggers.Forget)
-			case <-ticker.C:
-				select {
-				case events.due <- struct{}{}:
-				default: // it is still busy
-				}
 			}
 		}
 	})
@@ -77,6 +68,27 @@ func (p *parts) remote(r *http.Request) string {
 	}
 	return ip.String()
 }
+
+// react judges what has happened: after a hint, when something is due that had to wait, and as often as other sweeps.
+func (p *parts) react(ctx context.Context) {
+	hints, forget := p.bus.Subscribe(ctx, trigger.Topic)
+	defer forget()
+	due := time.NewTimer(sweepEvery)
+	defer due.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hints:
+		case <-due.C:
+		}
+		p.try(ctx, "events", p.triggers.Sweep)
+		due.Reset(max(minTurn, p.triggers.Next(ctx, sweepEvery)))
+	}
+}
+
+// minTurn keeps what cannot be started from being tried without end.
+const minTurn = 20 * time.Millisecond
 
 // hook takes a message of a forge or another system. It is answered once its events are stored; a wrong signature, and a receiver that
 // there is not, are told as little as can be.

@@ -20,6 +20,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/notify"
 	"github.com/seatrial/seatrial/controlplane/tenant"
+	"github.com/seatrial/seatrial/controlplane/trigger"
 	"github.com/seatrial/seatrial/controlplane/workflow"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
 	"github.com/seatrial/seatrial/controlplane/workflow/parse"
@@ -133,6 +134,9 @@ func (c *Catalog) Apply(ctx context.Context, r Request) (Applied, error) {
 	doc, err := workflow.Load(r.File, []byte(r.Source))
 	if err != nil {
 		return Applied{}, err //nolint:wrapcheck // a fault that speaks for itself
+	}
+	if faults := trigger.Check(parse.Read([]byte(r.Source))); len(faults) > 0 {
+		return Applied{}, parse.Error(r.File, fault.Invalid, faults) //nolint:wrapcheck // a fault that speaks for itself
 	}
 	if v, ok := tenant.FromContext(ctx); ok && !doc.IsTemplate() {
 		if err := v.Workflow(doc.Metadata.Name); err != nil {

@@ -381,10 +381,6 @@ func TestApply_Trigger(t *testing.T) {
 	if !errors.As(err, &f) || f.Kind != fault.Invalid || f.Places[0].Line != 5 || f.Places[0].Field != "spec.webhook.filter" {
 		t.Errorf("an expression with a fault: %v", err)
 	}
-	_, err = c.Apply(t.Context(), catalog.Request{Source: "apiVersion: seatrial.dev/v1\nkind: Trigger\nmetadata: {name: k}\nspec: {kubernetes: {resource: pods, event: created}, workflows: [{name: a}]}\n"})
-	if !fault.Is(err, fault.Unsupported) {
-		t.Errorf("what nobody watches yet: %v", err)
-	}
 }
 
 const nightly = "apiVersion: seatrial.dev/v1\nkind: Schedule\nmetadata: {name: nightly}\nspec: {cron: \"H 2 * * *\", workflows: [{name: plain}]}\n"

@@ -92,6 +92,13 @@ type Runner interface {
 	Cancel(ctx context.Context, id execution.ID, reason string) error
 }
 
+// Pushes hears of pushes that nobody may have told of. Implemented by trigger.
+type Pushes interface {
+	// Missed makes events of changes of a repository, but for those that a forge has told of; wanted is false when no trigger is for pushes to
+	// it, so that nobody need follow its branches.
+	Missed(ctx context.Context, r origin.Repository, changes []origin.Change) (wanted bool, err error)
+}
+
 // Mirror brings documents into the catalog. It holds no state of its own.
 type Mirror struct {
 	store  Store
@@ -105,6 +112,9 @@ type Mirror struct {
 	address string
 	log     *slog.Logger
 	limit   time.Duration // of reading one repository
+	clock   func() time.Time
+	// Pushes may be nil; it is set before anything is read.
+	Pushes Pushes
 }
 
 // Bus carries hints; losing one costs latency only.
@@ -123,12 +133,19 @@ type Config struct {
 	Rules   outbound.Rules // early word on addresses of repositories
 	Address string
 	Log     *slog.Logger
-	ReadFor time.Duration // how long one repository may take to be read; zero for ten minutes
+	ReadFor time.Duration    // how long one repository may take to be read; zero for ten minutes
+	Clock   func() time.Time // time.Now when nil
 }
 
 // New returns a mirror.
 func New(c Config) *Mirror {
-	return &Mirror{c.Store, c.Apply, c.Run, c.Record, c.Git, c.Bus, c.Rules, c.Address, c.Log.With("component", "mirror"), cmp.Or(c.ReadFor, readFor)}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	return &Mirror{
+		clock: c.Clock, store: c.Store, apply: c.Apply, run: c.Run, record: c.Record, git: c.Git, bus: c.Bus, rules: c.Rules, address: c.Address,
+		log: c.Log.With("component", "mirror"), limit: cmp.Or(c.ReadFor, readFor),
+	}
 }
 
 // rights are what the documents of an origin may do.

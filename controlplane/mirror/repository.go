@@ -214,10 +214,32 @@ func (m *Mirror) look(ctx context.Context, r origin.Repository) (origin.Look, er
 	if err != nil {
 		return origin.Look{}, err //nolint:wrapcheck // a fault that speaks for itself
 	}
+	tips := m.pushed(ctx, r, tree.Refs)
 	if tree.Commit == r.Commit && known != "" {
-		return origin.Look{Commit: r.Commit, Documents: r.Documents, Problems: r.Problems}, nil
+		return origin.Look{Commit: r.Commit, Documents: r.Documents, Problems: r.Problems, Tips: tips}, nil
 	}
-	return m.applyTree(ctx, r, tree)
+	look, err := m.applyTree(ctx, r, tree)
+	look.Tips = tips
+	return look, err
+}
+
+// pushed tells of the branches and tags that have moved while nobody told of it, and returns where they are. What could not be told is told
+// with the next look.
+func (m *Mirror) pushed(ctx context.Context, r origin.Repository, has map[string]string) origin.Tips {
+	if m.Pushes == nil {
+		return nil
+	}
+	next, changes := r.Tips.Look(has, m.clock().UTC())
+	wanted, err := m.Pushes.Missed(ctx, r, changes)
+	switch {
+	case err != nil:
+		m.log.ErrorContext(ctx, "pushes not told of, they are told of again", "repository", r.Name, "error", err)
+		return next
+	case !wanted:
+		return nil
+	}
+	next.Told(changes)
+	return next
 }
 
 // applyTree applies what a commit has, and takes out what it does not have any more.

@@ -93,6 +93,9 @@ func (m *Mirror) read(ctx context.Context, r origin.Repository) error {
 			f = fault.New(fault.Internal, "the control plane has failed, and tries again")
 		}
 		look.Failure = sentence(f.Message + ". " + f.Hint)
+		if look.Tips == nil {
+			look.Tips = r.Tips
+		}
 	}
 	if err := m.store.SaveLook(ctx, r, look); err != nil {
 		return fmt.Errorf("store what came of reading the repository: %w", err)

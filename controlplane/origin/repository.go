@@ -29,6 +29,7 @@ type Repository struct {
 	Problems     []Problem     // of its documents
 	SyncedAt     time.Time     // when it was read last; zero when never
 	CreatedAt    time.Time
+	Tips         Tips // where its branches and tags are; nil when nobody asks, and in lists
 }
 
 // Origin returns the repository as the origin of documents.
@@ -48,6 +49,7 @@ type Look struct {
 	Documents int
 	Failure   string
 	Problems  []Problem
+	Tips      Tips // nil when nobody asks for them
 }
 
 // Credential is how the control plane reads a repository. It is stored sealed.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	entsql "entgo.io/ent/dialect/sql"
@@ -14,6 +15,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	record "github.com/seatrial/seatrial/controlplane/trigger"
 	"github.com/seatrial/seatrial/ent/db"
+	"github.com/seatrial/seatrial/ent/db/cluster"
 	"github.com/seatrial/seatrial/ent/db/environment"
 	"github.com/seatrial/seatrial/ent/db/event"
 	"github.com/seatrial/seatrial/ent/db/organization"
@@ -117,18 +119,17 @@ func hearing(ctx context.Context, tx *db.Tx, e *db.Event) (teams []uuid.UUID, er
 	case record.Workflow:
 		err = tx.Workflow.Query().Where(workflow.OrganizationID(e.OrganizationID), workflow.Name(e.Subject)).
 			Select(workflow.FieldTeamID).Scan(ctx, &teams)
-	case record.Kubernetes:
-		var place *db.Environment
-		place, err = tx.Environment.Query().Where(environment.OrganizationID(e.OrganizationID), environment.Name(e.Source)).Only(ctx)
-		switch {
-		case db.IsNotFound(err):
-			return nil, nil
-		case err != nil:
+	case record.Kube:
+		places, err := tx.Environment.Query().Where(environment.OrganizationID(e.OrganizationID), environment.HasClusterWith(cluster.Name(e.Source))).All(ctx)
+		if err != nil {
 			return nil, err
-		case place.TeamID != nil:
-			return []uuid.UUID{*place.TeamID}, nil
 		}
-		return tx.Team.Query().Where(team.OrganizationID(e.OrganizationID)).IDs(ctx) // no team has taken it
+		for _, place := range places {
+			if place.TeamID == nil { // no team has taken it
+				return tx.Team.Query().Where(team.OrganizationID(e.OrganizationID)).IDs(ctx)
+			}
+			teams = append(teams, *place.TeamID)
+		}
 	default:
 		err = tx.Receiver.Query().Where(receiver.OrganizationID(e.OrganizationID), receiver.Name(e.Source)).
 			Select(receiver.FieldTeamID).Scan(ctx, &teams)
@@ -149,12 +150,7 @@ func (s *Store) Judge(ctx context.Context, e record.Event) error {
 			return err
 		}
 		for _, r := range e.Reactions {
-			given, err := json.Marshal(r.Given)
-			if err != nil {
-				return fmt.Errorf("encode what the event gives: %w", err)
-			}
-			if err := tx.Reaction.Create().SetOrganizationID(e.Organization).SetEventID(e.ID).SetTriggerID(r.Trigger).SetState(string(r.State)).
-				SetDue(*nullable(r.Due)).SetParams(given).SetReason(clean(r.Given.Note)).Exec(ctx); err != nil {
+			if err := s.react(ctx, tx, e, r); err != nil {
 				return err
 			}
 		}
@@ -162,17 +158,43 @@ func (s *Store) Judge(ctx context.Context, e record.Event) error {
 	})
 }
 
+// react stores what a trigger does about an event. It takes the place of what the trigger has not started yet about the same.
+func (s *Store) react(ctx context.Context, tx *db.Tx, e record.Event, r record.Reaction) error {
+	given, err := json.Marshal(r.Given)
+	if err != nil {
+		return fmt.Errorf("encode what the event gives: %w", err)
+	}
+	if r.About != "" {
+		earlier := tx.Reaction.Update().Where(reaction.TriggerID(r.Trigger), reaction.About(r.About), reaction.StateIn(open()...),
+			reaction.Or(reaction.LeasedUntilIsNil(), reaction.LeasedUntilLTE(s.now())))
+		if err := earlier.SetState(string(record.Superseded)).SetReason("it happened again before anything was started").Exec(ctx); err != nil {
+			return err
+		}
+	}
+	make := tx.Reaction.Create().SetOrganizationID(e.Organization).SetEventID(e.ID).SetTriggerID(r.Trigger).SetState(string(r.State)).
+		SetDue(*nullable(r.Due)).SetAbout(r.About).SetParams(given).SetReason(clean(r.Given.Note))
+	if r.Cluster != uuid.Nil {
+		make.SetClusterID(r.Cluster)
+	}
+	return make.Exec(ctx)
+}
+
+// open are the states of reactions that something becomes of yet.
+func open() []string {
+	return []string{string(record.Waiting), string(record.Probing), string(record.Ready)}
+}
+
 // ClaimReactions returns those that are to be started.
 func (s *Store) ClaimReactions(ctx context.Context, limit int, lease time.Duration) (claims []record.Claim, err error) {
 	now := s.now()
-	open := reaction.And(reaction.State(string(record.Waiting)), reaction.DueLTE(now), reaction.Or(reaction.LeasedUntilIsNil(), reaction.LeasedUntilLTE(now)))
-	there, err := s.db.Read().Reaction.Query().Where(open).Limit(1).Exist(ctx)
+	due := reaction.And(reaction.StateIn(open()...), reaction.DueLTE(now), reaction.Or(reaction.LeasedUntilIsNil(), reaction.LeasedUntilLTE(now)))
+	there, err := s.db.Read().Reaction.Query().Where(due).Limit(1).Exist(ctx)
 	if err != nil || !there {
 		return nil, database.Fault(err)
 	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		claims = nil
-		rows, err := locked(s, tx.Reaction.Query().Where(open, reaction.HasOrganizationWith(organization.State(string(tenant.Active)))).
+		rows, err := locked(s, tx.Reaction.Query().Where(due, reaction.HasOrganizationWith(organization.State(string(tenant.Active)))).
 			Order(reaction.ByDue(), reaction.ByID()).Limit(limit), entsql.WithLockAction(entsql.SkipLocked)).WithTrigger().WithEvent().All(ctx)
 		if err != nil || len(rows) == 0 {
 			return err
@@ -180,14 +202,8 @@ func (s *Store) ClaimReactions(ctx context.Context, limit int, lease time.Durati
 		ids := make([]uuid.UUID, len(rows))
 		for i, row := range rows {
 			ids[i] = row.ID
-			var c record.Claim
-			if c.Trigger, err = triggerRecord(row.Edges.Trigger, ""); err != nil {
-				return err
-			}
-			if c.Event, err = eventRecord(row.Edges.Event); err != nil {
-				return err
-			}
-			if c.Reaction, err = reactionRecord(row); err != nil {
+			c, err := claimOf(row)
+			if err != nil {
 				return err
 			}
 			claims = append(claims, c)
@@ -197,6 +213,31 @@ func (s *Store) ClaimReactions(ctx context.Context, limit int, lease time.Durati
 	return claims, err
 }
 
+// NextReaction returns when the first reaction is due that nobody is starting.
+func (s *Store) NextReaction(ctx context.Context) (time.Time, error) {
+	row, err := s.db.Read().Reaction.Query().Where(reaction.StateIn(open()...), reaction.Or(reaction.LeasedUntilIsNil(), reaction.LeasedUntilLTE(s.now())),
+		reaction.HasOrganizationWith(organization.State(string(tenant.Active)))).
+		Order(reaction.ByDue()).Select(reaction.FieldDue).First(ctx)
+	if db.IsNotFound(err) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, database.Fault(err)
+	}
+	return row.Due.UTC(), nil
+}
+
+func claimOf(row *db.Reaction) (c record.Claim, err error) {
+	if c.Trigger, err = triggerRecord(row.Edges.Trigger, ""); err != nil {
+		return c, err
+	}
+	if c.Event, err = eventRecord(row.Edges.Event); err != nil {
+		return c, err
+	}
+	c.Reaction, err = reactionRecord(row)
+	return c, err
+}
+
 // FinishReaction stores what has become of a reaction.
 func (s *Store) FinishReaction(ctx context.Context, r record.Reaction) error {
 	starts, err := json.Marshal(r.Starts)
@@ -204,7 +245,7 @@ func (s *Store) FinishReaction(ctx context.Context, r record.Reaction) error {
 		return fmt.Errorf("encode what was started: %w", err)
 	}
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		return tx.Reaction.Update().Where(reaction.ID(r.ID), reaction.State(string(record.Waiting))).SetState(string(r.State)).
+		return tx.Reaction.Update().Where(reaction.ID(r.ID), reaction.StateIn(open()...)).SetState(string(r.State)).
 			SetReason(clean(r.Reason)).SetStarts(starts).SetNillableFiredAt(nullable(r.FiredAt)).ClearLeasedUntil().Exec(ctx)
 	})
 }
@@ -251,6 +292,31 @@ func (s *Store) Events(ctx context.Context, f record.Filter) (list []record.Even
 	list, err = s.withReactions(ctx, rows)
 	return list, next, err
 }
+
+// PushesSince returns the events of a repository that are of kind Git and since a time; with a type only those of that, which are written in
+// lower case.
+func (s *Store) PushesSince(ctx context.Context, repository, kind string, since time.Time) ([]record.Event, error) {
+	q := s.db.Read().Event.Query().Where(event.Kind(record.Git), event.CreatedAtGTE(since.UTC()))
+	if kind != "" {
+		q = q.Where(event.Subject(strings.ToLower(repository)), event.Type(kind))
+	} else {
+		q = q.Where(event.SubjectEqualFold(repository))
+	}
+	rows, err := q.Order(db.Desc(event.FieldID)).Limit(maxPushes).All(ctx)
+	if err != nil {
+		return nil, database.Fault(err)
+	}
+	out := make([]record.Event, len(rows))
+	for i, row := range rows {
+		if out[i], err = eventRecord(row); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// maxPushes is how many pushes are looked through for one.
+const maxPushes = 500
 
 func (s *Store) withReactions(ctx context.Context, rows []*db.Event) ([]record.Event, error) {
 	out, index, ids := make([]record.Event, len(rows)), map[uuid.UUID]int{}, make([]uuid.UUID, len(rows))
@@ -332,11 +398,14 @@ func eventRecord(row *db.Event) (record.Event, error) {
 
 func reactionRecord(row *db.Reaction) (record.Reaction, error) {
 	out := record.Reaction{
-		ID: row.ID, Event: row.EventID, Trigger: row.TriggerID, State: record.State(row.State), Due: row.Due.UTC(), Reason: row.Reason,
+		ID: row.ID, Event: row.EventID, Trigger: row.TriggerID, State: record.State(row.State), Due: row.Due.UTC(), Reason: row.Reason, About: row.About,
 		FiredAt: timeOf(row.FiredAt),
 	}
 	if row.Edges.Trigger != nil {
 		out.Name = row.Edges.Trigger.Name
+	}
+	if row.ClusterID != nil {
+		out.Cluster = *row.ClusterID
 	}
 	if len(row.Params) > 0 {
 		if err := json.Unmarshal(row.Params, &out.Given); err != nil {

@@ -101,7 +101,7 @@ func (s *Store) Repositories(ctx context.Context) ([]origin.Repository, error) {
 }
 
 func (s *Store) repositories(ctx context.Context, where ...predicate.Repository) ([]origin.Repository, error) {
-	rows, err := s.db.Read().Repository.Query().Where(where...).WithTeam().Order(repository.ByName()).All(ctx)
+	rows, err := s.db.Read().Repository.Query().Where(where...).WithTeam().Order(repository.ByName()).Select(listed()...).All(ctx)
 	if err != nil {
 		return nil, database.Fault(err)
 	}
@@ -114,16 +114,21 @@ func (s *Store) repositories(ctx context.Context, where ...predicate.Repository)
 	return out, nil
 }
 
+// listed are the columns of a repository but for where its branches are, which may be long.
+func listed() []string {
+	return slices.DeleteFunc(slices.Clone(repository.Columns), func(c string) bool { return c == repository.FieldTips })
+}
+
 // Repository returns a registered repository.
 func (s *Store) Repository(ctx context.Context, id uuid.UUID) (origin.Repository, error) {
-	found, err := s.repositories(ctx, repository.ID(id))
-	if err == nil && len(found) == 0 {
-		err = fault.New(fault.NotFound, "there is no repository %s", id)
+	row, err := s.db.Read().Repository.Query().Where(repository.ID(id)).WithTeam().Only(ctx)
+	if db.IsNotFound(err) {
+		return origin.Repository{}, fault.New(fault.NotFound, "there is no repository %s", id)
 	}
 	if err != nil {
-		return origin.Repository{}, err
+		return origin.Repository{}, database.Fault(err)
 	}
-	return found[0], nil
+	return withTips(row)
 }
 
 // RepositoryNamed returns a registered repository.
@@ -226,7 +231,7 @@ func (s *Store) takeDue(ctx context.Context, tx *db.Tx, open predicate.Repositor
 			return nil, err
 		}
 		room[row.OrganizationID]--
-		r, err := repositoryRecord(row)
+		r, err := withTips(row)
 		if err != nil {
 			return nil, err
 		}
@@ -266,16 +271,34 @@ func (s *Store) SaveLook(ctx context.Context, r origin.Repository, look origin.L
 	if err != nil {
 		return fmt.Errorf("encode problems: %w", err)
 	}
+	tips, err := json.Marshal(look.Tips)
+	if err != nil {
+		return fmt.Errorf("encode branches: %w", err)
+	}
 	return s.db.Write(ctx, func(tx *db.Tx) error {
 		if err := tx.Repository.Update().Where(repository.ID(r.ID), repository.DueAtGT(s.now())).SetDueAt(s.now().Add(r.Interval)).Exec(ctx); err != nil {
 			return err
 		}
-		up := tx.Repository.Update().Where(repository.ID(r.ID)).ClearLeasedUntil().SetFailure(clean(look.Failure))
+		up := tx.Repository.Update().Where(repository.ID(r.ID)).ClearLeasedUntil().SetFailure(clean(look.Failure)).ClearTips()
+		if look.Tips != nil {
+			up = tx.Repository.Update().Where(repository.ID(r.ID)).ClearLeasedUntil().SetFailure(clean(look.Failure)).SetTips(tips)
+		}
 		if look.Failure == "" {
 			up.SetCommit(look.Commit).SetDocuments(look.Documents).SetProblems(problems).SetSyncedAt(s.now())
 		}
 		return up.Exec(ctx)
 	})
+}
+
+// withTips is a repository with where its branches and tags are.
+func withTips(row *db.Repository) (origin.Repository, error) {
+	r, err := repositoryRecord(row)
+	if err == nil && len(row.Tips) > 0 {
+		if err := json.Unmarshal(row.Tips, &r.Tips); err != nil {
+			return r, fmt.Errorf("branches of repository %s: %w", row.Name, err)
+		}
+	}
+	return r, err
 }
 
 func repositoryRecord(row *db.Repository) (origin.Repository, error) {

@@ -249,7 +249,7 @@ func triggerRecords(rows []*db.Trigger) ([]record.Record, error) {
 func triggerRecord(row *db.Trigger, team string) (record.Record, error) {
 	out := record.Record{
 		ID: row.ID, Organization: row.OrganizationID, Team: team, TeamID: row.TeamID, Name: row.Name, Workflow: row.Workflow, Labels: row.Labels,
-		Revision: row.Revision, Digest: row.Digest, Source: row.Source, UpdatedAt: row.UpdatedAt.UTC(),
+		Revision: row.Revision, Digest: row.Digest, Source: row.Source, UpdatedAt: row.UpdatedAt.UTC(), Removed: row.RemovedAt != nil,
 	}
 	if err := json.Unmarshal(row.Spec, &out.Spec); err != nil {
 		return out, fmt.Errorf("read trigger %s: %w", row.Name, err)

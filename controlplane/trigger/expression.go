@@ -120,12 +120,8 @@ func value(kind, text string, vars map[string]any) (string, error) {
 	return out, nil
 }
 
-// Check returns the faults of the expressions of a Trigger, each at its place; nil for other kinds.
+// Check returns the faults of the expressions of a Trigger, or of those that a workflow has, each at its place; nil for other kinds.
 func Check(read parse.Result) (places []fault.Place) {
-	doc, ok := read.Value.(*document.TriggerDocument)
-	if !ok {
-		return nil
-	}
 	check := func(field, kind, text string, want *cel.Type) {
 		if text == "" || slices.ContainsFunc(read.Faults, func(p fault.Place) bool { return p.Field == field }) {
 			return
@@ -146,11 +142,23 @@ func Check(read parse.Result) (places []fault.Place) {
 			check(at+".values."+name, kind, values[name], nil)
 		}
 	}
-	if w := doc.Spec.Webhook; w != nil {
-		all("spec.webhook", Webhook, w.Filter, w.Values)
-	}
-	if e := doc.Spec.Event; e != nil {
-		all("spec.event", Cloud, e.Filter, e.Values)
+	switch doc := read.Value.(type) {
+	case *document.TriggerDocument:
+		if w := doc.Spec.Webhook; w != nil {
+			all("spec.webhook", Webhook, w.Filter, w.Values)
+		}
+		if e := doc.Spec.Event; e != nil {
+			all("spec.event", Cloud, e.Filter, e.Values)
+		}
+		if k := doc.Spec.Kubernetes; k != nil {
+			all("spec.kubernetes", Kube, k.Filter, k.Values)
+		}
+	case *document.Document:
+		for i, t := range doc.Spec.Triggers {
+			if k := t.Kubernetes; k != nil {
+				all("spec.triggers["+strconv.Itoa(i)+"].kubernetes", Kube, k.Filter, k.Values)
+			}
+		}
 	}
 	return places
 }

@@ -35,6 +35,8 @@ func Match(spec document.TriggerSpec, e Event) (given Given, why string) {
 		return matchCEL(spec.Webhook.Filter, spec.Webhook.Values, e)
 	case spec.Event != nil && e.Kind == Cloud:
 		return matchCloud(*spec.Event, e)
+	case spec.Kubernetes != nil && e.Kind == Kube:
+		return matchKube(*spec.Kubernetes, e)
 	}
 	return given, "it is for another kind of events"
 }

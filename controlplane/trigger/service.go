@@ -2,8 +2,6 @@ package trigger
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,7 +26,8 @@ const (
 	lease      = 2 * time.Minute
 	maxLooks   = 100
 	keepEvents = 30 * 24 * time.Hour
-	maxPassed  = 50 // triggers that an event tells of which do not match
+	keepMarks  = 90 * 24 * time.Hour // an agent tells of all objects whenever it starts
+	maxPassed  = 50                  // triggers that an event tells of which do not match
 )
 
 // Topic is where hints are published that something has happened.
@@ -38,7 +36,9 @@ const Topic = "events"
 // Store keeps receivers, triggers and events. Calls act for the viewer of their context but where they say that they run as system.
 type Store interface {
 	Work
+	Waits
 	Receivers
+	Field
 	Triggers(ctx context.Context, size int, after string) (list []Record, next string, err error)
 	Trigger(ctx context.Context, name string) (Record, error)
 	// RemoveTrigger removes one that has a document of its own.
@@ -47,6 +47,9 @@ type Store interface {
 	Events(ctx context.Context, f Filter) (list []Event, next string, err error)
 	// AddEvents stores what is not known yet, and returns how many that are.
 	AddEvents(ctx context.Context, list []Event) (added int, err error)
+	// PushesSince returns the events of a repository, in whichever case it is written, that are of kind Git and since a time; with a type
+	// only those of that.
+	PushesSince(ctx context.Context, repository, kind string, since time.Time) ([]Event, error)
 }
 
 // Receivers keeps where others send events.
@@ -79,6 +82,18 @@ type Work interface {
 	FinishReaction(ctx context.Context, r Reaction) error
 	// SweepEvents removes events from before a moment, at most limit of them.
 	SweepEvents(ctx context.Context, before time.Time, limit int) (int, error)
+	// SweepMarks removes what is known of objects that nobody has seen since a moment, at most limit of them.
+	SweepMarks(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// Waits is what is not started at once. It runs as system.
+type Waits interface {
+	// BeginProbes has a reaction wait until a time for the agent to say how its probes ended.
+	BeginProbes(ctx context.Context, id uuid.UUID, until time.Time) error
+	// Probing returns the organizations that have reactions which wait for probes.
+	Probing(ctx context.Context) ([]tenant.ID, error)
+	// NextReaction returns when the first reaction is due that nobody is starting; zero when there is none.
+	NextReaction(ctx context.Context) (time.Time, error)
 }
 
 // Claim is a reaction that has to be started, with its trigger and its event.
@@ -161,7 +176,11 @@ func (s *Service) Receive(ctx context.Context, id uuid.UUID, remote string, head
 		}
 		return 0, err
 	}
-	if added, err = s.store.AddEvents(ctx, list); err != nil {
+	fresh, err := s.unfound(ctx, list)
+	if err != nil {
+		return 0, err
+	}
+	if added, err = s.store.AddEvents(ctx, fresh); err != nil {
 		return 0, fmt.Errorf("store events: %w", err)
 	}
 	if err := s.store.Heard(ctx, r, ""); err != nil {
@@ -216,6 +235,7 @@ func (s *Service) pushed(ctx context.Context, org tenant.ID, list []Event) {
 // Sweep judges events and starts what triggers make of them. Of replicas that sweep at once each takes others.
 func (s *Service) Sweep(ctx context.Context) error {
 	ctx = tenant.System(ctx)
+	s.remind(ctx)
 	for range maxLooks {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the program stops
@@ -227,6 +247,26 @@ func (s *Service) Sweep(ctx context.Context) error {
 	}
 	s.bus.Publish(ctx, Topic) // there is more: another turn
 	return nil
+}
+
+// Next returns how long until something is due that a sweep starts, at most so long.
+func (s *Service) Next(ctx context.Context, most time.Duration) time.Duration {
+	due, err := s.store.NextReaction(tenant.System(ctx))
+	if err != nil || due.IsZero() {
+		return most
+	}
+	return min(most, max(0, due.Sub(s.now())))
+}
+
+// remind tells agents again that they have something to try: a hint may have been lost.
+func (s *Service) remind(ctx context.Context) {
+	orgs, err := s.store.Probing(ctx)
+	if err != nil {
+		s.log.WarnContext(ctx, "agents not reminded of probes", "error", err)
+	}
+	for _, org := range orgs {
+		s.bus.Publish(ctx, WatchTopic(org))
+	}
 }
 
 func (s *Service) look(ctx context.Context) (n int, faults error) {
@@ -265,7 +305,9 @@ func (s *Service) judge(ctx context.Context, e Event) error {
 		}
 		switch {
 		case why == "":
-			e.Reactions = append(e.Reactions, Reaction{Event: e.ID, Trigger: t.ID, Name: t.Name, State: Waiting, Due: s.now().UTC(), Given: given})
+			e.Reactions = append(e.Reactions, Reaction{
+				Event: e.ID, Trigger: t.ID, Name: t.Name, State: Waiting, Due: e.At.Add(wait(t.Spec)), About: about(t.Spec, e), Cluster: clusterOf(e), Given: given,
+			})
 		case len(e.Passed) < maxPassed:
 			e.Passed = append(e.Passed, Passed{t.Name, why})
 		}
@@ -288,6 +330,8 @@ func nothingFor(e Event) string {
 		return "the repository " + e.Subject
 	case Workflow:
 		return "the workflow " + e.Subject
+	case Kube:
+		return e.About()
 	}
 	return "the receiver " + e.Source
 }
@@ -345,99 +389,97 @@ func (s *Service) names(ctx context.Context, t Record) (out []string, err error)
 	return out, nil
 }
 
-// fire starts what a trigger names. An error means that nobody knows yet: it is tried again, and nothing starts twice.
+// fire starts what a trigger names, once its probes have succeeded. An error means that nobody knows yet: it is tried again, and nothing
+// starts twice.
 func (s *Service) fire(ctx context.Context, c Claim) error {
 	t, r := c.Trigger, c.Reaction
+	switch {
+	case t.Removed:
+		return s.finish(ctx, c, Failed, "the trigger was removed meanwhile")
+	case t.Spec.Suspend:
+		return s.finish(ctx, c, Failed, "the trigger was suspended meanwhile")
+	case r.State == Probing:
+		return s.finish(ctx, c, Failed, fmt.Sprintf("the agent of the cluster %s has not said in time how the probes ended", c.Event.Source))
+	case r.State == Waiting && len(probes(t.Spec)) > 0:
+		if err := s.store.BeginProbes(ctx, r.ID, s.now().UTC().Add(allowance(probes(t.Spec)))); err != nil {
+			return fmt.Errorf("begin probes of trigger %s: %w", t.Name, err)
+		}
+		s.bus.Publish(ctx, WatchTopic(t.Organization))
+		return nil
+	}
 	actor := "trigger " + t.Name
-	started, err := s.start.Start(ctx, starter.By{
+	done, err := s.start.Start(ctx, starter.By{
 		Organization: t.Organization, Team: t.TeamID, Actor: actor, Key: "event " + r.Event.String() + " " + t.ID.String(), Commit: r.Given.Commit,
 		Trigger: workflow.Trigger{Kind: startedAs(c.Event.Kind), Name: t.Name, Actor: actor, Repository: r.Given.Repository, Branch: r.Given.Branch, Commit: r.Given.Commit},
 		Params:  r.Given.Params,
-	}, t.Spec.Start)
+	}, started(t.Spec))
 	if err != nil {
 		return fmt.Errorf("trigger %s: %w", t.Name, err)
 	}
-	r.State, r.Starts, r.FiredAt = Started, started, s.now().UTC()
-	if starter.Failed(started) {
-		r.State, r.Reason = Failed, "nothing could be started"
+	c.Reaction.Starts = done
+	if starter.Failed(done) {
+		return s.finish(ctx, c, Failed, "nothing could be started")
 	}
+	return s.finish(ctx, c, Started, r.Reason)
+}
+
+// finish stores what has become of a reaction.
+func (s *Service) finish(ctx context.Context, c Claim, state State, reason string) error {
+	r := c.Reaction
+	r.State, r.Reason, r.FiredAt = state, reason, s.now().UTC()
 	if err := s.store.FinishReaction(ctx, r); err != nil {
 		return fmt.Errorf("store what was started: %w", err)
 	}
-	s.log.InfoContext(ctx, "trigger fired", "trigger", t.Name, "organization", t.Organization, "event", r.Event, "state", r.State)
+	s.log.InfoContext(ctx, "trigger fired", "trigger", c.Trigger.Name, "organization", c.Trigger.Organization, "event", r.Event, "state", state, "reason", reason)
 	return nil
 }
 
-// startedAs is what an execution says of how it was started: "workflow" is taken by the steps of others.
+// started is what a trigger starts, and where: in the environment that it looks at, unless it says something else.
+func started(spec document.TriggerSpec) document.Start {
+	out := spec.Start
+	if k := spec.Kubernetes; k != nil && k.Environment != "" && out.Environments == nil {
+		out.Environments = &document.Environments{Names: []string{k.Environment}}
+	}
+	return out
+}
+
+func probes(spec document.TriggerSpec) []document.Probe {
+	if spec.Kubernetes == nil {
+		return nil
+	}
+	return spec.Kubernetes.Probes
+}
+
+// startedAs is what an execution says of how it was started: "workflow" is taken by the steps of others, "kubernetes" by TestExecutions.
 func startedAs(kind string) string {
-	if kind == Workflow {
+	switch kind {
+	case Workflow:
 		return "workflow-end"
+	case Kube:
+		return "kubernetes-event"
 	}
 	return kind
 }
 
-// Forget removes events from long ago.
+// Forget removes events from long ago, and what is known of objects that are gone.
 func (s *Service) Forget(ctx context.Context) error {
 	const some = 1000
-	for ctx.Err() == nil {
-		n, err := s.store.SweepEvents(tenant.System(ctx), s.now().Add(-keepEvents), some)
-		if err != nil {
-			return fmt.Errorf("remove old events: %w", err)
-		}
-		if n < some {
-			break
+	for _, of := range []struct {
+		what  string
+		keep  time.Duration
+		sweep func(ctx context.Context, before time.Time, limit int) (int, error)
+	}{{"events", keepEvents, s.store.SweepEvents}, {"marks of objects", keepMarks, s.store.SweepMarks}} {
+		for ctx.Err() == nil {
+			n, err := of.sweep(tenant.System(ctx), s.now().Add(-of.keep), some)
+			if err != nil {
+				return fmt.Errorf("remove old %s: %w", of.what, err)
+			}
+			if n < some {
+				break
+			}
 		}
 	}
 	return nil
-}
-
-// CreateReceiver makes an address for a kind of sender, with its secret, which is shown once.
-func (s *Service) CreateReceiver(ctx context.Context, name, kind, team string) (Receiver, string, error) {
-	if _, err := tenant.Require(ctx, tenant.ScopeAdmin); err != nil {
-		return Receiver{}, "", err //nolint:wrapcheck // a fault that speaks for itself
-	}
-	if !slices.Contains(ReceiverKinds(), kind) {
-		return Receiver{}, "", fault.New(fault.Invalid, "%q does not send events", kind).WithField("kind").
-			WithHint("Senders are %s.", strings.Join(ReceiverKinds(), ", "))
-	}
-	secret := newSecret()
-	r, err := s.store.CreateReceiver(ctx, Receiver{Name: name, Kind: kind}, secret, team)
-	if err != nil {
-		return r, "", fmt.Errorf("create receiver: %w", err)
-	}
-	return r, secret, nil
-}
-
-// newSecret is a key as Standard Webhooks writes it, which the forges take as well.
-func newSecret() string {
-	key := make([]byte, 32)
-	_, _ = rand.Read(key) // it never fails
-	return "whsec_" + base64.StdEncoding.EncodeToString(key)
-}
-
-// RotateReceiver gives a receiver a new secret, which is shown once. The old one is refused from then on.
-func (s *Service) RotateReceiver(ctx context.Context, name string) (string, error) {
-	if _, err := tenant.Require(ctx, tenant.ScopeAdmin); err != nil {
-		return "", err //nolint:wrapcheck // a fault that speaks for itself
-	}
-	secret := newSecret()
-	if err := s.store.RotateReceiver(ctx, name, secret); err != nil {
-		return "", fmt.Errorf("rotate secret: %w", err)
-	}
-	return secret, nil
-}
-
-// RemoveReceiver closes an address.
-func (s *Service) RemoveReceiver(ctx context.Context, name string) error {
-	if _, err := tenant.Require(ctx, tenant.ScopeAdmin); err != nil {
-		return err //nolint:wrapcheck // a fault that speaks for itself
-	}
-	return s.store.RemoveReceiver(ctx, name) //nolint:wrapcheck // a fault that speaks for itself
-}
-
-// Receivers lists them by name.
-func (s *Service) Receivers(ctx context.Context) ([]Receiver, error) {
-	return s.store.Receivers(ctx) //nolint:wrapcheck // a fault that speaks for itself
 }
 
 // List returns triggers by name.
@@ -455,7 +497,13 @@ func (s *Service) Remove(ctx context.Context, name string) error {
 	if _, err := tenant.Require(ctx, tenant.ScopeCatalog); err != nil {
 		return err //nolint:wrapcheck // a fault that speaks for itself
 	}
-	return s.store.RemoveTrigger(ctx, name) //nolint:wrapcheck // a fault that speaks for itself
+	if err := s.store.RemoveTrigger(ctx, name); err != nil {
+		return err //nolint:wrapcheck // a fault that speaks for itself
+	}
+	if v, ok := tenant.FromContext(ctx); ok {
+		s.bus.Publish(ctx, WatchTopic(v.Organization))
+	}
+	return nil
 }
 
 // Events lists what has happened, the newest first.
@@ -469,8 +517,12 @@ func (s *Service) Try(ctx context.Context, name, kind string, header http.Header
 	if err != nil {
 		return given, "", err //nolint:wrapcheck // a fault that speaks for itself
 	}
-	list, err := Read(Receiver{Kind: kind, Name: aboutOf(t)}, header, body)
-	if err != nil {
+	list := []Event{{Kind: Kube, Data: body}}
+	if kind == Kube {
+		if !json.Valid(body) {
+			return given, "", fault.New(fault.Invalid, "the event is not JSON").WithHint("Take one that seatrial events -o json shows as data.")
+		}
+	} else if list, err = Read(Receiver{Kind: kind, Name: aboutOf(t)}, header, body); err != nil {
 		return given, "", err
 	}
 	why = "the message tells of nothing that triggers are for"

@@ -1,10 +1,11 @@
-// Package trigger starts workflows when something happens: a push to a repository, the end of another workflow, a message of any other
-// system. Whatever happens is an event, stored once however often it is told, before anybody answers for it. A replica then judges it:
+// Package trigger starts workflows when something happens: a push to a repository, the end of another workflow, a change of an object in a
+// cluster, a message of any other system. Whatever happens is an event, stored once however often it is told, before anybody answers for it. A replica then judges it:
 // which triggers are for it, what each of them starts, and why the others do not match. All of that stays on record.
 package trigger
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -22,8 +23,7 @@ const (
 	Workflow = "workflow" // an execution has ended
 	Webhook  = "webhook"  // a message of any system
 	Cloud    = "event"    // a CloudEvent
-	// Kubernetes is a change in an environment, which is the source.
-	Kubernetes = "kubernetes"
+	Kube     = "kubernetes"
 )
 
 // The kinds of receivers beside the forges.
@@ -46,6 +46,7 @@ type Record struct {
 	Source       string
 	Spec         document.TriggerSpec
 	UpdatedAt    time.Time
+	Removed      bool // since an event that still waits
 }
 
 // On says what a trigger is for: the kind of events, and what they have to be about.
@@ -59,8 +60,10 @@ func On(spec document.TriggerSpec) (kind, about string) {
 		return Webhook, spec.Webhook.Receiver
 	case spec.Event != nil:
 		return Cloud, spec.Event.Receiver
+	case spec.Kubernetes != nil:
+		return Kube, Plain(spec.Kubernetes.Resource)
 	}
-	return Kubernetes, ""
+	return "", ""
 }
 
 // Receiver is an address to which others send events.
@@ -106,12 +109,23 @@ func (e Event) about() string {
 		return strings.ToLower(e.Subject)
 	case Workflow:
 		return e.Subject
+	case Kube:
+		resource, _, _ := strings.Cut(e.Subject, " ")
+		return resource
 	}
 	return e.Source
 }
 
 // About is what triggers have to name to be looked at for an event.
 func (e Event) About() string { return e.about() }
+
+// Object returns what has happened, of an event of kind Kube.
+func (e Event) Object() (o Object, err error) {
+	if err := json.Unmarshal(e.Data, &o); err != nil {
+		return o, fmt.Errorf("read event %s: %w", e.ID, err)
+	}
+	return o, nil
+}
 
 // Passed is a trigger that does not match.
 type Passed struct {
@@ -124,9 +138,12 @@ type State string
 
 // The states.
 const (
-	Waiting State = "waiting"
-	Started State = "started"
-	Failed  State = "failed" // nothing could be started
+	Waiting    State = "waiting"
+	Probing    State = "probing" // until the agent has said that all probes succeeded
+	Ready      State = "ready"   // they have
+	Started    State = "started"
+	Failed     State = "failed"     // nothing could be started
+	Superseded State = "superseded" // it happened again before anything was started
 )
 
 // Reaction is what a trigger does about an event.
@@ -136,7 +153,9 @@ type Reaction struct {
 	Trigger uuid.UUID
 	Name    string // of the trigger
 	State   State
-	Due     time.Time
+	Due     time.Time // while it is probing, when that has taken too long
+	About   string    // a later reaction of the trigger about the same takes the place of one that waits; empty where none does
+	Cluster uuid.UUID // where the event was; zero for one of no cluster
 	Reason  string
 	Given   Given
 	Starts  []starter.Started

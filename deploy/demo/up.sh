@@ -112,7 +112,8 @@ say "installing the agent by its chart"
 images=(--set image=docker.io/seatrial/agent:local --set runner.image=docker.io/seatrial/runner:local
   --set imagePullPolicy=Never --set runner.imagePullPolicy=Never --set linger=2m
   --set "podAnnotations.demo-image=$(sha256sum <"$state/agent.tar" | cut -c1-16)"
-  --set-json 'subjects=[{"namespace":"seatrial-shop","selector":"app=shop"}]') # what is under test: its images are evidence
+  --set-json 'subjects=[{"namespace":"seatrial-shop","selector":"app=shop"}]' # what is under test: its images are evidence
+  --set-json 'triggers.namespaces=["seatrial-shop"]') # where a rollout may start tests
 if seatrial cluster list 2>/dev/null | grep -qE "^$name +connected"; then
   helm upgrade "seatrial-$name" charts/agent --namespace seatrial --reuse-values "${images[@]}" >/dev/null
 else
@@ -123,7 +124,7 @@ kubectl -n seatrial rollout status "deployment/seatrial-$name" --timeout=120s >/
   { kubectl -n seatrial logs "deployment/seatrial-$name" --tail=5 >&2; die "the agent did not connect"; }
 
 say "applying and running three workflows"
-seatrial apply -f deploy/demo/workflows -f deploy/demo/policy.yaml
+seatrial apply -f deploy/demo/workflows -f deploy/demo/policy.yaml -f deploy/demo/trigger.yaml
 wrong=0
 expect() { # expect EXIT_CODE WORKFLOW WHY
   echo
@@ -153,6 +154,7 @@ Seatrial is running at $server (took $((SECONDS - begun)) s).
   try          seatrial get executions
                seatrial run shop-api --follow
                seatrial release status shop $release
+  a rollout    kubectl -n seatrial-shop rollout restart deployment/shop && seatrial events
   your own     seatrial apply -f FILE.yaml && seatrial run NAME --follow
   kubectl      export KUBECONFIG=$KUBECONFIG
   remove       make demo-down

@@ -63,8 +63,10 @@ import (
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/teststrip"
 	"github.com/seatrial/seatrial/ent/db/trigger"
+	"github.com/seatrial/seatrial/ent/db/triggerwatch"
 	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
+	"github.com/seatrial/seatrial/ent/db/watchmark"
 	"github.com/seatrial/seatrial/ent/db/webhook"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -171,10 +173,14 @@ type Client struct {
 	TestStrip *TestStripClient
 	// Trigger is the client for interacting with the Trigger builders.
 	Trigger *TriggerClient
+	// TriggerWatch is the client for interacting with the TriggerWatch builders.
+	TriggerWatch *TriggerWatchClient
 	// TrustRule is the client for interacting with the TrustRule builders.
 	TrustRule *TrustRuleClient
 	// Waiver is the client for interacting with the Waiver builders.
 	Waiver *WaiverClient
+	// WatchMark is the client for interacting with the WatchMark builders.
+	WatchMark *WatchMarkClient
 	// Webhook is the client for interacting with the Webhook builders.
 	Webhook *WebhookClient
 	// Workflow is the client for interacting with the Workflow builders.
@@ -239,8 +245,10 @@ func (c *Client) init() {
 	c.TestResult = NewTestResultClient(c.config)
 	c.TestStrip = NewTestStripClient(c.config)
 	c.Trigger = NewTriggerClient(c.config)
+	c.TriggerWatch = NewTriggerWatchClient(c.config)
 	c.TrustRule = NewTrustRuleClient(c.config)
 	c.Waiver = NewWaiverClient(c.config)
+	c.WatchMark = NewWatchMarkClient(c.config)
 	c.Webhook = NewWebhookClient(c.config)
 	c.Workflow = NewWorkflowClient(c.config)
 	c.WorkflowRevision = NewWorkflowRevisionClient(c.config)
@@ -383,8 +391,10 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		TestResult:              NewTestResultClient(cfg),
 		TestStrip:               NewTestStripClient(cfg),
 		Trigger:                 NewTriggerClient(cfg),
+		TriggerWatch:            NewTriggerWatchClient(cfg),
 		TrustRule:               NewTrustRuleClient(cfg),
 		Waiver:                  NewWaiverClient(cfg),
+		WatchMark:               NewWatchMarkClient(cfg),
 		Webhook:                 NewWebhookClient(cfg),
 		Workflow:                NewWorkflowClient(cfg),
 		WorkflowRevision:        NewWorkflowRevisionClient(cfg),
@@ -454,8 +464,10 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		TestResult:              NewTestResultClient(cfg),
 		TestStrip:               NewTestStripClient(cfg),
 		Trigger:                 NewTriggerClient(cfg),
+		TriggerWatch:            NewTriggerWatchClient(cfg),
 		TrustRule:               NewTrustRuleClient(cfg),
 		Waiver:                  NewWaiverClient(cfg),
+		WatchMark:               NewWatchMarkClient(cfg),
 		Webhook:                 NewWebhookClient(cfg),
 		Workflow:                NewWorkflowClient(cfg),
 		WorkflowRevision:        NewWorkflowRevisionClient(cfg),
@@ -497,7 +509,8 @@ func (c *Client) Use(hooks ...Hook) {
 		c.ReleaseChange, c.ReleaseExecution, c.Repository, c.Run, c.Schedule,
 		c.Service, c.Setting, c.Step, c.Team, c.TeamMember, c.Template,
 		c.TemplateRevision, c.TemplateUse, c.TestResult, c.TestStrip, c.Trigger,
-		c.TrustRule, c.Waiver, c.Webhook, c.Workflow, c.WorkflowRevision,
+		c.TriggerWatch, c.TrustRule, c.Waiver, c.WatchMark, c.Webhook, c.Workflow,
+		c.WorkflowRevision,
 	} {
 		n.Use(hooks...)
 	}
@@ -516,7 +529,8 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 		c.ReleaseChange, c.ReleaseExecution, c.Repository, c.Run, c.Schedule,
 		c.Service, c.Setting, c.Step, c.Team, c.TeamMember, c.Template,
 		c.TemplateRevision, c.TemplateUse, c.TestResult, c.TestStrip, c.Trigger,
-		c.TrustRule, c.Waiver, c.Webhook, c.Workflow, c.WorkflowRevision,
+		c.TriggerWatch, c.TrustRule, c.Waiver, c.WatchMark, c.Webhook, c.Workflow,
+		c.WorkflowRevision,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -619,10 +633,14 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.TestStrip.mutate(ctx, m)
 	case *TriggerMutation:
 		return c.Trigger.mutate(ctx, m)
+	case *TriggerWatchMutation:
+		return c.TriggerWatch.mutate(ctx, m)
 	case *TrustRuleMutation:
 		return c.TrustRule.mutate(ctx, m)
 	case *WaiverMutation:
 		return c.Waiver.mutate(ctx, m)
+	case *WatchMarkMutation:
+		return c.WatchMark.mutate(ctx, m)
 	case *WebhookMutation:
 		return c.Webhook.mutate(ctx, m)
 	case *WorkflowMutation:
@@ -8404,6 +8422,188 @@ func (c *TriggerClient) mutate(ctx context.Context, m *TriggerMutation) (Value, 
 	}
 }
 
+// TriggerWatchClient is a client for the TriggerWatch schema.
+type TriggerWatchClient struct {
+	config
+}
+
+// NewTriggerWatchClient returns a client for the TriggerWatch from the given config.
+func NewTriggerWatchClient(c config) *TriggerWatchClient {
+	return &TriggerWatchClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `triggerwatch.Hooks(f(g(h())))`.
+func (c *TriggerWatchClient) Use(hooks ...Hook) {
+	c.hooks.TriggerWatch = append(c.hooks.TriggerWatch, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `triggerwatch.Intercept(f(g(h())))`.
+func (c *TriggerWatchClient) Intercept(interceptors ...Interceptor) {
+	c.inters.TriggerWatch = append(c.inters.TriggerWatch, interceptors...)
+}
+
+// Create returns a builder for creating a TriggerWatch entity.
+func (c *TriggerWatchClient) Create() *TriggerWatchCreate {
+	mutation := newTriggerWatchMutation(c.config, OpCreate)
+	return &TriggerWatchCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of TriggerWatch entities.
+func (c *TriggerWatchClient) CreateBulk(builders ...*TriggerWatchCreate) *TriggerWatchCreateBulk {
+	return &TriggerWatchCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TriggerWatchClient) MapCreateBulk(slice any, setFunc func(*TriggerWatchCreate, int)) *TriggerWatchCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TriggerWatchCreateBulk{err: fmt.Errorf("calling to TriggerWatchClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TriggerWatchCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TriggerWatchCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for TriggerWatch.
+func (c *TriggerWatchClient) Update() *TriggerWatchUpdate {
+	mutation := newTriggerWatchMutation(c.config, OpUpdate)
+	return &TriggerWatchUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TriggerWatchClient) UpdateOne(_m *TriggerWatch) *TriggerWatchUpdateOne {
+	mutation := newTriggerWatchMutation(c.config, OpUpdateOne, withTriggerWatch(_m))
+	return &TriggerWatchUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TriggerWatchClient) UpdateOneID(id uuid.UUID) *TriggerWatchUpdateOne {
+	mutation := newTriggerWatchMutation(c.config, OpUpdateOne, withTriggerWatchID(id))
+	return &TriggerWatchUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for TriggerWatch.
+func (c *TriggerWatchClient) Delete() *TriggerWatchDelete {
+	mutation := newTriggerWatchMutation(c.config, OpDelete)
+	return &TriggerWatchDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TriggerWatchClient) DeleteOne(_m *TriggerWatch) *TriggerWatchDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TriggerWatchClient) DeleteOneID(id uuid.UUID) *TriggerWatchDeleteOne {
+	builder := c.Delete().Where(triggerwatch.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TriggerWatchDeleteOne{builder}
+}
+
+// Query returns a query builder for TriggerWatch.
+func (c *TriggerWatchClient) Query() *TriggerWatchQuery {
+	return &TriggerWatchQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTriggerWatch},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a TriggerWatch entity by its id.
+func (c *TriggerWatchClient) Get(ctx context.Context, id uuid.UUID) (*TriggerWatch, error) {
+	return c.Query().Where(triggerwatch.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TriggerWatchClient) GetX(ctx context.Context, id uuid.UUID) *TriggerWatch {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a TriggerWatch.
+func (c *TriggerWatchClient) QueryOrganization(_m *TriggerWatch) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(triggerwatch.Table, triggerwatch.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, triggerwatch.OrganizationTable, triggerwatch.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryCluster queries the cluster edge of a TriggerWatch.
+func (c *TriggerWatchClient) QueryCluster(_m *TriggerWatch) *ClusterQuery {
+	query := (&ClusterClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(triggerwatch.Table, triggerwatch.FieldID, id),
+			sqlgraph.To(cluster.Table, cluster.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, triggerwatch.ClusterTable, triggerwatch.ClusterColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTrigger queries the trigger edge of a TriggerWatch.
+func (c *TriggerWatchClient) QueryTrigger(_m *TriggerWatch) *TriggerQuery {
+	query := (&TriggerClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(triggerwatch.Table, triggerwatch.FieldID, id),
+			sqlgraph.To(trigger.Table, trigger.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, triggerwatch.TriggerTable, triggerwatch.TriggerColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *TriggerWatchClient) Hooks() []Hook {
+	hooks := c.hooks.TriggerWatch
+	return append(hooks[:len(hooks):len(hooks)], triggerwatch.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *TriggerWatchClient) Interceptors() []Interceptor {
+	return c.inters.TriggerWatch
+}
+
+func (c *TriggerWatchClient) mutate(ctx context.Context, m *TriggerWatchMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TriggerWatchCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TriggerWatchUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TriggerWatchUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TriggerWatchDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown TriggerWatch mutation op: %q", m.Op())
+	}
+}
+
 // TrustRuleClient is a client for the TrustRule schema.
 type TrustRuleClient struct {
 	config
@@ -8733,6 +8933,172 @@ func (c *WaiverClient) mutate(ctx context.Context, m *WaiverMutation) (Value, er
 		return (&WaiverDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("db: unknown Waiver mutation op: %q", m.Op())
+	}
+}
+
+// WatchMarkClient is a client for the WatchMark schema.
+type WatchMarkClient struct {
+	config
+}
+
+// NewWatchMarkClient returns a client for the WatchMark from the given config.
+func NewWatchMarkClient(c config) *WatchMarkClient {
+	return &WatchMarkClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `watchmark.Hooks(f(g(h())))`.
+func (c *WatchMarkClient) Use(hooks ...Hook) {
+	c.hooks.WatchMark = append(c.hooks.WatchMark, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `watchmark.Intercept(f(g(h())))`.
+func (c *WatchMarkClient) Intercept(interceptors ...Interceptor) {
+	c.inters.WatchMark = append(c.inters.WatchMark, interceptors...)
+}
+
+// Create returns a builder for creating a WatchMark entity.
+func (c *WatchMarkClient) Create() *WatchMarkCreate {
+	mutation := newWatchMarkMutation(c.config, OpCreate)
+	return &WatchMarkCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of WatchMark entities.
+func (c *WatchMarkClient) CreateBulk(builders ...*WatchMarkCreate) *WatchMarkCreateBulk {
+	return &WatchMarkCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *WatchMarkClient) MapCreateBulk(slice any, setFunc func(*WatchMarkCreate, int)) *WatchMarkCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &WatchMarkCreateBulk{err: fmt.Errorf("calling to WatchMarkClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*WatchMarkCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &WatchMarkCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for WatchMark.
+func (c *WatchMarkClient) Update() *WatchMarkUpdate {
+	mutation := newWatchMarkMutation(c.config, OpUpdate)
+	return &WatchMarkUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *WatchMarkClient) UpdateOne(_m *WatchMark) *WatchMarkUpdateOne {
+	mutation := newWatchMarkMutation(c.config, OpUpdateOne, withWatchMark(_m))
+	return &WatchMarkUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *WatchMarkClient) UpdateOneID(id uuid.UUID) *WatchMarkUpdateOne {
+	mutation := newWatchMarkMutation(c.config, OpUpdateOne, withWatchMarkID(id))
+	return &WatchMarkUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for WatchMark.
+func (c *WatchMarkClient) Delete() *WatchMarkDelete {
+	mutation := newWatchMarkMutation(c.config, OpDelete)
+	return &WatchMarkDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *WatchMarkClient) DeleteOne(_m *WatchMark) *WatchMarkDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *WatchMarkClient) DeleteOneID(id uuid.UUID) *WatchMarkDeleteOne {
+	builder := c.Delete().Where(watchmark.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &WatchMarkDeleteOne{builder}
+}
+
+// Query returns a query builder for WatchMark.
+func (c *WatchMarkClient) Query() *WatchMarkQuery {
+	return &WatchMarkQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeWatchMark},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a WatchMark entity by its id.
+func (c *WatchMarkClient) Get(ctx context.Context, id uuid.UUID) (*WatchMark, error) {
+	return c.Query().Where(watchmark.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *WatchMarkClient) GetX(ctx context.Context, id uuid.UUID) *WatchMark {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a WatchMark.
+func (c *WatchMarkClient) QueryOrganization(_m *WatchMark) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(watchmark.Table, watchmark.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, watchmark.OrganizationTable, watchmark.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryCluster queries the cluster edge of a WatchMark.
+func (c *WatchMarkClient) QueryCluster(_m *WatchMark) *ClusterQuery {
+	query := (&ClusterClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(watchmark.Table, watchmark.FieldID, id),
+			sqlgraph.To(cluster.Table, cluster.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, watchmark.ClusterTable, watchmark.ClusterColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *WatchMarkClient) Hooks() []Hook {
+	hooks := c.hooks.WatchMark
+	return append(hooks[:len(hooks):len(hooks)], watchmark.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *WatchMarkClient) Interceptors() []Interceptor {
+	return c.inters.WatchMark
+}
+
+func (c *WatchMarkClient) mutate(ctx context.Context, m *WatchMarkMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&WatchMarkCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&WatchMarkUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&WatchMarkUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&WatchMarkDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("db: unknown WatchMark mutation op: %q", m.Op())
 	}
 }
 
@@ -9244,7 +9610,8 @@ type (
 		ReadinessPolicy, ReadinessPolicyRevision, Receiver, Release, ReleaseChange,
 		ReleaseExecution, Repository, Run, Schedule, Service, Setting, Step, Team,
 		TeamMember, Template, TemplateRevision, TemplateUse, TestResult, TestStrip,
-		Trigger, TrustRule, Waiver, Webhook, Workflow, WorkflowRevision []ent.Hook
+		Trigger, TriggerWatch, TrustRule, Waiver, WatchMark, Webhook, Workflow,
+		WorkflowRevision []ent.Hook
 	}
 	inters struct {
 		APIToken, AgentCommand, Attempt, AuditEntry, AuditHead, BootstrapToken, Call,
@@ -9254,7 +9621,7 @@ type (
 		ReadinessPolicy, ReadinessPolicyRevision, Receiver, Release, ReleaseChange,
 		ReleaseExecution, Repository, Run, Schedule, Service, Setting, Step, Team,
 		TeamMember, Template, TemplateRevision, TemplateUse, TestResult, TestStrip,
-		Trigger, TrustRule, Waiver, Webhook, Workflow,
+		Trigger, TriggerWatch, TrustRule, Waiver, WatchMark, Webhook, Workflow,
 		WorkflowRevision []ent.Interceptor
 	}
 )

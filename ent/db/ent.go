@@ -59,8 +59,10 @@ import (
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/teststrip"
 	"github.com/seatrial/seatrial/ent/db/trigger"
+	"github.com/seatrial/seatrial/ent/db/triggerwatch"
 	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
+	"github.com/seatrial/seatrial/ent/db/watchmark"
 	"github.com/seatrial/seatrial/ent/db/webhook"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -171,8 +173,10 @@ func checkColumn(t, c string) error {
 			testresult.Table:              testresult.ValidColumn,
 			teststrip.Table:               teststrip.ValidColumn,
 			trigger.Table:                 trigger.ValidColumn,
+			triggerwatch.Table:            triggerwatch.ValidColumn,
 			trustrule.Table:               trustrule.ValidColumn,
 			waiver.Table:                  waiver.ValidColumn,
+			watchmark.Table:               watchmark.ValidColumn,
 			webhook.Table:                 webhook.ValidColumn,
 			workflow.Table:                workflow.ValidColumn,
 			workflowrevision.Table:        workflowrevision.ValidColumn,

@@ -51,8 +51,10 @@ import (
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/teststrip"
 	"github.com/seatrial/seatrial/ent/db/trigger"
+	"github.com/seatrial/seatrial/ent/db/triggerwatch"
 	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
+	"github.com/seatrial/seatrial/ent/db/watchmark"
 	"github.com/seatrial/seatrial/ent/db/webhook"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -65,7 +67,7 @@ import (
 
 // schemaGraph holds a representation of ent/schema at runtime.
 var schemaGraph = func() *sqlgraph.Schema {
-	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 52)}
+	graph := &sqlgraph.Schema{Nodes: make([]*sqlgraph.Node, 54)}
 	graph.Nodes[0] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   apitoken.Table,
@@ -806,6 +808,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			reaction.FieldStarts:         {Type: field.TypeBytes, Column: reaction.FieldStarts},
 			reaction.FieldFiredAt:        {Type: field.TypeTime, Column: reaction.FieldFiredAt},
 			reaction.FieldLeasedUntil:    {Type: field.TypeTime, Column: reaction.FieldLeasedUntil},
+			reaction.FieldClusterID:      {Type: field.TypeUUID, Column: reaction.FieldClusterID},
 		},
 	}
 	graph.Nodes[27] = &sqlgraph.Node{
@@ -978,6 +981,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			repository.FieldSyncedAt:       {Type: field.TypeTime, Column: repository.FieldSyncedAt},
 			repository.FieldDueAt:          {Type: field.TypeTime, Column: repository.FieldDueAt},
 			repository.FieldLeasedUntil:    {Type: field.TypeTime, Column: repository.FieldLeasedUntil},
+			repository.FieldTips:           {Type: field.TypeBytes, Column: repository.FieldTips},
 		},
 	}
 	graph.Nodes[34] = &sqlgraph.Node{
@@ -1302,6 +1306,28 @@ var schemaGraph = func() *sqlgraph.Schema {
 	}
 	graph.Nodes[47] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
+			Table:   triggerwatch.Table,
+			Columns: triggerwatch.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: triggerwatch.FieldID,
+			},
+		},
+		Type: "TriggerWatch",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			triggerwatch.FieldCreatedAt:      {Type: field.TypeTime, Column: triggerwatch.FieldCreatedAt},
+			triggerwatch.FieldUpdatedAt:      {Type: field.TypeTime, Column: triggerwatch.FieldUpdatedAt},
+			triggerwatch.FieldOrganizationID: {Type: field.TypeUUID, Column: triggerwatch.FieldOrganizationID},
+			triggerwatch.FieldClusterID:      {Type: field.TypeUUID, Column: triggerwatch.FieldClusterID},
+			triggerwatch.FieldTriggerID:      {Type: field.TypeUUID, Column: triggerwatch.FieldTriggerID},
+			triggerwatch.FieldDigest:         {Type: field.TypeString, Column: triggerwatch.FieldDigest},
+			triggerwatch.FieldState:          {Type: field.TypeString, Column: triggerwatch.FieldState},
+			triggerwatch.FieldMessage:        {Type: field.TypeString, Column: triggerwatch.FieldMessage},
+			triggerwatch.FieldSince:          {Type: field.TypeTime, Column: triggerwatch.FieldSince},
+		},
+	}
+	graph.Nodes[48] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
 			Table:   trustrule.Table,
 			Columns: trustrule.Columns,
 			ID: &sqlgraph.FieldSpec{
@@ -1327,7 +1353,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			trustrule.FieldUsedAt:         {Type: field.TypeTime, Column: trustrule.FieldUsedAt},
 		},
 	}
-	graph.Nodes[48] = &sqlgraph.Node{
+	graph.Nodes[49] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   waiver.Table,
 			Columns: waiver.Columns,
@@ -1357,7 +1383,28 @@ var schemaGraph = func() *sqlgraph.Schema {
 			waiver.FieldRevokedAt:      {Type: field.TypeTime, Column: waiver.FieldRevokedAt},
 		},
 	}
-	graph.Nodes[49] = &sqlgraph.Node{
+	graph.Nodes[50] = &sqlgraph.Node{
+		NodeSpec: sqlgraph.NodeSpec{
+			Table:   watchmark.Table,
+			Columns: watchmark.Columns,
+			ID: &sqlgraph.FieldSpec{
+				Type:   field.TypeUUID,
+				Column: watchmark.FieldID,
+			},
+		},
+		Type: "WatchMark",
+		Fields: map[string]*sqlgraph.FieldSpec{
+			watchmark.FieldCreatedAt:      {Type: field.TypeTime, Column: watchmark.FieldCreatedAt},
+			watchmark.FieldUpdatedAt:      {Type: field.TypeTime, Column: watchmark.FieldUpdatedAt},
+			watchmark.FieldOrganizationID: {Type: field.TypeUUID, Column: watchmark.FieldOrganizationID},
+			watchmark.FieldClusterID:      {Type: field.TypeUUID, Column: watchmark.FieldClusterID},
+			watchmark.FieldUID:            {Type: field.TypeString, Column: watchmark.FieldUID},
+			watchmark.FieldEvent:          {Type: field.TypeString, Column: watchmark.FieldEvent},
+			watchmark.FieldState:          {Type: field.TypeString, Column: watchmark.FieldState},
+			watchmark.FieldSeenAt:         {Type: field.TypeTime, Column: watchmark.FieldSeenAt},
+		},
+	}
+	graph.Nodes[51] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   webhook.Table,
 			Columns: webhook.Columns,
@@ -1392,7 +1439,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			webhook.FieldRemovedAt:      {Type: field.TypeTime, Column: webhook.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[50] = &sqlgraph.Node{
+	graph.Nodes[52] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflow.Table,
 			Columns: workflow.Columns,
@@ -1415,7 +1462,7 @@ var schemaGraph = func() *sqlgraph.Schema {
 			workflow.FieldRemovedAt:      {Type: field.TypeTime, Column: workflow.FieldRemovedAt},
 		},
 	}
-	graph.Nodes[51] = &sqlgraph.Node{
+	graph.Nodes[53] = &sqlgraph.Node{
 		NodeSpec: sqlgraph.NodeSpec{
 			Table:   workflowrevision.Table,
 			Columns: workflowrevision.Columns,
@@ -2544,6 +2591,42 @@ var schemaGraph = func() *sqlgraph.Schema {
 		&sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
 			Inverse: false,
+			Table:   triggerwatch.OrganizationTable,
+			Columns: []string{triggerwatch.OrganizationColumn},
+			Bidi:    false,
+		},
+		"TriggerWatch",
+		"Organization",
+	)
+	graph.MustAddE(
+		"cluster",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   triggerwatch.ClusterTable,
+			Columns: []string{triggerwatch.ClusterColumn},
+			Bidi:    false,
+		},
+		"TriggerWatch",
+		"Cluster",
+	)
+	graph.MustAddE(
+		"trigger",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   triggerwatch.TriggerTable,
+			Columns: []string{triggerwatch.TriggerColumn},
+			Bidi:    false,
+		},
+		"TriggerWatch",
+		"Trigger",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
 			Table:   trustrule.OrganizationTable,
 			Columns: []string{trustrule.OrganizationColumn},
 			Bidi:    false,
@@ -2586,6 +2669,30 @@ var schemaGraph = func() *sqlgraph.Schema {
 		},
 		"Waiver",
 		"Release",
+	)
+	graph.MustAddE(
+		"organization",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   watchmark.OrganizationTable,
+			Columns: []string{watchmark.OrganizationColumn},
+			Bidi:    false,
+		},
+		"WatchMark",
+		"Organization",
+	)
+	graph.MustAddE(
+		"cluster",
+		&sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   watchmark.ClusterTable,
+			Columns: []string{watchmark.ClusterColumn},
+			Bidi:    false,
+		},
+		"WatchMark",
+		"Cluster",
 	)
 	graph.MustAddE(
 		"organization",
@@ -6389,6 +6496,11 @@ func (f *ReactionFilter) WhereLeasedUntil(p entql.TimeP) {
 	f.Where(p.Field(reaction.FieldLeasedUntil))
 }
 
+// WhereClusterID applies the entql [16]byte predicate on the cluster_id field.
+func (f *ReactionFilter) WhereClusterID(p entql.ValueP) {
+	f.Where(p.Field(reaction.FieldClusterID))
+}
+
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
 func (f *ReactionFilter) WhereHasOrganization() {
 	f.Where(entql.HasEdge("organization"))
@@ -7296,6 +7408,11 @@ func (f *RepositoryFilter) WhereDueAt(p entql.TimeP) {
 // WhereLeasedUntil applies the entql time.Time predicate on the leased_until field.
 func (f *RepositoryFilter) WhereLeasedUntil(p entql.TimeP) {
 	f.Where(p.Field(repository.FieldLeasedUntil))
+}
+
+// WhereTips applies the entql []byte predicate on the tips field.
+func (f *RepositoryFilter) WhereTips(p entql.BytesP) {
+	f.Where(p.Field(repository.FieldTips))
 }
 
 // WhereHasOrganization applies a predicate to check if query has an edge organization.
@@ -8952,6 +9069,133 @@ func (f *TriggerFilter) WhereHasTeamWith(preds ...predicate.Team) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *TriggerWatchQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the TriggerWatchQuery builder.
+func (_q *TriggerWatchQuery) Filter() *TriggerWatchFilter {
+	return &TriggerWatchFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *TriggerWatchMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the TriggerWatchMutation builder.
+func (m *TriggerWatchMutation) Filter() *TriggerWatchFilter {
+	return &TriggerWatchFilter{config: m.config, predicateAdder: m}
+}
+
+// TriggerWatchFilter provides a generic filtering capability at runtime for TriggerWatchQuery.
+type TriggerWatchFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *TriggerWatchFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[47].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *TriggerWatchFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(triggerwatch.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *TriggerWatchFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(triggerwatch.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *TriggerWatchFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(triggerwatch.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *TriggerWatchFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(triggerwatch.FieldOrganizationID))
+}
+
+// WhereClusterID applies the entql [16]byte predicate on the cluster_id field.
+func (f *TriggerWatchFilter) WhereClusterID(p entql.ValueP) {
+	f.Where(p.Field(triggerwatch.FieldClusterID))
+}
+
+// WhereTriggerID applies the entql [16]byte predicate on the trigger_id field.
+func (f *TriggerWatchFilter) WhereTriggerID(p entql.ValueP) {
+	f.Where(p.Field(triggerwatch.FieldTriggerID))
+}
+
+// WhereDigest applies the entql string predicate on the digest field.
+func (f *TriggerWatchFilter) WhereDigest(p entql.StringP) {
+	f.Where(p.Field(triggerwatch.FieldDigest))
+}
+
+// WhereState applies the entql string predicate on the state field.
+func (f *TriggerWatchFilter) WhereState(p entql.StringP) {
+	f.Where(p.Field(triggerwatch.FieldState))
+}
+
+// WhereMessage applies the entql string predicate on the message field.
+func (f *TriggerWatchFilter) WhereMessage(p entql.StringP) {
+	f.Where(p.Field(triggerwatch.FieldMessage))
+}
+
+// WhereSince applies the entql time.Time predicate on the since field.
+func (f *TriggerWatchFilter) WhereSince(p entql.TimeP) {
+	f.Where(p.Field(triggerwatch.FieldSince))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *TriggerWatchFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *TriggerWatchFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasCluster applies a predicate to check if query has an edge cluster.
+func (f *TriggerWatchFilter) WhereHasCluster() {
+	f.Where(entql.HasEdge("cluster"))
+}
+
+// WhereHasClusterWith applies a predicate to check if query has an edge cluster with a given conditions (other predicates).
+func (f *TriggerWatchFilter) WhereHasClusterWith(preds ...predicate.Cluster) {
+	f.Where(entql.HasEdgeWith("cluster", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasTrigger applies a predicate to check if query has an edge trigger.
+func (f *TriggerWatchFilter) WhereHasTrigger() {
+	f.Where(entql.HasEdge("trigger"))
+}
+
+// WhereHasTriggerWith applies a predicate to check if query has an edge trigger with a given conditions (other predicates).
+func (f *TriggerWatchFilter) WhereHasTriggerWith(preds ...predicate.Trigger) {
+	f.Where(entql.HasEdgeWith("trigger", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *TrustRuleQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -8980,7 +9224,7 @@ type TrustRuleFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *TrustRuleFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[47].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[48].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9118,7 +9362,7 @@ type WaiverFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WaiverFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[48].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[49].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9243,6 +9487,114 @@ func (f *WaiverFilter) WhereHasReleaseWith(preds ...predicate.Release) {
 }
 
 // addPredicate implements the predicateAdder interface.
+func (_q *WatchMarkQuery) addPredicate(pred func(s *sql.Selector)) {
+	_q.predicates = append(_q.predicates, pred)
+}
+
+// Filter returns a Filter implementation to apply filters on the WatchMarkQuery builder.
+func (_q *WatchMarkQuery) Filter() *WatchMarkFilter {
+	return &WatchMarkFilter{config: _q.config, predicateAdder: _q}
+}
+
+// addPredicate implements the predicateAdder interface.
+func (m *WatchMarkMutation) addPredicate(pred func(s *sql.Selector)) {
+	m.predicates = append(m.predicates, pred)
+}
+
+// Filter returns an entql.Where implementation to apply filters on the WatchMarkMutation builder.
+func (m *WatchMarkMutation) Filter() *WatchMarkFilter {
+	return &WatchMarkFilter{config: m.config, predicateAdder: m}
+}
+
+// WatchMarkFilter provides a generic filtering capability at runtime for WatchMarkQuery.
+type WatchMarkFilter struct {
+	predicateAdder
+	config
+}
+
+// Where applies the entql predicate on the query filter.
+func (f *WatchMarkFilter) Where(p entql.P) {
+	f.addPredicate(func(s *sql.Selector) {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[50].Type, p, s); err != nil {
+			s.AddError(err)
+		}
+	})
+}
+
+// WhereID applies the entql [16]byte predicate on the id field.
+func (f *WatchMarkFilter) WhereID(p entql.ValueP) {
+	f.Where(p.Field(watchmark.FieldID))
+}
+
+// WhereCreatedAt applies the entql time.Time predicate on the created_at field.
+func (f *WatchMarkFilter) WhereCreatedAt(p entql.TimeP) {
+	f.Where(p.Field(watchmark.FieldCreatedAt))
+}
+
+// WhereUpdatedAt applies the entql time.Time predicate on the updated_at field.
+func (f *WatchMarkFilter) WhereUpdatedAt(p entql.TimeP) {
+	f.Where(p.Field(watchmark.FieldUpdatedAt))
+}
+
+// WhereOrganizationID applies the entql [16]byte predicate on the organization_id field.
+func (f *WatchMarkFilter) WhereOrganizationID(p entql.ValueP) {
+	f.Where(p.Field(watchmark.FieldOrganizationID))
+}
+
+// WhereClusterID applies the entql [16]byte predicate on the cluster_id field.
+func (f *WatchMarkFilter) WhereClusterID(p entql.ValueP) {
+	f.Where(p.Field(watchmark.FieldClusterID))
+}
+
+// WhereUID applies the entql string predicate on the uid field.
+func (f *WatchMarkFilter) WhereUID(p entql.StringP) {
+	f.Where(p.Field(watchmark.FieldUID))
+}
+
+// WhereEvent applies the entql string predicate on the event field.
+func (f *WatchMarkFilter) WhereEvent(p entql.StringP) {
+	f.Where(p.Field(watchmark.FieldEvent))
+}
+
+// WhereState applies the entql string predicate on the state field.
+func (f *WatchMarkFilter) WhereState(p entql.StringP) {
+	f.Where(p.Field(watchmark.FieldState))
+}
+
+// WhereSeenAt applies the entql time.Time predicate on the seen_at field.
+func (f *WatchMarkFilter) WhereSeenAt(p entql.TimeP) {
+	f.Where(p.Field(watchmark.FieldSeenAt))
+}
+
+// WhereHasOrganization applies a predicate to check if query has an edge organization.
+func (f *WatchMarkFilter) WhereHasOrganization() {
+	f.Where(entql.HasEdge("organization"))
+}
+
+// WhereHasOrganizationWith applies a predicate to check if query has an edge organization with a given conditions (other predicates).
+func (f *WatchMarkFilter) WhereHasOrganizationWith(preds ...predicate.Organization) {
+	f.Where(entql.HasEdgeWith("organization", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// WhereHasCluster applies a predicate to check if query has an edge cluster.
+func (f *WatchMarkFilter) WhereHasCluster() {
+	f.Where(entql.HasEdge("cluster"))
+}
+
+// WhereHasClusterWith applies a predicate to check if query has an edge cluster with a given conditions (other predicates).
+func (f *WatchMarkFilter) WhereHasClusterWith(preds ...predicate.Cluster) {
+	f.Where(entql.HasEdgeWith("cluster", sqlgraph.WrapFunc(func(s *sql.Selector) {
+		for _, p := range preds {
+			p(s)
+		}
+	})))
+}
+
+// addPredicate implements the predicateAdder interface.
 func (_q *WebhookQuery) addPredicate(pred func(s *sql.Selector)) {
 	_q.predicates = append(_q.predicates, pred)
 }
@@ -9271,7 +9623,7 @@ type WebhookFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WebhookFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[49].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[51].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9449,7 +9801,7 @@ type WorkflowFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[50].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[52].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})
@@ -9567,7 +9919,7 @@ type WorkflowRevisionFilter struct {
 // Where applies the entql predicate on the query filter.
 func (f *WorkflowRevisionFilter) Where(p entql.P) {
 	f.addPredicate(func(s *sql.Selector) {
-		if err := schemaGraph.EvalP(schemaGraph.Nodes[51].Type, p, s); err != nil {
+		if err := schemaGraph.EvalP(schemaGraph.Nodes[53].Type, p, s); err != nil {
 			s.AddError(err)
 		}
 	})

@@ -61,8 +61,10 @@ import (
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/teststrip"
 	"github.com/seatrial/seatrial/ent/db/trigger"
+	"github.com/seatrial/seatrial/ent/db/triggerwatch"
 	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
+	"github.com/seatrial/seatrial/ent/db/watchmark"
 	"github.com/seatrial/seatrial/ent/db/webhook"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -124,8 +126,10 @@ const (
 	TypeTestResult              = "TestResult"
 	TypeTestStrip               = "TestStrip"
 	TypeTrigger                 = "Trigger"
+	TypeTriggerWatch            = "TriggerWatch"
 	TypeTrustRule               = "TrustRule"
 	TypeWaiver                  = "Waiver"
+	TypeWatchMark               = "WatchMark"
 	TypeWebhook                 = "Webhook"
 	TypeWorkflow                = "Workflow"
 	TypeWorkflowRevision        = "WorkflowRevision"
@@ -33688,6 +33692,7 @@ type ReactionMutation struct {
 	starts              *[]byte
 	fired_at            *time.Time
 	leased_until        *time.Time
+	cluster_id          *uuid.UUID
 	clearedFields       map[string]struct{}
 	organization        *uuid.UUID
 	clearedorganization bool
@@ -34324,6 +34329,55 @@ func (m *ReactionMutation) ResetLeasedUntil() {
 	delete(m.clearedFields, reaction.FieldLeasedUntil)
 }
 
+// SetClusterID sets the "cluster_id" field.
+func (m *ReactionMutation) SetClusterID(u uuid.UUID) {
+	m.cluster_id = &u
+}
+
+// ClusterID returns the value of the "cluster_id" field in the mutation.
+func (m *ReactionMutation) ClusterID() (r uuid.UUID, exists bool) {
+	v := m.cluster_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClusterID returns the old "cluster_id" field's value of the Reaction entity.
+// If the Reaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReactionMutation) OldClusterID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClusterID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClusterID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClusterID: %w", err)
+	}
+	return oldValue.ClusterID, nil
+}
+
+// ClearClusterID clears the value of the "cluster_id" field.
+func (m *ReactionMutation) ClearClusterID() {
+	m.cluster_id = nil
+	m.clearedFields[reaction.FieldClusterID] = struct{}{}
+}
+
+// ClusterIDCleared returns if the "cluster_id" field was cleared in this mutation.
+func (m *ReactionMutation) ClusterIDCleared() bool {
+	_, ok := m.clearedFields[reaction.FieldClusterID]
+	return ok
+}
+
+// ResetClusterID resets all changes to the "cluster_id" field.
+func (m *ReactionMutation) ResetClusterID() {
+	m.cluster_id = nil
+	delete(m.clearedFields, reaction.FieldClusterID)
+}
+
 // ClearOrganization clears the "organization" edge to the Organization entity.
 func (m *ReactionMutation) ClearOrganization() {
 	m.clearedorganization = true
@@ -34439,7 +34493,7 @@ func (m *ReactionMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ReactionMutation) Fields() []string {
-	fields := make([]string, 0, 13)
+	fields := make([]string, 0, 14)
 	if m.created_at != nil {
 		fields = append(fields, reaction.FieldCreatedAt)
 	}
@@ -34479,6 +34533,9 @@ func (m *ReactionMutation) Fields() []string {
 	if m.leased_until != nil {
 		fields = append(fields, reaction.FieldLeasedUntil)
 	}
+	if m.cluster_id != nil {
+		fields = append(fields, reaction.FieldClusterID)
+	}
 	return fields
 }
 
@@ -34513,6 +34570,8 @@ func (m *ReactionMutation) Field(name string) (ent.Value, bool) {
 		return m.FiredAt()
 	case reaction.FieldLeasedUntil:
 		return m.LeasedUntil()
+	case reaction.FieldClusterID:
+		return m.ClusterID()
 	}
 	return nil, false
 }
@@ -34548,6 +34607,8 @@ func (m *ReactionMutation) OldField(ctx context.Context, name string) (ent.Value
 		return m.OldFiredAt(ctx)
 	case reaction.FieldLeasedUntil:
 		return m.OldLeasedUntil(ctx)
+	case reaction.FieldClusterID:
+		return m.OldClusterID(ctx)
 	}
 	return nil, fmt.Errorf("unknown Reaction field %s", name)
 }
@@ -34648,6 +34709,13 @@ func (m *ReactionMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetLeasedUntil(v)
 		return nil
+	case reaction.FieldClusterID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClusterID(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Reaction field %s", name)
 }
@@ -34690,6 +34758,9 @@ func (m *ReactionMutation) ClearedFields() []string {
 	if m.FieldCleared(reaction.FieldLeasedUntil) {
 		fields = append(fields, reaction.FieldLeasedUntil)
 	}
+	if m.FieldCleared(reaction.FieldClusterID) {
+		fields = append(fields, reaction.FieldClusterID)
+	}
 	return fields
 }
 
@@ -34715,6 +34786,9 @@ func (m *ReactionMutation) ClearField(name string) error {
 		return nil
 	case reaction.FieldLeasedUntil:
 		m.ClearLeasedUntil()
+		return nil
+	case reaction.FieldClusterID:
+		m.ClearClusterID()
 		return nil
 	}
 	return fmt.Errorf("unknown Reaction nullable field %s", name)
@@ -34762,6 +34836,9 @@ func (m *ReactionMutation) ResetField(name string) error {
 		return nil
 	case reaction.FieldLeasedUntil:
 		m.ResetLeasedUntil()
+		return nil
+	case reaction.FieldClusterID:
+		m.ResetClusterID()
 		return nil
 	}
 	return fmt.Errorf("unknown Reaction field %s", name)
@@ -41143,6 +41220,7 @@ type RepositoryMutation struct {
 	synced_at           *time.Time
 	due_at              *time.Time
 	leased_until        *time.Time
+	tips                *[]byte
 	clearedFields       map[string]struct{}
 	organization        *uuid.UUID
 	clearedorganization bool
@@ -42013,6 +42091,55 @@ func (m *RepositoryMutation) ResetLeasedUntil() {
 	delete(m.clearedFields, repository.FieldLeasedUntil)
 }
 
+// SetTips sets the "tips" field.
+func (m *RepositoryMutation) SetTips(b []byte) {
+	m.tips = &b
+}
+
+// Tips returns the value of the "tips" field in the mutation.
+func (m *RepositoryMutation) Tips() (r []byte, exists bool) {
+	v := m.tips
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTips returns the old "tips" field's value of the Repository entity.
+// If the Repository object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RepositoryMutation) OldTips(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTips is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTips requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTips: %w", err)
+	}
+	return oldValue.Tips, nil
+}
+
+// ClearTips clears the value of the "tips" field.
+func (m *RepositoryMutation) ClearTips() {
+	m.tips = nil
+	m.clearedFields[repository.FieldTips] = struct{}{}
+}
+
+// TipsCleared returns if the "tips" field was cleared in this mutation.
+func (m *RepositoryMutation) TipsCleared() bool {
+	_, ok := m.clearedFields[repository.FieldTips]
+	return ok
+}
+
+// ResetTips resets all changes to the "tips" field.
+func (m *RepositoryMutation) ResetTips() {
+	m.tips = nil
+	delete(m.clearedFields, repository.FieldTips)
+}
+
 // ClearOrganization clears the "organization" edge to the Organization entity.
 func (m *RepositoryMutation) ClearOrganization() {
 	m.clearedorganization = true
@@ -42101,7 +42228,7 @@ func (m *RepositoryMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *RepositoryMutation) Fields() []string {
-	fields := make([]string, 0, 18)
+	fields := make([]string, 0, 19)
 	if m.created_at != nil {
 		fields = append(fields, repository.FieldCreatedAt)
 	}
@@ -42156,6 +42283,9 @@ func (m *RepositoryMutation) Fields() []string {
 	if m.leased_until != nil {
 		fields = append(fields, repository.FieldLeasedUntil)
 	}
+	if m.tips != nil {
+		fields = append(fields, repository.FieldTips)
+	}
 	return fields
 }
 
@@ -42200,6 +42330,8 @@ func (m *RepositoryMutation) Field(name string) (ent.Value, bool) {
 		return m.DueAt()
 	case repository.FieldLeasedUntil:
 		return m.LeasedUntil()
+	case repository.FieldTips:
+		return m.Tips()
 	}
 	return nil, false
 }
@@ -42245,6 +42377,8 @@ func (m *RepositoryMutation) OldField(ctx context.Context, name string) (ent.Val
 		return m.OldDueAt(ctx)
 	case repository.FieldLeasedUntil:
 		return m.OldLeasedUntil(ctx)
+	case repository.FieldTips:
+		return m.OldTips(ctx)
 	}
 	return nil, fmt.Errorf("unknown Repository field %s", name)
 }
@@ -42380,6 +42514,13 @@ func (m *RepositoryMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetLeasedUntil(v)
 		return nil
+	case repository.FieldTips:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTips(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Repository field %s", name)
 }
@@ -42449,6 +42590,9 @@ func (m *RepositoryMutation) ClearedFields() []string {
 	if m.FieldCleared(repository.FieldLeasedUntil) {
 		fields = append(fields, repository.FieldLeasedUntil)
 	}
+	if m.FieldCleared(repository.FieldTips) {
+		fields = append(fields, repository.FieldTips)
+	}
 	return fields
 }
 
@@ -42474,6 +42618,9 @@ func (m *RepositoryMutation) ClearField(name string) error {
 		return nil
 	case repository.FieldLeasedUntil:
 		m.ClearLeasedUntil()
+		return nil
+	case repository.FieldTips:
+		m.ClearTips()
 		return nil
 	}
 	return fmt.Errorf("unknown Repository nullable field %s", name)
@@ -42536,6 +42683,9 @@ func (m *RepositoryMutation) ResetField(name string) error {
 		return nil
 	case repository.FieldLeasedUntil:
 		m.ResetLeasedUntil()
+		return nil
+	case repository.FieldTips:
+		m.ResetTips()
 		return nil
 	}
 	return fmt.Errorf("unknown Repository field %s", name)
@@ -56902,6 +57052,938 @@ func (m *TriggerMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Trigger edge %s", name)
 }
 
+// TriggerWatchMutation represents an operation that mutates the TriggerWatch nodes in the graph.
+type TriggerWatchMutation struct {
+	config
+	op                  Op
+	typ                 string
+	id                  *uuid.UUID
+	created_at          *time.Time
+	updated_at          *time.Time
+	digest              *string
+	state               *string
+	message             *string
+	since               *time.Time
+	clearedFields       map[string]struct{}
+	organization        *uuid.UUID
+	clearedorganization bool
+	cluster             *uuid.UUID
+	clearedcluster      bool
+	trigger             *uuid.UUID
+	clearedtrigger      bool
+	done                bool
+	oldValue            func(context.Context) (*TriggerWatch, error)
+	predicates          []predicate.TriggerWatch
+}
+
+var _ ent.Mutation = (*TriggerWatchMutation)(nil)
+
+// triggerwatchOption allows management of the mutation configuration using functional options.
+type triggerwatchOption func(*TriggerWatchMutation)
+
+// newTriggerWatchMutation creates new mutation for the TriggerWatch entity.
+func newTriggerWatchMutation(c config, op Op, opts ...triggerwatchOption) *TriggerWatchMutation {
+	m := &TriggerWatchMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeTriggerWatch,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withTriggerWatchID sets the ID field of the mutation.
+func withTriggerWatchID(id uuid.UUID) triggerwatchOption {
+	return func(m *TriggerWatchMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *TriggerWatch
+		)
+		m.oldValue = func(ctx context.Context) (*TriggerWatch, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().TriggerWatch.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withTriggerWatch sets the old TriggerWatch of the mutation.
+func withTriggerWatch(node *TriggerWatch) triggerwatchOption {
+	return func(m *TriggerWatchMutation) {
+		m.oldValue = func(context.Context) (*TriggerWatch, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m TriggerWatchMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m TriggerWatchMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("db: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of TriggerWatch entities.
+func (m *TriggerWatchMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *TriggerWatchMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *TriggerWatchMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().TriggerWatch.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *TriggerWatchMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *TriggerWatchMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the TriggerWatch entity.
+// If the TriggerWatch object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TriggerWatchMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *TriggerWatchMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *TriggerWatchMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *TriggerWatchMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the TriggerWatch entity.
+// If the TriggerWatch object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TriggerWatchMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *TriggerWatchMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *TriggerWatchMutation) SetOrganizationID(u uuid.UUID) {
+	m.organization = &u
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *TriggerWatchMutation) OrganizationID() (r uuid.UUID, exists bool) {
+	v := m.organization
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the TriggerWatch entity.
+// If the TriggerWatch object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TriggerWatchMutation) OldOrganizationID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *TriggerWatchMutation) ResetOrganizationID() {
+	m.organization = nil
+}
+
+// SetClusterID sets the "cluster_id" field.
+func (m *TriggerWatchMutation) SetClusterID(u uuid.UUID) {
+	m.cluster = &u
+}
+
+// ClusterID returns the value of the "cluster_id" field in the mutation.
+func (m *TriggerWatchMutation) ClusterID() (r uuid.UUID, exists bool) {
+	v := m.cluster
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClusterID returns the old "cluster_id" field's value of the TriggerWatch entity.
+// If the TriggerWatch object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TriggerWatchMutation) OldClusterID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClusterID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClusterID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClusterID: %w", err)
+	}
+	return oldValue.ClusterID, nil
+}
+
+// ResetClusterID resets all changes to the "cluster_id" field.
+func (m *TriggerWatchMutation) ResetClusterID() {
+	m.cluster = nil
+}
+
+// SetTriggerID sets the "trigger_id" field.
+func (m *TriggerWatchMutation) SetTriggerID(u uuid.UUID) {
+	m.trigger = &u
+}
+
+// TriggerID returns the value of the "trigger_id" field in the mutation.
+func (m *TriggerWatchMutation) TriggerID() (r uuid.UUID, exists bool) {
+	v := m.trigger
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTriggerID returns the old "trigger_id" field's value of the TriggerWatch entity.
+// If the TriggerWatch object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TriggerWatchMutation) OldTriggerID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTriggerID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTriggerID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTriggerID: %w", err)
+	}
+	return oldValue.TriggerID, nil
+}
+
+// ResetTriggerID resets all changes to the "trigger_id" field.
+func (m *TriggerWatchMutation) ResetTriggerID() {
+	m.trigger = nil
+}
+
+// SetDigest sets the "digest" field.
+func (m *TriggerWatchMutation) SetDigest(s string) {
+	m.digest = &s
+}
+
+// Digest returns the value of the "digest" field in the mutation.
+func (m *TriggerWatchMutation) Digest() (r string, exists bool) {
+	v := m.digest
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDigest returns the old "digest" field's value of the TriggerWatch entity.
+// If the TriggerWatch object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TriggerWatchMutation) OldDigest(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDigest is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDigest requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDigest: %w", err)
+	}
+	return oldValue.Digest, nil
+}
+
+// ResetDigest resets all changes to the "digest" field.
+func (m *TriggerWatchMutation) ResetDigest() {
+	m.digest = nil
+}
+
+// SetState sets the "state" field.
+func (m *TriggerWatchMutation) SetState(s string) {
+	m.state = &s
+}
+
+// State returns the value of the "state" field in the mutation.
+func (m *TriggerWatchMutation) State() (r string, exists bool) {
+	v := m.state
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldState returns the old "state" field's value of the TriggerWatch entity.
+// If the TriggerWatch object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TriggerWatchMutation) OldState(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldState is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldState requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldState: %w", err)
+	}
+	return oldValue.State, nil
+}
+
+// ResetState resets all changes to the "state" field.
+func (m *TriggerWatchMutation) ResetState() {
+	m.state = nil
+}
+
+// SetMessage sets the "message" field.
+func (m *TriggerWatchMutation) SetMessage(s string) {
+	m.message = &s
+}
+
+// Message returns the value of the "message" field in the mutation.
+func (m *TriggerWatchMutation) Message() (r string, exists bool) {
+	v := m.message
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMessage returns the old "message" field's value of the TriggerWatch entity.
+// If the TriggerWatch object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TriggerWatchMutation) OldMessage(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMessage is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMessage requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMessage: %w", err)
+	}
+	return oldValue.Message, nil
+}
+
+// ResetMessage resets all changes to the "message" field.
+func (m *TriggerWatchMutation) ResetMessage() {
+	m.message = nil
+}
+
+// SetSince sets the "since" field.
+func (m *TriggerWatchMutation) SetSince(t time.Time) {
+	m.since = &t
+}
+
+// Since returns the value of the "since" field in the mutation.
+func (m *TriggerWatchMutation) Since() (r time.Time, exists bool) {
+	v := m.since
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSince returns the old "since" field's value of the TriggerWatch entity.
+// If the TriggerWatch object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TriggerWatchMutation) OldSince(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSince is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSince requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSince: %w", err)
+	}
+	return oldValue.Since, nil
+}
+
+// ClearSince clears the value of the "since" field.
+func (m *TriggerWatchMutation) ClearSince() {
+	m.since = nil
+	m.clearedFields[triggerwatch.FieldSince] = struct{}{}
+}
+
+// SinceCleared returns if the "since" field was cleared in this mutation.
+func (m *TriggerWatchMutation) SinceCleared() bool {
+	_, ok := m.clearedFields[triggerwatch.FieldSince]
+	return ok
+}
+
+// ResetSince resets all changes to the "since" field.
+func (m *TriggerWatchMutation) ResetSince() {
+	m.since = nil
+	delete(m.clearedFields, triggerwatch.FieldSince)
+}
+
+// ClearOrganization clears the "organization" edge to the Organization entity.
+func (m *TriggerWatchMutation) ClearOrganization() {
+	m.clearedorganization = true
+	m.clearedFields[triggerwatch.FieldOrganizationID] = struct{}{}
+}
+
+// OrganizationCleared reports if the "organization" edge to the Organization entity was cleared.
+func (m *TriggerWatchMutation) OrganizationCleared() bool {
+	return m.clearedorganization
+}
+
+// OrganizationIDs returns the "organization" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrganizationID instead. It exists only for internal usage by the builders.
+func (m *TriggerWatchMutation) OrganizationIDs() (ids []uuid.UUID) {
+	if id := m.organization; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrganization resets all changes to the "organization" edge.
+func (m *TriggerWatchMutation) ResetOrganization() {
+	m.organization = nil
+	m.clearedorganization = false
+}
+
+// ClearCluster clears the "cluster" edge to the Cluster entity.
+func (m *TriggerWatchMutation) ClearCluster() {
+	m.clearedcluster = true
+	m.clearedFields[triggerwatch.FieldClusterID] = struct{}{}
+}
+
+// ClusterCleared reports if the "cluster" edge to the Cluster entity was cleared.
+func (m *TriggerWatchMutation) ClusterCleared() bool {
+	return m.clearedcluster
+}
+
+// ClusterIDs returns the "cluster" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// ClusterID instead. It exists only for internal usage by the builders.
+func (m *TriggerWatchMutation) ClusterIDs() (ids []uuid.UUID) {
+	if id := m.cluster; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetCluster resets all changes to the "cluster" edge.
+func (m *TriggerWatchMutation) ResetCluster() {
+	m.cluster = nil
+	m.clearedcluster = false
+}
+
+// ClearTrigger clears the "trigger" edge to the Trigger entity.
+func (m *TriggerWatchMutation) ClearTrigger() {
+	m.clearedtrigger = true
+	m.clearedFields[triggerwatch.FieldTriggerID] = struct{}{}
+}
+
+// TriggerCleared reports if the "trigger" edge to the Trigger entity was cleared.
+func (m *TriggerWatchMutation) TriggerCleared() bool {
+	return m.clearedtrigger
+}
+
+// TriggerIDs returns the "trigger" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TriggerID instead. It exists only for internal usage by the builders.
+func (m *TriggerWatchMutation) TriggerIDs() (ids []uuid.UUID) {
+	if id := m.trigger; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTrigger resets all changes to the "trigger" edge.
+func (m *TriggerWatchMutation) ResetTrigger() {
+	m.trigger = nil
+	m.clearedtrigger = false
+}
+
+// Where appends a list predicates to the TriggerWatchMutation builder.
+func (m *TriggerWatchMutation) Where(ps ...predicate.TriggerWatch) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the TriggerWatchMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *TriggerWatchMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.TriggerWatch, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *TriggerWatchMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *TriggerWatchMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (TriggerWatch).
+func (m *TriggerWatchMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *TriggerWatchMutation) Fields() []string {
+	fields := make([]string, 0, 9)
+	if m.created_at != nil {
+		fields = append(fields, triggerwatch.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, triggerwatch.FieldUpdatedAt)
+	}
+	if m.organization != nil {
+		fields = append(fields, triggerwatch.FieldOrganizationID)
+	}
+	if m.cluster != nil {
+		fields = append(fields, triggerwatch.FieldClusterID)
+	}
+	if m.trigger != nil {
+		fields = append(fields, triggerwatch.FieldTriggerID)
+	}
+	if m.digest != nil {
+		fields = append(fields, triggerwatch.FieldDigest)
+	}
+	if m.state != nil {
+		fields = append(fields, triggerwatch.FieldState)
+	}
+	if m.message != nil {
+		fields = append(fields, triggerwatch.FieldMessage)
+	}
+	if m.since != nil {
+		fields = append(fields, triggerwatch.FieldSince)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *TriggerWatchMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case triggerwatch.FieldCreatedAt:
+		return m.CreatedAt()
+	case triggerwatch.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case triggerwatch.FieldOrganizationID:
+		return m.OrganizationID()
+	case triggerwatch.FieldClusterID:
+		return m.ClusterID()
+	case triggerwatch.FieldTriggerID:
+		return m.TriggerID()
+	case triggerwatch.FieldDigest:
+		return m.Digest()
+	case triggerwatch.FieldState:
+		return m.State()
+	case triggerwatch.FieldMessage:
+		return m.Message()
+	case triggerwatch.FieldSince:
+		return m.Since()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *TriggerWatchMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case triggerwatch.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case triggerwatch.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case triggerwatch.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case triggerwatch.FieldClusterID:
+		return m.OldClusterID(ctx)
+	case triggerwatch.FieldTriggerID:
+		return m.OldTriggerID(ctx)
+	case triggerwatch.FieldDigest:
+		return m.OldDigest(ctx)
+	case triggerwatch.FieldState:
+		return m.OldState(ctx)
+	case triggerwatch.FieldMessage:
+		return m.OldMessage(ctx)
+	case triggerwatch.FieldSince:
+		return m.OldSince(ctx)
+	}
+	return nil, fmt.Errorf("unknown TriggerWatch field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TriggerWatchMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case triggerwatch.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case triggerwatch.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case triggerwatch.FieldOrganizationID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case triggerwatch.FieldClusterID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClusterID(v)
+		return nil
+	case triggerwatch.FieldTriggerID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTriggerID(v)
+		return nil
+	case triggerwatch.FieldDigest:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDigest(v)
+		return nil
+	case triggerwatch.FieldState:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetState(v)
+		return nil
+	case triggerwatch.FieldMessage:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMessage(v)
+		return nil
+	case triggerwatch.FieldSince:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSince(v)
+		return nil
+	}
+	return fmt.Errorf("unknown TriggerWatch field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *TriggerWatchMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *TriggerWatchMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TriggerWatchMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown TriggerWatch numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *TriggerWatchMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(triggerwatch.FieldSince) {
+		fields = append(fields, triggerwatch.FieldSince)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *TriggerWatchMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *TriggerWatchMutation) ClearField(name string) error {
+	switch name {
+	case triggerwatch.FieldSince:
+		m.ClearSince()
+		return nil
+	}
+	return fmt.Errorf("unknown TriggerWatch nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *TriggerWatchMutation) ResetField(name string) error {
+	switch name {
+	case triggerwatch.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case triggerwatch.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case triggerwatch.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case triggerwatch.FieldClusterID:
+		m.ResetClusterID()
+		return nil
+	case triggerwatch.FieldTriggerID:
+		m.ResetTriggerID()
+		return nil
+	case triggerwatch.FieldDigest:
+		m.ResetDigest()
+		return nil
+	case triggerwatch.FieldState:
+		m.ResetState()
+		return nil
+	case triggerwatch.FieldMessage:
+		m.ResetMessage()
+		return nil
+	case triggerwatch.FieldSince:
+		m.ResetSince()
+		return nil
+	}
+	return fmt.Errorf("unknown TriggerWatch field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *TriggerWatchMutation) AddedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.organization != nil {
+		edges = append(edges, triggerwatch.EdgeOrganization)
+	}
+	if m.cluster != nil {
+		edges = append(edges, triggerwatch.EdgeCluster)
+	}
+	if m.trigger != nil {
+		edges = append(edges, triggerwatch.EdgeTrigger)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *TriggerWatchMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case triggerwatch.EdgeOrganization:
+		if id := m.organization; id != nil {
+			return []ent.Value{*id}
+		}
+	case triggerwatch.EdgeCluster:
+		if id := m.cluster; id != nil {
+			return []ent.Value{*id}
+		}
+	case triggerwatch.EdgeTrigger:
+		if id := m.trigger; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *TriggerWatchMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 3)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *TriggerWatchMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *TriggerWatchMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.clearedorganization {
+		edges = append(edges, triggerwatch.EdgeOrganization)
+	}
+	if m.clearedcluster {
+		edges = append(edges, triggerwatch.EdgeCluster)
+	}
+	if m.clearedtrigger {
+		edges = append(edges, triggerwatch.EdgeTrigger)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *TriggerWatchMutation) EdgeCleared(name string) bool {
+	switch name {
+	case triggerwatch.EdgeOrganization:
+		return m.clearedorganization
+	case triggerwatch.EdgeCluster:
+		return m.clearedcluster
+	case triggerwatch.EdgeTrigger:
+		return m.clearedtrigger
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *TriggerWatchMutation) ClearEdge(name string) error {
+	switch name {
+	case triggerwatch.EdgeOrganization:
+		m.ClearOrganization()
+		return nil
+	case triggerwatch.EdgeCluster:
+		m.ClearCluster()
+		return nil
+	case triggerwatch.EdgeTrigger:
+		m.ClearTrigger()
+		return nil
+	}
+	return fmt.Errorf("unknown TriggerWatch unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *TriggerWatchMutation) ResetEdge(name string) error {
+	switch name {
+	case triggerwatch.EdgeOrganization:
+		m.ResetOrganization()
+		return nil
+	case triggerwatch.EdgeCluster:
+		m.ResetCluster()
+		return nil
+	case triggerwatch.EdgeTrigger:
+		m.ResetTrigger()
+		return nil
+	}
+	return fmt.Errorf("unknown TriggerWatch edge %s", name)
+}
+
 // TrustRuleMutation represents an operation that mutates the TrustRule nodes in the graph.
 type TrustRuleMutation struct {
 	config
@@ -59550,6 +60632,816 @@ func (m *WaiverMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown Waiver edge %s", name)
+}
+
+// WatchMarkMutation represents an operation that mutates the WatchMark nodes in the graph.
+type WatchMarkMutation struct {
+	config
+	op                  Op
+	typ                 string
+	id                  *uuid.UUID
+	created_at          *time.Time
+	updated_at          *time.Time
+	uid                 *string
+	event               *string
+	state               *string
+	seen_at             *time.Time
+	clearedFields       map[string]struct{}
+	organization        *uuid.UUID
+	clearedorganization bool
+	cluster             *uuid.UUID
+	clearedcluster      bool
+	done                bool
+	oldValue            func(context.Context) (*WatchMark, error)
+	predicates          []predicate.WatchMark
+}
+
+var _ ent.Mutation = (*WatchMarkMutation)(nil)
+
+// watchmarkOption allows management of the mutation configuration using functional options.
+type watchmarkOption func(*WatchMarkMutation)
+
+// newWatchMarkMutation creates new mutation for the WatchMark entity.
+func newWatchMarkMutation(c config, op Op, opts ...watchmarkOption) *WatchMarkMutation {
+	m := &WatchMarkMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeWatchMark,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withWatchMarkID sets the ID field of the mutation.
+func withWatchMarkID(id uuid.UUID) watchmarkOption {
+	return func(m *WatchMarkMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *WatchMark
+		)
+		m.oldValue = func(ctx context.Context) (*WatchMark, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().WatchMark.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withWatchMark sets the old WatchMark of the mutation.
+func withWatchMark(node *WatchMark) watchmarkOption {
+	return func(m *WatchMarkMutation) {
+		m.oldValue = func(context.Context) (*WatchMark, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m WatchMarkMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m WatchMarkMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("db: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of WatchMark entities.
+func (m *WatchMarkMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *WatchMarkMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *WatchMarkMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().WatchMark.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *WatchMarkMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *WatchMarkMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the WatchMark entity.
+// If the WatchMark object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WatchMarkMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *WatchMarkMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *WatchMarkMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *WatchMarkMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the WatchMark entity.
+// If the WatchMark object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WatchMarkMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *WatchMarkMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *WatchMarkMutation) SetOrganizationID(u uuid.UUID) {
+	m.organization = &u
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *WatchMarkMutation) OrganizationID() (r uuid.UUID, exists bool) {
+	v := m.organization
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the WatchMark entity.
+// If the WatchMark object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WatchMarkMutation) OldOrganizationID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *WatchMarkMutation) ResetOrganizationID() {
+	m.organization = nil
+}
+
+// SetClusterID sets the "cluster_id" field.
+func (m *WatchMarkMutation) SetClusterID(u uuid.UUID) {
+	m.cluster = &u
+}
+
+// ClusterID returns the value of the "cluster_id" field in the mutation.
+func (m *WatchMarkMutation) ClusterID() (r uuid.UUID, exists bool) {
+	v := m.cluster
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClusterID returns the old "cluster_id" field's value of the WatchMark entity.
+// If the WatchMark object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WatchMarkMutation) OldClusterID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClusterID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClusterID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClusterID: %w", err)
+	}
+	return oldValue.ClusterID, nil
+}
+
+// ResetClusterID resets all changes to the "cluster_id" field.
+func (m *WatchMarkMutation) ResetClusterID() {
+	m.cluster = nil
+}
+
+// SetUID sets the "uid" field.
+func (m *WatchMarkMutation) SetUID(s string) {
+	m.uid = &s
+}
+
+// UID returns the value of the "uid" field in the mutation.
+func (m *WatchMarkMutation) UID() (r string, exists bool) {
+	v := m.uid
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUID returns the old "uid" field's value of the WatchMark entity.
+// If the WatchMark object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WatchMarkMutation) OldUID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUID: %w", err)
+	}
+	return oldValue.UID, nil
+}
+
+// ResetUID resets all changes to the "uid" field.
+func (m *WatchMarkMutation) ResetUID() {
+	m.uid = nil
+}
+
+// SetEvent sets the "event" field.
+func (m *WatchMarkMutation) SetEvent(s string) {
+	m.event = &s
+}
+
+// Event returns the value of the "event" field in the mutation.
+func (m *WatchMarkMutation) Event() (r string, exists bool) {
+	v := m.event
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEvent returns the old "event" field's value of the WatchMark entity.
+// If the WatchMark object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WatchMarkMutation) OldEvent(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEvent is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEvent requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEvent: %w", err)
+	}
+	return oldValue.Event, nil
+}
+
+// ResetEvent resets all changes to the "event" field.
+func (m *WatchMarkMutation) ResetEvent() {
+	m.event = nil
+}
+
+// SetState sets the "state" field.
+func (m *WatchMarkMutation) SetState(s string) {
+	m.state = &s
+}
+
+// State returns the value of the "state" field in the mutation.
+func (m *WatchMarkMutation) State() (r string, exists bool) {
+	v := m.state
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldState returns the old "state" field's value of the WatchMark entity.
+// If the WatchMark object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WatchMarkMutation) OldState(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldState is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldState requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldState: %w", err)
+	}
+	return oldValue.State, nil
+}
+
+// ResetState resets all changes to the "state" field.
+func (m *WatchMarkMutation) ResetState() {
+	m.state = nil
+}
+
+// SetSeenAt sets the "seen_at" field.
+func (m *WatchMarkMutation) SetSeenAt(t time.Time) {
+	m.seen_at = &t
+}
+
+// SeenAt returns the value of the "seen_at" field in the mutation.
+func (m *WatchMarkMutation) SeenAt() (r time.Time, exists bool) {
+	v := m.seen_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSeenAt returns the old "seen_at" field's value of the WatchMark entity.
+// If the WatchMark object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WatchMarkMutation) OldSeenAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSeenAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSeenAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSeenAt: %w", err)
+	}
+	return oldValue.SeenAt, nil
+}
+
+// ResetSeenAt resets all changes to the "seen_at" field.
+func (m *WatchMarkMutation) ResetSeenAt() {
+	m.seen_at = nil
+}
+
+// ClearOrganization clears the "organization" edge to the Organization entity.
+func (m *WatchMarkMutation) ClearOrganization() {
+	m.clearedorganization = true
+	m.clearedFields[watchmark.FieldOrganizationID] = struct{}{}
+}
+
+// OrganizationCleared reports if the "organization" edge to the Organization entity was cleared.
+func (m *WatchMarkMutation) OrganizationCleared() bool {
+	return m.clearedorganization
+}
+
+// OrganizationIDs returns the "organization" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrganizationID instead. It exists only for internal usage by the builders.
+func (m *WatchMarkMutation) OrganizationIDs() (ids []uuid.UUID) {
+	if id := m.organization; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrganization resets all changes to the "organization" edge.
+func (m *WatchMarkMutation) ResetOrganization() {
+	m.organization = nil
+	m.clearedorganization = false
+}
+
+// ClearCluster clears the "cluster" edge to the Cluster entity.
+func (m *WatchMarkMutation) ClearCluster() {
+	m.clearedcluster = true
+	m.clearedFields[watchmark.FieldClusterID] = struct{}{}
+}
+
+// ClusterCleared reports if the "cluster" edge to the Cluster entity was cleared.
+func (m *WatchMarkMutation) ClusterCleared() bool {
+	return m.clearedcluster
+}
+
+// ClusterIDs returns the "cluster" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// ClusterID instead. It exists only for internal usage by the builders.
+func (m *WatchMarkMutation) ClusterIDs() (ids []uuid.UUID) {
+	if id := m.cluster; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetCluster resets all changes to the "cluster" edge.
+func (m *WatchMarkMutation) ResetCluster() {
+	m.cluster = nil
+	m.clearedcluster = false
+}
+
+// Where appends a list predicates to the WatchMarkMutation builder.
+func (m *WatchMarkMutation) Where(ps ...predicate.WatchMark) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the WatchMarkMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *WatchMarkMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.WatchMark, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *WatchMarkMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *WatchMarkMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (WatchMark).
+func (m *WatchMarkMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *WatchMarkMutation) Fields() []string {
+	fields := make([]string, 0, 8)
+	if m.created_at != nil {
+		fields = append(fields, watchmark.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, watchmark.FieldUpdatedAt)
+	}
+	if m.organization != nil {
+		fields = append(fields, watchmark.FieldOrganizationID)
+	}
+	if m.cluster != nil {
+		fields = append(fields, watchmark.FieldClusterID)
+	}
+	if m.uid != nil {
+		fields = append(fields, watchmark.FieldUID)
+	}
+	if m.event != nil {
+		fields = append(fields, watchmark.FieldEvent)
+	}
+	if m.state != nil {
+		fields = append(fields, watchmark.FieldState)
+	}
+	if m.seen_at != nil {
+		fields = append(fields, watchmark.FieldSeenAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *WatchMarkMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case watchmark.FieldCreatedAt:
+		return m.CreatedAt()
+	case watchmark.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case watchmark.FieldOrganizationID:
+		return m.OrganizationID()
+	case watchmark.FieldClusterID:
+		return m.ClusterID()
+	case watchmark.FieldUID:
+		return m.UID()
+	case watchmark.FieldEvent:
+		return m.Event()
+	case watchmark.FieldState:
+		return m.State()
+	case watchmark.FieldSeenAt:
+		return m.SeenAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *WatchMarkMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case watchmark.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case watchmark.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case watchmark.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case watchmark.FieldClusterID:
+		return m.OldClusterID(ctx)
+	case watchmark.FieldUID:
+		return m.OldUID(ctx)
+	case watchmark.FieldEvent:
+		return m.OldEvent(ctx)
+	case watchmark.FieldState:
+		return m.OldState(ctx)
+	case watchmark.FieldSeenAt:
+		return m.OldSeenAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown WatchMark field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *WatchMarkMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case watchmark.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case watchmark.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case watchmark.FieldOrganizationID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case watchmark.FieldClusterID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClusterID(v)
+		return nil
+	case watchmark.FieldUID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUID(v)
+		return nil
+	case watchmark.FieldEvent:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEvent(v)
+		return nil
+	case watchmark.FieldState:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetState(v)
+		return nil
+	case watchmark.FieldSeenAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSeenAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown WatchMark field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *WatchMarkMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *WatchMarkMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *WatchMarkMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown WatchMark numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *WatchMarkMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *WatchMarkMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *WatchMarkMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown WatchMark nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *WatchMarkMutation) ResetField(name string) error {
+	switch name {
+	case watchmark.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case watchmark.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case watchmark.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case watchmark.FieldClusterID:
+		m.ResetClusterID()
+		return nil
+	case watchmark.FieldUID:
+		m.ResetUID()
+		return nil
+	case watchmark.FieldEvent:
+		m.ResetEvent()
+		return nil
+	case watchmark.FieldState:
+		m.ResetState()
+		return nil
+	case watchmark.FieldSeenAt:
+		m.ResetSeenAt()
+		return nil
+	}
+	return fmt.Errorf("unknown WatchMark field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *WatchMarkMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.organization != nil {
+		edges = append(edges, watchmark.EdgeOrganization)
+	}
+	if m.cluster != nil {
+		edges = append(edges, watchmark.EdgeCluster)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *WatchMarkMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case watchmark.EdgeOrganization:
+		if id := m.organization; id != nil {
+			return []ent.Value{*id}
+		}
+	case watchmark.EdgeCluster:
+		if id := m.cluster; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *WatchMarkMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *WatchMarkMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *WatchMarkMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedorganization {
+		edges = append(edges, watchmark.EdgeOrganization)
+	}
+	if m.clearedcluster {
+		edges = append(edges, watchmark.EdgeCluster)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *WatchMarkMutation) EdgeCleared(name string) bool {
+	switch name {
+	case watchmark.EdgeOrganization:
+		return m.clearedorganization
+	case watchmark.EdgeCluster:
+		return m.clearedcluster
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *WatchMarkMutation) ClearEdge(name string) error {
+	switch name {
+	case watchmark.EdgeOrganization:
+		m.ClearOrganization()
+		return nil
+	case watchmark.EdgeCluster:
+		m.ClearCluster()
+		return nil
+	}
+	return fmt.Errorf("unknown WatchMark unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *WatchMarkMutation) ResetEdge(name string) error {
+	switch name {
+	case watchmark.EdgeOrganization:
+		m.ResetOrganization()
+		return nil
+	case watchmark.EdgeCluster:
+		m.ResetCluster()
+		return nil
+	}
+	return fmt.Errorf("unknown WatchMark edge %s", name)
 }
 
 // WebhookMutation represents an operation that mutates the Webhook nodes in the graph.

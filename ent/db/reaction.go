@@ -47,6 +47,8 @@ type Reaction struct {
 	FiredAt *time.Time `json:"fired_at,omitempty"`
 	// LeasedUntil holds the value of the "leased_until" field.
 	LeasedUntil *time.Time `json:"leased_until,omitempty"`
+	// ClusterID holds the value of the "cluster_id" field.
+	ClusterID *uuid.UUID `json:"cluster_id,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ReactionQuery when eager-loading is set.
 	Edges        ReactionEdges `json:"edges"`
@@ -104,6 +106,8 @@ func (*Reaction) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
+		case reaction.FieldClusterID:
+			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case reaction.FieldParams, reaction.FieldStarts:
 			values[i] = new([]byte)
 		case reaction.FieldState, reaction.FieldAbout, reaction.FieldReason:
@@ -213,6 +217,13 @@ func (_m *Reaction) assignValues(columns []string, values []any) error {
 				_m.LeasedUntil = new(time.Time)
 				*_m.LeasedUntil = value.Time
 			}
+		case reaction.FieldClusterID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field cluster_id", values[i])
+			} else if value.Valid {
+				_m.ClusterID = new(uuid.UUID)
+				*_m.ClusterID = *value.S.(*uuid.UUID)
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -305,6 +316,11 @@ func (_m *Reaction) String() string {
 	if v := _m.LeasedUntil; v != nil {
 		builder.WriteString("leased_until=")
 		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.ClusterID; v != nil {
+		builder.WriteString("cluster_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteByte(')')
 	return builder.String()

@@ -153,6 +153,20 @@ func (_c *ReactionCreate) SetNillableLeasedUntil(v *time.Time) *ReactionCreate {
 	return _c
 }
 
+// SetClusterID sets the "cluster_id" field.
+func (_c *ReactionCreate) SetClusterID(v uuid.UUID) *ReactionCreate {
+	_c.mutation.SetClusterID(v)
+	return _c
+}
+
+// SetNillableClusterID sets the "cluster_id" field if the given value is not nil.
+func (_c *ReactionCreate) SetNillableClusterID(v *uuid.UUID) *ReactionCreate {
+	if v != nil {
+		_c.SetClusterID(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *ReactionCreate) SetID(v uuid.UUID) *ReactionCreate {
 	_c.mutation.SetID(v)
@@ -364,6 +378,10 @@ func (_c *ReactionCreate) createSpec() (*Reaction, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.LeasedUntil(); ok {
 		_spec.SetField(reaction.FieldLeasedUntil, field.TypeTime, value)
 		_node.LeasedUntil = &value
+	}
+	if value, ok := _c.mutation.ClusterID(); ok {
+		_spec.SetField(reaction.FieldClusterID, field.TypeUUID, value)
+		_node.ClusterID = &value
 	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -628,6 +646,9 @@ func (u *ReactionUpsertOne) UpdateNewValues() *ReactionUpsertOne {
 		}
 		if _, exists := u.create.mutation.TriggerID(); exists {
 			s.SetIgnore(reaction.FieldTriggerID)
+		}
+		if _, exists := u.create.mutation.ClusterID(); exists {
+			s.SetIgnore(reaction.FieldClusterID)
 		}
 	}))
 	return u
@@ -1008,6 +1029,9 @@ func (u *ReactionUpsertBulk) UpdateNewValues() *ReactionUpsertBulk {
 			}
 			if _, exists := b.mutation.TriggerID(); exists {
 				s.SetIgnore(reaction.FieldTriggerID)
+			}
+			if _, exists := b.mutation.ClusterID(); exists {
+				s.SetIgnore(reaction.FieldClusterID)
 			}
 		}
 	}))

@@ -273,6 +273,9 @@ func (_u *ReactionUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.LeasedUntilCleared() {
 		_spec.ClearField(reaction.FieldLeasedUntil, field.TypeTime)
 	}
+	if _u.mutation.ClusterIDCleared() {
+		_spec.ClearField(reaction.FieldClusterID, field.TypeUUID)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -568,6 +571,9 @@ func (_u *ReactionUpdateOne) sqlSave(ctx context.Context) (_node *Reaction, err 
 	}
 	if _u.mutation.LeasedUntilCleared() {
 		_spec.ClearField(reaction.FieldLeasedUntil, field.TypeTime)
+	}
+	if _u.mutation.ClusterIDCleared() {
+		_spec.ClearField(reaction.FieldClusterID, field.TypeUUID)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Reaction{config: _u.config}

@@ -57,6 +57,8 @@ type Repository struct {
 	DueAt *time.Time `json:"due_at,omitempty"`
 	// LeasedUntil holds the value of the "leased_until" field.
 	LeasedUntil *time.Time `json:"leased_until,omitempty"`
+	// Tips holds the value of the "tips" field.
+	Tips []byte `json:"tips,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the RepositoryQuery when eager-loading is set.
 	Edges        RepositoryEdges `json:"edges"`
@@ -101,7 +103,7 @@ func (*Repository) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case repository.FieldProblems:
+		case repository.FieldProblems, repository.FieldTips:
 			values[i] = new([]byte)
 		case repository.FieldCredential:
 			values[i] = new(sql.NullBool)
@@ -247,6 +249,12 @@ func (_m *Repository) assignValues(columns []string, values []any) error {
 				_m.LeasedUntil = new(time.Time)
 				*_m.LeasedUntil = value.Time
 			}
+		case repository.FieldTips:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field tips", values[i])
+			} else if value != nil {
+				_m.Tips = *value
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -352,6 +360,9 @@ func (_m *Repository) String() string {
 		builder.WriteString("leased_until=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
+	builder.WriteString(", ")
+	builder.WriteString("tips=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Tips))
 	builder.WriteByte(')')
 	return builder.String()
 }

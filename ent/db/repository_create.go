@@ -239,6 +239,12 @@ func (_c *RepositoryCreate) SetNillableLeasedUntil(v *time.Time) *RepositoryCrea
 	return _c
 }
 
+// SetTips sets the "tips" field.
+func (_c *RepositoryCreate) SetTips(v []byte) *RepositoryCreate {
+	_c.mutation.SetTips(v)
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *RepositoryCreate) SetID(v uuid.UUID) *RepositoryCreate {
 	_c.mutation.SetID(v)
@@ -515,6 +521,10 @@ func (_c *RepositoryCreate) createSpec() (*Repository, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.LeasedUntil(); ok {
 		_spec.SetField(repository.FieldLeasedUntil, field.TypeTime, value)
 		_node.LeasedUntil = &value
+	}
+	if value, ok := _c.mutation.Tips(); ok {
+		_spec.SetField(repository.FieldTips, field.TypeBytes, value)
+		_node.Tips = value
 	}
 	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -815,6 +825,24 @@ func (u *RepositoryUpsert) UpdateLeasedUntil() *RepositoryUpsert {
 // ClearLeasedUntil clears the value of the "leased_until" field.
 func (u *RepositoryUpsert) ClearLeasedUntil() *RepositoryUpsert {
 	u.SetNull(repository.FieldLeasedUntil)
+	return u
+}
+
+// SetTips sets the "tips" field.
+func (u *RepositoryUpsert) SetTips(v []byte) *RepositoryUpsert {
+	u.Set(repository.FieldTips, v)
+	return u
+}
+
+// UpdateTips sets the "tips" field to the value that was provided on create.
+func (u *RepositoryUpsert) UpdateTips() *RepositoryUpsert {
+	u.SetExcluded(repository.FieldTips)
+	return u
+}
+
+// ClearTips clears the value of the "tips" field.
+func (u *RepositoryUpsert) ClearTips() *RepositoryUpsert {
+	u.SetNull(repository.FieldTips)
 	return u
 }
 
@@ -1124,6 +1152,27 @@ func (u *RepositoryUpsertOne) UpdateLeasedUntil() *RepositoryUpsertOne {
 func (u *RepositoryUpsertOne) ClearLeasedUntil() *RepositoryUpsertOne {
 	return u.Update(func(s *RepositoryUpsert) {
 		s.ClearLeasedUntil()
+	})
+}
+
+// SetTips sets the "tips" field.
+func (u *RepositoryUpsertOne) SetTips(v []byte) *RepositoryUpsertOne {
+	return u.Update(func(s *RepositoryUpsert) {
+		s.SetTips(v)
+	})
+}
+
+// UpdateTips sets the "tips" field to the value that was provided on create.
+func (u *RepositoryUpsertOne) UpdateTips() *RepositoryUpsertOne {
+	return u.Update(func(s *RepositoryUpsert) {
+		s.UpdateTips()
+	})
+}
+
+// ClearTips clears the value of the "tips" field.
+func (u *RepositoryUpsertOne) ClearTips() *RepositoryUpsertOne {
+	return u.Update(func(s *RepositoryUpsert) {
+		s.ClearTips()
 	})
 }
 
@@ -1600,6 +1649,27 @@ func (u *RepositoryUpsertBulk) UpdateLeasedUntil() *RepositoryUpsertBulk {
 func (u *RepositoryUpsertBulk) ClearLeasedUntil() *RepositoryUpsertBulk {
 	return u.Update(func(s *RepositoryUpsert) {
 		s.ClearLeasedUntil()
+	})
+}
+
+// SetTips sets the "tips" field.
+func (u *RepositoryUpsertBulk) SetTips(v []byte) *RepositoryUpsertBulk {
+	return u.Update(func(s *RepositoryUpsert) {
+		s.SetTips(v)
+	})
+}
+
+// UpdateTips sets the "tips" field to the value that was provided on create.
+func (u *RepositoryUpsertBulk) UpdateTips() *RepositoryUpsertBulk {
+	return u.Update(func(s *RepositoryUpsert) {
+		s.UpdateTips()
+	})
+}
+
+// ClearTips clears the value of the "tips" field.
+func (u *RepositoryUpsertBulk) ClearTips() *RepositoryUpsertBulk {
+	return u.Update(func(s *RepositoryUpsert) {
+		s.ClearTips()
 	})
 }
 

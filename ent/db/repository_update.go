@@ -271,6 +271,18 @@ func (_u *RepositoryUpdate) ClearLeasedUntil() *RepositoryUpdate {
 	return _u
 }
 
+// SetTips sets the "tips" field.
+func (_u *RepositoryUpdate) SetTips(v []byte) *RepositoryUpdate {
+	_u.mutation.SetTips(v)
+	return _u
+}
+
+// ClearTips clears the value of the "tips" field.
+func (_u *RepositoryUpdate) ClearTips() *RepositoryUpdate {
+	_u.mutation.ClearTips()
+	return _u
+}
+
 // SetTeam sets the "team" edge to the Team entity.
 func (_u *RepositoryUpdate) SetTeam(v *Team) *RepositoryUpdate {
 	return _u.SetTeamID(v.ID)
@@ -427,6 +439,12 @@ func (_u *RepositoryUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	}
 	if _u.mutation.LeasedUntilCleared() {
 		_spec.ClearField(repository.FieldLeasedUntil, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Tips(); ok {
+		_spec.SetField(repository.FieldTips, field.TypeBytes, value)
+	}
+	if _u.mutation.TipsCleared() {
+		_spec.ClearField(repository.FieldTips, field.TypeBytes)
 	}
 	if _u.mutation.TeamCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -717,6 +735,18 @@ func (_u *RepositoryUpdateOne) ClearLeasedUntil() *RepositoryUpdateOne {
 	return _u
 }
 
+// SetTips sets the "tips" field.
+func (_u *RepositoryUpdateOne) SetTips(v []byte) *RepositoryUpdateOne {
+	_u.mutation.SetTips(v)
+	return _u
+}
+
+// ClearTips clears the value of the "tips" field.
+func (_u *RepositoryUpdateOne) ClearTips() *RepositoryUpdateOne {
+	_u.mutation.ClearTips()
+	return _u
+}
+
 // SetTeam sets the "team" edge to the Team entity.
 func (_u *RepositoryUpdateOne) SetTeam(v *Team) *RepositoryUpdateOne {
 	return _u.SetTeamID(v.ID)
@@ -903,6 +933,12 @@ func (_u *RepositoryUpdateOne) sqlSave(ctx context.Context) (_node *Repository, 
 	}
 	if _u.mutation.LeasedUntilCleared() {
 		_spec.ClearField(repository.FieldLeasedUntil, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Tips(); ok {
+		_spec.SetField(repository.FieldTips, field.TypeBytes, value)
+	}
+	if _u.mutation.TipsCleared() {
+		_spec.ClearField(repository.FieldTips, field.TypeBytes)
 	}
 	if _u.mutation.TeamCleared() {
 		edge := &sqlgraph.EdgeSpec{

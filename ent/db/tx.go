@@ -108,10 +108,14 @@ type Tx struct {
 	TestStrip *TestStripClient
 	// Trigger is the client for interacting with the Trigger builders.
 	Trigger *TriggerClient
+	// TriggerWatch is the client for interacting with the TriggerWatch builders.
+	TriggerWatch *TriggerWatchClient
 	// TrustRule is the client for interacting with the TrustRule builders.
 	TrustRule *TrustRuleClient
 	// Waiver is the client for interacting with the Waiver builders.
 	Waiver *WaiverClient
+	// WatchMark is the client for interacting with the WatchMark builders.
+	WatchMark *WatchMarkClient
 	// Webhook is the client for interacting with the Webhook builders.
 	Webhook *WebhookClient
 	// Workflow is the client for interacting with the Workflow builders.
@@ -296,8 +300,10 @@ func (tx *Tx) init() {
 	tx.TestResult = NewTestResultClient(tx.config)
 	tx.TestStrip = NewTestStripClient(tx.config)
 	tx.Trigger = NewTriggerClient(tx.config)
+	tx.TriggerWatch = NewTriggerWatchClient(tx.config)
 	tx.TrustRule = NewTrustRuleClient(tx.config)
 	tx.Waiver = NewWaiverClient(tx.config)
+	tx.WatchMark = NewWatchMarkClient(tx.config)
 	tx.Webhook = NewWebhookClient(tx.config)
 	tx.Workflow = NewWorkflowClient(tx.config)
 	tx.WorkflowRevision = NewWorkflowRevisionClient(tx.config)

@@ -105,11 +105,16 @@ func (confined) EvalMutation(ctx context.Context, m ent.Mutation) error {
 // owned selects the names of what the viewer's teams own in a table.
 func owned(v tenant.Viewer, table string) *sql.Selector {
 	t := sql.Table(table)
+	return sql.Select(t.C("name")).From(t).Where(sql.And(sql.EQ(t.C("organization_id"), v.Organization), sql.In(t.C("team_id"), teamsOf(v)...)))
+}
+
+// teamsOf are the viewer's teams as arguments of a statement.
+func teamsOf(v tenant.Viewer) []any {
 	teams := make([]any, 0, len(v.Teams)+1)
 	for _, id := range append(slices.Clone(v.Teams), v.Team) {
 		teams = append(teams, id)
 	}
-	return sql.Select(t.C("name")).From(t).Where(sql.And(sql.EQ(t.C("organization_id"), v.Organization), sql.In(t.C("team_id"), teams...)))
+	return teams
 }
 
 // catalog is the table of each kind of documents that has names. Who does not see the claim on a name that is kept elsewhere goes past it.
@@ -141,14 +146,16 @@ func claimed(v tenant.Viewer, s *sql.Selector) *sql.Predicate {
 	return sql.Or(or...)
 }
 
-// heard selects the events that came to receivers of the viewer's teams, and those about workflows and environments of theirs.
+// heard selects the events that came to receivers of the viewer's teams, those about workflows of theirs, and those of clusters in which they
+// have an environment, or in which one is that no team has taken.
 func heard(v tenant.Viewer, s *sql.Selector) *sql.Predicate {
-	places := sql.Table("environments")
-	free := sql.Select(places.C("name")).From(places).Where(sql.And(sql.EQ(places.C("organization_id"), v.Organization), sql.IsNull(places.C("team_id"))))
+	clusters, places := sql.Table("clusters"), sql.Table("environments")
+	theirs := sql.Select(clusters.C("name")).From(clusters).Join(places).On(places.C("cluster_id"), clusters.C("id")).Where(sql.And(
+		sql.EQ(places.C("organization_id"), v.Organization), sql.Or(sql.In(places.C("team_id"), teamsOf(v)...), sql.IsNull(places.C("team_id")))))
 	kind, workflow, kubernetes := s.C("kind"), "workflow", "kubernetes"
 	return sql.Or(
 		sql.And(sql.EQ(kind, workflow), sql.In(s.C("subject"), owned(v, "workflows"))),
-		sql.And(sql.EQ(kind, kubernetes), sql.Or(sql.In(s.C("source"), owned(v, "environments")), sql.In(s.C("source"), free))),
+		sql.And(sql.EQ(kind, kubernetes), sql.In(s.C("source"), theirs)),
 		sql.And(sql.NotIn(kind, workflow, kubernetes), sql.In(s.C("source"), owned(v, "receivers"))),
 	)
 }

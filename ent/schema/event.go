@@ -104,14 +104,15 @@ func (Reaction) Fields() []ent.Field {
 	return []ent.Field{
 		ref("event"),
 		ref("trigger"),
-		field.String("state"),             // waiting, started, failed or superseded
-		field.Time("due"),                 // when it is started
+		field.String("state"),             // see trigger.State
+		field.Time("due"),                 // when it is started; while it is probing, when that has taken too long
 		field.String("about").Default(""), // a later reaction of the trigger about the same takes the place of one that waits
 		field.Text("reason").Default(""),  // why nothing was started
 		field.Bytes("params").Optional(),  // JSON of the values that the event gives
 		field.Bytes("starts").Optional(),  // JSON of []starter.Started
 		field.Time("fired_at").Optional().Nillable(),
 		field.Time("leased_until").Optional().Nillable(),
+		field.UUID("cluster_id", uuid.UUID{}).Optional().Nillable().Immutable(), // where the event was; null for one of no cluster
 	}
 }
 

@@ -75,6 +75,7 @@ func (Repository) Fields() []ent.Field {
 		field.Time("synced_at").Optional().Nillable(), // when it was read last
 		field.Time("due_at").Optional().Nillable(),
 		field.Time("leased_until").Optional().Nillable(), // a replica reads it
+		field.Bytes("tips").Optional(),                   // JSON of origin.Tips; null while no trigger is for pushes to it
 	}
 }
 

@@ -143,7 +143,7 @@ func walls() map[string]wall {
 			reason: "only the stores read the database",
 		},
 		"KubeDoor": {
-			from: halves, except: []string{"agent/kube", "agent/catalog", "agent/watch", "agent/subject", "agent/app", "agent/workfake"},
+			from: halves, except: []string{"agent/kube", "agent/catalog", "agent/watch", "agent/subject", "agent/lookout", "agent/app", "agent/workfake"},
 			deny: []string{"k8s.io/client-go"}, reason: "stages of the agent take a client that can do what they need",
 		},
 		"GitDoor": {

@@ -31,6 +31,7 @@ func elsewhere() map[string]string {
 		"spec.steps[].artifacts.compress":        "TestWorkflows/Measured",
 		"spec.steps[].metrics":                   "TestWorkflows/Measured",
 		"spec.steps[].pause":                     "TestPause",
+		"spec.triggers[].kubernetes":             "TestTriggers_Rollout",
 		"spec.triggers":                          "controlplane/app: what starts an execution does not depend on the cluster; schedules by three replicas, messages as each forge signs them",
 		"spec.steps[].reports[].format=ctrf":     formats,
 		"spec.steps[].reports[].format=cucumber": formats,

@@ -22,6 +22,9 @@ func (s *site) triggers(w http.ResponseWriter, r *http.Request, _ view.Member) e
 		return err
 	}
 	p.List, p.Next = list, following(r.URL, "after", next)
+	if p.Watched, err = s.Triggers.Watched(r.Context(), list); err != nil {
+		return err
+	}
 	if p.Receivers, err = s.Triggers.Receivers(r.Context()); err != nil {
 		return err
 	}

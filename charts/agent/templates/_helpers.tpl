@@ -41,6 +41,12 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- range $i, $name := $all }}{{ if $i }}, {{ end }}{{ $name }}{{ $suffix }}{{ end }}
 {{- end }}
 
+{{- /* The group of a resource that is named as kubectl names it. */ -}}
+{{- define "agent.group" -}}
+{{- $groups := dict "daemonsets" "apps" "deployments" "apps" "replicasets" "apps" "statefulsets" "apps" "cronjobs" "batch" "jobs" "batch" "ingresses" "networking.k8s.io" "networkpolicies" "networking.k8s.io" "horizontalpodautoscalers" "autoscaling" "poddisruptionbudgets" "policy" }}
+{{- if contains "." . }}{{ join "." (splitList "." . | rest) }}{{ else }}{{ get $groups . }}{{ end }}
+{{- end }}
+
 {{- define "agent.validate" -}}
 {{- if not .Values.controlPlane.address }}
 {{- fail "controlPlane.address is not set: give host:port of the control plane's endpoint for agents; `seatrial cluster enroll` prints the whole command" }}
@@ -50,6 +56,14 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 {{- if and (has "*" .Values.catalog.namespaces) (gt (len .Values.catalog.namespaces) 1) }}
 {{- fail "catalog.namespaces: \"*\" is all namespaces already: leave the others out" }}
+{{- end }}
+{{- if and (has "*" .Values.triggers.namespaces) (gt (len .Values.triggers.namespaces) 1) }}
+{{- fail "triggers.namespaces: \"*\" is all namespaces already: leave the others out" }}
+{{- end }}
+{{- range .Values.triggers.resources }}
+{{- if or (eq . "secrets") (not (or (contains "." .) (include "agent.group" .) (has . (list "configmaps" "endpoints" "events" "limitranges" "namespaces" "nodes" "persistentvolumeclaims" "persistentvolumes" "pods" "replicationcontrollers" "resourcequotas" "serviceaccounts" "services")))) }}
+{{- fail (printf "triggers.resources: %s is no resource that can be looked at: write plural and group, such as rollouts.argoproj.io" .) }}
+{{- end }}
 {{- end }}
 {{- with .Values.runSpecifications }}
 {{- if and .publicKeys (not .organization) }}

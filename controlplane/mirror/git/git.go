@@ -62,6 +62,7 @@ type File struct {
 type Tree struct {
 	Commit string
 	Files  []File
+	Refs   map[string]string // commits of all branches and tags by their full names
 }
 
 // Read returns the YAML and JSON files of the newest commit of a branch below a path; of the default branch without one. When that commit is
@@ -91,14 +92,29 @@ func (r *Reader) Read(ctx context.Context, repository origin.Repository, credent
 		return Tree{}, err
 	}
 	if want.String() == known {
-		return Tree{Commit: known}, nil
+		return Tree{Commit: known, Refs: named(refs)}, nil
 	}
 	store, err := fetch(ctx, session, refs, want)
 	if err != nil {
 		return Tree{}, explain(err, end)
 	}
 	files, err := files(store, want, repository.Path)
-	return Tree{Commit: want.String(), Files: files}, err
+	return Tree{Commit: want.String(), Files: files, Refs: named(refs)}, err
+}
+
+// named returns the commits of branches and tags. That of an annotated tag is the one that it is on.
+func named(refs *packp.AdvRefs) map[string]string {
+	out := map[string]string{}
+	for name, hash := range refs.References {
+		if !strings.HasPrefix(name, "refs/heads/") && !strings.HasPrefix(name, "refs/tags/") {
+			continue
+		}
+		if peeled, ok := refs.Peeled[name]; ok {
+			hash = peeled
+		}
+		out[name] = hash.String()
+	}
+	return out
 }
 
 func (r *Reader) client(ctx context.Context, end *transport.Endpoint, credential origin.Credential) (transport.Transport, transport.AuthMethod, error) {

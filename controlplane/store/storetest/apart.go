@@ -89,7 +89,7 @@ func apartEvents(t *testing.T, f *fixture) {
 	}
 	list := []trigger.Event{
 		event(trigger.Git, r.Name, "acme/shop"), event(trigger.Git, "webforge", "acme/web"), event(trigger.Workflow, "seatrial", f.workflow.Name),
-		event(trigger.Workflow, "seatrial", "gone"), event(trigger.Kubernetes, f.env.Name, "Deployment/shop"), event(trigger.Kubernetes, "nowhere", "Deployment/shop"),
+		event(trigger.Workflow, "seatrial", "gone"), event(trigger.Kube, f.cluster.Name, "Deployment/shop"), event(trigger.Kube, "nowhere", "Deployment/shop"),
 	}
 	if n, err := f.AddEvents(sys, list); err != nil || n != len(list) {
 		t.Fatal(n, err)
@@ -103,7 +103,7 @@ func apartEvents(t *testing.T, f *fixture) {
 	}
 	tells := map[string][2]bool{
 		"gitforgeacme/shop": {true, false}, "gitwebforgeacme/web": {false, true}, "workflowseatrialsmoke": {true, false}, "workflowseatrialgone": {},
-		"kubernetes" + f.env.Name + "Deployment/shop": {true, false}, "kubernetesnowhereDeployment/shop": {},
+		"kubernetes" + f.cluster.Name + "Deployment/shop": {true, false}, "kubernetesnowhereDeployment/shop": {},
 	}
 	for _, e := range claimed {
 		if got := [2]bool{e.Tells(f.member.Team), e.Tells(v.Team)}; got != tells[e.Key] {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"github.com/seatrial/seatrial/controlplane/fault"
@@ -251,8 +252,15 @@ func claims() map[string]func(t *testing.T, f *fixture) {
 			if err := f.SaveLook(f.as(t), r, origin.Look{Commit: "c", Documents: 2, Problems: []origin.Problem{{File: "a", Line: 3, Message: "m"}}}); err != nil {
 				t.Fatal(err)
 			}
-			if err := f.SaveLook(f.as(t), r, origin.Look{Failure: "away"}); err != nil {
+			tips := origin.Tips{"refs/heads/main": {Told: "c", Seen: "d", At: f.now}}
+			if err := f.SaveLook(f.as(t), r, origin.Look{Failure: "away", Tips: tips}); err != nil {
 				t.Fatal(err)
+			}
+			if got, err := f.Repository(f.as(t), r.ID); err != nil || !cmp.Equal(got.Tips, tips) {
+				t.Errorf("%+v, %v", got.Tips, err)
+			}
+			if got, err := f.RepositoryNamed(f.as(t), "shop"); err != nil || got.Tips != nil {
+				t.Errorf("they come where nobody needs them: %+v, %v", got, err)
 			}
 			if got, err := f.RepositoryNamed(f.as(t), "shop"); err != nil || got.Commit != "c" || got.Documents != 2 || got.Failure != "away" || got.Problems[0].Line != 3 {
 				t.Errorf("%+v, %v: a failure forgets what was there", got, err)
@@ -271,6 +279,9 @@ func claims() map[string]func(t *testing.T, f *fixture) {
 			}
 			if err := f.SaveLook(f.as(t), r, origin.Look{Commit: "d"}); err != nil {
 				t.Fatal(err)
+			}
+			if got, err := f.Repository(f.as(t), r.ID); err != nil || got.Tips != nil {
+				t.Errorf("once nobody asks for them: %+v, %v", got.Tips, err)
 			}
 			if due, err := f.DueRepositories(t.Context(), 10, 2, time.Minute); err != nil || len(due) != 1 {
 				t.Errorf("what was pushed while it was read is read after its interval only: %v, %v", due, err)

@@ -102,6 +102,7 @@ func events() map[string]func(t *testing.T, f *fixture) {
 			}
 		},
 		"Receivers": receivers,
+		"Pushes":    pushes,
 	}
 }
 
@@ -195,5 +196,37 @@ func receivers(t *testing.T, f *fixture) {
 	}
 	if _, _, err := f.ReceiverSecret(t.Context(), r.ID); !fault.Is(err, fault.NotFound) {
 		t.Errorf("removed: %v", err)
+	}
+}
+
+func pushes(t *testing.T, f *fixture) {
+	push := func(subject, kind, key string) trigger.Event {
+		return trigger.Event{Organization: f.member.Organization, Kind: trigger.Git, Source: "forge", Type: kind, Subject: subject, Key: key, Data: []byte(`{}`)}
+	}
+	other := push("acme/shop", "push", "4")
+	other.Kind = trigger.Webhook
+	if _, err := f.AddEvents(f.as(t), []trigger.Event{
+		push("Acme/Shop", "push", "1"), push("acme/shop", "found", "2"), push("acme/cart", "push", "3"), other,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	since := time.Now().Add(-time.Minute) // rows are made by the clock of the machine
+	for name, tc := range map[string]struct {
+		repo  string
+		kind  string
+		since time.Time
+		want  int
+	}{
+		"AnyCase": {"ACME/shop", "", since, 2},
+		"OfType":  {"Acme/Shop", "found", since, 1},
+		"Other":   {"acme/cart", "found", since, 0},
+		"Later":   {"acme/shop", "", since.Add(time.Hour), 0},
+	} {
+		if got, err := f.PushesSince(f.as(t), tc.repo, tc.kind, tc.since); err != nil || len(got) != tc.want {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	if got, err := f.PushesSince(foreigner(t), "acme/shop", "", since); err != nil || len(got) != 0 {
+		t.Errorf("for a foreigner: %+v, %v", got, err)
 	}
 }

@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
@@ -56,6 +57,10 @@ func (r *reader) after(at node, v any) {
 		r.exactlyOne(at, "kubernetes", "git", "workflow", "webhook", "event")
 	case *document.WebhookSpec:
 		r.afterWebhook(at, v)
+	case *document.KubernetesEvent:
+		r.afterKubernetes(at, v)
+	case *document.Probe:
+		r.exactlyOne(at, "http", "tcp", "condition")
 	case *document.ReadinessPolicySpec:
 		r.ruleIDs(at, v.Rules)
 	case *document.Requirement:
@@ -106,6 +111,28 @@ func (r *reader) exactlyOne(at node, names ...string) {
 	case len(set) > 1:
 		r.fault(at, "needs exactly one of %s; %s exclude each other", all, strings.Join(set, " and "))
 	}
+}
+
+// afterKubernetes demands what an event cannot do without, and refuses what means nothing to it.
+func (r *reader) afterKubernetes(at node, e *document.KubernetesEvent) {
+	given := func(field string) node {
+		path := at.under(field).path
+		return node{r.given[path].Node, path}
+	}
+	switch {
+	case e.Event == "condition" && e.Condition == nil:
+		r.fault(at.under("condition"), "is missing: the event is that a condition is reached")
+	case e.Event != "condition" && e.Condition != nil:
+		r.fault(given("condition"), "means nothing to the event %s", e.Event)
+	case e.Event == "rolled-out" && !slices.Contains([]string{"deployments", "statefulsets", "daemonsets"}, strings.TrimSuffix(e.Resource, ".apps")):
+		r.fault(given("event"), "rolled-out is known of deployments, statefulsets and daemonsets alone; wait for a condition of %s", e.Resource)
+	case e.Event == "deleted" && slices.ContainsFunc(e.Probes, func(p document.Probe) bool { return p.Condition != nil }):
+		r.fault(given("probes"), "cannot look at a condition of an object that was deleted")
+	}
+	if e.Cluster != "" && e.Environment != "" {
+		r.fault(given("environment"), "cluster and environment exclude each other: an environment is in a cluster")
+	}
+	r.notEmpty(at, "selector", len(e.Selector))
 }
 
 // ruleIDs demands that rules can be told apart: waivers name them.

@@ -191,6 +191,8 @@ func alternatives(name string, def *jsonschema.Schema) [][]string {
 		return [][]string{{"select", "names"}}
 	case "Requirement":
 		return [][]string{{"suites", "selector"}}
+	case "Probe":
+		return [][]string{{"http", "tcp", "condition"}}
 	case "StartRef", "WorkflowRef":
 		return [][]string{{"name", "selector"}}
 	case "Ready":

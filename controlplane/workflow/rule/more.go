@@ -19,6 +19,7 @@ import (
 
 var (
 	reRepository = regexp.MustCompile(`^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)+$`)
+	reResource   = regexp.MustCompile(`^[a-z]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$`)
 	reSHA256     = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
@@ -43,6 +44,30 @@ func isGlob(s string) string {
 		return fmt.Sprintf(`%q is not a pattern of names; use names, "*", "?", "[a-z]" and "{a,b}"`, say.Shorten(s))
 	}
 	return ""
+}
+
+// builtIn lists the resources that need no group to be named, as the agent knows them.
+func builtIn() []string {
+	return []string{
+		"configmaps", "cronjobs", "daemonsets", "deployments", "endpoints", "events", "horizontalpodautoscalers", "ingresses", "jobs", "limitranges",
+		"namespaces", "networkpolicies", "nodes", "persistentvolumeclaims", "persistentvolumes", "poddisruptionbudgets", "pods", "replicasets",
+		"replicationcontrollers", "resourcequotas", "serviceaccounts", "services", "statefulsets",
+	}
+}
+
+// isResource accepts what kubectl calls a kind of objects: its plural, with the group unless everybody knows it.
+func isResource(s string) string {
+	plural, group, grouped := strings.Cut(s, ".")
+	switch {
+	case plural == "secrets" && (!grouped || group == ""):
+		return "names secrets, which the agent never reads"
+	case !grouped:
+		if !slices.Contains(builtIn(), s) {
+			return fmt.Sprintf("%q is not a resource; write plural and group, such as rollouts.argoproj.io%s", say.Shorten(s), say.DidYouMean(s, builtIn()))
+		}
+		return ""
+	}
+	return matches(reResource, 253, "is not a resource such as deployments or rollouts.argoproj.io")(s)
 }
 
 func isGroup(s string) string {

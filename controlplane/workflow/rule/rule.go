@@ -229,6 +229,6 @@ func rules() map[string]func(string) string {
 		"cron": isCron, "timezone": isTimezone, "repository": isRepository, "httpURL": isHTTPURL, "receiver": isReceiver, "sha256": isSHA256,
 		"mountPath": isMountPath, "urlPath": isURLPath, "output": isOutput, "value": isAxisValue, "group": isGroup,
 		"quantity": isQuantity, "service": isServiceName, "volume": isVolumeName, "subPath": isSubPath,
-		"suite": isSuite, "glob": isGlob,
+		"suite": isSuite, "glob": isGlob, "resource": isResource,
 	}
 }

@@ -573,6 +573,18 @@ func (f TriggerFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.TriggerMutation", m)
 }
 
+// The TriggerWatchFunc type is an adapter to allow the use of ordinary
+// function as TriggerWatch mutator.
+type TriggerWatchFunc func(context.Context, *db.TriggerWatchMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f TriggerWatchFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.TriggerWatchMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.TriggerWatchMutation", m)
+}
+
 // The TrustRuleFunc type is an adapter to allow the use of ordinary
 // function as TrustRule mutator.
 type TrustRuleFunc func(context.Context, *db.TrustRuleMutation) (db.Value, error)
@@ -595,6 +607,18 @@ func (f WaiverFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error)
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.WaiverMutation", m)
+}
+
+// The WatchMarkFunc type is an adapter to allow the use of ordinary
+// function as WatchMark mutator.
+type WatchMarkFunc func(context.Context, *db.WatchMarkMutation) (db.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f WatchMarkFunc) Mutate(ctx context.Context, m db.Mutation) (db.Value, error) {
+	if mv, ok := m.(*db.WatchMarkMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *db.WatchMarkMutation", m)
 }
 
 // The WebhookFunc type is an adapter to allow the use of ordinary

@@ -1358,6 +1358,7 @@ var (
 		{Name: "starts", Type: field.TypeBytes, Nullable: true},
 		{Name: "fired_at", Type: field.TypeTime, Nullable: true},
 		{Name: "leased_until", Type: field.TypeTime, Nullable: true},
+		{Name: "cluster_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "event_id", Type: field.TypeUUID},
 		{Name: "trigger_id", Type: field.TypeUUID},
@@ -1370,19 +1371,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "reactions_organizations_organization",
-				Columns:    []*schema.Column{ReactionsColumns[11]},
+				Columns:    []*schema.Column{ReactionsColumns[12]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "reactions_events_event",
-				Columns:    []*schema.Column{ReactionsColumns[12]},
+				Columns:    []*schema.Column{ReactionsColumns[13]},
 				RefColumns: []*schema.Column{EventsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "reactions_triggers_trigger",
-				Columns:    []*schema.Column{ReactionsColumns[13]},
+				Columns:    []*schema.Column{ReactionsColumns[14]},
 				RefColumns: []*schema.Column{TriggersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -1391,12 +1392,12 @@ var (
 			{
 				Name:    "reaction_organization_id_event_id_trigger_id",
 				Unique:  true,
-				Columns: []*schema.Column{ReactionsColumns[11], ReactionsColumns[12], ReactionsColumns[13]},
+				Columns: []*schema.Column{ReactionsColumns[12], ReactionsColumns[13], ReactionsColumns[14]},
 			},
 			{
 				Name:    "reaction_event_id",
 				Unique:  false,
-				Columns: []*schema.Column{ReactionsColumns[12]},
+				Columns: []*schema.Column{ReactionsColumns[13]},
 			},
 			{
 				Name:    "reaction_state_due",
@@ -1406,7 +1407,7 @@ var (
 			{
 				Name:    "reaction_trigger_id",
 				Unique:  false,
-				Columns: []*schema.Column{ReactionsColumns[13]},
+				Columns: []*schema.Column{ReactionsColumns[14]},
 			},
 		},
 	}
@@ -1699,6 +1700,7 @@ var (
 		{Name: "synced_at", Type: field.TypeTime, Nullable: true},
 		{Name: "due_at", Type: field.TypeTime, Nullable: true},
 		{Name: "leased_until", Type: field.TypeTime, Nullable: true},
+		{Name: "tips", Type: field.TypeBytes, Nullable: true},
 		{Name: "organization_id", Type: field.TypeUUID},
 		{Name: "team_id", Type: field.TypeUUID},
 	}
@@ -1710,13 +1712,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "repositories_organizations_organization",
-				Columns:    []*schema.Column{RepositoriesColumns[17]},
+				Columns:    []*schema.Column{RepositoriesColumns[18]},
 				RefColumns: []*schema.Column{OrganizationsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "repositories_teams_team",
-				Columns:    []*schema.Column{RepositoriesColumns[18]},
+				Columns:    []*schema.Column{RepositoriesColumns[19]},
 				RefColumns: []*schema.Column{TeamsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -1725,7 +1727,7 @@ var (
 			{
 				Name:    "repository_organization_id_name",
 				Unique:  true,
-				Columns: []*schema.Column{RepositoriesColumns[17], RepositoriesColumns[3]},
+				Columns: []*schema.Column{RepositoriesColumns[18], RepositoriesColumns[3]},
 			},
 			{
 				Name:    "repository_due_at",
@@ -2373,6 +2375,57 @@ var (
 			},
 		},
 	}
+	// TriggerWatchesColumns holds the columns for the "trigger_watches" table.
+	TriggerWatchesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "digest", Type: field.TypeString},
+		{Name: "state", Type: field.TypeString},
+		{Name: "message", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "since", Type: field.TypeTime, Nullable: true},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "cluster_id", Type: field.TypeUUID},
+		{Name: "trigger_id", Type: field.TypeUUID},
+	}
+	// TriggerWatchesTable holds the schema information for the "trigger_watches" table.
+	TriggerWatchesTable = &schema.Table{
+		Name:       "trigger_watches",
+		Columns:    TriggerWatchesColumns,
+		PrimaryKey: []*schema.Column{TriggerWatchesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "trigger_watches_organizations_organization",
+				Columns:    []*schema.Column{TriggerWatchesColumns[7]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "trigger_watches_clusters_cluster",
+				Columns:    []*schema.Column{TriggerWatchesColumns[8]},
+				RefColumns: []*schema.Column{ClustersColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "trigger_watches_triggers_trigger",
+				Columns:    []*schema.Column{TriggerWatchesColumns[9]},
+				RefColumns: []*schema.Column{TriggersColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "triggerwatch_organization_id_cluster_id_trigger_id",
+				Unique:  true,
+				Columns: []*schema.Column{TriggerWatchesColumns[7], TriggerWatchesColumns[8], TriggerWatchesColumns[9]},
+			},
+			{
+				Name:    "triggerwatch_trigger_id",
+				Unique:  false,
+				Columns: []*schema.Column{TriggerWatchesColumns[9]},
+			},
+		},
+	}
 	// TrustRulesColumns holds the columns for the "trust_rules" table.
 	TrustRulesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -2468,6 +2521,50 @@ var (
 				Name:    "waiver_release_id",
 				Unique:  false,
 				Columns: []*schema.Column{WaiversColumns[17]},
+			},
+		},
+	}
+	// WatchMarksColumns holds the columns for the "watch_marks" table.
+	WatchMarksColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "uid", Type: field.TypeString},
+		{Name: "event", Type: field.TypeString},
+		{Name: "state", Type: field.TypeString},
+		{Name: "seen_at", Type: field.TypeTime},
+		{Name: "organization_id", Type: field.TypeUUID},
+		{Name: "cluster_id", Type: field.TypeUUID},
+	}
+	// WatchMarksTable holds the schema information for the "watch_marks" table.
+	WatchMarksTable = &schema.Table{
+		Name:       "watch_marks",
+		Columns:    WatchMarksColumns,
+		PrimaryKey: []*schema.Column{WatchMarksColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "watch_marks_organizations_organization",
+				Columns:    []*schema.Column{WatchMarksColumns[7]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "watch_marks_clusters_cluster",
+				Columns:    []*schema.Column{WatchMarksColumns[8]},
+				RefColumns: []*schema.Column{ClustersColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "watchmark_organization_id_cluster_id_uid_event",
+				Unique:  true,
+				Columns: []*schema.Column{WatchMarksColumns[7], WatchMarksColumns[8], WatchMarksColumns[3], WatchMarksColumns[4]},
+			},
+			{
+				Name:    "watchmark_seen_at",
+				Unique:  false,
+				Columns: []*schema.Column{WatchMarksColumns[6]},
 			},
 		},
 	}
@@ -2652,8 +2749,10 @@ var (
 		TestResultsTable,
 		TestStripsTable,
 		TriggersTable,
+		TriggerWatchesTable,
 		TrustRulesTable,
 		WaiversTable,
+		WatchMarksTable,
 		WebhooksTable,
 		WorkflowsTable,
 		WorkflowRevisionsTable,
@@ -2753,10 +2852,15 @@ func init() {
 	TestResultsTable.ForeignKeys[3].RefTable = FilesTable
 	TriggersTable.ForeignKeys[0].RefTable = OrganizationsTable
 	TriggersTable.ForeignKeys[1].RefTable = TeamsTable
+	TriggerWatchesTable.ForeignKeys[0].RefTable = OrganizationsTable
+	TriggerWatchesTable.ForeignKeys[1].RefTable = ClustersTable
+	TriggerWatchesTable.ForeignKeys[2].RefTable = TriggersTable
 	TrustRulesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	TrustRulesTable.ForeignKeys[1].RefTable = TeamsTable
 	WaiversTable.ForeignKeys[0].RefTable = OrganizationsTable
 	WaiversTable.ForeignKeys[1].RefTable = ReleasesTable
+	WatchMarksTable.ForeignKeys[0].RefTable = OrganizationsTable
+	WatchMarksTable.ForeignKeys[1].RefTable = ClustersTable
 	WebhooksTable.ForeignKeys[0].RefTable = OrganizationsTable
 	WebhooksTable.ForeignKeys[1].RefTable = TeamsTable
 	WorkflowsTable.ForeignKeys[0].RefTable = OrganizationsTable

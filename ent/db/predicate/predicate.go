@@ -147,11 +147,17 @@ type TestStrip func(*sql.Selector)
 // Trigger is the predicate function for trigger builders.
 type Trigger func(*sql.Selector)
 
+// TriggerWatch is the predicate function for triggerwatch builders.
+type TriggerWatch func(*sql.Selector)
+
 // TrustRule is the predicate function for trustrule builders.
 type TrustRule func(*sql.Selector)
 
 // Waiver is the predicate function for waiver builders.
 type Waiver func(*sql.Selector)
+
+// WatchMark is the predicate function for watchmark builders.
+type WatchMark func(*sql.Selector)
 
 // Webhook is the predicate function for webhook builders.
 type Webhook func(*sql.Selector)

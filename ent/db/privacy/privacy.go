@@ -1239,6 +1239,30 @@ func (f TriggerMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TriggerMutation", m)
 }
 
+// The TriggerWatchQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type TriggerWatchQueryRuleFunc func(context.Context, *db.TriggerWatchQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f TriggerWatchQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.TriggerWatchQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.TriggerWatchQuery", q)
+}
+
+// The TriggerWatchMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type TriggerWatchMutationRuleFunc func(context.Context, *db.TriggerWatchMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f TriggerWatchMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.TriggerWatchMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.TriggerWatchMutation", m)
+}
+
 // The TrustRuleQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type TrustRuleQueryRuleFunc func(context.Context, *db.TrustRuleQuery) error
@@ -1285,6 +1309,30 @@ func (f WaiverMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation)
 		return f(ctx, m)
 	}
 	return Denyf("db/privacy: unexpected mutation type %T, expect *db.WaiverMutation", m)
+}
+
+// The WatchMarkQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type WatchMarkQueryRuleFunc func(context.Context, *db.WatchMarkQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f WatchMarkQueryRuleFunc) EvalQuery(ctx context.Context, q db.Query) error {
+	if q, ok := q.(*db.WatchMarkQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("db/privacy: unexpected query type %T, expect *db.WatchMarkQuery", q)
+}
+
+// The WatchMarkMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type WatchMarkMutationRuleFunc func(context.Context, *db.WatchMarkMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f WatchMarkMutationRuleFunc) EvalMutation(ctx context.Context, m db.Mutation) error {
+	if m, ok := m.(*db.WatchMarkMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("db/privacy: unexpected mutation type %T, expect *db.WatchMarkMutation", m)
 }
 
 // The WebhookQueryRuleFunc type is an adapter to allow the use of ordinary
@@ -1488,9 +1536,13 @@ func queryFilter(q db.Query) (Filter, error) {
 		return q.Filter(), nil
 	case *db.TriggerQuery:
 		return q.Filter(), nil
+	case *db.TriggerWatchQuery:
+		return q.Filter(), nil
 	case *db.TrustRuleQuery:
 		return q.Filter(), nil
 	case *db.WaiverQuery:
+		return q.Filter(), nil
+	case *db.WatchMarkQuery:
 		return q.Filter(), nil
 	case *db.WebhookQuery:
 		return q.Filter(), nil
@@ -1599,9 +1651,13 @@ func mutationFilter(m db.Mutation) (Filter, error) {
 		return m.Filter(), nil
 	case *db.TriggerMutation:
 		return m.Filter(), nil
+	case *db.TriggerWatchMutation:
+		return m.Filter(), nil
 	case *db.TrustRuleMutation:
 		return m.Filter(), nil
 	case *db.WaiverMutation:
+		return m.Filter(), nil
+	case *db.WatchMarkMutation:
 		return m.Filter(), nil
 	case *db.WebhookMutation:
 		return m.Filter(), nil

@@ -42,6 +42,8 @@ const (
 	FieldFiredAt = "fired_at"
 	// FieldLeasedUntil holds the string denoting the leased_until field in the database.
 	FieldLeasedUntil = "leased_until"
+	// FieldClusterID holds the string denoting the cluster_id field in the database.
+	FieldClusterID = "cluster_id"
 	// EdgeOrganization holds the string denoting the organization edge name in mutations.
 	EdgeOrganization = "organization"
 	// EdgeEvent holds the string denoting the event edge name in mutations.
@@ -89,6 +91,7 @@ var Columns = []string{
 	FieldStarts,
 	FieldFiredAt,
 	FieldLeasedUntil,
+	FieldClusterID,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -184,6 +187,11 @@ func ByFiredAt(opts ...sql.OrderTermOption) OrderOption {
 // ByLeasedUntil orders the results by the leased_until field.
 func ByLeasedUntil(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldLeasedUntil, opts...).ToFunc()
+}
+
+// ByClusterID orders the results by the cluster_id field.
+func ByClusterID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldClusterID, opts...).ToFunc()
 }
 
 // ByOrganizationField orders the results by organization field.

@@ -121,6 +121,11 @@ func LeasedUntil(v time.Time) predicate.Reaction {
 	return predicate.Reaction(sql.FieldEQ(FieldLeasedUntil, v))
 }
 
+// ClusterID applies equality check predicate on the "cluster_id" field. It's identical to ClusterIDEQ.
+func ClusterID(v uuid.UUID) predicate.Reaction {
+	return predicate.Reaction(sql.FieldEQ(FieldClusterID, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.Reaction {
 	return predicate.Reaction(sql.FieldEQ(FieldCreatedAt, v))
@@ -694,6 +699,56 @@ func LeasedUntilIsNil() predicate.Reaction {
 // LeasedUntilNotNil applies the NotNil predicate on the "leased_until" field.
 func LeasedUntilNotNil() predicate.Reaction {
 	return predicate.Reaction(sql.FieldNotNull(FieldLeasedUntil))
+}
+
+// ClusterIDEQ applies the EQ predicate on the "cluster_id" field.
+func ClusterIDEQ(v uuid.UUID) predicate.Reaction {
+	return predicate.Reaction(sql.FieldEQ(FieldClusterID, v))
+}
+
+// ClusterIDNEQ applies the NEQ predicate on the "cluster_id" field.
+func ClusterIDNEQ(v uuid.UUID) predicate.Reaction {
+	return predicate.Reaction(sql.FieldNEQ(FieldClusterID, v))
+}
+
+// ClusterIDIn applies the In predicate on the "cluster_id" field.
+func ClusterIDIn(vs ...uuid.UUID) predicate.Reaction {
+	return predicate.Reaction(sql.FieldIn(FieldClusterID, vs...))
+}
+
+// ClusterIDNotIn applies the NotIn predicate on the "cluster_id" field.
+func ClusterIDNotIn(vs ...uuid.UUID) predicate.Reaction {
+	return predicate.Reaction(sql.FieldNotIn(FieldClusterID, vs...))
+}
+
+// ClusterIDGT applies the GT predicate on the "cluster_id" field.
+func ClusterIDGT(v uuid.UUID) predicate.Reaction {
+	return predicate.Reaction(sql.FieldGT(FieldClusterID, v))
+}
+
+// ClusterIDGTE applies the GTE predicate on the "cluster_id" field.
+func ClusterIDGTE(v uuid.UUID) predicate.Reaction {
+	return predicate.Reaction(sql.FieldGTE(FieldClusterID, v))
+}
+
+// ClusterIDLT applies the LT predicate on the "cluster_id" field.
+func ClusterIDLT(v uuid.UUID) predicate.Reaction {
+	return predicate.Reaction(sql.FieldLT(FieldClusterID, v))
+}
+
+// ClusterIDLTE applies the LTE predicate on the "cluster_id" field.
+func ClusterIDLTE(v uuid.UUID) predicate.Reaction {
+	return predicate.Reaction(sql.FieldLTE(FieldClusterID, v))
+}
+
+// ClusterIDIsNil applies the IsNil predicate on the "cluster_id" field.
+func ClusterIDIsNil() predicate.Reaction {
+	return predicate.Reaction(sql.FieldIsNull(FieldClusterID))
+}
+
+// ClusterIDNotNil applies the NotNil predicate on the "cluster_id" field.
+func ClusterIDNotNil() predicate.Reaction {
+	return predicate.Reaction(sql.FieldNotNull(FieldClusterID))
 }
 
 // HasOrganization applies the HasEdge predicate on the "organization" edge.

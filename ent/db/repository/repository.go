@@ -52,6 +52,8 @@ const (
 	FieldDueAt = "due_at"
 	// FieldLeasedUntil holds the string denoting the leased_until field in the database.
 	FieldLeasedUntil = "leased_until"
+	// FieldTips holds the string denoting the tips field in the database.
+	FieldTips = "tips"
 	// EdgeOrganization holds the string denoting the organization edge name in mutations.
 	EdgeOrganization = "organization"
 	// EdgeTeam holds the string denoting the team edge name in mutations.
@@ -95,6 +97,7 @@ var Columns = []string{
 	FieldSyncedAt,
 	FieldDueAt,
 	FieldLeasedUntil,
+	FieldTips,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).

@@ -141,6 +141,11 @@ func LeasedUntil(v time.Time) predicate.Repository {
 	return predicate.Repository(sql.FieldEQ(FieldLeasedUntil, v))
 }
 
+// Tips applies equality check predicate on the "tips" field. It's identical to TipsEQ.
+func Tips(v []byte) predicate.Repository {
+	return predicate.Repository(sql.FieldEQ(FieldTips, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.Repository {
 	return predicate.Repository(sql.FieldEQ(FieldCreatedAt, v))
@@ -964,6 +969,56 @@ func LeasedUntilIsNil() predicate.Repository {
 // LeasedUntilNotNil applies the NotNil predicate on the "leased_until" field.
 func LeasedUntilNotNil() predicate.Repository {
 	return predicate.Repository(sql.FieldNotNull(FieldLeasedUntil))
+}
+
+// TipsEQ applies the EQ predicate on the "tips" field.
+func TipsEQ(v []byte) predicate.Repository {
+	return predicate.Repository(sql.FieldEQ(FieldTips, v))
+}
+
+// TipsNEQ applies the NEQ predicate on the "tips" field.
+func TipsNEQ(v []byte) predicate.Repository {
+	return predicate.Repository(sql.FieldNEQ(FieldTips, v))
+}
+
+// TipsIn applies the In predicate on the "tips" field.
+func TipsIn(vs ...[]byte) predicate.Repository {
+	return predicate.Repository(sql.FieldIn(FieldTips, vs...))
+}
+
+// TipsNotIn applies the NotIn predicate on the "tips" field.
+func TipsNotIn(vs ...[]byte) predicate.Repository {
+	return predicate.Repository(sql.FieldNotIn(FieldTips, vs...))
+}
+
+// TipsGT applies the GT predicate on the "tips" field.
+func TipsGT(v []byte) predicate.Repository {
+	return predicate.Repository(sql.FieldGT(FieldTips, v))
+}
+
+// TipsGTE applies the GTE predicate on the "tips" field.
+func TipsGTE(v []byte) predicate.Repository {
+	return predicate.Repository(sql.FieldGTE(FieldTips, v))
+}
+
+// TipsLT applies the LT predicate on the "tips" field.
+func TipsLT(v []byte) predicate.Repository {
+	return predicate.Repository(sql.FieldLT(FieldTips, v))
+}
+
+// TipsLTE applies the LTE predicate on the "tips" field.
+func TipsLTE(v []byte) predicate.Repository {
+	return predicate.Repository(sql.FieldLTE(FieldTips, v))
+}
+
+// TipsIsNil applies the IsNil predicate on the "tips" field.
+func TipsIsNil() predicate.Repository {
+	return predicate.Repository(sql.FieldIsNull(FieldTips))
+}
+
+// TipsNotNil applies the NotNil predicate on the "tips" field.
+func TipsNotNil() predicate.Repository {
+	return predicate.Repository(sql.FieldNotNull(FieldTips))
 }
 
 // HasOrganization applies the HasEdge predicate on the "organization" edge.

@@ -54,8 +54,10 @@ import (
 	"github.com/seatrial/seatrial/ent/db/testresult"
 	"github.com/seatrial/seatrial/ent/db/teststrip"
 	"github.com/seatrial/seatrial/ent/db/trigger"
+	"github.com/seatrial/seatrial/ent/db/triggerwatch"
 	"github.com/seatrial/seatrial/ent/db/trustrule"
 	"github.com/seatrial/seatrial/ent/db/waiver"
+	"github.com/seatrial/seatrial/ent/db/watchmark"
 	"github.com/seatrial/seatrial/ent/db/webhook"
 	"github.com/seatrial/seatrial/ent/db/workflow"
 	"github.com/seatrial/seatrial/ent/db/workflowrevision"
@@ -2093,6 +2095,38 @@ func init() {
 	triggerDescID := triggerMixinFields0[0].Descriptor()
 	// trigger.DefaultID holds the default value on creation for the id field.
 	trigger.DefaultID = triggerDescID.Default.(func() uuid.UUID)
+	triggerwatchMixin := schema.TriggerWatch{}.Mixin()
+	triggerwatch.Policy = privacy.NewPolicies(triggerwatchMixin[0], schema.TriggerWatch{})
+	triggerwatch.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := triggerwatch.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	triggerwatchMixinFields0 := triggerwatchMixin[0].Fields()
+	_ = triggerwatchMixinFields0
+	triggerwatchFields := schema.TriggerWatch{}.Fields()
+	_ = triggerwatchFields
+	// triggerwatchDescCreatedAt is the schema descriptor for created_at field.
+	triggerwatchDescCreatedAt := triggerwatchMixinFields0[1].Descriptor()
+	// triggerwatch.DefaultCreatedAt holds the default value on creation for the created_at field.
+	triggerwatch.DefaultCreatedAt = triggerwatchDescCreatedAt.Default.(func() time.Time)
+	// triggerwatchDescUpdatedAt is the schema descriptor for updated_at field.
+	triggerwatchDescUpdatedAt := triggerwatchMixinFields0[2].Descriptor()
+	// triggerwatch.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	triggerwatch.DefaultUpdatedAt = triggerwatchDescUpdatedAt.Default.(func() time.Time)
+	// triggerwatch.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	triggerwatch.UpdateDefaultUpdatedAt = triggerwatchDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// triggerwatchDescMessage is the schema descriptor for message field.
+	triggerwatchDescMessage := triggerwatchFields[4].Descriptor()
+	// triggerwatch.DefaultMessage holds the default value on creation for the message field.
+	triggerwatch.DefaultMessage = triggerwatchDescMessage.Default.(string)
+	// triggerwatchDescID is the schema descriptor for id field.
+	triggerwatchDescID := triggerwatchMixinFields0[0].Descriptor()
+	// triggerwatch.DefaultID holds the default value on creation for the id field.
+	triggerwatch.DefaultID = triggerwatchDescID.Default.(func() uuid.UUID)
 	trustruleMixin := schema.TrustRule{}.Mixin()
 	trustrule.Policy = privacy.NewPolicies(trustruleMixin[0], schema.TrustRule{})
 	trustrule.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -2193,6 +2227,34 @@ func init() {
 	waiverDescID := waiverMixinFields0[0].Descriptor()
 	// waiver.DefaultID holds the default value on creation for the id field.
 	waiver.DefaultID = waiverDescID.Default.(func() uuid.UUID)
+	watchmarkMixin := schema.WatchMark{}.Mixin()
+	watchmark.Policy = privacy.NewPolicies(watchmarkMixin[0], schema.WatchMark{})
+	watchmark.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := watchmark.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	watchmarkMixinFields0 := watchmarkMixin[0].Fields()
+	_ = watchmarkMixinFields0
+	watchmarkFields := schema.WatchMark{}.Fields()
+	_ = watchmarkFields
+	// watchmarkDescCreatedAt is the schema descriptor for created_at field.
+	watchmarkDescCreatedAt := watchmarkMixinFields0[1].Descriptor()
+	// watchmark.DefaultCreatedAt holds the default value on creation for the created_at field.
+	watchmark.DefaultCreatedAt = watchmarkDescCreatedAt.Default.(func() time.Time)
+	// watchmarkDescUpdatedAt is the schema descriptor for updated_at field.
+	watchmarkDescUpdatedAt := watchmarkMixinFields0[2].Descriptor()
+	// watchmark.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	watchmark.DefaultUpdatedAt = watchmarkDescUpdatedAt.Default.(func() time.Time)
+	// watchmark.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	watchmark.UpdateDefaultUpdatedAt = watchmarkDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// watchmarkDescID is the schema descriptor for id field.
+	watchmarkDescID := watchmarkMixinFields0[0].Descriptor()
+	// watchmark.DefaultID holds the default value on creation for the id field.
+	watchmark.DefaultID = watchmarkDescID.Default.(func() uuid.UUID)
 	webhookMixin := schema.Webhook{}.Mixin()
 	webhook.Policy = privacy.NewPolicies(webhookMixin[0], schema.Webhook{})
 	webhook.Hooks[0] = func(next ent.Mutator) ent.Mutator {

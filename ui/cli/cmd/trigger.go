@@ -55,6 +55,12 @@ func (a *app) triggerList() *cobra.Command {
 				if t.GetSuspended() {
 					state = "suspended"
 				}
+				for _, w := range t.GetWatches() {
+					if w.GetState() != "watching" { // the first that is not as it should be
+						state = render.Line(strings.TrimSpace(w.GetCluster() + " " + w.GetState()))
+						break
+					}
+				}
 				rows[i] = []string{render.Line(t.GetName()), render.Line(t.GetTeam()), t.GetKind(), render.Line(t.GetAbout()), render.Line(strings.Join(t.GetStarts(), ", ")), state}
 			}
 			return render.Rows(a.Out, []string{"NAME", "TEAM", "ON", "ABOUT", "STARTS", "STATE"}, rows)
@@ -85,6 +91,9 @@ func (a *app) triggerShow() *cobra.Command {
 					return err
 				}
 			}
+			if err := a.showWatches(t.GetWatches()); err != nil {
+				return err
+			}
 			if t.GetSource() != "" {
 				for line := range strings.Lines("\n" + t.GetSource()) {
 					if line = strings.TrimSuffix(line, "\n"); line != "" {
@@ -103,6 +112,23 @@ func (a *app) triggerShow() *cobra.Command {
 	}
 }
 
+// showWatches says where a trigger is watched for, and why not elsewhere.
+func (a *app) showWatches(list []*apiv1.TriggerWatch) error {
+	for _, w := range list {
+		text := strings.TrimSpace(w.GetCluster() + " " + w.GetState())
+		if w.GetState() == "watching" {
+			text += " since " + render.Time(w.GetSince())
+		}
+		if w.GetMessage() != "" {
+			text += ": " + w.GetMessage()
+		}
+		if err := a.print("%-8s %s", "Cluster", render.Line(text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (a *app) triggerTest() *cobra.Command {
 	var file, kind string
 	var headers []string
@@ -111,7 +137,7 @@ func (a *app) triggerTest() *cobra.Command {
 		Example: "  seatrial trigger test on-push -f push.json --from github -H X-GitHub-Event:push",
 	}
 	c.Flags().StringVarP(&file, "file", "f", "", "file with the body of the message, - for standard input")
-	c.Flags().StringVar(&kind, "from", "webhook", "who sends it: github, gitlab, gitea, bitbucket, webhook or cloudevents")
+	c.Flags().StringVar(&kind, "from", "webhook", "who sends it: github, gitlab, gitea, bitbucket, webhook, cloudevents, or kubernetes for the data of an event of a cluster")
 	c.Flags().StringArrayVarP(&headers, "header", "H", nil, "header of the message, as NAME:VALUE")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if file == "" {
@@ -183,8 +209,8 @@ func (a *app) events() *cobra.Command {
 		Example: "  seatrial events --subject acme/shop\n  seatrial events --trigger on-push -o json",
 	}
 	c.Flags().StringVar(&r.Trigger, "trigger", "", "only what this trigger has done something about")
-	c.Flags().StringVar(&r.Kind, "kind", "", "only of a kind: git, workflow, webhook or event")
-	c.Flags().StringVar(&r.Subject, "subject", "", "only about this repository or workflow")
+	c.Flags().StringVar(&r.Kind, "kind", "", "only of a kind: git, workflow, webhook, event or kubernetes")
+	c.Flags().StringVar(&r.Subject, "subject", "", "only about this repository, workflow or object (deployments shop/checkout)")
 	c.Flags().IntVar(&limit, "limit", limit, "how many at most, up to 1000")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if limit < 1 || limit > 1000 {
@@ -232,8 +258,13 @@ func became(e *apiv1.Event) string {
 			started = append(started, text)
 		}
 		text := r.GetTrigger() + " " + r.GetState()
-		if len(started) > 0 {
+		switch {
+		case len(started) > 0:
 			text += ": " + strings.Join(started, ", ")
+		case r.GetReason() != "":
+			text += ": " + r.GetReason()
+		case r.GetState() == "waiting" && r.GetDue().IsValid():
+			text += " until " + render.Time(r.GetDue())
 		}
 		parts = append(parts, text)
 	}

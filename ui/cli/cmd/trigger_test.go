@@ -25,14 +25,41 @@ func pushed() []*apiv1.Event {
 	}
 }
 
+func rolled() []*apiv1.Event {
+	event := func(r *apiv1.Reaction) *apiv1.Event {
+		r.Trigger = "on-rollout"
+		return &apiv1.Event{
+			At: instant(0), Source: "eu-1", Type: "rolled-out", Subject: "deployments shop/checkout", Judged: true, Reactions: []*apiv1.Reaction{r},
+		}
+	}
+	return []*apiv1.Event{
+		event(&apiv1.Reaction{State: "waiting", Due: instant(1)}),
+		event(&apiv1.Reaction{State: "superseded", Reason: "it happened again before anything was started"}),
+		event(&apiv1.Reaction{State: "failed", Reason: "The probe of http://shop.shop.svc:8080/healthz did not succeed in 20 tries within 1m40s: it answers 503 Service Unavailable"}),
+	}
+}
+
 func (happenings) ListTriggers(context.Context, *apiv1.ListTriggersRequest) (*apiv1.ListTriggersResponse, error) {
 	return &apiv1.ListTriggersResponse{Triggers: []*apiv1.Trigger{
 		{Name: "on-push", Team: "core", Kind: "git", About: "acme/shop", Starts: []string{"smoke", "suite=api"}},
+		{
+			Name: "on-rollout", Team: "core", Kind: "kubernetes", About: "rolled-out deployments checkout-* of staging-eu", Starts: []string{"smoke"},
+			Watches: []*apiv1.TriggerWatch{{Cluster: "eu-1", State: "watching", Since: instant(0)}, {Cluster: "eu-2", State: "refused"}},
+		},
 		{Name: "smoke.2", Team: "core", Kind: "workflow", About: "build", Starts: []string{"smoke"}, Suspended: true},
 	}}, nil
 }
 
 func (happenings) GetTrigger(_ context.Context, r *apiv1.GetTriggerRequest) (*apiv1.GetTriggerResponse, error) {
+	if r.GetName() == "on-rollout" {
+		return &apiv1.GetTriggerResponse{Trigger: &apiv1.Trigger{
+			Name: r.GetName(), Team: "core", Kind: "kubernetes", About: "rolled-out deployments checkout-*", Starts: []string{"smoke"},
+			Watches: []*apiv1.TriggerWatch{
+				{Cluster: "eu-1", State: "watching", Since: instant(0)},
+				{Cluster: "eu-2", State: "refused", Message: "The agent may not watch deployments: add them to triggers.resources of its chart and upgrade the release."},
+			},
+		}, Events: rolled()}, nil
+	}
 	return &apiv1.GetTriggerResponse{Trigger: &apiv1.Trigger{
 		Name: r.GetName(), Team: "core", Kind: "git", About: "acme/shop", Starts: []string{"smoke"}, Source: "kind: Trigger\n",
 	}, Events: pushed()[:1]}, nil
@@ -75,7 +102,7 @@ func (happenings) RotateReceiver(context.Context, *apiv1.RotateReceiverRequest) 
 func TestTrigger(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
-		"trigger-list": {"trigger", "list"}, "trigger-show": {"trigger", "show", "on-push"}, "events": {"events", "--subject", "acme/shop"},
+		"trigger-list": {"trigger", "list"}, "trigger-show": {"trigger", "show", "on-push"}, "trigger-show-watches": {"trigger", "show", "on-rollout"}, "events": {"events", "--subject", "acme/shop"},
 		"trigger-test": {"trigger", "test", "on-push", "-f", "-", "--from", "github", "-H", "X-GitHub-Event: push"}, "trigger-test-not": {"trigger", "test", "on-push", "-f", "-"},
 		"trigger-test-header": {"trigger", "test", "on-push", "-f", "-", "-H", "nonsense"},
 		"receiver-list":       {"trigger", "receiver", "list"}, "receiver-create": {"trigger", "receiver", "create", "acme-github", "--from", "github"},

@@ -3,6 +3,9 @@ package pages
 import (
 	"net/url"
 
+	"github.com/google/uuid"
+
+	"github.com/seatrial/seatrial/controlplane/execution"
 	"github.com/seatrial/seatrial/controlplane/starter"
 	"github.com/seatrial/seatrial/controlplane/trigger"
 	"github.com/seatrial/seatrial/ui/web/parts"
@@ -14,8 +17,9 @@ type TriggersProps struct {
 	Frame     parts.Frame
 	List      []trigger.Record
 	Receivers []trigger.Receiver
-	Next      string // address of the next page
-	Paged     bool   // it is not the first
+	Watched   map[uuid.UUID][]trigger.Watched // by the trigger: how it stands with it in clusters
+	Next      string                          // address of the next page
+	Paged     bool                            // it is not the first
 }
 
 // EventsProps are what the list of events shows.
@@ -51,8 +55,33 @@ func onWhat(r trigger.Record) string {
 		return "a message to " + about
 	case trigger.Cloud:
 		return words.Join(r.Spec.Event.Types) + " to " + about
+	case trigger.Kube:
+		return trigger.Sight(*r.Spec.Kubernetes)
 	}
 	return kind
+}
+
+// watchKind is the glyph of how it stands with a trigger in a cluster.
+func watchKind(w trigger.Watched) string {
+	switch w.State {
+	case trigger.WatchWatching:
+		return "passed"
+	case trigger.WatchRefused, trigger.WatchAbsent, trigger.WatchFailing:
+		return "failed"
+	case trigger.WatchOffline:
+		return "errored"
+	}
+	return "queued"
+}
+
+func watchWord(w trigger.Watched) string {
+	switch {
+	case w.Name == "":
+		return "nowhere to look"
+	case w.State == trigger.WatchWatching:
+		return w.Name + " watches"
+	}
+	return w.Name + " " + w.State
 }
 
 func or2(list []string, otherwise string) []string {
@@ -71,7 +100,11 @@ func reactionKind(r trigger.Reaction) string {
 		return "passed"
 	case trigger.Failed:
 		return "failed"
-	case trigger.Waiting:
+	case trigger.Superseded:
+		return "skipped"
+	case trigger.Probing:
+		return "running"
+	case trigger.Waiting, trigger.Ready:
 	}
 	return "queued"
 }
@@ -82,7 +115,23 @@ func reactionWord(r trigger.Reaction) string {
 		return r.Name + " started"
 	case trigger.Failed:
 		return r.Name + " started nothing"
-	case trigger.Waiting:
+	case trigger.Superseded:
+		return r.Name + " waits for a later event"
+	case trigger.Probing:
+		return r.Name + " tries its probes"
+	case trigger.Waiting, trigger.Ready:
 	}
 	return r.Name + " waits"
+}
+
+// eventImages are what runs in the object of an event since it was rolled out.
+func eventImages(e trigger.Event) []execution.SubjectImage {
+	if e.Kind != trigger.Kube {
+		return nil
+	}
+	o, err := e.Object()
+	if err != nil {
+		return nil
+	}
+	return o.Images[:min(len(o.Images), 5)]
 }

@@ -857,6 +857,7 @@ type ServerFrame struct {
 	//	*ServerFrame_GoAway
 	//	*ServerFrame_Pong
 	//	*ServerFrame_DocumentsChanged
+	//	*ServerFrame_WatchesChanged
 	Frame         isServerFrame_Frame `protobuf_oneof:"frame"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -953,6 +954,15 @@ func (x *ServerFrame) GetDocumentsChanged() *DocumentsChanged {
 	return nil
 }
 
+func (x *ServerFrame) GetWatchesChanged() *WatchesChanged {
+	if x != nil {
+		if x, ok := x.Frame.(*ServerFrame_WatchesChanged); ok {
+			return x.WatchesChanged
+		}
+	}
+	return nil
+}
+
 type isServerFrame_Frame interface {
 	isServerFrame_Frame()
 }
@@ -981,6 +991,10 @@ type ServerFrame_DocumentsChanged struct {
 	DocumentsChanged *DocumentsChanged `protobuf:"bytes,8,opt,name=documents_changed,json=documentsChanged,proto3,oneof"`
 }
 
+type ServerFrame_WatchesChanged struct {
+	WatchesChanged *WatchesChanged `protobuf:"bytes,9,opt,name=watches_changed,json=watchesChanged,proto3,oneof"`
+}
+
 func (*ServerFrame_Welcome) isServerFrame_Frame() {}
 
 func (*ServerFrame_Command) isServerFrame_Frame() {}
@@ -992,6 +1006,45 @@ func (*ServerFrame_GoAway) isServerFrame_Frame() {}
 func (*ServerFrame_Pong) isServerFrame_Frame() {}
 
 func (*ServerFrame_DocumentsChanged) isServerFrame_Frame() {}
+
+func (*ServerFrame_WatchesChanged) isServerFrame_Frame() {}
+
+// WatchesChanged says that there is another list of watches or probes to ask for: see AgentWatch.
+type WatchesChanged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchesChanged) Reset() {
+	*x = WatchesChanged{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchesChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchesChanged) ProtoMessage() {}
+
+func (x *WatchesChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchesChanged.ProtoReflect.Descriptor instead.
+func (*WatchesChanged) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{10}
+}
 
 type Hello struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
@@ -1013,7 +1066,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[10]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1025,7 +1078,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[10]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1038,7 +1091,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{10}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Hello) GetSessionNonce() string {
@@ -1118,7 +1171,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[11]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1130,7 +1183,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[11]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1143,7 +1196,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{11}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Welcome) GetSessionId() string {
@@ -1199,7 +1252,7 @@ type Inventory struct {
 
 func (x *Inventory) Reset() {
 	*x = Inventory{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[12]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1211,7 +1264,7 @@ func (x *Inventory) String() string {
 func (*Inventory) ProtoMessage() {}
 
 func (x *Inventory) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[12]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1224,7 +1277,7 @@ func (x *Inventory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inventory.ProtoReflect.Descriptor instead.
 func (*Inventory) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{12}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Inventory) GetAttempts() []*InventoryItem {
@@ -1252,7 +1305,7 @@ type InventoryItem struct {
 
 func (x *InventoryItem) Reset() {
 	*x = InventoryItem{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[13]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1264,7 +1317,7 @@ func (x *InventoryItem) String() string {
 func (*InventoryItem) ProtoMessage() {}
 
 func (x *InventoryItem) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[13]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1277,7 +1330,7 @@ func (x *InventoryItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InventoryItem.ProtoReflect.Descriptor instead.
 func (*InventoryItem) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{13}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *InventoryItem) GetAttemptId() string {
@@ -1315,7 +1368,7 @@ type InventoryReply struct {
 
 func (x *InventoryReply) Reset() {
 	*x = InventoryReply{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[14]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1327,7 +1380,7 @@ func (x *InventoryReply) String() string {
 func (*InventoryReply) ProtoMessage() {}
 
 func (x *InventoryReply) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[14]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1340,7 +1393,7 @@ func (x *InventoryReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InventoryReply.ProtoReflect.Descriptor instead.
 func (*InventoryReply) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{14}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *InventoryReply) GetCancel() []string {
@@ -1381,7 +1434,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[15]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +1446,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[15]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +1459,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{15}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Command) GetId() string {
@@ -1506,7 +1559,7 @@ type Start struct {
 
 func (x *Start) Reset() {
 	*x = Start{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[16]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1518,7 +1571,7 @@ func (x *Start) String() string {
 func (*Start) ProtoMessage() {}
 
 func (x *Start) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[16]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1531,7 +1584,7 @@ func (x *Start) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Start.ProtoReflect.Descriptor instead.
 func (*Start) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{16}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Start) GetAssignment() *Assignment {
@@ -1558,7 +1611,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[17]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1570,7 +1623,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[17]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1583,7 +1636,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{17}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Cancel) GetAttemptId() string {
@@ -1616,7 +1669,7 @@ type Resume struct {
 
 func (x *Resume) Reset() {
 	*x = Resume{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[18]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1628,7 +1681,7 @@ func (x *Resume) String() string {
 func (*Resume) ProtoMessage() {}
 
 func (x *Resume) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[18]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1641,7 +1694,7 @@ func (x *Resume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resume.ProtoReflect.Descriptor instead.
 func (*Resume) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{18}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Resume) GetAttemptId() string {
@@ -1682,7 +1735,7 @@ type Release struct {
 
 func (x *Release) Reset() {
 	*x = Release{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[19]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1694,7 +1747,7 @@ func (x *Release) String() string {
 func (*Release) ProtoMessage() {}
 
 func (x *Release) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[19]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1707,7 +1760,7 @@ func (x *Release) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Release.ProtoReflect.Descriptor instead.
 func (*Release) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{19}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Release) GetAttemptId() string {
@@ -1730,7 +1783,7 @@ type CommandAck struct {
 
 func (x *CommandAck) Reset() {
 	*x = CommandAck{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +1795,7 @@ func (x *CommandAck) String() string {
 func (*CommandAck) ProtoMessage() {}
 
 func (x *CommandAck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +1808,7 @@ func (x *CommandAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandAck.ProtoReflect.Descriptor instead.
 func (*CommandAck) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{20}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CommandAck) GetCommandId() string {
@@ -1788,7 +1841,7 @@ type Ping struct {
 
 func (x *Ping) Reset() {
 	*x = Ping{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1800,7 +1853,7 @@ func (x *Ping) String() string {
 func (*Ping) ProtoMessage() {}
 
 func (x *Ping) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1813,7 +1866,7 @@ func (x *Ping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ping.ProtoReflect.Descriptor instead.
 func (*Ping) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{21}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Ping) GetTime() *timestamppb.Timestamp {
@@ -1832,7 +1885,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1844,7 +1897,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1857,7 +1910,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{22}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Pong) GetTime() *timestamppb.Timestamp {
@@ -1877,7 +1930,7 @@ type Credit struct {
 
 func (x *Credit) Reset() {
 	*x = Credit{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1889,7 +1942,7 @@ func (x *Credit) String() string {
 func (*Credit) ProtoMessage() {}
 
 func (x *Credit) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1902,7 +1955,7 @@ func (x *Credit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credit.ProtoReflect.Descriptor instead.
 func (*Credit) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{23}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Credit) GetStarts() int32 {
@@ -1920,7 +1973,7 @@ type Draining struct {
 
 func (x *Draining) Reset() {
 	*x = Draining{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1932,7 +1985,7 @@ func (x *Draining) String() string {
 func (*Draining) ProtoMessage() {}
 
 func (x *Draining) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1945,7 +1998,7 @@ func (x *Draining) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Draining.ProtoReflect.Descriptor instead.
 func (*Draining) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{24}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{25}
 }
 
 type GoAway struct {
@@ -1959,7 +2012,7 @@ type GoAway struct {
 
 func (x *GoAway) Reset() {
 	*x = GoAway{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1971,7 +2024,7 @@ func (x *GoAway) String() string {
 func (*GoAway) ProtoMessage() {}
 
 func (x *GoAway) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1984,7 +2037,7 @@ func (x *GoAway) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GoAway.ProtoReflect.Descriptor instead.
 func (*GoAway) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{25}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GoAway) GetReason() string {
@@ -2031,7 +2084,7 @@ type Assignment struct {
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2043,7 +2096,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2056,7 +2109,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{26}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Assignment) GetAttemptId() string {
@@ -2157,7 +2210,7 @@ type RunSpecification struct {
 
 func (x *RunSpecification) Reset() {
 	*x = RunSpecification{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2169,7 +2222,7 @@ func (x *RunSpecification) String() string {
 func (*RunSpecification) ProtoMessage() {}
 
 func (x *RunSpecification) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2182,7 +2235,7 @@ func (x *RunSpecification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunSpecification.ProtoReflect.Descriptor instead.
 func (*RunSpecification) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{27}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RunSpecification) GetEnvelope() []byte {
@@ -2226,7 +2279,7 @@ type Service struct {
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2238,7 +2291,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2251,7 +2304,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{28}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Service) GetName() string {
@@ -2357,7 +2410,7 @@ type Ready struct {
 
 func (x *Ready) Reset() {
 	*x = Ready{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2369,7 +2422,7 @@ func (x *Ready) String() string {
 func (*Ready) ProtoMessage() {}
 
 func (x *Ready) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2382,7 +2435,7 @@ func (x *Ready) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ready.ProtoReflect.Descriptor instead.
 func (*Ready) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{29}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Ready) GetCheck() isReady_Check {
@@ -2466,7 +2519,7 @@ type ExecCheck struct {
 
 func (x *ExecCheck) Reset() {
 	*x = ExecCheck{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2478,7 +2531,7 @@ func (x *ExecCheck) String() string {
 func (*ExecCheck) ProtoMessage() {}
 
 func (x *ExecCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2491,7 +2544,7 @@ func (x *ExecCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecCheck.ProtoReflect.Descriptor instead.
 func (*ExecCheck) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{30}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ExecCheck) GetCommand() []string {
@@ -2513,7 +2566,7 @@ type HTTPCheck struct {
 
 func (x *HTTPCheck) Reset() {
 	*x = HTTPCheck{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2525,7 +2578,7 @@ func (x *HTTPCheck) String() string {
 func (*HTTPCheck) ProtoMessage() {}
 
 func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2538,7 +2591,7 @@ func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
 func (*HTTPCheck) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{31}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *HTTPCheck) GetPort() int32 {
@@ -2578,7 +2631,7 @@ type Pod struct {
 
 func (x *Pod) Reset() {
 	*x = Pod{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2590,7 +2643,7 @@ func (x *Pod) String() string {
 func (*Pod) ProtoMessage() {}
 
 func (x *Pod) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2603,7 +2656,7 @@ func (x *Pod) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pod.ProtoReflect.Descriptor instead.
 func (*Pod) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{32}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Pod) GetServiceAccountName() string {
@@ -2682,7 +2735,7 @@ type Volume struct {
 
 func (x *Volume) Reset() {
 	*x = Volume{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2694,7 +2747,7 @@ func (x *Volume) String() string {
 func (*Volume) ProtoMessage() {}
 
 func (x *Volume) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2707,7 +2760,7 @@ func (x *Volume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Volume.ProtoReflect.Descriptor instead.
 func (*Volume) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{33}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Volume) GetName() string {
@@ -2822,7 +2875,7 @@ type EmptyDir struct {
 
 func (x *EmptyDir) Reset() {
 	*x = EmptyDir{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2834,7 +2887,7 @@ func (x *EmptyDir) String() string {
 func (*EmptyDir) ProtoMessage() {}
 
 func (x *EmptyDir) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2847,7 +2900,7 @@ func (x *EmptyDir) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmptyDir.ProtoReflect.Descriptor instead.
 func (*EmptyDir) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{34}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *EmptyDir) GetMemory() bool {
@@ -2875,7 +2928,7 @@ type ObjectVolume struct {
 
 func (x *ObjectVolume) Reset() {
 	*x = ObjectVolume{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2887,7 +2940,7 @@ func (x *ObjectVolume) String() string {
 func (*ObjectVolume) ProtoMessage() {}
 
 func (x *ObjectVolume) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2900,7 +2953,7 @@ func (x *ObjectVolume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectVolume.ProtoReflect.Descriptor instead.
 func (*ObjectVolume) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{35}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ObjectVolume) GetName() string {
@@ -2930,7 +2983,7 @@ type Toleration struct {
 
 func (x *Toleration) Reset() {
 	*x = Toleration{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2942,7 +2995,7 @@ func (x *Toleration) String() string {
 func (*Toleration) ProtoMessage() {}
 
 func (x *Toleration) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2955,7 +3008,7 @@ func (x *Toleration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Toleration.ProtoReflect.Descriptor instead.
 func (*Toleration) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{36}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Toleration) GetKey() string {
@@ -3006,7 +3059,7 @@ type PodSecurity struct {
 
 func (x *PodSecurity) Reset() {
 	*x = PodSecurity{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3018,7 +3071,7 @@ func (x *PodSecurity) String() string {
 func (*PodSecurity) ProtoMessage() {}
 
 func (x *PodSecurity) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3031,7 +3084,7 @@ func (x *PodSecurity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PodSecurity.ProtoReflect.Descriptor instead.
 func (*PodSecurity) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{37}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *PodSecurity) GetRunAsUser() int64 {
@@ -3091,7 +3144,7 @@ type Container struct {
 
 func (x *Container) Reset() {
 	*x = Container{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3103,7 +3156,7 @@ func (x *Container) String() string {
 func (*Container) ProtoMessage() {}
 
 func (x *Container) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3116,7 +3169,7 @@ func (x *Container) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Container.ProtoReflect.Descriptor instead.
 func (*Container) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{38}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Container) GetName() string {
@@ -3197,7 +3250,7 @@ type ContainerEnv struct {
 
 func (x *ContainerEnv) Reset() {
 	*x = ContainerEnv{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3209,7 +3262,7 @@ func (x *ContainerEnv) String() string {
 func (*ContainerEnv) ProtoMessage() {}
 
 func (x *ContainerEnv) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3222,7 +3275,7 @@ func (x *ContainerEnv) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContainerEnv.ProtoReflect.Descriptor instead.
 func (*ContainerEnv) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{39}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ContainerEnv) GetName() string {
@@ -3299,7 +3352,7 @@ type KeyRef struct {
 
 func (x *KeyRef) Reset() {
 	*x = KeyRef{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3311,7 +3364,7 @@ func (x *KeyRef) String() string {
 func (*KeyRef) ProtoMessage() {}
 
 func (x *KeyRef) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3324,7 +3377,7 @@ func (x *KeyRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyRef.ProtoReflect.Descriptor instead.
 func (*KeyRef) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{40}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *KeyRef) GetName() string {
@@ -3357,7 +3410,7 @@ type FetchAttemptRequest struct {
 
 func (x *FetchAttemptRequest) Reset() {
 	*x = FetchAttemptRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3369,7 +3422,7 @@ func (x *FetchAttemptRequest) String() string {
 func (*FetchAttemptRequest) ProtoMessage() {}
 
 func (x *FetchAttemptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3382,7 +3435,7 @@ func (x *FetchAttemptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchAttemptRequest.ProtoReflect.Descriptor instead.
 func (*FetchAttemptRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{41}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *FetchAttemptRequest) GetAttemptId() string {
@@ -3402,7 +3455,7 @@ type FetchAttemptResponse struct {
 
 func (x *FetchAttemptResponse) Reset() {
 	*x = FetchAttemptResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3414,7 +3467,7 @@ func (x *FetchAttemptResponse) String() string {
 func (*FetchAttemptResponse) ProtoMessage() {}
 
 func (x *FetchAttemptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3427,7 +3480,7 @@ func (x *FetchAttemptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchAttemptResponse.ProtoReflect.Descriptor instead.
 func (*FetchAttemptResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{42}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *FetchAttemptResponse) GetAssignment() *Assignment {
@@ -3464,7 +3517,7 @@ type ServiceState struct {
 
 func (x *ServiceState) Reset() {
 	*x = ServiceState{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3476,7 +3529,7 @@ func (x *ServiceState) String() string {
 func (*ServiceState) ProtoMessage() {}
 
 func (x *ServiceState) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3489,7 +3542,7 @@ func (x *ServiceState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceState.ProtoReflect.Descriptor instead.
 func (*ServiceState) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{43}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ServiceState) GetName() string {
@@ -3575,7 +3628,7 @@ type AttemptReport struct {
 
 func (x *AttemptReport) Reset() {
 	*x = AttemptReport{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3587,7 +3640,7 @@ func (x *AttemptReport) String() string {
 func (*AttemptReport) ProtoMessage() {}
 
 func (x *AttemptReport) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3600,7 +3653,7 @@ func (x *AttemptReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptReport.ProtoReflect.Descriptor instead.
 func (*AttemptReport) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{44}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *AttemptReport) GetAttemptId() string {
@@ -3740,7 +3793,7 @@ type Hops struct {
 
 func (x *Hops) Reset() {
 	*x = Hops{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3752,7 +3805,7 @@ func (x *Hops) String() string {
 func (*Hops) ProtoMessage() {}
 
 func (x *Hops) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3765,7 +3818,7 @@ func (x *Hops) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hops.ProtoReflect.Descriptor instead.
 func (*Hops) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{45}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Hops) GetJob() *durationpb.Duration {
@@ -3813,7 +3866,7 @@ type Subject struct {
 
 func (x *Subject) Reset() {
 	*x = Subject{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3825,7 +3878,7 @@ func (x *Subject) String() string {
 func (*Subject) ProtoMessage() {}
 
 func (x *Subject) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3838,7 +3891,7 @@ func (x *Subject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subject.ProtoReflect.Descriptor instead.
 func (*Subject) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{46}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Subject) GetImages() []*SubjectImage {
@@ -3885,7 +3938,7 @@ type SubjectImage struct {
 
 func (x *SubjectImage) Reset() {
 	*x = SubjectImage{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3897,7 +3950,7 @@ func (x *SubjectImage) String() string {
 func (*SubjectImage) ProtoMessage() {}
 
 func (x *SubjectImage) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3910,7 +3963,7 @@ func (x *SubjectImage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectImage.ProtoReflect.Descriptor instead.
 func (*SubjectImage) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{47}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *SubjectImage) GetContainer() string {
@@ -3943,7 +3996,7 @@ type ReportAttemptRequest struct {
 
 func (x *ReportAttemptRequest) Reset() {
 	*x = ReportAttemptRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3955,7 +4008,7 @@ func (x *ReportAttemptRequest) String() string {
 func (*ReportAttemptRequest) ProtoMessage() {}
 
 func (x *ReportAttemptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3968,7 +4021,7 @@ func (x *ReportAttemptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAttemptRequest.ProtoReflect.Descriptor instead.
 func (*ReportAttemptRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{48}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ReportAttemptRequest) GetReport() *AttemptReport {
@@ -3988,7 +4041,7 @@ type ReportAttemptResponse struct {
 
 func (x *ReportAttemptResponse) Reset() {
 	*x = ReportAttemptResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4000,7 +4053,7 @@ func (x *ReportAttemptResponse) String() string {
 func (*ReportAttemptResponse) ProtoMessage() {}
 
 func (x *ReportAttemptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4013,7 +4066,7 @@ func (x *ReportAttemptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAttemptResponse.ProtoReflect.Descriptor instead.
 func (*ReportAttemptResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{49}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ReportAttemptResponse) GetStatus() AttemptStatus {
@@ -4033,7 +4086,7 @@ type AppendLogsRequest struct {
 
 func (x *AppendLogsRequest) Reset() {
 	*x = AppendLogsRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4045,7 +4098,7 @@ func (x *AppendLogsRequest) String() string {
 func (*AppendLogsRequest) ProtoMessage() {}
 
 func (x *AppendLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4058,7 +4111,7 @@ func (x *AppendLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogsRequest.ProtoReflect.Descriptor instead.
 func (*AppendLogsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{50}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *AppendLogsRequest) GetAttemptId() string {
@@ -4090,7 +4143,7 @@ type AppendLogsResponse struct {
 
 func (x *AppendLogsResponse) Reset() {
 	*x = AppendLogsResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4102,7 +4155,7 @@ func (x *AppendLogsResponse) String() string {
 func (*AppendLogsResponse) ProtoMessage() {}
 
 func (x *AppendLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4115,7 +4168,7 @@ func (x *AppendLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogsResponse.ProtoReflect.Descriptor instead.
 func (*AppendLogsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{51}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *AppendLogsResponse) GetAttemptId() string {
@@ -4162,7 +4215,7 @@ type StreamStateRequest struct {
 
 func (x *StreamStateRequest) Reset() {
 	*x = StreamStateRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4174,7 +4227,7 @@ func (x *StreamStateRequest) String() string {
 func (*StreamStateRequest) ProtoMessage() {}
 
 func (x *StreamStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4187,7 +4240,7 @@ func (x *StreamStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamStateRequest.ProtoReflect.Descriptor instead.
 func (*StreamStateRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{52}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *StreamStateRequest) GetAttemptId() string {
@@ -4209,7 +4262,7 @@ type StreamStateResponse struct {
 
 func (x *StreamStateResponse) Reset() {
 	*x = StreamStateResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4221,7 +4274,7 @@ func (x *StreamStateResponse) String() string {
 func (*StreamStateResponse) ProtoMessage() {}
 
 func (x *StreamStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4234,7 +4287,7 @@ func (x *StreamStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamStateResponse.ProtoReflect.Descriptor instead.
 func (*StreamStateResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{53}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *StreamStateResponse) GetCommitted() map[string]int64 {
@@ -4271,7 +4324,7 @@ type StreamCursor struct {
 
 func (x *StreamCursor) Reset() {
 	*x = StreamCursor{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[54]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4283,7 +4336,7 @@ func (x *StreamCursor) String() string {
 func (*StreamCursor) ProtoMessage() {}
 
 func (x *StreamCursor) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[54]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4296,7 +4349,7 @@ func (x *StreamCursor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamCursor.ProtoReflect.Descriptor instead.
 func (*StreamCursor) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{54}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *StreamCursor) GetLastTime() *timestamppb.Timestamp {
@@ -4333,7 +4386,7 @@ type PutFileRequest struct {
 
 func (x *PutFileRequest) Reset() {
 	*x = PutFileRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[55]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4345,7 +4398,7 @@ func (x *PutFileRequest) String() string {
 func (*PutFileRequest) ProtoMessage() {}
 
 func (x *PutFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[55]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4358,7 +4411,7 @@ func (x *PutFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFileRequest.ProtoReflect.Descriptor instead.
 func (*PutFileRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{55}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *PutFileRequest) GetMessage() isPutFileRequest_Message {
@@ -4411,7 +4464,7 @@ type PutFileResponse struct {
 
 func (x *PutFileResponse) Reset() {
 	*x = PutFileResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[56]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4423,7 +4476,7 @@ func (x *PutFileResponse) String() string {
 func (*PutFileResponse) ProtoMessage() {}
 
 func (x *PutFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[56]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4436,7 +4489,7 @@ func (x *PutFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFileResponse.ProtoReflect.Descriptor instead.
 func (*PutFileResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{56}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *PutFileResponse) GetSize() int64 {
@@ -4495,15 +4548,17 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x04ping\x18\x04 \x01(\v2\x17.seatrial.agent.v1.PingH\x00R\x04ping\x123\n" +
 	"\x06credit\x18\x05 \x01(\v2\x19.seatrial.agent.v1.CreditH\x00R\x06credit\x129\n" +
 	"\bdraining\x18\x06 \x01(\v2\x1b.seatrial.agent.v1.DrainingH\x00R\bdrainingB\a\n" +
-	"\x05frame\"\x8d\x03\n" +
+	"\x05frame\"\xdb\x03\n" +
 	"\vServerFrame\x126\n" +
 	"\awelcome\x18\x01 \x01(\v2\x1a.seatrial.agent.v1.WelcomeH\x00R\awelcome\x126\n" +
 	"\acommand\x18\x02 \x01(\v2\x1a.seatrial.agent.v1.CommandH\x00R\acommand\x12L\n" +
 	"\x0finventory_reply\x18\x03 \x01(\v2!.seatrial.agent.v1.InventoryReplyH\x00R\x0einventoryReply\x124\n" +
 	"\ago_away\x18\x04 \x01(\v2\x19.seatrial.agent.v1.GoAwayH\x00R\x06goAway\x12-\n" +
 	"\x04pong\x18\x05 \x01(\v2\x17.seatrial.agent.v1.PongH\x00R\x04pong\x12R\n" +
-	"\x11documents_changed\x18\b \x01(\v2#.seatrial.agent.v1.DocumentsChangedH\x00R\x10documentsChangedB\a\n" +
-	"\x05frame\"\xc9\x02\n" +
+	"\x11documents_changed\x18\b \x01(\v2#.seatrial.agent.v1.DocumentsChangedH\x00R\x10documentsChanged\x12L\n" +
+	"\x0fwatches_changed\x18\t \x01(\v2!.seatrial.agent.v1.WatchesChangedH\x00R\x0ewatchesChangedB\a\n" +
+	"\x05frame\"\x10\n" +
+	"\x0eWatchesChanged\"\xc9\x02\n" +
 	"\x05Hello\x12#\n" +
 	"\rsession_nonce\x18\x01 \x01(\tR\fsessionNonce\x12!\n" +
 	"\fprotocol_min\x18\x02 \x01(\rR\vprotocolMin\x12!\n" +
@@ -4883,7 +4938,7 @@ func file_seatrial_agent_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 66)
+var file_seatrial_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 67)
 var file_seatrial_agent_v1_agent_proto_goTypes = []any{
 	(CommandOutcome)(0),           // 0: seatrial.agent.v1.CommandOutcome
 	(AttemptStatus)(0),            // 1: seatrial.agent.v1.AttemptStatus
@@ -4898,182 +4953,184 @@ var file_seatrial_agent_v1_agent_proto_goTypes = []any{
 	(*RotateKeyResponse)(nil),     // 10: seatrial.agent.v1.RotateKeyResponse
 	(*AgentFrame)(nil),            // 11: seatrial.agent.v1.AgentFrame
 	(*ServerFrame)(nil),           // 12: seatrial.agent.v1.ServerFrame
-	(*Hello)(nil),                 // 13: seatrial.agent.v1.Hello
-	(*Welcome)(nil),               // 14: seatrial.agent.v1.Welcome
-	(*Inventory)(nil),             // 15: seatrial.agent.v1.Inventory
-	(*InventoryItem)(nil),         // 16: seatrial.agent.v1.InventoryItem
-	(*InventoryReply)(nil),        // 17: seatrial.agent.v1.InventoryReply
-	(*Command)(nil),               // 18: seatrial.agent.v1.Command
-	(*Start)(nil),                 // 19: seatrial.agent.v1.Start
-	(*Cancel)(nil),                // 20: seatrial.agent.v1.Cancel
-	(*Resume)(nil),                // 21: seatrial.agent.v1.Resume
-	(*Release)(nil),               // 22: seatrial.agent.v1.Release
-	(*CommandAck)(nil),            // 23: seatrial.agent.v1.CommandAck
-	(*Ping)(nil),                  // 24: seatrial.agent.v1.Ping
-	(*Pong)(nil),                  // 25: seatrial.agent.v1.Pong
-	(*Credit)(nil),                // 26: seatrial.agent.v1.Credit
-	(*Draining)(nil),              // 27: seatrial.agent.v1.Draining
-	(*GoAway)(nil),                // 28: seatrial.agent.v1.GoAway
-	(*Assignment)(nil),            // 29: seatrial.agent.v1.Assignment
-	(*RunSpecification)(nil),      // 30: seatrial.agent.v1.RunSpecification
-	(*Service)(nil),               // 31: seatrial.agent.v1.Service
-	(*Ready)(nil),                 // 32: seatrial.agent.v1.Ready
-	(*ExecCheck)(nil),             // 33: seatrial.agent.v1.ExecCheck
-	(*HTTPCheck)(nil),             // 34: seatrial.agent.v1.HTTPCheck
-	(*Pod)(nil),                   // 35: seatrial.agent.v1.Pod
-	(*Volume)(nil),                // 36: seatrial.agent.v1.Volume
-	(*EmptyDir)(nil),              // 37: seatrial.agent.v1.EmptyDir
-	(*ObjectVolume)(nil),          // 38: seatrial.agent.v1.ObjectVolume
-	(*Toleration)(nil),            // 39: seatrial.agent.v1.Toleration
-	(*PodSecurity)(nil),           // 40: seatrial.agent.v1.PodSecurity
-	(*Container)(nil),             // 41: seatrial.agent.v1.Container
-	(*ContainerEnv)(nil),          // 42: seatrial.agent.v1.ContainerEnv
-	(*KeyRef)(nil),                // 43: seatrial.agent.v1.KeyRef
-	(*FetchAttemptRequest)(nil),   // 44: seatrial.agent.v1.FetchAttemptRequest
-	(*FetchAttemptResponse)(nil),  // 45: seatrial.agent.v1.FetchAttemptResponse
-	(*ServiceState)(nil),          // 46: seatrial.agent.v1.ServiceState
-	(*AttemptReport)(nil),         // 47: seatrial.agent.v1.AttemptReport
-	(*Hops)(nil),                  // 48: seatrial.agent.v1.Hops
-	(*Subject)(nil),               // 49: seatrial.agent.v1.Subject
-	(*SubjectImage)(nil),          // 50: seatrial.agent.v1.SubjectImage
-	(*ReportAttemptRequest)(nil),  // 51: seatrial.agent.v1.ReportAttemptRequest
-	(*ReportAttemptResponse)(nil), // 52: seatrial.agent.v1.ReportAttemptResponse
-	(*AppendLogsRequest)(nil),     // 53: seatrial.agent.v1.AppendLogsRequest
-	(*AppendLogsResponse)(nil),    // 54: seatrial.agent.v1.AppendLogsResponse
-	(*StreamStateRequest)(nil),    // 55: seatrial.agent.v1.StreamStateRequest
-	(*StreamStateResponse)(nil),   // 56: seatrial.agent.v1.StreamStateResponse
-	(*StreamCursor)(nil),          // 57: seatrial.agent.v1.StreamCursor
-	(*PutFileRequest)(nil),        // 58: seatrial.agent.v1.PutFileRequest
-	(*PutFileResponse)(nil),       // 59: seatrial.agent.v1.PutFileResponse
-	nil,                           // 60: seatrial.agent.v1.Service.RequestsEntry
-	nil,                           // 61: seatrial.agent.v1.Service.LimitsEntry
-	nil,                           // 62: seatrial.agent.v1.Pod.NodeSelectorEntry
-	nil,                           // 63: seatrial.agent.v1.Pod.LabelsEntry
-	nil,                           // 64: seatrial.agent.v1.Pod.AnnotationsEntry
-	nil,                           // 65: seatrial.agent.v1.Container.RequestsEntry
-	nil,                           // 66: seatrial.agent.v1.Container.LimitsEntry
-	nil,                           // 67: seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	nil,                           // 68: seatrial.agent.v1.StreamStateResponse.CursorsEntry
-	(*timestamppb.Timestamp)(nil), // 69: google.protobuf.Timestamp
-	(*DocumentsChanged)(nil),      // 70: seatrial.agent.v1.DocumentsChanged
-	(*durationpb.Duration)(nil),   // 71: google.protobuf.Duration
-	(v1.StepStatus)(0),            // 72: seatrial.runner.v1.StepStatus
-	(*v1.Plan)(nil),               // 73: seatrial.runner.v1.Plan
-	(*v1.StepState)(nil),          // 74: seatrial.runner.v1.StepState
-	(*v1.LogChunk)(nil),           // 75: seatrial.runner.v1.LogChunk
-	(*v1.FileHeader)(nil),         // 76: seatrial.runner.v1.FileHeader
+	(*WatchesChanged)(nil),        // 13: seatrial.agent.v1.WatchesChanged
+	(*Hello)(nil),                 // 14: seatrial.agent.v1.Hello
+	(*Welcome)(nil),               // 15: seatrial.agent.v1.Welcome
+	(*Inventory)(nil),             // 16: seatrial.agent.v1.Inventory
+	(*InventoryItem)(nil),         // 17: seatrial.agent.v1.InventoryItem
+	(*InventoryReply)(nil),        // 18: seatrial.agent.v1.InventoryReply
+	(*Command)(nil),               // 19: seatrial.agent.v1.Command
+	(*Start)(nil),                 // 20: seatrial.agent.v1.Start
+	(*Cancel)(nil),                // 21: seatrial.agent.v1.Cancel
+	(*Resume)(nil),                // 22: seatrial.agent.v1.Resume
+	(*Release)(nil),               // 23: seatrial.agent.v1.Release
+	(*CommandAck)(nil),            // 24: seatrial.agent.v1.CommandAck
+	(*Ping)(nil),                  // 25: seatrial.agent.v1.Ping
+	(*Pong)(nil),                  // 26: seatrial.agent.v1.Pong
+	(*Credit)(nil),                // 27: seatrial.agent.v1.Credit
+	(*Draining)(nil),              // 28: seatrial.agent.v1.Draining
+	(*GoAway)(nil),                // 29: seatrial.agent.v1.GoAway
+	(*Assignment)(nil),            // 30: seatrial.agent.v1.Assignment
+	(*RunSpecification)(nil),      // 31: seatrial.agent.v1.RunSpecification
+	(*Service)(nil),               // 32: seatrial.agent.v1.Service
+	(*Ready)(nil),                 // 33: seatrial.agent.v1.Ready
+	(*ExecCheck)(nil),             // 34: seatrial.agent.v1.ExecCheck
+	(*HTTPCheck)(nil),             // 35: seatrial.agent.v1.HTTPCheck
+	(*Pod)(nil),                   // 36: seatrial.agent.v1.Pod
+	(*Volume)(nil),                // 37: seatrial.agent.v1.Volume
+	(*EmptyDir)(nil),              // 38: seatrial.agent.v1.EmptyDir
+	(*ObjectVolume)(nil),          // 39: seatrial.agent.v1.ObjectVolume
+	(*Toleration)(nil),            // 40: seatrial.agent.v1.Toleration
+	(*PodSecurity)(nil),           // 41: seatrial.agent.v1.PodSecurity
+	(*Container)(nil),             // 42: seatrial.agent.v1.Container
+	(*ContainerEnv)(nil),          // 43: seatrial.agent.v1.ContainerEnv
+	(*KeyRef)(nil),                // 44: seatrial.agent.v1.KeyRef
+	(*FetchAttemptRequest)(nil),   // 45: seatrial.agent.v1.FetchAttemptRequest
+	(*FetchAttemptResponse)(nil),  // 46: seatrial.agent.v1.FetchAttemptResponse
+	(*ServiceState)(nil),          // 47: seatrial.agent.v1.ServiceState
+	(*AttemptReport)(nil),         // 48: seatrial.agent.v1.AttemptReport
+	(*Hops)(nil),                  // 49: seatrial.agent.v1.Hops
+	(*Subject)(nil),               // 50: seatrial.agent.v1.Subject
+	(*SubjectImage)(nil),          // 51: seatrial.agent.v1.SubjectImage
+	(*ReportAttemptRequest)(nil),  // 52: seatrial.agent.v1.ReportAttemptRequest
+	(*ReportAttemptResponse)(nil), // 53: seatrial.agent.v1.ReportAttemptResponse
+	(*AppendLogsRequest)(nil),     // 54: seatrial.agent.v1.AppendLogsRequest
+	(*AppendLogsResponse)(nil),    // 55: seatrial.agent.v1.AppendLogsResponse
+	(*StreamStateRequest)(nil),    // 56: seatrial.agent.v1.StreamStateRequest
+	(*StreamStateResponse)(nil),   // 57: seatrial.agent.v1.StreamStateResponse
+	(*StreamCursor)(nil),          // 58: seatrial.agent.v1.StreamCursor
+	(*PutFileRequest)(nil),        // 59: seatrial.agent.v1.PutFileRequest
+	(*PutFileResponse)(nil),       // 60: seatrial.agent.v1.PutFileResponse
+	nil,                           // 61: seatrial.agent.v1.Service.RequestsEntry
+	nil,                           // 62: seatrial.agent.v1.Service.LimitsEntry
+	nil,                           // 63: seatrial.agent.v1.Pod.NodeSelectorEntry
+	nil,                           // 64: seatrial.agent.v1.Pod.LabelsEntry
+	nil,                           // 65: seatrial.agent.v1.Pod.AnnotationsEntry
+	nil,                           // 66: seatrial.agent.v1.Container.RequestsEntry
+	nil,                           // 67: seatrial.agent.v1.Container.LimitsEntry
+	nil,                           // 68: seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	nil,                           // 69: seatrial.agent.v1.StreamStateResponse.CursorsEntry
+	(*timestamppb.Timestamp)(nil), // 70: google.protobuf.Timestamp
+	(*DocumentsChanged)(nil),      // 71: seatrial.agent.v1.DocumentsChanged
+	(*durationpb.Duration)(nil),   // 72: google.protobuf.Duration
+	(v1.StepStatus)(0),            // 73: seatrial.runner.v1.StepStatus
+	(*v1.Plan)(nil),               // 74: seatrial.runner.v1.Plan
+	(*v1.StepState)(nil),          // 75: seatrial.runner.v1.StepState
+	(*v1.LogChunk)(nil),           // 76: seatrial.runner.v1.LogChunk
+	(*v1.FileHeader)(nil),         // 77: seatrial.runner.v1.FileHeader
 }
 var file_seatrial_agent_v1_agent_proto_depIdxs = []int32{
-	69, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
-	69, // 1: seatrial.agent.v1.RenewResponse.token_expires_at:type_name -> google.protobuf.Timestamp
-	13, // 2: seatrial.agent.v1.AgentFrame.hello:type_name -> seatrial.agent.v1.Hello
-	15, // 3: seatrial.agent.v1.AgentFrame.inventory:type_name -> seatrial.agent.v1.Inventory
-	23, // 4: seatrial.agent.v1.AgentFrame.command_ack:type_name -> seatrial.agent.v1.CommandAck
-	24, // 5: seatrial.agent.v1.AgentFrame.ping:type_name -> seatrial.agent.v1.Ping
-	26, // 6: seatrial.agent.v1.AgentFrame.credit:type_name -> seatrial.agent.v1.Credit
-	27, // 7: seatrial.agent.v1.AgentFrame.draining:type_name -> seatrial.agent.v1.Draining
-	14, // 8: seatrial.agent.v1.ServerFrame.welcome:type_name -> seatrial.agent.v1.Welcome
-	18, // 9: seatrial.agent.v1.ServerFrame.command:type_name -> seatrial.agent.v1.Command
-	17, // 10: seatrial.agent.v1.ServerFrame.inventory_reply:type_name -> seatrial.agent.v1.InventoryReply
-	28, // 11: seatrial.agent.v1.ServerFrame.go_away:type_name -> seatrial.agent.v1.GoAway
-	25, // 12: seatrial.agent.v1.ServerFrame.pong:type_name -> seatrial.agent.v1.Pong
-	70, // 13: seatrial.agent.v1.ServerFrame.documents_changed:type_name -> seatrial.agent.v1.DocumentsChanged
-	69, // 14: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
-	71, // 15: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
-	71, // 16: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
-	16, // 17: seatrial.agent.v1.Inventory.attempts:type_name -> seatrial.agent.v1.InventoryItem
-	69, // 18: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
-	19, // 19: seatrial.agent.v1.Command.start:type_name -> seatrial.agent.v1.Start
-	20, // 20: seatrial.agent.v1.Command.cancel:type_name -> seatrial.agent.v1.Cancel
-	22, // 21: seatrial.agent.v1.Command.release:type_name -> seatrial.agent.v1.Release
-	21, // 22: seatrial.agent.v1.Command.resume:type_name -> seatrial.agent.v1.Resume
-	29, // 23: seatrial.agent.v1.Start.assignment:type_name -> seatrial.agent.v1.Assignment
-	72, // 24: seatrial.agent.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
-	0,  // 25: seatrial.agent.v1.CommandAck.outcome:type_name -> seatrial.agent.v1.CommandOutcome
-	69, // 26: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
-	69, // 27: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
-	71, // 28: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
-	71, // 29: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
-	35, // 30: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
-	41, // 31: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
-	73, // 32: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
-	31, // 33: seatrial.agent.v1.Assignment.services:type_name -> seatrial.agent.v1.Service
-	30, // 34: seatrial.agent.v1.Assignment.run_specification:type_name -> seatrial.agent.v1.RunSpecification
-	42, // 35: seatrial.agent.v1.Service.env:type_name -> seatrial.agent.v1.ContainerEnv
-	60, // 36: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
-	61, // 37: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
-	32, // 38: seatrial.agent.v1.Service.ready:type_name -> seatrial.agent.v1.Ready
-	33, // 39: seatrial.agent.v1.Ready.exec:type_name -> seatrial.agent.v1.ExecCheck
-	34, // 40: seatrial.agent.v1.Ready.http:type_name -> seatrial.agent.v1.HTTPCheck
-	71, // 41: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
-	71, // 42: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
-	62, // 43: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
-	39, // 44: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
-	40, // 45: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
-	63, // 46: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
-	64, // 47: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
-	36, // 48: seatrial.agent.v1.Pod.volumes:type_name -> seatrial.agent.v1.Volume
-	37, // 49: seatrial.agent.v1.Volume.empty_dir:type_name -> seatrial.agent.v1.EmptyDir
-	38, // 50: seatrial.agent.v1.Volume.config_map:type_name -> seatrial.agent.v1.ObjectVolume
-	38, // 51: seatrial.agent.v1.Volume.secret:type_name -> seatrial.agent.v1.ObjectVolume
-	42, // 52: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
-	65, // 53: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
-	66, // 54: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
-	36, // 55: seatrial.agent.v1.Container.volumes:type_name -> seatrial.agent.v1.Volume
-	43, // 56: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
-	43, // 57: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
-	29, // 58: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
-	2,  // 59: seatrial.agent.v1.ServiceState.status:type_name -> seatrial.agent.v1.ServiceStatus
-	69, // 60: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
-	69, // 61: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
-	1,  // 62: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
-	74, // 63: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
-	69, // 64: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
-	69, // 65: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
-	69, // 66: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
-	46, // 67: seatrial.agent.v1.AttemptReport.services:type_name -> seatrial.agent.v1.ServiceState
-	49, // 68: seatrial.agent.v1.AttemptReport.subject_start:type_name -> seatrial.agent.v1.Subject
-	49, // 69: seatrial.agent.v1.AttemptReport.subject_end:type_name -> seatrial.agent.v1.Subject
-	48, // 70: seatrial.agent.v1.AttemptReport.hops:type_name -> seatrial.agent.v1.Hops
-	71, // 71: seatrial.agent.v1.Hops.job:type_name -> google.protobuf.Duration
-	71, // 72: seatrial.agent.v1.Hops.schedule:type_name -> google.protobuf.Duration
-	71, // 73: seatrial.agent.v1.Hops.container:type_name -> google.protobuf.Duration
-	71, // 74: seatrial.agent.v1.Hops.run:type_name -> google.protobuf.Duration
-	50, // 75: seatrial.agent.v1.Subject.images:type_name -> seatrial.agent.v1.SubjectImage
-	69, // 76: seatrial.agent.v1.Subject.observed_at:type_name -> google.protobuf.Timestamp
-	47, // 77: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
-	1,  // 78: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
-	75, // 79: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
-	67, // 80: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	68, // 81: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
-	69, // 82: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
-	76, // 83: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
-	57, // 84: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
-	3,  // 85: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
-	5,  // 86: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
-	7,  // 87: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
-	9,  // 88: seatrial.agent.v1.AgentIdentity.RotateKey:input_type -> seatrial.agent.v1.RotateKeyRequest
-	11, // 89: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
-	53, // 90: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
-	44, // 91: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
-	51, // 92: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
-	55, // 93: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
-	58, // 94: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
-	4,  // 95: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
-	6,  // 96: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
-	8,  // 97: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
-	10, // 98: seatrial.agent.v1.AgentIdentity.RotateKey:output_type -> seatrial.agent.v1.RotateKeyResponse
-	12, // 99: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
-	54, // 100: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
-	45, // 101: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
-	52, // 102: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
-	56, // 103: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
-	59, // 104: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
-	95, // [95:105] is the sub-list for method output_type
-	85, // [85:95] is the sub-list for method input_type
-	85, // [85:85] is the sub-list for extension type_name
-	85, // [85:85] is the sub-list for extension extendee
-	0,  // [0:85] is the sub-list for field type_name
+	70, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	70, // 1: seatrial.agent.v1.RenewResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	14, // 2: seatrial.agent.v1.AgentFrame.hello:type_name -> seatrial.agent.v1.Hello
+	16, // 3: seatrial.agent.v1.AgentFrame.inventory:type_name -> seatrial.agent.v1.Inventory
+	24, // 4: seatrial.agent.v1.AgentFrame.command_ack:type_name -> seatrial.agent.v1.CommandAck
+	25, // 5: seatrial.agent.v1.AgentFrame.ping:type_name -> seatrial.agent.v1.Ping
+	27, // 6: seatrial.agent.v1.AgentFrame.credit:type_name -> seatrial.agent.v1.Credit
+	28, // 7: seatrial.agent.v1.AgentFrame.draining:type_name -> seatrial.agent.v1.Draining
+	15, // 8: seatrial.agent.v1.ServerFrame.welcome:type_name -> seatrial.agent.v1.Welcome
+	19, // 9: seatrial.agent.v1.ServerFrame.command:type_name -> seatrial.agent.v1.Command
+	18, // 10: seatrial.agent.v1.ServerFrame.inventory_reply:type_name -> seatrial.agent.v1.InventoryReply
+	29, // 11: seatrial.agent.v1.ServerFrame.go_away:type_name -> seatrial.agent.v1.GoAway
+	26, // 12: seatrial.agent.v1.ServerFrame.pong:type_name -> seatrial.agent.v1.Pong
+	71, // 13: seatrial.agent.v1.ServerFrame.documents_changed:type_name -> seatrial.agent.v1.DocumentsChanged
+	13, // 14: seatrial.agent.v1.ServerFrame.watches_changed:type_name -> seatrial.agent.v1.WatchesChanged
+	70, // 15: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
+	72, // 16: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
+	72, // 17: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
+	17, // 18: seatrial.agent.v1.Inventory.attempts:type_name -> seatrial.agent.v1.InventoryItem
+	70, // 19: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
+	20, // 20: seatrial.agent.v1.Command.start:type_name -> seatrial.agent.v1.Start
+	21, // 21: seatrial.agent.v1.Command.cancel:type_name -> seatrial.agent.v1.Cancel
+	23, // 22: seatrial.agent.v1.Command.release:type_name -> seatrial.agent.v1.Release
+	22, // 23: seatrial.agent.v1.Command.resume:type_name -> seatrial.agent.v1.Resume
+	30, // 24: seatrial.agent.v1.Start.assignment:type_name -> seatrial.agent.v1.Assignment
+	73, // 25: seatrial.agent.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
+	0,  // 26: seatrial.agent.v1.CommandAck.outcome:type_name -> seatrial.agent.v1.CommandOutcome
+	70, // 27: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
+	70, // 28: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
+	72, // 29: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
+	72, // 30: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
+	36, // 31: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
+	42, // 32: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
+	74, // 33: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
+	32, // 34: seatrial.agent.v1.Assignment.services:type_name -> seatrial.agent.v1.Service
+	31, // 35: seatrial.agent.v1.Assignment.run_specification:type_name -> seatrial.agent.v1.RunSpecification
+	43, // 36: seatrial.agent.v1.Service.env:type_name -> seatrial.agent.v1.ContainerEnv
+	61, // 37: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
+	62, // 38: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
+	33, // 39: seatrial.agent.v1.Service.ready:type_name -> seatrial.agent.v1.Ready
+	34, // 40: seatrial.agent.v1.Ready.exec:type_name -> seatrial.agent.v1.ExecCheck
+	35, // 41: seatrial.agent.v1.Ready.http:type_name -> seatrial.agent.v1.HTTPCheck
+	72, // 42: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
+	72, // 43: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
+	63, // 44: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
+	40, // 45: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
+	41, // 46: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
+	64, // 47: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
+	65, // 48: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
+	37, // 49: seatrial.agent.v1.Pod.volumes:type_name -> seatrial.agent.v1.Volume
+	38, // 50: seatrial.agent.v1.Volume.empty_dir:type_name -> seatrial.agent.v1.EmptyDir
+	39, // 51: seatrial.agent.v1.Volume.config_map:type_name -> seatrial.agent.v1.ObjectVolume
+	39, // 52: seatrial.agent.v1.Volume.secret:type_name -> seatrial.agent.v1.ObjectVolume
+	43, // 53: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
+	66, // 54: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
+	67, // 55: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
+	37, // 56: seatrial.agent.v1.Container.volumes:type_name -> seatrial.agent.v1.Volume
+	44, // 57: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
+	44, // 58: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
+	30, // 59: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
+	2,  // 60: seatrial.agent.v1.ServiceState.status:type_name -> seatrial.agent.v1.ServiceStatus
+	70, // 61: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
+	70, // 62: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
+	1,  // 63: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
+	75, // 64: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
+	70, // 65: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
+	70, // 66: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
+	70, // 67: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
+	47, // 68: seatrial.agent.v1.AttemptReport.services:type_name -> seatrial.agent.v1.ServiceState
+	50, // 69: seatrial.agent.v1.AttemptReport.subject_start:type_name -> seatrial.agent.v1.Subject
+	50, // 70: seatrial.agent.v1.AttemptReport.subject_end:type_name -> seatrial.agent.v1.Subject
+	49, // 71: seatrial.agent.v1.AttemptReport.hops:type_name -> seatrial.agent.v1.Hops
+	72, // 72: seatrial.agent.v1.Hops.job:type_name -> google.protobuf.Duration
+	72, // 73: seatrial.agent.v1.Hops.schedule:type_name -> google.protobuf.Duration
+	72, // 74: seatrial.agent.v1.Hops.container:type_name -> google.protobuf.Duration
+	72, // 75: seatrial.agent.v1.Hops.run:type_name -> google.protobuf.Duration
+	51, // 76: seatrial.agent.v1.Subject.images:type_name -> seatrial.agent.v1.SubjectImage
+	70, // 77: seatrial.agent.v1.Subject.observed_at:type_name -> google.protobuf.Timestamp
+	48, // 78: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
+	1,  // 79: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
+	76, // 80: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
+	68, // 81: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	69, // 82: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
+	70, // 83: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
+	77, // 84: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
+	58, // 85: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
+	3,  // 86: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
+	5,  // 87: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
+	7,  // 88: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
+	9,  // 89: seatrial.agent.v1.AgentIdentity.RotateKey:input_type -> seatrial.agent.v1.RotateKeyRequest
+	11, // 90: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
+	54, // 91: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
+	45, // 92: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
+	52, // 93: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
+	56, // 94: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
+	59, // 95: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
+	4,  // 96: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
+	6,  // 97: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
+	8,  // 98: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
+	10, // 99: seatrial.agent.v1.AgentIdentity.RotateKey:output_type -> seatrial.agent.v1.RotateKeyResponse
+	12, // 100: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
+	55, // 101: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
+	46, // 102: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
+	53, // 103: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
+	57, // 104: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
+	60, // 105: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
+	96, // [96:106] is the sub-list for method output_type
+	86, // [86:96] is the sub-list for method input_type
+	86, // [86:86] is the sub-list for extension type_name
+	86, // [86:86] is the sub-list for extension extendee
+	0,  // [0:86] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_agent_v1_agent_proto_init() }
@@ -5097,34 +5154,35 @@ func file_seatrial_agent_v1_agent_proto_init() {
 		(*ServerFrame_GoAway)(nil),
 		(*ServerFrame_Pong)(nil),
 		(*ServerFrame_DocumentsChanged)(nil),
+		(*ServerFrame_WatchesChanged)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[15].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[16].OneofWrappers = []any{
 		(*Command_Start)(nil),
 		(*Command_Cancel)(nil),
 		(*Command_Release)(nil),
 		(*Command_Resume)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[28].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[29].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[29].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[30].OneofWrappers = []any{
 		(*Ready_Exec)(nil),
 		(*Ready_TcpPort)(nil),
 		(*Ready_Http)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[33].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[34].OneofWrappers = []any{
 		(*Volume_EmptyDir)(nil),
 		(*Volume_ConfigMap)(nil),
 		(*Volume_Secret)(nil),
 		(*Volume_Claim)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[36].OneofWrappers = []any{}
 	file_seatrial_agent_v1_agent_proto_msgTypes[37].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[39].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[38].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[40].OneofWrappers = []any{
 		(*ContainerEnv_Value)(nil),
 		(*ContainerEnv_Secret)(nil),
 		(*ContainerEnv_ConfigMap)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[43].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[55].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[44].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[56].OneofWrappers = []any{
 		(*PutFileRequest_Header)(nil),
 		(*PutFileRequest_Data)(nil),
 	}
@@ -5134,7 +5192,7 @@ func file_seatrial_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_agent_v1_agent_proto_rawDesc), len(file_seatrial_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   66,
+			NumMessages:   67,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -33,14 +33,16 @@ type Trigger struct {
 	Digest   string `protobuf:"bytes,5,opt,name=digest,proto3" json:"digest,omitempty"`
 	// The document; not filled in lists, nor for what a workflow says.
 	Source string `protobuf:"bytes,6,opt,name=source,proto3" json:"source,omitempty"`
-	// git, workflow, webhook or event.
+	// git, workflow, webhook, event or kubernetes.
 	Kind string `protobuf:"bytes,7,opt,name=kind,proto3" json:"kind,omitempty"`
-	// What events have to be about: a repository, a workflow, a receiver.
+	// What events have to be about: a repository, a workflow, a receiver, a resource.
 	About     string `protobuf:"bytes,8,opt,name=about,proto3" json:"about,omitempty"`
 	Suspended bool   `protobuf:"varint,9,opt,name=suspended,proto3" json:"suspended,omitempty"`
 	// What is started, in words, such as "checkout-e2e" or "suite=api".
-	Starts        []string               `protobuf:"bytes,10,rep,name=starts,proto3" json:"starts,omitempty"`
-	UpdatedAt     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	Starts    []string               `protobuf:"bytes,10,rep,name=starts,proto3" json:"starts,omitempty"`
+	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	// Of one for Kubernetes events: whether clusters watch for it.
+	Watches       []*TriggerWatch `protobuf:"bytes,12,rep,name=watches,proto3" json:"watches,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -152,6 +154,86 @@ func (x *Trigger) GetUpdatedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Trigger) GetWatches() []*TriggerWatch {
+	if x != nil {
+		return x.Watches
+	}
+	return nil
+}
+
+// TriggerWatch is how it stands with a trigger in a cluster.
+type TriggerWatch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty when there is no cluster for it.
+	Cluster string `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	// watching, pending, refused, failing, offline or absent.
+	State string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	// Why it is not watched, and what to do.
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// Since when the cluster watches; absent when it does not.
+	Since         *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TriggerWatch) Reset() {
+	*x = TriggerWatch{}
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TriggerWatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TriggerWatch) ProtoMessage() {}
+
+func (x *TriggerWatch) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TriggerWatch.ProtoReflect.Descriptor instead.
+func (*TriggerWatch) Descriptor() ([]byte, []int) {
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *TriggerWatch) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *TriggerWatch) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *TriggerWatch) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *TriggerWatch) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
 // Event is something that has happened.
 type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -177,7 +259,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[1]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -189,7 +271,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[1]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -202,7 +284,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{1}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Event) GetId() string {
@@ -286,18 +368,20 @@ func (x *Event) GetData() string {
 type Reaction struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Trigger string                 `protobuf:"bytes,1,opt,name=trigger,proto3" json:"trigger,omitempty"`
-	// waiting, started or failed.
-	State         string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
-	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	FiredAt       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=fired_at,json=firedAt,proto3" json:"fired_at,omitempty"`
-	Started       []*StartedWorkflow     `protobuf:"bytes,5,rep,name=started,proto3" json:"started,omitempty"`
+	// waiting, probing, ready, started, failed or superseded.
+	State   string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	Reason  string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	FiredAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=fired_at,json=firedAt,proto3" json:"fired_at,omitempty"`
+	Started []*StartedWorkflow     `protobuf:"bytes,5,rep,name=started,proto3" json:"started,omitempty"`
+	// When it is to be started, and while it is probing, by when that has to have succeeded.
+	Due           *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=due,proto3" json:"due,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Reaction) Reset() {
 	*x = Reaction{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[2]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -309,7 +393,7 @@ func (x *Reaction) String() string {
 func (*Reaction) ProtoMessage() {}
 
 func (x *Reaction) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[2]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -322,7 +406,7 @@ func (x *Reaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reaction.ProtoReflect.Descriptor instead.
 func (*Reaction) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{2}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Reaction) GetTrigger() string {
@@ -360,6 +444,13 @@ func (x *Reaction) GetStarted() []*StartedWorkflow {
 	return nil
 }
 
+func (x *Reaction) GetDue() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Due
+	}
+	return nil
+}
+
 type PassedTrigger struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Trigger       string                 `protobuf:"bytes,1,opt,name=trigger,proto3" json:"trigger,omitempty"`
@@ -370,7 +461,7 @@ type PassedTrigger struct {
 
 func (x *PassedTrigger) Reset() {
 	*x = PassedTrigger{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[3]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -382,7 +473,7 @@ func (x *PassedTrigger) String() string {
 func (*PassedTrigger) ProtoMessage() {}
 
 func (x *PassedTrigger) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[3]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -395,7 +486,7 @@ func (x *PassedTrigger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PassedTrigger.ProtoReflect.Descriptor instead.
 func (*PassedTrigger) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{3}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *PassedTrigger) GetTrigger() string {
@@ -432,7 +523,7 @@ type Receiver struct {
 
 func (x *Receiver) Reset() {
 	*x = Receiver{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[4]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -444,7 +535,7 @@ func (x *Receiver) String() string {
 func (*Receiver) ProtoMessage() {}
 
 func (x *Receiver) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[4]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -457,7 +548,7 @@ func (x *Receiver) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receiver.ProtoReflect.Descriptor instead.
 func (*Receiver) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{4}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Receiver) GetName() string {
@@ -526,7 +617,7 @@ type ListTriggersRequest struct {
 
 func (x *ListTriggersRequest) Reset() {
 	*x = ListTriggersRequest{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[5]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -538,7 +629,7 @@ func (x *ListTriggersRequest) String() string {
 func (*ListTriggersRequest) ProtoMessage() {}
 
 func (x *ListTriggersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[5]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -551,7 +642,7 @@ func (x *ListTriggersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTriggersRequest.ProtoReflect.Descriptor instead.
 func (*ListTriggersRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{5}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListTriggersRequest) GetPageSize() int32 {
@@ -578,7 +669,7 @@ type ListTriggersResponse struct {
 
 func (x *ListTriggersResponse) Reset() {
 	*x = ListTriggersResponse{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[6]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -590,7 +681,7 @@ func (x *ListTriggersResponse) String() string {
 func (*ListTriggersResponse) ProtoMessage() {}
 
 func (x *ListTriggersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[6]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -603,7 +694,7 @@ func (x *ListTriggersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTriggersResponse.ProtoReflect.Descriptor instead.
 func (*ListTriggersResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{6}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListTriggersResponse) GetTriggers() []*Trigger {
@@ -629,7 +720,7 @@ type GetTriggerRequest struct {
 
 func (x *GetTriggerRequest) Reset() {
 	*x = GetTriggerRequest{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[7]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -641,7 +732,7 @@ func (x *GetTriggerRequest) String() string {
 func (*GetTriggerRequest) ProtoMessage() {}
 
 func (x *GetTriggerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[7]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -654,7 +745,7 @@ func (x *GetTriggerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTriggerRequest.ProtoReflect.Descriptor instead.
 func (*GetTriggerRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{7}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetTriggerRequest) GetName() string {
@@ -674,7 +765,7 @@ type GetTriggerResponse struct {
 
 func (x *GetTriggerResponse) Reset() {
 	*x = GetTriggerResponse{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[8]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -686,7 +777,7 @@ func (x *GetTriggerResponse) String() string {
 func (*GetTriggerResponse) ProtoMessage() {}
 
 func (x *GetTriggerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[8]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -699,7 +790,7 @@ func (x *GetTriggerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTriggerResponse.ProtoReflect.Descriptor instead.
 func (*GetTriggerResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{8}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetTriggerResponse) GetTrigger() *Trigger {
@@ -719,7 +810,7 @@ func (x *GetTriggerResponse) GetEvents() []*Event {
 type DryRunTriggerRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Who would send it: github, gitlab, gitea, bitbucket, webhook or cloudevents.
+	// Who would send it: github, gitlab, gitea, bitbucket, webhook or cloudevents; kubernetes for the data of an event of a cluster.
 	Kind          string            `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	Headers       map[string]string `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Body          []byte            `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`
@@ -729,7 +820,7 @@ type DryRunTriggerRequest struct {
 
 func (x *DryRunTriggerRequest) Reset() {
 	*x = DryRunTriggerRequest{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[9]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -741,7 +832,7 @@ func (x *DryRunTriggerRequest) String() string {
 func (*DryRunTriggerRequest) ProtoMessage() {}
 
 func (x *DryRunTriggerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[9]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -754,7 +845,7 @@ func (x *DryRunTriggerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DryRunTriggerRequest.ProtoReflect.Descriptor instead.
 func (*DryRunTriggerRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{9}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DryRunTriggerRequest) GetName() string {
@@ -799,7 +890,7 @@ type DryRunTriggerResponse struct {
 
 func (x *DryRunTriggerResponse) Reset() {
 	*x = DryRunTriggerResponse{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[10]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -811,7 +902,7 @@ func (x *DryRunTriggerResponse) String() string {
 func (*DryRunTriggerResponse) ProtoMessage() {}
 
 func (x *DryRunTriggerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[10]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -824,7 +915,7 @@ func (x *DryRunTriggerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DryRunTriggerResponse.ProtoReflect.Descriptor instead.
 func (*DryRunTriggerResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{10}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DryRunTriggerResponse) GetMatches() bool {
@@ -864,7 +955,7 @@ type RemoveTriggerRequest struct {
 
 func (x *RemoveTriggerRequest) Reset() {
 	*x = RemoveTriggerRequest{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[11]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -876,7 +967,7 @@ func (x *RemoveTriggerRequest) String() string {
 func (*RemoveTriggerRequest) ProtoMessage() {}
 
 func (x *RemoveTriggerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[11]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -889,7 +980,7 @@ func (x *RemoveTriggerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveTriggerRequest.ProtoReflect.Descriptor instead.
 func (*RemoveTriggerRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{11}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RemoveTriggerRequest) GetName() string {
@@ -907,7 +998,7 @@ type RemoveTriggerResponse struct {
 
 func (x *RemoveTriggerResponse) Reset() {
 	*x = RemoveTriggerResponse{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[12]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -919,7 +1010,7 @@ func (x *RemoveTriggerResponse) String() string {
 func (*RemoveTriggerResponse) ProtoMessage() {}
 
 func (x *RemoveTriggerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[12]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -932,7 +1023,7 @@ func (x *RemoveTriggerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveTriggerResponse.ProtoReflect.Descriptor instead.
 func (*RemoveTriggerResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{12}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{13}
 }
 
 type ListEventsRequest struct {
@@ -949,7 +1040,7 @@ type ListEventsRequest struct {
 
 func (x *ListEventsRequest) Reset() {
 	*x = ListEventsRequest{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[13]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -961,7 +1052,7 @@ func (x *ListEventsRequest) String() string {
 func (*ListEventsRequest) ProtoMessage() {}
 
 func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[13]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -974,7 +1065,7 @@ func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListEventsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{13}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListEventsRequest) GetTrigger() string {
@@ -1022,7 +1113,7 @@ type ListEventsResponse struct {
 
 func (x *ListEventsResponse) Reset() {
 	*x = ListEventsResponse{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[14]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1034,7 +1125,7 @@ func (x *ListEventsResponse) String() string {
 func (*ListEventsResponse) ProtoMessage() {}
 
 func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[14]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1047,7 +1138,7 @@ func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListEventsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{14}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListEventsResponse) GetEvents() []*Event {
@@ -1072,7 +1163,7 @@ type ListReceiversRequest struct {
 
 func (x *ListReceiversRequest) Reset() {
 	*x = ListReceiversRequest{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[15]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1084,7 +1175,7 @@ func (x *ListReceiversRequest) String() string {
 func (*ListReceiversRequest) ProtoMessage() {}
 
 func (x *ListReceiversRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[15]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1097,7 +1188,7 @@ func (x *ListReceiversRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReceiversRequest.ProtoReflect.Descriptor instead.
 func (*ListReceiversRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{15}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{16}
 }
 
 type ListReceiversResponse struct {
@@ -1109,7 +1200,7 @@ type ListReceiversResponse struct {
 
 func (x *ListReceiversResponse) Reset() {
 	*x = ListReceiversResponse{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[16]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1121,7 +1212,7 @@ func (x *ListReceiversResponse) String() string {
 func (*ListReceiversResponse) ProtoMessage() {}
 
 func (x *ListReceiversResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[16]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1134,7 +1225,7 @@ func (x *ListReceiversResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReceiversResponse.ProtoReflect.Descriptor instead.
 func (*ListReceiversResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{16}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListReceiversResponse) GetReceivers() []*Receiver {
@@ -1156,7 +1247,7 @@ type CreateReceiverRequest struct {
 
 func (x *CreateReceiverRequest) Reset() {
 	*x = CreateReceiverRequest{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[17]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1168,7 +1259,7 @@ func (x *CreateReceiverRequest) String() string {
 func (*CreateReceiverRequest) ProtoMessage() {}
 
 func (x *CreateReceiverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[17]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1181,7 +1272,7 @@ func (x *CreateReceiverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateReceiverRequest.ProtoReflect.Descriptor instead.
 func (*CreateReceiverRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{17}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CreateReceiverRequest) GetName() string {
@@ -1215,7 +1306,7 @@ type CreateReceiverResponse struct {
 
 func (x *CreateReceiverResponse) Reset() {
 	*x = CreateReceiverResponse{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[18]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1227,7 +1318,7 @@ func (x *CreateReceiverResponse) String() string {
 func (*CreateReceiverResponse) ProtoMessage() {}
 
 func (x *CreateReceiverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[18]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1240,7 +1331,7 @@ func (x *CreateReceiverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateReceiverResponse.ProtoReflect.Descriptor instead.
 func (*CreateReceiverResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{18}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CreateReceiverResponse) GetReceiver() *Receiver {
@@ -1266,7 +1357,7 @@ type RotateReceiverRequest struct {
 
 func (x *RotateReceiverRequest) Reset() {
 	*x = RotateReceiverRequest{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[19]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1278,7 +1369,7 @@ func (x *RotateReceiverRequest) String() string {
 func (*RotateReceiverRequest) ProtoMessage() {}
 
 func (x *RotateReceiverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[19]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1291,7 +1382,7 @@ func (x *RotateReceiverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateReceiverRequest.ProtoReflect.Descriptor instead.
 func (*RotateReceiverRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{19}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RotateReceiverRequest) GetName() string {
@@ -1310,7 +1401,7 @@ type RotateReceiverResponse struct {
 
 func (x *RotateReceiverResponse) Reset() {
 	*x = RotateReceiverResponse{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[20]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1322,7 +1413,7 @@ func (x *RotateReceiverResponse) String() string {
 func (*RotateReceiverResponse) ProtoMessage() {}
 
 func (x *RotateReceiverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[20]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1335,7 +1426,7 @@ func (x *RotateReceiverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateReceiverResponse.ProtoReflect.Descriptor instead.
 func (*RotateReceiverResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{20}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RotateReceiverResponse) GetSecret() string {
@@ -1354,7 +1445,7 @@ type RemoveReceiverRequest struct {
 
 func (x *RemoveReceiverRequest) Reset() {
 	*x = RemoveReceiverRequest{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[21]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1366,7 +1457,7 @@ func (x *RemoveReceiverRequest) String() string {
 func (*RemoveReceiverRequest) ProtoMessage() {}
 
 func (x *RemoveReceiverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[21]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1379,7 +1470,7 @@ func (x *RemoveReceiverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveReceiverRequest.ProtoReflect.Descriptor instead.
 func (*RemoveReceiverRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{21}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RemoveReceiverRequest) GetName() string {
@@ -1397,7 +1488,7 @@ type RemoveReceiverResponse struct {
 
 func (x *RemoveReceiverResponse) Reset() {
 	*x = RemoveReceiverResponse{}
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[22]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1409,7 +1500,7 @@ func (x *RemoveReceiverResponse) String() string {
 func (*RemoveReceiverResponse) ProtoMessage() {}
 
 func (x *RemoveReceiverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[22]
+	mi := &file_seatrial_api_v1_trigger_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1422,14 +1513,14 @@ func (x *RemoveReceiverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveReceiverResponse.ProtoReflect.Descriptor instead.
 func (*RemoveReceiverResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{22}
+	return file_seatrial_api_v1_trigger_proto_rawDescGZIP(), []int{23}
 }
 
 var File_seatrial_api_v1_trigger_proto protoreflect.FileDescriptor
 
 const file_seatrial_api_v1_trigger_proto_rawDesc = "" +
 	"\n" +
-	"\x1dseatrial/api/v1/trigger.proto\x12\x0fseatrial.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eseatrial/api/v1/schedule.proto\"\xb4\x02\n" +
+	"\x1dseatrial/api/v1/trigger.proto\x12\x0fseatrial.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eseatrial/api/v1/schedule.proto\"\xed\x02\n" +
 	"\aTrigger\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04team\x18\x02 \x01(\tR\x04team\x12\x1a\n" +
@@ -1443,7 +1534,13 @@ const file_seatrial_api_v1_trigger_proto_rawDesc = "" +
 	"\x06starts\x18\n" +
 	" \x03(\tR\x06starts\x129\n" +
 	"\n" +
-	"updated_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\"\xd2\x02\n" +
+	"updated_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x127\n" +
+	"\awatches\x18\f \x03(\v2\x1d.seatrial.api.v1.TriggerWatchR\awatches\"\x8a\x01\n" +
+	"\fTriggerWatch\x12\x18\n" +
+	"\acluster\x18\x01 \x01(\tR\acluster\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\x120\n" +
+	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\xd2\x02\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
@@ -1456,13 +1553,14 @@ const file_seatrial_api_v1_trigger_proto_rawDesc = "" +
 	"\treactions\x18\t \x03(\v2\x19.seatrial.api.v1.ReactionR\treactions\x126\n" +
 	"\x06passed\x18\n" +
 	" \x03(\v2\x1e.seatrial.api.v1.PassedTriggerR\x06passed\x12\x12\n" +
-	"\x04data\x18\v \x01(\tR\x04data\"\xc5\x01\n" +
+	"\x04data\x18\v \x01(\tR\x04data\"\xf3\x01\n" +
 	"\bReaction\x12\x18\n" +
 	"\atrigger\x18\x01 \x01(\tR\atrigger\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x125\n" +
 	"\bfired_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\afiredAt\x12:\n" +
-	"\astarted\x18\x05 \x03(\v2 .seatrial.api.v1.StartedWorkflowR\astarted\";\n" +
+	"\astarted\x18\x05 \x03(\v2 .seatrial.api.v1.StartedWorkflowR\astarted\x12,\n" +
+	"\x03due\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x03due\";\n" +
 	"\rPassedTrigger\x12\x18\n" +
 	"\atrigger\x18\x01 \x01(\tR\atrigger\x12\x10\n" +
 	"\x03why\x18\x02 \x01(\tR\x03why\"\x9f\x02\n" +
@@ -1561,77 +1659,81 @@ func file_seatrial_api_v1_trigger_proto_rawDescGZIP() []byte {
 	return file_seatrial_api_v1_trigger_proto_rawDescData
 }
 
-var file_seatrial_api_v1_trigger_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_seatrial_api_v1_trigger_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_seatrial_api_v1_trigger_proto_goTypes = []any{
 	(*Trigger)(nil),                // 0: seatrial.api.v1.Trigger
-	(*Event)(nil),                  // 1: seatrial.api.v1.Event
-	(*Reaction)(nil),               // 2: seatrial.api.v1.Reaction
-	(*PassedTrigger)(nil),          // 3: seatrial.api.v1.PassedTrigger
-	(*Receiver)(nil),               // 4: seatrial.api.v1.Receiver
-	(*ListTriggersRequest)(nil),    // 5: seatrial.api.v1.ListTriggersRequest
-	(*ListTriggersResponse)(nil),   // 6: seatrial.api.v1.ListTriggersResponse
-	(*GetTriggerRequest)(nil),      // 7: seatrial.api.v1.GetTriggerRequest
-	(*GetTriggerResponse)(nil),     // 8: seatrial.api.v1.GetTriggerResponse
-	(*DryRunTriggerRequest)(nil),   // 9: seatrial.api.v1.DryRunTriggerRequest
-	(*DryRunTriggerResponse)(nil),  // 10: seatrial.api.v1.DryRunTriggerResponse
-	(*RemoveTriggerRequest)(nil),   // 11: seatrial.api.v1.RemoveTriggerRequest
-	(*RemoveTriggerResponse)(nil),  // 12: seatrial.api.v1.RemoveTriggerResponse
-	(*ListEventsRequest)(nil),      // 13: seatrial.api.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),     // 14: seatrial.api.v1.ListEventsResponse
-	(*ListReceiversRequest)(nil),   // 15: seatrial.api.v1.ListReceiversRequest
-	(*ListReceiversResponse)(nil),  // 16: seatrial.api.v1.ListReceiversResponse
-	(*CreateReceiverRequest)(nil),  // 17: seatrial.api.v1.CreateReceiverRequest
-	(*CreateReceiverResponse)(nil), // 18: seatrial.api.v1.CreateReceiverResponse
-	(*RotateReceiverRequest)(nil),  // 19: seatrial.api.v1.RotateReceiverRequest
-	(*RotateReceiverResponse)(nil), // 20: seatrial.api.v1.RotateReceiverResponse
-	(*RemoveReceiverRequest)(nil),  // 21: seatrial.api.v1.RemoveReceiverRequest
-	(*RemoveReceiverResponse)(nil), // 22: seatrial.api.v1.RemoveReceiverResponse
-	nil,                            // 23: seatrial.api.v1.DryRunTriggerRequest.HeadersEntry
-	nil,                            // 24: seatrial.api.v1.DryRunTriggerResponse.ParamsEntry
-	(*timestamppb.Timestamp)(nil),  // 25: google.protobuf.Timestamp
-	(*StartedWorkflow)(nil),        // 26: seatrial.api.v1.StartedWorkflow
+	(*TriggerWatch)(nil),           // 1: seatrial.api.v1.TriggerWatch
+	(*Event)(nil),                  // 2: seatrial.api.v1.Event
+	(*Reaction)(nil),               // 3: seatrial.api.v1.Reaction
+	(*PassedTrigger)(nil),          // 4: seatrial.api.v1.PassedTrigger
+	(*Receiver)(nil),               // 5: seatrial.api.v1.Receiver
+	(*ListTriggersRequest)(nil),    // 6: seatrial.api.v1.ListTriggersRequest
+	(*ListTriggersResponse)(nil),   // 7: seatrial.api.v1.ListTriggersResponse
+	(*GetTriggerRequest)(nil),      // 8: seatrial.api.v1.GetTriggerRequest
+	(*GetTriggerResponse)(nil),     // 9: seatrial.api.v1.GetTriggerResponse
+	(*DryRunTriggerRequest)(nil),   // 10: seatrial.api.v1.DryRunTriggerRequest
+	(*DryRunTriggerResponse)(nil),  // 11: seatrial.api.v1.DryRunTriggerResponse
+	(*RemoveTriggerRequest)(nil),   // 12: seatrial.api.v1.RemoveTriggerRequest
+	(*RemoveTriggerResponse)(nil),  // 13: seatrial.api.v1.RemoveTriggerResponse
+	(*ListEventsRequest)(nil),      // 14: seatrial.api.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),     // 15: seatrial.api.v1.ListEventsResponse
+	(*ListReceiversRequest)(nil),   // 16: seatrial.api.v1.ListReceiversRequest
+	(*ListReceiversResponse)(nil),  // 17: seatrial.api.v1.ListReceiversResponse
+	(*CreateReceiverRequest)(nil),  // 18: seatrial.api.v1.CreateReceiverRequest
+	(*CreateReceiverResponse)(nil), // 19: seatrial.api.v1.CreateReceiverResponse
+	(*RotateReceiverRequest)(nil),  // 20: seatrial.api.v1.RotateReceiverRequest
+	(*RotateReceiverResponse)(nil), // 21: seatrial.api.v1.RotateReceiverResponse
+	(*RemoveReceiverRequest)(nil),  // 22: seatrial.api.v1.RemoveReceiverRequest
+	(*RemoveReceiverResponse)(nil), // 23: seatrial.api.v1.RemoveReceiverResponse
+	nil,                            // 24: seatrial.api.v1.DryRunTriggerRequest.HeadersEntry
+	nil,                            // 25: seatrial.api.v1.DryRunTriggerResponse.ParamsEntry
+	(*timestamppb.Timestamp)(nil),  // 26: google.protobuf.Timestamp
+	(*StartedWorkflow)(nil),        // 27: seatrial.api.v1.StartedWorkflow
 }
 var file_seatrial_api_v1_trigger_proto_depIdxs = []int32{
-	25, // 0: seatrial.api.v1.Trigger.updated_at:type_name -> google.protobuf.Timestamp
-	25, // 1: seatrial.api.v1.Event.at:type_name -> google.protobuf.Timestamp
-	2,  // 2: seatrial.api.v1.Event.reactions:type_name -> seatrial.api.v1.Reaction
-	3,  // 3: seatrial.api.v1.Event.passed:type_name -> seatrial.api.v1.PassedTrigger
-	25, // 4: seatrial.api.v1.Reaction.fired_at:type_name -> google.protobuf.Timestamp
-	26, // 5: seatrial.api.v1.Reaction.started:type_name -> seatrial.api.v1.StartedWorkflow
-	25, // 6: seatrial.api.v1.Receiver.created_at:type_name -> google.protobuf.Timestamp
-	25, // 7: seatrial.api.v1.Receiver.heard_at:type_name -> google.protobuf.Timestamp
-	25, // 8: seatrial.api.v1.Receiver.refused_at:type_name -> google.protobuf.Timestamp
-	0,  // 9: seatrial.api.v1.ListTriggersResponse.triggers:type_name -> seatrial.api.v1.Trigger
-	0,  // 10: seatrial.api.v1.GetTriggerResponse.trigger:type_name -> seatrial.api.v1.Trigger
-	1,  // 11: seatrial.api.v1.GetTriggerResponse.events:type_name -> seatrial.api.v1.Event
-	23, // 12: seatrial.api.v1.DryRunTriggerRequest.headers:type_name -> seatrial.api.v1.DryRunTriggerRequest.HeadersEntry
-	24, // 13: seatrial.api.v1.DryRunTriggerResponse.params:type_name -> seatrial.api.v1.DryRunTriggerResponse.ParamsEntry
-	1,  // 14: seatrial.api.v1.ListEventsResponse.events:type_name -> seatrial.api.v1.Event
-	4,  // 15: seatrial.api.v1.ListReceiversResponse.receivers:type_name -> seatrial.api.v1.Receiver
-	4,  // 16: seatrial.api.v1.CreateReceiverResponse.receiver:type_name -> seatrial.api.v1.Receiver
-	5,  // 17: seatrial.api.v1.TriggerService.ListTriggers:input_type -> seatrial.api.v1.ListTriggersRequest
-	7,  // 18: seatrial.api.v1.TriggerService.GetTrigger:input_type -> seatrial.api.v1.GetTriggerRequest
-	9,  // 19: seatrial.api.v1.TriggerService.DryRunTrigger:input_type -> seatrial.api.v1.DryRunTriggerRequest
-	11, // 20: seatrial.api.v1.TriggerService.RemoveTrigger:input_type -> seatrial.api.v1.RemoveTriggerRequest
-	13, // 21: seatrial.api.v1.TriggerService.ListEvents:input_type -> seatrial.api.v1.ListEventsRequest
-	15, // 22: seatrial.api.v1.TriggerService.ListReceivers:input_type -> seatrial.api.v1.ListReceiversRequest
-	17, // 23: seatrial.api.v1.TriggerService.CreateReceiver:input_type -> seatrial.api.v1.CreateReceiverRequest
-	19, // 24: seatrial.api.v1.TriggerService.RotateReceiver:input_type -> seatrial.api.v1.RotateReceiverRequest
-	21, // 25: seatrial.api.v1.TriggerService.RemoveReceiver:input_type -> seatrial.api.v1.RemoveReceiverRequest
-	6,  // 26: seatrial.api.v1.TriggerService.ListTriggers:output_type -> seatrial.api.v1.ListTriggersResponse
-	8,  // 27: seatrial.api.v1.TriggerService.GetTrigger:output_type -> seatrial.api.v1.GetTriggerResponse
-	10, // 28: seatrial.api.v1.TriggerService.DryRunTrigger:output_type -> seatrial.api.v1.DryRunTriggerResponse
-	12, // 29: seatrial.api.v1.TriggerService.RemoveTrigger:output_type -> seatrial.api.v1.RemoveTriggerResponse
-	14, // 30: seatrial.api.v1.TriggerService.ListEvents:output_type -> seatrial.api.v1.ListEventsResponse
-	16, // 31: seatrial.api.v1.TriggerService.ListReceivers:output_type -> seatrial.api.v1.ListReceiversResponse
-	18, // 32: seatrial.api.v1.TriggerService.CreateReceiver:output_type -> seatrial.api.v1.CreateReceiverResponse
-	20, // 33: seatrial.api.v1.TriggerService.RotateReceiver:output_type -> seatrial.api.v1.RotateReceiverResponse
-	22, // 34: seatrial.api.v1.TriggerService.RemoveReceiver:output_type -> seatrial.api.v1.RemoveReceiverResponse
-	26, // [26:35] is the sub-list for method output_type
-	17, // [17:26] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	26, // 0: seatrial.api.v1.Trigger.updated_at:type_name -> google.protobuf.Timestamp
+	1,  // 1: seatrial.api.v1.Trigger.watches:type_name -> seatrial.api.v1.TriggerWatch
+	26, // 2: seatrial.api.v1.TriggerWatch.since:type_name -> google.protobuf.Timestamp
+	26, // 3: seatrial.api.v1.Event.at:type_name -> google.protobuf.Timestamp
+	3,  // 4: seatrial.api.v1.Event.reactions:type_name -> seatrial.api.v1.Reaction
+	4,  // 5: seatrial.api.v1.Event.passed:type_name -> seatrial.api.v1.PassedTrigger
+	26, // 6: seatrial.api.v1.Reaction.fired_at:type_name -> google.protobuf.Timestamp
+	27, // 7: seatrial.api.v1.Reaction.started:type_name -> seatrial.api.v1.StartedWorkflow
+	26, // 8: seatrial.api.v1.Reaction.due:type_name -> google.protobuf.Timestamp
+	26, // 9: seatrial.api.v1.Receiver.created_at:type_name -> google.protobuf.Timestamp
+	26, // 10: seatrial.api.v1.Receiver.heard_at:type_name -> google.protobuf.Timestamp
+	26, // 11: seatrial.api.v1.Receiver.refused_at:type_name -> google.protobuf.Timestamp
+	0,  // 12: seatrial.api.v1.ListTriggersResponse.triggers:type_name -> seatrial.api.v1.Trigger
+	0,  // 13: seatrial.api.v1.GetTriggerResponse.trigger:type_name -> seatrial.api.v1.Trigger
+	2,  // 14: seatrial.api.v1.GetTriggerResponse.events:type_name -> seatrial.api.v1.Event
+	24, // 15: seatrial.api.v1.DryRunTriggerRequest.headers:type_name -> seatrial.api.v1.DryRunTriggerRequest.HeadersEntry
+	25, // 16: seatrial.api.v1.DryRunTriggerResponse.params:type_name -> seatrial.api.v1.DryRunTriggerResponse.ParamsEntry
+	2,  // 17: seatrial.api.v1.ListEventsResponse.events:type_name -> seatrial.api.v1.Event
+	5,  // 18: seatrial.api.v1.ListReceiversResponse.receivers:type_name -> seatrial.api.v1.Receiver
+	5,  // 19: seatrial.api.v1.CreateReceiverResponse.receiver:type_name -> seatrial.api.v1.Receiver
+	6,  // 20: seatrial.api.v1.TriggerService.ListTriggers:input_type -> seatrial.api.v1.ListTriggersRequest
+	8,  // 21: seatrial.api.v1.TriggerService.GetTrigger:input_type -> seatrial.api.v1.GetTriggerRequest
+	10, // 22: seatrial.api.v1.TriggerService.DryRunTrigger:input_type -> seatrial.api.v1.DryRunTriggerRequest
+	12, // 23: seatrial.api.v1.TriggerService.RemoveTrigger:input_type -> seatrial.api.v1.RemoveTriggerRequest
+	14, // 24: seatrial.api.v1.TriggerService.ListEvents:input_type -> seatrial.api.v1.ListEventsRequest
+	16, // 25: seatrial.api.v1.TriggerService.ListReceivers:input_type -> seatrial.api.v1.ListReceiversRequest
+	18, // 26: seatrial.api.v1.TriggerService.CreateReceiver:input_type -> seatrial.api.v1.CreateReceiverRequest
+	20, // 27: seatrial.api.v1.TriggerService.RotateReceiver:input_type -> seatrial.api.v1.RotateReceiverRequest
+	22, // 28: seatrial.api.v1.TriggerService.RemoveReceiver:input_type -> seatrial.api.v1.RemoveReceiverRequest
+	7,  // 29: seatrial.api.v1.TriggerService.ListTriggers:output_type -> seatrial.api.v1.ListTriggersResponse
+	9,  // 30: seatrial.api.v1.TriggerService.GetTrigger:output_type -> seatrial.api.v1.GetTriggerResponse
+	11, // 31: seatrial.api.v1.TriggerService.DryRunTrigger:output_type -> seatrial.api.v1.DryRunTriggerResponse
+	13, // 32: seatrial.api.v1.TriggerService.RemoveTrigger:output_type -> seatrial.api.v1.RemoveTriggerResponse
+	15, // 33: seatrial.api.v1.TriggerService.ListEvents:output_type -> seatrial.api.v1.ListEventsResponse
+	17, // 34: seatrial.api.v1.TriggerService.ListReceivers:output_type -> seatrial.api.v1.ListReceiversResponse
+	19, // 35: seatrial.api.v1.TriggerService.CreateReceiver:output_type -> seatrial.api.v1.CreateReceiverResponse
+	21, // 36: seatrial.api.v1.TriggerService.RotateReceiver:output_type -> seatrial.api.v1.RotateReceiverResponse
+	23, // 37: seatrial.api.v1.TriggerService.RemoveReceiver:output_type -> seatrial.api.v1.RemoveReceiverResponse
+	29, // [29:38] is the sub-list for method output_type
+	20, // [20:29] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_api_v1_trigger_proto_init() }
@@ -1646,7 +1748,7 @@ func file_seatrial_api_v1_trigger_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_api_v1_trigger_proto_rawDesc), len(file_seatrial_api_v1_trigger_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   25,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1,0 +1,575 @@
+package lookout_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/seatrial/seatrial/agent/kube"
+	"github.com/seatrial/seatrial/agent/lookout"
+	"github.com/seatrial/seatrial/agent/work"
+	agentv1 "github.com/seatrial/seatrial/proto/gen/seatrial/agent/v1"
+)
+
+// cluster is an API server in memory.
+type cluster struct {
+	mu        sync.Mutex
+	objects   map[string]*kube.Object // by resource/namespace/name
+	watchers  map[string][]*watch.RaceFreeFakeWatcher
+	version   int
+	missing   map[string]bool // resources that are not known
+	forbidden map[string]bool // namespaces in which nothing may be read
+	full      map[string]bool // resources of which more than metadata was asked for
+	listed    int
+}
+
+func newCluster() *cluster {
+	return &cluster{
+		objects: map[string]*kube.Object{}, watchers: map[string][]*watch.RaceFreeFakeWatcher{}, missing: map[string]bool{}, forbidden: map[string]bool{},
+		full: map[string]bool{},
+	}
+}
+
+func (c *cluster) Resource(_ context.Context, name string) (kube.Resource, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	plural, group, _ := kube.Split(name)
+	if c.missing[name] {
+		return kube.Resource{}, apierrors.NewNotFound(schema.GroupResource{Group: group, Resource: plural}, "")
+	}
+	kind := map[string]string{"deployments": "Deployment", "configmaps": "ConfigMap"}[plural]
+	return kube.Resource{GroupVersionResource: schema.GroupVersionResource{Group: group, Version: "v1", Resource: plural}, Kind: kind, Namespaced: plural != "nodes"}, nil
+}
+
+func (c *cluster) Objects(r kube.Resource, namespace string, metadata bool) lookout.Source {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.full[r.Resource] = c.full[r.Resource] || !metadata
+	return source{c, r.Resource, namespace}
+}
+
+func (c *cluster) Images(_ context.Context, namespace string, _ *metav1.LabelSelector) ([]*agentv1.SubjectImage, string) {
+	return []*agentv1.SubjectImage{{Container: "shop", Image: "shop:1", Digest: "sha256:" + strings.Repeat("a", 64)}}, "seen in " + namespace
+}
+
+// source is the objects of a resource in a namespace.
+type source struct {
+	*cluster
+
+	resource, namespace string
+}
+
+func (s source) at() string { return s.resource + "/" + s.namespace + "/" }
+
+func (s source) List(context.Context, metav1.ListOptions) (*kube.ObjectList, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listed++
+	if s.forbidden[s.namespace] {
+		return nil, apierrors.NewForbidden(schema.GroupResource{Resource: s.resource}, "", errors.New("no role"))
+	}
+	out := &kube.ObjectList{ListMeta: metav1.ListMeta{ResourceVersion: fmt.Sprint(s.version)}}
+	for at, o := range s.objects {
+		if strings.HasPrefix(at, s.at()) {
+			out.Items = append(out.Items, *copied(o))
+		}
+	}
+	return out, nil
+}
+
+func (s source) Watch(_ context.Context, o metav1.ListOptions) (watch.Interface, error) {
+	if o.SendInitialEvents != nil {
+		return nil, apierrors.NewInvalid(schema.GroupKind{}, "", nil)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := watch.NewRaceFreeFake()
+	for at, o := range s.objects { // what has changed since the list
+		if strings.HasPrefix(at, s.at()) {
+			w.Modify(copied(o))
+		}
+	}
+	s.watchers[s.at()] = append(s.watchers[s.at()], w)
+	return w, nil
+}
+
+func (s source) Get(_ context.Context, name string) (*kube.Object, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.objects[s.at()+name]
+	if o == nil {
+		return nil, apierrors.NewNotFound(schema.GroupResource{Resource: s.resource}, name)
+	}
+	return copied(o), nil
+}
+
+func copied(o *kube.Object) *kube.Object {
+	c, _ := o.DeepCopyObject().(*kube.Object)
+	return c
+}
+
+// put creates or changes an object.
+func (c *cluster) put(resource string, o *kube.Object) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.version++
+	o.ResourceVersion, o.UID = fmt.Sprint(c.version), types.UID(o.Namespace+"-"+o.Name)
+	at := resource + "/" + o.Namespace + "/"
+	_, there := c.objects[at+o.Name]
+	c.objects[at+o.Name] = o
+	for _, w := range c.watchers[at] {
+		if w.IsStopped() {
+			continue
+		}
+		if there {
+			w.Modify(copied(o))
+		} else {
+			w.Add(copied(o))
+		}
+	}
+}
+
+func (c *cluster) remove(resource, namespace, name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := resource + "/" + namespace + "/"
+	o := c.objects[at+name]
+	delete(c.objects, at+name)
+	for _, w := range c.watchers[at] {
+		if !w.IsStopped() {
+			w.Delete(copied(o))
+		}
+	}
+}
+
+// deployment is one that has been rolled out.
+func deployment(name, revision string, generation int64) *kube.Object {
+	return &kube.Object{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "shop", Name: name, Generation: generation, Annotations: map[string]string{"deployment.kubernetes.io/revision": revision},
+		},
+		Spec:   kube.ObjectSpec{Selector: &metav1.LabelSelector{}},
+		Status: kube.ObjectStatus{Workload: kube.Workload{ObservedGeneration: generation, Replicas: 1, UpdatedReplicas: 1, AvailableReplicas: 1}},
+	}
+}
+
+// plane is a control plane that remembers what it knows of objects.
+type plane struct {
+	mu      sync.Mutex
+	list    *agentv1.ListWatchesResponse
+	known   map[string]string // by uid: the state
+	news    bool              // what is not known is news
+	lost    int               // so many calls fail
+	refuse  bool
+	states  chan string
+	objects chan string
+	probes  chan string
+}
+
+func newPlane(watches ...*agentv1.Watch) *plane {
+	return &plane{
+		list: &agentv1.ListWatchesResponse{Digest: "1", Watches: watches}, known: map[string]string{}, states: make(chan string, 100),
+		objects: make(chan string, 100), probes: make(chan string, 100),
+	}
+}
+
+func (p *plane) fails() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.refuse {
+		return work.ErrRefused
+	}
+	if p.lost > 0 {
+		p.lost--
+		return work.ErrUplinkLost
+	}
+	return nil
+}
+
+func (p *plane) ListWatches(context.Context) (*agentv1.ListWatchesResponse, error) {
+	if err := p.fails(); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.list, nil
+}
+
+func (p *plane) ReportWatches(_ context.Context, r *agentv1.ReportWatchesRequest) error {
+	for _, s := range r.GetStates() {
+		p.states <- strings.ToLower(strings.TrimPrefix(s.GetStatus().String(), "WATCH_STATUS_")) + " " + s.GetMessage()
+	}
+	return nil
+}
+
+func (p *plane) CompareObjects(_ context.Context, r *agentv1.CompareObjectsRequest) (*agentv1.CompareObjectsResponse, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := &agentv1.CompareObjectsResponse{}
+	for i, o := range r.GetObjects() {
+		state, ok := p.known[o.GetObject().GetUid()]
+		if ok && state != o.GetState() || !ok && p.news {
+			out.News = append(out.News, int32(i))
+			continue
+		}
+		p.known[o.GetObject().GetUid()] = o.GetState()
+	}
+	return out, nil
+}
+
+func (p *plane) ReportObjects(_ context.Context, r *agentv1.ReportObjectsRequest) error {
+	if err := p.fails(); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, o := range r.GetObjects() {
+		p.known[o.GetObject().GetUid()] = o.GetState()
+		digest := ""
+		if len(o.GetImages()) > 0 {
+			digest = " " + o.GetImages()[0].GetDigest()[:10] + " " + o.GetMessage()
+		}
+		p.objects <- fmt.Sprintf("%s %s %s/%s %s for %v%s", strings.ToLower(strings.TrimPrefix(o.GetEvent().String(), "OBJECT_EVENT_")), o.GetObject().GetResource(),
+			o.GetObject().GetNamespace(), o.GetObject().GetName(), o.GetState(), o.GetRunNamespaces(), digest)
+	}
+	return nil
+}
+
+func (p *plane) ReportProbe(_ context.Context, r *agentv1.ReportProbeRequest) error {
+	if err := p.fails(); err != nil {
+		return err
+	}
+	p.probes <- fmt.Sprint(r.GetId(), " ", r.GetSucceeded(), " ", r.GetMessage())
+	return nil
+}
+
+// started starts a lookout that may look at deployments and config maps in two namespaces.
+func started(t *testing.T, c *cluster, p *plane, change ...func(*lookout.Options)) *lookout.Lookout {
+	t.Helper()
+	o := lookout.Options{
+		Log: slog.New(slog.DiscardHandler), Uplink: p, Cluster: c, Again: 20 * time.Millisecond, RunNamespaces: []string{"tests", "more"},
+		Rules:  lookout.Rules{Namespaces: []string{"shop", "cart"}, Resources: []string{"deployments", "configmaps", "things.example.test"}},
+		Scopes: []lookout.Scope{{RunNamespace: "tests", Namespace: "shop"}},
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	l := lookout.New(o)
+	l.Start(t.Context())
+	t.Cleanup(l.Stop)
+	l.Changed()
+	return l
+}
+
+func next(t *testing.T, from <-chan string, want string) {
+	t.Helper()
+	for {
+		select {
+		case got := <-from:
+			if strings.HasPrefix(got, "pending ") && !strings.HasPrefix(want, "pending ") {
+				continue
+			}
+			if !strings.Contains(got, want) {
+				t.Fatalf("got %q, want %q", got, want)
+			}
+			return
+		case <-time.After(30 * time.Second):
+			t.Fatalf("nothing came, want %q", want)
+		}
+	}
+}
+
+func nothing(t *testing.T, from <-chan string, why string) {
+	t.Helper()
+	select {
+	case got := <-from:
+		t.Fatalf("%q: %s", got, why)
+	default:
+	}
+}
+
+const rolledOut = agentv1.ObjectEvent_OBJECT_EVENT_ROLLED_OUT
+
+// TestLookout_Restart: an agent that is started anew reports what was rolled out meanwhile, once, and nothing that is known.
+func TestLookout_Restart(t *testing.T) {
+	t.Parallel()
+	c, p := newCluster(), newPlane(&agentv1.Watch{Id: "w", Resource: "deployments", RunNamespace: "tests", Event: rolledOut})
+	c.put("deployments", deployment("old", "1", 1))
+	c.put("deployments", deployment("shop", "1", 1))
+	l := started(t, c, p)
+	next(t, p.states, "watching")
+	c.put("deployments", deployment("shop", "2", 2))
+	next(t, p.objects, "rolled_out deployments shop/shop 2 for [tests] sha256:aaa seen in shop")
+	l.Stop()
+	nothing(t, p.objects, "what was there already")
+	c.put("deployments", deployment("shop", "3", 3))
+	l = started(t, c, p)
+	next(t, p.objects, "rolled_out deployments shop/shop 3 for [tests] sha256:aaa")
+	next(t, p.states, "watching")
+	l.Stop()
+	l = started(t, c, p)
+	next(t, p.states, "watching")
+	c.put("deployments", deployment("last", "1", 1)) // comes after whatever would be told twice
+	next(t, p.objects, "shop/last 1")
+	nothing(t, p.objects, "it is known")
+	l.Stop()
+}
+
+// TestLookout_Lost: what has happened is told again until it is acknowledged.
+func TestLookout_Lost(t *testing.T) {
+	t.Parallel()
+	c, p := newCluster(), newPlane(
+		&agentv1.Watch{Id: "a", Resource: "configmaps", Namespace: "shop", Event: agentv1.ObjectEvent_OBJECT_EVENT_CREATED},
+		&agentv1.Watch{Id: "b", Resource: "configmaps", Namespace: "shop", Event: agentv1.ObjectEvent_OBJECT_EVENT_DELETED, Name: "b*"},
+		&agentv1.Watch{Id: "c", Resource: "configmaps", Namespace: "shop", Event: agentv1.ObjectEvent_OBJECT_EVENT_UPDATED, Name: "a"},
+	)
+	p.lost = 1 // the first list
+	started(t, c, p)
+	next(t, p.states, "watching")
+	next(t, p.states, "watching")
+	next(t, p.states, "watching")
+	p.mu.Lock()
+	p.lost = 1
+	p.mu.Unlock()
+	object := func(name string) *kube.Object {
+		return &kube.Object{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}
+	}
+	c.put("configmaps", object("a"))
+	next(t, p.objects, "created configmaps shop/a")
+	c.put("configmaps", object("b"))
+	next(t, p.objects, "created configmaps shop/b")
+	for range 5 { // within a moment: one update
+		c.put("configmaps", object("a"))
+	}
+	next(t, p.objects, "updated configmaps shop/a 7")
+	c.remove("configmaps", "shop", "a")
+	c.remove("configmaps", "shop", "b")
+	next(t, p.objects, "deleted configmaps shop/b")
+	nothing(t, p.objects, "nobody asked")
+	if c.full["configmaps"] {
+		t.Error("more was read than metadata")
+	}
+}
+
+// TestLookout_States: what the agent may not look at, and what there is not, is said with what to do; what comes to be is looked at then.
+func TestLookout_States(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		watch *agentv1.Watch
+		want  string
+	}{
+		"Resource":  {&agentv1.Watch{Resource: "services", Namespace: "shop"}, "refused The agent may not watch services: add them to triggers.resources of its chart"},
+		"Namespace": {&agentv1.Watch{Resource: "deployments", Namespace: "kube-system"}, "refused The agent may not watch in namespace kube-system: add it to triggers.namespaces"},
+		"Beside":    {&agentv1.Watch{Resource: "deployments", RunNamespace: "more"}, "refused The agent may not watch in namespace more"},
+		"Secrets":   {&agentv1.Watch{Resource: "secrets", Namespace: "shop"}, "refused The agent never reads secrets."},
+		"Group":     {&agentv1.Watch{Resource: "deployments.other.test", Namespace: "shop"}, "refused The agent may not watch deployments.other.test"},
+		"Forbidden": {&agentv1.Watch{Resource: "configmaps", Namespace: "cart"}, "refused The cluster does not let the agent watch configmaps in namespace cart"},
+		"Everything": {
+			&agentv1.Watch{Resource: "configmaps", Event: agentv1.ObjectEvent_OBJECT_EVENT_CREATED},
+			"refused The cluster does not let the agent watch configmaps in namespace cart",
+		},
+		"Unknown": {&agentv1.Watch{Resource: "things.example.test", Namespace: "shop"}, "failing The cluster does not know things.example.test"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, p := newCluster(), newPlane(tc.watch)
+			c.forbidden["cart"], c.missing["things.example.test"] = true, true
+			started(t, c, p)
+			next(t, p.states, tc.want)
+			if name == "Unknown" {
+				c.mu.Lock()
+				c.missing = nil
+				c.mu.Unlock()
+				next(t, p.states, "watching")
+			}
+		})
+	}
+	t.Run("Nothing", func(t *testing.T) {
+		t.Parallel()
+		p := newPlane(&agentv1.Watch{Resource: "deployments", Namespace: "shop"})
+		started(t, newCluster(), p, func(o *lookout.Options) { o.Rules = lookout.Rules{Resources: []string{"deployments"}} })
+		next(t, p.states, "refused The agent may watch nothing: name namespaces in triggers of its chart")
+	})
+	t.Run("Wide", func(t *testing.T) {
+		t.Parallel()
+		c, p := newCluster(), newPlane(&agentv1.Watch{Resource: "deployments", Event: rolledOut})
+		started(t, c, p, func(o *lookout.Options) { o.Rules.Namespaces = []string{lookout.All} })
+		next(t, p.states, "watching")
+		if c.listed != 1 {
+			t.Errorf("%d lists for all namespaces", c.listed)
+		}
+	})
+}
+
+// TestLookout_Another: with another list nothing is missed, told twice, or looked at any more.
+func TestLookout_Another(t *testing.T) {
+	t.Parallel()
+	c, p := newCluster(), newPlane(&agentv1.Watch{Id: "a", Resource: "deployments", Namespace: "shop", Event: rolledOut, Name: "a*"})
+	l := started(t, c, p)
+	next(t, p.states, "watching")
+	c.put("deployments", deployment("a1", "1", 1))
+	next(t, p.objects, "shop/a1 1")
+	c.put("deployments", deployment("b1", "1", 1))
+	p.mu.Lock()
+	p.list = &agentv1.ListWatchesResponse{Digest: "2", Watches: append(slices.Clone(p.list.GetWatches()),
+		&agentv1.Watch{Id: "b", Resource: "deployments", Namespace: "shop", Event: rolledOut, Name: "b*"})}
+	p.mu.Unlock()
+	l.Changed()
+	next(t, p.states, "watching")
+	next(t, p.states, "watching")
+	c.put("deployments", deployment("b1", "2", 2))
+	next(t, p.objects, "shop/b1 2")
+	p.mu.Lock()
+	p.list = &agentv1.ListWatchesResponse{Digest: "3"}
+	p.mu.Unlock()
+	l.Changed()
+	l.Changed()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); ; <-tick.C { // until the last view is gone
+		c.mu.Lock()
+		open := slices.ContainsFunc(c.watchers["deployments/shop/"], func(w *watch.RaceFreeFakeWatcher) bool { return !w.IsStopped() })
+		c.mu.Unlock()
+		if !open {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("it looks on")
+		}
+	}
+	c.put("deployments", deployment("a1", "2", 2))
+	nothing(t, p.objects, "nobody asks any more")
+}
+
+// TestLookout_Old: a control plane that knows no watches is asked again with the next session.
+func TestLookout_Old(t *testing.T) {
+	t.Parallel()
+	p := newPlane(&agentv1.Watch{Id: "a", Resource: "deployments", Namespace: "shop", Event: rolledOut})
+	p.refuse = true
+	l := started(t, newCluster(), p)
+	p.mu.Lock()
+	p.refuse = false
+	p.mu.Unlock()
+	l.Changed()
+	next(t, p.states, "watching")
+}
+
+// TestLookout_Probes: they are tried at the services of the object's namespace alone, as often and as long as they say, and reported once.
+func TestLookout_Probes(t *testing.T) {
+	t.Parallel()
+	answers := http.StatusOK
+	var mu sync.Mutex
+	served := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch r.URL.Path {
+		case "/moved":
+			http.Redirect(w, r, "http://169.254.169.254/", http.StatusFound)
+		case "/down":
+			w.WriteHeader(http.StatusServiceUnavailable)
+		default:
+			w.WriteHeader(answers)
+		}
+	}))
+	t.Cleanup(served.Close)
+	var dialled []string
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		mu.Lock()
+		dialled = append(dialled, address)
+		mu.Unlock()
+		if strings.HasPrefix(address, "closed.") {
+			return nil, errors.New("connection refused")
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, served.Listener.Addr().String())
+	}
+	span := func(c *agentv1.ProbeCheck) *agentv1.ProbeCheck {
+		c.Timeout, c.Interval, c.Attempts = durationpb.New(10*time.Second), durationpb.New(time.Millisecond), 3
+		return c
+	}
+	get := func(service, path string) *agentv1.ProbeCheck {
+		return span(&agentv1.ProbeCheck{Check: &agentv1.ProbeCheck_Http{Http: &agentv1.HTTPProbe{Service: service, Port: 80, Path: path}}})
+	}
+	port := func(service string) *agentv1.ProbeCheck {
+		return span(&agentv1.ProbeCheck{Check: &agentv1.ProbeCheck_Tcp{Tcp: &agentv1.TCPProbe{Service: service, Port: 5432}}})
+	}
+	condition := func(kind string) *agentv1.ProbeCheck {
+		return span(&agentv1.ProbeCheck{Check: &agentv1.ProbeCheck_Condition{Condition: &agentv1.ObjectCondition{Type: kind, Status: "True"}}})
+	}
+	for name, tc := range map[string]struct {
+		namespace string
+		checks    []*agentv1.ProbeCheck
+		want      string
+	}{
+		"All":       {"shop", []*agentv1.ProbeCheck{get("shop", "/"), port("db"), condition("Available")}, "true "},
+		"None":      {"shop", nil, "true "},
+		"Redirect":  {"shop", []*agentv1.ProbeCheck{get("shop", "/moved")}, "true "},
+		"Down":      {"shop", []*agentv1.ProbeCheck{get("shop", "/down")}, "false The probe of http://shop.shop.svc:80/down did not succeed in 3 tries within 0s: it answers 503"},
+		"Closed":    {"shop", []*agentv1.ProbeCheck{port("closed")}, "false The probe of port closed.shop.svc:5432 did not succeed in 3 tries within 0s: connection refused"},
+		"Condition": {"shop", []*agentv1.ProbeCheck{condition("Progressing")}, "Progressing=True of deployments shop did not succeed in 3 tries within 0s: it is False: stuck"},
+		"Absent":    {"shop", []*agentv1.ProbeCheck{condition("Ready")}, "the object has no such condition"},
+		"Elsewhere": {"kube-system", []*agentv1.ProbeCheck{get("shop", "/")}, "false The agent may not watch in namespace kube-system"},
+		"Address":   {"shop", []*agentv1.ProbeCheck{get("169.254.169.254", "/")}, "false The probe of"},
+		"Path":      {"shop", []*agentv1.ProbeCheck{get("x.example.test/#", "/")}, "upgrade it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, p := newCluster(), newPlane()
+			o := deployment("shop", "1", 1)
+			o.Status.Conditions = []kube.ObjectCondition{{Type: "Available", Status: "True"}, {Type: "Progressing", Status: "False", Message: "stuck"}}
+			c.put("deployments", o)
+			p.list.Probes = []*agentv1.Probe{{Id: "p", Object: &agentv1.ObjectRef{Resource: "deployments", Namespace: tc.namespace, Name: "shop"}, Checks: tc.checks}}
+			l := started(t, c, p, func(o *lookout.Options) { o.Dial = dial })
+			next(t, p.probes, tc.want)
+			l.Changed() // it is in the list still
+			l.Stop()
+			nothing(t, p.probes, "it was told")
+		})
+	}
+	t.Cleanup(func() {
+		for _, address := range dialled {
+			if !strings.Contains(address, ".shop.svc:") {
+				t.Errorf("%s was dialled", address)
+			}
+		}
+	})
+}
+
+// TestLookout_Withdrawn: a probe that the list has no more is given up.
+func TestLookout_Withdrawn(t *testing.T) {
+	t.Parallel()
+	p := newPlane()
+	p.list.Probes = []*agentv1.Probe{{Id: "p", Object: &agentv1.ObjectRef{Resource: "deployments", Namespace: "shop", Name: "shop"}, Checks: []*agentv1.ProbeCheck{{
+		Check:   &agentv1.ProbeCheck_Tcp{Tcp: &agentv1.TCPProbe{Service: "db", Port: 1}},
+		Timeout: durationpb.New(time.Hour), Interval: durationpb.New(time.Hour), Attempts: 2,
+	}}}}
+	tried := make(chan string, 10)
+	l := started(t, newCluster(), p, func(o *lookout.Options) {
+		o.Dial = func(_ context.Context, _, address string) (net.Conn, error) {
+			tried <- address
+			return nil, errors.New("refused")
+		}
+	})
+	next(t, tried, "db.shop.svc:1")
+	p.mu.Lock()
+	p.list = &agentv1.ListWatchesResponse{Digest: "1"}
+	p.mu.Unlock()
+	l.Changed()
+	l.Stop() // would not return otherwise
+	nothing(t, p.probes, "nobody waits for it")
+}
