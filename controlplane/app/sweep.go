@@ -34,10 +34,10 @@ func (p *parts) executions(context.Context) error {
 		Store: p.store, Bus: p.bus, Log: p.log, Topics: dispatch.Topics{Agent: cluster.Topic, Execution: execution.Topic},
 	})
 	p.catalog = catalog.New(announced{p.store, p.bus})
-	p.triggers = trigger.New(p.store, starter.New(p.store, p.run), p.store, p.bus, p.log, nil)
 	if err := p.telling(rules); err != nil {
 		return err
 	}
+	p.triggers = trigger.New(p.store, starter.New(p.store, p.run), p.store, p.bus, p.log, nil)
 	p.mirror = mirror.New(mirror.Config{
 		Store: p.store, Apply: p.catalog, Run: p.run, Record: p.store, Git: git.New(rules), Bus: p.bus, Rules: outbound.Rules{Allow: rules.Allow, Ports: rules.Ports},
 		Address: p.Config.PublicURL, Log: p.log,

@@ -255,16 +255,28 @@ func TestMailer_SomeRefused(t *testing.T) {
 		refused notify.Refusal
 		reason  string
 	}{
-		"ForGood": {func(_ *mail.Config, s *server) { s.refuse = &smtp.SMTPError{Code: 550, Message: "no such user"} }, 1,
-			notify.Refusal{Address: "lead@example.test", Answer: "550 5.0.0 no such user", ForGood: true}, "an address that there is not"},
-		"ForNow": {func(_ *mail.Config, s *server) { s.refuse = &smtp.SMTPError{Code: 451, Message: "grey"} }, 1,
-			notify.Refusal{Address: "lead@example.test", Answer: "451 4.0.0 grey"}, "a server that knows one already"},
-		"All": {func(_ *mail.Config, s *server) {
-			s.refuse, s.only = &smtp.SMTPError{Code: 550, Message: "no such user"}, ""
-		}, 0,
-			notify.Refusal{Address: "lead@example.test", Answer: "550 5.0.0 no such user", ForGood: true}, "nobody is there"},
-		"Domain": {func(c *mail.Config, _ *server) { c.Domains = []string{"acme.test"} }, 0,
-			notify.Refusal{Address: "lead@example.test", Answer: "this control plane sends no mail to example.test"}, "another replica may already send there"},
+		"ForGood": {
+			func(_ *mail.Config, s *server) { s.refuse = &smtp.SMTPError{Code: 550, Message: "no such user"} }, 1,
+			notify.Refusal{Address: "lead@example.test", Answer: "550 5.0.0 no such user", ForGood: true},
+			"an address that there is not",
+		},
+		"ForNow": {
+			func(_ *mail.Config, s *server) { s.refuse = &smtp.SMTPError{Code: 451, Message: "grey"} }, 1,
+			notify.Refusal{Address: "lead@example.test", Answer: "451 4.0.0 grey"},
+			"a server that knows one already",
+		},
+		"All": {
+			func(_ *mail.Config, s *server) {
+				s.refuse, s.only = &smtp.SMTPError{Code: 550, Message: "no such user"}, ""
+			}, 0,
+			notify.Refusal{Address: "lead@example.test", Answer: "550 5.0.0 no such user", ForGood: true},
+			"nobody is there",
+		},
+		"Domain": {
+			func(c *mail.Config, _ *server) { c.Domains = []string{"acme.test"} }, 0,
+			notify.Refusal{Address: "lead@example.test", Answer: "this control plane sends no mail to example.test"},
+			"another replica may already send there",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
