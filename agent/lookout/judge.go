@@ -3,7 +3,9 @@ package lookout
 import (
 	"cmp"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -143,7 +145,7 @@ func (w want) state(o *kube.Object) (state string, condition *agentv1.ObjectCond
 			if c.Type != w.condition || c.Status != w.status {
 				continue
 			}
-			condition = &agentv1.ObjectCondition{Type: c.Type, Status: c.Status, Reason: c.Reason, Message: short(c.Message)}
+			condition = &agentv1.ObjectCondition{Type: c.Type, Status: c.Status, Reason: short(c.Reason), Message: short(c.Message)}
 			if at, err := time.Parse(time.RFC3339, c.LastTransitionTime); err == nil {
 				condition.LastTransitionTime = timestamppb.New(at)
 			}
@@ -186,10 +188,20 @@ func rolledOut(o *kube.Object) (revision string, done bool) {
 		s.AvailableReplicas >= s.UpdatedReplicas
 }
 
-// maxShort bounds texts of the cluster.
+// maxShort bounds texts of the cluster and of services, in bytes.
 const maxShort = 300
 
-func short(text string) string { return text[:min(len(text), maxShort)] }
+// short returns the begin of a text that anybody may have written, in whole characters: nothing else can be sent.
+func short(text string) string {
+	if len(text) > maxShort {
+		end := maxShort
+		for end > maxShort-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+			end--
+		}
+		text = text[:end]
+	}
+	return strings.ToValidUTF8(text, "?") // no longer than it was
+}
 
 func change(event agentv1.ObjectEvent, o *kube.Object, state string) *agentv1.ObjectChange {
 	return &agentv1.ObjectChange{

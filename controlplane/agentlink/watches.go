@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
@@ -133,7 +134,10 @@ func (w *watchService) ReportWatches(ctx context.Context, r *agentv1.ReportWatch
 // cut bounds a text that an agent says.
 func cut(text string) string {
 	const most = 1000
-	return text[:min(len(text), most)]
+	if len(text) > most {
+		text = text[:most]
+	}
+	return strings.ToValidUTF8(text, "") // the last character may be cut
 }
 
 // CompareObjects implements AgentWatchServer.
