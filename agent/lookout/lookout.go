@@ -6,6 +6,7 @@
 package lookout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -69,8 +70,10 @@ type Options struct {
 	// Scopes and RunNamespaces say which objects are under test for which attempts.
 	Scopes        []Scope
 	RunNamespaces []string
-	// Dial and Do are how probes reach a service; nil for those of the network.
+	// Dial is how probes reach a service; nil for the network's.
 	Dial Dial
+	// Interval is the least pause from one try of a probe to the next; 0 for a second.
+	Interval time.Duration
 	// Again is the pause between two questions for a resource that there is not; 0 for half a minute.
 	Again time.Duration
 }
@@ -81,6 +84,8 @@ func (o Options) again() time.Duration {
 	}
 	return askAgain
 }
+
+func (o Options) leastInterval() time.Duration { return cmp.Or(o.Interval, leastInterval) }
 
 // Lookout looks at objects.
 type Lookout struct {

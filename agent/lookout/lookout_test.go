@@ -263,7 +263,7 @@ func (p *plane) ReportProbe(_ context.Context, r *agentv1.ReportProbeRequest) er
 func started(t *testing.T, c *cluster, p *plane, change ...func(*lookout.Options)) *lookout.Lookout {
 	t.Helper()
 	o := lookout.Options{
-		Log: slog.New(slog.DiscardHandler), Uplink: p, Cluster: c, Again: 20 * time.Millisecond, RunNamespaces: []string{"tests", "more"},
+		Log: slog.New(slog.DiscardHandler), Uplink: p, Cluster: c, Again: 20 * time.Millisecond, Interval: time.Millisecond, RunNamespaces: []string{"tests", "more"},
 		Rules:  lookout.Rules{Namespaces: []string{"shop", "cart"}, Resources: []string{"deployments", "configmaps", "things.example.test"}},
 		Scopes: []lookout.Scope{{RunNamespace: "tests", Namespace: "shop"}},
 	}
@@ -524,8 +524,8 @@ func TestLookout_Probes(t *testing.T) {
 		"Condition": {"shop", []*agentv1.ProbeCheck{condition("Progressing")}, "Progressing=True of deployments shop did not succeed in 3 tries within 0s: it is False: stuck"},
 		"Absent":    {"shop", []*agentv1.ProbeCheck{condition("Ready")}, "the object has no such condition"},
 		"Elsewhere": {"kube-system", []*agentv1.ProbeCheck{get("shop", "/")}, "false The agent may not watch in namespace kube-system"},
-		"Address":   {"shop", []*agentv1.ProbeCheck{get("169.254.169.254", "/")}, "false The probe of"},
-		"Path":      {"shop", []*agentv1.ProbeCheck{get("x.example.test/#", "/")}, "upgrade it"},
+		"Address":   {"shop", []*agentv1.ProbeCheck{get("169.254.169.254", "/")}, `false The probe is not tried: "169.254.169.254" is not the name of a service.`},
+		"Path":      {"shop", []*agentv1.ProbeCheck{get("x.example.test/#", "/")}, "is not the name of a service"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

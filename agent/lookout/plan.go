@@ -41,6 +41,8 @@ func (r Rules) allows(resource, namespace string) string {
 		return ok && p == plural && g == group
 	}):
 		return fmt.Sprintf("The agent may not watch %s: add them to triggers.resources of its chart and upgrade the release.", resource)
+	case namespace != "" && !label(namespace):
+		return fmt.Sprintf("%q is not a namespace.", short(namespace))
 	case namespace != "" && !slices.Contains(r.Namespaces, All) && !slices.Contains(r.Namespaces, namespace):
 		return fmt.Sprintf("The agent may not watch in namespace %s: add it to triggers.namespaces of its chart and upgrade the release.", namespace)
 	}
