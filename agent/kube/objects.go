@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -210,7 +210,7 @@ type Objects struct {
 
 // segment says why a text cannot be a part of a path of the API server, nil when it can: another one could lead elsewhere.
 func segment(text string) error {
-	if problems := path.IsValidPathSegmentName(text); text == "" || len(problems) > 0 {
+	if problems := content.IsPathSegmentName(text); text == "" || len(problems) > 0 {
 		return apierrors.NewBadRequest(fmt.Sprintf("%q is not a name: %s", text, strings.Join(problems, ", ")))
 	}
 	return nil

@@ -73,7 +73,7 @@ func tellEnd(ctx context.Context, tx *db.Tx, head *db.Execution, now state) erro
 	}).OnConflictColumns(event.FieldOrganizationID, event.FieldKey).Ignore().Exec(ctx)
 }
 
-// ClaimEvents returns events that nobody has judged.
+// ClaimEvents returns events that nobody has judged. Organizations have equal shares.
 func (s *Store) ClaimEvents(ctx context.Context, limit int, lease time.Duration) (list []record.Event, err error) {
 	now := s.now()
 	open := event.And(event.State(eventNew), event.Or(event.LeasedUntilIsNil(), event.LeasedUntilLTE(now)))
@@ -83,8 +83,15 @@ func (s *Store) ClaimEvents(ctx context.Context, limit int, lease time.Duration)
 	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		list = nil
-		rows, err := locked(s, tx.Event.Query().Where(open, event.HasOrganizationWith(organization.State(string(tenant.Active)))).
-			Order(event.ByID()).Limit(limit), entsql.WithLockAction(entsql.SkipLocked)).All(ctx)
+		active := event.HasOrganizationWith(organization.State(string(tenant.Active)))
+		var owners []claimant
+		if err := tx.Event.Query().Where(open, active).GroupBy(event.FieldOrganizationID).Aggregate(db.Count()).Scan(ctx, &owners); err != nil {
+			return err
+		}
+		rows, err := shared(owners, limit, func(org uuid.UUID, most int) ([]*db.Event, error) {
+			return locked(s, tx.Event.Query().Where(open, event.OrganizationID(org)).Order(event.ByID()).Limit(most),
+				entsql.WithLockAction(entsql.SkipLocked)).All(ctx)
+		})
 		if err != nil || len(rows) == 0 {
 			return err
 		}
@@ -149,7 +156,7 @@ func open() []string {
 	return []string{string(record.Waiting), string(record.Probing), string(record.Ready)}
 }
 
-// ClaimReactions returns those that are to be started.
+// ClaimReactions returns those that are to be started. Organizations have equal shares.
 func (s *Store) ClaimReactions(ctx context.Context, limit int, lease time.Duration) (claims []record.Claim, err error) {
 	now := s.now()
 	due := reaction.And(reaction.StateIn(open()...), reaction.DueLTE(now), reaction.Or(reaction.LeasedUntilIsNil(), reaction.LeasedUntilLTE(now)))
@@ -159,8 +166,15 @@ func (s *Store) ClaimReactions(ctx context.Context, limit int, lease time.Durati
 	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		claims = nil
-		rows, err := locked(s, tx.Reaction.Query().Where(due, reaction.HasOrganizationWith(organization.State(string(tenant.Active)))).
-			Order(reaction.ByDue(), reaction.ByID()).Limit(limit), entsql.WithLockAction(entsql.SkipLocked)).WithTrigger().WithEvent().All(ctx)
+		active := reaction.HasOrganizationWith(organization.State(string(tenant.Active)))
+		var owners []claimant
+		if err := tx.Reaction.Query().Where(due, active).GroupBy(reaction.FieldOrganizationID).Aggregate(db.Count()).Scan(ctx, &owners); err != nil {
+			return err
+		}
+		rows, err := shared(owners, limit, func(org uuid.UUID, most int) ([]*db.Reaction, error) {
+			return locked(s, tx.Reaction.Query().Where(due, reaction.OrganizationID(org)).Order(reaction.ByDue(), reaction.ByID()).Limit(most),
+				entsql.WithLockAction(entsql.SkipLocked)).WithTrigger().WithEvent().All(ctx)
+		})
 		if err != nil || len(rows) == 0 {
 			return err
 		}

@@ -103,6 +103,9 @@ func (s *Service) Compare(ctx context.Context, objects []Object) (news []int, er
 	}
 	var keep []Mark
 	for i, o := range objects {
+		if !looked(records, place, o) || o.fault() != nil {
+			continue // it is not news, and nothing later is compared with it
+		}
 		known, state := o.CreatedAt, ""
 		if at := slices.IndexFunc(marks, func(m Mark) bool { return m.UID == o.UID && m.Event == o.mark() }); at >= 0 {
 			known, state = marks[at].SeenAt, marks[at].State
@@ -131,17 +134,30 @@ func lookedFor(records []Record, watched []Watched, p Place, o Object, at time.T
 	})
 }
 
-// Happened stores what has happened to objects in the cluster of the agent of the context. What is known already starts nothing.
+// looked reports whether a trigger is for an object, but for its filter: an agent looks at nothing else.
+func looked(records []Record, p Place, o Object) bool {
+	return slices.ContainsFunc(records, func(r Record) bool {
+		_, ok := watchIn(r, p)
+		return ok && concerns(*r.Spec.Kubernetes, o) == ""
+	})
+}
+
+// Happened stores what has happened to objects in the cluster of the agent of the context. What is known already starts nothing. What no
+// trigger is for, or is no object, is left out: it keeps nothing else from being stored.
 func (s *Service) Happened(ctx context.Context, objects []Object) error {
-	place, _, err := s.placed(ctx, objects)
+	place, records, err := s.placed(ctx, objects)
 	if err != nil {
 		return err
 	}
 	events, marks := make([]Event, 0, len(objects)), make([]Mark, 0, len(objects))
 	for _, o := range objects {
+		if !looked(records, place, o) {
+			continue // the agent has an older list, or makes it up
+		}
 		e, err := o.event()
 		if err != nil {
-			return err
+			s.log.WarnContext(ctx, "what happened to an object is not stored", "cluster", place.Name, "organization", place.Organization, "error", err)
+			continue
 		}
 		e.Organization = place.Organization
 		events = append(events, e)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -79,6 +80,7 @@ func watches() map[string]func(t *testing.T, f *fixture) {
 		"Keep":       keptWatches,
 		"Marks":      keptMarks,
 		"Superseded": superseded,
+		"Shares":     sharedClaims,
 		"Probes":     probed,
 		"Stamps":     stamped,
 	}
@@ -175,6 +177,45 @@ func superseded(t *testing.T, f *fixture) {
 	f.happened(t, "6", r, "") // without a debounce nothing takes the place of anything
 	if got := f.states(t); got[1] != trigger.Waiting {
 		t.Errorf("%v", got)
+	}
+}
+
+// sharedClaims: an organization in which much happens keeps no other one waiting.
+func sharedClaims(t *testing.T, f *fixture) {
+	sys := tenant.System(t.Context())
+	happen := func(n int, r trigger.Record) {
+		t.Helper()
+		var list []trigger.Event
+		for i := range n {
+			list = append(list, trigger.Event{Organization: f.member.Organization, Kind: trigger.Kube, Key: fmt.Sprint(r.ID, i), Data: []byte(`{}`)})
+		}
+		if _, err := f.AddEvents(f.as(t), list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	busy := f.rolledOut(t, "busy", 0)
+	happen(12, busy)
+	first := f.member.Organization
+	f.tenant(t, "other")
+	lone := f.rolledOut(t, "lone", 0)
+	happen(1, lone)
+	list, err := f.ClaimEvents(sys, 4, lease)
+	if err != nil || len(list) != 4 || list[0].Organization == first {
+		t.Fatalf("the other waits, or what it leaves is for nobody: %+v, %v", list, err)
+	}
+	for _, e := range list {
+		r := busy
+		if e.Organization != first {
+			r = lone
+		}
+		e.Reactions = []trigger.Reaction{{Event: e.ID, Trigger: r.ID, State: trigger.Waiting, Due: f.now}}
+		if err := f.Judge(sys, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	claims, err := f.ClaimReactions(sys, 3, lease)
+	if err != nil || len(claims) != 3 || claims[0].Trigger.ID != lone.ID || claims[1].Trigger.ID != busy.ID {
+		t.Errorf("%+v, %v", claims, err)
 	}
 }
 
