@@ -16,6 +16,7 @@ import (
 	"github.com/seatrial/seatrial/ent/db"
 	"github.com/seatrial/seatrial/ent/db/event"
 	"github.com/seatrial/seatrial/ent/db/organization"
+	"github.com/seatrial/seatrial/ent/db/predicate"
 	"github.com/seatrial/seatrial/ent/db/reaction"
 	"github.com/seatrial/seatrial/ent/db/trigger"
 )
@@ -121,6 +122,9 @@ func (s *Store) Judge(ctx context.Context, e record.Event) error {
 		if err != nil || n == 0 {
 			return err
 		}
+		if err := s.lockAbout(ctx, tx, e.Reactions); err != nil {
+			return err
+		}
 		for _, r := range e.Reactions {
 			if err := s.react(ctx, tx, e, r); err != nil {
 				return err
@@ -130,25 +134,59 @@ func (s *Store) Judge(ctx context.Context, e record.Event) error {
 	})
 }
 
-// react stores what a trigger does about an event. It takes the place of what the trigger has not started yet about the same.
+// lockAbout locks the triggers of reactions that may take the place of others: of two events about the same that two replicas judge at once,
+// the second sees what the first has stored.
+func (s *Store) lockAbout(ctx context.Context, tx *db.Tx, list []record.Reaction) error {
+	var ids []uuid.UUID
+	for _, r := range list {
+		if r.About != "" {
+			ids = append(ids, r.Trigger)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := locked(s, tx.Trigger.Query().Where(trigger.IDIn(ids...)).Order(trigger.ByID())).All(ctx)
+	return err
+}
+
+// react stores what a trigger does about an event. It takes the place of what the trigger has not started yet about the same, unless that is
+// of a later event: then the later one stays, in whichever order they are judged.
 func (s *Store) react(ctx context.Context, tx *db.Tx, e record.Event, r record.Reaction) error {
 	given, err := json.Marshal(r.Given)
 	if err != nil {
 		return fmt.Errorf("encode what the event gives: %w", err)
 	}
+	reason := r.Given.Note
 	if r.About != "" {
-		earlier := tx.Reaction.Update().Where(reaction.TriggerID(r.Trigger), reaction.About(r.About), reaction.StateIn(open()...),
+		same := reaction.And(reaction.TriggerID(r.Trigger), reaction.About(r.About))
+		later, err := tx.Reaction.Query().Where(same, besides(e.ID, entsql.GT)).Exist(ctx)
+		if err != nil {
+			return err
+		}
+		if later {
+			r.State, reason = record.Superseded, again
+		}
+		earlier := tx.Reaction.Update().Where(same, besides(e.ID, entsql.LT), reaction.StateIn(open()...),
 			reaction.Or(reaction.LeasedUntilIsNil(), reaction.LeasedUntilLTE(s.now())))
-		if err := earlier.SetState(string(record.Superseded)).SetReason("it happened again before anything was started").Exec(ctx); err != nil {
+		if err := earlier.SetState(string(record.Superseded)).SetReason(again).Exec(ctx); err != nil {
 			return err
 		}
 	}
 	make := tx.Reaction.Create().SetOrganizationID(e.Organization).SetEventID(e.ID).SetTriggerID(r.Trigger).SetState(string(r.State)).
-		SetDue(*nullable(r.Due)).SetAbout(r.About).SetParams(given).SetReason(clean(r.Given.Note))
+		SetDue(*nullable(r.Due)).SetAbout(r.About).SetParams(given).SetReason(clean(reason))
 	if r.Cluster != uuid.Nil {
 		make.SetClusterID(r.Cluster)
 	}
 	return make.Exec(ctx)
+}
+
+// again is why something is superseded.
+const again = "it happened again before anything was started"
+
+// besides selects reactions to events that were stored before or after another one: ids have the order of time.
+func besides(id uuid.UUID, than func(string, any) *entsql.Predicate) predicate.Reaction {
+	return func(sel *entsql.Selector) { sel.Where(than(sel.C(reaction.FieldEventID), id)) }
 }
 
 // open are the states of reactions that something becomes of yet.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -80,6 +81,7 @@ func watches() map[string]func(t *testing.T, f *fixture) {
 		"Keep":       keptWatches,
 		"Marks":      keptMarks,
 		"Superseded": superseded,
+		"Orders":     judgedInOrders,
 		"Shares":     sharedClaims,
 		"Probes":     probed,
 		"Stamps":     stamped,
@@ -177,6 +179,58 @@ func superseded(t *testing.T, f *fixture) {
 	f.happened(t, "6", r, "") // without a debounce nothing takes the place of anything
 	if got := f.states(t); got[1] != trigger.Waiting {
 		t.Errorf("%v", got)
+	}
+}
+
+// judgedInOrders: of two events about the same the later one stays, in whichever order, and by whomever, they are judged.
+func judgedInOrders(t *testing.T, f *fixture) {
+	r := f.rolledOut(t, "on-rollout", time.Minute)
+	sys := tenant.System(t.Context())
+	pair := func(about string) []trigger.Event {
+		t.Helper()
+		for _, key := range []string{"1", "2"} {
+			e := trigger.Event{Organization: f.member.Organization, Kind: trigger.Kube, Key: about + key, Data: []byte(`{}`)}
+			if _, err := f.AddEvents(f.as(t), []trigger.Event{e}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		list, err := f.ClaimEvents(sys, 10, lease)
+		if err != nil || len(list) != 2 {
+			t.Fatal(list, err)
+		}
+		for i := range list {
+			list[i].Reactions = []trigger.Reaction{{Event: list[i].ID, Trigger: r.ID, State: trigger.Waiting, Due: f.now, About: about}}
+		}
+		return list
+	}
+	want := []trigger.State{trigger.Waiting, trigger.Superseded}
+	judge := func(list ...trigger.Event) {
+		t.Helper()
+		for _, e := range list {
+			if err := f.Judge(sys, e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := f.states(t); len(got) < 2 || !slices.Equal(got[:2], want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	}
+	first := pair("in order")
+	judge(first[0], first[1])
+	second := pair("the other way")
+	judge(second[1], second[0])
+	for i := range 5 {
+		list := pair(fmt.Sprint("at once", i))
+		var both sync.WaitGroup
+		for _, e := range list {
+			both.Go(func() {
+				if err := f.Judge(sys, e); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		judge()
 	}
 }
 
