@@ -233,6 +233,7 @@ func (l *Lookout) inquire(ctx context.Context) error {
 		l.mu.Unlock()
 		return err
 	}
+	l.said = nil // the control plane may have forgotten it, or never have had it
 	l.probes.want(ctx, list.GetProbes())
 	if l.list.GetDigest() == list.GetDigest() && l.list != nil {
 		return nil

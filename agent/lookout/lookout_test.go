@@ -385,9 +385,13 @@ func TestLookout_States(t *testing.T) {
 			"refused The cluster does not let the agent watch configmaps in namespace cart",
 		},
 		"Unknown": {&agentv1.Watch{Resource: "things.example.test", Namespace: "shop"}, "failing The cluster does not know things.example.test"},
+		"Later":   {&agentv1.Watch{Resource: "deployments", Namespace: "shop", Event: 99}, "refused The agent does not know this event: upgrade it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if tc.watch.GetEvent() == 0 {
+				tc.watch.Event = rolledOut
+			}
 			c, p := newCluster(), newPlane(tc.watch)
 			c.forbidden["cart"], c.missing["things.example.test"] = true, true
 			started(t, c, p)
@@ -402,7 +406,7 @@ func TestLookout_States(t *testing.T) {
 	}
 	t.Run("Nothing", func(t *testing.T) {
 		t.Parallel()
-		p := newPlane(&agentv1.Watch{Resource: "deployments", Namespace: "shop"})
+		p := newPlane(&agentv1.Watch{Resource: "deployments", Namespace: "shop", Event: rolledOut})
 		started(t, newCluster(), p, func(o *lookout.Options) { o.Rules = lookout.Rules{Resources: []string{"deployments"}} })
 		next(t, p.states, "refused The agent may watch nothing: name namespaces in triggers of its chart")
 	})
@@ -415,6 +419,56 @@ func TestLookout_States(t *testing.T) {
 			t.Errorf("%d lists for all namespaces", c.listed)
 		}
 	})
+}
+
+// TestLookout_Many: an agent looks at so much and no more, and says for which triggers it does not.
+func TestLookout_Many(t *testing.T) {
+	t.Parallel()
+	p := newPlane()
+	for i := range 101 {
+		p.list.Watches = append(p.list.Watches, &agentv1.Watch{Id: fmt.Sprint(i), Resource: "deployments", Namespace: fmt.Sprint("n", i), Event: rolledOut})
+	}
+	p.list.Watches = append(p.list.Watches, &agentv1.Watch{Id: "again", Resource: "deployments", Namespace: "n0", Event: rolledOut, Labels: map[string]string{"a": "b"}})
+	p.states = make(chan string, 10_000)
+	c := newCluster()
+	started(t, c, p, func(o *lookout.Options) { o.Rules.Namespaces = []string{lookout.All} })
+	for range 100 {
+		<-p.states
+	}
+	next(t, p.states, "refused The agent looks at 100 resources and namespaces at most")
+	if got := <-p.states; strings.HasPrefix(got, "refused") {
+		t.Errorf("one that needs no more: %s", got)
+	}
+}
+
+// TestLookout_Labels: an object whose labels change was not created, deleted, or rolled out.
+func TestLookout_Labels(t *testing.T) {
+	t.Parallel()
+	labels := map[string]string{"app": "shop"}
+	watch := func(event agentv1.ObjectEvent) *agentv1.Watch {
+		return &agentv1.Watch{Id: event.String(), Resource: "deployments", Namespace: "shop", Event: event, Labels: labels}
+	}
+	c, p := newCluster(), newPlane(watch(rolledOut), watch(agentv1.ObjectEvent_OBJECT_EVENT_CREATED), watch(agentv1.ObjectEvent_OBJECT_EVENT_DELETED))
+	started(t, c, p)
+	for range 3 {
+		next(t, p.states, "watching")
+	}
+	labelled := func(name, revision string, generation int64) *kube.Object {
+		o := deployment(name, revision, generation)
+		o.Labels = labels
+		return o
+	}
+	c.put("deployments", deployment("shop", "1", 1))
+	c.put("deployments", labelled("shop", "1", 1))
+	c.put("deployments", deployment("shop", "1", 1))
+	c.remove("deployments", "shop", "shop")
+	c.put("deployments", labelled("last", "1", 1))
+	next(t, p.objects, "created deployments shop/last")
+	next(t, p.objects, "rolled_out deployments shop/last 1")
+	c.put("deployments", labelled("last", "2", 2))
+	next(t, p.objects, "rolled_out deployments shop/last 2")
+	c.remove("deployments", "shop", "last")
+	next(t, p.objects, "deleted deployments shop/last")
 }
 
 // TestLookout_Another: with another list nothing is missed, told twice, or looked at any more.
