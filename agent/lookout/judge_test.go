@@ -114,6 +114,29 @@ func (c course) told(t *testing.T) string {
 	return out.String()
 }
 
+// TestFits: what is compared is within the limits of a call, and always gets on.
+func TestFits(t *testing.T) {
+	t.Parallel()
+	of := func(n, bytes int) []seen {
+		out := make([]seen, n)
+		for i := range out {
+			out[i] = seen{ObjectChange: &agentv1.ObjectChange{State: strings.Repeat("x", bytes)}}
+		}
+		return out
+	}
+	for name, tc := range map[string]struct {
+		list []seen
+		want int
+	}{
+		"None": {nil, 0}, "Few": {of(3, 1), 3}, "Many": {of(batchObjects+1, 1), batchObjects}, "Full": {of(batchObjects, 1), batchObjects},
+		"Large": {of(10, batchBytes/3), 2}, "TooLarge": {of(2, batchBytes*2), 1},
+	} {
+		if got := fits(tc.list); got != tc.want {
+			t.Errorf("%s: %d, want %d", name, got, tc.want)
+		}
+	}
+}
+
 // TestShort: whatever a text of others has at the place where it is cut, what is left of it can be sent.
 func TestShort(t *testing.T) {
 	t.Parallel()

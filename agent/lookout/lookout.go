@@ -342,13 +342,15 @@ func (l *Lookout) compare(ctx context.Context) error {
 		if !ok {
 			continue
 		}
-		for part := range slices.Chunk(list, batchObjects) {
-			if err := l.ask4news(ctx, v, part); err != nil {
+		for rest := list; len(rest) > 0; {
+			n := fits(rest)
+			if err := l.ask4news(ctx, v, rest[:n]); err != nil {
 				v.mu.Lock()
-				v.replay = list // what is compared twice does no harm
+				v.replay = rest
 				v.mu.Unlock()
 				return err
 			}
+			rest = rest[n:]
 		}
 	}
 	return nil

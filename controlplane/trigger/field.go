@@ -47,7 +47,8 @@ func (s *Service) Wanted(ctx context.Context) (Wanted, error) {
 	if err != nil {
 		return Wanted{}, fmt.Errorf("read what to watch: %w", err)
 	}
-	out := Wanted{Watches: watchesIn(records, place)}
+	var out Wanted
+	out.Watches, _ = watchesIn(records, place)
 	out.Digest = digestOf(out.Watches)
 	if out.Probes, err = s.store.ProbesHere(ctx); err != nil {
 		return Wanted{}, fmt.Errorf("read what to probe: %w", err)
@@ -62,7 +63,7 @@ func (s *Service) Standing(ctx context.Context, digest string, states []Watched)
 	if err != nil {
 		return fmt.Errorf("read what to watch: %w", err)
 	}
-	watches := watchesIn(records, place)
+	watches, beyond := watchesIn(records, place)
 	if digestOf(watches) != digest {
 		return nil
 	}
@@ -75,6 +76,12 @@ func (s *Service) Standing(ctx context.Context, digest string, states []Watched)
 		state := states[i]
 		state.Cluster, state.Digest = place.ID, w.digest()
 		list = append(list, state)
+	}
+	for _, w := range beyond {
+		list = append(list, Watched{
+			Trigger: w.Trigger, Cluster: place.ID, Digest: w.digest(), State: WatchRefused,
+			Message: fmt.Sprintf("An agent looks at objects for %d triggers at most, and those before this one by name are as many: remove some.", MaxWatches),
+		})
 	}
 	if err := s.store.KeepWatches(ctx, list); err != nil {
 		return fmt.Errorf("store how watches stand: %w", err)
