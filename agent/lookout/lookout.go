@@ -389,6 +389,13 @@ func (l *Lookout) send(ctx context.Context, batch []*entry) error {
 		r.Objects = append(r.Objects, e.change)
 	}
 	err := l.o.Uplink.ReportObjects(ctx, r)
+	if errors.Is(err, work.ErrRefused) && len(batch) > 1 { // one that is refused takes no other with it
+		half := len(batch) / 2
+		if err := l.send(ctx, batch[:half]); err != nil {
+			return err
+		}
+		return l.send(ctx, batch[half:])
+	}
 	if errors.Is(err, work.ErrRefused) { // to send it again would not help
 		l.o.Log.ErrorContext(ctx, "the control plane does not take what happened", "objects", len(batch), "error", err)
 		return nil

@@ -239,6 +239,9 @@ func (p *plane) ReportObjects(_ context.Context, r *agentv1.ReportObjectsRequest
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if slices.ContainsFunc(r.GetObjects(), func(o *agentv1.ObjectChange) bool { return o.GetObject().GetName() == "bad" }) {
+		return work.ErrRefused
+	}
 	for _, o := range r.GetObjects() {
 		p.known[o.GetObject().GetUid()] = o.GetState()
 		digest := ""
@@ -419,6 +422,22 @@ func TestLookout_States(t *testing.T) {
 			t.Errorf("%d lists for all namespaces", c.listed)
 		}
 	})
+}
+
+// TestLookout_Refused: one object that the control plane never takes keeps no other from it.
+func TestLookout_Refused(t *testing.T) {
+	t.Parallel()
+	c, p := newCluster(), newPlane(&agentv1.Watch{Id: "w", Resource: "deployments", Namespace: "shop", Event: rolledOut})
+	started(t, c, p)
+	next(t, p.states, "watching")
+	p.mu.Lock() // until all have happened
+	for _, name := range []string{"a", "b", "bad", "c", "d"} {
+		c.put("deployments", deployment(name, "1", 1))
+	}
+	p.mu.Unlock()
+	for _, name := range []string{"a", "b", "c", "d"} {
+		next(t, p.objects, "shop/"+name+" 1")
+	}
 }
 
 // TestLookout_Many: an agent looks at so much and no more, and says for which triggers it does not.
