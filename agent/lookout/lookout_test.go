@@ -180,6 +180,8 @@ type plane struct {
 	states  chan string
 	objects chan string
 	probes  chan string
+	// compared gets the names of what is compared, unless it is nil.
+	compared chan string
 }
 
 func newPlane(watches ...*agentv1.Watch) *plane {
@@ -223,6 +225,9 @@ func (p *plane) CompareObjects(_ context.Context, r *agentv1.CompareObjectsReque
 	defer p.mu.Unlock()
 	out := &agentv1.CompareObjectsResponse{}
 	for i, o := range r.GetObjects() {
+		if p.compared != nil {
+			p.compared <- o.GetObject().GetName()
+		}
 		state, ok := p.known[o.GetObject().GetUid()]
 		if ok && state != o.GetState() || !ok && p.news {
 			out.News = append(out.News, int32(i))
@@ -438,6 +443,21 @@ func TestLookout_Refused(t *testing.T) {
 	for _, name := range []string{"a", "b", "c", "d"} {
 		next(t, p.objects, "shop/"+name+" 1")
 	}
+}
+
+// TestLookout_Renewed: an agent that runs for long tells of all objects again, so that they are not forgotten, and of nothing twice.
+func TestLookout_Renewed(t *testing.T) {
+	t.Parallel()
+	c, p := newCluster(), newPlane(&agentv1.Watch{Id: "w", Resource: "deployments", Namespace: "shop", Event: rolledOut})
+	c.put("deployments", deployment("old", "1", 1))
+	p.compared = make(chan string, 1000)
+	started(t, c, p, func(o *lookout.Options) { o.Renew = 50 * time.Millisecond })
+	for range 3 {
+		next(t, p.compared, "old")
+	}
+	nothing(t, p.objects, "it is known")
+	c.put("deployments", deployment("old", "2", 2))
+	next(t, p.objects, "shop/old 2")
 }
 
 // TestLookout_Many: an agent looks at so much and no more, and says for which triggers it does not.

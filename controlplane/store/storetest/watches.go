@@ -331,6 +331,22 @@ func probed(t *testing.T, f *fixture) {
 		t.Errorf("%+v", list[0])
 	}
 
+	if at, err := f.ConnectedSince(sys, uuid.New()); !fault.Is(err, fault.NotFound) {
+		t.Errorf("%v, %v", at, err)
+	}
+	if at, err := f.ConnectedSince(sys, other.ID); err != nil || !at.IsZero() {
+		t.Errorf("an agent that never came: %v, %v", at, err)
+	}
+	long := begin("longer")
+	f.now = f.now.Add(2 * time.Minute)
+	if err := f.BeginProbes(sys, long.Reaction.ID, f.now.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	here(agent, 1)
+	if err := f.FinishProbes(agent, long.Reaction.ID, false, "no"); err != nil {
+		t.Fatal(err)
+	}
+
 	begin("3")
 	f.now = f.now.Add(2 * time.Minute) // nobody has said anything
 	here(agent, 0)
