@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the agent's and the runner's image as tars into OUT, without registry or daemon, and the programs into OUT/bin. What has
+# Builds the images of agent, runner and control plane as tars into OUT, without registry or daemon, and the programs into OUT/bin. What has
 # not changed keeps its bytes.
 # usage: images.sh OUT BIN [TAG]   (BIN holds `image`, see integration/kube/build.sh)
 set -euo pipefail
@@ -15,3 +15,6 @@ cas=()
   "/seatrial-agent=$out/bin/seatrial-agent" "${cas[@]}"
 "$bin/image" -o "$out/runner.tar" -t "docker.io/seatrial/runner:$tag" -entrypoint /seatrial-runner -user 65532 \
   "/seatrial-runner=$out/bin/seatrial-runner" "/seatrial-source=$out/bin/seatrial-source" "${cas[@]}"
+# with the command, by which `helm test` looks at it
+"$bin/image" -o "$out/controlplane.tar" -t "docker.io/seatrial/controlplane:$tag" -entrypoint /seatrial-controlplane -user 65532 \
+  "/seatrial-controlplane=$out/bin/seatrial-controlplane" "/seatrial=$out/bin/seatrial" "${cas[@]}"

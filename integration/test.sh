@@ -36,7 +36,7 @@ export SEATRIAL_TEST_TAG=${SEATRIAL_TEST_TAG:-local} # clones that share a clust
 deploy/images.sh "$cache/test" "$cache/kube/bin" "$SEATRIAL_TEST_TAG"
 wait "$making" || { cat "$cache/test/images.log" >&2; echo "the test image could not be made" >&2; exit 1; }
 making=
-integration/kube/load.sh "$cache/kube" "$cache"/test/{agent,runner}.tar "$cache"/images/{pytest,postgres}.tar "$cache"/images/{tools,playwright}-*.tar
+integration/kube/load.sh "$cache/kube" "$cache"/test/{agent,runner,controlplane}.tar "$cache"/images/{pytest,postgres}.tar "$cache"/images/{tools,playwright}-*.tar
 export SEATRIAL_TEST_PROGRAMS=$cache/test/bin
 
 say "preparing PostgreSQL and Redis in containers"

@@ -85,7 +85,7 @@ func Run(ctx context.Context, cfg config.Config, version string, log *slog.Logge
 	vault := link.Vault{Secrets: client.Secrets(cfg.Namespace), Name: cfg.SecretName}
 	dial := link.Options{
 		Log: log.With("component", "link"), Address: cfg.ControlPlane, Version: version, Namespaces: cfg.RunNamespaces,
-		Starts: maxStarts, OnState: health.link, Vault: vault, Rotate: cfg.Rotate, Rules: cfg.Rules.Sentences(),
+		Starts: maxStarts, OnState: health.link, Vault: vault, Rotate: cfg.Rotate, Rules: append(cfg.Rules.Sentences(), cfg.Signed.Sentences()...),
 	}
 	if dial.TLS, err = transport(cfg); err != nil {
 		return err
@@ -144,8 +144,8 @@ func build(
 	}
 	locator := &late{}
 	s.launch = launch.New(launch.Options{
-		Log: log.With("component", "launch"), Client: client, Namespaces: cfg.RunNamespaces, Rules: cfg.Rules, Settings: settings,
-		Locator: locator, Linger: cfg.Linger,
+		Log: log.With("component", "launch"), Client: client, Namespaces: cfg.RunNamespaces, Rules: cfg.Rules, Signed: cfg.Signed,
+		Settings: settings, Locator: locator, Linger: cfg.Linger,
 	})
 	s.outbox = outbox.New(outbox.Options{
 		Log: log.With("component", "outbox"), Reporter: s.link, Stopper: s.launch,

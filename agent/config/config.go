@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seatrial/seatrial/agent/permit"
+	"github.com/seatrial/seatrial/proto/runspec"
 )
 
 // Ways in which the runner's binary gets into a test pod.
@@ -38,6 +39,8 @@ type Config struct {
 	RunNamespaces []string
 	// Rules are what a test's pod may be and use, beside the namespaces.
 	Rules permit.Rules
+	// Signed is what people have to sign before it runs; without keys nothing.
+	Signed runspec.Policy
 	// Subjects say which pods are under test; a run namespace without any is observed itself.
 	Subjects []Subject
 	// Catalog are the namespaces whose custom resources belong to the catalog; "*" is all, none for a cluster without.
@@ -75,6 +78,7 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	fs.SetOutput(usage)
 	var c Config
 	var caFile, tokenFile, namespaces, subjects, rules, catalog, triggers string
+	var keys, keysFile, signedAfter string
 	r.text(fs, &c.ControlPlane, "control-plane", "", "host:port of the control plane's agent endpoint")
 	r.text(fs, &c.CA, "ca", "", "PEM of the control plane's certificate authority")
 	r.text(fs, &caFile, "ca-file", "", "file with that PEM")
@@ -84,6 +88,10 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	r.text(fs, &c.Namespace, "namespace", "", "the agent's own namespace")
 	r.text(fs, &namespaces, "run-namespaces", "", "namespaces in which Jobs may be created, separated by commas")
 	r.text(fs, &rules, "allow", "", "what a test's pod may be and use, as JSON: "+permit.Example)
+	r.text(fs, &keys, "verify-keys", "", "Ed25519 public keys in PEM: the agent runs only what one of them has signed")
+	r.text(fs, &keysFile, "verify-keys-file", "", "file with those keys")
+	r.text(fs, &c.Signed.Organization, "verify-organization", "", "organization of the cluster: what was signed for another one is refused")
+	r.text(fs, &signedAfter, "verify-signed-after", "", "time such as 2026-01-31T00:00:00Z: what was signed before is refused")
 	r.text(fs, &subjects, "subjects", "", "which pods are under test, as JSON: "+subjectExample)
 	r.text(fs, &catalog, "catalog", "", "namespaces whose custom resources belong to the catalog, separated by commas, or * for all")
 	r.text(fs, &triggers, "triggers", "", "objects whose changes may start tests, as JSON: "+triggersExample)
@@ -111,6 +119,8 @@ func Parse(args []string, env func(string) string, usage io.Writer) (Config, err
 	r.file(caFile, &c.CA, "CA")
 	r.file(tokenFile, &c.BootstrapToken, "bootstrap token")
 	c.BootstrapToken = strings.TrimSpace(c.BootstrapToken)
+	r.file(keysFile, &keys, "keys to verify with")
+	r.signed(&c.Signed, keys, keysFile, signedAfter)
 	if err := errors.Join(append(r.faults, c.Validate())...); err != nil {
 		return Config{}, err
 	}

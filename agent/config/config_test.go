@@ -78,7 +78,7 @@ func TestParse_Subjects(t *testing.T) {
 			want: []config.Subject{{RunNamespace: "a", Namespace: "shop", Selector: "app in (shop),tier!=cache"}, {Namespace: "a"}}, reason: "as the chart writes it",
 		},
 		"NotJSON":  {text: "shop", faults: []string{"SEATRIAL_SUBJECTS is no list of subjects"}, reason: "a name alone does not say of what"},
-		"Followed": {text: `[] []`, faults: []string{"something follows the list"}, reason: "half of it would be left out"},
+		"Followed": {text: `[] []`, faults: []string{"something follows it"}, reason: "half of it would be left out"},
 		"Unknown":  {text: `[{"namespace":"shop","labels":"app=shop"}]`, faults: []string{"labels"}, reason: "it would observe more than was meant"},
 		"Every": {
 			text: `[{"namespace":""},{"namespace":"Shop","runNamespace":"c","selector":"app=("}]`,
@@ -104,6 +104,49 @@ func TestParse_Subjects(t *testing.T) {
 			}
 			if d := cmp.Diff(tc.want, c.Subjects); d != "" {
 				t.Errorf("%s: %s", tc.reason, d)
+			}
+		})
+	}
+}
+
+const publicKey = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAW4ZJwM/Nvnil/5Yu36SJFN/UWvIq/jWN4fTdfkVn1co=\n-----END PUBLIC KEY-----\n"
+
+func TestParse_Signed(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "keys.pem")
+	if err := os.WriteFile(file, []byte(publicKey+publicKey), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		env    map[string]string
+		keys   int
+		fault  string
+		reason string
+	}{
+		"None":           {reason: "signing is optional"},
+		"File":           {env: map[string]string{"KEYS_FILE": file, "ORGANIZATION": "acme", "SIGNED_AFTER": "2026-01-31T00:00:00Z"}, keys: 2, reason: "as the chart says it"},
+		"Text":           {env: map[string]string{"KEYS": publicKey, "ORGANIZATION": "acme"}, keys: 1},
+		"NoFile":         {env: map[string]string{"KEYS_FILE": file + "x", "ORGANIZATION": "acme"}, fault: "read the keys to verify with", reason: "not a reason to run anything"},
+		"NoKey":          {env: map[string]string{"KEYS": "key", "ORGANIZATION": "acme"}, fault: "SEATRIAL_VERIFY_KEYS: "},
+		"NoOrganization": {env: map[string]string{"KEYS": publicKey}, fault: "SEATRIAL_VERIFY_ORGANIZATION: is not set"},
+		"NoKeys":         {env: map[string]string{"ORGANIZATION": "acme"}, fault: "SEATRIAL_VERIFY_KEYS: is not set, so that nothing would have to be signed", reason: "half a setting protects nobody"},
+		"BadTime":        {env: map[string]string{"KEYS": publicKey, "ORGANIZATION": "acme", "SIGNED_AFTER": "yesterday"}, fault: `"yesterday" is no time`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			env := complete()
+			for k, v := range tc.env {
+				env["SEATRIAL_VERIFY_"+k] = v
+			}
+			c, err := config.Parse(nil, func(k string) string { return env[k] }, io.Discard)
+			if tc.fault != "" {
+				if err == nil || !strings.Contains(err.Error(), tc.fault) {
+					t.Errorf("got %v, want %q: %s", err, tc.fault, tc.reason)
+				}
+				return
+			}
+			if err != nil || len(c.Signed.Keys) != tc.keys || c.Signed.Demands() != (tc.keys > 0) {
+				t.Errorf("%+v, %v: %s", c.Signed, err, tc.reason)
 			}
 		})
 	}

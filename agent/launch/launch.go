@@ -22,6 +22,7 @@ import (
 	"github.com/seatrial/seatrial/agent/kube"
 	"github.com/seatrial/seatrial/agent/permit"
 	"github.com/seatrial/seatrial/agent/work"
+	"github.com/seatrial/seatrial/proto/runspec"
 )
 
 const (
@@ -42,9 +43,13 @@ type Options struct {
 	Client     *kube.Client
 	Namespaces []string
 	// Rules are what the owner of the cluster allows.
-	Rules    permit.Rules
+	Rules permit.Rules
+	// Signed is what has to be signed of an assignment, and by whom.
+	Signed   runspec.Policy
 	Settings jobspec.Settings
 	Locator  Locator
+	// Now tells the time by which signatures expire; nil means the clock of the machine.
+	Now func() time.Time
 	// Linger is how long a released Job stays, so that a late duplicate of its start finds it.
 	Linger time.Duration
 }
@@ -61,6 +66,9 @@ type Launcher struct {
 
 // New returns a Launcher; Run deletes what Release allows.
 func New(o Options) *Launcher {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	return &Launcher{o: o, created: map[string]work.JobRef{}, released: map[string]time.Time{}, wake: make(chan struct{}, 1)}
 }
 
@@ -69,6 +77,11 @@ func (l *Launcher) Handle(ctx context.Context, a work.Assignment) error {
 	if !slices.Contains(l.o.Namespaces, a.GetNamespace()) {
 		return &work.RejectedError{Message: fmt.Sprintf("The agent may not run tests in namespace %q, only in %q: "+
 			"add it to runNamespaces of the agent's chart and upgrade the release.", a.GetNamespace(), l.o.Namespaces)}
+	}
+	if l.o.Signed.Demands() {
+		if err := l.o.Signed.Check(a.Assignment, l.o.Now()); err != nil {
+			return &work.RejectedError{Message: err.Error()}
+		}
 	}
 	job, err := jobspec.Build(a, l.o.Settings)
 	if err != nil {

@@ -316,11 +316,15 @@ func (l *Lookout) report(ctx context.Context) error {
 	if proto.Equal(r, l.said) {
 		return nil
 	}
-	if err := l.o.Uplink.ReportWatches(ctx, r); err != nil && !errors.Is(err, work.ErrRefused) {
-		return err
+	err := l.o.Uplink.ReportWatches(ctx, r)
+	if errors.Is(err, work.ErrRefused) { // there is another list by now, and a hint on its way: it is said again then
+		l.said = nil
+		return nil
 	}
-	l.said = r
-	return nil
+	if err == nil {
+		l.said = r
+	}
+	return err
 }
 
 // standing is the worst of what a watch needs.

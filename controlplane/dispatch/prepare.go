@@ -192,9 +192,9 @@ func (d *Dispatcher) runs(doc *workflow.Document, e execution.Execution, deal *d
 	if err != nil {
 		return nil, err //nolint:wrapcheck // a fault that speaks for itself
 	}
-	runs, size := make([]execution.NewRun, len(cells)), 0
+	runs, size, signature := make([]execution.NewRun, len(cells)), 0, signatureOf(doc)
 	for i, cell := range cells {
-		if runs[i], err = d.run(doc, e, deal.place(cell.Environment), cell, in); err != nil {
+		if runs[i], err = d.run(doc, e, deal.place(cell.Environment), cell, in, signature); err != nil {
 			return nil, err
 		}
 		if size += len(runs[i].Spec); size > d.maxSpecs {
@@ -205,7 +205,9 @@ func (d *Dispatcher) runs(doc *workflow.Document, e execution.Execution, deal *d
 	return runs, nil
 }
 
-func (d *Dispatcher) run(doc *workflow.Document, e execution.Execution, env cluster.Environment, cell expand.Run, in workflow.Inputs) (r execution.NewRun, err error) {
+func (d *Dispatcher) run(
+	doc *workflow.Document, e execution.Execution, env cluster.Environment, cell expand.Run, in workflow.Inputs, signature *signed,
+) (r execution.NewRun, err error) {
 	in.Environment, in.Namespace, in.Cluster = env.Name, env.Namespace, env.ClusterName
 	in.Matrix, in.Shard = cell.Matrix, workflow.Shard{Index: cell.Shard, Count: cell.Shards}
 	plan, err := workflow.Compile(doc, in)
@@ -219,7 +221,11 @@ func (d *Dispatcher) run(doc *workflow.Document, e execution.Execution, env clus
 	if ids.attempt, err = d.id(); err != nil {
 		return r, err
 	}
-	spec, digest, err := encode(assignment(ids, e.Workflow, env, plan))
+	a := assignment(ids, e.Workflow, env, plan)
+	if a.RunSpecification, err = signature.of(cell); err != nil {
+		return r, err
+	}
+	spec, digest, err := encode(a)
 	return execution.NewRun{
 		ID: ids.run, Name: cell.Name, Matrix: texts(cell.Matrix), Shard: int(cell.Shard), Shards: int(cell.Shards),
 		Environment: env, Group: group(plan), Retries: retries(doc), AttemptID: ids.attempt, Steps: steps(plan), Services: services(plan),

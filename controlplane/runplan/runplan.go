@@ -1,4 +1,5 @@
-// Package runplan writes the plan of an attempt as its runner reads it, for an agent or on the machine of an author.
+// Package runplan writes the plan of an attempt as its runner reads it, and the assignment as an agent does: for an agent, for whoever
+// signs it, or on the machine of an author.
 package runplan
 
 import (

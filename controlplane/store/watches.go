@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	places "github.com/seatrial/seatrial/controlplane/cluster"
+	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/store/database"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	record "github.com/seatrial/seatrial/controlplane/trigger"
@@ -255,6 +256,13 @@ func (s *Store) FinishProbes(ctx context.Context, id uuid.UUID, succeeded bool, 
 	}
 	ctx = insider(ctx, v.Organization)
 	return s.db.Write(ctx, func(tx *db.Tx) error {
+		there, err := tx.Reaction.Query().Where(reaction.ID(id), reaction.ClusterID(v.Cluster)).Exist(ctx)
+		if err != nil {
+			return err
+		}
+		if !there {
+			return fault.New(fault.NotFound, "there is nothing to probe %s", id)
+		}
 		change := tx.Reaction.Update().Where(reaction.ID(id), reaction.ClusterID(v.Cluster), reaction.State(string(record.Probing)))
 		if succeeded {
 			return change.SetState(string(record.Ready)).SetDue(s.now()).Exec(ctx)

@@ -13,6 +13,7 @@ import (
 	"github.com/seatrial/seatrial/controlplane/fault"
 	"github.com/seatrial/seatrial/controlplane/tenant"
 	"github.com/seatrial/seatrial/controlplane/workflow/document"
+	"github.com/seatrial/seatrial/controlplane/workflow/rule"
 )
 
 // maxReported is how many objects an agent tells of at once.
@@ -33,7 +34,8 @@ type Field interface {
 	KeepMarks(ctx context.Context, list []Mark) error
 	// ProbesHere returns the reactions that wait for probes in the agent's cluster.
 	ProbesHere(ctx context.Context) ([]Claim, error)
-	// FinishProbes stores how the probes of a reaction in the agent's cluster have ended; one that does not wait for them is left alone.
+	// FinishProbes stores how the probes of a reaction in the agent's cluster have ended; one that does not wait for them is left alone, and
+	// one that there is not is fault.NotFound.
 	FinishProbes(ctx context.Context, id uuid.UUID, succeeded bool, reason string) error
 	// Watched returns what agents have said of the triggers of the viewer in the context.
 	Watched(ctx context.Context, triggers []uuid.UUID) ([]Watched, error)
@@ -56,7 +58,7 @@ func (s *Service) Wanted(ctx context.Context) (Wanted, error) {
 	return out, nil
 }
 
-// Standing stores what the agent of the context says of the watches of a list. What it says of a list that holds no more is not stored: it
+// Standing stores what the agent of the context says of the watches of a list. What it says of a list that holds no more is fault.Invalid: it
 // has been told to ask for the new one.
 func (s *Service) Standing(ctx context.Context, digest string, states []Watched) error {
 	place, records, err := s.store.Here(ctx)
@@ -65,7 +67,7 @@ func (s *Service) Standing(ctx context.Context, digest string, states []Watched)
 	}
 	watches, beyond := watchesIn(records, place)
 	if digestOf(watches) != digest {
-		return nil
+		return fault.New(fault.Invalid, "there is another list of what to watch by now")
 	}
 	list := make([]Watched, 0, len(watches))
 	for _, w := range watches {
@@ -198,6 +200,9 @@ func (s *Service) placed(ctx context.Context, objects []Object) (Place, []Record
 	}
 	for i := range objects {
 		o := &objects[i]
+		if wrong := rule.Of("resource")(o.Resource); wrong != "" || o.Event == "" || o.UID == "" {
+			return place, nil, fault.New(fault.Invalid, "an object has no resource, event or uid that there is: %s", wrong)
+		}
 		o.Cluster, o.ClusterID, o.Resource = place.Name, place.ID, Plain(o.Resource)
 		for _, e := range place.Environments {
 			o.Places = append(o.Places, e.Name)

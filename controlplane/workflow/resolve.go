@@ -43,6 +43,9 @@ func Load(file string, src []byte) (*Loaded, error) {
 // Text returns the document as it was written.
 func (l *Loaded) Text() string { return string(l.text) }
 
+// At returns the place where a field is written.
+func (l *Loaded) At(path string) fault.Place { return l.read.At(path) }
+
 // Uses returns the names of the templates that the document uses itself, each once.
 func (l *Loaded) Uses() []string {
 	var names []string

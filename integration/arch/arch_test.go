@@ -77,7 +77,11 @@ func walls() map[string]wall {
 		"HalvesMeetOnTheWire": {
 			from: []string{"agent"}, except: []string{"agent/runner"},
 			deny: []string{module + "/controlplane", module + "/ent", module + "/ui"}, deep: true,
-			reason: "agent and control plane share proto/gen only",
+			reason: "agent and control plane share proto only",
+		},
+		"RunSpecificationsArePure": {
+			from: []string{"proto/runspec"}, deny: []string{module + "/agent", module + "/controlplane", module + "/ent", module + "/ui", "k8s.io", connect}, deep: true,
+			reason: "author, control plane and agent derive the same from an assignment, and nothing else",
 		},
 		"RunnerSharesExpressionsOnly": {
 			from: []string{"agent/runner"}, deny: []string{module + "/ent", module + "/ui", "k8s.io/client-go", grpc + "/"}, deep: true,

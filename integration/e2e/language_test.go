@@ -46,6 +46,9 @@ func elsewhere() map[string]string {
 
 var named = regexp.MustCompile(`^spec\.(services|params|matrix)\.(\w+)`)
 
+// environment is a variable in an expression, whose name is the author's.
+var environment = regexp.MustCompile(`^\$\{\{ env\..* \}\}$`)
+
 // used adds the fields, values and names of expressions that a document uses.
 func used(t *testing.T, path string, into map[string]bool) {
 	t.Helper()
@@ -70,7 +73,7 @@ func used(t *testing.T, path string, into map[string]bool) {
 			if name := named.FindStringSubmatch(what); name != nil && name[2] != "exclude" && name[2] != "include" {
 				what = named.ReplaceAllString(what, "spec.$1.NAME")
 			}
-			into[what] = true
+			into[environment.ReplaceAllString(what, "$${{ env }}")] = true
 		}
 	}
 }

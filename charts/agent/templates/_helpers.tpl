@@ -65,6 +65,14 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- fail (printf "triggers.resources: %s is no resource that can be looked at: write plural and group, such as rollouts.argoproj.io" .) }}
 {{- end }}
 {{- end }}
+{{- with .Values.runSpecifications }}
+{{- if and .publicKeys (not .organization) }}
+{{- fail "runSpecifications.organization is not set: name the organization of this cluster, as signatures name it" }}
+{{- end }}
+{{- if and (or .organization .signedAfter) (not .publicKeys) }}
+{{- fail "runSpecifications.publicKeys is empty, so that nothing would have to be signed: give the keys, or leave out the other settings" }}
+{{- end }}
+{{- end }}
 {{- range .Values.subjects }}
 {{- if and .runNamespace (not (has .runNamespace $.Values.runNamespaces)) }}
 {{- fail (printf "subjects: runNamespace %s is none of runNamespaces: name one of them, or leave it out for all" .runNamespace) }}

@@ -304,8 +304,8 @@ func probed(t *testing.T, f *fixture) {
 	if claims, err := f.ClaimReactions(sys, 10, lease); err != nil || len(claims) != 0 {
 		t.Errorf("it is started before its probes have succeeded: %+v, %v", claims, err)
 	}
-	if err := f.FinishProbes(f.agent(t, other), c.Reaction.ID, true, ""); err != nil {
-		t.Fatal(err)
+	if err := f.FinishProbes(f.agent(t, other), c.Reaction.ID, true, ""); !fault.Is(err, fault.NotFound) {
+		t.Errorf("of another cluster: %v", err)
 	}
 	here(agent, 1) // another cluster says nothing of it
 	for range 2 {

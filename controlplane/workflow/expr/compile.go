@@ -157,7 +157,8 @@ func (c *Compiler) Compile(template string, where Where) (*Template, error) {
 	return t, nil
 }
 
-// Uses names what the expressions use: variables such as "matrix" and functions such as "failed()", each once.
+// Uses names what the expressions use: variables such as "matrix", those of the environment such as "env.HOME", and functions such as
+// "failed()", each once.
 func (t *Template) Uses() []string {
 	var names []string
 	for _, p := range t.parts {
@@ -171,8 +172,11 @@ func (p compiled) uses() []string {
 	var names []string
 	for _, r := range p.refs {
 		name := r.path[0]
-		if r.call {
+		switch {
+		case r.call:
 			name += "()"
+		case name == "env" && len(r.path) > 1:
+			name += "." + r.path[1]
 		}
 		names = append(names, name)
 	}

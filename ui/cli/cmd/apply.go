@@ -78,6 +78,7 @@ func (a *app) applyAll(ctx context.Context, cl clients, docs []document, team st
 		if err := a.applied(res); err != nil {
 			return err
 		}
+		a.stale(d, docs)
 	}
 	if bad > 0 {
 		return coded(exitcode.Usage, fmt.Errorf("%d of %d documents were not applied", bad, len(docs)))

@@ -43,12 +43,14 @@ type symptom struct {
 }
 
 func (a *app) doctor() *cobra.Command {
-	return &cobra.Command{
+	var r remote
+	c := &cobra.Command{
 		Use: "doctor", Short: "Check the way from here to the tests, and say what is wrong with it", Args: cobra.NoArgs,
 		Long: "Check the configuration, the connection, the clock, the versions, the credential and the clusters, and say what is wrong and what to do.\n" +
+			"With --server only whether a control plane is well, which needs no credential; with --agents its port for agents as well.\n" +
 			"The exit code is 3 when something keeps tests from running.",
 		RunE: func(c *cobra.Command, _ []string) error {
-			found := a.examine(c.Context())
+			found := a.examineAll(c.Context(), r)
 			if a.format != render.Table {
 				if err := render.Value(a.Out, a.format, found); err != nil {
 					return err
@@ -62,6 +64,8 @@ func (a *app) doctor() *cobra.Command {
 			return nil
 		},
 	}
+	r.flags(c)
+	return c
 }
 
 func (a *app) tellSymptoms(found []symptom) error {

@@ -1,7 +1,13 @@
 package cmd_test
 
 import (
+	"encoding/pem"
+	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -125,5 +131,52 @@ func TestComplete(t *testing.T) {
 		if got := s.run(t, "completion", shell); got.code != 0 || !strings.Contains(got.out, "seatrial") {
 			t.Errorf("%s: %d", shell, got.code)
 		}
+	}
+}
+
+// TestDoctor_Remote looks at a control plane from outside, as `helm test` does.
+func TestDoctor_Remote(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		status    int
+		plain, ca bool // the agents' port speaks no TLS; its authority is given
+		code      int
+		says      []string
+	}{
+		"Well":     {status: 200, code: exitcode.Passed, says: []string{"ok        connection    ready", "ok        agents' port  speaks TLS, with a certificate until 2084-01-29"}},
+		"Verified": {status: 200, ca: true, code: exitcode.Passed, says: []string{"ok        agents' port"}},
+		"Unready":  {status: 503, code: exitcode.Errored, says: []string{"failed    connection", "ok        agents' port"}},
+		"NoTLS":    {status: 200, plain: true, code: exitcode.Errored, says: []string{"failed    agents' port", "nothing in between may end it"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(tc.status) }))
+			t.Cleanup(server.Close)
+			agents := httptest.NewUnstartedServer(http.NotFoundHandler())
+			agents.EnableHTTP2, agents.Config.ErrorLog = true, log.New(io.Discard, "", 0)
+			if tc.plain {
+				agents.Start()
+			} else {
+				agents.StartTLS()
+			}
+			t.Cleanup(agents.Close)
+			args := []string{"doctor", "--server", server.URL, "--agents", agents.Listener.Addr().String()}
+			if tc.ca {
+				file := filepath.Join(t.TempDir(), "ca.pem")
+				if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: agents.Certificate().Raw}), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				args = append(args, "--agents-ca", file)
+			}
+			got := setup(t).run(t, args...)
+			for _, says := range tc.says {
+				if !strings.Contains(got.out, says) {
+					t.Errorf("it does not say %q", says)
+				}
+			}
+			if got.code != tc.code || strings.Contains(got.out, "credential") || t.Failed() {
+				t.Errorf("exit %d, want %d\n%s%s", got.code, tc.code, got.out, got.err)
+			}
+		})
 	}
 }

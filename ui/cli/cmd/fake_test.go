@@ -165,6 +165,7 @@ func instant(seconds int) *timestamppb.Timestamp {
 
 // shell runs command lines against a control plane.
 type shell struct {
+	now    func() time.Time // nil for the clock of the machine
 	server *httptest.Server
 	env    map[string]string
 	in     string
@@ -220,7 +221,7 @@ func (s *shell) runIn(ctx context.Context, args ...string) said {
 	var err watched
 	code := cmd.Main(ctx, args, cmd.Options{
 		In: strings.NewReader(s.in), Out: &out, Err: &err, Env: func(k string) string { return s.env[k] }, Terminal: s.term, PipedOut: true,
-		HTTP: s.server.Client(), Patience: 60 * time.Millisecond, Backoff: time.Millisecond, Runner: s.runner, Environ: s.steps,
+		HTTP: s.server.Client(), Patience: 60 * time.Millisecond, Backoff: time.Millisecond, Runner: s.runner, Environ: s.steps, Now: s.now,
 	})
 	told := func(text string) string { return strings.ReplaceAll(text, s.server.URL, "http://SERVER") }
 	return said{code, told(out.String()), told(err.String())}

@@ -26,13 +26,14 @@ type Options struct {
 	In       io.Reader
 	Out, Err io.Writer
 	Env      func(string) string
-	Terminal bool          // Err is a terminal: progress rewrites one line
-	PipedOut bool          // Out is not a terminal: logs carry no headers
-	HTTP     *http.Client  // nil means a new one
-	Patience time.Duration // how long an unreachable control plane is waited for while watching
-	Backoff  time.Duration // pause between two tries
-	Environ  []string      // what local runs hand to steps; nil means that of this process
-	Runner   []string      // command line that runs the runner for local runs; nil means this program
+	Terminal bool             // Err is a terminal: progress rewrites one line
+	PipedOut bool             // Out is not a terminal: logs carry no headers
+	HTTP     *http.Client     // nil means a new one
+	Patience time.Duration    // how long an unreachable control plane is waited for while watching
+	Backoff  time.Duration    // pause between two tries
+	Environ  []string         // what local runs hand to steps; nil means that of this process
+	Now      func() time.Time // the clock of signatures; nil means that of the machine
+	Runner   []string         // command line that runs the runner for local runs; nil means this program
 }
 
 // app is what the commands share; the persistent flags fill it.
@@ -58,6 +59,9 @@ func Main(ctx context.Context, args []string, o Options) int {
 	}
 	if o.Backoff == 0 {
 		o.Backoff = 500 * time.Millisecond
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	if o.Environ == nil {
 		o.Environ = os.Environ()

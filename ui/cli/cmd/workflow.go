@@ -16,8 +16,8 @@ import (
 )
 
 func (a *app) workflow() *cobra.Command {
-	c := &cobra.Command{Use: "workflow", Aliases: []string{"wf"}, Short: "Workflows and templates: how they were before, what has changed"}
-	c.AddCommand(a.getter("list", nil, 0, a.getWorkflows), a.history(), a.diff(), a.validate())
+	c := &cobra.Command{Use: "workflow", Aliases: []string{"wf"}, Short: "Workflows and templates: how they were before, what has changed, who has signed them"}
+	c.AddCommand(a.getter("list", nil, 0, a.getWorkflows), a.history(), a.diff(), a.validate(), a.sign(), a.verifySigned())
 	return c
 }
 

@@ -341,7 +341,7 @@ func coverTable(p CoverageProps, rows []coverage.Row) templ.Component {
 			templ_7745c5c3_Var16 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<div class=\"wide matrix cover\" role=\"region\" aria-label=\"Workflows in environments\" tabindex=\"0\"><table><caption class=\"hide\">What ran last of each workflow in each environment, those with most gaps first</caption> <thead><tr><th scope=\"col\">Workflow</th>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<div class=\"wide matrix cover\" role=\"group\" aria-label=\"Workflows in environments\" tabindex=\"0\"><table><caption class=\"hide\">What ran last of each workflow in each environment, those with most gaps first</caption> <thead><tr><th scope=\"col\">Workflow</th>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

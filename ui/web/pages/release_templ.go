@@ -761,7 +761,7 @@ func matrix(p ReleaseProps) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		if len(p.Report.Cells) > 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "<section aria-labelledby=\"matrix-title\"><h2 id=\"matrix-title\">Suites and environments</h2><div class=\"wide matrix\" role=\"region\" aria-labelledby=\"matrix-title\" tabindex=\"0\"><table><caption class=\"hide\">How each suite stands in each environment</caption> <thead><tr><th scope=\"col\">Suite</th>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "<section aria-labelledby=\"matrix-title\"><h2 id=\"matrix-title\">Suites and environments</h2><div class=\"wide matrix\" role=\"group\" aria-labelledby=\"matrix-title\" tabindex=\"0\"><table><caption class=\"hide\">How each suite stands in each environment</caption> <thead><tr><th scope=\"col\">Suite</th>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -198,7 +198,7 @@ func noReleases(p ReleasesProps) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<pre class=\"code wrap\" data-copy tabindex=\"0\" role=\"region\" aria-label=\"A readiness policy\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<pre class=\"code wrap\" data-copy tabindex=\"0\" role=\"group\" aria-label=\"A readiness policy\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -271,7 +271,7 @@ func createCommand() templ.Component {
 			templ_7745c5c3_Var10 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<pre class=\"code wrap\" data-copy tabindex=\"0\" role=\"region\" aria-label=\"Command that creates a release\">seatrial release create APPLICATION VERSION --image NAME@sha256:…</pre>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<pre class=\"code wrap\" data-copy tabindex=\"0\" role=\"group\" aria-label=\"Command that creates a release\">seatrial release create APPLICATION VERSION --image NAME@sha256:…</pre>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

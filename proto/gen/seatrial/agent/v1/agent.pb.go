@@ -2075,9 +2075,11 @@ type Assignment struct {
 	Containers    []*Container           `protobuf:"bytes,9,rep,name=containers,proto3" json:"containers,omitempty"`
 	Plan          *v1.Plan               `protobuf:"bytes,10,opt,name=plan,proto3" json:"plan,omitempty"`
 	// In the order in which they start, each once the one before is ready.
-	Services      []*Service `protobuf:"bytes,11,rep,name=services,proto3" json:"services,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Services []*Service `protobuf:"bytes,11,rep,name=services,proto3" json:"services,omitempty"`
+	// Absent when nobody has signed what the attempt may do.
+	RunSpecification *RunSpecification `protobuf:"bytes,12,opt,name=run_specification,json=runSpecification,proto3" json:"run_specification,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Assignment) Reset() {
@@ -2187,6 +2189,69 @@ func (x *Assignment) GetServices() []*Service {
 	return nil
 }
 
+func (x *Assignment) GetRunSpecification() *RunSpecification {
+	if x != nil {
+		return x.RunSpecification
+	}
+	return nil
+}
+
+// RunSpecification is what people have signed that an attempt may do. The agent derives the same from the rest of the assignment and
+// compares: see package runspec. The control plane carries it and has no key for it.
+type RunSpecification struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// DSSE envelope in JSON, whose statement lists the digests of the specifications.
+	Envelope []byte `protobuf:"bytes,1,opt,name=envelope,proto3" json:"envelope,omitempty"`
+	// The one of this attempt, in JSON.
+	Specification []byte `protobuf:"bytes,2,opt,name=specification,proto3" json:"specification,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunSpecification) Reset() {
+	*x = RunSpecification{}
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunSpecification) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunSpecification) ProtoMessage() {}
+
+func (x *RunSpecification) ProtoReflect() protoreflect.Message {
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunSpecification.ProtoReflect.Descriptor instead.
+func (*RunSpecification) Descriptor() ([]byte, []int) {
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *RunSpecification) GetEnvelope() []byte {
+	if x != nil {
+		return x.Envelope
+	}
+	return nil
+}
+
+func (x *RunSpecification) GetSpecification() []byte {
+	if x != nil {
+		return x.Specification
+	}
+	return nil
+}
+
 // Service is a container that runs beside all steps of the pod.
 type Service struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2214,7 +2279,7 @@ type Service struct {
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2226,7 +2291,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2239,7 +2304,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{28}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Service) GetName() string {
@@ -2345,7 +2410,7 @@ type Ready struct {
 
 func (x *Ready) Reset() {
 	*x = Ready{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2357,7 +2422,7 @@ func (x *Ready) String() string {
 func (*Ready) ProtoMessage() {}
 
 func (x *Ready) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2370,7 +2435,7 @@ func (x *Ready) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ready.ProtoReflect.Descriptor instead.
 func (*Ready) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{29}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Ready) GetCheck() isReady_Check {
@@ -2454,7 +2519,7 @@ type ExecCheck struct {
 
 func (x *ExecCheck) Reset() {
 	*x = ExecCheck{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2466,7 +2531,7 @@ func (x *ExecCheck) String() string {
 func (*ExecCheck) ProtoMessage() {}
 
 func (x *ExecCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2479,7 +2544,7 @@ func (x *ExecCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecCheck.ProtoReflect.Descriptor instead.
 func (*ExecCheck) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{30}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ExecCheck) GetCommand() []string {
@@ -2501,7 +2566,7 @@ type HTTPCheck struct {
 
 func (x *HTTPCheck) Reset() {
 	*x = HTTPCheck{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2513,7 +2578,7 @@ func (x *HTTPCheck) String() string {
 func (*HTTPCheck) ProtoMessage() {}
 
 func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2526,7 +2591,7 @@ func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
 func (*HTTPCheck) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{31}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *HTTPCheck) GetPort() int32 {
@@ -2566,7 +2631,7 @@ type Pod struct {
 
 func (x *Pod) Reset() {
 	*x = Pod{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2578,7 +2643,7 @@ func (x *Pod) String() string {
 func (*Pod) ProtoMessage() {}
 
 func (x *Pod) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2591,7 +2656,7 @@ func (x *Pod) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pod.ProtoReflect.Descriptor instead.
 func (*Pod) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{32}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Pod) GetServiceAccountName() string {
@@ -2670,7 +2735,7 @@ type Volume struct {
 
 func (x *Volume) Reset() {
 	*x = Volume{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2682,7 +2747,7 @@ func (x *Volume) String() string {
 func (*Volume) ProtoMessage() {}
 
 func (x *Volume) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2695,7 +2760,7 @@ func (x *Volume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Volume.ProtoReflect.Descriptor instead.
 func (*Volume) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{33}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Volume) GetName() string {
@@ -2810,7 +2875,7 @@ type EmptyDir struct {
 
 func (x *EmptyDir) Reset() {
 	*x = EmptyDir{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2822,7 +2887,7 @@ func (x *EmptyDir) String() string {
 func (*EmptyDir) ProtoMessage() {}
 
 func (x *EmptyDir) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2835,7 +2900,7 @@ func (x *EmptyDir) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmptyDir.ProtoReflect.Descriptor instead.
 func (*EmptyDir) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{34}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *EmptyDir) GetMemory() bool {
@@ -2863,7 +2928,7 @@ type ObjectVolume struct {
 
 func (x *ObjectVolume) Reset() {
 	*x = ObjectVolume{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2875,7 +2940,7 @@ func (x *ObjectVolume) String() string {
 func (*ObjectVolume) ProtoMessage() {}
 
 func (x *ObjectVolume) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2888,7 +2953,7 @@ func (x *ObjectVolume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectVolume.ProtoReflect.Descriptor instead.
 func (*ObjectVolume) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{35}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ObjectVolume) GetName() string {
@@ -2918,7 +2983,7 @@ type Toleration struct {
 
 func (x *Toleration) Reset() {
 	*x = Toleration{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2930,7 +2995,7 @@ func (x *Toleration) String() string {
 func (*Toleration) ProtoMessage() {}
 
 func (x *Toleration) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2943,7 +3008,7 @@ func (x *Toleration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Toleration.ProtoReflect.Descriptor instead.
 func (*Toleration) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{36}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Toleration) GetKey() string {
@@ -2994,7 +3059,7 @@ type PodSecurity struct {
 
 func (x *PodSecurity) Reset() {
 	*x = PodSecurity{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3006,7 +3071,7 @@ func (x *PodSecurity) String() string {
 func (*PodSecurity) ProtoMessage() {}
 
 func (x *PodSecurity) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[37]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3019,7 +3084,7 @@ func (x *PodSecurity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PodSecurity.ProtoReflect.Descriptor instead.
 func (*PodSecurity) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{37}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *PodSecurity) GetRunAsUser() int64 {
@@ -3079,7 +3144,7 @@ type Container struct {
 
 func (x *Container) Reset() {
 	*x = Container{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3091,7 +3156,7 @@ func (x *Container) String() string {
 func (*Container) ProtoMessage() {}
 
 func (x *Container) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[38]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3104,7 +3169,7 @@ func (x *Container) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Container.ProtoReflect.Descriptor instead.
 func (*Container) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{38}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Container) GetName() string {
@@ -3185,7 +3250,7 @@ type ContainerEnv struct {
 
 func (x *ContainerEnv) Reset() {
 	*x = ContainerEnv{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3197,7 +3262,7 @@ func (x *ContainerEnv) String() string {
 func (*ContainerEnv) ProtoMessage() {}
 
 func (x *ContainerEnv) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[39]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3210,7 +3275,7 @@ func (x *ContainerEnv) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContainerEnv.ProtoReflect.Descriptor instead.
 func (*ContainerEnv) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{39}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ContainerEnv) GetName() string {
@@ -3287,7 +3352,7 @@ type KeyRef struct {
 
 func (x *KeyRef) Reset() {
 	*x = KeyRef{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3299,7 +3364,7 @@ func (x *KeyRef) String() string {
 func (*KeyRef) ProtoMessage() {}
 
 func (x *KeyRef) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[40]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3312,7 +3377,7 @@ func (x *KeyRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyRef.ProtoReflect.Descriptor instead.
 func (*KeyRef) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{40}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *KeyRef) GetName() string {
@@ -3345,7 +3410,7 @@ type FetchAttemptRequest struct {
 
 func (x *FetchAttemptRequest) Reset() {
 	*x = FetchAttemptRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3357,7 +3422,7 @@ func (x *FetchAttemptRequest) String() string {
 func (*FetchAttemptRequest) ProtoMessage() {}
 
 func (x *FetchAttemptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[41]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3370,7 +3435,7 @@ func (x *FetchAttemptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchAttemptRequest.ProtoReflect.Descriptor instead.
 func (*FetchAttemptRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{41}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *FetchAttemptRequest) GetAttemptId() string {
@@ -3390,7 +3455,7 @@ type FetchAttemptResponse struct {
 
 func (x *FetchAttemptResponse) Reset() {
 	*x = FetchAttemptResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3402,7 +3467,7 @@ func (x *FetchAttemptResponse) String() string {
 func (*FetchAttemptResponse) ProtoMessage() {}
 
 func (x *FetchAttemptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[42]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3415,7 +3480,7 @@ func (x *FetchAttemptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchAttemptResponse.ProtoReflect.Descriptor instead.
 func (*FetchAttemptResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{42}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *FetchAttemptResponse) GetAssignment() *Assignment {
@@ -3452,7 +3517,7 @@ type ServiceState struct {
 
 func (x *ServiceState) Reset() {
 	*x = ServiceState{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3464,7 +3529,7 @@ func (x *ServiceState) String() string {
 func (*ServiceState) ProtoMessage() {}
 
 func (x *ServiceState) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[43]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3477,7 +3542,7 @@ func (x *ServiceState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceState.ProtoReflect.Descriptor instead.
 func (*ServiceState) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{43}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ServiceState) GetName() string {
@@ -3563,7 +3628,7 @@ type AttemptReport struct {
 
 func (x *AttemptReport) Reset() {
 	*x = AttemptReport{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3575,7 +3640,7 @@ func (x *AttemptReport) String() string {
 func (*AttemptReport) ProtoMessage() {}
 
 func (x *AttemptReport) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[44]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3588,7 +3653,7 @@ func (x *AttemptReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptReport.ProtoReflect.Descriptor instead.
 func (*AttemptReport) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{44}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *AttemptReport) GetAttemptId() string {
@@ -3728,7 +3793,7 @@ type Hops struct {
 
 func (x *Hops) Reset() {
 	*x = Hops{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3740,7 +3805,7 @@ func (x *Hops) String() string {
 func (*Hops) ProtoMessage() {}
 
 func (x *Hops) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[45]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3753,7 +3818,7 @@ func (x *Hops) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hops.ProtoReflect.Descriptor instead.
 func (*Hops) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{45}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Hops) GetJob() *durationpb.Duration {
@@ -3801,7 +3866,7 @@ type Subject struct {
 
 func (x *Subject) Reset() {
 	*x = Subject{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3813,7 +3878,7 @@ func (x *Subject) String() string {
 func (*Subject) ProtoMessage() {}
 
 func (x *Subject) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[46]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3826,7 +3891,7 @@ func (x *Subject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subject.ProtoReflect.Descriptor instead.
 func (*Subject) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{46}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Subject) GetImages() []*SubjectImage {
@@ -3873,7 +3938,7 @@ type SubjectImage struct {
 
 func (x *SubjectImage) Reset() {
 	*x = SubjectImage{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3885,7 +3950,7 @@ func (x *SubjectImage) String() string {
 func (*SubjectImage) ProtoMessage() {}
 
 func (x *SubjectImage) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[47]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3898,7 +3963,7 @@ func (x *SubjectImage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectImage.ProtoReflect.Descriptor instead.
 func (*SubjectImage) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{47}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *SubjectImage) GetContainer() string {
@@ -3931,7 +3996,7 @@ type ReportAttemptRequest struct {
 
 func (x *ReportAttemptRequest) Reset() {
 	*x = ReportAttemptRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3943,7 +4008,7 @@ func (x *ReportAttemptRequest) String() string {
 func (*ReportAttemptRequest) ProtoMessage() {}
 
 func (x *ReportAttemptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[48]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3956,7 +4021,7 @@ func (x *ReportAttemptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAttemptRequest.ProtoReflect.Descriptor instead.
 func (*ReportAttemptRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{48}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ReportAttemptRequest) GetReport() *AttemptReport {
@@ -3976,7 +4041,7 @@ type ReportAttemptResponse struct {
 
 func (x *ReportAttemptResponse) Reset() {
 	*x = ReportAttemptResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3988,7 +4053,7 @@ func (x *ReportAttemptResponse) String() string {
 func (*ReportAttemptResponse) ProtoMessage() {}
 
 func (x *ReportAttemptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[49]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4001,7 +4066,7 @@ func (x *ReportAttemptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAttemptResponse.ProtoReflect.Descriptor instead.
 func (*ReportAttemptResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{49}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ReportAttemptResponse) GetStatus() AttemptStatus {
@@ -4021,7 +4086,7 @@ type AppendLogsRequest struct {
 
 func (x *AppendLogsRequest) Reset() {
 	*x = AppendLogsRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4033,7 +4098,7 @@ func (x *AppendLogsRequest) String() string {
 func (*AppendLogsRequest) ProtoMessage() {}
 
 func (x *AppendLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[50]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4046,7 +4111,7 @@ func (x *AppendLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogsRequest.ProtoReflect.Descriptor instead.
 func (*AppendLogsRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{50}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *AppendLogsRequest) GetAttemptId() string {
@@ -4078,7 +4143,7 @@ type AppendLogsResponse struct {
 
 func (x *AppendLogsResponse) Reset() {
 	*x = AppendLogsResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4090,7 +4155,7 @@ func (x *AppendLogsResponse) String() string {
 func (*AppendLogsResponse) ProtoMessage() {}
 
 func (x *AppendLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[51]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4103,7 +4168,7 @@ func (x *AppendLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogsResponse.ProtoReflect.Descriptor instead.
 func (*AppendLogsResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{51}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *AppendLogsResponse) GetAttemptId() string {
@@ -4150,7 +4215,7 @@ type StreamStateRequest struct {
 
 func (x *StreamStateRequest) Reset() {
 	*x = StreamStateRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4162,7 +4227,7 @@ func (x *StreamStateRequest) String() string {
 func (*StreamStateRequest) ProtoMessage() {}
 
 func (x *StreamStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[52]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4175,7 +4240,7 @@ func (x *StreamStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamStateRequest.ProtoReflect.Descriptor instead.
 func (*StreamStateRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{52}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *StreamStateRequest) GetAttemptId() string {
@@ -4197,7 +4262,7 @@ type StreamStateResponse struct {
 
 func (x *StreamStateResponse) Reset() {
 	*x = StreamStateResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4209,7 +4274,7 @@ func (x *StreamStateResponse) String() string {
 func (*StreamStateResponse) ProtoMessage() {}
 
 func (x *StreamStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[53]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4222,7 +4287,7 @@ func (x *StreamStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamStateResponse.ProtoReflect.Descriptor instead.
 func (*StreamStateResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{53}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *StreamStateResponse) GetCommitted() map[string]int64 {
@@ -4259,7 +4324,7 @@ type StreamCursor struct {
 
 func (x *StreamCursor) Reset() {
 	*x = StreamCursor{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[54]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4271,7 +4336,7 @@ func (x *StreamCursor) String() string {
 func (*StreamCursor) ProtoMessage() {}
 
 func (x *StreamCursor) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[54]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4284,7 +4349,7 @@ func (x *StreamCursor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamCursor.ProtoReflect.Descriptor instead.
 func (*StreamCursor) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{54}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *StreamCursor) GetLastTime() *timestamppb.Timestamp {
@@ -4321,7 +4386,7 @@ type PutFileRequest struct {
 
 func (x *PutFileRequest) Reset() {
 	*x = PutFileRequest{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[55]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4333,7 +4398,7 @@ func (x *PutFileRequest) String() string {
 func (*PutFileRequest) ProtoMessage() {}
 
 func (x *PutFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[55]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4346,7 +4411,7 @@ func (x *PutFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFileRequest.ProtoReflect.Descriptor instead.
 func (*PutFileRequest) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{55}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *PutFileRequest) GetMessage() isPutFileRequest_Message {
@@ -4399,7 +4464,7 @@ type PutFileResponse struct {
 
 func (x *PutFileResponse) Reset() {
 	*x = PutFileResponse{}
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[56]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4411,7 +4476,7 @@ func (x *PutFileResponse) String() string {
 func (*PutFileResponse) ProtoMessage() {}
 
 func (x *PutFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[56]
+	mi := &file_seatrial_agent_v1_agent_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4424,7 +4489,7 @@ func (x *PutFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutFileResponse.ProtoReflect.Descriptor instead.
 func (*PutFileResponse) Descriptor() ([]byte, []int) {
-	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{56}
+	return file_seatrial_agent_v1_agent_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *PutFileResponse) GetSize() int64 {
@@ -4575,7 +4640,7 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"\x06GoAway\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12I\n" +
 	"\x13reconnect_after_min\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x11reconnectAfterMin\x12I\n" +
-	"\x13reconnect_after_max\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x11reconnectAfterMax\"\xb6\x03\n" +
+	"\x13reconnect_after_max\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x11reconnectAfterMax\"\x88\x04\n" +
 	"\n" +
 	"Assignment\x12\x1d\n" +
 	"\n" +
@@ -4592,7 +4657,11 @@ const file_seatrial_agent_v1_agent_proto_rawDesc = "" +
 	"containers\x12,\n" +
 	"\x04plan\x18\n" +
 	" \x01(\v2\x18.seatrial.runner.v1.PlanR\x04plan\x126\n" +
-	"\bservices\x18\v \x03(\v2\x1a.seatrial.agent.v1.ServiceR\bservices\"\xfc\x04\n" +
+	"\bservices\x18\v \x03(\v2\x1a.seatrial.agent.v1.ServiceR\bservices\x12P\n" +
+	"\x11run_specification\x18\f \x01(\v2#.seatrial.agent.v1.RunSpecificationR\x10runSpecification\"T\n" +
+	"\x10RunSpecification\x12\x1a\n" +
+	"\benvelope\x18\x01 \x01(\fR\benvelope\x12$\n" +
+	"\rspecification\x18\x02 \x01(\fR\rspecification\"\xfc\x04\n" +
 	"\aService\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05image\x18\x02 \x01(\tR\x05image\x12*\n" +
@@ -4869,7 +4938,7 @@ func file_seatrial_agent_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_seatrial_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_seatrial_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 66)
+var file_seatrial_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 67)
 var file_seatrial_agent_v1_agent_proto_goTypes = []any{
 	(CommandOutcome)(0),           // 0: seatrial.agent.v1.CommandOutcome
 	(AttemptStatus)(0),            // 1: seatrial.agent.v1.AttemptStatus
@@ -4902,56 +4971,57 @@ var file_seatrial_agent_v1_agent_proto_goTypes = []any{
 	(*Draining)(nil),              // 28: seatrial.agent.v1.Draining
 	(*GoAway)(nil),                // 29: seatrial.agent.v1.GoAway
 	(*Assignment)(nil),            // 30: seatrial.agent.v1.Assignment
-	(*Service)(nil),               // 31: seatrial.agent.v1.Service
-	(*Ready)(nil),                 // 32: seatrial.agent.v1.Ready
-	(*ExecCheck)(nil),             // 33: seatrial.agent.v1.ExecCheck
-	(*HTTPCheck)(nil),             // 34: seatrial.agent.v1.HTTPCheck
-	(*Pod)(nil),                   // 35: seatrial.agent.v1.Pod
-	(*Volume)(nil),                // 36: seatrial.agent.v1.Volume
-	(*EmptyDir)(nil),              // 37: seatrial.agent.v1.EmptyDir
-	(*ObjectVolume)(nil),          // 38: seatrial.agent.v1.ObjectVolume
-	(*Toleration)(nil),            // 39: seatrial.agent.v1.Toleration
-	(*PodSecurity)(nil),           // 40: seatrial.agent.v1.PodSecurity
-	(*Container)(nil),             // 41: seatrial.agent.v1.Container
-	(*ContainerEnv)(nil),          // 42: seatrial.agent.v1.ContainerEnv
-	(*KeyRef)(nil),                // 43: seatrial.agent.v1.KeyRef
-	(*FetchAttemptRequest)(nil),   // 44: seatrial.agent.v1.FetchAttemptRequest
-	(*FetchAttemptResponse)(nil),  // 45: seatrial.agent.v1.FetchAttemptResponse
-	(*ServiceState)(nil),          // 46: seatrial.agent.v1.ServiceState
-	(*AttemptReport)(nil),         // 47: seatrial.agent.v1.AttemptReport
-	(*Hops)(nil),                  // 48: seatrial.agent.v1.Hops
-	(*Subject)(nil),               // 49: seatrial.agent.v1.Subject
-	(*SubjectImage)(nil),          // 50: seatrial.agent.v1.SubjectImage
-	(*ReportAttemptRequest)(nil),  // 51: seatrial.agent.v1.ReportAttemptRequest
-	(*ReportAttemptResponse)(nil), // 52: seatrial.agent.v1.ReportAttemptResponse
-	(*AppendLogsRequest)(nil),     // 53: seatrial.agent.v1.AppendLogsRequest
-	(*AppendLogsResponse)(nil),    // 54: seatrial.agent.v1.AppendLogsResponse
-	(*StreamStateRequest)(nil),    // 55: seatrial.agent.v1.StreamStateRequest
-	(*StreamStateResponse)(nil),   // 56: seatrial.agent.v1.StreamStateResponse
-	(*StreamCursor)(nil),          // 57: seatrial.agent.v1.StreamCursor
-	(*PutFileRequest)(nil),        // 58: seatrial.agent.v1.PutFileRequest
-	(*PutFileResponse)(nil),       // 59: seatrial.agent.v1.PutFileResponse
-	nil,                           // 60: seatrial.agent.v1.Service.RequestsEntry
-	nil,                           // 61: seatrial.agent.v1.Service.LimitsEntry
-	nil,                           // 62: seatrial.agent.v1.Pod.NodeSelectorEntry
-	nil,                           // 63: seatrial.agent.v1.Pod.LabelsEntry
-	nil,                           // 64: seatrial.agent.v1.Pod.AnnotationsEntry
-	nil,                           // 65: seatrial.agent.v1.Container.RequestsEntry
-	nil,                           // 66: seatrial.agent.v1.Container.LimitsEntry
-	nil,                           // 67: seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	nil,                           // 68: seatrial.agent.v1.StreamStateResponse.CursorsEntry
-	(*timestamppb.Timestamp)(nil), // 69: google.protobuf.Timestamp
-	(*DocumentsChanged)(nil),      // 70: seatrial.agent.v1.DocumentsChanged
-	(*durationpb.Duration)(nil),   // 71: google.protobuf.Duration
-	(v1.StepStatus)(0),            // 72: seatrial.runner.v1.StepStatus
-	(*v1.Plan)(nil),               // 73: seatrial.runner.v1.Plan
-	(*v1.StepState)(nil),          // 74: seatrial.runner.v1.StepState
-	(*v1.LogChunk)(nil),           // 75: seatrial.runner.v1.LogChunk
-	(*v1.FileHeader)(nil),         // 76: seatrial.runner.v1.FileHeader
+	(*RunSpecification)(nil),      // 31: seatrial.agent.v1.RunSpecification
+	(*Service)(nil),               // 32: seatrial.agent.v1.Service
+	(*Ready)(nil),                 // 33: seatrial.agent.v1.Ready
+	(*ExecCheck)(nil),             // 34: seatrial.agent.v1.ExecCheck
+	(*HTTPCheck)(nil),             // 35: seatrial.agent.v1.HTTPCheck
+	(*Pod)(nil),                   // 36: seatrial.agent.v1.Pod
+	(*Volume)(nil),                // 37: seatrial.agent.v1.Volume
+	(*EmptyDir)(nil),              // 38: seatrial.agent.v1.EmptyDir
+	(*ObjectVolume)(nil),          // 39: seatrial.agent.v1.ObjectVolume
+	(*Toleration)(nil),            // 40: seatrial.agent.v1.Toleration
+	(*PodSecurity)(nil),           // 41: seatrial.agent.v1.PodSecurity
+	(*Container)(nil),             // 42: seatrial.agent.v1.Container
+	(*ContainerEnv)(nil),          // 43: seatrial.agent.v1.ContainerEnv
+	(*KeyRef)(nil),                // 44: seatrial.agent.v1.KeyRef
+	(*FetchAttemptRequest)(nil),   // 45: seatrial.agent.v1.FetchAttemptRequest
+	(*FetchAttemptResponse)(nil),  // 46: seatrial.agent.v1.FetchAttemptResponse
+	(*ServiceState)(nil),          // 47: seatrial.agent.v1.ServiceState
+	(*AttemptReport)(nil),         // 48: seatrial.agent.v1.AttemptReport
+	(*Hops)(nil),                  // 49: seatrial.agent.v1.Hops
+	(*Subject)(nil),               // 50: seatrial.agent.v1.Subject
+	(*SubjectImage)(nil),          // 51: seatrial.agent.v1.SubjectImage
+	(*ReportAttemptRequest)(nil),  // 52: seatrial.agent.v1.ReportAttemptRequest
+	(*ReportAttemptResponse)(nil), // 53: seatrial.agent.v1.ReportAttemptResponse
+	(*AppendLogsRequest)(nil),     // 54: seatrial.agent.v1.AppendLogsRequest
+	(*AppendLogsResponse)(nil),    // 55: seatrial.agent.v1.AppendLogsResponse
+	(*StreamStateRequest)(nil),    // 56: seatrial.agent.v1.StreamStateRequest
+	(*StreamStateResponse)(nil),   // 57: seatrial.agent.v1.StreamStateResponse
+	(*StreamCursor)(nil),          // 58: seatrial.agent.v1.StreamCursor
+	(*PutFileRequest)(nil),        // 59: seatrial.agent.v1.PutFileRequest
+	(*PutFileResponse)(nil),       // 60: seatrial.agent.v1.PutFileResponse
+	nil,                           // 61: seatrial.agent.v1.Service.RequestsEntry
+	nil,                           // 62: seatrial.agent.v1.Service.LimitsEntry
+	nil,                           // 63: seatrial.agent.v1.Pod.NodeSelectorEntry
+	nil,                           // 64: seatrial.agent.v1.Pod.LabelsEntry
+	nil,                           // 65: seatrial.agent.v1.Pod.AnnotationsEntry
+	nil,                           // 66: seatrial.agent.v1.Container.RequestsEntry
+	nil,                           // 67: seatrial.agent.v1.Container.LimitsEntry
+	nil,                           // 68: seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	nil,                           // 69: seatrial.agent.v1.StreamStateResponse.CursorsEntry
+	(*timestamppb.Timestamp)(nil), // 70: google.protobuf.Timestamp
+	(*DocumentsChanged)(nil),      // 71: seatrial.agent.v1.DocumentsChanged
+	(*durationpb.Duration)(nil),   // 72: google.protobuf.Duration
+	(v1.StepStatus)(0),            // 73: seatrial.runner.v1.StepStatus
+	(*v1.Plan)(nil),               // 74: seatrial.runner.v1.Plan
+	(*v1.StepState)(nil),          // 75: seatrial.runner.v1.StepState
+	(*v1.LogChunk)(nil),           // 76: seatrial.runner.v1.LogChunk
+	(*v1.FileHeader)(nil),         // 77: seatrial.runner.v1.FileHeader
 }
 var file_seatrial_agent_v1_agent_proto_depIdxs = []int32{
-	69, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
-	69, // 1: seatrial.agent.v1.RenewResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	70, // 0: seatrial.agent.v1.EnrolResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	70, // 1: seatrial.agent.v1.RenewResponse.token_expires_at:type_name -> google.protobuf.Timestamp
 	14, // 2: seatrial.agent.v1.AgentFrame.hello:type_name -> seatrial.agent.v1.Hello
 	16, // 3: seatrial.agent.v1.AgentFrame.inventory:type_name -> seatrial.agent.v1.Inventory
 	24, // 4: seatrial.agent.v1.AgentFrame.command_ack:type_name -> seatrial.agent.v1.CommandAck
@@ -4963,103 +5033,104 @@ var file_seatrial_agent_v1_agent_proto_depIdxs = []int32{
 	18, // 10: seatrial.agent.v1.ServerFrame.inventory_reply:type_name -> seatrial.agent.v1.InventoryReply
 	29, // 11: seatrial.agent.v1.ServerFrame.go_away:type_name -> seatrial.agent.v1.GoAway
 	26, // 12: seatrial.agent.v1.ServerFrame.pong:type_name -> seatrial.agent.v1.Pong
-	70, // 13: seatrial.agent.v1.ServerFrame.documents_changed:type_name -> seatrial.agent.v1.DocumentsChanged
+	71, // 13: seatrial.agent.v1.ServerFrame.documents_changed:type_name -> seatrial.agent.v1.DocumentsChanged
 	13, // 14: seatrial.agent.v1.ServerFrame.watches_changed:type_name -> seatrial.agent.v1.WatchesChanged
-	69, // 15: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
-	71, // 16: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
-	71, // 17: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
+	70, // 15: seatrial.agent.v1.Welcome.server_time:type_name -> google.protobuf.Timestamp
+	72, // 16: seatrial.agent.v1.Welcome.ping_every:type_name -> google.protobuf.Duration
+	72, // 17: seatrial.agent.v1.Welcome.inventory_every:type_name -> google.protobuf.Duration
 	17, // 18: seatrial.agent.v1.Inventory.attempts:type_name -> seatrial.agent.v1.InventoryItem
-	69, // 19: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
+	70, // 19: seatrial.agent.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
 	20, // 20: seatrial.agent.v1.Command.start:type_name -> seatrial.agent.v1.Start
 	21, // 21: seatrial.agent.v1.Command.cancel:type_name -> seatrial.agent.v1.Cancel
 	23, // 22: seatrial.agent.v1.Command.release:type_name -> seatrial.agent.v1.Release
 	22, // 23: seatrial.agent.v1.Command.resume:type_name -> seatrial.agent.v1.Resume
 	30, // 24: seatrial.agent.v1.Start.assignment:type_name -> seatrial.agent.v1.Assignment
-	72, // 25: seatrial.agent.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
+	73, // 25: seatrial.agent.v1.Resume.status:type_name -> seatrial.runner.v1.StepStatus
 	0,  // 26: seatrial.agent.v1.CommandAck.outcome:type_name -> seatrial.agent.v1.CommandOutcome
-	69, // 27: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
-	69, // 28: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
-	71, // 29: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
-	71, // 30: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
-	35, // 31: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
-	41, // 32: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
-	73, // 33: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
-	31, // 34: seatrial.agent.v1.Assignment.services:type_name -> seatrial.agent.v1.Service
-	42, // 35: seatrial.agent.v1.Service.env:type_name -> seatrial.agent.v1.ContainerEnv
-	60, // 36: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
-	61, // 37: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
-	32, // 38: seatrial.agent.v1.Service.ready:type_name -> seatrial.agent.v1.Ready
-	33, // 39: seatrial.agent.v1.Ready.exec:type_name -> seatrial.agent.v1.ExecCheck
-	34, // 40: seatrial.agent.v1.Ready.http:type_name -> seatrial.agent.v1.HTTPCheck
-	71, // 41: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
-	71, // 42: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
-	62, // 43: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
-	39, // 44: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
-	40, // 45: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
-	63, // 46: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
-	64, // 47: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
-	36, // 48: seatrial.agent.v1.Pod.volumes:type_name -> seatrial.agent.v1.Volume
-	37, // 49: seatrial.agent.v1.Volume.empty_dir:type_name -> seatrial.agent.v1.EmptyDir
-	38, // 50: seatrial.agent.v1.Volume.config_map:type_name -> seatrial.agent.v1.ObjectVolume
-	38, // 51: seatrial.agent.v1.Volume.secret:type_name -> seatrial.agent.v1.ObjectVolume
-	42, // 52: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
-	65, // 53: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
-	66, // 54: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
-	36, // 55: seatrial.agent.v1.Container.volumes:type_name -> seatrial.agent.v1.Volume
-	43, // 56: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
-	43, // 57: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
-	30, // 58: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
-	2,  // 59: seatrial.agent.v1.ServiceState.status:type_name -> seatrial.agent.v1.ServiceStatus
-	69, // 60: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
-	69, // 61: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
-	1,  // 62: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
-	74, // 63: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
-	69, // 64: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
-	69, // 65: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
-	69, // 66: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
-	46, // 67: seatrial.agent.v1.AttemptReport.services:type_name -> seatrial.agent.v1.ServiceState
-	49, // 68: seatrial.agent.v1.AttemptReport.subject_start:type_name -> seatrial.agent.v1.Subject
-	49, // 69: seatrial.agent.v1.AttemptReport.subject_end:type_name -> seatrial.agent.v1.Subject
-	48, // 70: seatrial.agent.v1.AttemptReport.hops:type_name -> seatrial.agent.v1.Hops
-	71, // 71: seatrial.agent.v1.Hops.job:type_name -> google.protobuf.Duration
-	71, // 72: seatrial.agent.v1.Hops.schedule:type_name -> google.protobuf.Duration
-	71, // 73: seatrial.agent.v1.Hops.container:type_name -> google.protobuf.Duration
-	71, // 74: seatrial.agent.v1.Hops.run:type_name -> google.protobuf.Duration
-	50, // 75: seatrial.agent.v1.Subject.images:type_name -> seatrial.agent.v1.SubjectImage
-	69, // 76: seatrial.agent.v1.Subject.observed_at:type_name -> google.protobuf.Timestamp
-	47, // 77: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
-	1,  // 78: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
-	75, // 79: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
-	67, // 80: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
-	68, // 81: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
-	69, // 82: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
-	76, // 83: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
-	57, // 84: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
-	3,  // 85: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
-	5,  // 86: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
-	7,  // 87: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
-	9,  // 88: seatrial.agent.v1.AgentIdentity.RotateKey:input_type -> seatrial.agent.v1.RotateKeyRequest
-	11, // 89: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
-	53, // 90: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
-	44, // 91: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
-	51, // 92: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
-	55, // 93: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
-	58, // 94: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
-	4,  // 95: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
-	6,  // 96: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
-	8,  // 97: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
-	10, // 98: seatrial.agent.v1.AgentIdentity.RotateKey:output_type -> seatrial.agent.v1.RotateKeyResponse
-	12, // 99: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
-	54, // 100: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
-	45, // 101: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
-	52, // 102: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
-	56, // 103: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
-	59, // 104: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
-	95, // [95:105] is the sub-list for method output_type
-	85, // [85:95] is the sub-list for method input_type
-	85, // [85:85] is the sub-list for extension type_name
-	85, // [85:85] is the sub-list for extension extendee
-	0,  // [0:85] is the sub-list for field type_name
+	70, // 27: seatrial.agent.v1.Ping.time:type_name -> google.protobuf.Timestamp
+	70, // 28: seatrial.agent.v1.Pong.time:type_name -> google.protobuf.Timestamp
+	72, // 29: seatrial.agent.v1.GoAway.reconnect_after_min:type_name -> google.protobuf.Duration
+	72, // 30: seatrial.agent.v1.GoAway.reconnect_after_max:type_name -> google.protobuf.Duration
+	36, // 31: seatrial.agent.v1.Assignment.pod:type_name -> seatrial.agent.v1.Pod
+	42, // 32: seatrial.agent.v1.Assignment.containers:type_name -> seatrial.agent.v1.Container
+	74, // 33: seatrial.agent.v1.Assignment.plan:type_name -> seatrial.runner.v1.Plan
+	32, // 34: seatrial.agent.v1.Assignment.services:type_name -> seatrial.agent.v1.Service
+	31, // 35: seatrial.agent.v1.Assignment.run_specification:type_name -> seatrial.agent.v1.RunSpecification
+	43, // 36: seatrial.agent.v1.Service.env:type_name -> seatrial.agent.v1.ContainerEnv
+	61, // 37: seatrial.agent.v1.Service.requests:type_name -> seatrial.agent.v1.Service.RequestsEntry
+	62, // 38: seatrial.agent.v1.Service.limits:type_name -> seatrial.agent.v1.Service.LimitsEntry
+	33, // 39: seatrial.agent.v1.Service.ready:type_name -> seatrial.agent.v1.Ready
+	34, // 40: seatrial.agent.v1.Ready.exec:type_name -> seatrial.agent.v1.ExecCheck
+	35, // 41: seatrial.agent.v1.Ready.http:type_name -> seatrial.agent.v1.HTTPCheck
+	72, // 42: seatrial.agent.v1.Ready.timeout:type_name -> google.protobuf.Duration
+	72, // 43: seatrial.agent.v1.Ready.interval:type_name -> google.protobuf.Duration
+	63, // 44: seatrial.agent.v1.Pod.node_selector:type_name -> seatrial.agent.v1.Pod.NodeSelectorEntry
+	40, // 45: seatrial.agent.v1.Pod.tolerations:type_name -> seatrial.agent.v1.Toleration
+	41, // 46: seatrial.agent.v1.Pod.security:type_name -> seatrial.agent.v1.PodSecurity
+	64, // 47: seatrial.agent.v1.Pod.labels:type_name -> seatrial.agent.v1.Pod.LabelsEntry
+	65, // 48: seatrial.agent.v1.Pod.annotations:type_name -> seatrial.agent.v1.Pod.AnnotationsEntry
+	37, // 49: seatrial.agent.v1.Pod.volumes:type_name -> seatrial.agent.v1.Volume
+	38, // 50: seatrial.agent.v1.Volume.empty_dir:type_name -> seatrial.agent.v1.EmptyDir
+	39, // 51: seatrial.agent.v1.Volume.config_map:type_name -> seatrial.agent.v1.ObjectVolume
+	39, // 52: seatrial.agent.v1.Volume.secret:type_name -> seatrial.agent.v1.ObjectVolume
+	43, // 53: seatrial.agent.v1.Container.env:type_name -> seatrial.agent.v1.ContainerEnv
+	66, // 54: seatrial.agent.v1.Container.requests:type_name -> seatrial.agent.v1.Container.RequestsEntry
+	67, // 55: seatrial.agent.v1.Container.limits:type_name -> seatrial.agent.v1.Container.LimitsEntry
+	37, // 56: seatrial.agent.v1.Container.volumes:type_name -> seatrial.agent.v1.Volume
+	44, // 57: seatrial.agent.v1.ContainerEnv.secret:type_name -> seatrial.agent.v1.KeyRef
+	44, // 58: seatrial.agent.v1.ContainerEnv.config_map:type_name -> seatrial.agent.v1.KeyRef
+	30, // 59: seatrial.agent.v1.FetchAttemptResponse.assignment:type_name -> seatrial.agent.v1.Assignment
+	2,  // 60: seatrial.agent.v1.ServiceState.status:type_name -> seatrial.agent.v1.ServiceStatus
+	70, // 61: seatrial.agent.v1.ServiceState.started_at:type_name -> google.protobuf.Timestamp
+	70, // 62: seatrial.agent.v1.ServiceState.finished_at:type_name -> google.protobuf.Timestamp
+	1,  // 63: seatrial.agent.v1.AttemptReport.status:type_name -> seatrial.agent.v1.AttemptStatus
+	75, // 64: seatrial.agent.v1.AttemptReport.steps:type_name -> seatrial.runner.v1.StepState
+	70, // 65: seatrial.agent.v1.AttemptReport.observed_at:type_name -> google.protobuf.Timestamp
+	70, // 66: seatrial.agent.v1.AttemptReport.started_at:type_name -> google.protobuf.Timestamp
+	70, // 67: seatrial.agent.v1.AttemptReport.finished_at:type_name -> google.protobuf.Timestamp
+	47, // 68: seatrial.agent.v1.AttemptReport.services:type_name -> seatrial.agent.v1.ServiceState
+	50, // 69: seatrial.agent.v1.AttemptReport.subject_start:type_name -> seatrial.agent.v1.Subject
+	50, // 70: seatrial.agent.v1.AttemptReport.subject_end:type_name -> seatrial.agent.v1.Subject
+	49, // 71: seatrial.agent.v1.AttemptReport.hops:type_name -> seatrial.agent.v1.Hops
+	72, // 72: seatrial.agent.v1.Hops.job:type_name -> google.protobuf.Duration
+	72, // 73: seatrial.agent.v1.Hops.schedule:type_name -> google.protobuf.Duration
+	72, // 74: seatrial.agent.v1.Hops.container:type_name -> google.protobuf.Duration
+	72, // 75: seatrial.agent.v1.Hops.run:type_name -> google.protobuf.Duration
+	51, // 76: seatrial.agent.v1.Subject.images:type_name -> seatrial.agent.v1.SubjectImage
+	70, // 77: seatrial.agent.v1.Subject.observed_at:type_name -> google.protobuf.Timestamp
+	48, // 78: seatrial.agent.v1.ReportAttemptRequest.report:type_name -> seatrial.agent.v1.AttemptReport
+	1,  // 79: seatrial.agent.v1.ReportAttemptResponse.status:type_name -> seatrial.agent.v1.AttemptStatus
+	76, // 80: seatrial.agent.v1.AppendLogsRequest.chunk:type_name -> seatrial.runner.v1.LogChunk
+	68, // 81: seatrial.agent.v1.StreamStateResponse.committed:type_name -> seatrial.agent.v1.StreamStateResponse.CommittedEntry
+	69, // 82: seatrial.agent.v1.StreamStateResponse.cursors:type_name -> seatrial.agent.v1.StreamStateResponse.CursorsEntry
+	70, // 83: seatrial.agent.v1.StreamCursor.last_time:type_name -> google.protobuf.Timestamp
+	77, // 84: seatrial.agent.v1.PutFileRequest.header:type_name -> seatrial.runner.v1.FileHeader
+	58, // 85: seatrial.agent.v1.StreamStateResponse.CursorsEntry.value:type_name -> seatrial.agent.v1.StreamCursor
+	3,  // 86: seatrial.agent.v1.AgentIdentity.Enrol:input_type -> seatrial.agent.v1.EnrolRequest
+	5,  // 87: seatrial.agent.v1.AgentIdentity.Challenge:input_type -> seatrial.agent.v1.ChallengeRequest
+	7,  // 88: seatrial.agent.v1.AgentIdentity.Renew:input_type -> seatrial.agent.v1.RenewRequest
+	9,  // 89: seatrial.agent.v1.AgentIdentity.RotateKey:input_type -> seatrial.agent.v1.RotateKeyRequest
+	11, // 90: seatrial.agent.v1.AgentGateway.Session:input_type -> seatrial.agent.v1.AgentFrame
+	54, // 91: seatrial.agent.v1.AgentGateway.AppendLogs:input_type -> seatrial.agent.v1.AppendLogsRequest
+	45, // 92: seatrial.agent.v1.AgentGateway.FetchAttempt:input_type -> seatrial.agent.v1.FetchAttemptRequest
+	52, // 93: seatrial.agent.v1.AgentGateway.ReportAttempt:input_type -> seatrial.agent.v1.ReportAttemptRequest
+	56, // 94: seatrial.agent.v1.AgentGateway.StreamState:input_type -> seatrial.agent.v1.StreamStateRequest
+	59, // 95: seatrial.agent.v1.AgentGateway.PutFile:input_type -> seatrial.agent.v1.PutFileRequest
+	4,  // 96: seatrial.agent.v1.AgentIdentity.Enrol:output_type -> seatrial.agent.v1.EnrolResponse
+	6,  // 97: seatrial.agent.v1.AgentIdentity.Challenge:output_type -> seatrial.agent.v1.ChallengeResponse
+	8,  // 98: seatrial.agent.v1.AgentIdentity.Renew:output_type -> seatrial.agent.v1.RenewResponse
+	10, // 99: seatrial.agent.v1.AgentIdentity.RotateKey:output_type -> seatrial.agent.v1.RotateKeyResponse
+	12, // 100: seatrial.agent.v1.AgentGateway.Session:output_type -> seatrial.agent.v1.ServerFrame
+	55, // 101: seatrial.agent.v1.AgentGateway.AppendLogs:output_type -> seatrial.agent.v1.AppendLogsResponse
+	46, // 102: seatrial.agent.v1.AgentGateway.FetchAttempt:output_type -> seatrial.agent.v1.FetchAttemptResponse
+	53, // 103: seatrial.agent.v1.AgentGateway.ReportAttempt:output_type -> seatrial.agent.v1.ReportAttemptResponse
+	57, // 104: seatrial.agent.v1.AgentGateway.StreamState:output_type -> seatrial.agent.v1.StreamStateResponse
+	60, // 105: seatrial.agent.v1.AgentGateway.PutFile:output_type -> seatrial.agent.v1.PutFileResponse
+	96, // [96:106] is the sub-list for method output_type
+	86, // [86:96] is the sub-list for method input_type
+	86, // [86:86] is the sub-list for extension type_name
+	86, // [86:86] is the sub-list for extension extendee
+	0,  // [0:86] is the sub-list for field type_name
 }
 
 func init() { file_seatrial_agent_v1_agent_proto_init() }
@@ -5091,27 +5162,27 @@ func file_seatrial_agent_v1_agent_proto_init() {
 		(*Command_Release)(nil),
 		(*Command_Resume)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[28].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[29].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[29].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[30].OneofWrappers = []any{
 		(*Ready_Exec)(nil),
 		(*Ready_TcpPort)(nil),
 		(*Ready_Http)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[33].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[34].OneofWrappers = []any{
 		(*Volume_EmptyDir)(nil),
 		(*Volume_ConfigMap)(nil),
 		(*Volume_Secret)(nil),
 		(*Volume_Claim)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[36].OneofWrappers = []any{}
 	file_seatrial_agent_v1_agent_proto_msgTypes[37].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[39].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[38].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[40].OneofWrappers = []any{
 		(*ContainerEnv_Value)(nil),
 		(*ContainerEnv_Secret)(nil),
 		(*ContainerEnv_ConfigMap)(nil),
 	}
-	file_seatrial_agent_v1_agent_proto_msgTypes[43].OneofWrappers = []any{}
-	file_seatrial_agent_v1_agent_proto_msgTypes[55].OneofWrappers = []any{
+	file_seatrial_agent_v1_agent_proto_msgTypes[44].OneofWrappers = []any{}
+	file_seatrial_agent_v1_agent_proto_msgTypes[56].OneofWrappers = []any{
 		(*PutFileRequest_Header)(nil),
 		(*PutFileRequest_Data)(nil),
 	}
@@ -5121,7 +5192,7 @@ func file_seatrial_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seatrial_agent_v1_agent_proto_rawDesc), len(file_seatrial_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   66,
+			NumMessages:   67,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
